@@ -1,0 +1,65 @@
+# FinanceHub: every command of a developer's day. `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# The interpreter of the venv decides, never a Python that uv would download.
+export UV_PYTHON_DOWNLOADS := never
+DISTRIBUTIONS := shared services/high-priority services/medium-priority services/low-priority services/scheduler tests/simulator
+# Requirement file per image; mirrors the folder names under services/.
+IMAGES := high-priority medium-priority low-priority scheduler
+ARGS ?=
+ONLY ?=
+
+.PHONY: help
+help: ## Print every target with what it does
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(VENV)/.installed ## Set up .venv with every distribution and tool (done by the other targets when needed)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; set PYTHON=<path of a newer one>" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+$(VENV)/.installed: requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
+	@touch $@
+
+.PHONY: run
+run: install ## Start everything on this machine: Redis, simulator, scheduler, three tiers (UPSTREAM=live for real providers)
+	@$(BIN)/python deploy/local/run.py
+
+.PHONY: check
+check: install ## Lint (ruff), types (mypy strict), layers (import-linter)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: install ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: test
+test: install ## Run the tests; a part with ARGS=tests/unit/shared
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: lock
+lock: $(UV) ## Resolve the workspace and export the hashed requirement files
+	$(UV) lock --quiet
+	$(UV) export --quiet --frozen --no-emit-workspace --no-header --group dev --format requirements.txt --output-file requirements/dev.txt
+	$(UV) export --quiet --frozen --no-emit-workspace --no-header --group bench --format requirements.txt --output-file requirements/bench.txt
+	@for image in $(IMAGES); do \
+	  $(UV) export --quiet --frozen --no-emit-workspace --no-header --no-dev --package financehub-$$image --format requirements.txt --output-file requirements/$$image.txt; \
+	done
+
+.PHONY: clean
+clean: ## Remove the venv, caches and local data
+	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

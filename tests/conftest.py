@@ -1,0 +1,75 @@
+"""Fixtures of all suites: one real Redis for the run, emptied before each test; servers of one's own for faults."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from support.redis_server import RedisServer
+
+ROOT = Path(__file__).parent.parent
+REAL = ROOT.parent / "shared" / "real"
+
+
+def _docker_answers() -> bool:
+    if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
+        return False
+    import docker
+
+    try:
+        return bool(docker.from_env(timeout=3).ping())
+    except docker.errors.DockerException:
+        return False
+
+
+@pytest.fixture(scope="session")
+def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if _docker_answers():
+        from testcontainers.redis import RedisContainer
+
+        with RedisContainer(os.environ.get("FINANCEHUB_TEST_REDIS_IMAGE", "redis:7")) as container:
+            yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"), aof=False).start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(_shared_redis_url: str) -> str:
+    """URL of a real, empty Redis."""
+    redis.Redis.from_url(_shared_redis_url).flushall()
+    return _shared_redis_url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
+    """Client of a real, empty Redis; answers are bytes."""
+    client = redis.Redis.from_url(redis_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Start a Redis of one's own, to be killed, hung or filled; options as redis-server takes them."""
+    servers: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        directory = tmp_path / f"redis-{len(servers)}"
+        directory.mkdir()
+        servers.append(RedisServer(directory, *options).start())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def real_answers() -> Path:
+    """Folder of the recorded answers of the real upstreams."""
+    if not REAL.is_dir():
+        pytest.skip("recorded answers of the real upstreams are not beside this checkout")
+    return REAL

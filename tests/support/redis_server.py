@@ -1,0 +1,98 @@
+"""A real Redis server that a test owns: it can be killed, hung, restarted and filled."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _binary() -> str:
+    spec = importlib.util.spec_from_file_location("embedded_redis", ROOT / "deploy/local/embedded_redis.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.redis_server_binary())
+
+
+class RedisServer:
+    """One redis-server process on a port of its own, data in `directory`.
+
+    Args:
+        directory: where the AOF goes; kept over `restart`.
+        options: further configuration, `--name value` pairs.
+    """
+
+    def __init__(self, directory: Path, *options: str, aof: bool = True) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = [
+            _binary(),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
+            *("--appendonly", "yes" if aof else "no", "--appendfsync", "always" if aof else "no"),
+            *("--maxmemory-policy", "noeviction", *options),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "RedisServer":
+        """Start and wait until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 20
+        while True:
+            try:
+                self.client().ping()
+                return self
+            except redis.RedisError:
+                if self._process.poll() is not None or time.monotonic() > limit:
+                    raise
+                time.sleep(0.02)
+
+    def client(self, **options: object) -> "redis.Redis":
+        """A new client; answers are bytes."""
+        return redis.Redis.from_url(self.url, **options)
+
+    @property
+    def pid(self) -> int:
+        """Process id while running."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, as a node failure would."""
+        os.kill(self.pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    def hang(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Kill and start again on the same port and data."""
+        self.kill()
+        self.start()
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self.resume()
+            self._process.kill()
+            self._process.wait()
