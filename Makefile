@@ -16,7 +16,7 @@ ONLY ?=
 
 .PHONY: help
 help: ## Print every target with what it does
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Set up .venv with every distribution and tool (done by the other targets when needed)
@@ -50,6 +50,16 @@ format: install ## Format the code and mend what ruff can mend
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
 	$(BIN)/pytest $(ARGS)
+
+$(VENV)-bench/.installed: requirements/bench.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+	$(UV) venv --quiet --python $(BIN)/python $(VENV)-bench
+	$(UV) pip sync --quiet --python $(VENV)-bench/bin/python --require-hashes requirements/bench.txt
+	$(UV) pip install --quiet --python $(VENV)-bench/bin/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
+	@touch $@
+
+.PHONY: bench
+bench: install $(VENV)-bench/.installed ## Measure speed and memory beside the peers; one with ONLY=name
+	PYTHONPATH=tests $(VENV)-bench/bin/python -m bench --only '$(ONLY)'
 
 .PHONY: lock
 lock: $(UV) ## Resolve the workspace and export the hashed requirement files

@@ -1,0 +1,43 @@
+"""Run the benchmarks, print a table and write build/bench.json."""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import cases
+from bench.rows import Row
+
+
+def main() -> int:
+    """Exit code 0 when every goal is met, 1 when one is missed, 2 for an unknown name."""
+    names = [module.name for module in pkgutil.iter_modules(cases.__path__)]
+    parser = argparse.ArgumentParser(prog="make bench ONLY=<name>")
+    parser.add_argument("--only", default="", help=f"one of: {', '.join(names)}")
+    only = parser.parse_args().only
+    if only and only not in names:
+        parser.error(f"unknown benchmark {only!r}; one of: {', '.join(names)}")
+    rows: list[Row] = []
+    for name in [only] if only else names:
+        sys.stderr.write(f"bench: {name} …\n")
+        rows.extend(importlib.import_module(f"bench.cases.{name}").run())
+    build = Path(__file__).parents[2] / "build"
+    build.mkdir(exist_ok=True)
+    (build / "bench.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    table = Table("name", "value", "unit", "peer", "peer value", "goal", "ok")
+    for row in rows:
+        peer_value = "" if row.peer_value is None else f"{row.peer_value:,.4g}"
+        ok = {None: "", True: "yes", False: "NO"}[row.ok]
+        table.add_row(row.name, f"{row.value:,.4g}", row.unit, row.peer, peer_value, row.goal, ok)
+    Console(width=140 if not sys.stdout.isatty() else None).print(table)
+    return int(any(row.ok is False for row in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
