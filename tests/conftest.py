@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent

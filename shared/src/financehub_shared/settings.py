@@ -4,11 +4,14 @@ The design fixes the names `REDIS_*` and `DRAMATIQ_*`; every other variable is `
 The reason for a default stands in the field's description.
 """
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import quote
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from financehub_shared.errors import ConfigError
 
 PREFIX = "FINANCEHUB_"
+_USERINFO = re.compile(r"//[^/@\s]+@")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -27,6 +31,10 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+CryptoProviders = Annotated[list[Literal["binance", "coingecko", "kraken"]], NoDecode, BeforeValidator(_split)]
+StockProviders = Annotated[list[Literal["yahoo", "finnhub"]], NoDecode, BeforeValidator(_split)]
+BarProviders = Annotated[list[Literal["binance", "kraken", "yahoo"]], NoDecode, BeforeValidator(_split)]
+NewsProviders = Annotated[list[Literal["rss", "gdelt"]], NoDecode, BeforeValidator(_split)]
 RedisUrl = Annotated[str, Field(pattern=r"^(redis|rediss|unix)://\S+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
@@ -102,13 +110,13 @@ class Settings(BaseSettings):
         False,
         description="Base URLs point to the simulator: every record is stored with provider simulated/<name>.",
     )
-    crypto_providers: Names = Field(
+    crypto_providers: CryptoProviders = Field(
         ["binance", "coingecko", "kraken"],
         description="CoinGecko's free tier is below a poll every two minutes.",
     )
-    stock_providers: Names = Field(["yahoo", "finnhub"], description="Finnhub takes part only with a key.")
-    bar_providers: Names = Field(["binance", "yahoo"], description="The first that serves the asset's type.")
-    news_providers: Names = Field(["rss", "gdelt"])
+    stock_providers: StockProviders = Field(["yahoo", "finnhub"], description="Finnhub takes part only with a key.")
+    bar_providers: BarProviders = Field(["binance", "yahoo"], description="The first that serves the asset's type.")
+    news_providers: NewsProviders = Field(["rss", "gdelt"])
     binance_url: HttpUrl = Field("https://data-api.binance.vision", description="The host for market data only.")
     coingecko_url: HttpUrl = "https://api.coingecko.com"
     kraken_url: HttpUrl = "https://api.kraken.com"
@@ -160,7 +168,7 @@ class Settings(BaseSettings):
         """Redis of the data."""
         if self.redis_url:
             return self.redis_url
-        secret = f":{self.redis_password.get_secret_value()}@" if self.redis_password else ""
+        secret = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         return f"redis://{secret}{self.redis_host}:{self.redis_port}/{self.redis_db}"
 
     @property
@@ -184,19 +192,22 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     known = {_variable(field) for field in Settings.model_fields}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            raise ConfigError(f"{name}: unknown variable; known are: {', '.join(sorted(known))}")
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known))}"
+            raise ConfigError(f"{name}: unknown variable; {hint}")
     values = {field: environ[_variable(field)] for field in Settings.model_fields if _variable(field) in environ}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else ""
-        shown = "" if _is_secret(field) else f"{values.get(field)!r}: "
-        raise ConfigError(f"{_variable(field)}={shown}{first['msg']}") from None
+        field = str(first["loc"][0])
+        # userinfo may sit in any URL, and a Redis URL is a secret as a whole
+        shown = "(not shown)" if _is_secret(field) else repr(_USERINFO.sub("//***@", values[field]))
+        raise ConfigError(f"{_variable(field)}={shown}: {first['msg']}") from None
 
 
 def _is_secret(field: str) -> bool:
-    return any(word in field for word in ("key", "password", "url"))
+    return field in {"redis_url", "dramatiq_broker_url"} or field.endswith(("key", "password"))
 
 
 def exit_on_config_error(error: ConfigError) -> NoReturn:

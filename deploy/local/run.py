@@ -1,0 +1,182 @@
+"""`make run`: everything on one machine, from the Procfile beside this file.
+
+Redis and the simulator start first and stop last, so that no tier ever finds them missing on the way up or
+down; honcho runs the rest. Ctrl-C drains the tiers.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import redis
+from honcho import manager as honcho_manager
+from honcho.compat import ProcessManager
+from honcho.environ import parse_procfile
+
+from embedded_redis import redis_server_binary
+
+ROOT = Path(__file__).parents[2]
+BACKING = ("redis", "simulator")
+READY_LIMIT_SECONDS = 20
+#: Longer than the workers' own shutdown timeout (20 s), so that a drain is never cut short.
+honcho_manager.KILL_WAIT = 30
+
+HINTS = """
+FinanceHub is up. In another terminal:
+  {cli} status             the fleet at a glance
+  {cli} quotes             prices with age and provider (--watch follows)
+  {cli} indicators AAPL    the 24 technical indicators
+  {cli} news BTC-USD       articles that name an asset
+  {cli} schedules list     what runs when, and whether it worked
+  curl {health}
+Data: {upstream}. Ctrl-C drains the tiers and stops everything.
+"""
+
+
+class InterruptGroup(ProcessManager):  # type: ignore[misc]  # honcho publishes no types
+    """Asks a process group to stop with SIGINT.
+
+    dramatiq's parent passes it on once; a SIGTERM to the whole group would reach the worker twice, which
+    kills it instead of draining it.
+    """
+
+    def terminate(self, pid: int) -> None:
+        os.killpg(pid, signal.SIGINT)
+
+
+def fail(message: str) -> None:
+    """One clear line, exit code 2."""
+    sys.stderr.write(f"make run: {message}\n")
+    raise SystemExit(2)
+
+
+def port_of(environment: Mapping[str, str], variable: str, default: int) -> int:
+    """A port from the environment, as a number."""
+    value = environment.get(variable, str(default))
+    if not value.isdigit() or not 0 < int(value) < 65_536:
+        fail(f"{variable}={value!r}: a port is a number from 1 to 65535")
+    return int(value)
+
+
+def require_free(port: int, purpose: str, variable: str) -> None:
+    """End with one line if somebody listens on `port`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            fail(f"port {port} ({purpose}) is taken; stop what listens there or set {variable} to another port")
+
+
+def environment_for(upstream: str) -> dict[str, str]:
+    """The environment of every process: ports checked, upstreams chosen."""
+    env = dict(os.environ)
+    ports = {
+        "REDIS_PORT": (port_of(env, "REDIS_PORT", 6379), 1, "Redis"),
+        "HTTP_PORT": (port_of(env, "HTTP_PORT", 8000), 4, "health and metrics"),
+    }
+    if upstream == "simulator":
+        ports["SIMULATOR_PORT"] = (port_of(env, "SIMULATOR_PORT", 8099), 1, "simulator")
+    for variable, (first, count, purpose) in ports.items():
+        for port in range(first, first + count):
+            require_free(port, purpose, variable)
+        env[variable] = str(first)
+    env["REDIS_SERVER"] = redis_server_binary()
+    env["REDIS_URL"] = f"redis://127.0.0.1:{env['REDIS_PORT']}/0"
+    env["PATH"] = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{env['PATH']}"
+    env["PYTHONUNBUFFERED"] = "1"
+    if sys.stdout.isatty():
+        env.setdefault("FINANCEHUB_LOG_FORMAT", "console")
+    if upstream == "simulator":
+        from financehub_simulator.testing import settings_for
+
+        env |= settings_for(f"http://127.0.0.1:{env['SIMULATOR_PORT']}")
+    return env
+
+
+def start_backing(name: str, command: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start Redis or the simulator, its output in .data/<name>.log, in a session that Ctrl-C does not reach."""
+    with (ROOT / ".data" / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S602 — lines of a Procfile are shell commands
+            command, shell=True, cwd=ROOT, env=dict(env), stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping[str, str]) -> None:
+    """Block until the service answers; end with one line if it dies or stays silent."""
+    limit = time.monotonic() + READY_LIMIT_SECONDS
+    while process.poll() is None and time.monotonic() < limit:
+        try:
+            if name == "redis":
+                redis.Redis.from_url(env["REDIS_URL"]).ping()
+            else:
+                socket.create_connection(("127.0.0.1", int(env["SIMULATOR_PORT"])), timeout=1).close()
+            return
+        except (redis.RedisError, OSError):
+            time.sleep(0.05)
+    fail(f"{name} did not come up; its last words are in .data/{name}.log")
+
+
+def announce(env: Mapping[str, str], upstream: str) -> None:
+    """Print what to try, once the fleet says it is well."""
+    health = f"http://localhost:{env['HTTP_PORT']}/api/health/"
+    started = time.monotonic()
+    while time.monotonic() - started < 120:
+        try:
+            with urllib.request.urlopen(health, timeout=2) as answer:
+                if b'"status": "ok"' in answer.read():
+                    break
+        except (urllib.error.URLError, OSError):
+            pass  # not up yet: what this loop waits for
+        time.sleep(0.5)
+    cli = (
+        ".venv/bin/financehub"
+        if env["REDIS_PORT"] == "6379"
+        else f"REDIS_PORT={env['REDIS_PORT']} .venv/bin/financehub"
+    )
+    data = "simulated, stored as provider simulated/<name>" if upstream == "simulator" else "live"
+    sys.stdout.write(HINTS.format(cli=cli, health=health, upstream=data))
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run until Ctrl-C or until a process ends; returns the exit code."""
+    upstream = os.environ.get("UPSTREAM", "simulator")
+    if upstream not in {"simulator", "live"}:
+        fail(f"UPSTREAM={upstream!r}: simulator (default) or live")
+    env = environment_for(upstream)
+    (ROOT / ".data" / "redis").mkdir(parents=True, exist_ok=True)
+    commands = parse_procfile((ROOT / "deploy/local/Procfile").read_text(encoding="utf-8")).processes
+    if upstream == "live":
+        del commands["simulator"]
+    backing: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in BACKING:
+            if name in commands:
+                backing[name] = start_backing(name, commands[name], env)
+        for name, process in backing.items():
+            wait_until_ready(name, process, env)
+        manager = honcho_manager.Manager()
+        manager._procmgr = InterruptGroup()  # noqa: SLF001 — honcho offers no other way to choose the signal
+        for name, command in commands.items():
+            if name not in backing:
+                manager.add_process(name, command, env=env, cwd=str(ROOT))
+        threading.Thread(target=announce, args=(env, upstream), daemon=True).start()
+        manager.loop()
+    finally:
+        for process in reversed(backing.values()):
+            process.terminate()
+            process.wait()
+    return 0 if manager.returncode == 130 else int(manager.returncode or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
