@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from financehub_shared.errors import InvalidArgumentsError
+from financehub_shared.models import AssetType
 
 #: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`.
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]
@@ -55,6 +56,7 @@ class TaskSpec:
         schedule: default schedule, as `ScheduledTask.spec.schedule` takes it.
         summary: one line for people.
         arguments: model of the keyword arguments.
+        asset_type: the type of the assets it works on; None: all types, or none at all.
         time_limit_seconds: a run longer than this is interrupted; upstream calls get a deadline below it.
         max_age_seconds: a message older than this when it starts is skipped, the next run is due anyway; None: never.
     """
@@ -64,6 +66,7 @@ class TaskSpec:
     schedule: str
     summary: str
     arguments: type[BaseModel] = NoArguments
+    asset_type: AssetType | None = None
     time_limit_seconds: int = 300
     max_age_seconds: int | None = None
 
@@ -77,6 +80,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@every 2m",
             "Quotes of every active crypto asset",
             SymbolArguments,
+            AssetType.CRYPTO,
             time_limit_seconds=90,
             max_age_seconds=600,
         ),
@@ -86,6 +90,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "@every 5m",
             "Quotes of every active stock asset",
             SymbolArguments,
+            AssetType.STOCK,
             time_limit_seconds=180,
             max_age_seconds=1_500,
         ),
