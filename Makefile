@@ -51,6 +51,10 @@ format: install ## Format the code and mend what ruff can mend
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: smoke
+smoke: install ## Start `make run` on its default ports, look at everything, stop it
+	$(BIN)/pytest tests/smoke
+
 $(VENV)-bench/.installed: requirements/bench.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
 	$(UV) venv --quiet --python $(BIN)/python $(VENV)-bench
 	$(UV) pip sync --quiet --python $(VENV)-bench/bin/python --require-hashes requirements/bench.txt
