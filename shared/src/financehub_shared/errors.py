@@ -34,6 +34,19 @@ class StoreUnavailableError(FinanceHubError):
     """Redis did not answer, or refused to write; the same call may work later."""
 
 
+class CorruptDataError(FinanceHubError):
+    """What is stored under a key cannot be read; it is never passed on as data.
+
+    Args:
+        key: the Redis key, with the field of a hash after a space.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}; delete it, and the next run fetches or computes it again")
+        self.key = key
+
+
 class TaskFailedError(FinanceHubError):
     """A task reached nothing of what it was asked for; it is retried.
 

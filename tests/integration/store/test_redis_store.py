@@ -1,0 +1,20 @@
+"""`RedisStore` keeps the store's laws on a real Redis, in bounded round trips."""
+
+import pytest
+import redis
+
+from financehub_shared.store import RedisStore, Store
+from support import store_contract
+
+
+@pytest.fixture
+def store(redis_client: redis.Redis) -> Store:
+    return RedisStore(redis_client)
+
+
+class TestAssets(store_contract.AssetsContract):
+    """Laws of assets."""
+
+
+class TestQuotes(store_contract.QuotesContract):
+    """Laws of quotes."""
