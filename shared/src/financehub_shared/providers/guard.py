@@ -1,0 +1,79 @@
+"""The way of every upstream call: budget, then breaker, then HTTP; each call is observed once."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from financehub_shared.clock import Clock
+from financehub_shared.errors import ProviderError
+
+T = TypeVar("T")
+
+#: (provider, outcome, seconds): outcome is `ok` or an error's `kind`; seconds include waiting for Redis.
+Observe = Callable[[str, str, float], None]
+
+
+class Budget(Protocol):
+    """The rate budgets of one upstream, shared by all pods."""
+
+    async def spend(self, weight: int) -> None:
+        """Take `weight` units from every window.
+
+        Raises:
+            QuotaExceededError: a window is used up; nothing was taken.
+        """
+        ...
+
+
+class Breaker(Protocol):
+    """The circuit breaker of one upstream, shared by all pods."""
+
+    async def acall(self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send and count the outcome.
+
+        Raises:
+            BreakerOpenError: nothing was sent.
+        """
+        ...
+
+
+class Guard:
+    """What stands between one adapter and its upstream.
+
+    Args:
+        provider: the adapter's name.
+        budget: its rate budgets; None where the upstream has no limit.
+        breaker: its circuit breaker.
+        clock: for the seconds a call took.
+        observe: told of every call.
+    """
+
+    def __init__(self, provider: str, budget: Budget | None, breaker: Breaker, clock: Clock, observe: Observe) -> None:
+        self.provider = provider
+        self._budget = budget
+        self._breaker = breaker
+        self._clock = clock
+        self._observe = observe
+
+    async def call(self, send: Callable[[], Awaitable[T]], weight: int = 1) -> T:
+        """One upstream call.
+
+        Args:
+            send: does the request; raises ProviderError.
+            weight: what the upstream charges for it.
+
+        Raises:
+            ProviderError: the call's own, QuotaExceededError or BreakerOpenError; nothing was sent for the last two.
+        """
+        started = self._clock.monotonic()
+        outcome = "cancelled"
+        try:
+            if self._budget is not None:
+                await self._budget.spend(weight)
+            result = await self._breaker.acall(send)
+            outcome = "ok"
+            return result
+        except ProviderError as error:
+            outcome = error.kind
+            raise
+        finally:
+            self._observe(self.provider, outcome, self._clock.monotonic() - started)
