@@ -18,3 +18,23 @@ class TestAssets(store_contract.AssetsContract):
 
 class TestQuotes(store_contract.QuotesContract):
     """Laws of quotes."""
+
+
+class TestBars(store_contract.BarsContract):
+    """Laws of bars."""
+
+
+class TestIndicators(store_contract.IndicatorsContract):
+    """Laws of indicators."""
+
+
+class TestNews(store_contract.NewsContract):
+    """Laws of news."""
+
+
+class TestJournal(store_contract.JournalContract):
+    """Laws of journal."""
+
+
+class TestRetention(store_contract.RetentionContract):
+    """Laws of retention."""

@@ -11,6 +11,20 @@ QUARANTINE = "financehub:quarantine"
 HEALTH = "financehub:health"
 #: Hash schedule uid → due time (ms) of the last run that was enqueued or deliberately skipped.
 HIGH_WATER_MARKS = "financehub:schedules:high-water-marks"
+#: Sorted set schedule uid by the time (s) a live scheduler last claimed it.
+SCHEDULES = "financehub:schedules"
+#: Hash `namespace/name` → schedule uid.
+SCHEDULE_NAMES = "financehub:schedules:names"
+#: Hash `file:line` → JSON {message, at} of what the scheduler refused.
+SCHEDULES_REFUSED = "financehub:schedules:refused"
+#: Hash schedule uid → due time (ms) of the one run that `BufferOne` lets wait.
+SCHEDULES_BUFFERED = "financehub:schedules:buffered"
+#: Hash schedule uid → JSON {next: [Unix seconds], problem}: what the scheduler expects.
+SCHEDULE_OUTLOOK = "financehub:schedules:outlook"
+#: Hash request id → JSON {uid, at}: triggers asked for by CLI and not yet enqueued.
+SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
+#: Set of the ids of backfills that are not over.
+SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
 
 
 #: Hash news id → article.
@@ -21,8 +35,6 @@ NEWS_BY_TIME = "financehub:news:by-time"
 NEWS_GUIDS = "financehub:news:guids"
 #: Sorted set `id normalised-title` by publication time.
 NEWS_TITLES = "financehub:news:titles"
-#: Counter of writes to the news; a writer that read at another count reads again.
-NEWS_VERSION = "financehub:news:version"
 
 
 def bars(symbol: str) -> str:
@@ -45,6 +57,32 @@ def run(message_id: str) -> str:
     return f"financehub:run:{message_id}"
 
 
+#: Set of the names of every task that ran.
+TASKS = "financehub:tasks"
+#: Sorted set worker id by the time (s) of its last beat.
+WORKERS = "financehub:workers"
+
+
+def task_stats(task: str) -> str:
+    """Hash of one task: counters, runtime buckets, last success, last failure, last error."""
+    return f"financehub:task:{task}"
+
+
+def task_running(task: str) -> str:
+    """Sorted set of the ids of the runs of one task that run now, by start (s)."""
+    return f"financehub:task:{task}:running"
+
+
+def task_recent(task: str) -> str:
+    """Sorted set of the ids of the finished runs of one task, by finish (s), at most `RUNS_KEPT`."""
+    return f"financehub:task:{task}:recent"
+
+
+def worker(id: str) -> str:
+    """JSON of one live process (tier, queues, threads, pid, host, busy); expires unless it beats."""
+    return f"financehub:worker:{id}"
+
+
 def schedule(uid: str) -> str:
     """Hash of one schedule: counters and the last run."""
     return f"financehub:schedule:{uid}"
@@ -53,6 +91,11 @@ def schedule(uid: str) -> str:
 def schedule_recent(uid: str) -> str:
     """List of the ids of the newest runs of one schedule, newest first, at most 10."""
     return f"financehub:schedule:{uid}:recent"
+
+
+def backfill(id: str) -> str:
+    """Hash of one backfill: schedule, range, cursor (due time of the last enqueued run, ms), counters, state."""
+    return f"financehub:backfill:{id}"
 
 
 def breaker(upstream: str) -> str:

@@ -5,6 +5,11 @@ from typing import Protocol
 
 from financehub_shared.models import Asset, AssetType, Bars, Indicators, NewsItem, Quarantined, Quote
 
+#: Entries kept: weeks of a feed that errs now and then, at most 12 MB with every payload full.
+QUARANTINE_LIMIT = 5_000
+#: Characters of a payload that are kept.
+PAYLOAD_LIMIT = 2_000
+
 
 class Store(Protocol):
     """Market data at rest. Calls block; from a coroutine use `asyncio.to_thread`.
@@ -53,7 +58,7 @@ class Store(Protocol):
 
     # indicators -------------------------------------------------------------------------------------
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
-        """Replace the indicators of these symbols in one pipeline."""
+        """Replace the indicators of these symbols in a bounded number of round trips."""
         ...
 
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, Mapping[str, float]]:

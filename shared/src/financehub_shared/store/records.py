@@ -1,11 +1,12 @@
 """JSON form of the records that are kept as text; defaults are left out, so that 10,000 quotes stay small."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from financehub_shared.errors import CorruptDataError
-from financehub_shared.models import Asset, AssetType, Quality, Quote
+from financehub_shared.models import Asset, AssetType, NewsItem, Quality, Quote
 from financehub_shared.store import keys
 
 #: Digits of one time in a quote's order prefix: microseconds, good until the year 2286.
@@ -94,6 +95,11 @@ def encode_quote(quote: Quote) -> str:
     return quote_order(quote) + dumps({name: value for name, value in record.items() if value is not None})
 
 
+def quote_fetched_at(raw: bytes) -> float:
+    """Fetch time of an encoded quote, from its prefix alone, in Unix seconds."""
+    return int(raw[_TIME_DIGITS:QUOTE_ORDER_LENGTH]) / 1e6
+
+
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
@@ -120,4 +126,54 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
             note=record.get("note", ""),
         )
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+
+
+def encode_last_values(last_day: int, values: Mapping[str, float]) -> str:
+    """The newest indicator values of one asset and the day they are of."""
+    return dumps({"last_day": last_day, "values": values})
+
+
+def decode_last_values(symbol: str, raw: bytes) -> tuple[int, dict[str, float]]:
+    """Read back (day, output name → value).
+
+    Raises:
+        CorruptDataError: it is not what `encode_last_values` writes.
+    """
+    key = f"{keys.INDICATORS} {symbol}"
+    record = loads(key, raw)
+    try:
+        return int(record["last_day"]), dict(record["values"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+
+
+def encode_news(item: NewsItem) -> str:
+    """One article without its id, which is the hash field."""
+    record: dict[str, Any] = {
+        "title": item.title,
+        "url": item.url,
+        "source": item.source,
+        "published_at": item.published_at,
+        "fetched_at": item.fetched_at,
+        "provider": item.provider,
+    }
+    if item.guid:
+        record["guid"] = item.guid
+    if item.assets:
+        record["assets"] = item.assets
+    return dumps(record)
+
+
+def decode_news(id: str, raw: bytes) -> NewsItem:
+    """Read back an article.
+
+    Raises:
+        CorruptDataError: it is not what `encode_news` writes.
+    """
+    key = f"{keys.NEWS} {id}"
+    record = loads(key, raw)
+    try:
+        return NewsItem(id=id, **(record | {"assets": tuple(record.get("assets", ()))}))
+    except TypeError as error:
         raise CorruptDataError(key, f"lacks or garbles {error}") from error

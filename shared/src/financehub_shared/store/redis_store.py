@@ -1,10 +1,15 @@
 """`RedisStore`: the store's port on one Redis, each kind of data in a module of its own."""
 
 from financehub_shared.store.redis_assets import RedisAssets
+from financehub_shared.store.redis_bars import RedisBars
+from financehub_shared.store.redis_indicators import RedisIndicators
+from financehub_shared.store.redis_journal import RedisJournal
+from financehub_shared.store.redis_news import RedisNews
 from financehub_shared.store.redis_quotes import RedisQuotes
+from financehub_shared.store.redis_retention import RedisRetention
 
 
-class RedisStore(RedisAssets, RedisQuotes):
+class RedisStore(RedisAssets, RedisQuotes, RedisBars, RedisIndicators, RedisNews, RedisJournal, RedisRetention):
     """Market data in Redis (6.2 or newer, or Valkey).
 
     Args:

@@ -1,0 +1,80 @@
+"""What makes two articles the same: canonical URL, stable id, near-equal title. Pure."""
+
+import hashlib
+import html
+import re
+import unicodedata
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+#: Share of words two titles must have in common (4 of 5, exact): lets an added word of five pass, not two.
+_SHARED, _OF = 4, 5
+#: Titles of fewer words say too little to be compared word by word; they must be equal.
+_FEWEST_WORDS = 4
+#: Query parameters that track readers and do not choose the article.
+_TRACKING = re.compile(
+    r"^(utm_.*|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss)$"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MARKUP = re.compile(r"<[^>]{0,500}>")
+_PUBLISHER = re.compile(r"\s+[|–—-]\s+[^|–—]{1,40}$")
+# an apostrophe, a percent sign or a decimal point belongs to its word: `Fed's`, `5.2%`
+_WORD = re.compile(r"[\w$€£]+(?:[.,'][\w]+)*%?")
+
+
+def canonical_url(url: str) -> str:
+    """One spelling for all links to one article: host in lower case, no tracking, sorted query, no fragment.
+
+    Args:
+        url: as the feed gives it.
+
+    Raises:
+        ValueError: no http(s) URL with a host.
+    """
+    parts = urlsplit(url.strip())
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    if scheme not in _DEFAULT_PORTS or not host:
+        raise ValueError(f"{url[:200]!r} is no http(s) URL")
+    if ":" in host:
+        host = f"[{host}]"
+    port = "" if parts.port in {None, _DEFAULT_PORTS[scheme]} else f":{parts.port}"
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = urlencode(sorted(pair for pair in pairs if not _TRACKING.match(pair[0].lower())))
+    path = parts.path.rstrip("/") or "/"
+    return urlunsplit((scheme, f"{host}{port}", path, query, ""))
+
+
+def news_id(url: str) -> str:
+    """Stable id of an article: 24 hex digits of the SHA-256 of its canonical URL, `http` counting as `https`.
+
+    Raises:
+        ValueError: no http(s) URL with a host.
+    """
+    _, _, rest = canonical_url(url).partition("://")
+    return hashlib.sha256(rest.encode()).hexdigest()[:24]
+
+
+def normalise_title(title: str) -> str:
+    """The words of a title, in lower case, without markup, punctuation and the publisher's suffix."""
+    text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", html.unescape(title))).replace("’", "'")
+    words = _WORD.findall(_PUBLISHER.sub("", text.strip()).casefold())
+    return " ".join(words or _WORD.findall(text.casefold()))
+
+
+def common_words_needed(words: int) -> int:
+    """How many of a title's distinct `words` a near-equal title must share at least (what `near_equal` implies)."""
+    return words if words < _FEWEST_WORDS else -(-_SHARED * words // _OF)
+
+
+def near_equal(left: str, right: str) -> bool:
+    """Whether two normalised titles tell the same story: nearly the same words, and exactly the same numbers.
+
+    Symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are two stories.
+    """
+    if left == right:
+        return True
+    a, b = set(left.split()), set(right.split())
+    if min(len(a), len(b)) < _FEWEST_WORDS:
+        return False
+    if {word for word in a ^ b if any(letter.isdigit() for letter in word)}:
+        return False
+    return _OF * len(a & b) >= _SHARED * len(a | b)
