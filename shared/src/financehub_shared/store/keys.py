@@ -106,3 +106,8 @@ def breaker(upstream: str) -> str:
 def budget(upstream: str, window: str) -> str:
     """Counter of one rate budget in one window (`minute`, `day`, `month`)."""
     return f"financehub:budget:{upstream}:{window}"
+
+
+def validators(url_hash: str) -> str:
+    """JSON of the ETag and Last-Modified of one URL; expires after a week."""
+    return f"financehub:validators:{url_hash}"

@@ -1,0 +1,86 @@
+"""What the recorder tells Redis of a run: self-contained events, so that any of them may come alone."""
+
+import json
+from typing import Any
+
+from financehub_shared.broker import options
+from financehub_shared.monitor.inflight import Flight, correlation_id, ready_at
+from financehub_shared.monitor.sketch import bucket_of
+from financehub_shared.monitor.states import RunState
+from financehub_shared.store import keys
+
+Event = dict[str, Any]
+
+#: Outcome → the counter that is its own; `retrying` and `dead-lettered` may count as `failed` too.
+COUNTERS = {
+    RunState.SUCCEEDED: "succeeded",
+    RunState.SKIPPED: "skipped",
+    RunState.RETRYING: "retried",
+    RunState.DEAD_LETTERED: "dead_lettered",
+}
+
+
+def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
+    """A try began.
+
+    Args:
+        flight: the try.
+        worker: id of this process in the worker registry.
+        task: name to count it under, where it is not the message's.
+    """
+    message = flight.message
+    task = task or flight.task
+    event: Event = {
+        "kind": "start",
+        "id": message.message_id,
+        "delivery": flight.delivery,
+        "try": flight.try_number,
+        "task": task,
+        "queue": flight.queue,
+        "worker": worker,
+        "started_at": flight.started_at,
+        "queued_at": ready_at(message),
+        "correlation_id": correlation_id(message),
+        "run": keys.run(message.message_id),
+        "stats": keys.task_stats(task),
+        "running": keys.task_running(task),
+    }
+    for name, option in (("schedule", options.SCHEDULE), ("uid", options.SCHEDULE_UID), ("due_at", options.DUE_AT)):
+        value = message.options.get(option)
+        if value is not None:
+            event[name] = value
+    return event
+
+
+def finished(
+    start: Event, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: Any = None
+) -> Event:
+    """A try ended; carries all that its start said.
+
+    Args:
+        start: the event of its start.
+        outcome: succeeded, skipped, retrying or dead-lettered.
+        finished_at: Unix seconds.
+        duration: seconds.
+        error: one line; empty if nothing was raised.
+        summary: JSON-able form of the task's summary, or None.
+    """
+    event = start | {
+        "kind": "finish",
+        "outcome": outcome.value,
+        "counter": COUNTERS[outcome],
+        "finished_at": finished_at,
+        "duration": duration,
+        "bucket": bucket_of(duration),
+        "recent": keys.task_recent(start["task"]),
+        "run_prefix": keys.run(""),
+    }
+    if error:
+        event["error"] = error
+        event["failed"] = outcome is not RunState.SKIPPED
+    if summary is not None:
+        event["summary"] = json.dumps(summary, default=str)
+    if "uid" in start:
+        event["schedule_key"] = keys.schedule(start["uid"])
+        event["schedule_recent"] = keys.schedule_recent(start["uid"])
+    return event

@@ -1,0 +1,28 @@
+"""How one try ended, decided once for logs, metrics and records."""
+
+from dramatiq import MessageProxy
+from dramatiq.middleware import SkipMessage
+
+from financehub_shared.monitor.states import RunState
+
+
+def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
+    """What became of a try.
+
+    Called after dramatiq's `Retries` has decided: it fails the message when no retry is left.
+    """
+    if message.failed:
+        return RunState.DEAD_LETTERED
+    return RunState.SUCCEEDED if exception is None else RunState.RETRYING
+
+
+def reason_of(exception: BaseException | None) -> str:
+    """A short, bounded word for why: the exception's class."""
+    return type(exception).__name__ if exception is not None else "rejected"
+
+
+def describe(exception: BaseException | None) -> str:
+    """One line for people, at most 500 characters."""
+    if exception is None or isinstance(exception, SkipMessage):
+        return str(exception or "")[:500]
+    return f"{type(exception).__name__}: {exception}"[:500]

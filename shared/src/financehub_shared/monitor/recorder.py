@@ -1,0 +1,82 @@
+"""Dramatiq middleware that records every run: state, times, tries, worker, error, summary."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dramatiq import Broker, MessageProxy, Middleware, Worker
+from dramatiq.errors import ActorNotFound
+
+from financehub_shared.clock import Clock
+from financehub_shared.monitor import events
+from financehub_shared.monitor.inflight import Flight, InFlight, delivery_of
+from financehub_shared.monitor.outcome import describe, outcome_of
+from financehub_shared.monitor.states import RunState
+from financehub_shared.monitor.writer import RecordWriter
+from financehub_shared.summary import TaskSummary
+
+#: Names that no actor has come from outside and are without bound; they are counted under this one.
+UNKNOWN_TASK = "(unknown)"
+
+
+class RunRecorder(Middleware):
+    """Tells the writer of each try's beginning and end; one round trip for a short run, two for a long one.
+
+    Args:
+        writer: writes to Redis.
+        flights: what runs in this process.
+        worker: id of this process in the worker registry.
+        clock: stamps the ends.
+        redact: masks secrets in what is kept of an exception.
+    """
+
+    def __init__(
+        self, writer: RecordWriter, flights: InFlight, worker: str, clock: Clock, redact: Callable[[str], str]
+    ) -> None:
+        self._writer = writer
+        self._flights = flights
+        self._worker = worker
+        self._clock = clock
+        self._redact = redact
+        self._started: dict[str, events.Event] = {}
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        self._writer.start()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        self._writer.stop()
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        flight = self._flights.get(message)
+        if flight is not None:
+            event = events.started(flight, self._worker)
+            self._started[flight.delivery] = event
+            self._writer.begin(event)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        summary = result.as_dict() if isinstance(result, TaskSummary) else None
+        self._end(message, outcome_of(message, exception), error=describe(exception), summary=summary)
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        self._end(message, RunState.SKIPPED, error=describe(message._exception))  # noqa: SLF001 — dramatiq hands it over no other way
+
+    def after_nack(self, broker: Broker, message: MessageProxy) -> None:
+        if self._flights.was_processed(message) or not isinstance(message._exception, ActorNotFound):  # noqa: SLF001 — as above
+            return
+        flight = Flight(message, delivery_of(message), self._clock.now(), self._clock.monotonic(), 0.0)
+        event = events.started(flight, self._worker, task=UNKNOWN_TASK)
+        error = self._redact(describe(message._exception))  # noqa: SLF001 — as above
+        self._writer.end(events.finished(event, RunState.DEAD_LETTERED, self._clock.now(), 0.0, error=error))
+
+    def _end(self, message: MessageProxy, outcome: RunState, *, error: str = "", summary: Any = None) -> None:
+        event = self._started.pop(delivery_of(message), None)
+        flight = self._flights.get(message)
+        if event is not None and flight is not None:
+            now, duration = self._clock.now(), self._clock.monotonic() - flight.started
+            self._writer.end(events.finished(event, outcome, now, duration, error=self._redact(error), summary=summary))

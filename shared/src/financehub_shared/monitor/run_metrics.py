@@ -1,0 +1,101 @@
+"""Dramatiq middleware for metrics: messages, waits, slots, retries, dead letters."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
+from dramatiq.errors import ActorNotFound
+from dramatiq.worker import ConsumerThread
+
+from financehub_shared.clock import Clock
+from financehub_shared.metrics import Metrics
+from financehub_shared.monitor.inflight import InFlight, ready_at
+from financehub_shared.monitor.outcome import outcome_of, reason_of
+from financehub_shared.monitor.states import RunState
+
+#: An actor's name that no code here has declared is a label without bound.
+UNKNOWN_ACTOR = "(unknown)"
+
+
+class MetricsMiddleware(Middleware):
+    """Counts on the explicit registry of `Metrics`; gauges are read when Prometheus asks.
+
+    Args:
+        metrics: the process's metrics.
+        flights: what runs in this process.
+        clock: measures durations and waits.
+    """
+
+    def __init__(self, metrics: Metrics, flights: InFlight, clock: Clock) -> None:
+        self._metrics = metrics
+        self._flights = flights
+        self._clock = clock
+        # a labelled child costs a lock and a lookup each time it is asked for
+        self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
+        self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
+        self._messages: Callable[..., Any] = cache(metrics.messages.labels)
+        self._enqueued: Callable[..., Any] = cache(metrics.messages_enqueued.labels)
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        self._metrics.worker_draining.set_function(lambda: float(self._flights.draining))
+        for queue in self._flights.queues:
+            self._metrics.worker_slots.labels(queue).set(self._flights.threads)
+            self._metrics.worker_slots_busy.labels(queue).set_function(_busy(self._flights, queue))
+        for actor in broker.actors:
+            self._metrics.longest_running.labels(actor).set_function(_longest(self._flights, actor, self._clock))
+
+    def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
+        queue = message.queue_name.removesuffix(".DQ")
+        if isinstance(threading.current_thread(), ConsumerThread):
+            return  # a delayed message that became ready: counted when it was enqueued
+        if message.options.get("retries"):
+            self._metrics.message_retries.labels(queue, message.actor_name).inc()
+        else:
+            self._enqueued(queue, message.actor_name).inc()
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        wait = max(0.0, self._clock.now() - ready_at(message))
+        self._wait(message.queue_name, message.actor_name).observe(wait)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        outcome = outcome_of(message, exception)
+        self._count(message, outcome)
+        flight = self._flights.get(message)
+        if flight is not None:
+            labels = (message.queue_name, message.actor_name, outcome.value)
+            self._duration(*labels).observe(self._clock.monotonic() - flight.started)
+        if exception is not None:
+            self._metrics.message_failures.labels(message.actor_name, reason_of(exception)).inc()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        self._count(message, RunState.SKIPPED)
+
+    def _count(self, message: MessageProxy, outcome: RunState) -> None:
+        self._messages(message.queue_name, message.actor_name, outcome.value).inc()
+
+    def after_nack(self, broker: Broker, message: MessageProxy) -> None:
+        error = message._exception  # noqa: SLF001 — dramatiq hands it over no other way
+        actor = UNKNOWN_ACTOR if isinstance(error, ActorNotFound) else message.actor_name
+        self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason_of(error)).inc()
+
+
+def _busy(flights: InFlight, queue: str) -> Callable[[], float]:
+    return lambda: float(Counter(flight.queue for flight in flights.now())[queue])
+
+
+def _longest(flights: InFlight, actor: str, clock: Clock) -> Callable[[], float]:
+    def age() -> float:
+        ages: Iterable[float] = (clock.monotonic() - one.started for one in flights.now() if one.task == actor)
+        return max(ages, default=0.0)
+
+    return age
