@@ -51,9 +51,7 @@ def indicators(symbol: str = "BTC-USD", last_day: int = 20_010, **series: list[f
     return Indicators(symbol, "talib", T0, 19_000, last_day, 500, days, columns)
 
 
-def news(
-    path: str, title: str, published_at: float = T0, *assets: str, guid: str = "", source: str = "Wire"
-) -> NewsItem:
+def news(path: str, title: str, at: float = T0, *assets: str, guid: str = "", source: str = "Wire") -> NewsItem:
     """An article at example.com."""
     url = f"https://example.com/{path}"
     return NewsItem(news_id(url), title, url, source, at, T0, "rss", guid, assets)
