@@ -1,0 +1,63 @@
+"""uvicorn, set up for a simulator: long query strings, silent about the faults it makes on purpose."""
+
+import asyncio
+import logging
+from typing import cast
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from financehub_simulator.app import build_app
+from financehub_simulator.core import Simulator
+
+#: A batch of 1,000 symbols is a request line of about 20 kB; h11 stops at 16 kB by default.
+_MAX_REQUEST_LINE = 262_144
+
+
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # That is how a cut connection looks from inside.
+    return "ASGI callable returned without" not in record.getMessage()
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 that lets the application reach the connection, to break it."""
+
+    open: dict[tuple[str, int] | None, asyncio.Transport] = {}  # noqa: RUF012 — all connections of the process
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.open[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open.pop(self.client, None)
+        super().connection_lost(exc)
+
+
+def build_server(
+    sim: Simulator, host: str, port: int, *, certificate: str | None = None, key: str | None = None
+) -> uvicorn.Server:
+    """A server for one port; `certificate` and `key` are PEM files for TLS."""
+    app = build_app(sim)
+
+    async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "financehub.transport": Protocol.open.get(scope["client"])}
+        await app(scope, receive, send)
+
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
+    config = uvicorn.Config(
+        with_transport,
+        host=host,
+        port=port,
+        http=cast("type[asyncio.Protocol]", Protocol),
+        h11_max_incomplete_event_size=_MAX_REQUEST_LINE,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,191 @@
+"""A running simulator for tests and benches."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from types import TracebackType
+from typing import Any, Self
+
+from financehub_simulator.core import Simulator
+from financehub_simulator.upstreams.rss import FEEDS
+
+_READY_WITHIN = 15.0
+
+
+def settings_for(url: str) -> dict[str, str]:
+    """The environment variables that point every upstream at the simulator at `url`."""
+    url = url.rstrip("/")
+    named = {
+        f"FINANCEHUB_{name.upper()}_URL": f"{url}/{name}"
+        for name in ("binance", "coingecko", "kraken", "finnhub", "yahoo", "gdelt")
+    }
+    return {
+        **named,
+        "FINANCEHUB_SIMULATED": "true",
+        "FINANCEHUB_RSS_FEEDS": ",".join(f"{url}/rss/{name}" for name in FEEDS),
+        "FINANCEHUB_FINNHUB_API_KEY": "simulated-key",
+    }
+
+
+class RunningSimulator:
+    """A simulator on a free port, in a thread or (`process=True`) in a process of its own; a context manager.
+
+    Args:
+        seed: of the market.
+        latency: seconds every answer waits.
+        limited: whether the upstreams' own rate limits are enforced; `reset()` gives them back.
+        always_open: stock quotes carry the time of the request, so that a test does not depend on the hour it runs at.
+        process: a process costs 0.3 s more, and its work does not compete for the caller's interpreter: for benches.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        latency: float = 0.0,
+        limited: bool = True,
+        always_open: bool = True,
+        process: bool = False,
+    ) -> None:
+        self._sim = Simulator(seed=seed, latency=latency, limited=limited, always_open=always_open)
+        self._in_process = process
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        if self._in_process:
+            self._start_process()
+        else:
+            self._start_thread()
+        self._wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+        if self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(10)
+        if self._socket is not None:
+            self._socket.close()
+
+    def _start_thread(self) -> None:
+        from financehub_simulator.server import build_server
+
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self._server = build_server(self._sim, "127.0.0.1", self.port)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="simulator", daemon=True)
+        self._thread.start()
+
+    def _start_process(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        sim = self._sim
+        flags = [*(() if sim.limited else ("--no-limits",)), *(("--always-open",) if sim.always_open else ())]
+        options = ["--port", str(self.port), "--seed", str(sim.seed), "--latency-ms", str(sim.latency * 1_000), *flags]
+        command = [sys.executable, "-m", "financehub_simulator", *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def _wait(self) -> None:
+        limit = time.monotonic() + _READY_WITHIN
+        while True:
+            try:
+                self._control("GET", "")
+                return
+            except OSError:
+                if time.monotonic() > limit or (self._process is not None and self._process.poll() is not None):
+                    raise
+                time.sleep(0.01)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """`settings_for` this simulator."""
+        return settings_for(self.base_url)
+
+    def url(self, upstream: str) -> str:
+        """Base URL of one upstream, as its setting takes it."""
+        return f"{self.base_url}/{upstream}"
+
+    def fault(
+        self,
+        name: str,
+        upstream: str,
+        *,
+        symbol: str | None = None,
+        endpoint: str | None = None,
+        times: int | None = None,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """Make a fault of the catalogue happen.
+
+        Args:
+            name: its name in `faults.FAULTS`.
+            upstream: `binance`, ….
+            symbol: only for requests that name it (the upstream's spelling or ours; a feed's name); None: all.
+            endpoint: only for paths that begin with this, as the upstream documents them.
+            times: for that many requests; None: until reset.
+            parameters: as the catalogue lists them (`retry_after=3`).
+
+        Raises:
+            ValueError: there is no such fault.
+        """
+        asked = {
+            "fault": name,
+            "upstream": upstream,
+            "symbol": symbol,
+            "endpoint": endpoint,
+            "times": times,
+            **parameters,
+        }
+        answer: dict[str, Any] = self._control("POST", "", asked)
+        return answer
+
+    def latency(self, seconds: float) -> None:
+        """Let every answer wait."""
+        self._control("POST", "", {"latency": seconds})
+
+    def requests(self, upstream: str | None = None) -> dict[str, Any]:
+        """Requests since the last reset: upstream → endpoint → number; of one upstream: endpoint → number."""
+        counts: dict[str, Any] = self._control("GET", "/requests")
+        return counts if upstream is None else counts.get(upstream, {})
+
+    def log(self) -> list[dict[str, Any]]:
+        """The last 5,000 requests since the reset, oldest first; `symbols` is how many were asked for."""
+        entries: list[dict[str, Any]] = self._control("GET", "/requests?detail=1")
+        return entries
+
+    def reset(self) -> None:
+        """Forget faults, counts and used-up limits."""
+        self._control("DELETE", "")
+
+    def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.base_url}/_control{path}", data, method=method)  # noqa: S310 — our own server
+        try:
+            with _OPENER.open(request, timeout=10) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.loads(error.read())["error"]) from None
+        return json.loads(content) if content else None
+
+
+#: Without the proxy that tests may have put into the environment.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,0 +1,191 @@
+"""What the simulator knows: exchanges, well-known names, symbols that do not exist, and generated ones for benches.
+
+Any plausible symbol is an instrument; only `UNKNOWN` (and what has no plausible shape) is not.
+"""
+
+import re
+from dataclasses import dataclass
+
+#: Bases of symbols no upstream knows, whatever the suffix or quote currency.
+UNKNOWN = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX"})
+#: Known once: Yahoo still answers, without a price (`quoteType: NONE`); everyone else does not know it.
+DELISTED = frozenset({"DELISTED", "SI"})
+
+_STOCK = re.compile(r"^\^?[A-Z0-9][A-Z0-9-]{0,11}(\.[A-Z]{1,3})?$|^[A-Z]{6}=X$")
+_CRYPTO = re.compile(r"^([A-Z0-9]{2,12})-(USD|EUR|GBP)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where an instrument trades.
+
+    Args:
+        code, name: Yahoo's `exchange` and `fullExchangeName`.
+        zone: IANA name of its time zone.
+        currency: as Yahoo writes it: `GBp` is pence, `ZAc` South African cents.
+        market: Yahoo's `market`.
+        pre, open, close, post: minutes after local midnight; equal pre and open: no extended hours.
+        delay: minutes that Yahoo's prices are late.
+    """
+
+    code: str
+    name: str
+    zone: str
+    currency: str
+    market: str
+    pre: int
+    open: int
+    close: int
+    post: int
+    delay: int = 15
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it trades around the clock, every day."""
+        return self.close - self.open == 1_440
+
+
+def _exchange(code: str, name: str, zone: str, currency: str, country: str, hours: tuple[int, int]) -> Exchange:
+    return Exchange(code, name, zone, currency, f"{country}_market", hours[0], *hours, hours[1])
+
+
+NASDAQ = Exchange(
+    "NMS", "NasdaqGS", "America/New_York", "USD", "us_market", pre=240, open=570, close=960, post=1_200, delay=0
+)
+CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close=1_440, post=1_440, delay=0)
+FOREX = Exchange("CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_440, post=1_440, delay=0)
+#: Yahoo's suffix of a stock's symbol → its exchange.
+EXCHANGES = {
+    "": NASDAQ,
+    "L": _exchange("LSE", "LSE", "Europe/London", "GBp", "gb", (480, 990)),
+    "DE": _exchange("GER", "XETRA", "Europe/Berlin", "EUR", "de", (540, 1_050)),
+    "PA": _exchange("PAR", "Paris", "Europe/Paris", "EUR", "fr", (540, 1_050)),
+    "AS": _exchange("AMS", "Amsterdam", "Europe/Amsterdam", "EUR", "nl", (540, 1_050)),
+    "MI": _exchange("MIL", "Milan", "Europe/Rome", "EUR", "it", (540, 1_050)),
+    "SW": _exchange("EBS", "Swiss", "Europe/Zurich", "CHF", "ch", (540, 1_050)),
+    "ST": _exchange("STO", "Stockholm", "Europe/Stockholm", "SEK", "se", (540, 1_050)),
+    "CO": _exchange("CPH", "Copenhagen", "Europe/Copenhagen", "DKK", "dk", (540, 1_020)),
+    "TO": _exchange("TOR", "Toronto", "America/Toronto", "CAD", "ca", (570, 960)),
+    "JO": _exchange("JNB", "Johannesburg", "Africa/Johannesburg", "ZAc", "za", (540, 1_020)),
+    "TA": _exchange("TLV", "Tel Aviv", "Asia/Jerusalem", "ILA", "il", (595, 1_045)),
+    "SA": _exchange("SAO", "São Paulo", "America/Sao_Paulo", "BRL", "br", (600, 1_020)),
+    "T": _exchange("JPX", "Tokyo", "Asia/Tokyo", "JPY", "jp", (540, 930)),
+    "HK": _exchange("HKG", "HKSE", "Asia/Hong_Kong", "HKD", "hk", (570, 960)),
+    "AX": _exchange("ASX", "ASX", "Australia/Sydney", "AUD", "au", (600, 960)),
+    "JK": _exchange("JKT", "Jakarta", "Asia/Jakarta", "IDR", "id", (540, 960)),
+}
+
+#: Coin → CoinGecko id, name, base price in USD. Base prices are only a scale; nothing here is market data.
+COINS: dict[str, tuple[str, str, float]] = {
+    "BTC": ("bitcoin", "Bitcoin", 97_000),
+    "ETH": ("ethereum", "Ethereum", 3_300),
+    "USDT": ("tether", "Tether", 1.0004),
+    "BNB": ("binancecoin", "BNB", 650),
+    "SOL": ("solana", "Solana", 190),
+    "USDC": ("usd-coin", "USDC", 0.9999),
+    "XRP": ("ripple", "XRP", 2.4),
+    "DOGE": ("dogecoin", "Dogecoin", 0.33),
+    "ADA": ("cardano", "Cardano", 0.9),
+    "TRX": ("tron", "TRON", 0.25),
+    "AVAX": ("avalanche-2", "Avalanche", 37),
+    "LINK": ("chainlink", "Chainlink", 21),
+    "TON": ("the-open-network", "Toncoin", 5.2),
+    "SHIB": ("shiba-inu", "Shiba Inu", 0.000021),
+    "SUI": ("sui", "Sui", 4.1),
+    "DOT": ("polkadot", "Polkadot", 7.1),
+    "BCH": ("bitcoin-cash", "Bitcoin Cash", 440),
+    "LTC": ("litecoin", "Litecoin", 105),
+    "XLM": ("stellar", "Stellar", 0.4),
+    "HBAR": ("hedera-hashgraph", "Hedera", 0.28),
+    "UNI": ("uniswap", "Uniswap", 13),
+    "NEAR": ("near", "NEAR Protocol", 5.1),
+    "ATOM": ("cosmos", "Cosmos Hub", 6.8),
+    "XMR": ("monero", "Monero", 195),
+    "ETC": ("ethereum-classic", "Ethereum Classic", 26),
+    "APT": ("aptos", "Aptos", 9.2),
+    "ICP": ("internet-computer", "Internet Computer", 10.5),
+    "FIL": ("filecoin", "Filecoin", 5.3),
+    "ARB": ("arbitrum", "Arbitrum", 0.75),
+    "OP": ("optimism", "Optimism", 1.8),
+    "AAVE": ("aave", "Aave", 300),
+    "ALGO": ("algorand", "Algorand", 0.36),
+    "VET": ("vechain", "VeChain", 0.047),
+    "MKR": ("maker", "Maker", 1_500),
+    "ZEC": ("zcash", "Zcash", 52),
+    "POL": ("polygon-ecosystem-token", "POL", 0.48),
+}
+COIN_BY_ID = {coin[0]: base for base, coin in COINS.items()}
+STABLE = frozenset({"USDT", "USDC"})
+
+#: Stock → name, base price in its exchange's currency unit.
+STOCKS: dict[str, tuple[str, float]] = {
+    "AAPL": ("Apple Inc.", 245),
+    "MSFT": ("Microsoft Corporation", 420),
+    "GOOGL": ("Alphabet Inc.", 190),
+    "GOOG": ("Alphabet Inc.", 192),
+    "AMZN": ("Amazon.com, Inc.", 225),
+    "NVDA": ("NVIDIA Corporation", 140),
+    "META": ("Meta Platforms, Inc.", 610),
+    "TSLA": ("Tesla, Inc.", 390),
+    "BRK-B": ("Berkshire Hathaway Inc.", 455),
+    "JPM": ("JPMorgan Chase & Co.", 245),
+    "V": ("Visa Inc.", 320),
+    "NFLX": ("Netflix, Inc.", 910),
+    "SPY": ("SPDR S&P 500 ETF", 590),
+    "QQQ": ("Invesco QQQ Trust", 520),
+    "VOD.L": ("Vodafone Group Public Limited Company", 69),
+    "HSBA.L": ("HSBC Holdings plc", 790),
+    "OCDO.L": ("Ocado Group plc", 309),
+    "SAP.DE": ("SAP SE", 245),
+    "7203.T": ("Toyota Motor Corporation", 2_750),
+    "^GSPC": ("S&P 500", 5_950),
+    "^IXIC": ("NASDAQ Composite", 19_400),
+}
+ETFS = frozenset({"SPY", "QQQ", "IWM", "VTI"})
+
+
+def bench_coins(count: int) -> list[str]:
+    """Canonical symbols of `count` generated coins (`SIM0001-USD`…), listed by every crypto upstream."""
+    return [f"SIM{number:04d}-USD" for number in range(1, count + 1)]
+
+
+def bench_stocks(count: int) -> list[str]:
+    """Canonical symbols of `count` generated stocks (`STK0001`…)."""
+    return [f"STK{number:04d}" for number in range(1, count + 1)]
+
+
+#: How many generated coins a listing of everything (Binance without `symbols`) contains.
+LISTED_BENCH_COINS = 1_000
+
+
+def _base(symbol: str) -> str:
+    return symbol.lstrip("^").split(".")[0].split("-")[0]
+
+
+def is_delisted(symbol: str) -> bool:
+    """Whether a canonical symbol was known once."""
+    return _base(symbol) in DELISTED
+
+
+def is_known(symbol: str) -> bool:
+    """Whether a canonical symbol (`BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `EURUSD=X`) has a price."""
+    if _base(symbol) in UNKNOWN or is_delisted(symbol):
+        return False
+    if _CRYPTO.match(symbol):
+        return True
+    return bool(_STOCK.match(symbol)) and ("." not in symbol or symbol.rsplit(".", 1)[1] in EXCHANGES)
+
+
+def crypto_base(symbol: str) -> str | None:
+    """`BTC` of `BTC-USD`; None for anything that is no coin."""
+    match = _CRYPTO.match(symbol)
+    return match[1] if match else None
+
+
+def exchange_of(symbol: str) -> Exchange:
+    """The exchange of a known canonical symbol."""
+    if _CRYPTO.match(symbol):
+        return CRYPTO
+    if symbol.endswith("=X"):
+        return FOREX
+    return EXCHANGES[symbol.rsplit(".", 1)[1] if "." in symbol else ""]

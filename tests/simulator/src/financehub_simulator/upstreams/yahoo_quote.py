@@ -1,0 +1,233 @@
+"""`/v7/finance/quote`: the fields of the recorded answers, by kind of instrument.
+
+The 52-week range and the averages come from closes and the running day.
+"""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from financehub_simulator.core import Call
+from financehub_simulator.market import Bar, Instrument, round_price
+from financehub_simulator.serving import JsonAnswer
+from financehub_simulator.sessions import market_state, session
+from financehub_simulator.universe import is_delisted
+
+_TYPES = {
+    "EQUITY": "Equity",
+    "ETF": "ETF",
+    "INDEX": "Index",
+    "CURRENCY": "Currency",
+    "CRYPTOCURRENCY": "Cryptocurrency",
+}
+#: Currency of the accounts, where the price is in hundredths of it.
+_MAJOR = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
+#: 2010-01-04, when the simulated history of stocks begins.
+FIRST_TRADE = 1_262_563_200
+
+
+def quote(call: Call, symbols: list[str]) -> Response:
+    """Quotes of what is known; the rest is left out without a word."""
+    result = []
+    for symbol in symbols:
+        canonical = call.names[symbol]
+        if canonical is not None and is_delisted(canonical):
+            result.append(_delisted(symbol))
+            continue
+        bar = call.today(symbol)
+        if bar is not None and canonical is not None:
+            result.append(_priced(call, canonical, bar))
+    return JsonAnswer({"quoteResponse": {"result": result, "error": None}})
+
+
+def _common(symbol: str, kind: str, confidence: str) -> dict[str, Any]:
+    return {
+        "language": "en-US",
+        "region": "US",
+        "quoteType": kind,
+        "triggerable": confidence == "HIGH",
+        "customPriceAlertConfidence": confidence,
+        "corporateActions": [],
+        "messageBoardId": f"finmb_{symbol}",
+        "esgPopulated": False,
+        "tradeable": False,
+        "cryptoTradeable": False,
+        "hasPrePostMarketData": False,
+        "symbol": symbol,
+    }
+
+
+def _delisted(symbol: str) -> dict[str, Any]:
+    return _common(symbol, "NONE", "NONE")
+
+
+def wrong_unit(currency: str) -> str:
+    """The label of the other unit: pence for pounds, pounds for pence."""
+    swap = {**_MAJOR, **{major: minor for minor, major in _MAJOR.items()}}
+    return swap.get(currency, "GBp")
+
+
+def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
+    instrument = call.sim.market.instrument(symbol)
+    exchange = instrument.exchange
+    names = {fault.spec.name for fault in call.data_faults(symbol)}
+    state = "REGULAR" if call.sim.always_open else market_state(exchange, call.now)
+    moment = call.now if call.sim.always_open and "stale" not in names else bar.end
+    price = None if call.is_null(symbol) else bar.close
+    hours = session(exchange, bar.day)
+    change = bar.close - bar.previous_close
+    extended = exchange.pre != exchange.open
+    confidence = "HIGH" if exchange.delay == 0 else "LOW"
+    return {
+        **_common(symbol, instrument.kind, confidence),
+        "typeDisp": _TYPES[instrument.kind],
+        "quoteSourceName": "Nasdaq Real Time Price" if extended else "Delayed Quote",
+        "currency": wrong_unit(instrument.currency) if "wrong-unit" in names else instrument.currency,
+        "shortName": instrument.name[:30],
+        "longName": instrument.name,
+        "marketState": state,
+        "regularMarketPrice": price,
+        "regularMarketChange": change,
+        "regularMarketChangePercent": _ratio(change, bar.previous_close) * 100,
+        "regularMarketTime": int(moment),
+        "regularMarketDayHigh": bar.high,
+        "regularMarketDayLow": bar.low,
+        "regularMarketDayRange": f"{bar.low} - {bar.high}",
+        "regularMarketVolume": int(bar.volume),
+        "regularMarketPreviousClose": bar.previous_close,
+        "regularMarketOpen": bar.open,
+        "bid": bar.close,
+        "ask": bar.close,
+        "bidSize": 1,
+        "askSize": 2,
+        "exchange": exchange.code,
+        "fullExchangeName": exchange.name,
+        "exchangeTimezoneName": exchange.zone,
+        "exchangeTimezoneShortName": hours.abbreviation,
+        "gmtOffSetMilliseconds": hours.offset * 1_000,
+        "market": exchange.market,
+        "hasPrePostMarketData": extended,
+        "firstTradeDateMilliseconds": FIRST_TRADE * 1_000,
+        "priceHint": 2 if bar.close >= 1 else 4,
+        "sourceInterval": 15,
+        "exchangeDataDelayedBy": exchange.delay,
+        **_ranges(call, instrument, bar),
+        **(_extended_hours(bar, hours.close) if extended and state in {"POST", "CLOSED"} else {}),
+        **_by_kind(instrument, bar),
+    }
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _ranges(call: Call, instrument: Instrument, bar: Bar) -> dict[str, Any]:
+    index = call.sim.market.index(instrument.symbol, call.now)
+    stock = instrument.kind not in {"CRYPTOCURRENCY", "CURRENCY"}
+    highest, lowest, fifty, two_hundred = (
+        round_price(value, stock=stock) for value in call.sim.market.statistics(instrument.symbol, index)
+    )
+    high, low, volume = max(highest, bar.high), min(lowest, bar.low), int(instrument.turnover)
+    return {
+        "fiftyTwoWeekHigh": high,
+        "fiftyTwoWeekLow": low,
+        "fiftyTwoWeekRange": f"{low} - {high}",
+        "fiftyTwoWeekHighChange": bar.close - high,
+        "fiftyTwoWeekHighChangePercent": _ratio(bar.close - high, high),
+        "fiftyTwoWeekLowChange": bar.close - low,
+        "fiftyTwoWeekLowChangePercent": _ratio(bar.close - low, low),
+        "fiftyTwoWeekChangePercent": _ratio(bar.close - lowest, lowest) * 100,
+        "fiftyDayAverage": fifty,
+        "fiftyDayAverageChange": bar.close - fifty,
+        "fiftyDayAverageChangePercent": _ratio(bar.close - fifty, fifty),
+        "twoHundredDayAverage": two_hundred,
+        "twoHundredDayAverageChange": bar.close - two_hundred,
+        "twoHundredDayAverageChangePercent": _ratio(bar.close - two_hundred, two_hundred),
+        "averageDailyVolume3Month": volume,
+        "averageDailyVolume10Day": volume,
+    }
+
+
+def _extended_hours(bar: Bar, close: int) -> dict[str, Any]:
+    return {
+        "postMarketTime": close + 14_398,
+        "postMarketPrice": bar.close,
+        "postMarketChange": 0.0,
+        "postMarketChangePercent": 0.0,
+    }
+
+
+def _by_kind(instrument: Instrument, bar: Bar) -> dict[str, Any]:
+    match instrument.kind:
+        case "CRYPTOCURRENCY":
+            return _crypto(instrument, bar)
+        case "EQUITY":
+            return {**_shares(instrument, bar), **_accounts(bar, instrument.name)}
+        case "ETF":
+            return {
+                **_shares(instrument, bar),
+                "dividendYield": 1.3,
+                "ytdReturn": 2.2,
+                "trailingThreeMonthReturns": 8.1,
+                "trailingThreeMonthNavReturns": 8.1,
+                "netAssets": 3.2e11,
+                "netExpenseRatio": 0.2,
+            }
+        case _:
+            return {}
+
+
+def _crypto(instrument: Instrument, bar: Bar) -> dict[str, Any]:
+    coin = instrument.symbol.split("-")[0]
+    image = "https://s2.coinmarketcap.com/static/img/coins/64x64/1.png"
+    worth = int(bar.volume * bar.close) if abs(bar.close) < 1e300 else 0
+    return {
+        "circulatingSupply": 19_000_000,
+        "marketCap": int(instrument.base * 19_000_000),
+        "lastMarket": "CoinMarketCap",
+        "volume24Hr": worth,
+        "volumeAllCurrencies": worth,
+        "fromCurrency": coin,
+        "toCurrency": f"{instrument.currency}=X",
+        "coinMarketCapLink": f"https://coinmarketcap.com/currencies/{coin.lower()}",
+        "coinImageUrl": image,
+        "logoUrl": image,
+        "startDate": 1_278_979_200,
+    }
+
+
+def _shares(instrument: Instrument, bar: Bar) -> dict[str, Any]:
+    shares = 5_000_000_000
+    earnings = instrument.base / 25
+    return {
+        "financialCurrency": _MAJOR.get(instrument.currency, instrument.currency),
+        "sharesOutstanding": shares,
+        "bookValue": instrument.base / 4,
+        "marketCap": int(instrument.base * shares),
+        "priceToBook": _ratio(bar.close, instrument.base / 4),
+        "epsTrailingTwelveMonths": earnings,
+        "trailingPE": _ratio(bar.close, earnings),
+        "trailingAnnualDividendRate": round(instrument.base * 0.01, 2),
+        "trailingAnnualDividendYield": 0.01,
+    }
+
+
+def _accounts(bar: Bar, name: str) -> dict[str, Any]:
+    report = bar.time - bar.time % (90 * 86_400)
+    return {
+        "displayName": name.split(",", maxsplit=1)[0].removesuffix(" Inc."),
+        "dividendDate": report,
+        "dividendRate": 1.0,
+        "dividendYield": 1.0,
+        "earningsTimestamp": report,
+        "earningsTimestampStart": report,
+        "earningsTimestampEnd": report,
+        "earningsCallTimestampStart": report,
+        "earningsCallTimestampEnd": report,
+        "isEarningsDateEstimate": False,
+        "epsForward": 8.3,
+        "epsCurrentYear": 7.3,
+        "priceEpsCurrentYear": bar.close / 7.3,
+        "forwardPE": bar.close / 8.3,
+        "averageAnalystRating": "2.1 - Buy",
+    }
