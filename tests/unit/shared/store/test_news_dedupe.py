@@ -1,0 +1,49 @@
+"""Laws of finding duplicates."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.models import NewsItem
+from financehub_shared.news_text import near_equal, normalise_title
+from financehub_shared.store.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
+from support.store_contract import T0, news
+
+WORDS = st.sampled_from(["fed", "holds", "rates", "steady", "again", "as", "banks", "cut", "5%", "6%", "outlook"])
+ITEMS = st.builds(
+    lambda path, title, days, guid: news(str(path), " ".join(title), T0 + days * 86_400, guid=guid),
+    st.integers(0, 8),
+    st.lists(WORDS, min_size=1, max_size=8),
+    st.integers(0, 20),
+    st.sampled_from(["", "g1", "g2"]),
+)
+
+
+def accepted(items: list[NewsItem]) -> list[NewsItem]:
+    """What is new when nothing is known."""
+    known = KnownNews((), (), ())
+    return [item for item in items if known.accept(item)]
+
+
+def same_story(a: NewsItem, b: NewsItem) -> bool:
+    """The definition, without any index."""
+    titles = near_equal(normalise_title(a.title), normalise_title(b.title))
+    near = abs(a.published_at - b.published_at) <= TITLE_WINDOW
+    return a.id == b.id or (bool(a.guid) and guid_key(a) == guid_key(b)) or (titles and near)
+
+
+@given(st.lists(ITEMS, max_size=25))
+def test_the_index_finds_exactly_what_comparing_all_pairs_finds(items: list[NewsItem]):
+    """Looking at few candidates is only faster, never different."""
+    expected: list[NewsItem] = []
+    for item in items:
+        if not any(same_story(item, other) for other in expected):
+            expected.append(item)
+    assert accepted(items) == expected
+
+
+@given(st.lists(ITEMS, max_size=25))
+def test_what_was_accepted_is_accepted_again_from_scratch_and_nothing_twice(items: list[NewsItem]):
+    """Deduplication is idempotent, and a second offer of everything finds nothing new."""
+    once = accepted(items)
+    assert accepted(once) == once
+    assert accepted([*items, *items]) == once

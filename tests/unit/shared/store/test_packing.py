@@ -1,0 +1,97 @@
+"""The columnar blob: exact, small, and damaged only loudly."""
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.errors import CorruptDataError
+from financehub_shared.store.packing import HEADER_SIZE, pack, read_header, unpack
+from financehub_shared.store.series import encode_bars, encode_series
+from support.store_contract import bars, indicators
+
+DAYS = st.lists(st.integers(-(2**31), 2**31 - 1), unique=True, max_size=40).map(sorted)
+FLOATS = st.floats(width=64)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> "tuple[bytes, array[int], list[array[float]]]":
+    """Metadata, days and columns of one length."""
+    days = array("i", draw(DAYS))
+    column = st.lists(FLOATS, min_size=len(days), max_size=len(days)).map(lambda values: array("d", values))
+    return draw(st.binary(max_size=80)), days, draw(st.lists(column, max_size=6))
+
+
+@given(tables())
+def test_unpacking_undoes_packing_bit_by_bit(table: "tuple[bytes, array[int], list[array[float]]]"):
+    """Every float, NaN payloads included, and every day come back as they were."""
+    meta, days, columns = table
+    read_meta, read_days, read_columns = unpack("k", pack(meta, days, columns))
+    assert (read_meta, read_days) == (meta, days)
+    assert [column.tobytes() for column in read_columns] == [column.tobytes() for column in columns]
+
+
+@given(tables())
+def test_the_header_alone_tells_shape_and_days(table: "tuple[bytes, array[int], list[array[float]]]"):
+    """The first bytes suffice to know how many rows there are and which days they span."""
+    meta, days, columns = table
+    header = read_header("k", pack(meta, days, columns)[:HEADER_SIZE])
+    assert (header.rows, header.columns) == (len(days), len(columns))
+    assert (header.first_day, header.last_day) == ((days[0], days[-1]) if days else (0, 0))
+
+
+@given(tables(), st.data())
+def test_one_flipped_bit_is_always_noticed(table: "tuple[bytes, array[int], list[array[float]]]", data: st.DataObject):
+    """No damage of a bit, header included, passes for data."""
+    blob = bytearray(pack(*table))
+    position = data.draw(st.integers(0, len(blob) * 8 - 1))
+    blob[position // 8] ^= 1 << position % 8
+    with pytest.raises(CorruptDataError, match="delete it"):
+        unpack("financehub:bars:AAPL", bytes(blob))
+
+
+@given(tables(), st.data())
+def test_a_cut_or_extended_blob_is_always_noticed(
+    table: "tuple[bytes, array[int], list[array[float]]]", data: st.DataObject
+):
+    """A blob of another length than it was written with is refused."""
+    blob = pack(*table)
+    cut = blob[: data.draw(st.integers(0, len(blob) - 1))]
+    for damaged in (cut, blob + b"\0"):
+        with pytest.raises(CorruptDataError):
+            unpack("k", damaged)
+
+
+def test_the_error_names_key_and_format_version():
+    """A blob of a later release is told apart from damage."""
+    blob = b"\x09" + encode_bars(bars("AAPL", [1]))[1:]
+    with pytest.raises(CorruptDataError, match=r"^financehub:bars:AAPL: is of format version 9; this release reads 1"):
+        unpack("financehub:bars:AAPL", blob)
+
+
+def test_five_hundred_bars_take_at_most_25_kb():
+    """The design's bound on the size of a history holds, and one row costs 44 bytes."""
+    blob = encode_bars(bars("BTC-USD", range(500), provider="simulated/binance"))
+    assert len(blob) <= 25_000
+    assert len(encode_bars(bars("BTC-USD", range(501), provider="simulated/binance"))) - len(blob) == 44
+
+
+def test_a_series_of_24_outputs_takes_at_most_21_kb():
+    """A hundred values of all outputs are exact and small."""
+    series = {f"output_{number}": [float(number)] * 100 for number in range(24)}
+    assert len(encode_series(indicators(**series))) <= 21_000
+
+
+@pytest.mark.parametrize(
+    ("days", "columns", "problem"),
+    [
+        pytest.param([1, 2], [[1.0]], "1", id="short column"),
+        pytest.param([2, 1], [[1.0, 2.0]], "ascend", id="days out of order"),
+        pytest.param([1, 1], [[1.0, 2.0]], "ascend", id="a day twice"),
+    ],
+)
+def test_a_table_out_of_shape_is_not_written(days: list[int], columns: list[list[float]], problem: str):
+    """What could not be read back right is refused when it is written."""
+    with pytest.raises(ValueError, match=problem):
+        pack(b"", array("i", days), [array("d", column) for column in columns])

@@ -1,0 +1,91 @@
+"""What makes two articles the same."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.news_text import canonical_url, common_words_needed, near_equal, news_id, normalise_title
+
+WORDS = ["oil", "jumps", "on", "supply", "fears", "opec", "cuts", "5%", "6%", "q1"]
+TITLES = st.lists(st.sampled_from(WORDS), max_size=10).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        ("HTTPS://News.Example.COM/Story/1", "https://news.example.com/Story/1"),
+        ("https://example.com/a?utm_source=rss&utm_medium=x", "https://example.com/a"),
+        ("https://example.com/a?b=2&a=1&fbclid=zz", "https://example.com/a?a=1&b=2"),
+        ("https://example.com/a/#comments", "https://example.com/a"),
+        ("https://example.com:443/a", "https://example.com/a"),
+        ("http://example.com:8080/a", "http://example.com:8080/a"),
+        ("https://example.com", "https://example.com/"),
+        ("https://user:secret@example.com/a", "https://example.com/a"),
+        ("  https://example.com/a?q=%C3%A9&id=  ", "https://example.com/a?id=&q=%C3%A9"),
+        ("https://finance.yahoo.com/news/x-1.html?.tsrc=rss", "https://finance.yahoo.com/news/x-1.html"),
+        ("http://[2001:DB8::1]:80/a", "http://[2001:db8::1]/a"),
+    ],
+)
+def test_one_spelling_for_all_links_to_one_article(url: str, canonical: str):
+    """Case of the host, tracking, order of the query, fragment and default port make no difference."""
+    assert canonical_url(url) == canonical
+    assert canonical_url(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "url", ["", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"]
+)
+def test_what_is_no_web_address_is_refused(url: str):
+    """Only http and https with a host can be a link to an article."""
+    with pytest.raises(ValueError):
+        canonical_url(url)
+
+
+def test_the_id_is_that_of_the_article_not_of_the_link():
+    """Links that differ in scheme or tracking only have one id, other articles another."""
+    assert news_id("http://example.com/a?utm_campaign=1") == news_id("https://EXAMPLE.com/a")
+    assert news_id("https://example.com/a") != news_id("https://example.com/b")
+    assert len(news_id("https://example.com/a")) == 24
+
+
+@pytest.mark.parametrize(
+    ("title", "normalised"),
+    [
+        ("<b>Bitcoin</b> tops $70,000 &amp; ether follows", "bitcoin tops $70,000 ether follows"),
+        ("Fed’s Powell: rates up 0.25%!", "fed's powell rates up 0.25%"),
+        ("Oil jumps on supply fears - Reuters", "oil jumps on supply fears"),
+        ("Oil jumps on supply fears | CNBC", "oil jumps on supply fears"),
+        ("ＡＰＰＬＥ １０％", "apple 10%"),
+        (" - Reuters", "reuters"),
+        ("…", ""),
+    ],
+)
+def test_a_title_is_reduced_to_its_words(title: str, normalised: str):
+    """Markup, case, punctuation, width and the publisher's name make no difference."""
+    assert normalise_title(title) == normalised
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("Oil jumps on supply fears", "OIL JUMPS ON SUPPLY FEARS!", True),
+        ("Oil jumps on fresh supply fears", "Oil jumps on supply fears", True),
+        ("Bitcoin climbs 5% on ETF hopes again", "Bitcoin climbs 6% on ETF hopes again", False),
+        ("Apple beats Q1 estimates and raises outlook", "Apple beats Q2 estimates and raises outlook", False),
+        ("Oil jumps", "Oil falls", False),
+        ("Stocks making big moves: Apple, Tesla, Ford", "Stocks making big moves: Nike, Intel, Boeing", False),
+    ],
+)
+def test_near_equal_titles_tell_one_story(left: str, right: str, same: bool):
+    """A word more or less is the same story, another number or other names are not."""
+    assert near_equal(normalise_title(left), normalise_title(right)) is same
+
+
+@given(TITLES, TITLES)
+def test_near_equality_is_reflexive_symmetric_and_needs_common_words(left: str, right: str):
+    """The order does not matter, and near-equal titles share at least the words that the index relies on."""
+    assert near_equal(left, left)
+    assert near_equal(left, right) == near_equal(right, left)
+    words = set(left.split())
+    if near_equal(left, right):
+        assert len(words & set(right.split())) >= common_words_needed(len(words))
