@@ -1,0 +1,1 @@
+"""FinanceHub's scheduler: turns ScheduledTasks into exactly-once enqueues."""

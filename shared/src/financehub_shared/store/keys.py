@@ -9,6 +9,8 @@ INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
 QUARANTINE = "financehub:quarantine"
 HEALTH = "financehub:health"
+#: Set of the names of all upstreams that have a circuit breaker.
+BREAKERS = "financehub:breakers"
 #: Hash schedule uid → due time (ms) of the last run that was enqueued or deliberately skipped.
 HIGH_WATER_MARKS = "financehub:schedules:high-water-marks"
 #: Sorted set schedule uid by the time (s) a live scheduler last claimed it.
@@ -104,7 +106,7 @@ def breaker(upstream: str) -> str:
 
 
 def budget(upstream: str, window: str) -> str:
-    """Counter of one rate budget in one window (`minute`, `day`, `month`)."""
+    """Hash of one rate budget in one window (`60s`): what was spent in each slice of it."""
     return f"financehub:budget:{upstream}:{window}"
 
 

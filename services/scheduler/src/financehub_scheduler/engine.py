@@ -1,0 +1,341 @@
+"""The engine: one heap of next due times, one loop, and no idea where schedules come from."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from redis.exceptions import RedisError
+
+from financehub_scheduler.calendar import CalendarHorizonError
+from financehub_scheduler.catch_up import plan
+from financehub_scheduler.enqueue import Enqueuer, Run
+from financehub_scheduler.observer import Observer
+from financehub_scheduler.registry import Entry, Registry
+from financehub_scheduler.schedule import Schedule
+from financehub_scheduler.timetable import Timetable
+from financehub_shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+#: Schedules per script: 3 ms of Redis; larger batches win little and let the first of a burst wait for the last.
+BATCH = 200
+#: Batches under way at once: Redis works on one while the next is made.
+_IN_FLIGHT = 2
+#: A run this late is planned as missed; below, the loop was merely busy.
+_LATE_SECONDS = 1.0
+#: The longest sleep: how soon a jump of the wall clock, or the end of the machine's sleep, is noticed.
+_TICK_SECONDS = 1.0
+_JUMP_SECONDS = 1.0
+#: Verdicts handled between two looks at the heap: about 3 ms.
+_SETTLE = 64
+_BACKOFF_SECONDS = (0.1, 2.0)
+
+
+@dataclass(slots=True)
+class Live:
+    """A schedule under the engine's care.
+
+    Args:
+        schedule: what it is.
+        mark: due time up to which everything is enqueued or given up, Unix seconds.
+        due: the due time waited for; None: none.
+        problem: why it does not run; empty: it does.
+        superseded: another scheduler has registered a newer state.
+    """
+
+    schedule: Schedule
+    mark: float
+    due: int | None = None
+    problem: str = ""
+    superseded: bool = False
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Signs of life, monotonic seconds."""
+
+    tick: float
+    ack: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a source found.
+
+    Args:
+        upserts: schedules that are new or differ.
+        removed: uids that are gone.
+        initial: the first look of this process, not a change while it ran.
+    """
+
+    upserts: Sequence[Schedule] = ()
+    removed: Sequence[str] = ()
+    initial: bool = False
+
+
+@dataclass(slots=True)
+class _Inbox:
+    upserts: dict[str, Entry] = field(default_factory=dict)
+    removed: dict[str, None] = field(default_factory=dict)
+
+
+class Engine:
+    """Fires what is due.
+
+    Args:
+        clock: time.
+        registry: schedules in Redis.
+        enqueuer: runs to Redis.
+        observer: logs and metrics.
+    """
+
+    def __init__(self, clock: Clock, registry: Registry, enqueuer: Enqueuer, observer: Observer) -> None:
+        self._clock = clock
+        self._registry = registry
+        self._enqueuer = enqueuer
+        self._observer = observer
+        self._timetable = Timetable()
+        self._inbox = _Inbox()
+        self._settling: deque[tuple[Live, Sequence[Run], Sequence[str], float]] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._failures = 0
+        self._retry_at = 0.0
+        self._skew = clock.now() - clock.monotonic()
+        #: Told of every schedule that was registered, new or not.
+        self.on_registered: Callable[[Schedule], None] = lambda _: None
+        self.pulse = Pulse(clock.monotonic(), clock.monotonic())
+        #: uid → schedule under care; others read it.
+        self.live: dict[str, Live] = {}
+        #: uids whose next due time or problem changed since a listing was last written.
+        self.dirty: set[str] = set()
+
+    # what others ask of it ----------------------------------------------------------------------------
+    def apply(self, changes: Changes) -> None:
+        """Take over what a source found; carried out by the loop, in order, whatever the state of Redis."""
+        now = self._clock.now()
+        for uid in changes.removed:
+            self._inbox.upserts.pop(uid, None)
+            self._inbox.removed[uid] = None
+        for schedule in changes.upserts:
+            self._inbox.upserts[schedule.uid] = Entry(schedule, now, added=not changes.initial)
+        self._wake.set()
+
+    def restore(self, uids: Iterable[str]) -> None:
+        """Register schedules again that Redis has lost, from where we know them to be."""
+        for uid in uids:
+            if (live := self.live.get(uid)) and uid not in self._inbox.upserts and uid not in self._inbox.removed:
+                self._inbox.upserts[uid] = Entry(live.schedule, live.mark, added=False)
+        self._wake.set()
+
+    def reclaim(self) -> None:
+        """Insist on schedules that another scheduler superseded and our source still holds.
+
+        It has seen a newer state, which ours shows within seconds; or its source differs for good, and then a
+        schedule of ours must not stay silent should the other one end.
+        """
+        self.restore([uid for uid, live in self.live.items() if live.superseded])
+
+    def stop(self) -> None:
+        """Let the loop end after the batch under way."""
+        self._stopping = True
+        self._wake.set()
+
+    def heap_lag(self) -> float:
+        """How long the earliest due time has been waiting, seconds; 0 when nothing is late."""
+        earliest = self._timetable.next_time()
+        return max(0.0, self._clock.now() - earliest) if earliest is not None else 0.0
+
+    # the loop -----------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Fire until `stop`."""
+        while not self._stopping:
+            wait = await self.step()
+            self._wake.clear()
+            if wait > 0 and not self._inbox_full():
+                try:
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                except TimeoutError:
+                    continue
+            else:
+                await asyncio.sleep(0)
+
+    async def step(self) -> float:
+        """Do what is to be done now; returns the seconds until something may be to do again."""
+        self.pulse.tick = self._clock.monotonic()
+        self._watch_clock()
+        if (pause := self._retry_at - self._clock.monotonic()) > 0:
+            return min(pause, _TICK_SECONDS)
+        try:
+            if self._inbox_full():
+                await self._take_inbox()
+            await self._fire()
+        except RedisError as error:
+            self._away(error)
+            return 0.0
+        if self._settling:
+            self._settle(_SETTLE)
+            return 0.0
+        earliest = self._timetable.next_time()
+        return _TICK_SECONDS if earliest is None else min(_TICK_SECONDS, max(0.0, earliest - self._clock.now()))
+
+    def _watch_clock(self) -> None:
+        skew = self._clock.now() - self._clock.monotonic()
+        jump = skew - self._skew
+        if abs(jump) > _JUMP_SECONDS:
+            # Forward: due times in between are late and caught up as configured. Back: those that come a second
+            # time stay below the high-water marks and do not run again.
+            log.warning("clock_jumped", seconds=round(jump, 1))
+        if abs(jump) > _JUMP_SECONDS / 10:
+            self._skew = skew
+
+    def _away(self, error: RedisError) -> None:
+        first, longest = _BACKOFF_SECONDS
+        pause = min(longest, first * 2**self._failures)
+        if self._failures == 0:
+            log.warning("redis_away", error=f"{type(error).__name__}: {error}")
+        self._failures = min(self._failures + 1, 10)
+        self._retry_at = self._clock.monotonic() + pause
+
+    def acknowledged(self) -> None:
+        """Note that Redis has answered."""
+        if self._failures:
+            log.info("redis_back")
+        self._failures = 0
+        self.pulse.ack = self._clock.monotonic()
+
+    # schedules in and out -----------------------------------------------------------------------------
+    def _inbox_full(self) -> bool:
+        return bool(self._inbox.upserts or self._inbox.removed)
+
+    async def _take_inbox(self) -> None:
+        inbox, self._inbox = self._inbox, _Inbox()
+        try:
+            if inbox.removed:
+                await self._registry.unregister(list(inbox.removed), self._clock.now())
+                self._drop(inbox.removed)
+                inbox.removed.clear()
+            entries = list(inbox.upserts.values())
+            standings = await self._registry.register(entries, self._clock.now())
+        except RedisError:
+            # what came in meanwhile is newer
+            newer = self._inbox
+            self._inbox = _Inbox(
+                {**{u: e for u, e in inbox.upserts.items() if u not in newer.removed}, **newer.upserts},
+                {**inbox.removed, **newer.removed},
+            )
+            raise
+        self.acknowledged()
+        counts: dict[str, int] = {}
+        for entry, standing in zip(entries, standings, strict=True):
+            counts[standing.outcome] = counts.get(standing.outcome, 0) + 1
+            offset = entry.schedule.timing.offset
+            # An edit never fires retroactively: what was due before it stays undone.
+            live = Live(entry.schedule, max(standing.mark, standing.changed_at - offset))
+            self.live[entry.schedule.uid] = live
+            self._schedule_next(live)
+            self.on_registered(entry.schedule)
+        if counts:
+            log.info("schedules_registered", total=len(self.live), **counts)
+
+    def _drop(self, uids: Iterable[str]) -> None:
+        for uid in uids:
+            self._timetable.discard(uid)
+            self.dirty.discard(uid)
+            if live := self.live.pop(uid, None):
+                self._observer.forgotten(live.schedule.name)
+                log.info("schedule_removed", schedule=live.schedule.name)
+
+    def _schedule_next(self, live: Live) -> None:
+        schedule = live.schedule
+        self.dirty.add(schedule.uid)
+        live.due, live.problem = None, ""
+        if not schedule.suspended:
+            try:
+                live.due = schedule.timing.next_after(live.mark)
+            except CalendarHorizonError as error:
+                live.problem = str(error)
+                log.error("schedule_stopped", schedule=schedule.name, problem=live.problem)
+        if live.due is None:
+            self._timetable.discard(schedule.uid)
+        else:
+            self._timetable.put(schedule.uid, live.due + schedule.timing.offset)
+
+    # firing -------------------------------------------------------------------------------------------
+    async def _fire(self) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while popped := self._timetable.pop_due(self._clock.now(), BATCH):
+                batch = [(live, self._runs(live, at)) for at, uid in popped if (live := self.live.get(uid))]
+                under_way.add(asyncio.create_task(self._submit(batch)))
+                if len(under_way) >= _IN_FLIGHT:
+                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+        finally:
+            # all of them settle or are put back, also when one has failed
+            results = await asyncio.gather(*under_way, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _runs(self, live: Live, at: float) -> list[Run]:
+        schedule, now = live.schedule, self._clock.now()
+        if live.due is None:
+            return []
+        if now - at <= _LATE_SECONDS:
+            return [Run(schedule, "due", live.due)]
+        todo = plan(schedule.timing, live.mark, now, schedule.catch_up, schedule.deadline)
+        if todo.mark is None:
+            return []
+        if not todo.fire:
+            return [Run(schedule, "due", todo.mark, missed=todo.missed, expected=live.mark, fire=False)]
+        first = Run(schedule, "due", todo.fire[0], missed=todo.missed, expected=live.mark)
+        return [first, *(Run(schedule, "due", due) for due in todo.fire[1:])]
+
+    async def _submit(self, batch: Sequence[tuple[Live, Sequence[Run]]]) -> None:
+        runs = [run for _, runs in batch for run in runs]
+        try:
+            verdicts = await self._enqueuer.submit(runs, self._clock.now()) if runs else []
+        except RedisError:
+            # Whether it was carried out is not known; the same runs again are harmless, and none is lost.
+            for live, _ in batch:
+                if self.live.get(live.schedule.uid) is live and live.due is not None:
+                    self._timetable.put(live.schedule.uid, live.due + live.schedule.timing.offset)
+            raise
+        now = self._clock.now()
+        self.acknowledged()
+        answers = iter(verdicts)
+        for live, runs_of in batch:
+            self._settling.append((live, runs_of, [next(answers) for _ in runs_of], now))
+
+    def _settle(self, limit: int) -> None:
+        for _ in range(min(limit, len(self._settling))):
+            live, runs, verdicts, at = self._settling.popleft()
+            for run, verdict in zip(runs, verdicts, strict=True):
+                self._observer.verdict(run, verdict, at)
+            # replaced or removed while its batch was under way
+            if self.live.get(live.schedule.uid) is live:
+                self._move_on(live, runs, verdicts)
+
+    def _move_on(self, live: Live, runs: Sequence[Run], verdicts: Sequence[str]) -> None:
+        last = verdicts[-1] if verdicts else ""
+        match last.partition(":"):
+            case ("unknown", _, _):
+                log.warning("schedule_lost_by_redis", schedule=live.schedule.name)
+                self.restore([live.schedule.uid])
+            case ("deleted" | "changed", _, _):
+                # Another scheduler has seen a newer state of the source. Ours follows, or else claims it again.
+                live.due, live.superseded = None, True
+                log.warning("schedule_superseded", schedule=live.schedule.name, reason=last)
+            case ("exhausted", _, _):
+                live.due, live.problem = None, "maxRuns reached"
+                self.dirty.add(live.schedule.uid)
+            case ("moved", _, mark):
+                live.mark = max(live.mark, int(mark) / 1000)
+                self._schedule_next(live)
+            case _:
+                live.mark = runs[-1].due if runs else live.mark
+                self._schedule_next(live)

@@ -1,0 +1,78 @@
+"""What the scheduler tells the world about its runs: one log line and the metrics per event."""
+
+import structlog
+
+from financehub_scheduler.enqueue import Run
+from financehub_shared.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+#: Schedules with series of their own; a histogram takes 10 kB, and Prometheus bears no tens of thousands of labels.
+MAX_LABELS = 500
+OTHER = "other"
+
+
+class Observer:
+    """Logs and counts.
+
+    Args:
+        metrics: the process's metrics.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._labels: set[str] = set()
+
+    def _label(self, name: str) -> str:
+        if name not in self._labels:
+            if len(self._labels) >= MAX_LABELS:
+                return OTHER
+            self._labels.add(name)
+        return name
+
+    def verdict(self, run: Run, verdict: str, at: float) -> None:
+        """Note what became of a run.
+
+        Args:
+            run: the run.
+            verdict: enqueue.lua's answer.
+            at: when the answer came, Unix seconds.
+        """
+        schedule, label = run.schedule, self._label(run.schedule.name)
+        if verdict == "already":
+            return
+        if run.missed and not verdict.startswith("moved"):
+            self._metrics.schedule_missed.labels(label).inc(run.missed)
+            log.warning("schedule_runs_missed", schedule=schedule.name, missed=run.missed, catch_up=schedule.catch_up)
+        if verdict == "enqueued":
+            lag = round(at - run.due - schedule.timing.offset, 4)
+            if run.kind == "due":
+                self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
+            self._metrics.messages_enqueued.labels(schedule.queue, schedule.task).inc()
+            log.info(
+                "run_enqueued",
+                schedule=schedule.name,
+                task=schedule.task,
+                queue=schedule.queue,
+                kind=run.kind,
+                due_at=run.due,
+                lag_seconds=lag if run.kind == "due" else None,
+                message_id=run.message_id,
+                correlation_id=run.message_id,
+            )
+        elif verdict in {"overlap", "backlog"}:
+            self._metrics.schedule_skipped.labels(label).inc()
+            log.info("run_skipped", schedule=schedule.name, task=schedule.task, due_at=run.due, reason=verdict)
+        elif verdict in {"buffered", "exhausted"}:
+            log.info(f"run_{verdict}" if verdict == "buffered" else "schedule_exhausted", schedule=schedule.name)
+
+    def next_run(self, name: str, at: float | None) -> None:
+        """Show when a schedule is due next."""
+        if (label := self._label(name)) != OTHER:
+            self._metrics.schedule_next_run.labels(label).set(at or 0)
+
+    def forgotten(self, name: str) -> None:
+        """Drop the series of a deleted schedule."""
+        if name in self._labels:
+            self._labels.discard(name)
+            self._metrics.schedule_forgotten(name)

@@ -1,0 +1,1 @@
+"""Where schedules come from; the engine knows none of these modules."""
