@@ -60,9 +60,7 @@ async def _set(sim: Simulator, request: Request) -> Response:
 
 def _apply(sim: Simulator, asked: Any) -> Response:
     if not isinstance(asked, dict) or not ({"latency"} == asked.keys() or {"fault", "upstream"} <= asked.keys()):
-        raise FaultRefusedError(
-            'the body must be like {"fault": "rate-limited", "upstream": "binance"} or {"latency": 1}'
-        )
+        raise FaultRefusedError('the body must be like {"fault": "html", "upstream": "binance"} or {"latency": 1}')
     if "latency" in asked:
         latency = asked["latency"]
         if not isinstance(latency, int | float) or not 0 <= latency <= 600:

@@ -103,8 +103,14 @@ class Simulator:
         if unknown := set(parameters) - set(spec.defaults):
             allowed = ", ".join(spec.defaults) or "none"
             raise FaultRefusedError(f"fault {name!r} takes no parameter {min(unknown)!r}; it takes: {allowed}")
-        if times is not None and times < 1:
-            raise FaultRefusedError(f"times={times}: must be 1 or more, or null for 'until reset'")
+        if times is not None and (not isinstance(times, int) or times < 1):
+            raise FaultRefusedError(f"times={times!r}: must be 1 or more, or null for 'until reset'")
+        for label, value in (("symbol", symbol), ("endpoint", endpoint)):
+            if not isinstance(value, str | None):
+                raise FaultRefusedError(f"{label}={value!r}: must be text, or null for all")
+        for label, value in parameters.items():
+            if not isinstance(value, int | float | None) and not isinstance(spec.defaults[label], str):
+                raise FaultRefusedError(f"{label}={value!r}: must be a number")
         path = spec.endpoints if endpoint is None else endpoint
         self._last_id += 1
         fault = Fault(self._last_id, spec, upstream, symbol, path, times, {**spec.defaults, **parameters})
@@ -192,6 +198,11 @@ class Call:
         late = sum(fault.parameters["seconds"] for fault in data if fault.spec.name == "stale")
         bars = self.sim.market.history(canonical, first, last, self.now - late)
         return [distort(bar, data) if bar.day % 10 == 3 else bar for bar in bars] if data else bars
+
+    def moment(self, symbol: str, bar: Bar) -> float:
+        """When the price was made, Unix seconds: now if the market is always open."""
+        stale = any(fault.spec.name == "stale" for fault in self.data_faults(symbol))
+        return self.now if self.sim.always_open and not stale else bar.end
 
     def is_null(self, symbol: str) -> bool:
         """Whether the price of a symbol is to be null."""

@@ -25,8 +25,8 @@ class FaultSpec:
         name: what the control endpoint calls it.
         kind: `answer`, `transport`, `body` or `data`.
         upstreams: where it happens in reality.
-        error: the class of FinanceHub's taxonomy an adapter should report (`rate-limited`); `quarantine` for figures that
-            validation has to find, not the adapter.
+        error: the class of FinanceHub's taxonomy an adapter should report (`rate-limited`); `quarantine` for figures
+            that validation has to find, not the adapter.
         summary: what is seen.
         defaults: parameters and their defaults; a fault may be set with others.
         endpoints: prefix of the paths it happens on; "" for all.

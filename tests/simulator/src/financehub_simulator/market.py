@@ -25,6 +25,8 @@ from financehub_simulator.universe import (
     is_known,
 )
 
+#: Value of a currency in USD: a constant scale, not a rate.
+RATES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27}
 _SPAN = 64
 _BLOCK = _SPAN * _SPAN
 #: Spreads a byte over [-√3, √3]: variance 1.
@@ -118,16 +120,17 @@ class Market:
         """
         if not is_known(symbol):
             raise KeyError(symbol)
-        key = blake2b(f"{self.seed}:{symbol}".encode(), digest_size=32).digest()
-        spread = int.from_bytes(key[:2]) / 65_535
         exchange = exchange_of(symbol)
         coin = crypto_base(symbol)
+        # One coin is one random walk, whatever money it is priced in.
+        key = blake2b(f"{self.seed}:{coin or symbol}".encode(), digest_size=32).digest()
+        spread = int.from_bytes(key[:2]) / 65_535
         if coin:
             known = COINS.get(coin)
             sigma = 0.0002 if coin in STABLE else 0.02 + 0.02 * spread
-            base = known[2] if known else 10 ** (2.5 * spread - 1)
             name = known[1] if known else coin.title()
             currency = symbol.rsplit("-", 1)[1]
+            base = (known[2] if known else 10 ** (2.5 * spread - 1)) / RATES[currency]
             return Instrument(
                 symbol, f"{name} {currency}", "CRYPTOCURRENCY", exchange, currency, base, sigma, 5e9 / base, key
             )

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from financehub_simulator.core import Call, Fault, Simulator
+from financehub_simulator.market import Bar
 from financehub_simulator.spoiling import CutResponse, DisconnectResponse, spoil
 
 Handler = Callable[[Call], Response]
@@ -69,6 +70,12 @@ def html(title: str, status: int = 200, headers: Mapping[str, str] | None = None
     """A page where JSON or XML was expected."""
     body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Response(body, status, dict(headers or {}), "text/html; charset=utf-8")
+
+
+def change_percent(bar: Bar, reference: float | None = None) -> float:
+    """Change since `reference`, or since the bar's opening, in percent; 0 where a fault leaves nothing to compare with."""
+    before = bar.open if reference is None else reference
+    return (bar.close - before) / before * 100 if before else 0.0
 
 
 def retry_after(fault: Fault) -> dict[str, str]:

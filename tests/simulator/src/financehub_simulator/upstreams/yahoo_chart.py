@@ -107,7 +107,6 @@ def _meta(call: Call, instrument: Instrument, today: Bar, bars: list[Bar], span:
     index = call.sim.market.index(instrument.symbol, call.now)
     highest, lowest, *_ = call.sim.market.statistics(instrument.symbol, index)
     names = {fault.spec.name for fault in call.data_faults(instrument.symbol)}
-    moment = call.now if call.sim.always_open and "stale" not in names else today.end
     return {
         "currency": wrong_unit(instrument.currency) if "wrong-unit" in names else instrument.currency,
         "symbol": instrument.symbol,
@@ -115,7 +114,7 @@ def _meta(call: Call, instrument: Instrument, today: Bar, bars: list[Bar], span:
         "fullExchangeName": exchange.name,
         "instrumentType": instrument.kind,
         "firstTradeDate": FIRST_TRADE,
-        "regularMarketTime": int(moment),
+        "regularMarketTime": int(call.moment(instrument.symbol, today)),
         "hasPrePostMarketData": exchange.pre != exchange.open,
         "gmtoffset": hours.offset,
         "timezone": hours.abbreviation,

@@ -72,7 +72,6 @@ def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
     exchange = instrument.exchange
     names = {fault.spec.name for fault in call.data_faults(symbol)}
     state = "REGULAR" if call.sim.always_open else market_state(exchange, call.now)
-    moment = call.now if call.sim.always_open and "stale" not in names else bar.end
     price = None if call.is_null(symbol) else bar.close
     hours = session(exchange, bar.day)
     change = bar.close - bar.previous_close
@@ -89,7 +88,7 @@ def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
         "regularMarketPrice": price,
         "regularMarketChange": change,
         "regularMarketChangePercent": _ratio(change, bar.previous_close) * 100,
-        "regularMarketTime": int(moment),
+        "regularMarketTime": int(call.moment(symbol, bar)),
         "regularMarketDayHigh": bar.high,
         "regularMarketDayLow": bar.low,
         "regularMarketDayRange": f"{bar.low} - {bar.high}",
