@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     breaker_failure_ratio: float = Field(0.5, gt=0, le=1)
     breaker_open_seconds: Seconds = Field(30, description="First open time; doubles to the cap.")
     breaker_open_max_seconds: Seconds = Field(600)
+    breaker_slow_seconds: Seconds = Field(20, description="Twice the read timeout: an answer that drips is a failure.")
+    breaker_probe_seconds: Seconds = Field(
+        30, description="Lease of a probe; longer than a slow call, short against a dead probe."
+    )
 
     # --- indicators ----------------------------------------------------------------------------------
     indicator_engine: Literal["talib", "ta"] = Field("talib", description="`ta` is 380 times slower.")
