@@ -1,0 +1,69 @@
+"""The work of the news task: read all sources, store what is new."""
+
+import asyncio
+from collections.abc import Sequence
+
+from financehub_shared.catalog import CATALOG
+from financehub_shared.clock import Clock
+from financehub_shared.errors import InvalidArgumentsError, TaskFailedError
+from financehub_shared.providers.news import NewsReport, fetch_news
+from financehub_shared.providers.ports import NewsProvider
+from financehub_shared.store.port import Store
+from financehub_shared.summary import TaskSummary
+
+TASK = "fetch_news_task"
+#: Share of the task's time limit that its upstream calls may take; the rest is for the store and the record.
+UPSTREAM_SHARE = 0.8
+
+
+async def refresh_news(
+    sources: Sequence[str] | None, *, store: Store, providers: Sequence[NewsProvider], clock: Clock
+) -> TaskSummary:
+    """Read the sources and store the articles that are not known yet, linked to the assets they name.
+
+    Args:
+        sources: names or parts of names (`coindesk`, `gdelt`) to narrow it to; None: all.
+        store: where news is kept.
+        providers: all of them are asked.
+        clock: the time.
+
+    Raises:
+        InvalidArgumentsError: no source has such a name.
+        TaskFailedError: no source answered; what is stored stays.
+        StoreUnavailableError: Redis is away; sources are read again in full next time.
+    """
+    known = [name for provider in providers for name in provider.sources()]
+    for index, part in enumerate(sources or ()):
+        if not any(part in name for name in known):
+            raise InvalidArgumentsError(TASK, f"sources.{index}", f"no source {part!r}; there are: {', '.join(known)}")
+    assets = await asyncio.to_thread(store.assets)
+    deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
+    report = await fetch_news(providers, assets, sources, deadline, clock)
+    if report.quarantined:
+        await asyncio.to_thread(store.put_quarantined, report.quarantined)
+    if not report.answered:
+        reasons = " | ".join(str(error) for error in report.failed.values())
+        raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
+    new = await asyncio.to_thread(store.put_news, report.items)
+    # only now may an unchanged source answer 304: what was read is stored
+    await report.stored()
+    for provider in providers:
+        if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):
+            await asyncio.to_thread(store.mark_success, "news", provider.name, clock.now())
+    return _summary(report, new)
+
+
+def _summary(report: NewsReport, new: int) -> TaskSummary:
+    return TaskSummary(
+        asked=report.sources,
+        stored=new,
+        missing={source: error.kind for source, error in report.failed.items()},
+        missing_count=len(report.failed),
+        providers=report.delivered,
+        details={
+            "read": len(report.items),
+            "known": len(report.items) - new,
+            "unchanged": len(report.unchanged),
+            "quarantined": len(report.quarantined),
+        },
+    )
