@@ -1,6 +1,7 @@
 """What the recorder tells Redis of a run: self-contained events, so that any of them may come alone."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.broker import options
@@ -18,6 +19,17 @@ COUNTERS = {
     RunState.RETRYING: "retried",
     RunState.DEAD_LETTERED: "dead_lettered",
 }
+
+
+def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Which schedule enqueued the message (`schedule`, `uid`) and for when (`due_at`, Unix seconds), if any."""
+    due_at = message_options.get(options.DUE_AT)
+    fields = {
+        "schedule": message_options.get(options.SCHEDULE),
+        "uid": message_options.get(options.SCHEDULE_UID),
+        "due_at": due_at / 1_000 if isinstance(due_at, int | float) else None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
@@ -39,16 +51,13 @@ def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
         "queue": flight.queue,
         "worker": worker,
         "started_at": flight.started_at,
-        "queued_at": ready_at(message),
+        "enqueued_at": ready_at(message),
         "correlation_id": correlation_id(message),
         "run": keys.run(message.message_id),
         "stats": keys.task_stats(task),
         "running": keys.task_running(task),
     }
-    for name, option in (("schedule", options.SCHEDULE), ("uid", options.SCHEDULE_UID), ("due_at", options.DUE_AT)):
-        value = message.options.get(option)
-        if value is not None:
-            event[name] = value
+    event |= schedule_fields(message.options)
     return event
 
 
@@ -82,5 +91,4 @@ def finished(
         event["summary"] = json.dumps(summary, default=str)
     if "uid" in start:
         event["schedule_key"] = keys.schedule(start["uid"])
-        event["schedule_recent"] = keys.schedule_recent(start["uid"])
     return event

@@ -30,7 +30,8 @@ class Run:
         state: where it stands.
         schedule, schedule_uid: who enqueued it; empty for one started by hand.
         due_at: when it was due, if a schedule enqueued it.
-        queued_at, started_at, finished_at: of the newest try.
+        enqueued_at: when its first try became ready.
+        started_at, finished_at: of the newest try.
         duration: seconds of the newest try.
         tries: tries so far.
         worker: id of the process in the worker registry.
@@ -46,7 +47,7 @@ class Run:
     schedule: str = ""
     schedule_uid: str = ""
     due_at: float | None = None
-    queued_at: float | None = None
+    enqueued_at: float | None = None
     started_at: float | None = None
     finished_at: float | None = None
     duration: float | None = None
@@ -59,7 +60,6 @@ class Run:
     @classmethod
     def from_fields(cls, message_id: str, fields: Fields) -> "Run":
         """Read the hash of `keys.run(message_id)`."""
-        due_at = _number(fields, "due_at")
         return cls(
             message_id=message_id,
             task=fields.get("task", ""),
@@ -67,8 +67,8 @@ class Run:
             state=RunState(fields["state"]),
             schedule=fields.get("schedule", ""),
             schedule_uid=fields.get("schedule_uid", ""),
-            due_at=due_at / 1_000 if due_at is not None else None,
-            queued_at=_number(fields, "queued_at"),
+            due_at=_number(fields, "due_at"),
+            enqueued_at=_number(fields, "enqueued_at"),
             started_at=_number(fields, "started_at"),
             finished_at=_number(fields, "finished_at"),
             duration=_number(fields, "duration"),
@@ -144,13 +144,13 @@ class ScheduleOutcome:
     """What became of the runs of one schedule. Times are Unix seconds.
 
     Args:
-        runs: runs that ended, whatever way.
+        ended: runs that ended, whatever way.
         failures: of them, dead-lettered or lost.
         last_run_id, last_run_outcome, last_run_at, last_run_duration, last_run_error: the run that ended last.
         last_success_at, last_failure_at: when a run last ended so.
     """
 
-    runs: int = 0
+    ended: int = 0
     failures: int = 0
     last_run_id: str = ""
     last_run_outcome: str = ""
@@ -164,7 +164,7 @@ class ScheduleOutcome:
     def from_fields(cls, fields: Fields) -> "ScheduleOutcome":
         """Read the hash of `keys.schedule(uid)`; the scheduler's own fields in it are left alone."""
         return cls(
-            runs=int(fields.get("runs", 0)),
+            ended=int(fields.get("ended", 0)),
             failures=int(fields.get("failures", 0)),
             last_run_id=fields.get("last_run_id", ""),
             last_run_outcome=fields.get("last_run_outcome", ""),

@@ -21,7 +21,7 @@ local function put(e, state)
   if e.uid then redis.call('HSET', e.run, 'schedule_uid', e.uid) end
   if e.due_at then redis.call('HSET', e.run, 'due_at', e.due_at) end
   redis.call('HSETNX', e.run, 'correlation_id', e.correlation_id)
-  redis.call('HSETNX', e.run, 'queued_at', e.queued_at)
+  redis.call('HSETNX', e.run, 'enqueued_at', e.enqueued_at)
   redis.call('EXPIRE', e.run, retention)
 end
 
@@ -43,19 +43,16 @@ local function close(e)
     local old = redis.call('ZPOPMIN', e.recent, spare)
     for i = 1, #old, 2 do redis.call('DEL', e.run_prefix .. old[i]) end
   end
-  if not e.uid then return end
+  -- a schedule that was deleted meanwhile is not brought back
+  if not e.uid or redis.call('EXISTS', e.schedule_key) == 0 then return end
   redis.call('HSET', e.schedule_key, 'last_run_id', e.id, 'last_run_outcome', e.outcome, 'last_run_at', e.finished_at,
              'last_run_duration', e.duration, 'last_run_error', e.error or '')
-  redis.call('HINCRBY', e.schedule_key, 'runs', 1)
+  redis.call('HINCRBY', e.schedule_key, 'ended', 1)
   if e.outcome == 'succeeded' then
     redis.call('HSET', e.schedule_key, 'last_success_at', e.finished_at)
   elseif e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.schedule_key, 'failures', 1)
     redis.call('HSET', e.schedule_key, 'last_failure_at', e.finished_at)
-  end
-  if not redis.call('LPOS', e.schedule_recent, e.id) then
-    redis.call('LPUSH', e.schedule_recent, e.id)
-    redis.call('LTRIM', e.schedule_recent, 0, 9)
   end
 end
 
@@ -123,10 +120,10 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
           redis.call('HSET', run, 'state', 'lost', 'finished_at', now, 'error', reason)
           redis.call('ZADD', stats .. ':recent', now, id)
         end
-        if r[5] then
+        if r[5] and redis.call('EXISTS', schedule_prefix .. r[5]) == 1 then
           redis.call('HSET', schedule_prefix .. r[5], 'last_run_id', id, 'last_run_outcome', 'lost', 'last_run_at', now,
                      'last_run_error', reason, 'last_failure_at', now)
-          redis.call('HINCRBY', schedule_prefix .. r[5], 'runs', 1)
+          redis.call('HINCRBY', schedule_prefix .. r[5], 'ended', 1)
           redis.call('HINCRBY', schedule_prefix .. r[5], 'failures', 1)
         end
       end

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import redis
 
-from financehub_shared.broker import options
+from financehub_shared.monitor.events import schedule_fields
 from financehub_shared.monitor.inflight import correlation_id, ready_at
 from financehub_shared.monitor.records import Run, ScheduleOutcome, TaskStats, fields_of
 from financehub_shared.monitor.scripts import DROP, REAP, SNAPSHOT
 from financehub_shared.monitor.states import RunState
+from financehub_shared.redis_client import connect
 from financehub_shared.settings import load_settings
 from financehub_shared.store import keys
 
@@ -80,16 +81,13 @@ class TaskMonitor:
         values: dict[str, Any] = {
             "task": message.actor_name,
             "queue": message.queue_name.removesuffix(".DQ"),
-            "queued_at": ready_at(message),
+            "enqueued_at": ready_at(message),
             "correlation_id": correlation_id(message),
         }
-        for name, option in (
-            ("schedule", options.SCHEDULE),
-            ("schedule_uid", options.SCHEDULE_UID),
-            ("due_at", options.DUE_AT),
-        ):
-            if message.options.get(option) is not None:
-                values[name] = message.options[option]
+        schedule = schedule_fields(message.options)
+        if "uid" in schedule:
+            schedule["schedule_uid"] = schedule.pop("uid")
+        values |= schedule
         key = keys.run(message.message_id)
         pipeline = self._client.pipeline(transaction=True)
         pipeline.hsetnx(key, "state", RunState.QUEUED.value)
@@ -135,5 +133,4 @@ class TaskMonitor:
 def get_task_monitor() -> TaskMonitor:
     """The process's monitor; reads the settings at the first call."""
     settings = load_settings()
-    client = redis.Redis.from_url(settings.broker_url, socket_timeout=5, socket_connect_timeout=3)
-    return TaskMonitor(client, retention_seconds=settings.run_retention_days * 86_400)
+    return TaskMonitor(connect(settings.broker_url), retention_seconds=settings.run_retention_days * 86_400)

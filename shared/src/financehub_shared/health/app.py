@@ -1,0 +1,94 @@
+"""The WSGI application of every process: health, probes, metrics, queues."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from financehub_shared.health.report import HealthReport, Status
+from financehub_shared.metrics import QueueFigures
+
+log = structlog.get_logger(__name__)
+
+JSON = "application/json"
+Answer = tuple[str, str, bytes]
+
+
+class HealthApp:
+    """Answers GET and HEAD; an answer never takes longer than the Redis timeout.
+
+    Args:
+        report: makes the fleet's health report.
+        live: why this process should be restarted; empty if it should not.
+        ready: why this process is not ready; empty if it is.
+        registry: the metrics of this process.
+        queues: figures of every queue.
+    """
+
+    def __init__(
+        self,
+        *,
+        report: Callable[[], HealthReport],
+        live: Callable[[], list[str]],
+        ready: Callable[[], list[str]],
+        registry: CollectorRegistry,
+        queues: Callable[[], Sequence[QueueFigures]],
+    ) -> None:
+        self._report = report
+        self._registry = registry
+        self._queues = queues
+        self._routes: dict[str, Callable[[], Answer]] = {
+            "/api/health": self._health,
+            "/livez": lambda: _probe(live()),
+            "/readyz": lambda: _probe(ready()),
+            "/metrics": self._metrics,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        path = environ.get("PATH_INFO", "").rstrip("/") or "/"
+        status, content_type, body = self._answer(method, path)
+        headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+        start_response(status, headers)
+        return [] if method == "HEAD" else [body]
+
+    def _answer(self, method: str, path: str) -> Answer:
+        if method not in {"GET", "HEAD"}:
+            return _json("405 Method Not Allowed", {"error": "GET only"})
+        try:
+            if path.startswith("/queues/"):
+                return self._queue(path.removeprefix("/queues/"))
+            if path in self._routes:
+                return self._routes[path]()
+        except Exception as error:
+            log.exception("health_endpoint_failed", path=path)
+            return _json("503 Service Unavailable", {"status": "down", "error": f"{type(error).__name__}: see the log"})
+        known = ["/api/health/", "/livez", "/readyz", "/metrics", "/queues/<queue>"]
+        return _json("404 Not Found", {"error": f"no {path}", "known": known})
+
+    def _health(self) -> Answer:
+        report = self._report()
+        status = "503 Service Unavailable" if report.status is Status.DOWN else "200 OK"
+        return _json(status, report.as_dict())
+
+    def _metrics(self) -> Answer:
+        return "200 OK", CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+
+    def _queue(self, name: str) -> Answer:
+        for queue in self._queues():
+            if queue.queue == name:
+                fields = ("queue", "ready", "inflight", "delayed", "dead", "orphaned", "oldest_age_seconds")
+                return _json("200 OK", {field: getattr(queue, field) for field in fields})
+        return _json("404 Not Found", {"error": f"no queue {name!r}"})
+
+
+def _probe(problems: list[str]) -> Answer:
+    return _json("503 Service Unavailable" if problems else "200 OK", {"ok": not problems, "problems": problems})
+
+
+def _json(status: str, payload: Any) -> Answer:
+    return status, JSON, json.dumps(payload).encode() + b"\n"

@@ -1,0 +1,154 @@
+"""The checks themselves: pure functions from what was seen to what it means."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from financehub_shared.catalog import Tier
+from financehub_shared.health.periods import DATASETS
+from financehub_shared.health.report import Check, HealthReport, Status
+from financehub_shared.health.workers import ProcessInfo
+from financehub_shared.metrics import QueueFigures
+
+SCHEDULER = "scheduler"
+#: Seconds the oldest message of a tier may wait before users notice: half a period of its shortest task.
+WAIT_LIMITS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1_800}
+#: For queues that users add.
+OTHER_WAIT_LIMIT = 900.0
+
+
+class BreakerFigures(Protocol):
+    """What is asked of one circuit breaker."""
+
+    @property
+    def upstream(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the checks look at, seen at one time.
+
+    Args:
+        now: Unix seconds.
+        redis_error: why Redis did not answer; empty if it did, and nothing else of the snapshot holds otherwise.
+        redis_seconds: how long it took to answer.
+        failures: what else could not be looked at → why (`store: …`).
+        queues: figures of every queue.
+        processes: who is alive.
+        breakers: circuit breakers of the upstreams.
+        assets: how many active assets there are.
+        last_success: (dataset, provider) → Unix seconds.
+        wanted: datasets that should be there.
+        limits: dataset → age in seconds at which it is stale.
+        task_errors: task → its newest error, if that is newer than its newest success.
+    """
+
+    now: float
+    redis_error: str = ""
+    redis_seconds: float = 0.0
+    failures: Mapping[str, str] = field(default_factory=dict)
+    queues: Sequence[QueueFigures] = ()
+    processes: Sequence[ProcessInfo] = ()
+    breakers: Sequence[BreakerFigures] = ()
+    assets: int = 0
+    last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    wanted: Iterable[str] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    task_errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def evaluate(seen: Snapshot) -> HealthReport:
+    """What was seen, judged."""
+    if seen.redis_error:
+        return HealthReport.of([Check("redis", Status.DOWN, seen.redis_error)], seen.now)
+    milliseconds = round(seen.redis_seconds * 1_000, 1)
+    checks = [Check("redis", Status.OK, f"answered in {milliseconds} ms", {"milliseconds": milliseconds})]
+    checks += [Check(name, Status.DEGRADED, f"not looked at: {why}") for name, why in sorted(seen.failures.items())]
+    checks += [_queue(queue) for queue in seen.queues]
+    checks += _tiers(seen.processes)
+    checks.append(_scheduler(seen.processes))
+    checks += [_provider(breaker) for breaker in seen.breakers]
+    if "store" not in seen.failures:
+        checks.append(_assets(seen.assets))
+        checks += [_freshness(dataset, seen) for dataset in sorted(set(seen.wanted))]
+    return HealthReport.of(checks, seen.now)
+
+
+def _queue(queue: QueueFigures) -> Check:
+    limit = WAIT_LIMITS.get(queue.queue, OTHER_WAIT_LIMIT)
+    states = ("ready", "inflight", "delayed", "dead", "orphaned")
+    details = {state: getattr(queue, state) for state in states}
+    age = queue.oldest_age_seconds
+    name = f"queue:{queue.queue}"
+    if age > limit:
+        reason = f"the oldest of {queue.ready} waiting messages has waited {_age(age)}; the limit is {_age(limit)}"
+        return Check(name, Status.DEGRADED, reason, details)
+    if queue.orphaned:
+        reason = f"{queue.orphaned} messages are held by workers that are gone; the scheduler's janitor takes them back"
+        return Check(name, Status.DEGRADED, reason, details)
+    return Check(name, Status.OK, ", ".join(f"{count} {state}" for state, count in details.items()), details)
+
+
+def _tiers(processes: Sequence[ProcessInfo]) -> list[Check]:
+    checks = []
+    alive = {tier: [one for one in processes if one.tier == tier] for tier in Tier}
+    # one tier gone stops its own tasks; all gone stop everything
+    missing = Status.DEGRADED if any(alive.values()) else Status.DOWN
+    for tier, members in alive.items():
+        name = f"tier:{tier}"
+        if not members:
+            checks.append(Check(name, missing, "no live worker; its tasks wait in the queue"))
+            continue
+        busy, threads = sum(one.busy for one in members), sum(one.threads for one in members)
+        details = {"workers": len(members), "busy": busy, "threads": threads}
+        checks.append(Check(name, Status.OK, f"{len(members)} workers, {busy} of {threads} threads busy", details))
+    return checks
+
+
+def _scheduler(processes: Sequence[ProcessInfo]) -> Check:
+    count = sum(one.tier == SCHEDULER for one in processes)
+    if not count:
+        return Check(SCHEDULER, Status.DEGRADED, "no live scheduler; nothing is enqueued")
+    return Check(SCHEDULER, Status.OK, f"{count} alive", {"schedulers": count})
+
+
+def _provider(breaker: BreakerFigures) -> Check:
+    name = f"provider:{breaker.upstream}"
+    if breaker.state == "closed":
+        return Check(name, Status.OK, "circuit breaker closed", {"breaker": breaker.state})
+    why = f": {breaker.reason}" if breaker.reason else ""
+    return Check(name, Status.DEGRADED, f"circuit breaker {breaker.state}{why}", {"breaker": breaker.state})
+
+
+def _assets(count: int) -> Check:
+    if not count:
+        return Check("assets", Status.DEGRADED, "no active asset; declare some in the assets file or add them by CLI")
+    return Check("assets", Status.OK, f"{count} active", {"active": count})
+
+
+def _freshness(dataset: str, seen: Snapshot) -> Check:
+    name, limit = f"data:{dataset}", seen.limits[dataset]
+    times = {provider: at for (known, provider), at in seen.last_success.items() if known == dataset}
+    error = seen.task_errors.get(DATASETS.get(dataset, ""), "")
+    why = f"; last error: {error}" if error else ""
+    if not times:
+        return Check(name, Status.DEGRADED, f"never fetched{why}")
+    provider, at = max(times.items(), key=lambda item: item[1])
+    age = max(0.0, seen.now - at)
+    details = {"age_seconds": round(age, 1), "limit_seconds": limit, "provider": provider}
+    if age > limit:
+        reason = f"stale: last delivered {_age(age)} ago by {provider}; the limit is {_age(limit)}{why}"
+        return Check(name, Status.DEGRADED, reason, details)
+    return Check(name, Status.OK, f"{_age(age)} old, from {provider}", details)
+
+
+def _age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

@@ -1,0 +1,140 @@
+"""Looks at everything the checks need, in bounded time: a source that fails is itself a finding."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import redis
+
+from financehub_shared.breaker.states import state_from_fields
+from financehub_shared.clock import Clock
+from financehub_shared.errors import FinanceHubError
+from financehub_shared.health.checks import Snapshot, evaluate
+from financehub_shared.health.periods import dataset_limits
+from financehub_shared.health.report import HealthReport
+from financehub_shared.health.workers import WorkerRegistry
+from financehub_shared.metrics import QueueFigures
+from financehub_shared.models import AssetType
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.store import keys
+from financehub_shared.store.port import Store
+
+T = TypeVar("T")
+
+#: Several probes and a user's curl within this time share one look at Redis.
+CACHE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """One circuit breaker, as the checks see it.
+
+    Args:
+        upstream: its name.
+        state: `closed`, `open` or `half-open`.
+        reason: the last failure, or why it is not closed.
+    """
+
+    upstream: str
+    state: str
+    reason: str
+
+
+class HealthChecker:
+    """Makes health reports of the fleet.
+
+    Args:
+        client: Redis of the queues, with a short timeout and no retries.
+        store_client: Redis of the data, where the breakers live too; may be the same.
+        store: the data.
+        queues: figures of every queue.
+        clock: stamps the reports.
+    """
+
+    def __init__(
+        self,
+        client: "redis.Redis",
+        store_client: "redis.Redis",
+        store: Store,
+        queues: Callable[[], Sequence[QueueFigures]],
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._store_client = store_client
+        self._store = store
+        self._queues = queues
+        self._clock = clock
+        self._registry = WorkerRegistry(client)
+        self._monitor = TaskMonitor(client)
+        self._lock = threading.Lock()
+        self._cached: tuple[float, HealthReport] | None = None
+
+    def report(self) -> HealthReport:
+        """A report at most `CACHE_SECONDS` old; never raises."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._cached is None or now - self._cached[0] > CACHE_SECONDS:
+                self._cached = (now, evaluate(self.look()))
+            return self._cached[1]
+
+    def look(self) -> Snapshot:
+        """See everything once; never raises."""
+        now, started = self._clock.now(), self._clock.monotonic()
+        try:
+            self._client.ping()
+        except redis.RedisError as error:
+            return Snapshot(now, redis_error=f"Redis does not answer: {error}")
+        seconds = self._clock.monotonic() - started
+        failures: dict[str, str] = {}
+
+        def ask(name: str, source: Callable[[], T], default: T) -> T:
+            try:
+                return source()
+            except (redis.RedisError, FinanceHubError) as error:
+                failures[name] = str(error)
+                return default
+
+        # The store may be another Redis than the queues'.
+        nothing: tuple[list[AssetType], dict[tuple[str, str], float]] = ([], {})
+        types, successes = ask("store", lambda: (self._types(), self._store.last_success()), nothing)
+        return Snapshot(
+            now,
+            redis_seconds=seconds,
+            queues=ask("queues", self._queues, []),
+            processes=ask("processes", self._registry.alive, []),
+            breakers=ask("breakers", self._breakers, []),
+            task_errors=ask("tasks", self._task_errors, {}),
+            assets=len(types),
+            wanted=_datasets(set(types)),
+            last_success=successes,
+            limits=dataset_limits(),
+            failures=failures,
+        )
+
+    def _types(self) -> list[AssetType]:
+        return [asset.type for asset in self._store.assets()]
+
+    def _breakers(self) -> list[BreakerView]:
+        names = sorted(name.decode() for name in cast("set[bytes]", self._store_client.smembers(keys.BREAKERS)))
+        pipeline = self._store_client.pipeline(transaction=False)
+        for name in names:
+            pipeline.hgetall(keys.breaker(name))
+        views = []
+        for name, raw in zip(names, pipeline.execute(), strict=True):
+            state = state_from_fields({key.decode(): value.decode(errors="replace") for key, value in raw.items()})
+            views.append(BreakerView(name, state.phase.value, state.error or state.reason.value))
+        return views
+
+    def _task_errors(self) -> Mapping[str, str]:
+        stats = self._monitor.get_all_stats()
+        return {
+            task: one.last_error
+            for task, one in stats.items()
+            if one.last_error and (one.last_failure_at or 0) > (one.last_success_at or 0)
+        }
+
+
+def _datasets(types: set[AssetType]) -> list[str]:
+    """What should be there: with no active stock, nobody misses stock quotes."""
+    return ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
