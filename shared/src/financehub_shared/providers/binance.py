@@ -83,21 +83,16 @@ class Binance:
         if rows is None:
             # One answer with every pair there is tells all unknown ones at once; splitting would ask many times.
             rows = await self._ask_tickers((), deadline)
-        found = {}
-        for row in parse.sequence(self.name, rows, "ticker/24hr"):
-            if isinstance(row, dict) and isinstance(row.get("symbol"), str):
-                found[row["symbol"]] = row
-        return found
+        return {
+            row["symbol"]: row for row in rows or () if isinstance(row, dict) and isinstance(row.get("symbol"), str)
+        }
 
-    async def _ask_tickers(self, pairs: Sequence[str], deadline: float) -> Any:
+    async def _ask_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
         """The parsed answer; None when a pair is unknown."""
         params = {"symbols": json.dumps(list(pairs), separators=(",", ":"))} if pairs else None
 
-        async def send() -> Any:
-            return await self._get("/api/v3/ticker/24hr", params, deadline)
-
         try:
-            return await self._guard.call(send, ticker_weight(len(pairs)))
+            return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)))
         except NotFoundError:
             if not pairs:
                 raise
@@ -117,7 +112,7 @@ class Binance:
 
     def _quote(self, asset: Asset, pair: str, row: Mapping[str, Any], rate: UsdtRate | None) -> Quote:
         now = self._clock.now()
-        price = parse.number(self.name, row.get("lastPrice"), f"{pair} lastPrice")
+        price = parse.price(self.name, row.get("lastPrice"), f"{pair} lastPrice")
         note = ""
         if rate is not None and _is_converted(pair, asset):
             price *= rate.value
@@ -152,16 +147,13 @@ class Binance:
                 "endTime": str((last_day + 1) * DAY_MS - 1),
                 "limit": str(KLINES_MAX),
             }
-            rows = parse.sequence(self.name, await self._klines(params, deadline), f"{pair} klines")
+            rows = await self._list("/api/v3/klines", params, deadline, KLINES_WEIGHT)
             for row in rows:
                 self._append(bars, pair, row, rates)
             if len(rows) < KLINES_MAX:
                 break
             day = int(parse.seconds(self.name, rows[-1][0], f"{pair} openTime", per_second=1_000) // 86_400) + 1
         return bars
-
-    async def _klines(self, params: Mapping[str, str], deadline: float) -> Any:
-        return await self._guard.call(lambda: self._get("/api/v3/klines", params, deadline), KLINES_WEIGHT)
 
     def _append(self, bars: Bars, pair: str, row: Any, rates: DailyRates | None) -> None:
         cells = parse.sequence(self.name, row, f"{pair} kline", at_least=6)
@@ -176,6 +168,13 @@ class Binance:
         for column, price in ((bars.open, open), (bars.high, high), (bars.low, low), (bars.close, close)):
             column.append(price * rate)
         bars.volume.append(volume)
+
+    async def _list(self, path: str, params: Mapping[str, str] | None, deadline: float, weight: int) -> list[Any]:
+        async def send() -> list[Any]:
+            # Inside the guard: an answer of another shape is a failure that the breaker counts.
+            return parse.sequence(self.name, await self._get(path, params, deadline), path)
+
+        return await self._guard.call(send, weight)
 
     async def _get(self, path: str, params: Mapping[str, str] | None, deadline: float) -> Any:
         response = await self._http.get(

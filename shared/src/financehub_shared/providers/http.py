@@ -50,8 +50,8 @@ class HttpClient:
     """
 
     def __init__(self, settings: Settings, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._connect = settings.connect_timeout_seconds
-        self._read = settings.read_timeout_seconds
+        self._connect_seconds = settings.connect_timeout_seconds
+        self._read_seconds = settings.read_timeout_seconds
         self._max_bytes = settings.max_response_bytes
         self._clock = clock
         self._client = PerLoop(
@@ -73,6 +73,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         handled: frozenset[int] = frozenset(),
         follow_redirects: bool = False,
+        max_bytes: int | None = None,
     ) -> Response:
         """Send one request and read its answer.
 
@@ -84,6 +85,7 @@ class HttpClient:
             headers: further headers; a key goes here and nowhere else.
             handled: error statuses the caller reads itself; their body is cut at `ERROR_BODY_BYTES`.
             follow_redirects: only for requests without a key, which another host would see.
+            max_bytes: a lower cap than the setting's.
 
         Raises:
             ProviderError: translated from whatever went wrong.
@@ -92,12 +94,13 @@ class HttpClient:
         if remaining <= 0:
             raise ProviderTimeoutError(provider, "the deadline passed before the request")
         client = self._client.get()
-        timeout = httpx.Timeout(min(self._read, remaining), connect=min(self._connect, remaining))
+        timeout = httpx.Timeout(min(self._read_seconds, remaining), connect=min(self._connect_seconds, remaining))
+        call = _Call(provider, handled, min(max_bytes or self._max_bytes, self._max_bytes))
         try:
             request = client.build_request("GET", url, params=params, headers=dict(headers or {}), timeout=timeout)
             # httpx's read timeout is per chunk: only this ends an answer that drips.
             async with asyncio.timeout(remaining):
-                return await self._send(client, provider, request, handled, REDIRECTS_MAX if follow_redirects else 0)
+                return await self._send(client, call, request, REDIRECTS_MAX if follow_redirects else 0)
         except TimeoutError:
             raise ProviderTimeoutError(provider, f"no complete answer within {remaining:.1f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -121,57 +124,65 @@ class HttpClient:
         response = await self.get(provider, url, deadline=deadline, params=params, headers=headers)
         return strict_json.loads(provider, response.body)
 
-    async def _send(
-        self, client: httpx.AsyncClient, provider: str, request: httpx.Request, handled: frozenset[int], redirects: int
-    ) -> Response:
+    async def _send(self, client: httpx.AsyncClient, call: "_Call", request: httpx.Request, redirects: int) -> Response:
         # httpx's own redirect handling reads the redirect's body without a bound.
         response = await client.send(request, stream=True, follow_redirects=False)
         try:
-            if response.next_request is not None and redirects:
-                next_request = response.next_request
-            else:
-                return await self._read_answer(provider, response, handled)
+            if response.next_request is None or not redirects:
+                return await self._read(response, call)
+            next_request = response.next_request
         finally:
             await response.aclose()
-        return await self._send(client, provider, next_request, handled, redirects - 1)
+        return await self._send(client, call, next_request, redirects - 1)
 
-    async def _read_answer(self, provider: str, response: httpx.Response, handled: frozenset[int]) -> Response:
+    async def _read(self, response: httpx.Response, call: "_Call") -> Response:
+        status = response.status_code
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if response.status_code == 304:
-            return Response(304, headers, b"")
+        if status == 304:
+            return Response(status, headers, b"")
         if response.is_success:
-            return Response(response.status_code, headers, await self._read_all(provider, response, headers))
-        start = await self._read_start(provider, response, headers)
-        if response.status_code in handled:
-            return Response(response.status_code, headers, start)
-        raise error_of_status(provider, response.status_code, headers, start, self._clock.now())
-
-    async def _read_all(self, provider: str, response: httpx.Response, headers: Mapping[str, str]) -> bytes:
-        announced = headers.get("content-length", "")
-        if announced.isdigit() and int(announced[:18]) > self._max_bytes:
-            raise MalformedError(provider, f"an answer of {announced} bytes; at most {self._max_bytes} are read")
-        body = _Body(provider, headers.get("content-encoding", ""), self._max_bytes)
-        async for chunk in response.aiter_raw():
-            body.feed(chunk)
-            if body.too_large:
-                raise MalformedError(provider, f"more than {self._max_bytes} bytes, decompressed")
-        return body.finish()
-
-    async def _read_start(self, provider: str, response: httpx.Response, headers: Mapping[str, str]) -> bytes:
-        body = _Body(provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
-        # A body that breaks off changes nothing: the status says what to do.
-        with contextlib.suppress(httpx.HTTPError, MalformedError):
-            async for chunk in response.aiter_raw():
-                body.feed(chunk)
-                if body.too_large:
-                    break
-        return bytes(body.data[:ERROR_BODY_BYTES])
+            return Response(status, headers, await _read_all(response, headers, call))
+        start = await _read_start(response, headers, call)
+        if status in call.handled:
+            return Response(status, headers, start)
+        raise error_of_status(call.provider, status, headers, start, self._clock.now())
 
     async def aclose(self) -> None:
         """Close the pool."""
         client = self._client.take()
         if client is not None:
             await client.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    provider: str
+    handled: frozenset[int]
+    max_bytes: int
+
+
+async def _read_all(response: httpx.Response, headers: Mapping[str, str], call: _Call) -> bytes:
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:18]) > call.max_bytes:
+        raise MalformedError(call.provider, f"an answer of {announced[:18]} bytes; at most {call.max_bytes} are read")
+    body = _Body(call.provider, headers.get("content-encoding", ""), call.max_bytes)
+    async for chunk in response.aiter_raw():
+        body.feed(chunk)
+        if body.too_large:
+            raise MalformedError(call.provider, f"more than {call.max_bytes} bytes, decompressed")
+    return body.finish()
+
+
+async def _read_start(response: httpx.Response, headers: Mapping[str, str], call: _Call) -> bytes:
+    # A body that breaks off or does not decompress changes nothing: the status says what to do.
+    with contextlib.suppress(httpx.HTTPError, MalformedError):
+        body = _Body(call.provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
+        async for chunk in response.aiter_raw():
+            body.feed(chunk)
+            if body.too_large:
+                break
+        return bytes(body.data[:ERROR_BODY_BYTES])
+    return b""
 
 
 class _Body:

@@ -52,6 +52,13 @@ def number(provider: str, value: Any, what: str) -> Decimal:
     return parsed
 
 
+def price(provider: str, value: Any, what: str) -> Decimal:
+    """As `number`, and `NaN` or `Infinity` in a string come through, for the validation to put into quarantine."""
+    if isinstance(value, str) and value in {"NaN", "Infinity", "-Infinity"}:
+        return Decimal(value)
+    return number(provider, value, what)
+
+
 def optional_number(provider: str, value: Any, what: str) -> Decimal | None:
     """As `number`; None for null or absent."""
     return None if value is None else number(provider, value, what)

@@ -1,11 +1,11 @@
 """The ports of market data: what an adapter offers and what a fetch reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from financehub_shared.errors import ProviderError
-from financehub_shared.models import Asset, Bars, NewsItem, Quote
+from financehub_shared.models import Asset, Bars, NewsItem, Quarantined, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,15 @@ class NewsBatch:
         items: what is new; empty when every source said 'not modified'.
         failed: source name → why it gave nothing.
         unchanged: sources that answered 304.
+        quarantined: articles that cannot be stored, with the reason.
+        on_stored: to be awaited once `items` are stored; only then may an unchanged source answer 304 next time.
     """
 
     items: Sequence[NewsItem] = ()
     failed: Mapping[str, ProviderError] = field(default_factory=dict)
     unchanged: Sequence[str] = ()
+    quarantined: Sequence[Quarantined] = ()
+    on_stored: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
 class NewsProvider(Protocol):
@@ -81,8 +85,12 @@ class NewsProvider(Protocol):
 
     name: str
 
+    def sources(self) -> Sequence[str]:
+        """Names of the sources it reads."""
+        ...
+
     async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-        """Fetch the newest articles of `sources` (None: all).
+        """Fetch the newest articles of the sources whose name contains one of `sources` (None: all).
 
         Raises:
             ProviderError: every source failed.

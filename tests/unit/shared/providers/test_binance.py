@@ -103,10 +103,16 @@ def test_the_weight_is_the_documented_one(pairs: int, weight: int):
 
 async def test_a_broken_row_costs_only_its_own_symbol():
     """A row without a number is malformed; its neighbours are stored."""
-    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "NaN"), row("ETHUSDT")]))
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "1,5"), row("ETHUSDT")]))
     batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
     assert list(batch.quotes) == ["ETH-USD"]
     assert isinstance(batch.missing["BTC-USD"], MalformedError)
+
+
+async def test_a_price_that_is_not_a_number_goes_to_the_validation():
+    """`NaN` in a string is passed on, for the quarantine to record it."""
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "NaN")]))
+    assert (await binance.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"].price.is_nan()
 
 
 async def test_without_a_rate_there_is_no_usd_price():

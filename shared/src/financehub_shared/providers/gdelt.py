@@ -1,0 +1,105 @@
+"""GDELT DOC 2.0: headlines of the world's press about markets.
+
+Source: https://blog.gdeltproject.org/gdelt-doc-2-0-api-debuts/ (mode artlist, at most 250 records);
+one request per 5 s.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from financehub_shared.clock import Clock
+from financehub_shared.errors import MalformedError, NotFoundError
+from financehub_shared.models import NewsItem, Quarantined
+from financehub_shared.news_text import canonical_url, news_id
+from financehub_shared.providers import parse
+from financehub_shared.providers.feed import PAYLOAD_MAX
+from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.http import HttpClient
+from financehub_shared.providers.plain_text import plain_text
+from financehub_shared.providers.ports import NewsBatch
+
+QUERY = '("stock market" OR earnings OR cryptocurrency OR bitcoin) sourcelang:english'
+RECORDS_MAX = 250
+#: Twice the interval of the news task, so that a skipped run leaves no gap.
+TIMESPAN = "60min"
+SOURCE = "gdelt"
+
+
+class Gdelt:
+    """Articles.
+
+    Args:
+        http: sends the requests.
+        guard: budget and breaker of this upstream.
+        base_url: without a trailing slash.
+        clock: for fetch times.
+        name: how records name this provider.
+    """
+
+    def __init__(self, http: HttpClient, guard: Guard, base_url: str, clock: Clock, name: str = "gdelt") -> None:
+        self.name = name
+        self._http = http
+        self._guard = guard
+        self._url = base_url.rstrip("/") + "/api/v2/doc/doc"
+        self._clock = clock
+
+    def sources(self) -> list[str]:
+        return [SOURCE]
+
+    async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
+        """One request; see `NewsProvider`. `sources` that do not name GDELT ask for nothing."""
+        if sources is not None and not any(part in SOURCE for part in sources):
+            return NewsBatch()
+        articles = await self._guard.call(lambda: self._ask(deadline))
+        now = self._clock.now()
+        items: list[NewsItem] = []
+        quarantined: list[Quarantined] = []
+        for article in articles[:RECORDS_MAX]:
+            try:
+                items.append(self._item(article, now))
+            except (ValueError, MalformedError) as error:
+                payload = json.dumps(article, default=str)[:PAYLOAD_MAX]
+                quarantined.append(Quarantined("news", SOURCE, self.name, f"unusable: {error}", payload, now))
+        return NewsBatch(items, quarantined=quarantined)
+
+    async def _ask(self, deadline: float) -> list[Any]:
+        params = {
+            "query": QUERY,
+            "mode": "artlist",
+            "format": "json",
+            "maxrecords": str(RECORDS_MAX),
+            "timespan": TIMESPAN,
+            "sort": "datedesc",
+        }
+        answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline)
+        body = parse.mapping(self.name, answer, "artlist")
+        if not body.get("articles"):
+            # The whole press silent for an hour is no news day but a broken index.
+            raise NotFoundError(self.name, f"no articles within {TIMESPAN}")
+        return parse.sequence(self.name, body["articles"], "articles")
+
+    def _item(self, article: Any, now: float) -> NewsItem:
+        fields = parse.mapping(self.name, article, "article")
+        url = parse.text(self.name, fields.get("url"), "url")
+        title = plain_text(fields.get("title"))
+        if not title:
+            raise ValueError("no title")
+        return NewsItem(
+            id=news_id(url),
+            title=title,
+            url=canonical_url(url),
+            source=plain_text(fields.get("domain")) or SOURCE,
+            published_at=min(_seen_at(fields.get("seendate")) or now, now),
+            fetched_at=now,
+            provider=self.name,
+        )
+
+
+def _seen_at(value: object) -> float | None:
+    """`20240216T021500Z` as Unix seconds; None when it is no such time."""
+    try:
+        return datetime.strptime(str(value), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

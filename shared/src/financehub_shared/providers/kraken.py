@@ -1,0 +1,147 @@
+"""Kraken spot: quotes, and what a USDT is worth in USD.
+
+Source: https://docs.kraken.com/api/docs/rest-api/get-ticker-information, get-ohlc-data, guides/spot-errors.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from financehub_shared.clock import Clock
+from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.models import Asset, AssetType, Quote
+from financehub_shared.providers import parse
+from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.http import HttpClient
+from financehub_shared.providers.ports import QuoteBatch
+
+#: Kraken's names of coins that everyone else names otherwise.
+OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
+#: More pairs than this make the URL long; all of them come without naming any.
+BATCH_MAX = 100
+DAY_MINUTES = 1_440
+_PAIR = re.compile(r"[A-Z0-9]{4,20}")
+
+
+class Kraken:
+    """Quotes.
+
+    Args:
+        http: sends the requests.
+        guard: budget and breaker of this upstream.
+        base_url: without a trailing slash.
+        clock: for fetch times.
+        name: how records name this provider.
+    """
+
+    def __init__(self, http: HttpClient, guard: Guard, base_url: str, clock: Clock, name: str = "kraken") -> None:
+        self.name = name
+        self._http = http
+        self._guard = guard
+        self._base = base_url.rstrip("/")
+        self._clock = clock
+
+    def serves(self, asset: Asset) -> bool:
+        return asset.type is AssetType.CRYPTO and _pair(asset) is not None
+
+    async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
+        """One request, two where a pair is unknown; see `QuoteProvider`."""
+        pairs = {asset.symbol: pair for asset in assets if (pair := _pair(asset)) is not None}
+        tickers = await self._tickers(list(pairs.values()), deadline)
+        quotes: dict[str, Quote] = {}
+        missing: dict[str, ProviderError] = {}
+        for asset in assets:
+            try:
+                quotes[asset.symbol] = self._quote(asset, pairs[asset.symbol], tickers)
+            except ProviderError as error:
+                missing[asset.symbol] = error
+        return QuoteBatch(quotes, missing)
+
+    async def _tickers(self, pairs: Sequence[str], deadline: float) -> Mapping[str, Any]:
+        if len(pairs) <= BATCH_MAX:
+            try:
+                return await self._get("/0/public/Ticker", {"pair": ",".join(pairs)}, deadline)
+            except NotFoundError:
+                pass  # one unknown pair refuses all; without a list Kraken answers with every pair it has
+        return await self._get("/0/public/Ticker", {}, deadline)
+
+    def _quote(self, asset: Asset, pair: str, tickers: Mapping[str, Any]) -> Quote:
+        ticker = next((tickers[key] for key in spellings(pair) if key in tickers), None)
+        if ticker is None:
+            raise NotFoundError(self.name, f"no pair {pair}")
+        fields = parse.mapping(self.name, ticker, pair)
+        last = parse.sequence(self.name, fields.get("c"), f"{pair} c", at_least=1)
+        volumes = parse.sequence(self.name, fields.get("v"), f"{pair} v", at_least=2)
+        return Quote(
+            symbol=asset.symbol,
+            price=parse.price(self.name, last[0], f"{pair} c"),
+            currency=asset.currency,
+            # Kraken tells neither the time of the last trade nor the price 24 h ago.
+            upstream_at=None,
+            fetched_at=self._clock.now(),
+            provider=self.name,
+            volume=parse.number(self.name, volumes[1], f"{pair} v"),
+        )
+
+    async def usdt_rate(self, deadline: float) -> Decimal:
+        """USD per USDT; see `usd.RateSource`."""
+        tickers = await self._get("/0/public/Ticker", {"pair": "USDTUSD"}, deadline)
+        return self._quote(Asset("USDT-USD", AssetType.CRYPTO), "USDTUSD", tickers).price
+
+    async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
+        """Daily closes of USDT in USD, the last 720; see `usd.DailyRateSource`."""
+        result = await self._get("/0/public/OHLC", {"pair": "USDTUSD", "interval": str(DAY_MINUTES)}, deadline)
+        rows = next((result[key] for key in spellings("USDTUSD") if key in result), None)
+        closes = {}
+        for row in parse.sequence(self.name, rows, "USDTUSD OHLC"):
+            cells = parse.sequence(self.name, row, "USDTUSD OHLC", at_least=5)
+            day = int(parse.seconds(self.name, cells[0], "USDTUSD time") // 86_400)
+            closes[day] = float(parse.number(self.name, cells[4], "USDTUSD close"))
+        return closes
+
+    async def _get(self, path: str, params: Mapping[str, str], deadline: float) -> Mapping[str, Any]:
+        async def send() -> Mapping[str, Any]:
+            answer = await self._http.get_json(self.name, self._base + path, params=params, deadline=deadline)
+            body = parse.mapping(self.name, answer, path)
+            # Kraken's errors come with HTTP 200, inside the guard so that the breaker sees them.
+            errors = [str(error)[:100] for error in parse.sequence(self.name, body.get("error"), f"{path} error")]
+            if serious := [error for error in errors if not error.startswith("W")]:
+                raise error_of(self.name, serious[0])
+            return parse.mapping(self.name, body.get("result"), f"{path} result")
+
+        return await self._guard.call(send)
+
+
+def error_of(provider: str, error: str) -> ProviderError:
+    """The taxonomy's error of `EAPI:Rate limit exceeded` and the like: severity, category, text."""
+    category, _, text = error.partition(":")
+    lowered = text.lower()
+    if "rate limit" in lowered or "too many requests" in lowered or "lockout" in lowered:
+        return RateLimitedError(provider, error)
+    if category == "EQuery" and "unknown asset" in lowered:
+        return NotFoundError(provider, error)
+    if category == "EQuery" or "invalid arguments" in lowered:
+        return MalformedError(provider, f"our question was refused: {error}")
+    return UpstreamError(provider, error)
+
+
+def spellings(pair: str) -> list[str]:
+    """Under which keys Kraken may answer for a pair: `XBTUSD` comes back as `XXBTZUSD`, `USDTUSD` as `USDTZUSD`.
+
+    Old assets carry an X (coins) or Z (money) in front; which ones, only Kraken's list of assets tells.
+    """
+    found = [pair]
+    for quote in ("USDT", "USDC", "USD", "EUR", "GBP", "CAD", "JPY", "CHF", "AUD"):
+        if pair.endswith(quote) and len(pair) > len(quote):
+            base = pair.removesuffix(quote)
+            found += [f"X{base}Z{quote}", f"{base}Z{quote}", f"X{base}{quote}"]
+            break
+    return found
+
+
+def _pair(asset: Asset) -> str | None:
+    """`BTC-USD` → `XBTUSD`; None where Kraken cannot have it."""
+    base, _, quote = asset.symbol.rpartition("-")
+    pair = asset.provider_symbols.get("kraken") or OWN_NAMES.get(base, base) + quote
+    return pair if base and _PAIR.fullmatch(pair) else None

@@ -1,0 +1,125 @@
+"""Which daily bars are missing, and fetching exactly those."""
+
+import asyncio
+from array import array
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.clock import ManualClock
+from financehub_shared.errors import ProviderError, QuotaExceededError, UpstreamError
+from financehub_shared.models import Asset, AssetType, Bars
+from financehub_shared.providers.bars import BarFetcher, last_complete_day
+
+DAY = 86_400
+EPOCH = date(1970, 1, 1)
+
+
+def day(year: int, month: int, of_month: int) -> int:
+    return (date(year, month, of_month) - EPOCH).days
+
+
+COIN, STOCK = Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)
+
+
+class Scripted:
+    """A bar provider that remembers what it was asked."""
+
+    def __init__(self, name: str, error: ProviderError | Exception | None = None) -> None:
+        self.name = name
+        self.error = error
+        self.asked: list[tuple[str, int]] = []
+        self.in_flight = self.most = 0
+
+    def serves(self, asset: Asset) -> bool:
+        return True
+
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+        self.asked.append((asset.symbol, first_day))
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        await asyncio.sleep(0)
+        self.in_flight -= 1
+        if self.error:
+            raise self.error
+        return Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("asset", "now", "newest"),
+    [
+        (COIN, (2025, 2, 2), (2025, 2, 1)),
+        (STOCK, (2025, 2, 1), (2025, 1, 31)),
+        (STOCK, (2025, 2, 2), (2025, 1, 31)),
+        (STOCK, (2025, 2, 3), (2025, 1, 31)),
+        (STOCK, (2025, 2, 4), (2025, 2, 3)),
+    ],
+    ids=["coin on Sunday", "stock on Saturday", "on Sunday", "on Monday", "on Tuesday"],
+)
+def test_the_last_complete_day(asset: Asset, now: tuple[int, int, int], newest: tuple[int, int, int]):
+    """A coin's is yesterday, a stock's the last weekday before today (UTC)."""
+    assert last_complete_day(asset, day(*now) * DAY + 3_600) == day(*newest)
+
+
+@given(st.floats(0, 4e9))
+def test_a_stock_day_is_a_weekday_before_now(now: float):
+    """Whatever the time, a stock's last complete day is a past weekday, at most three days ago."""
+    newest = last_complete_day(STOCK, now)
+    assert (newest + 3) % 7 < 5
+    assert 0 < now // DAY - newest <= 3
+
+
+def fetcher(*providers: Scripted) -> tuple[BarFetcher, ManualClock]:
+    clock = ManualClock(day(2025, 2, 4) * DAY + 3_600.0)
+    return BarFetcher(providers, clock), clock
+
+
+def test_only_what_is_missing_is_asked_for():
+    """A new asset starts `history_days` ago, a known one after its last bar, a complete one not at all."""
+    bars, _ = fetcher()
+    assets = [COIN, STOCK, Asset("MSFT", AssetType.STOCK)]
+    last = {"AAPL": day(2025, 1, 31), "MSFT": day(2025, 2, 3)}
+    assert bars.missing(assets, last, 30) == {"BTC-USD": day(2025, 2, 4) - 30, "AAPL": day(2025, 2, 1)}
+
+
+async def test_a_holiday_is_not_asked_for_every_hour():
+    """What was answered with nothing new is asked for again after six hours, and at once on the next day."""
+    bars, clock = fetcher(Scripted("one"))
+    last = {"AAPL": day(2025, 1, 31)}
+    await bars.fetch([STOCK], bars.missing([STOCK], last, 30), clock.monotonic() + 10)
+    clock.advance(3_600)
+    assert bars.missing([STOCK], last, 30) == {}
+    clock.advance(5 * 3_600)
+    assert bars.missing([STOCK], last, 30) == {"AAPL": day(2025, 2, 1)}
+
+
+async def test_the_next_provider_is_asked_where_the_first_failed():
+    """Failover is per asset, and the report says why."""
+    down, up = Scripted("down", UpstreamError("down", "HTTP 500")), Scripted("up")
+    bars, clock = fetcher(down, up)
+    report = await bars.fetch([COIN, STOCK], {"BTC-USD": 5, "AAPL": 6}, clock.monotonic() + 10)
+    assert sorted(up.asked) == [("AAPL", 6), ("BTC-USD", 5)]
+    assert report.delivered == {"up": 2}
+    assert report.failures["AAPL"] == {"down": "upstream"}
+    assert report.missing == {}
+
+
+async def test_a_failure_is_told_and_asked_again_at_once():
+    """An asset nobody delivered is missing with the reasons and stays to be asked for."""
+    bars, clock = fetcher(Scripted("a", QuotaExceededError("a", "minute", 20)), Scripted("b", KeyError("bug")))
+    wanted = bars.missing([STOCK], {}, 30)
+    report = await bars.fetch([STOCK], wanted, clock.monotonic() + 10)
+    assert report.missing == {"AAPL": "a: quota; b: malformed"}
+    assert report.retry_after == 20
+    assert bars.missing([STOCK], {}, 30) == wanted
+
+
+async def test_requests_in_flight_are_bounded():
+    """Two hundred assets never make more than 16 requests at once."""
+    provider = Scripted("one")
+    bars, clock = fetcher(provider)
+    assets = [Asset(f"C{n}-USD", AssetType.CRYPTO) for n in range(200)]
+    report = await bars.fetch(assets, {asset.symbol: 1 for asset in assets}, clock.monotonic() + 10)
+    assert (len(provider.asked), provider.most, len(report.bars)) == (200, 16, 200)

@@ -1,0 +1,97 @@
+"""The CoinGecko adapter."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from financehub_shared.errors import MalformedError, NotFoundError, RateLimitedError
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.coingecko import CoinGecko
+from support.upstream import Answer, Upstream
+
+BTC, ETH = Asset("BTC-USD", AssetType.CRYPTO), Asset("ETH-USD", AssetType.CRYPTO)
+
+
+def row(id: str, price: object = 100.5) -> dict[str, object]:
+    return {
+        "id": id,
+        "current_price": price,
+        "total_volume": 2010,
+        "price_change_percentage_24h": -1.25,
+        "last_updated": "2027-01-15T08:00:00.000Z",
+    }
+
+
+def adapter(answer: Answer, key: str | None = None) -> tuple[CoinGecko, Upstream]:
+    upstream = Upstream(answer)
+    secret = SecretStr(key) if key else None
+    return CoinGecko(upstream.http, upstream.guard, "https://coingecko.test", secret, upstream.clock), upstream
+
+
+async def test_a_row_becomes_a_quote():
+    """Price as sent, volume in coins, time in Unix seconds."""
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin")]))
+    quote = (await coingecko.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"]
+    assert (quote.price, quote.volume, quote.change_percent) == (Decimal("100.5"), Decimal(20), Decimal("-1.25"))
+    assert quote.upstream_at == datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
+
+
+async def test_a_null_price_and_an_unknown_coin_are_told_apart():
+    """Null is malformed, absence is not-found; neither is data."""
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin", None)]))
+    missing = (await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)).missing
+    assert (type(missing["BTC-USD"]), type(missing["ETH-USD"])) == (MalformedError, NotFoundError)
+
+
+async def test_pages_hold_250_coins_and_one_that_fails_costs_only_its_own():
+    """600 coins are three requests; the failure of the second leaves the others' quotes."""
+    assets = [Asset(f"C{n}-USD", AssetType.CRYPTO, provider_symbols={"coingecko": f"coin-{n}"}) for n in range(600)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        ids = request.url.params["ids"].split(",")
+        if "coin-300" in ids:
+            return httpx.Response(429, headers={"retry-after": "9"})
+        return httpx.Response(200, json=[row(id) for id in ids])
+
+    coingecko, upstream = adapter(answer)
+    batch = await coingecko.fetch_quotes(assets, upstream.deadline)
+    assert [len(request.url.params["ids"].split(",")) for request in upstream.requests] == [250, 250, 100]
+    assert (len(batch.quotes), len(batch.missing)) == (350, 250)
+    assert {type(error) for error in batch.missing.values()} == {RateLimitedError}
+
+
+async def test_the_key_travels_as_a_header_only():
+    """The Demo key is in its header and not in the URL."""
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin")]), key="CG-secret")
+    await coingecko.fetch_quotes([BTC], upstream.deadline)
+    assert upstream.requests[0].headers["x-cg-demo-api-key"] == "CG-secret"
+    assert "secret" not in str(upstream.requests[0].url)
+
+
+def test_a_coin_without_a_known_id_is_not_served():
+    """Symbols are ambiguous at CoinGecko, so none is guessed."""
+    coingecko, _ = adapter(lambda _: httpx.Response(500))
+    assert coingecko.serves(BTC)
+    assert not coingecko.serves(Asset("NEWCOIN-USD", AssetType.CRYPTO))
+
+
+async def test_usdt_is_priced_as_tether():
+    """The rate is CoinGecko's price of the coin `tether` in USD."""
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json={"tether": {"usd": 0.9987}}))
+    assert await coingecko.usdt_rate(upstream.deadline) == Decimal("0.9987")
+
+
+@pytest.mark.real_data
+async def test_the_recorded_answer_is_read_right(real_answers: Path):
+    """The recorded markets of February 2024 become the quotes they say."""
+    recorded = json.loads((real_answers / "coingecko-markets.json").read_text())["body"]
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
+    batch = await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)
+    assert (batch.quotes["BTC-USD"].price, batch.quotes["ETH-USD"].price) == (52_200, Decimal("2852.79"))
+    assert batch.quotes["BTC-USD"].upstream_at == pytest.approx(1_708_049_825.566)
+    assert batch.missing == {}

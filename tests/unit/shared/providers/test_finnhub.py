@@ -1,0 +1,65 @@
+"""The Finnhub adapter."""
+
+from decimal import Decimal
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from financehub_shared.errors import AuthFailedError, NotFoundError, RateLimitedError
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.finnhub import Finnhub
+from support.upstream import Answer, Upstream
+
+STOCKS = [Asset(f"S{n}", AssetType.STOCK) for n in range(40)]
+
+
+def adapter(answer: Answer) -> tuple[Finnhub, Upstream]:
+    upstream = Upstream(answer)
+    key = SecretStr("finnhub-secret")
+    return Finnhub(upstream.http, upstream.guard, "https://finnhub.test", key, upstream.clock), upstream
+
+
+def quote(price: float = 10.5, at: int = 1_800_000_000) -> httpx.Response:
+    return httpx.Response(200, json={"c": price, "d": 1, "dp": 2.5, "h": 11, "l": 9, "o": 10, "pc": 10, "t": at})
+
+
+async def test_one_request_a_symbol_with_the_key_in_its_header():
+    """Each symbol is asked once; the key is in a header and in no URL."""
+    finnhub, upstream = adapter(lambda _: quote())
+    batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
+    assert sorted(request.url.params["symbol"] for request in upstream.requests) == sorted(a.symbol for a in STOCKS)
+    assert {request.headers["x-finnhub-token"] for request in upstream.requests} == {"finnhub-secret"}
+    assert not any("secret" in str(request.url) for request in upstream.requests)
+    stored = batch.quotes["S0"]
+    assert (stored.price, stored.change_percent, stored.upstream_at) == (Decimal("10.5"), Decimal("2.5"), 1_800_000_000)
+
+
+async def test_all_zero_is_an_unknown_symbol():
+    """Finnhub answers zeros for what it does not know; that is not-found, not a price."""
+    finnhub, upstream = adapter(lambda _: quote(0, 0))
+    assert isinstance((await finnhub.fetch_quotes(STOCKS[:1], upstream.deadline)).missing["S0"], NotFoundError)
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, RateLimitedError), (401, AuthFailedError)])
+async def test_it_stops_when_it_is_told_to(status: int, error: type[Exception]):
+    """After a 429 or 401 no more than the requests in flight are sent, and the rest is missing with that reason."""
+    finnhub, upstream = adapter(lambda _: httpx.Response(status))
+    batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
+    assert len(upstream.requests) <= 5
+    assert len(batch.missing) == 40
+    assert {type(reason) for reason in batch.missing.values()} == {error}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "currency", "asked"),
+    [("BRK-B", "USD", "BRK.B"), ("VOD.L", "GBP", None), ("^GSPC", "USD", None), ("EURUSD=X", "USD", None)],
+)
+async def test_which_symbols_it_serves(symbol: str, currency: str, asked: str | None):
+    """US shares in Finnhub's spelling; nothing of other exchanges, indices or currencies."""
+    finnhub, upstream = adapter(lambda _: quote())
+    asset = Asset(symbol, AssetType.STOCK, currency=currency)
+    assert finnhub.serves(asset) is (asked is not None)
+    if asked:
+        await finnhub.fetch_quotes([asset], upstream.deadline)
+        assert upstream.requests[0].url.params["symbol"] == asked

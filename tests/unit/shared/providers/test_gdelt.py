@@ -1,0 +1,66 @@
+"""The GDELT adapter."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from financehub_shared.errors import MalformedError, NotFoundError, RateLimitedError
+from financehub_shared.providers.gdelt import Gdelt
+from support.upstream import Answer, Upstream
+
+
+def adapter(answer: Answer) -> tuple[Gdelt, Upstream]:
+    upstream = Upstream(answer)
+    return Gdelt(upstream.http, upstream.guard, "https://gdelt.test", upstream.clock), upstream
+
+
+def article(**changed: Any) -> dict[str, Any]:
+    return {
+        "url": "https://Paper.test/story?utm_medium=x",
+        "title": "Bitcoin  rises , again",
+        "seendate": "20270115T070000Z",
+        "domain": "paper.test",
+        **changed,
+    }
+
+
+async def test_an_article_is_read():
+    """URL canonical, title in one line, source the paper's domain, `seendate` as UTC."""
+    gdelt, upstream = adapter(lambda _: httpx.Response(200, json={"articles": [article()]}))
+    (item,) = (await gdelt.fetch_news(None, upstream.deadline)).items
+    assert (item.url, item.title, item.source) == ("https://paper.test/story", "Bitcoin rises , again", "paper.test")
+    assert item.published_at == 1_799_996_400
+    assert upstream.requests[0].url.params["maxrecords"] == "250"
+
+
+async def test_what_is_no_article_goes_to_quarantine():
+    """A record without URL or title is kept with the reason."""
+    articles = [article(url=None), article(title=""), "text", article()]
+    gdelt, upstream = adapter(lambda _: httpx.Response(200, json={"articles": articles}))
+    batch = await gdelt.fetch_news(None, upstream.deadline)
+    assert (len(batch.items), len(batch.quarantined)) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (httpx.Response(429, text="Please limit requests to one every 5 seconds"), RateLimitedError),
+        (httpx.Response(200, json={}), NotFoundError),
+        (httpx.Response(200, text="Your query was too short or too long."), MalformedError),
+        (httpx.Response(200, json=[]), MalformedError),
+    ],
+    ids=["429", "no articles", "a complaint at 200", "a list"],
+)
+async def test_its_ways_to_fail(response: httpx.Response, error: type[Exception]):
+    """429 even on the first request, complaints in plain text at 200, and silence are errors."""
+    gdelt, upstream = adapter(lambda _: response)
+    with pytest.raises(error):
+        await gdelt.fetch_news(None, upstream.deadline)
+
+
+async def test_it_is_not_asked_for_other_sources():
+    """Narrowed to another source, it sends nothing."""
+    gdelt, upstream = adapter(lambda _: httpx.Response(500))
+    assert (await gdelt.fetch_news(["coindesk"], upstream.deadline)).items == ()
+    assert upstream.requests == []

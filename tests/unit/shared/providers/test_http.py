@@ -1,0 +1,256 @@
+"""The HTTP client: what is refused, how it is told, and that nothing leaks or grows."""
+
+import asyncio
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from financehub_shared.clock import SystemClock
+from financehub_shared.errors import (
+    AuthFailedError,
+    BlockedError,
+    MalformedError,
+    NotFoundError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitedError,
+    UpstreamError,
+)
+from financehub_shared.providers.http import HttpClient
+from financehub_shared.settings import Settings
+from support.upstream import Upstream
+
+URL = "https://upstream.test/path"
+
+
+class Chunks(httpx.AsyncByteStream):
+    """A body that arrives in pieces, for ever if `endless`."""
+
+    def __init__(self, *chunks: bytes, endless: bool = False) -> None:
+        self.chunks = chunks
+        self.endless = endless
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            for chunk in self.chunks:
+                self.sent += len(chunk)
+                yield chunk
+                await asyncio.sleep(0)
+            if not self.endless:
+                return
+
+
+def streaming(stream: Chunks, status: int = 200, **headers: str) -> HttpClient:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, stream=stream))
+    return HttpClient(Settings(max_response_bytes=100_000), SystemClock(), transport)
+
+
+def soon() -> float:
+    return SystemClock().monotonic() + 10
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "error", "retry_after"),
+    [
+        (429, {"retry-after": "30"}, b"", RateLimitedError, 30),
+        (418, {"retry-after": "120"}, b"", RateLimitedError, 120),
+        (429, {}, b"", RateLimitedError, None),
+        (429, {"retry-after": "soon"}, b"", RateLimitedError, None),
+        (429, {"retry-after": "-5"}, b"", RateLimitedError, None),
+        (429, {"retry-after": "99999999999999999999"}, b"", RateLimitedError, 3 * 86_400),
+        (
+            429,
+            {"retry-after": "Fri, 31 Jan 2025 12:01:00 GMT", "date": "Fri, 31 Jan 2025 12:00:00 GMT"},
+            b"",
+            RateLimitedError,
+            60,
+        ),
+        (503, {"retry-after": "Fri, 31 Jan 2025 12:00:00 GMT"}, b"", UpstreamError, 0),
+        (401, {}, b"", AuthFailedError, None),
+        (403, {}, b"<html>", BlockedError, None),
+        (403, {}, b"error code: 1020", BlockedError, None),
+        (429, {}, b"error code: 1020", BlockedError, None),
+        (451, {}, b"", BlockedError, None),
+        (404, {}, b"{}", NotFoundError, None),
+        (410, {}, b"", NotFoundError, None),
+        (408, {}, b"", ProviderTimeoutError, None),
+        (400, {}, b"", UpstreamError, None),
+        (500, {}, b"?", UpstreamError, None),
+        (302, {"location": "https://elsewhere.test"}, b"", UpstreamError, None),
+        (304, {}, b"", MalformedError, None),
+        (200, {}, b"<!DOCTYPE html><p>Will be right back", MalformedError, None),
+        (200, {}, b"", MalformedError, None),
+        (200, {}, b'{"a": 1', MalformedError, None),
+        (200, {}, b'{"a": NaN}', MalformedError, None),
+        (200, {}, b'{"a": -Infinity}', MalformedError, None),
+        (200, {}, b"\xff\xfe\xfd", MalformedError, None),
+        (200, {}, b"[" * 50_000, MalformedError, None),
+        (200, {"content-encoding": "br"}, b"{}", MalformedError, None),
+        (200, {"content-encoding": "gzip"}, b"{}", MalformedError, None),
+        (200, {"content-encoding": "gzip"}, gzip.compress(b'{"a": 1}')[:-9], UpstreamError, None),
+    ],
+)
+async def test_every_bad_answer_has_its_error(
+    status: int, headers: dict[str, str], body: bytes, error: type[ProviderError], retry_after: float | None
+):
+    """Each status and each broken body becomes the taxonomy's error, with the seconds the upstream asked for."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
+
+    http = HttpClient(Settings(), Upstream(refuse).clock, httpx.MockTransport(refuse))
+    with pytest.raises(error) as caught:
+        await http.get_json("upstream", URL, deadline=10)
+    assert type(caught.value) is error
+    assert caught.value.retry_after == retry_after
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        (httpx.ConnectTimeout("x"), ProviderTimeoutError),
+        (httpx.ReadTimeout("x"), ProviderTimeoutError),
+        (httpx.PoolTimeout("x"), ProviderTimeoutError),
+        (httpx.ConnectError("x"), UpstreamError),
+        (httpx.ReadError("x"), UpstreamError),
+        (httpx.RemoteProtocolError("x"), UpstreamError),
+        (httpx.ProxyError("x"), UpstreamError),
+        (httpx.LocalProtocolError("Illegal header value b'SECRET-KEY'"), UpstreamError),
+        (httpx.DecodingError("x"), MalformedError),
+        (httpx.InvalidURL("x"), UpstreamError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+async def test_every_exception_of_httpx_is_translated(raised: Exception, error: type[ProviderError]):
+    """No exception of httpx gets out, and what it quotes (a header with the key) is in neither error nor traceback."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise raised
+
+    upstream = Upstream(fail)
+    with pytest.raises(error) as caught:
+        await upstream.http.get("upstream", URL, deadline=upstream.deadline, headers={"x-key": "SECRET-KEY"})
+    assert "SECRET-KEY" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("headers", "chunk"),
+    [({}, b"x" * 10_000), ({"content-encoding": "gzip"}, b"\0" * 10_000)],
+    ids=["plain", "gzip header and then garbage"],
+)
+async def test_an_endless_body_is_left_after_the_cap(headers: dict[str, str], chunk: bytes):
+    """Reading stops within a chunk of the cap, however much would follow."""
+    first = gzip.compress(b"{}") if headers else b""
+    stream = Chunks(first + chunk, chunk, endless=True)
+    with pytest.raises(MalformedError):
+        await streaming(stream, **headers).get("upstream", URL, deadline=soon())
+    assert stream.sent <= 130_000
+
+
+async def test_an_announced_size_over_the_cap_is_not_read_at_all():
+    """Content-Length alone is enough to refuse."""
+    stream = Chunks(b"x" * 1_000)
+    with pytest.raises(MalformedError, match="9999999"):
+        await streaming(stream, **{"content-length": "9999999"}).get("upstream", URL, deadline=soon())
+    assert stream.sent == 0
+
+
+async def test_a_zip_bomb_costs_no_more_than_the_cap():
+    """A kilobyte that inflates a thousandfold, over and over, takes about the cap of memory and is refused."""
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedError, match="decompressed"):
+            await streaming(Chunks(bomb), **{"content-encoding": "gzip"}).get("upstream", URL, deadline=soon())
+        assert tracemalloc.get_traced_memory()[1] < 1_500_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_the_error_body_is_not_read_to_its_end():
+    """A 500 with an endless body is an upstream error, soon."""
+    stream = Chunks(b"x" * 1_000, endless=True)
+    with pytest.raises(UpstreamError, match="500"):
+        await streaming(stream, status=500).get("upstream", URL, deadline=soon())
+    assert stream.sent <= 10_000
+
+
+async def test_gzip_is_asked_for_and_read():
+    """The client asks for gzip alone and gives the inflated body."""
+    upstream = Upstream(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=b""))
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        body = httpx.ByteStream(gzip.compress(b'{"price": 1.10}'))
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
+
+    http = HttpClient(Settings(), upstream.clock, httpx.MockTransport(answer))
+    parsed = await http.get_json("upstream", URL, deadline=10)
+    assert str(parsed["price"]) == "1.10"
+    assert seen[0].headers["accept-encoding"] == "gzip"
+
+
+async def test_an_answer_that_drips_ends_at_the_deadline():
+    """Bytes that keep coming do not keep the call alive past its deadline."""
+
+    class Drip(Chunks):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.01)
+
+    started = SystemClock().monotonic()
+    with pytest.raises(ProviderTimeoutError):
+        await streaming(Drip()).get("upstream", URL, deadline=started + 0.1)
+    assert SystemClock().monotonic() - started < 1
+
+
+async def test_nothing_is_sent_past_the_deadline():
+    """A call whose deadline has passed fails before it reaches the network."""
+    upstream = Upstream(lambda _: httpx.Response(200))
+    with pytest.raises(ProviderTimeoutError):
+        await upstream.http.get("upstream", URL, deadline=-1)
+    assert upstream.requests == []
+
+
+async def test_a_redirect_is_followed_only_where_asked():
+    """A request with a key stays with its host; a feed may move, at most five times."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        hop = int(request.url.params.get("hop", "0"))
+        if request.url.path == "/loop" or hop < 2:
+            return httpx.Response(302, headers={"location": f"{request.url.path}?hop={hop + 1}"}, content=b"x" * 10)
+        return httpx.Response(200, content=b"here")
+
+    upstream = Upstream(answer)
+    with pytest.raises(UpstreamError, match="redirect"):
+        await upstream.http.get("upstream", URL, deadline=upstream.deadline)
+    assert len(upstream.requests) == 1
+    found = await upstream.http.get("upstream", URL, deadline=upstream.deadline, follow_redirects=True)
+    assert found.body == b"here"
+    upstream.requests.clear()
+    with pytest.raises(UpstreamError, match="redirect"):
+        await upstream.http.get("u", "https://u.test/loop", deadline=upstream.deadline, follow_redirects=True)
+    assert len(upstream.requests) == 6
+
+
+def test_a_client_serves_one_event_loop_after_another():
+    """The pool is made in the loop that uses it, so a second loop in one process works."""
+    http = HttpClient(Settings(), SystemClock(), httpx.MockTransport(lambda _: httpx.Response(204, stream=Chunks())))
+
+    async def call() -> int:
+        try:
+            return (await http.get("upstream", URL, deadline=soon())).status
+        finally:
+            await http.aclose()
+
+    assert [asyncio.run(call()), asyncio.run(call())] == [204, 204]

@@ -1,0 +1,116 @@
+"""The Kraken adapter."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.kraken import Kraken, spellings
+from support.upstream import Answer, Upstream
+
+BTC, SOL, DOGE = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "SOL", "DOGE"))
+
+
+def ticker(price: str = "10.5") -> dict[str, object]:
+    return {"c": [price, "1"], "v": ["1", "24.5"], "o": "9"}
+
+
+def adapter(answer: Answer) -> tuple[Kraken, Upstream]:
+    upstream = Upstream(answer)
+    return Kraken(upstream.http, upstream.guard, "https://kraken.test", upstream.clock), upstream
+
+
+async def test_renamed_keys_are_found():
+    """What was asked as XBTUSD and XDGUSD comes back as XXBTZUSD and XDGUSD, and is the asset that was asked for."""
+    result = {"XXBTZUSD": ticker("97000"), "SOLUSD": ticker("190"), "XDGUSD": ticker("0.3")}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
+    batch = await kraken.fetch_quotes([BTC, SOL, DOGE], upstream.deadline)
+    assert {symbol: str(quote.price) for symbol, quote in batch.quotes.items()} == {
+        "BTC-USD": "97000",
+        "SOL-USD": "190",
+        "DOGE-USD": "0.3",
+    }
+    assert batch.quotes["BTC-USD"].volume == Decimal("24.5")
+    assert batch.quotes["BTC-USD"].upstream_at is None
+    assert upstream.requests[0].url.params["pair"] == "XBTUSD,SOLUSD,XDGUSD"
+
+
+async def test_an_unknown_pair_does_not_lose_the_batch():
+    """One unknown pair refuses the list; all pairs are asked for and the unknown one is named."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "pair" in request.url.params:
+            return httpx.Response(200, json={"error": ["EQuery:Unknown asset pair"]})
+        return httpx.Response(200, json={"error": [], "result": {"XXBTZUSD": ticker()}})
+
+    kraken, upstream = adapter(answer)
+    batch = await kraken.fetch_quotes([BTC, SOL], upstream.deadline)
+    assert list(batch.quotes) == ["BTC-USD"]
+    assert isinstance(batch.missing["SOL-USD"], NotFoundError)
+    assert upstream.breaker.outcomes == ["not-found", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("EAPI:Rate limit exceeded", RateLimitedError),
+        ("EGeneral:Too many requests", RateLimitedError),
+        ("EGeneral:Temporary lockout", RateLimitedError),
+        ("EService:Unavailable", UpstreamError),
+        ("EService:Busy", UpstreamError),
+        ("EGeneral:Internal error", UpstreamError),
+        ("EGeneral:Invalid arguments", MalformedError),
+    ],
+)
+async def test_errors_in_the_body_are_errors(text: str, error: type[ProviderError]):
+    """HTTP 200 with an error list is the failure it names, and the breaker sees it."""
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [text]}))
+    with pytest.raises(error):
+        await kraken.fetch_quotes([BTC], upstream.deadline)
+    assert upstream.breaker.outcomes == [error.kind]
+
+
+async def test_a_warning_is_no_error():
+    """`W…` entries come with a result."""
+    body = {"error": ["WDatabase:No change"], "result": {"XXBTZUSD": ticker()}}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
+    assert (await kraken.fetch_quotes([BTC], upstream.deadline)).quotes
+
+
+async def test_daily_usdt_rates_are_closes_by_day():
+    """OHLC of USDTUSD gives the close of each day."""
+    rows = [
+        [86_400 * 20_000, "1", "1", "1", "0.999", "1", "5", 1],
+        [86_400 * 20_001, "1", "1", "1", "1.001", "1", "5", 1],
+    ]
+    body = {"error": [], "result": {"USDTZUSD": rows, "last": 1}}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
+    assert await kraken.usdt_daily(upstream.deadline) == {20_000: 0.999, 20_001: 1.001}
+
+
+def test_spellings_begin_with_what_was_asked():
+    """The plain pair wins over the renamed ones."""
+    assert spellings("XBTUSD") == ["XBTUSD", "XXBTZUSD", "XBTZUSD", "XXBTUSD"]
+
+
+@pytest.mark.real_data
+async def test_the_recorded_ticker_is_read_right(real_answers: Path):
+    """Bitcoin in USDT of March 2024."""
+    recorded = json.loads((real_answers / "kraken-ticker.json").read_text())["body"]
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
+    asset = Asset("BTC-USDT", AssetType.CRYPTO, currency="USDT")
+    quote = (await kraken.fetch_quotes([asset], upstream.deadline)).quotes["BTC-USDT"]
+    assert (quote.price, quote.volume) == (Decimal("73380.60000"), Decimal("598.03698452"))
+
+
+@pytest.mark.real_data
+async def test_the_recorded_ohlc_is_read_right(real_answers: Path):
+    """Kraken's rows, under its own name of the pair, give the closes of their days."""
+    recorded = json.loads((real_answers / "kraken-ohlc.json").read_text())["body"]
+    renamed = {"error": [], "result": {"USDTZUSD": recorded["result"]["XXBTZUSD"], "last": 0}}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=renamed))
+    assert await kraken.usdt_daily(upstream.deadline) == {19_752: 43_539.7, 19_754: 42_548.5}

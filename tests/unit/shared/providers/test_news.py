@@ -1,0 +1,73 @@
+"""News of all providers at once."""
+
+from collections.abc import Sequence
+
+from financehub_shared.clock import ManualClock
+from financehub_shared.errors import RateLimitedError, UpstreamError
+from financehub_shared.models import Asset, AssetType, NewsItem
+from financehub_shared.providers.news import fetch_news
+from financehub_shared.providers.ports import NewsBatch
+
+BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
+
+
+class Scripted:
+    """A news provider with one source of its own name."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name = name
+        self.error = error
+        self.remembered = 0
+
+    def sources(self) -> list[str]:
+        return [f"{self.name}.test"]
+
+    async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
+        if self.error:
+            raise self.error
+
+        async def remember() -> None:
+            self.remembered += 1
+
+        item = NewsItem("1", "Bitcoin rises", "https://a.test/1", "A", 1.0, 2.0, self.name)
+        return NewsBatch([item], on_stored=(remember,))
+
+
+async def fetch(*providers: Scripted, sources: Sequence[str] | None = None):
+    return await fetch_news(providers, [BTC], sources, 10.0, ManualClock())
+
+
+async def test_every_provider_counts():
+    """What one delivers does not keep another from being asked, and all is linked."""
+    report = await fetch(Scripted("a"), Scripted("b"))
+    assert report.delivered == {"a": 1, "b": 1}
+    assert {item.assets for item in report.items} == {("BTC-USD",)}
+    assert (report.answered, report.sources) == (True, 2)
+
+
+async def test_a_failing_provider_is_named_and_does_not_stop_the_others():
+    """Errors of the taxonomy and bugs alike are reported by provider."""
+    report = await fetch(Scripted("a"), Scripted("b", RateLimitedError("b", "429", 5)), Scripted("c", KeyError("x")))
+    assert {name: error.kind for name, error in report.failed.items()} == {"b": "rate-limited", "c": "malformed"}
+    assert (len(report.items), report.retry_after) == (1, 5)
+
+
+async def test_when_all_fail_nothing_answered():
+    """The caller can tell total failure from no news."""
+    assert not (await fetch(Scripted("a", UpstreamError("a", "x")))).answered
+
+
+async def test_an_unknown_source_is_a_failure_that_lists_the_known():
+    """A source that does not exist is told, with those that do."""
+    report = await fetch(Scripted("a"), sources=["nonsense"])
+    assert "a.test" in report.failed["nonsense"].detail
+    assert report.sources == 0
+
+
+async def test_validators_are_remembered_when_the_caller_has_stored():
+    """`stored()` is what tells the providers."""
+    provider = Scripted("a")
+    report = await fetch(provider)
+    assert provider.remembered == 0
+    await report.stored()
+    assert provider.remembered == 1

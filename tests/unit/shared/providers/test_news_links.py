@@ -1,0 +1,97 @@
+"""Linking headlines to the assets they name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.news_links import AssetLinker
+
+
+def stock(symbol: str, name: str) -> Asset:
+    return Asset(symbol, AssetType.STOCK, name)
+
+
+def coin(base: str, name: str) -> Asset:
+    return Asset(f"{base}-USD", AssetType.CRYPTO, name)
+
+
+LINKER = AssetLinker(
+    [
+        stock("AAPL", "Apple Inc."),
+        stock("META", "Meta Platforms, Inc."),
+        stock("V", "Visa Inc."),
+        stock("TGT", "Target Corporation"),
+        stock("BRK-B", "Berkshire Hathaway Inc."),
+        stock("VOD.L", "Vodafone Group Public Limited Company"),
+        stock("AMZN", "Amazon.com, Inc."),
+        stock("ALL", "The Allstate Corporation"),
+        stock("JPM", "JPMorgan Chase & Co."),
+        stock("NVDA", "NVIDIA Corporation"),
+        stock("^GSPC", "S&P 500"),
+        coin("BTC", "Bitcoin"),
+        coin("ETH", "Ethereum"),
+        coin("BCH", "Bitcoin Cash"),
+        coin("NEAR", "NEAR Protocol"),
+        coin("DOT", "Polkadot"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "symbols"),
+    [
+        ("Apple unveils a cheaper phone", "AAPL"),
+        ("Apple's margin shrinks", "AAPL"),
+        ("Why AAPL fell today", "AAPL"),
+        ("An apple a day", ""),
+        ("Pineapple harvest fails", ""),
+        ("$META jumps after the bell", "META"),
+        ("Court fines Facebook owner (NASDAQ: META)", "META"),
+        ("Meta platforms of the left", "META"),
+        ("A meta analysis of diets", ""),
+        ("Meta analysis questions diets", ""),
+        ("Meta shares slide on spending plans", "META"),
+        ("US Visa rules change for students", ""),
+        ("Visa posts record profit", "V"),
+        ("Hackers target banks", ""),
+        ("Target date funds explained", ""),
+        ("Target earnings beat estimates", "TGT"),
+        ("Berkshire Hathaway buys a railway", "BRK-B"),
+        ("Buffett sells BRK.B", "BRK-B"),
+        ("Vodafone cuts jobs", "VOD.L"),
+        ("Amazon opens a store", "AMZN"),
+        ("ALL bets are off", ""),
+        ("Allstate raises premiums", "ALL"),
+        ("JPMorgan Chase hires", "JPM"),
+        ("JPMorgan hires", "JPM"),
+        ("Nvidia and Bitcoin lead the rally", "BTC-USD NVDA"),
+        ("Bitcoin Cash forks", "BCH-USD"),
+        ("BTC and ETH slip", "BTC-USD ETH-USD"),
+        ("BTC-USD at a record", "BTC-USD"),
+        ("Ethereum (ETH) upgrade ships", "ETH-USD"),
+        ("End is NEAR for cheap money", ""),
+        ("NEAR token rallies", "NEAR-USD"),
+        ("S&P 500 closes higher", "^GSPC"),
+        ("BREAKING NEWS: BTC AND ALL STOCKS CRASH HARD", ""),
+        ("BREAKING NEWS: $BTC CRASHES HARD TODAY", "BTC-USD"),
+        ("Connect the DOT", ""),
+        ("", ""),
+    ],
+)
+def test_which_assets_a_headline_names(title: str, symbols: str):
+    """Names and tickers link; English words, verbs and shouting do not."""
+    assert " ".join(LINKER.link(title)) == symbols
+
+
+@given(st.text(max_size=200))
+def test_any_title_is_linked_to_known_assets_only(title: str):
+    """Whatever the title, the answer is a sorted set of known symbols."""
+    symbols = LINKER.link(title)
+    assert list(symbols) == sorted(set(symbols))
+
+
+def test_one_name_for_many_assets_is_no_choice():
+    """A name that four assets share links to none of them."""
+    linker = AssetLinker([stock(f"F{n}", "Vanguard Fund") for n in range(4)])
+    assert linker.link("Vanguard Fund grows") == ()

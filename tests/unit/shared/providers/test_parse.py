@@ -1,0 +1,77 @@
+"""Reading untrusted values."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.errors import MalformedError
+from financehub_shared.providers import parse, strict_json
+from financehub_shared.providers.plain_text import plain_text
+
+
+@pytest.mark.parametrize("value", ["1_000", "٣", "NaN", "Infinity", "1e99999999", "", "0x10", True, None, [], {}, "1 "])
+def test_what_is_no_number(value: Any):
+    """Only plain finite decimal numbers are numbers."""
+    with pytest.raises(MalformedError):
+        parse.number("upstream", value, "price")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("0.00012300", "0.00012300"),
+        (5, "5"),
+        (Decimal("1.5"), "1.5"),
+        ("1e-8", "1E-8"),
+        ("-3", "-3"),
+        ("1e308", "1E+308"),
+    ],
+)
+def test_what_is_a_number(value: Any, number: str):
+    """Decimal strings keep their digits; size and sign are for the validation."""
+    assert str(parse.number("upstream", value, "price")) == number
+
+
+@pytest.mark.parametrize("value", [-1, 10_000_000_000_000, "x", "1e300", None])
+def test_what_is_no_time(value: Any):
+    """A Unix time lies between 1970 and 2286."""
+    with pytest.raises(MalformedError):
+        parse.seconds("upstream", value, "t")
+
+
+@given(st.binary(max_size=200))
+def test_json_is_read_or_refused(body: bytes):
+    """Whatever the bytes, the answer is a value that JSON can hold, or MalformedError."""
+    try:
+        value = strict_json.loads("upstream", body)
+    except MalformedError:
+        return
+    assert value is None or isinstance(value, (dict, list, str, int, Decimal))
+
+
+@given(st.text(max_size=300))
+def test_plain_text_is_one_printable_line(markup: str):
+    """Whatever a feed has as title, the text has no control character, no line break and no more than 300 letters."""
+    text = plain_text(markup)
+    assert len(text) <= 300
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
+    assert text == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("AT&amp;T &lt;b&gt; up", "AT&T <b> up"),
+        ("<b>Bitcoin</b> rises<script>alert(1)</script>", "Bitcoin rises"),
+        ("Is 5 < 6?", "Is 5 < 6?"),
+        ("red\x1b[31m\u202ealert\n\ttwo", "red[31malert two"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_markup_becomes_text(markup: object, text: str):
+    """Tags, scripts, escapes and direction marks go; entities become letters."""
+    assert plain_text(markup) == text

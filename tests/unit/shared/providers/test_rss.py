@@ -1,0 +1,223 @@
+"""Feeds: read whatever their version, refused when dangerous, reported when dead."""
+
+import contextlib
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, StaleError, UpstreamError
+from financehub_shared.providers.conditional import MemoryValidators
+from financehub_shared.providers.feed import parse_feed
+from financehub_shared.providers.rss import Rss, feed_labels
+from support.upstream import Answer, Upstream
+
+NOW = 1_800_000_000.0
+FEED = "https://www.news.test/rss/?token=subscriber"
+
+
+def date(seconds_ago: float = 60) -> str:
+    return format_datetime(datetime.fromtimestamp(NOW - seconds_ago, UTC))
+
+
+def rss_of(*items: str, title: str = "The Wire", head: str = "") -> bytes:
+    body = "".join(f"<item>{item}</item>" for item in items)
+    text = f'<?xml version="1.0"?>{head}<rss version="2.0"><channel><title>{title}</title>{body}</channel></rss>'
+    return text.encode()
+
+
+def entry(number: int = 1, seconds_ago: float = 60, title: str = "Bitcoin rises") -> str:
+    link = f"https://News.test/a{number}?utm_source=rss&amp;b=2&amp;a=1"
+    return f"<title>{title}</title><link>{link}</link><guid>g{number}</guid><pubDate>{date(seconds_ago)}</pubDate>"
+
+
+def parse(body: bytes, content_type: str = "application/rss+xml"):
+    return parse_feed("rss", "news.test/rss", body, content_type, NOW)
+
+
+def reader(answer: Answer, *feeds: str) -> tuple[Rss, Upstream]:
+    upstream = Upstream(answer)
+    validators = MemoryValidators()
+    return Rss(upstream.http, lambda _: upstream.guard, feeds or (FEED,), validators, upstream.clock), upstream
+
+
+def answer_with(body: bytes, **headers: str) -> Answer:
+    return lambda _: httpx.Response(200, content=body, headers=headers)
+
+
+def test_an_item_becomes_an_article():
+    """Title as text, URL canonical, the publisher's own name, UTC seconds, the feed's guid."""
+    (item,) = parse(rss_of(entry(title="AT&amp;amp;T &lt;b&gt;up&lt;/b&gt;"), title="The &amp; Wire")).items
+    assert (item.title, item.source, item.guid) == ("AT&T up", "The & Wire", "g1")
+    assert item.url == "https://news.test/a1?a=1&b=2"
+    assert (item.published_at, item.fetched_at) == (NOW - 60, NOW)
+
+
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title><entry><title>T</title><id>urn:1</id>
+<link href="https://a.test/1"/><updated>2027-01-15T07:00:00+01:00</updated></entry></feed>"""
+RDF = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
+xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>A</title></channel><item rdf:about="https://a.test/1">
+<title>T</title><link>https://a.test/1</link><dc:date>2027-01-15T06:00:00Z</dc:date></item></rdf:RDF>"""
+SIX = datetime(2027, 1, 15, 6, tzinfo=UTC).timestamp()
+LATIN = rss_of(entry(title="Société"), title="W").decode().replace("?>", ' encoding="iso-8859-1"?>', 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "title", "published_at"),
+    [
+        (ATOM.encode(), "T", SIX),
+        (RDF.encode(), "T", SIX),
+        (LATIN.encode("iso-8859-1"), "Société", NOW - 60),
+        (rss_of(entry(title="Société")).decode().encode("utf-16"), "Société", NOW - 60),
+        (b"\n\n  " + rss_of(entry()), "Bitcoin rises", NOW - 60),
+        (rss_of(entry(title="Up & away <b")), "Up & away", NOW - 60),
+        (rss_of(entry()).replace(b"</item></channel></rss>", b""), "Bitcoin rises", NOW - 60),
+        (rss_of("<title>No date</title><link>https://a.test/1</link>"), "No date", NOW),
+        (rss_of(entry(seconds_ago=-90_000)), "Bitcoin rises", NOW),
+        (rss_of("<title>T</title><link>https://a.test/1</link><pubDate>gestern</pubDate>"), "T", NOW),
+        (rss_of("<title>T</title><guid>https://a.test/1</guid>"), "T", NOW),
+    ],
+    ids=[
+        "atom",
+        "rss 1.0",
+        "latin-1",
+        "utf-16",
+        "blank lines first",
+        "bare ampersand",
+        "cut",
+        "no date",
+        "date in the future",
+        "date in words",
+        "guid for a link",
+    ],
+)
+def test_feeds_as_they_come(body: bytes, title: str, published_at: float):
+    """Every version and the usual breakage give the article they hold; an impossible date becomes the fetch time."""
+    (item,) = parse(body).items
+    assert (item.title, item.published_at) == (title, published_at)
+
+
+LAUGHS = '<!DOCTYPE rss [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+BOMB = rss_of(entry(title="&b;"), head=LAUGHS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BOMB,
+        BOMB.replace(b"ENTITY", b"Entity"),
+        BOMB.decode().encode("utf-16"),
+        BOMB.decode().encode("utf-16-be"),
+        BOMB.decode().replace('"1.0"?>', '"1.0" encoding="utf-7"?>').encode("utf-7"),
+        BOMB.decode().replace('"1.0"?>', '"1.0" encoding="cp037"?>').encode("cp037"),
+        rss_of(entry(), head='<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
+        b"<html><body>Will be right back</body></html>",
+        b"{}",
+        b"\x1f\x8b\x08garbage",
+    ],
+    ids=["bomb", "any case", "utf-16", "utf-16 without a mark", "utf-7", "ebcdic", "external", "html", "json", "bytes"],
+)
+def test_what_is_refused(body: bytes):
+    """Entities in any encoding, and whatever is no feed, are malformed."""
+    with pytest.raises(MalformedError):
+        parse(body)
+
+
+def test_a_doctype_without_entities_is_fine():
+    """RSS 0.91 names its DTD; nothing expands and nothing is fetched."""
+    doctype = '<!DOCTYPE rss PUBLIC "-//Netscape//DTD RSS 0.91//EN" "http://my.netscape.test/rss-0.91.dtd">'
+    assert len(parse(rss_of(entry(), head=doctype)).items) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_whatever_the_bytes_the_answer_is_a_feed_or_an_error(noise: bytes, at: int):
+    """A feed with noise in any place is read or refused with an error of the taxonomy, nothing else."""
+    body = rss_of(entry())
+    with contextlib.suppress(ProviderError):
+        assert parse(body[:at] + noise + body[at:]).items is not None
+
+
+def test_what_is_no_article_goes_to_quarantine():
+    """An entry without title, or whose link is no http URL, is recorded with the reason; its neighbours are kept."""
+    bad = "<title>T</title><link>javascript:alert(1)</link>"
+    feed = parse(rss_of(entry(1), bad, "<link>https://a.test/2</link>"))
+    assert len(feed.items) == 1
+    assert ["javascript" in record.payload for record in feed.quarantined] == [True, False]
+    assert all(record.reason.startswith("unusable: ") for record in feed.quarantined)
+
+
+def test_an_empty_feed_is_no_news_of_no_news():
+    """A feed without entries is an error, never a silent zero."""
+    with pytest.raises(NotFoundError):
+        parse(rss_of())
+
+
+async def test_a_silent_feed_is_reported_as_dead_and_still_read():
+    """After two weeks without an article the source counts as failed (stale); what it has is delivered."""
+    rss, upstream = reader(answer_with(rss_of(entry(seconds_ago=20 * 86_400))))
+    batch = await rss.fetch_news(None, upstream.deadline)
+    assert isinstance(batch.failed["news.test/rss"], StaleError)
+    assert len(batch.items) == 1
+
+
+async def test_not_modified_is_asked_only_after_the_articles_are_stored():
+    """The ETag goes out with the next request once `on_stored` was awaited, not before; 304 is 'unchanged'."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("if-none-match") == '"v1"':
+            return httpx.Response(304)
+        return httpx.Response(200, content=rss_of(entry()), headers={"etag": '"v1"', "last-modified": date()})
+
+    rss, upstream = reader(answer)
+    first = await rss.fetch_news(None, upstream.deadline)
+    again = await rss.fetch_news(None, upstream.deadline)
+    assert len(first.items) == len(again.items) == 1
+    for remember in again.on_stored:
+        await remember()
+    last = await rss.fetch_news(None, upstream.deadline)
+    assert (last.items, last.unchanged, last.failed) == ([], ["news.test/rss"], {})
+    assert upstream.requests[-1].headers["if-modified-since"] == date()
+
+
+async def test_one_dead_feed_does_not_hide_the_others():
+    """Failures are per feed, by its label, which holds no token."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500) if "dead" in request.url.host else httpx.Response(200, content=rss_of(entry()))
+
+    rss, upstream = reader(answer, FEED, "https://dead.test/feed")
+    batch = await rss.fetch_news(None, upstream.deadline)
+    assert len(batch.items) == 1
+    assert isinstance(batch.failed["dead.test/feed"], UpstreamError)
+    assert "subscriber" not in repr(batch)
+
+
+async def test_when_every_feed_fails_the_provider_fails():
+    """Total failure raises."""
+    rss, upstream = reader(lambda _: httpx.Response(500))
+    with pytest.raises(UpstreamError):
+        await rss.fetch_news(None, upstream.deadline)
+
+
+async def test_sources_narrow_the_feeds():
+    """Only feeds whose label contains one of the names are read."""
+    rss, upstream = reader(answer_with(rss_of(entry())), "https://a.test/x", "https://b.test/x")
+    await rss.fetch_news(["b.test"], upstream.deadline)
+    assert [request.url.host for request in upstream.requests] == ["b.test"]
+
+
+async def test_a_feed_over_two_megabytes_is_refused():
+    """Feedparser would take seconds for it."""
+    rss, upstream = reader(answer_with(b"<rss>" + b" " * 2_000_001))
+    with pytest.raises(MalformedError, match="2000000"):
+        await rss.fetch_news(None, upstream.deadline)
+
+
+def test_labels_are_unique_and_tell_no_secret():
+    """User, password and query are left out; twins are numbered."""
+    feeds = ["https://u:p@www.a.test/x/?t=1", "https://a.test/x?t=2", "http://a.test:81/"]
+    assert feed_labels(feeds) == ["a.test/x", "a.test/x#2", "a.test:81"]
