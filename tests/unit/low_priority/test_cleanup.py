@@ -1,0 +1,87 @@
+"""What the clean-up tasks drop."""
+
+import pytest
+
+from financehub_low_priority.cleanup import DAY_SECONDS, cleanup_failed_tasks, cleanup_old_cache
+from financehub_shared.clock import ManualClock
+from financehub_shared.settings import Settings, load_settings
+from financehub_shared.store import MemoryStore
+from support.store_contract import bars, news, quote
+
+NOW = 20_500 * DAY_SECONDS + 3_600.0
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load_settings(
+        {
+            "FINANCEHUB_QUOTE_RETENTION_DAYS": "2",
+            "FINANCEHUB_BAR_RETENTION_DAYS": "100",
+            "FINANCEHUB_NEWS_RETENTION_DAYS": "3",
+            "FINANCEHUB_DEAD_LETTER_RETENTION_DAYS": "4",
+            "FINANCEHUB_RUN_RETENTION_DAYS": "5",
+        }
+    )
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Two things of each kind, one of them past its retention."""
+    store = MemoryStore()
+    store.put_quotes([quote("OLD", fetched_at=NOW - 2 * DAY_SECONDS - 1), quote("NEW", fetched_at=NOW)])
+    store.put_bars([bars("AAPL", range(20_398, 20_403))])
+    store.put_news([news("1", "Old hat", NOW - 3 * DAY_SECONDS - 1), news("2", "Brand new", NOW)])
+    return store
+
+
+def test_each_kind_is_dropped_by_its_own_retention(store: MemoryStore, settings: Settings):
+    """Quotes, bars and news go by the days that the settings give each of them."""
+    summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
+    assert summary.details == {"dropped": {"quotes": 1, "bars": 2, "indicators": 0, "news": 1}, "dry_run": False}
+    assert (summary.asked, summary.stored) == (4, 4)
+    assert list(store.quotes()) == ["NEW"]
+    assert list(store.bars(["AAPL"])["AAPL"].days) == [20_400, 20_401, 20_402]
+    assert [item.title for item in store.news()] == ["Brand new"]
+
+
+def test_a_second_clean_up_finds_nothing(store: MemoryStore, settings: Settings):
+    """Running twice does no more than running once."""
+    cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
+    assert cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False).asked == 0
+
+
+def test_a_dry_run_counts_and_keeps_everything(store: MemoryStore, settings: Settings):
+    """The dry run says what would go, and that nothing went."""
+    summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=True)
+    assert (summary.asked, summary.stored, summary.details["dry_run"]) == (4, 0, True)
+    assert len(store.quotes()) == 2
+
+
+class Records:
+    """Records that ended at given times."""
+
+    def __init__(self, *ages_in_days: float) -> None:
+        self.ended_at = [NOW - age * DAY_SECONDS for age in ages_in_days]
+
+    def drop_older(self, before: float, *, dry_run: bool) -> int:
+        """As the monitor's and the dead letters'."""
+        kept = [at for at in self.ended_at if at >= before]
+        dropped = len(self.ended_at) - len(kept)
+        if not dry_run:
+            self.ended_at = kept
+        return dropped
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_dead_letters_and_runs_go_by_their_own_retention(settings: Settings, dry_run: bool):
+    """Dead letters go after 4 days and records of runs after 5, unless it is a dry run."""
+    letters, runs = Records(1, 4.5, 9), Records(1, 4.5, 9)
+    summary = cleanup_failed_tasks(
+        drop_dead_letters=letters.drop_older,
+        drop_runs=runs.drop_older,
+        settings=settings,
+        clock=ManualClock(NOW),
+        dry_run=dry_run,
+    )
+    assert summary.details["dropped"] == {"dead_letters": 2, "runs": 1}
+    assert (len(letters.ended_at), len(runs.ended_at)) == ((3, 3) if dry_run else (1, 2))
