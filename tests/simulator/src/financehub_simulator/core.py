@@ -218,9 +218,19 @@ class Call:
         ]
 
 
-def scaled(bar: Bar, factor: float) -> Bar:
-    """A bar with its prices multiplied; the previous close stays."""
-    return replace(bar, open=bar.open * factor, high=bar.high * factor, low=bar.low * factor, close=bar.close * factor)
+def scaled(bar: Bar, factor: float, previous: float = 1.0) -> Bar:
+    """A bar with its prices multiplied by `factor`, and the previous close by `previous`."""
+    return Bar(
+        bar.day,
+        bar.time,
+        bar.end,
+        bar.open * factor,
+        bar.high * factor,
+        bar.low * factor,
+        bar.close * factor,
+        bar.volume,
+        bar.previous_close * previous,
+    )
 
 
 def distort(bar: Bar, faults: Iterable[Fault]) -> Bar:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from typing import cast
 
 import uvicorn
@@ -27,6 +28,8 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # asyncio sets this only on sockets made with an explicit protocol number; without it every answer waits 40 ms.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.open[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:

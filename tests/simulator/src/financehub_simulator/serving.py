@@ -73,7 +73,7 @@ def html(title: str, status: int = 200, headers: Mapping[str, str] | None = None
 
 
 def change_percent(bar: Bar, reference: float | None = None) -> float:
-    """Change since `reference`, or since the bar's opening, in percent; 0 where a fault leaves nothing to compare with."""
+    """Change since `reference`, or since the bar's opening, in percent; 0 where there is nothing to compare with."""
     before = bar.open if reference is None else reference
     return (bar.close - before) / before * 100 if before else 0.0
 

@@ -64,20 +64,21 @@ def trading_day(exchange: Exchange, index: int) -> int:
     return index if exchange.continuous else index // 5 * 7 + index % 5 - _EPOCH_WEEKDAY
 
 
-def latest_session(exchange: Exchange, now: float) -> Session:
-    """The last session that has opened at `now`."""
-    day = int(now // DAY) + 1
+@lru_cache(maxsize=1_024)
+def latest_session(exchange: Exchange, second: int) -> Session:
+    """The last session that has opened at a moment, in whole Unix seconds."""
+    day = second // DAY + 1
     while True:
         if is_trading_day(exchange, day):
             found = session(exchange, day)
-            if found.open <= now:
+            if found.open <= second:
                 return found
         day -= 1
 
 
 def market_state(exchange: Exchange, now: float) -> str:
     """Yahoo's `marketState` at `now`."""
-    latest = latest_session(exchange, now)
+    latest = latest_session(exchange, int(now))
     if now < latest.close:
         return "REGULAR"
     if now < latest.post:

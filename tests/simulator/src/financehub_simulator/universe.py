@@ -15,7 +15,7 @@ _STOCK = re.compile(r"^\^?[A-Z0-9][A-Z0-9-]{0,11}(\.[A-Z]{1,3})?$|^[A-Z]{6}=X$")
 _CRYPTO = re.compile(r"^([A-Z0-9]{2,12})-(USD|EUR|GBP)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
     """Where an instrument trades.
 

@@ -4,16 +4,16 @@ Source: binance-spot-api-docs, rest-api. Klines are daily only.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from financehub_simulator.core import Call
+from financehub_simulator.core import Call, scaled
 from financehub_simulator.market import Bar
 from financehub_simulator.serving import Endpoint, JsonAnswer, Upstream, html, retry_after
 from financehub_simulator.universe import COINS, LISTED_BENCH_COINS, STABLE, bench_coins
@@ -66,9 +66,9 @@ def _error(code: int, message: str, status: int = 400, headers: dict[str, str] |
 
 
 def _text(value: float) -> str:
-    if value != value:  # noqa: PLR0124 — NaN, the only value unlike itself
-        return "NaN"
-    return f"{value:.8f}" if abs(value) < 1e300 else "Infinity" if value == float("inf") else repr(value)
+    if -1e300 < value < 1e300:
+        return f"{value:.8f}"
+    return "NaN" if math.isnan(value) else repr(value).replace("inf", "Infinity")
 
 
 def _refused(call: Call, weight: int) -> Response | None:
@@ -110,14 +110,7 @@ def _in_quote(call: Call, symbol: str, bar: Bar) -> Bar:
     value = _QUOTE[quote]
     if value is None:
         value = call.sim.market.today(f"{quote}-USD", call.now).close
-    return replace(
-        bar,
-        open=bar.open / value,
-        high=bar.high / value,
-        low=bar.low / value,
-        close=bar.close / value,
-        previous_close=bar.previous_close / value,
-    )
+    return scaled(bar, 1 / value, 1 / value)
 
 
 def _tickers(call: Call, weight: int, *, daily: bool) -> Response:

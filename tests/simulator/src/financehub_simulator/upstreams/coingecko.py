@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from financehub_simulator.core import Call
-from financehub_simulator.market import RATES, Bar
+from financehub_simulator.instruments import RATES
+from financehub_simulator.market import Bar
 from financehub_simulator.serving import Endpoint, JsonAnswer, Upstream, change_percent, retry_after
 from financehub_simulator.universe import COIN_BY_ID, COINS, LISTED_BENCH_COINS, bench_coins
 

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from financehub_simulator.core import Call
-from financehub_simulator.market import RATES, Bar
+from financehub_simulator.instruments import RATES
+from financehub_simulator.market import Bar
 from financehub_simulator.serving import Endpoint, JsonAnswer, Upstream
 from financehub_simulator.universe import COINS, LISTED_BENCH_COINS, STABLE, bench_coins
 

@@ -11,7 +11,8 @@ from typing import Any
 from starlette.responses import Response
 
 from financehub_simulator.core import Call
-from financehub_simulator.market import Bar, Instrument
+from financehub_simulator.instruments import Instrument
+from financehub_simulator.market import Bar
 from financehub_simulator.serving import JsonAnswer
 from financehub_simulator.sessions import DAY, Session, session, trading_day, trading_index
 from financehub_simulator.universe import is_delisted

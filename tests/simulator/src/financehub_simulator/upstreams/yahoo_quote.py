@@ -8,7 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from financehub_simulator.core import Call
-from financehub_simulator.market import Bar, Instrument, round_price
+from financehub_simulator.instruments import Instrument
+from financehub_simulator.market import Bar
 from financehub_simulator.serving import JsonAnswer
 from financehub_simulator.sessions import market_state, session
 from financehub_simulator.universe import is_delisted
@@ -122,9 +123,8 @@ def _ratio(part: float, whole: float) -> float:
 
 def _ranges(call: Call, instrument: Instrument, bar: Bar) -> dict[str, Any]:
     index = call.sim.market.index(instrument.symbol, call.now)
-    stock = instrument.kind not in {"CRYPTOCURRENCY", "CURRENCY"}
     highest, lowest, fifty, two_hundred = (
-        round_price(value, stock=stock) for value in call.sim.market.statistics(instrument.symbol, index)
+        round(value, instrument.digits) for value in call.sim.market.statistics(instrument.symbol, index)
     )
     high, low, volume = max(highest, bar.high), min(lowest, bar.low), int(instrument.turnover)
     return {
