@@ -23,11 +23,8 @@ from financehub_shared.breaker.states import (
     Verdict,
 )
 from financehub_shared.clock import Clock
-from financehub_shared.redis_scripts import Argument, LuaScript, RedisScripts
+from financehub_shared.redis_scripts import REDIS_NOW, Argument, LuaScript, RedisScripts
 from financehub_shared.store import keys
-
-#: Redis' own clock, so that pods need none in common.
-REDIS_NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
 Luck = Callable[[], float]
 #: Chance for jitter, not for secrets.

@@ -1,0 +1,58 @@
+-- The rate budgets of one upstream, atomic for the fleet: budget/core.py for the hashes KEYS, one a window.
+-- `now` (Unix ms) is defined by the line that Python puts before this text.
+-- A hash is a ring: slot (slice % (slices + 1)) → `slice:units`.
+--
+-- ARGV: op, units, slices, then slice_ms and limit of each window
+--   spend:   take `units` from every window, or from none. Returns {wait_ms, window that makes wait (from 1), used of each}
+--   correct: the upstream has counted `units` in the window. Returns {0, 0, used of each}
+
+local op, units, slices = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local windows = {}
+for i, key in ipairs(KEYS) do
+  local w = {key = key, slice_ms = tonumber(ARGV[2 + 2 * i]), limit = tonumber(ARGV[3 + 2 * i]), used = 0, slots = {}}
+  w.index = math.floor(now / w.slice_ms)
+  local ring = redis.call('HVALS', key)
+  for _, entry in ipairs(ring) do
+    local index, spent = string.match(entry, '(%d+):(%d+)')
+    index, spent = tonumber(index), tonumber(spent)
+    if index >= w.index - slices and index <= w.index then
+      table.insert(w.slots, {index = index, spent = spent})
+      w.used = w.used + spent
+    end
+  end
+  table.sort(w.slots, function(a, b) return a.index < b.index end)
+  windows[i] = w
+end
+
+local function add(w, more)
+  local here = 0
+  for _, slot in ipairs(w.slots) do
+    if slot.index == w.index then here = slot.spent end
+  end
+  redis.call('HSET', w.key, w.index % (slices + 1), string.format('%.0f:%.0f', w.index, here + more))
+  redis.call('PEXPIRE', w.key, w.slice_ms * (slices + 1))
+  w.used = w.used + more
+end
+
+local longest, which = 0, 0
+if op == 'correct' then
+  local w = windows[1]
+  if units > w.used then add(w, units - w.used) end
+else
+  for i, w in ipairs(windows) do
+    local excess = w.used + units - w.limit
+    for _, slot in ipairs(w.slots) do
+      if excess <= 0 then break end
+      excess = excess - slot.spent
+      local wait = (slot.index + slices + 1) * w.slice_ms - now
+      if excess <= 0 and wait > longest then longest, which = wait, i end
+    end
+  end
+  if longest == 0 then
+    for _, w in ipairs(windows) do add(w, units) end
+  end
+end
+
+local answer = {longest, which}
+for _, w in ipairs(windows) do table.insert(answer, w.used) end
+return answer
