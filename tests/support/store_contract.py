@@ -14,6 +14,7 @@ from financehub_shared.models import (
     AssetType,
     Bars,
     Indicators,
+    IndicatorValues,
     NewsItem,
     Quality,
     Quarantined,
@@ -211,11 +212,12 @@ class BarsContract:
 class IndicatorsContract:
     """Laws of indicators."""
 
-    def test_last_values_leave_out_what_is_not_defined(self, store: Store):
-        """The newest value of each output is listed unless it is NaN or infinite."""
+    def test_the_newest_values_leave_out_what_is_not_defined(self, store: Store):
+        """The newest value of each output is listed, with its origin, unless it is NaN or infinite."""
         store.put_indicators([indicators(rsi_14=[1.0, 55.5], sma_200=[nan, nan], obv=[1.0, inf])])
-        assert store.indicators() == {"BTC-USD": {"rsi_14": 55.5}}
-        assert store.indicators(["NONE", "BTC-USD"]) == {"BTC-USD": {"rsi_14": 55.5}}
+        newest = IndicatorValues("BTC-USD", "talib", T0, 20_010, {"rsi_14": 55.5})
+        assert store.indicators() == {"BTC-USD": newest}
+        assert store.indicators(["NONE", "BTC-USD"]) == {"BTC-USD": newest}
         assert store.indicators([]) == {}
 
     def test_the_series_comes_back_with_its_origin(self, store: Store):
@@ -234,7 +236,7 @@ class IndicatorsContract:
         """No output of an earlier run survives a later one."""
         store.put_indicators([indicators(rsi_14=[1.0])])
         store.put_indicators([indicators(macd=[2.0])])
-        assert store.indicators() == {"BTC-USD": {"macd": 2.0}}
+        assert store.indicators()["BTC-USD"].values == {"macd": 2.0}
 
 
 class NewsContract:

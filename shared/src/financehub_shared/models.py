@@ -122,6 +122,25 @@ class Indicators:
 
 
 @dataclass(frozen=True, slots=True)
+class IndicatorValues:
+    """The newest indicator values of one asset.
+
+    Args:
+        symbol: canonical symbol.
+        engine: `talib` or `ta`.
+        computed_at: Unix seconds.
+        last_day: the day they are of, days since 1970-01-01.
+        values: output name → value; those not defined (yet) are left out.
+    """
+
+    symbol: str
+    engine: str
+    computed_at: float
+    last_day: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class NewsItem:
     """One article.
 

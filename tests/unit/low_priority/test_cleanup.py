@@ -63,25 +63,23 @@ class Records:
     def __init__(self, *ages_in_days: float) -> None:
         self.ended_at = [NOW - age * DAY_SECONDS for age in ages_in_days]
 
-    def drop_older(self, before: float, *, dry_run: bool) -> int:
+    def count_older(self, before: float) -> int:
+        """How many there are."""
+        return sum(at < before for at in self.ended_at)
+
+    def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """As the monitor's and the dead letters'."""
-        kept = [at for at in self.ended_at if at >= before]
-        dropped = len(self.ended_at) - len(kept)
+        count = self.count_older(before)
         if not dry_run:
-            self.ended_at = kept
-        return dropped
+            self.ended_at = [at for at in self.ended_at if at >= before]
+        return count
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_dead_letters_and_runs_go_by_their_own_retention(settings: Settings, dry_run: bool):
     """Dead letters go after 4 days and records of runs after 5, unless it is a dry run."""
     letters, runs = Records(1, 4.5, 9), Records(1, 4.5, 9)
-    summary = cleanup_failed_tasks(
-        drop_dead_letters=letters.drop_older,
-        drop_runs=runs.drop_older,
-        settings=settings,
-        clock=ManualClock(NOW),
-        dry_run=dry_run,
-    )
+    clock = ManualClock(NOW)
+    summary = cleanup_failed_tasks(dead_letters=letters, runs=runs, settings=settings, clock=clock, dry_run=dry_run)
     assert summary.details["dropped"] == {"dead_letters": 2, "runs": 1}
     assert (len(letters.ended_at), len(runs.ended_at)) == ((3, 3) if dry_run else (1, 2))

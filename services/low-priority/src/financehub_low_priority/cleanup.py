@@ -11,11 +11,23 @@ from financehub_shared.summary import TaskSummary
 DAY_SECONDS = 86_400
 
 
-class DropOlder(Protocol):
-    """Deletes records that ended before a time."""
+class DeadLetterBin(Protocol):
+    """The dead letters of all queues; `broker.dead_letters.DeadLetters` is one."""
 
-    def __call__(self, before: float, *, dry_run: bool) -> int:
-        """Returns how many (would) go; `before` in Unix seconds."""
+    def count_older(self, before: float) -> int:
+        """How many died before `before`, Unix seconds."""
+        ...
+
+    def drop_older(self, before: float) -> int:
+        """Drop them; returns how many."""
+        ...
+
+
+class RunRecords(Protocol):
+    """The records of runs of all tasks; `monitor.TaskMonitor` is one."""
+
+    def drop_older(self, before: float, *, dry_run: bool = False) -> int:
+        """Drop the records of what ended before `before`, Unix seconds; returns how many (would) go."""
         ...
 
 
@@ -42,21 +54,26 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
 
 
 def cleanup_failed_tasks(
-    *, drop_dead_letters: DropOlder, drop_runs: DropOlder, settings: Settings, clock: Clock, dry_run: bool
+    *, dead_letters: DeadLetterBin, runs: RunRecords, settings: Settings, clock: Clock, dry_run: bool
 ) -> TaskSummary:
     """Drop dead letters and the records of runs past their retention.
 
     Args:
-        drop_dead_letters: deletes dead letters, of every queue.
-        drop_runs: deletes records of runs, of every task.
+        dead_letters: of every queue.
+        runs: records of every task.
         settings: `dead_letter_retention_days` and `run_retention_days`.
         clock: the time.
         dry_run: only count.
+
+    Raises:
+        redis.RedisError: Redis is away; what was dropped until then stays dropped.
     """
     now = clock.now()
+    letters_before = now - settings.dead_letter_retention_days * DAY_SECONDS
+    drop_letters = dead_letters.count_older if dry_run else dead_letters.drop_older
     dropped = {
-        "dead_letters": drop_dead_letters(now - settings.dead_letter_retention_days * DAY_SECONDS, dry_run=dry_run),
-        "runs": drop_runs(now - settings.run_retention_days * DAY_SECONDS, dry_run=dry_run),
+        "dead_letters": drop_letters(letters_before),
+        "runs": runs.drop_older(now - settings.run_retention_days * DAY_SECONDS, dry_run=dry_run),
     }
     return _summary(dropped, dry_run=dry_run)
 

@@ -1,16 +1,16 @@
 """`MemoryStore`: the in-memory peer of `RedisStore`, with the same laws, for tests and dry runs of one process."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from threading import RLock
 
-from financehub_shared.models import Asset, AssetType, Bars, Indicators, NewsItem, Quarantined, Quote
+from financehub_shared.models import Asset, AssetType, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
 from financehub_shared.news_text import normalise_title
 from financehub_shared.store.news_dedupe import KnownNews, guid_key
 from financehub_shared.store.port import PAYLOAD_LIMIT, QUARANTINE_LIMIT
 from financehub_shared.store.records import quote_order
-from financehub_shared.store.series import last_values, merge_bars, trim_bars
+from financehub_shared.store.series import merge_bars, newest_values, trim_bars
 
 
 class MemoryStore:
@@ -82,10 +82,10 @@ class MemoryStore:
         with self._lock:
             self._indicators.update((record.symbol, record) for record in indicators)
 
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, Mapping[str, float]]:
+    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
         with self._lock:
             wanted = self._indicators if symbols is None else symbols
-            return {symbol: last_values(self._indicators[symbol]) for symbol in wanted if symbol in self._indicators}
+            return {symbol: newest_values(self._indicators[symbol]) for symbol in wanted if symbol in self._indicators}
 
     def indicator_series(self, symbol: str) -> Indicators | None:
         with self._lock:

@@ -1,9 +1,9 @@
 """The store's port; `RedisStore` and its in-memory peer `MemoryStore` pass the same tests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from financehub_shared.models import Asset, AssetType, Bars, Indicators, NewsItem, Quarantined, Quote
+from financehub_shared.models import Asset, AssetType, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
 
 #: Entries kept: weeks of a feed that errs now and then, at most 12 MB with every payload full.
 QUARANTINE_LIMIT = 5_000
@@ -61,8 +61,8 @@ class Store(Protocol):
         """Replace the indicators of these symbols in a bounded number of round trips."""
         ...
 
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, Mapping[str, float]]:
-        """Last value per output (NaN left out) of `symbols` (None: all)."""
+    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
+        """The newest values of `symbols` (None: all); absent ones are left out."""
         ...
 
     def indicator_series(self, symbol: str) -> Indicators | None:

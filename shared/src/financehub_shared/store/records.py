@@ -1,12 +1,12 @@
 """JSON form of the records that are kept as text; defaults are left out, so that 10,000 quotes stay small."""
 
 import json
-from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from financehub_shared.errors import CorruptDataError
-from financehub_shared.models import Asset, AssetType, NewsItem, Quality, Quote
+from financehub_shared.models import Asset, AssetType, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.store import keys
 
 #: Digits of one time in a quote's order prefix: microseconds, good until the year 2286.
@@ -129,22 +129,24 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
         raise CorruptDataError(key, f"lacks or garbles {error}") from error
 
 
-def encode_last_values(last_day: int, values: Mapping[str, float]) -> str:
-    """The newest indicator values of one asset and the day they are of."""
-    return dumps({"last_day": last_day, "values": values})
+def encode_indicator_values(newest: IndicatorValues) -> str:
+    """The newest indicator values of one asset without its symbol, which is the hash field."""
+    record = asdict(newest)
+    del record["symbol"]
+    return dumps(record)
 
 
-def decode_last_values(symbol: str, raw: bytes) -> tuple[int, dict[str, float]]:
-    """Read back (day, output name → value).
+def decode_indicator_values(symbol: str, raw: bytes) -> IndicatorValues:
+    """Read back the newest indicator values.
 
     Raises:
-        CorruptDataError: it is not what `encode_last_values` writes.
+        CorruptDataError: it is not what `encode_indicator_values` writes.
     """
     key = f"{keys.INDICATORS} {symbol}"
     record = loads(key, raw)
     try:
-        return int(record["last_day"]), dict(record["values"])
-    except (KeyError, ValueError, TypeError) as error:
+        return IndicatorValues(symbol=symbol, **record)
+    except TypeError as error:
         raise CorruptDataError(key, f"lacks or garbles {error}") from error
 
 

@@ -1,13 +1,13 @@
 """Indicators in Redis: a hash of last values, which listings read, and a columnar blob of the series per asset."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from financehub_shared.models import Indicators
+from financehub_shared.models import Indicators, IndicatorValues
 from financehub_shared.store import keys
 from financehub_shared.store.base import BATCH, RedisPart, chunks, translated
-from financehub_shared.store.records import decode_last_values, encode_last_values
+from financehub_shared.store.records import decode_indicator_values, encode_indicator_values
 from financehub_shared.store.redis_bars import BLOB_BATCH
-from financehub_shared.store.series import decode_series, encode_series, last_values
+from financehub_shared.store.series import decode_series, encode_series, newest_values
 
 
 class RedisIndicators(RedisPart):
@@ -16,20 +16,20 @@ class RedisIndicators(RedisPart):
     @translated
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
         for batch in chunks(list(indicators), BLOB_BATCH):
-            heads = {each.symbol: encode_last_values(each.last_day, last_values(each)) for each in batch}
+            heads = {each.symbol: encode_indicator_values(newest_values(each)) for each in batch}
             pipe = self._redis.pipeline(transaction=True)  # a reader never sees new values beside an old series
             pipe.mset({keys.indicator_series(each.symbol): encode_series(each) for each in batch})
             pipe.hset(keys.INDICATORS, mapping=heads)
             pipe.execute()
 
     @translated
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, Mapping[str, float]]:
+    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
         if symbols is None:
             found = {symbol.decode(): raw for symbol, raw in self._redis.hscan_iter(keys.INDICATORS, count=BATCH)}
         else:
             raws = self._redis.hmget(keys.INDICATORS, symbols) if symbols else []
             found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw}
-        return {symbol: decode_last_values(symbol, raw)[1] for symbol, raw in found.items()}
+        return {symbol: decode_indicator_values(symbol, raw) for symbol, raw in found.items()}
 
     @translated
     def indicator_series(self, symbol: str) -> Indicators | None:

@@ -9,7 +9,7 @@ from financehub_shared.store import keys
 from financehub_shared.store.base import BATCH, RedisPart, translated
 from financehub_shared.store.news_dedupe import guid_key
 from financehub_shared.store.packing import HEADER_SIZE, read_header
-from financehub_shared.store.records import QUOTE_ORDER_LENGTH, decode_last_values, decode_news, quote_fetched_at
+from financehub_shared.store.records import QUOTE_ORDER_LENGTH, decode_indicator_values, decode_news, quote_fetched_at
 from financehub_shared.store.redis_bars import BLOB_BATCH, REPLACE_UNCHANGED
 from financehub_shared.store.series import decode_bars, encode_bars, trim_bars
 
@@ -49,7 +49,7 @@ class RedisRetention(RedisPart):
 
     def _drop_indicators(self, before_day: int, *, dry_run: bool) -> int:
         def is_old(symbol: str, raw: bytes) -> bool:
-            return decode_last_values(symbol, raw)[0] < before_day
+            return decode_indicator_values(symbol, raw).last_day < before_day
 
         dropped: set[str] = set()
         for old in self._old_fields(keys.INDICATORS, is_old):

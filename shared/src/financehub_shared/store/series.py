@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from financehub_shared.errors import CorruptDataError
-from financehub_shared.models import Bars, Indicators
+from financehub_shared.models import Bars, Indicators, IndicatorValues
 from financehub_shared.store import keys
 from financehub_shared.store.packing import pack, unpack
 from financehub_shared.store.records import dumps, loads
@@ -104,7 +104,8 @@ def decode_series(symbol: str, blob: bytes) -> Indicators:
         raise CorruptDataError(key, f"has metadata that does not fit it ({error})") from error
 
 
-def last_values(record: Indicators) -> dict[str, float]:
+def newest_values(record: Indicators) -> IndicatorValues:
     """The newest value of each output; those not defined yet (NaN) or infinite are left out."""
     newest = {name: values[-1] for name, values in record.series.items() if len(values)}
-    return {name: value for name, value in newest.items() if isfinite(value)}
+    defined = {name: value for name, value in newest.items() if isfinite(value)}
+    return IndicatorValues(record.symbol, record.engine, record.computed_at, record.last_day, defined)
