@@ -21,6 +21,8 @@ from financehub_shared.providers.ports import QuoteBatch
 T = TypeVar("T")
 
 PAGE = 250
+#: Digits after the point; the smallest unit of most coins.
+VOLUME_DIGITS = 8
 
 
 class CoinGecko:
@@ -101,7 +103,7 @@ class CoinGecko:
             provider=self.name,
             change_percent=parse.optional_number(self.name, change, f"{asset.symbol} change"),
             # CoinGecko counts volume in money, FinanceHub in coins.
-            volume=turnover / price if turnover is not None and price > 0 else None,
+            volume=round(turnover / price, VOLUME_DIGITS) if turnover is not None and price > 0 else None,
         )
 
     async def usdt_rate(self, deadline: float) -> Decimal:

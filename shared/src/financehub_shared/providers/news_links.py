@@ -47,6 +47,8 @@ _BUSINESS = _words("""
     downgrades downgraded rating valuation inc corp plc investor investors ceo cfo acquisition acquires merger
     token tokens coin crypto blockchain price rally rallies selloff ticker eps
 """)
+#: A name that goes on like this is another coin's, whether or not we keep that one.
+_OTHER = {"bitcoin": _words("cash sv gold diamond"), "ethereum": _words("classic name"), "shiba": _words("inu")}
 _LONGEST_NAME = 5
 
 
@@ -90,7 +92,9 @@ class AssetLinker:
         for length in range(min(_LONGEST_NAME, len(words) - start), 0, -1):
             name = tuple(word.lower() for word in words[start : start + length])
             symbols = self._names.get(name, ())
-            if symbols and (length > 1 or business or name[0] not in _ENGLISH):
+            following = words[start + length].lower() if start + length < len(words) else ""
+            is_other = following in _OTHER.get(name[-1], ())
+            if symbols and not is_other and (length > 1 or business or name[0] not in _ENGLISH):
                 return symbols
         return ()
 

@@ -67,6 +67,7 @@ LINKER = AssetLinker(
         ("JPMorgan hires", "JPM"),
         ("Nvidia and Bitcoin lead the rally", "BTC-USD NVDA"),
         ("Bitcoin Cash forks", "BCH-USD"),
+        ("Ethereum Classic, which is not kept here, forks", ""),
         ("BTC and ETH slip", "BTC-USD ETH-USD"),
         ("BTC-USD at a record", "BTC-USD"),
         ("Ethereum (ETH) upgrade ships", "ETH-USD"),

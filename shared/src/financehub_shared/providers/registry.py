@@ -1,0 +1,215 @@
+"""From settings to providers: the chains of one process, each built when it is first asked for.
+
+A tier builds only what it uses, so an image without feedparser or yfinance never misses them.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import redis.asyncio
+
+from financehub_shared.breaker import BreakerRegistry, Listener, Policy, log_transition
+from financehub_shared.clock import Clock
+from financehub_shared.errors import ConfigError
+from financehub_shared.models import AssetType
+from financehub_shared.providers.bars import BarFetcher
+from financehub_shared.providers.budget import LIMITS, Budget, budget_of
+from financehub_shared.providers.conditional import MemoryValidators, RedisValidators, ValidatorStore
+from financehub_shared.providers.guard import Guard, Observe
+from financehub_shared.providers.http import HttpClient
+from financehub_shared.providers.per_loop import PerLoop
+from financehub_shared.providers.ports import BarProvider, NewsProvider, QuoteProvider
+from financehub_shared.providers.usd import UsdtRates
+from financehub_shared.redis_client import connect_async
+from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.settings import Settings
+
+QUOTE_PROVIDERS = {AssetType.CRYPTO: ("binance", "coingecko", "kraken"), AssetType.STOCK: ("yahoo", "finnhub")}
+BAR_PROVIDERS = ("binance", "yahoo")
+NEWS_PROVIDERS = ("rss", "gdelt")
+
+
+def build_providers(
+    settings: Settings,
+    clock: Clock,
+    observe: Observe,
+    *,
+    redis_url: str | None,
+    breaker_listeners: Sequence[Listener] = (log_transition,),
+) -> "Providers":
+    """The providers of this process.
+
+    Args:
+        settings: orders, base URLs, keys, timeouts.
+        clock: the time.
+        observe: told of every upstream call.
+        redis_url: where budgets, breakers and ETags are shared; None: this process is alone.
+        breaker_listeners: told of each change of a breaker.
+
+    Raises:
+        ConfigError: a provider that does not exist, or a key that no HTTP header can carry.
+    """
+    _check_names("crypto_providers", settings.crypto_providers, QUOTE_PROVIDERS[AssetType.CRYPTO])
+    _check_names("stock_providers", settings.stock_providers, QUOTE_PROVIDERS[AssetType.STOCK])
+    _check_names("bar_providers", settings.bar_providers, BAR_PROVIDERS)
+    _check_names("news_providers", settings.news_providers, NEWS_PROVIDERS)
+    for field in ("coingecko_api_key", "finnhub_api_key"):
+        key = getattr(settings, field)
+        if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+            raise ConfigError(f"FINANCEHUB_{field.upper()}: holds characters that no HTTP header can carry")
+    return Providers(settings, clock, observe, redis_url, breaker_listeners)
+
+
+def _check_names(field: str, names: Sequence[str], allowed: Sequence[str]) -> None:
+    for name in names:
+        if name not in allowed:
+            raise ConfigError(f"FINANCEHUB_{field.upper()}={name!r}: no such provider; allowed: {', '.join(allowed)}")
+
+
+class Providers:
+    """The chains of a process; made by `build_providers`. Nothing connects before the first call."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        observe: Observe,
+        redis_url: str | None,
+        breaker_listeners: Sequence[Listener],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._observe = observe
+        self._scripts = RedisScripts.of_url(redis_url, clock) if redis_url else None
+        self._redis: PerLoop[redis.asyncio.Redis] | None = None
+        if redis_url:
+            self._redis = PerLoop(lambda: connect_async(redis_url))
+        self.breakers = BreakerRegistry(Policy.from_settings(settings), self._scripts, clock, breaker_listeners)
+        self._budgets: dict[str, Budget] = {}
+        self._made: dict[str, Any] = {}
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The one HTTP client of the process."""
+        return HttpClient(self._settings, self._clock)
+
+    @cached_property
+    def quotes(self) -> Mapping[AssetType, Sequence[QuoteProvider]]:
+        """Providers of quotes per asset type, in order."""
+        orders: Mapping[AssetType, Sequence[str]] = {
+            AssetType.CRYPTO: self._settings.crypto_providers,
+            AssetType.STOCK: self._settings.stock_providers,
+        }
+        return {type: self._chain(order) for type, order in orders.items()}
+
+    @cached_property
+    def bars(self) -> BarFetcher:
+        """Daily bars over the chain of their providers."""
+        chain: list[BarProvider] = self._chain(self._settings.bar_providers)
+        return BarFetcher(chain, self._clock)
+
+    @cached_property
+    def news(self) -> Sequence[NewsProvider]:
+        """Providers of news; all are asked."""
+        return self._chain(self._settings.news_providers)
+
+    def guard(self, upstream: str, breaker: str | None = None) -> Guard:
+        """Budget and breaker of an upstream, shared by whoever calls it.
+
+        Args:
+            upstream: name of the budget and in the metrics.
+            breaker: name of the breaker, where one upstream has several.
+        """
+        if upstream not in self._budgets and upstream in LIMITS:
+            self._budgets[upstream] = budget_of(upstream, self._scripts, self._clock)
+        budget, circuit = self._budgets.get(upstream), self.breakers.get(breaker or upstream)
+        return Guard(upstream, budget, circuit, self._clock, self._observe)
+
+    async def aclose(self) -> None:
+        """Close connections, and report to the breakers what no later call has."""
+        await asyncio.to_thread(self.breakers.flush)
+        for provider in self._made.values():
+            close = getattr(provider, "aclose", None)
+            if close is not None:
+                await close()
+        if "http" in self.__dict__:
+            await self.http.aclose()
+        client = self._redis.take() if self._redis else None
+        if client is not None:
+            await client.aclose()
+        if self._scripts is not None:
+            await self._scripts.aclose()
+            self._scripts.close()
+
+    # building ------------------------------------------------------------------------------------------
+    def _chain(self, names: Sequence[str]) -> list[Any]:
+        made = (self._provider(name) for name in names)
+        return [provider for provider in made if provider is not None]
+
+    def _provider(self, name: str) -> Any:
+        """The provider of this name, one per process; None when it lacks its key."""
+        if name not in self._made:
+            builders: Mapping[str, Callable[[str], Any]] = {
+                "binance": self._binance,
+                "coingecko": self._coingecko,
+                "kraken": self._kraken,
+                "yahoo": self._yahoo,
+                "finnhub": self._finnhub,
+                "rss": self._rss,
+                "gdelt": self._gdelt,
+            }
+            made = builders[name](f"simulated/{name}" if self._settings.simulated else name)
+            if made is None:
+                return None
+            self._made[name] = made
+        return self._made[name]
+
+    def _binance(self, name: str) -> Any:
+        from financehub_shared.providers.binance import Binance
+
+        kraken, coingecko = self._provider("kraken"), self._provider("coingecko")
+        rates = UsdtRates([kraken, coingecko], kraken, self._clock)
+        return Binance(self.http, self.guard("binance"), self._settings.binance_url, rates, self._clock, name)
+
+    def _coingecko(self, name: str) -> Any:
+        from financehub_shared.providers.coingecko import CoinGecko
+
+        base, key = self._settings.coingecko_url, self._settings.coingecko_api_key
+        return CoinGecko(self.http, self.guard("coingecko"), base, key, self._clock, name)
+
+    def _kraken(self, name: str) -> Any:
+        from financehub_shared.providers.kraken import Kraken
+
+        return Kraken(self.http, self.guard("kraken"), self._settings.kraken_url, self._clock, name)
+
+    def _yahoo(self, name: str) -> Any:
+        from financehub_shared.providers.yahoo import Yahoo, YahooLimits
+
+        settings = self._settings
+        limits = YahooLimits(
+            settings.connect_timeout_seconds, settings.read_timeout_seconds, settings.max_response_bytes
+        )
+        return Yahoo(self.guard("yahoo"), settings.yahoo_url, limits, self._clock, name)
+
+    def _finnhub(self, name: str) -> Any:
+        from financehub_shared.providers.finnhub import Finnhub
+
+        base, key = self._settings.finnhub_url, self._settings.finnhub_api_key
+        return key and Finnhub(self.http, self.guard("finnhub"), base, key, self._clock, name)
+
+    def _rss(self, name: str) -> Any:
+        from financehub_shared.providers.rss import Rss
+
+        validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
+
+        def guard_for(label: str) -> Guard:
+            return self.guard("rss", breaker=f"rss:{label}")
+
+        return Rss(self.http, guard_for, self._settings.rss_feeds, validators, self._clock, name)
+
+    def _gdelt(self, name: str) -> Any:
+        from financehub_shared.providers.gdelt import Gdelt
+
+        return Gdelt(self.http, self.guard("gdelt"), self._settings.gdelt_url, self._clock, name)
