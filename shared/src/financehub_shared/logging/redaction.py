@@ -35,7 +35,8 @@ def known_secrets(settings: Settings) -> set[str]:
 
 def _spellings(secret: str) -> set[str]:
     """How a secret may look inside a line: plain, in JSON, in a Python repr, in a URL."""
-    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
+    in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return {secret, *in_json, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
 
 
 class Redactor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.broker import options
-from financehub_shared.monitor.inflight import Flight, correlation_id, ready_at
+from financehub_shared.monitor.inflight import Flight, correlation_id, ready_at, redis_id
 from financehub_shared.monitor.sketch import bucket_of
 from financehub_shared.monitor.states import RunState
 from financehub_shared.store import keys
@@ -18,6 +18,7 @@ COUNTERS = {
     RunState.SKIPPED: "skipped",
     RunState.RETRYING: "retried",
     RunState.DEAD_LETTERED: "dead_lettered",
+    RunState.QUEUED: "interrupted",
 }
 
 
@@ -46,6 +47,7 @@ def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
         "kind": "start",
         "id": message.message_id,
         "delivery": flight.delivery,
+        "redis_id": redis_id(message),
         "try": flight.try_number,
         "task": task,
         "queue": flight.queue,
@@ -68,7 +70,7 @@ def finished(
 
     Args:
         start: the event of its start.
-        outcome: succeeded, skipped, retrying or dead-lettered.
+        outcome: succeeded, skipped, retrying, dead-lettered, or queued when a shutdown interrupted it.
         finished_at: Unix seconds.
         duration: seconds.
         error: one line; empty if nothing was raised.
@@ -86,7 +88,7 @@ def finished(
     }
     if error:
         event["error"] = error
-        event["failed"] = outcome is not RunState.SKIPPED
+        event["failed"] = outcome in {RunState.RETRYING, RunState.DEAD_LETTERED}
     if summary is not None:
         event["summary"] = json.dumps(summary, default=str)
     if "uid" in start:

@@ -16,7 +16,7 @@ class Flight:
 
     Args:
         message: the message.
-        delivery: dramatiq's `redis_message_id`: new at every enqueue, kept by a redelivery.
+        delivery: names this enqueue of the message: new at every enqueue, kept by a redelivery.
         started_at: Unix seconds.
         started: monotonic seconds.
         time_limit: seconds it may take.
@@ -42,9 +42,17 @@ class Flight:
         return int(self.message.options.get("retries", 0)) + 1
 
 
-def delivery_of(message: Any) -> str:
-    """The id of this enqueue of the message; the message id where a foreign client set none."""
+def redis_id(message: Any) -> str:
+    """What Redis knows the message by; the message id where a foreign client set none."""
     return str(message.options.get("redis_message_id") or message.message_id)
+
+
+def delivery_of(message: Any) -> str:
+    """Names this enqueue of the message: a redelivery keeps it, a retry and a revived dead letter get another.
+
+    A revived dead letter keeps its Redis id, so the time it became ready is part of the name.
+    """
+    return f"{redis_id(message)}@{message.options.get(options.READY_AT, '')}"
 
 
 def correlation_id(message: Any) -> str:

@@ -1,7 +1,7 @@
 """How one try ended, decided once for logs, metrics and records."""
 
 from dramatiq import MessageProxy
-from dramatiq.middleware import SkipMessage
+from dramatiq.middleware import Shutdown, SkipMessage
 
 from financehub_shared.monitor.states import RunState
 
@@ -13,7 +13,14 @@ def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunSta
     """
     if message.failed:
         return RunState.DEAD_LETTERED
+    if isinstance(exception, Shutdown):
+        return RunState.QUEUED  # its worker stops; it goes back as it was
     return RunState.SUCCEEDED if exception is None else RunState.RETRYING
+
+
+def outcome_of_skip(message: MessageProxy) -> RunState:
+    """What became of a message that a middleware refused: dead-lettered if it failed it, else skipped."""
+    return RunState.DEAD_LETTERED if message.failed else RunState.SKIPPED
 
 
 def reason_of(exception: BaseException | None) -> str:

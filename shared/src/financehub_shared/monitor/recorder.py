@@ -1,5 +1,6 @@
 """Dramatiq middleware that records every run: state, times, tries, worker, error, summary."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from dramatiq.errors import ActorNotFound
 from financehub_shared.clock import Clock
 from financehub_shared.monitor import events
 from financehub_shared.monitor.inflight import Flight, InFlight, delivery_of
-from financehub_shared.monitor.outcome import describe, outcome_of
+from financehub_shared.monitor.outcome import describe, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
 from financehub_shared.monitor.writer import RecordWriter
 from financehub_shared.summary import TaskSummary
@@ -64,7 +65,8 @@ class RunRecorder(Middleware):
         self._end(message, outcome_of(message, exception), error=describe(exception), summary=summary)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._end(message, RunState.SKIPPED, error=describe(message._exception))  # noqa: SLF001 — dramatiq hands it over no other way
+        # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
+        self._end(message, outcome_of_skip(message), error=describe(sys.exception()))
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         if self._flights.was_processed(message) or not isinstance(message._exception, ActorNotFound):  # noqa: SLF001 — as above

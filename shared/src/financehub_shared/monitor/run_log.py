@@ -1,5 +1,6 @@
 """Dramatiq middleware for logs: binds a run's context to every line, and says how it ended in one line."""
 
+import sys
 from typing import Any
 
 import structlog
@@ -8,7 +9,7 @@ from dramatiq import Broker, MessageProxy, Middleware
 from financehub_shared.broker import options
 from financehub_shared.clock import Clock
 from financehub_shared.monitor.inflight import Flight, InFlight, correlation_id
-from financehub_shared.monitor.outcome import describe, outcome_of
+from financehub_shared.monitor.outcome import describe, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
 from financehub_shared.summary import TaskSummary
 
@@ -21,6 +22,7 @@ EVENTS = {
     RunState.RETRYING: "task_retrying",
     RunState.DEAD_LETTERED: "task_dead_lettered",
     RunState.SKIPPED: "task_skipped",
+    RunState.QUEUED: "task_interrupted",
 }
 
 
@@ -63,6 +65,8 @@ class RunLog(Middleware):
             fields["summary"] = result.as_dict()
         if exception is None:
             log.info(EVENTS[outcome], **fields)
+        elif outcome is RunState.QUEUED:
+            log.warning(EVENTS[outcome], reason="its worker stops; it goes back to the queue", **fields)
         elif outcome is RunState.RETRYING:
             log.warning(EVENTS[outcome], error=describe(exception), exc_info=exception, **fields)
         else:
@@ -70,8 +74,9 @@ class RunLog(Middleware):
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        reason = describe(message._exception)  # noqa: SLF001 — dramatiq hands it over no other way
-        log.warning(EVENTS[RunState.SKIPPED], outcome=RunState.SKIPPED.value, reason=reason, **self._duration(message))
+        # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
+        reason, outcome = describe(sys.exception()), outcome_of_skip(message)
+        log.warning(EVENTS[outcome], outcome=outcome.value, reason=reason, **self._duration(message))
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def _duration(self, message: MessageProxy) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Dramatiq middleware for metrics: messages, waits, slots, retries, dead letters."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -8,12 +7,12 @@ from typing import Any
 
 from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
 from dramatiq.errors import ActorNotFound
-from dramatiq.worker import ConsumerThread
 
+from financehub_shared.broker import options
 from financehub_shared.clock import Clock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor.inflight import InFlight, ready_at
-from financehub_shared.monitor.outcome import outcome_of, reason_of
+from financehub_shared.monitor.outcome import outcome_of, outcome_of_skip, reason_of
 from financehub_shared.monitor.states import RunState
 
 #: An actor's name that no code here has declared is a label without bound.
@@ -49,7 +48,7 @@ class MetricsMiddleware(Middleware):
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         queue = message.queue_name.removesuffix(".DQ")
-        if isinstance(threading.current_thread(), ConsumerThread):
+        if delay is None and message.options.get(options.DELAYED):
             return  # a delayed message that became ready: counted when it was enqueued
         if message.options.get("retries"):
             self._metrics.message_retries.labels(queue, message.actor_name).inc()
@@ -78,7 +77,7 @@ class MetricsMiddleware(Middleware):
             self._metrics.message_failures.labels(message.actor_name, reason_of(exception)).inc()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        self._count(message, RunState.SKIPPED)
+        self._count(message, outcome_of_skip(message))
 
     def _count(self, message: MessageProxy, outcome: RunState) -> None:
         self._messages(message.queue_name, message.actor_name, outcome.value).inc()
@@ -86,7 +85,9 @@ class MetricsMiddleware(Middleware):
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         error = message._exception  # noqa: SLF001 — dramatiq hands it over no other way
         actor = UNKNOWN_ACTOR if isinstance(error, ActorNotFound) else message.actor_name
-        self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason_of(error)).inc()
+        # FailureHistory of the broker has written why; a plain dramatiq's broker has not
+        reason = message.options.get(options.DEAD_LETTER, {}).get("reason") or reason_of(error)
+        self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason).inc()
 
 
 def _busy(flights: InFlight, queue: str) -> Callable[[], float]:

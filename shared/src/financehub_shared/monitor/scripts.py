@@ -2,8 +2,8 @@
 
 Only commands of Redis 6.2. No cluster: dramatiq has no cluster mode either, so keys are taken from the events.
 
-A run is identified by its message id, one try of it by `delivery` (dramatiq's `redis_message_id`, new at every
-enqueue and kept by a redelivery). What is told twice counts once:
+A run is identified by its message id, one try of it by `delivery`, which is new at every enqueue and kept by a
+redelivery. What is told twice counts once:
 - a run that succeeded is over: whatever a copy of it does later is not counted;
 - a delivery whose end is recorded (`done`) is not counted again when it is redelivered;
 - a run declared lost that comes back is taken out of the lost ones.
@@ -15,7 +15,7 @@ local tasks, retention, kept = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
 local function put(e, state)
-  redis.call('HSET', e.run, 'state', state, 'task', e.task, 'queue', e.queue, 'delivery', e.delivery,
+  redis.call('HSET', e.run, 'state', state, 'task', e.task, 'queue', e.queue, 'redis_id', e.redis_id,
              'try', e.try, 'worker', e.worker, 'started_at', e.started_at)
   if e.schedule then redis.call('HSET', e.run, 'schedule', e.schedule) end
   if e.uid then redis.call('HSET', e.run, 'schedule_uid', e.uid) end
@@ -69,7 +69,7 @@ local function finish(e, state, try)
   end
   found_again(e, state)
   redis.call('HINCRBY', e.stats, e.counter, 1)
-  if e.counter ~= 'skipped' then
+  if e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.stats, 'tries', 1)
     redis.call('HINCRBYFLOAT', e.stats, 'seconds', e.duration)
     redis.call('HINCRBY', e.stats, 'b' .. e.bucket, 1)
@@ -107,7 +107,7 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local stats = task_prefix .. task
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', stats .. ':running', '-inf', before)) do
     local run = run_prefix .. id
-    local r = redis.call('HMGET', run, 'state', 'worker', 'queue', 'delivery', 'schedule_uid')
+    local r = redis.call('HMGET', run, 'state', 'worker', 'queue', 'redis_id', 'schedule_uid')
     local alive = r[2] and redis.call('EXISTS', worker_prefix .. r[2]) == 1
     local held = r[3] and redis.call('HEXISTS', namespace .. ':' .. r[3] .. '.msgs', r[4]) == 1
     if not alive and not held then

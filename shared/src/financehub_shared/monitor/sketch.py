@@ -17,8 +17,8 @@ LAST_BUCKET: Final = math.ceil(math.log(_LONGEST_MS, GAMMA))
 
 def bucket_of(seconds: float) -> int:
     """Bucket of a runtime; 0 holds everything up to a millisecond."""
-    milliseconds = seconds * 1_000
-    return min(math.ceil(math.log(milliseconds, GAMMA)), LAST_BUCKET) if milliseconds > 1 else 0
+    milliseconds = min(seconds * 1_000, _LONGEST_MS)
+    return math.ceil(math.log(milliseconds, GAMMA)) if milliseconds > 1 else 0
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:

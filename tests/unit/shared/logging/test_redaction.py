@@ -1,0 +1,83 @@
+"""Secrets are masked whatever they look like in a line."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.logging.redaction import MASK, SHORTEST_SECRET, Redactor, known_secrets
+from financehub_shared.settings import load_settings
+
+SECRET = 'p"ss/w\\rd é'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        json.dumps({"password": SECRET}),
+        json.dumps({"password": SECRET}, ensure_ascii=False),
+        repr({"password": SECRET}),
+        f"https://example.org/?a={quote(SECRET, safe='')}",
+        f"redis://user:{quote(SECRET, safe='')}@host:6379/0",
+        f"before {SECRET} between {SECRET} after",
+    ],
+)
+def test_a_known_secret_is_masked_in_every_spelling(text: str) -> None:
+    """A known secret is masked plain, in JSON, in a repr and in a URL."""
+    redacted = Redactor([SECRET])(text)
+    assert SECRET not in redacted
+    assert quote(SECRET, safe="") not in redacted
+    assert json.dumps(SECRET)[1:-1] not in redacted
+    assert MASK in redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("redis://user:hunter2@host:6379/0", f"redis://user:{MASK}@host:6379/0"),
+        ("rediss://:hunter2@host", f"rediss://:{MASK}@host"),
+        ("'http://a:b@h/p' and 'http://c:d@h'", f"'http://a:{MASK}@h/p' and 'http://c:{MASK}@h'"),
+        ("GET /quote?symbol=AAPL&token=abc", f"GET /quote?symbol=AAPL&token={MASK}"),
+        ("https://h/?x_cg_demo_api_key=CG-1&ids=bitcoin", f"https://h/?x_cg_demo_api_key={MASK}&ids=bitcoin"),
+        ("https://h/?apikey=1&crumb=q", f"https://h/?apikey={MASK}&crumb={MASK}"),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("http://localhost:8000/a@b", "http://localhost:8000/a@b"),
+        ("monkey=banana", "monkey=banana"),
+        ("symbols=BTC-USD", "symbols=BTC-USD"),
+    ],
+)
+def test_passwords_in_urls_and_keys_in_queries_are_masked_even_if_unknown(text: str, expected: str) -> None:
+    """What stands where a password or key stands is masked, and nothing else is touched."""
+    assert Redactor()(text) == expected
+
+
+def test_every_secret_of_the_settings_is_known() -> None:
+    """Secret fields and the passwords inside URLs, encoded and decoded, are secrets."""
+    settings = load_settings(
+        {
+            "REDIS_URL": "redis://u:one%2Fone@h:1/0",
+            "DRAMATIQ_BROKER_URL": "redis://:two@h:1/0",
+            "REDIS_PASSWORD": "three",
+            "FINANCEHUB_FINNHUB_API_KEY": "four",
+            "FINANCEHUB_COINGECKO_API_KEY": "five",
+        }
+    )
+    assert known_secrets(settings) == {"one%2Fone", "one/one", "two", "three", "four", "five"}
+
+
+def test_a_very_short_secret_does_not_blank_every_line() -> None:
+    """A secret below the shortest length is masked inside URLs only."""
+    redact = Redactor(["a"])
+    assert redact("a banana") == "a banana"
+    assert redact("redis://:a@h") == f"redis://:{MASK}@h"
+
+
+@given(secret=st.text(min_size=SHORTEST_SECRET, max_size=40), before=st.text(max_size=20), after=st.text(max_size=20))
+def test_no_secret_survives(secret: str, before: str, after: str) -> None:
+    """Law: whatever surrounds a secret, its text is not in the redacted line, unless the mask itself contains it."""
+    if secret not in MASK and MASK not in secret:
+        redacted = Redactor([secret])(f"{before}\x00{secret}\x00{after}")
+        assert f"\x00{secret}\x00" not in redacted

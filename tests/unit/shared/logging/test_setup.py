@@ -1,0 +1,151 @@
+"""One line per event, one shape for every source."""
+
+import io
+import json
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+
+Configure = Callable[..., io.StringIO]
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    """What was logged."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def _fail(text: str) -> None:
+    raise RuntimeError(text)
+
+
+def _raise_in_thread() -> None:
+    def boom() -> None:
+        _fail("in a thread")
+
+    thread = threading.Thread(target=boom)
+    thread.start()
+    thread.join()
+
+
+def _raise_at_top() -> None:
+    try:
+        _fail("at the top")
+    except RuntimeError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _exception(log: Any) -> None:
+    try:
+        _fail("caught")
+    except RuntimeError:
+        log.exception("failed")
+
+
+SOURCES: dict[str, tuple[Callable[[], object], str, str]] = {
+    "structlog": (lambda: structlog.get_logger("ours").warning("spoke"), "warning", "ours"),
+    "stdlib": (lambda: logging.getLogger("theirs").warning("spoke %s", "up"), "warning", "theirs"),
+    "dramatiq": (lambda: logging.getLogger("dramatiq.worker").warning("Restarting"), "warning", "dramatiq.worker"),
+    "redis": (lambda: logging.getLogger("redis.connection").error("lost"), "error", "redis.connection"),
+    "kopf": (lambda: logging.getLogger("kopf.objects").info("Handler"), "info", "kopf.objects"),
+    "warnings": (lambda: warnings.warn("old", DeprecationWarning, stacklevel=1), "warning", "py.warnings"),
+    "structlog exception": (lambda: _exception(structlog.get_logger("ours")), "error", "ours"),
+    "stdlib exception": (lambda: _exception(logging.getLogger("theirs")), "error", "theirs"),
+    "uncaught": (_raise_at_top, "critical", "financehub"),
+    "uncaught in a thread": (_raise_in_thread, "critical", "financehub"),
+}
+
+
+@pytest.mark.parametrize(("speak", "level", "logger"), SOURCES.values(), ids=SOURCES)
+def test_every_source_speaks_in_the_same_shape(
+    configured: Configure, speak: Callable[[], object], level: str, logger: str
+) -> None:
+    """Whoever logs, the line is one JSON object with timestamp, level, event, logger, tier and the bound context."""
+    stream = configured()
+    with warnings.catch_warnings(), structlog.contextvars.bound_contextvars(message_id="m-1"):
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        speak()
+    (line,) = lines(stream)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert (line["level"], line["logger"], line["tier"]) == (level, logger, "high")
+    assert line["timestamp"].endswith("Z")
+    if "thread" not in line:  # a thread has a context of its own
+        assert line["message_id"] == "m-1"
+
+
+def test_a_traceback_is_a_field_and_not_more_lines(configured: Configure) -> None:
+    """An exception is one line, its traceback in `exception`."""
+    stream = configured()
+    _exception(structlog.get_logger("ours"))
+    (line,) = lines(stream)
+    assert line["exception"].startswith("Traceback")
+    assert "RuntimeError: caught" in line["exception"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "shown"),
+    [({}, ["info", "warning"]), ({"FINANCEHUB_LOG_LEVEL": "WARNING"}, ["warning"])],
+)
+def test_the_level_holds_for_every_source(configured: Configure, environ: dict[str, str], shown: list[str]) -> None:
+    """`log_level` cuts off our lines and those of others alike."""
+    stream = configured(**environ)
+    for log in (structlog.get_logger("ours"), logging.getLogger("theirs")):
+        log.debug("a")
+        log.info("b")
+        log.warning("c")
+    assert [line["level"] for line in lines(stream)] == shown * 2
+
+
+@pytest.mark.parametrize(
+    ("format", "terminal", "as_json"),
+    [("auto", False, True), ("auto", True, False), ("json", True, True), ("console", False, False)],
+)
+def test_the_format_follows_setting_and_terminal(
+    configured: Configure, format: str, terminal: bool, as_json: bool
+) -> None:
+    """`auto` is console on a terminal and JSON elsewhere; `json` and `console` are what they say."""
+    stream = configured(FINANCEHUB_LOG_FORMAT=format, terminal=terminal)
+    structlog.get_logger("ours").info("spoke", key="value")
+    assert stream.getvalue().startswith("{") is as_json
+    assert "spoke" in stream.getvalue()
+
+
+def test_what_json_cannot_hold_is_still_logged(configured: Configure) -> None:
+    """A value of any type is written as its text rather than lost with its line."""
+    stream = configured()
+    structlog.get_logger("ours").info("spoke", value={1, 2}, other=object)
+    assert lines(stream)[0]["value"] == "{1, 2}"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("httpx", "HTTP Request: GET https://finnhub.io/api/v1/quote?token=secret"),
+        ("dramatiq.middleware.retries.Retries", "Retrying message %r in %d milliseconds."),
+    ],
+)
+def test_libraries_do_not_repeat_what_we_say(configured: Configure, name: str, message: str) -> None:
+    """INFO lines of HTTP clients, and dramatiq's on a run that has a line of ours, are left out."""
+    stream = configured()
+    logging.getLogger(name).info(message, *(["id", 5] if "%" in message else []))
+    assert stream.getvalue() == ""
+
+
+def test_a_log_stream_that_is_gone_stops_nobody(configured: Configure, capfd: pytest.CaptureFixture[str]) -> None:
+    """A closed stream is reported once on stderr, and the caller goes on."""
+    stream = configured()
+    stream.close()
+    real = sys.__stderr__
+    sys.__stderr__ = buffer = io.StringIO()
+    try:
+        structlog.get_logger("ours").info("one")
+        logging.getLogger("theirs").warning("two")
+    finally:
+        sys.__stderr__ = real
+    assert buffer.getvalue().count("log lines are lost") == 1
