@@ -1,15 +1,18 @@
 """uvicorn, set up for a simulator: long query strings, silent about the faults it makes on purpose."""
 
 import asyncio
+import contextlib
 import logging
 import socket
-from typing import cast
+from collections.abc import Iterator
+from typing import ClassVar, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from financehub_simulator.app import build_app
+from financehub_simulator.certificates import Certificates
 from financehub_simulator.core import Simulator
 
 #: A batch of 1,000 symbols is a request line of about 20 kB; h11 stops at 16 kB by default.
@@ -17,14 +20,14 @@ _MAX_REQUEST_LINE = 262_144
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
-    # That is how a cut connection looks from inside.
-    return "ASGI callable returned without" not in record.getMessage()
+    # A cut connection, and a `slow` answer that nobody waits for any more, look like that from inside.
+    return not record.getMessage().startswith(("ASGI callable returned without", "Cancel "))
 
 
 class Protocol(H11Protocol):
     """HTTP/1.1 that lets the application reach the connection, to break it."""
 
-    open: dict[tuple[str, int] | None, asyncio.Transport] = {}  # noqa: RUF012 — all connections of the process
+    open: ClassVar[dict[tuple[str, int] | None, asyncio.Transport]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,10 +40,20 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
 
-def build_server(
-    sim: Simulator, host: str, port: int, *, certificate: str | None = None, key: str | None = None
-) -> uvicorn.Server:
-    """A server for one port; `certificate` and `key` are PEM files for TLS."""
+class Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests that are running, at most for a second."""
+        self.should_exit = True
+
+
+def build_server(sim: Simulator, certificates: Certificates | None = None) -> Server:
+    """A server for one listening socket; with certificates it speaks TLS."""
     app = build_app(sim)
 
     async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,16 +64,14 @@ def build_server(
     logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
     config = uvicorn.Config(
         with_transport,
-        host=host,
-        port=port,
         http=cast("type[asyncio.Protocol]", Protocol),
         h11_max_incomplete_event_size=_MAX_REQUEST_LINE,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+        ssl_certfile=certificates.chain if certificates else None,
+        ssl_keyfile=certificates.key if certificates else None,
         lifespan="off",
         access_log=False,
         log_level="error",
         log_config=None,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(config)
+    return Server(config)

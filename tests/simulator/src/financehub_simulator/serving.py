@@ -96,11 +96,19 @@ COMMON_FAILURES: Mapping[str, Failure] = {
 
 def routes(sim: Simulator, upstream: Upstream) -> list[BaseRoute]:
     """Starlette routes of an upstream; paths it does not have are counted as `other`."""
-    found: list[BaseRoute] = [
+    paths: list[BaseRoute] = [
         Route(endpoint.path, _serve(sim, upstream, endpoint), methods=list(endpoint.methods))
         for endpoint in upstream.endpoints
     ]
-    return found
+    return [*paths, Route("/{rest:path}", _unknown(sim, upstream), methods=["GET", "POST"])]
+
+
+def _unknown(sim: Simulator, upstream: Upstream) -> Callable[[Request], Any]:
+    async def unknown(request: Request) -> Response:
+        sim.counts[upstream.name, "other"] += 1
+        return html("404 Not Found", 404)
+
+    return unknown
 
 
 def _serve(sim: Simulator, upstream: Upstream, endpoint: Endpoint) -> Callable[[Request], Any]:

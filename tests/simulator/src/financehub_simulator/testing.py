@@ -6,14 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from financehub_simulator.core import Simulator
 from financehub_simulator.upstreams.rss import FEEDS
 
-_READY_WITHIN = 15.0
+_WITHIN = 10.0
 
 
 def settings_for(url: str) -> dict[str, str]:
@@ -39,7 +42,9 @@ class RunningSimulator:
         latency: seconds every answer waits.
         limited: whether the upstreams' own rate limits are enforced; `reset()` gives them back.
         always_open: stock quotes carry the time of the request, so that a test does not depend on the hour it runs at.
+        now: wall clock, Unix seconds; for a thread only.
         process: a process costs 0.3 s more, and its work does not compete for the caller's interpreter: for benches.
+        ca_directory: also serve HTTPS under the real host names, with a CONNECT proxy to it; implies a process.
     """
 
     def __init__(
@@ -49,75 +54,78 @@ class RunningSimulator:
         latency: float = 0.0,
         limited: bool = True,
         always_open: bool = True,
+        now: Callable[[], float] = time.time,
         process: bool = False,
+        ca_directory: Path | None = None,
     ) -> None:
-        self._sim = Simulator(seed=seed, latency=latency, limited=limited, always_open=always_open)
-        self._in_process = process
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread: threading.Thread | None = None
-        self._socket: socket.socket | None = None
-        self.port = 0
+        self._sim = Simulator(seed=seed, latency=latency, limited=limited, always_open=always_open, now=now)
+        self._ca_directory = ca_directory
+        self._in_process = process or ca_directory is not None
+        self._stop: Callable[[], None] | None = None
+        self.base_url = ""
+        self.proxy_url = ""
 
     def __enter__(self) -> Self:
         if self._in_process:
             self._start_process()
         else:
             self._start_thread()
-        self._wait()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-        if self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(10)
-        if self._socket is not None:
-            self._socket.close()
+        if self._stop is not None:
+            self._stop()
 
     def _start_thread(self) -> None:
         from financehub_simulator.server import build_server
 
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = int(self._socket.getsockname()[1])
-        self._server = build_server(self._sim, "127.0.0.1", self.port)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="simulator", daemon=True)
-        self._thread.start()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = build_server(self._sim)
+        thread = threading.Thread(target=server.run, args=([listener],), name="simulator", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            server.stop()
+            thread.join(_WITHIN)
+            listener.close()
+
+        self._stop = stop
 
     def _start_process(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
         sim = self._sim
         flags = [*(() if sim.limited else ("--no-limits",)), *(("--always-open",) if sim.always_open else ())]
-        options = ["--port", str(self.port), "--seed", str(sim.seed), "--latency-ms", str(sim.latency * 1_000), *flags]
+        if self._ca_directory is not None:
+            flags += ["--tls-port", "0", "--proxy-port", "0", "--ca-dir", str(self._ca_directory)]
+        options = ["--port", "0", "--seed", str(sim.seed), "--latency-ms", str(sim.latency * 1_000), *flags]
         command = [sys.executable, "-m", "financehub_simulator", *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    def _wait(self) -> None:
-        limit = time.monotonic() + _READY_WITHIN
-        while True:
-            try:
-                self._control("GET", "")
-                return
-            except OSError:
-                if time.monotonic() > limit or (self._process is not None and self._process.poll() is not None):
-                    raise
-                time.sleep(0.01)
-
-    @property
-    def base_url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._stop = lambda: _end(process)
+        assert process.stdout is not None
+        ready = process.stdout.readline().split()
+        if not ready:
+            process.wait(_WITHIN)
+            raise RuntimeError(f"the simulator ended with {process.returncode} before it was ready")
+        self.base_url = ready[1]
+        self.proxy_url = next((word.removeprefix("proxy=") for word in ready if word.startswith("proxy=")), "")
 
     @property
     def environment(self) -> dict[str, str]:
         """`settings_for` this simulator."""
         return settings_for(self.base_url)
+
+    @property
+    def proxy_environment(self) -> dict[str, str]:
+        """Variables with which unchanged clients of the real hosts reach this simulator (`ca_directory` is set)."""
+        if self._ca_directory is None:
+            raise RuntimeError("RunningSimulator has no proxy: give it a ca_directory")
+        authority = str(self._ca_directory / "ca.pem")
+        return {
+            "HTTPS_PROXY": self.proxy_url,
+            **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), authority),
+        }
 
     def url(self, upstream: str) -> str:
         """Base URL of one upstream, as its setting takes it."""
@@ -185,6 +193,17 @@ class RunningSimulator:
             with error:
                 raise ValueError(json.loads(error.read())["error"]) from None
         return json.loads(content) if content else None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 #: Without the proxy that tests may have put into the environment.
