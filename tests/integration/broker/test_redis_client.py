@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -45,7 +46,7 @@ def test_a_dead_server_raises_a_connection_error(redis_server: Callable[..., Red
     client.close()
 
 
-def test_a_unix_socket_works(redis_server: Callable[..., RedisServer], tmp_path):
+def test_a_unix_socket_works(redis_server: Callable[..., RedisServer], tmp_path: Path):
     """A `unix://` URL is served by the same function."""
     path = tmp_path / "redis.sock"
     redis_server("--unixsocket", str(path))

@@ -14,3 +14,10 @@ DUE_AT = "due_at"
 READY_AT = "ready_at"
 #: Ties the log lines of one run together, over retries and services.
 CORRELATION_ID = "correlation_id"
+#: Set on a message that went to the delay queue. The broker later moves it to its own queue by an enqueue without a
+#: delay, which is no new run: `is_move` tells.
+DELAYED = "delayed"
+#: List of what failed so far, oldest first: `{"at": ms, "exception": name, "error": text}`.
+FAILURES = "failures"
+#: Why and when the message was given up; set before `after_nack`: see `dead_letter.DeadLetter`.
+DEAD_LETTER = "dead_letter"

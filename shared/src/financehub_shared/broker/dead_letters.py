@@ -1,0 +1,144 @@
+"""Look at, revive and drop dead letters, singly or by filter."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from financehub_shared.broker import redis_keys as keys
+from financehub_shared.broker import scripts
+from financehub_shared.broker.dead_letter import DeadLetter, Reason, parse, revived
+from financehub_shared.broker.queues import discover_queues
+
+#: Dead letters read per round trip; each is a few kB.
+BATCH = 200
+#: Dead letters of one queue that one call goes through; who has more calls again.
+AT_MOST = 100_000
+#: Dead letters dropped per script, so that none holds Redis for more than some milliseconds.
+DROP_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are meant; what is left out matches all.
+
+    Args:
+        ids: only these.
+        queue, task, exception, reason: equal to these.
+        older_than_seconds: died at least this long ago.
+    """
+
+    ids: Sequence[str] | None = None
+    queue: str | None = None
+    task: str | None = None
+    exception: str | None = None
+    reason: str | None = None
+    older_than_seconds: float = 0
+
+    def matches(self, letter: DeadLetter) -> bool:
+        """Whether all that is set is equal; age and queue are decided where the letters are read."""
+        return all(
+            wanted is None or wanted == actual
+            for wanted, actual in (
+                (self.task, letter.task),
+                (self.exception, letter.exception),
+                (self.reason, letter.reason),
+            )
+        )
+
+
+EVERYTHING = Filter()
+
+
+class DeadLetters:
+    """The dead letters of all queues.
+
+    Every method raises `redis.RedisError` when Redis does not answer.
+
+    Args:
+        client: of the queues' Redis, answers bytes.
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._revive = client.register_script(scripts.REVIVE)
+        self._bury = client.register_script(scripts.BURY)
+        self._bury_older = client.register_script(scripts.BURY_OLDER)
+
+    def find(self, wanted: Filter = EVERYTHING, *, limit: int | None = 100) -> list[DeadLetter]:
+        """The newest `limit` that match (None: all), newest first."""
+        letters = sorted((letter for letter, _ in self._read(wanted, limit)), key=lambda each: -each.died_at)
+        return letters[:limit]
+
+    def show(self, id: str) -> DeadLetter | None:
+        """One dead letter, None when there is none of that id."""
+        return next(iter(self.find(Filter(ids=[id]))), None)
+
+    def requeue(self, wanted: Filter) -> list[DeadLetter]:
+        """Put what matches back into its queue as if it were new; returns what went.
+
+        One atomic step each: killed in between, a letter is either dead or in its queue. What was no message in the
+        first place stays.
+        """
+        gone = []
+        for letter, data in self._read(wanted, None):
+            if letter.reason == Reason.UNDECODABLE:
+                continue
+            names = [keys.dead(letter.queue), keys.dead_messages(letter.queue)]
+            names += [keys.ready(letter.queue), keys.messages(letter.queue)]
+            if self._revive(keys=names, args=[letter.id, revived(data, round(time.time() * 1000))]):
+                gone.append(letter)
+        return gone
+
+    def purge(self, wanted: Filter) -> list[DeadLetter]:
+        """Drop what matches for good; returns what went."""
+        gone = []
+        for letter, _ in self._read(wanted, None):
+            if self._bury(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[letter.id]):
+                gone.append(letter)
+        return gone
+
+    def count_older(self, before: float) -> int:
+        """How many died before `before` (Unix seconds)."""
+        queues = discover_queues(self._client)
+        return sum(self._client.zcount(keys.dead(queue), "-inf", f"({before * 1000}") for queue in queues)
+
+    def drop_older(self, before: float) -> int:
+        """Drop what died before `before` (Unix seconds); returns how many."""
+        dropped = 0
+        for queue in discover_queues(self._client):
+            names = [keys.dead(queue), keys.dead_messages(queue)]
+            while count := int(self._bury_older(keys=names, args=[round(before * 1000), DROP_BATCH])):
+                dropped += count
+        return dropped
+
+    def _read(self, wanted: Filter, limit: int | None) -> Iterator[tuple[DeadLetter, bytes]]:
+        """Newest first, per queue at most `limit`."""
+        newest_score = f"({(time.time() - wanted.older_than_seconds) * 1000}" if wanted.older_than_seconds else "+inf"
+        for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
+            found = 0
+            for letter, data in self._of_queue(queue, newest_score, wanted.ids):
+                if wanted.matches(letter):
+                    yield letter, data
+                    found += 1
+                    if found == limit:
+                        break
+
+    def _of_queue(self, queue: str, newest_score: str, ids: Sequence[str] | None) -> Iterator[tuple[DeadLetter, bytes]]:
+        dead = keys.dead(queue)
+        if ids is None:
+            # the caller may remove what it is given, so ranks would shift under a cursor: the ids are read at once
+            scores: Any = self._client.zrevrangebyscore(
+                dead, newest_score, "-inf", start=0, num=AT_MOST, withscores=True
+            )
+        else:
+            found = zip(ids, self._client.zmscore(dead, list(ids)), strict=True)
+            scores = [(id.encode(), score) for id, score in found if score is not None]
+        for start in range(0, len(scores), BATCH):
+            batch = scores[start : start + BATCH]
+            stored: Any = self._client.hmget(keys.dead_messages(queue), [redis_id for redis_id, _ in batch])
+            for (redis_id, score), data in zip(batch, stored, strict=True):
+                if data is not None:
+                    yield parse(redis_id.decode(), queue, data, score), data

@@ -1,0 +1,1 @@
+"""One concern per middleware; their order is written in `broker.build`."""

@@ -1,0 +1,43 @@
+"""What went wrong with a message, kept in the message."""
+
+from typing import Any
+
+import dramatiq
+from dramatiq.broker import MessageProxy
+
+from financehub_shared.broker import options
+from financehub_shared.broker.dead_letter import ERROR_CHARACTERS, history
+from financehub_shared.clock import Clock
+
+#: Failures kept per message; more retries than this are asked for by nobody, and a message should stay small.
+FAILURES_KEPT = 20
+
+
+class FailureHistory(dramatiq.Middleware):
+    """Appends each failed try to the message, and the whole story when it is given up."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Before `Retries` copies the message."""
+        if exception is not None:
+            failure = {
+                "at": round(self._clock.now() * 1000),
+                "exception": type(exception).__name__,
+                "error": str(exception)[:ERROR_CHARACTERS],
+            }
+            earlier = message.options.get(options.FAILURES, [])
+            message.options[options.FAILURES] = [*earlier, failure][-FAILURES_KEPT:]
+
+    def before_nack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
+        """The consumer writes the message as it is now."""
+        last_traceback = message.options.pop("traceback", "")
+        message.options[options.DEAD_LETTER] = history(message._exception, self._clock.now(), last_traceback)  # noqa: SLF001 — where dramatiq keeps it for its own middleware

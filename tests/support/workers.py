@@ -1,0 +1,98 @@
+"""Real worker processes, stock or mended, that a test may kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+import redis
+
+TESTS = Path(__file__).parents[1]
+
+
+class WorkerProcess:
+    """`dramatiq support.broker_actors` in a process group of its own.
+
+    Args:
+        kind: `stock` or `mended`; also the name of the queue.
+        url: Redis of the queues.
+        log: where its output goes.
+        environment: further variables for `support.broker_actors`.
+    """
+
+    def __init__(
+        self, kind: str, url: str, log: Path, *, threads: int = 2, shutdown_ms: int = 5_000, **environment: str
+    ) -> None:
+        self.kind = kind
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "dramatiq", "support.broker_actors", "-p", "1", "-t", str(threads)),
+                    *("--worker-shutdown-timeout", str(shutdown_ms)),
+                ],
+                env=os.environ
+                | {"PYTHONPATH": str(TESTS), "BROKER_KIND": kind, "BROKER_URL": url, "dramatiq_restart_delay": "200"}
+                | environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether the parent process is there."""
+        return self._process.poll() is None
+
+    def wait_ready(self) -> "WorkerProcess":
+        """Until it consumes."""
+        eventually(lambda: "ready for action" in self.log.read_text(), 20)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL to parent and child, as the kernel does to a container out of memory."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def terminate(self, timeout: float = 20) -> int:
+        """SIGTERM, as the kubelet sends it; returns the exit code."""
+        self._process.terminate()
+        return self._process.wait(timeout)
+
+    def wait(self, timeout: float = 20) -> int:
+        """Until it ends by itself."""
+        return self._process.wait(timeout)
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self.running:
+            self.kill()
+
+
+def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:
+    """Poll until `condition` is truthy; returns its value, fails after `timeout` seconds."""
+    limit = time.monotonic() + timeout
+    while True:
+        try:
+            value = condition()
+        except redis.RedisError:
+            value = None
+        if value:
+            return value
+        assert time.monotonic() < limit, "condition not met in time"
+        time.sleep(0.02)
+
+
+def message(kind: str, actor: str, *args: Any, **options: Any) -> "dramatiq.Message[Any]":
+    """A message to an actor of `support.broker_actors`."""
+    return dramatiq.Message(queue_name=kind, actor_name=actor, args=args, kwargs={}, options=options)
+
+
+def events(client: "redis.Redis", kind: str) -> list[str]:
+    """What the actors of a kind have told so far."""
+    return [event.decode() for event in client.lrange(f"{kind}:events", 0, -1)]
