@@ -81,7 +81,7 @@ class HealthApp:
     def _queue(self, name: str) -> Answer:
         for queue in self._queues():
             if queue.queue == name:
-                fields = ("queue", "ready", "inflight", "delayed", "dead", "orphaned", "oldest_age_seconds")
+                fields = ("queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
                 return _json("200 OK", {field: getattr(queue, field) for field in fields})
         return _json("404 Not Found", {"error": f"no queue {name!r}"})
 

@@ -80,7 +80,7 @@ def evaluate(seen: Snapshot) -> HealthReport:
 
 def _queue(queue: QueueFigures) -> Check:
     limit = WAIT_LIMITS.get(queue.queue, OTHER_WAIT_LIMIT)
-    states = ("ready", "inflight", "delayed", "dead", "orphaned")
+    states = ("ready", "in_flight", "delayed", "dead", "orphaned")
     details = {state: getattr(queue, state) for state in states}
     age = queue.oldest_age_seconds
     name = f"queue:{queue.queue}"
@@ -90,7 +90,8 @@ def _queue(queue: QueueFigures) -> Check:
     if queue.orphaned:
         reason = f"{queue.orphaned} messages are held by workers that are gone; the scheduler's janitor takes them back"
         return Check(name, Status.DEGRADED, reason, details)
-    return Check(name, Status.OK, ", ".join(f"{count} {state}" for state, count in details.items()), details)
+    figures = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in details.items())
+    return Check(name, Status.OK, figures, details)
 
 
 def _tiers(processes: Sequence[ProcessInfo]) -> list[Check]:

@@ -18,7 +18,7 @@ class QueueFigures(Protocol):
     @property
     def ready(self) -> int: ...
     @property
-    def inflight(self) -> int: ...
+    def in_flight(self) -> int: ...
     @property
     def delayed(self) -> int: ...
     @property
@@ -65,8 +65,14 @@ class QueueCollector(Collector):
             log.warning("metrics_source_failed", source="queues", error=str(error))
             return
         for queue in queues:
-            for state in ("ready", "inflight", "delayed", "dead"):
-                messages.add_metric([queue.queue, state], getattr(queue, state))
+            figures = {
+                "ready": queue.ready,
+                "inflight": queue.in_flight,
+                "delayed": queue.delayed,
+                "dead": queue.dead,
+            }
+            for state, count in figures.items():
+                messages.add_metric([queue.queue, state], count)
             age.add_metric([queue.queue], queue.oldest_age_seconds)
             orphaned.add_metric([queue.queue], queue.orphaned)
         yield from (messages, age, orphaned)

@@ -19,7 +19,7 @@ class Queue:
 
     queue: str = "high"
     ready: int = 3
-    inflight: int = 2
+    in_flight: int = 2
     delayed: int = 1
     dead: int = 0
     orphaned: int = 0

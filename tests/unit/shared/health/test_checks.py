@@ -18,7 +18,7 @@ class Queue:
 
     queue: str = "high"
     ready: int = 3
-    inflight: int = 0
+    in_flight: int = 0
     delayed: int = 0
     dead: int = 0
     orphaned: int = 0

@@ -15,7 +15,7 @@ class Queue:
 
     queue: str = "high"
     ready: int = 1
-    inflight: int = 2
+    in_flight: int = 2
     delayed: int = 3
     dead: int = 4
     orphaned: int = 5

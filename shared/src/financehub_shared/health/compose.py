@@ -1,0 +1,133 @@
+"""Puts the observers of a process together; composition roots call one function of this module."""
+
+from collections.abc import Callable
+
+import dramatiq
+
+from financehub_shared.clock import Clock, SystemClock
+from financehub_shared.health.app import HealthApp
+from financehub_shared.health.checks import SCHEDULER
+from financehub_shared.health.collect import HealthChecker
+from financehub_shared.health.liveness import Liveness
+from financehub_shared.health.queue_watch import QueueWatch
+from financehub_shared.health.server import HealthServer, HealthServerMiddleware
+from financehub_shared.health.workers import Heartbeat, ProcessInfo, WorkerHeartbeat, WorkerRegistry
+from financehub_shared.logging import Redactor, known_secrets
+from financehub_shared.metrics import Metrics
+from financehub_shared.monitor.inflight import InFlight
+from financehub_shared.monitor.recorder import RunRecorder
+from financehub_shared.monitor.run_log import RunLog
+from financehub_shared.monitor.run_metrics import MetricsMiddleware
+from financehub_shared.monitor.writer import RecordWriter
+from financehub_shared.redis_client import connect
+from financehub_shared.settings import Settings
+from financehub_shared.store.port import Store
+from financehub_shared.store.redis_store import RedisStore
+
+#: A health answer, a beat or a record must not wait long for a hung Redis; nothing is lost by trying again later.
+OBSERVER_TIMEOUT_SECONDS = 2.0
+
+
+def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
+    """What makes health reports; connects at the first report.
+
+    Args:
+        settings: where the Redis of the queues and of the data are.
+        clock: stamps the reports.
+    """
+    clock = clock or SystemClock()
+    client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    store_client = connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    store: Store = RedisStore(store_client)
+    queues = QueueWatch(client, settings.heartbeat_timeout_seconds, clock)
+    return HealthChecker(client, store_client, store, queues, clock)
+
+
+def observers(
+    settings: Settings, tier: str, metrics: Metrics, *, clock: Clock | None = None
+) -> list[dramatiq.Middleware]:
+    """The observers of a worker process, in order, for `build_broker(settings, observers=…)`.
+
+    They go before dramatiq's own middleware: then they see a message first, and its end last, when `Retries` has
+    decided what becomes of it and no time limit can interrupt them.
+
+    Args:
+        settings: everything else is read from here.
+        tier: `high`, `medium` or `low`.
+        metrics: the process's metrics; providers and breakers count on the same.
+        clock: for tests.
+    """
+    clock = clock or SystemClock()
+    client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    identity = ProcessInfo.of_this_process(tier, clock.now())
+    flights = InFlight(clock, settings.dramatiq_task_timeout / 1_000)
+    liveness = Liveness(flights, clock)
+    writer = RecordWriter(client, clock.monotonic, settings.run_retention_days * 86_400)
+    checker = health_checker(settings, clock=clock)
+    app = HealthApp(
+        report=checker.report,
+        live=liveness.live,
+        ready=liveness.ready,
+        registry=metrics.registry,
+        queues=QueueWatch(client, settings.heartbeat_timeout_seconds, clock),
+    )
+    return [
+        flights,  # first in, last out: the others ask it what runs
+        RunLog(flights, clock),  # its context is on the lines of all that follow
+        MetricsMiddleware(metrics, flights, clock),
+        RunRecorder(writer, flights, identity.id, clock, Redactor(known_secrets(settings))),
+        WorkerHeartbeat(WorkerRegistry(client), identity, flights, clock),
+        liveness,
+        HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),
+    ]
+
+
+class SchedulerObservers:
+    """What the scheduler process shows of itself and, as the one process that looks at all queues, of the fleet.
+
+    Args:
+        settings: everything else is read from here.
+        metrics: the process's metrics.
+        live: why the process should be restarted; empty if it should not.
+        ready: why it is not ready; empty if it is.
+        clock: for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        live: Callable[[], list[str]],
+        ready: Callable[[], list[str]],
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+        store: Store = RedisStore(connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS))
+        identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
+        queues = QueueWatch(client, settings.heartbeat_timeout_seconds, clock)
+        metrics.watch_queues(queues)
+        metrics.watch_freshness(store.last_success)
+        app = HealthApp(
+            report=health_checker(settings, clock=clock).report,
+            live=live,
+            ready=ready,
+            registry=metrics.registry,
+            queues=queues,
+        )
+        self.server = HealthServer(app, settings.http_host, settings.http_port)
+        self._heartbeat = Heartbeat(WorkerRegistry(client), lambda: identity, clock)
+
+    def start(self) -> None:
+        """Serve and beat.
+
+        Raises:
+            ConfigError: the port is taken.
+        """
+        self.server.start()
+        self._heartbeat.start()
+
+    def stop(self) -> None:
+        """Sign off; the server stays up until the process ends."""
+        self._heartbeat.stop()
