@@ -1,0 +1,33 @@
+"""Composition root of the low-priority tier: `dramatiq financehub_low_priority.worker -p 1 -t 2`."""
+
+from financehub_low_priority.cleanup import cleanup_failed_tasks, cleanup_old_cache
+from financehub_shared.broker import DeadLetters, declare
+from financehub_shared.catalog import Tier
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.redis_client import connect
+from financehub_shared.summary import TaskSummary
+from financehub_shared.tier import start_tier
+
+process = start_tier(Tier.LOW)
+broker = process.broker
+client = connect(process.settings.broker_url)
+
+
+def cleanup_cache(*, dry_run: bool = False) -> TaskSummary:
+    """Drop quotes, bars and news past their retention."""
+    return cleanup_old_cache(store=process.store, settings=process.settings, clock=process.clock, dry_run=dry_run)
+
+
+def cleanup_failed(*, dry_run: bool = False) -> TaskSummary:
+    """Drop dead letters and records of runs past their retention."""
+    return cleanup_failed_tasks(
+        dead_letters=DeadLetters(client),
+        runs=TaskMonitor(client),
+        settings=process.settings,
+        clock=process.clock,
+        dry_run=dry_run,
+    )
+
+
+declare(broker, "cleanup_old_cache_task", cleanup_cache)
+declare(broker, "cleanup_failed_tasks_task", cleanup_failed)
