@@ -52,7 +52,7 @@ class YahooLimits:
 
     Args:
         connect_seconds: to connect.
-        read_seconds: from there to the end of the answer.
+        read_seconds: for the whole request.
         max_bytes: largest body, decompressed.
     """
 

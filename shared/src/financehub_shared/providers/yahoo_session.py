@@ -4,14 +4,12 @@ yfinance keeps cookie and crumb and knows how to get new ones; everything else i
 requests pass: the session. Reasons: ADR 0050.
 """
 
-import tempfile
 import threading
 import warnings
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import yfinance
 from curl_cffi import CurlECode, requests
 from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from yfinance.data import YfData
@@ -52,7 +50,7 @@ class YahooSession(requests.Session[requests.Response]):
     Args:
         provider: the adapter's name, for errors.
         base_url: replaces scheme and host of every request; None: Yahoo itself, through the environment's proxy.
-        timeouts: seconds to connect, and from there to the end of the answer.
+        timeouts: seconds to connect, and for the whole request.
         max_bytes: largest body, decompressed.
         clock: for deadlines.
     """
@@ -98,16 +96,16 @@ class YahooSession(requests.Session[requests.Response]):
         return response
 
     def _remaining(self) -> tuple[float, float]:
-        """(seconds to connect, seconds from there), together no more than what is left."""
-        left = self.call.deadline - self._clock.monotonic()
+        """(seconds to connect, seconds from there), together no more than one request may take and than is left."""
+        left = min(self._timeouts[1], self.call.deadline - self._clock.monotonic())
         if left <= 0:
             raise ProviderTimeoutError(self._provider, "the deadline passed before the request")
         connect = min(self._timeouts[0], left / 2)
-        return connect, min(self._timeouts[1], left - connect)
+        return connect, left - connect
 
 
 class _Yahoo(YfData):  # type: ignore[misc] # yfinance has no types
-    """YfData that remembers its cookie; the original looks for it on disk and asks Yahoo where it is not there."""
+    """YfData that keeps its cookie in memory; the original keeps it in SQLite on disk, as a pickle."""
 
     _cookie: Any
 
@@ -115,6 +113,12 @@ class _Yahoo(YfData):  # type: ignore[misc] # yfinance has no types
         found: bool = super()._get_cookie_basic(timeout)
         self._cookie = self._cookie or found or None
         return found
+
+    def _load_cookie_curlCffi(self) -> bool:  # noqa: N802 — yfinance's name
+        return False
+
+    def _save_cookie_curlCffi(self) -> bool:  # noqa: N802 — yfinance's name
+        return False
 
 
 class YahooClient:
@@ -127,9 +131,6 @@ class YahooClient:
     """
 
     def __init__(self, session: YahooSession, provider: str) -> None:
-        # Its caches are SQLite files, which must be writable, and pickles, which nobody else must be able to write.
-        self._cache = tempfile.TemporaryDirectory(prefix="financehub-yahoo-")
-        yfinance.set_tz_cache_location(self._cache.name)
         self._session = session
         self._provider = provider
         # YfData is a singleton; called like this it is not, and cookie and crumb belong to this session.
@@ -160,9 +161,8 @@ class YahooClient:
         return content
 
     def close(self) -> None:
-        """Close connections and forget the cookie."""
+        """Close the connections."""
         self._session.close()
-        self._cache.cleanup()
 
 
 class _Body:

@@ -1,0 +1,273 @@
+"""Yahoo's answers, recorded and made up, read right or refused."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.yahoo_parse import (
+    NoDataInRangeError,
+    error_of_answer,
+    own_symbol,
+    quote_rows,
+    read_chart,
+    read_quote,
+)
+
+#: When the quotes were recorded.
+NOW = datetime(2025, 2, 17, 10, 54, 51, tzinfo=UTC).timestamp()
+DAY = 86_400
+
+
+def stock(symbol: str, currency: str = "USD") -> Asset:
+    return Asset(symbol, AssetType.STOCK, currency=currency)
+
+
+BTC = Asset("BTC-USD", AssetType.CRYPTO, provider_symbols={"yahoo": "BTC-USD"})
+
+
+@pytest.fixture(scope="session")
+def recorded(real_answers: Path) -> Callable[[str], bytes]:
+    """Body of a recorded answer by its file's name."""
+
+    def read(name: str) -> bytes:
+        return json.dumps(json.loads((real_answers / "yahoo" / f"{name}.json").read_bytes())["body"]).encode()
+
+    return read
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("file", "asset", "price", "currency", "change", "volume", "made_at"),
+    [
+        ("quote-OCDO.L", stock("OCDO.L", "GBP"), "3.088", "GBP", "-2.0304644", "113925", 1739788724),
+        ("quote-AAPL", stock("AAPL"), "244.6", "USD", "1.2710667", "40896227", 1739566800),
+        ("quote-QQQ", stock("QQQ"), "538.15", "USD", "0.41985443", "17862572", 1739566801),
+        ("quote-0P000071W8.TO", stock("0P000071W8.TO", "CAD"), "152.63", "CAD", "-0.072018206", None, 1739563200),
+        ("quote-EURUSD_X", stock("EURUSD=X"), "1.0489877", "USD", "-0.052457344", "0", 1739789683),
+        ("quote-ORSTED.CO", stock("ORSTED.CO", "DKK"), "299.7", "DKK", "-0.36568338", "47779", 1739789655),
+        ("quote-WSKT.JK", stock("WSKT.JK", "IDR"), "202", "IDR", "0", "0", 1721764800),
+    ],
+)
+def test_recorded_quotes_are_read_right(
+    recorded: Callable[[str], bytes],
+    file: str,
+    asset: Asset,
+    price: str,
+    currency: str,
+    change: str,
+    volume: str | None,
+    made_at: int,
+):
+    """Equity, ETF, fund and currency pair: price in the major unit, currency, change, volume and time as recorded."""
+    quote = read_quote("yahoo", asset, quote_rows("yahoo", recorded(file))[asset.symbol], NOW)
+    assert (quote.price, quote.currency, quote.upstream_at) == (Decimal(price), currency, made_at)
+    assert quote.change_percent == Decimal(change)
+    assert quote.volume == (volume and Decimal(volume))
+
+
+@pytest.mark.real_data
+def test_a_coins_volume_is_in_coins(recorded: Callable[[str], bytes]):
+    """Yahoo gives a coin's turnover in dollars; 21,228,961,792 at 96,077.45 are 220,956 coins."""
+    quote = read_quote("yahoo", BTC, quote_rows("yahoo", recorded("quote-BTC-USD"))["BTC-USD"], NOW)
+    assert quote.price == Decimal("96077.45")
+    assert float(quote.volume or 0) == pytest.approx(220_956.7, abs=0.1)
+
+
+@pytest.mark.real_data
+def test_a_batch_keeps_symbols_apart(recorded: Callable[[str], bytes]):
+    """Each symbol of a batch gets its own row."""
+    rows = quote_rows("yahoo", recorded("quote-AAPL-BABA"))
+    assert sorted(rows) == ["AAPL", "BABA"]
+    assert rows["AAPL"]["regularMarketPrice"] != rows["BABA"]["regularMarketPrice"]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("file", "symbol"), [("quote-SI", "SI"), ("quote-SIX", "SIX"), ("quote-APS.AX", "APS.AX")])
+def test_delisted_and_unknown_symbols_are_not_found(recorded: Callable[[str], bytes], file: str, symbol: str):
+    """A row without a price and an empty result are both 'not found', which no breaker counts."""
+    rows = quote_rows("yahoo", recorded(file))
+    with pytest.raises(NotFoundError) as caught:
+        read_quote("yahoo", stock(symbol), rows.get(symbol), NOW)
+    assert not caught.value.trips_breaker
+
+
+def day_of(date: str) -> int:
+    return datetime.fromisoformat(date).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("file", "asset", "first", "last", "count", "first_close", "split"),
+    [
+        ("chart-AAPL", stock("AAPL"), None, None, None, None, False),
+        ("chart-AAPL-2020-08-31-to-2020-11-07", stock("AAPL"), "2020-08-31", "2020-11-06", 49, 129.03999, True),
+        ("chart-BTC-USD-2020-01-01-to-2020-01-03", BTC, "2020-01-01", None, None, None, False),
+        ("chart-GOOG-2020-01-01-to-2020-01-03", stock("GOOG"), "2020-01-02", "2020-01-02", 1, None, False),
+        ("chart-OCDO.L-2020-01-01-to-2020-01-03", stock("OCDO.L", "GBP"), "2020-01-02", "2020-01-02", 1, 12.595, False),
+        ("chart-WSU.DE-2023-08-04-to-2023-08-09", stock("WSU.DE", "EUR"), "2023-08-04", "2023-08-08", 3, None, False),
+    ],
+)
+def test_recorded_charts_are_read_right(
+    recorded: Callable[[str], bytes],
+    file: str,
+    asset: Asset,
+    first: str | None,
+    last: str | None,
+    count: int | None,
+    first_close: float | None,
+    split: bool,
+):
+    """Daily bars carry the exchange's own date and the major unit; a split in the range is noticed."""
+    body = recorded(file)
+    chart = read_chart("yahoo", asset, body, 0, NOW)
+    result = json.loads(body)["chart"]["result"][0]
+    raw = [close for close in result["indicators"]["quote"][0]["close"] if close is not None]
+    per_unit = 100 if result["meta"]["currency"] == "GBp" else 1
+    assert list(chart.bars.close) == pytest.approx([close / per_unit for close in raw])
+    assert list(chart.bars.days) == sorted(set(chart.bars.days))
+    assert chart.split is split
+    if first:
+        assert chart.bars.days[0] == day_of(first)
+    if last:
+        assert chart.bars.days[-1] == day_of(last)
+    if count:
+        assert len(chart.bars) == count
+    if first_close:
+        assert chart.bars.close[0] == pytest.approx(first_close, rel=1e-6)
+
+
+def chart_body(times: list[int], closes: list[Any], zone: str = "Europe/London", end: float = 0, **meta: Any) -> bytes:
+    """A chart whose open, high and low are its close; `end` is when the current session ends."""
+    columns = dict.fromkeys(("open", "high", "low", "close"), closes)
+    period = {"regular": {"start": end - 6 * 3_600, "end": end}} if end else None
+    full = {"currency": "USD", "exchangeTimezoneName": zone, "gmtoffset": 0, "currentTradingPeriod": period, **meta}
+    volume = [None if close is None else 100 for close in closes]
+    result = {"meta": full, "timestamp": times, "indicators": {"quote": [{**columns, "volume": volume}]}}
+    return json.dumps({"chart": {"result": [result], "error": None}}).encode()
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "day"),
+    [
+        ("Europe/London", "2025-01-15T00:00", "2025-01-15"),
+        ("Europe/London", "2024-07-14T23:00", "2024-07-15"),
+        ("America/New_York", "2025-01-15T14:30", "2025-01-15"),
+        ("Australia/Sydney", "2025-01-14T23:00", "2025-01-15"),
+        ("Asia/Tokyo", "2025-01-15T00:00", "2025-01-15"),
+        ("UTC", "2025-01-15T00:00", "2025-01-15"),
+        ("Mars/Olympus", "2025-01-15T00:00", "2025-01-15"),
+    ],
+)
+def test_a_bar_belongs_to_the_exchanges_own_date(zone: str, time: str, day: str):
+    """A session's start is read in the exchange's zone of that day, summer time included."""
+    chart = read_chart("yahoo", stock("X"), chart_body([at(time)], [1.0], zone), 0, NOW)
+    assert list(chart.bars.days) == [day_of(day)]
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        ("2025-01-15T15:59", ["2025-01-14"]),
+        ("2025-01-15T16:30", ["2025-01-14", "2025-01-15"]),
+        ("2025-01-16T03:00", ["2025-01-14", "2025-01-15"]),
+    ],
+)
+def test_a_running_session_is_no_bar_yet(now: str, days: list[str]):
+    """The bar of a day is kept once its session is over, and not before."""
+    body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0], end=at("2025-01-15T16:30"))
+    chart = read_chart("yahoo", stock("X"), body, 0, at(now))
+    assert list(chart.bars.days) == [day_of(day) for day in days]
+
+
+def test_today_is_left_out_where_the_session_is_not_told():
+    """Without trading hours only days before today count as complete."""
+    body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0])
+    assert list(read_chart("yahoo", stock("X"), body, 0, at("2025-01-15T20:00")).bars.close) == [1.0]
+
+
+def test_days_without_trading_and_before_the_first_are_left_out():
+    """Yahoo's null rows are no bars, and what was not asked for is not returned."""
+    times = [at(f"2025-01-{day}T08:00") for day in (13, 14, 15)]
+    bars = read_chart("yahoo", stock("X"), chart_body(times, [1.0, None, 3.0]), day_of("2025-01-14"), NOW).bars
+    assert (list(bars.days), list(bars.close), list(bars.volume)) == ([day_of("2025-01-15")], [3.0], [100.0])
+
+
+def test_of_two_rows_of_a_day_the_later_counts():
+    """After the close Yahoo adds a second, corrected row for the last day."""
+    times = [at("2025-01-15T08:00"), at("2025-01-15T16:35")]
+    assert list(read_chart("yahoo", stock("X"), chart_body(times, [1.0, 2.0]), 0, NOW).bars.close) == [2.0]
+
+
+def test_no_timestamps_are_no_bars():
+    """A range of holidays is an answer, and an empty one."""
+    assert len(read_chart("yahoo", stock("X"), chart_body([], []), 0, NOW).bars) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"chart": null}',
+        b'{"chart": {"result": [{}]}}',
+        chart_body([1, 2], [1.0]),
+        chart_body([1], ["a"]),
+        chart_body([1], [{}]),
+        chart_body([1], [1.0], currency=None),
+        chart_body([1], [1.0], currency="EUR"),
+        chart_body([-5], [1.0]),
+        chart_body([10**13], [1.0]),
+        chart_body([1], [1.0]).replace(b"1.0", b"NaN"),
+        chart_body([1], [1.0]).replace(b"1.0", b"-Infinity"),
+    ],
+)
+def test_what_is_no_chart_is_malformed(body: bytes):
+    """Another shape, another currency, NaN or a time that is none: refused, never read as bars."""
+    with pytest.raises(MalformedError):
+        read_chart("yahoo", stock("X"), body, 0, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, '{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found"}}}', NotFoundError),
+        (404, "<html>not here</html>", UpstreamError),
+        (400, '{"chart":{"error":{"description":"Data doesn\'t exist for startDate = 1"}}}', NoDataInRangeError),
+        (422, '{"chart":{"result":null,"error":{"description":"Invalid input - range=9"}}}', UpstreamError),
+        (400, "[]", UpstreamError),
+        (429, "Too Many Requests", RateLimitedError),
+        (500, "", UpstreamError),
+    ],
+)
+def test_a_status_is_the_error_it_means(status: int, body: str, error: type[ProviderError]):
+    """404 is 'not found' only where Yahoo's own JSON says so: a moved path must not look like delisted symbols."""
+    found = error_of_answer("yahoo", status, {"retry-after": "7"}, body.encode(), NOW)
+    assert type(found) is error
+    if status == 429:
+        assert found.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("asset", "symbol"),
+    [
+        (stock("VOD.L"), "VOD.L"),
+        (Asset("UNI-USD", AssetType.CRYPTO), None),
+        (Asset("UNI-USD", AssetType.CRYPTO, provider_symbols={"yahoo": "UNI7083-USD"}), "UNI7083-USD"),
+        (Asset("BRK.B", AssetType.STOCK, provider_symbols={"yahoo": "BRK-B"}), "BRK-B"),
+    ],
+)
+def test_coins_are_asked_for_by_a_stated_symbol_alone(asset: Asset, symbol: str | None):
+    """Yahoo's names of coins cannot be derived: `UNI-USD` is another coin there."""
+    assert own_symbol(asset) == symbol
