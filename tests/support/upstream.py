@@ -44,6 +44,7 @@ class Upstream:
         self.clock = ManualClock()
         self.breaker = OpenBreaker()
         self.weights: list[int] = []
+        self.corrected: list[int] = []
         self.observed: list[tuple[str, str]] = []
 
         def remember(request: httpx.Request) -> httpx.Response:
@@ -60,6 +61,10 @@ class Upstream:
     async def spend(self, weight: int) -> None:
         """The budget: unlimited."""
         self.weights.append(weight)
+
+    async def correct(self, used: int) -> None:
+        """What the upstream says we have used."""
+        self.corrected.append(used)
 
     @property
     def deadline(self) -> float:

@@ -23,6 +23,8 @@ from financehub_shared.providers.usd import DailyRates, UsdtRate, UsdtRates
 INVALID_SYMBOL = -1121
 #: More pairs than this in a request cost as much as asking for all of them, whose URL is short.
 BATCH_MAX = 100
+#: Binance counts per address, which other programs may share.
+USED_WEIGHT = "x-mbx-used-weight-1m"
 KLINES_MAX = 1_000
 KLINES_WEIGHT = 2
 DAY_MS = 86_400_000
@@ -112,7 +114,7 @@ class Binance:
 
     def _quote(self, asset: Asset, pair: str, row: Mapping[str, Any], rate: UsdtRate | None) -> Quote:
         now = self._clock.now()
-        price = parse.price(self.name, row.get("lastPrice"), f"{pair} lastPrice")
+        price = parse.figure(self.name, row.get("lastPrice"), f"{pair} lastPrice")
         note = ""
         if rate is not None and _is_converted(pair, asset):
             price *= rate.value
@@ -125,8 +127,8 @@ class Binance:
             upstream_at=parse.seconds(self.name, row.get("closeTime"), f"{pair} closeTime", per_second=1_000),
             fetched_at=now,
             provider=self.name,
-            change_percent=parse.optional_number(self.name, row.get("priceChangePercent"), f"{pair} change"),
-            volume=parse.optional_number(self.name, row.get("volume"), f"{pair} volume"),
+            change_percent=parse.optional_figure(self.name, row.get("priceChangePercent"), f"{pair} change"),
+            volume=parse.optional_figure(self.name, row.get("volume"), f"{pair} volume"),
             note=note,
         )
 
@@ -180,6 +182,9 @@ class Binance:
         response = await self._http.get(
             self.name, self._base + path, params=params, deadline=deadline, handled=frozenset({400})
         )
+        used = response.headers.get(USED_WEIGHT, "")
+        if used.isdigit():
+            await self._guard.correct(int(used[:9]))
         body = strict_json.loads(self.name, response.body)
         if response.status == 400:
             code = parse.mapping(self.name, body, "error").get("code")

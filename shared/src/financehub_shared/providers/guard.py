@@ -23,6 +23,10 @@ class Budget(Protocol):
         """
         ...
 
+    async def correct(self, used: int) -> None:
+        """Take over what the upstream has counted in the last minute, where that is more than ours."""
+        ...
+
 
 class Breaker(Protocol):
     """The circuit breaker of one upstream, shared by all pods."""
@@ -77,3 +81,8 @@ class Guard:
             raise
         finally:
             self._observe(self.provider, outcome, self._clock.monotonic() - started)
+
+    async def correct(self, used: int) -> None:
+        """Tell the budget what the upstream says we have used in the last minute; others may share our address."""
+        if self._budget is not None:
+            await self._budget.correct(used)

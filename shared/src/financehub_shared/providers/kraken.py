@@ -75,7 +75,7 @@ class Kraken:
         volumes = parse.sequence(self.name, fields.get("v"), f"{pair} v", at_least=2)
         return Quote(
             symbol=asset.symbol,
-            price=parse.price(self.name, last[0], f"{pair} c"),
+            price=parse.figure(self.name, last[0], f"{pair} c"),
             currency=asset.currency,
             # Kraken tells neither the time of the last trade nor the price 24 h ago.
             upstream_at=None,

@@ -52,16 +52,21 @@ def number(provider: str, value: Any, what: str) -> Decimal:
     return parsed
 
 
-def price(provider: str, value: Any, what: str) -> Decimal:
-    """As `number`, and `NaN` or `Infinity` in a string come through, for the validation to put into quarantine."""
-    if isinstance(value, str) and value in {"NaN", "Infinity", "-Infinity"}:
+def optional_number(provider: str, value: Any, what: str) -> Decimal | None:
+    """As `number`; None for null or absent."""
+    return None if value is None else number(provider, value, what)
+
+
+def figure(provider: str, value: Any, what: str) -> Decimal:
+    """As `number`, and a string that says NaN or infinity comes through, for the validation to put into quarantine."""
+    if isinstance(value, str) and value.lstrip("+-").lower() in {"nan", "inf", "infinity"}:
         return Decimal(value)
     return number(provider, value, what)
 
 
-def optional_number(provider: str, value: Any, what: str) -> Decimal | None:
-    """As `number`; None for null or absent."""
-    return None if value is None else number(provider, value, what)
+def optional_figure(provider: str, value: Any, what: str) -> Decimal | None:
+    """As `figure`; None for null or absent."""
+    return None if value is None else figure(provider, value, what)
 
 
 def seconds(provider: str, value: Any, what: str, per_second: int = 1) -> float:

@@ -101,6 +101,15 @@ def test_the_weight_is_the_documented_one(pairs: int, weight: int):
     assert ticker_weight(pairs) == weight
 
 
+@pytest.mark.parametrize(("header", "corrected"), [("4711", [4711]), ("many", []), ("", [])])
+async def test_the_budget_learns_what_binance_has_counted(header: str, corrected: list[int]):
+    """The used-weight header corrects our count, since others may share the address; nonsense in it does nothing."""
+    headers = {"X-MBX-USED-WEIGHT-1M": header}
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")], headers=headers))
+    await binance.fetch_quotes([BTC], upstream.deadline)
+    assert upstream.corrected == corrected
+
+
 async def test_a_broken_row_costs_only_its_own_symbol():
     """A row without a number is malformed; its neighbours are stored."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "1,5"), row("ETHUSDT")]))
