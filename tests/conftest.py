@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
@@ -11,6 +12,12 @@ from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT.parent / "shared" / "real"
+
+# how fast a law is checked says nothing about it, least of all on a loaded machine
+hypothesis.settings.register_profile(
+    "financehub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("financehub")
 
 
 def _docker_answers() -> bool:

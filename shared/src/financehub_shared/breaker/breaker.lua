@@ -70,10 +70,11 @@ local ops = {}
 
 ops['admit'] = function()
   if s.phase == 'closed' then
+    local before = #s.window
     for i = FIRST, #ARGV, 2 do
       if tonumber(ARGV[i]) == s.epoch then count(now - tonumber(ARGV[i + 1]), false) end
     end
-    prune()
+    if #s.window > before then prune() end
     return 'admitted'
   end
   if forced() or now < s.till then return 'rejected' end

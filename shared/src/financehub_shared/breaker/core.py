@@ -73,8 +73,10 @@ def _enter(state: State, phase: Phase, now: int, until: int, reason: Reason) -> 
 
 def _admit(state: State, event: Admit, now: int, policy: Policy) -> tuple[State, Verdict]:
     if state.phase is Phase.CLOSED:
-        recent = (Call(now - age, failed=False) for epoch, age in event.successes if epoch == state.epoch)
-        return replace(state, window=_counted((*state.window, *recent), now, policy)), Verdict.ADMITTED
+        recent = tuple(Call(now - age, failed=False) for epoch, age in event.successes if epoch == state.epoch)
+        if recent:
+            state = replace(state, window=_counted((*state.window, *recent), now, policy))
+        return state, Verdict.ADMITTED
     if state.forced or now < state.until:
         return state, Verdict.REJECTED
     return _enter(state, Phase.HALF_OPEN, now, now + policy.probe_ms, Reason.PROBE), Verdict.PROBE

@@ -47,7 +47,7 @@ class Budget:
         self._patience = patience
         share = 1.0 if scripts is None else local_share
         self._local = _LocalSpending(tuple(core.share_of(limit, share) for limit in self._limits))
-        self._keys = [keys.budget(upstream, f"{limit.window_seconds:g}s") for limit in self._limits]
+        self._keys = [keys.budget(upstream, f"{limit.seconds}s") for limit in self._limits]
         self._known_used = [0] * len(self._limits)
 
     async def spend(self, weight: int = 1) -> None:
@@ -65,7 +65,7 @@ class Budget:
             if wait == 0:
                 return
             if self._clock.monotonic() + wait > give_up:
-                detail = f"{full.units} per {full.window_seconds:g} s are used up; nothing was sent"
+                detail = f"{full.units} per {full.seconds} s are used up; nothing was sent"
                 raise QuotaExceededError(self.upstream, f"{detail}; room in {wait:.1f} s", wait)
             await self._clock.sleep(wait)
 

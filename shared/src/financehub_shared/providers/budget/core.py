@@ -21,6 +21,11 @@ class Limit(NamedTuple):
     units: int
 
     @property
+    def seconds(self) -> str:
+        """The window in plain digits (`2592000`)."""
+        return f"{self.window_seconds:.15g}"
+
+    @property
     def slice_ms(self) -> int:
         """Length of a slice, milliseconds."""
         return max(1, -(-round(self.window_seconds * 1000) // SLICES))
@@ -41,7 +46,7 @@ def wait(spent: Spent, now: int, limit: Limit, weight: int) -> int:
         excess -= current[index]
         if excess <= 0:
             return (index + SLICES + 1) * limit.slice_ms - now
-    raise ValueError(f"{weight} units never fit into {limit.units} per {limit.window_seconds:g} s")
+    raise ValueError(f"{weight} units never fit into {limit.units} per {limit.seconds} s")
 
 
 def spend(spent: Spent, now: int, limit: Limit, weight: int) -> dict[int, int]:

@@ -1,0 +1,114 @@
+"""The Lua that Redis runs is the pure core, event for event."""
+
+import random
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.breaker import backends
+from financehub_shared.breaker.core import step
+from financehub_shared.breaker.states import (
+    Admit,
+    Close,
+    Event,
+    ForceOpen,
+    Outcome,
+    Policy,
+    Record,
+    Reset,
+    State,
+    state_from_fields,
+)
+from financehub_shared.providers.budget import Limit, budget, core
+from financehub_shared.store import keys
+
+NOW = 1_800_000_000_000
+WINDOWS = st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0])
+#: Takes the time from the last argument instead of Redis' clock.
+GIVEN_NOW = "local now = tonumber(table.remove(ARGV))\n"
+
+
+@pytest.fixture(scope="module")
+def client(_shared_redis_url: str) -> "redis.Redis":
+    return redis.Redis.from_url(_shared_redis_url, decode_responses=True)
+
+
+def any_event(dice: random.Random, state: State) -> Event:
+    """An event; most outcomes carry the state's epoch."""
+    epoch = state.epoch if dice.random() < 0.8 else dice.choice([0, state.epoch - 1, state.epoch + 1])
+    successes = tuple((epoch, dice.randrange(20_000)) for _ in range(dice.randrange(4)))
+    failure = Record(epoch, Outcome.FAILURE, dice.choice([0, 0, 0, 1, 90_000]), f"broken № {dice.randrange(9)}: 'x y'")
+    ends = [failure, failure, failure, Record(epoch, Outcome.SUCCESS), Record(epoch, Outcome.IGNORED)]
+    rare = [ForceOpen(), Close(), Reset()]
+    return dice.choice(
+        [Admit(successes), Admit(successes), *ends, dice.choice(rare) if dice.random() < 0.3 else Admit()]
+    )
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 2**32),
+    policy=st.builds(
+        Policy,
+        window_ms=st.integers(1_000, 100_000),
+        minimum_calls=st.integers(1, 6),
+        failure_ratio=st.sampled_from([0.1, 0.3, 0.5, 0.75, 1.0]),
+        open_ms=st.integers(100, 20_000),
+        open_max_ms=st.integers(20_000, 100_000),
+        probe_ms=st.integers(100, 20_000),
+    ),
+)
+def test_the_script_is_the_core(client: "redis.Redis", seed: int, policy: Policy):
+    """For any events, times (also set back) and luck, Redis holds the state and gives the answer of the pure core."""
+    dice = random.Random(seed)
+    lua = backends.script(GIVEN_NOW)
+    client.delete(keys.breaker("law"), keys.BREAKERS)
+    state, now = State(), NOW
+    for _ in range(30):
+        now += dice.choice([0, 1, 700, 9_000, 60_000, -5_000])
+        event, luck = any_event(dice, state), dice.random()
+        state, expected = step(state, event, now, policy, luck)
+        arguments = [*backends.arguments("law", event, policy, luck), now]
+        answer = client.eval(lua.source, 2, keys.breaker("law"), keys.BREAKERS, *arguments)
+        assert backends.reply_of(answer) == expected
+        assert state_from_fields(client.hgetall(keys.breaker("law"))) == state
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 2**32),
+    limits=st.lists(
+        st.builds(Limit, st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0]), st.integers(5, 50)),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_the_budget_script_is_its_core(client: "redis.Redis", seed: int, limits: list[Limit]):
+    """For any calls and times, Redis makes wait as long as the pure core and counts the same units."""
+    dice = random.Random(seed)
+    lua = budget.script(GIVEN_NOW)
+    names = [f"financehub:budget:law:{number}" for number, _ in enumerate(limits)]
+    client.delete(*names)
+    spent: list[dict[int, int]] = [{} for _ in limits]
+    sizes = [number for limit in limits for number in (limit.slice_ms, limit.units)]
+    now = NOW
+    for _ in range(40):
+        now += int(dice.choice([0, 0.01, 0.3, 1.1]) * dice.choice(limits).window_seconds * 1000)
+        if dice.random() < 0.1:
+            used = dice.randrange(60)
+            more = used - core.used(spent[0], now, limits[0])
+            if more > 0:
+                spent[0] = core.spend(spent[0], now, limits[0], more)
+            arguments = ["correct", used, core.SLICES, *sizes[:2], now]
+            answer = client.eval(lua.source, 1, names[0], *arguments)
+            assert answer == [0, 0, core.used(spent[0], now, limits[0])]
+            continue
+        weight = dice.randint(1, min(limit.units for limit in limits))
+        wait = max(core.wait(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True))
+        if wait == 0:
+            spent = [core.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
+        answer = client.eval(lua.source, len(names), *names, "spend", weight, core.SLICES, *sizes, now)
+        assert answer[0] == wait
+        assert answer[2:] == [core.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]

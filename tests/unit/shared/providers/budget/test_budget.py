@@ -1,0 +1,63 @@
+"""A budget without Redis: this process alone, time moved by hand."""
+
+import pytest
+
+from financehub_shared.clock import ManualClock
+from financehub_shared.errors import QuotaExceededError
+from financehub_shared.providers.budget import LIMITS, Budget, budget_of
+from financehub_shared.providers.budget.budget import PATIENCE_SECONDS
+
+
+async def test_a_used_up_window_sends_nothing_and_says_when_to_come_back():
+    """The call after the last unit raises with the seconds until there is room, and takes nothing."""
+    clock = ManualClock()
+    budget = Budget("coingecko", [(60, 3)], None, clock)
+    for _ in range(3):
+        await budget.spend()
+    with pytest.raises(QuotaExceededError, match="3 per 60 s are used up") as caught:
+        await budget.spend()
+    assert 57 <= (caught.value.retry_after or 0) <= 63
+    clock.advance(caught.value.retry_after or 0)
+    await budget.spend(3)
+
+
+async def test_the_longest_wait_of_all_windows_counts():
+    """A month that is used up stops calls although the minute has room, and the minute is not charged for them."""
+    clock = ManualClock()
+    budget = Budget("coingecko", [(60, 10), (2_592_000, 12)], None, clock)
+    await budget.spend(10)
+    clock.advance(70)
+    await budget.spend(2)
+    for _ in range(20):
+        with pytest.raises(QuotaExceededError, match="12 per 2592000 s"):
+            await budget.spend()
+    clock.advance(2_592_000 + 2_592_000 / 20)
+    await budget.spend(10)
+
+
+async def test_a_short_window_is_waited_for():
+    """A limit per second delays a call instead of refusing it."""
+    clock = ManualClock()
+    budget = Budget("finnhub", [(1, 30)], None, clock)
+    started = clock.monotonic()
+    for _ in range(61):
+        await budget.spend()
+    assert clock.monotonic() - started == pytest.approx(2, abs=0.2)
+
+
+async def test_a_weight_that_never_fits_is_an_error():
+    """A call heavier than the limit is a mistake of the caller, said at once."""
+    with pytest.raises(ValueError, match="weight 31"):
+        await budget_of("coingecko", None, ManualClock()).spend(31)
+
+
+@pytest.mark.parametrize("upstream", sorted(LIMITS))
+async def test_every_upstream_gets_its_limit_and_no_more(upstream: str):
+    """Calls as fast as they are let through end at the smallest of the limits that are not waited for."""
+    clock = ManualClock()
+    budget = budget_of(upstream, None, clock)
+    smallest = min(limit.units for limit in LIMITS[upstream] if limit.window_seconds > PATIENCE_SECONDS)
+    for _ in range(smallest):
+        await budget.spend()
+    with pytest.raises(QuotaExceededError):
+        await budget.spend()
