@@ -32,7 +32,6 @@ class HealthServer:
         self._host = host
         self._port = port
         self._server: Any = None
-        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -61,18 +60,14 @@ class HealthServer:
             raise ConfigError(
                 f"FINANCEHUB_HTTP_PORT={self._port}: {self._host}:{self._port} {what}; set it to a free port"
             ) from error
-        self._thread = threading.Thread(target=self._server.run, name="health-server", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._server.run, name="health-server", daemon=True).start()
         log.info("health_server_listens", host=self._host, port=self.port)
 
     def stop(self) -> None:
-        """Close it; processes just end, tests do this."""
+        """Close it; processes just end, tests do this. The thread ends within waitress's loop timeout, a second."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-            self._thread = None
 
 
 class HealthServerMiddleware(Middleware):

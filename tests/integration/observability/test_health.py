@@ -1,0 +1,142 @@
+"""Health of a fleet, from a real Redis."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_low_priority.health_check import check_health
+from financehub_shared.breaker.states import Phase
+from financehub_shared.clock import ManualClock
+from financehub_shared.health.collect import CACHE_SECONDS, HealthChecker
+from financehub_shared.health.compose import health_checker
+from financehub_shared.health.queue_watch import QueueWatch
+from financehub_shared.health.report import HealthReport, Status
+from financehub_shared.health.workers import EXPIRES_SECONDS, Heartbeat, ProcessInfo, WorkerRegistry
+from financehub_shared.models import Asset, AssetType, Quote
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.settings import load_settings
+from financehub_shared.store import keys
+from financehub_shared.store.redis_store import RedisStore
+from support.observed import eventually
+from support.redis_server import RedisServer
+
+DATASETS = ("quotes:crypto", "quotes:stock", "news", "bars", "indicators")
+
+
+def fleet(client: "redis.Redis", clock: ManualClock) -> None:
+    """Make Redis look as a fleet leaves it that is well."""
+    store = RedisStore(client)
+    store.put_assets([Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)])
+    store.put_quotes([Quote("BTC-USD", Decimal(1), "USD", None, clock.now(), "binance")])
+    for dataset in DATASETS:
+        store.mark_success(dataset, "binance", clock.now())
+    registry = WorkerRegistry(client)
+    for tier in ("high", "medium", "low", "scheduler"):
+        registry.beat(ProcessInfo(f"w-{tier}", tier, "host", 1, clock.now(), clock.now(), (tier,), 2, 0))
+
+
+def break_tier(client: "redis.Redis", clock: ManualClock) -> None:
+    WorkerRegistry(client).forget("w-high")
+
+
+def break_breaker(client: "redis.Redis", clock: ManualClock) -> None:
+    client.sadd(keys.BREAKERS, "binance")
+    client.hset(keys.breaker("binance"), mapping={"phase": Phase.OPEN.value, "reason": "failures", "error": "timeout"})
+
+
+def break_freshness(client: "redis.Redis", clock: ManualClock) -> None:
+    clock.advance(900)
+    store = RedisStore(client)
+    for dataset in DATASETS[1:]:
+        store.mark_success(dataset, "binance", clock.now())
+    client.sadd(keys.TASKS, "fetch_crypto_prices_task")
+    client.hset(
+        keys.task_stats("fetch_crypto_prices_task"),
+        mapping={"last_failure_at": clock.now(), "last_error": "binance: timeout: no answer; kraken: blocked: 451"},
+    )
+
+
+CASES: dict[str, tuple[Callable[["redis.Redis", ManualClock], None] | None, str]] = {
+    "well": (None, ""),
+    "tier": (break_tier, "tier:high: no live worker; its tasks wait in the queue"),
+    "breaker": (break_breaker, "provider:binance: circuit breaker open: timeout"),
+    "freshness": (
+        break_freshness,
+        "data:quotes:crypto: stale: last delivered 15 min ago by binance; the limit is 6 min; "
+        "last error: binance: timeout: no answer; kraken: blocked: 451",
+    ),
+}
+
+
+def checker_of(url: str, clock: ManualClock) -> HealthChecker:
+    return health_checker(load_settings({"REDIS_URL": url}), clock=clock)
+
+
+@pytest.mark.parametrize(("breakage", "problem"), CASES.values(), ids=CASES)
+def test_what_is_in_redis_decides(
+    redis_url: str, redis_client: "redis.Redis", breakage: Callable[..., None] | None, problem: str
+) -> None:
+    """A fleet that is well is ok; each thing that breaks makes it degraded with exactly its reason."""
+    clock = ManualClock()
+    fleet(redis_client, clock)
+    if breakage:
+        breakage(redis_client, clock)
+    report = checker_of(redis_url, clock).report()
+    assert report.problems == ([problem] if problem else [])
+    assert report.status is (Status.DEGRADED if problem else Status.OK), report.problems
+
+
+def test_redis_away_is_down_and_back_is_ok(redis_server: Callable[..., RedisServer]) -> None:
+    """A fleet without its Redis is down, in bounded time, and well again by itself when Redis is."""
+    server, clock = redis_server(), ManualClock()
+    fleet(server.client(), clock)
+    checker = checker_of(server.url, clock)
+    assert checker.report().status is Status.OK
+    server.hang()
+    clock.advance(CACHE_SECONDS + 1)
+    assert checker.report().status is Status.DOWN
+    server.resume()
+    clock.advance(CACHE_SECONDS + 1)
+    fleet(server.client(), clock)  # the keys that expired while nobody could beat
+    assert checker.report().status is Status.OK
+
+
+def test_the_health_task_records_the_report(redis_url: str, redis_client: "redis.Redis") -> None:
+    """The task writes the report where the CLI reads it; its summary names what is wrong, and it does not fail."""
+    clock = ManualClock()
+    fleet(redis_client, clock)
+    break_tier(redis_client, clock)
+    summary = check_health(
+        checker=checker_of(redis_url, clock), monitor=TaskMonitor(redis_client), client=redis_client, clock=clock
+    )
+    recorded = HealthReport.from_dict(json.loads(redis_client.get(keys.HEALTH)))
+    assert recorded.status is Status.DEGRADED
+    assert summary.details["status"] == "degraded"
+    assert list(summary.missing) == ["tier:high"]
+    assert (summary.asked, summary.asked - summary.stored) == (len(recorded.checks), 1)
+
+
+def test_a_process_is_alive_while_it_beats_and_forgotten_when_it_stops(redis_client: "redis.Redis") -> None:
+    """A beat makes a process alive for EXPIRES_SECONDS; a stop in good order makes it gone at once."""
+    registry, clock = WorkerRegistry(redis_client), ManualClock()
+    info = ProcessInfo.of_this_process("high", clock.now())
+    heartbeat = Heartbeat(registry, lambda: info, clock)
+    heartbeat.start()
+    eventually(registry.alive)
+    assert [one.tier for one in registry.alive()] == ["high"]
+    assert 0 < redis_client.ttl(keys.worker(info.id)) <= EXPIRES_SECONDS
+    heartbeat.stop()
+    assert registry.alive() == []
+
+
+def test_queues_that_users_add_are_watched_too(redis_client: "redis.Redis") -> None:
+    """The figures cover the tiers' queues and every other queue that holds something."""
+    redis_client.hset("dramatiq:special.msgs", "m", b"{}")
+    redis_client.rpush("dramatiq:special", "m")
+    figures: dict[str, Any] = {one.queue: one for one in QueueWatch(redis_client, 60, ManualClock())()}
+    assert set(figures) == {"high", "medium", "low", "special"}
+    assert figures["special"].ready == 1

@@ -1,0 +1,115 @@
+"""A worker with every observer: in this process, or as the dramatiq command line runs it.
+
+As a module (`dramatiq support.observed`) it is a composition root like those of the tiers: it reads its settings from
+the environment when the command line imports it.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dramatiq
+import redis
+
+from financehub_shared.broker.build import build_broker
+from financehub_shared.clock import Clock
+from financehub_shared.health.compose import observers
+from financehub_shared.health.server import HealthServerMiddleware
+from financehub_shared.logging import configure_logging
+from financehub_shared.metrics import Metrics
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.settings import ConfigError, Settings, exit_on_config_error, load_settings
+from financehub_shared.summary import TaskSummary
+
+
+class Fleet:
+    """One process with a broker, its observers and a monitor on the same Redis.
+
+    Args:
+        url: Redis.
+        environ: further settings.
+        clock: for the observers.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, **environ: str) -> None:
+        fixed = {"REDIS_URL": url, "FINANCEHUB_HTTP_PORT": "0", "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
+        quick = {"FINANCEHUB_RETRY_MIN_SECONDS": "0.01", "FINANCEHUB_RETRY_MAX_SECONDS": "0.02"}
+        self.settings = load_settings(fixed | quick | environ)
+        self.metrics = Metrics("high")
+        self.observers = observers(self.settings, "high", self.metrics, clock=clock)
+        self.broker = build_broker(self.settings, tier="high", observers=self.observers)
+        self.client = redis.Redis.from_url(url)
+        self.monitor = TaskMonitor(self.client)
+
+    @property
+    def server(self) -> Any:
+        """The HTTP server of the process."""
+        return next(one.server for one in self.observers if isinstance(one, HealthServerMiddleware))
+
+    def actor(self, fn: Any, **options: Any) -> "dramatiq.Actor[..., Any]":
+        """Declare an actor named as the function, on queue `high`."""
+        return dramatiq.actor(fn, broker=self.broker, queue_name="high", **options)
+
+    @contextmanager
+    def working(self, threads: int = 2) -> Iterator[dramatiq.Worker]:
+        """Run a worker meanwhile."""
+        worker = dramatiq.Worker(self.broker, worker_threads=threads, worker_timeout=50)
+        worker.start()
+        try:
+            yield worker
+        finally:
+            worker.stop(timeout=10_000)
+            self.server.stop()
+
+    def drain(self, queue: str = "high") -> None:
+        """Work until the queue is empty, delayed messages included, and everything is recorded."""
+        with self.working():
+            eventually(lambda: self._empty(queue))
+
+    def _empty(self, queue: str) -> bool:
+        held = self.client.hlen(f"dramatiq:{queue}.msgs"), self.client.hlen(f"dramatiq:{queue}.DQ.msgs")
+        return not any(held)
+
+
+def eventually(condition: Any, seconds: float = 20) -> None:
+    """Wait until the condition holds, at most so long."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > limit:
+            raise AssertionError("it did not come true in time")
+        time.sleep(0.02)
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except ConfigError as error:
+        exit_on_config_error(error)
+
+
+if os.environ.get("OBSERVED_WORKER"):
+    settings = _settings()
+    configure_logging(settings, "high")
+    metrics = Metrics("high")
+    broker = build_broker(settings, tier="high", observers=observers(settings, "high", metrics))
+    dramatiq.set_broker(broker)
+    client = redis.Redis.from_url(settings.broker_url)
+
+    @dramatiq.actor(queue_name="high")
+    def quick() -> TaskSummary:
+        """End at once."""
+        return TaskSummary(asked=1, stored=1)
+
+    @dramatiq.actor(queue_name="high")
+    def wait() -> None:
+        """Run until the key `go` is there."""
+        client.rpush("began", os.getpid())
+        while not client.exists("go"):
+            time.sleep(0.02)
+
+    @dramatiq.actor(queue_name="high", max_retries=0)
+    def fail() -> None:
+        """Raise what holds a secret."""
+        raise RuntimeError(f"cannot reach {settings.broker_url} with {os.environ['FINANCEHUB_FINNHUB_API_KEY']}")
