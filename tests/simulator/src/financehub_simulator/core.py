@@ -1,5 +1,6 @@
 """The simulator's state: market, active faults, request counts, rate limits; and the call that handlers are given."""
 
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,10 @@ from starlette.requests import Request
 from financehub_simulator.faults import FAULTS, FaultSpec
 from financehub_simulator.limits import Limits
 from financehub_simulator.market import Bar, Market
+
+
+class BadQueryError(ValueError):
+    """A query parameter that no upstream understands."""
 
 
 class FaultRefusedError(ValueError):
@@ -74,9 +79,11 @@ class Simulator:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=5_000))
     _last_id: int = 0
+    _first_latency: float = 0.0
 
     def __post_init__(self) -> None:
         self.market = Market(self.seed)
+        self._first_latency = self.latency
 
     def set_fault(
         self,
@@ -118,7 +125,8 @@ class Simulator:
         return fault
 
     def reset(self) -> None:
-        """Forget faults, counts and used-up limits; the market stays."""
+        """Forget faults, counts and used-up limits, take back the latency; the market stays."""
+        self.latency = self._first_latency
         self.faults.clear()
         self.counts.clear()
         self.recent.clear()
@@ -160,6 +168,17 @@ class Call:
     def query(self, name: str, default: str = "") -> str:
         """A query parameter."""
         return self.request.query_params.get(name, default)
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that must be a whole number.
+
+        Raises:
+            BadQueryError: it is something else.
+        """
+        text = self.query(name, str(default))
+        if not re.fullmatch(r"-?[0-9]{1,15}", text):
+            raise BadQueryError(f"parameter {name!r} must be a whole number")
+        return int(text)
 
     def today(self, symbol: str) -> Bar | None:
         """The running day of what the upstream calls `symbol`; None if it does not know it."""

@@ -7,6 +7,8 @@ from financehub_simulator.universe import COINS, ETFS, STABLE, STOCKS, Exchange,
 
 #: Value of a currency in USD: a constant scale, not a rate.
 RATES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27}
+#: How Yahoo's symbols of indices and funds begin.
+_KIND_BY_PREFIX = {"^": "INDEX", "0P": "MUTUALFUND"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,8 @@ def instrument(seed: int, symbol: str) -> Instrument:
         return Instrument(symbol, name, "CURRENCY", exchange, symbol[3:6], 0.6 + spread, 6, 0.004, 0, key)
     made_up = (f"{symbol.split('.', maxsplit=1)[0].title()} Corporation", 10 ** (1 + 1.6 * spread))
     name, base = STOCKS.get(symbol, made_up)
-    kind = "INDEX" if symbol.startswith("^") else "ETF" if symbol in ETFS else "EQUITY"
+    kind = next((kind for prefix, kind in _KIND_BY_PREFIX.items() if symbol.startswith(prefix)), "EQUITY")
+    kind = "ETF" if symbol in ETFS else kind
     sigma = 0.008 + 0.012 * spread
     return Instrument(symbol, name, kind, exchange, exchange.currency, base, 2, sigma, 3e9 / base, key)
 

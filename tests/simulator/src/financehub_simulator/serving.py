@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from financehub_simulator.core import Call, Fault, Simulator
+from financehub_simulator.core import BadQueryError, Call, Fault, Simulator
 from financehub_simulator.market import Bar
 from financehub_simulator.spoiling import CutResponse, DisconnectResponse, spoil
 
@@ -145,7 +145,10 @@ def _answer(call: Call, upstream: Upstream, endpoint: Endpoint) -> Response:
         if fault.spec.kind == "answer":
             failures = {**COMMON_FAILURES, **upstream.failures}
             return failures[fault.spec.name](fault)
-    response = endpoint.handler(call)
+    try:
+        response = endpoint.handler(call)
+    except BadQueryError as error:
+        return JsonAnswer({"error": str(error)}, 400)
     for fault in call.faults:
         if fault.spec.kind == "body":
             response = spoil(response, fault, endpoint.empty)

@@ -180,7 +180,7 @@ class RunningSimulator:
         return entries
 
     def reset(self) -> None:
-        """Forget faults, counts and used-up limits."""
+        """Forget faults, counts and used-up limits, take back the latency."""
         self._control("DELETE", "")
 
     def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -6,8 +6,8 @@ Any plausible symbol is an instrument; only `UNKNOWN` (and what has no plausible
 import re
 from dataclasses import dataclass
 
-#: Bases of symbols no upstream knows, whatever the suffix or quote currency.
-UNKNOWN = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX"})
+#: Bases of symbols no upstream knows, whatever the suffix or quote currency; the last two are of the recorded answers.
+UNKNOWN = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX", "SIX", "APS"})
 #: Known once: Yahoo still answers, without a price (`quoteType: NONE`); everyone else does not know it.
 DELISTED = frozenset({"DELISTED", "SI"})
 

@@ -191,11 +191,11 @@ def _klines(call: Call) -> Response:
     (symbol,) = call.names
     if call.today(symbol) is None:
         return _error(-1121, "Invalid symbol.")
-    limit = min(int(call.query("limit", "500")), _KLINE_LIMIT)
+    limit = min(call.number("limit", 500), _KLINE_LIMIT)
     today = int(call.now // 86_400)
-    last = min(int(call.query("endTime", str(int(call.now * 1_000)))) // _DAY_MS, today)
+    last = min(call.number("endTime", int(call.now * 1_000)) // _DAY_MS, today)
     if "startTime" in call.request.query_params:
-        first = max(-(-int(call.query("startTime")) // _DAY_MS), _FIRST_DAY)
+        first = max(-(-call.number("startTime", 0) // _DAY_MS), _FIRST_DAY)
         last = min(last, first + limit - 1)
     else:
         first = max(last - limit + 1, _FIRST_DAY)

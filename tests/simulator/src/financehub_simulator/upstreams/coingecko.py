@@ -103,8 +103,8 @@ def _markets(call: Call) -> Response:
     currency = call.query("vs_currency").lower()
     if currency.upper() not in RATES:
         return JsonAnswer({"error": "invalid vs_currency" if currency else "Missing parameter vs_currency"}, 422)
-    size = min(max(int(call.query("per_page", "100")), 1), PAGE)
-    page = max(int(call.query("page", "1")), 1)
+    size = min(max(call.number("per_page", 100), 1), PAGE)
+    page = max(call.number("page", 1), 1)
     known = [coin for coin in call.names if call.today(coin) is not None]
     coins = known[(page - 1) * size : page * size]
     rows = [

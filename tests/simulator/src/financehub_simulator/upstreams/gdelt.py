@@ -51,7 +51,7 @@ def _documents(call: Call) -> Response:
         return PlainTextResponse("Your query was too short or too long.\n", media_type="text/html")
     if call.query("mode", "artlist").lower() != "artlist" or call.query("format", "html").lower() != "json":
         return PlainTextResponse("The simulator serves mode=artlist and format=json only.\n", media_type="text/html")
-    count = min(max(int(call.query("maxrecords", str(_DEFAULT))), 1), _MAXIMUM)
+    count = min(max(call.number("maxrecords", _DEFAULT), 1), _MAXIMUM)
     words = {word for word in _WORD.findall(query) if ":" not in word}
     stories = latest(call.sim.seed, call.now, 1_000)
     chosen = [told for told in stories if words & _ALL or any(word in told.title.lower() for word in words)][:count]

@@ -122,7 +122,7 @@ def _ohlc(call: Call) -> Response:
     if call.today(pair) is None:
         return _error("EQuery:Unknown asset pair")
     today = int(call.now // 86_400)
-    since = int(float(call.query("since", "0")))
+    since = call.number("since", 0)
     first = max(today - CANDLES + 1, since // 86_400 + 1 if since else 0)
     rows = [_candle(bar) for bar in call.history(pair, first, today)]
     return JsonAnswer({"error": [], "result": {_key(pair): rows, "last": (today - 1) * 86_400}})

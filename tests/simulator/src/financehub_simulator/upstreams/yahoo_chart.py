@@ -6,6 +6,7 @@ Other intervals than a day are refused.
 """
 
 import math
+from datetime import date
 from typing import Any
 
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from financehub_simulator.instruments import Instrument
 from financehub_simulator.market import Bar
 from financehub_simulator.serving import JsonAnswer
 from financehub_simulator.sessions import DAY, Session, session, trading_day, trading_index
-from financehub_simulator.universe import is_delisted
+from financehub_simulator.universe import STOCKS, is_delisted
 from financehub_simulator.upstreams.yahoo_quote import FIRST_TRADE, wrong_unit
 
 VALID_RANGES = {
@@ -33,9 +34,10 @@ VALID_RANGES = {
 }
 #: Symbol → day of its split, ratio: real ones of the recorded answers' time.
 _SPLITS = {"AAPL": (18_505, 4), "TSLA": (18_505, 5), "NVDA": (19_884, 10)}
-#: Every 63rd trading day is an ex-dividend day; yield of one dividend.
-_DIVIDEND_EVERY = 63
+#: Dividends are paid on the first trading day of these months; yield of one.
+_DIVIDEND_MONTHS = frozenset({2, 5, 8, 11})
 _DIVIDEND_YIELD = 0.0025
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def chart(call: Call) -> Response:
@@ -77,8 +79,8 @@ def _window(call: Call, instrument: Instrument, index: int, span: str) -> tuple[
     exchange = instrument.exchange
     earliest = trading_index(exchange, FIRST_TRADE // DAY)
     if "period1" in call.request.query_params or "period2" in call.request.query_params:
-        begin = int(float(call.query("period1", "0")))
-        end = int(float(call.query("period2", str(int(call.now)))))
+        begin = call.number("period1", 0)
+        end = call.number("period2", int(call.now))
         first = max(trading_index(exchange, begin // DAY) - 1, earliest)
         last = min(trading_index(exchange, end // DAY) + 1, index)
         while first <= last and session(exchange, trading_day(exchange, first)).open < begin:
@@ -144,10 +146,11 @@ def _meta(call: Call, instrument: Instrument, today: Bar, bars: list[Bar], span:
 
 
 def _is_ex_dividend(instrument: Instrument, bar: Bar) -> bool:
-    paying = instrument.kind in {"EQUITY", "ETF"} and instrument.key[2] % 2 == 0
-    return (
-        paying and trading_index(instrument.exchange, bar.day) % _DIVIDEND_EVERY == instrument.key[3] % _DIVIDEND_EVERY
-    )
+    if instrument.kind not in {"EQUITY", "ETF"} or (instrument.key[2] % 2 and instrument.symbol not in STOCKS):
+        return False
+    before = trading_day(instrument.exchange, trading_index(instrument.exchange, bar.day) - 1)
+    month = date.fromordinal(_EPOCH + bar.day).month
+    return month in _DIVIDEND_MONTHS and month != date.fromordinal(_EPOCH + before).month
 
 
 def _events(instrument: Instrument, bars: list[Bar], asked: str) -> dict[str, Any]:

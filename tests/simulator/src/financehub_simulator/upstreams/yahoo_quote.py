@@ -18,11 +18,19 @@ _TYPES = {
     "EQUITY": "Equity",
     "ETF": "ETF",
     "INDEX": "Index",
+    "MUTUALFUND": "Fund",
     "CURRENCY": "Currency",
     "CRYPTOCURRENCY": "Cryptocurrency",
 }
 #: Currency of the accounts, where the price is in hundredths of it.
 _MAJOR = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
+_FUND = {
+    "ytdReturn": 2.2,
+    "trailingThreeMonthReturns": 8.1,
+    "trailingThreeMonthNavReturns": 8.1,
+    "netAssets": 3.2e11,
+    "netExpenseRatio": 0.2,
+}
 #: 2010-01-04, when the simulated history of stocks begins.
 FIRST_TRADE = 1_262_563_200
 
@@ -162,16 +170,11 @@ def _by_kind(instrument: Instrument, bar: Bar) -> dict[str, Any]:
             return _crypto(instrument, bar)
         case "EQUITY":
             return {**_shares(instrument, bar), **_accounts(bar, instrument.name)}
+        case "MUTUALFUND":
+            # Yahoo calls some delisted shares funds and keeps the fields of their accounts.
+            return {**_shares(instrument, bar), **_accounts(bar, instrument.name), **_FUND}
         case "ETF":
-            return {
-                **_shares(instrument, bar),
-                "dividendYield": 1.3,
-                "ytdReturn": 2.2,
-                "trailingThreeMonthReturns": 8.1,
-                "trailingThreeMonthNavReturns": 8.1,
-                "netAssets": 3.2e11,
-                "netExpenseRatio": 0.2,
-            }
+            return {**_shares(instrument, bar), **_FUND, "dividendYield": 1.3}
         case _:
             return {}
 

@@ -1,0 +1,16 @@
+"""What tests and benches are given."""
+
+from financehub_shared.settings import load_settings
+from financehub_simulator.testing import settings_for
+
+
+def test_settings_for_a_simulator_are_valid_settings():
+    """The mapping is accepted by the real settings and points every upstream at the simulator."""
+    settings = load_settings(settings_for("http://127.0.0.1:8099/"))
+    assert settings.simulated
+    base = "http://127.0.0.1:8099"
+    for name in ("binance", "coingecko", "kraken", "finnhub", "yahoo", "gdelt"):
+        assert getattr(settings, f"{name}_url") == f"{base}/{name}"
+    assert settings.rss_feeds[0] == f"{base}/rss/yahoo"
+    assert len(settings.rss_feeds) == 5
+    assert settings.finnhub_api_key is not None
