@@ -1,16 +1,17 @@
-"""Kraken spot: quotes, and what a USDT is worth in USD.
+"""Kraken spot: quotes and daily bars of coins in USD, and what a USDT is worth.
 
 Source: https://docs.kraken.com/api/docs/rest-api/get-ticker-information, get-ohlc-data, guides/spot-errors.
 """
 
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from financehub_shared.clock import Clock
 from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.models import Asset, AssetType, Quote
+from financehub_shared.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers import parse
 from financehub_shared.providers.guard import Guard
 from financehub_shared.providers.http import HttpClient
@@ -20,12 +21,13 @@ from financehub_shared.providers.ports import QuoteBatch
 OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
 #: More pairs than this make the URL long; all of them come without naming any.
 BATCH_MAX = 100
-DAY_MINUTES = 1_440
+DAY_SECONDS = 86_400
+USDT = Asset("USDT-USD", AssetType.CRYPTO)
 _PAIR = re.compile(r"[A-Z0-9]{4,20}")
 
 
 class Kraken:
-    """Quotes.
+    """Quotes and daily bars.
 
     Args:
         http: sends the requests.
@@ -87,18 +89,34 @@ class Kraken:
     async def usdt_rate(self, deadline: float) -> Decimal:
         """USD per USDT; see `usd.RateSource`."""
         tickers = await self._get("/0/public/Ticker", {"pair": "USDTUSD"}, deadline)
-        return self._quote(Asset("USDT-USD", AssetType.CRYPTO), "USDTUSD", tickers).price
+        return self._quote(USDT, "USDTUSD", tickers).price
 
     async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
         """Daily closes of USDT in USD, the last 720; see `usd.DailyRateSource`."""
-        result = await self._get("/0/public/OHLC", {"pair": "USDTUSD", "interval": str(DAY_MINUTES)}, deadline)
-        rows = next((result[key] for key in spellings("USDTUSD") if key in result), None)
-        closes = {}
-        for row in parse.sequence(self.name, rows, "USDTUSD OHLC"):
-            cells = parse.sequence(self.name, row, "USDTUSD OHLC", at_least=5)
-            day = int(parse.seconds(self.name, cells[0], "USDTUSD time") // 86_400)
-            closes[day] = float(parse.number(self.name, cells[4], "USDTUSD close"))
-        return closes
+        bars = await self.fetch_bars(USDT, 0, deadline)
+        return dict(zip(bars.days, bars.close, strict=True))
+
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+        """One request, which gives the last 720 days at most; see `BarProvider`."""
+        pair = _pair(asset)
+        if pair is None:
+            raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
+        # `since` leaves out the candle of that second itself
+        since = {"since": str(first_day * DAY_SECONDS - 1)} if first_day > 0 else {}
+        params = {"pair": pair, "interval": str(DAY_SECONDS // 60), **since}
+        result = await self._get("/0/public/OHLC", params, deadline)
+        rows = next((result[key] for key in spellings(pair) if key in result), None)
+        today = int(self._clock.now() // DAY_SECONDS)
+        candles: dict[int, list[float]] = {}
+        for row in parse.sequence(self.name, rows, f"{pair} OHLC"):
+            cells = parse.sequence(self.name, row, f"{pair} OHLC", at_least=7)
+            day = int(parse.seconds(self.name, cells[0], f"{pair} time") // DAY_SECONDS)
+            if first_day <= day < today:
+                candle = [float(parse.number(self.name, cell, f"{pair} OHLC")) for cell in (*cells[1:5], cells[6])]
+                candles[day] = candle
+        days = sorted(candles)
+        columns = (array("d", [candles[day][column] for day in days]) for column in range(5))
+        return Bars(asset.symbol, self.name, array("i", days), *columns)
 
     async def _get(self, path: str, params: Mapping[str, str], deadline: float) -> Mapping[str, Any]:
         async def send() -> Mapping[str, Any]:

@@ -26,10 +26,6 @@ from financehub_shared.redis_client import connect_async
 from financehub_shared.redis_scripts import RedisScripts
 from financehub_shared.settings import Settings
 
-QUOTE_PROVIDERS = {AssetType.CRYPTO: ("binance", "coingecko", "kraken"), AssetType.STOCK: ("yahoo", "finnhub")}
-BAR_PROVIDERS = ("binance", "yahoo")
-NEWS_PROVIDERS = ("rss", "gdelt")
-
 
 def build_providers(
     settings: Settings,
@@ -49,23 +45,13 @@ def build_providers(
         breaker_listeners: told of each change of a breaker.
 
     Raises:
-        ConfigError: a provider that does not exist, or a key that no HTTP header can carry.
+        ConfigError: a key that no HTTP header can carry.
     """
-    _check_names("crypto_providers", settings.crypto_providers, QUOTE_PROVIDERS[AssetType.CRYPTO])
-    _check_names("stock_providers", settings.stock_providers, QUOTE_PROVIDERS[AssetType.STOCK])
-    _check_names("bar_providers", settings.bar_providers, BAR_PROVIDERS)
-    _check_names("news_providers", settings.news_providers, NEWS_PROVIDERS)
     for field in ("coingecko_api_key", "finnhub_api_key"):
         key = getattr(settings, field)
         if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
             raise ConfigError(f"FINANCEHUB_{field.upper()}: holds characters that no HTTP header can carry")
     return Providers(settings, clock, observe, redis_url, breaker_listeners)
-
-
-def _check_names(field: str, names: Sequence[str], allowed: Sequence[str]) -> None:
-    for name in names:
-        if name not in allowed:
-            raise ConfigError(f"FINANCEHUB_{field.upper()}={name!r}: no such provider; allowed: {', '.join(allowed)}")
 
 
 class Providers:

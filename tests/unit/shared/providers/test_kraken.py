@@ -81,12 +81,26 @@ async def test_a_warning_is_no_error():
     assert (await kraken.fetch_quotes([BTC], upstream.deadline)).quotes
 
 
+def candle(day: int, close: str) -> list[object]:
+    return [86_400 * day, "1", "3", "0.5", close, "1.1", "7", 5]
+
+
+async def test_bars_are_the_complete_days_from_the_first_that_is_asked_for():
+    """OHLC in USD as it is; the day that still runs and days before the first are left out."""
+    today = 1_800_000_000 // 86_400
+    rows = [candle(day, "2") for day in range(today - 5, today + 1)]
+    kraken, upstream = adapter(
+        lambda _: httpx.Response(200, json={"error": [], "result": {"XXBTZUSD": rows, "last": 1}})
+    )
+    bars = await kraken.fetch_bars(BTC, today - 3, upstream.deadline)
+    assert list(bars.days) == [today - 3, today - 2, today - 1]
+    assert (bars.open[0], bars.high[0], bars.low[0], bars.close[0], bars.volume[0]) == (1, 3, 0.5, 2, 7)
+    assert upstream.requests[0].url.params["since"] == str((today - 3) * 86_400 - 1)
+
+
 async def test_daily_usdt_rates_are_closes_by_day():
     """OHLC of USDTUSD gives the close of each day."""
-    rows = [
-        [86_400 * 20_000, "1", "1", "1", "0.999", "1", "5", 1],
-        [86_400 * 20_001, "1", "1", "1", "1.001", "1", "5", 1],
-    ]
+    rows = [candle(20_000, "0.999"), candle(20_001, "1.001")]
     body = {"error": [], "result": {"USDTZUSD": rows, "last": 1}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
     assert await kraken.usdt_daily(upstream.deadline) == {20_000: 0.999, 20_001: 1.001}
@@ -109,8 +123,9 @@ async def test_the_recorded_ticker_is_read_right(real_answers: Path):
 
 @pytest.mark.real_data
 async def test_the_recorded_ohlc_is_read_right(real_answers: Path):
-    """Kraken's rows, under its own name of the pair, give the closes of their days."""
+    """Bitcoin of January and February 2024, under Kraken's own name of the pair; of two rows of a day the later."""
     recorded = json.loads((real_answers / "kraken-ohlc.json").read_text())["body"]
-    renamed = {"error": [], "result": {"USDTZUSD": recorded["result"]["XXBTZUSD"], "last": 0}}
-    kraken, upstream = adapter(lambda _: httpx.Response(200, json=renamed))
-    assert await kraken.usdt_daily(upstream.deadline) == {19_752: 43_539.7, 19_754: 42_548.5}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
+    bars = await kraken.fetch_bars(BTC, 19_000, upstream.deadline)
+    assert list(bars.close) == [43_539.7, 42_548.5]
+    assert (bars.days[-1], bars.open[-1], bars.volume[-1]) == (19_754, 42_633.7, 75.60416795)

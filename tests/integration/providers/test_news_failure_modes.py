@@ -1,0 +1,162 @@
+"""The failure table of news and daily bars: every failure mode of feeds, GDELT and Binance's klines."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_shared.clock import SystemClock
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.news import NewsReport, fetch_news
+from financehub_shared.providers.registry import Providers
+from financehub_shared.store.redis_store import RedisStore
+from financehub_simulator.faults import FAULTS
+from financehub_simulator.testing import RunningSimulator
+from support.failure_modes import breaker_effect, providers_for, spent
+
+BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
+
+
+@pytest.fixture(scope="module")
+def _simulator() -> Iterator[RunningSimulator]:
+    with RunningSimulator(limited=False) as running:
+        yield running
+
+
+@pytest.fixture
+def simulator(_simulator: RunningSimulator) -> RunningSimulator:
+    """A simulator without faults and limits."""
+    _simulator.reset()
+    return _simulator
+
+
+@dataclass(frozen=True)
+class Row:
+    """One failure mode of a news upstream: its error, what the breaker makes of it; the other upstream delivers."""
+
+    upstream: str
+    fault: str
+    kind: str
+    breaker: str = "counts"
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def common(upstream: str) -> list[Row]:
+    return [
+        Row(upstream, "rate-limited", "rate-limited", "opens", {"retry_after": 30}),
+        Row(upstream, "server-error", "upstream"),
+        Row(upstream, "unavailable", "upstream", "opens", {"retry_after": 5}),
+        Row(upstream, "html", "malformed"),
+        Row(upstream, "slow", "timeout", "counts", {"seconds": 1.0}),
+        Row(upstream, "cut", "upstream"),
+        Row(upstream, "disconnect", "upstream"),
+        Row(upstream, "blank", "malformed"),
+        Row(upstream, "oversized", "malformed"),
+        Row(upstream, "zip-bomb", "malformed"),
+        Row(upstream, "empty", "not-found", "well"),
+    ]
+
+
+ROWS = [
+    *common("rss"),
+    Row("rss", "forbidden", "blocked"),
+    Row("rss", "entity-bomb", "malformed"),
+    # a feed cut within an article still has those before it
+    Row("rss", "truncated", "", "well"),
+    *common("gdelt"),
+    Row("gdelt", "truncated", "malformed"),
+]
+
+
+async def read(providers: Providers) -> NewsReport:
+    clock = SystemClock()
+    return await fetch_news(providers.news, [BTC], None, clock.monotonic() + 10, clock)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.upstream}-{row.fault}")
+async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis):
+    """The source is named with its error, breaker and budget say so, and the other upstream's articles are stored."""
+    simulator.fault(row.fault, row.upstream, **row.parameters)
+    feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
+    environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}"}
+    async with providers_for(simulator, redis_url, **environment) as providers:
+        report = await read(providers)
+        new = RedisStore(redis_client).put_news(report.items)
+    failed = {source.removeprefix("simulated/"): error.kind for source, error in report.failed.items()}
+    assert failed in ({"gdelt": row.kind}, {"rss": row.kind}) if row.kind else failed == {}
+    other = {"rss": "gdelt", "gdelt": "rss"}[row.upstream]
+    assert f"simulated/{other}" in report.delivered
+    assert new > 0
+    breaker = f"rss:{feed}" if row.upstream == "rss" else "gdelt"
+    assert breaker_effect(redis_client, breaker, row.parameters.get("retry_after")) == row.breaker
+    assert spent(redis_client, row.upstream) == 1
+
+
+def test_the_table_has_every_fault_of_news():
+    """No failure mode of feeds and GDELT is without a row."""
+    known = {(u, name) for name, spec in FAULTS.items() for u in spec.upstreams if u in {"rss", "gdelt"}}
+    assert known == {(row.upstream, row.fault) for row in ROWS}
+
+
+async def test_etags_are_shared_by_all_pods_once_stored(simulator: RunningSimulator, redis_url: str):
+    """What one process has read and stored, another is told to be unchanged (304)."""
+    async with providers_for(simulator, redis_url) as one, providers_for(simulator, redis_url) as two:
+        first = await read(one)
+        await first.stored()
+        second = await read(two)
+    assert first.unchanged == []
+    assert sorted(second.unchanged) == sorted(one.news[0].sources())
+
+
+async def test_one_story_told_by_many_is_stored_once(
+    simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
+):
+    """A story under tracking parameters, from a second feed and with a full stop in its title is one article."""
+    store = RedisStore(redis_client)
+    async with providers_for(simulator, redis_url) as providers:
+        report = await read(providers)
+    stored = store.put_news(report.items)
+    assert 0 < stored < len(report.items)
+    assert len({item.url for item in store.news(limit=1_000)}) == stored
+
+
+BAR_FAULTS = {
+    "rate-limited": "rate-limited",
+    "country": "blocked",
+    "server-error": "upstream",
+    "html": "malformed",
+    "slow": "timeout",
+    "cut": "upstream",
+    "oversized": "malformed",
+    "zip-bomb": "malformed",
+    "missing": "not-found",
+}
+
+
+@pytest.mark.parametrize(("fault", "kind"), BAR_FAULTS.items())
+async def test_bars_say_why_they_are_missing(fault: str, kind: str, simulator: RunningSimulator, redis_url: str):
+    """A failure of klines is reported by symbol and provider, and stays to be asked for."""
+    simulator.fault(fault, "binance", **({"seconds": 1.0} if fault == "slow" else {}))
+    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
+        wanted = providers.bars.missing([BTC], {}, 10)
+        report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 10)
+        assert report.missing == {"BTC-USD": f"simulated/binance: {kind}"}
+        assert providers.bars.missing([BTC], {}, 10) == wanted
+
+
+async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis):
+    """Cold, ten days are one request; warm, none; a day later, that day alone."""
+    store, clock = RedisStore(redis_client), SystemClock()
+    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
+        for expected in (1, 1):
+            wanted = providers.bars.missing([BTC], store.last_days(["BTC-USD"]), 10)
+            report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 10)
+            store.put_bars(report.bars.values())
+            assert simulator.requests("binance") == {"/api/v3/klines": expected}
+    bars = store.bars(["BTC-USD"])["BTC-USD"]
+    today = int(clock.now() // 86_400)
+    assert bars.days == array("i", range(today - 10, today))
+    assert bars.provider == "simulated/binance"
