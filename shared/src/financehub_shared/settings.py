@@ -196,7 +196,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     known = {_variable(field) for field in Settings.model_fields}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known))}"
             raise ConfigError(f"{name}: unknown variable; {hint}")
     values = {field: environ[_variable(field)] for field in Settings.model_fields if _variable(field) in environ}

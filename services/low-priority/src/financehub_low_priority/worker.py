@@ -1,8 +1,10 @@
 """Composition root of the low-priority tier: `dramatiq financehub_low_priority.worker -p 1 -t 2`."""
 
 from financehub_low_priority.cleanup import cleanup_failed_tasks, cleanup_old_cache
+from financehub_low_priority.health_check import check_health
 from financehub_shared.broker import DeadLetters, declare
 from financehub_shared.catalog import Tier
+from financehub_shared.health.compose import health_checker
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis_client import connect
 from financehub_shared.summary import TaskSummary
@@ -11,6 +13,8 @@ from financehub_shared.tier import start_tier
 process = start_tier(Tier.LOW)
 broker = process.broker
 client = connect(process.settings.broker_url)
+monitor = TaskMonitor(client)
+checker = health_checker(process.settings, clock=process.clock)
 
 
 def cleanup_cache(*, dry_run: bool = False) -> TaskSummary:
@@ -18,11 +22,16 @@ def cleanup_cache(*, dry_run: bool = False) -> TaskSummary:
     return cleanup_old_cache(store=process.store, settings=process.settings, clock=process.clock, dry_run=dry_run)
 
 
+def health_check() -> TaskSummary:
+    """Look at the fleet and record the result."""
+    return check_health(checker=checker, monitor=monitor, client=client, clock=process.clock)
+
+
 def cleanup_failed(*, dry_run: bool = False) -> TaskSummary:
     """Drop dead letters and records of runs past their retention."""
     return cleanup_failed_tasks(
         dead_letters=DeadLetters(client),
-        runs=TaskMonitor(client),
+        runs=monitor,
         settings=process.settings,
         clock=process.clock,
         dry_run=dry_run,
@@ -30,4 +39,5 @@ def cleanup_failed(*, dry_run: bool = False) -> TaskSummary:
 
 
 declare(broker, "cleanup_old_cache_task", cleanup_cache)
+declare(broker, "health_check_task", health_check)
 declare(broker, "cleanup_failed_tasks_task", cleanup_failed)

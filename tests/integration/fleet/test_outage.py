@@ -1,0 +1,58 @@
+"""All providers of a kind are down, and come back."""
+
+import time
+from decimal import Decimal
+
+from financehub_shared.models import Quote
+from financehub_shared.store.redis_store import RedisStore
+from integration.fleet.conftest import StartFleet
+from support.fleet import Fleet, eventually
+
+AN_HOUR = 3_600.0
+CRYPTO = ("binance", "coingecko", "kraken")
+
+
+def with_quotes_of_an_hour_ago(fleet: Fleet) -> None:
+    """The state after an hour of outage: the last good quotes, and when they came."""
+    at = time.time() - AN_HOUR
+    store = RedisStore(fleet.redis())
+    store.put_quotes([Quote(s, Decimal(1), "USD", at, at, "simulated/binance") for s in ("BTC-USD", "ETH-USD")])
+    store.mark_success("quotes:crypto", "simulated/binance", at)
+
+
+def crypto_check(fleet: Fleet) -> dict[str, str]:
+    """What health says of crypto quotes."""
+    report = fleet.health()
+    return next((check for check in report.get("checks", []) if check["name"] == "data:quotes:crypto"), {})
+
+
+def test_an_outage_of_all_crypto_providers_degrades_dead_letters_and_recovers_by_itself(fleet: StartFleet) -> None:
+    """While every provider is down the last good quotes stay, marked stale, health says why, the task is retried and
+    dead-lettered with its history; when they are back, quotes are fresh again without anybody's help.
+    """
+    running = fleet(
+        DRAMATIQ_MAX_RETRIES="2", FINANCEHUB_BREAKER_OPEN_SECONDS="1", FINANCEHUB_BREAKER_OPEN_MAX_SECONDS="2"
+    )
+    with_quotes_of_an_hour_ago(running)
+    for upstream in CRYPTO:
+        running.simulator.fault("server-error", upstream)
+    running.schedule("crypto", "fetch_crypto_prices_task", "@every 4s")
+    running.start_scheduler()
+    running.start_tier("high")
+
+    (dead,) = eventually("a dead letter", lambda: running.cli("dead", "list"))[:1]
+    assert dead["task"] == "fetch_crypto_prices_task"
+    letter = running.cli("dead", "show", dead["id"])
+    assert len(letter["history"]) == 3  # the first try and two retries
+    assert all("server-error" in try_["error"] or "upstream" in try_["error"] for try_ in letter["history"])
+
+    quotes = {quote["symbol"]: quote for quote in running.cli("quotes", "BTC-USD", "ETH-USD")}
+    assert all(quote["stale"] and quote["age_seconds"] >= AN_HOUR for quote in quotes.values())
+    assert Decimal(quotes["BTC-USD"]["price"]) == 1
+    check = eventually("health says stale", lambda: (c := crypto_check(running)) and c["status"] == "degraded" and c)
+    assert "stale" in check["reason"]
+    assert "binance" in check["reason"]
+
+    running.simulator.reset()
+    eventually("crypto quotes are fresh", lambda: crypto_check(running).get("status") == "ok")
+    assert not any(quote["stale"] for quote in running.cli("quotes", "BTC-USD", "ETH-USD"))

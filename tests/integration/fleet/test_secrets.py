@@ -1,0 +1,41 @@
+"""No secret is printed by any process, whatever goes wrong."""
+
+import urllib.request
+
+from integration.fleet.conftest import StartFleet
+from support.fleet import eventually
+
+PASSWORD = "redis-pa55word-of-the-test"
+KEYS = {
+    "FINANCEHUB_FINNHUB_API_KEY": "finnhub-key-of-the-test",
+    "FINANCEHUB_COINGECKO_API_KEY": "coingecko-key-of-the-test",
+}
+
+
+def test_neither_password_nor_api_keys_appear_in_any_output(fleet: StartFleet) -> None:
+    """With a Redis password, API keys and failing upstreams, no log, metric, health answer, CLI output or Redis key
+    holds a secret.
+    """
+    running = fleet("--requirepass", PASSWORD, **KEYS, DRAMATIQ_MAX_RETRIES="1", FINANCEHUB_LOG_LEVEL="DEBUG")
+    for upstream in ("binance", "coingecko", "kraken", "yahoo", "finnhub"):
+        running.simulator.fault("unauthorized" if upstream in {"coingecko", "finnhub"} else "server-error", upstream)
+    running.schedule("crypto", "fetch_crypto_prices_task", "@every 2s")
+    running.schedule("stocks", "fetch_stock_prices_task", "@every 2s")
+    running.start_scheduler()
+    running.start_tier("high")
+    dead = eventually("dead letters of both tasks", lambda: len(letters := running.cli("dead", "list")) > 1 and letters)
+    shown = [running.cli("dead", "show", letter["id"]) for letter in dead]
+    running.server.hang()
+    eventually("Redis is missed", lambda: "redis_away" in running.log("scheduler"))
+    running.server.resume()
+
+    texts = {name: running.log(name) for name in ("scheduler", "high")}
+    for name, port in running.ports.items():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            texts[f"metrics of {name}"] = answer.read().decode()
+        texts[f"health of {name}"] = str(running.health(name))
+    texts["dead letters"] = str(shown)
+    texts["status"] = str(running.cli("status"))
+    for secret in (PASSWORD, *KEYS.values()):
+        assert [name for name, text in texts.items() if secret in text] == []
+    assert "finnhub" in texts["high"]  # it was asked, so its key was in use

@@ -1,0 +1,168 @@
+"""A whole FinanceHub on one machine: real processes, a Redis and a simulator of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+
+from financehub_simulator.testing import RunningSimulator, settings_for
+from support.redis_server import RedisServer, free_port
+
+BIN = Path(sys.executable).parent
+T = TypeVar("T")
+
+SCHEDULE = """
+apiVersion: financehub.io/v1alpha1
+kind: ScheduledTask
+metadata:
+  name: {name}
+spec:
+  task: {task}
+  schedule: "{schedule}"
+"""
+
+ASSETS = """
+assets:
+  - {symbol: BTC-USD, type: crypto, name: Bitcoin}
+  - {symbol: ETH-USD, type: crypto, name: Ethereum}
+  - {symbol: AAPL, type: stock, name: Apple Inc.}
+  - {symbol: VOD.L, type: stock, name: Vodafone Group plc, currency: GBP}
+"""
+
+
+def eventually(what: str, look: Callable[[], T], within: float = 20.0) -> T:
+    """The first true answer of `look`; fails, naming `what` and the last answer, after `within` seconds."""
+    limit = time.monotonic() + within
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        assert time.monotonic() < limit, f"not within {within} s: {what}; last seen: {answer!r}"
+        time.sleep(0.05)
+
+
+class Fleet:
+    """Scheduler and tiers as the stock commands, in a folder of their own.
+
+    Args:
+        directory: logs, schedules and assets.
+        server: its Redis.
+        simulator: its upstreams.
+        environment: settings beside those that point to Redis and the simulator.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        server: RedisServer,
+        simulator: RunningSimulator,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.server = server
+        self.simulator = simulator
+        self.schedules = directory / "schedules"
+        self.schedules.mkdir()
+        self.assets = directory / "assets.yaml"
+        self.assets.write_text(ASSETS)
+        self.ports: dict[str, int] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+            **settings_for(simulator.base_url),
+            "REDIS_URL": server.url,
+            "FINANCEHUB_RETRY_MIN_SECONDS": "0.2",
+            "FINANCEHUB_RETRY_MAX_SECONDS": "1",
+            "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS": "2",
+            "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "0.5",
+            **(environment or {}),
+        }
+
+    def schedule(self, name: str, task: str, schedule: str, spec: str = "") -> None:
+        """Write a schedule file; `spec` holds further lines, indented by two."""
+        text = SCHEDULE.format(name=name, task=task, schedule=schedule) + spec
+        (self.schedules / f"{name}.yaml").write_text(text)
+
+    # processes ----------------------------------------------------------------------------------------
+    def start_scheduler(self, name: str = "scheduler") -> None:
+        """Start a scheduler; several may run under different names."""
+        flags = ["--schedules", str(self.schedules), "--assets", str(self.assets)]
+        self._start(name, [str(BIN / "financehub-scheduler"), *flags])
+
+    def start_tier(self, tier: str, *, name: str = "", threads: int = 2) -> None:
+        """Start a worker of a tier by the stock dramatiq command."""
+        module = f"financehub_{tier}_priority.worker"
+        flags = ["-p", "1", "-t", str(threads), "--skip-logging", "--worker-shutdown-timeout", "5000"]
+        self._start(name or tier, [str(BIN / "dramatiq"), module, *flags])
+
+    def _start(self, name: str, command: list[str]) -> None:
+        self.ports[name] = free_port()
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                command,
+                env={**self._environment, "FINANCEHUB_HTTP_PORT": str(self.ports[name])},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process and its children, as an OOM kill of the pod would."""
+        os.killpg(self._processes[name].pid, signal.SIGKILL)
+        self._processes.pop(name).wait()
+
+    def terminate(self, name: str) -> int:
+        """SIGTERM the main process, as the kubelet does; returns its exit code."""
+        process = self._processes.pop(name)
+        process.terminate()
+        return process.wait(timeout=30)
+
+    def running(self, name: str) -> bool:
+        """Whether the process has not ended."""
+        return self._processes[name].poll() is None
+
+    def stop(self) -> None:
+        """End everything that still runs."""
+        for name in list(self._processes):
+            self.kill(name)
+
+    # what can be seen from outside ---------------------------------------------------------------------
+    def redis(self) -> "redis.Redis":
+        """A client of its Redis."""
+        return self.server.client()
+
+    def health(self, name: str = "scheduler") -> dict[str, Any]:
+        """The health report of one process; empty while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}/api/health/", timeout=5) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+        except OSError:
+            return {}
+
+    def cli(self, *arguments: str, code: int = 0) -> Any:
+        """What the CLI says with --json."""
+        done = subprocess.run(
+            [str(BIN / "financehub"), *arguments, "--json"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, f"exit {done.returncode}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout else None
+
+    def log(self, name: str) -> str:
+        """Everything a process has printed."""
+        return (self.directory / f"{name}.log").read_text()
