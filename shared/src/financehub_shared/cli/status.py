@@ -1,0 +1,156 @@
+"""`financehub status`: the fleet at a glance."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from financehub_shared.breaker import BreakerInfo, list_breakers
+from financehub_shared.catalog import Tier
+from financehub_shared.cli.outcome import ExitCode
+from financehub_shared.cli.output import AsJson, Every, View, Watch, iso, plain, present_or_watch, span, table
+from financehub_shared.cli.session import Session
+from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.health import HealthReport, Status
+from financehub_shared.health.checks import SCHEDULER, Snapshot, evaluate
+from financehub_shared.health.compose import health_checker
+from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
+
+_COLOURS = {Status.OK: "bold green", Status.DEGRADED: "bold yellow", Status.DOWN: "bold red"}
+
+
+def status(as_json: AsJson = False, watch: Watch = False, every: Every = 2.0) -> None:
+    """The fleet at a glance: tiers, queues, schedules, breakers, freshness.
+
+    Ends with 0 if everything is well, 1 if anything is degraded or down, 3 if Redis does not answer.
+
+    JSON: {status, at, problems, checks, tiers, queues, schedules, refused_schedules, breakers, freshness}; status is
+    ok, degraded or down, problems says why, checks is what /api/health/ gives.
+
+    Examples:
+    - `financehub status --watch`
+    - `financehub status --json | jq '.problems'`
+    """
+    session = Session()
+    checker = health_checker(session.settings)
+
+    def look() -> View:
+        seen = checker.look()
+        if seen.redis_error:
+            # ends as any other command does; only a dead Redis is no finding about the fleet
+            session.broker_client.ping()
+            raise StoreUnavailableError(seen.redis_error)
+        schedules, breakers = list_schedules(session.broker_client), list_breakers(session.store_client)
+        refused = refused_schedules(session.broker_client)
+        data = _record(seen, schedules, breakers) | {"refused_schedules": refused}
+        report = evaluate(seen)
+        code = ExitCode.OK if report.status is Status.OK else ExitCode.FAILED
+        return View(report.as_dict() | {"at": iso(seen.now)} | data, _shown(report, data), [], code)
+
+    present_or_watch(look, as_json=as_json, watch=watch, every=every)
+
+
+def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequence[BreakerInfo]) -> dict[str, Any]:
+    tiers = []
+    for tier in (*Tier, SCHEDULER):
+        members = [one for one in seen.processes if one.tier == tier]
+        tiers.append(
+            {
+                "tier": str(tier),
+                "processes": len(members),
+                "threads": sum(one.threads for one in members),
+                "busy": sum(one.busy for one in members),
+                "draining": sum(one.draining for one in members),
+            }
+        )
+    freshness = [
+        {
+            "dataset": dataset,
+            "provider": provider,
+            "last_success": iso(at),
+            "age_seconds": round(seen.now - at, 3),
+            "stale": seen.now - at > seen.limits.get(dataset, float("inf")),
+        }
+        for (dataset, provider), at in sorted(seen.last_success.items())
+    ]
+    return {
+        "tiers": tiers,
+        "queues": [asdict(queue) for queue in seen.queues],  # type: ignore[call-overload]
+        "schedules": [
+            {
+                "name": each.name,
+                "task": each.task,
+                "suspended": each.suspended,
+                "problem": each.problem,
+                "last_outcome": each.outcome.last_run_outcome or None,
+                "last_success": iso(each.outcome.last_success_at),
+                "next": [iso(at) for at in each.next_times],
+                "next_in_seconds": round(each.next_times[0] - seen.now, 3) if each.next_times else None,
+            }
+            for each in schedules
+        ],
+        "breakers": [{"upstream": each.upstream, "state": each.state, "reason": each.reason} for each in breakers],
+        "freshness": freshness,
+    }
+
+
+def _shown(report: HealthReport, data: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = [Text(report.status.value, _COLOURS[report.status])]
+    parts += [Text.assemble(("  ! ", "yellow"), plain(problem)) for problem in report.problems]
+    parts += [
+        Text.assemble(("  ! ", "yellow"), plain(f"{place}: {why}")) for place, why in data["refused_schedules"].items()
+    ]
+    parts.append(
+        table(
+            *("tier", ">processes", ">busy", ">threads", ">draining"),
+            rows=[
+                [each[name] for name in ("tier", "processes", "busy", "threads", "draining")] for each in data["tiers"]
+            ],
+        )
+    )
+    counts = ("ready", "in_flight", "delayed", "dead", "orphaned")
+    parts.append(
+        table(
+            *("queue", *(f">{name.replace('_', ' ')}" for name in counts), ">oldest"),
+            rows=[
+                [each["queue"], *(each[name] for name in counts), span(each["oldest_age_seconds"])]
+                for each in data["queues"]
+            ],
+        )
+    )
+    parts.append(
+        table(
+            *("schedule", "last run", "next in"),
+            rows=[
+                [
+                    each["name"],
+                    each["last_outcome"] or "",
+                    "suspended" if each["suspended"] else each["problem"] or span(each["next_in_seconds"]),
+                ]
+                for each in data["schedules"]
+            ],
+        )
+    )
+    parts.append(
+        table(
+            *("data", "provider", ">age"),
+            rows=[
+                [
+                    each["dataset"],
+                    each["provider"],
+                    Text(f"{span(each['age_seconds'])} stale", "yellow")
+                    if each["stale"]
+                    else span(each["age_seconds"]),
+                ]
+                for each in data["freshness"]
+            ],
+        )
+    )
+    parts.append(
+        table("breaker", "state", "reason", rows=[list(each.values()) for each in data["breakers"]])
+        if data["breakers"]
+        else Text("no breaker was used yet", "dim")
+    )
+    return Group(*(part for pair in parts for part in (pair, Text(""))))
