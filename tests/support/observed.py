@@ -112,4 +112,4 @@ if os.environ.get("OBSERVED_WORKER"):
     @dramatiq.actor(queue_name="high", max_retries=0)
     def fail() -> None:
         """Raise what holds a secret."""
-        raise RuntimeError(f"cannot reach {settings.broker_url} with {os.environ['FINANCEHUB_FINNHUB_API_KEY']}")
+        raise RuntimeError(f"cannot reach {settings.broker_url} with {os.environ.get('FINANCEHUB_FINNHUB_API_KEY')}")

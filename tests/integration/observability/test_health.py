@@ -66,8 +66,10 @@ CASES: dict[str, tuple[Callable[["redis.Redis", ManualClock], None] | None, str]
     "breaker": (break_breaker, "provider:binance: circuit breaker open: timeout"),
     "freshness": (
         break_freshness,
-        "data:quotes:crypto: stale: last delivered 15 min ago by binance; the limit is 6 min; "
-        "last error: binance: timeout: no answer; kraken: blocked: 451",
+        (
+            "data:quotes:crypto: stale: last delivered 15 min ago by binance; the limit is 6 min; "
+            "last error: binance: timeout: no answer; kraken: blocked: 451"
+        ),
     ),
 }
 

@@ -1,0 +1,252 @@
+"""What only real worker processes show: forks, signals, the drain, crashes, and everything they print."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+import pytest
+import redis
+
+from financehub_shared.broker.build import build_broker
+from financehub_shared.broker.janitor import Janitor
+from financehub_shared.monitor import RunState, TaskMonitor
+from financehub_shared.settings import load_settings
+from financehub_shared.store import keys
+from support.observed import eventually
+from support.redis_server import free_port
+
+TESTS = Path(__file__).parents[2]
+SECRETS = {"REDIS_PASSWORD": "plain-passw0rd", "FINANCEHUB_FINNHUB_API_KEY": "finnhub-k3y"}
+URL_PASSWORD = "url-passw0rd"
+
+
+class Process:
+    """`dramatiq support.observed`, its output in files.
+
+    Args:
+        url: Redis of the queues.
+        folder: where the output goes.
+        port: of the health server.
+    """
+
+    def __init__(self, url: str, folder: Path, port: int, **environ: str) -> None:
+        self.port = port
+        self.out, self.err = folder / f"{port}.out", folder / f"{port}.err"
+        fixed = {
+            "OBSERVED_WORKER": "1",
+            "PYTHONPATH": str(TESTS),
+            "REDIS_URL": url,
+            "FINANCEHUB_HTTP_PORT": str(port),
+            "FINANCEHUB_HTTP_HOST": "127.0.0.1",
+            "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS": "1",
+        }
+        command = [sys.executable, "-m", "dramatiq", "support.observed", "-p", "1", "-t", "2", "--skip-logging"]
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self._process = subprocess.Popen(
+                command, env=os.environ | fixed | environ, stdout=out, stderr=err, start_new_session=True
+            )
+
+    def get(self, path: str, timeout: float = 3) -> tuple[int, str]:
+        """Status and body."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def ready(self) -> "Process":
+        """Wait until it takes messages."""
+        eventually(lambda: self.get("/readyz")[0] == 200)
+        return self
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged."""
+        return [json.loads(line) for line in self.out.read_text().splitlines()]
+
+    def kill(self) -> None:
+        """SIGKILL to parent and child."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def terminate(self) -> None:
+        """SIGTERM to the parent, as the kubelet sends it."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Exit code."""
+        return self._process.wait(20)
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process.poll() is None:
+            self.kill()
+
+
+@pytest.fixture
+def start(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start workers that are gone when the test is over."""
+    processes: list[Process] = []
+
+    def run(port: int = 0, url: str = redis_url, **environ: str) -> Process:
+        processes.append(Process(url, tmp_path, port or free_port(), **environ))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.stop()
+
+
+def enqueue(url: str, task: str) -> "dramatiq.Message[Any]":
+    """Enqueue by name, as another process would."""
+    broker = build_broker(load_settings({"REDIS_URL": url}))
+    return broker.enqueue(dramatiq.Message("high", task, (), {}, {}))
+
+
+def counts(monitor: TaskMonitor, task: str) -> dict[str, int]:
+    """The counters of a task that are not 0."""
+    names = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
+    stats = monitor.get_all_stats().get(task)
+    return {name: getattr(stats, name) for name in names if getattr(stats, name, 0)}
+
+
+def test_a_killed_run_is_counted_once_as_its_redelivery(
+    redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
+) -> None:
+    """A worker is killed in the middle of a task: it shows as running, and ends once, in the worker that gets it."""
+    monitor = TaskMonitor(redis_client)
+    first = start().ready()
+    message = enqueue(redis_url, "wait")
+    eventually(lambda: counts(monitor, "wait") == {"running": 1})
+    first.kill()
+    started_by = monitor.run(message.message_id)
+    start().ready()
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7)
+    eventually(lambda: janitor.run() and redis_client.llen("began") == 2)
+    redis_client.set("go", 1)
+    eventually(lambda: counts(monitor, "wait") == {"succeeded": 1})
+    run = monitor.run(message.message_id)
+    assert run is not None
+    assert started_by is not None
+    assert run.state is RunState.SUCCEEDED
+    assert run.worker != started_by.worker
+
+
+def test_the_server_stays_up_through_the_drain(
+    redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
+) -> None:
+    """After SIGTERM, with a task still running: alive, not ready, metrics say draining; then it ends with code 0."""
+    process = start().ready()
+    enqueue(redis_url, "wait")
+    eventually(lambda: redis_client.llen("began"))
+    assert "financehub_worker_draining 0.0" in process.get("/metrics")[1]
+    process.terminate()
+    eventually(lambda: process.get("/readyz")[0] == 503)
+    assert process.get("/livez")[0] == 200
+    metrics = process.get("/metrics")[1]
+    assert "financehub_worker_draining 1.0" in metrics
+    assert 'financehub_worker_slots_busy{queue="high"} 1.0' in metrics
+    assert process.get("/api/health/")[0] in {200, 503}
+    redis_client.set("go", 1)
+    assert process.wait() == 0
+    assert counts(TaskMonitor(redis_client), "wait") == {"succeeded": 1}
+    assert redis_client.keys(keys.worker("*")) == [], "it signed off"
+
+
+def test_a_taken_port_is_one_line_and_exit_code_2(start: Callable[..., Process]) -> None:
+    """The second worker on a port ends with code 2 and one line that names the variable."""
+    first = start().ready()
+    second = start(port=first.port)
+    assert second.wait() == 2
+    errors = second.err.read_text()
+    assert errors.count(f"FINANCEHUB_HTTP_PORT={first.port}") == 1
+    assert "taken" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_frozen_process_fails_its_probe(start: Callable[..., Process]) -> None:
+    """A process that is stopped does not answer /livez, and does again when it goes on."""
+    process = start().ready()
+    os.killpg(process._process.pid, signal.SIGSTOP)
+    assert process.get("/livez", timeout=0.5)[0] == 0
+    os.killpg(process._process.pid, signal.SIGCONT)
+    eventually(lambda: process.get("/livez")[0] == 200)
+
+
+def test_each_run_is_one_line_in_one_shape(
+    redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
+) -> None:
+    """Every line on stdout is JSON with the tier; a finished run is one line with its context, outcome and summary."""
+    process = start().ready()
+    message = enqueue(redis_url, "quick")
+    failing = enqueue(redis_url, "fail")
+    eventually(lambda: {"quick", "fail"} <= set(TaskMonitor(redis_client).get_all_stats()))
+    process.terminate()
+    assert process.wait() == 0
+    lines = process.lines()
+    assert {line["tier"] for line in lines} == {"high"}
+    assert all({"timestamp", "level", "event", "logger"} <= set(line) for line in lines)
+    (line,) = [line for line in lines if line.get("message_id") == message.message_id]
+    assert (line["event"], line["outcome"], line["try"]) == ("task_succeeded", "succeeded", 1)
+    assert (line["task"], line["queue"], line["correlation_id"]) == ("quick", "high", message.message_id)
+    assert line["summary"]["stored"] == 1
+    assert line["duration"] >= 0
+    (line,) = [line for line in lines if line.get("message_id") == failing.message_id]
+    assert (line["event"], line["level"]) == ("task_dead_lettered", "error")
+    assert "Traceback" in line["exception"]
+
+
+def test_no_secret_is_in_anything_a_worker_leaves(
+    redis_server: Callable[..., Any], start: Callable[..., Process]
+) -> None:
+    """A task fails with the Redis URL and an API key in its error: no output, record, metric or answer has either."""
+    server = redis_server()
+    server.client().config_set("requirepass", URL_PASSWORD)
+    url = server.url.replace("redis://", f"redis://:{URL_PASSWORD}@")
+    client = redis.Redis.from_url(url)
+    process = start(url=url, **SECRETS).ready()
+    enqueue(url, "fail")
+    monitor = TaskMonitor(client)
+    eventually(lambda: counts(monitor, "fail") == {"failed": 1, "dead_lettered": 1})
+    answers = [process.get(path)[1] for path in ("/api/health/", "/metrics", "/livez", "/queues/high")]
+    process.terminate()
+    process.wait()
+    records = [str(client.hgetall(key)) for key in client.keys("financehub:*") if client.type(key) == b"hash"]
+    everything = "\n".join([process.out.read_text(), process.err.read_text(), *answers, *records])
+    assert "cannot reach redis://:***@" in everything
+    secrets = [URL_PASSWORD, *SECRETS.values()]
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_a_worker_measures_what_it_does(
+    redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
+) -> None:
+    """After one success and one dead letter the scrape has each count, wait and duration, with queue and actor."""
+    process = start().ready()
+    enqueue(redis_url, "quick")
+    enqueue(redis_url, "fail")
+    eventually(lambda: counts(TaskMonitor(redis_client), "fail") and counts(TaskMonitor(redis_client), "quick"))
+    eventually(lambda: "dead_lettered_total{" in process.get("/metrics")[1])
+    scrape = process.get("/metrics")[1].splitlines()
+    expected = [
+        'financehub_messages_total{actor="quick",outcome="succeeded",queue="high"} 1.0',
+        'financehub_messages_total{actor="fail",outcome="dead-lettered",queue="high"} 1.0',
+        'financehub_message_failures_total{actor="fail",exception="RuntimeError"} 1.0',
+        'financehub_messages_dead_lettered_total{actor="fail",queue="high",reason="retries-exhausted"} 1.0',
+        'financehub_message_wait_seconds_count{actor="quick",queue="high"} 1.0',
+        'financehub_message_duration_seconds_count{actor="quick",outcome="succeeded",queue="high"} 1.0',
+        'financehub_worker_slots{queue="high"} 2.0',
+        'financehub_worker_slots_busy{queue="high"} 0.0',
+        'financehub_longest_running_message_seconds{actor="quick"} 0.0',
+        "financehub_worker_draining 0.0",
+    ]
+    assert [line for line in expected if line not in scrape] == []
