@@ -28,6 +28,8 @@ USED_WEIGHT = "x-mbx-used-weight-1m"
 KLINES_MAX = 1_000
 KLINES_WEIGHT = 2
 DAY_MS = 86_400_000
+#: The year 2159; a time beyond it is in another unit (microseconds) or wrong.
+DAY_MAX = 69_000
 _PAIR = re.compile(r"[A-Z0-9]{2,20}")
 
 
@@ -154,15 +156,15 @@ class Binance:
                 self._append(bars, pair, row, rates)
             if len(rows) < KLINES_MAX:
                 break
-            day = int(parse.seconds(self.name, rows[-1][0], f"{pair} openTime", per_second=1_000) // 86_400) + 1
+            day = int(float(rows[-1][0]) // DAY_MS) + 1
         return bars
 
     def _append(self, bars: Bars, pair: str, row: Any, rates: DailyRates | None) -> None:
         cells = parse.sequence(self.name, row, f"{pair} kline", at_least=6)
-        day = int(parse.seconds(self.name, cells[0], f"{pair} openTime", per_second=1_000) // 86_400)
-        if bars.days and day <= bars.days[-1]:
+        open_time, open, high, low, close, volume = parse.reals(self.name, cells[:6], f"{pair} kline")
+        day = int(open_time // DAY_MS)
+        if not 0 <= day <= DAY_MAX or (bars.days and day <= bars.days[-1]):
             raise MalformedError(self.name, f"{pair} klines: days do not ascend")
-        open, high, low, close, volume = (float(parse.number(self.name, cell, f"{pair} kline")) for cell in cells[1:6])
         rate = 1.0 if rates is None else rates.at(day)
         if rate is None:
             return  # before the first known rate: a bar in USDT would pass for one in USD

@@ -110,9 +110,9 @@ class Kraken:
         candles: dict[int, list[float]] = {}
         for row in parse.sequence(self.name, rows, f"{pair} OHLC"):
             cells = parse.sequence(self.name, row, f"{pair} OHLC", at_least=7)
-            day = int(parse.seconds(self.name, cells[0], f"{pair} time") // DAY_SECONDS)
+            time, *candle = parse.reals(self.name, (*cells[:5], cells[6]), f"{pair} OHLC")
+            day = int(time // DAY_SECONDS)
             if first_day <= day < today:
-                candle = [float(parse.number(self.name, cell, f"{pair} OHLC")) for cell in (*cells[1:5], cells[6])]
                 candles[day] = candle
         days = sorted(candles)
         columns = (array("d", [candles[day][column] for day in days]) for column in range(5))

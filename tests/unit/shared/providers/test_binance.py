@@ -165,6 +165,28 @@ async def test_bars_are_complete_days_in_usd():
     assert upstream.requests[0].url.params["endTime"] == str(today * 86_400_000 - 1)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [kline(5), kline(5)],
+        [kline(6), kline(5)],
+        [kline(5, "NaN")],
+        [kline(5, "1e999")],
+        [kline(5, "x")],
+        [[5, None, "1", "1", "1", "1"]],
+        [[]],
+        [kline(5_000_000)],
+        ["text"],
+    ],
+    ids=["twice", "descending", "NaN", "overflow", "text", "null", "empty", "microseconds", "no row"],
+)
+async def test_broken_klines_are_refused(rows: list[object]):
+    """A history with one broken bar is malformed as a whole: indicators over a gap would be wrong in silence."""
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
+    with pytest.raises(MalformedError):
+        await binance.fetch_bars(EUR, 5, upstream.deadline)
+
+
 async def test_many_days_are_paged():
     """A history longer than 1,000 days takes as many requests as pages, none twice."""
     today = 1_800_000_000 // 86_400

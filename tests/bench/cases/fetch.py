@@ -1,0 +1,177 @@
+"""Fetching against the simulator at 50 ms latency: a cycle of quotes, and daily bars of 1,000 assets, cold and warm."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+import redis.asyncio
+import structlog
+
+from bench.rows import Row
+from financehub_high_priority.quotes import refresh_quotes
+from financehub_shared.clock import SystemClock
+from financehub_shared.models import Asset, AssetType, Bars
+from financehub_shared.providers.registry import Providers, build_providers
+from financehub_shared.providers.validation import validate_quote
+from financehub_shared.settings import load_settings
+from financehub_shared.store.redis_store import RedisStore
+from financehub_simulator.testing import RunningSimulator
+from financehub_simulator.universe import bench_coins, bench_stocks
+from support.redis_server import RedisServer
+
+ASSETS = 1_000
+LATENCY = 0.05
+HISTORY_DAYS = 500
+#: Assets whose bars are held at once, as the indicator task does it.
+CHUNK = 250
+COINS = [Asset(symbol, AssetType.CRYPTO) for symbol in bench_coins(ASSETS)]
+STOCKS = [Asset(symbol, AssetType.STOCK) for symbol in bench_stocks(ASSETS)]
+TASKS = {AssetType.CRYPTO: "fetch_crypto_prices_task", AssetType.STOCK: "fetch_stock_prices_task"}
+CLOCK = SystemClock()
+
+
+def run() -> list[Row]:
+    """One Redis, one simulator in a process of its own, one process that fetches as the tiers do."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory() as directory, RunningSimulator(latency=LATENCY, process=True) as simulator:
+        server = RedisServer(Path(directory), aof=False).start()
+        try:
+            return asyncio.run(_rows(simulator, server))
+        finally:
+            server.stop()
+
+
+async def _rows(simulator: RunningSimulator, server: RedisServer) -> list[Row]:
+    store = RedisStore(server.client())
+    store.put_assets([*COINS, *STOCKS])
+    providers = build_providers(load_settings(simulator.environment), CLOCK, lambda *_: None, redis_url=server.url)
+    try:
+        return [
+            *await _cycles(simulator, store, providers),
+            *await _bars("coins", "binance", COINS, simulator, store, providers),
+            *await _bars("stocks", "yahoo", STOCKS, simulator, store, providers),
+        ]
+    finally:
+        await providers.aclose()
+
+
+async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Providers) -> list[Row]:
+    rows: list[Row] = []
+    for name, goal in (("first", None), ("next", 2.0)):
+        simulator.reset()
+        with _round_trips() as trips:
+            started = time.perf_counter()
+            stored = [await _fetch(type, store, providers) for type in (AssetType.CRYPTO, AssetType.STOCK)]
+            seconds = time.perf_counter() - started
+        if stored != [ASSETS, ASSETS]:
+            raise RuntimeError(f"stored {stored} quotes of {ASSETS} each")
+        asked = {upstream: sum(paths.values()) for upstream, paths in simulator.requests().items()}
+        coins = asked.get("binance", 0) + asked.get("kraken", 0) + asked.get("coingecko", 0)
+        stocks = asked.get("yahoo", 0)
+        rows += [
+            _row(f"{name}.requests.coins", coins, "requests", 2),
+            _row(f"{name}.requests.stocks", stocks, "requests", 11 if goal else None),
+            _row(f"{name}.redis", trips["store"], "round trips", 40),
+            _row(f"{name}.redis.guards", trips["guards"], "round trips", None),
+            _row(f"{name}.seconds", seconds, "s", goal),
+        ]
+    return rows
+
+
+async def _fetch(type: AssetType, store: RedisStore, providers: Providers) -> int:
+    summary = await refresh_quotes(
+        TASKS[type], None, store=store, chains=providers.quotes, validate=validate_quote, clock=CLOCK
+    )
+    return summary.stored
+
+
+async def _bars(
+    name: str,
+    upstream: str,
+    assets: Sequence[Asset],
+    simulator: RunningSimulator,
+    store: RedisStore,
+    providers: Providers,
+) -> list[Row]:
+    """Cold, warm, and after a day's bar is missing."""
+    simulator.reset()
+    cold_seconds, _ = await _update(assets, store, providers)
+    cold = _bar_requests(simulator, upstream)
+    simulator.reset()
+    warm_seconds, _ = await _update(assets, store, providers)
+    warm = _bar_requests(simulator, upstream)
+    kept = store.bars([asset.symbol for asset in assets])
+    if len(kept) != ASSETS:
+        raise RuntimeError(f"bars of {len(kept)} {name} are stored")
+    # Another process, and a store that lacks the newest day.
+    store.remove_assets([asset.symbol for asset in assets])
+    store.put_bars(_without_newest(bars) for bars in kept.values())
+    simulator.reset()
+    others = build_providers(load_settings(simulator.environment), CLOCK, lambda *_: None, redis_url=None)
+    try:
+        _, fetched = await _update(assets, store, others)
+    finally:
+        await others.aclose()
+    return [
+        _row(f"bars.{name}.cold.seconds", cold_seconds, "s", 30),
+        _row(f"bars.{name}.cold.requests", cold, "requests", ASSETS),
+        _row(f"bars.{name}.warm.seconds", warm_seconds, "s", None),
+        _row(f"bars.{name}.warm.requests", warm, "requests", 0),
+        _row(f"bars.{name}.day.requests", _bar_requests(simulator, upstream), "requests", ASSETS),
+        _row(f"bars.{name}.day.bars", fetched, "bars", ASSETS),
+    ]
+
+
+async def _update(assets: Sequence[Asset], store: RedisStore, providers: Providers) -> tuple[float, int]:
+    """Seconds it took, and how many bars came."""
+    started, fetched = time.perf_counter(), 0
+    for start in range(0, len(assets), CHUNK):
+        chunk = assets[start : start + CHUNK]
+        last_days = store.last_days([asset.symbol for asset in chunk])
+        wanted = providers.bars.missing(chunk, last_days, HISTORY_DAYS)
+        report = await providers.bars.fetch(chunk, wanted, CLOCK.monotonic() + 300)
+        if report.missing:
+            raise RuntimeError(f"no bars of {len(report.missing)}: {next(iter(report.missing.items()))}")
+        fetched += sum(map(len, report.bars.values()))
+        await asyncio.to_thread(store.put_bars, report.bars.values())
+    return time.perf_counter() - started, fetched
+
+
+def _bar_requests(simulator: RunningSimulator, upstream: str) -> int:
+    return sum(number for path, number in simulator.requests(upstream).items() if "klines" in path or "chart" in path)
+
+
+def _without_newest(bars: Bars) -> Bars:
+    columns = (bars.days, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    return Bars(bars.symbol, bars.provider, *(column[:-1] for column in columns))
+
+
+@contextmanager
+def _round_trips() -> Iterator[dict[str, int]]:
+    """Counts what is sent to Redis: by the store (blocking client) and by budgets and breakers (async client)."""
+    trips = {"store": 0, "guards": 0}
+    blocking, coroutines = redis.connection.AbstractConnection, redis.asyncio.connection.AbstractConnection
+    send, asend = blocking.send_packed_command, coroutines.send_packed_command
+
+    def counted(self: object, *args: object, **kwargs: object) -> object:
+        trips["store"] += 1
+        return send(self, *args, **kwargs)
+
+    async def acounted(self: object, *args: object, **kwargs: object) -> object:
+        trips["guards"] += 1
+        return await asend(self, *args, **kwargs)
+
+    blocking.send_packed_command, coroutines.send_packed_command = counted, acounted
+    try:
+        yield trips
+    finally:
+        blocking.send_packed_command, coroutines.send_packed_command = send, asend
+
+
+def _row(name: str, value: float, unit: str, at_most: float | None) -> Row:
+    goal = "" if at_most is None else f"<= {at_most:g} {unit}"
+    return Row(f"fetch.{name}", value, unit, goal=goal, ok=None if at_most is None else value <= at_most)
