@@ -1,8 +1,11 @@
 """Worker processes that end with the test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import dramatiq
+import dramatiq.worker
 import pytest
 
 from support.workers import WorkerProcess
@@ -21,3 +24,23 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     yield start
     for worker in workers:
         worker.stop()
+
+
+@pytest.fixture
+def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """Serve a broker from threads of this process, for faults that are not about processes.
+
+    Dramatiq's waits after a lost connection, for which it has no setting, are scaled down.
+    """
+    monkeypatch.setattr(dramatiq.worker, "CONSUMER_RESTART_DELAY_SECS", 0.1)
+    monkeypatch.setattr(dramatiq.worker, "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.1)
+
+    @contextmanager
+    def serve(broker: dramatiq.Broker, threads: int = 2) -> Iterator[dramatiq.Worker]:
+        worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+        broker.emit_after("process_boot")
+        worker.start()
+        yield worker
+        worker.stop(timeout=1_000)
+
+    return serve

@@ -76,6 +76,9 @@ class FinanceHubConsumer(Consumer):
     def ack(self, message: MessageProxy) -> None:
         """Acknowledge, after enqueueing what the message still owes (a retry that Redis did not take)."""
         if isinstance(message, Delivery):
+            if message.returned:
+                self.requeue([message])
+                return
             while message.owed:
                 follow_up, delay = message.owed[0]
                 self._broker.enqueue(follow_up, delay=delay)

@@ -1,5 +1,7 @@
 """Look at, revive and drop dead letters, singly or by filter."""
 
+import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,29 +118,25 @@ class DeadLetters:
 
     def _read(self, wanted: Filter, limit: int | None) -> Iterator[tuple[DeadLetter, bytes]]:
         """Newest first, per queue at most `limit`."""
-        newest_score = f"({(time.time() - wanted.older_than_seconds) * 1000}" if wanted.older_than_seconds else "+inf"
+        newest_ms = (time.time() - wanted.older_than_seconds) * 1000 if wanted.older_than_seconds else math.inf
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
-            found = 0
-            for letter, data in self._of_queue(queue, newest_score, wanted.ids):
-                if wanted.matches(letter):
-                    yield letter, data
-                    found += 1
-                    if found == limit:
-                        break
+            letters = self._letters(queue, self._scores(queue, newest_ms, wanted.ids))
+            yield from itertools.islice((each for each in letters if wanted.matches(each[0])), limit)
 
-    def _of_queue(self, queue: str, newest_score: str, ids: Sequence[str] | None) -> Iterator[tuple[DeadLetter, bytes]]:
-        dead = keys.dead(queue)
+    def _scores(self, queue: str, newest_ms: float, ids: Sequence[str] | None) -> list[tuple[str, float]]:
+        """Ids and times of death, newest first; all at once, since the caller may remove some and ranks would shift."""
         if ids is None:
-            # the caller may remove what it is given, so ranks would shift under a cursor: the ids are read at once
-            scores: Any = self._client.zrevrangebyscore(
-                dead, newest_score, "-inf", start=0, num=AT_MOST, withscores=True
+            ranked: Any = self._client.zrevrangebyscore(
+                keys.dead(queue), newest_ms, "-inf", start=0, num=AT_MOST, withscores=True
             )
-        else:
-            found = zip(ids, self._client.zmscore(dead, list(ids)), strict=True)
-            scores = [(id.encode(), score) for id, score in found if score is not None]
+            return [(redis_id.decode(), score) for redis_id, score in ranked]
+        scores: Any = self._client.zmscore(keys.dead(queue), list(ids)) if ids else []
+        return [(id, score) for id, score in zip(ids, scores, strict=True) if score is not None and score <= newest_ms]
+
+    def _letters(self, queue: str, scores: Sequence[tuple[str, float]]) -> Iterator[tuple[DeadLetter, bytes]]:
         for start in range(0, len(scores), BATCH):
             batch = scores[start : start + BATCH]
-            stored: Any = self._client.hmget(keys.dead_messages(queue), [redis_id for redis_id, _ in batch])
-            for (redis_id, score), data in zip(batch, stored, strict=True):
+            stored: Any = self._client.hmget(keys.dead_messages(queue), [id for id, _ in batch])
+            for (id, score), data in zip(batch, stored, strict=True):
                 if data is not None:
-                    yield parse(redis_id.decode(), queue, data, score), data
+                    yield parse(id, queue, data, score), data

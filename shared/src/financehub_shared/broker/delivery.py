@@ -18,6 +18,8 @@ class Delivery(MessageProxy):
     def __init__(self, message: Message[Any], losses: int = 0) -> None:
         super().__init__(message)
         self.losses = losses
+        #: Set instead of an outcome: it was interrupted and goes back as it was.
+        self.returned = False
         #: Messages (with their delay, ms) that must be enqueued before this one may be acknowledged.
         self.owed: list[tuple[Message[Any], int | None]] = []
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import dramatiq
 from dramatiq.broker import MessageProxy
+from dramatiq.middleware import Shutdown
 
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter import ERROR_CHARACTERS, history
@@ -28,7 +29,7 @@ class FailureHistory(dramatiq.Middleware):
         exception: BaseException | None = None,
     ) -> None:
         """Before `Retries` copies the message."""
-        if exception is not None:
+        if exception is not None and not isinstance(exception, Shutdown):
             failure = {
                 "at": round(self._clock.now() * 1000),
                 "exception": type(exception).__name__,

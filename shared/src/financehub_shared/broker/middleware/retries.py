@@ -6,7 +6,7 @@ from typing import Any
 import dramatiq
 import structlog
 from dramatiq.broker import MessageProxy
-from dramatiq.errors import BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.middleware import Retries as StockRetries
 from dramatiq.middleware import Shutdown
 
@@ -22,7 +22,7 @@ class Retries(StockRetries):
     - `retry_after` (seconds) of an exception is honoured where it is longer than the backoff.
     - A retry that Redis did not take is owed: the message is not acknowledged before it is enqueued. Stock logs the
       error and acknowledges, which loses the message.
-    - A run that is interrupted by the shutdown of its worker goes back at once and does not count as a try.
+    - A run that is interrupted by the shutdown of its worker goes back as it was and does not count as a try.
 
     Args:
         max_retries: tries after the first.
@@ -45,11 +45,11 @@ class Retries(StockRetries):
         """Enqueue the retry, or fail the message."""
         if exception is None:
             return
-        constant = None if self._exponential else self.min_backoff
-        queue = _Queue(broker, message, _retry_after_ms(exception), constant)
         if isinstance(exception, Shutdown):
-            queue.enqueue(message.copy(), delay=None)
+            message.returned = True  # type: ignore[attr-defined] # of our Delivery
             return
+        constant = None if self._exponential or isinstance(exception, Retry) else self.min_backoff
+        queue = _Queue(broker, message, _retry_after_ms(exception), constant)
         try:
             super().after_process_message(queue, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
         except Exception:
@@ -70,9 +70,8 @@ class _Queue:
     def get_actor(self, name: str) -> "dramatiq.Actor[Any, Any]":
         return self._broker.get_actor(name)
 
-    def enqueue(self, message: Any, *, delay: int | None) -> None:
-        if delay is not None:
-            delay = round(max(self._constant or delay, self._at_least))
+    def enqueue(self, message: Any, *, delay: int) -> None:
+        delay = round(max(self._constant or delay, self._at_least))
         copy = message.copy()
         try:
             self._broker.enqueue(copy, delay=delay)

@@ -1,0 +1,36 @@
+"""A worker process: dramatiq as it comes, our broker alone, or a tier as it runs in production (BENCH_KIND)."""
+
+import os
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
+
+from financehub_shared.broker import build_broker
+from financehub_shared.clock import SystemClock
+from financehub_shared.health.compose import observers
+from financehub_shared.logging import configure_logging
+from financehub_shared.metrics import Metrics
+from financehub_shared.settings import Settings
+
+KIND = os.environ["BENCH_KIND"]
+URL = os.environ["BENCH_URL"]
+
+settings = Settings(redis_url=URL, http_host="127.0.0.1", http_port=0)
+broker: dramatiq.Broker
+if KIND == "bare":
+    broker = RedisBroker(url=URL)
+elif KIND == "broker":
+    broker = build_broker(settings, tier="high")
+else:
+    configure_logging(settings, "high")
+    metrics = Metrics("high")
+    broker = build_broker(settings, tier="high", observers=observers(settings, "high", metrics, clock=SystemClock()))
+dramatiq.set_broker(broker)
+_client = redis.Redis.from_url(URL)
+
+
+@dramatiq.actor(queue_name="bench")
+def noop() -> None:
+    """Count itself."""
+    _client.incr("bench:done")

@@ -1,0 +1,182 @@
+"""Actors of the catalogue, served from threads of this process on a real Redis."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import dramatiq
+import pytest
+import redis
+
+from financehub_shared.broker import DeadLetters, build_broker, declare, enqueue
+from financehub_shared.broker import redis_keys as keys
+from financehub_shared.broker.redis_broker import FinanceHubBroker
+from financehub_shared.errors import InvalidArgumentsError, RateLimitedError
+from financehub_shared.settings import Settings
+from support.workers import eventually
+
+Serve = Callable[..., object]
+CRYPTO = "fetch_crypto_prices_task"
+
+
+class Results(dramatiq.Middleware):
+    """An observer that keeps what comes by, in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, object]] = []
+
+    def after_process_message(self, broker, message, *, result=None, exception=None):  # noqa: ANN001 — dramatiq's
+        self.seen.append((message.actor_name, result if exception is None else type(exception).__name__))
+
+    def after_skip_message(self, broker, message):  # noqa: ANN001 — dramatiq's
+        self.seen.append((message.actor_name, "dead" if message.failed else "skipped"))
+
+
+@pytest.fixture
+def results() -> Results:
+    """What the observer saw."""
+    return Results()
+
+
+@pytest.fixture
+def broker(redis_url: str, results: Results) -> FinanceHubBroker:
+    """A broker with that observer."""
+    settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2)
+    return build_broker(settings, tier="high", observers=[results])
+
+
+def test_sync_and_async_functions_run_with_checked_arguments(
+    broker: FinanceHubBroker, results: Results, serving: Serve, caplog: pytest.LogCaptureFixture
+):
+    """Both get the arguments of their model, and what they return reaches the observers without a warning."""
+
+    async def crypto(symbols: list[str] | None = None) -> list[str] | None:
+        await asyncio.sleep(0)
+        return symbols
+
+    declare(broker, CRYPTO, crypto)
+    declare(broker, "health_check_task", lambda: "well")
+    enqueue(broker, CRYPTO, {"symbols": ["BTC-USD"]})
+    enqueue(broker, CRYPTO)
+    enqueue(broker, "health_check_task")
+    with serving(broker):
+        eventually(lambda: len(results.seen) == 3)
+    assert sorted(results.seen, key=str) == [(CRYPTO, None), (CRYPTO, ["BTC-USD"]), ("health_check_task", "well")]
+    assert "returned a value" not in caplog.text
+
+
+def test_a_declared_actor_has_the_limits_of_the_catalogue(broker: FinanceHubBroker):
+    """Queue, time limit and age limit are the catalogue's."""
+    actor = declare(broker, CRYPTO, lambda: None)
+    assert (actor.queue_name, actor.options["time_limit"], actor.options["max_age"]) == ("high", 90_000, 600_000)
+    assert declare(broker, "fetch_news_task", lambda: None).options["max_age"] is None
+
+
+@pytest.mark.parametrize(
+    ("task", "kwargs", "queue", "field"),
+    [
+        (CRYPTO, {"symbols": "BTC-USD"}, None, "symbols"),
+        (CRYPTO, {"symbols": []}, None, "symbols"),
+        ("cleanup_old_cache_task", {"dry_run": "yes"}, None, "dry_run"),
+        ("health_check_task", {"x": 1}, None, "x"),
+        ("somebody_elses_task", {}, None, "queue"),
+    ],
+)
+def test_a_bad_call_is_refused_at_enqueue(
+    task: str,
+    kwargs: dict[str, object],
+    queue: str | None,
+    field: str,
+    broker: FinanceHubBroker,
+    redis_client: "redis.Redis",
+):
+    """Nothing is enqueued, and the error names the field."""
+    with pytest.raises(InvalidArgumentsError) as error:
+        enqueue(broker, task, kwargs, queue=queue)
+    assert error.value.field == field
+    assert redis_client.keys() == []
+
+
+def test_an_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
+    """Options are kept; correlation id and readiness are added."""
+    message = enqueue(broker, CRYPTO, delay=2.5, options={"schedule": "default/crypto"})
+    assert message.options["schedule"] == "default/crypto"
+    assert message.options["correlation_id"] == message.message_id
+    assert message.options["ready_at"] == pytest.approx((time.time() + 2.5) * 1000, abs=1_000)
+    assert message.queue_name == "high.DQ"
+
+
+def test_a_run_too_late_is_skipped_and_a_retry_too_late_is_kept(
+    broker: FinanceHubBroker, results: Results, serving: Serve, redis_client: "redis.Redis"
+):
+    """An old first run is no failure; an old retry is a dead letter with its failures."""
+    runs = []
+    declare(broker, CRYPTO, lambda **_: runs.append(1))
+    old = round((time.time() - 601) * 1000)
+    for options in ({"ready_at": old}, {"retries": 1, "failures": [{"at": old, "exception": "E", "error": "e"}]}):
+        message = dramatiq.Message("high", CRYPTO, (), {}, options, message_timestamp=old)
+        broker.do_enqueue("high", message.message_id, message.encode())
+    with serving(broker):
+        [letter] = eventually(lambda: DeadLetters(redis_client).find())
+        eventually(lambda: redis_client.hlen(keys.messages("high")) == 0)
+    assert sorted(results.seen) == [(CRYPTO, "dead"), (CRYPTO, "skipped")]
+    assert (letter.reason, letter.tries, runs) == ("too-old", 1, [])
+
+
+def test_an_async_task_past_its_time_limit_is_cancelled_and_retried(
+    broker: FinanceHubBroker, results: Results, serving: Serve, redis_client: "redis.Redis"
+):
+    """The coroutine gets its cancellation, the try counts as failed, and the next one may succeed."""
+    tries, cancelled = [], []
+
+    async def crypto(symbols: list[str] | None = None) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                cancelled.append(1)
+                raise
+
+    declare(broker, CRYPTO, crypto)
+    enqueue(broker, CRYPTO, options={"time_limit": 100})
+    with serving(broker):
+        eventually(lambda: len(tries) == 2)
+        eventually(lambda: results.seen[1:])
+    assert cancelled == [1]
+    assert results.seen == [(CRYPTO, "TimeLimitExceeded"), (CRYPTO, None)]
+
+
+def test_a_retry_waits_as_long_as_the_upstream_asks(
+    broker: FinanceHubBroker, serving: Serve, redis_client: "redis.Redis"
+):
+    """`retry_after` of an error is the delay of its retry where the backoff is shorter."""
+
+    def crypto(symbols: list[str] | None = None) -> None:
+        raise RateLimitedError("binance", "429", retry_after=120)
+
+    declare(broker, CRYPTO, crypto)
+    enqueue(broker, CRYPTO)
+    with serving(broker):
+        data = eventually(lambda: redis_client.hvals(keys.messages("high.DQ")))[0]
+    assert dramatiq.Message.decode(data).options["eta"] == pytest.approx((time.time() + 120) * 1000, abs=5_000)
+
+
+def test_a_task_interrupted_by_the_shutdown_goes_back_as_it_was(
+    broker: FinanceHubBroker, serving: Serve, redis_client: "redis.Redis"
+):
+    """An actor that asks for it is interrupted when its worker stops; that is no failed try."""
+    started = []
+
+    def crypto(symbols: list[str] | None = None) -> None:
+        started.append(1)
+        while True:
+            time.sleep(0.01)
+
+    declare(broker, CRYPTO, crypto)
+    enqueue(broker, CRYPTO, options={"notify_shutdown": True})
+    with serving(broker):
+        eventually(lambda: started)
+    [data] = redis_client.hvals(keys.messages("high"))
+    assert redis_client.llen(keys.ready("high")) == 1
+    assert not {"retries", "failures"} & set(dramatiq.Message.decode(data).options)

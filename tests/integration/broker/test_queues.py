@@ -1,0 +1,128 @@
+"""Figures of queues and the janitor, on a real Redis."""
+
+import time
+from unittest import mock
+
+import dramatiq
+import pytest
+import redis
+
+from financehub_shared.broker import Janitor, QueueStats, build_broker, discover_queues, enqueue, queue_stats
+from financehub_shared.broker import redis_keys as keys
+from financehub_shared.broker.redis_broker import FinanceHubBroker
+from financehub_shared.settings import Settings
+
+
+@pytest.fixture
+def broker(redis_url: str) -> FinanceHubBroker:
+    """A broker whose fetches stand for a worker's."""
+    return build_broker(Settings(redis_url=redis_url))
+
+
+def silence(client: "redis.Redis", broker: FinanceHubBroker, seconds: float) -> None:
+    """Let the last heartbeat of a broker be so long ago."""
+    client.zadd(keys.HEARTBEATS, {broker.broker_id: (time.time() - seconds) * 1000})
+
+
+def test_every_state_is_counted_once(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Ready, in flight, delayed, dead and orphaned are what they are called, and an empty queue is all zeros."""
+    for _ in range(5):
+        enqueue(broker, "noop", queue="q")
+    enqueue(broker, "noop", queue="q", delay=60)
+    fetched = broker.do_fetch("q", 2)
+    broker.do_nack("q", fetched[0].decode(), fetched[1])
+    [stats, empty] = queue_stats(redis_client, ["q", "empty"])
+    assert stats == QueueStats("q", 3, 1, 1, 1, mock.ANY, 0)
+    assert 0 <= stats.oldest_age_seconds < 5
+    assert empty == QueueStats("empty", 0, 0, 0, 0, 0.0, 0)
+
+    silence(redis_client, broker, 61)
+    assert queue_stats(redis_client, ["q"])[0].orphaned == 1
+    assert queue_stats(redis_client, ["q"], heartbeat_timeout_seconds=120)[0].orphaned == 0
+
+
+def test_the_oldest_age_counts_from_readiness(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A message that was delayed is as old as its waiting, not as its first enqueue."""
+    ready_at = round((time.time() - 100) * 1000)
+    broker.do_enqueue("q", "x", dramatiq.Message("q", "noop", (), {}, {"ready_at": ready_at}).encode())
+    assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == pytest.approx(100, abs=5)
+
+
+@pytest.mark.parametrize("data", [b"\x00", b'{"options": 3}', b""])
+def test_a_head_that_is_no_message_breaks_nothing(data: bytes, broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Garbage at the head has no age."""
+    broker.do_enqueue("q", "x", data)
+    assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == 0
+
+
+def test_the_figures_cost_two_round_trips(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """The number of queues, messages and dead workers changes nothing."""
+    for number in range(30):
+        enqueue(broker, "noop", queue=f"q{number}")
+        broker.broker_id = f"worker-{number}"
+        broker.do_fetch(f"q{number}", 1)
+        silence(redis_client, broker, 100)
+    queues = sorted(discover_queues(redis_client))
+    with mock.patch.object(
+        redis_client.connection_pool, "get_connection", wraps=redis_client.connection_pool.get_connection
+    ) as taken:
+        stats = queue_stats(redis_client, queues)
+    assert taken.call_count == 2
+    assert sum(each.orphaned for each in stats) == 30
+
+
+def test_queues_are_discovered_in_whatever_state(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Waiting, delayed, in flight or dead: a queue that holds anything is found, under its own name, once."""
+    enqueue(broker, "noop", queue="waiting")
+    enqueue(broker, "noop", queue="delayed.with.dots", delay=60)
+    enqueue(broker, "noop", queue="fetched")
+    broker.do_fetch("fetched", 1)
+    enqueue(broker, "noop", queue="dead")
+    redis_id, data, _ = broker.do_fetch("dead", 1)
+    broker.do_nack("dead", redis_id.decode(), data)
+    redis_client.set("financehub:quotes.msgs", "not ours")
+    assert discover_queues(redis_client) == {"waiting", "delayed.with.dots", "fetched", "dead"}
+
+
+def test_the_janitor_leaves_the_living_alone(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Only what workers without a heartbeat held goes back, from queue and delay queue, and it is counted by queue."""
+    for name in ("alive", "silent"):
+        broker.broker_id = name
+        enqueue(broker, "noop", queue="q")
+        enqueue(broker, "noop", queue="q", delay=60)
+        broker.do_fetch("q", 1)
+        broker.do_fetch("q.DQ", 1)
+    silence(redis_client, broker, 61)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    assert janitor.run() == {"q": 2}
+    assert janitor.run() == {"q": 0}
+    assert redis_client.zrange(keys.HEARTBEATS, 0, -1) == [b"alive"]
+    assert redis_client.llen(keys.ready("q")) == redis_client.llen(keys.ready("q.DQ")) == 1
+    assert redis_client.hvals(keys.losses("q")) == [b"1"]
+    assert not redis_client.exists(keys.losses("q.DQ"))  # waiting kills nobody
+
+
+def test_what_an_unknown_worker_holds_is_reclaimed(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """An ack set whose worker has no heartbeat at all belongs to nobody."""
+    enqueue(broker, "noop", queue="q")
+    broker.do_fetch("q", 1)
+    redis_client.delete(keys.HEARTBEATS)
+    assert Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run() == {"q": 1}
+
+
+def test_a_late_ack_of_a_reclaimed_message_does_nothing(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A worker that was only slow cannot settle what meanwhile went to another."""
+    enqueue(broker, "noop", queue="q")
+    redis_id, data, _ = broker.do_fetch("q", 1)
+    silence(redis_client, broker, 61)
+    Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run()
+    broker.do_ack("q", redis_id.decode())
+    broker.do_nack("q", redis_id.decode(), data)
+    assert queue_stats(redis_client, ["q"])[0].ready == 1
+    assert queue_stats(redis_client, ["q"])[0].dead == 0
+
+
+def test_enqueueing_leaves_no_heartbeat(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Who only enqueues is no worker (stock counts it as one)."""
+    enqueue(broker, "noop", queue="q")
+    assert not redis_client.exists(keys.HEARTBEATS)

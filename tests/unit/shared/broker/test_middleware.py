@@ -1,0 +1,189 @@
+"""The middleware one by one, without Redis."""
+
+import random
+
+import dramatiq
+import pytest
+from dramatiq.broker import MessageProxy
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.errors import ConnectionClosed, Retry
+from dramatiq.middleware import CurrentMessage
+
+from financehub_shared.broker.dead_letter import KillsWorkerError, TooOldError
+from financehub_shared.broker.delivery import Delivery
+from financehub_shared.broker.middleware.history import FAILURES_KEPT, FailureHistory
+from financehub_shared.broker.middleware.limits import AgeLimit, DeliveryLimit
+from financehub_shared.broker.middleware.retries import LONGEST_RETRY_AFTER, Retries
+from financehub_shared.broker.middleware.stamps import CorrelationId, ReadyAt, is_move
+from financehub_shared.clock import ManualClock
+from financehub_shared.errors import BreakerOpenError, TaskFailedError
+
+NOW = 1_800_000_000.0
+NOW_MS = 1_800_000_000_000
+
+
+class Sink(StubBroker):
+    """Keeps what is enqueued and with which delay."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        super().__init__(
+            middleware=[
+                Retries(max_retries=3, min_backoff=1, max_backoff=2, exponential=True),
+                AgeLimit(ManualClock(NOW)),
+            ]
+        )
+        self.sent: list[tuple[dramatiq.Message, int]] = []
+        self.away = away
+        dramatiq.actor(lambda: None, broker=self, actor_name="task", queue_name="q", max_age=10_000)
+
+    def enqueue(self, message, *, delay=None):  # noqa: ANN001 — dramatiq's
+        if self.away:
+            raise ConnectionClosed("away")
+        self.sent.append((message, delay))
+        return message
+
+
+def delivery(losses: int = 0, **options: object) -> Delivery:
+    """A delivery of the task, enqueued now."""
+    return Delivery(dramatiq.Message("q", "task", (), {}, dict(options), message_timestamp=NOW_MS), losses)
+
+
+def retries(**settings: object) -> Retries:
+    """Backoff from 5 s to 300 s."""
+    return Retries(**{"max_retries": 3, "min_backoff": 5_000, "max_backoff": 300_000, "exponential": True} | settings)
+
+
+@pytest.mark.parametrize(
+    ("tries", "exponential", "error", "low", "high"),
+    [
+        (0, True, ValueError(), 5, 10),
+        (2, True, ValueError(), 20, 40),
+        (8, True, ValueError(), 150, 300),
+        (0, False, ValueError(), 5, 5),
+        (2, False, ValueError(), 5, 5),
+        (0, True, TaskFailedError("x", retry_after=60), 60, 60),
+        (0, False, TaskFailedError("x", retry_after=60), 60, 60),
+        (0, False, BreakerOpenError("x", "open", retry_after=30), 30, 30),
+        (0, False, TaskFailedError("x", retry_after=1), 5, 5),
+        (0, False, TaskFailedError("x", retry_after=-3), 5, 5),
+        (0, False, TaskFailedError("x", retry_after=float("nan")), 5, 5),
+        (0, False, TaskFailedError("x", retry_after=1e9), LONGEST_RETRY_AFTER, LONGEST_RETRY_AFTER),
+        (0, False, Retry(delay=1_000), 1, 1),
+    ],
+)
+def test_the_delay_of_a_retry(tries: int, exponential: bool, error: Exception, low: float, high: float):
+    """Exponential with jitter up to the cap, or constant; an upstream's wish wins where it is longer."""
+    random.seed(1)
+    for _ in range(50):
+        broker, message = Sink(), delivery(retries=tries)
+        retries(exponential=exponential, max_retries=99).after_process_message(broker, message, exception=error)
+        [(_, delay)] = broker.sent
+        assert low * 1000 <= delay <= high * 1000
+
+
+def test_the_last_try_fails_the_message():
+    """After `max_retries` retries there is none; 0 means none at all."""
+    for settings, tries in (({"max_retries": 3}, 3), ({"max_retries": 0}, 0)):
+        broker, message = Sink(), delivery(retries=tries)
+        retries(**settings).after_process_message(broker, message, exception=ValueError())
+        assert message.failed
+        assert broker.sent == []
+
+
+def test_a_retry_that_is_not_taken_is_owed():
+    """The message keeps the retry it could not enqueue, so that its ack can make good."""
+    message = delivery()
+    retries().after_process_message(Sink(away=True), message, exception=ValueError())
+    [(owed, delay)] = message.owed
+    assert owed.options["retries"] == 1
+    assert delay >= 5_000
+    assert not message.failed
+
+
+def test_options_of_a_wrong_type_fail_the_message_instead_of_losing_it():
+    """What another client wrote into the options cannot make a failed message count as done."""
+    message = delivery(retries="many")
+    retries().after_process_message(Sink(), message, exception=ValueError())
+    assert message.failed
+
+
+@pytest.mark.parametrize(("losses", "refused"), [(0, False), (4, False), (5, True), (6, True)])
+def test_the_delivery_limit(losses: int, refused: bool):
+    """Five deliveries may end with the worker's death; the sixth does not happen."""
+    message = delivery(losses)
+    if refused:
+        with pytest.raises(KillsWorkerError, match=f"{losses} workers died"):
+            DeliveryLimit(5).before_process_message(Sink(), message)
+    else:
+        DeliveryLimit(5).before_process_message(Sink(), message)
+    assert message.failed is refused
+
+
+def test_the_delivery_limit_lets_pass_what_another_broker_delivers():
+    """A proxy that does not count is no reason to stop."""
+    DeliveryLimit(1).before_process_message(Sink(), MessageProxy(delivery()._message))
+
+
+@pytest.mark.parametrize(
+    ("age", "options", "skipped", "failed"),
+    [
+        (9.9, {}, False, False),
+        (10, {}, True, False),
+        (10, {"ready_at": NOW_MS + 5_000}, False, False),
+        (15, {"ready_at": NOW_MS + 5_000}, True, False),
+        (10, {"retries": 1, "ready_at": NOW_MS + 9_000}, True, True),
+        (10, {"max_age": 60_000}, False, False),
+        (60, {"max_age": 60_000}, True, False),
+    ],
+)
+def test_the_age_limit(age: float, options: dict[str, object], skipped: bool, failed: bool):
+    """Age counts from readiness, of a retry from the first enqueue; the message's own limit wins."""
+    message = delivery(**options)
+    limit = AgeLimit(ManualClock(NOW + age))
+    if skipped:
+        with pytest.raises(TooOldError):
+            limit.before_process_message(Sink(), message)
+    else:
+        limit.before_process_message(Sink(), message)
+    assert message.failed is failed
+
+
+def test_ready_at_is_stamped_anew_by_a_retry_and_kept_by_a_move():
+    """Enqueue, retry with a delay, move out of the delay queue: the stamp is the true readiness each time."""
+    clock = ManualClock(NOW)
+    stamp, message = ReadyAt(clock), delivery()._message
+    stamp.before_enqueue(Sink(), message, None)
+    assert message.options["ready_at"] == NOW_MS
+    clock.advance(3)
+    stamp.before_enqueue(Sink(), message, 5_000)
+    assert message.options["ready_at"] == NOW_MS + 8_000
+    assert not is_move(message, 5_000)
+    clock.advance(6)
+    assert is_move(message, None)
+    stamp.before_enqueue(Sink(), message, None)
+    assert message.options["ready_at"] == NOW_MS + 8_000
+
+
+def test_a_correlation_id_is_kept_inherited_or_made():
+    """In this order: its own, that of the task that enqueues it, its message id."""
+    stamp, own, inherited, new = CorrelationId(), delivery(correlation_id="own"), delivery(), delivery()
+    stamp.before_enqueue(Sink(), new._message, None)
+    current = CurrentMessage()
+    current.before_process_message(Sink(), delivery(correlation_id="parent"))
+    try:
+        stamp.before_enqueue(Sink(), own._message, None)
+        stamp.before_enqueue(Sink(), inherited._message, None)
+    finally:
+        current.after_process_message(Sink(), delivery())
+    found = [message.options["correlation_id"] for message in (own, inherited, new)]
+    assert found == ["own", "parent", new.message_id]
+
+
+def test_the_history_of_failures_is_bounded():
+    """The newest failures are kept, and a message does not grow without end."""
+    history, message = FailureHistory(ManualClock(NOW)), delivery()
+    for number in range(FAILURES_KEPT + 5):
+        history.after_process_message(Sink(), message, exception=ValueError("x" * 5_000 + str(number)))
+    failures = message.options["failures"]
+    assert len(failures) == FAILURES_KEPT
+    assert len(failures[-1]["error"]) == 1_000
