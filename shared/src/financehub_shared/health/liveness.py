@@ -48,6 +48,11 @@ class Liveness(Middleware):
         with self._lock:
             self._ticks[loop] = self._clock.monotonic()
 
+    def ticks(self) -> dict[str, float]:
+        """When each loop last came round, monotonic seconds."""
+        with self._lock:
+            return dict(self._ticks)
+
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         self._worker = worker
 
@@ -67,11 +72,9 @@ class Liveness(Middleware):
         ]
         if self._worker is None or self._flights.draining:
             return problems
-        with self._lock:
-            ticks = dict(self._ticks)
         problems += [
             f"the consumer of {queue} has not come round for {now - at:.0f} s"
-            for queue, at in ticks.items()
+            for queue, at in self.ticks().items()
             if now - at > STALL_SECONDS
         ]
         threads = [*self._worker.workers, *self._worker.consumers.values()]
