@@ -67,7 +67,8 @@ class Calendar:
     def _beyond(self) -> CalendarHorizonError:
         first, end = (datetime.fromtimestamp(edge, UTC).date() for edge in (self.first, self.end))
         return CalendarHorizonError(
-            f"calendar {self.name} is known from {first} to before {end} only; install a newer scheduler or run `make calendars`"
+            f"calendar {self.name} is known from {first} to before {end} only; "
+            "install a newer scheduler or run `make calendars`"
         )
 
 

@@ -4,13 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import structlog
 from redis.exceptions import RedisError
 
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.catch_up import plan
-from financehub_scheduler.enqueue import Enqueuer, Run
+from financehub_scheduler.enqueue import Enqueuer, Parcel, Run, pack
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Entry, Registry
 from financehub_scheduler.schedule import Schedule
@@ -30,6 +31,8 @@ _TICK_SECONDS = 1.0
 _JUMP_SECONDS = 1.0
 #: Verdicts handled between two looks at the heap: about 3 ms.
 _SETTLE = 64
+#: Schedules taken in at once, so that a thousand edits delay no due run.
+_REGISTER = 250
 _BACKOFF_SECONDS = (0.1, 2.0)
 
 
@@ -40,16 +43,21 @@ class Live:
     Args:
         schedule: what it is.
         mark: due time up to which everything is enqueued or given up, Unix seconds.
-        due: the due time waited for; None: none.
+        next: the run waited for, packed; None: none.
         problem: why it does not run; empty: it does.
         superseded: another scheduler has registered a newer state.
     """
 
     schedule: Schedule
     mark: float
-    due: int | None = None
+    next: Parcel | None = None
     problem: str = ""
     superseded: bool = False
+
+    @property
+    def due(self) -> float | None:
+        """Due time of the run waited for, Unix seconds."""
+        return self.next.run.due if self.next else None
 
 
 @dataclass(slots=True)
@@ -98,11 +106,12 @@ class Engine:
         self._observer = observer
         self._timetable = Timetable()
         self._inbox = _Inbox()
-        self._settling: deque[tuple[Live, Sequence[Run], Sequence[str], float]] = deque()
+        self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
         self._failures = 0
         self._retry_at = 0.0
+        self._looked = False
         self._skew = clock.now() - clock.monotonic()
         #: Told of every schedule that was registered, new or not.
         self.on_registered: Callable[[Schedule], None] = lambda _: None
@@ -116,12 +125,18 @@ class Engine:
     def apply(self, changes: Changes) -> None:
         """Take over what a source found; carried out by the loop, in order, whatever the state of Redis."""
         now = self._clock.now()
+        self._looked = True
         for uid in changes.removed:
             self._inbox.upserts.pop(uid, None)
             self._inbox.removed[uid] = None
         for schedule in changes.upserts:
             self._inbox.upserts[schedule.uid] = Entry(schedule, now, added=not changes.initial)
         self._wake.set()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that the source has shown is registered."""
+        return self._looked and not self._inbox_full()
 
     def restore(self, uids: Iterable[str]) -> None:
         """Register schedules again that Redis has lost, from where we know them to be."""
@@ -189,7 +204,8 @@ class Engine:
             # time stay below the high-water marks and do not run again.
             log.warning("clock_jumped", seconds=round(jump, 1))
         if abs(jump) > _JUMP_SECONDS / 10:
-            self._skew = skew
+            self._looked = False
+        self._skew = skew
 
     def _away(self, error: RedisError) -> None:
         first, longest = _BACKOFF_SECONDS
@@ -217,7 +233,7 @@ class Engine:
                 await self._registry.unregister(list(inbox.removed), self._clock.now())
                 self._drop(inbox.removed)
                 inbox.removed.clear()
-            entries = list(inbox.upserts.values())
+            entries = list(islice(inbox.upserts.values(), _REGISTER))
             standings = await self._registry.register(entries, self._clock.now())
         except RedisError:
             # what came in meanwhile is newer
@@ -228,6 +244,9 @@ class Engine:
             )
             raise
         self.acknowledged()
+        for entry in entries:
+            del inbox.upserts[entry.schedule.uid]
+        self._inbox = _Inbox({**inbox.upserts, **self._inbox.upserts}, self._inbox.removed)
         counts: dict[str, int] = {}
         for entry, standing in zip(entries, standings, strict=True):
             counts[standing.outcome] = counts.get(standing.outcome, 0) + 1
@@ -251,24 +270,29 @@ class Engine:
     def _schedule_next(self, live: Live) -> None:
         schedule = live.schedule
         self.dirty.add(schedule.uid)
-        live.due, live.problem = None, ""
+        live.next, live.problem = None, ""
+        due = None
         if not schedule.suspended:
             try:
-                live.due = schedule.timing.next_after(live.mark)
+                due = schedule.timing.next_after(live.mark)
             except CalendarHorizonError as error:
                 live.problem = str(error)
-                log.error("schedule_stopped", schedule=schedule.name, problem=live.problem)
-        if live.due is None:
+                # the traceback would say no more than the problem does
+                log.error("schedule_stopped", schedule=schedule.name, problem=live.problem)  # noqa: TRY400
+        if due is None:
             self._timetable.discard(schedule.uid)
         else:
-            self._timetable.put(schedule.uid, live.due + schedule.timing.offset)
+            fire_at = due + schedule.timing.offset
+            # Packed for the time it will be enqueued at: in a burst the last waits for the first, and that is a wait.
+            live.next = pack(Run(schedule, "due", due), max(fire_at, self._clock.now()))
+            self._timetable.put(schedule.uid, fire_at)
 
     # firing -------------------------------------------------------------------------------------------
     async def _fire(self) -> None:
         under_way: set[asyncio.Task[None]] = set()
         try:
             while popped := self._timetable.pop_due(self._clock.now(), BATCH):
-                batch = [(live, self._runs(live, at)) for at, uid in popped if (live := self.live.get(uid))]
+                batch = [(live, self._parcels(live, at)) for at, uid in popped if (live := self.live.get(uid))]
                 under_way.add(asyncio.create_task(self._submit(batch)))
                 if len(under_way) >= _IN_FLIGHT:
                     done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -281,24 +305,30 @@ class Engine:
             if isinstance(result, BaseException):
                 raise result
 
-    def _runs(self, live: Live, at: float) -> list[Run]:
+    def _parcels(self, live: Live, at: float) -> list[Parcel]:
         schedule, now = live.schedule, self._clock.now()
-        if live.due is None:
+        if live.next is None:
             return []
         if now - at <= _LATE_SECONDS:
-            return [Run(schedule, "due", live.due)]
-        todo = plan(schedule.timing, live.mark, now, schedule.catch_up, schedule.deadline)
+            return [live.next]
+        try:
+            todo = plan(schedule.timing, live.mark, now, schedule.catch_up, schedule.deadline)
+        except CalendarHorizonError:
+            # the calendar has ended meanwhile; what is known to be due still runs
+            return [pack(live.next.run, now)]
         if todo.mark is None:
             return []
         if not todo.fire:
-            return [Run(schedule, "due", todo.mark, missed=todo.missed, expected=live.mark, fire=False)]
-        first = Run(schedule, "due", todo.fire[0], missed=todo.missed, expected=live.mark)
-        return [first, *(Run(schedule, "due", due) for due in todo.fire[1:])]
+            runs = [Run(schedule, "due", todo.mark, missed=todo.missed, expected=live.mark, fire=False)]
+        else:
+            first = Run(schedule, "due", todo.fire[0], missed=todo.missed, expected=live.mark)
+            runs = [first, *(Run(schedule, "due", due) for due in todo.fire[1:])]
+        return [pack(run, now) for run in runs]
 
-    async def _submit(self, batch: Sequence[tuple[Live, Sequence[Run]]]) -> None:
-        runs = [run for _, runs in batch for run in runs]
+    async def _submit(self, batch: Sequence[tuple[Live, Sequence[Parcel]]]) -> None:
+        parcels = [parcel for _, parcels in batch for parcel in parcels]
         try:
-            verdicts = await self._enqueuer.submit(runs, self._clock.now()) if runs else []
+            verdicts = await self._enqueuer.submit(parcels, self._clock.now()) if parcels else []
         except RedisError:
             # Whether it was carried out is not known; the same runs again are harmless, and none is lost.
             for live, _ in batch:
@@ -308,19 +338,19 @@ class Engine:
         now = self._clock.now()
         self.acknowledged()
         answers = iter(verdicts)
-        for live, runs_of in batch:
-            self._settling.append((live, runs_of, [next(answers) for _ in runs_of], now))
+        for live, own in batch:
+            self._settling.append((live, own, [next(answers) for _ in own], now))
 
     def _settle(self, limit: int) -> None:
         for _ in range(min(limit, len(self._settling))):
-            live, runs, verdicts, at = self._settling.popleft()
-            for run, verdict in zip(runs, verdicts, strict=True):
-                self._observer.verdict(run, verdict, at)
+            live, parcels, verdicts, at = self._settling.popleft()
+            for parcel, verdict in zip(parcels, verdicts, strict=True):
+                self._observer.verdict(parcel.run, verdict, at)
             # replaced or removed while its batch was under way
             if self.live.get(live.schedule.uid) is live:
-                self._move_on(live, runs, verdicts)
+                self._move_on(live, parcels, verdicts)
 
-    def _move_on(self, live: Live, runs: Sequence[Run], verdicts: Sequence[str]) -> None:
+    def _move_on(self, live: Live, parcels: Sequence[Parcel], verdicts: Sequence[str]) -> None:
         last = verdicts[-1] if verdicts else ""
         match last.partition(":"):
             case ("unknown", _, _):
@@ -328,14 +358,14 @@ class Engine:
                 self.restore([live.schedule.uid])
             case ("deleted" | "changed", _, _):
                 # Another scheduler has seen a newer state of the source. Ours follows, or else claims it again.
-                live.due, live.superseded = None, True
+                live.next, live.superseded = None, True
                 log.warning("schedule_superseded", schedule=live.schedule.name, reason=last)
             case ("exhausted", _, _):
-                live.due, live.problem = None, "maxRuns reached"
+                live.next, live.problem = None, "maxRuns reached"
                 self.dirty.add(live.schedule.uid)
             case ("moved", _, mark):
                 live.mark = max(live.mark, int(mark) / 1000)
                 self._schedule_next(live)
             case _:
-                live.mark = runs[-1].due if runs else live.mark
+                live.mark = parcels[-1].run.due if parcels else live.mark
                 self._schedule_next(live)

@@ -1,13 +1,16 @@
 """Runs beside the timetable: triggers, buffered runs and backfills, looked for every second."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
+from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.engine import Live
-from financehub_scheduler.enqueue import Enqueuer, Run
+from financehub_scheduler.enqueue import Enqueuer, Run, pack
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.schedule import Schedule
 from financehub_shared.clock import Clock
@@ -83,7 +86,8 @@ class Errands:
             await self._backfill(id.decode())
 
     async def _submit(self, runs: list[Run]) -> list[str]:
-        verdicts = await self._enqueuer.submit(runs, self._clock.now()) if runs else []
+        now = self._clock.now()
+        verdicts = await self._enqueuer.submit([pack(run, now) for run in runs], now) if runs else []
         for run, verdict in zip(runs, verdicts, strict=True):
             self._observer.verdict(run, verdict, self._clock.now())
         return verdicts
@@ -108,9 +112,8 @@ class Errands:
                 del self._annotated[schedule.uid]
 
     async def _backfill(self, id: str) -> None:
-        record = {
-            key.decode(): value.decode() for key, value in (await self._client.hgetall(keys.backfill(id))).items()
-        }
+        answer: Any = await self._client.hgetall(keys.backfill(id))
+        record = {key.decode(): value.decode() for key, value in answer.items()}
         if not record:
             await self._client.srem(keys.SCHEDULE_BACKFILLS, id)
             return
@@ -118,7 +121,14 @@ class Errands:
             return
         timing, cursor, end = live.schedule.timing, int(record["cursor"]) / 1000, float(record["end"])
         if "total" not in record:
-            total = timing.count(cursor, min(end, self._clock.now()), MAX_BACKFILL_RUNS + 1)
+            try:
+                # in a thread: ten thousand cron times take longer than a due run may wait
+                total = await asyncio.to_thread(
+                    timing.count, cursor, min(end, self._clock.now()), MAX_BACKFILL_RUNS + 1
+                )
+            except CalendarHorizonError as error:
+                await self._end(id, "refused", str(error))
+                return
             if total > MAX_BACKFILL_RUNS:
                 await self._end(id, "refused", f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range")
                 return

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from financehub_scheduler.calendar import Calendar
+from financehub_scheduler.calendar import Calendar, CalendarHorizonError
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -193,10 +193,15 @@ class Timing:
 
     def due_times(self, after: float, until: float) -> Iterator[int]:
         """Due times in (after, until], ascending."""
-        due = self.next_after(after)
-        while due is not None and due <= until:
-            yield due
-            due = self.next_after(due)
+        try:
+            due = self.next_after(after)
+            while due is not None and due <= until:
+                yield due
+                due = self.next_after(due)
+        except CalendarHorizonError:
+            # beyond what the calendar knows lies nothing of the range, unless the range reaches there itself
+            if self.calendar is None or until >= self.calendar.end or after < self.calendar.first:
+                raise
 
     def newest(self, count: int, after: float, until: float) -> list[int]:
         """The last `count` due times in (after, until], ascending, without walking through all of them."""

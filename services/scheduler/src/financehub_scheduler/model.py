@@ -55,7 +55,8 @@ class Metadata(_Closed):
     managed_fields: list[Any] | None = None
 
 
-class ScheduledTaskSpec(_Closed):
+# mypy's plugin gives __init__ a **kwargs of its own
+class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     """What runs, when, and within which limits."""
 
     task: ActorName = Field(description="Actor that runs.")

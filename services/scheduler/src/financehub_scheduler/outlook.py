@@ -54,7 +54,8 @@ class Outlook:
             await asyncio.sleep(0)
 
     def _entry(self, live: Live) -> dict[str, Any]:
-        offset, times, due = live.schedule.timing.offset, [], live.due
+        offset, due = live.schedule.timing.offset, live.due
+        times: list[float] = []
         while due is not None and len(times) < _SHOWN:
             times.append(due + offset)
             try:

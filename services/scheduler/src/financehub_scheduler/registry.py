@@ -119,7 +119,9 @@ class Registry:
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.delete(keys.SCHEDULES_REFUSED)
             if refused:
-                mapping = {place: json.dumps({"message": text, "at": now}) for place, text in refused.items()}
+                mapping: dict[Any, Any] = {
+                    place: json.dumps({"message": text, "at": now}) for place, text in refused.items()
+                }
                 pipeline.hset(keys.SCHEDULES_REFUSED, mapping=mapping)
             await pipeline.execute()
 

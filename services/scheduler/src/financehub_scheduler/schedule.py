@@ -137,13 +137,12 @@ def _json(value: Any) -> str:
 
 
 def _backfill(uid: str, wish: str) -> Backfill:
+    mend = f"{BACKFILL}: {wish!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
     try:
         start, end = (datetime.fromisoformat(part) for part in wish.split("/"))
-        if start.tzinfo is None or end.tzinfo is None or end < start:
-            raise ValueError
     except ValueError:
-        raise ValueError(
-            f"{BACKFILL}: {wish!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
-        ) from None
+        raise ValueError(mend) from None
+    if start.tzinfo is None or end.tzinfo is None or end < start:
+        raise ValueError(mend)
     # The same range is the same backfill: read again after a restart, it is not run again.
     return Backfill(str(uuid5(UUID(uid), f"backfill {wish}")), start.timestamp(), end.timestamp())

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -11,17 +12,24 @@ from redis.exceptions import RedisError
 from financehub_scheduler.engine import Engine
 from financehub_scheduler.enqueue import Enqueuer
 from financehub_scheduler.errands import INTERVAL_SECONDS, Errands
+from financehub_scheduler.housekeeping import ASSETS_SECONDS, DeclaredAssets, JanitorRounds
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.outlook import PUBLISH_SECONDS, Outlook
 from financehub_scheduler.registry import CLAIM_INTERVAL_SECONDS, Registry
 from financehub_scheduler.sources.files import FileSource
+from financehub_scheduler.vitals import Vitals
+from financehub_shared.broker.janitor import Janitor
 from financehub_shared.clock import Clock, SystemClock
+from financehub_shared.health.compose import SchedulerObservers
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
-from financehub_shared.redis_client import connect_async
+from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.settings import Settings
+from financehub_shared.store.redis_store import RedisStore
 
 log = structlog.get_logger(__name__)
+
+Step = Callable[[], Awaitable[None]]
 
 
 async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signals]) -> None:
@@ -33,55 +41,78 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
         signals: which ones end it; the batch under way is finished first.
 
     Raises:
-        ConfigError: the folder is not there.
+        ConfigError: the folder is not there, or the HTTP port is taken.
     """
     configure_logging(settings, "scheduler")
-    clock = SystemClock()
+    clock, metrics = SystemClock(), Metrics("scheduler")
     source = FileSource(folder, clock)
+    # One retry mends a connection that a restart of Redis has cut: a batch may be carried out twice without harm.
     client = connect_async(settings.broker_url, retries=1)
-    metrics = Metrics("scheduler")
-    observer = Observer(metrics)
-    registry = Registry(client)
+    observer, registry = Observer(metrics), Registry(client)
     enqueuer = Enqueuer(client, settings.run_retention_days * 86_400)
     engine = Engine(clock, registry, enqueuer, observer)
     errands = Errands(clock, client, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
+    vitals = Vitals(engine, clock)
+    observers = SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, clock=clock)
+    janitor = Janitor(
+        connect(settings.broker_url, retries=0),
+        heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
+        dead_letter_retention_days=settings.dead_letter_retention_days,
+    )
 
     async def follow() -> None:
         async for changes in source.changes():
-            engine.apply(changes)
             outlook.refused = dict(source.refused)
+            engine.apply(changes)
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(engine.live), clock.now()))
         engine.reclaim()
 
+    steps: list[tuple[float, Step]] = [
+        (INTERVAL_SECONDS, acknowledged(errands.step, engine)),
+        (PUBLISH_SECONDS, acknowledged(outlook.step, engine)),
+        (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine)),
+        (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
+    ]
+    if settings.assets_file is not None:
+        store = RedisStore(connect(settings.store_url))
+        steps.append((ASSETS_SECONDS, partial(asyncio.to_thread, DeclaredAssets(settings.assets_file, store).step)))
+    observers.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
     log.info("scheduler_started", schedules=str(folder))
     try:
         async with asyncio.TaskGroup() as group:
-            helpers = [
-                group.create_task(follow()),
-                group.create_task(_every(INTERVAL_SECONDS, errands.step, engine, clock)),
-                group.create_task(_every(PUBLISH_SECONDS, outlook.step, engine, clock)),
-                group.create_task(_every(CLAIM_INTERVAL_SECONDS, claim, engine, clock)),
-            ]
+            helpers = [group.create_task(follow()), *(group.create_task(every(*step, clock)) for step in steps)]
             await engine.run()
             for helper in helpers:
                 helper.cancel()
     finally:
+        await asyncio.to_thread(observers.stop)
         await client.aclose()
     log.info("scheduler_stopped")
 
 
-async def _every(seconds: float, step: Callable[[], Awaitable[None]], engine: Engine, clock: Clock) -> None:
+async def every(seconds: float, step: Step, clock: Clock) -> None:
+    """Repeat a step for ever, `seconds` apart."""
     while True:
+        await step()
+        await clock.sleep(seconds)
+
+
+def acknowledged(step: Step, engine: Engine) -> Step:
+    """A step on Redis: its success is a sign of life, and its failure no end of the process."""
+
+    async def run() -> None:
         try:
             await step()
-            engine.acknowledged()
         except RedisError as error:
-            # the engine's own loop says when Redis is away and back; here it is only a step not done
+            # the engine's own loop says when Redis is away and back; here something is only done later
             log.debug("step_postponed", error=str(error))
-        await clock.sleep(seconds)
+        else:
+            engine.acknowledged()
+
+    return run

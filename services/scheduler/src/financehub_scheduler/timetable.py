@@ -33,7 +33,7 @@ class Timetable:
 
     def pop_due(self, now: float, limit: int) -> list[tuple[float, str]]:
         """Take out up to `limit` schedules whose time has come, earliest first."""
-        due = []
+        due: list[tuple[float, str]] = []
         while len(due) < limit and (at := self.next_time()) is not None and at <= now:
             uid = heapq.heappop(self._heap)[2]
             del self._current[uid]

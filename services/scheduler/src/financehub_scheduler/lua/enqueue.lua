@@ -1,7 +1,10 @@
 -- Enqueue a batch of runs, each exactly once: fence, overlap check, backlog check and enqueue in one atomic step.
 -- ARGV[1]: JSON context {now (ms), namespace, run_ttl (s), active_limit (ms), active (states), key patterns}
--- ARGV[2]: JSON list of runs (enqueue.py names the fields)
+-- ARGV[2]: JSON list of runs (enqueue.py names the fields); ARGV[3…]: one message per run, empty to only move the mark
 -- Returns one verdict per run; 'moved' carries the true high-water mark behind a colon.
+--
+-- A thousand schedules may be due at one instant, so what can be is done once per batch: marks are read and written
+-- together, and messages go to their queues at the end.
 
 local context = cjson.decode(ARGV[1])
 local runs = cjson.decode(ARGV[2])
@@ -10,15 +13,34 @@ local now = context.now
 local function int(number) return string.format('%.0f', number) end
 local function seconds(ms) return string.format('%.3f', ms / 1000) end
 local function run_key(id) return string.format(context.run, id) end
+local function list_key(queue) return context.namespace .. ':' .. queue end
 
+local at = seconds(now)
 local active_states = {}
 for _, state in ipairs(context.active) do active_states[state] = true end
+
+-- Messages that wait for the end of the batch: queue → {hash arguments}, {list arguments}; ids, known to be queued.
+local bodies, lists, fresh, depths = {}, {}, {}, {}
+
+local function flush(queue)
+  if lists[queue] and #lists[queue] > 0 then
+    redis.call('hset', list_key(queue) .. '.msgs', unpack(bodies[queue]))
+    redis.call('rpush', list_key(queue), unpack(lists[queue]))
+  end
+  bodies[queue], lists[queue] = {}, {}
+end
+
+local function depth(queue)
+  if not depths[queue] then depths[queue] = redis.call('hlen', list_key(queue) .. '.msgs') end
+  return depths[queue] + (lists[queue] and #lists[queue] or 0)
+end
 
 -- The state of a run that is queued, running or waiting for a retry, else nil. The queue must still hold the message:
 -- one that was purged must not block its schedule. The new message of a retry is not known here, so a retry is
 -- trusted until active_limit after the first enqueue.
 local function state_of(id)
   if not id then return nil end
+  if fresh[id] then return 'queued' end
   local run = redis.call('hmget', run_key(id), 'state', 'queue', 'delivery', 'enqueued_at')
   local state = run[1]
   if not state or not active_states[state] then return nil end
@@ -26,23 +48,24 @@ local function state_of(id)
   if state == 'retrying' then
     active = now - (tonumber(run[4]) or 0) * 1000 < context.active_limit
   else
-    active = run[2] and redis.call('hexists', context.namespace .. ':' .. run[2] .. '.msgs', run[3] or id) == 1
+    active = run[2] and redis.call('hexists', list_key(run[2]) .. '.msgs', run[3] or id) == 1
   end
   return active and state or nil
 end
 
 -- Takes a run that no worker has fetched yet out of its queue.
 local function replace(id, queue)
-  local list = context.namespace .. ':' .. queue
-  if redis.call('lrem', list, -1, id) == 1 then
-    redis.call('hdel', list .. '.msgs', id)
-    redis.call('hset', run_key(id), 'state', 'skipped', 'error', 'replaced by the next run', 'finished_at', seconds(now))
+  flush(queue)
+  depths[queue] = nil
+  if redis.call('lrem', list_key(queue), -1, id) == 1 then
+    redis.call('hdel', list_key(queue) .. '.msgs', id)
+    redis.call('hset', run_key(id), 'state', 'skipped', 'error', 'replaced by the next run', 'finished_at', at)
   end
 end
 
-local function skip(key, run, reason)
+local function skip(key, reason)
   redis.call('hincrby', key, 'skipped_' .. reason, 1)
-  redis.call('hset', key, 'last_skip_reason', reason, 'last_skip_at', seconds(now))
+  redis.call('hset', key, 'last_skip_reason', reason, 'last_skip_at', at)
   return reason
 end
 
@@ -51,54 +74,43 @@ local function admit(run, last)
   local state = nil
   if run.policy ~= 'Allow' then state = state_of(last) end
   if state then
-    if run.policy ~= 'Replace' then return 'overlap' end
-    if run.kind == 'backfill' then return 'overlap' end
+    if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
     if state == 'queued' then replace(last, run.queue) end
   end
-  if run.max_depth >= 0 and redis.call('hlen', context.namespace .. ':' .. run.queue .. '.msgs') > run.max_depth then
-    return 'backlog'
-  end
+  if run.max_depth and depth(run.queue) > run.max_depth then return 'backlog' end
   return 'go'
 end
 
 local function enqueue(key, run, counter, count)
-  local list = context.namespace .. ':' .. run.queue
-  redis.call('hset', list .. '.msgs', run.id, run.message)
-  redis.call('rpush', list, run.id)
+  if not lists[run.queue] then flush(run.queue) end
+  local body, list = bodies[run.queue], lists[run.queue]
+  body[#body + 1], body[#body + 2] = run.id, run.message
+  list[#list + 1] = run.id
+  fresh[run.id] = true
   redis.call('hset', run_key(run.id), 'state', 'queued', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'due_at', seconds(run.due), 'enqueued_at', seconds(now))
+    'schedule_uid', run.uid, 'due_at', seconds(run.due), 'enqueued_at', at, 'correlation_id', run.id)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  redis.call('hset', key, 'last_message_id', run.id, 'last_due_at', seconds(run.due), 'last_enqueued_at', seconds(now), counter, count)
+  redis.call('hset', key, 'last_message_id', run.id, 'last_due_at', seconds(run.due), 'last_enqueued_at', at, counter, count)
   local recent = string.format(context.recent, run.uid)
   if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
+  if #list == 500 then flush(run.queue) end
 end
 
 -- Each kind of run has its own fence: a condition that holds once and is gone after the enqueue.
 local kinds = {}
-local void = {}
 
 function kinds.due(key, run, s)
-  local mark = tonumber(redis.call('hget', context.marks, run.uid) or 0)
-  if mark >= run.due then return 'already' end
-  if void[run.uid] then return 'moved:' .. int(mark) end
-  -- Missed runs are counted from the mark the scheduler planned with; if another has moved it, the plan is void.
-  if run.expected and mark > run.expected then
-    void[run.uid] = true
-    return 'moved:' .. int(mark)
-  end
-  local count = tonumber(s[4] or 0)
-  if run.max_runs > 0 and count >= run.max_runs then return 'exhausted' end
-  redis.call('hset', context.marks, run.uid, int(run.due))
-  if run.missed > 0 then redis.call('hincrby', key, 'missed', run.missed) end
-  if not run.message then return 'missed' end
+  if run.message == '' then return 'missed' end
   local verdict = admit(run, s[3])
-  if verdict == 'overlap' and run.policy == 'BufferOne' and redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 then
-    return 'buffered'
+  if run.policy == 'BufferOne' then
+    if verdict == 'overlap' then
+      return redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 and 'buffered' or skip(key, verdict)
+    end
+    -- At most one waits, and it goes first.
+    if verdict == 'go' and redis.call('hexists', context.buffered, run.uid) == 1 then return skip(key, 'overlap') end
   end
-  if verdict ~= 'go' then return skip(key, run, verdict) end
-  -- At most one waits: the waiting run goes first, and this one is the one that waits no more.
-  if run.policy == 'BufferOne' and redis.call('hexists', context.buffered, run.uid) == 1 then return skip(key, run, 'overlap') end
-  enqueue(key, run, 'runs', count + 1)
+  if verdict ~= 'go' then return skip(key, verdict) end
+  enqueue(key, run, 'runs', run.count + 1)
   return 'enqueued'
 end
 
@@ -118,9 +130,9 @@ local function triggered(key, run, s)
   end
   -- Whoever asked follows this run and learns why it is not.
   redis.call('hset', run_key(run.id), 'state', 'skipped', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'error', verdict, 'enqueued_at', seconds(now))
+    'schedule_uid', run.uid, 'error', verdict, 'enqueued_at', at, 'finished_at', at)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  return skip(key, run, verdict)
+  return skip(key, verdict)
 end
 
 -- The trigger annotation: every new value once.
@@ -151,8 +163,35 @@ function kinds.backfill(key, run, s)
   return 'enqueued'
 end
 
-local verdicts = {}
+local verdicts, marks, moved, void, counts = {}, {}, {}, {}, {}
+
+local uids = {}
+for index, run in ipairs(runs) do uids[index] = run.uid end
+for index, mark in ipairs(redis.call('hmget', context.marks, unpack(uids))) do
+  marks[uids[index]] = tonumber(mark or 0)
+end
+
+-- The fence of the timetable: the high-water mark. nil: the run may go.
+local function pass(key, run, s)
+  local uid, mark = run.uid, marks[run.uid]
+  if mark >= run.due then return 'already' end
+  -- Missed runs are counted from the mark the scheduler planned with; if another has moved it, the plan is void.
+  if void[uid] or (run.expected and mark > run.expected) then
+    void[uid] = true
+    return 'moved:' .. int(mark)
+  end
+  counts[uid] = counts[uid] or tonumber(s[4] or 0)
+  if run.max_runs and counts[uid] >= run.max_runs then return 'exhausted' end
+  run.count = counts[uid]
+  if run.message ~= '' then counts[uid] = counts[uid] + 1 end
+  marks[uid] = run.due
+  moved[#moved + 1], moved[#moved + 2] = uid, int(run.due)
+  if run.missed then redis.call('hincrby', key, 'missed', run.missed) end
+end
+
+local known = {}
 for index, run in ipairs(runs) do
+  run.message = ARGV[index + 2]
   local key = string.format(context.schedule, run.uid)
   local s = redis.call('hmget', key, 'fingerprint', 'deleted_at', 'last_message_id', 'runs')
   if s[2] then
@@ -161,8 +200,21 @@ for index, run in ipairs(runs) do
     verdicts[index] = 'unknown'
   elseif s[1] ~= run.fingerprint then
     verdicts[index] = 'changed'
-  else
-    verdicts[index] = kinds[run.kind](key, run, s)
+  elseif run.kind == 'due' then
+    verdicts[index] = pass(key, run, s)
+  end
+  known[index] = s
+end
+-- Before anything is enqueued: should a later command fail, a run is missing and none is there twice.
+if #moved > 0 then redis.call('hset', context.marks, unpack(moved)) end
+local last = {}
+for index, run in ipairs(runs) do
+  if not verdicts[index] then
+    local s = known[index]
+    s[3] = last[run.uid] or s[3]
+    verdicts[index] = kinds[run.kind](string.format(context.schedule, run.uid), run, s)
+    if verdicts[index] == 'enqueued' then last[run.uid] = run.id end
   end
 end
+for queue in pairs(lists) do flush(queue) end
 return verdicts

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -48,7 +49,7 @@ def split(text: str) -> Iterator[Document]:
     """Part a stream at its `---` lines, so that a syntax error in one document spares the others."""
     begins = [0, *(match.start() for match in _SEPARATOR.finditer(text)), len(text)]
     line = 0
-    for begin, end in zip(begins, begins[1:], strict=False):
+    for begin, end in pairwise(begins):
         part = text[begin:end]
         if part.removeprefix("---").strip():
             yield Document(part, line)
@@ -105,9 +106,10 @@ class _Builder:
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item) for item in node.value]
+        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 — for mypy: there are three kinds of nodes
         return self._scalar(node)
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
         match _FORMS.get(node.tag, node.tag.rpartition(":")[2]):
             case "str":
                 return node.value

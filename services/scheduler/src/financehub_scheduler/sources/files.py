@@ -41,6 +41,15 @@ class _File:
     kept: dict[str, Schedule] = field(default_factory=dict)
 
 
+def _text(path: Path, size: int) -> str:
+    if size > _MAX_BYTES:
+        raise DocumentError(1, f"is larger than {_MAX_BYTES} bytes; split it")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(1, f"cannot be read: {error}; mend its permissions or encoding (UTF-8)") from None
+
+
 class FileSource:
     """Schedules from `*.yaml` and `*.yml` of one folder.
 
@@ -60,6 +69,7 @@ class FileSource:
         self._files: dict[Path, _File] = {}
         self._known: dict[str, Schedule] = {}
         self._missing: set[str] = set()
+        self._lost = False
         #: `file:line` → what is wrong, of everything that is refused at present.
         self.refused: dict[str, str] = {}
 
@@ -76,7 +86,15 @@ class FileSource:
 
     def scan(self) -> Changes | None:
         """Look once; None when nothing has changed."""
-        stamps = self._stamps()
+        try:
+            stamps = self._stamps()
+        except OSError as error:
+            # an unmounted folder is a fault, not the wish to delete every schedule
+            if not self._lost:
+                log.error("schedules_folder_lost", folder=str(self._folder), error=str(error))  # noqa: TRY400 — no traceback needed
+            self._lost = True
+            return None
+        self._lost = False
         changed = [
             path for path, stamp in stamps.items() if path not in self._files or self._files[path].stamp != stamp
         ]
@@ -104,11 +122,9 @@ class FileSource:
         file = _File(stamp)
         earlier = {schedule.name: schedule for schedule in (*before.kept.values(), *before.schedules.values())}
         try:
-            if stamp[1] > _MAX_BYTES:
-                raise OSError(f"is larger than {_MAX_BYTES} bytes; split it")
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            self._refuse(file, path, DocumentError(1, f"cannot be read: {error}"), before)
+            text = _text(path, stamp[1])
+        except DocumentError as error:
+            self._refuse(file, path, error, before)
             file.kept = earlier
             return file
         nameless = False

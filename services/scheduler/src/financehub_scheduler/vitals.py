@@ -1,0 +1,47 @@
+"""Whether this scheduler should be restarted, and whether it is ready: pure questions to the engine's pulse."""
+
+from financehub_scheduler.engine import Engine
+from financehub_shared.clock import Clock
+
+#: The loop comes round every second; a batch may wait for a socket timeout or two.
+_STALL_SECONDS = 30.0
+#: Due runs that wait this long although Redis answers mean that the heap is stuck.
+_LAG_SECONDS = 60.0
+#: Without any answer from Redis for this long, our connections may be at fault as well as Redis; a restart costs
+#: nothing, since all state is in Redis, and is rare enough not to be a crash loop.
+_SILENCE_SECONDS = 300.0
+_RECENT_SECONDS = 10.0
+
+
+class Vitals:
+    """Reasons, in words; empty lists mean all is well.
+
+    Args:
+        engine: the engine.
+        clock: time.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def live(self) -> list[str]:
+        """Why the process should be restarted."""
+        now, pulse = self._clock.monotonic(), self._engine.pulse
+        problems = []
+        if now - pulse.tick > _STALL_SECONDS:
+            problems.append(f"the loop has not come round for {now - pulse.tick:.0f} s")
+        silence = now - pulse.ack
+        lag = self._engine.heap_lag()
+        if silence > _SILENCE_SECONDS:
+            problems.append(f"Redis has not acknowledged anything for {silence:.0f} s")
+        elif silence < _RECENT_SECONDS and lag > _LAG_SECONDS:
+            problems.append(f"a run has been due for {lag:.0f} s although Redis answers")
+        return problems
+
+    def ready(self) -> list[str]:
+        """Why nothing is enqueued at present."""
+        silence = self._clock.monotonic() - self._engine.pulse.ack
+        if not self._engine.settled:
+            return ["starting: the schedules are not registered yet"]
+        return [f"Redis has not answered for {silence:.0f} s"] if silence > _STALL_SECONDS else []

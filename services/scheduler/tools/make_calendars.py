@@ -1,0 +1,77 @@
+# ruff: noqa: INP001 — a script, not a package
+"""`make calendars`: write calendars.json from exchange_calendars, whose 113 MB the scheduler itself does without.
+
+Usage: make_calendars.py [FIRST LAST], dates of the first and last known day; by default last year to five years on.
+"""
+
+import json
+import sys
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import exchange_calendars
+import pandas as pd
+
+EXCHANGES = (
+    *("XNYS", "XNAS", "XTSE"),
+    *("XLON", "XETR", "XPAR", "XAMS", "XBRU", "XLIS", "XMIL", "XMAD", "XSWX", "XSTO"),
+    *("XTKS", "XHKG", "XASX"),
+)
+TARGET = Path(__file__).parents[1] / "src/financehub_scheduler/calendars.json"
+
+EDGES = ("open", "break_start", "break_end", "close")
+
+
+def build(first: date, last: date) -> dict[str, Any]:
+    """The table for the days from `first` to `last`, both inclusive."""
+    return {
+        "first": first.isoformat(),
+        "last": last.isoformat(),
+        "exchanges": {name: _exchange(name, first, last) for name in sorted(EXCHANGES)},
+    }
+
+
+def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
+    calendar = exchange_calendars.get_calendar(name, start=first, end=last)
+    schedule = calendar.schedule
+    local = {edge: schedule[edge].dt.tz_convert(calendar.tz).dt.strftime("%H:%M") for edge in schedule.columns}
+    days = {
+        day: [[begin, close]] if lunch != lunch else [[begin, lunch], [back, close]]  # noqa: PLR0124 — NaN: no break
+        for day, begin, lunch, back, close in zip(
+            schedule.index.strftime("%Y-%m-%d"), *(local[edge] for edge in EDGES), strict=True
+        )
+    }
+    regular = json.loads(Counter(json.dumps(hours) for hours in days.values()).most_common(1)[0][0])
+    weekdays = set(pd.bdate_range(first, last).strftime("%Y-%m-%d"))
+    return {
+        "zone": str(calendar.tz),
+        "hours": regular,
+        "holidays": sorted(weekdays - days.keys()),
+        # early closes, late opens, and sessions on a week-end
+        "special": {day: hours for day, hours in days.items() if hours != regular or day not in weekdays},
+    }
+
+
+def render(table: dict[str, Any]) -> str:
+    """JSON with a line per exchange, so that a change shows where it is."""
+    lines = [f"  {json.dumps(name)}: {json.dumps(entry, sort_keys=True)}" for name, entry in table["exchanges"].items()]
+    head = f'{{\n "first": "{table["first"]}",\n "last": "{table["last"]}",\n "exchanges": {{\n'
+    return head + ",\n".join(lines) + "\n }\n}\n"
+
+
+def main() -> None:
+    """Write the table."""
+    year = datetime.now(UTC).year
+    first, last = (
+        (date.fromisoformat(text) for text in sys.argv[1:3])
+        if len(sys.argv) == 3
+        else (date(year - 1, 1, 1), date(year + 5, 12, 31))
+    )
+    TARGET.write_text(render(build(first, last)), encoding="utf-8")
+    sys.stdout.write(f"{TARGET}: {len(EXCHANGES)} exchanges, {first} to {last}\n")
+
+
+if __name__ == "__main__":
+    main()

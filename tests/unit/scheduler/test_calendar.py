@@ -1,0 +1,121 @@
+"""Exchange calendars: the committed table against its source, and what lies beyond it."""
+
+import importlib.util
+from datetime import date, datetime
+from pathlib import Path
+from types import ModuleType
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from financehub_scheduler.calendar import CalendarHorizonError, exchanges, load_calendar
+from financehub_scheduler.maths import Timing, parse_rule
+
+#: exchange_calendars 4.13 on pandas 3
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+ROOT = Path(__file__).parents[3]
+
+
+def at(text: str, zone: str = "America/New_York") -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_calendars", ROOT / "services/scheduler/tools/make_calendars.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_committed_table_is_what_the_generator_writes(generator: ModuleType):
+    """`make calendars` for the same days changes nothing: nobody has edited the table, and its source agrees."""
+    committed = generator.TARGET.read_text(encoding="utf-8")
+    first, last = (date.fromisoformat(committed.split(f'"{edge}": "')[1][:10]) for edge in ("first", "last"))
+    assert generator.render(generator.build(first, last)) == committed
+
+
+@pytest.mark.parametrize("exchange", ["XNYS", "XTKS", "XHKG", "XETR"])
+def test_sessions_are_those_of_exchange_calendars(exchange: str):
+    """Opens and closes of every session, to the second, are those of exchange_calendars."""
+    import exchange_calendars
+    import pandas as pd
+
+    theirs = exchange_calendars.get_calendar(exchange, start="2025-01-01", end="2027-12-31").schedule
+    expected = []
+    for _, row in theirs.iterrows():
+        edges = ["open", "close"] if pd.isna(row["break_start"]) else ["open", "break_start", "break_end", "close"]
+        stamps = [int(row[edge].timestamp()) for edge in edges]
+        expected += list(zip(stamps[::2], stamps[1::2], strict=True))
+    ours = load_calendar(exchange)
+    assert list(zip(ours.opens, ours.closes, strict=True))[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(
+    ("exchange", "zone", "time", "open_"),
+    [
+        ("XNYS", "America/New_York", "2026-11-25T09:30", True),
+        ("XNYS", "America/New_York", "2026-11-25T09:29:59", False),
+        ("XNYS", "America/New_York", "2026-11-25T15:59:59", True),
+        ("XNYS", "America/New_York", "2026-11-25T16:00", False),
+        ("XNYS", "America/New_York", "2026-11-26T12:00", False),  # Thanksgiving
+        ("XNYS", "America/New_York", "2026-11-27T12:59", True),  # the day after closes at 13:00
+        ("XNYS", "America/New_York", "2026-11-27T13:00", False),
+        ("XNYS", "America/New_York", "2026-11-28T12:00", False),  # Saturday
+        ("XHKG", "Asia/Hong_Kong", "2026-11-25T12:30", False),  # lunch
+        ("XHKG", "Asia/Hong_Kong", "2026-11-25T13:00", True),
+        ("XTKS", "Asia/Tokyo", "2026-11-25T15:29", True),  # longer since November 2024
+    ],
+)
+def test_open_and_closed(exchange: str, zone: str, time: str, open_: bool):
+    """An exchange is open from a session.s open to just before its close; closed on holidays and at lunch."""
+    assert load_calendar(exchange).is_open(at(time, zone)) is open_
+
+
+def test_due_times_fall_into_sessions():
+    """With a calendar a schedule is due only while the exchange is open, over week-ends and holidays too."""
+    timing = Timing((parse_rule("@every 1h", ZoneInfo("UTC")),), load_calendar("XNYS"))
+    found = list(timing.due_times(at("2026-11-25T14:30"), at("2026-11-30T10:00")))
+    local = [
+        datetime.fromtimestamp(due, ZoneInfo("America/New_York")).isoformat(timespec="minutes")[:16] for due in found
+    ]
+    assert local == [
+        *("2026-11-25T15:00", "2026-11-27T10:00", "2026-11-27T11:00", "2026-11-27T12:00", "2026-11-30T10:00"),
+    ]
+
+
+def test_a_rule_that_never_meets_its_calendar_is_never_due():
+    """A nightly schedule on a daytime exchange ends in 'never' rather than in an endless search."""
+    timing = Timing(
+        (parse_rule("0 3 * * *", ZoneInfo("America/New_York")),), load_calendar("XNYS"), end=at("2029-01-01T00:00")
+    )
+    assert timing.next_after(at("2026-11-25T00:00")) is None
+
+
+def test_beyond_the_table_nothing_is_open():
+    """A question beyond what the table knows is an error that names the edge, never an 'open'."""
+    calendar = load_calendar("XNYS")
+    for ask in (calendar.is_open, calendar.next_open):
+        with pytest.raises(CalendarHorizonError, match=r"XNYS is known from 2025-01-01 to before .* only"):
+            ask(calendar.end)
+        with pytest.raises(CalendarHorizonError):
+            ask(calendar.first - 1)
+
+
+def test_the_last_known_day_is_served():
+    """Walking the due times up to the table's edge gives them all; only a range beyond it is an error."""
+    calendar = load_calendar("XNYS")
+    timing = Timing((parse_rule("@hourly", ZoneInfo("UTC")),), calendar)
+    assert list(timing.due_times(calendar.end - 86_400, calendar.end - 1))
+    with pytest.raises(CalendarHorizonError):
+        list(timing.due_times(calendar.end - 86_400, calendar.end + 1))
+
+
+def test_unknown_exchanges_are_refused():
+    """An exchange that is not in the table is refused with those that are."""
+    with pytest.raises(ValueError, match="XNYS"):
+        load_calendar("NYSE")
+    assert {"XNYS", "XNAS", "XLON", "XETR", "XPAR", "XTKS", "XHKG", "XTSE", "XASX", "XSWX"} <= set(exchanges())

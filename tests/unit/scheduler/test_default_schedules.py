@@ -1,0 +1,39 @@
+"""The schedules that `make run` runs."""
+
+from pathlib import Path
+
+import pytest
+
+from financehub_scheduler.model import TRIGGER
+from financehub_scheduler.sources.documents import parse, split
+from financehub_shared.catalog import CATALOG
+
+FOLDER = Path(__file__).parents[3] / "deploy/local/schedules"
+TASKS = {
+    task.spec.task: task
+    for path in FOLDER.glob("*.yaml")
+    for document in split(path.read_text(encoding="utf-8"))
+    if (task := parse(document))
+}
+
+
+def test_there_is_one_for_every_task_of_the_catalogue():
+    """The default ScheduledTasks and the catalogue name the same tasks."""
+    assert TASKS.keys() == CATALOG.keys()
+    assert len(list(FOLDER.glob("*.yaml"))) == len(CATALOG)
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+def test_it_says_what_the_catalogue_says(name: str):
+    """Schedule, queue and age limit of a default ScheduledTask are the catalogue's."""
+    spec = TASKS[name].spec
+    assert spec.schedule == CATALOG[name].schedule
+    assert spec.queue in {None, CATALOG[name].queue}
+    assert spec.starting_deadline_seconds == CATALOG[name].max_age_seconds
+    assert not spec.suspend
+
+
+def test_data_is_there_soon_after_the_first_start():
+    """Each fetch, the indicators and the health check run once when they are seen for the first time."""
+    first = {name for name, task in TASKS.items() if TRIGGER in task.metadata.annotations}
+    assert first == CATALOG.keys() - {"cleanup_old_cache_task", "cleanup_failed_tasks_task"}

@@ -1,0 +1,87 @@
+"""Compiled schedules: identity, and messages as dramatiq's own encoder would write them."""
+
+from uuid import UUID, uuid5
+
+import dramatiq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_scheduler.enqueue import Run
+from support.schedules import UID, schedule
+
+NOW_MS = 1_800_000_000_250
+DUE_MS = 1_800_000_000_000
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(JSON, max_size=3), st.dictionaries(st.text(min_size=1), JSON, max_size=3))
+def test_messages_are_byte_for_byte_those_of_dramatiq(args: list[object], kwargs: dict[str, object]):
+    """A message put together from its prepared head is the one that dramatiq's encoder makes of the same values."""
+    compiled = schedule(args=args, kwargs=kwargs, retries=0, timeLimitSeconds=7)
+    text = compiled.message("an-id", DUE_MS, NOW_MS)
+    expected = dramatiq.Message(
+        queue_name="q",
+        actor_name="demo_task",
+        args=tuple(args),
+        kwargs=kwargs,
+        options={
+            "schedule": "default/demo",
+            "schedule_uid": UID,
+            "max_retries": 0,
+            "time_limit": 7_000,
+            "due_at": DUE_MS,
+            "ready_at": NOW_MS,
+            "correlation_id": "an-id",
+            "redis_message_id": "an-id",
+        },
+        message_id="an-id",
+        message_timestamp=NOW_MS,
+    )
+    assert text.encode() == expected.encode()
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "max_age"),
+    [(0, 60_000), (250, 59_750), (59_999, 1), (60_000, 60_000), (86_400_000, 60_000), (-500, 60_000)],
+)
+def test_the_age_limit_shrinks_by_the_lateness(late_ms: int, max_age: int):
+    """A run that starts late may wait that much less; one that is far beyond it (a backfill) has the whole limit."""
+    compiled = schedule(startingDeadlineSeconds=60)
+    message = dramatiq.Message.decode(compiled.message("an-id", DUE_MS, DUE_MS + late_ms).encode())
+    assert message.options["max_age"] == max_age
+
+
+def test_run_ids_are_uuid5_of_uid_and_due_time():
+    """Every scheduler gives the same run the same id, and different occasions different ones."""
+    compiled = schedule()
+    due = Run(compiled, "due", 1_800_000_000)
+    assert due.message_id == str(uuid5(UUID(UID), "1800000000000"))
+    others = [
+        Run(compiled, "due", 1_800_000_060),
+        Run(compiled, "request", 1_800_000_000, fence="1"),
+        Run(compiled, "annotation", 1_800_000_000, fence="1"),
+        Run(compiled, "backfill", 1_800_000_000, fence="1"),
+        Run(compiled, "backfill", 1_800_000_000, fence="2"),
+    ]
+    assert len({run.message_id for run in (due, *others)}) == 6
+    assert Run(compiled, "buffered", 1_800_000_000).message_id == due.message_id
+
+
+def test_the_fingerprint_follows_the_spec():
+    """An edit of the spec changes the fingerprint; annotations and defaults written out do not."""
+    plain = schedule()
+    assert schedule(annotations={"financehub.io/trigger": "1"}).fingerprint == plain.fingerprint
+    assert schedule(catchUp="Latest").fingerprint == plain.fingerprint
+    assert schedule(catchUp="All").fingerprint != plain.fingerprint
+    assert schedule(kwargs={"a": 1}).fingerprint != plain.fingerprint
+
+
+def test_the_queue_defaults_from_the_catalogue():
+    """A task of the catalogue goes to its tier, unless the schedule says otherwise."""
+    assert schedule(task="fetch_crypto_prices_task").queue == "high"
+    assert schedule(task="fetch_crypto_prices_task", queue="urgent").queue == "urgent"
