@@ -27,8 +27,10 @@ def say(line: str) -> None:
 
 def explain(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
     """Exit code and one line for an error."""
-    cause = error.__cause__ if isinstance(error.__cause__, redis.RedisError) else error
-    if isinstance(cause, (redis.ConnectionError, redis.TimeoutError)):
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (redis.ConnectionError, redis.TimeoutError)):
+        cause = cause.__cause__
+    if cause is not None:
         where = "REDIS_URL (or REDIS_HOST and REDIS_PORT) says where it is"
         return ExitCode.UNREACHABLE, f"Redis does not answer: {cause}; {where}, `make run` starts one"
     if isinstance(error, (StoreUnavailableError, redis.RedisError)):

@@ -96,7 +96,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
 def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJson = False) -> None:
     """Run a schedule now, whatever its times, and follow the run. Its concurrency policy still holds.
 
-    Ends as `financehub run` does, and gives the same JSON; with --no-wait {message_id, name}.
+    Ends as `financehub run` does.
+
+    JSON: the run, as `financehub run` gives it; with --no-wait {message_id, name}.
     """
     session = Session()
     info = show_schedule(session.broker_client, name)
