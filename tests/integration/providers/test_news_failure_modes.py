@@ -90,9 +90,9 @@ async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: st
     other = {"rss": "gdelt", "gdelt": "rss"}[row.upstream]
     assert f"simulated/{other}" in report.delivered
     assert new > 0
-    breaker = f"rss:{feed}" if row.upstream == "rss" else "gdelt"
-    assert breaker_effect(redis_client, breaker, row.parameters.get("retry_after")) == row.breaker
-    assert spent(redis_client, row.upstream) == 1
+    name = f"rss:{feed}" if row.upstream == "rss" else "gdelt"
+    assert breaker_effect(redis_client, name, row.parameters.get("retry_after")) == row.breaker
+    assert spent(redis_client, name) == 1
 
 
 def test_the_table_has_every_fault_of_news():

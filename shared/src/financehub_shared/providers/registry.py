@@ -15,7 +15,7 @@ from financehub_shared.clock import Clock
 from financehub_shared.errors import ConfigError
 from financehub_shared.models import AssetType
 from financehub_shared.providers.bars import BarFetcher
-from financehub_shared.providers.budget import LIMITS, Budget, budget_of
+from financehub_shared.providers.budget import LIMITS, Budget
 from financehub_shared.providers.conditional import MemoryValidators, RedisValidators, ValidatorStore
 from financehub_shared.providers.guard import Guard, Observe
 from financehub_shared.providers.http import HttpClient
@@ -101,17 +101,17 @@ class Providers:
         """Providers of news; all are asked."""
         return self._chain(self._settings.news_providers)
 
-    def guard(self, upstream: str, breaker: str | None = None) -> Guard:
+    def guard(self, upstream: str, part: str = "") -> Guard:
         """Budget and breaker of an upstream, shared by whoever calls it.
 
         Args:
-            upstream: name of the budget and in the metrics.
-            breaker: name of the breaker, where one upstream has several.
+            upstream: its name in `LIMITS` and in the metrics.
+            part: which of several hosts of that kind; each has a budget and a breaker of its own.
         """
-        if upstream not in self._budgets and upstream in LIMITS:
-            self._budgets[upstream] = budget_of(upstream, self._scripts, self._clock)
-        budget, circuit = self._budgets.get(upstream), self.breakers.get(breaker or upstream)
-        return Guard(upstream, budget, circuit, self._clock, self._observe)
+        name = f"{upstream}:{part}" if part else upstream
+        if name not in self._budgets:
+            self._budgets[name] = Budget(name, LIMITS[upstream], self._scripts, self._clock)
+        return Guard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._observe)
 
     async def aclose(self) -> None:
         """Close connections, and report to the breakers what no later call has."""
@@ -189,11 +189,9 @@ class Providers:
         from financehub_shared.providers.rss import Rss
 
         validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
-
-        def guard_for(label: str) -> Guard:
-            return self.guard("rss", breaker=f"rss:{label}")
-
-        return Rss(self.http, guard_for, self._settings.rss_feeds, validators, self._clock, name)
+        return Rss(
+            self.http, lambda label: self.guard("rss", label), self._settings.rss_feeds, validators, self._clock, name
+        )
 
     def _gdelt(self, name: str) -> Any:
         from financehub_shared.providers.gdelt import Gdelt
