@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import structlog
+
 from financehub_shared.clock import Clock
 from financehub_shared.errors import NotFoundError, ProviderError, ProviderTimeoutError
 from financehub_shared.models import Asset, Bars, Quote
@@ -28,6 +30,8 @@ from financehub_shared.providers.yahoo_parse import (
 
 if TYPE_CHECKING:
     from financehub_shared.providers.yahoo_session import YahooClient
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -133,6 +137,8 @@ class Yahoo:
         today = int(self._clock.now() // DAY_SECONDS)
         if chart.split and today - first_day <= INCREMENT_DAYS_MAX:
             chart = await self._chart(asset, today - RESTATED_DAYS, deadline)
+        if chart.mended:
+            log.warning("bars_mended", provider=self.name, symbol=asset.symbol, what=chart.mended)
         return chart.bars
 
     async def _chart(self, asset: Asset, first_day: int, deadline: float) -> Chart:
@@ -155,7 +161,7 @@ class Yahoo:
         try:
             return await self._ask(CHART_URL + symbol, params, deadline, read)
         except NoDataInRangeError:
-            return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))), split=False)
+            return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
 
     async def _ask(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
         """One guarded request; the answer is read in its thread too, so that what is malformed counts as a failure."""

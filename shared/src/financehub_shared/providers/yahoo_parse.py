@@ -4,7 +4,7 @@ Yahoo publishes no documentation; the shapes are those of recorded answers (Febr
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -16,6 +16,7 @@ from financehub_shared.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers import parse, strict_json
 from financehub_shared.providers.http_status import error_of_status
 from financehub_shared.providers.units import major
+from financehub_shared.providers.yahoo_splits import apply_missing_splits
 
 #: Yahoo's page for 'we are down', served with status 200.
 DOWN = b"will be right back"
@@ -33,10 +34,12 @@ class Chart:
     Args:
         bars: complete days only, prices adjusted for splits and not for dividends.
         split: a split took effect in the days asked for, so that bars stored before it are out of scale.
+        mended: what was done to the bars, in words.
     """
 
     bars: Bars
-    split: bool
+    split: bool = False
+    mended: Sequence[str] = ()
 
 
 def own_symbol(asset: Asset) -> str | None:
@@ -152,7 +155,10 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
     columns = [array("d", column) for column in zip(*kept, strict=True)] or [array("d") for _ in range(5)]
     chosen = array("i", (day for day in sorted(rows) if first_day <= day < end))
     open, high, low, close, volume = columns
-    return Chart(Bars(asset.symbol, provider, chosen, open, high, low, close, volume), _has_split(result))
+    splits = _splits(provider, result, zone)
+    bars = Bars(asset.symbol, provider, chosen, open, high, low, close, volume)
+    bars, mended = apply_missing_splits(bars, splits)
+    return Chart(bars, bool(splits), mended)
 
 
 def _zone(meta: Mapping[str, Any]) -> tzinfo:
@@ -208,6 +214,16 @@ def _first_incomplete_day(provider: str, meta: Mapping[str, Any], zone: tzinfo, 
     return _day(now, zone) + 1
 
 
-def _has_split(result: Mapping[str, Any]) -> bool:
+def _splits(provider: str, result: Mapping[str, Any], zone: tzinfo) -> dict[int, float]:
+    """Day a split takes effect → new shares per old one."""
     events = result.get("events")
-    return isinstance(events, dict) and bool(events.get("splits"))
+    found = events.get("splits") if isinstance(events, dict) else None
+    splits = {}
+    for event in parse.mapping(provider, found or {}, "events.splits").values():
+        split = parse.mapping(provider, event, "split")
+        day = _day(parse.seconds(provider, split.get("date"), "split date"), zone)
+        new = parse.number(provider, split.get("numerator"), "split numerator")
+        old = parse.number(provider, split.get("denominator"), "split denominator")
+        if new > 0 and old > 0:
+            splits[day] = float(new / old)
+    return splits

@@ -209,6 +209,19 @@ def test_of_two_rows_of_a_day_the_later_counts():
     assert list(read_chart("yahoo", stock("X"), chart_body(times, [1.0, 2.0]), 0, NOW).bars.close) == [2.0]
 
 
+def test_a_split_that_yahoo_announces_and_forgets_is_applied():
+    """Older bars that are still in the old scale are brought to the new one, and the chart says so."""
+    times = [at(f"2025-01-{day}T08:00") for day in range(13, 21)]
+    body = json.loads(chart_body(times, [100.0] * 4 + [20.0] * 4))
+    split = {"date": times[4], "numerator": 5, "denominator": 1, "splitRatio": "5:1"}
+    body["chart"]["result"][0]["events"] = {"splits": {str(times[4]): split}}
+    chart = read_chart("yahoo", stock("X"), json.dumps(body).encode(), 0, NOW)
+    assert list(chart.bars.close) == [20.0] * 8
+    assert list(chart.bars.volume) == [500.0] * 4 + [100.0] * 4
+    assert chart.split
+    assert chart.mended == ["split 5:1 of day 20105 applied to the 4 bars before day 20105"]
+
+
 def test_no_timestamps_are_no_bars():
     """A range of holidays is an answer, and an empty one."""
     assert len(read_chart("yahoo", stock("X"), chart_body([], []), 0, NOW).bars) == 0
