@@ -16,7 +16,7 @@ ONLY ?=
 
 .PHONY: help
 help: ## Print every target with what it does
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Set up .venv with every distribution and tool (done by the other targets when needed)
@@ -73,6 +73,10 @@ lock: $(UV) ## Resolve the workspace and export the hashed requirement files
 	@for image in $(IMAGES); do \
 	  $(UV) export --quiet --frozen --no-emit-workspace --no-header --no-dev --package financehub-$$image --format requirements.txt --output-file requirements/$$image.txt; \
 	done
+
+.PHONY: calendars
+calendars: install ## Write the exchange calendars of the scheduler anew, last year to five years on
+	$(BIN)/python services/scheduler/tools/make_calendars.py
 
 .PHONY: clean
 clean: ## Remove the venv, caches and local data

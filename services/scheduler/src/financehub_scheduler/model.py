@@ -6,7 +6,7 @@ Strict and closed: an unknown field is an error, a number in quotes is no number
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from financehub_scheduler.calendar import load_calendar
@@ -123,6 +123,18 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
             parse_rule(text, parse_zone("UTC"))
         return value
 
+    @field_validator("args")
+    @classmethod
+    def _args_fit(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+        _check_arguments(info.data.get("task"), value, {})
+        return value
+
+    @field_validator("kwargs")
+    @classmethod
+    def _kwargs_fit(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        _check_arguments(info.data.get("task"), [], value)
+        return value
+
     @field_validator("start_time", "end_time")
     @classmethod
     def _has_offset(cls, value: datetime | None) -> datetime | None:
@@ -134,20 +146,22 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     def _fits_together(self) -> Self:
         if (self.schedule is None) == (self.schedules is None):
             raise ValueError("write exactly one of schedule and schedules")
-        if self.task not in CATALOG:
-            if self.queue is None:
-                raise ValueError(
-                    f"task {self.task!r} is not in the catalogue, so queue is required; "
-                    f"the catalogue has {', '.join(CATALOG)}"
-                )
-        else:
-            try:
-                validate_arguments(self.task, self.args, self.kwargs)
-            except InvalidArgumentsError as error:
-                raise ValueError(str(error)) from None
+        if self.task not in CATALOG and self.queue is None:
+            raise ValueError(
+                f"task {self.task!r} is not in the catalogue, so queue is required; "
+                f"the catalogue has {', '.join(CATALOG)}"
+            )
         if self.start_time and self.end_time and self.end_time < self.start_time:
             raise ValueError("endTime is before startTime; swap them")
         return self
+
+
+def _check_arguments(task: str | None, args: list[Any], kwargs: dict[str, Any]) -> None:
+    if task is not None and task in CATALOG:
+        try:
+            validate_arguments(task, args, kwargs)
+        except InvalidArgumentsError as error:
+            raise ValueError(str(error)) from None
 
 
 class ScheduledTask(_Closed):

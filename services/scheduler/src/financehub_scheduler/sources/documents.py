@@ -71,7 +71,7 @@ def parse(document: Document) -> ScheduledTask | None:
         raise DocumentError(line, f"YAML syntax: {problem}; mend the indentation, quote or bracket here") from None
     except yaml.YAMLError as error:
         raise DocumentError(document.offset + 1, f"YAML: {error}") from None
-    if node is None:
+    if node is None or node.tag == "tag:yaml.org,2002:null":
         return None
     data = _Builder(document.offset).build(node)
     try:
@@ -129,7 +129,8 @@ class _Builder:
 
 
 def _refusal(error: ValidationError, root: yaml.Node, offset: int, data: Any) -> DocumentError:
-    first = error.errors(include_url=False)[0]
+    # a misspelt field is also a missing one; the first says more
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     path = [part for part in first["loc"] if part != "function-after"]
     node = _locate(root, path)
     where = ".".join(str(part) for part in path)
@@ -152,17 +153,17 @@ def _fields(path: list[Any]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _locate(node: yaml.Node, path: list[Any]) -> yaml.Node:
-    """The deepest node on the path that is there; for a key, the key itself."""
-    for index, part in enumerate(path):
+def _locate(root: yaml.Node, path: list[Any]) -> yaml.Node:
+    """The node that names the fault best: the key or item at the end of the path, else the last one that is there."""
+    node = shown = root
+    for part in path:
         if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == part), None)
-            if found is None:
-                return node
-            # the key's line names the fault best, unless there is more to descend into
-            node = found[1] if index < len(path) - 1 and not isinstance(found[1], yaml.ScalarNode) else found[0]
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
+            pair = (node.value[part], node.value[part])
         else:
-            return node
-    return node
+            pair = None
+        if pair is None:
+            break
+        shown, node = pair
+    return shown

@@ -1,0 +1,152 @@
+"""YAML documents: what is refused, where, and how it is to be mended."""
+
+import re
+import textwrap
+
+import pytest
+
+from financehub_scheduler.sources.documents import DocumentError, parse, split
+
+GOOD = """\
+apiVersion: financehub.io/v1alpha1
+kind: ScheduledTask
+metadata:
+  name: demo
+spec:
+  task: fetch_crypto_prices_task
+  schedule: "@every 2m"
+"""
+
+
+def refusal(text: str) -> DocumentError:
+    found = None
+    for document in split(text):
+        try:
+            parse(document)
+        except DocumentError as error:
+            assert found is None, "one document is refused, and one only"
+            found = error
+    assert found is not None
+    return found
+
+
+def test_a_good_document_is_read() -> None:
+    """A complete document becomes a ScheduledTask with its defaults."""
+    (document,) = split(GOOD)
+    task = parse(document)
+    assert task is not None
+    assert task.metadata.namespace == "default"
+    assert task.spec.schedule == "@every 2m"
+    assert task.spec.concurrency_policy == "Forbid"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        pytest.param("  name: demo", "  name: [demo", 5, "YAML syntax: .*mend the", id="syntax"),
+        pytest.param("  name: demo", "\tname: demo", 4, "YAML syntax: .*cannot start any token", id="tab"),
+        pytest.param("kind: ScheduledTask", "kind: CronJob", 2, "kind: Input should be 'ScheduledTask'", id="kind"),
+        pytest.param("v1alpha1", "v1", 1, "apiVersion: Input should be", id="version"),
+        pytest.param("  name: demo", "  name: Demo_1", 4, "metadata.name: String should match", id="name"),
+        pytest.param("  name: demo", "  annotation: {}", 4, "unknown field; allowed are name", id="metadata-field"),
+        pytest.param("  name: demo", "  labels: {}", 3, "metadata.name: is missing; add it", id="no-name"),
+        pytest.param("  schedule:", "  shedule:", 7, "spec.shedule: unknown field; allowed are task", id="field"),
+        pytest.param("  task: fetch_crypto_prices_task\n", "", 5, "spec.task: is missing", id="no-task"),
+        pytest.param(
+            "fetch_crypto_prices_task", "mine", 5, "'mine' is not in the catalogue, so queue", id="unknown-task"
+        ),
+        pytest.param('"@every 2m"', '"0 0 31 2 *"', 7, "31 February never comes", id="31-february"),
+        pytest.param('"@every 2m"', '"@every 2"', 7, "write it like '@every 90s'", id="interval"),
+        pytest.param('"@every 2m"', "5", 7, "spec.schedule: Input should be a valid string", id="schedule-type"),
+        pytest.param(
+            '  schedule: "@every 2m"', "  schedules: ['* * * * *', '61 * * * *']", 7, "allowed are 0-59", id="second"
+        ),
+        pytest.param(
+            '  schedule: "@every 2m"', "  suspend: false", 5, "exactly one of schedule and schedules", id="none"
+        ),
+        pytest.param('"@every 2m"', '"@daily"\n  timeZone: Mars/Base', 8, "not an IANA time zone", id="zone"),
+        pytest.param('"@every 2m"', '"@daily"\n  calendar: NYSE', 8, "'NYSE' is not a known exchange", id="exchange"),
+        pytest.param(
+            '"@every 2m"', '"@daily"\n  suspend: "yes"', 8, "spec.suspend: Input should be a valid boolean", id="bool"
+        ),
+        pytest.param('"@every 2m"', '"@daily"\n  retries: -1', 8, "greater than or equal to 0", id="retries"),
+        pytest.param('"@every 2m"', '"@daily"\n  jitterSeconds: 1.5', 8, "valid integer", id="fraction"),
+        pytest.param('"@every 2m"', '"@daily"\n  catchUp: Sometimes', 8, "'None', 'Latest' or 'All'", id="catch-up"),
+        pytest.param('"@every 2m"', '"@daily"\n  startTime: 2026-12-01T09:00:00', 8, "needs an offset", id="naive"),
+        pytest.param('"@every 2m"', '"@daily"\n  maxRuns: .nan', 8, "not a number of JSON", id="nan"),
+        pytest.param(
+            '"@every 2m"', '"@daily"\n  retries: 1\n  retries: 2', 9, "written twice; remove one", id="duplicate"
+        ),
+        pytest.param('"@every 2m"', '"@daily"\n  args: [1]', 8, "takes keyword arguments only", id="args"),
+        pytest.param('"@every 2m"', '"@daily"\n  kwargs: {symbols: [btc]}', 8, "argument 'symbols.0'", id="kwargs"),
+        pytest.param(
+            '"@every 2m"',
+            '"@daily"\n  kwargs: {symbol: [BTC-USD]}',
+            8,
+            "unknown argument; .* symbols",
+            id="unknown-arg",
+        ),
+        pytest.param(
+            '"@every 2m"', '"@daily"\n  args: !!python/name:os.system x', 8, "tag .* is not allowed", id="tag"
+        ),
+    ],
+)
+def test_a_bad_document_is_refused_where_it_is_wrong(old: str, new: str, line: int, says: str) -> None:
+    """What is wrong is refused with the line it stands on, counted from the top of the file, and with its remedy."""
+    assert old in GOOD
+    error = refusal(f"# a comment\n{GOOD}---\n" + GOOD.replace(old, new, 1))
+    assert error.line == line + 9
+    assert re.search(says, error.problem), error.problem
+
+
+def test_an_end_before_the_start_is_refused() -> None:
+    """Limits that exclude each other are refused with the remedy."""
+    limits = "  startTime: 2026-12-02T00:00:00Z\n  endTime: 2026-12-01T00:00:00Z\n"
+    assert "swap them" in refusal(GOOD + limits).problem
+
+
+def test_a_refusal_names_the_resource_where_it_can() -> None:
+    """A refused document whose name can be read says which resource it is about; a broken one cannot."""
+    assert refusal(GOOD.replace("@every 2m", "nonsense")).name == "default/demo"
+    assert refusal(GOOD.replace("name: demo", "name: [demo")).name == ""
+
+
+def test_documents_stand_for_themselves() -> None:
+    """A stream is parted at its `---` lines, so text after a broken document is read, with its own line numbers."""
+    documents = list(split("\n---\na: [\n--- # comment\nb: 1\n---\n\n---\nc: 2\n"))
+    assert [(document.offset, document.text.split("\n")[1]) for document in documents] == [
+        *((1, "a: ["), (3, "b: 1"), (7, "c: 2")),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n# another\n", "null\n"])
+def test_nothing_is_no_schedule(text: str) -> None:
+    """Comments and empty documents are neither schedules nor mistakes."""
+    assert [parse(document) for document in split(text)] in ([], [None])
+
+
+def test_aliases_cannot_blow_up_memory() -> None:
+    """A document that unfolds into millions of values is refused before it does."""
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(9)
+    )
+    assert "more than 10000 values" in refusal(bomb).problem
+
+
+def test_timestamps_are_text_as_in_kubernetes() -> None:
+    """An unquoted time is read as the text it is in JSON, with its offset."""
+    text = GOOD + "  startTime: 2026-12-01T09:00:00+02:00\n"
+    (document,) = split(text)
+    task = parse(document)
+    assert task is not None
+    assert task.spec.start_time is not None
+    assert task.spec.start_time.isoformat() == "2026-12-01T09:00:00+02:00"
+
+
+def test_what_a_server_adds_is_ignored() -> None:
+    """The output of `kubectl get -o yaml` can be used as a file."""
+    text = GOOD.replace(
+        "  name: demo", "  name: demo\n  uid: abc\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z"
+    )
+    (document,) = split(text + textwrap.dedent("status:\n  runs: 5\n"))
+    assert parse(document) is not None
