@@ -81,7 +81,7 @@ async def _run(options: argparse.Namespace) -> None:
         serving.append((build_server(sim, certificates), secure))
         line += f" https://{options.host}:{secure.getsockname()[1]} ca={certificates.authority}"
         if options.proxy_port is not None:
-            proxy = ConnectProxy(secure.getsockname()[1])
+            proxy = ConnectProxy(secure.getsockname()[:2])
             try:
                 line += f" proxy=http://{options.host}:{await proxy.start(options.host, options.proxy_port)}"
             except OSError as error:

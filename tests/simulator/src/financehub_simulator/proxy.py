@@ -17,11 +17,11 @@ class ConnectProxy:
     """The proxy.
 
     Args:
-        tls_port: port of the TLS server on this machine.
+        address: host and port of the TLS server.
     """
 
-    def __init__(self, tls_port: int) -> None:
-        self._tls_port = tls_port
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -59,7 +59,7 @@ class ConnectProxy:
         if not is_simulated(host):
             await _refuse(writer, "403 Forbidden", f"{host} is no host the simulator stands in for")
             return
-        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._tls_port)
+        their_reader, their_writer = await asyncio.open_connection(*self._address)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
             async with asyncio.TaskGroup() as group:

@@ -21,7 +21,8 @@ _MAX_REQUEST_LINE = 262_144
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
     # A cut connection, and a `slow` answer that nobody waits for any more, look like that from inside.
-    return not record.getMessage().startswith(("ASGI callable returned without", "Cancel "))
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and not record.getMessage().startswith(("ASGI callable returned without", "Cancel "))
 
 
 class Protocol(H11Protocol):

@@ -17,6 +17,8 @@ from financehub_simulator.spoiling import CutResponse, DisconnectResponse, spoil
 
 Handler = Callable[[Call], Response]
 Failure = Callable[[Fault], Response]
+#: Characters of a parameter that the log keeps: a hundred symbols, not a thousand.
+_SHOWN = 2_000
 #: Query parameters that hold a key: never shown by the control endpoint.
 _SECRETS = frozenset({"token", "apikey", "crumb", "x_cg_demo_api_key"})
 
@@ -116,7 +118,9 @@ def _serve(sim: Simulator, upstream: Upstream, endpoint: Endpoint) -> Callable[[
         names = endpoint.names(request)
         canonical = [symbol for symbol in names.values() if symbol]
         faults = sim.matching(upstream.name, endpoint.path, [*names, *canonical])
-        shown = [(key, "***" if key in _SECRETS else value) for key, value in request.query_params.multi_items()]
+        shown = [
+            (key, "***" if key in _SECRETS else value[:_SHOWN]) for key, value in request.query_params.multi_items()
+        ]
         sim.counts[upstream.name, endpoint.path] += 1
         sim.recent.append(
             {
