@@ -31,6 +31,7 @@ class RecordWriter:
 
     An end is written in the worker's own thread, before the message is acked, so that a run which is acked is
     always counted. The ack that follows needs the same Redis, so waiting here costs nothing that is not due anyway.
+    One call is under way at a time; the ends that come meanwhile travel together in the next.
 
     Args:
         client: Redis of the queues, with socket timeouts.
@@ -43,6 +44,8 @@ class RecordWriter:
         self._monotonic = monotonic
         self._arguments = [retention_seconds, RUNS_KEPT]
         self._beginnings: dict[str, Event] = {}
+        self._ends: list[Event] = []
+        self._sending = threading.Lock()
         self._backlog: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -77,10 +80,14 @@ class RecordWriter:
         """Write the end of a try now, or keep it if Redis is away."""
         with self._lock:
             self._beginnings.pop(event["delivery"], None)
-        if self._monotonic() < self._away_until:
-            self._keep([event])
-        else:
-            self._send([event])
+            self._ends.append(event)
+        with self._sending:
+            with self._lock:
+                events, self._ends = self._ends, []  # none if they travelled with another's
+            if self._monotonic() < self._away_until:
+                self._keep(events)
+            elif events:
+                self._send(events)
 
     def flush(self) -> None:
         """Write everything that waits."""
