@@ -98,7 +98,7 @@ def run_fleet(
     try:
         client = redis.Redis.from_url(url)
         _wait_for(lambda: client.llen(READY) == processes, "the processes to be ready")
-        client.set(GO, 1)
+        client.rpush(GO, "go")
         outputs = [process.communicate(timeout=seconds + 60)[0] for process in started]
         client.delete(GO, READY)
         client.close()

@@ -74,6 +74,7 @@ class RedisScripts:
         self._lock = threading.Lock()
         self._client: Any = None
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._sent: set[str] = set()
         self._retry_at: float | None = None
 
     @classmethod
@@ -96,9 +97,11 @@ class RedisScripts:
             with self._lock:
                 self._client = self._client or self._build()
             try:
-                return self._client.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-            except redis.exceptions.NoScriptError:  # Redis restarted or never saw it; EVAL also caches it
-                return self._client.execute_command("EVAL", script.source, len(keys), *keys, *args)
+                answer = self._client.execute_command(*self._command(script), len(keys), *keys, *args)
+            except redis.exceptions.NoScriptError:  # Redis was restarted
+                answer = self._client.execute_command("EVAL", script.source, len(keys), *keys, *args)
+            self._sent.add(script.sha)
+            return answer
 
     async def arun(self, script: LuaScript, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run `script` without blocking the event loop; as `run` otherwise."""
@@ -108,9 +111,15 @@ class RedisScripts:
                 client = self._clients.get(loop) or self._clients.setdefault(loop, self._build_async())
             async with asyncio.timeout(self._timeout_seconds):
                 try:
-                    return await client.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-                except redis.exceptions.NoScriptError:
-                    return await client.execute_command("EVAL", script.source, len(keys), *keys, *args)
+                    answer = await client.execute_command(*self._command(script), len(keys), *keys, *args)
+                except redis.exceptions.NoScriptError:  # Redis was restarted
+                    answer = await client.execute_command("EVAL", script.source, len(keys), *keys, *args)
+                self._sent.add(script.sha)
+                return answer
+
+    def _command(self, script: LuaScript) -> tuple[str, str]:
+        """EVAL, which Redis remembers, the first time and EVALSHA later: one command a run from the very first."""
+        return ("EVALSHA", script.sha) if script.sha in self._sent else ("EVAL", script.source)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
