@@ -1,0 +1,68 @@
+"""Indicators by TA-Lib, the field's C library; about 200 times as fast as `ta`.
+
+TA-Lib's own Stochastic and Ichimoku are missing or lose values, so these are put together from its rolling extremes.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import talib
+
+from financehub_medium_priority.indicators.engines import Column, column
+from financehub_shared.models import Bars
+
+
+def calculate(bars: Bars) -> Mapping[str, Column]:
+    """All outputs of one asset; formulas and parameters are in docs/indicators.md."""
+    high, low, close, volume = (column(values) for values in (bars.high, bars.low, bars.close, bars.volume))
+    macd, signal, histogram = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
+    upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2, nbdevdn=2)
+    highest, lowest = talib.MAX(high, 14), talib.MIN(low, 14)
+    conversion, base = _middle(high, low, 9), _middle(high, low, 26)
+    turnover = talib.SUM((high + low + close) / 3 * volume, 14)
+    traded = talib.SUM(volume, 14)
+    # TA-Lib keeps a running sum, which is not quite 0 again after large volumes.
+    traded[talib.MAX(volume, 14) == 0] = 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        k = 100 * (close - lowest) / (highest - lowest)
+        vwap = turnover / traded
+        vwap[traded == 0] = np.nan
+        width = 100 * (upper - lower) / middle
+    return {
+        "sma_20": talib.SMA(close, 20),
+        "sma_50": talib.SMA(close, 50),
+        "sma_200": talib.SMA(close, 200),
+        "ema_12": talib.EMA(close, 12),
+        "ema_26": talib.EMA(close, 26),
+        "macd": macd,
+        "macd_signal": signal,
+        "macd_histogram": histogram,
+        "rsi_14": talib.RSI(close, 14),
+        "bollinger_upper": upper,
+        "bollinger_middle": middle,
+        "bollinger_lower": lower,
+        "bollinger_width": width,
+        "atr_14": talib.ATR(high, low, close, 14),
+        "adx_14": talib.ADX(high, low, close, 14),
+        "stochastic_k": k,
+        "stochastic_d": _mean_of_three(k),
+        "obv": talib.OBV(close, volume),
+        "vwap_14": vwap,
+        "ichimoku_conversion": conversion,
+        "ichimoku_base": base,
+        "ichimoku_span_a": (conversion + base) / 2,
+        "ichimoku_span_b": _middle(high, low, 52),
+        "psar": talib.SAR(high, low, acceleration=0.02, maximum=0.2),
+    }
+
+
+def _middle(high: Column, low: Column, bars: int) -> Column:
+    middle: Column = (talib.MAX(high, bars) + talib.MIN(low, bars)) / 2
+    return middle
+
+
+def _mean_of_three(values: Column) -> Column:
+    """TA-Lib's running mean would stay NaN for ever after one NaN (14 bars without a move)."""
+    mean = np.full_like(values, np.nan)
+    mean[2:] = (values[2:] + values[1:-1] + values[:-2]) / 3
+    return mean

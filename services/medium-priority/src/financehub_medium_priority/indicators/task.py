@@ -1,0 +1,215 @@
+"""The work of the indicators task: bring the daily bars up to date, then compute the indicators of every asset."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from financehub_medium_priority.indicators.compute import compute
+from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
+from financehub_shared.assets import select_assets
+from financehub_shared.catalog import CATALOG
+from financehub_shared.clock import Clock
+from financehub_shared.errors import CorruptDataError, TaskFailedError
+from financehub_shared.models import Asset, Bars, Indicators, Quarantined
+from financehub_shared.providers.bar_validation import validate_bars
+from financehub_shared.providers.bars import BarFetcher, BarReport
+from financehub_shared.store.port import Store
+from financehub_shared.summary import TaskSummary
+
+log = structlog.get_logger(__name__)
+
+TASK = "calculate_indicators_task"
+#: Share of the task's time limit that its upstream calls may take; the rest is for computing and the store.
+UPSTREAM_SHARE = 0.7
+#: Calendar days of a new asset's history: 500 trading days and some, for a 200-day average with a year of values.
+HISTORY_DAYS = 750
+#: A provider that answers this is well.
+WELL = frozenset({"not-found"})
+#: Assets in memory at a time: their bars and indicators are about 10 MB.
+CHUNK = 200
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the run came to so far.
+
+    Args:
+        computed: assets whose indicators are stored.
+        missing: symbol → why it has none.
+        late: symbol → why its newest bars could not be had.
+        failed: how many of `late` are so because a provider failed.
+        delivered: provider → assets it answered in this run.
+        current: providers of the stored bars that are up to date.
+        new_bars, records: bars stored, records put into quarantine.
+        retry_after: seconds until a provider can be asked again, where one said so.
+    """
+
+    computed: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
+    failed: int = 0
+    delivered: dict[str, int] = field(default_factory=dict)
+    current: set[str] = field(default_factory=set)
+    new_bars: int = 0
+    records: int = 0
+    retry_after: float | None = None
+
+    def add(self, report: BarReport) -> None:
+        for provider, count in report.delivered.items():
+            self.delivered[provider] = self.delivered.get(provider, 0) + count
+        self.late.update(report.missing)
+        self.failed += sum(bool({*report.failures.get(symbol, {}).values()} - WELL) for symbol in report.missing)
+        waits = [wait for wait in (self.retry_after, report.retry_after) if wait is not None]
+        self.retry_after = min(waits, default=None)
+
+
+async def calculate_indicators(
+    symbols: Sequence[str] | None,
+    *,
+    store: Store,
+    bars: BarFetcher,
+    engine: EngineName,
+    series: int,
+    clock: Clock,
+) -> TaskSummary:
+    """Bring the daily bars of the chosen assets up to date, compute their indicators and store both.
+
+    Works on `CHUNK` assets at a time, so memory does not grow with their number. Where bars cannot be had, indicators
+    are computed of what is stored.
+
+    Args:
+        symbols: canonical symbols to narrow it to; None: every active asset.
+        store: where bars and indicators are kept.
+        bars: fetches what is missing.
+        engine: `talib` or `ta`.
+        series: values kept per output.
+        clock: the time.
+
+    Raises:
+        InvalidArgumentsError: a symbol is unknown or not active.
+        TaskFailedError: providers failed for half of the assets or more and not one delivered, or no asset has bars.
+        StoreUnavailableError: Redis is away.
+    """
+    known = await asyncio.to_thread(store.assets, active_only=False)
+    assets = select_assets(TASK, symbols, known)
+    deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
+    calculate = await asyncio.to_thread(load_engine, engine)
+    progress = _Progress()
+    for chunk in _chunks(assets):
+        await _bring_up_to_date(chunk, store, bars, deadline, clock, progress)
+        await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
+    for provider in sorted(progress.current):
+        await asyncio.to_thread(store.mark_success, "bars", provider, clock.now())
+    if progress.computed:
+        await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
+    _raise_if_in_vain(assets, progress)
+    return _summary(assets, progress)
+
+
+def _chunks(assets: Sequence[Asset]) -> Iterator[Sequence[Asset]]:
+    for start in range(0, len(assets), CHUNK):
+        yield assets[start : start + CHUNK]
+
+
+async def _bring_up_to_date(
+    assets: Sequence[Asset], store: Store, bars: BarFetcher, deadline: float, clock: Clock, progress: _Progress
+) -> None:
+    last_days = await asyncio.to_thread(store.last_days, [asset.symbol for asset in assets])
+    first_days = bars.missing(assets, last_days, HISTORY_DAYS)
+    if not first_days:
+        return
+    if clock.monotonic() >= deadline:
+        # asking would only make every breaker count a timeout that is ours
+        progress.late.update(dict.fromkeys(first_days, "not asked: the task's time is up"))
+        return
+    report = await bars.fetch(assets, first_days, deadline)
+    progress.add(report)
+    await asyncio.to_thread(_store_bars, assets, report, store, clock, progress)
+
+
+def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
+    """Store what passes validation, and what does not in quarantine."""
+    delivered = [symbol for symbol, found in report.bars.items() if len(found)]
+    stored, _ = _read(store, delivered)
+    quotes = store.quotes(delivered)
+    by_symbol = {asset.symbol: asset for asset in assets}
+    accepted: list[Bars] = []
+    records: list[Quarantined] = []
+    for symbol in delivered:
+        quote = quotes.get(symbol)
+        anchor = float(quote.price) if quote is not None else None
+        checked = validate_bars(by_symbol[symbol], report.bars[symbol], stored.get(symbol), anchor, clock.now())
+        accepted.append(checked.bars)
+        records += checked.records
+    store.put_bars(accepted)
+    if records:
+        store.put_quarantined(records)
+    progress.new_bars += sum(map(len, accepted))
+    progress.records += len(records)
+
+
+def _compute_chunk(
+    assets: Sequence[Asset],
+    store: Store,
+    calculate: Engine,
+    name: EngineName,
+    series: int,
+    clock: Clock,
+    progress: _Progress,
+) -> None:
+    stored, damaged = _read(store, [asset.symbol for asset in assets])
+    found: list[Indicators] = []
+    for asset in assets:
+        bars = stored.get(asset.symbol)
+        if bars is None or not len(bars):
+            why = damaged.get(asset.symbol) or f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
+            progress.missing[asset.symbol] = why
+            continue
+        if asset.symbol not in progress.late:
+            progress.current.add(bars.provider)
+        try:
+            found.append(compute(bars, calculate, name, series, clock.now()))
+        except Exception as error:  # boundary: one asset's bars must not cost the others their indicators
+            log.exception("indicators_failed", symbol=asset.symbol, engine=name, bars=len(bars))
+            progress.missing[asset.symbol] = f"the engine failed: {type(error).__name__}"
+    store.put_indicators(found)
+    progress.computed += len(found)
+
+
+def _read(store: Store, symbols: Sequence[str]) -> tuple[Mapping[str, Bars], Mapping[str, str]]:
+    """Stored bars, and symbol → problem of those that are damaged."""
+    try:
+        return store.bars(symbols), {}
+    except CorruptDataError:
+        found: dict[str, Bars] = {}
+        damaged = {}
+        for symbol in symbols:
+            try:
+                found.update(store.bars([symbol]))
+            except CorruptDataError as error:
+                log.warning("bars_damaged", symbol=symbol, problem=str(error))
+                damaged[symbol] = str(error)
+        return found, damaged
+
+
+def _raise_if_in_vain(assets: Sequence[Asset], progress: _Progress) -> None:
+    in_vain = not progress.delivered and progress.failed > 0 and 2 * progress.failed >= len(assets)
+    if not in_vain and (progress.computed or not assets):
+        return
+    reasons = sorted({*progress.late.values(), *progress.missing.values()})[:5]
+    what = f"no daily bars of {progress.failed} assets" if in_vain else f"no indicators of {len(assets)} assets"
+    raise TaskFailedError(f"{what}: {' | '.join(reasons)}", progress.retry_after)
+
+
+def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
+    missing = {**{symbol: f"bars are late: {why}" for symbol, why in progress.late.items()}, **progress.missing}
+    return TaskSummary(
+        asked=len(assets),
+        stored=progress.computed,
+        missing=dict(list(missing.items())[: TaskSummary.MISSING_SHOWN]),
+        missing_count=len(missing),
+        providers=progress.delivered,
+        details={"new_bars": progress.new_bars, "quarantined": progress.records},
+    )
