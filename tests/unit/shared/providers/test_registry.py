@@ -1,0 +1,21 @@
+"""What building the providers of a process imports and opens."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+from financehub_shared.clock import SystemClock
+from financehub_shared.providers.registry import build_providers
+from financehub_shared.settings import load_settings
+
+providers = build_providers(load_settings({}), SystemClock(), lambda *_: None, redis_url="redis://127.0.0.1:1/0")
+providers.quotes
+print(*sorted({"feedparser", "yfinance", "pandas", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_quote_chains_import_no_feedparser_yfinance_or_pandas():
+    """The high tier starts without them and without a connection; yfinance comes with the first stock fetch."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == ""
