@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import redis
@@ -39,7 +40,8 @@ class RedisServer:
 
     def __init__(self, directory: Path, *options: str, aof: bool = True) -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        secret = dict(pairwise(options)).get("--requirepass")
+        self.url = f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
         self._command = [
             _binary(),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
