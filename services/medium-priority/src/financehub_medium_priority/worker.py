@@ -25,3 +25,22 @@ async def fetch_news(sources: list[str] | None = None) -> TaskSummary:
 
 
 declare(broker, "fetch_news_task", fetch_news)
+
+
+async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
+    """Daily bars and indicators of every active asset, or some by symbol."""
+    # numpy and the engine cost 40 MB, which a worker that only reads news need not pay.
+    from financehub_medium_priority.indicators import task
+
+    settings = process.settings
+    return await task.calculate_indicators(
+        symbols,
+        store=process.store,
+        bars=providers.bars,
+        engine=settings.indicator_engine,
+        series=settings.indicator_series,
+        clock=process.clock,
+    )
+
+
+declare(broker, "calculate_indicators_task", calculate_indicators)

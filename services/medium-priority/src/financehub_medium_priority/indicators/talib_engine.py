@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import talib
+from numpy.lib.stride_tricks import sliding_window_view
 
 from financehub_medium_priority.indicators.engines import Column, column
 from financehub_shared.models import Bars
@@ -19,14 +20,9 @@ def calculate(bars: Bars) -> Mapping[str, Column]:
     upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2, nbdevdn=2)
     highest, lowest = talib.MAX(high, 14), talib.MIN(low, 14)
     conversion, base = _middle(high, low, 9), _middle(high, low, 26)
-    turnover = talib.SUM((high + low + close) / 3 * volume, 14)
-    traded = talib.SUM(volume, 14)
-    # TA-Lib keeps a running sum, which is not quite 0 again after large volumes.
-    traded[talib.MAX(volume, 14) == 0] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         k = 100 * (close - lowest) / (highest - lowest)
-        vwap = turnover / traded
-        vwap[traded == 0] = np.nan
+        vwap = _sum((high + low + close) / 3 * volume, 14) / _sum(volume, 14)
         width = 100 * (upper - lower) / middle
     return {
         "sma_20": talib.SMA(close, 20),
@@ -59,6 +55,14 @@ def calculate(bars: Bars) -> Mapping[str, Column]:
 def _middle(high: Column, low: Column, bars: int) -> Column:
     middle: Column = (talib.MAX(high, bars) + talib.MIN(low, bars)) / 2
     return middle
+
+
+def _sum(values: Column, bars: int) -> Column:
+    """TA-Lib's running sum is not 0 again after large volumes; this adds up each window anew."""
+    total = np.full_like(values, np.nan)
+    if len(values) >= bars:
+        total[bars - 1 :] = sliding_window_view(values, bars).sum(axis=1)
+    return total
 
 
 def _mean_of_three(values: Column) -> Column:
