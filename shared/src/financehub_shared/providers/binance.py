@@ -6,18 +6,18 @@ Source: https://github.com/binance/binance-spot-api-docs (rest-api: market data 
 import asyncio
 import json
 import re
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from financehub_shared.clock import Clock
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
+from financehub_shared.errors import NotFoundError, ProviderError, UpstreamError
 from financehub_shared.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers import parse, strict_json
+from financehub_shared.providers.binance_klines import DAY_MS, append_klines, empty_bars
 from financehub_shared.providers.guard import Guard
 from financehub_shared.providers.http import HttpClient
 from financehub_shared.providers.ports import QuoteBatch
-from financehub_shared.providers.usd import DailyRates, UsdtRate, UsdtRates
+from financehub_shared.providers.usd import UsdtRate, UsdtRates
 
 #: `-1121 Invalid symbol`: one unknown pair refuses the whole request.
 INVALID_SYMBOL = -1121
@@ -27,9 +27,6 @@ BATCH_MAX = 100
 USED_WEIGHT = "x-mbx-used-weight-1m"
 KLINES_MAX = 1_000
 KLINES_WEIGHT = 2
-DAY_MS = 86_400_000
-#: The year 2159; a time beyond it is in another unit (microseconds) or wrong.
-DAY_MAX = 69_000
 _PAIR = re.compile(r"[A-Z0-9]{2,20}")
 
 
@@ -141,7 +138,7 @@ class Binance:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
         last_day = int(self._clock.now() // 86_400) - 1
         rates = await self._rates.daily(last_day, deadline) if _is_converted(pair, asset) else None
-        bars = Bars(asset.symbol, self.name, array("i"), array("d"), array("d"), array("d"), array("d"), array("d"))
+        bars = empty_bars(asset.symbol, self.name)
         day = first_day
         while day <= last_day:
             params = {
@@ -152,26 +149,11 @@ class Binance:
                 "limit": str(KLINES_MAX),
             }
             rows = await self._list("/api/v3/klines", params, deadline, KLINES_WEIGHT)
-            for row in rows:
-                self._append(bars, pair, row, rates)
+            append_klines(bars, rows, rates)
             if len(rows) < KLINES_MAX:
                 break
             day = int(float(rows[-1][0]) // DAY_MS) + 1
         return bars
-
-    def _append(self, bars: Bars, pair: str, row: Any, rates: DailyRates | None) -> None:
-        cells = parse.sequence(self.name, row, f"{pair} kline", at_least=6)
-        open_time, open, high, low, close, volume = parse.reals(self.name, cells[:6], f"{pair} kline")
-        day = int(open_time // DAY_MS)
-        if not 0 <= day <= DAY_MAX or (bars.days and day <= bars.days[-1]):
-            raise MalformedError(self.name, f"{pair} klines: days do not ascend")
-        rate = 1.0 if rates is None else rates.at(day)
-        if rate is None:
-            return  # before the first known rate: a bar in USDT would pass for one in USD
-        bars.days.append(day)
-        for column, price in ((bars.open, open), (bars.high, high), (bars.low, low), (bars.close, close)):
-            column.append(price * rate)
-        bars.volume.append(volume)
 
     async def _list(self, path: str, params: Mapping[str, str] | None, deadline: float, weight: int) -> list[Any]:
         async def send() -> list[Any]:

@@ -70,7 +70,7 @@ class UsdtRates:
         self._clock = clock
         self._lock = PerLoop(asyncio.Lock)
         self._spot: UsdtRate | None = None
-        self._daily: Mapping[int, float] = {}
+        self._daily = DailyRates({})
 
     async def spot(self, deadline: float) -> UsdtRate:
         """The present rate, at most `FRESH_SECONDS` old while a source answers.
@@ -104,15 +104,15 @@ class UsdtRates:
             ProviderError: the source failed and nothing usable is known.
         """
         async with self._lock.get():
-            if last_day not in self._daily:
+            if not self._daily.has(last_day):
                 if self._daily_source is None:
                     raise UpstreamError("usdt-rate", "no source of daily rates is set")
                 try:
-                    self._daily = await self._daily_source.usdt_daily(deadline)
+                    self._daily = DailyRates(await self._daily_source.usdt_daily(deadline))
                 except ProviderError:
-                    if not any(day in self._daily for day in range(last_day - CARRY_DAYS, last_day)):
+                    if self._daily.at(last_day) is None:
                         raise
-            return DailyRates(self._daily)
+            return self._daily
 
 
 class DailyRates:
@@ -123,12 +123,17 @@ class DailyRates:
     """
 
     def __init__(self, closes: Mapping[int, float]) -> None:
-        self._closes = closes
+        low, high = map(float, PLAUSIBLE)
+        self._closes = {day: rate for day, rate in closes.items() if low <= rate <= high}
+
+    def has(self, day: int) -> bool:
+        """Whether the day has a rate of its own."""
+        return day in self._closes
 
     def at(self, day: int) -> float | None:
         """The day's rate, or the last one up to `CARRY_DAYS` before; None when there is none."""
-        for back in range(CARRY_DAYS + 1):
-            rate = self._closes.get(day - back)
-            if rate is not None and PLAUSIBLE[0] <= rate <= PLAUSIBLE[1]:
+        for candidate in range(day, day - CARRY_DAYS - 1, -1):
+            rate = self._closes.get(candidate)
+            if rate is not None:
                 return rate
         return None
