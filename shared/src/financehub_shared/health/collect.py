@@ -17,6 +17,7 @@ from financehub_shared.health.workers import WorkerRegistry
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.models import AssetType
 from financehub_shared.monitor import TaskMonitor
+from financehub_shared.schedules import ScheduleInfo, list_schedules
 from financehub_shared.store import keys
 from financehub_shared.store.port import Store
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 #: Several probes and a user's curl within this time share one look at Redis.
 CACHE_SECONDS = 2.0
+#: Registered schedules up to which they decide how old data may be; above, the catalogue's defaults do.
+SCHEDULES_READ = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,17 @@ class HealthChecker:
             assets=len(types),
             wanted=_datasets(set(types)),
             last_success=successes,
-            limits=dataset_limits(),
+            limits=dataset_limits(ask("schedules", self._schedules, []), now),
             failures=failures,
         )
 
     def _types(self) -> list[AssetType]:
         return [asset.type for asset in self._store.assets()]
+
+    def _schedules(self) -> list[ScheduleInfo]:
+        # A fleet with more has other schedules than one per dataset, and reading them all would take too long.
+        few = self._client.zcard(keys.SCHEDULES) <= SCHEDULES_READ
+        return list_schedules(self._client) if few else []
 
     def _breakers(self) -> list[BreakerView]:
         names = sorted(name.decode() for name in cast("set[bytes]", self._store_client.smembers(keys.BREAKERS)))

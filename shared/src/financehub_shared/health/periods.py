@@ -1,6 +1,7 @@
-"""How old data may be: from the catalogue's default schedules."""
+"""How old data may be: from the schedules that are registered, else from the catalogue's defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from financehub_shared.catalog import CATALOG, TaskSpec
 
@@ -17,6 +18,19 @@ DATASETS: Mapping[str, str] = {
 }
 
 
+class ScheduleFacts(Protocol):
+    """What is asked of one registered schedule."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def suspended(self) -> bool: ...
+    @property
+    def next_times(self) -> Sequence[float]: ...
+    @property
+    def last_due_at(self) -> float | None: ...
+
+
 def period_seconds(schedule: str) -> int:
     """Seconds between two runs of a catalogue schedule (`@every 2m`, `@hourly`, …).
 
@@ -31,11 +45,26 @@ def period_seconds(schedule: str) -> int:
     raise ValueError(f"{schedule!r}: a catalogue schedule is @hourly, @daily, @weekly or @every <n><s|m|h|d>")
 
 
-def stale_after(task: TaskSpec) -> float:
-    """Age in seconds at which a dataset is stale: two runs were due and had their time, and none delivered."""
-    return 2 * period_seconds(task.schedule) + task.time_limit_seconds
+def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: float = 0.0) -> float:
+    """Age in seconds at which what a task fetches is stale: two runs were due and had their time, and none delivered.
+
+    Nothing is stale that is newer than the last due time, however long ago that was (a closed market, a weekend). A
+    schedule says so only while a scheduler keeps it: then its next time lies ahead.
+
+    Args:
+        task: of the catalogue.
+        schedules: that are registered; those of other tasks are left out.
+        now: Unix seconds.
+    """
+    limits = []
+    for one in schedules:
+        upcoming = one.next_times
+        if one.task == task.name and not one.suspended and len(upcoming) > 1 and upcoming[0] > now:
+            since_due = now - one.last_due_at if one.last_due_at else 0.0
+            limits.append(max(2 * (upcoming[1] - upcoming[0]) + task.time_limit_seconds, since_due))
+    return max(limits, default=2.0 * period_seconds(task.schedule) + task.time_limit_seconds)
 
 
-def dataset_limits() -> dict[str, float]:
-    """Dataset → age in seconds at which it is stale."""
-    return {dataset: stale_after(CATALOG[task]) for dataset, task in DATASETS.items()}
+def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) -> dict[str, float]:
+    """Dataset → age in seconds at which it is stale; arguments as of `stale_after`."""
+    return {dataset: stale_after(CATALOG[task], schedules, now) for dataset, task in DATASETS.items()}

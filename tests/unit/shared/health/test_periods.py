@@ -1,9 +1,11 @@
 """How old data may be."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from financehub_shared.catalog import CATALOG
-from financehub_shared.health.periods import DATASETS, dataset_limits, period_seconds
+from financehub_shared.health.periods import DATASETS, dataset_limits, period_seconds, stale_after
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,42 @@ def test_other_forms_are_refused(schedule: str) -> None:
     """What is no catalogue schedule raises, and the message says what is allowed."""
     with pytest.raises(ValueError, match="@every"):
         period_seconds(schedule)
+
+
+NOW = 1_800_000_000.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A registered schedule of the stock fetch (catalogue: every 5 min, time limit 180 s)."""
+
+    next_times: tuple[float, ...]
+    last_due_at: float | None = NOW - 60
+    task: str = "fetch_stock_prices_task"
+    suspended: bool = False
+
+
+FROM_CATALOGUE = 2 * 300 + 180
+
+
+@pytest.mark.parametrize(
+    ("schedules", "limit"),
+    [
+        ([], FROM_CATALOGUE),
+        ([Schedule((NOW + 1_740, NOW + 3_540))], 2 * 1_800 + 180),  # every half an hour
+        ([Schedule((NOW + 30, NOW + 90, NOW + 150))], 2 * 60 + 180),  # every minute
+        ([Schedule((NOW + 30, NOW + 90)), Schedule((NOW + 30, NOW + 630))], 2 * 600 + 180),  # the slower of two
+        ([Schedule((NOW + 9_000, NOW + 9_300), last_due_at=NOW - 170_000)], 170_000),  # a weekend
+        ([Schedule((NOW - 600, NOW - 300), last_due_at=NOW - 170_000)], FROM_CATALOGUE),  # nobody keeps it
+        ([Schedule((NOW + 30, NOW + 90), suspended=True)], FROM_CATALOGUE),
+        ([Schedule((NOW + 30, NOW + 90), task="fetch_news_task")], FROM_CATALOGUE),
+        ([Schedule((NOW + 30,))], FROM_CATALOGUE),  # its last run: no period to go by
+        ([Schedule((NOW + 30, NOW + 90), last_due_at=None)], 2 * 60 + 180),
+    ],
+)
+def test_the_registered_schedule_decides_how_old_data_may_be(schedules: list[Schedule], limit: float) -> None:
+    """Two periods of the schedule and the task's limit, never less than the time since a run was last due."""
+    assert stale_after(CATALOG["fetch_stock_prices_task"], schedules, NOW) == limit
 
 
 def test_every_dataset_has_a_task_and_a_limit_above_its_period() -> None:
