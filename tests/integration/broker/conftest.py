@@ -40,7 +40,9 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
         worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
         broker.emit_after("process_boot")
         worker.start()
-        yield worker
-        worker.stop(timeout=1_000)
+        try:
+            yield worker
+        finally:
+            worker.stop(timeout=1_000)
 
     return serve

@@ -175,15 +175,20 @@ def test_shutdown_gives_back_what_does_not_end_in_time(
 
     What ends in time is drained, and nothing new is started meanwhile.
     """
-    workers = start_both(start_worker, redis_url, shutdown_ms=1_500)
+    workers = start_both(start_worker, redis_url, shutdown_ms=2_000)
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "slow", "long", 60))
-        broker(kind, redis_url).enqueue(message(kind, "slow", "short", 1))
+        broker(kind, redis_url).enqueue(message(kind, "slow", "short", 0.5))
     eventually(lambda: all(len(events(redis_client, kind)) == 2 for kind in KINDS))
     for worker in workers.values():
         worker._process.terminate()
     time.sleep(1.1)  # the worker looks at its flag once a second
-    broker("mended", redis_url).enqueue(message("mended", "record", "later"))
+    for kind in KINDS:
+        broker(kind, redis_url).enqueue(message(kind, "record", "later"))
+    time.sleep(0.4)
+    assert all(worker.running for worker in workers.values())
+    assert redis_client.llen(keys.ready("mended")) == 1  # for others to take
+    assert redis_client.llen(keys.ready("stock")) == 0
     assert [worker.wait() for worker in workers.values()] == [0, 0]
     assert "end short" in events(redis_client, "mended")
     assert "later" not in events(redis_client, "mended")

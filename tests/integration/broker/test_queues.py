@@ -1,6 +1,7 @@
 """Figures of queues and the janitor, on a real Redis."""
 
 import time
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import dramatiq
@@ -11,6 +12,7 @@ from financehub_shared.broker import Janitor, QueueStats, build_broker, discover
 from financehub_shared.broker import redis_keys as keys
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.settings import Settings
+from support.redis_server import RedisServer
 
 
 @pytest.fixture
@@ -126,3 +128,80 @@ def test_enqueueing_leaves_no_heartbeat(broker: FinanceHubBroker, redis_client: 
     """Who only enqueues is no worker (stock counts it as one)."""
     enqueue(broker, "noop", queue="q")
     assert not redis_client.exists(keys.HEARTBEATS)
+
+
+def test_a_worker_that_beats_again_in_time_keeps_its_messages(
+    broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+):
+    """The janitor's look and its act are apart; the act looks again."""
+    enqueue(broker, "noop", queue="q")
+    broker.do_fetch("q", 1)
+    silence(redis_client, broker, 61)
+    janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
+    scan = janitor._scan
+
+    def scan_while_it_wakes() -> Iterator[str]:
+        yield from list(scan())
+        broker.do_fetch("q", 0)
+
+    monkeypatch.setattr(janitor, "_scan", scan_while_it_wakes)
+    assert janitor.run() == {"q": 0}
+    assert redis_client.zcard(keys.HEARTBEATS) == 1
+    assert queue_stats(redis_client, ["q"])[0].in_flight == 1
+
+
+def test_a_new_consumer_leaves_alone_what_its_process_works_on(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """After a lost connection only what nobody holds is given back; a delay queue's consumer starts from nothing."""
+    for delay in (None, 60):
+        for _ in range(2):
+            enqueue(broker, "noop", queue="q", delay=delay)
+    delivery = next(broker.consume("q", prefetch=1, timeout=50))
+    assert next(broker.consume("q.DQ", prefetch=1, timeout=50)) is not None
+    broker.do_fetch("q", 1)  # answered to nobody
+    again = broker.consume("q", prefetch=1, timeout=50)
+    broker.consume("q.DQ", prefetch=1, timeout=50)
+    assert redis_client.llen(keys.ready("q")) == 1
+    assert redis_client.llen(keys.ready("q.DQ")) == 2
+    assert next(again) is None  # no room: the first is still held
+    again.ack(delivery)
+    assert next(again) is not None
+
+
+def test_a_consumer_without_room_beats_also_when_redis_is_full(redis_server: Callable[..., RedisServer]):
+    """Out of memory a worker is not taken for dead."""
+    server = redis_server()
+    full = build_broker(Settings(redis_url=server.url))
+    client = server.client()
+    client.config_set("maxmemory", "1")
+    full.do_fetch("q", 0)
+    assert client.zcard(keys.HEARTBEATS) == 1
+
+
+def test_a_busy_worker_beats_without_room(
+    broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+):
+    """A consumer that holds all it may does not fetch; it beats all the same, and is not taken for dead."""
+    monkeypatch.setattr("financehub_shared.broker.consumer.HEARTBEAT_SECONDS", 0)
+    enqueue(broker, "noop", queue="q")
+    consumer = broker.consume("q", prefetch=1, timeout=10)
+    assert next(consumer) is not None
+    silence(redis_client, broker, 61)
+    assert next(consumer) is None
+    assert redis_client.zscore(keys.HEARTBEATS, broker.broker_id) / 1000 == pytest.approx(time.time(), abs=5)
+
+
+def test_a_consumer_finds_again_what_a_late_command_fetched(
+    broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+):
+    """A fetch that ran after its connection was replaced strands nothing: now and then a consumer compares."""
+    consumer = broker.consume("q", prefetch=1, timeout=10)
+    enqueue(broker, "noop", queue="q")
+    broker.do_fetch("q", 1)
+    assert next(consumer) is None
+    monkeypatch.setattr("financehub_shared.broker.consumer.RECONCILE_SECONDS", 0)
+    assert next(consumer) is not None
+
+
+def test_a_tier_of_ones_own_needs_no_code(redis_url: str):
+    """A tier outside the three is served like one that is in no hurry."""
+    assert build_broker(Settings(redis_url=redis_url), tier="overnight").middleware

@@ -1,6 +1,6 @@
 """The one place where the broker of a process is put together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dramatiq
 import redis
@@ -20,7 +20,7 @@ from financehub_shared.settings import Settings
 
 #: Longest wait between two polls of an idle queue, ms. High promises a start within a fraction of a second; the others
 #: serve tasks that are minutes apart and spare Redis.
-POLL_MS = {Tier.HIGH: 100}
+POLL_MS: Mapping[str, int] = {Tier.HIGH: 100}
 DEFAULT_POLL_MS = 1_000
 _DAY_MS = 86_400_000
 
@@ -37,7 +37,7 @@ def build_broker(
 
     Args:
         settings: limits, retries, retention and the Redis of the queues.
-        tier: whose worker it is (`high`, …); empty for a process that only enqueues.
+        tier: whose worker it is (`high`, …); a user may add one; empty for a process that only enqueues.
         observers: monitor, metrics, logs, health: they see every message, skipped ones too, first on its way in and
             last on its way out, when it is decided whether it is retried or dead.
         clock: what stamps and ages are measured by.
@@ -65,7 +65,7 @@ def build_broker(
         # Armed last and disarmed first, so that an interrupt hits the task and never the bookkeeping above.
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),
-        WorkerTuning(POLL_MS.get(Tier(tier), DEFAULT_POLL_MS) if tier else DEFAULT_POLL_MS),
+        WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
         AsyncIO(),  # its loop stops after HandBack (upwards)
         HandBack(),  # first to know of a shutdown's end
     ]

@@ -62,7 +62,8 @@ class Janitor:
             worker, queue = match["worker"], match["queue"]
             count = self._reclaim_from(worker, queue, silent_since)
             reclaimed[q_name(queue)] = reclaimed.get(q_name(queue), 0) + count
-            log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
+            if count:
+                log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
         # a worker that holds something new since the scan has sent a heartbeat with it
         self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", silent_since * 1000)
         self._dead_letters.drop_older(now - self._retention)
