@@ -56,7 +56,7 @@ smoke: install ## Start `make run` on its default ports, look at everything, sto
 	$(BIN)/pytest tests/smoke
 
 $(VENV)-bench/.installed: requirements/bench.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
-	$(UV) venv --quiet --python $(BIN)/python $(VENV)-bench
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(VENV)-bench
 	$(UV) pip sync --quiet --python $(VENV)-bench/bin/python --require-hashes requirements/bench.txt
 	$(UV) pip install --quiet --python $(VENV)-bench/bin/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable %)
 	@touch $@
