@@ -39,7 +39,6 @@ def test_a_run_is_followed_to_its_outcome(shell: Any, fleet: Fleet, store: Redis
         good = shell("run", TASK, "--arg", "symbols=BTC-USD", "--json")
         shown = shell("run", TASK)
         bad = shell("run", "broken", "--queue", "high", "--json")
-        shown_bad = shell("run", "broken", "--queue", "high")
     run = json.loads(good.stdout)
     assert (run["state"], run["task"], run["queue"], run["tries"]) == ("succeeded", TASK, "high", 1)
     assert run["summary"]["stored"] == 1
@@ -49,8 +48,7 @@ def test_a_run_is_followed_to_its_outcome(shell: Any, fleet: Fleet, store: Redis
     assert "missing X: not-found" in shown.stdout
     run = json.loads(bad.stdout)
     assert (run["state"], run["error"]) == ("dead-lettered", "ValueError: no luck")
-    assert "no luck" in shown_bad.stdout
-    assert [each.returncode for each in (good, shown, bad, shown_bad)] == [0, 0, 1, 1]
+    assert [each.returncode for each in (good, shown, bad)] == [0, 0, 1]
     assert good.stderr == bad.stderr == ""
 
 

@@ -122,8 +122,8 @@ def backfill(
 ) -> None:
     """Run the due times of a range in the past, in order, and show the progress.
 
-    Ends with 0 when all of them are enqueued (or, with --no-wait, asked for), 1 if it is refused or not over at
-    --timeout.
+    They are enqueued as fast as the concurrency policy lets them: one at a time where it forbids overlap. Ends with 0
+    when all of them are enqueued (or, with --no-wait, asked for), 1 if it is refused or not over at --timeout.
 
     JSON: {id, name, start, end, state, total, enqueued, message}; state is pending, running, finished or refused.
 

@@ -1,0 +1,113 @@
+"""`schedules`: what a real scheduler process registered, triggered and backfilled."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_shared.broker.actors import declare
+from financehub_shared.summary import TaskSummary
+from support.observed import Fleet, eventually
+
+TASK = "fetch_crypto_prices_task"
+SCHEDULE = """
+apiVersion: financehub.io/v1alpha1
+kind: ScheduledTask
+metadata:
+  name: {name}
+spec:
+  task: {task}
+  schedule: "{schedule}"
+"""
+
+
+@pytest.fixture
+def scheduler(invoke: Any, tmp_path: Path) -> Iterator[Path]:
+    """A scheduler process with one schedule that is due at midnight only, and one document that it refuses."""
+    (tmp_path / "coins.yaml").write_text(SCHEDULE.format(name="coins", task=TASK, schedule="0 0 * * *"))
+    (tmp_path / "never.yaml").write_text(SCHEDULE.format(name="never", task=TASK, schedule="0 0 31 2 *"))
+    command = [Path(sys.executable).parent / "financehub-scheduler", "--schedules", tmp_path]
+    environment = {**os.environ, "FINANCEHUB_HTTP_PORT": "0", "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    eventually(lambda: "coins" in invoke("schedules", "list").stdout)
+    yield tmp_path
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def test_schedules_are_listed_triggered_and_backfilled(
+    cli: Any, invoke: Any, shell: Any, scheduler: Path, redis_url: str, redis_client: redis.Redis
+):
+    """The listing tells what runs when; a trigger is followed to its outcome; a backfill enqueues each due time."""
+    (coins,) = cli("schedules", "list")
+    assert (coins["task"], coins["schedule"], coins["time_zone"]) == (TASK, "0 0 * * *", "UTC")
+    assert (coins["alive"], coins["suspended"], coins["last_outcome"]) == (True, False, None)
+    assert all(at.endswith("T00:00:00.000Z") for at in coins["next"])
+    eventually(lambda: "never.yaml" in invoke("schedules", "list").stderr)
+    assert invoke("schedules", "list").stderr.startswith("financehub: refused: ")
+
+    fleet = Fleet(redis_url)
+    declare(fleet.broker, TASK, lambda: TaskSummary(asked=1, stored=1))
+    first = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    with fleet.working():
+        run = shell("schedules", "trigger", "coins", "--timeout", "30", "--json")
+        past = shell("schedules", "backfill", "coins", "--from", first, "--timeout", "30", "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["state"] == "succeeded"
+    done = json.loads(past.stdout)
+    assert (done["state"], done["total"], done["enqueued"]) == ("finished", 2, 2)
+    assert done["start"] == f"{first}T00:00:00.000Z"
+
+    shown = cli("schedules", "show", coins["name"])
+    assert (shown["triggered"], shown["last_outcome"], shown["spec"]["task"]) == (1, "succeeded", TASK)
+    assert json.loads(run.stdout)["message_id"] in [each["message_id"] for each in shown["recent"]]
+    assert "succeeded" in invoke("schedules", "show", "coins").stdout
+
+
+def test_a_trigger_without_waiting_tells_the_run_to_come(cli: Any, invoke: Any, scheduler: Path):
+    """With --no-wait the id of the run to come is given; a wrong name ends with 2 and tells the known ones."""
+    asked = cli("schedules", "trigger", "coins", "--no-wait")
+    assert asked["name"].endswith("coins")
+    eventually(lambda: cli("schedules", "show", "coins")["recent"])
+    assert cli("schedules", "show", "coins")["recent"][0]["message_id"] == asked["message_id"]
+    unknown = invoke("schedules", "trigger", "coin")
+    assert unknown.exit_code == 2
+    assert "'coin' is not registered; known are " in unknown.stderr
+
+
+def test_a_backfill_that_does_not_end_is_not_followed_for_ever(cli: Any, scheduler: Path):
+    """Its runs wait for a worker one after another; at its timeout the command tells how far it is, and ends with 1."""
+    first = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    done = cli("schedules", "backfill", "coins", "--from", first, "--timeout", "0.2", code=1)
+    assert done["state"] in {"pending", "running"}
+    assert cli("schedules", "backfill", "coins", "--from", first, "--no-wait")["state"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["show", "coins"], "none (is a scheduler running?)"),
+        (["backfill", "coins", "--from", "yesterday"], "--from 'yesterday': write a day or time as"),
+        (["backfill", "coins", "--from", "2026-01-02", "--to", "2026-01-01"], "must end in the past"),
+        (["backfill", "coins", "--from", "2026-01-01", "--to", "2999-01-01"], "must end in the past"),
+    ],
+)
+def test_a_wrong_request_ends_with_2(invoke: Any, arguments: list[str], problem: str):
+    """What cannot be asked of a scheduler is told before it is asked."""
+    done = invoke("schedules", *arguments)
+    assert done.exit_code == 2
+    assert problem in done.stderr
+
+
+def test_no_schedule_is_no_failure(cli: Any, invoke: Any):
+    """An empty listing ends well and says who fills it."""
+    assert cli("schedules", "list") == []
+    assert "a scheduler registers them" in invoke("schedules", "list").stderr
