@@ -89,7 +89,7 @@ class BackfillInfo:
     message: str
 
 
-def _text(answer: Mapping[bytes, bytes]) -> dict[str, str]:
+def _text(answer: Any) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in answer.items()}
 
 
@@ -99,7 +99,7 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     Args:
         client: Redis of the queues, with answers as bytes.
     """
-    claims = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
+    claims: Any = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
     found: list[ScheduleInfo] = []
     for begin in range(0, len(claims), 500):
         chunk = claims[begin : begin + 500]
@@ -133,7 +133,7 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
     Raises:
         InvalidArgumentsError: there is none of that name, or several.
     """
-    uid = _resolve(client, name)
+    uid, _ = _resolve(client, name)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.zscore(keys.SCHEDULES, uid)
         pipeline.hget(keys.SCHEDULE_OUTLOOK, uid)
@@ -166,7 +166,7 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
     Raises:
         InvalidArgumentsError: there is no such schedule.
     """
-    uid = _resolve(client, name)
+    uid, _ = _resolve(client, name)
     request = str(uuid4())
     client.hset(keys.SCHEDULE_TRIGGERS, request, json.dumps({"uid": uid, "at": time.time()}))
     return str(uuid5(UUID(uid), f"request {request}"))
@@ -178,7 +178,8 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     Args:
         client: Redis of the queues, with answers as bytes.
         name: `namespace/name`, or `name` where that is unique.
-        start, end: Unix seconds, both inclusive, in the past.
+        start: first moment of the range, Unix seconds.
+        end: its last moment, in the past.
 
     Returns:
         The backfill's id for `show_backfill`.
@@ -188,16 +189,16 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     """
     if not start <= end <= time.time():
         raise InvalidArgumentsError("backfill", "end", "the range must end in the past and not before its start")
-    uid = _resolve(client, name)
+    uid, full = _resolve(client, name)
     id = str(uuid4())
     with client.pipeline(transaction=True) as pipeline:
-        pipeline.hset(keys.backfill(id), mapping=backfill_record(uid, name, start, end))
+        pipeline.hset(keys.backfill(id), mapping=backfill_record(uid, full, start, end))
         pipeline.sadd(keys.SCHEDULE_BACKFILLS, id)
         pipeline.execute()
     return id
 
 
-def backfill_record(uid: str, name: str, start: float, end: float) -> dict[str, str]:
+def backfill_record(uid: str, name: str, start: float, end: float) -> dict[Any, Any]:
     """What a new backfill looks like in Redis; the cursor stands just before its first due time."""
     return {
         "uid": uid,
@@ -231,11 +232,12 @@ def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
     )
 
 
-def _resolve(client: "redis.Redis", name: str) -> str:
+def _resolve(client: "redis.Redis", name: str) -> tuple[str, str]:
+    """Uid and full name of the schedule that `name` means."""
     names = _text(client.hgetall(keys.SCHEDULE_NAMES))
     matches = [full for full in names if name in {full, full.partition("/")[2]}]
     if len(matches) == 1:
-        return names[matches[0]]
+        return names[matches[0]], matches[0]
     if matches:
         problem = f"{name!r} is in several namespaces: {', '.join(sorted(matches))}"
     else:
@@ -253,7 +255,7 @@ def _info(
     recent: list[bytes],
     last: Mapping[str, str],
 ) -> ScheduleInfo:
-    expected = json.loads(outlook) if outlook else {"next": [], "problem": ""}
+    expected: Any = json.loads(outlook) if outlook else {"next": [], "problem": ""}
 
     def seconds(field: str) -> float | None:
         return float(record[field]) if field in record else None

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--schedules", metavar="DIR", type=Path, required=True, help="folder of ScheduledTask YAML, watched"
     )
-    parser.add_argument("--assets", metavar="FILE", type=Path, help="declared assets (YAML), reconciled into the store")
+    parser.add_argument("--assets", metavar="FILE", help="declared assets (YAML), reconciled into the store")
     return parser.parse_args()
 
 
@@ -29,9 +30,9 @@ def main() -> None:
     """Entry point: wrong settings and flags end with one line and exit code 2."""
     arguments = _arguments()
     try:
-        settings = load_settings()
-        overrides = {"dramatiq_broker_url": arguments.broker, "assets_file": arguments.assets}
-        settings = settings.model_copy(update={name: value for name, value in overrides.items() if value is not None})
+        flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
+        # flags win, and are checked as the variables are
+        settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
         asyncio.run(serve(settings, arguments.schedules, (signal.SIGTERM, signal.SIGINT)))
     except ConfigError as error:
         exit_on_config_error(error)

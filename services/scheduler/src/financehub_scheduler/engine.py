@@ -140,9 +140,12 @@ class Engine:
 
     def restore(self, uids: Iterable[str]) -> None:
         """Register schedules again that Redis has lost, from where we know them to be."""
-        for uid in uids:
-            if (live := self.live.get(uid)) and uid not in self._inbox.upserts and uid not in self._inbox.removed:
-                self._inbox.upserts[uid] = Entry(live.schedule, live.mark, added=False)
+        self._register_again((live.schedule, live.mark) for uid in uids if (live := self.live.get(uid)))
+
+    def _register_again(self, entries: Iterable[tuple[Schedule, float]]) -> None:
+        for schedule, since in entries:
+            if schedule.uid not in self._inbox.upserts and schedule.uid not in self._inbox.removed:
+                self._inbox.upserts[schedule.uid] = Entry(schedule, since, added=False)
         self._wake.set()
 
     def reclaim(self) -> None:
@@ -151,7 +154,8 @@ class Engine:
         It has seen a newer state, which ours shows within seconds; or its source differs for good, and then a
         schedule of ours must not stay silent should the other one end.
         """
-        self.restore([uid for uid, live in self.live.items() if live.superseded])
+        now = self._clock.now()
+        self._register_again((live.schedule, now) for live in self.live.values() if live.superseded)
 
     def stop(self) -> None:
         """Let the loop end after the batch under way."""
@@ -167,15 +171,12 @@ class Engine:
     async def run(self) -> None:
         """Fire until `stop`."""
         while not self._stopping:
-            wait = await self.step()
             self._wake.clear()
-            if wait > 0 and not self._inbox_full():
-                try:
-                    await asyncio.wait_for(self._wake.wait(), wait)
-                except TimeoutError:
-                    continue
-            else:
-                await asyncio.sleep(0)
+            wait = await self.step()
+            try:
+                await asyncio.wait_for(self._wake.wait(), wait)
+            except TimeoutError:
+                continue
 
     async def step(self) -> float:
         """Do what is to be done now; returns the seconds until something may be to do again."""
@@ -188,10 +189,12 @@ class Engine:
                 await self._take_inbox()
             await self._fire()
         except RedisError as error:
-            self._away(error)
+            self.away(error)
             return 0.0
         if self._settling:
             self._settle(_SETTLE)
+            return 0.0
+        if self._inbox_full():
             return 0.0
         earliest = self._timetable.next_time()
         return _TICK_SECONDS if earliest is None else min(_TICK_SECONDS, max(0.0, earliest - self._clock.now()))
@@ -207,7 +210,8 @@ class Engine:
             self._looked = False
         self._skew = skew
 
-    def _away(self, error: RedisError) -> None:
+    def away(self, error: RedisError) -> None:
+        """Note that Redis does not answer or refuses, and leave it alone for a moment."""
         first, longest = _BACKOFF_SECONDS
         pause = min(longest, first * 2**self._failures)
         if self._failures == 0:

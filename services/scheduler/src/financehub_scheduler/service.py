@@ -104,14 +104,14 @@ async def every(seconds: float, step: Step, clock: Clock) -> None:
 
 
 def acknowledged(step: Step, engine: Engine) -> Step:
-    """A step on Redis: its success is a sign of life, and its failure no end of the process."""
+    """A step on Redis: its success is a sign of life, and its failure not the end of the process."""
 
     async def run() -> None:
         try:
             await step()
         except RedisError as error:
-            # the engine's own loop says when Redis is away and back; here something is only done later
-            log.debug("step_postponed", error=str(error))
+            # found again by the next step
+            engine.away(error)
         else:
             engine.acknowledged()
 

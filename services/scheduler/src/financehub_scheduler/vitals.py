@@ -1,6 +1,8 @@
 """Whether this scheduler should be restarted, and whether it is ready: pure questions to the engine's pulse."""
 
-from financehub_scheduler.engine import Engine
+from typing import Protocol
+
+from financehub_scheduler.engine import Pulse
 from financehub_shared.clock import Clock
 
 #: The loop comes round every second; a batch may wait for a socket timeout or two.
@@ -13,6 +15,16 @@ _SILENCE_SECONDS = 300.0
 _RECENT_SECONDS = 10.0
 
 
+class Watched(Protocol):
+    """What is asked of the engine."""
+
+    @property
+    def pulse(self) -> Pulse: ...
+    @property
+    def settled(self) -> bool: ...
+    def heap_lag(self) -> float: ...
+
+
 class Vitals:
     """Reasons, in words; empty lists mean all is well.
 
@@ -21,7 +33,7 @@ class Vitals:
         clock: time.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Watched, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
 

@@ -17,7 +17,8 @@ for index, entry in ipairs(cjson.decode(ARGV[2])) do
   local outcome, changed = 'known', known[2]
   if known[3] or not known[1] or abandoned then
     redis.call('del', key, string.format(context.recent, entry.uid))
-    redis.call('hdel', context.marks, entry.uid)
+    -- nothing that was due before is ever made up for
+    redis.call('hset', context.marks, entry.uid, string.format('%.0f', entry.since))
     redis.call('hdel', context.buffered, entry.uid)
     outcome, changed = 'created', seconds(entry.since)
     redis.call('hset', key, 'created_at', changed)

@@ -1,0 +1,25 @@
+"""Schedulers on a real Redis, with the clock in the test's hand."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import redis
+
+from financehub_shared.clock import ManualClock
+from support.hand_driven import Scheduler, T, build
+
+
+@pytest.fixture
+async def scheduler(redis_url: str, redis_client: "redis.Redis") -> AsyncIterator[Scheduler]:
+    """A scheduler at time T + 0.5 s."""
+    built = build(redis_url, ManualClock(T + 0.5), redis_client)
+    yield built
+    await built.connection.aclose()
+
+
+@pytest.fixture
+async def second(scheduler: Scheduler, redis_url: str, redis_client: "redis.Redis") -> AsyncIterator[Scheduler]:
+    """Another one, on the same Redis and clock."""
+    built = build(redis_url, scheduler.clock, redis_client)
+    yield built
+    await built.connection.aclose()

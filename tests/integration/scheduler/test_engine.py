@@ -1,0 +1,290 @@
+"""The engine on a real Redis: what fires when time passes, jumps or stands still."""
+
+import pytest
+
+from financehub_scheduler.engine import Changes
+from financehub_shared.store import keys
+from support.hand_driven import Scheduler, T
+from support.schedules import UID, messages, schedule
+
+OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
+
+
+def allow(**spec: object) -> dict[str, object]:
+    """Every minute, overlaps allowed."""
+    return {"concurrencyPolicy": "Allow", **spec}
+
+
+async def test_it_fires_at_each_due_time(scheduler: Scheduler) -> None:
+    """A schedule fires once at every due time, never before, and starts with the first one after its creation."""
+    await scheduler.load(schedule(**allow()))
+    assert scheduler.due() == []
+    await scheduler.pass_time(59.4)
+    assert scheduler.due() == []
+    await scheduler.pass_time(0.1)
+    assert scheduler.due() == [60]
+    for _ in range(3):
+        await scheduler.pass_time(60)
+    assert scheduler.due() == [60, 120, 180, 240]
+
+
+async def test_it_knows_how_long_it_may_sleep(scheduler: Scheduler) -> None:
+    """The loop sleeps until the next due time, never longer than a second: so it notices a clock that jumps."""
+    await scheduler.load(schedule())
+    assert await scheduler.engine.step() == 1.0
+    await scheduler.pass_time(59.2)
+    assert await scheduler.engine.step() == pytest.approx(0.3)
+
+
+async def test_jitter_delays_and_keeps_identity(scheduler: Scheduler) -> None:
+    """A jittered run is enqueued late by its offset; due time and message id are those of the plain due time."""
+    jittered = schedule(**allow(jitterSeconds=50))
+    offset = jittered.timing.offset
+    assert 1 < offset < 49
+    await scheduler.load(jittered)
+    await scheduler.pass_time(59.5 + offset - 0.01)
+    assert scheduler.due() == []
+    await scheduler.pass_time(0.02)
+    assert scheduler.due() == [60]
+    assert messages(scheduler.client)[0]["message_id"] == schedule().message_id(str(int(T + 60) * 1000))
+
+
+async def test_suspended_is_silent_and_not_made_up_for(scheduler: Scheduler) -> None:
+    """A suspended schedule fires nothing, and what came due meanwhile is not caught up when it is resumed."""
+    await scheduler.load(schedule(**allow(suspend=True)))
+    await scheduler.pass_time(600)
+    await scheduler.load(schedule(**allow()), initial=False)
+    assert scheduler.due() == []
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [660]
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "fired", "missed"),
+    [("None", [], "5"), ("Latest", [300], "4"), ("All", [60, 120, 180, 240, 300], None)],
+)
+async def test_a_machine_that_slept(
+    scheduler: Scheduler, catch_up: str, fired: list[float], missed: str | None
+) -> None:
+    """After a sleep of some minutes that monotonic time has not seen, `catchUp` decides, and the rest is counted."""
+    await scheduler.load(schedule(**allow(catchUp=catch_up)))
+    scheduler.clock.set_wall(T + 330)
+    await scheduler.settle()
+    assert scheduler.due() == fired
+    assert scheduler.field(UID, "missed") == missed
+    await scheduler.pass_time(30)
+    assert scheduler.due() == [*fired, 360]
+
+
+async def test_a_clock_set_back_doubles_nothing(scheduler: Scheduler) -> None:
+    """Due times that come a second time, because the clock was set back, do not run again; the next new one does."""
+    await scheduler.load(schedule(**allow()))
+    await scheduler.pass_time(59.5)
+    await scheduler.pass_time(60)
+    scheduler.clock.set_wall(T + 0.5)
+    for _ in range(3):
+        await scheduler.pass_time(60)
+    assert scheduler.due() == [60, 120, 180]
+
+
+async def test_a_clock_set_back_doubles_nothing_over_a_restart(scheduler: Scheduler, second: Scheduler) -> None:
+    """A scheduler that starts after the clock was set back resumes at the mark, not at the clock."""
+    await scheduler.load(schedule(**allow()))
+    await scheduler.pass_time(119.5)
+    scheduler.clock.set_wall(T + 0.5)
+    await second.load(schedule(**allow()))
+    await second.pass_time(119.6)
+    assert scheduler.due() == [120]
+    await second.pass_time(60)
+    assert scheduler.due() == [120, 180]
+
+
+@pytest.mark.parametrize(("catch_up", "fired"), [("None", []), ("Latest", [300]), ("All", [120, 180, 240, 300])])
+async def test_downtime_is_caught_up(
+    scheduler: Scheduler, second: Scheduler, catch_up: str, fired: list[float]
+) -> None:
+    """A scheduler that comes up after downtime resumes at the high-water mark and catches up as configured."""
+    await scheduler.load(schedule(**allow(catchUp=catch_up)))
+    await scheduler.pass_time(59.5)
+    scheduler.clock.advance(270)
+    await second.load(schedule(**allow(catchUp=catch_up)))
+    assert scheduler.due() == [60, *fired]
+
+
+async def test_a_deadline_limits_the_catch_up(scheduler: Scheduler, second: Scheduler) -> None:
+    """A missed run that is later than `startingDeadlineSeconds` is not made up for."""
+    spec = allow(catchUp="All", startingDeadlineSeconds=100)
+    await scheduler.load(schedule(**spec))
+    scheduler.clock.advance(330)
+    await second.load(schedule(**spec))
+    assert scheduler.due() == [240, 300]
+    assert scheduler.field(UID, "missed") == "3"
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_an_edit_never_fires_retroactively(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
+    """After an edit only due times after it count, whether it was made while a scheduler ran or while all were down."""
+    await scheduler.load(schedule(**allow(schedule="@yearly", catchUp="All")))
+    scheduler.clock.advance(330)
+    edited = schedule(**allow(catchUp="All"))
+    await (second.load(edited) if down else scheduler.load(edited, initial=False))
+    driver = second if down else scheduler
+    assert scheduler.due() == []
+    await driver.pass_time(30)
+    assert scheduler.due() == [360]
+
+
+async def test_an_edit_within_the_jitter_keeps_the_pending_run(scheduler: Scheduler) -> None:
+    """A run that waits for its jitter when an unrelated field is edited is still to come, and comes once."""
+    first, second = schedule(**allow(jitterSeconds=50)), schedule(**allow(jitterSeconds=50, retries=1))
+    await scheduler.load(first)
+    await scheduler.pass_time(59.5 + first.timing.offset / 2)
+    await scheduler.load(second, initial=False)
+    await scheduler.pass_time(first.timing.offset / 2 + 0.01)
+    assert scheduler.due() == [60]
+
+
+async def test_deleted_and_created_again_starts_anew(scheduler: Scheduler) -> None:
+    """A schedule that was deleted and comes back catches nothing up and counts from zero."""
+    await scheduler.load(schedule(**allow(catchUp="All")))
+    await scheduler.pass_time(59.5)
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    assert scheduler.client.hget(keys.HIGH_WATER_MARKS, UID) is None
+    await scheduler.pass_time(300)
+    assert scheduler.due() == [60]
+    await scheduler.load(schedule(**allow(catchUp="All")), initial=False)
+    assert scheduler.due() == [60]
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60, 420]
+    assert scheduler.field(UID, "runs") == "1"
+
+
+async def test_two_schedulers_share_the_work(scheduler: Scheduler, second: Scheduler) -> None:
+    """Whichever scheduler comes first enqueues a due run; the other finds it done, and both go on."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    scheduler.clock.advance(59.5)
+    for first, last in ((scheduler, second), (second, scheduler)):
+        await first.settle()
+        await last.settle()
+        scheduler.clock.advance(60)
+    assert scheduler.due() == [60, 120]
+
+
+async def test_a_late_scheduler_counts_no_misses(scheduler: Scheduler, second: Scheduler) -> None:
+    """A scheduler that was stopped while another went on finds everything done, and counts nothing as missed."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    for _ in range(5):
+        scheduler.clock.advance(60)
+        await second.settle()
+    await scheduler.settle()
+    assert scheduler.due() == [60, 120, 180, 240, 300]
+    assert scheduler.field(UID, "missed") is None
+
+
+async def test_a_deletion_seen_by_one_stops_the_other(scheduler: Scheduler, second: Scheduler) -> None:
+    """A schedule that one scheduler saw deleted does not fire from another whose look at the folder is older."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    await second.pass_time(60)
+    assert scheduler.due() == []
+    assert second.engine.live[UID].superseded
+
+
+async def test_an_edit_seen_by_one_holds_for_the_other(scheduler: Scheduler, second: Scheduler) -> None:
+    """Once one scheduler has registered an edit, another that still holds the old spec enqueues nothing."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    await scheduler.load(schedule(**allow(schedule="@daily")), initial=False)
+    await second.pass_time(60)
+    assert scheduler.due() == []
+
+
+async def test_schedulers_with_different_folders_leave_nothing_silent(scheduler: Scheduler, second: Scheduler) -> None:
+    """A schedule that only one folder still holds goes on after another scheduler deleted it."""
+    for each in (scheduler, second):
+        await each.load(schedule(**allow()))
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    await second.pass_time(60)
+    second.engine.reclaim()
+    await second.settle()
+    await second.pass_time(60)
+    assert scheduler.due() == [120]
+
+
+async def test_a_redis_that_lost_everything(scheduler: Scheduler) -> None:
+    """After Redis lost its data the engine registers its schedules again and loses no due time."""
+    await scheduler.load(schedule(**allow()))
+    await scheduler.pass_time(59.5)
+    scheduler.client.flushall()
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [120]
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [120, 180]
+
+
+async def test_claims_find_what_redis_lost(scheduler: Scheduler) -> None:
+    """A claim names the schedules that Redis does not know, and renews the others."""
+    await scheduler.load(schedule(), schedule("other", uid=OTHER))
+    scheduler.client.zrem(keys.SCHEDULES, OTHER)
+    scheduler.clock.advance(1_000)
+    assert await scheduler.registry.claim([UID, OTHER], scheduler.clock.now()) == [OTHER]
+    assert scheduler.client.zscore(keys.SCHEDULES, UID) == scheduler.clock.now()
+    assert scheduler.client.zscore(keys.SCHEDULES, OTHER) is None
+
+
+async def test_end_time_and_max_runs_end_a_schedule(scheduler: Scheduler) -> None:
+    """After its end or its last run a schedule is due no more, and says why where there is a reason."""
+    await scheduler.load(
+        schedule(**allow(endTime="2027-01-15T08:02:00Z")), schedule("other", uid=OTHER, **allow(maxRuns=1, queue="q2"))
+    )
+    for _ in range(4):
+        await scheduler.pass_time(60)
+    assert scheduler.due() == [60, 120]
+    assert scheduler.due("q2") == [60]
+    assert scheduler.engine.live[OTHER].problem == "maxRuns reached"
+
+
+async def test_a_calendar_that_ends_stops_its_schedule_loudly(scheduler: Scheduler) -> None:
+    """Beyond the calendar's last day a schedule does not run, says so, and hinders no other."""
+    scheduler.clock.set_wall(2_000_000_000.5)
+    await scheduler.load(schedule(**allow(calendar="XNYS")), schedule("other", uid=OTHER, **allow(queue="q2")))
+    assert "XNYS is known from" in scheduler.engine.live[UID].problem
+    await scheduler.pass_time(60)
+    assert scheduler.due() == []
+    assert len(scheduler.due("q2")) == 1
+
+
+async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
+    """A thousand schedules at one instant are all enqueued in one go of the loop, each exactly once."""
+    many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(1_000)]
+    await scheduler.load(*many)
+    await scheduler.pass_time(59.5)
+    names = [message["options"]["schedule"] for message in messages(scheduler.client)]
+    assert sorted(names) == sorted(each.name for each in many)
+
+
+async def test_metrics(scheduler: Scheduler) -> None:
+    """Lag, misses, skips and enqueues are counted under the schedule's name, and go with it."""
+    await scheduler.load(schedule(catchUp="All"))
+    scheduler.clock.advance(140)
+    await scheduler.settle()
+    await scheduler.outlook.step()
+
+    def value(name: str, **labels: str) -> float | None:
+        return scheduler.metrics.registry.get_sample_value(f"financehub_{name}", labels)
+
+    named = {"scheduledtask": "default/demo"}
+    assert value("schedule_lag_seconds_count", **named) == 1
+    assert value("schedule_lag_seconds_sum", **named) == pytest.approx(80.5)
+    assert value("schedule_skipped_total", **named) == 1
+    assert value("messages_enqueued_total", queue="q", actor="demo_task") == 1
+    assert value("schedule_next_run_timestamp_seconds", **named) == T + 180
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    assert value("schedule_lag_seconds_count", **named) is None

@@ -1,0 +1,73 @@
+"""What everybody else sees of the schedules."""
+
+import pytest
+
+from financehub_scheduler.engine import Changes
+from financehub_scheduler.enqueue import Run
+from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
+from financehub_shared.store import keys
+from support.hand_driven import Scheduler, T
+from support.schedules import UID, schedule
+
+OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
+
+
+async def test_a_schedule_at_a_glance(scheduler: Scheduler) -> None:
+    """A listing says what runs when, when next, how often it ran, and what the last run is up to."""
+    await scheduler.load(schedule(jitterSeconds=50, catchUp="All", concurrencyPolicy="Allow"))
+    offset = scheduler.engine.live[UID].schedule.timing.offset
+    await scheduler.pass_time(120 + offset)
+    await scheduler.outlook.step()
+    (found,) = list_schedules(scheduler.client)
+    assert found == show_schedule(scheduler.client, "demo")
+    assert (found.uid, found.name, found.task, found.queue) == (UID, "default/demo", "demo_task", "q")
+    assert found.spec["jitterSeconds"] == 50
+    assert (found.suspended, found.problem, found.claimed_at) == (False, "", T + 0.5)
+    assert found.next_times == pytest.approx([T + due + offset for due in (180, 240, 300)])
+    assert (found.runs, found.triggered, found.backfilled, found.missed) == (2, 0, 0, 0)
+    assert (found.last_due_at, found.last_enqueued_at) == (T + 120, pytest.approx(T + 120.5 + offset, abs=0.01))
+    assert (found.last_run["state"], len(found.recent)) == ("queued", 2)
+
+
+async def test_problems_and_misses_are_shown(scheduler: Scheduler) -> None:
+    """A listing says why a schedule does not run, and counts what was missed and skipped by reason."""
+    await scheduler.load(schedule(), schedule("z-other", uid=OTHER, maxRuns=1, suspend=True, queue="q2"))
+    scheduler.clock.advance(330)
+    await scheduler.settle()
+    await scheduler.pass_time(60)
+    demo = scheduler.engine.live[OTHER].schedule
+    assert await scheduler.submit(Run(demo, "due", T + 60), Run(demo, "due", T + 120)) == ["enqueued", "exhausted"]
+    await scheduler.outlook.step()
+    first, other = list_schedules(scheduler.client)
+    assert (first.missed, dict(first.skipped)) == (4, {"overlap": 1})
+    assert (other.suspended, other.next_times) == (True, ())
+
+
+async def test_a_deleted_schedule_is_not_listed(scheduler: Scheduler) -> None:
+    """After its deletion a schedule is gone from every listing, and nothing of it is left but a short-lived note."""
+    await scheduler.load(schedule())
+    await scheduler.pass_time(60)
+    await scheduler.outlook.step()
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    assert list_schedules(scheduler.client) == []
+    left = [key.decode() for key in scheduler.client.keys("financehub:schedule*")]
+    assert left == [keys.schedule(UID)]
+    assert 0 < scheduler.client.ttl(keys.schedule(UID)) <= 3_600
+
+
+async def test_refused_documents_are_listed(scheduler: Scheduler) -> None:
+    """What the scheduler refuses can be read with its place and remedy, until it is mended."""
+    scheduler.outlook.refused = {"a.yaml:7": "31 February never comes"}
+    await scheduler.outlook.step()
+    assert refused_schedules(scheduler.client) == {"a.yaml:7": "31 February never comes"}
+    scheduler.outlook.refused = {}
+    await scheduler.outlook.step()
+    assert refused_schedules(scheduler.client) == {}
+
+
+async def test_thousands_are_listed_in_order(scheduler: Scheduler) -> None:
+    """A listing holds every schedule once, by name, however many there are."""
+    await scheduler.load(*(schedule(f"s{n:04d}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(1_200)))
+    names = [each.name for each in list_schedules(scheduler.client)]
+    assert names == [f"default/s{n:04d}" for n in range(1_200)]

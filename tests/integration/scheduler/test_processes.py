@@ -1,0 +1,155 @@
+"""Real scheduler processes on a real Redis: killed at random, and Redis with them."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from financehub_shared.schedules import list_schedules
+from support.redis_server import RedisServer
+from support.schedules import SchedulerProcess, eventually, messages, resource, write
+
+EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], SchedulerProcess]]:
+    """Start scheduler processes on the folder `schedules`, to be ended with the test."""
+    (tmp_path / "schedules").mkdir()
+    running: list[SchedulerProcess] = []
+
+    def begin(url: str) -> SchedulerProcess:
+        log = tmp_path / f"scheduler-{len(running)}.log"
+        running.append(SchedulerProcess(url, tmp_path / "schedules", log).start())
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.stop()
+
+
+def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> None:
+    """Every schedule has one message for each second from its first to its last, and no schedule lags behind."""
+    due = defaultdict(list)
+    ids = []
+    for message in messages(client):
+        due[message["options"]["schedule"]].append(message["options"]["due_at"] // 1000)
+        ids.append(message["message_id"])
+    assert len(due) == count
+    for name, times in due.items():
+        assert times == list(range(times[0], times[0] + len(times))), f"{name}: a gap, a repetition or disorder"
+        assert len(times) >= at_least, f"{name}: {len(times)} runs"
+    assert len(ids) == len(set(ids))
+    ends = [times[-1] for times in due.values()]
+    assert max(ends) - min(ends) <= 1
+    assert {int(each.missed) for each in list_schedules(client)} == {0}
+
+
+def test_three_schedulers_killed_at_random(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Callable[[str], SchedulerProcess]
+) -> None:
+    """However often schedulers are killed, each due run is enqueued exactly once."""
+    names = [f"s{number}" for number in range(20)]
+    write_all(tmp_path, names)
+    fleet = [start(redis_url) for _ in range(3)]
+    eventually(lambda: redis_client.llen("dramatiq:q") >= 20, "first runs")
+    chance = random.Random(7)
+    begun = time.monotonic()
+    kills = 0
+    while time.monotonic() - begun < 6:
+        victim = chance.choice(fleet)
+        victim.kill()
+        kills += 1
+        time.sleep(chance.uniform(0, 0.4))
+        victim.start()
+        time.sleep(chance.uniform(0, 0.6))
+    # all of them at once, and a while without any
+    for each in fleet:
+        each.kill()
+    time.sleep(1.5)
+    for each in fleet:
+        each.start()
+    held = redis_client.llen("dramatiq:q")
+    eventually(lambda: redis_client.llen("dramatiq:q") >= held + 60, "runs go on after all were dead")
+    for each in fleet:
+        each.stop()
+    assert kills > 5
+    assert_exactly_once(redis_client, 20, at_least=10)
+
+
+def write_all(tmp_path: Path, names: list[str]) -> None:
+    """One schedule a second per name."""
+    write(tmp_path / "schedules", *(resource(name, **EVERY_SECOND) for name in names))
+
+
+def kill_and_restart(server: RedisServer) -> None:
+    server.kill()
+    time.sleep(1.2)
+    server.start()
+
+
+def hang(server: RedisServer) -> None:
+    # longer than the socket timeout: what was sent meanwhile is carried out after all
+    server.hang()
+    time.sleep(6.5)
+    server.resume()
+
+
+def fill_memory(server: RedisServer) -> None:
+    server.client().config_set("maxmemory", "1")
+    time.sleep(2)
+    server.client().config_set("maxmemory", "0")
+
+
+def demote(server: RedisServer) -> None:
+    server.client().config_set("replica-read-only", "yes")
+    server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+    time.sleep(2)
+    server.client().execute_command("REPLICAOF", "NO", "ONE")
+
+
+@pytest.mark.parametrize("fault", [kill_and_restart, hang, fill_memory, demote])
+def test_redis_comes_and_goes(
+    redis_server: Callable[..., RedisServer],
+    tmp_path: Path,
+    start: Callable[[str], SchedulerProcess],
+    fault: Callable[[RedisServer], None],
+) -> None:
+    """Whatever befalls Redis, the schedulers live on, and each due run is enqueued exactly once."""
+    server = redis_server()
+    write_all(tmp_path, ["a", "b", "c"])
+    fleet = [start(server.url) for _ in range(2)]
+    client = server.client()
+    eventually(lambda: client.llen("dramatiq:q") >= 3, "first runs")
+    fault(server)
+    client = server.client()
+    held = client.llen("dramatiq:q")
+    eventually(lambda: client.llen("dramatiq:q") >= held + 9, "runs go on after the fault")
+    for each in fleet:
+        assert each.process.poll() is None, "a scheduler has died"
+        assert each.stop() == 0
+    assert_exactly_once(client, 3, at_least=4)
+    for each in fleet:
+        assert each.events("redis_away"), "the outage is logged"
+        assert each.events("redis_back"), "and its end"
+        assert "Traceback" not in each.log.read_text()
+
+
+def test_redis_comes_after_the_scheduler(
+    redis_server: Callable[..., RedisServer], tmp_path: Path, start: Callable[[str], SchedulerProcess]
+) -> None:
+    """A scheduler that starts before Redis waits for it, says so once, and then works."""
+    server = redis_server()
+    server.kill()
+    write_all(tmp_path, ["a"])
+    process = start(server.url)
+    eventually(lambda: process.events("redis_away"), "the wait is logged")
+    time.sleep(0.5)
+    server.start()
+    eventually(lambda: server.client().llen("dramatiq:q") >= 1, "runs")
+    assert len(process.events("redis_away")) == 1
+    assert process.stop() == 0

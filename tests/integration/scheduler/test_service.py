@@ -1,0 +1,180 @@
+"""The scheduler process as its users meet it: files, flags, health, housekeeping."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from financehub_shared.models import AssetType
+from financehub_shared.redis_client import connect
+from financehub_shared.schedules import list_schedules, refused_schedules
+from financehub_shared.store.redis_store import RedisStore
+from support.redis_server import RedisServer
+from support.schedules import SchedulerProcess, eventually, messages, resource, write
+
+ROOT = Path(__file__).parents[3]
+Start = Callable[..., SchedulerProcess]
+
+
+@pytest.fixture
+def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start a scheduler on a folder, to be ended with the test."""
+    running: list[SchedulerProcess] = []
+
+    def begin(folder: Path, *arguments: str) -> SchedulerProcess:
+        log = tmp_path / f"scheduler-{len(running)}.log"
+        running.append(SchedulerProcess(redis_url, folder, log, *arguments).start())
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.stop()
+
+
+def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
+    """One request to the process's own server."""
+    port = eventually(lambda: process.events("health_server_listens"), "the server listens")[0]["port"]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_first_start_of_make_run(redis_url: str, redis_client: "redis.Redis", start: Start) -> None:
+    """The default schedules run each fetch once, at once, and only at the very first start; assets are there."""
+    arguments = (ROOT / "deploy/local/schedules", "--assets", str(ROOT / "deploy/local/assets.yaml"))
+    expected = {
+        *("fetch_crypto_prices_task", "fetch_stock_prices_task", "fetch_news_task"),
+        *("calculate_indicators_task", "health_check_task"),
+    }
+    process = start(*arguments)
+
+    def enqueued() -> set[str]:
+        return {
+            message["actor_name"] for queue in ("high", "medium", "low") for message in messages(redis_client, queue)
+        }
+
+    eventually(lambda: enqueued() >= expected, "first runs")
+    eventually(lambda: process.events("assets_reconciled"), "assets")
+    assert {asset.type for asset in RedisStore(connect(redis_url)).assets()} == {AssetType.CRYPTO, AssetType.STOCK}
+    assert len(list_schedules(redis_client)) == 7
+    process.stop()
+    again = start(*arguments)
+    eventually(lambda: again.events("schedules_registered"), "second start")
+    eventually(lambda: get(again, "/readyz")[0] == 200, "ready")
+    assert not [event for event in again.events("run_enqueued") if event["kind"] == "annotation"]
+
+
+def test_files_are_taken_over_while_it_runs(redis_client: "redis.Redis", tmp_path: Path, start: Start) -> None:
+    """Files that appear, change, break and go are followed within seconds; what is bad is refused and shown."""
+    folder = tmp_path / "schedules"
+    folder.mkdir()
+    write(folder, resource("bad", schedule="0 0 31 2 *"), resource("good"))
+    process = start(folder)
+
+    def specs() -> dict[str, object]:
+        return {each.name: each.spec["schedule"] for each in list_schedules(redis_client)}
+
+    eventually(lambda: specs() == {"default/good": "@every 1m"}, "the good one runs beside the bad one")
+    eventually(lambda: refused_schedules(redis_client), "the bad one is listed")
+    (event,) = process.events("schedule_refused")
+    assert event["file"] == str(folder / "schedules.yaml")
+    lines = (folder / "schedules.yaml").read_text().splitlines()
+    assert "0 0 31 2 *" in lines[event["line"] - 1]
+    assert "31 February never comes" in event["problem"]
+    write(folder, resource("bad", schedule="0 0 28 2 *"), resource("good", schedule="@daily"))
+    eventually(
+        lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in force", within=5
+    )
+    eventually(lambda: not refused_schedules(redis_client), "nothing is refused any more")
+    write(folder, resource("bad", schedule="0 0 28 2 *"))
+    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in force", within=6)
+    assert process.stop() == 0
+
+
+def test_its_own_health(tmp_path: Path, start: Start) -> None:
+    """Liveness, readiness and metrics are served while it runs; the metrics have the schedule's next time."""
+    folder = tmp_path / "schedules"
+    folder.mkdir()
+    write(folder, resource("demo"))
+    process = start(folder)
+    eventually(lambda: get(process, "/readyz")[0] == 200, "ready")
+    assert get(process, "/livez")[0] == 200
+    name = 'financehub_schedule_next_run_timestamp_seconds{scheduledtask="default/demo"}'
+    eventually(lambda: name in get(process, "/metrics")[1], "the metric is there")
+    assert "financehub_queue_messages" in get(process, "/metrics")[1]
+
+
+def test_the_janitor_works_without_workers(
+    redis_client: "redis.Redis", tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a dead worker held goes back to its queue though no worker is there to notice, and is counted."""
+    folder = tmp_path / "schedules"
+    folder.mkdir()
+    redis_client.hset("dramatiq:high.msgs", "held", json.dumps({"queue_name": "high"}))
+    redis_client.sadd("dramatiq:__acks__.dead-worker.high", "held")
+    redis_client.zadd("dramatiq:__heartbeats__", {"dead-worker": 1})
+    process = start(folder)
+    eventually(lambda: redis_client.lrange("dramatiq:high", 0, -1) == [b"held"], "reclaimed")
+    eventually(lambda: 'queue_reclaimed_total{queue="high"} 1.0' in get(process, "/metrics")[1], "counted")
+
+
+def ended(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit code and output of a scheduler that is expected to end by itself."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FINANCEHUB_", "REDIS_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "financehub_scheduler", *arguments],
+        env={**clean, "FINANCEHUB_HTTP_PORT": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "says"),
+    [
+        (("--schedules", "/nowhere"), {}, "--schedules /nowhere: is not a folder"),
+        (("--schedules", "."), {"FINANCEHUB_JANITOR": "1"}, "FINANCEHUB_JANITOR: unknown variable"),
+        (("--schedules", ".", "--broker", "http://localhost"), {}, "DRAMATIQ_BROKER_URL="),
+    ],
+)
+def test_wrong_flags_and_settings(arguments: tuple[str, ...], environment: dict[str, str], says: str) -> None:
+    """A wrong flag or setting ends the process with one line that names it, and exit code 2."""
+    code, output = ended(*arguments, **environment)
+    assert code == 2
+    assert len(output.splitlines()) == 1
+    assert says in output
+
+
+def test_a_taken_port(tmp_path: Path) -> None:
+    """A taken HTTP port ends the process with one line that names the setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, output = ended("--schedules", str(tmp_path), FINANCEHUB_HTTP_PORT=port, FINANCEHUB_HTTP_HOST="127.0.0.1")
+    assert code == 2
+    assert f"FINANCEHUB_HTTP_PORT={port}" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+def test_a_password_is_never_shown(redis_server: Callable[..., RedisServer], tmp_path: Path) -> None:
+    """A Redis that refuses the password is waited for, and no line holds the password."""
+    log = tmp_path / "log"
+    server = redis_server()
+    server.client().config_set("requirepass", "another")
+    process = SchedulerProcess(server.url.replace("redis://", "redis://:hunter2-secret@"), tmp_path, log).start()
+    eventually(lambda: process.events("redis_away"), "the refusal is logged")
+    process.stop()
+    assert "hunter2" not in log.read_text()

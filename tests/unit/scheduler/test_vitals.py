@@ -1,0 +1,50 @@
+"""When a scheduler should be restarted, and when it is ready."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from financehub_scheduler.engine import Pulse
+from financehub_scheduler.vitals import Vitals
+from financehub_shared.clock import ManualClock
+
+
+@dataclass
+class FakeEngine:
+    """What the vitals ask of an engine."""
+
+    pulse: Pulse
+    lag: float = 0.0
+    settled: bool = True
+
+    def heap_lag(self) -> float:
+        return self.lag
+
+
+def vitals(tick: float, ack: float, lag: float = 0.0, *, settled: bool = True) -> Vitals:
+    """The loop came round `tick` seconds ago, and Redis answered `ack` seconds ago."""
+    clock = ManualClock()
+    engine = FakeEngine(Pulse(tick=-tick, ack=-ack), lag, settled)
+    return Vitals(engine, clock)
+
+
+@pytest.mark.parametrize(
+    ("tick", "ack", "lag", "says"),
+    [
+        pytest.param(0.5, 0.5, 0.0, [], id="well"),
+        pytest.param(31, 0.5, 0.0, ["the loop has not come round for 31 s"], id="loop-stuck"),
+        pytest.param(0.5, 0.5, 61.0, ["a run has been due for 61 s although Redis answers"], id="heap-stuck"),
+        pytest.param(0.5, 120, 120.0, [], id="redis-away-is-no-reason"),
+        pytest.param(0.5, 301, 301.0, ["Redis has not acknowledged anything for 301 s"], id="redis-away-for-long"),
+    ],
+)
+def test_liveness_is_progress(tick: float, ack: float, lag: float, says: list[str]) -> None:
+    """A scheduler is restarted when its loop or heap is stuck, or Redis silent for so long that we may be at fault."""
+    assert vitals(tick, ack, lag).live() == says
+
+
+def test_readiness() -> None:
+    """A scheduler is ready once its schedules are registered, and while Redis answers."""
+    assert vitals(0, 0).ready() == []
+    assert vitals(0, 0, settled=False).ready() == ["starting: the schedules are not registered yet"]
+    assert vitals(0, 31).ready() == ["Redis has not answered for 31 s"]
