@@ -106,7 +106,7 @@ class HealthChecker:
             redis_seconds=seconds,
             queues=ask("queues", self._queues, []),
             processes=ask("processes", self._registry.alive, []),
-            breakers=ask("breakers", self._breakers, []),
+            breakers=ask("breakers", self.breakers, []),
             task_errors=ask("tasks", self._task_errors, {}),
             assets=len(types),
             wanted=_datasets(set(types)),
@@ -123,7 +123,12 @@ class HealthChecker:
         few = self._client.zcard(keys.SCHEDULES) <= SCHEDULES_READ
         return list_schedules(self._client) if few else []
 
-    def _breakers(self) -> list[BreakerView]:
+    def breakers(self) -> list[BreakerView]:
+        """Every circuit breaker of the fleet.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
         names = sorted(name.decode() for name in cast("set[bytes]", self._store_client.smembers(keys.BREAKERS)))
         pipeline = self._store_client.pipeline(transaction=False)
         for name in names:

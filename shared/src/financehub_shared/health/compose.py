@@ -109,8 +109,10 @@ class SchedulerObservers:
         queues = QueueWatch(client, settings.heartbeat_timeout_seconds, clock)
         metrics.watch_queues(queues)
         metrics.watch_freshness(store.last_success)
+        checker = health_checker(settings, clock=clock)
+        metrics.watch_breakers(lambda: {one.upstream: one.state for one in checker.breakers()})
         app = HealthApp(
-            report=health_checker(settings, clock=clock).report,
+            report=checker.report,
             live=live,
             ready=ready,
             registry=metrics.registry,

@@ -1,13 +1,15 @@
 """Metrics that are read from Redis when Prometheus asks, rather than counted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
+
+BREAKER_STATES: Final = ("closed", "half-open", "open")
 
 
 class QueueFigures(Protocol):
@@ -76,6 +78,37 @@ class QueueCollector(Collector):
             age.add_metric([queue.queue], queue.oldest_age_seconds)
             orphaned.add_metric([queue.queue], queue.orphaned)
         yield from (messages, age, orphaned)
+
+
+class BreakerCollector(Collector):
+    """The state of every circuit breaker, one-hot.
+
+    Args:
+        source: upstream → state; its failure leaves the gauge out of this scrape.
+    """
+
+    def __init__(self, source: Callable[[], Mapping[str, str]]) -> None:
+        self._source = source
+
+    def describe(self) -> Iterable[Metric]:
+        return [self._family()]
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        text = "1 for the state the breaker is in, 0 for the others"
+        return GaugeMetricFamily("financehub_circuit_breaker_state", text, labels=["provider", "state"])
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        try:
+            breakers = self._source()
+        except Exception as error:  # noqa: BLE001 — boundary: one source must not take /metrics down
+            log.warning("metrics_source_failed", source="breakers", error=str(error))
+            return
+        for upstream, state in breakers.items():
+            for other in BREAKER_STATES:
+                family.add_metric([upstream, other], float(other == state))
+        yield family
 
 
 class FreshnessCollector(Collector):

@@ -8,7 +8,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.registry import Collector
 
-from financehub_shared.metrics.collectors import FreshnessCollector, QueueCollector, QueueFigures
+from financehub_shared.metrics.collectors import (
+    BREAKER_STATES,
+    BreakerCollector,
+    FreshnessCollector,
+    QueueCollector,
+    QueueFigures,
+)
 
 #: A price that waits 50 ms is on time; one that waits half an hour is useless.
 WAIT_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)
@@ -18,8 +24,6 @@ DURATION_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 #: The goal of the scheduler is 10 ms; a missed deadline is minutes.
 LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300)
-
-BREAKER_STATES: Final = ("closed", "half-open", "open")
 
 
 class Metrics:
@@ -125,6 +129,11 @@ class Metrics:
     def watch_freshness(self, source: Callable[[], Mapping[tuple[str, str], float]]) -> None:
         """Publish `data_last_success_timestamp_seconds` from `Store.last_success` (scheduler only)."""
         self._register(FreshnessCollector(source))
+
+    def watch_breakers(self, source: Callable[[], Mapping[str, str]]) -> None:
+        """Publish the state of the fleet's breakers, by upstream, not of those this process saw (scheduler only)."""
+        self.registry.unregister(self.breaker_state)
+        self._register(BreakerCollector(source))
 
     def _register(self, collector: Collector) -> None:
         self.registry.register(collector)

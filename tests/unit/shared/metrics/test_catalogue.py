@@ -96,6 +96,20 @@ def test_reading_a_state_counts_no_transition() -> None:
     assert sample(metrics, "circuit_breaker_transitions_total", provider="binance", state="open") == 1
 
 
+def test_the_scheduler_shows_the_breakers_of_the_fleet() -> None:
+    """What is in Redis counts there, one-hot, not what this process saw."""
+    metrics = Metrics("scheduler")
+    metrics.breaker_changed("binance", "closed")
+    metrics.watch_breakers(lambda: {"binance": "open", "yahoo": "closed"})
+    shown = {
+        (upstream, state): sample(metrics, "circuit_breaker_state", provider=upstream, state=state)
+        for upstream in ("binance", "yahoo")
+        for state in BREAKER_STATES
+    }
+    assert {key for key, value in shown.items() if value} == {("binance", "open"), ("yahoo", "closed")}
+    assert None not in shown.values()
+
+
 def test_a_source_that_fails_leaves_its_gauges_out_and_the_rest_in() -> None:
     """With Redis away a scrape still answers: old figures are not shown, the others are."""
 
