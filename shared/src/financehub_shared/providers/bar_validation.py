@@ -90,11 +90,11 @@ def validate_bars(asset: Asset, bars: Bars, previous: Bars | None, anchor: float
         asset: whose bars; units are mended for stocks alone, for coins do fall by 99 % in a day.
         bars: new bars, ascending.
         previous: what is stored; days from the first new one on are ignored, they are replaced.
-        anchor: the asset's last good quote, in the same currency; decides which of two units is right.
+        anchor: the asset's last good quote, positive, in the same currency; decides which of two units is right.
         now: Unix seconds.
     """
     before = _tail(previous, bars.days[0]) if previous is not None and len(bars) else []
-    if not len(bars) or _is_plain(bars, before, now):
+    if not len(bars) or _is_plain(bars, before, anchor, now):
         return CheckedBars(bars)
     case = _Case(asset, bars.provider, now, _rows_of(bars))
     _refuse_what_is_no_price(case)
@@ -113,7 +113,7 @@ def _tail(previous: Bars, first_day: int) -> list[float]:
     return closes[-TAIL:]
 
 
-def _is_plain(bars: Bars, before: list[float], now: float) -> bool:
+def _is_plain(bars: Bars, before: list[float], anchor: float | None, now: float) -> bool:
     """Whether nothing is worth a second look; true for almost all, so it is quick."""
     lowest, highest = float(PRICE_RANGE[0]), float(PRICE_RANGE[1])
     for column in (bars.open, bars.high, bars.low, bars.close):
@@ -127,8 +127,9 @@ def _is_plain(bars: Bars, before: list[float], now: float) -> bool:
     closes = before[-1:] + list(bars.close)
     changes = list(map(truediv, closes[1:], closes))
     inside = map(truediv, bars.open, bars.close)
+    quoted = [bars.close[-1] / anchor] if anchor else []
     limit = 1 + JUMP_LIMIT
-    return all(1 / limit <= change <= limit for change in (*changes, *inside))
+    return all(1 / limit <= change <= limit for change in (*changes, *inside, *quoted))
 
 
 def _refuse_what_is_no_price(case: _Case) -> None:
@@ -182,7 +183,7 @@ def _right_step(
         (anchor, -1, "the last quote"),
         (before[-1] if before else None, 0, "the stored bars"),
     ):
-        if known is not None and known > 0:
+        if known:
             difference = levels[at] - math.log(known)
             step = _unit_step(difference)
             if step or abs(difference) <= JUMP:
@@ -240,7 +241,7 @@ def _refuse_spikes(case: _Case, before: list[float], anchor: float | None) -> No
             bad += rows[place - offset : back - offset]
             place = back + 1
             continue
-        confirmed = anchor is not None and anchor > 0 and abs(levels[-1] - math.log(anchor)) <= JUMP
+        confirmed = bool(anchor) and abs(levels[-1] - math.log(anchor or 1)) <= JUMP
         if place == len(levels) - 1 and not confirmed:
             bad.append(rows[place - offset])
         place += 1

@@ -247,6 +247,13 @@ def test_new_bars_are_judged_by_the_stored_ones():
     assert checked.records[0].reason == "unit: ×100 against the stored bars, mended"
 
 
+def test_a_whole_history_in_pence_is_found_by_the_quote():
+    """Bars that are all in the wrong unit look fine among themselves; the last good quote tells."""
+    checked = check(flat(300.0, 301.0, 302.0), anchor=3.05)
+    assert list(checked.bars.close) == pytest.approx([3.0, 3.01, 3.02])
+    assert check(flat(3.0, 3.1, 3.2), anchor=5.0).records == ()
+
+
 def test_bars_that_replace_stored_ones_are_not_judged_by_them():
     """After a reverse split of 1:100 the whole history comes in the new scale, and what it replaces has no say."""
     checked = check(flat(*[300.0] * 5), previous=flat(*[3.0] * 5))

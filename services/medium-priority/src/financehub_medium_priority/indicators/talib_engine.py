@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import talib
-from numpy.lib.stride_tricks import sliding_window_view
 
 from financehub_medium_priority.indicators.engines import Column, column
 from financehub_shared.models import Bars
@@ -61,7 +60,7 @@ def _sum(values: Column, bars: int) -> Column:
     """TA-Lib's running sum is not 0 again after large volumes; this adds up each window anew."""
     total = np.full_like(values, np.nan)
     if len(values) >= bars:
-        total[bars - 1 :] = sliding_window_view(values, bars).sum(axis=1)
+        total[bars - 1 :] = np.convolve(values, np.ones(bars), "valid")
     return total
 
 

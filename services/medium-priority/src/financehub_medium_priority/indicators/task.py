@@ -1,8 +1,9 @@
 """The work of the indicators task: bring the daily bars up to date, then compute the indicators of every asset."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -19,6 +20,8 @@ from financehub_shared.store.port import Store
 from financehub_shared.summary import TaskSummary
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 TASK = "calculate_indicators_task"
 #: Share of the task's time limit that its upstream calls may take; the rest is for computing and the store.
@@ -116,8 +119,8 @@ def _chunks(assets: Sequence[Asset]) -> Iterator[Sequence[Asset]]:
 async def _bring_up_to_date(
     assets: Sequence[Asset], store: Store, bars: BarFetcher, deadline: float, clock: Clock, progress: _Progress
 ) -> None:
-    last_days = await asyncio.to_thread(store.last_days, [asset.symbol for asset in assets])
-    first_days = bars.missing(assets, last_days, HISTORY_DAYS)
+    last_days, damaged = await asyncio.to_thread(_undamaged, store.last_days, [asset.symbol for asset in assets])
+    first_days = bars.missing([asset for asset in assets if asset.symbol not in damaged], last_days, HISTORY_DAYS)
     if not first_days:
         return
     if clock.monotonic() >= deadline:
@@ -132,12 +135,14 @@ async def _bring_up_to_date(
 def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
     """Store what passes validation, and what does not in quarantine."""
     delivered = [symbol for symbol, found in report.bars.items() if len(found)]
-    stored, _ = _read(store, delivered)
+    stored, damaged = _undamaged(store.bars, delivered)
     quotes = store.quotes(delivered)
     by_symbol = {asset.symbol: asset for asset in assets}
     accepted: list[Bars] = []
     records: list[Quarantined] = []
     for symbol in delivered:
+        if symbol in damaged:
+            continue
         quote = quotes.get(symbol)
         anchor = float(quote.price) if quote is not None else None
         checked = validate_bars(by_symbol[symbol], report.bars[symbol], stored.get(symbol), anchor, clock.now())
@@ -159,7 +164,7 @@ def _compute_chunk(
     clock: Clock,
     progress: _Progress,
 ) -> None:
-    stored, damaged = _read(store, [asset.symbol for asset in assets])
+    stored, damaged = _undamaged(store.bars, [asset.symbol for asset in assets])
     found: list[Indicators] = []
     for asset in assets:
         bars = stored.get(asset.symbol)
@@ -178,16 +183,18 @@ def _compute_chunk(
     progress.computed += len(found)
 
 
-def _read(store: Store, symbols: Sequence[str]) -> tuple[Mapping[str, Bars], Mapping[str, str]]:
-    """Stored bars, and symbol → problem of those that are damaged."""
+def _undamaged(
+    read: Callable[[Sequence[str]], Mapping[str, T]], symbols: Sequence[str]
+) -> tuple[Mapping[str, T], Mapping[str, str]]:
+    """What the store has, and symbol → problem of records that are damaged, which cost the others nothing."""
     try:
-        return store.bars(symbols), {}
+        return read(symbols), {}
     except CorruptDataError:
-        found: dict[str, Bars] = {}
+        found: dict[str, T] = {}
         damaged = {}
         for symbol in symbols:
             try:
-                found.update(store.bars([symbol]))
+                found.update(read([symbol]))
             except CorruptDataError as error:
                 log.warning("bars_damaged", symbol=symbol, problem=str(error))
                 damaged[symbol] = str(error)
