@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from financehub_shared.breaker.states import Outcome
-from financehub_shared.errors import ProviderError
+from financehub_shared.errors import BreakerOpenError, ProviderError, QuotaExceededError
 
 #: Characters of an error that are kept in Redis.
 ERROR_MAX = 200
@@ -33,9 +33,12 @@ def report_of_error(error: BaseException) -> Report:
     """Classify what a call raised.
 
     A ProviderError says itself whether it is about the upstream's health (`trips_breaker`); one that is not, such as
-    not-found, shows that the upstream answers. Another Exception is a failure: of the upstream, or of code that does
-    not understand its answer. What is no Exception (cancellation, a time limit, the end of the process) says nothing.
+    not-found, shows that the upstream answers, unless nothing was sent (quota). Another Exception is a failure: of the
+    upstream, or of code that does not understand its answer. What is no Exception (cancellation, a time limit, the end
+    of the process) says nothing.
     """
+    if isinstance(error, QuotaExceededError | BreakerOpenError):
+        return IGNORED
     if isinstance(error, ProviderError):
         if not error.trips_breaker:
             return SUCCESS

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from financehub_shared.settings import Settings
+from financehub_shared.errors import ConfigError
+from financehub_shared.settings import PREFIX, Settings
 
 #: More calls than this say nothing new about an upstream, and the window must stay small in Redis.
 WINDOW_CALLS_MAX = 100
@@ -63,8 +64,8 @@ class Policy:
         open_ms: first open time; doubles with each opening that follows at once.
         open_max_ms: cap of the open time.
         probe_ms: lease of a probe; after that its process counts as dead and another may probe.
-        slow_ms: a call that took longer counts as failed. Below `probe_ms`, else an upstream could answer every probe
-            too late and never be found well.
+        slow_ms: a call that took longer counts as failed. At most `probe_ms`, else an upstream could answer every
+            probe too late and never be found well.
     """
 
     window_ms: int = 600_000
@@ -85,7 +86,19 @@ class Policy:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Policy":
-        """The policy that the `breaker_*` settings describe."""
+        """The policy that the `breaker_*` settings describe.
+
+        Raises:
+            ConfigError: two of them contradict each other.
+        """
+        for smaller, larger in (
+            ("breaker_slow_seconds", "breaker_probe_seconds"),
+            ("breaker_open_seconds", "breaker_open_max_seconds"),
+        ):
+            least, value = getattr(settings, smaller), getattr(settings, larger)
+            if value < least:
+                names = f"{PREFIX}{larger.upper()}={value:g}", f"{PREFIX}{smaller.upper()}={least:g}"
+                raise ConfigError(f"{names[0]}: must be at least {names[1]}")
         return cls(
             window_ms=round(settings.breaker_window_seconds * 1000),
             minimum_calls=settings.breaker_minimum_calls,

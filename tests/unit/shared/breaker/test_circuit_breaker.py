@@ -240,16 +240,17 @@ def test_a_success_costs_one_command_and_a_rejection_none(fleet: Fleet, clock: M
     assert fleet.commands == spent
 
 
-def test_successes_are_not_lost_to_the_window(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """A success that is reported with the next admission, or by flush at the end, counts like any other."""
-    breaker, other = (Process(fleet, clock, use_async=use_async) for _ in range(2))
-    for _ in range(4):
+def test_a_success_that_is_reported_later_counts(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """Successes travel with the next admission and keep the breaker closed: three failures in ten calls."""
+    breaker = Process(fleet, clock, use_async=use_async)
+    for _ in range(3):
         breaker.do()
-    breaker.flush()
-    other.fail(2)  # 2 of 6
-    other.do()
-    other.fail()  # 3 of the last 6: reported, 2 + 1 of (S S S F F S F)
-    other.rejected()
+    for _ in range(2):
+        breaker.fail()
+        breaker.do()
+        breaker.do()
+    breaker.fail()
+    assert breaker.do("still closed") == "still closed"
 
 
 def test_forced_open_stays_open_until_closed(fleet: Fleet, clock: ManualClock, use_async: bool):
