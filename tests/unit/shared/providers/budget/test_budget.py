@@ -4,7 +4,7 @@ import pytest
 
 from financehub_shared.clock import ManualClock
 from financehub_shared.errors import QuotaExceededError
-from financehub_shared.providers.budget import LIMITS, Budget, budget_of
+from financehub_shared.providers.budget import LIMITS, Budget
 from financehub_shared.providers.budget.budget import PATIENCE_SECONDS
 
 
@@ -48,14 +48,14 @@ async def test_a_short_window_is_waited_for():
 async def test_a_weight_that_never_fits_is_an_error():
     """A call heavier than the limit is a mistake of the caller, said at once."""
     with pytest.raises(ValueError, match="weight 31"):
-        await budget_of("coingecko", None, ManualClock()).spend(31)
+        await Budget("coingecko", LIMITS["coingecko"], None, ManualClock()).spend(31)
 
 
 @pytest.mark.parametrize("upstream", sorted(LIMITS))
 async def test_every_upstream_gets_its_limit_and_no_more(upstream: str):
     """Calls as fast as they are let through end at the smallest of the limits that are not waited for."""
     clock = ManualClock()
-    budget = budget_of(upstream, None, clock)
+    budget = Budget(upstream, LIMITS[upstream], None, clock)
     smallest = min(limit.units for limit in LIMITS[upstream] if limit.window_seconds > PATIENCE_SECONDS)
     for _ in range(smallest):
         await budget.spend()
