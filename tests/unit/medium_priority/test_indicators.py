@@ -2,10 +2,12 @@
 
 import importlib
 import math
+import re
 import subprocess
 import sys
 from array import array
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,3 +239,11 @@ assert "ta" not in sys.modules
 task.load_engine("ta")
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_output_is_documented():
+    """docs/indicators.md lists exactly the outputs, each with its first bar."""
+    page = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text(encoding="utf-8")
+    table = page.split("## How the engines differ", maxsplit=1)[0]
+    documented = {name: int(first) for name, first in re.findall(r"^\| `(\w+)` \| (\d+) \|", table, re.MULTILINE)}
+    assert documented == OUTPUTS

@@ -1,0 +1,97 @@
+"""The indicators task on a real Redis, with the real providers against the simulator."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+
+from financehub_medium_priority.indicators.outputs import OUTPUTS
+from financehub_medium_priority.indicators.task import HISTORY_DAYS, calculate_indicators
+from financehub_shared.clock import SystemClock
+from financehub_shared.errors import TaskFailedError
+from financehub_shared.models import Asset, AssetType
+from financehub_shared.providers.registry import Providers
+from financehub_shared.store.redis_store import RedisStore
+from financehub_simulator.testing import RunningSimulator
+from support.failure_modes import providers_for
+
+CLOCK = SystemClock()
+COINS = [Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH")]
+STOCKS = [Asset("AAPL", AssetType.STOCK), Asset("OCDO.L", AssetType.STOCK, currency="GBP")]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningSimulator]:
+    with RunningSimulator(limited=False) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(running: RunningSimulator) -> RunningSimulator:
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def store(redis_client: redis.Redis) -> RedisStore:
+    store = RedisStore(redis_client)
+    store.put_assets([*COINS, *STOCKS])
+    return store
+
+
+@pytest.fixture
+async def providers(sim: RunningSimulator, redis_url: str) -> AsyncIterator[Providers]:
+    async with providers_for(sim, redis_url) as built:
+        yield built
+
+
+async def run(store: RedisStore, providers: Providers):
+    return await calculate_indicators(None, store=store, bars=providers.bars, engine="talib", series=100, clock=CLOCK)
+
+
+async def test_cold_then_warm(store: RedisStore, providers: Providers, sim: RunningSimulator):
+    """Cold, one request an asset brings two years of bars and all outputs; warm, nobody is asked."""
+    summary = await run(store, providers)
+    assert (summary.asked, summary.stored, summary.missing_count) == (4, 4, 0)
+    assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
+    assert sim.requests("yahoo")["/v8/finance/chart/{symbol}"] == 2
+    for symbol, values in store.indicators().items():
+        assert set(values.values) == set(OUTPUTS), symbol
+    assert all(len(bars) > HISTORY_DAYS * 0.66 for bars in store.bars(["BTC-USD", "AAPL", "OCDO.L"]).values())
+    assert store.quarantined() == []
+    sim.reset()
+    again = await run(store, providers)
+    assert (again.stored, again.providers, sim.requests()) == (4, {}, {})
+    assert {dataset for dataset, _ in store.last_success()} == {"bars", "indicators"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("x100", "jump"), ("div100", "jump"), ("negative", "price"), ("zero", "price"), ("huge", "price")],
+)
+async def test_wrong_days_of_a_history_are_not_stored(
+    store: RedisStore, providers: Providers, sim: RunningSimulator, fault: str, reason: str
+):
+    """A history with one wrong day in ten is stored without them or mended, every one of them on record."""
+    sim.fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
+    await run(store, providers)
+    clean = store.bars(["AAPL"])["AAPL"]
+    changes = [now / last for last, now in zip(clean.close, clean.close[1:], strict=False)]
+    assert 0.6 < min(changes) < max(changes) < 1.6
+    reasons = {record.reason.split(":")[0] for record in store.quarantined()}
+    assert reasons <= {reason, "unit"}
+    assert reasons
+    assert len(store.indicators()["AAPL"].values) == len(OUTPUTS)
+
+
+async def test_an_outage_keeps_what_is_there(store: RedisStore, providers: Providers, sim: RunningSimulator):
+    """With every provider of bars down the task fails with the reasons, and the stored indicators stay."""
+    await run(store, providers)
+    before = store.indicators()
+    store.put_assets(Asset(f"NEW{number}", AssetType.STOCK) for number in range(6))
+    sim.fault("server-error", "yahoo")
+    with pytest.raises(TaskFailedError, match="simulated/yahoo: upstream"):
+        await run(store, providers)
+    assert {symbol: values.values for symbol, values in store.indicators().items()} == {
+        symbol: values.values for symbol, values in before.items()
+    }
