@@ -70,11 +70,16 @@ def near_equal(left: str, right: str) -> bool:
 
     Symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are two stories.
     """
-    if left == right:
-        return True
-    a, b = set(left.split()), set(right.split())
-    if min(len(a), len(b)) < _FEWEST_WORDS:
+    return left == right or near_equal_words(frozenset(left.split()), frozenset(right.split()))
+
+
+def near_equal_words(a: frozenset[str], b: frozenset[str]) -> bool:
+    """`near_equal` of two titles of different wording, by their words."""
+    if min(len(a), len(b)) < _FEWEST_WORDS or _OF * len(a & b) < _SHARED * len(a | b):
         return False
-    if {word for word in a ^ b if any(letter.isdigit() for letter in word)}:
-        return False
-    return _OF * len(a & b) >= _SHARED * len(a | b)
+    return numbers_in(a) == numbers_in(b)
+
+
+def numbers_in(words: frozenset[str]) -> frozenset[str]:
+    """The words that hold a digit (`5%`, `q1`); near-equal titles have the same ones."""
+    return frozenset(word for word in words if any(letter.isdigit() for letter in word))

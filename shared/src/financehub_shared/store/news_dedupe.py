@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from financehub_shared.models import NewsItem
-from financehub_shared.news_text import common_words_needed, near_equal, normalise_title
+from financehub_shared.news_text import common_words_needed, near_equal_words, normalise_title, numbers_in
 
 #: Within this many seconds two near-equal titles are one story; later it is a new one ('Fed holds rates').
 TITLE_WINDOW = 7 * 86_400.0
@@ -27,27 +27,30 @@ class KnownNews:
     def __init__(self, ids: Iterable[str], guids: Iterable[str], titles: Iterable[tuple[str, float]]) -> None:
         self._ids = set(ids)
         self._guids = set(guids)
-        self._titles: list[tuple[str, float]] = []
-        self._by_word: defaultdict[str, list[int]] = defaultdict(list)
+        self._titles: list[tuple[str, frozenset[str], float]] = []
+        self._candidates: defaultdict[tuple[frozenset[str], str], list[int]] = defaultdict(list)
         for title, published_at in titles:
             self._add_title(title, published_at)
 
     def _add_title(self, title: str, published_at: float) -> None:
-        for word in set(title.split()):
-            self._by_word[word].append(len(self._titles))
-        self._titles.append((title, published_at))
+        words = frozenset(title.split())
+        numbers = numbers_in(words)
+        for word in words:
+            self._candidates[numbers, word].append(len(self._titles))
+        self._titles.append((title, words, published_at))
 
     def _has_title(self, title: str, published_at: float) -> bool:
-        # A near-equal title shares all but a few words with this one, so it holds at least one of any that many
-        # plus one; the rarest give the fewest candidates.
-        words = sorted(set(title.split()), key=lambda word: len(self._by_word.get(word, ())))
-        looked_at: set[int] = set()
-        for word in words[: len(words) - common_words_needed(len(words)) + 1]:
-            looked_at.update(self._by_word.get(word, ()))
-        return any(
-            abs(self._titles[index][1] - published_at) <= TITLE_WINDOW and near_equal(self._titles[index][0], title)
-            for index in looked_at
-        )
+        # A near-equal title has the same numbers and shares all but a few words with this one, so it holds at least
+        # one of any that many plus one; the rarest give the fewest candidates.
+        words = frozenset(title.split())
+        numbers = numbers_in(words)
+        lists = sorted((self._candidates.get((numbers, word), []) for word in words), key=len)
+        looked_at = {index for found in lists[: len(words) - common_words_needed(len(words)) + 1] for index in found}
+        for known, known_words, known_at in map(self._titles.__getitem__, looked_at):
+            is_near = abs(known_at - published_at) <= TITLE_WINDOW
+            if is_near and (known == title or near_equal_words(known_words, words)):
+                return True
+        return False
 
     def accept(self, item: NewsItem) -> bool:
         """Whether the item is new; if so it is known from now on."""
