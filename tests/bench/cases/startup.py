@@ -205,7 +205,17 @@ def _process(
                     os.killpg(process.pid, stop)
                 else:
                     process.send_signal(stop)
-                process.wait(60)
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a process that was told to stop; one that does not is killed with its children, and is an error."""
+    try:
+        process.wait(LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _wait(done: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
