@@ -9,13 +9,23 @@ from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_medium_priority.indicators.task import HISTORY_DAYS, calculate_indicators
 from financehub_shared.clock import SystemClock
 from financehub_shared.errors import TaskFailedError
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.models import Asset, AssetType, Bars
 from financehub_shared.providers.registry import Providers
+from financehub_shared.store import keys
 from financehub_shared.store.redis_store import RedisStore
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
 
 CLOCK = SystemClock()
+
+
+def trim_to(bars: Bars, last_day: int) -> Bars:
+    """The bars up to a day."""
+    end = bars.days.index(last_day) + 1
+    columns = (getattr(bars, name)[:end] for name in ("open", "high", "low", "close", "volume"))
+    return Bars(bars.symbol, bars.provider, bars.days[:end], *columns)
+
+
 COINS = [Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH")]
 STOCKS = [Asset("AAPL", AssetType.STOCK), Asset("OCDO.L", AssetType.STOCK, currency="GBP")]
 
@@ -82,6 +92,25 @@ async def test_wrong_days_of_a_history_are_not_stored(
     assert reasons <= {reason, "unit"}
     assert reasons
     assert len(store.indicators()["AAPL"].values) == len(OUTPUTS)
+
+
+async def test_damaged_bars_cost_one_asset_its_indicators(
+    store: RedisStore, providers: Providers, redis_client: redis.Redis, sim: RunningSimulator, redis_url: str
+):
+    """A damaged history is named with what to do and left alone; new days of the others are stored and computed."""
+    await run(store, providers)
+    for symbol in ("BTC-USD", "ETH-USD"):
+        bars = store.bars([symbol])[symbol]
+        redis_client.delete(keys.bars(symbol))
+        store.put_bars([trim_to(bars, bars.days[-4])])
+    size = redis_client.strlen(keys.bars("BTC-USD"))
+    redis_client.setrange(keys.bars("BTC-USD"), size - 20, b"\xff" * 20)
+    # another process: this one remembers that it asked for these days already
+    async with providers_for(sim, redis_url) as others:
+        summary = await run(store, others)
+    assert summary.stored == 3
+    assert "delete it" in summary.missing["BTC-USD"]
+    assert store.last_days(["ETH-USD"])["ETH-USD"] == store.last_days(["BTC-USD"])["BTC-USD"] + 3
 
 
 async def test_an_outage_keeps_what_is_there(store: RedisStore, providers: Providers, sim: RunningSimulator):

@@ -168,6 +168,14 @@ def test_a_price_that_never_moves(engine: EngineName):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_close_outside_of_its_days_range_is_not_infinite(engine: EngineName):
+    """Histories have closes a little outside of high and low; divided by a range of 0 that is absent, not infinite."""
+    bars = made_up(60, close=5.0)
+    bars.close[59] = 5.01
+    assert math.isnan(computed(bars, engine).series["stochastic_k"][59])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_no_volume_means_no_vwap(engine: EngineName):
     """VWAP is NaN for bars without volume around them, also after large volumes, and comes back with them."""
     bars = made_up(120)
