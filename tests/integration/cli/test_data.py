@@ -39,7 +39,7 @@ def test_a_table_shows_what_the_json_holds(invoke: Any, store: RedisStore):
     """People see symbol, price, change and provider."""
     store.put_quotes([quote("BTC-USD", "65000.10", time.time(), change_percent=Decimal("2.345"))])
     shown = invoke("quotes", "btc-usd").stdout
-    for part in ("BTC-USD", "65000.10", "USD", "+2.35%", "binance"):
+    for part in ("BTC-USD", "65,000.10", "USD", "+2.35%", "binance"):
         assert part in shown
 
 

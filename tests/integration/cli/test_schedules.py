@@ -72,23 +72,20 @@ def test_schedules_are_listed_triggered_and_backfilled(
     assert "succeeded" in invoke("schedules", "show", "coins").stdout
 
 
-def test_a_trigger_without_waiting_tells_the_run_to_come(cli: Any, invoke: Any, scheduler: Path):
-    """With --no-wait the id of the run to come is given; a wrong name ends with 2 and tells the known ones."""
+def test_requests_that_are_not_waited_for_tell_how_far_they_are(cli: Any, invoke: Any, scheduler: Path):
+    """--no-wait tells what is to come, --timeout where it stands, and a wrong name the known ones."""
     asked = cli("schedules", "trigger", "coins", "--no-wait")
-    assert asked["name"].endswith("coins")
+    assert asked["name"] == "default/coins"
     eventually(lambda: cli("schedules", "show", "coins")["recent"])
     assert cli("schedules", "show", "coins")["recent"][0]["message_id"] == asked["message_id"]
+    # without a worker the runs of a backfill wait for the first one
+    first = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    assert cli("schedules", "backfill", "coins", "--from", first, "--no-wait")["state"] == "pending"
+    late = cli("schedules", "backfill", "coins", "--from", first, "--timeout", "0.2", code=1)
+    assert late["state"] in {"pending", "running"}
     unknown = invoke("schedules", "trigger", "coin")
     assert unknown.exit_code == 2
     assert "'coin' is not registered; known are " in unknown.stderr
-
-
-def test_a_backfill_that_does_not_end_is_not_followed_for_ever(cli: Any, scheduler: Path):
-    """Its runs wait for a worker one after another; at its timeout the command tells how far it is, and ends with 1."""
-    first = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
-    done = cli("schedules", "backfill", "coins", "--from", first, "--timeout", "0.2", code=1)
-    assert done["state"] in {"pending", "running"}
-    assert cli("schedules", "backfill", "coins", "--from", first, "--no-wait")["state"] == "pending"
 
 
 @pytest.mark.parametrize(

@@ -135,11 +135,13 @@ def clock_time(at: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A length of time in its two largest units: `3m 12s`, `2d 4h`; fractions below ten seconds."""
+    """A length of time in its two largest units: `3m 12s`, `2d 4h`; finer below ten seconds."""
     if seconds is None:
         return ""
+    if seconds < 1:
+        return f"{max(0.0, seconds) * 1_000:.0f}ms"
     if seconds < 10:
-        return f"{max(0.0, seconds):.1f}s"
+        return f"{seconds:.1f}s"
     parts: list[str] = []
     rest = math.floor(seconds)
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):

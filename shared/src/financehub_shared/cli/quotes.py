@@ -1,5 +1,6 @@
 """`financehub quotes`: the latest prices."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -67,11 +68,18 @@ def _record(asset: Asset, quote: Quote, now: float, limits: dict[str, float]) ->
     }
 
 
+def readable_price(text: str) -> str:
+    """A price with the digits that matter to people."""
+    price = Decimal(text)
+    digits = 2 if abs(price) >= 100 else max(0, 5 - price.adjusted()) if price else 0
+    return f"{round(price, digits):,f}"
+
+
 def _row(record: dict[str, Any]) -> list[object]:
     change, age = record["change_percent"], span(record["age_seconds"])
     return [
         record["symbol"],
-        record["price"],
+        readable_price(record["price"]),
         record["currency"],
         change and Text(f"{float(change):+.2f}%", "red" if change.startswith("-") else "green"),
         Text(f"{age} stale", "yellow") if record["stale"] else age,

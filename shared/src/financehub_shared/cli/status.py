@@ -97,60 +97,35 @@ def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequenc
 
 
 def _shown(report: HealthReport, data: dict[str, Any]) -> RenderableType:
-    parts: list[RenderableType] = [Text(report.status.value, _COLOURS[report.status])]
-    parts += [Text.assemble(("  ! ", "yellow"), plain(problem)) for problem in report.problems]
-    parts += [
-        Text.assemble(("  ! ", "yellow"), plain(f"{place}: {why}")) for place, why in data["refused_schedules"].items()
+    problems = [*report.problems, *(f"{place}: {why}" for place, why in data["refused_schedules"].items())]
+    schedules = [[each["name"], each["last_outcome"], _next(each)] for each in data["schedules"]]
+    freshness = [[each["dataset"], each["provider"], _age(each)] for each in data["freshness"]]
+    parts: list[RenderableType] = [
+        Text(report.status.value, _COLOURS[report.status]),
+        *(Text.assemble(("  ! ", "yellow"), plain(problem)) for problem in problems),
+        _figures(data["tiers"], "tier", "processes", "busy", "threads", "draining"),
+        _figures(data["queues"], "queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds"),
+        table("schedule", "last run", "next in", rows=schedules),
+        table("data", "provider", ">age", rows=freshness),
+        table("breaker", "state", "reason", rows=[list(each.values()) for each in data["breakers"]]),
     ]
-    parts.append(
-        table(
-            *("tier", ">processes", ">busy", ">threads", ">draining"),
-            rows=[
-                [each[name] for name in ("tier", "processes", "busy", "threads", "draining")] for each in data["tiers"]
-            ],
-        )
-    )
-    counts = ("ready", "in_flight", "delayed", "dead", "orphaned")
-    parts.append(
-        table(
-            *("queue", *(f">{name.replace('_', ' ')}" for name in counts), ">oldest"),
-            rows=[
-                [each["queue"], *(each[name] for name in counts), span(each["oldest_age_seconds"])]
-                for each in data["queues"]
-            ],
-        )
-    )
-    parts.append(
-        table(
-            *("schedule", "last run", "next in"),
-            rows=[
-                [
-                    each["name"],
-                    each["last_outcome"] or "",
-                    "suspended" if each["suspended"] else each["problem"] or span(each["next_in_seconds"]),
-                ]
-                for each in data["schedules"]
-            ],
-        )
-    )
-    parts.append(
-        table(
-            *("data", "provider", ">age"),
-            rows=[
-                [
-                    each["dataset"],
-                    each["provider"],
-                    Text(f"{span(each['age_seconds'])} stale", "yellow")
-                    if each["stale"]
-                    else span(each["age_seconds"]),
-                ]
-                for each in data["freshness"]
-            ],
-        )
-    )
-    parts.append(
-        table("breaker", "state", "reason", rows=[list(each.values()) for each in data["breakers"]])
-        if data["breakers"]
-        else Text("no breaker was used yet", "dim")
-    )
-    return Group(*(part for pair in parts for part in (pair, Text(""))))
+    return Group(*(part for each in parts for part in (each, Text(""))))
+
+
+def _figures(records: Sequence[dict[str, Any]], first: str, *names: str) -> RenderableType:
+    """A table of a name and figures; ages are shown as such."""
+    rows = [
+        [each[first], *(span(each[name]) if name.endswith("_seconds") else each[name] for name in names)]
+        for each in records
+    ]
+    headings = (name.removesuffix("_age_seconds").replace("_", " ") for name in names)
+    return table(first, *(f">{heading}" for heading in headings), rows=rows)
+
+
+def _next(schedule: dict[str, Any]) -> str:
+    return "suspended" if schedule["suspended"] else schedule["problem"] or span(schedule["next_in_seconds"])
+
+
+def _age(mark: dict[str, Any]) -> Text | str:
+    age = span(mark["age_seconds"])
+    return Text(f"{age} stale", "yellow") if mark["stale"] else age

@@ -4,14 +4,15 @@ import pytest
 from rich.console import Console
 
 from financehub_shared.cli.output import iso, iso_day, plain, span, table
+from financehub_shared.cli.quotes import readable_price
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
         (None, ""),
-        (-3, "0.0s"),
-        (0.04, "0.0s"),
+        (-3, "0ms"),
+        (0.0404, "40ms"),
         (9.94, "9.9s"),
         (10, "10s"),
         (61, "1m 1s"),
@@ -41,3 +42,19 @@ def test_text_from_outside_cannot_steer_the_terminal():
     assert "[2J[red]Sale[/red]" in captured.get()
     assert "\x1b[2J" not in captured.get()
     assert "\x07" not in plain(text).plain
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [
+        ("76150.7477758943500", "76,150.75"),
+        ("439.18", "439.18"),
+        ("13.06170", "13.0617"),
+        ("0.000025884550", "0.0000258846"),
+        ("1000000", "1,000,000.00"),
+        ("0", "0"),
+    ],
+)
+def test_a_price_is_shown_with_the_digits_that_matter(price: str, shown: str):
+    """Cents for what is dear, six digits for what is cheap; the JSON keeps all of them."""
+    assert readable_price(price) == shown
