@@ -38,7 +38,7 @@ class ScheduleInfo:
         runs, triggered, backfilled: messages enqueued so far, by occasion.
         missed: due times given up because they were too late.
         skipped: reason (`overlap`, `backlog`) → due times left out on purpose.
-        last_due_at, last_enqueued_at: of the last message, Unix seconds; None: none yet.
+        last_due_at, last_enqueued_at: of the last message, Unix seconds; None: none yet, or its record has expired.
         last_run: record of the last message's run (`state`, …); empty when there is none.
         outcome: what became of the runs that ended.
         recent: message ids of the newest runs, newest first, at most 10.
@@ -118,7 +118,7 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
             chunk, outlooks, records, rest[1::2], last_runs, strict=True
         ):
             # deleted between the two round trips
-            if "fingerprint" in record:
+            if "name" in record:
                 found.append(_info(uid.decode(), claimed, outlook, record, recent, _text(last)))
     return sorted(found, key=lambda info: info.name)
 
@@ -258,7 +258,7 @@ def _info(
     expected: Any = json.loads(outlook) if outlook else {"next": [], "problem": ""}
 
     def seconds(field: str) -> float | None:
-        return float(record[field]) if field in record else None
+        return float(last[field]) if field in last else None
 
     return ScheduleInfo(
         uid=uid,
@@ -275,8 +275,8 @@ def _info(
         backfilled=int(record.get("backfilled", 0)),
         missed=int(record.get("missed", 0)),
         skipped={k.removeprefix("skipped_"): int(v) for k, v in record.items() if k.startswith("skipped_")},
-        last_due_at=seconds("last_due_at"),
-        last_enqueued_at=seconds("last_enqueued_at"),
+        last_due_at=seconds("due_at"),
+        last_enqueued_at=seconds("enqueued_at"),
         last_run=last,
         outcome=ScheduleOutcome.from_fields(record),
         recent=tuple(message_id.decode() for message_id in recent),

@@ -160,6 +160,19 @@ async def test_deleted_and_created_again_starts_anew(scheduler: Scheduler) -> No
     assert scheduler.field(UID, "runs") == "1"
 
 
+@pytest.mark.parametrize(("away", "fired"), [(60, [60, 120]), (100, [60])])
+async def test_what_appears_unclaimed_is_new(
+    scheduler: Scheduler, second: Scheduler, away: float, fired: list[float]
+) -> None:
+    """A schedule that appears while a scheduler runs, and was claimed by nobody for long, starts anew."""
+    await scheduler.load(schedule(**allow(catchUp="All")))
+    await scheduler.pass_time(59.5)
+    await scheduler.registry.claim([UID], scheduler.clock.now())
+    scheduler.clock.advance(away)
+    await second.load(schedule(**allow(catchUp="All")), initial=False)
+    assert scheduler.due() == fired
+
+
 async def test_two_schedulers_share_the_work(scheduler: Scheduler, second: Scheduler) -> None:
     """Whichever scheduler comes first enqueues a due run; the other finds it done, and both go on."""
     for each in (scheduler, second):

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.catch_up import plan
+from financehub_scheduler.doubts import doubts
 from financehub_scheduler.enqueue import Enqueuer, Parcel, Run, pack
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Entry, Registry
@@ -234,7 +235,7 @@ class Engine:
         inbox, self._inbox = self._inbox, _Inbox()
         try:
             if inbox.removed:
-                await self._registry.unregister(list(inbox.removed), self._clock.now())
+                await self._registry.unregister(list(inbox.removed))
                 self._drop(inbox.removed)
                 inbox.removed.clear()
             entries = list(islice(inbox.upserts.values(), _REGISTER))
@@ -260,6 +261,8 @@ class Engine:
             self.live[entry.schedule.uid] = live
             self._schedule_next(live)
             self.on_registered(entry.schedule)
+            for doubt in doubts(entry.schedule, self._clock.now()):
+                log.warning("schedule_doubtful", schedule=entry.schedule.name, doubt=doubt)
         if counts:
             log.info("schedules_registered", total=len(self.live), **counts)
 
@@ -279,6 +282,7 @@ class Engine:
         if not schedule.suspended:
             try:
                 due = schedule.timing.next_after(live.mark)
+                live.problem = "" if due is not None else "no due time is left"
             except CalendarHorizonError as error:
                 live.problem = str(error)
                 # the traceback would say no more than the problem does

@@ -90,9 +90,9 @@ class Registry:
             )
         return standings
 
-    async def unregister(self, uids: Sequence[str], now: float) -> None:
+    async def unregister(self, uids: Sequence[str]) -> None:
         """Forget schedules and all that is known of them."""
-        context = json.dumps({**key_patterns(), "now": int(now * 1000)})
+        context = json.dumps(key_patterns())
         for chunk in _chunks(uids):
             await self._unregister(args=[context, json.dumps(chunk)])
 

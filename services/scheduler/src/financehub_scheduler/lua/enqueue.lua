@@ -88,9 +88,9 @@ local function enqueue(key, run, counter, count)
   list[#list + 1] = run.id
   fresh[run.id] = true
   redis.call('hset', run_key(run.id), 'state', 'queued', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'due_at', seconds(run.due), 'enqueued_at', at, 'correlation_id', run.id)
+    'schedule_uid', run.uid, 'due_at', run.due / 1000, 'enqueued_at', at)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  redis.call('hset', key, 'last_message_id', run.id, 'last_due_at', seconds(run.due), 'last_enqueued_at', at, counter, count)
+  redis.call('hset', key, 'last_message_id', run.id, counter, count)
   local recent = string.format(context.recent, run.uid)
   if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
   if #list == 500 then flush(run.queue) end
@@ -101,7 +101,7 @@ local kinds = {}
 
 function kinds.due(key, run, s)
   if run.message == '' then return 'missed' end
-  local verdict = admit(run, s[3])
+  local verdict = admit(run, s[2])
   if run.policy == 'BufferOne' then
     if verdict == 'overlap' then
       return redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 and 'buffered' or skip(key, verdict)
@@ -116,14 +116,14 @@ end
 
 function kinds.buffered(key, run, s)
   if redis.call('hget', context.buffered, run.uid) ~= int(run.due) then return 'already' end
-  if admit(run, s[3]) ~= 'go' then return 'wait' end
+  if admit(run, s[2]) ~= 'go' then return 'wait' end
   redis.call('hdel', context.buffered, run.uid)
-  enqueue(key, run, 'runs', tonumber(s[4] or 0) + 1)
+  enqueue(key, run, 'runs', tonumber(s[3] or 0) + 1)
   return 'enqueued'
 end
 
 local function triggered(key, run, s)
-  local verdict = admit(run, s[3])
+  local verdict = admit(run, s[2])
   if verdict == 'go' then
     enqueue(key, run, 'triggered', tonumber(redis.call('hget', key, 'triggered') or 0) + 1)
     return 'enqueued'
@@ -156,7 +156,7 @@ function kinds.backfill(key, run, s)
   local cursor = redis.call('hget', backfill, 'cursor')
   if not cursor then return 'deleted' end
   if tonumber(cursor) >= run.due then return 'already' end
-  if admit(run, s[3]) ~= 'go' then return 'wait' end
+  if admit(run, s[2]) ~= 'go' then return 'wait' end
   redis.call('hset', backfill, 'cursor', int(run.due))
   redis.call('hincrby', backfill, 'enqueued', 1)
   enqueue(key, run, 'backfilled', tonumber(redis.call('hget', key, 'backfilled') or 0) + 1)
@@ -180,7 +180,7 @@ local function pass(key, run, s)
     void[uid] = true
     return 'moved:' .. int(mark)
   end
-  counts[uid] = counts[uid] or tonumber(s[4] or 0)
+  counts[uid] = counts[uid] or tonumber(s[3] or 0)
   if run.max_runs and counts[uid] >= run.max_runs then return 'exhausted' end
   run.count = counts[uid]
   if run.message ~= '' then counts[uid] = counts[uid] + 1 end
@@ -193,13 +193,11 @@ local known = {}
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
   local key = string.format(context.schedule, run.uid)
-  local s = redis.call('hmget', key, 'fingerprint', 'deleted_at', 'last_message_id', 'runs')
-  if s[2] then
-    verdicts[index] = 'deleted'
-  elseif not s[1] then
+  local s = redis.call('hmget', key, 'fingerprint', 'last_message_id', 'runs')
+  if not s[1] then
     verdicts[index] = 'unknown'
   elseif s[1] ~= run.fingerprint then
-    verdicts[index] = 'changed'
+    verdicts[index] = s[1] == 'deleted' and 'deleted' or 'changed'
   elseif run.kind == 'due' then
     verdicts[index] = pass(key, run, s)
   end
@@ -211,7 +209,7 @@ local last = {}
 for index, run in ipairs(runs) do
   if not verdicts[index] then
     local s = known[index]
-    s[3] = last[run.uid] or s[3]
+    s[2] = last[run.uid] or s[2]
     verdicts[index] = kinds[run.kind](string.format(context.schedule, run.uid), run, s)
     if verdicts[index] == 'enqueued' then last[run.uid] = run.id end
   end

@@ -10,12 +10,12 @@ local replies = {}
 
 for index, entry in ipairs(cjson.decode(ARGV[2])) do
   local key = string.format(context.schedule, entry.uid)
-  local known = redis.call('hmget', key, 'fingerprint', 'changed_at', 'deleted_at')
+  local known = redis.call('hmget', key, 'fingerprint', 'changed_at')
   local claimed = tonumber(redis.call('zscore', context.schedules, entry.uid) or 0)
   -- Added while a scheduler ran, and nobody else runs it: deleted some time ago and created again.
   local abandoned = entry.added and claimed < context.abandoned_before
   local outcome, changed = 'known', known[2]
-  if known[3] or not known[1] or abandoned then
+  if not known[1] or known[1] == 'deleted' or abandoned then
     redis.call('del', key, string.format(context.recent, entry.uid))
     -- nothing that was due before is ever made up for
     redis.call('hset', context.marks, entry.uid, string.format('%.0f', entry.since))

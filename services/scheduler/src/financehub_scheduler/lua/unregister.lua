@@ -1,5 +1,5 @@
 -- Forget schedules. A tombstone tells slower schedulers, for an hour, that this was a deletion and not a loss of data.
--- ARGV[1]: JSON context {now (ms), key patterns}; ARGV[2]: JSON list of uids
+-- ARGV[1]: JSON context {key patterns}; ARGV[2]: JSON list of uids
 
 local context = cjson.decode(ARGV[1])
 for _, uid in ipairs(cjson.decode(ARGV[2])) do
@@ -7,7 +7,7 @@ for _, uid in ipairs(cjson.decode(ARGV[2])) do
   local name = redis.call('hget', key, 'name')
   if name then redis.call('hdel', context.names, name) end
   redis.call('del', key, string.format(context.recent, uid))
-  redis.call('hset', key, 'deleted_at', string.format('%.3f', context.now / 1000))
+  redis.call('hset', key, 'fingerprint', 'deleted')
   redis.call('expire', key, 3600)
   redis.call('hdel', context.marks, uid)
   redis.call('hdel', context.buffered, uid)

@@ -1,0 +1,168 @@
+"""Ten thousand schedules: all due at one instant, and spread; beside Celery beat and periodiq."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.rows import Row
+from bench.scheduler_peers import COUNT
+from financehub_scheduler.maths import jitter_offset
+from financehub_shared.store import keys
+from support.redis_server import RedisServer
+
+#: Bursts measured; the last counts, since the first also fills empty hashes, and is shown beside it.
+BURSTS = 3
+BURST_INTERVAL = 20
+SPREAD = 60
+#: How long a peer may take for its burst; what is not there by then counts as that late.
+PATIENCE = 30.0
+#: A peer that starts closer to a full minute than this is measured at the next.
+PEER_START = 15.0
+HEAD = """\
+apiVersion: financehub.io/v1alpha1
+kind: ScheduledTask
+metadata:
+  name: s{}
+spec:
+  task: noop
+  queue: bench
+"""
+BENCH = Path(__file__).parents[2]
+
+
+def run() -> list[Row]:
+    """Measure, ours and the peers one after the other on one Redis."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        server = RedisServer(folder, aof=False).start()
+        try:
+            cold, rss, bursts = _bursts(server, folder)
+            spread = _spread(server, folder)
+            celery = _peer(
+                server, folder, "celery", _command("celery", "-A", "bench.scheduler_peers.celery_beat", "beat")
+            )
+            periodiq = _peer(
+                server, folder, "dramatiq:default", _command("periodiq", "bench.scheduler_peers.periodiq_actors")
+            )
+        finally:
+            server.stop()
+    p99 = bursts[-1]
+    peers = {"Celery beat 5.7": celery, "periodiq 0.14": periodiq}
+    return [
+        *(
+            Row("scheduler.burst_10k.p99", p99, "ms", peer, value, "< 250", p99 < 250)
+            for peer, (value, _) in peers.items()
+        ),
+        Row("scheduler.burst_10k.first_p99", bursts[0], "ms"),
+        Row("scheduler.spread_10k.p99", spread, "ms", goal="< 10", ok=spread < 10),
+        Row("scheduler.cold_start_10k", cold, "s", goal="< 5", ok=cold < 5),
+        *(Row("scheduler.rss_10k", rss, "MB", peer, mb, "< 200", rss < 200) for peer, (_, mb) in peers.items()),
+    ]
+
+
+def _command(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).parent / arguments[0]), *arguments[1:]]
+
+
+@contextmanager
+def _process(command: list[str], folder: Path, url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    env = {**os.environ, "PYTHONPATH": str(BENCH), "PEER_REDIS_URL": url, "FINANCEHUB_HTTP_PORT": "0", "REDIS_URL": url}
+    with (folder / "out.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _scheduler(server: RedisServer, folder: Path, spec: str) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
+    """A scheduler with all schedules registered, and how long that took from nothing."""
+    server.client().flushall()
+    schedules = folder / "schedules"
+    schedules.mkdir(exist_ok=True)
+    (schedules / "all.yaml").write_text("---\n".join(HEAD.format(number) + spec for number in range(COUNT)))
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "financehub_scheduler", "--broker", server.url, "--schedules", str(schedules)]
+    client: Any = server.client()
+    with _process(command, folder, server.url) as process:
+        while client.zcard(keys.SCHEDULES) < COUNT:
+            time.sleep(0.01)
+        yield process, time.monotonic() - begun
+
+
+def _bursts(server: RedisServer, folder: Path) -> tuple[float, float, list[float]]:
+    """Seconds of the cold start, peak MB, and the p99 lateness (ms) of each burst."""
+    client = server.client()
+    lateness = []
+    with _scheduler(server, folder, f'  schedule: "@every {BURST_INTERVAL}s"\n  concurrencyPolicy: Allow\n') as (
+        process,
+        cold,
+    ):
+        for _ in range(BURSTS):
+            due = (time.time() // BURST_INTERVAL + 1) * BURST_INTERVAL
+            client.delete("dramatiq:bench", "dramatiq:bench.msgs")
+            lateness.append(_arrival(client, "dramatiq:bench", due) * 1000)
+        return cold, _peak_mb(process), lateness
+
+
+def _arrival(client: Any, queue: str, due: float) -> float:
+    """Seconds from `due` until 99 % of the messages are in the queue."""
+    time.sleep(max(0.0, due - time.time() - 0.1))
+    while client.llen(queue) < COUNT * 0.99:
+        if time.time() > due + PATIENCE:
+            return PATIENCE
+        time.sleep(0.002)
+    return time.time() - due
+
+
+def _spread(server: RedisServer, folder: Path) -> float:
+    """p99 lateness in ms of runs that are spread over a minute, each by its own offset."""
+    client: Any = server.client()
+    seen: list[tuple[float, list[bytes]]] = []
+    spec = f'  schedule: "@every {SPREAD}s"\n  jitterSeconds: {SPREAD}\n'
+    with _scheduler(server, folder, spec):
+        # whatever came while it started is not measured
+        time.sleep(3)
+        client.delete("dramatiq:bench")
+        end = time.time() + SPREAD
+        while time.time() < end:
+            if ids := client.lpop("dramatiq:bench", COUNT):
+                seen.append((time.time(), ids))
+            time.sleep(0.001)
+        lateness = []
+        for at, ids in seen:
+            for message in client.hmget("dramatiq:bench.msgs", ids):
+                options = json.loads(message)["options"]
+                lateness.append(at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], SPREAD))
+    lateness.sort()
+    return lateness[len(lateness) * 99 // 100] * 1000
+
+
+def _peer(server: RedisServer, folder: Path, queue: str, command: list[str]) -> tuple[float, float]:
+    """p99 lateness in ms of a peer's burst at a full minute, and its peak MB."""
+    client = server.client()
+    client.flushall()
+    with _process(command, folder, server.url) as process:
+        due = ((time.time() + PEER_START) // 60 + 1) * 60
+        time.sleep(max(0.0, due - time.time() - 0.2))
+        client.delete(queue)
+        lateness = _arrival(client, queue, due) * 1000
+        if process.poll() is not None:
+            raise RuntimeError((folder / "out.log").read_text()[-2_000:])
+        return lateness, _peak_mb(process)
+
+
+def _peak_mb(process: "subprocess.Popen[bytes]") -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(match[1]) / 1024 if match else 0.0

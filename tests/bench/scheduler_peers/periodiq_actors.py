@@ -1,0 +1,20 @@
+"""`periodiq bench.scheduler_peers.periodiq_actors`: the same schedules for periodiq."""
+
+import os
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from periodiq import PeriodiqMiddleware, cron
+
+from bench.scheduler_peers import COUNT
+
+broker = RedisBroker(url=os.environ["PEER_REDIS_URL"], middleware=[PeriodiqMiddleware()])
+dramatiq.set_broker(broker)
+
+
+def noop() -> None:
+    """Nothing."""
+
+
+for number in range(COUNT):
+    dramatiq.actor(noop, actor_name=f"s{number}", periodic=cron("* * * * *"))
