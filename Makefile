@@ -47,9 +47,10 @@ format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Four at once on any machine: most of these tests wait for real processes, not for the processor.
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses 4)
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it

@@ -4,6 +4,7 @@ Redis and the simulator start first and stop last, so that no tier ever finds th
 down; honcho runs the rest. Ctrl-C drains the tiers.
 """
 
+import json
 import os
 import signal
 import socket
@@ -26,11 +27,13 @@ from embedded_redis import redis_server_binary
 ROOT = Path(__file__).parents[2]
 BACKING = ("redis", "simulator")
 READY_LIMIT_SECONDS = 20
+#: A first start with live upstreams fetches two years of bars.
+ANNOUNCE_LIMIT_SECONDS = 60
 #: Longer than the workers' own shutdown timeout (20 s), so that a drain is never cut short.
 honcho_manager.KILL_WAIT = 30
 
 HINTS = """
-FinanceHub is up. In another terminal:
+FinanceHub is {state}. In another terminal:
   {cli} status             the fleet at a glance
   {cli} quotes             prices with age and provider (--watch follows)
   {cli} indicators AAPL    the 24 technical indicators
@@ -125,25 +128,32 @@ def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping
     fail(f"{name} did not come up; its last words are in .data/{name}.log")
 
 
+def health_of(url: str) -> str:
+    """`ok`, `degraded` or `down`; `unreachable` while nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 — our own http URL
+            return str(json.load(answer)["status"])
+    except urllib.error.HTTPError:
+        return "down"
+    except OSError:
+        return "unreachable"
+
+
 def announce(env: Mapping[str, str], upstream: str) -> None:
-    """Print what to try, once the fleet says it is well."""
-    health = f"http://localhost:{env['HTTP_PORT']}/api/health/"
-    started = time.monotonic()
-    while time.monotonic() - started < 120:
-        try:
-            with urllib.request.urlopen(health, timeout=2) as answer:
-                if b'"status": "ok"' in answer.read():
-                    break
-        except (urllib.error.URLError, OSError):
-            pass  # not up yet: what this loop waits for
-        time.sleep(0.5)
-    cli = (
-        ".venv/bin/financehub"
-        if env["REDIS_PORT"] == "6379"
-        else f"REDIS_PORT={env['REDIS_PORT']} .venv/bin/financehub"
+    """Print what to try, once the fleet says it is well, or after a while what it says instead."""
+    url = f"http://localhost:{env['HTTP_PORT']}/api/health/"
+    limit = time.monotonic() + ANNOUNCE_LIMIT_SECONDS
+    while (health := health_of(url)) != "ok" and time.monotonic() < limit:
+        time.sleep(0.25)
+    redis_port = "" if env["REDIS_PORT"] == "6379" else f"REDIS_PORT={env['REDIS_PORT']} "
+    sys.stdout.write(
+        HINTS.format(
+            state="up" if health == "ok" else f"{health} after {ANNOUNCE_LIMIT_SECONDS} s; the health address says why",
+            cli=f"{redis_port}.venv/bin/financehub",
+            health=url,
+            upstream="simulated, stored as provider simulated/<name>" if upstream == "simulator" else "live",
+        )
     )
-    data = "simulated, stored as provider simulated/<name>" if upstream == "simulator" else "live"
-    sys.stdout.write(HINTS.format(cli=cli, health=health, upstream=data))
     sys.stdout.flush()
 
 
