@@ -51,7 +51,7 @@ async def test_new_articles_are_stored_once_and_linked_to_the_assets_they_name(s
     feeds = Feeds(NewsBatch([article("Bitcoin climbs as Apple slips", "https://x/1")]))
     first = await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
     second = await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
-    assert (first.stored, second.stored, second.details["known"]) == (1, 0, 1)
+    assert (first.details["new"], second.details["new"], second.details["read"]) == (1, 0, 1)
     assert [item.assets for item in store.news()] == [("AAPL", "BTC-USD")]
 
 

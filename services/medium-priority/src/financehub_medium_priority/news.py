@@ -56,13 +56,13 @@ async def refresh_news(
 def _summary(report: NewsReport, new: int) -> TaskSummary:
     return TaskSummary(
         asked=report.sources,
-        stored=new,
+        stored=report.sources - len(report.failed),
         missing={source: error.kind for source, error in report.failed.items()},
         missing_count=len(report.failed),
         providers=report.delivered,
         details={
             "read": len(report.items),
-            "known": len(report.items) - new,
+            "new": new,
             "unchanged": len(report.unchanged),
             "quarantined": len(report.quarantined),
         },
