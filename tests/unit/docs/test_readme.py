@@ -12,8 +12,6 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 _YAML = re.compile(r"^ *```yaml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 MANIFESTS = [textwrap.dedent(block) for block in _YAML.findall(README)]
-    textwrap.dedent(block) for block in re.findall(r"^ *```yaml\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
-]
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
