@@ -125,6 +125,31 @@ def test_the_help_of_every_command_teaches(path: tuple[str, ...]):
         assert all(each.help for each in described)
 
 
+@pytest.mark.parametrize(
+    ("line", "candidates"),
+    [
+        ("financehub quotes BT", {"BTC-USD"}),
+        ("financehub run fetch_c", {"fetch_crypto_prices_task"}),
+        ("financehub bre", {"breakers"}),
+    ],
+)
+def test_the_shell_completes_commands_tasks_and_symbols(invoke: Any, store: Any, line: str, candidates: set[str]):
+    """What is typed so far is completed by what there is."""
+    asked = {"_FINANCEHUB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
+    done = invoke(env=asked, prog_name="financehub")
+    assert {each for each in candidates if each in done.stdout} == candidates
+    assert "AAPL" not in done.stdout
+
+
+def test_completion_without_redis_is_silent(invoke: Any, monkeypatch: pytest.MonkeyPatch):
+    """A shell is not disturbed by a Redis that is away."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    asked = {"_FINANCEHUB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "financehub quotes B"}
+    done = invoke(env=asked, prog_name="financehub")
+    assert "BTC-USD" not in done.stdout
+    assert done.stderr == ""
+
+
 def test_the_exit_codes_are_documented():
     """The main help lists every exit code."""
     shown = CliRunner().invoke(app, ["--help"]).stdout

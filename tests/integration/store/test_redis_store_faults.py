@@ -1,14 +1,16 @@
 """`RedisStore` under contention, damage and failure of a real Redis; and how often it goes there."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import redis
 
 from financehub_shared.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.models import NewsItem
 from financehub_shared.redis_client import connect
 from financehub_shared.store import RedisStore, keys
+from financehub_shared.store.news_dedupe import KnownNews
 from support.redis_server import RedisServer
 from support.store_contract import T0, bars, indicators, news, quote
 
@@ -82,21 +84,35 @@ def test_concurrent_writers_of_one_history_lose_no_bar(redis_url: str):
     assert list(RedisStore(connect(redis_url)).bars(["AAPL"])["AAPL"].days) == list(range(160))
 
 
-def test_concurrent_writers_of_one_story_store_it_once(redis_url: str):
-    """Eight runs that bring near-equal articles at once agree on which is new."""
-    new: list[int] = []
-    titles = [f"Bitcoin tops $70,000 as ETF inflows surge {'!' * number}" for number in range(8)]
+class Overtaken(RedisStore):
+    """A store that another writer overtakes between its reading of what is known and its writing, once."""
 
-    def put(number: int) -> None:
-        new.append(RedisStore(connect(redis_url)).put_news([news(str(number), titles[number])]))
+    other: Callable[[], object] | None = None
 
-    threads = [threading.Thread(target=put, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(new) == 1
-    assert len(RedisStore(connect(redis_url)).news()) == 1
+    def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
+        known = super()._known(batch)
+        if self.other is not None:
+            other, self.other = self.other, None
+            other()
+        return known
+
+
+def test_a_story_that_two_writers_bring_at_once_is_stored_once(redis_client: redis.Redis):
+    """Who was overtaken decides again, and stores only what is new then."""
+    story = news("1", "Bitcoin tops $70,000 as ETF inflows surge")
+    same, else_ = news("2", f"{story.title}!"), news("3", "Tea is hot")
+    store = Overtaken(redis_client)
+    store.other = lambda: RedisStore(redis_client).put_news([story])
+    assert store.put_news([same, else_]) == 1
+    assert {item.title for item in store.news()} == {story.title, else_.title}
+
+
+def test_dropped_news_leave_no_key_behind(redis_client: redis.Redis):
+    """When the last article is gone, so is every index of it."""
+    store = RedisStore(redis_client)
+    store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hat", T0 - 2)])
+    store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, dry_run=False)
+    assert redis_client.keys("financehub:*") == []
 
 
 @pytest.mark.parametrize(

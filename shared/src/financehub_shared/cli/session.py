@@ -98,4 +98,4 @@ def complete_symbols(incomplete: str) -> list[str]:
         assets = Session(timeout=COMPLETION_TIMEOUT_SECONDS).store.assets(active_only=False)
     except FinanceHubError:
         return []
-    return [asset.symbol for asset in assets if asset.symbol.startswith(incomplete.upper())]
+    return [asset.symbol for asset in assets if asset.symbol.startswith(incomplete)]
