@@ -1,4 +1,4 @@
-"""The way of every upstream call: budget, then breaker, then HTTP; each call is observed once."""
+"""The way of every upstream call: breaker, then budget, then HTTP (ADR 0020); each call is observed once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -70,10 +70,15 @@ class Guard:
         """
         started = self._clock.monotonic()
         outcome = "cancelled"
-        try:
+
+        async def spend_and_send() -> T:
             if self._budget is not None:
                 await self._budget.spend(weight)
-            result = await self._breaker.acall(send)
+            return await send()
+
+        try:
+            # A rejected call must cost no unit: a month's budget is small, and what is spent is never given back.
+            result = await self._breaker.acall(spend_and_send)
             outcome = "ok"
             return result
         except ProviderError as error:

@@ -4,22 +4,20 @@ import asyncio
 
 import pytest
 
+from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy
 from financehub_shared.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
 from financehub_shared.providers.guard import Guard
-from support.upstream import OpenBreaker, Upstream
+from support.upstream import Upstream
 
 
 class Refusing:
-    """A budget or breaker that lets nothing through."""
+    """A budget that is used up."""
 
     async def spend(self, weight: int) -> None:
         raise QuotaExceededError("upstream", "used up")
 
     async def correct(self, used: int) -> None:
         pass
-
-    async def acall(self, send: object) -> None:
-        raise BreakerOpenError("upstream", "open")
 
 
 async def never() -> None:
@@ -59,19 +57,43 @@ async def test_a_failure_is_observed_by_its_kind(upstream: Upstream):
     assert upstream.observed == [("upstream", "timeout")]
 
 
-async def test_nothing_is_sent_and_no_breaker_asked_without_budget(upstream: Upstream):
-    """The budget comes first: a probe must not be leased for a call that cannot be made."""
-    breaker = OpenBreaker()
-    with pytest.raises(QuotaExceededError):
-        await guard(upstream, budget=Refusing(), breaker=breaker).call(never)
-    assert (upstream.observed, breaker.outcomes) == ([("upstream", "quota")], [])
+def real_breaker(upstream: Upstream) -> CircuitBreaker:
+    """One that opens at the first failure, for ten seconds."""
+    policy = Policy(minimum_calls=1, open_ms=10_000)
+    return BreakerRegistry(policy, None, upstream.clock, (), luck=lambda: 0.0).get("upstream")
 
 
-async def test_nothing_is_sent_through_an_open_breaker(upstream: Upstream):
-    """A rejection is observed too."""
+async def test_an_open_breaker_spends_nothing(upstream: Upstream):
+    """While the breaker is open no unit of the budget is taken, and the rejection is observed."""
+    guarded = guard(upstream, breaker=real_breaker(upstream))
+    with pytest.raises(ProviderTimeoutError):
+        await guarded.call(slow)
     with pytest.raises(BreakerOpenError):
-        await guard(upstream, breaker=Refusing()).call(never)
-    assert upstream.observed == [("upstream", "breaker-open")]
+        await guarded.call(never)
+    assert upstream.weights == [1]
+    assert upstream.observed == [("upstream", "timeout"), ("upstream", "breaker-open")]
+
+
+async def test_a_budget_that_is_used_up_says_nothing_of_the_upstream(upstream: Upstream):
+    """However often the budget refuses, nothing is sent and the breaker stays closed."""
+    breaker = real_breaker(upstream)
+    for _ in range(10):
+        with pytest.raises(QuotaExceededError):
+            await guard(upstream, budget=Refusing(), breaker=breaker).call(never)
+    assert await guard(upstream, breaker=breaker).call(ok) == "answer"
+    assert upstream.observed == [("upstream", "quota")] * 10 + [("upstream", "ok")]
+
+
+async def test_a_probe_that_the_budget_refuses_leaves_room_for_the_next(upstream: Upstream):
+    """A probe without budget decides nothing and keeps no lease: the next call probes at once."""
+    breaker = real_breaker(upstream)
+    with pytest.raises(ProviderTimeoutError):
+        await guard(upstream, breaker=breaker).call(slow)
+    upstream.clock.advance(10)
+    for _ in range(2):
+        with pytest.raises(QuotaExceededError):
+            await guard(upstream, budget=Refusing(), breaker=breaker).call(never)
+    assert await guard(upstream, breaker=breaker).call(ok) == "answer"
 
 
 async def test_a_cancelled_call_is_observed_as_such(upstream: Upstream):
