@@ -130,3 +130,34 @@ def test_the_janitor_drops_what_is_past_the_retention(redis_client: "redis.Redis
     """Dead letters end with their retention also where no clean-up task runs."""
     Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=1).run()
     assert [letter.kwargs["n"] for letter in letters.find()] == [1, 3]
+
+
+SECRETS = {"finnhub_api_key": "finnhub-k3y-of-the-test", "redis_password": "redis-passw0rd"}
+
+
+@pytest.mark.parametrize("padding", [0, 980], ids=["whole", "across the cut"])
+def test_no_secret_lies_in_the_queues(redis_url: str, redis_client: "redis.Redis", serving: Serve, padding: int):
+    """Neither a retry that waits nor a dead letter holds a secret of a raised error, as raw bytes in Redis."""
+    settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2, **SECRETS)
+    broker = build_broker(settings)
+
+    @dramatiq.actor(broker=broker, queue_name="high", max_retries=1)
+    def leak() -> None:
+        said = "x" * padding + " and ".join(SECRETS.values())
+        raise RuntimeError(said) from ValueError(f"https://host/?token=query-secret {said}")
+
+    leak.send()
+    seen: list[bytes] = []
+
+    def dead() -> bool:
+        for queue in ("high", "high.DQ"):
+            seen.extend(redis_client.hvals(keys.messages(queue)))
+        return bool(redis_client.zcard(keys.dead("high")))
+
+    with serving(broker):
+        eventually(dead)
+    [letter] = redis_client.hvals(keys.dead_messages("high"))
+    assert b'"traceback"' in letter
+    assert any(b'"traceback"' in data for data in seen)  # the retry was looked at while it waited
+    raw = b"".join([letter, *seen])
+    assert [secret for secret in (*SECRETS.values(), "query-secret") if secret[:12].encode() in raw] == []

@@ -15,6 +15,7 @@ from financehub_shared.broker.middleware.stamps import CorrelationId, ReadyAt
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.catalog import Tier
 from financehub_shared.clock import Clock, SystemClock
+from financehub_shared.logging import Redactor, known_secrets
 from financehub_shared.redis_client import connect
 from financehub_shared.settings import Settings
 
@@ -61,7 +62,7 @@ def build_broker(
             max_backoff=round(settings.retry_max_seconds * 1000),
             exponential=settings.dramatiq_retry_backoff,
         ),  # after the history is written (upwards), since it copies the message
-        FailureHistory(clock),
+        FailureHistory(clock, Redactor(known_secrets(settings))),
         # Armed last and disarmed first, so that an interrupt hits the task and never the bookkeeping above.
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),

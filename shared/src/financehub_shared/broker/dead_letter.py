@@ -3,7 +3,7 @@
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -89,28 +89,38 @@ class DeadLetter:
     raw: str = ""
 
 
-def history(exception: BaseException | None, died_at: float, last_traceback: str) -> dict[str, Any]:
+def history(
+    exception: BaseException | None, died_at: float, last_traceback: str, redact: Callable[[str], str] = str
+) -> dict[str, Any]:
     """What is written into a message when it is given up.
 
     Args:
         exception: what ended it.
         died_at: Unix seconds.
         last_traceback: of its last failed try, for an ending that has no traceback of its own.
+        redact: masks secrets; none of them may lie in Redis.
     """
     reason = next((reason for type_, reason in _REASONS.items() if isinstance(exception, type_)), None)
-    trace = last_traceback if isinstance(exception, SkipMessage) else format_traceback(exception) or last_traceback
+    own = "" if isinstance(exception, SkipMessage) else format_traceback(exception, redact)
     return {
         "reason": reason or Reason.RETRIES_EXHAUSTED,
         "exception": type(exception).__name__ if exception else "",
-        "error": str(exception)[:ERROR_CHARACTERS] if exception else "",
-        "traceback": trace,
+        "error": error_text(exception, redact) if exception else "",
+        "traceback": own or last_traceback,
         "died_at": round(died_at * 1000),
     }
 
 
-def format_traceback(exception: BaseException | None) -> str:
-    """Traceback of `exception`, cut in its middle where it is too long."""
-    text = "".join(traceback.format_exception(exception, limit=30)) if exception and exception.__traceback__ else ""
+def error_text(exception: BaseException, redact: Callable[[str], str]) -> str:
+    """What an exception says: masked, then cut, so that no half of a secret stays."""
+    return redact(str(exception))[:ERROR_CHARACTERS]
+
+
+def format_traceback(exception: BaseException | None, redact: Callable[[str], str]) -> str:
+    """Traceback of `exception`, masked, then cut in its middle where it is too long."""
+    if exception is None or exception.__traceback__ is None:
+        return ""
+    text = redact("".join(traceback.format_exception(exception, limit=30)))
     half = TRACEBACK_CHARACTERS // 2
     return text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
 

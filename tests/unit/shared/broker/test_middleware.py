@@ -181,7 +181,7 @@ def test_a_correlation_id_is_kept_inherited_or_made():
 
 def test_the_history_of_failures_is_bounded():
     """The newest failures are kept, and a message does not grow without end."""
-    history, message = FailureHistory(ManualClock(NOW)), delivery()
+    history, message = FailureHistory(ManualClock(NOW), str), delivery()
     for number in range(FAILURES_KEPT + 5):
         history.after_process_message(Sink(), message, exception=ValueError("x" * 5_000 + str(number)))
     failures = message.options["failures"]
