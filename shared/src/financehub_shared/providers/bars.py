@@ -63,6 +63,21 @@ def last_complete_day(asset: Asset, now: float) -> int:
     return day
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an asset was last asked for.
+
+    Args:
+        through: newest day that was asked for.
+        at: Unix seconds of the answer.
+        stored: a store that has not lost anything since has bars of this day or a later one.
+    """
+
+    through: int
+    at: float
+    stored: int
+
+
 class BarFetcher:
     """Fetches what is missing, and remembers what was asked in vain: a holiday must not cost a request an hour.
 
@@ -76,8 +91,7 @@ class BarFetcher:
         self._providers = providers
         self._clock = clock
         self._concurrency = concurrency
-        #: Symbol → (newest day that was asked for, Unix seconds of the answer).
-        self._asked: dict[str, tuple[int, float]] = {}
+        self._answers: dict[str, _Answer] = {}
 
     def missing(self, assets: Sequence[Asset], last_days: Mapping[str, int], history_days: int) -> dict[str, int]:
         """Symbol → first day to ask for, of the assets whose newest complete day is not there.
@@ -93,11 +107,19 @@ class BarFetcher:
         for asset in assets:
             newest = last_complete_day(asset, now)
             have = last_days.get(asset.symbol, first - 1)
-            asked_through, asked_at = self._asked.get(asset.symbol, (first - 1, 0.0))
-            in_vain = asked_through >= newest and now - asked_at < ASK_AGAIN_SECONDS
-            if have < newest and not in_vain:
+            if have < newest and not self._was_in_vain(asset.symbol, newest, have, now):
                 wanted[asset.symbol] = max(have + 1, first)
         return wanted
+
+    def _was_in_vain(self, symbol: str, newest: int, have: int, now: float) -> bool:
+        """Whether these days were asked for lately and did not come; no longer once the store has lost what did."""
+        answer = self._answers.get(symbol)
+        return (
+            answer is not None
+            and answer.through >= newest
+            and now - answer.at < ASK_AGAIN_SECONDS
+            and have >= answer.stored
+        )
 
     async def fetch(self, assets: Sequence[Asset], first_days: Mapping[str, int], deadline: float) -> BarReport:
         """Fetch the bars of the assets in `first_days`, one request each, at most `concurrency` at once.
@@ -135,7 +157,8 @@ class BarFetcher:
                 report.bars[asset.symbol] = bars
                 report.delivered[provider.name] = report.delivered.get(provider.name, 0) + 1
                 now = self._clock.now()
-                self._asked[asset.symbol] = (last_complete_day(asset, now), now)
+                stored = bars.days[0] if len(bars) else first_day - 1
+                self._answers[asset.symbol] = _Answer(last_complete_day(asset, now), now, stored)
                 return
             report.failures.setdefault(asset.symbol, {})[provider.name] = failure.kind
             if failure.retry_after is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from array import array
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -27,9 +28,10 @@ COIN, STOCK = Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)
 class Scripted:
     """A bar provider that remembers what it was asked."""
 
-    def __init__(self, name: str, error: ProviderError | Exception | None = None) -> None:
+    def __init__(self, name: str, error: ProviderError | Exception | None = None, days: Sequence[int] = ()) -> None:
         self.name = name
         self.error = error
+        self.days = days
         self.asked: list[tuple[str, int]] = []
         self.in_flight = self.most = 0
 
@@ -44,7 +46,8 @@ class Scripted:
         self.in_flight -= 1
         if self.error:
             raise self.error
-        return Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5)))
+        days = array("i", self.days)
+        return Bars(asset.symbol, self.name, days, *(array("d", [1.0] * len(days)) for _ in range(5)))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,17 @@ async def test_a_holiday_is_not_asked_for_every_hour():
     assert bars.missing([STOCK], last, 30) == {}
     clock.advance(5 * 3_600)
     assert bars.missing([STOCK], last, 30) == {"AAPL": day(2025, 2, 1)}
+
+
+@pytest.mark.parametrize("delivered", [(), (day(2025, 1, 29), day(2025, 1, 30))], ids=["nothing new", "some days"])
+async def test_what_the_store_has_lost_is_asked_for_at_once(delivered: tuple[int, ...]):
+    """An asset whose bars are gone (cleaned up, removed and added again) is asked for from the beginning."""
+    bars, clock = fetcher(Scripted("one", days=delivered))
+    last = {"AAPL": day(2025, 1, 30)}
+    before = {} if delivered else last
+    await bars.fetch([STOCK], bars.missing([STOCK], before, 30), clock.monotonic() + 10)
+    assert bars.missing([STOCK], last, 30) == {}
+    assert bars.missing([STOCK], {}, 30) == {"AAPL": day(2025, 2, 4) - 30}
 
 
 async def test_the_next_provider_is_asked_where_the_first_failed():
