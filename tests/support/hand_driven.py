@@ -38,6 +38,9 @@ class Scheduler:
 
     async def load(self, *schedules: Schedule, initial: bool = True) -> None:
         """Take over schedules, and fire what is due at once."""
+        if not initial:
+            # as the process does every 30 s
+            await self.registry.claim(list(self.engine.live), self.clock.now())
         self.engine.apply(Changes(schedules, initial=initial))
         await self.settle()
 
@@ -54,7 +57,10 @@ class Scheduler:
     async def submit(self, *runs: Run) -> list[str]:
         """Enqueue by hand."""
         now = self.clock.now()
-        return await self.enqueuer.submit([pack(run, now) for run in runs], now)
+        verdicts = await self.enqueuer.submit([pack(run, now) for run in runs], now)
+        enqueued = [(run, now) for run, verdict in zip(runs, verdicts, strict=True) if verdict == "enqueued"]
+        await self.enqueuer.book(enqueued)
+        return verdicts
 
     def due(self, queue: str = "q") -> list[float]:
         """Due times of the messages in a queue, seconds after T."""

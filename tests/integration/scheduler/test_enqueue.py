@@ -139,6 +139,28 @@ async def test_a_run_whose_message_is_gone_blocks_nobody(scheduler: Scheduler, s
     assert await scheduler.submit(Run(demo, "due", T + 120)) == ["enqueued"]
 
 
+async def test_the_queue_is_asked_where_nothing_is_recorded(scheduler: Scheduler) -> None:
+    """A run without a record (a plain worker, a scheduler that died) is not over while its queue holds the message."""
+    demo = schedule()
+    await scheduler.load(demo)
+    last = Run(demo, "due", T + 60)
+    await scheduler.submit(last)
+    scheduler.client.delete(keys.run(last.message_id), "dramatiq:q")
+    assert await scheduler.submit(Run(demo, "due", T + 120)) == ["overlap"]
+    scheduler.client.delete("dramatiq:q.msgs")
+    assert await scheduler.submit(Run(demo, "due", T + 180)) == ["enqueued"]
+
+
+async def test_a_worker_that_was_quicker_is_not_overwritten(scheduler: Scheduler) -> None:
+    """A run that has begun, or ended, before its record is written keeps the state that its worker gave it."""
+    demo = schedule()
+    await scheduler.load(demo)
+    run = Run(demo, "due", T + 60)
+    scheduler.client.hset(keys.run(run.message_id), "state", "succeeded")
+    await scheduler.submit(run)
+    assert scheduler.client.hgetall(keys.run(run.message_id)) == {b"state": b"succeeded"}
+
+
 async def test_a_retry_is_followed_by_its_new_message(scheduler: Scheduler) -> None:
     """A running retry, whose message has another Redis id than the first try's, still counts as running."""
     demo = schedule()

@@ -21,8 +21,8 @@ def iso(seconds: float) -> str:
 
 @pytest.fixture
 async def now(redis_url: str) -> float:
-    """The real time, a full minute and a half second: requests carry it."""
-    return time.time() // 60 * 60 + 0.5
+    """Half a second after a full minute, within the last two of real time: requests carry it."""
+    return time.time() // 60 * 60 - 59.5
 
 
 async def test_a_trigger_annotation_runs_once_per_value(scheduler: Scheduler, second: Scheduler) -> None:

@@ -34,6 +34,10 @@ _JUMP_SECONDS = 1.0
 _SETTLE = 64
 #: Schedules taken in at once, so that a thousand edits delay no due run.
 _REGISTER = 250
+#: Run records written at once: 2 ms of Redis.
+_BOOK = 50
+#: Run records that wait while Redis is away or busy with due runs; beyond, the workers write them.
+_UNBOOKED = 20_000
 _BACKOFF_SECONDS = (0.1, 2.0)
 
 
@@ -108,6 +112,7 @@ class Engine:
         self._timetable = Timetable()
         self._inbox = _Inbox()
         self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
+        self._unbooked: deque[tuple[Run, float]] = deque(maxlen=_UNBOOKED)
         self._wake = asyncio.Event()
         self._stopping = False
         self._failures = 0
@@ -178,6 +183,11 @@ class Engine:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
+        while self._unbooked and not self._failures:
+            try:
+                await self._book()
+            except RedisError as error:
+                self.away(error)
 
     async def step(self) -> float:
         """Do what is to be done now; returns the seconds until something may be to do again."""
@@ -189,13 +199,15 @@ class Engine:
             if self._inbox_full():
                 await self._take_inbox()
             await self._fire()
+            if self._unbooked and not self._settling:
+                await self._book()
         except RedisError as error:
             self.away(error)
             return 0.0
         if self._settling:
             self._settle(_SETTLE)
             return 0.0
-        if self._inbox_full():
+        if self._inbox_full() or self._unbooked:
             return 0.0
         earliest = self._timetable.next_time()
         return _TICK_SECONDS if earliest is None else min(_TICK_SECONDS, max(0.0, earliest - self._clock.now()))
@@ -354,9 +366,17 @@ class Engine:
             live, parcels, verdicts, at = self._settling.popleft()
             for parcel, verdict in zip(parcels, verdicts, strict=True):
                 self._observer.verdict(parcel.run, verdict, at)
+                if verdict == "enqueued":
+                    self._unbooked.append((parcel.run, at))
             # replaced or removed while its batch was under way
             if self.live.get(live.schedule.uid) is live:
                 self._move_on(live, parcels, verdicts)
+
+    async def _book(self) -> None:
+        batch = list(islice(self._unbooked, _BOOK))
+        await self._enqueuer.book(batch)
+        for _ in batch:
+            self._unbooked.popleft()
 
     def _move_on(self, live: Live, parcels: Sequence[Parcel], verdicts: Sequence[str]) -> None:
         last = verdicts[-1] if verdicts else ""

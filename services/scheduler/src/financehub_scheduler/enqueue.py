@@ -112,7 +112,9 @@ class Enqueuer:
     """
 
     def __init__(self, client: "Redis", run_ttl: int) -> None:
-        self._script = client.register_script(files(__package__).joinpath("lua/enqueue.lua").read_bytes())
+        scripts = files(__package__).joinpath("lua")
+        self._script = client.register_script(scripts.joinpath("enqueue.lua").read_bytes())
+        self._book = client.register_script(scripts.joinpath("book.lua").read_bytes())
         self._context = {
             "namespace": NAMESPACE,
             "run_ttl": run_ttl,
@@ -139,6 +141,31 @@ class Enqueuer:
         entries = f"[{','.join(parcel.entry for parcel in parcels)}]"
         verdicts: list[bytes] = await self._script(args=[context, entries, *(parcel.message for parcel in parcels)])
         return [verdict.decode() for verdict in verdicts]
+
+    async def book(self, runs: Sequence[tuple[Run, float]]) -> None:
+        """Record runs that were enqueued, for whoever looks at them before a worker starts them.
+
+        Apart from `submit`, so that a burst does not wait for it. Should it never come, the worker makes the record.
+
+        Args:
+            runs: each with the time it was enqueued, Unix seconds.
+
+        Raises:
+            redis.RedisError: Redis did not answer or refused; asking again is harmless.
+        """
+        entries = [
+            {
+                "uid": run.schedule.uid,
+                "id": run.message_id,
+                "task": run.schedule.task,
+                "queue": run.schedule.queue,
+                "schedule": run.schedule.name,
+                "due": round(run.due * 1000),
+                "at": f"{at:.3f}",
+            }
+            for run, at in runs
+        ]
+        await self._book(args=[json.dumps(self._context), json.dumps(entries)])
 
 
 def key_patterns() -> dict[str, str]:

@@ -85,12 +85,13 @@ class Errands:
         for id in backfills:
             await self._backfill(id.decode())
 
-    async def _submit(self, runs: list[Run]) -> list[str]:
+    async def _submit(self, runs: list[Run]) -> None:
         now = self._clock.now()
         verdicts = await self._enqueuer.submit([pack(run, now) for run in runs], now) if runs else []
         for run, verdict in zip(runs, verdicts, strict=True):
-            self._observer.verdict(run, verdict, self._clock.now())
-        return verdicts
+            self._observer.verdict(run, verdict, now)
+        if enqueued := [(run, now) for run, verdict in zip(runs, verdicts, strict=True) if verdict == "enqueued"]:
+            await self._enqueuer.book(enqueued)
 
     async def _annotations(self) -> None:
         todo = list(self._annotated.values())

@@ -4,7 +4,7 @@
 -- Returns one verdict per run; 'moved' carries the true high-water mark behind a colon.
 --
 -- A thousand schedules may be due at one instant, so what can be is done once per batch: marks are read and written
--- together, and messages go to their queues at the end.
+-- together, messages go to their queues at the end, and run records are written afterwards (book.lua).
 
 local context = cjson.decode(ARGV[1])
 local runs = cjson.decode(ARGV[2])
@@ -35,20 +35,20 @@ local function depth(queue)
   return depths[queue] + (lists[queue] and #lists[queue] or 0)
 end
 
--- The state of a run that is queued, running or waiting for a retry, else nil. The queue must still hold the message:
--- one that was purged must not block its schedule. The new message of a retry is not known here, so a retry is
--- trusted until active_limit after the first enqueue.
-local function state_of(id)
+-- The state of a run that is queued, running or waiting for a retry, else nil. The queue knows best: a message it holds
+-- is not over, whatever is recorded, and one it has lost (purged) must not block its schedule. Only the new message of a
+-- retry is not known here, so a record of one is trusted until active_limit after the first enqueue.
+local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
   local run = redis.call('hmget', run_key(id), 'state', 'queue', 'delivery', 'enqueued_at')
-  local state = run[1]
-  if not state or not active_states[state] then return nil end
+  local state = run[1] or 'queued'
+  if not active_states[state] then return nil end
   local active
   if state == 'retrying' then
     active = now - (tonumber(run[4]) or 0) * 1000 < context.active_limit
   else
-    active = run[2] and redis.call('hexists', list_key(run[2]) .. '.msgs', run[3] or id) == 1
+    active = redis.call('hexists', list_key(run[2] or queue) .. '.msgs', run[3] or id) == 1
   end
   return active and state or nil
 end
@@ -72,7 +72,7 @@ end
 -- Whether policy and backlog let the run go: 'go', or why not.
 local function admit(run, last)
   local state = nil
-  if run.policy ~= 'Allow' then state = state_of(last) end
+  if run.policy ~= 'Allow' then state = state_of(last, run.queue) end
   if state then
     if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
     if state == 'queued' then replace(last, run.queue) end
@@ -87,12 +87,7 @@ local function enqueue(key, run, counter, count)
   body[#body + 1], body[#body + 2] = run.id, run.message
   list[#list + 1] = run.id
   fresh[run.id] = true
-  redis.call('hset', run_key(run.id), 'state', 'queued', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'due_at', run.due / 1000, 'enqueued_at', at)
-  redis.call('expire', run_key(run.id), context.run_ttl)
   redis.call('hset', key, 'last_message_id', run.id, counter, count)
-  local recent = string.format(context.recent, run.uid)
-  if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
   if #list == 500 then flush(run.queue) end
 end
 
