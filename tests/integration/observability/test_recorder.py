@@ -104,14 +104,53 @@ def test_a_message_that_is_too_old_is_skipped_with_the_reason(redis_url: str) ->
 
 
 def test_a_message_of_an_unknown_task_is_counted_under_one_name(redis_url: str) -> None:
-    """Names that nobody declared are without bound, so their dead letters share one counter."""
+    """Names that nobody declared are without bound: their dead letters share one counter, with what is no message."""
     fleet = Fleet(redis_url)
     fleet.actor(lambda: None, actor_name="known")
     for name in ("ghost_a", "ghost_b"):
         fleet.broker.enqueue(Message("high", name, (), {}, {}))
+    fleet.broker.do_enqueue("high", "garbage", b"\x00")
     fleet.drain()
-    assert counts(fleet, "(unknown)") == {"failed": 2, "dead_lettered": 2}
+    assert counts(fleet, "(unknown)") == {"failed": 3, "dead_lettered": 3}
     assert set(fleet.monitor.get_all_stats()) == {"(unknown)"}
+    dead = {"queue": "high", "actor": "(unknown)"}
+    for reason, count in (("unknown-task", 2), ("undecodable", 1)):
+        name = "financehub_messages_dead_lettered_total"
+        assert fleet.metrics.registry.get_sample_value(name, dead | {"reason": reason}) == count
+
+
+def test_options_of_a_foreign_client_do_not_stop_the_records(redis_url: str) -> None:
+    """A schedule's name that is none is left out of the record; this run and those beside it are recorded."""
+    fleet = Fleet(redis_url)
+    actor = fleet.actor(lambda: None, actor_name="task")
+    fleet.broker.enqueue(actor.message_with_options(**{options.SCHEDULE: ["x"], options.SCHEDULE_UID: {"y": 1}}))
+    actor.send()
+    fleet.drain()
+    assert counts(fleet, "task") == {"succeeded": 2}
+
+
+def test_no_secret_is_in_a_record(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Error and summary of a run are masked before they are cut, so that no part of a secret is kept."""
+    secret = "finnhub-k3y-of-the-test"
+    fleet = Fleet(redis_url, FINANCEHUB_FINNHUB_API_KEY=secret)
+
+    def fails() -> None:
+        raise ValueError("x" * 480 + secret)
+
+    def tells() -> TaskSummary:
+        return TaskSummary(1, 0, {"X": secret}, 1)
+
+    fleet.actor(fails, max_retries=0).send()
+    told = fleet.actor(tells).send()
+    fleet.drain()
+    run = fleet.monitor.run(told.message_id)
+    assert run is not None
+    assert run.summary is not None
+    assert run.summary["missing"] == {"X": "***"}
+    hashes = [key for key in redis_client.keys("financehub:*") if redis_client.type(key) == b"hash"]
+    records = [str(redis_client.hgetall(key)) for key in hashes]
+    assert "xxx" in "".join(records)
+    assert secret[:8] not in "".join(records)
 
 
 def _redeliver(fleet: Fleet, data: bytes, redis_id: str) -> None:

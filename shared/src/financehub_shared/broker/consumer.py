@@ -69,8 +69,10 @@ class FinanceHubConsumer(Consumer):
             return Delivery(decode(data, redis_id, self._queue_name), losses)
         except DecodeError as error:
             log.error("undecodable_message", queue=self._queue_name, redis_id=redis_id, error=str(error))  # noqa: TRY400 — the sender is at fault, a traceback of ours says nothing
-            self._broker.do_nack(self._queue_name, redis_id, undecodable(data, redis_id, self._queue_name, error))
-            self._held.settle(redis_id)
+            letter = MessageProxy(undecodable(data, redis_id, self._queue_name, error))
+            letter.stuff_exception(error)
+            self.nack(letter)
+            self._broker.emit_after("nack", letter)  # no worker thread sees it, and the observers count it
             return None
 
     def ack(self, message: MessageProxy) -> None:

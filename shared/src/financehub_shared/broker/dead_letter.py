@@ -125,12 +125,12 @@ def format_traceback(exception: BaseException | None, redact: Callable[[str], st
     return text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
 
 
-def undecodable(data: bytes, redis_id: str, queue: str, error: DecodeError) -> bytes:
+def undecodable(data: bytes, redis_id: str, queue: str, error: DecodeError) -> Message[Any]:
     """A dead letter around bytes that are no message, so that nothing is lost and listings can show it."""
     now = time.time()
     cause = error.error or error
     ending = history(error, now, "") | {"error": f"{error.message}: {cause}"[:ERROR_CHARACTERS]}
-    letter: Message[Any] = Message(
+    return Message(
         queue_name=q_name(queue),
         actor_name="",
         args=(),
@@ -141,7 +141,6 @@ def undecodable(data: bytes, redis_id: str, queue: str, error: DecodeError) -> b
         },
         message_timestamp=round(now * 1000),
     )
-    return letter.encode()
 
 
 def parse(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLetter:
@@ -156,7 +155,7 @@ def parse(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLett
     try:
         message: Message[Any] = Message.decode(data)
     except DecodeError as error:
-        return parse(redis_id, queue, undecodable(data, redis_id, queue, error), died_at_ms)
+        message = undecodable(data, redis_id, queue, error)
     ending = message.options.get(options.DEAD_LETTER, {})
     failures = message.options.get(options.FAILURES, [])
     trace = ending.get("traceback") or message.options.get("traceback") or ""

@@ -62,6 +62,7 @@ def observers(
     identity = ProcessInfo.of_this_process(tier, clock.now())
     flights = InFlight(clock, settings.dramatiq_task_timeout / 1_000)
     liveness = Liveness(flights, clock)
+    redact = Redactor(known_secrets(settings))
     writer = RecordWriter(client, clock.monotonic, settings.run_retention_days * 86_400)
     checker = health_checker(settings, clock=clock)
     app = HealthApp(
@@ -73,9 +74,9 @@ def observers(
     )
     return [
         flights,  # first in, last out: the others ask it what runs
-        RunLog(flights, clock),  # its context is on the lines of all that follow
+        RunLog(flights, clock, redact),  # its context is on the lines of all that follow
         MetricsMiddleware(metrics, flights, clock),
-        RunRecorder(writer, flights, identity.id, clock, Redactor(known_secrets(settings))),
+        RunRecorder(writer, flights, identity.id, clock, redact),
         WorkerHeartbeat(WorkerRegistry(client), identity, flights, clock),
         liveness,
         HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),

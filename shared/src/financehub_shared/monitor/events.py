@@ -1,6 +1,5 @@
 """What the recorder tells Redis of a run: self-contained events, so that any of them may come alone."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +11,13 @@ from financehub_shared.store import keys
 
 Event = dict[str, Any]
 
-#: Outcome → the counter that is its own; `retrying` and `dead-lettered` may count as `failed` too.
+#: Outcome → the counter that is its own; `retrying` and `dead-lettered` may count as `failed` too. An interrupted try
+#: has none: its run goes on elsewhere.
 COUNTERS = {
     RunState.SUCCEEDED: "succeeded",
     RunState.SKIPPED: "skipped",
     RunState.RETRYING: "retried",
     RunState.DEAD_LETTERED: "dead_lettered",
-    RunState.QUEUED: "interrupted",
 }
 
 
@@ -30,7 +29,8 @@ def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
         "uid": message_options.get(options.SCHEDULE_UID),
         "due_at": due_at / 1_000 if isinstance(due_at, int | float) else None,
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    # another client may write anything there, and Redis takes no list for a name
+    return {name: value for name, value in fields.items() if isinstance(value, str | float)}
 
 
 def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
@@ -64,7 +64,7 @@ def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
 
 
 def finished(
-    start: Event, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: Any = None
+    start: Event, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: str = ""
 ) -> Event:
     """A try ended; carries all that its start said.
 
@@ -74,12 +74,11 @@ def finished(
         finished_at: Unix seconds.
         duration: seconds.
         error: one line; empty if nothing was raised.
-        summary: JSON-able form of the task's summary, or None.
+        summary: the task's summary as JSON; empty if it gave none.
     """
     event = start | {
         "kind": "finish",
         "outcome": outcome.value,
-        "counter": COUNTERS[outcome],
         "finished_at": finished_at,
         "duration": duration,
         "bucket": bucket_of(duration),
@@ -89,8 +88,10 @@ def finished(
     if error:
         event["error"] = error
         event["failed"] = outcome in {RunState.RETRYING, RunState.DEAD_LETTERED}
-    if summary is not None:
-        event["summary"] = json.dumps(summary, default=str)
+    if outcome in COUNTERS:
+        event["counter"] = COUNTERS[outcome]
+    if summary:
+        event["summary"] = summary
     if "uid" in start:
         event["schedule_key"] = keys.schedule(start["uid"])
     return event

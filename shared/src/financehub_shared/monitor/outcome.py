@@ -1,9 +1,17 @@
 """How one try ended, decided once for logs, metrics and records."""
 
+from collections.abc import Callable
+
 from dramatiq import MessageProxy
+from dramatiq.errors import ActorNotFound, DecodeError
 from dramatiq.middleware import Shutdown, SkipMessage
 
 from financehub_shared.monitor.states import RunState
+
+#: Names that no actor has come from outside and are without bound; records and labels share this one.
+UNKNOWN_TASK = "(unknown)"
+#: An error's text longer than this is cut.
+DESCRIPTION_CHARACTERS = 500
 
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
@@ -23,13 +31,19 @@ def outcome_of_skip(message: MessageProxy) -> RunState:
     return RunState.DEAD_LETTERED if message.failed else RunState.SKIPPED
 
 
-def reason_of(exception: BaseException | None) -> str:
-    """A short, bounded word for why: the exception's class."""
-    return type(exception).__name__ if exception is not None else "rejected"
+def of_unknown_task(message: MessageProxy) -> bool:
+    """Whether it was given up because no actor has its name, or because it was no message at all."""
+    return isinstance(message._exception, ActorNotFound | DecodeError)  # noqa: SLF001 — dramatiq hands it over no other way
 
 
-def describe(exception: BaseException | None) -> str:
-    """One line for people, at most 500 characters."""
-    if exception is None or isinstance(exception, SkipMessage):
-        return str(exception or "")[:500]
-    return f"{type(exception).__name__}: {exception}"[:500]
+def describe(exception: BaseException | None, redact: Callable[[str], str]) -> str:
+    """One line for people: masked, then cut, so that no half of a secret stays.
+
+    Args:
+        exception: what ended the try, if anything did.
+        redact: masks secrets.
+    """
+    if exception is None:
+        return ""
+    kind = "" if isinstance(exception, SkipMessage) else f"{type(exception).__name__}: "
+    return redact(f"{kind}{exception}")[:DESCRIPTION_CHARACTERS]

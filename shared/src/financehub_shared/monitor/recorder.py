@@ -1,22 +1,19 @@
 """Dramatiq middleware that records every run: state, times, tries, worker, error, summary."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from dramatiq import Broker, MessageProxy, Middleware, Worker
-from dramatiq.errors import ActorNotFound
 
 from financehub_shared.clock import Clock
 from financehub_shared.monitor import events
 from financehub_shared.monitor.inflight import Flight, InFlight, delivery_of
-from financehub_shared.monitor.outcome import describe, outcome_of, outcome_of_skip
+from financehub_shared.monitor.outcome import UNKNOWN_TASK, describe, of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
 from financehub_shared.monitor.writer import RecordWriter
 from financehub_shared.summary import TaskSummary
-
-#: Names that no actor has come from outside and are without bound; they are counted under this one.
-UNKNOWN_TASK = "(unknown)"
 
 
 class RunRecorder(Middleware):
@@ -27,7 +24,7 @@ class RunRecorder(Middleware):
         flights: what runs in this process.
         worker: id of this process in the worker registry.
         clock: stamps the ends.
-        redact: masks secrets in what is kept of an exception.
+        redact: masks secrets in what is kept of a run.
     """
 
     def __init__(
@@ -61,24 +58,33 @@ class RunRecorder(Middleware):
         result: Any = None,
         exception: BaseException | None = None,
     ) -> None:
-        summary = result.as_dict() if isinstance(result, TaskSummary) else None
-        self._end(message, outcome_of(message, exception), error=describe(exception), summary=summary)
+        summary = result if isinstance(result, TaskSummary) else None
+        self._end(message, outcome_of(message, exception), exception=exception, summary=summary)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
-        self._end(message, outcome_of_skip(message), error=describe(sys.exception()))
+        self._end(message, outcome_of_skip(message), exception=sys.exception())
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
-        if self._flights.was_processed(message) or not isinstance(message._exception, ActorNotFound):  # noqa: SLF001 — as above
+        if self._flights.was_processed(message) or not of_unknown_task(message):
             return
         flight = Flight(message, delivery_of(message), self._clock.now(), self._clock.monotonic(), 0.0)
         event = events.started(flight, self._worker, task=UNKNOWN_TASK)
-        error = self._redact(describe(message._exception))  # noqa: SLF001 — as above
+        error = describe(message._exception, self._redact)  # noqa: SLF001 — dramatiq hands it over no other way
         self._writer.end(events.finished(event, RunState.DEAD_LETTERED, self._clock.now(), 0.0, error=error))
 
-    def _end(self, message: MessageProxy, outcome: RunState, *, error: str = "", summary: Any = None) -> None:
+    def _end(
+        self,
+        message: MessageProxy,
+        outcome: RunState,
+        *,
+        exception: BaseException | None = None,
+        summary: TaskSummary | None = None,
+    ) -> None:
         event = self._started.pop(delivery_of(message), None)
         flight = self._flights.get(message)
         if event is not None and flight is not None:
             now, duration = self._clock.now(), self._clock.monotonic() - flight.started
-            self._writer.end(events.finished(event, outcome, now, duration, error=self._redact(error), summary=summary))
+            error = describe(exception, self._redact)
+            told = self._redact(json.dumps(summary.as_dict(), default=str)) if summary else ""
+            self._writer.end(events.finished(event, outcome, now, duration, error=error, summary=told))

@@ -1,6 +1,7 @@
 """Dramatiq middleware for logs: binds a run's context to every line, and says how it ended in one line."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -32,11 +33,13 @@ class RunLog(Middleware):
     Args:
         flights: what runs in this process.
         clock: measures the duration.
+        redact: masks secrets, before a long error is cut; what is whole the line's sink masks.
     """
 
-    def __init__(self, flights: InFlight, clock: Clock) -> None:
+    def __init__(self, flights: InFlight, clock: Clock, redact: Callable[[str], str]) -> None:
         self._flights = flights
         self._clock = clock
+        self._redact = redact
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         flight = self._flights.get(message)
@@ -68,14 +71,14 @@ class RunLog(Middleware):
         elif outcome is RunState.QUEUED:
             log.warning(EVENTS[outcome], reason="its worker stops; it goes back to the queue", **fields)
         elif outcome is RunState.RETRYING:
-            log.warning(EVENTS[outcome], error=describe(exception), exc_info=exception, **fields)
+            log.warning(EVENTS[outcome], error=describe(exception, self._redact), exc_info=exception, **fields)
         else:
-            log.error(EVENTS[outcome], error=describe(exception), exc_info=exception, **fields)
+            log.error(EVENTS[outcome], error=describe(exception, self._redact), exc_info=exception, **fields)
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
-        reason, outcome = describe(sys.exception()), outcome_of_skip(message)
+        reason, outcome = describe(sys.exception(), self._redact), outcome_of_skip(message)
         log.warning(EVENTS[outcome], outcome=outcome.value, reason=reason, **self._duration(message))
         structlog.contextvars.unbind_contextvars(*BOUND)
 

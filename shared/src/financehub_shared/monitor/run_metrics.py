@@ -6,17 +6,14 @@ from functools import cache
 from typing import Any
 
 from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
-from dramatiq.errors import ActorNotFound
+from dramatiq.common import q_name
 
-from financehub_shared.broker import options
+from financehub_shared.broker import is_move, options
 from financehub_shared.clock import Clock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor.inflight import InFlight, ready_at
-from financehub_shared.monitor.outcome import outcome_of, outcome_of_skip, reason_of
+from financehub_shared.monitor.outcome import UNKNOWN_TASK, of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
-
-#: An actor's name that no code here has declared is a label without bound.
-UNKNOWN_ACTOR = "(unknown)"
 
 
 class MetricsMiddleware(Middleware):
@@ -47,9 +44,9 @@ class MetricsMiddleware(Middleware):
             self._metrics.longest_running.labels(actor).set_function(_longest(self._flights, actor, self._clock))
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
-        queue = message.queue_name.removesuffix(".DQ")
-        if delay is None and message.options.get(options.DELAYED):
-            return  # a delayed message that became ready: counted when it was enqueued
+        if is_move(message, delay):
+            return  # counted when it was enqueued
+        queue = q_name(message.queue_name)
         if message.options.get("retries"):
             self._metrics.message_retries.labels(queue, message.actor_name).inc()
         else:
@@ -74,7 +71,7 @@ class MetricsMiddleware(Middleware):
             labels = (message.queue_name, message.actor_name, outcome.value)
             self._duration(*labels).observe(self._clock.monotonic() - flight.started)
         if exception is not None:
-            self._metrics.message_failures.labels(message.actor_name, reason_of(exception)).inc()
+            self._metrics.message_failures.labels(message.actor_name, type(exception).__name__).inc()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         self._count(message, outcome_of_skip(message))
@@ -83,10 +80,8 @@ class MetricsMiddleware(Middleware):
         self._messages(message.queue_name, message.actor_name, outcome.value).inc()
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
-        error = message._exception  # noqa: SLF001 — dramatiq hands it over no other way
-        actor = UNKNOWN_ACTOR if isinstance(error, ActorNotFound) else message.actor_name
-        # FailureHistory of the broker has written why; a plain dramatiq's broker has not
-        reason = message.options.get(options.DEAD_LETTER, {}).get("reason") or reason_of(error)
+        actor = UNKNOWN_TASK if of_unknown_task(message) else message.actor_name
+        reason = message.options[options.DEAD_LETTER]["reason"]  # FailureHistory of the broker has written it
         self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason).inc()
 
 

@@ -68,7 +68,7 @@ local function finish(e, state, try)
     redis.call('HSET', e.run, 'done', e.delivery) -- the next try began before this word came
   end
   found_again(e, state)
-  redis.call('HINCRBY', e.stats, e.counter, 1)
+  if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
   if e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.stats, 'tries', 1)
     redis.call('HINCRBYFLOAT', e.stats, 'seconds', e.duration)

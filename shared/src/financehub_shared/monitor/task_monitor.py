@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any, cast
 
 import redis
+from dramatiq.common import q_name
 
+from financehub_shared.broker.redis_keys import NAMESPACE
 from financehub_shared.monitor.events import schedule_fields
 from financehub_shared.monitor.inflight import correlation_id, ready_at
 from financehub_shared.monitor.records import Run, ScheduleOutcome, TaskStats, fields_of
@@ -27,15 +29,11 @@ class TaskMonitor:
     Args:
         client: Redis of the queues, answers as bytes.
         retention_seconds: how long a queued run's record lives.
-        namespace: dramatiq's key prefix.
     """
 
-    def __init__(
-        self, client: "redis.Redis", *, retention_seconds: int = 7 * 86_400, namespace: str = "dramatiq"
-    ) -> None:
+    def __init__(self, client: "redis.Redis", *, retention_seconds: int = 7 * 86_400) -> None:
         self._client = client
         self._retention = retention_seconds
-        self._namespace = namespace
         self._snapshot = client.register_script(SNAPSHOT)
         self._reap = client.register_script(REAP)
         self._drop = client.register_script(DROP)
@@ -80,7 +78,7 @@ class TaskMonitor:
         """
         values: dict[str, Any] = {
             "task": message.actor_name,
-            "queue": message.queue_name.removesuffix(".DQ"),
+            "queue": q_name(message.queue_name),
             "enqueued_at": ready_at(message),
             "correlation_id": correlation_id(message),
         }
@@ -103,7 +101,7 @@ class TaskMonitor:
             now: Unix seconds.
         """
         prefixes = [keys.task_stats(""), keys.run(""), keys.worker(""), keys.schedule("")]
-        return int(self._reap(keys=[keys.TASKS], args=[*prefixes, self._namespace, now - LOST_AFTER_SECONDS, now]))
+        return int(self._reap(keys=[keys.TASKS], args=[*prefixes, NAMESPACE, now - LOST_AFTER_SECONDS, now]))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """Delete the records of runs that ended before a time; counters stay. Returns how many (would) go.
