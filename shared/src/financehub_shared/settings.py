@@ -1,6 +1,6 @@
 """Settings, read once from the environment in each composition root.
 
-The design fixes the names `REDIS_*` and `DRAMATIQ_*`; every other variable is `FINANCEHUB_<field>`.
+The design fixes the names `REDIS_*` and `DRAMATIQ_*`; every other variable is `FINANCEHUB_<FIELD>`.
 The reason for a default stands in the field's description.
 """
 
@@ -10,15 +10,18 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import quote
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from financehub_shared.errors import ConfigError
 
 PREFIX = "FINANCEHUB_"
+#: Fields whose variable has no prefix.
+FIXED_NAMES = ("redis_", "dramatiq_")
+#: Fields that a file in `secrets_dir` can set.
+MOUNTED = ("coingecko_api_key", "finnhub_api_key", "redis_password")
 _USERINFO = re.compile(r"//[^/@\s]+@")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -30,52 +33,36 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-CryptoProviders = Annotated[list[Literal["binance", "coingecko", "kraken"]], NoDecode, BeforeValidator(_split)]
-StockProviders = Annotated[list[Literal["yahoo", "finnhub"]], NoDecode, BeforeValidator(_split)]
-BarProviders = Annotated[list[Literal["binance", "kraken", "yahoo"]], NoDecode, BeforeValidator(_split)]
-NewsProviders = Annotated[list[Literal["rss", "gdelt"]], NoDecode, BeforeValidator(_split)]
+Names = Annotated[list[str], BeforeValidator(_split)]
+CryptoProviders = Annotated[list[Literal["binance", "coingecko", "kraken"]], BeforeValidator(_split)]
+StockProviders = Annotated[list[Literal["yahoo", "finnhub"]], BeforeValidator(_split)]
+BarProviders = Annotated[list[Literal["binance", "kraken", "yahoo"]], BeforeValidator(_split)]
+NewsProviders = Annotated[list[Literal["rss", "gdelt"]], BeforeValidator(_split)]
 RedisUrl = Annotated[str, Field(pattern=r"^(redis|rediss|unix)://\S+$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting of every process; a process ignores what it does not use."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # --- names that the design fixes -----------------------------------------------------------------
-    redis_host: str = Field("localhost", validation_alias=AliasChoices("REDIS_HOST", "redis_host"))
-    redis_port: Port = Field(6379, validation_alias=AliasChoices("REDIS_PORT", "redis_port"))
-    redis_db: int = Field(0, ge=0, validation_alias=AliasChoices("REDIS_DB", "redis_db"))
+    redis_host: str = "localhost"
+    redis_port: Port = 6379
+    redis_db: int = Field(0, ge=0)
     redis_url: RedisUrl | None = Field(
-        None,
-        validation_alias=AliasChoices("REDIS_URL", "redis_url"),
-        description="Wins over host, port and db; carries user, password and TLS (`rediss://`).",
+        None, description="Wins over host, port and db; carries user, password and TLS (`rediss://`)."
     )
-    redis_password: SecretStr | None = Field(None, validation_alias=AliasChoices("REDIS_PASSWORD", "redis_password"))
+    redis_password: SecretStr | None = None
     dramatiq_broker_url: RedisUrl | None = Field(
-        None,
-        validation_alias=AliasChoices("DRAMATIQ_BROKER_URL", "dramatiq_broker_url"),
-        description="Redis of the queues, if it is not the Redis of the data.",
+        None, description="Redis of the queues, if it is not the Redis of the data."
     )
     dramatiq_task_timeout: int = Field(
-        300_000,
-        gt=0,
-        validation_alias=AliasChoices("DRAMATIQ_TASK_TIMEOUT", "dramatiq_task_timeout"),
-        description="Milliseconds a run may take where the catalogue sets no limit of its own.",
+        300_000, gt=0, description="Milliseconds a run may take where the catalogue sets no limit of its own."
     )
-    dramatiq_max_retries: int = Field(
-        5,
-        ge=0,
-        validation_alias=AliasChoices("DRAMATIQ_MAX_RETRIES", "dramatiq_max_retries"),
-        description="Retries before a message is dead-lettered.",
-    )
-    dramatiq_retry_backoff: bool = Field(
-        True,
-        validation_alias=AliasChoices("DRAMATIQ_RETRY_BACKOFF", "dramatiq_retry_backoff"),
-        description="Exponential, jittered, capped; off: a constant minimum.",
-    )
+    dramatiq_max_retries: int = Field(5, ge=0, description="Retries before a message is dead-lettered.")
+    dramatiq_retry_backoff: bool = Field(True, description="Exponential, jittered, capped; off: a constant minimum.")
 
     # --- process -------------------------------------------------------------------------------------
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -157,16 +144,6 @@ class Settings(BaseSettings):
     indicator_engine: Literal["talib", "ta"] = Field("talib", description="`ta` is 380 times slower.")
     indicator_series: int = Field(100, ge=1, le=1_000, description="Values kept per output: a chart's width.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_mounted_secrets(cls, values: dict[str, Any]) -> dict[str, Any]:
-        directory = values.get("secrets_dir")
-        for name in ("coingecko_api_key", "finnhub_api_key", "redis_password"):
-            file = Path(directory) / name if directory else None
-            if file and file.is_file() and not values.get(name):
-                values[name] = file.read_text(encoding="utf-8").strip()
-        return values
-
     @property
     def store_url(self) -> str:
         """Redis of the data."""
@@ -182,32 +159,57 @@ class Settings(BaseSettings):
 
 
 def _variable(field: str) -> str:
-    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
+    return field.upper() if field.startswith(FIXED_NAMES) else PREFIX + field.upper()
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read all settings from the environment.
+    """Read all settings from the environment, and secrets that it leaves out from mounted files.
+
+    Args:
+        environ: the environment; by default the process's.
 
     Raises:
         ConfigError: one line with the variable, its value (never a secret's) and what is allowed.
     """
     environ = os.environ if environ is None else environ
-    known = {_variable(field) for field in Settings.model_fields}
+    variables = {_variable(field): field for field in Settings.model_fields}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known))}"
+        if name.startswith(PREFIX) and name not in variables:
+            near = difflib.get_close_matches(name, variables, n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(variables))}"
             raise ConfigError(f"{name}: unknown variable; {hint}")
-    values = {field: environ[_variable(field)] for field in Settings.model_fields if _variable(field) in environ}
+    values = {field: environ[name] for name, field in variables.items() if name in environ}
+    if "secrets_dir" in values:
+        values = _mounted_secrets(Path(values["secrets_dir"])) | values
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = str(first["loc"][0])
         # userinfo may sit in any URL, and a Redis URL is a secret as a whole
         shown = "(not shown)" if _is_secret(field) else repr(_USERINFO.sub("//***@", values[field]))
         raise ConfigError(f"{_variable(field)}={shown}: {first['msg']}") from None
+    if settings.retry_min_seconds > settings.retry_max_seconds:
+        raise ConfigError(
+            f"{_variable('retry_min_seconds')}={settings.retry_min_seconds:g}: "
+            f"at most {_variable('retry_max_seconds')}, which is {settings.retry_max_seconds:g}"
+        )
+    return settings
+
+
+def _mounted_secrets(directory: Path) -> dict[str, str]:
+    variable = _variable("secrets_dir")
+    if not directory.is_dir():
+        raise ConfigError(f"{variable}={str(directory)!r}: no such directory; mount the Secret there or unset it")
+    found = {}
+    for field in MOUNTED:
+        file = directory / field
+        if file.is_file():
+            try:
+                found[field] = file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{variable}: {file} cannot be read: {type(error).__name__}") from error
+    return found
 
 
 def _is_secret(field: str) -> bool:

@@ -87,6 +87,27 @@ def test_secrets_come_from_mounted_files_and_the_environment_wins(tmp_path: Path
     assert settings.coingecko_api_key.get_secret_value() == "from-environment"
 
 
+def test_secrets_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    """A folder that is not there, or a file that is no text, is one line that names the variable."""
+    (tmp_path / "finnhub_api_key").write_bytes(b"\xff\xfe")
+    for folder, says in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "finnhub_api_key cannot be read")):
+        with pytest.raises(ConfigError, match=f"FINANCEHUB_SECRETS_DIR.*{says}"):
+            load_settings({"FINANCEHUB_SECRETS_DIR": str(folder)})
+
+
+def test_retries_that_contradict_each_other_are_refused() -> None:
+    """The first retry cannot come later than the longest wait."""
+    with pytest.raises(ConfigError, match="FINANCEHUB_RETRY_MIN_SECONDS=400: at most FINANCEHUB_RETRY_MAX_SECONDS"):
+        load_settings({"FINANCEHUB_RETRY_MIN_SECONDS": "400"})
+
+
+def test_only_the_environment_that_is_handed_in_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process itself has in its environment, in whatever spelling, does not mix in."""
+    monkeypatch.setenv("REDIS_PORT", "1234")
+    monkeypatch.setenv("redis_host", "elsewhere")
+    assert load_settings({}).store_url == "redis://localhost:6379/0"
+
+
 def test_the_process_ends_with_one_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong setting ends the process with exit code 2 and one line on stderr."""
     with pytest.raises(SystemExit) as ended:
