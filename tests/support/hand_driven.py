@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import redis
 import redis.asyncio
 
-from financehub_scheduler.engine import Changes, Engine
+from financehub_scheduler.engine import Engine
 from financehub_scheduler.enqueue import Enqueuer, Run, pack
 from financehub_scheduler.errands import Errands
+from financehub_scheduler.live import Changes
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.outlook import Outlook
 from financehub_scheduler.registry import Registry

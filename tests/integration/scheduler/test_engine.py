@@ -2,7 +2,7 @@
 
 import pytest
 
-from financehub_scheduler.engine import Changes
+from financehub_scheduler.live import Changes
 from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T
 from support.schedules import UID, messages, schedule

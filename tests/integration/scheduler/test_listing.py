@@ -2,8 +2,8 @@
 
 import pytest
 
-from financehub_scheduler.engine import Changes
 from financehub_scheduler.enqueue import Run
+from financehub_scheduler.live import Changes
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
 from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T

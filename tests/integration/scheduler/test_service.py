@@ -175,6 +175,8 @@ def test_a_password_is_never_shown(redis_server: Callable[..., RedisServer], tmp
     server = redis_server()
     server.client().config_set("requirepass", "another")
     process = SchedulerProcess(server.url.replace("redis://", "redis://:hunter2-secret@"), tmp_path, log).start()
-    eventually(lambda: process.events("redis_away"), "the refusal is logged")
-    process.stop()
+    try:
+        eventually(lambda: process.events("redis_away"), "the refusal is logged")
+    finally:
+        process.stop()
     assert "hunter2" not in log.read_text()

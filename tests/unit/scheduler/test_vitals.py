@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from financehub_scheduler.engine import Pulse
+from financehub_scheduler.live import Pulse
 from financehub_scheduler.vitals import Vitals
 from financehub_shared.clock import ManualClock
 

@@ -10,9 +10,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from financehub_scheduler.calendar import CalendarHorizonError
-from financehub_scheduler.catch_up import plan
 from financehub_scheduler.doubts import doubts
 from financehub_scheduler.enqueue import Enqueuer, Parcel, Run, pack
+from financehub_scheduler.live import Changes, Live, Pulse, parcels
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Entry, Registry
 from financehub_scheduler.schedule import Schedule
@@ -25,8 +25,6 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 #: Batches under way at once: Redis works on one while the next is made.
 _IN_FLIGHT = 2
-#: A run this late is planned as missed; below, the loop was merely busy.
-_LATE_SECONDS = 1.0
 #: The longest sleep: how soon a jump of the wall clock, or the end of the machine's sleep, is noticed.
 _TICK_SECONDS = 1.0
 _JUMP_SECONDS = 1.0
@@ -39,53 +37,6 @@ _BOOK = 50
 #: Run records that wait while Redis is away or busy with due runs; beyond, the workers write them.
 _UNBOOKED = 20_000
 _BACKOFF_SECONDS = (0.1, 2.0)
-
-
-@dataclass(slots=True)
-class Live:
-    """A schedule under the engine's care.
-
-    Args:
-        schedule: what it is.
-        mark: due time up to which everything is enqueued or given up, Unix seconds.
-        next: the run waited for, packed; None: none.
-        problem: why it does not run; empty: it does.
-        superseded: another scheduler has registered a newer state.
-    """
-
-    schedule: Schedule
-    mark: float
-    next: Parcel | None = None
-    problem: str = ""
-    superseded: bool = False
-
-    @property
-    def due(self) -> float | None:
-        """Due time of the run waited for, Unix seconds."""
-        return self.next.run.due if self.next else None
-
-
-@dataclass(slots=True)
-class Pulse:
-    """Signs of life, monotonic seconds."""
-
-    tick: float
-    ack: float
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a source found.
-
-    Args:
-        upserts: schedules that are new or differ.
-        removed: uids that are gone.
-        initial: the first look of this process, not a change while it ran.
-    """
-
-    upserts: Sequence[Schedule] = ()
-    removed: Sequence[str] = ()
-    initial: bool = False
 
 
 @dataclass(slots=True)
@@ -312,7 +263,9 @@ class Engine:
         under_way: set[asyncio.Task[None]] = set()
         try:
             while popped := self._timetable.pop_due(self._clock.now(), BATCH):
-                batch = [(live, self._parcels(live, at)) for at, uid in popped if (live := self.live.get(uid))]
+                batch = [
+                    (live, parcels(live, at, self._clock.now())) for at, uid in popped if (live := self.live.get(uid))
+                ]
                 under_way.add(asyncio.create_task(self._submit(batch)))
                 if len(under_way) >= _IN_FLIGHT:
                     done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -324,26 +277,6 @@ class Engine:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-
-    def _parcels(self, live: Live, at: float) -> list[Parcel]:
-        schedule, now = live.schedule, self._clock.now()
-        if live.next is None:
-            return []
-        if now - at <= _LATE_SECONDS:
-            return [live.next]
-        try:
-            todo = plan(schedule.timing, live.mark, now, schedule.catch_up, schedule.deadline)
-        except CalendarHorizonError:
-            # the calendar has ended meanwhile; what is known to be due still runs
-            return [pack(live.next.run, now)]
-        if todo.mark is None:
-            return []
-        if not todo.fire:
-            runs = [Run(schedule, "due", todo.mark, missed=todo.missed, expected=live.mark, fire=False)]
-        else:
-            first = Run(schedule, "due", todo.fire[0], missed=todo.missed, expected=live.mark)
-            runs = [first, *(Run(schedule, "due", due) for due in todo.fire[1:])]
-        return [pack(run, now) for run in runs]
 
     async def _submit(self, batch: Sequence[tuple[Live, Sequence[Parcel]]]) -> None:
         parcels = [parcel for _, parcels in batch for parcel in parcels]

@@ -9,8 +9,8 @@ import structlog
 from redis.asyncio import Redis
 
 from financehub_scheduler.calendar import CalendarHorizonError
-from financehub_scheduler.engine import Live
 from financehub_scheduler.enqueue import Enqueuer, Run, pack
+from financehub_scheduler.live import Live
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.schedule import Schedule
 from financehub_shared.clock import Clock

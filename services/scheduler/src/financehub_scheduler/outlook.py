@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from financehub_scheduler.calendar import CalendarHorizonError
-from financehub_scheduler.engine import Engine, Live
+from financehub_scheduler.engine import Engine
+from financehub_scheduler.live import Live
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Registry
 from financehub_shared.clock import Clock

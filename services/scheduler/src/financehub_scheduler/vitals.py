@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from financehub_scheduler.engine import Pulse
+from financehub_scheduler.live import Pulse
 from financehub_shared.clock import Clock
 
 #: The loop comes round every second; a batch may wait for a socket timeout or two.

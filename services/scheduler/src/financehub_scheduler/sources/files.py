@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from financehub_scheduler.engine import Changes
+from financehub_scheduler.live import Changes
 from financehub_scheduler.schedule import Schedule, compile_schedule
 from financehub_scheduler.sources.documents import DocumentError, parse, split
 from financehub_shared.clock import Clock

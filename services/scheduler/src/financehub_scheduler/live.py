@@ -1,0 +1,87 @@
+"""A schedule under the engine's care, and what is to be enqueued for it when its time has come: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from financehub_scheduler.calendar import CalendarHorizonError
+from financehub_scheduler.catch_up import plan
+from financehub_scheduler.enqueue import Parcel, Run, pack
+from financehub_scheduler.schedule import Schedule
+
+#: A run this late is planned as missed; below, the loop was merely busy.
+_LATE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Live:
+    """A schedule under the engine's care.
+
+    Args:
+        schedule: what it is.
+        mark: due time up to which everything is enqueued or given up, Unix seconds.
+        next: the run waited for, packed; None: none.
+        problem: why it does not run; empty: it does.
+        superseded: another scheduler has registered a newer state.
+    """
+
+    schedule: Schedule
+    mark: float
+    next: Parcel | None = None
+    problem: str = ""
+    superseded: bool = False
+
+    @property
+    def due(self) -> float | None:
+        """Due time of the run waited for, Unix seconds."""
+        return self.next.run.due if self.next else None
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Signs of life, monotonic seconds."""
+
+    tick: float
+    ack: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a source found.
+
+    Args:
+        upserts: schedules that are new or differ.
+        removed: uids that are gone.
+        initial: the first look of this process, not a change while it ran.
+    """
+
+    upserts: Sequence[Schedule] = ()
+    removed: Sequence[str] = ()
+    initial: bool = False
+
+
+def parcels(live: Live, at: float, now: float) -> list[Parcel]:
+    """What to enqueue for a schedule whose time has come.
+
+    Args:
+        live: the schedule.
+        at: when it was to be enqueued, Unix seconds.
+        now: Unix seconds; much later after an outage or a sleep.
+    """
+    schedule = live.schedule
+    if live.next is None:
+        return []
+    if now - at <= _LATE_SECONDS:
+        return [live.next]
+    try:
+        todo = plan(schedule.timing, live.mark, now, schedule.catch_up, schedule.deadline)
+    except CalendarHorizonError:
+        # the calendar has ended meanwhile; what is known to be due still runs
+        return [pack(live.next.run, now)]
+    if todo.mark is None:
+        return []
+    if not todo.fire:
+        runs = [Run(schedule, "due", todo.mark, missed=todo.missed, expected=live.mark, fire=False)]
+    else:
+        first = Run(schedule, "due", todo.fire[0], missed=todo.missed, expected=live.mark)
+        runs = [first, *(Run(schedule, "due", due) for due in todo.fire[1:])]
+    return [pack(run, now) for run in runs]
