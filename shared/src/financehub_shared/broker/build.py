@@ -23,7 +23,6 @@ from financehub_shared.settings import Settings
 #: serve tasks that are minutes apart and spare Redis.
 POLL_MS: Mapping[str, int] = {Tier.HIGH: 100}
 DEFAULT_POLL_MS = 1_000
-_DAY_MS = 86_400_000
 
 
 def build_broker(
@@ -74,6 +73,4 @@ def build_broker(
         # no hidden retries: a script must not run twice unseen
         client=client or connect(settings.broker_url, retries=0),
         middleware=middleware,
-        heartbeat_timeout=round(settings.heartbeat_timeout_seconds * 1000),
-        dead_message_ttl=settings.dead_letter_retention_days * _DAY_MS,
     )

@@ -66,7 +66,8 @@ class Janitor:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
         # a worker that holds something new since the scan has sent a heartbeat with it
         self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", silent_since * 1000)
-        self._dead_letters.drop_older(now - self._retention)
+        if dropped := self._dead_letters.drop_older(now - self._retention):
+            log.info("dead_letters_expired", count=dropped)
         return reclaimed
 
     def _reclaim_from(self, worker: str, queue: str, silent_since: float) -> int:

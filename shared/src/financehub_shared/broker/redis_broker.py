@@ -40,8 +40,6 @@ class FinanceHubBroker(RedisBroker):
         client: from `redis_client.connect(url, retries=0)`: a script that ran and is run again by a hidden retry
             would enqueue twice, or strand what the first run fetched.
         middleware: in order, complete.
-        heartbeat_timeout: ms without a heartbeat after which a worker counts as dead.
-        dead_message_ttl: ms that dead letters are kept.
     """
 
     def __init__(
@@ -49,16 +47,12 @@ class FinanceHubBroker(RedisBroker):
         *,
         client: "redis.Redis",
         middleware: Sequence[dramatiq.Middleware],
-        heartbeat_timeout: int,
-        dead_message_ttl: int,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
             middleware=list(middleware),
             namespace=keys.NAMESPACE,
             maintenance_chance=0,  # the janitor's task, not chance's
-            heartbeat_timeout=heartbeat_timeout,
-            dead_message_ttl=dead_message_ttl,
         )
         self.draining = False
         self._held: defaultdict[str, Held] = defaultdict(Held)

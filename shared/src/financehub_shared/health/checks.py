@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from financehub_shared.catalog import Tier
 from financehub_shared.health.periods import DATASETS
@@ -17,15 +16,19 @@ WAIT_LIMITS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1
 OTHER_WAIT_LIMIT = 900.0
 
 
-class BreakerFigures(Protocol):
-    """What is asked of one circuit breaker."""
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """One circuit breaker, as the checks see it.
 
-    @property
-    def upstream(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
+    Args:
+        upstream: its name.
+        state: `closed`, `open` or `half-open`.
+        reason: the last failure, or why it is not closed.
+    """
+
+    upstream: str
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Snapshot:
     failures: Mapping[str, str] = field(default_factory=dict)
     queues: Sequence[QueueFigures] = ()
     processes: Sequence[ProcessInfo] = ()
-    breakers: Sequence[BreakerFigures] = ()
+    breakers: Sequence[BreakerView] = ()
     assets: int = 0
     last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
     wanted: Iterable[str] = ()
@@ -117,7 +120,7 @@ def _scheduler(processes: Sequence[ProcessInfo]) -> Check:
     return Check(SCHEDULER, Status.OK, f"{count} alive", {"schedulers": count})
 
 
-def _provider(breaker: BreakerFigures) -> Check:
+def _provider(breaker: BreakerView) -> Check:
     name = f"provider:{breaker.upstream}"
     if breaker.state == "closed":
         return Check(name, Status.OK, "circuit breaker closed", {"breaker": breaker.state})

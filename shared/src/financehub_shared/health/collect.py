@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import redis
@@ -10,7 +9,7 @@ import redis
 from financehub_shared.breaker.states import state_from_fields
 from financehub_shared.clock import Clock
 from financehub_shared.errors import FinanceHubError
-from financehub_shared.health.checks import Snapshot, evaluate
+from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
 from financehub_shared.health.periods import dataset_limits
 from financehub_shared.health.report import HealthReport
 from financehub_shared.health.workers import WorkerRegistry
@@ -27,21 +26,6 @@ T = TypeVar("T")
 CACHE_SECONDS = 2.0
 #: Registered schedules up to which they decide how old data may be; above, the catalogue's defaults do.
 SCHEDULES_READ = 200
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerView:
-    """One circuit breaker, as the checks see it.
-
-    Args:
-        upstream: its name.
-        state: `closed`, `open` or `half-open`.
-        reason: the last failure, or why it is not closed.
-    """
-
-    upstream: str
-    state: str
-    reason: str
 
 
 class HealthChecker:
@@ -84,10 +68,12 @@ class HealthChecker:
     def look(self) -> Snapshot:
         """See everything once; never raises."""
         now, started = self._clock.now(), self._clock.monotonic()
-        try:
-            self._client.ping()
-        except redis.RedisError as error:
-            return Snapshot(now, redis_error=f"Redis does not answer: {error}")
+        # the data may lie in another Redis; without either nothing works
+        for name, client in (("Redis", self._client), ("Redis of the data", self._store_client)):
+            try:
+                client.ping()
+            except redis.RedisError as error:
+                return Snapshot(now, redis_error=f"{name} does not answer: {error}")
         seconds = self._clock.monotonic() - started
         failures: dict[str, str] = {}
 
@@ -98,7 +84,6 @@ class HealthChecker:
                 failures[name] = str(error)
                 return default
 
-        # The store may be another Redis than the queues'.
         nothing: tuple[list[AssetType], dict[tuple[str, str], float]] = ([], {})
         types, successes = ask("store", lambda: (self._types(), self._store.last_success()), nothing)
         return Snapshot(

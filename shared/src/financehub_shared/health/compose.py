@@ -28,6 +28,17 @@ from financehub_shared.store.redis_store import RedisStore
 OBSERVER_TIMEOUT_SECONDS = 2.0
 
 
+class _Eyes:
+    """What a process looks at the fleet with: one client per Redis, shared by health, metrics, records and beats."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+        store_client = connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+        self.store: Store = RedisStore(store_client)
+        self.queues = QueueWatch(self.client, settings.heartbeat_timeout_seconds, clock)
+        self.checker = HealthChecker(self.client, store_client, self.store, self.queues, clock)
+
+
 def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
     """What makes health reports; connects at the first report.
 
@@ -35,12 +46,7 @@ def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthC
         settings: where the Redis of the queues and of the data are.
         clock: stamps the reports.
     """
-    clock = clock or SystemClock()
-    client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
-    store_client = connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
-    store: Store = RedisStore(store_client)
-    queues = QueueWatch(client, settings.heartbeat_timeout_seconds, clock)
-    return HealthChecker(client, store_client, store, queues, clock)
+    return _Eyes(settings, clock or SystemClock()).checker
 
 
 def observers(
@@ -58,26 +64,25 @@ def observers(
         clock: for tests.
     """
     clock = clock or SystemClock()
-    client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    eyes = _Eyes(settings, clock)
     identity = ProcessInfo.of_this_process(tier, clock.now())
     flights = InFlight(clock, settings.dramatiq_task_timeout / 1_000)
     liveness = Liveness(flights, clock)
     redact = Redactor(known_secrets(settings))
-    writer = RecordWriter(client, clock.monotonic, settings.run_retention_days * 86_400)
-    checker = health_checker(settings, clock=clock)
+    writer = RecordWriter(eyes.client, clock.monotonic, settings.run_retention_days * 86_400)
     app = HealthApp(
-        report=checker.report,
+        report=eyes.checker.report,
         live=liveness.live,
         ready=liveness.ready,
         registry=metrics.registry,
-        queues=QueueWatch(client, settings.heartbeat_timeout_seconds, clock),
+        queues=eyes.queues,
     )
     return [
         flights,  # first in, last out: the others ask it what runs
         RunLog(flights, clock, redact),  # its context is on the lines of all that follow
         MetricsMiddleware(metrics, flights, clock),
         RunRecorder(writer, flights, identity.id, clock, redact),
-        WorkerHeartbeat(WorkerRegistry(client), identity, flights, clock),
+        WorkerHeartbeat(WorkerRegistry(eyes.client), identity, flights, clock),
         liveness,
         HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),
     ]
@@ -104,23 +109,20 @@ class SchedulerObservers:
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
-        store: Store = RedisStore(connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS))
+        eyes = _Eyes(settings, clock)
         identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
-        queues = QueueWatch(client, settings.heartbeat_timeout_seconds, clock)
-        metrics.watch_queues(queues)
-        metrics.watch_freshness(store.last_success)
-        checker = health_checker(settings, clock=clock)
-        metrics.watch_breakers(lambda: {one.upstream: one.state for one in checker.breakers()})
+        metrics.watch_queues(eyes.queues)
+        metrics.watch_freshness(eyes.store.last_success)
+        metrics.watch_breakers(lambda: {one.upstream: one.state for one in eyes.checker.breakers()})
         app = HealthApp(
-            report=checker.report,
+            report=eyes.checker.report,
             live=live,
             ready=ready,
             registry=metrics.registry,
-            queues=queues,
+            queues=eyes.queues,
         )
         self.server = HealthServer(app, settings.http_host, settings.http_port)
-        self._heartbeat = Heartbeat(WorkerRegistry(client), lambda: identity, clock)
+        self._heartbeat = Heartbeat(WorkerRegistry(eyes.client), lambda: identity, clock)
 
     def start(self) -> None:
         """Serve and beat.

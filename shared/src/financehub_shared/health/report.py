@@ -66,11 +66,3 @@ class HealthReport:
             "problems": self.problems,
             "checks": [asdict(check) for check in self.checks],
         }
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> "HealthReport":
-        """Read what `as_dict` wrote."""
-        checks = [
-            Check(one["name"], Status(one["status"]), one["reason"], one.get("details", {})) for one in raw["checks"]
-        ]
-        return cls(Status(raw["status"]), float(raw["at"]), tuple(checks))

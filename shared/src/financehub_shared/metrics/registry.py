@@ -6,14 +6,14 @@ from importlib.metadata import version
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.registry import Collector
 
 from financehub_shared.metrics.collectors import (
     BREAKER_STATES,
-    BreakerCollector,
-    FreshnessCollector,
-    QueueCollector,
     QueueFigures,
+    ReadAtScrape,
+    breaker_metrics,
+    freshness_metrics,
+    queue_metrics,
 )
 
 #: A price that waits 50 ms is on time; one that waits half an hour is useless.
@@ -31,13 +31,12 @@ class Metrics:
 
     Args:
         tier: `high`, `medium`, `low` or `scheduler`; a label of `build_info` alone, Kubernetes labels the rest.
-        registry: where they are registered; a new one by default.
     """
 
-    def __init__(self, tier: str, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, tier: str) -> None:
         # a second series per counter that nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-        self.registry = registry or CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._lock = threading.Lock()
         queue_actor = ["queue", "actor"]
         self.message_wait = self._histogram(
@@ -124,16 +123,13 @@ class Metrics:
     # read at each scrape ------------------------------------------------------------------------------
     def watch_queues(self, source: Callable[[], Iterable[QueueFigures]]) -> None:
         """Publish the queue gauges, read from `source` at each scrape (scheduler only: one pod is enough)."""
-        self._register(QueueCollector(source))
+        self.registry.register(ReadAtScrape("queues", lambda: queue_metrics(source())))
 
     def watch_freshness(self, source: Callable[[], Mapping[tuple[str, str], float]]) -> None:
         """Publish `data_last_success_timestamp_seconds` from `Store.last_success` (scheduler only)."""
-        self._register(FreshnessCollector(source))
+        self.registry.register(ReadAtScrape("freshness", lambda: freshness_metrics(source())))
 
     def watch_breakers(self, source: Callable[[], Mapping[str, str]]) -> None:
         """Publish the state of the fleet's breakers, by upstream, not of those this process saw (scheduler only)."""
         self.registry.unregister(self.breaker_state)
-        self._register(BreakerCollector(source))
-
-    def _register(self, collector: Collector) -> None:
-        self.registry.register(collector)
+        self.registry.register(ReadAtScrape("breakers", lambda: breaker_metrics(source())))
