@@ -1,25 +1,25 @@
 """Real processes that call one upstream behind a breaker, and what the upstream saw of them.
 
-`python -m support.breaker_fleet` is one process; `run_fleet` starts several and gathers what they print.
+`run_fleet` starts `python -m support.breaker_fleet`, which imports everything once and forks the processes: they begin
+at one instant, and eight of them cost the start of one.
 """
 
 import argparse
 import importlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
-
-import redis
+from typing import Any
 
 TESTS = Path(__file__).parents[1]
-#: Key that lets all processes begin at one instant.
-GO = "breaker-fleet:go"
-READY = "breaker-fleet:ready"
 
 Call = Callable[[Callable[[], None]], None]
 
@@ -88,26 +88,13 @@ def run_fleet(
         healthy: the upstream answers; else every call fails.
         breaker: `module:function(url, threshold, open_seconds) -> Call`.
     """
-    options = [url, breaker, str(seconds), str(threshold), str(open_seconds), str(latency), str(int(healthy))]
+    numbers = (processes, seconds, threshold, open_seconds, latency, int(healthy))
+    command = [sys.executable, "-m", "support.breaker_fleet", url, breaker, *map(str, numbers)]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    command = [sys.executable, "-m", "support.breaker_fleet", *options]
-    started = [
-        subprocess.Popen(command, env=environment, cwd=TESTS, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    try:
-        client = redis.Redis.from_url(url)
-        _wait_for(lambda: client.llen(READY) == processes, "the processes to be ready")
-        client.rpush(GO, "go")
-        outputs = [process.communicate(timeout=seconds + 60)[0] for process in started]
-        client.delete(GO, READY)
-        client.close()
-    finally:
-        for process in started:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    reports = [json.loads(output) for output in outputs]
+    output = subprocess.run(
+        command, env=environment, cwd=TESTS, stdout=subprocess.PIPE, timeout=seconds + 60, check=True
+    ).stdout
+    reports = json.loads(output)
     sent = sorted((began, ended) for report in reports for began, ended in report["sent"])
     return Seen(sent, sum(report["attempts"] for report in reports))
 
@@ -124,26 +111,9 @@ def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
     return sizes
 
 
-def _wait_for(condition: Callable[[], bool], what: str) -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > limit:
-            raise TimeoutError(f"waited 60 s for {what}")
-        time.sleep(0.005)
-
-
-def _main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("breaker")
-    for name in ("seconds", "threshold", "open_seconds", "latency", "healthy"):
-        parser.add_argument(name, type=float)
-    options = parser.parse_args()
-    module, function = options.breaker.split(":")
-    call: Call = getattr(importlib.import_module(module), function)(
-        options.url, int(options.threshold), options.open_seconds
-    )
-    # the worker raises these of its own module, not those of __main__
+def _work(options: argparse.Namespace, call: Call, start: Barrier, reports: "SimpleQueue[dict[str, Any]]") -> None:
+    """One process: calls until its time is up, then reports."""
+    # breakers raise these of their own module, not those of __main__
     errors = importlib.import_module("support.breaker_fleet")
     sent: list[tuple[float, float]] = []
 
@@ -154,10 +124,7 @@ def _main() -> None:
         if not options.healthy:
             raise errors.DeadUpstreamError
 
-    client = redis.Redis.from_url(options.url)
-    client.rpush(READY, os.getpid())
-    _wait_for(lambda: bool(client.exists(GO)), "the start")
-    client.close()
+    start.wait(60)
     attempts, end = 0, time.monotonic() + options.seconds
     while time.monotonic() < end:
         attempts += 1
@@ -167,7 +134,33 @@ def _main() -> None:
             pass
         except errors.RejectedError:
             time.sleep(0.01)
-    sys.stdout.write(json.dumps({"sent": sent, "attempts": attempts}))
+    reports.put({"sent": sent, "attempts": attempts})
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    for name, kind in (
+        ("url", str),
+        ("breaker", str),
+        ("processes", int),
+        ("seconds", float),
+        ("threshold", int),
+        ("open_seconds", float),
+        ("latency", float),
+        ("healthy", int),
+    ):
+        parser.add_argument(name, type=kind)
+    options = parser.parse_args()
+    module, function = options.breaker.split(":")
+    # clients connect at their first command, each process for itself
+    call: Call = getattr(importlib.import_module(module), function)(
+        options.url, options.threshold, options.open_seconds
+    )
+    fork = multiprocessing.get_context("fork")
+    start, reports = fork.Barrier(options.processes), fork.SimpleQueue()
+    for _ in range(options.processes):
+        fork.Process(target=_work, args=(options, call, start, reports), daemon=True).start()
+    json.dump([reports.get() for _ in range(options.processes)], sys.stdout)
 
 
 if __name__ == "__main__":

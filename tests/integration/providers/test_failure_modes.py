@@ -10,7 +10,7 @@ import pytest
 from financehub_shared.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
 from financehub_simulator.testing import RunningSimulator
-from support.failure_modes import Row, check, run
+from support.failure_modes import SLOW, Row, check, run
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
@@ -22,7 +22,6 @@ CHAINS = {
     "finnhub": (AAPL, "finnhub"),
 }
 WAIT = {"retry_after": 30}
-SLOW = {"seconds": 1.0}
 JUMP = "quarantined: jump: .*"
 PRICE = "quarantined: price: .*"
 STALE = "quarantined: stale: .*"

@@ -15,7 +15,7 @@ from financehub_shared.providers.registry import Providers
 from financehub_shared.store.redis_store import RedisStore
 from financehub_simulator.faults import FAULTS
 from financehub_simulator.testing import RunningSimulator
-from support.failure_modes import breaker_effect, providers_for, spent
+from support.failure_modes import IMPATIENT, SLOW, breaker_effect, providers_for, spent
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 
@@ -50,7 +50,7 @@ def common(upstream: str) -> list[Row]:
         Row(upstream, "server-error", "upstream"),
         Row(upstream, "unavailable", "upstream", "opens", {"retry_after": 5}),
         Row(upstream, "html", "malformed"),
-        Row(upstream, "slow", "timeout", "counts", {"seconds": 1.0}),
+        Row(upstream, "slow", "timeout", "counts", SLOW),
         Row(upstream, "cut", "upstream"),
         Row(upstream, "disconnect", "upstream"),
         Row(upstream, "blank", "malformed"),
@@ -73,7 +73,7 @@ ROWS = [
 
 async def read(providers: Providers) -> NewsReport:
     clock = SystemClock()
-    return await fetch_news(providers.news, [BTC], None, clock.monotonic() + 10, clock)
+    return await fetch_news(providers.news, [BTC], None, clock.monotonic() + 30, clock)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.upstream}-{row.fault}")
@@ -81,7 +81,7 @@ async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: st
     """The source is named with its error, breaker and budget say so, and the other upstream's articles are stored."""
     simulator.fault(row.fault, row.upstream, **row.parameters)
     feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
-    environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}"}
+    environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(IMPATIENT if row.fault == "slow" else {})}
     async with providers_for(simulator, redis_url, **environment) as providers:
         report = await read(providers)
         new = RedisStore(redis_client).put_news(report.items)
@@ -139,10 +139,11 @@ BAR_FAULTS = {
 @pytest.mark.parametrize(("fault", "kind"), BAR_FAULTS.items())
 async def test_bars_say_why_they_are_missing(fault: str, kind: str, simulator: RunningSimulator, redis_url: str):
     """A failure of klines is reported by symbol and provider, and stays to be asked for."""
-    simulator.fault(fault, "binance", **({"seconds": 1.0} if fault == "slow" else {}))
-    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
+    parameters, patience = (SLOW, IMPATIENT) if fault == "slow" else ({}, {})
+    simulator.fault(fault, "binance", **parameters)
+    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **patience) as providers:
         wanted = providers.bars.missing([BTC], {}, 10)
-        report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 10)
+        report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 30)
         assert report.missing == {"BTC-USD": f"simulated/binance: {kind}"}
         assert providers.bars.missing([BTC], {}, 10) == wanted
 
@@ -153,7 +154,7 @@ async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
         for expected in (1, 1):
             wanted = providers.bars.missing([BTC], store.last_days(["BTC-USD"]), 10)
-            report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 10)
+            report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 30)
             store.put_bars(report.bars.values())
             assert simulator.requests("binance") == {"/api/v3/klines": expected}
     bars = store.bars(["BTC-USD"])["BTC-USD"]

@@ -7,7 +7,7 @@ import pytest
 from financehub_shared.models import Asset, AssetType, Quality
 from financehub_simulator.faults import FAULTS
 from financehub_simulator.testing import RunningSimulator
-from support.failure_modes import Row, check, run
+from support.failure_modes import SLOW, Row, check, run
 
 CHAIN = "yahoo,finnhub"
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
@@ -29,7 +29,7 @@ ROWS = [
     yahoo("unavailable", "upstream", "opens", retry_after=5),
     yahoo("html", "malformed"),
     yahoo("will-be-right-back", "upstream"),
-    yahoo("slow", "timeout", seconds=1.0),
+    yahoo("slow", "timeout", **SLOW),
     yahoo("cut", "upstream"),
     yahoo("disconnect", "upstream"),
     yahoo("truncated", "malformed"),
