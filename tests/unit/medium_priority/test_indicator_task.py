@@ -175,14 +175,14 @@ async def test_wrong_symbols_are_refused(store: MemoryStore):
 
 
 async def test_wrong_bars_are_mended_by_the_quote_or_quarantined(store: MemoryStore):
-    """New bars in pence beside a quote in pounds are mended, a spike is left out, and both are in the quarantine."""
+    """Days in pence before a quote in pounds are mended, a spike is left out, and both are in the quarantine."""
 
     def answer(asset: Asset, first_day: int) -> Bars:
         new = bars(asset.symbol, TODAY - 60, TODAY - 1)
         for column in (new.open, new.high, new.low, new.close):
             column[20] = 5_000.0 if asset is BTC else column[20]
             if asset is not BTC:
-                column[:] = array("d", (price * 100 for price in column))
+                column[:50] = array("d", (price * 100 for price in column[:50]))
         return new
 
     store.put_quotes([Quote("AAPL", Decimal(159), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
@@ -193,6 +193,18 @@ async def test_wrong_bars_are_mended_by_the_quote_or_quarantined(store: MemorySt
     assert reasons[0].startswith("jump: ")
     assert reasons[1] == "unit: ×100 against the last quote, mended"
     assert summary.details["quarantined"] == 2
+
+
+async def test_an_asset_whose_bars_are_all_refused_is_missing_for_that_reason(store: MemoryStore):
+    """Where every day is 100 times off the quote nothing is stored, the summary says so, and it is asked for again."""
+    store.put_quotes([Quote("AAPL", Decimal(85_000), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
+    exchange = Exchange()
+    fetcher = BarFetcher([exchange], CLOCK)
+    summary = await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
+    assert "quarantined: unit: every day is 100 times off" in summary.missing["AAPL"]
+    assert (summary.stored, store.bars(["AAPL"])) == (1, {})
+    await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
+    assert [symbol for symbol, _ in exchange.asked].count("AAPL") == 2
 
 
 async def test_the_deadline_leaves_time_to_compute(store: MemoryStore, monkeypatch: pytest.MonkeyPatch):

@@ -167,7 +167,11 @@ def _mend_units_of_days(case: _Case, before: list[float], anchor: float | None) 
     steps = [0]
     for last, level in pairwise(levels):
         steps.append(steps[-1] + _unit_step(level - last))
-    right, evidence = _right_step(steps, levels, before, anchor)
+    verdict = _right_step(steps, levels, before, anchor)
+    if verdict is None:
+        case.drop("unit: every day is 100 times off the last quote; one of the two is wrong", whole)
+        return
+    right, evidence = verdict
     for row, step in zip(whole, steps, strict=True):
         if step != right:
             off = step - right
@@ -177,19 +181,31 @@ def _mend_units_of_days(case: _Case, before: list[float], anchor: float | None) 
 
 def _right_step(
     steps: Sequence[int], levels: Sequence[float], before: list[float], anchor: float | None
-) -> tuple[int, str]:
-    """Which of the units is the right one, and who says so: the last quote, the stored bars, or most of the days."""
-    for known, at, who in (
-        (anchor, -1, "the last quote"),
-        (before[-1] if before else None, 0, "the stored bars"),
-    ):
-        if known:
-            difference = levels[at] - math.log(known)
-            step = _unit_step(difference)
-            if step or abs(difference) <= JUMP:
-                return steps[at] - step, who
+) -> tuple[int, str] | None:
+    """Which of the units is the right one, and who says so: the last quote, the stored bars, or most of the days.
+
+    The quote chooses between the units that are there. Alone against all days it may itself be the one that is wrong:
+    then the stored bars decide, and without any nobody can (None).
+    """
+    by_quote = _step_of(anchor, levels[-1], steps[-1])
+    if by_quote is not None and by_quote in steps:
+        return by_quote, "the last quote"
+    by_stored = _step_of(before[-1] if before else None, levels[0], steps[0])
+    if by_stored is not None:
+        return by_stored, "the stored bars"
+    if by_quote is not None:
+        return None
     counts = {step: steps.count(step) for step in set(steps)}
     return max(counts, key=lambda step: (counts[step], step == steps[-1])), "the other days"
+
+
+def _step_of(known: float | None, level: float, step: int) -> int | None:
+    """The step of a known price, where the day of `level` and `step` is at that price, or a factor of 100 away."""
+    if not known:
+        return None
+    difference = level - math.log(known)
+    off = _unit_step(difference)
+    return step - off if off or abs(difference) <= JUMP else None
 
 
 def _is_torn(row: Row) -> bool:

@@ -14,8 +14,6 @@ MINOR_UNITS: Mapping[str, tuple[str, int]] = {
     "KWF": ("KWD", 1_000),
     "USX": ("USD", 100),
 }
-#: Currencies whose exchanges quote in hundredths, so that a price that is 100 times too high has an evident cause.
-QUOTED_IN_HUNDREDTHS = frozenset({"GBP", "ZAR", "ILS"})
 
 
 def major(currency: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from financehub_shared.models import Asset, AssetType, Quality, Quarantined, Quote
-from financehub_shared.providers.units import QUOTED_IN_HUNDREDTHS, major
+from financehub_shared.providers.units import major
 
 #: Bitcoin in rials is 10^16, the cheapest listed coin about 10^-12 USD; 1e308 and 1e-308 are outside.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
@@ -122,12 +122,8 @@ def _in_major_unit(quote: Quote) -> Quote:
     currency, per_unit = major(quote.currency)
     if per_unit == 1:
         return quote
-    return _mended(replace(quote, currency=currency), per_unit, f"unit: {quote.currency} to {currency}")
-
-
-def _mended(quote: Quote, divisor: int, why: str) -> Quote:
-    note = "; ".join(part for part in (quote.note, why) if part)
-    return replace(quote, price=quote.price / divisor, quality=Quality.MENDED, note=note)
+    note = "; ".join(part for part in (quote.note, f"unit: {quote.currency} to {currency}") if part)
+    return replace(quote, price=quote.price / per_unit, currency=currency, quality=Quality.MENDED, note=note)
 
 
 def _drop_wrong_figures(quote: Quote) -> Quote:
@@ -152,9 +148,8 @@ def _judge_change(asset: Asset, quote: Quote, previous: Quote, now: float) -> Qu
     if abs(math.log(ratio)) <= jump_limit(now - since) or _is_penny_step(asset, quote, previous):
         return quote
     percent = f"{(ratio - 1) * 100:+.4g} % against {previous.price} ({(now - since) / 3600:.1f} h before)"
+    # Which of the two is in the wrong unit nobody can tell: mending here would keep a wrong stored price for ever.
     if _is_near(ratio, 100, UNIT_TOLERANCE):
-        if major(asset.currency)[0] in QUOTED_IN_HUNDREDTHS and asset.type is AssetType.STOCK:
-            return _mended(quote, 100, f"unit: ×100 against {previous.price}, divided by 100")
         return _quarantined(quote, f"jump: ×100, {percent}", now)
     if _is_near(ratio, 0.01, UNIT_TOLERANCE):
         return _quarantined(quote, f"jump: ÷100, {percent}", now)

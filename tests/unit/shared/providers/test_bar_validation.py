@@ -247,11 +247,21 @@ def test_new_bars_are_judged_by_the_stored_ones():
     assert checked.records[0].reason == "unit: ×100 against the stored bars, mended"
 
 
-def test_a_whole_history_in_pence_is_found_by_the_quote():
-    """Bars that are all in the wrong unit look fine among themselves; the last good quote tells."""
-    checked = check(flat(300.0, 301.0, 302.0), anchor=3.05)
-    assert list(checked.bars.close) == pytest.approx([3.0, 3.01, 3.02])
-    assert check(flat(3.0, 3.1, 3.2), anchor=5.0).records == ()
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_one_quote_does_not_restate_a_history(factor: float):
+    """Where every day is 100 times off the quote one of them is wrong: nothing is stored until they agree."""
+    history = flat(3.0, 3.1, 3.05)
+    checked = check(history, anchor=3.05 * factor)
+    assert len(checked.bars) == 0
+    assert checked.records[0].reason.startswith("unit: every day is 100 times off the last quote")
+    assert check(history, anchor=5.0).bars is history
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_stored_bars_outweigh_a_quote_in_another_unit(factor: float):
+    """A wrong quote does not turn the days that follow on the stored ones."""
+    new = flat(3.1, 3.2)
+    assert check(new, previous=flat(3.0, 3.1, 3.05, first_day=18_000), anchor=3.05 * factor).bars is new
 
 
 def test_bars_that_replace_stored_ones_are_not_judged_by_them():

@@ -148,6 +148,8 @@ def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock:
         checked = validate_bars(by_symbol[symbol], report.bars[symbol], stored.get(symbol), anchor, clock.now())
         accepted.append(checked.bars)
         records += checked.records
+        if not len(checked.bars):
+            progress.late[symbol] = f"quarantined: {checked.records[0].reason}"
     store.put_bars(accepted)
     if records:
         store.put_quarantined(records)
