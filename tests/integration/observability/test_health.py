@@ -107,6 +107,18 @@ def test_redis_away_is_down_and_back_is_ok(redis_server: Callable[..., RedisServ
     assert checker.report().status is Status.OK
 
 
+@pytest.mark.parametrize(("away", "named"), [("queues", "Redis"), ("data", "Redis of the data")])
+def test_either_redis_away_is_down(redis_server: Callable[..., RedisServer], away: str, named: str) -> None:
+    """Where queues and data lie in two Redis, a fleet without one of them is down, and the reason says which."""
+    servers, clock = {"queues": redis_server(), "data": redis_server()}, ManualClock()
+    urls = {"REDIS_URL": servers["data"].url, "DRAMATIQ_BROKER_URL": servers["queues"].url}
+    checker = health_checker(load_settings(urls), clock=clock)
+    servers[away].kill()
+    report = checker.report()
+    assert report.status is Status.DOWN
+    assert [problem.partition(":")[2].partition(" does")[0] for problem in report.problems] == [f" {named}"]
+
+
 def test_the_health_task_records_the_report(redis_url: str, redis_client: "redis.Redis") -> None:
     """The task writes the report where the CLI reads it; its summary names what is wrong, and it does not fail."""
     clock = ManualClock()

@@ -7,6 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from financehub_shared.metrics import BREAKER_STATES, Metrics
+from support.metrics import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -20,36 +21,6 @@ class Queue:
     dead: int = 4
     orphaned: int = 5
     oldest_age_seconds: float = 6.5
-
-
-#: name as scraped → (type, labels)
-CATALOGUE = {
-    "financehub_message_wait_seconds": ("histogram", {"queue", "actor"}),
-    "financehub_message_duration_seconds": ("histogram", {"queue", "actor", "outcome"}),
-    "financehub_messages": ("counter", {"queue", "actor", "outcome"}),
-    "financehub_message_failures": ("counter", {"actor", "exception"}),
-    "financehub_messages_enqueued": ("counter", {"queue", "actor"}),
-    "financehub_message_retries": ("counter", {"queue", "actor"}),
-    "financehub_messages_dead_lettered": ("counter", {"queue", "actor", "reason"}),
-    "financehub_worker_slots": ("gauge", {"queue"}),
-    "financehub_worker_slots_busy": ("gauge", {"queue"}),
-    "financehub_longest_running_message_seconds": ("gauge", {"actor"}),
-    "financehub_worker_draining": ("gauge", set()),
-    "financehub_queue_messages": ("gauge", {"queue", "state"}),
-    "financehub_queue_oldest_message_age_seconds": ("gauge", {"queue"}),
-    "financehub_queue_orphaned_messages": ("gauge", {"queue"}),
-    "financehub_queue_reclaimed": ("counter", {"queue"}),
-    "financehub_schedule_lag_seconds": ("histogram", {"scheduledtask"}),
-    "financehub_schedule_missed": ("counter", {"scheduledtask"}),
-    "financehub_schedule_skipped": ("counter", {"scheduledtask"}),
-    "financehub_schedule_next_run_timestamp_seconds": ("gauge", {"scheduledtask"}),
-    "financehub_data_last_success_timestamp_seconds": ("gauge", {"provider", "dataset"}),
-    "financehub_provider_requests": ("counter", {"provider", "outcome"}),
-    "financehub_provider_request_duration_seconds": ("histogram", {"provider", "outcome"}),
-    "financehub_circuit_breaker_state": ("gauge", {"provider", "state"}),
-    "financehub_circuit_breaker_transitions": ("counter", {"provider", "state"}),
-    "financehub_build_info": ("gauge", {"version", "tier"}),
-}
 
 
 def _touch_everything(metrics: Metrics) -> None:
