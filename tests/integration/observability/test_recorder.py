@@ -14,6 +14,7 @@ from financehub_shared.broker.dead_letters import DeadLetters, Filter
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.events import started
 from financehub_shared.monitor.inflight import Flight, delivery_of
+from financehub_shared.monitor.records import ScheduleOutcome, fields_of
 from financehub_shared.monitor.writer import RecordWriter
 from financehub_shared.store import keys
 from financehub_shared.summary import TaskSummary
@@ -211,7 +212,7 @@ def _schedule_message(fleet: Fleet, actor: Any) -> "Message[Any]":
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_schedule_learns_what_became_of_its_runs(redis_url: str, fails: bool) -> None:
+def test_a_schedule_learns_what_became_of_its_runs(redis_url: str, redis_client: "redis.Redis", fails: bool) -> None:
     """The schedule's hash has outcome, duration and error of its last run, and counts ends and failures."""
     fleet = Fleet(redis_url)
     fleet.client.hset(keys.schedule("uid-1"), "runs", 7)
@@ -222,7 +223,7 @@ def test_a_schedule_learns_what_became_of_its_runs(redis_url: str, fails: bool) 
 
     message = _schedule_message(fleet, fleet.actor(task, max_retries=0))
     fleet.drain()
-    outcome = fleet.monitor.schedule("uid-1")
+    outcome = ScheduleOutcome.from_fields(fields_of(redis_client.hgetall(keys.schedule("uid-1"))))
     assert outcome.last_run_id == message.message_id
     assert outcome.last_run_outcome == ("dead-lettered" if fails else "succeeded")
     assert (outcome.ended, outcome.failures) == (1, int(fails))

@@ -63,13 +63,9 @@ class Records:
     def __init__(self, *ages_in_days: float) -> None:
         self.ended_at = [NOW - age * DAY_SECONDS for age in ages_in_days]
 
-    def count_older(self, before: float) -> int:
-        """How many there are."""
-        return sum(at < before for at in self.ended_at)
-
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """As the monitor's and the dead letters'."""
-        count = self.count_older(before)
+        count = sum(at < before for at in self.ended_at)
         if not dry_run:
             self.ended_at = [at for at in self.ended_at if at >= before]
         return count

@@ -11,23 +11,11 @@ from financehub_shared.summary import TaskSummary
 DAY_SECONDS = 86_400
 
 
-class DeadLetterBin(Protocol):
-    """The dead letters of all queues; `broker.dead_letters.DeadLetters` is one."""
-
-    def count_older(self, before: float) -> int:
-        """How many died before `before`, Unix seconds."""
-        ...
-
-    def drop_older(self, before: float) -> int:
-        """Drop them; returns how many."""
-        ...
-
-
-class RunRecords(Protocol):
-    """The records of runs of all tasks; `monitor.TaskMonitor` is one."""
+class Records(Protocol):
+    """What is kept for a while: `broker.DeadLetters` of all queues, runs of all tasks in `monitor.TaskMonitor`."""
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop the records of what ended before `before`, Unix seconds; returns how many (would) go."""
+        """Drop what ended before `before`, Unix seconds; returns how many (would) go."""
         ...
 
 
@@ -54,7 +42,7 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
 
 
 def cleanup_failed_tasks(
-    *, dead_letters: DeadLetterBin, runs: RunRecords, settings: Settings, clock: Clock, dry_run: bool
+    *, dead_letters: Records, runs: Records, settings: Settings, clock: Clock, dry_run: bool
 ) -> TaskSummary:
     """Drop dead letters and the records of runs past their retention.
 
@@ -69,10 +57,10 @@ def cleanup_failed_tasks(
         redis.RedisError: Redis is away; what was dropped until then stays dropped.
     """
     now = clock.now()
-    letters_before = now - settings.dead_letter_retention_days * DAY_SECONDS
-    drop_letters = dead_letters.count_older if dry_run else dead_letters.drop_older
     dropped = {
-        "dead_letters": drop_letters(letters_before),
+        "dead_letters": dead_letters.drop_older(
+            now - settings.dead_letter_retention_days * DAY_SECONDS, dry_run=dry_run
+        ),
         "runs": runs.drop_older(now - settings.run_retention_days * DAY_SECONDS, dry_run=dry_run),
     }
     return _summary(dropped, dry_run=dry_run)

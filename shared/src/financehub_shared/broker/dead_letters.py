@@ -102,15 +102,18 @@ class DeadLetters:
                 gone.append(letter)
         return gone
 
-    def count_older(self, before: float) -> int:
-        """How many died before `before` (Unix seconds)."""
-        queues = discover_queues(self._client)
-        return sum(self._client.zcount(keys.dead(queue), "-inf", f"({before * 1000}") for queue in queues)
+    def drop_older(self, before: float, *, dry_run: bool = False) -> int:
+        """Drop what died before a time; returns how many (would) go.
 
-    def drop_older(self, before: float) -> int:
-        """Drop what died before `before` (Unix seconds); returns how many."""
+        Args:
+            before: Unix seconds.
+            dry_run: only count.
+        """
+        queues = discover_queues(self._client)
+        if dry_run:
+            return sum(self._client.zcount(keys.dead(queue), "-inf", f"({before * 1000}") for queue in queues)
         dropped = 0
-        for queue in discover_queues(self._client):
+        for queue in queues:
             names = [keys.dead(queue), keys.dead_messages(queue)]
             while count := int(self._bury_older(keys=names, args=[round(before * 1000), DROP_BATCH])):
                 dropped += count

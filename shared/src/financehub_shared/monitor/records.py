@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from financehub_shared.monitor.sketch import quantile
@@ -79,10 +79,6 @@ class Run:
             correlation_id=fields.get("correlation_id", ""),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class TaskStats:
@@ -133,10 +129,6 @@ class TaskStats:
             last_failure_at=_number(fields, "last_failure_at"),
             last_error=fields.get("last_error", ""),
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dramatiq.common import q_name
 from financehub_shared.broker.redis_keys import NAMESPACE
 from financehub_shared.monitor.events import schedule_fields
 from financehub_shared.monitor.inflight import correlation_id, ready_at
-from financehub_shared.monitor.records import Run, ScheduleOutcome, TaskStats, fields_of
+from financehub_shared.monitor.records import Run, TaskStats, fields_of
 from financehub_shared.monitor.scripts import DROP, REAP, SNAPSHOT
 from financehub_shared.monitor.states import RunState
 from financehub_shared.redis_client import connect
@@ -59,11 +59,6 @@ class TaskMonitor:
         running, ended = pipeline.execute()
         ids = dict.fromkeys(id.decode() for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
-
-    def schedule(self, uid: str) -> ScheduleOutcome:
-        """What became of the runs of one schedule."""
-        raw = cast("dict[bytes, bytes]", self._client.hgetall(keys.schedule(uid)))
-        return ScheduleOutcome.from_fields(fields_of(raw))
 
     def schedule_runs(self, uid: str) -> list[Run]:
         """The newest runs of one schedule, at most 10, newest first."""
