@@ -1,6 +1,8 @@
 """No secret is printed by any process, whatever goes wrong."""
 
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 from integration.fleet.conftest import StartFleet
 from support.fleet import eventually
@@ -10,6 +12,19 @@ KEYS = {
     "FINANCEHUB_FINNHUB_API_KEY": "finnhub-key-of-the-test",
     "FINANCEHUB_COINGECKO_API_KEY": "coingecko-key-of-the-test",
 }
+
+
+def everything_in(client: Any) -> str:
+    """All keys and values, as text."""
+    read: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"stream": client.xrange,
+    }
+    return "".join(f"{key!r} {read[client.type(key)](key)}" for key in client.scan_iter())
 
 
 def test_neither_password_nor_api_keys_appear_in_any_output(fleet: StartFleet) -> None:
@@ -34,6 +49,9 @@ def test_neither_password_nor_api_keys_appear_in_any_output(fleet: StartFleet) -
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             texts[f"metrics of {name}"] = answer.read().decode()
         texts[f"health of {name}"] = str(running.health(name))
+    with running.redis() as client:
+        texts["Redis"] = everything_in(client)
+    assert "traceback" in texts["Redis"]
     texts["dead letters"] = str(shown)
     texts["status"] = str(running.cli("status", code=1))
     for secret in (PASSWORD, *KEYS.values()):
