@@ -195,7 +195,8 @@ def test_a_key_that_no_header_can_carry_ends_the_start():
     assert "with-a-line" not in str(caught.value)
 
 
-def test_finnhub_takes_part_only_with_a_key():
+@pytest.mark.parametrize("environment", [{}, {"FINANCEHUB_FINNHUB_API_KEY": ""}], ids=["no key", "an empty key"])
+def test_finnhub_takes_part_only_with_a_key(environment: dict[str, str]):
     """Without a key the stock chain is Yahoo alone."""
-    providers = build_providers(load_settings({}), SystemClock(), lambda *_: None, redis_url=None)
+    providers = build_providers(load_settings(environment), SystemClock(), lambda *_: None, redis_url=None)
     assert [provider.name for provider in providers.quotes[AssetType.STOCK]] == ["yahoo"]

@@ -38,7 +38,7 @@ async def refresh_news(
             raise InvalidArgumentsError(TASK, f"sources.{index}", f"no source {part!r}; there are: {', '.join(known)}")
     assets = await asyncio.to_thread(store.assets)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
-    report = await fetch_news(providers, assets, sources, deadline, clock)
+    report = await fetch_news(providers, assets, sources, deadline)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
     if not report.answered:

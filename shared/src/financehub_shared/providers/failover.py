@@ -3,11 +3,9 @@
 Order and accounting are pure; the only I/O is the providers' own.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, TypeVar
 
 import structlog
 
@@ -18,8 +16,6 @@ from financehub_shared.providers.ports import QuoteBatch, QuoteProvider
 from financehub_shared.summary import TaskSummary
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 #: Two independent providers that agree this closely on a jump saw the market, not an error.
 CONFIRMED_WITHIN = Decimal("0.05")
@@ -55,13 +51,13 @@ class QuoteReport:
         """Symbol → reason per provider, of what nobody delivered."""
         return {symbol: reasons(why) for symbol, why in self.failures.items() if symbol not in self.quotes}
 
-    def summary(self, stored: int | None = None) -> TaskSummary:
-        """The task's summary; `stored` where the store took fewer than all quotes."""
+    def summary(self) -> TaskSummary:
+        """The task's summary, once all `quotes` are stored."""
         missing = self.missing
         shown = dict(list(missing.items())[: TaskSummary.MISSING_SHOWN])
         return TaskSummary(
             asked=self.asked,
-            stored=len(self.quotes) if stored is None else stored,
+            stored=len(self.quotes),
             missing=shown,
             missing_count=len(missing),
             providers=dict(self.delivered),
@@ -131,8 +127,10 @@ async def fetch_quotes(
                 report.fail([asset.symbol], provider.name, error.kind if error else "not-found: left out")
                 continue
             judged = validate(asset, quote, previous.get(asset.symbol), clock.now())
-            if isinstance(judged, Quarantined):
-                judged = _confirm(suspects, quote, judged)
+            if isinstance(judged, Quarantined) and judged.reason.split(":", 1)[0] == CONFIRMABLE:
+                # all else about it is right, so that without a stored price it passes, in the unit to be stored
+                suspect = validate(asset, quote, None, clock.now())
+                judged = _confirm(suspects, suspect, judged) if isinstance(suspect, Quote) else judged
             if isinstance(judged, Quarantined):
                 report.quarantined.append(judged)
                 report.fail([asset.symbol], provider.name, f"quarantined: {judged.reason}")
@@ -148,15 +146,13 @@ def _accept(report: QuoteReport, provider: str, quote: Quote) -> None:
     report.delivered[provider] = report.delivered.get(provider, 0) + 1
 
 
-def _confirm(suspects: dict[str, Quote], quote: Quote, judged: Quarantined) -> Quote | Quarantined:
+def _confirm(suspects: dict[str, Quote], suspect: Quote, judged: Quarantined) -> Quote | Quarantined:
     """The quote after all, when another provider's quote of the same symbol made the same jump."""
-    if judged.reason.split(":", 1)[0] != CONFIRMABLE:
+    other = suspects.setdefault(suspect.symbol, suspect)
+    if other is suspect or abs(other.price - suspect.price) > CONFIRMED_WITHIN * other.price:
         return judged
-    other = suspects.setdefault(quote.symbol, quote)
-    if other is quote or abs(other.price - quote.price) > CONFIRMED_WITHIN * other.price:
-        return judged
-    note = "; ".join(part for part in (quote.note, f"{judged.reason}, confirmed by {other.provider}") if part)
-    return replace(quote, note=note)
+    note = "; ".join(part for part in (suspect.note, f"{judged.reason}, confirmed by {other.provider}") if part)
+    return replace(suspect, note=note)
 
 
 async def _ask_for_quotes(
@@ -179,16 +175,3 @@ async def _ask_for_quotes(
 def _failed(provider: str, error: ProviderError, wanted: Sequence[Asset]) -> QuoteBatch:
     log.warning("provider_failed", provider=provider, reason=error.kind, detail=error.detail, asked=len(wanted))
     return QuoteBatch(missing=dict.fromkeys((asset.symbol for asset in wanted), error))
-
-
-async def gather_bounded(limit: int, calls: Iterable[Callable[[], Any]]) -> list[Any]:
-    """Run coroutine functions, at most `limit` at a time, and return their results in order."""
-    slots = asyncio.Semaphore(limit)
-
-    async def run(call: Callable[[], Any]) -> Any:
-        async with slots:
-            return await call()
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run(call)) for call in calls]
-    return [task.result() for task in tasks]

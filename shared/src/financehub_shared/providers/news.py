@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError
+from financehub_shared.errors import MalformedError, ProviderError
 from financehub_shared.models import Asset, NewsItem, Quarantined
 from financehub_shared.providers.news_links import AssetLinker
 from financehub_shared.providers.ports import NewsBatch, NewsProvider
@@ -54,7 +53,6 @@ async def fetch_news(
     assets: Sequence[Asset],
     sources: Sequence[str] | None,
     deadline: float,
-    clock: Clock,
 ) -> NewsReport:
     """Read all sources and link what they say to the assets it names.
 
@@ -63,7 +61,6 @@ async def fetch_news(
         assets: what articles can be linked to.
         sources: names or parts of names (`coindesk`, `gdelt`); None: all.
         deadline: monotonic seconds by which it ends.
-        clock: the time.
 
     Returns:
         A report; await its `stored()` once its items are stored.
@@ -71,9 +68,6 @@ async def fetch_news(
     report = NewsReport()
     known = [name for provider in providers for name in provider.sources()]
     report.sources = sum(sources is None or any(part in name for part in sources) for name in known)
-    for part in sources or ():
-        if not any(part in name for name in known):
-            report.failed[part] = NotFoundError("news", f"no source {part!r}; there are: {', '.join(known)}")
     linker = AssetLinker(assets)
     answers = await asyncio.gather(*(_ask(provider, sources, deadline) for provider in providers))
     for provider, batch in zip(providers, answers, strict=True):
@@ -89,7 +83,6 @@ async def fetch_news(
     report.retry_after = min(waits, default=None)
     for source, error in report.failed.items():
         log.warning("news_source_failed", source=source, reason=error.kind, detail=error.detail)
-    log.debug("news_fetched", items=len(report.items), at=clock.now())
     return report
 
 

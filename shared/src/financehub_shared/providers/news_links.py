@@ -7,7 +7,7 @@ business next to them, and a headline all in capitals shows no tickers at all.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from financehub_shared.models import Asset, AssetType
 
@@ -97,12 +97,6 @@ class AssetLinker:
             if symbols and not is_other and (length > 1 or business or name[0] not in _ENGLISH):
                 return symbols
         return ()
-
-
-def link_all(titles: Mapping[str, str], assets: Iterable[Asset]) -> dict[str, tuple[str, ...]]:
-    """Key → symbols that the headline under this key names."""
-    linker = AssetLinker(assets)
-    return {key: linker.link(title) for key, title in titles.items()}
 
 
 def _tickers(asset: Asset) -> list[str]:

@@ -93,6 +93,6 @@ class NewsProvider(Protocol):
         """Fetch the newest articles of the sources whose name contains one of `sources` (None: all).
 
         Raises:
-            ProviderError: every source failed.
+            ProviderError: its only source failed; of several, each that fails is in `failed`.
         """
         ...

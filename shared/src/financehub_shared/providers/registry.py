@@ -106,7 +106,7 @@ class Providers:
 
         Args:
             upstream: its name in `LIMITS` and in the metrics.
-            part: which of several hosts of that kind; each has a budget and a breaker of its own.
+            part: which of several of that kind (a feed); each has a budget and a breaker of its own.
         """
         name = f"{upstream}:{part}" if part else upstream
         if name not in self._budgets:
@@ -183,7 +183,7 @@ class Providers:
         from financehub_shared.providers.finnhub import Finnhub
 
         base, key = self._settings.finnhub_url, self._settings.finnhub_api_key
-        return key and Finnhub(self.http, self.guard("finnhub"), base, key, self._clock, name)
+        return Finnhub(self.http, self.guard("finnhub"), base, key, self._clock, name) if key else None
 
     def _rss(self, name: str) -> Any:
         from financehub_shared.providers.rss import Rss

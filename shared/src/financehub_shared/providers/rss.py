@@ -89,8 +89,6 @@ class Rss:
                     unchanged.append(label)
                 elif answer.validators.headers():
                     read.append((label, answer.validators))
-        if chosen and len(failed) == len(chosen) and not items:
-            raise next(iter(failed.values()))
         return NewsBatch(items, failed, unchanged, quarantined, (lambda: self._remember(read),))
 
     async def _remember(self, read: Sequence[tuple[str, Validators]]) -> None:

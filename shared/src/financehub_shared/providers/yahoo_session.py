@@ -127,7 +127,6 @@ class YahooClient:
     Args:
         session: sends.
         provider: the adapter's name, for errors.
-        clock: for deadlines.
     """
 
     def __init__(self, session: YahooSession, provider: str) -> None:

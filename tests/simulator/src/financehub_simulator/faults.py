@@ -14,7 +14,6 @@ from typing import Any
 UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt", "alphavantage")
 QUOTES = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "alphavantage")
 NEWS = ("rss", "gdelt")
-JSON_ONLY = tuple(name for name in UPSTREAMS if name != "rss")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from financehub_shared.errors import NotFoundError, ProviderError, ProviderTimeo
 from financehub_shared.models import Asset, AssetType, Quarantined, Quote
 from financehub_shared.providers.failover import fetch_quotes, share
 from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.validation import validate_quote
 
 CLOCK = ManualClock()
 BTC, ETH, SOL = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH", "SOL"))
@@ -25,6 +26,8 @@ class Scripted:
     name: str
     prices: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
+    currency: str = "USD"
+    volume: Decimal | None = None
     asked: list[list[str]] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
 
@@ -36,27 +39,28 @@ class Scripted:
         self.deadlines.append(deadline)
         if self.error:
             raise self.error
-        quotes = {
-            a.symbol: Quote(a.symbol, Decimal(self.prices[a.symbol]), "USD", None, CLOCK.now(), self.name)
-            for a in assets
-            if a.symbol in self.prices
-        }
+        quotes = {a.symbol: self._quote(a.symbol) for a in assets if a.symbol in self.prices}
         lost: dict[str, ProviderError] = {
             a.symbol: NotFoundError(self.name, "unknown") for a in assets if a.symbol not in quotes
         }
         return QuoteBatch(quotes, lost)
 
+    def _quote(self, symbol: str) -> Quote:
+        price, now = Decimal(self.prices[symbol]), CLOCK.now()
+        return Quote(symbol, price, self.currency, None, now, self.name, volume=self.volume)
+
 
 def accept(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Validation of these tests: a price over 1,000 is a jump, over 10,000 is absurd."""
-    if quote.price <= 1_000:
+    """Validation of these tests: a price over 1,000 is a jump from a stored one, over 10,000 is absurd."""
+    if quote.price <= 1_000 or (previous is None and quote.price <= 10_000):
         return quote
     reason = "absurd: too high" if quote.price > 10_000 else "jump: +900 %"
     return Quarantined("quote", asset.symbol, quote.provider, reason, str(quote.price), now)
 
 
 async def fetch(*providers: Scripted, assets: Sequence[Asset] = (BTC, ETH)):
-    return await fetch_quotes(providers, assets, {}, CLOCK.monotonic() + 90, CLOCK, accept)
+    stored = {"BTC-USD": Quote("BTC-USD", Decimal(100), "USD", None, CLOCK.now(), "one")}
+    return await fetch_quotes(providers, assets, stored, CLOCK.monotonic() + 90, CLOCK, accept)
 
 
 async def test_only_what_is_missing_goes_to_the_next_provider():
@@ -119,6 +123,20 @@ async def test_a_jump_is_believed_when_a_second_provider_saw_it_too(first: str, 
     assert (str(quote.price) if quote else None) == stored
     if quote:
         assert "confirmed by one" in quote.note
+
+
+async def test_a_confirmed_jump_is_stored_as_mended_as_any_quote():
+    """Confirmation lifts the jump alone: minor units are converted and figures that cannot be are dropped."""
+    ocdo = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
+    before = Quote("OCDO.L", Decimal(3), "GBP", None, CLOCK.now(), "one")
+    chain = [
+        Scripted("one", {"OCDO.L": "5"}, currency="GBP"),
+        Scripted("two", {"OCDO.L": "501"}, currency="GBp", volume=Decimal(-1)),
+    ]
+    report = await fetch_quotes([one, two], [ocdo], {"OCDO.L": before}, CLOCK.monotonic() + 90, CLOCK, validate_quote)
+    stored = report.quotes["OCDO.L"]
+    assert (stored.price, stored.currency, stored.volume, stored.provider) == (Decimal("5.01"), "GBP", None, "two")
+    assert "confirmed by one" in stored.note
 
 
 async def test_one_provider_cannot_confirm_itself_over_two_fetches():

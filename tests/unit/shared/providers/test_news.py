@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from financehub_shared.clock import ManualClock
 from financehub_shared.errors import RateLimitedError, UpstreamError
 from financehub_shared.models import Asset, AssetType, NewsItem
 from financehub_shared.providers.news import fetch_news
@@ -33,8 +32,8 @@ class Scripted:
         return NewsBatch([item], on_stored=(remember,))
 
 
-async def fetch(*providers: Scripted, sources: Sequence[str] | None = None):
-    return await fetch_news(providers, [BTC], sources, 10.0, ManualClock())
+async def fetch(*providers: Scripted):
+    return await fetch_news(providers, [BTC], None, 10.0)
 
 
 async def test_every_provider_counts():
@@ -55,13 +54,6 @@ async def test_a_failing_provider_is_named_and_does_not_stop_the_others():
 async def test_when_all_fail_nothing_answered():
     """The caller can tell total failure from no news."""
     assert not (await fetch(Scripted("a", UpstreamError("a", "x")))).answered
-
-
-async def test_an_unknown_source_is_a_failure_that_lists_the_known():
-    """A source that does not exist is told, with those that do."""
-    report = await fetch(Scripted("a"), sources=["nonsense"])
-    assert "a.test" in report.failed["nonsense"].detail
-    assert report.sources == 0
 
 
 async def test_validators_are_remembered_when_the_caller_has_stored():

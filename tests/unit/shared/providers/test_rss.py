@@ -196,11 +196,15 @@ async def test_one_dead_feed_does_not_hide_the_others():
     assert "subscriber" not in repr(batch)
 
 
-async def test_when_every_feed_fails_the_provider_fails():
-    """Total failure raises."""
-    rss, upstream = reader(lambda _: httpx.Response(500))
-    with pytest.raises(UpstreamError):
-        await rss.fetch_news(None, upstream.deadline)
+async def test_when_every_feed_fails_each_has_its_reason():
+    """Total failure is told feed by feed, not by the first one's error."""
+    rss, upstream = reader(
+        lambda request: httpx.Response(500 if "a.test" in request.url.host else 403),
+        "https://a.test/x",
+        "https://b.test/x",
+    )
+    failed = (await rss.fetch_news(None, upstream.deadline)).failed
+    assert {label: error.kind for label, error in failed.items()} == {"a.test/x": "upstream", "b.test/x": "blocked"}
 
 
 async def test_sources_narrow_the_feeds():
@@ -213,8 +217,9 @@ async def test_sources_narrow_the_feeds():
 async def test_a_feed_over_two_megabytes_is_refused():
     """Feedparser would take seconds for it."""
     rss, upstream = reader(answer_with(b"<rss>" + b" " * 2_000_001))
-    with pytest.raises(MalformedError, match="2000000"):
-        await rss.fetch_news(None, upstream.deadline)
+    (error,) = (await rss.fetch_news(None, upstream.deadline)).failed.values()
+    assert isinstance(error, MalformedError)
+    assert "2000000" in error.detail
 
 
 def test_labels_are_unique_and_tell_no_secret():

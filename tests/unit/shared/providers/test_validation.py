@@ -129,7 +129,7 @@ def test_an_old_price_stops_to_forbid_the_present_one():
 @pytest.mark.parametrize("factor", ["100", "0.01", "50", "0.02", "2", "0.4"])
 @pytest.mark.parametrize("asset", [AAPL, OCDO, BTC], ids=lambda asset: asset.symbol)
 def test_no_wrong_price_outlives_the_retention(asset: Asset, factor: str):
-    """However wrong a stored price is, the right one of a single provider takes its place once the clean-up of the eighth day has been."""
+    """However wrong a stored price is, a single provider's right one has taken its place after the eighth clean-up."""
     store, right, retention = MemoryStore(), Decimal(70), 7 * DAY
     store.put_quotes([quote(asset, str(right * Decimal(factor)), age=0)])
     for hour in range(8 * 24 + 2):

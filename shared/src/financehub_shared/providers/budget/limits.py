@@ -20,6 +20,6 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = {
     "finnhub": (Limit(1.0, 30), Limit(MINUTE, 60)),
     # GDELT answers 429 "please limit requests to one every 5 seconds".
     "gdelt": (Limit(5.0, 1),),
-    # Feeds publish no limit. This is for each host: a few feeds of one publisher, fetched, retried once, in a minute.
+    # Feeds publish no limit. This is for each feed: a run, its retries and a few runs by hand in a minute.
     "rss": (Limit(MINUTE, 12),),
 }
