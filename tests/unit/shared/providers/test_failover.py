@@ -129,10 +129,8 @@ async def test_a_confirmed_jump_is_stored_as_mended_as_any_quote():
     """Confirmation lifts the jump alone: minor units are converted and figures that cannot be are dropped."""
     ocdo = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
     before = Quote("OCDO.L", Decimal(3), "GBP", None, CLOCK.now(), "one")
-    chain = [
-        Scripted("one", {"OCDO.L": "5"}, currency="GBP"),
-        Scripted("two", {"OCDO.L": "501"}, currency="GBp", volume=Decimal(-1)),
-    ]
+    one = Scripted("one", {"OCDO.L": "5"}, currency="GBP")
+    two = Scripted("two", {"OCDO.L": "501"}, currency="GBp", volume=Decimal(-1))
     report = await fetch_quotes([one, two], [ocdo], {"OCDO.L": before}, CLOCK.monotonic() + 90, CLOCK, validate_quote)
     stored = report.quotes["OCDO.L"]
     assert (stored.price, stored.currency, stored.volume, stored.provider) == (Decimal("5.01"), "GBP", None, "two")
