@@ -38,6 +38,28 @@ def test_a_wrong_setting_ends_the_process_with_one_line(command: list[str]) -> N
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"FINANCEHUB_BREAKER_OPEN_SECONDS": "1000"},
+            "FINANCEHUB_BREAKER_OPEN_MAX_SECONDS=600: must be at least FINANCEHUB_BREAKER_OPEN_SECONDS=1000",
+        ),
+        (
+            {"FINANCEHUB_FINNHUB_API_KEY": "key\nwith-a-line"},
+            "FINANCEHUB_FINNHUB_API_KEY: holds characters that no HTTP header can carry",
+        ),
+    ],
+    ids=["breaker", "key"],
+)
+@pytest.mark.parametrize("tier", ["high", "medium"])
+def test_a_setting_that_the_providers_refuse_does_too(tier: str, environment: dict[str, str], said: str) -> None:
+    """What is found when providers are built ends a tier with the same one line."""
+    done = run([sys.executable, "-m", f"financehub_{tier}_priority.worker"], environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"financehub: {said}\n"
+
+
 def test_a_taken_port_ends_make_run_with_one_line() -> None:
     """`make run` beside something that listens on its port says which port and how to choose another."""
     with socket.socket() as taken:

@@ -1,23 +1,16 @@
 """Composition root of the high-priority tier: `dramatiq financehub_high_priority.worker -p 1 -t 4`."""
 
 from financehub_high_priority.quotes import refresh_quotes
-from financehub_shared.breaker import count_transitions, log_transition
 from financehub_shared.broker import declare
 from financehub_shared.catalog import Tier
-from financehub_shared.providers.registry import build_providers
+from financehub_shared.providers.registry import tier_providers
 from financehub_shared.providers.validation import validate_quote
 from financehub_shared.summary import TaskSummary
 from financehub_shared.tier import start_tier
 
 process = start_tier(Tier.HIGH)
 broker = process.broker
-providers = build_providers(
-    process.settings,
-    process.clock,
-    process.metrics.observe_provider,
-    redis_url=process.settings.store_url,
-    breaker_listeners=(log_transition, count_transitions(process.metrics)),
-)
+providers = tier_providers(process.settings, process.clock, process.metrics)
 
 
 def declare_fetch(task: str) -> None:

@@ -1,22 +1,15 @@
 """Composition root of the medium-priority tier: `dramatiq financehub_medium_priority.worker -p 1 -t 2`."""
 
 from financehub_medium_priority.news import refresh_news
-from financehub_shared.breaker import count_transitions, log_transition
 from financehub_shared.broker import declare
 from financehub_shared.catalog import Tier
-from financehub_shared.providers.registry import build_providers
+from financehub_shared.providers.registry import tier_providers
 from financehub_shared.summary import TaskSummary
 from financehub_shared.tier import start_tier
 
 process = start_tier(Tier.MEDIUM)
 broker = process.broker
-providers = build_providers(
-    process.settings,
-    process.clock,
-    process.metrics.observe_provider,
-    redis_url=process.settings.store_url,
-    breaker_listeners=(log_transition, count_transitions(process.metrics)),
-)
+providers = tier_providers(process.settings, process.clock, process.metrics)
 
 
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:

@@ -128,11 +128,6 @@ class CircuitBreaker:
         await self._afinish(ticket, report)
         return result
 
-    def flush(self) -> None:
-        """Report the successes that no later call has reported; for the end of a process. Blocks."""
-        for epoch, _ in self._admission().successes:
-            self._tell(Record(epoch, Outcome.SUCCESS))
-
     # before the call -----------------------------------------------------------------------------------
     def _reject_if_known(self) -> None:
         known, now = self._rejection, self._clock.monotonic()

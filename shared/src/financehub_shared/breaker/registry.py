@@ -46,10 +46,3 @@ class BreakerRegistry:
                     upstream, self._policy, self._shared, self._local, self._clock, self._listeners
                 )
             return self._breakers[upstream]
-
-    def flush(self) -> None:
-        """Report what no later call has reported; for the end of a process. Blocks."""
-        with self._lock:
-            breakers = list(self._breakers.values())
-        for breaker in breakers:
-            breaker.flush()

@@ -3,16 +3,16 @@
 A tier builds only what it uses, so an image without feedparser or yfinance never misses them.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import redis.asyncio
 
-from financehub_shared.breaker import BreakerRegistry, Listener, Policy, log_transition
+from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_transitions, log_transition
 from financehub_shared.clock import Clock
 from financehub_shared.errors import ConfigError
+from financehub_shared.metrics import Metrics
 from financehub_shared.models import AssetType
 from financehub_shared.providers.bars import BarFetcher
 from financehub_shared.providers.budget import LIMITS, Budget
@@ -24,7 +24,7 @@ from financehub_shared.providers.ports import BarProvider, NewsProvider, QuotePr
 from financehub_shared.providers.usd import UsdtRates
 from financehub_shared.redis_client import connect_async
 from financehub_shared.redis_scripts import RedisScripts
-from financehub_shared.settings import Settings
+from financehub_shared.settings import Settings, exit_on_config_error
 
 
 def build_providers(
@@ -52,6 +52,24 @@ def build_providers(
         if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
             raise ConfigError(f"FINANCEHUB_{field.upper()}: holds characters that no HTTP header can carry")
     return Providers(settings, clock, observe, redis_url, breaker_listeners)
+
+
+def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
+    """The providers of a tier: budgets and breakers are the fleet's, calls and changes of breakers go to its metrics.
+
+    A wrong setting ends the process with one line and exit code 2.
+    """
+    listeners = (log_transition, count_transitions(metrics))
+    try:
+        return build_providers(
+            settings,
+            clock,
+            metrics.observe_provider,
+            redis_url=settings.store_url,
+            breaker_listeners=listeners,
+        )
+    except ConfigError as error:
+        exit_on_config_error(error)
 
 
 class Providers:
@@ -114,8 +132,7 @@ class Providers:
         return Guard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._observe)
 
     async def aclose(self) -> None:
-        """Close connections, and report to the breakers what no later call has."""
-        await asyncio.to_thread(self.breakers.flush)
+        """Close connections."""
         for provider in self._made.values():
             close = getattr(provider, "aclose", None)
             if close is not None:
