@@ -94,6 +94,8 @@ def environment_for(upstream: str) -> dict[str, str]:
         env[variable] = str(first)
     env["REDIS_SERVER"] = redis_server_binary()
     env["REDIS_URL"] = f"redis://127.0.0.1:{env['REDIS_PORT']}/0"
+    # simulated and real histories must not meet in one Redis
+    env["REDIS_DIR"] = f".data/redis-{upstream}"
     env["PATH"] = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{env['PATH']}"
     env["PYTHONUNBUFFERED"] = "1"
     if sys.stdout.isatty():
@@ -163,7 +165,7 @@ def main() -> int:
     if upstream not in {"simulator", "live"}:
         fail(f"UPSTREAM={upstream!r}: simulator (default) or live")
     env = environment_for(upstream)
-    (ROOT / ".data" / "redis").mkdir(parents=True, exist_ok=True)
+    (ROOT / env["REDIS_DIR"]).mkdir(parents=True, exist_ok=True)
     commands = parse_procfile((ROOT / "deploy/local/Procfile").read_text(encoding="utf-8")).processes
     if upstream == "live":
         del commands["simulator"]

@@ -7,6 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 
 
+def is_simulated(provider: str) -> bool:
+    """Whether a record is of the simulator (`simulated/binance`), whose prices say nothing about the market."""
+    return provider.startswith("simulated/")
+
+
 class AssetType(StrEnum):
     """What kind of instrument a symbol names; decides the provider order."""
 

@@ -95,7 +95,8 @@ class Settings(BaseModel):
     # --- providers -----------------------------------------------------------------------------------
     simulated: bool = Field(
         False,
-        description="Base URLs point to the simulator: every record is stored with provider simulated/<name>.",
+        description="Base URLs point to the simulator: every record is stored with provider simulated/<name>. Use "
+        "another Redis than for the market: bars of one are not stored beside bars of the other.",
     )
     crypto_providers: CryptoProviders = Field(
         ["binance", "coingecko", "kraken"],

@@ -195,6 +195,14 @@ async def test_wrong_bars_are_mended_by_the_quote_or_quarantined(store: MemorySt
     assert summary.details["quarantined"] == 2
 
 
+async def test_a_simulated_quote_says_nothing_about_real_bars(store: MemoryStore):
+    """Bars are judged by quotes of their own world alone."""
+    quote = Quote("AAPL", Decimal(85_000), "USD", CLOCK.now(), CLOCK.now(), "simulated/yahoo")
+    store.put_quotes([quote])
+    summary = await run(store, Exchange(), ["AAPL"])
+    assert (summary.stored, store.quarantined()) == (1, [])
+
+
 async def test_an_asset_whose_bars_are_all_refused_is_missing_for_that_reason(store: MemoryStore):
     """Where every day is 100 times off the quote nothing is stored, the summary says so, and it is asked for again."""
     store.put_quotes([Quote("AAPL", Decimal(85_000), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import truediv
 
-from financehub_shared.models import Asset, AssetType, Bars, Quarantined
+from financehub_shared.models import Asset, AssetType, Bars, Quarantined, is_simulated
 from financehub_shared.providers.validation import JUMP_LIMIT, PAYLOAD_MAX, PRICE_RANGE
 
 #: |ln| of a change that wants an explanation, if it is also `SIGMAS` times what is usual for the asset.
@@ -93,6 +93,10 @@ def validate_bars(asset: Asset, bars: Bars, previous: Bars | None, anchor: float
         anchor: the asset's last good quote, positive, in the same currency; decides which of two units is right.
         now: Unix seconds.
     """
+    if previous is not None and is_simulated(previous.provider) != is_simulated(bars.provider) and len(bars):
+        case = _Case(asset, bars.provider, now, _rows_of(bars))
+        case.drop(f"source: stored bars are of {previous.provider}; empty this Redis or use another", case.rows)
+        return CheckedBars(_bars_of(bars, case.rows), _records(case))
     before = _tail(previous, bars.days[0]) if previous is not None and len(bars) else []
     if not len(bars) or _is_plain(bars, before, anchor, now):
         return CheckedBars(bars)

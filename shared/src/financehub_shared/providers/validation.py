@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
-from financehub_shared.models import Asset, AssetType, Quality, Quarantined, Quote
+from financehub_shared.models import Asset, AssetType, Quality, Quarantined, Quote, is_simulated
 from financehub_shared.providers.units import major
 
 #: Bitcoin in rials is 10^16, the cheapest listed coin about 10^-12 USD; 1e308 and 1e-308 are outside.
@@ -51,7 +51,7 @@ def validate_quote(asset: Asset, quote: Quote, previous: Quote | None, now: floa
         The quote to store, in the major unit of the asset's currency, or the record for the quarantine.
     """
     due, _ = major(asset.currency)
-    if previous is not None and _is_simulated(previous) != _is_simulated(quote):
+    if previous is not None and is_simulated(previous.provider) != is_simulated(quote.provider):
         previous = None  # the simulator's prices say nothing about the market's
     reason = (
         _price_problem(quote.price)
@@ -64,10 +64,6 @@ def validate_quote(asset: Asset, quote: Quote, previous: Quote | None, now: floa
     if previous is None or not previous.price or major(previous.currency)[0] != due:
         return quote
     return _judge_change(asset, quote, previous, now)
-
-
-def _is_simulated(quote: Quote) -> bool:
-    return quote.provider.startswith("simulated/")
 
 
 def _price_problem(price: Decimal) -> str:

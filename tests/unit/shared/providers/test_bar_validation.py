@@ -264,6 +264,16 @@ def test_stored_bars_outweigh_a_quote_in_another_unit(factor: float):
     assert check(new, previous=flat(3.0, 3.1, 3.05, first_day=18_000), anchor=3.05 * factor).bars is new
 
 
+@pytest.mark.parametrize("simulated", ["new", "stored"])
+def test_bars_of_simulator_and_market_are_not_stored_beside_each_other(simulated: str):
+    """A Redis that has simulated bars takes no real ones, nor the other way round, and the record says what to do."""
+    made_up, real = (replace(flat(3.0, 3.1), provider=provider) for provider in ("simulated/yahoo", "yahoo"))
+    new, stored = (made_up, real) if simulated == "new" else (real, made_up)
+    checked = check(new, previous=stored)
+    assert len(checked.bars) == 0
+    assert checked.records[0].reason == f"source: stored bars are of {stored.provider}; empty this Redis or use another"
+
+
 def test_bars_that_replace_stored_ones_are_not_judged_by_them():
     """After a reverse split of 1:100 the whole history comes in the new scale, and what it replaces has no say."""
     checked = check(flat(*[300.0] * 5), previous=flat(*[3.0] * 5))

@@ -13,7 +13,7 @@ from financehub_shared.assets import select_assets
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import CorruptDataError, TaskFailedError
-from financehub_shared.models import Asset, Bars, Indicators, Quarantined
+from financehub_shared.models import Asset, Bars, Indicators, Quarantined, is_simulated
 from financehub_shared.providers.bar_validation import validate_bars
 from financehub_shared.providers.bars import BarFetcher, BarReport
 from financehub_shared.store.port import Store
@@ -143,9 +143,10 @@ def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock:
     for symbol in delivered:
         if symbol in damaged:
             continue
-        quote = quotes.get(symbol)
-        anchor = float(quote.price) if quote is not None else None
-        checked = validate_bars(by_symbol[symbol], report.bars[symbol], stored.get(symbol), anchor, clock.now())
+        new, quote = report.bars[symbol], quotes.get(symbol)
+        is_comparable = quote is not None and is_simulated(quote.provider) == is_simulated(new.provider)
+        anchor = float(quote.price) if quote is not None and is_comparable else None
+        checked = validate_bars(by_symbol[symbol], new, stored.get(symbol), anchor, clock.now())
         accepted.append(checked.bars)
         records += checked.records
         if not len(checked.bars):
