@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import redis
 
 from financehub_simulator.testing import RunningSimulator, settings_for
+from support.processes import end, launch
 from support.redis_server import RedisServer, free_port
 
 BIN = Path(sys.executable).parent
@@ -107,7 +108,7 @@ class Fleet:
     def _start(self, name: str, command: list[str]) -> None:
         self.ports[name] = free_port()
         with (self.directory / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = launch(
                 command,
                 env={**self._environment, "FINANCEHUB_HTTP_PORT": str(self.ports[name])},
                 stdout=log,
@@ -132,8 +133,8 @@ class Fleet:
 
     def stop(self) -> None:
         """End everything that still runs."""
-        for name in list(self._processes):
-            self.kill(name)
+        for process in self._processes.values():
+            end(process)
 
     # what can be seen from outside ---------------------------------------------------------------------
     def redis(self) -> "redis.Redis":

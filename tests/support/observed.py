@@ -69,8 +69,9 @@ class Fleet:
             eventually(lambda: self._empty(queue))
 
     def _empty(self, queue: str) -> bool:
-        held = self.client.hlen(f"dramatiq:{queue}.msgs"), self.client.hlen(f"dramatiq:{queue}.DQ.msgs")
-        return not any(held)
+        # one instant: read one after the other, a message on its way between the two would be in neither
+        with self.client.pipeline() as pipeline:
+            return not any(pipeline.hlen(f"dramatiq:{queue}.msgs").hlen(f"dramatiq:{queue}.DQ.msgs").execute())
 
 
 def eventually(condition: Any, seconds: float = 20) -> None:

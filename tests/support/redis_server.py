@@ -11,6 +11,8 @@ from pathlib import Path
 
 import redis
 
+from support.processes import end, launch
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,7 +54,7 @@ class RedisServer:
 
     def start(self) -> "RedisServer":
         """Start and wait until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = launch(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 20
         while True:
             try:
@@ -94,7 +96,5 @@ class RedisServer:
 
     def stop(self) -> None:
         """End it, whatever state it is in."""
-        if self._process is not None and self._process.poll() is None:
-            self.resume()
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            end(self._process)

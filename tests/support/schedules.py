@@ -15,6 +15,7 @@ import yaml
 
 from financehub_scheduler.model import ScheduledTask
 from financehub_scheduler.schedule import Schedule, compile_schedule
+from support.processes import end, launch
 
 T = TypeVar("T")
 #: Any UUID will do.
@@ -91,7 +92,7 @@ class SchedulerProcess:
     def start(self) -> "SchedulerProcess":
         """Start without waiting for it to be ready."""
         with self.log.open("ab") as out:
-            self._process = subprocess.Popen(self._command, env=self._env, stdout=out, stderr=out)
+            self._process = launch(self._command, env=self._env, stdout=out, stderr=out)
         return self
 
     def events(self, event: str) -> list[dict[str, Any]]:
@@ -115,4 +116,8 @@ class SchedulerProcess:
         """SIGTERM; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=20)
+
+    def end(self) -> None:
+        """End it, whatever state it is in."""
+        end(self.process)

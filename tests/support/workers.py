@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,9 @@ from typing import Any
 
 import dramatiq
 import redis
+
+from financehub_shared.broker import redis_keys as keys
+from support.processes import end, launch
 
 TESTS = Path(__file__).parents[1]
 
@@ -31,9 +33,11 @@ class WorkerProcess:
         self.kind = kind
         self.log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = launch(
                 [
                     *(sys.executable, "-m", "dramatiq", "support.broker_actors", "-p", "1", "-t", str(threads)),
+                    # for so long (30 s by default) the parent does not see a child that dies right after its start
+                    *("--worker-fork-timeout", "2000"),
                     *("--worker-shutdown-timeout", str(shutdown_ms)),
                 ],
                 env=os.environ
@@ -70,8 +74,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """End it, whatever state it is in."""
-        if self.running:
-            self.kill()
+        end(self._process)
 
 
 def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:
@@ -91,6 +94,12 @@ def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:
 def message(kind: str, actor: str, *args: Any, **options: Any) -> "dramatiq.Message[Any]":
     """A message to an actor of `support.broker_actors`."""
     return dramatiq.Message(queue_name=kind, actor_name=actor, args=args, kwargs={}, options=options)
+
+
+def unsettled(client: "redis.Redis", queue: str) -> int:
+    """How many messages a queue holds at one instant, delayed ones included."""
+    with client.pipeline() as pipeline:
+        return sum(pipeline.hlen(keys.messages(queue)).hlen(keys.messages(f"{queue}.DQ")).execute())
 
 
 def events(client: "redis.Redis", kind: str) -> list[str]:

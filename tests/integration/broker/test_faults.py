@@ -17,7 +17,7 @@ from financehub_shared.errors import StoreUnavailableError
 from financehub_shared.redis_client import connect
 from financehub_shared.settings import Settings
 from support.redis_server import RedisServer
-from support.workers import eventually
+from support.workers import eventually, unsettled
 
 KINDS = ("stock", "mended")
 StartRedis = Callable[..., RedisServer]
@@ -57,7 +57,7 @@ def test_a_retry_that_redis_does_not_take_is_not_lost(kind: str, kept: bool, red
         time.sleep(0.3)
         server.start()
         client = server.client()
-        eventually(lambda: not client.hlen(keys.messages("q")) and not client.hlen(keys.messages("q.DQ")))
+        eventually(lambda: unsettled(client, "q") == 0)
     assert len(runs) == (2 if kept else 1)
     assert client.zcard(keys.dead("q")) == 0
 

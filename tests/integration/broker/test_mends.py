@@ -12,7 +12,7 @@ from financehub_shared.broker import DeadLetters, Janitor, build_broker
 from financehub_shared.broker import redis_keys as keys
 from financehub_shared.settings import Settings
 from support.redis_server import RedisServer
-from support.workers import WorkerProcess, events, eventually, message
+from support.workers import WorkerProcess, events, eventually, message, unsettled
 
 KINDS = ("stock", "mended")
 StartWorker = Callable[..., WorkerProcess]
@@ -228,4 +228,4 @@ def test_either_kind_is_served_by_the_other(
     enqueuer.enqueue(message(kind, "record", "later"), delay=100)
     start_worker(kind, redis_url)
     eventually(lambda: sorted(events(redis_client, kind)) == ["later", "now"])
-    eventually(lambda: redis_client.hlen(keys.messages(kind)) == redis_client.hlen(keys.messages(f"{kind}.DQ")) == 0)
+    eventually(lambda: unsettled(redis_client, kind) == 0)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from financehub_shared.store import RedisStore
+from support.processes import end, launch
 from support.store_contract import bars, indicators, news, quote
 
 NOW_DAY = int(time.time() // 86_400)
@@ -113,19 +114,22 @@ def test_news_are_listed_newest_first_and_by_asset(cli: Any, invoke: Any, store:
 def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
     """`--watch --json` prints one line per refresh with what is stored then, and Ctrl-C ends it well."""
     store.put_quotes([quote("BTC-USD", "1", time.time())])
-    process = subprocess.Popen(
+    process = launch(
         [Path(sys.executable).parent / "financehub", "quotes", "BTC-USD", "--watch", "--every", "0.2", "--json"],
         env={**os.environ, "REDIS_URL": redis_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())[0]["price"] == "1"
-    store.put_quotes([quote("BTC-USD", "2", time.time())])
-    limit = time.monotonic() + 10
-    while json.loads(process.stdout.readline())[0]["price"] != "2":
-        assert time.monotonic() < limit
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())[0]["price"] == "1"
+        store.put_quotes([quote("BTC-USD", "2", time.time())])
+        limit = time.monotonic() + 10
+        while json.loads(process.stdout.readline())[0]["price"] != "2":
+            assert time.monotonic() < limit
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    finally:
+        end(process)
     assert (process.returncode, errors) == (0, "")

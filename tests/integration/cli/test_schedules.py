@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,10 @@ import pytest
 import redis
 
 from financehub_shared.broker.actors import declare
+from financehub_shared.schedules import list_schedules
 from financehub_shared.summary import TaskSummary
 from support.observed import Fleet, eventually
+from support.processes import end, launch
 
 TASK = "fetch_crypto_prices_task"
 SCHEDULE = """
@@ -29,18 +30,19 @@ spec:
 
 
 @pytest.fixture
-def scheduler(invoke: Any, tmp_path: Path) -> Iterator[Path]:
+def scheduler(invoke: Any, redis_client: redis.Redis, tmp_path: Path) -> Iterator[Path]:
     """A scheduler process with one schedule that is due at midnight only, and one document that it refuses."""
     (tmp_path / "coins.yaml").write_text(SCHEDULE.format(name="coins", task=TASK, schedule="0 0 * * *"))
     (tmp_path / "never.yaml").write_text(SCHEDULE.format(name="never", task=TASK, schedule="0 0 31 2 *"))
     command = [Path(sys.executable).parent / "financehub-scheduler", "--schedules", tmp_path]
     environment = {**os.environ, "FINANCEHUB_HTTP_PORT": "0", "FINANCEHUB_HTTP_HOST": "127.0.0.1"}
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    eventually(lambda: "coins" in invoke("schedules", "list").stdout)
-    yield tmp_path
-    process.terminate()
-    process.wait(timeout=20)
+        process = launch(command, env=environment, stdout=log, stderr=log)
+    try:
+        eventually(lambda: list_schedules(redis_client))
+        yield tmp_path
+    finally:
+        end(process)
 
 
 def test_schedules_are_listed_triggered_and_backfilled(

@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 
+from financehub_shared.broker import DeadLetters
 from financehub_shared.models import Quote
 from financehub_shared.store.redis_store import RedisStore
 from integration.fleet.conftest import StartFleet
@@ -40,9 +41,9 @@ def test_an_outage_of_all_crypto_providers_degrades_dead_letters_and_recovers_by
     running.start_scheduler()
     running.start_tier("high")
 
-    dead = eventually("a dead letter", lambda: running.cli("dead", "list"))[-1]
-    assert dead["task"] == "fetch_crypto_prices_task"
-    letter = running.cli("dead", "show", dead["id"])
+    letters = DeadLetters(running.redis())
+    letter = running.cli("dead", "show", eventually("a dead letter", letters.find)[-1].id)
+    assert letter["task"] == "fetch_crypto_prices_task"
     assert len(letter["failures"]) == 3  # the first try and two retries
     assert all("upstream" in failure["error"] or "breaker-open" in failure["error"] for failure in letter["failures"])
 

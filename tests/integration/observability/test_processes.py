@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -21,6 +20,7 @@ from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.settings import load_settings
 from financehub_shared.store import keys
 from support.observed import eventually
+from support.processes import end, launch
 from support.redis_server import free_port
 
 TESTS = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ class Process:
         }
         command = [sys.executable, "-m", "dramatiq", "support.observed", "-p", "1", "-t", "2", "--skip-logging"]
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            self._process = subprocess.Popen(
+            self._process = launch(
                 command, env=os.environ | fixed | environ, stdout=out, stderr=err, start_new_session=True
             )
 
@@ -88,8 +88,7 @@ class Process:
 
     def stop(self) -> None:
         """End it, whatever state it is in."""
-        if self._process.poll() is None:
-            self.kill()
+        end(self._process)
 
 
 @pytest.fixture

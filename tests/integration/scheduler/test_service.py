@@ -35,7 +35,7 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for each in running:
-        each.stop()
+        each.end()
 
 
 def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
@@ -177,6 +177,7 @@ def test_a_password_is_never_shown(redis_server: Callable[..., RedisServer], tmp
     process = SchedulerProcess(server.url.replace("redis://", "redis://:hunter2-secret@"), tmp_path, log).start()
     try:
         eventually(lambda: process.events("redis_away"), "the refusal is logged")
+        assert process.stop() == 0
     finally:
-        process.stop()
+        process.end()
     assert "hunter2" not in log.read_text()
