@@ -66,7 +66,7 @@ async def test_unchanged_sources_are_a_success_without_new_articles(store: Memor
 async def test_when_no_source_answers_the_task_fails_with_their_reasons(store: MemoryStore) -> None:
     """Total failure raises with the reason of every source and marks no success."""
     feeds = Feeds(NewsBatch(failed={"rss:coindesk": ProviderTimeoutError("rss", "no answer", retry_after=9)}))
-    with pytest.raises(TaskFailedError, match="rss: timeout") as caught:
+    with pytest.raises(TaskFailedError, match="rss:coindesk: timeout") as caught:
         await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
     assert caught.value.retry_after == 9
     assert store.last_success() == {}

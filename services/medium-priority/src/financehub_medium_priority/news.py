@@ -42,7 +42,7 @@ async def refresh_news(
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
     if not report.answered:
-        reasons = " | ".join(str(error) for error in report.failed.values())
+        reasons = " | ".join(f"{source}: {error.kind}" for source, error in report.failed.items())
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     # only now may an unchanged source answer 304: what was read is stored
