@@ -1,6 +1,6 @@
 """A scheduler on a real Redis that a test drives by hand, with a clock of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 import redis.asyncio
@@ -36,6 +36,8 @@ class Scheduler:
     metrics: Metrics
     connection: "redis.asyncio.Redis"
     client: "redis.Redis"
+    #: name of a schedule → why it is refused
+    refused: dict[str, str] = field(default_factory=dict)
 
     async def load(self, *schedules: Schedule, initial: bool = True) -> None:
         """Take over schedules, and fire what is due at once."""
@@ -84,8 +86,9 @@ def build(url: str, clock: ManualClock, client: "redis.Redis") -> Scheduler:
     connection = connect_async(url, retries=1)
     metrics = Metrics("scheduler")
     observer, registry, enqueuer = Observer(metrics), Registry(connection), Enqueuer(connection, 3_600)
-    engine = Engine(clock, registry, enqueuer, observer)
+    refused: dict[str, str] = {}
+    engine = Engine(clock, registry, enqueuer, observer, lambda schedule: refused.get(schedule.name, ""))
     errands = Errands(clock, connection, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
-    return Scheduler(clock, engine, errands, outlook, registry, enqueuer, metrics, connection, client)
+    return Scheduler(clock, engine, errands, outlook, registry, enqueuer, metrics, connection, client, refused)

@@ -73,16 +73,17 @@ class SchedulerProcess:
         url: Redis.
         folder: schedule files.
         log: where its lines go.
+        data: Redis of the data, if it is another.
     """
 
-    def __init__(self, url: str, folder: Path, log: Path, *arguments: str) -> None:
+    def __init__(self, url: str, folder: Path, log: Path, *arguments: str, data: str | None = None) -> None:
         self._command = [
             *(sys.executable, "-m", "financehub_scheduler"),
             *("--broker", url, "--schedules", str(folder), *arguments),
         ]
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("FINANCEHUB_", "REDIS_"))},
-            "REDIS_URL": url,
+            "REDIS_URL": data or url,
             "FINANCEHUB_HTTP_PORT": "0",
             "FINANCEHUB_HTTP_HOST": "127.0.0.1",
         }
@@ -95,11 +96,11 @@ class SchedulerProcess:
             self._process = launch(self._command, env=self._env, stdout=out, stderr=out)
         return self
 
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """Its log lines of one kind."""
+    def events(self, *events: str) -> list[dict[str, Any]]:
+        """Its log lines of some kinds, in order."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         # a line that is being written is not JSON yet
-        return [found for line in lines if line.endswith("}") and (found := json.loads(line))["event"] == event]
+        return [found for line in lines if line.endswith("}") and (found := json.loads(line))["event"] in events]
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":

@@ -1,8 +1,10 @@
 """The engine on a real Redis: what fires when time passes, jumps or stands still."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from financehub_scheduler.live import Changes
+from financehub_shared.schedules import show_schedule
 from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T
 from support.schedules import UID, messages, schedule
@@ -271,6 +273,42 @@ async def test_a_calendar_that_ends_stops_its_schedule_loudly(scheduler: Schedul
     await scheduler.pass_time(60)
     assert scheduler.due() == []
     assert len(scheduler.due("q2")) == 1
+
+
+@pytest.mark.parametrize(("catch_up", "fired"), [("None", []), ("Latest", [120]), ("All", [60, 120])])
+async def test_a_refused_schedule_waits_until_it_no_longer_is(
+    scheduler: Scheduler, catch_up: str, fired: list[float]
+) -> None:
+    """What is refused does not fire, says why (in the log once), hinders no other, and is caught up as configured."""
+    scheduler.refused["default/demo"] = "no such symbol"
+    with capture_logs() as logs:
+        await scheduler.load(schedule(**allow(catchUp=catch_up)), schedule("other", uid=OTHER, **allow(queue="q2")))
+        for _ in range(2):
+            await scheduler.pass_time(60)
+            scheduler.engine.recheck()
+    await scheduler.outlook.step()
+    assert [entry["problem"] for entry in logs if entry["event"] == "schedule_refused"] == ["no such symbol"]
+    assert show_schedule(scheduler.client, "demo").problem == "no such symbol"
+    assert (scheduler.due(), scheduler.due("q2")) == ([], [60, 120])
+    await scheduler.pass_time(15)
+    scheduler.refused.clear()
+    scheduler.engine.recheck()
+    await scheduler.settle()
+    assert scheduler.due() == fired
+    await scheduler.pass_time(45)
+    await scheduler.outlook.step()
+    assert scheduler.due() == [*fired, 180]
+    assert show_schedule(scheduler.client, "demo").problem == ""
+
+
+async def test_a_schedule_is_refused_while_it_runs(scheduler: Scheduler) -> None:
+    """A schedule whose arguments come to be refused fires no more from then on."""
+    await scheduler.load(schedule(**allow()))
+    await scheduler.pass_time(60)
+    scheduler.refused["default/demo"] = "no longer active"
+    scheduler.engine.recheck()
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60]
 
 
 async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:

@@ -70,6 +70,62 @@ async def test_a_request_that_the_policy_forbids_says_so(scheduler: Scheduler, n
     assert len(messages(scheduler.client)) == 1
 
 
+async def test_a_request_of_a_refused_schedule_says_why(scheduler: Scheduler, now: float) -> None:
+    """A trigger whose arguments are refused is over at once, and whoever follows it reads the field at fault."""
+    scheduler.clock.set_wall(now)
+    scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
+    await scheduler.load(schedule())
+    promised = request_trigger(scheduler.client, "demo")
+    await scheduler.errands.step()
+    expected = [b"skipped", b"argument 'symbols.0': unknown symbol"]
+    assert scheduler.client.hmget(keys.run(promised), "state", "error") == expected
+    assert messages(scheduler.client) == []
+    assert show_schedule(scheduler.client, "demo").skipped == {"refused": 1}
+
+
+async def test_a_backfill_of_a_refused_schedule_says_why(scheduler: Scheduler, now: float) -> None:
+    """A backfill whose arguments are refused ends with the field at fault, and enqueues nothing."""
+    scheduler.clock.set_wall(now)
+    scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
+    await scheduler.load(schedule())
+    id = request_backfill(scheduler.client, "demo", now - 600, now)
+    assert await run_backfill(scheduler, id) == "refused"
+    assert show_backfill(scheduler.client, id).message == "argument 'symbols.0': unknown symbol"
+    assert messages(scheduler.client) == []
+
+
+async def test_annotations_of_a_refused_schedule_wait(scheduler: Scheduler, now: float) -> None:
+    """A trigger and a backfill in the annotations are carried out once the arguments are no longer refused."""
+    scheduler.clock.set_wall(now)
+    scheduler.refused["default/demo"] = "unknown symbol"
+    wish = {TRIGGER: "1", BACKFILL: f"{iso(now - 600.5)}/{iso(now - 300.5)}"}
+    await scheduler.load(schedule(annotations=wish, concurrencyPolicy="Allow"))
+    for _ in range(2):
+        await scheduler.errands.step()
+    assert messages(scheduler.client) == []
+    scheduler.refused.clear()
+    scheduler.engine.recheck()
+    for _ in range(3):
+        await scheduler.errands.step()
+    assert len(messages(scheduler.client)) == 7
+
+
+async def test_a_waiting_run_waits_while_it_is_refused(scheduler: Scheduler) -> None:
+    """With BufferOne the waiting run does not start while the arguments are refused."""
+    await scheduler.load(schedule(concurrencyPolicy="BufferOne"))
+    for _ in range(2):
+        await scheduler.pass_time(60)
+    scheduler.end_run(messages(scheduler.client)[0]["message_id"])
+    scheduler.refused["default/demo"] = "unknown symbol"
+    scheduler.engine.recheck()
+    await scheduler.errands.step()
+    assert scheduler.due() == []
+    scheduler.refused.clear()
+    scheduler.engine.recheck()
+    await scheduler.errands.step()
+    assert scheduler.due() == [120]
+
+
 async def test_a_request_nobody_could_carry_out_is_forgotten(scheduler: Scheduler) -> None:
     """A trigger of a schedule that no scheduler runs any more does not fire out of the blue hours later."""
     await scheduler.load(schedule())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.models import AssetType
+from financehub_shared.models import Asset, AssetType
 from financehub_shared.redis_client import connect
 from financehub_shared.schedules import list_schedules, refused_schedules
 from financehub_shared.store.redis_store import RedisStore
@@ -28,9 +28,9 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
     """Start a scheduler on a folder, to be ended with the test."""
     running: list[SchedulerProcess] = []
 
-    def begin(folder: Path, *arguments: str) -> SchedulerProcess:
+    def begin(folder: Path, *arguments: str, data: str | None = None) -> SchedulerProcess:
         log = tmp_path / f"scheduler-{len(running)}.log"
-        running.append(SchedulerProcess(redis_url, folder, log, *arguments).start())
+        running.append(SchedulerProcess(redis_url, folder, log, *arguments, data=data).start())
         return running[-1]
 
     yield begin
@@ -63,7 +63,8 @@ def test_the_first_start_of_make_run(redis_url: str, redis_client: "redis.Redis"
         }
 
     eventually(lambda: enqueued() >= expected, "first runs")
-    eventually(lambda: process.events("assets_reconciled"), "assets")
+    # before them, else they would fetch for no asset
+    assert process.events("assets_reconciled", "run_enqueued")[0]["event"] == "assets_reconciled"
     assert {asset.type for asset in RedisStore(connect(redis_url)).assets()} == {AssetType.CRYPTO, AssetType.STOCK}
     assert len(list_schedules(redis_client)) == 7
     process.stop()
@@ -98,6 +99,54 @@ def test_files_are_taken_over_while_it_runs(redis_client: "redis.Redis", tmp_pat
     write(folder, resource("bad", schedule="0 0 28 2 *"))
     eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in force", within=6)
     assert process.stop() == 0
+
+
+def test_first_triggers_wait_for_the_declared_assets(
+    redis_client: "redis.Redis", redis_server: Callable[..., RedisServer], tmp_path: Path, start: Start
+) -> None:
+    """While the data's Redis is away due runs go on, and triggers wait until the declared assets are in it."""
+    data = redis_server()
+    data.kill()
+    folder = tmp_path / "schedules"
+    folder.mkdir()
+    write(folder, resource("first", {"financehub.io/trigger": "1"}), resource("due", schedule="@every 1s", queue="due"))
+    assets = str(ROOT / "deploy/local/assets.yaml")
+    process = start(folder, "--assets", assets, data=data.url)
+    eventually(lambda: redis_client.llen("dramatiq:due"), "a due run")
+    assert process.events("assets_unread")
+    # at least one look at triggers has gone by
+    held = redis_client.llen("dramatiq:due")
+    eventually(lambda: process.events("run_skipped") or redis_client.llen("dramatiq:due") > held, "another second")
+    assert redis_client.llen("dramatiq:q") == 0
+    data.start()
+    eventually(lambda: redis_client.llen("dramatiq:q"), "the trigger")
+    assert RedisStore(data.client()).assets()
+
+
+def test_unknown_symbols_are_refused_until_they_are_known(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Start
+) -> None:
+    """A schedule of an unknown symbol does not fire and shows the field; it fires by itself once the asset is there."""
+    folder = tmp_path / "schedules"
+    folder.mkdir()
+    narrowed = {"task": "fetch_crypto_prices_task", "kwargs": {"symbols": ["NEW-USD"]}}
+    first = {"financehub.io/trigger": "1"}
+    write(folder, resource("narrowed", first, **narrowed), resource("free", first, task="fetch_crypto_prices_task"))
+    process = start(folder)
+
+    def fired() -> list[str]:
+        return [message["options"]["schedule"] for message in messages(redis_client, "high")]
+
+    def problem() -> str:
+        return {each.name: each.problem for each in list_schedules(redis_client)}.get("default/narrowed", "")
+
+    eventually(fired, "the other fires")
+    eventually(lambda: "argument 'symbols.0': unknown symbol 'NEW-USD'" in problem(), "the field is named")
+    assert fired() == ["default/free"]
+    RedisStore(connect(redis_url)).put_assets([Asset("NEW-USD", AssetType.CRYPTO)])
+    eventually(lambda: "default/narrowed" in fired(), "it fires", within=8)
+    eventually(lambda: not problem(), "and has no problem any more")
+    assert len(process.events("schedule_refused")) == 1
 
 
 def test_its_own_health(tmp_path: Path, start: Start) -> None:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.doubts import doubts
 from financehub_scheduler.enqueue import Enqueuer, Parcel, Run, pack
-from financehub_scheduler.live import Changes, Live, Pulse, parcels
+from financehub_scheduler.live import Changes, Live, Pulse, Refusal, parcels
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Entry, Registry
 from financehub_scheduler.schedule import Schedule
@@ -53,13 +53,17 @@ class Engine:
         registry: schedules in Redis.
         enqueuer: runs to Redis.
         observer: logs and metrics.
+        refusal: what else is asked before a schedule may run.
     """
 
-    def __init__(self, clock: Clock, registry: Registry, enqueuer: Enqueuer, observer: Observer) -> None:
+    def __init__(
+        self, clock: Clock, registry: Registry, enqueuer: Enqueuer, observer: Observer, refusal: Refusal
+    ) -> None:
         self._clock = clock
         self._registry = registry
         self._enqueuer = enqueuer
         self._observer = observer
+        self._refusal = refusal
         self._timetable = Timetable()
         self._inbox = _Inbox()
         self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
@@ -113,6 +117,13 @@ class Engine:
         """
         now = self._clock.now()
         self._register_again((live.schedule, now) for live in self.live.values() if live.superseded)
+
+    def recheck(self) -> None:
+        """Ask again which schedules are refused; what is due by then is caught up as after downtime."""
+        for live in self.live.values():
+            if live.refused != self._refusal(live.schedule):
+                self._schedule_next(live)
+        self._wake.set()
 
     def stop(self) -> None:
         """Let the loop end after the batch under way."""
@@ -240,9 +251,12 @@ class Engine:
     def _schedule_next(self, live: Live) -> None:
         schedule = live.schedule
         self.dirty.add(schedule.uid)
-        live.next, live.problem = None, ""
+        refused = self._refusal(schedule)
+        if refused and refused != live.refused:
+            log.error("schedule_refused", schedule=schedule.name, problem=refused)
+        live.next, live.problem, live.refused = None, refused, refused
         due = None
-        if not schedule.suspended:
+        if not schedule.suspended and not refused:
             try:
                 due = schedule.timing.next_after(live.mark)
                 live.problem = "" if due is not None else "no due time is left"

@@ -32,6 +32,7 @@ class Run:
         missed: due times given up before this one.
         expected: high-water mark (seconds) that `missed` was counted from.
         fire: False: only move the mark to `due`.
+        refused: why a request is not granted; empty: it is.
     """
 
     schedule: Schedule
@@ -41,6 +42,7 @@ class Run:
     missed: int = 0
     expected: float | None = None
     fire: bool = True
+    refused: str = ""
     #: Deterministic: from the schedule's uid and the occasion.
     message_id: str = field(init=False)
 
@@ -96,7 +98,7 @@ def pack(run: Run, ready_at: float) -> Parcel:
     }
     # left out where they say nothing: Redis reads a thousand of these while it serves nobody else
     expected = None if run.expected is None else round(run.expected * 1000)
-    rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs}
+    rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs, "refused": run.refused}
     entry |= {name: value for name, value in rare.items() if value}
     entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
     message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.fire else ""
@@ -131,8 +133,8 @@ class Enqueuer:
             now: Unix seconds.
 
         Returns:
-            One verdict per run: `enqueued`, `already`, `overlap`, `backlog`, `buffered`, `missed`, `wait`, `exhausted`,
-            `moved:<mark ms>`, `changed`, `deleted` or `unknown`.
+            One verdict per run: `enqueued`, `already`, `overlap`, `backlog`, `refused`, `buffered`, `missed`, `wait`,
+            `exhausted`, `moved:<mark ms>`, `changed`, `deleted` or `unknown`.
 
         Raises:
             redis.RedisError: Redis did not answer or refused; whether the batch was carried out is not known.

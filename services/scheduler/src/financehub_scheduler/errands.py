@@ -73,14 +73,15 @@ class Errands:
         runs = [
             Run(live.schedule, "buffered", int(due) / 1000)
             for uid, due in buffered.items()
-            if (live := self._live.get(uid.decode())) and not live.schedule.suspended
+            if (live := self._live.get(uid.decode())) and not live.schedule.suspended and not live.refused
         ]
         for request, value in triggers.items():
             wish = json.loads(value)
             if wish["at"] < self._clock.now() - _REQUEST_TTL_SECONDS:
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
             elif live := self._live.get(wish["uid"]):
-                runs.append(Run(live.schedule, "request", self._clock.now(), fence=request.decode()))
+                now = self._clock.now()
+                runs.append(Run(live.schedule, "request", now, fence=request.decode(), refused=live.refused))
         await self._submit(runs)
         for id in backfills:
             await self._backfill(id.decode())
@@ -94,7 +95,8 @@ class Errands:
             await self._enqueuer.book(enqueued)
 
     async def _annotations(self) -> None:
-        todo = list(self._annotated.values())
+        # what is refused waits until it no longer is
+        todo = [each for uid, each in self._annotated.items() if not ((live := self._live.get(uid)) and live.refused)]
         now = self._clock.now()
         await self._submit(
             [Run(schedule, "annotation", now, fence=schedule.trigger) for schedule in todo if schedule.trigger]
@@ -119,6 +121,9 @@ class Errands:
             await self._client.srem(keys.SCHEDULE_BACKFILLS, id)
             return
         if not (live := self._live.get(record["uid"])):
+            return
+        if live.refused:
+            await self._end(id, "refused", live.refused)
             return
         timing, cursor, end = live.schedule.timing, int(record["cursor"]) / 1000, float(record["end"])
         if "total" not in record:

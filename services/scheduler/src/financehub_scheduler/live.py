@@ -1,12 +1,15 @@
 """A schedule under the engine's care, and what is to be enqueued for it when its time has come: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.catch_up import plan
 from financehub_scheduler.enqueue import Parcel, Run, pack
 from financehub_scheduler.schedule import Schedule
+
+#: Why the arguments of a schedule are refused at present; empty: they are not.
+Refusal = Callable[[Schedule], str]
 
 #: A run this late is planned as missed; below, the loop was merely busy.
 _LATE_SECONDS = 1.0
@@ -21,6 +24,7 @@ class Live:
         mark: due time up to which everything is enqueued or given up, Unix seconds.
         next: the run waited for, packed; None: none.
         problem: why it does not run; empty: it does.
+        refused: why its arguments are refused at present, by hand too; empty: they are not.
         superseded: another scheduler has registered a newer state.
     """
 
@@ -28,6 +32,7 @@ class Live:
     mark: float
     next: Parcel | None = None
     problem: str = ""
+    refused: str = ""
     superseded: bool = False
 
     @property

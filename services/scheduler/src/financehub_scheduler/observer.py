@@ -60,7 +60,7 @@ class Observer:
                 message_id=run.message_id,
                 correlation_id=run.message_id,
             )
-        elif verdict in {"overlap", "backlog"}:
+        elif verdict in {"overlap", "backlog", "refused"}:
             self._metrics.schedule_skipped.labels(label).inc()
             log.info("run_skipped", schedule=schedule.name, task=schedule.task, due_at=run.due, reason=verdict)
         elif verdict in {"buffered", "exhausted"}:

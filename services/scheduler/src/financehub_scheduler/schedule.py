@@ -39,6 +39,7 @@ class Schedule:
         trigger: value of the trigger annotation; empty: none.
         backfill: what the backfill annotation asks for.
         message_head: JSON of every message up to the options that differ by run.
+        symbols: assets that a task of the catalogue is narrowed to; empty: it is not.
     """
 
     uid: str
@@ -57,6 +58,7 @@ class Schedule:
     trigger: str
     backfill: Backfill | None
     message_head: str
+    symbols: tuple[str, ...]
 
     def message_id(self, occasion: str) -> str:
         """The id of a run; the same occasion (a due time in ms, a trigger) has the same id on every scheduler."""
@@ -129,6 +131,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         trigger=task.metadata.annotations.get(TRIGGER, ""),
         backfill=_backfill(uid, wish) if wish else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',
+        symbols=tuple(spec.kwargs.get("symbols") or ()) if spec.task in CATALOG else (),
     )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import structlog
 from redis.exceptions import RedisError
 
+from financehub_scheduler.assets import ASSETS_SECONDS, Assets
 from financehub_scheduler.engine import Engine
 from financehub_scheduler.enqueue import Enqueuer
 from financehub_scheduler.errands import INTERVAL_SECONDS, Errands
-from financehub_scheduler.housekeeping import ASSETS_SECONDS, DeclaredAssets, JanitorRounds
+from financehub_scheduler.janitor import JanitorRounds
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.outlook import PUBLISH_SECONDS, Outlook
 from financehub_scheduler.registry import CLAIM_INTERVAL_SECONDS, Registry
@@ -50,7 +51,8 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
     client = connect_async(settings.broker_url, retries=1)
     observer, registry = Observer(metrics), Registry(client)
     enqueuer = Enqueuer(client, settings.run_retention_days * 86_400)
-    engine = Engine(clock, registry, enqueuer, observer)
+    assets = Assets(RedisStore(connect(settings.store_url, retries=0)), settings.assets_file)
+    engine = Engine(clock, registry, enqueuer, observer, assets.refusal)
     errands = Errands(clock, client, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
@@ -67,24 +69,32 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
             outlook.refused = dict(source.refused)
             engine.apply(changes)
 
+    async def look_at_assets() -> None:
+        if await asyncio.to_thread(assets.step):
+            engine.recheck()
+
+    async def carry_out() -> None:
+        # the first triggers fetch for the declared assets, which come first
+        if assets.known:
+            await errands.step()
+
     async def claim() -> None:
         engine.restore(await registry.claim(list(engine.live), clock.now()))
         engine.reclaim()
 
     steps: list[tuple[float, Step]] = [
-        (INTERVAL_SECONDS, acknowledged(errands.step, engine)),
+        (INTERVAL_SECONDS, acknowledged(carry_out, engine)),
         (PUBLISH_SECONDS, acknowledged(outlook.step, engine)),
         (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine)),
         (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
+        (ASSETS_SECONDS, look_at_assets),
     ]
-    if settings.assets_file is not None:
-        store = RedisStore(connect(settings.store_url))
-        steps.append((ASSETS_SECONDS, partial(asyncio.to_thread, DeclaredAssets(settings.assets_file, store).step)))
     observers.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
     log.info("scheduler_started", schedules=str(folder))
     try:
+        await look_at_assets()
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(follow()), *(group.create_task(every(*step, clock)) for step in steps)]
             await engine.run()

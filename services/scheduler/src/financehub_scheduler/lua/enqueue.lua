@@ -118,14 +118,14 @@ function kinds.buffered(key, run, s)
 end
 
 local function triggered(key, run, s)
-  local verdict = admit(run, s[2])
+  local verdict = run.refused and 'refused' or admit(run, s[2])
   if verdict == 'go' then
     enqueue(key, run, 'triggered', tonumber(redis.call('hget', key, 'triggered') or 0) + 1)
     return 'enqueued'
   end
   -- Whoever asked follows this run and learns why it is not.
   redis.call('hset', run_key(run.id), 'state', 'skipped', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'error', verdict, 'enqueued_at', at, 'finished_at', at)
+    'schedule_uid', run.uid, 'error', run.refused or verdict, 'enqueued_at', at, 'finished_at', at)
   redis.call('expire', run_key(run.id), context.run_ttl)
   return skip(key, verdict)
 end
