@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from financehub_shared.models import (
+    PAYLOAD_LIMIT,
     Asset,
     AssetType,
     Bars,
@@ -22,7 +23,7 @@ from financehub_shared.models import (
 )
 from financehub_shared.news_text import news_id
 from financehub_shared.store import Store
-from financehub_shared.store.port import PAYLOAD_LIMIT, QUARANTINE_LIMIT
+from financehub_shared.store.port import QUARANTINE_LIMIT
 
 T0 = 1_800_000_000.0
 WEEK_ON = T0 + 7 * 86_400

@@ -172,6 +172,10 @@ class NewsItem:
     assets: tuple[str, ...] = ()
 
 
+#: Characters of a quarantined payload that are kept.
+PAYLOAD_LIMIT = 2_000
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """Data that failed validation, kept with the reason.
@@ -181,7 +185,7 @@ class Quarantined:
         symbol: canonical symbol, or the feed for news.
         provider: who delivered it.
         reason: machine-readable class, then detail (`jump: +9900 % against 1.02`).
-        payload: what was delivered, as JSON-able text, at most 2,000 characters.
+        payload: what was delivered, as JSON-able text, at most `PAYLOAD_LIMIT` characters.
         at: Unix seconds.
     """
 

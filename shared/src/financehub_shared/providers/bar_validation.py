@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import truediv
 
-from financehub_shared.models import Asset, AssetType, Bars, Quarantined, is_simulated
-from financehub_shared.providers.validation import JUMP_LIMIT, PAYLOAD_MAX, PRICE_RANGE
+from financehub_shared.models import PAYLOAD_LIMIT, Asset, AssetType, Bars, Quarantined, is_simulated
+from financehub_shared.providers.validation import JUMP_LIMIT, PRICE_RANGE
 
 #: |ln| of a change that wants an explanation, if it is also `SIGMAS` times what is usual for the asset.
 JUMP = math.log1p(JUMP_LIMIT)
@@ -297,7 +297,7 @@ def _records(case: _Case) -> list[Quarantined]:
 
 def _payload(rows: Sequence[Row]) -> str:
     shown = [[row.day, *map(_number, row.delivered)] for row in rows[:SHOWN]]
-    return json.dumps({"bars": len(rows), "day, open, high, low, close, volume": shown})[:PAYLOAD_MAX]
+    return json.dumps({"bars": len(rows), "day, open, high, low, close, volume": shown})[:PAYLOAD_LIMIT]
 
 
 def _number(value: float) -> float | str:

@@ -11,7 +11,7 @@ import feedparser
 from feedparser.encodings import convert_to_utf8
 
 from financehub_shared.errors import MalformedError, NotFoundError
-from financehub_shared.models import NewsItem, Quarantined
+from financehub_shared.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.news_text import canonical_url, news_id
 from financehub_shared.providers.plain_text import plain_text
 
@@ -19,7 +19,6 @@ from financehub_shared.providers.plain_text import plain_text
 ENTRIES_MAX = 500
 #: A feed whose clock is ahead by more than this gives no usable time.
 FUTURE_SECONDS = 3_600.0
-PAYLOAD_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def parse_feed(provider: str, label: str, body: bytes, content_type: str, fetche
             items.append(_item(provider, source, entry, published_at or fetched_at, fetched_at))
         except ValueError as error:
             payload = json.dumps({"title": str(entry.get("title"))[:500], "link": str(entry.get("link"))[:500]})
-            record = Quarantined("news", label, provider, f"unusable: {error}", payload[:PAYLOAD_MAX], fetched_at)
+            record = Quarantined("news", label, provider, f"unusable: {error}", payload[:PAYLOAD_LIMIT], fetched_at)
             quarantined.append(record)
     return Feed(items, quarantined, newest)
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from financehub_shared.clock import Clock
 from financehub_shared.errors import MalformedError, NotFoundError
-from financehub_shared.models import NewsItem, Quarantined
+from financehub_shared.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.news_text import canonical_url, news_id
 from financehub_shared.providers import parse
-from financehub_shared.providers.feed import PAYLOAD_MAX
 from financehub_shared.providers.guard import Guard
 from financehub_shared.providers.http import HttpClient
 from financehub_shared.providers.plain_text import plain_text
@@ -60,7 +59,7 @@ class Gdelt:
             try:
                 items.append(self._item(article, now))
             except (ValueError, MalformedError) as error:
-                payload = json.dumps(article, default=str)[:PAYLOAD_MAX]
+                payload = json.dumps(article, default=str)[:PAYLOAD_LIMIT]
                 quarantined.append(Quarantined("news", SOURCE, self.name, f"unusable: {error}", payload, now))
         return NewsBatch(items, quarantined=quarantined)
 

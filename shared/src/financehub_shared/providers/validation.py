@@ -9,8 +9,8 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
-from financehub_shared.models import Asset, AssetType, Quality, Quarantined, Quote, is_simulated
-from financehub_shared.providers.units import major
+from financehub_shared.models import PAYLOAD_LIMIT, Asset, AssetType, Quality, Quarantined, Quote, is_simulated
+from financehub_shared.units import major
 
 #: Bitcoin in rials is 10^16, the cheapest listed coin about 10^-12 USD; 1e308 and 1e-308 are outside.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
@@ -33,7 +33,6 @@ STALE_US_WEEKDAY_HOURS = 60.0
 STALE_WEEKDAY_HOURS = 192.0
 #: An upstream whose price is this much older than the one we hold serves an old copy; feeds are delayed up to 20 min.
 BACKWARDS_SECONDS = 3_600.0
-PAYLOAD_MAX = 2_000
 _DAY = 86_400.0
 _EPOCH_MONDAY = 4 * _DAY
 
@@ -198,5 +197,5 @@ def _quarantined(quote: Quote, reason: str, now: float) -> Quarantined:
         "volume": None if quote.volume is None else str(quote.volume),
         "note": quote.note,
     }
-    text = json.dumps(payload, ensure_ascii=False)[:PAYLOAD_MAX]
+    text = json.dumps(payload, ensure_ascii=False)[:PAYLOAD_LIMIT]
     return Quarantined("quote", quote.symbol, quote.provider, reason, text, now)

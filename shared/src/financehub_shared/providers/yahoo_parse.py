@@ -15,8 +15,8 @@ from financehub_shared.errors import MalformedError, NotFoundError, ProviderErro
 from financehub_shared.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers import parse, strict_json
 from financehub_shared.providers.http_status import error_of_status
-from financehub_shared.providers.units import major
 from financehub_shared.providers.yahoo_splits import apply_missing_splits
+from financehub_shared.units import major
 
 #: Yahoo's page for 'we are down', served with status 200.
 DOWN = b"will be right back"

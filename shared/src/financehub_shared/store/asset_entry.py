@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from financehub_shared.catalog import Symbol
 from financehub_shared.models import Asset, AssetType
+from financehub_shared.units import MINOR_UNITS, major
 
 ProviderName = Literal["binance", "coingecko", "finnhub", "kraken", "yahoo"]
 OwnSymbol = Annotated[str, StringConstraints(pattern=r"^\S{1,60}$")]
@@ -29,9 +30,9 @@ _SUFFIX_CURRENCIES = {
     "HK": "HKD",
     "AX": "AUD",
 }
-#: Minor units that upstreams quote in → the major unit that FinanceHub keeps.
-_MINOR_UNITS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAX": "ZAR", "ILA": "ILS"}
 _CRYPTO = re.compile(r"^[A-Z0-9]+-([A-Z]{3})$")
+#: A currency at Yahoo: `EURGBP=X` is what a euro costs in pounds.
+_FOREX = re.compile(r"^[A-Z]{3}([A-Z]{3})=X$")
 
 
 class AssetEntry(BaseModel):
@@ -50,20 +51,17 @@ class AssetEntry(BaseModel):
     @classmethod
     def _of_the_symbol(cls, currency: str, info: ValidationInfo) -> str:
         """Take a pair's own currency, USD for a US stock, and ask where neither tells."""
-        if currency in _MINOR_UNITS:
-            major = _MINOR_UNITS[currency]
-            raise ValueError(f"{currency} is a minor unit; write {major}, prices are converted to it")
+        if currency in MINOR_UNITS:
+            raise ValueError(f"{currency} is a minor unit; write {major(currency)[0]}, prices are converted to it")
         if currency and not re.fullmatch(r"[A-Z]{3}", currency):
             raise ValueError(f"{currency!r} is no ISO 4217 code such as USD")
         symbol, type = info.data.get("symbol"), info.data.get("type")
         if symbol is None or type is None:
             return currency  # their own problem is reported
-        if type is AssetType.CRYPTO:
-            pair = _CRYPTO.match(symbol)
-            if pair is None:
-                raise ValueError(
-                    f"a crypto symbol names its currency: write {symbol.partition('-')[0]}-USD, not {symbol}"
-                )
+        pair = (_CRYPTO if type is AssetType.CRYPTO else _FOREX).match(symbol)
+        if pair is None and type is AssetType.CRYPTO:
+            raise ValueError(f"a crypto symbol names its currency: write {symbol.partition('-')[0]}-USD, not {symbol}")
+        if pair is not None:
             if currency not in {"", pair[1]}:
                 raise ValueError(f"{symbol} is priced in {pair[1]}, not {currency}; leave the currency out")
             return pair[1]

@@ -5,10 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from threading import RLock
 
-from financehub_shared.models import Asset, AssetType, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.models import (
+    PAYLOAD_LIMIT,
+    Asset,
+    AssetType,
+    Bars,
+    Indicators,
+    IndicatorValues,
+    NewsItem,
+    Quarantined,
+    Quote,
+)
 from financehub_shared.news_text import normalise_title
 from financehub_shared.store.news_dedupe import KnownNews, guid_key
-from financehub_shared.store.port import PAYLOAD_LIMIT, QUARANTINE_LIMIT
+from financehub_shared.store.port import QUARANTINE_LIMIT
 from financehub_shared.store.records import quote_order
 from financehub_shared.store.series import merge_bars, newest_values, trim_bars
 

@@ -7,8 +7,6 @@ from financehub_shared.models import Asset, AssetType, Bars, Indicators, Indicat
 
 #: Entries kept: weeks of a feed that errs now and then, at most 12 MB with every payload full.
 QUARANTINE_LIMIT = 5_000
-#: Characters of a payload that are kept.
-PAYLOAD_LIMIT = 2_000
 
 
 class Store(Protocol):

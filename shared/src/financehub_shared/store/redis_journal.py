@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from financehub_shared.errors import CorruptDataError
-from financehub_shared.models import Quarantined
+from financehub_shared.models import PAYLOAD_LIMIT, Quarantined
 from financehub_shared.store import keys
 from financehub_shared.store.base import RedisPart, chunks, translated
-from financehub_shared.store.port import PAYLOAD_LIMIT, QUARANTINE_LIMIT
+from financehub_shared.store.port import QUARANTINE_LIMIT
 
 #: Between data set and provider in a field of the freshness hash; neither may contain it.
 _SEPARATOR = "|"

@@ -61,6 +61,10 @@ def test_a_file_of_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: BTC\ntype: crypto", "write BTC-USD, not BTC", id="crypto without currency"),
         pytest.param("symbol: BTCUSDT\ntype: crypto", "names its currency", id="an exchange's pair"),
         pytest.param("symbol: BTC-USD\ntype: crypto\ncurrency: EUR", "f:4: BTC-USD is priced in USD", id="quoted in"),
+        pytest.param(
+            "symbol: EURGBP=X\ntype: stock\ncurrency: USD", "f:4: EURGBP=X is priced in GBP", id="a currency's"
+        ),
+        pytest.param("symbol: NBK.KW\ntype: stock\ncurrency: KWF", "KWF is a minor unit; write KWD", id="fils"),
         pytest.param("symbol: VOD.L\ntype: stock", "say its currency (a .L stock: GBP)", id="no currency"),
         pytest.param("symbol: VOD.L\ntype: stock\ncurrency: GBp", "GBp is a minor unit; write GBP", id="pence"),
         pytest.param("symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is no ISO 4217 code", id="currency"),

@@ -1,0 +1,62 @@
+"""Symbols of every kind, as written in an assets file, through both tasks: units, currencies, bars and indicators."""
+
+import time
+
+import pytest
+import redis
+
+from financehub_high_priority.quotes import refresh_quotes
+from financehub_medium_priority.indicators.task import calculate_indicators
+from financehub_shared.clock import SystemClock
+from financehub_shared.providers.validation import validate_quote
+from financehub_shared.store.assets_file import parse_assets
+from financehub_shared.store.redis_store import RedisStore
+from financehub_simulator.market import Market
+from financehub_simulator.testing import RunningSimulator
+from support.failure_modes import providers_for
+
+ASSETS = """
+assets:
+  - {symbol: AAPL, type: stock}
+  - {symbol: BRK-B, type: stock}
+  - {symbol: ^GSPC, type: stock}
+  - {symbol: EURUSD=X, type: stock}
+  - {symbol: EURGBP=X, type: stock}
+  - {symbol: VOD.L, type: stock, currency: GBP}
+  - {symbol: SSW.JO, type: stock, currency: ZAR}
+  - {symbol: TEVA.TA, type: stock, currency: ILS}
+  - {symbol: 7203.T, type: stock, currency: JPY}
+"""
+#: Units of the upstream in one of ours: pence, cents, agorot.
+PER_UNIT = {"VOD.L": 100, "SSW.JO": 100, "TEVA.TA": 100}
+
+
+async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, redis_client: redis.Redis):
+    """Indices, currencies and stocks of six exchanges are fetched, stored and computed in the currency of the asset."""
+    clock, store, at = SystemClock(), RedisStore(redis_client), time.time()
+    assets = parse_assets(ASSETS, "assets.yaml")
+    store.put_assets(assets)
+    with RunningSimulator(limited=False, now=lambda: at) as sim:
+        async with providers_for(sim, redis_url) as providers:
+            quoted = await refresh_quotes(
+                "fetch_stock_prices_task",
+                None,
+                store=store,
+                chains=providers.quotes,
+                validate=validate_quote,
+                clock=clock,
+            )
+            computed = await calculate_indicators(
+                None, store=store, bars=providers.bars, engine="talib", series=100, clock=clock
+            )
+    assert (quoted.stored, quoted.missing) == (len(assets), {})
+    assert (computed.stored, computed.missing) == (len(assets), {})
+    assert store.quarantined() == []
+    market, quotes, indicators = Market(seed=7), store.quotes(), store.indicators()
+    for asset in assets:
+        quote, bars = quotes[asset.symbol], store.bars([asset.symbol])[asset.symbol]
+        due = market.today(asset.symbol, at).close / PER_UNIT.get(asset.symbol, 1)
+        assert quote.currency == asset.currency
+        assert float(quote.price) == pytest.approx(due, rel=1e-3), asset.symbol
+        assert bars.close[-1] == pytest.approx(due, rel=0.3), asset.symbol
+        assert indicators[asset.symbol].values["sma_20"] == pytest.approx(due, rel=0.4), asset.symbol
