@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,9 @@ from financehub_shared.settings import Settings
 from financehub_shared.store.redis_store import RedisStore
 
 log = structlog.get_logger(__name__)
+
+#: How long a cancelled task may take to end before it is cancelled again.
+_CANCEL_AGAIN_SECONDS = 0.5
 
 Step = Callable[[], Awaitable[None]]
 
@@ -97,9 +100,10 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
         await look_at_assets()
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(follow()), *(group.create_task(every(*step, clock)) for step in steps)]
-            await engine.run()
-            for helper in helpers:
-                helper.cancel()
+            try:
+                await engine.run()
+            finally:
+                await end(helpers)
     finally:
         await asyncio.to_thread(observers.stop)
         await client.aclose()
@@ -111,6 +115,15 @@ async def every(seconds: float, step: Step, clock: Clock) -> None:
     while True:
         await step()
         await clock.sleep(seconds)
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all are done: a cancellation that meets a timeout of Redis is taken for the timeout."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def acknowledged(step: Step, engine: Engine) -> Step:
