@@ -21,6 +21,7 @@ from support.schedules import messages
 
 #: A full minute.
 T = 1_800_000_000.0
+YEAR = 365 * 86_400.0
 
 
 @dataclass
@@ -81,11 +82,12 @@ class Scheduler:
         self.client.hset(keys.run(message_id), "state", state)
 
 
-def build(url: str, clock: ManualClock, client: "redis.Redis") -> Scheduler:
-    """Wire one scheduler as the composition root does."""
+def build(url: str, clock: ManualClock, client: "redis.Redis", ahead_limit: float = 10 * YEAR) -> Scheduler:
+    """Wire one scheduler as the composition root does; its clock may be years ahead of Redis's."""
     connection = connect_async(url, retries=1)
     metrics = Metrics("scheduler")
-    observer, registry, enqueuer = Observer(metrics), Registry(connection), Enqueuer(connection, 3_600)
+    observer, registry = Observer(metrics), Registry(connection, ahead_limit)
+    enqueuer = Enqueuer(connection, 3_600, ahead_limit)
     refused: dict[str, str] = {}
     engine = Engine(clock, registry, enqueuer, observer, lambda schedule: refused.get(schedule.name, ""))
     errands = Errands(clock, connection, enqueuer, observer, engine.live)

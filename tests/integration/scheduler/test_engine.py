@@ -1,12 +1,17 @@
 """The engine on a real Redis: what fires when time passes, jumps or stands still."""
 
+import time
+
 import pytest
+import redis
 from structlog.testing import capture_logs
 
 from financehub_scheduler.live import Changes
+from financehub_scheduler.vitals import Vitals
+from financehub_shared.clock import ManualClock
 from financehub_shared.schedules import show_schedule
 from financehub_shared.store import keys
-from support.hand_driven import Scheduler, T
+from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 
 OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
@@ -76,6 +81,15 @@ async def test_a_machine_that_slept(
     assert scheduler.field(UID, "missed") == missed
     await scheduler.pass_time(30)
     assert scheduler.due() == [*fired, 360]
+
+
+async def test_a_clock_that_jumps_leaves_the_scheduler_ready(scheduler: Scheduler) -> None:
+    """After a jump of the wall clock, small or large, what the source has shown is still registered."""
+    await scheduler.load(schedule())
+    for seconds in (0.5, 3_600):
+        scheduler.clock.set_wall(scheduler.clock.now() + seconds)
+        await scheduler.settle()
+        assert scheduler.engine.settled
 
 
 async def test_a_clock_set_back_doubles_nothing(scheduler: Scheduler) -> None:
@@ -173,6 +187,30 @@ async def test_what_appears_unclaimed_is_new(
     scheduler.clock.advance(away)
     await second.load(schedule(**allow(catchUp="All")), initial=False)
     assert scheduler.due() == fired
+
+
+async def test_a_clock_far_ahead_fires_nothing_and_leaves_no_mark(redis_url: str, redis_client: "redis.Redis") -> None:
+    """A scheduler a day ahead of Redis's clock enqueues nothing and says so once; set right, it misses no due time."""
+    clock = ManualClock(time.time() // 60 * 60 + 86_400.5)
+    driver = build(redis_url, clock, redis_client, ahead_limit=60)
+    health = Vitals(driver.engine, clock)
+    with capture_logs() as logs:
+        await driver.load(schedule(**allow()))
+        for _ in range(20):
+            await driver.pass_time(5)
+    assert messages(redis_client) == []
+    assert [entry["event"] for entry in logs].count("clock_ahead_of_redis") == 1
+    assert ["far ahead of Redis" in why for why in health.ready()] == [True]
+    marked = float(redis_client.hget(keys.HIGH_WATER_MARKS, UID) or 0) / 1000
+    assert marked == pytest.approx(time.time(), abs=10)
+    clock.set_wall(marked)
+    await driver.pass_time(61)
+    assert [message["options"]["due_at"] / 1000 for message in messages(redis_client)] == [(marked // 60 + 1) * 60]
+    clock.advance(10)
+    clock.set_wall(marked)
+    await driver.settle()
+    assert health.ready() == health.live() == []
+    await driver.connection.aclose()
 
 
 async def test_two_schedulers_share_the_work(scheduler: Scheduler, second: Scheduler) -> None:
@@ -318,6 +356,20 @@ async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
     await scheduler.pass_time(59.5)
     names = [message["options"]["schedule"] for message in messages(scheduler.client)]
     assert sorted(names) == sorted(each.name for each in many)
+
+
+async def test_what_was_enqueued_is_recorded_before_the_end(scheduler: Scheduler) -> None:
+    """A scheduler that is told to stop in the midst of a burst logs and records all that it has enqueued."""
+    many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(300)]
+    await scheduler.load(*many)
+    scheduler.clock.advance(59.5)
+    with capture_logs() as logs:
+        await scheduler.engine.step()
+        scheduler.engine.stop()
+        await scheduler.engine.run()
+    assert len(messages(scheduler.client)) == 300
+    assert [entry["event"] for entry in logs].count("run_enqueued") == 300
+    assert all(scheduler.client.exists(keys.schedule_recent(each.uid)) for each in many)
 
 
 async def test_metrics(scheduler: Scheduler) -> None:

@@ -1,13 +1,17 @@
 """The Lua of the enqueue: fences, overlap policies, backpressure, on a real Redis."""
 
+import time
+
 import dramatiq
 import pytest
+import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from financehub_scheduler.enqueue import Run
+from financehub_shared.clock import ManualClock
 from financehub_shared.monitor import Run as RunRecord
 from financehub_shared.store import keys
-from integration.scheduler.conftest import Scheduler, T
+from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 
 MINUTE = 60.0
@@ -66,6 +70,22 @@ async def test_a_due_time_at_or_below_the_mark_is_not_enqueued_again(scheduler: 
     assert await scheduler.submit(run, again) == ["enqueued", "already"]
     assert await scheduler.submit(again) == ["already"]
     assert scheduler.due() == [2 * MINUTE]
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), [(30, "enqueued"), (90, "ahead")])
+async def test_a_due_time_far_ahead_of_redis_is_not_believed(
+    redis_url: str, redis_client: "redis.Redis", ahead: float, verdict: str
+) -> None:
+    """A run whose due time is beyond the limit ahead of Redis's own clock is not enqueued, and moves no mark."""
+    driver = build(redis_url, ManualClock(time.time()), redis_client, ahead_limit=60)
+    demo = schedule()
+    await driver.load(demo)
+    before = redis_client.hget(keys.HIGH_WATER_MARKS, UID)
+    (answer,) = await driver.submit(Run(demo, "due", time.time() + ahead))
+    await driver.connection.aclose()
+    assert answer.partition(":")[0] == verdict
+    assert len(messages(redis_client)) == (verdict == "enqueued")
+    assert (redis_client.hget(keys.HIGH_WATER_MARKS, UID) == before) == (verdict == "ahead")
 
 
 async def test_the_mark_moves_when_a_run_is_skipped(scheduler: Scheduler) -> None:

@@ -21,10 +21,10 @@ class FakeEngine:
         return self.lag
 
 
-def vitals(tick: float, ack: float, lag: float = 0.0, *, settled: bool = True) -> Vitals:
-    """The loop came round `tick` seconds ago, and Redis answered `ack` seconds ago."""
+def vitals(tick: float, ack: float, lag: float = 0.0, *, settled: bool = True, ahead: float = 3_600) -> Vitals:
+    """The loop came round `tick`, Redis answered `ack` and disbelieved our clock `ahead` seconds ago."""
     clock = ManualClock()
-    engine = FakeEngine(Pulse(tick=-tick, ack=-ack), lag, settled)
+    engine = FakeEngine(Pulse(tick=-tick, ack=-ack, ahead=-ahead), lag, settled)
     return Vitals(engine, clock)
 
 
@@ -48,3 +48,12 @@ def test_readiness() -> None:
     assert vitals(0, 0).ready() == []
     assert vitals(0, 0, settled=False).ready() == ["starting: the schedules are not registered yet"]
     assert vitals(0, 31).ready() == ["Redis has not answered for 31 s"]
+
+
+def test_a_clock_far_ahead_is_told_for_what_it_is() -> None:
+    """Runs that wait because Redis does not believe our clock make a scheduler unready, and are no stuck heap."""
+    reason = ["the clock is far ahead of Redis's, which does not take runs that are due only then; set it right"]
+    assert vitals(0, 0, ahead=2).ready() == reason
+    assert vitals(0, 0, ahead=2).live() == []
+    assert vitals(0, 0, lag=61, ahead=2).live() == reason
+    assert vitals(0, 0, ahead=11).ready() == []

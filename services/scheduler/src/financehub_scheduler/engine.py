@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 import structlog
@@ -12,9 +11,10 @@ from redis.exceptions import RedisError
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.doubts import doubts
 from financehub_scheduler.enqueue import Enqueuer, Parcel, Run, pack
+from financehub_scheduler.intake import Intake
 from financehub_scheduler.live import Changes, Live, Pulse, Refusal, parcels
 from financehub_scheduler.observer import Observer
-from financehub_scheduler.registry import Entry, Registry
+from financehub_scheduler.registry import Registry
 from financehub_scheduler.schedule import Schedule
 from financehub_scheduler.timetable import Timetable
 from financehub_shared.clock import Clock
@@ -30,19 +30,13 @@ _TICK_SECONDS = 1.0
 _JUMP_SECONDS = 1.0
 #: Verdicts handled between two looks at the heap: about 3 ms.
 _SETTLE = 64
-#: Schedules taken in at once, so that a thousand edits delay no due run.
-_REGISTER = 250
 #: Run records written at once: 2 ms of Redis.
 _BOOK = 50
 #: Run records that wait while Redis is away or busy with due runs; beyond, the workers write them.
 _UNBOOKED = 20_000
 _BACKOFF_SECONDS = (0.1, 2.0)
-
-
-@dataclass(slots=True)
-class _Inbox:
-    upserts: dict[str, Entry] = field(default_factory=dict)
-    removed: dict[str, None] = field(default_factory=dict)
+#: How long due runs rest whose times Redis does not believe.
+_AHEAD_SECONDS = 2.0
 
 
 class Engine:
@@ -60,19 +54,17 @@ class Engine:
         self, clock: Clock, registry: Registry, enqueuer: Enqueuer, observer: Observer, refusal: Refusal
     ) -> None:
         self._clock = clock
-        self._registry = registry
         self._enqueuer = enqueuer
         self._observer = observer
         self._refusal = refusal
         self._timetable = Timetable()
-        self._inbox = _Inbox()
+        self._intake = Intake(registry)
         self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
         self._unbooked: deque[tuple[Run, float]] = deque(maxlen=_UNBOOKED)
         self._wake = asyncio.Event()
         self._stopping = False
         self._failures = 0
         self._retry_at = 0.0
-        self._looked = False
         self._skew = clock.now() - clock.monotonic()
         #: Told of every schedule that was registered, new or not.
         self.on_registered: Callable[[Schedule], None] = lambda _: None
@@ -85,28 +77,17 @@ class Engine:
     # what others ask of it ----------------------------------------------------------------------------
     def apply(self, changes: Changes) -> None:
         """Take over what a source found; carried out by the loop, in order, whatever the state of Redis."""
-        now = self._clock.now()
-        self._looked = True
-        for uid in changes.removed:
-            self._inbox.upserts.pop(uid, None)
-            self._inbox.removed[uid] = None
-        for schedule in changes.upserts:
-            self._inbox.upserts[schedule.uid] = Entry(schedule, now, added=not changes.initial)
+        self._intake.apply(changes, self._clock.now())
         self._wake.set()
 
     @property
     def settled(self) -> bool:
         """Whether all that the source has shown is registered."""
-        return self._looked and not self._inbox_full()
+        return self._intake.settled
 
     def restore(self, uids: Iterable[str]) -> None:
         """Register schedules again that Redis has lost, from where we know them to be."""
-        self._register_again((live.schedule, live.mark) for uid in uids if (live := self.live.get(uid)))
-
-    def _register_again(self, entries: Iterable[tuple[Schedule, float]]) -> None:
-        for schedule, since in entries:
-            if schedule.uid not in self._inbox.upserts and schedule.uid not in self._inbox.removed:
-                self._inbox.upserts[schedule.uid] = Entry(schedule, since, added=False)
+        self._intake.again((live.schedule, live.mark) for uid in uids if (live := self.live.get(uid)))
         self._wake.set()
 
     def reclaim(self) -> None:
@@ -116,7 +97,8 @@ class Engine:
         schedule of ours must not stay silent should the other one end.
         """
         now = self._clock.now()
-        self._register_again((live.schedule, now) for live in self.live.values() if live.superseded)
+        self._intake.again((live.schedule, now) for live in self.live.values() if live.superseded)
+        self._wake.set()
 
     def recheck(self) -> None:
         """Ask again which schedules are refused; what is due by then is caught up as after downtime."""
@@ -145,6 +127,7 @@ class Engine:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
+        self._settle(len(self._settling))
         while self._unbooked and not self._failures:
             try:
                 await self._book()
@@ -158,8 +141,8 @@ class Engine:
         if (pause := self._retry_at - self._clock.monotonic()) > 0:
             return min(pause, _TICK_SECONDS)
         try:
-            if self._inbox_full():
-                await self._take_inbox()
+            if self._intake.pending:
+                await self._take_in()
             await self._fire()
             if self._unbooked and not self._settling:
                 await self._book()
@@ -169,7 +152,7 @@ class Engine:
         if self._settling:
             self._settle(_SETTLE)
             return 0.0
-        if self._inbox_full() or self._unbooked:
+        if self._intake.pending or self._unbooked:
             return 0.0
         earliest = self._timetable.next_time()
         return _TICK_SECONDS if earliest is None else min(_TICK_SECONDS, max(0.0, earliest - self._clock.now()))
@@ -181,8 +164,6 @@ class Engine:
             # Forward: due times in between are late and caught up as configured. Back: those that come a second
             # time stay below the high-water marks and do not run again.
             log.warning("clock_jumped", seconds=round(jump, 1))
-        if abs(jump) > _JUMP_SECONDS / 10:
-            self._looked = False
         self._skew = skew
 
     def away(self, error: RedisError) -> None:
@@ -202,32 +183,12 @@ class Engine:
         self.pulse.ack = self._clock.monotonic()
 
     # schedules in and out -----------------------------------------------------------------------------
-    def _inbox_full(self) -> bool:
-        return bool(self._inbox.upserts or self._inbox.removed)
-
-    async def _take_inbox(self) -> None:
-        inbox, self._inbox = self._inbox, _Inbox()
-        try:
-            if inbox.removed:
-                await self._registry.unregister(list(inbox.removed))
-                self._drop(inbox.removed)
-                inbox.removed.clear()
-            entries = list(islice(inbox.upserts.values(), _REGISTER))
-            standings = await self._registry.register(entries, self._clock.now())
-        except RedisError:
-            # what came in meanwhile is newer
-            newer = self._inbox
-            self._inbox = _Inbox(
-                {**{u: e for u, e in inbox.upserts.items() if u not in newer.removed}, **newer.upserts},
-                {**inbox.removed, **newer.removed},
-            )
-            raise
+    async def _take_in(self) -> None:
+        self._drop(await self._intake.unregister())
+        registered = await self._intake.register(self._clock.now())
         self.acknowledged()
-        for entry in entries:
-            del inbox.upserts[entry.schedule.uid]
-        self._inbox = _Inbox({**inbox.upserts, **self._inbox.upserts}, self._inbox.removed)
         counts: dict[str, int] = {}
-        for entry, standing in zip(entries, standings, strict=True):
+        for entry, standing in registered:
             counts[standing.outcome] = counts.get(standing.outcome, 0) + 1
             offset = entry.schedule.timing.offset
             # An edit never fires retroactively: what was due before it stays undone.
@@ -338,9 +299,20 @@ class Engine:
             case ("exhausted", _, _):
                 live.next, live.problem = None, "maxRuns reached"
                 self.dirty.add(live.schedule.uid)
+            case ("ahead", _, redis_ms):
+                self._rest(live, int(redis_ms) / 1000)
             case ("moved", _, mark):
                 live.mark = max(live.mark, int(mark) / 1000)
                 self._schedule_next(live)
             case _:
                 live.mark = parcels[-1].run.due if parcels else live.mark
                 self._schedule_next(live)
+
+    def _rest(self, live: Live, redis_now: float) -> None:
+        now = self._clock.monotonic()
+        if not self.pulse.is_ahead(now):
+            log.error("clock_ahead_of_redis", seconds=round(self._clock.now() - redis_now, 1))
+        self.pulse.ahead = now
+        self._retry_at = now + _AHEAD_SECONDS
+        if live.due is not None:
+            self._timetable.put(live.schedule.uid, live.due + live.schedule.timing.offset)

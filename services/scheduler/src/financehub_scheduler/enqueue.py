@@ -16,6 +16,8 @@ from financehub_shared.store import keys
 #: A run whose record says it waits for a retry is no longer taken for active after this: a record that nobody
 #: finishes must not block its schedule for ever, and no time limit and retry delay together are longer.
 _ACTIVE_LIMIT_MS = 2 * 86_400_000
+#: A due time this far ahead of Redis's own clock is not believed: servers that keep their time are within a second.
+AHEAD_LIMIT_SECONDS = 60.0
 #: Messages a backfill may keep in the queue where the schedule sets no `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
 
@@ -111,15 +113,17 @@ class Enqueuer:
     Args:
         client: Redis of the queues.
         run_ttl: seconds a run's record is kept.
+        ahead_limit: seconds by which a due time may be ahead of Redis's own clock.
     """
 
-    def __init__(self, client: "Redis", run_ttl: int) -> None:
+    def __init__(self, client: "Redis", run_ttl: int, ahead_limit: float = AHEAD_LIMIT_SECONDS) -> None:
         scripts = files(__package__).joinpath("lua")
         self._script = client.register_script(scripts.joinpath("enqueue.lua").read_bytes())
         self._book = client.register_script(scripts.joinpath("book.lua").read_bytes())
         self._context = {
             "namespace": NAMESPACE,
             "run_ttl": run_ttl,
+            "ahead_limit": ahead_limit * 1000,
             "active_limit": _ACTIVE_LIMIT_MS,
             "active": sorted(ACTIVE),
             **key_patterns(),
@@ -134,7 +138,7 @@ class Enqueuer:
 
         Returns:
             One verdict per run: `enqueued`, `already`, `overlap`, `backlog`, `refused`, `buffered`, `missed`, `wait`,
-            `exhausted`, `moved:<mark ms>`, `changed`, `deleted` or `unknown`.
+            `exhausted`, `moved:<mark ms>`, `ahead:<Redis's time ms>`, `changed`, `deleted` or `unknown`.
 
         Raises:
             redis.RedisError: Redis did not answer or refused; whether the batch was carried out is not known.

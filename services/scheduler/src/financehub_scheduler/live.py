@@ -1,5 +1,6 @@
 """A schedule under the engine's care, and what is to be enqueued for it when its time has come: pure."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from financehub_scheduler.schedule import Schedule
 #: Why the arguments of a schedule are refused at present; empty: they are not.
 Refusal = Callable[[Schedule], str]
 
+#: Redis is asked again about a due time it does not believe within a fraction of this.
+_AHEAD_SECONDS = 10.0
 #: A run this late is planned as missed; below, the loop was merely busy.
 _LATE_SECONDS = 1.0
 
@@ -43,10 +46,21 @@ class Live:
 
 @dataclass(slots=True)
 class Pulse:
-    """Signs of life, monotonic seconds."""
+    """Signs of life, monotonic seconds.
+
+    Args:
+        tick: the loop last came round.
+        ack: Redis last answered.
+        ahead: Redis last found our clock far ahead of its own.
+    """
 
     tick: float
     ack: float
+    ahead: float = -math.inf
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether our clock is still far ahead, as Redis said a moment ago."""
+        return now - self.ahead < _AHEAD_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from financehub_scheduler.enqueue import key_patterns
+from financehub_scheduler.enqueue import AHEAD_LIMIT_SECONDS, key_patterns
 from financehub_scheduler.schedule import Schedule
+from financehub_shared.schedules import UNCLAIMED_SECONDS
 from financehub_shared.store import keys
 
-#: A schedule nobody claimed for this long has no scheduler; claims are renewed three times as often.
-ABANDONED_SECONDS = 90
-CLAIM_INTERVAL_SECONDS = 30
+#: Claims are renewed three times as often as they lapse.
+CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
 #: Schedules per script: some 5 ms of Redis, so that registering thousands delays nobody.
 _CHUNK = 250
 
@@ -57,17 +57,20 @@ class Registry:
 
     Args:
         client: Redis of the queues.
+        ahead_limit: seconds by which our clock may be ahead of Redis's own.
     """
 
-    def __init__(self, client: "Redis") -> None:
+    def __init__(self, client: "Redis", ahead_limit: float = AHEAD_LIMIT_SECONDS) -> None:
         self._client = client
+        self._ahead_limit = ahead_limit
         scripts = files(__package__).joinpath("lua")
         self._register = client.register_script(scripts.joinpath("register.lua").read_bytes())
         self._unregister = client.register_script(scripts.joinpath("unregister.lua").read_bytes())
 
     async def register(self, entries: Sequence[Entry], now: float) -> list[Standing]:
         """Make schedules known; one Redis has never seen starts at its `since`."""
-        context = json.dumps({**key_patterns(), "now": int(now * 1000), "abandoned_before": now - ABANDONED_SECONDS})
+        limits = {"unclaimed": UNCLAIMED_SECONDS, "ahead_limit": self._ahead_limit * 1000}
+        context = json.dumps({**key_patterns(), **limits, "now": int(now * 1000)})
         standings: list[Standing] = []
         for chunk in _chunks(entries):
             payload = [

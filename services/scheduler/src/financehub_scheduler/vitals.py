@@ -13,6 +13,7 @@ _LAG_SECONDS = 60.0
 #: nothing, since all state is in Redis, and is rare enough not to be a crash loop.
 _SILENCE_SECONDS = 300.0
 _RECENT_SECONDS = 10.0
+_AHEAD = "the clock is far ahead of Redis's, which does not take runs that are due only then; set it right"
 
 
 class Watched(Protocol):
@@ -48,12 +49,16 @@ class Vitals:
         if silence > _SILENCE_SECONDS:
             problems.append(f"Redis has not acknowledged anything for {silence:.0f} s")
         elif silence < _RECENT_SECONDS and lag > _LAG_SECONDS:
-            problems.append(f"a run has been due for {lag:.0f} s although Redis answers")
+            stuck = f"a run has been due for {lag:.0f} s although Redis answers"
+            problems.append(_AHEAD if pulse.is_ahead(now) else stuck)
         return problems
 
     def ready(self) -> list[str]:
         """Why nothing is enqueued at present."""
-        silence = self._clock.monotonic() - self._engine.pulse.ack
+        now, pulse = self._clock.monotonic(), self._engine.pulse
+        silence = now - pulse.ack
         if not self._engine.settled:
             return ["starting: the schedules are not registered yet"]
-        return [f"Redis has not answered for {silence:.0f} s"] if silence > _STALL_SECONDS else []
+        if silence > _STALL_SECONDS:
+            return [f"Redis has not answered for {silence:.0f} s"]
+        return [_AHEAD] if pulse.is_ahead(now) else []

@@ -1,7 +1,7 @@
 -- Enqueue a batch of runs, each exactly once: fence, overlap check, backlog check and enqueue in one atomic step.
--- ARGV[1]: JSON context {now (ms), namespace, run_ttl (s), active_limit (ms), active (states), key patterns}
+-- ARGV[1]: JSON context {now (ms), ahead_limit (ms), namespace, run_ttl (s), active_limit (ms), active (states), key patterns}
 -- ARGV[2]: JSON list of runs (enqueue.py names the fields); ARGV[3…]: one message per run, empty to only move the mark
--- Returns one verdict per run; 'moved' carries the true high-water mark behind a colon.
+-- Returns one verdict per run; 'moved' carries the true high-water mark behind a colon, 'ahead' Redis's time (ms).
 --
 -- A thousand schedules may be due at one instant, so what can be is done once per batch: marks are read and written
 -- together, messages go to their queues at the end, and run records are written afterwards (book.lua).
@@ -13,6 +13,8 @@ local now = context.now
 local function int(number) return string.format('%.0f', number) end
 local function seconds(ms) return string.format('%.3f', ms / 1000) end
 local function run_key(id) return string.format(context.run, id) end
+local time = redis.call('time')
+local redis_now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function list_key(queue) return context.namespace .. ':' .. queue end
 
 local at = seconds(now)
@@ -170,6 +172,8 @@ end
 local function pass(key, run, s)
   local uid, mark = run.uid, marks[run.uid]
   if mark >= run.due then return 'already' end
+  -- A scheduler whose clock is far ahead must not move marks into the future: the schedule would be silent until then.
+  if run.due > redis_now + context.ahead_limit then return 'ahead:' .. int(redis_now) end
   -- Missed runs are counted from the mark the scheduler planned with; if another has moved it, the plan is void.
   if void[uid] or (run.expected and mark > run.expected) then
     void[uid] = true
