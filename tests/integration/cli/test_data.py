@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from decimal import Decimal
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from financehub_shared.models import Quarantined
 from financehub_shared.store import RedisStore
 from support.processes import end, launch
 from support.store_contract import bars, indicators, news, quote
@@ -133,3 +135,33 @@ def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
     finally:
         end(process)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_the_series_of_an_asset_is_told_day_by_day(cli: Any, invoke: Any, store: RedisStore):
+    """`--last` adds the newest days, oldest first, leaving out what was not defined on a day."""
+    store.put_indicators([indicators("AAPL", last_day=20_010, rsi_14=[40.0, 41.5, 55.5], sma_20=[nan, 1.0, 2.0])])
+    (row,) = cli("indicators", "AAPL", "--last", "2")
+    assert [each["values"] for each in row["series"]] == [
+        {"rsi_14": 41.5, "sma_20": 1.0},
+        {"rsi_14": 55.5, "sma_20": 2.0},
+    ]
+    assert row["series"][-1]["day"] == row["last_day"]
+    assert "41.5" in invoke("indicators", "AAPL", "--last", "2").stdout
+    assert cli("indicators", "AAPL")[0]["series"] == []
+
+
+def test_the_quarantine_is_told_with_reason_and_payload(cli: Any, invoke: Any, store: RedisStore):
+    """What failed validation can be looked at, newest first, of all symbols or of some."""
+    now = time.time()
+    store.put_quarantined(
+        [
+            Quarantined("quote", "VOD.L", "yahoo", "jump: +9900 %", '{"price": "81.2"}', now - 60),
+            Quarantined("bar", "AAPL", "yahoo", "unit: 100 times", "{}", now - 30),
+        ]
+    )
+    assert [row["symbol"] for row in cli("quarantine")] == ["AAPL", "VOD.L"]
+    (row,) = cli("quarantine", "vod.l")
+    assert (row["kind"], row["reason"], row["payload"]) == ("quote", "jump: +9900 %", '{"price": "81.2"}')
+    assert 60 <= row["age_seconds"] < 90
+    assert "jump: +9900 %" in invoke("quarantine").stdout
+    assert "nothing in quarantine of BTC-USD" in invoke("quarantine", "BTC-USD").stderr

@@ -3,6 +3,7 @@
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.broker import declare
 from financehub_shared.catalog import Tier
+from financehub_shared.providers.closing import CloseProviders
 from financehub_shared.providers.registry import tier_providers
 from financehub_shared.providers.validation import validate_quote
 from financehub_shared.summary import TaskSummary
@@ -11,6 +12,7 @@ from financehub_shared.tier import start_tier
 process = start_tier(Tier.HIGH)
 broker = process.broker
 providers = tier_providers(process.settings, process.clock, process.metrics)
+CloseProviders(providers).add_to(broker)
 
 
 def declare_fetch(task: str) -> None:

@@ -3,6 +3,7 @@
 from financehub_medium_priority.news import refresh_news
 from financehub_shared.broker import declare
 from financehub_shared.catalog import Tier
+from financehub_shared.providers.closing import CloseProviders
 from financehub_shared.providers.registry import tier_providers
 from financehub_shared.summary import TaskSummary
 from financehub_shared.tier import start_tier
@@ -10,6 +11,7 @@ from financehub_shared.tier import start_tier
 process = start_tier(Tier.MEDIUM)
 broker = process.broker
 providers = tier_providers(process.settings, process.clock, process.metrics)
+CloseProviders(providers).add_to(broker)
 
 
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:

@@ -7,6 +7,7 @@ from financehub_shared.cli.bars import bars
 from financehub_shared.cli.indicators import indicators
 from financehub_shared.cli.news import news
 from financehub_shared.cli.outcome import CommandGroup
+from financehub_shared.cli.quarantine import quarantine
 from financehub_shared.cli.quotes import quotes
 from financehub_shared.cli.run import run
 from financehub_shared.cli.stats import stats
@@ -42,4 +43,5 @@ app.command(rich_help_panel="Data")(quotes)
 app.command(rich_help_panel="Data")(indicators)
 app.command(rich_help_panel="Data")(bars)
 app.command(rich_help_panel="Data")(news)
+app.command(rich_help_panel="Data")(quarantine)
 app.add_typer(assets.app, name="assets", rich_help_panel="Data")

@@ -1,7 +1,9 @@
 """`financehub indicators`: the technical indicators."""
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
+import typer
 from rich.console import Group
 
 from financehub_shared.cli.outcome import ExitCode
@@ -14,30 +16,39 @@ from financehub_shared.models import IndicatorValues
 SHOWN = 6
 
 
-def indicators(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, every: Every = 5.0) -> None:
+Last = Annotated[int, typer.Option("--last", min=0, max=1_000, help="Also the series: so many of the newest days.")]
+
+
+def indicators(
+    symbols: Symbols = None, last: Last = 0, as_json: AsJson = False, watch: Watch = False, every: Every = 5.0
+) -> None:
     """Newest technical indicators, with age and engine.
 
     With symbols: every output of each. Ends with 1 if a symbol that was asked for has none yet.
 
-    JSON: a list of {symbol, engine, computed_at, age_seconds, last_day, values}; values maps each output that is
-    defined to its newest value.
+    JSON: a list of {symbol, engine, computed_at, age_seconds, last_day, values, series}; values maps each output that
+    is defined to its newest value, series holds the newest --last of {day, values}, oldest first.
 
     Examples:
     - `financehub indicators`
     - `financehub indicators AAPL`
-    - `financehub indicators BTC-USD --json`
+    - `financehub indicators BTC-USD --last 30 --json`
     """
     session = Session()
-    present_or_watch(lambda: look(session, symbols), as_json=as_json, watch=watch, every=every)
+    present_or_watch(lambda: look(session, symbols, last), as_json=as_json, watch=watch, every=every)
 
 
-def look(session: Session, symbols: list[str] | None) -> View:
+def look(session: Session, symbols: list[str] | None, last: int) -> View:
     """The indicators of these symbols, or of all active assets."""
     assets = session.assets(symbols)
     stored = session.store.indicators([asset.symbol for asset in assets])
     missing = [asset.symbol for asset in assets if asset.symbol not in stored]
     now = session.clock.now()
-    records = [_record(stored[asset.symbol], now) for asset in assets if asset.symbol in stored]
+    records = [
+        _record(stored[asset.symbol], now) | {"series": _series(session, asset.symbol, last)}
+        for asset in assets
+        if asset.symbol in stored
+    ]
     notes = [f"no indicators yet: {', '.join(missing)}"] if missing else []
     shown = Group(*map(_all_of_one, records)) if symbols else _some_of_all(records)
     return View(records, shown, notes, ExitCode.FAILED if missing and symbols else ExitCode.OK)
@@ -54,10 +65,28 @@ def _record(newest: IndicatorValues, now: float) -> dict[str, Any]:
     }
 
 
+def _series(session: Session, symbol: str, last: int) -> list[dict[str, Any]]:
+    found = session.store.indicator_series(symbol) if last else None
+    if found is None:
+        return []
+    places = range(max(0, len(found.days) - last), len(found.days))
+    return [
+        {
+            "day": iso_day(found.days[place]),
+            "values": {name: column[place] for name, column in found.series.items() if not math.isnan(column[place])},
+        }
+        for place in places
+    ]
+
+
 def _all_of_one(record: dict[str, Any]) -> Any:
     title = f"{record['symbol']}  {record['last_day']}  {record['engine']}  {span(record['age_seconds'])} old"
-    rows = [(name, f"{value:,.6g}") for name, value in record["values"].items()]
-    return table("indicator", ">value", rows=rows, title=title)
+    days = record["series"] or [{"day": record["last_day"], "values": record["values"]}]
+    rows = [
+        [name, *(f"{each['values'][name]:,.6g}" if name in each["values"] else "" for each in days)]
+        for name in record["values"]
+    ]
+    return table("indicator", *(f">{each['day']}" for each in days), rows=rows, title=title)
 
 
 def _some_of_all(records: list[dict[str, Any]]) -> Any:
