@@ -19,7 +19,7 @@ from financehub_shared.store import keys
 #: A schedule that no scheduler has claimed for this long is not being run (claims are renewed every 30 s).
 UNCLAIMED_SECONDS = 90
 #: How long a finished backfill can be looked up.
-_BACKFILL_TTL_SECONDS = 7 * 86_400
+BACKFILL_TTL_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +219,17 @@ def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
     """
     record = _text(client.hgetall(keys.backfill(id)))
     if not record:
-        raise InvalidArgumentsError("backfill", "id", f"{id!r} is not known; finished ones are kept for 7 days")
+        raise InvalidArgumentsError(
+            "backfill", "id", f"{id!r} is not known; ended ones are kept for {BACKFILL_TTL_SECONDS // 86_400} days"
+        )
+    # told, not stored: a scheduler that starts a backfill late must not overwrite that another has ended it
+    begun = record["state"] == "pending" and "total" in record
     return BackfillInfo(
         id=id,
         name=record["name"],
         start=float(record["start"]),
         end=float(record["end"]),
-        state=record["state"],
+        state="running" if begun else record["state"],
         total=int(record.get("total", 0)),
         enqueued=int(record["enqueued"]),
         message=record.get("message", ""),

@@ -13,6 +13,7 @@ import redis
 
 from financehub_shared.broker.actors import declare
 from financehub_shared.schedules import list_schedules
+from financehub_shared.store import keys
 from financehub_shared.summary import TaskSummary
 from support.observed import Fleet, eventually
 from support.processes import end, launch
@@ -74,6 +75,13 @@ def test_schedules_are_listed_triggered_and_backfilled(
     assert "succeeded" in invoke("schedules", "show", "coins").stdout
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that gives up soon on who is not there."""
+    monkeypatch.setattr("financehub_shared.cli.schedules._PATIENCE_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_requests_that_are_not_waited_for_tell_how_far_they_are(cli: Any, invoke: Any, scheduler: Path):
     """--no-wait tells what is to come, --timeout where it stands, and a wrong name the known ones."""
     asked = cli("schedules", "trigger", "coins", "--no-wait")
@@ -85,9 +93,25 @@ def test_requests_that_are_not_waited_for_tell_how_far_they_are(cli: Any, invoke
     assert cli("schedules", "backfill", "coins", "--from", first, "--no-wait")["state"] == "pending"
     late = cli("schedules", "backfill", "coins", "--from", first, "--timeout", "0.2", code=1)
     assert late["state"] in {"pending", "running"}
+    stuck = invoke("schedules", "backfill", "coins", "--from", first)
+    assert stuck.exit_code == 1
+    assert "no live worker serves queue 'high'; the backfill waits until one starts" in stuck.stderr
     unknown = invoke("schedules", "trigger", "coin")
     assert unknown.exit_code == 2
     assert "'coin' is not registered; known are " in unknown.stderr
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_backfill_without_a_scheduler_is_not_followed(invoke: Any, redis_client: redis.Redis):
+    """Where no scheduler lives the command says so and ends with 1, long before --timeout."""
+    uid = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
+    record = {"name": "default/coins", "task": TASK, "queue": "high", "spec": "{}", "suspended": "0"}
+    redis_client.hset(keys.schedule(uid), mapping=record)
+    redis_client.hset(keys.SCHEDULE_NAMES, "default/coins", uid)
+    done = invoke("schedules", "backfill", "coins", "--from", "2026-01-05")
+    assert done.exit_code == 1
+    assert "no live scheduler; the backfill waits until one starts" in done.stderr
+    assert "pending: 0 of 0 enqueued" in done.stdout
 
 
 @pytest.mark.parametrize(

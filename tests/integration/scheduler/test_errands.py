@@ -1,7 +1,10 @@
 """Triggers, buffered runs and backfills."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -235,6 +238,25 @@ async def test_a_backfill_survives_its_scheduler(scheduler: Scheduler, second: S
         for message in messages(scheduler.client):
             scheduler.end_run(message["message_id"])
     assert len(seen) == len(set(seen)) == 10
+
+
+async def test_a_scheduler_that_is_late_does_not_revive_a_backfill(
+    scheduler: Scheduler, second: Scheduler, now: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler that still counts the due times of a backfill when another has ended it leaves it ended."""
+    scheduler.clock.set_wall(now)
+    for each in (scheduler, second):
+        await each.load(schedule(concurrencyPolicy="Allow"))
+    id = request_backfill(scheduler.client, "demo", now - 600, now - 300)
+
+    async def slow(work: Callable[..., int], *arguments: Any) -> int:
+        monkeypatch.undo()
+        assert await run_backfill(second, id) == "finished"
+        return work(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", slow)
+    await scheduler.errands.step()
+    assert show_backfill(scheduler.client, id).state == "finished"
 
 
 async def test_a_backfill_annotation_is_carried_out_once(scheduler: Scheduler, redis_url: str, now: float) -> None:

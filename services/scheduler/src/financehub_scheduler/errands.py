@@ -14,7 +14,7 @@ from financehub_scheduler.live import Live
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.schedule import Schedule
 from financehub_shared.clock import Clock
-from financehub_shared.schedules import backfill_record
+from financehub_shared.schedules import BACKFILL_TTL_SECONDS, backfill_record
 from financehub_shared.store import keys
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,6 @@ INTERVAL_SECONDS = 1.0
 _BACKFILL_STEP = 50
 #: A larger range is refused: it is more likely a slip than a wish.
 MAX_BACKFILL_RUNS = 10_000
-_BACKFILL_TTL_SECONDS = 7 * 86_400
 #: A trigger nobody could carry out is forgotten: whoever asked has long given up.
 _REQUEST_TTL_SECONDS = 3_600
 #: Field of a schedule's hash with the backfill that its annotation last asked for.
@@ -138,7 +137,7 @@ class Errands:
             if total > MAX_BACKFILL_RUNS:
                 await self._end(id, "refused", f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range")
                 return
-            await self._client.hset(keys.backfill(id), mapping={"total": total, "state": "running"})
+            await self._client.hset(keys.backfill(id), "total", str(total))
         runs = []
         for due in timing.due_times(cursor, min(end, self._clock.now())):
             runs.append(Run(live.schedule, "backfill", due, fence=id))
@@ -151,7 +150,7 @@ class Errands:
     async def _end(self, id: str, state: str, message: str) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hset(keys.backfill(id), mapping={"state": state, "message": message})
-            pipeline.expire(keys.backfill(id), _BACKFILL_TTL_SECONDS)
+            pipeline.expire(keys.backfill(id), BACKFILL_TTL_SECONDS)
             pipeline.srem(keys.SCHEDULE_BACKFILLS, id)
             await pipeline.execute()
         log.info("backfill_ended", backfill=id, state=state, message=message)

@@ -17,6 +17,8 @@ from financehub_shared.cli.run import POLL_SECONDS, NoWait, Timeout, follow
 from financehub_shared.cli.session import COMPLETION_TIMEOUT_SECONDS, Session
 from financehub_shared.cli.stats import run_record, runs_table
 from financehub_shared.errors import ConfigError, FinanceHubError
+from financehub_shared.health.checks import SCHEDULER
+from financehub_shared.health.workers import WorkerRegistry
 from financehub_shared.monitor import Run
 from financehub_shared.schedules import (
     UNCLAIMED_SECONDS,
@@ -29,6 +31,9 @@ from financehub_shared.schedules import (
     show_backfill,
     show_schedule,
 )
+
+#: How long a backfill may stand still that nobody is there to move; a restart of the scheduler is shorter.
+_PATIENCE_SECONDS = 10.0
 
 app = typer.Typer(
     no_args_is_help=True, help="What runs when, whether it worked, when next; run it now or for the past."
@@ -123,7 +128,8 @@ def backfill(
     """Run the due times of a range in the past, in order, and show the progress.
 
     They are enqueued as fast as the concurrency policy lets them: one at a time where it forbids overlap. Ends with 0
-    when all of them are enqueued (or, with --no-wait, asked for), 1 if it is refused or not over at --timeout.
+    when all of them are enqueued (or, with --no-wait, asked for), 1 if it is refused, not over at --timeout, or waits
+    for a scheduler or worker that is not there.
 
     JSON: {id, name, start, end, state, total, enqueued, message}; state is pending, running, finished or refused.
 
@@ -135,27 +141,47 @@ def backfill(
     id = request_backfill(session.broker_client, name, first, last)
     found = show_backfill(session.broker_client, id)
     if not no_wait:
-        found = _follow_backfill(session, id, timeout=timeout, as_json=as_json)
+        queue = show_schedule(session.broker_client, found.name).queue
+        try:
+            found = _follow_backfill(session, id, queue, timeout=timeout, as_json=as_json)
+        except KeyboardInterrupt:
+            say(f"no longer followed; backfill {id} goes on")
+            raise typer.Exit(ExitCode.FAILED) from None
     ended = found.state == "finished" or (no_wait and found.state != "refused")
     line = f"backfill {id} {found.state}: {found.enqueued} of {found.total} enqueued {found.message}".rstrip()
     data = asdict(found) | {"start": iso(found.start), "end": iso(found.end)}
     present(View(data, line, [], ExitCode.OK if ended else ExitCode.FAILED), as_json=as_json)
 
 
-def _follow_backfill(session: Session, id: str, *, timeout: float, as_json: bool) -> BackfillInfo:
+def _follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as_json: bool) -> BackfillInfo:
     shown = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     progress = Progress(*columns, console=shown) if shown.is_terminal and not as_json else None
     bar = progress.add_task("backfill") if progress else None
     limit = time.monotonic() + timeout
+    enqueued, patience = -1, limit
     with progress or nullcontext():
         while True:
             found = show_backfill(session.broker_client, id)
+            missing = _missing(session, queue)
+            if found.enqueued != enqueued or not missing:
+                enqueued, patience = found.enqueued, time.monotonic() + _PATIENCE_SECONDS
             if progress and bar is not None:
                 progress.update(bar, total=found.total or None, completed=found.enqueued, description=found.state)
             if found.state not in {"pending", "running"} or time.monotonic() >= limit:
                 return found
+            if time.monotonic() >= patience:
+                say(f"{missing}; the backfill waits until one starts")
+                return found
             time.sleep(POLL_SECONDS)
+
+
+def _missing(session: Session, queue: str) -> str:
+    """Who is not there to move a backfill on; empty: nobody is missing."""
+    alive = WorkerRegistry(session.broker_client).alive()
+    if not any(one.tier == SCHEDULER for one in alive):
+        return "no live scheduler"
+    return "" if any(queue in one.queues for one in alive) else f"no live worker serves queue {queue!r}"
 
 
 def _moment(option: str, text: str) -> float:
