@@ -1,5 +1,6 @@
 """The folder of schedules: what appears, changes, breaks and goes."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,15 @@ async def test_the_first_look_is_told_from_changes(tmp_path: Path) -> None:
     write(tmp_path, resource("a"))
     second = await anext(changes)
     assert (second.initial, len(second.upserts)) == (False, 1)
+
+
+async def test_a_refusal_alone_is_told(source: FileSource, tmp_path: Path) -> None:
+    """A document that comes to be refused, and its end, are told though no schedule has changed: listings show them."""
+    changes = source.changes()
+    await anext(changes)
+    path = write(tmp_path, resource("bad", schedule="nonsense"))
+    told = await asyncio.wait_for(anext(changes), 5)
+    assert (told.initial, list(told.upserts), len(source.refused)) == (False, [], 1)
+    path.unlink()
+    await asyncio.wait_for(anext(changes), 5)
+    assert source.refused == {}

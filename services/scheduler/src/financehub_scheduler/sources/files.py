@@ -74,13 +74,14 @@ class FileSource:
         self.refused: dict[str, str] = {}
 
     async def changes(self) -> AsyncIterator[Changes]:
-        """The folder's schedules, then every change, for ever."""
+        """The folder's schedules, then every change, of what is refused too, for ever."""
         initial = True
         while True:
             # in a thread: reading thousands of schedules takes seconds, and due runs must not wait for it
+            refused = self.refused
             found = await asyncio.to_thread(self.scan)
-            if found or initial:
-                yield Changes(found.upserts, found.removed, initial) if found else Changes(initial=True)
+            if initial or found or self.refused != refused:
+                yield Changes(found.upserts, found.removed, initial) if found else Changes(initial=initial)
             initial = False
             await self._clock.sleep(POLL_SECONDS)
 
@@ -166,15 +167,14 @@ class FileSource:
             refused |= file.refused
             for schedule in (*file.schedules.values(), *file.kept.values()):
                 if schedule.uid in wanted:
-                    refused[f"{path.name}:{schedule.name}"] = (
-                        f"{schedule.name} is also in {origin[schedule.uid].name}, which is in force; rename one"
-                    )
+                    place = f"{path.name}:{schedule.name}"
+                    problem = f"{schedule.name} is also in {origin[schedule.uid].name}, which is in force; rename one"
+                    if self.refused.get(place) != problem:
+                        log.error("schedule_refused", place=place, problem=problem)
+                    refused[place] = problem
                     continue
                 wanted[schedule.uid] = schedule
                 origin[schedule.uid] = path
-        for place, problem in refused.items():
-            if place not in self.refused and problem.endswith("rename one"):
-                log.error("schedule_refused", place=place, problem=problem)
         self.refused = refused
         absent = self._known.keys() - wanted.keys()
         # Gone in two looks, to be sure: between the steps of a rename a file is nowhere for a moment.
