@@ -47,10 +47,11 @@ format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Four at once on any machine: most of these tests wait for real processes, not for the processor.
+# Four at once on any machine: most of these tests wait for real processes, not for the processor. One that is done
+# takes over from one that is not, for the slow tests lie side by side.
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
-	$(BIN)/pytest $(or $(ARGS),--numprocesses 4)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses 4 --dist worksteal)
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
 HEAVY = {"pandas", "numpy", "ta", "talib", "kopf", "kubernetes", "yfinance", "feedparser", "curl_cffi"}
 
 
-def modules_after(statement: str) -> set[str]:
+@cache
+def modules_after(statement: str) -> frozenset[str]:
     """Top-level modules of a fresh interpreter that ran `statement`."""
     script = f"{statement}\nimport sys\nprint('\\n'.join({{name.split('.')[0] for name in sys.modules}}))"
     done = subprocess.run(
@@ -19,7 +21,7 @@ def modules_after(statement: str) -> set[str]:
         # nothing may connect at import: this Redis does not exist
         env={"REDIS_URL": "redis://127.0.0.1:1/0", "PATH": ""},
     )
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import redis
 
+from financehub_shared.broker import DeadLetters
 from financehub_shared.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet
@@ -49,7 +50,8 @@ def test_queues_and_data_may_lie_in_two_redis(fleet: StartFleet, redis_server: C
 
         running.simulator.fault("server-error", "rss")
         running.simulator.fault("server-error", "gdelt")
-        eventually("a dead letter", lambda: running.cli("dead", "list"))
+        eventually("a dead letter", DeadLetters(client).find)
+        assert running.cli("dead", "list")
 
         assert strangers(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []
         assert strangers(data, *(f"financehub:{name}" for name in DATA + FETCHING)) == []
