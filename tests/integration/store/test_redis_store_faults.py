@@ -232,7 +232,7 @@ def test_a_full_redis_refuses_loudly_and_keeps_what_it_has(redis_server: Callabl
     store = RedisStore(server.client())
     store.put_quotes([quote()])
     server.client().config_set("maxmemory", "1")
-    with pytest.raises(StoreUnavailableError, match="OOM command not allowed"):
+    with pytest.raises(StoreUnavailableError, match="command not allowed when used memory"):
         store.put_quotes([quote(fetched_at=T0 + 1)])
     assert store.quotes()["BTC-USD"].fetched_at == T0
 
