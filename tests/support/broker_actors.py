@@ -4,8 +4,10 @@ Environment: BROKER_KIND `stock` or `mended`, which also names the queue; BROKER
 Every actor appends to the list `<queue>:events`, over a connection of its own that outlasts outages.
 """
 
+import logging
 import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -72,9 +74,30 @@ def slow(tag: str, seconds: float) -> None:
     note(f"end {tag}")
 
 
+class _Booted(logging.Handler):
+    """Notices the line that dramatiq's command line logs once its parent process knows that this one has booted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "ready for action" in record.getMessage():
+            self.event.set()
+
+
+_booted = _Booted()
+logging.getLogger("dramatiq").addHandler(_booted)
+
+
 @actor
 def kill_worker() -> None:
-    """What the kernel does to a task that takes all memory."""
+    """What the kernel does to a task that takes all memory.
+
+    Not before the boot is over: a child killed while it tells its parent so leaves a lock taken, and the parent waits
+    for that lock for good.
+    """
+    _booted.event.wait(20)
     note("killed")
     os.kill(os.getpid(), signal.SIGKILL)
 

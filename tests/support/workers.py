@@ -36,8 +36,6 @@ class WorkerProcess:
             self._process = launch(
                 [
                     *(sys.executable, "-m", "dramatiq", "support.broker_actors", "-p", "1", "-t", str(threads)),
-                    # for so long (30 s by default) the parent does not see a child that dies right after its start
-                    *("--worker-fork-timeout", "2000"),
                     *("--worker-shutdown-timeout", str(shutdown_ms)),
                 ],
                 env=os.environ
