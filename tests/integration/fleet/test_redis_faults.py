@@ -23,9 +23,9 @@ def killed(server: RedisServer) -> None:
 
 
 def hung(server: RedisServer) -> None:
-    """SIGSTOP for longer than a command may take (5 s)."""
+    """SIGSTOP for 20 s, four times as long as a command may take."""
     server.hang()
-    time.sleep(7)
+    time.sleep(20)
     server.resume()
 
 
