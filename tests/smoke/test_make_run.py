@@ -47,15 +47,17 @@ def running(output: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """`make run`, up and healthy."""
     with output.open("wb") as out:
         process = subprocess.Popen(["make", "run"], cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
-    limit = time.monotonic() + LIMIT
-    while "FinanceHub is up" not in output.read_text(errors="replace"):
-        assert process.poll() is None, output.read_text()[-3_000:]
-        assert time.monotonic() < limit, output.read_text()[-3_000:]
-        time.sleep(0.5)
-    yield process
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=60)
+    try:
+        limit = time.monotonic() + LIMIT
+        while "FinanceHub is up" not in output.read_text(errors="replace"):
+            assert process.poll() is None, output.read_text()[-3_000:]
+            assert time.monotonic() < limit, output.read_text()[-3_000:]
+            time.sleep(0.5)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(timeout=60)
 
 
 def test_health_is_ok_and_names_its_checks() -> None:

@@ -1,7 +1,5 @@
 """Real processes before a dead upstream, sharing one Redis."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from financehub_shared.clock import SystemClock
 from financehub_shared.errors import BreakerOpenError, UpstreamError
 from financehub_shared.redis_scripts import RedisScripts
 from support.breaker_fleet import rounds, run_fleet
+from support.processes import end, launch
 
 PROCESSES, THRESHOLD, LATENCY = 8, 5, 0.15
 
@@ -74,12 +73,13 @@ clock = SystemClock()
 registry = BreakerRegistry({policy!r}, RedisScripts.of_url({redis_url!r}, clock), clock, ())
 registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(60)))
 """
-    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "probing\n"
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
-    holder.stdout.close()
+    holder = launch([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "probing\n"
+        finally:
+            end(holder)
     with pytest.raises(BreakerOpenError, match="a probe is on its way") as caught:
         survivor.call(fail)
     assert 0 < (caught.value.retry_after or 0) <= 1.5

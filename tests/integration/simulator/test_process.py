@@ -5,11 +5,13 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import httpx
 import pytest
 
 from financehub_simulator.testing import RunningSimulator
+from support.processes import end, launch
 
 COMMAND = [sys.executable, "-m", "financehub_simulator"]
 
@@ -26,10 +28,8 @@ def test_taken_port_is_one_clear_line(simulator: RunningSimulator):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ready_line_and_graceful_end(number: signal.Signals):
     """One line tells where it listens; on either signal it ends with code 0 and no word, even while an answer waits."""
-    process = subprocess.Popen(
-        [*COMMAND, "--port", "0", "--seed", "11"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
+    process = launch([*COMMAND, "--port", "0", "--seed", "11"], stdout=PIPE, stderr=PIPE, text=True)
+    try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("financehub-simulator: http://127.0.0.1:")
@@ -40,6 +40,8 @@ def test_ready_line_and_graceful_end(number: signal.Signals):
             httpx.get(f"{url}/rss/cnbc", timeout=0.1, trust_env=False)
         process.send_signal(number)
         rest, errors = process.communicate(timeout=10)
+    finally:
+        end(process)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
