@@ -228,7 +228,7 @@ async def test_a_slow_upstream_is_left_at_the_deadline(yahoo: Yahoo, sim: Runnin
         await yahoo.fetch_quotes([AAPL], within(0.3))
     assert yahoo._threads is not None
     await asyncio.to_thread(yahoo._threads.shutdown)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     yahoo._threads = None
     with pytest.raises(ProviderTimeoutError):
         await yahoo.fetch_quotes([AAPL], within(-1))
@@ -240,7 +240,7 @@ async def test_a_slow_cookie_counts_too(yahoo: Yahoo, sim: RunningSimulator):
     started = time.monotonic()
     with pytest.raises(ProviderError):
         await yahoo.fetch_quotes([AAPL], within(0.5))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 async def test_nobody_listens(build: Build):

@@ -92,12 +92,10 @@ def test_files_are_taken_over_while_it_runs(redis_client: "redis.Redis", tmp_pat
     assert "0 0 31 2 *" in lines[event["line"] - 1]
     assert "31 February never comes" in event["problem"]
     write(folder, resource("bad", schedule="0 0 28 2 *"), resource("good", schedule="@daily"))
-    eventually(
-        lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in force", within=5
-    )
+    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in force")
     eventually(lambda: not refused_schedules(redis_client), "nothing is refused any more")
     write(folder, resource("bad", schedule="0 0 28 2 *"))
-    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in force", within=6)
+    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in force")
     assert process.stop() == 0
 
 
@@ -144,7 +142,7 @@ def test_unknown_symbols_are_refused_until_they_are_known(
     eventually(lambda: "argument 'symbols.0': unknown symbol 'NEW-USD'" in problem(), "the field is named")
     assert fired() == ["default/free"]
     RedisStore(connect(redis_url)).put_assets([Asset("NEW-USD", AssetType.CRYPTO)])
-    eventually(lambda: "default/narrowed" in fired(), "it fires", within=8)
+    eventually(lambda: "default/narrowed" in fired(), "it fires")
     eventually(lambda: not problem(), "and has no problem any more")
     assert len(process.events("schedule_refused")) == 1
 

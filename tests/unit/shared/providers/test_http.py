@@ -211,7 +211,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline():
     started = SystemClock().monotonic()
     with pytest.raises(ProviderTimeoutError):
         await streaming(Drip()).get("upstream", URL, deadline=started + 0.1)
-    assert SystemClock().monotonic() - started < 1
+    assert SystemClock().monotonic() - started < 5  # it would never end
 
 
 async def test_nothing_is_sent_past_the_deadline():
