@@ -82,14 +82,16 @@ class Scheduler:
         self.client.hset(keys.run(message_id), "state", state)
 
 
-def build(url: str, clock: ManualClock, client: "redis.Redis", ahead_limit: float = 10 * YEAR) -> Scheduler:
-    """Wire one scheduler as the composition root does; its clock may be years ahead of Redis's."""
+def build(
+    url: str, clock: ManualClock, client: "redis.Redis", *, ahead_limit: float = 10 * YEAR, book_seconds: float = 0
+) -> Scheduler:
+    """Wire one scheduler as the composition root does; its clock may be years ahead, and it records runs at once."""
     connection = connect_async(url, retries=1)
     metrics = Metrics("scheduler")
     observer, registry = Observer(metrics), Registry(connection, ahead_limit)
     enqueuer = Enqueuer(connection, 3_600, ahead_limit)
     refused: dict[str, str] = {}
-    engine = Engine(clock, registry, enqueuer, observer, lambda schedule: refused.get(schedule.name, ""))
+    engine = Engine(clock, registry, enqueuer, observer, lambda schedule: refused.get(schedule.name, ""), book_seconds)
     errands = Errands(clock, connection, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)

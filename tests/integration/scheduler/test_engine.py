@@ -358,6 +358,25 @@ async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
     assert sorted(names) == sorted(each.name for each in many)
 
 
+async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Runs a little apart are enqueued at once each, and recorded together soon after the first."""
+    driver = build(redis_url, ManualClock(T + 0.5), redis_client, book_seconds=0.25)
+    first, second = schedule(), schedule("other", uid=OTHER, startTime="2027-01-15T08:01:01Z")
+    await driver.load(first, second)
+
+    def recorded() -> list[int]:
+        return [redis_client.llen(keys.schedule_recent(uid)) for uid in (UID, OTHER)]
+
+    driver.clock.set_wall(T + 60.9)
+    await driver.settle()
+    await driver.pass_time(0.1)
+    assert (driver.due(), recorded()) == ([60, 61], [0, 0])
+    assert await driver.engine.step() == pytest.approx(0.15)
+    await driver.pass_time(0.15)
+    assert recorded() == [1, 1]
+    await driver.connection.aclose()
+
+
 async def test_what_was_enqueued_is_recorded_before_the_end(scheduler: Scheduler) -> None:
     """A scheduler that is told to stop in the midst of a burst logs and records all that it has enqueued."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(300)]

@@ -2,9 +2,28 @@
 
 import asyncio
 import contextlib
+import gc
+from dataclasses import dataclass
 
-from financehub_scheduler.service import end, every
-from financehub_shared.clock import SystemClock
+from financehub_scheduler.live import Pulse
+from financehub_scheduler.service import end, every, spare_garbage_collection
+from financehub_shared.clock import ManualClock, SystemClock
+
+
+@dataclass
+class StartingEngine:
+    """An engine that is settled at the third look."""
+
+    pulse: Pulse
+    looks: int = 0
+
+    @property
+    def settled(self) -> bool:
+        self.looks += 1
+        return self.looks == 3
+
+    def heap_lag(self) -> float:
+        return 0.0
 
 
 async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():
@@ -22,3 +41,15 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():
     await asyncio.sleep(0)
     await asyncio.wait_for(end([task]), 10)
     assert (swallowed, task.cancelled()) == (2, True)
+
+
+async def test_the_schedules_of_the_start_are_spared_by_garbage_collection():
+    """Once all schedules are registered, and not before, what there is is set apart from later collections."""
+    engine = StartingEngine(Pulse(0, 0))
+    before = gc.get_freeze_count()
+    try:
+        await spare_garbage_collection(engine, ManualClock())
+        assert engine.looks == 3
+        assert gc.get_freeze_count() > before + 1_000
+    finally:
+        gc.unfreeze()

@@ -32,6 +32,8 @@ _JUMP_SECONDS = 1.0
 _SETTLE = 64
 #: Run records written at once: 2 ms of Redis.
 _BOOK = 50
+#: How long run records wait for each other, so that each run costs the loop one answer of Redis and not two.
+BOOK_SECONDS = 0.25
 #: Run records that wait while Redis is away or busy with due runs; beyond, the workers write them.
 _UNBOOKED = 20_000
 _BACKOFF_SECONDS = (0.1, 2.0)
@@ -48,15 +50,24 @@ class Engine:
         enqueuer: runs to Redis.
         observer: logs and metrics.
         refusal: what else is asked before a schedule may run.
+        book_seconds: how long run records wait for each other.
     """
 
     def __init__(
-        self, clock: Clock, registry: Registry, enqueuer: Enqueuer, observer: Observer, refusal: Refusal
+        self,
+        clock: Clock,
+        registry: Registry,
+        enqueuer: Enqueuer,
+        observer: Observer,
+        refusal: Refusal,
+        book_seconds: float = BOOK_SECONDS,
     ) -> None:
         self._clock = clock
         self._enqueuer = enqueuer
         self._observer = observer
         self._refusal = refusal
+        self._book_seconds = book_seconds
+        self._book_at = 0.0
         self._timetable = Timetable()
         self._intake = Intake(registry)
         self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
@@ -144,7 +155,7 @@ class Engine:
             if self._intake.pending:
                 await self._take_in()
             await self._fire()
-            if self._unbooked and not self._settling:
+            if self._unbooked and not self._settling and self._clock.monotonic() >= self._book_at:
                 await self._book()
         except RedisError as error:
             self.away(error)
@@ -152,10 +163,14 @@ class Engine:
         if self._settling:
             self._settle(_SETTLE)
             return 0.0
-        if self._intake.pending or self._unbooked:
+        if self._intake.pending:
             return 0.0
-        earliest = self._timetable.next_time()
-        return _TICK_SECONDS if earliest is None else min(_TICK_SECONDS, max(0.0, earliest - self._clock.now()))
+        waits = [_TICK_SECONDS]
+        if self._unbooked:
+            waits.append(self._book_at - self._clock.monotonic())
+        if (earliest := self._timetable.next_time()) is not None:
+            waits.append(earliest - self._clock.now())
+        return max(0.0, min(waits))
 
     def _watch_clock(self) -> None:
         skew = self._clock.now() - self._clock.monotonic()
@@ -275,6 +290,8 @@ class Engine:
             for parcel, verdict in zip(parcels, verdicts, strict=True):
                 self._observer.verdict(parcel.run, verdict, at)
                 if verdict == "enqueued":
+                    if not self._unbooked:
+                        self._book_at = self._clock.monotonic() + self._book_seconds
                     self._unbooked.append((parcel.run, at))
             # replaced or removed while its batch was under way
             if self.live.get(live.schedule.uid) is live:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -84,6 +85,7 @@ class Cron:
         return None
 
 
+@lru_cache(maxsize=4_096)  # thousands of schedules share a few lines, and each line is read to check it and to run it
 def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
     """Read one schedule line.
 
