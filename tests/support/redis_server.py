@@ -1,7 +1,9 @@
 """A real Redis server that a test owns: it can be killed, hung, restarted and filled."""
 
+import contextlib
 import importlib.util
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,11 +18,19 @@ from support.processes import end, launch
 ROOT = Path(__file__).parents[2]
 
 
+#: Below what systems give to outgoing connections (Linux from 32768, macOS from 49152): while a server is down its
+#: port goes to no client, and a client that knocks at it cannot be connected to itself.
+_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """A TCP port nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port nobody listens on, and that stays free until a server of ours takes it."""
+    while True:
+        # not `random`, which hypothesis seeds
+        port = secrets.choice(_PORTS)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def _binary() -> str:
