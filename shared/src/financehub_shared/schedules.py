@@ -38,8 +38,7 @@ class ScheduleInfo:
         runs, triggered, backfilled: messages enqueued so far, by occasion.
         missed: due times given up because they were too late.
         skipped: reason (`overlap`, `backlog`) → due times left out on purpose.
-        last_due_at, last_enqueued_at: of the last message, Unix seconds; None: none yet, or its record has expired.
-        last_run: record of the last message's run (`state`, …); empty when there is none.
+        last_due_at: due time of the last message, Unix seconds; None: none yet, or its record has expired.
         outcome: what became of the runs that ended.
         recent: message ids of the newest runs, newest first, at most 10.
     """
@@ -59,8 +58,6 @@ class ScheduleInfo:
     missed: int
     skipped: Mapping[str, int]
     last_due_at: float | None
-    last_enqueued_at: float | None
-    last_run: Mapping[str, str]
     outcome: ScheduleOutcome
     recent: tuple[str, ...]
 
@@ -112,14 +109,14 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
         records = [_text(record) for record in rest[::2]]
         with client.pipeline(transaction=False) as pipeline:
             for record in records:
-                pipeline.hgetall(keys.run(record.get("last_message_id", "")))
-            last_runs = pipeline.execute()
-        for (uid, claimed), outlook, record, recent, last in zip(
-            chunk, outlooks, records, rest[1::2], last_runs, strict=True
+                pipeline.hget(keys.run(record.get("last_message_id", "")), "due_at")
+            last_due = pipeline.execute()
+        for (uid, claimed), outlook, record, recent, due_at in zip(
+            chunk, outlooks, records, rest[1::2], last_due, strict=True
         ):
             # deleted between the two round trips
             if "name" in record:
-                found.append(_info(uid.decode(), claimed, outlook, record, recent, _text(last)))
+                found.append(_info(uid.decode(), claimed, outlook, record, recent, due_at))
     return sorted(found, key=lambda info: info.name)
 
 
@@ -141,8 +138,8 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
         pipeline.lrange(keys.schedule_recent(uid), 0, 9)
         claimed, outlook, raw, recent = pipeline.execute()
     record = _text(raw)
-    last = _text(client.hgetall(keys.run(record.get("last_message_id", ""))))
-    return _info(uid, claimed or 0.0, outlook, record, recent, last)
+    due_at: Any = client.hget(keys.run(record.get("last_message_id", "")), "due_at")
+    return _info(uid, claimed or 0.0, outlook, record, recent, due_at)
 
 
 def refused_schedules(client: "redis.Redis") -> dict[str, str]:
@@ -257,12 +254,9 @@ def _info(
     outlook: bytes | None,
     record: Mapping[str, str],
     recent: list[bytes],
-    last: Mapping[str, str],
+    due_at: bytes | None,
 ) -> ScheduleInfo:
     expected: Any = json.loads(outlook) if outlook else {"next": [], "problem": ""}
-
-    def seconds(field: str) -> float | None:
-        return float(last[field]) if field in last else None
 
     return ScheduleInfo(
         uid=uid,
@@ -279,9 +273,7 @@ def _info(
         backfilled=int(record.get("backfilled", 0)),
         missed=int(record.get("missed", 0)),
         skipped={k.removeprefix("skipped_"): int(v) for k, v in record.items() if k.startswith("skipped_")},
-        last_due_at=seconds("due_at"),
-        last_enqueued_at=seconds("enqueued_at"),
-        last_run=last,
+        last_due_at=None if due_at is None else float(due_at),
         outcome=ScheduleOutcome.from_fields(record),
         recent=tuple(message_id.decode() for message_id in recent),
     )

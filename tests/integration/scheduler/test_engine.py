@@ -1,5 +1,7 @@
 """The engine on a real Redis: what fires when time passes, jumps or stands still."""
 
+import asyncio
+import gc
 import time
 
 import pytest
@@ -356,6 +358,26 @@ async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
     await scheduler.pass_time(59.5)
     names = [message["options"]["schedule"] for message in messages(scheduler.client)]
     assert sorted(names) == sorted(each.name for each in many)
+
+
+async def test_batches_that_fail_together_are_one_outage(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When Redis goes away under several batches asyncio has nothing to complain of, and all of them come again."""
+    many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(500)]
+    await scheduler.load(*many)
+
+    async def fail(*_: object) -> list[str]:
+        raise redis.ConnectionError("gone")
+
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    with monkeypatch.context() as away:
+        away.setattr(scheduler.enqueuer, "submit", fail)
+        scheduler.clock.advance(59.5)
+        await scheduler.engine.step()
+        gc.collect()
+    assert complaints == []
+    await scheduler.pass_time(0.5)
+    assert len(messages(scheduler.client)) == 500
 
 
 async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.Redis") -> None:

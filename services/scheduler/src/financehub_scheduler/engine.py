@@ -259,8 +259,10 @@ class Engine:
                 under_way.add(asyncio.create_task(self._submit(batch)))
                 if len(under_way) >= _IN_FLIGHT:
                     done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
+                    # every exception is looked at, else asyncio complains of those that are not
+                    for error in [task.exception() for task in done]:
+                        if error:
+                            raise error
         finally:
             # all of them settle or are put back, also when one has failed
             results = await asyncio.gather(*under_way, return_exceptions=True)

@@ -16,7 +16,6 @@ from financehub_scheduler.policies import ConcurrencyPolicy
 from financehub_shared.catalog import CATALOG, validate_arguments
 from financehub_shared.errors import InvalidArgumentsError
 
-API_VERSION = "financehub.io/v1alpha1"
 #: Annotation whose every new value runs the schedule once, now.
 TRIGGER = "financehub.io/trigger"
 #: Annotation `<from>/<to>` (ISO 8601) that runs the due times in between.
