@@ -60,19 +60,23 @@ class RedisServer:
             *("--appendonly", "yes" if aof else "no", "--appendfsync", "always" if aof else "no"),
             *("--maxmemory-policy", "noeviction", *options),
         ]
+        self._log = directory / "redis-server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RedisServer":
         """Start and wait until it answers."""
-        self._process = launch(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self._log.open("ab") as log:
+            self._process = launch(self._command, stdout=log, stderr=log)
         limit = time.monotonic() + 20
         while True:
             try:
-                self.client().ping()
+                with self.client() as client:
+                    client.ping()
                 return self
             except redis.RedisError:
-                if self._process.poll() is not None or time.monotonic() > limit:
-                    raise
+                ended = self._process.poll() is not None
+                assert not ended, f"redis-server does not start: {self._log.read_text()[-2_000:]}"
+                assert time.monotonic() < limit, f"redis-server does not answer: {self._log.read_text()[-2_000:]}"
                 time.sleep(0.02)
 
     def client(self, **options: object) -> "redis.Redis":
