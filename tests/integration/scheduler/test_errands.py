@@ -61,6 +61,18 @@ async def test_a_request_runs_once(scheduler: Scheduler, second: Scheduler, now:
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
 
 
+@pytest.mark.parametrize("garbage", ["no JSON", "[]", "{}", '{"at": "noon", "uid": 1}'])
+async def test_a_request_nobody_can_read_stops_nobody(scheduler: Scheduler, now: float, garbage: str) -> None:
+    """What was written into the requests by hand is dropped, and the requests beside it are carried out."""
+    scheduler.clock.set_wall(now)
+    await scheduler.load(schedule())
+    scheduler.client.hset(keys.SCHEDULE_TRIGGERS, "by hand", garbage)
+    promised = request_trigger(scheduler.client, "default/demo")
+    await scheduler.errands.step()
+    assert [message["message_id"] for message in messages(scheduler.client)] == [promised]
+    assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
+
+
 async def test_a_request_that_the_policy_forbids_says_so(scheduler: Scheduler, now: float) -> None:
     """A trigger while the last run is not over is skipped, and whoever follows it reads why."""
     scheduler.clock.set_wall(now)

@@ -75,10 +75,17 @@ class Errands:
             if (live := self._live.get(uid.decode())) and not live.schedule.suspended and not live.refused
         ]
         for request, value in triggers.items():
-            wish = json.loads(value)
-            if wish["at"] < self._clock.now() - _REQUEST_TTL_SECONDS:
+            try:
+                wish = json.loads(value)
+                asked_at, uid = float(wish["at"]), str(wish["uid"])
+            except (ValueError, TypeError, KeyError):
+                # written by hand: it must not stop what everybody else asked for
+                log.warning("trigger_unreadable", request=request.decode(errors="replace"))
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
-            elif live := self._live.get(wish["uid"]):
+                continue
+            if asked_at < self._clock.now() - _REQUEST_TTL_SECONDS:
+                await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
+            elif live := self._live.get(uid):
                 now = self._clock.now()
                 runs.append(Run(live.schedule, "request", now, fence=request.decode(), refused=live.refused))
         await self._submit(runs)
