@@ -1,14 +1,11 @@
 """The engines by name; each is imported only when it is chosen, for `ta` brings pandas."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from financehub_medium_priority.indicators.columns import Column
 from financehub_shared.models import Bars
 
-Column = NDArray[np.float64]
 #: Bars (at least one) → output name → one value a bar; what an engine says before a value is defined is masked later.
 Engine = Callable[[Bars], Mapping[str, Column]]
 EngineName = Literal["talib", "ta"]
@@ -23,8 +20,3 @@ def load_engine(name: EngineName) -> Engine:
     from financehub_medium_priority.indicators import talib_engine
 
     return talib_engine.calculate
-
-
-def column(values: Any) -> Column:
-    """A column of bars as numpy sees it, without a copy."""
-    return np.frombuffer(values, dtype=np.float64)
