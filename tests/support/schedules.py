@@ -71,18 +71,17 @@ class SchedulerProcess:
 
     Args:
         url: Redis.
-        folder: schedule files.
+        origin: schedule files, or (a file) the kubeconfig of the cluster that has the schedules.
         log: where its lines go.
         data: Redis of the data, if it is another.
     """
 
-    def __init__(self, url: str, folder: Path, log: Path, *arguments: str, data: str | None = None) -> None:
-        self._command = [
-            *(sys.executable, "-m", "financehub_scheduler"),
-            *("--broker", url, "--schedules", str(folder), *arguments),
-        ]
+    def __init__(self, url: str, origin: Path, log: Path, *arguments: str, data: str | None = None) -> None:
+        source = ["--kubernetes"] if origin.is_file() else ["--schedules", str(origin)]
+        self._command = [sys.executable, "-m", "financehub_scheduler", "--broker", url, *source, *arguments]
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("FINANCEHUB_", "REDIS_"))},
+            "KUBECONFIG": str(origin),
             "REDIS_URL": data or url,
             "FINANCEHUB_HTTP_PORT": "0",
             "FINANCEHUB_HTTP_HOST": "127.0.0.1",

@@ -178,6 +178,62 @@ async def test_deleted_and_created_again_starts_anew(scheduler: Scheduler) -> No
     assert scheduler.field(UID, "runs") == "1"
 
 
+@pytest.mark.parametrize("down", [False, True])
+async def test_a_withdrawn_schedule_goes_on_from_now(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
+    """What its source refuses does not run, keeps its counters, says why, and once mended makes up for nothing."""
+    spec = allow(catchUp="All")
+    await scheduler.load(schedule(**spec))
+    await second.load(schedule(**spec))
+    await scheduler.pass_time(59.5)
+    scheduler.engine.apply(Changes(withdrawn={UID: "spec.schedule: never comes"}))
+    await scheduler.settle()
+    # the other one still holds the old state
+    for _ in range(3):
+        scheduler.clock.advance(60)
+        await second.settle()
+        await scheduler.settle()
+    assert scheduler.due() == [60]
+    assert show_schedule(scheduler.client, "demo").problem == "spec.schedule: never comes"
+    driver = second if down else scheduler
+    await driver.load(schedule(**spec))
+    assert scheduler.due() == [60]
+    await driver.pass_time(60)
+    assert scheduler.due() == [60, 300]
+    assert show_schedule(scheduler.client, "demo").runs == 2
+
+
+async def test_the_newest_word_on_a_schedule_counts(scheduler: Scheduler) -> None:
+    """Of changes that come while Redis is away, each schedule's last one holds: there, withdrawn, gone, there again."""
+    one = schedule(**allow())
+    for changes in (Changes([one]), Changes(withdrawn={UID: "why"}), Changes(removed=[UID]), Changes([one])):
+        scheduler.engine.apply(changes)
+    await scheduler.settle()
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60]
+    for changes in (Changes(removed=[UID]), Changes([one]), Changes(withdrawn={UID: "why"})):
+        scheduler.engine.apply(changes)
+    await scheduler.settle()
+    await scheduler.pass_time(60)
+    assert scheduler.due() == [60]
+
+
+async def test_a_source_may_know_since_when_a_schedule_is_ours(scheduler: Scheduler) -> None:
+    """What Redis has never seen, or lost, is made up for from the moment its source names."""
+    scheduler.engine.apply(Changes([schedule(**allow(catchUp="All"))], since={UID: T - 130}, initial=True))
+    await scheduler.settle()
+    assert scheduler.due() == [-120, -60, 0]
+
+
+async def test_it_is_settled_when_the_source_has_shown_everything(scheduler: Scheduler) -> None:
+    """A part of the schedules is not all of them, however far they are taken over."""
+    scheduler.engine.apply(Changes([schedule(**allow())], complete=False))
+    await scheduler.settle()
+    assert not scheduler.engine.settled
+    scheduler.engine.apply(Changes())
+    await scheduler.settle()
+    assert scheduler.engine.settled
+
+
 @pytest.mark.parametrize(("away", "fired"), [(60, [60, 120]), (100, [60])])
 async def test_what_appears_unclaimed_is_new(
     scheduler: Scheduler, second: Scheduler, away: float, fired: list[float]

@@ -199,7 +199,11 @@ class Engine:
 
     # schedules in and out -----------------------------------------------------------------------------
     async def _take_in(self) -> None:
-        self._drop(await self._intake.unregister())
+        for uid in await self._intake.unregister():
+            if live := self._drop(uid):
+                log.info("schedule_removed", schedule=live.schedule.name)
+        for uid in await self._intake.withdraw():
+            self._drop(uid)
         registered = await self._intake.register(self._clock.now())
         self.acknowledged()
         counts: dict[str, int] = {}
@@ -216,13 +220,12 @@ class Engine:
         if counts:
             log.info("schedules_registered", total=len(self.live), **counts)
 
-    def _drop(self, uids: Iterable[str]) -> None:
-        for uid in uids:
-            self._timetable.discard(uid)
-            self.dirty.discard(uid)
-            if live := self.live.pop(uid, None):
-                self._observer.forgotten(live.schedule.name)
-                log.info("schedule_removed", schedule=live.schedule.name)
+    def _drop(self, uid: str) -> Live | None:
+        self._timetable.discard(uid)
+        self.dirty.discard(uid)
+        if live := self.live.pop(uid, None):
+            self._observer.forgotten(live.schedule.name)
+        return live
 
     def _schedule_next(self, live: Live) -> None:
         schedule = live.schedule

@@ -22,27 +22,33 @@ class Intake:
         self._registry = registry
         self._upserts: dict[str, Entry] = {}
         self._removed: dict[str, None] = {}
+        self._withdrawn: dict[str, str] = {}
         self._looked = False
 
     def apply(self, changes: Changes, now: float) -> None:
         """Take over what a source found at `now`, Unix seconds."""
-        self._looked = True
-        for uid in changes.removed:
+        self._looked = self._looked or changes.complete
+        for uid in (*changes.removed, *changes.withdrawn):
             self._upserts.pop(uid, None)
+        for uid in changes.removed:
+            self._withdrawn.pop(uid, None)
             self._removed[uid] = None
+        self._withdrawn |= changes.withdrawn
         for schedule in changes.upserts:
-            self._upserts[schedule.uid] = Entry(schedule, now, added=not changes.initial)
+            self._withdrawn.pop(schedule.uid, None)
+            since = changes.since.get(schedule.uid, now)
+            self._upserts[schedule.uid] = Entry(schedule, since, added=not changes.initial)
 
     def again(self, entries: Iterable[tuple[Schedule, float]]) -> None:
         """Register schedules again, each ours since a time (Unix seconds), unless the source has shown newer states."""
         for schedule, since in entries:
-            if schedule.uid not in self._upserts and schedule.uid not in self._removed:
+            if not any(schedule.uid in waiting for waiting in (self._upserts, self._removed, self._withdrawn)):
                 self._upserts[schedule.uid] = Entry(schedule, since, added=False)
 
     @property
     def pending(self) -> bool:
         """Whether something waits for Redis."""
-        return bool(self._upserts or self._removed)
+        return bool(self._upserts or self._removed or self._withdrawn)
 
     @property
     def settled(self) -> bool:
@@ -60,6 +66,20 @@ class Intake:
         for uid in removed:
             del self._removed[uid]
         return removed
+
+    async def withdraw(self) -> list[str]:
+        """Tell Redis what does not run at present; returns those uids.
+
+        Raises:
+            redis.RedisError: Redis did not answer or refused.
+        """
+        withdrawn = dict(self._withdrawn)
+        await self._registry.withdraw(withdrawn)
+        for uid, problem in withdrawn.items():
+            # a newer state, come meanwhile, still waits
+            if self._withdrawn.get(uid) == problem:
+                del self._withdrawn[uid]
+        return list(withdrawn)
 
     async def register(self, now: float) -> list[tuple[Entry, Standing]]:
         """Tell Redis of some schedules that are new or differ; returns what it says of them.

@@ -1,8 +1,8 @@
 """A schedule under the engine's care, and what is to be enqueued for it when its time has come: pure."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.catch_up import plan
@@ -70,12 +70,18 @@ class Changes:
     Args:
         upserts: schedules that are new or differ.
         removed: uids that are gone.
+        withdrawn: uid → why it does not run at present, although it is still there.
+        since: uid → Unix seconds from which a schedule is ours, should Redis not know it; now for the others.
         initial: the first look of this process, not a change while it ran.
+        complete: with this, the source has shown everything it has.
     """
 
     upserts: Sequence[Schedule] = ()
     removed: Sequence[str] = ()
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, float] = field(default_factory=dict)
     initial: bool = False
+    complete: bool = True
 
 
 def parcels(live: Live, at: float, now: float) -> list[Parcel]:

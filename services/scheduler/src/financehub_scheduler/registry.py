@@ -66,6 +66,7 @@ class Registry:
         scripts = files(__package__).joinpath("lua")
         self._register = client.register_script(scripts.joinpath("register.lua").read_bytes())
         self._unregister = client.register_script(scripts.joinpath("unregister.lua").read_bytes())
+        self._withdraw = client.register_script(scripts.joinpath("withdraw.lua").read_bytes())
 
     async def register(self, entries: Sequence[Entry], now: float) -> list[Standing]:
         """Make schedules known; one Redis has never seen starts at its `since`."""
@@ -98,6 +99,16 @@ class Registry:
         context = json.dumps(key_patterns())
         for chunk in _chunks(uids):
             await self._unregister(args=[context, json.dumps(chunk)])
+
+    async def withdraw(self, problems: Mapping[str, str]) -> None:
+        """Note schedules that do not run at present, uid → why; what is known of them is kept.
+
+        Whatever they run as next counts as a change, even if it is what they ran as before: nothing that is due
+        meanwhile is made up for.
+        """
+        outlooks = ((uid, json.dumps({"next": [], "problem": problem})) for uid, problem in problems.items())
+        for chunk in _chunks(outlooks):
+            await self._withdraw(args=[json.dumps(key_patterns()), json.dumps(chunk)])
 
     async def claim(self, uids: Iterable[str], now: float) -> list[str]:
         """Renew the claim on our schedules; returns those that Redis does not know (any more)."""

@@ -1,5 +1,6 @@
 """Whether this scheduler should be restarted, and whether it is ready: pure questions to the engine's pulse."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from financehub_scheduler.live import Pulse
@@ -32,11 +33,13 @@ class Vitals:
     Args:
         engine: the engine.
         clock: time.
+        source: why the source of schedules should be started anew.
     """
 
-    def __init__(self, engine: Watched, clock: Clock) -> None:
+    def __init__(self, engine: Watched, clock: Clock, source: Callable[[], list[str]] = list) -> None:
         self._engine = engine
         self._clock = clock
+        self._source = source
 
     def live(self) -> list[str]:
         """Why the process should be restarted."""
@@ -51,7 +54,7 @@ class Vitals:
         elif silence < _RECENT_SECONDS and lag > _LAG_SECONDS:
             stuck = f"a run has been due for {lag:.0f} s although Redis answers"
             problems.append(_AHEAD if pulse.is_ahead(now) else stuck)
-        return problems
+        return [*problems, *self._source()]
 
     def ready(self) -> list[str]:
         """Why nothing is enqueued at present."""

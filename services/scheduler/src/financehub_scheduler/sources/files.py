@@ -6,7 +6,7 @@ Watching is polling of `stat`: it sees the symlink swaps of mounted ConfigMaps a
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -81,7 +81,7 @@ class FileSource:
             refused = self.refused
             found = await asyncio.to_thread(self.scan)
             if initial or found or self.refused != refused:
-                yield Changes(found.upserts, found.removed, initial) if found else Changes(initial=initial)
+                yield replace(found or Changes(), initial=initial)
             initial = False
             await self._clock.sleep(POLL_SECONDS)
 
