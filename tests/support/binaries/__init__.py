@@ -1,0 +1,1 @@
+"""Programs of other projects that the tests run, of a version that we pin: found, or built from Go modules."""

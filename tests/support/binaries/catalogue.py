@@ -1,0 +1,92 @@
+"""Which programs there are and how each is built: one row a program, one Go module a project.
+
+A module's folder beside this file holds its `go.mod` and `go.sum`, which pin every line of code, and a `tools.go` that
+names the commands, so that `go mod tidy` keeps what they need.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Go module whose commands are built.
+
+    Args:
+        name: its folder beside this file; part of the cache's key.
+        module: its path in Go.
+        stamps: string variables that the linker sets; `{version}`, `{major}` and `{minor}` are filled in.
+    """
+
+    name: str
+    module: str
+    stamps: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod is."""
+        return _HERE / self.name
+
+    @cached_property
+    def version(self) -> str:
+        """What go.mod pins, without the `v`."""
+        text = (self.folder / "go.mod").read_text(encoding="utf-8")
+        found = re.search(rf"^(?:require)?\s+{re.escape(self.module)} v(\S+)", text, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"{self.folder / 'go.mod'} does not require {self.module}")
+        return found[1]
+
+    @property
+    def key(self) -> str:
+        """Name of the folder in the cache: another version, another folder."""
+        return f"{self.name}-{self.version}"
+
+    @property
+    def linker_flags(self) -> str:
+        """Value of `-ldflags`: no debugger's tables, the version stamped in."""
+        major, minor, *_ = self.version.split(".")
+        stamps = (value.format(version=self.version, major=major, minor=minor) for value in self.stamps.values())
+        return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in zip(self.stamps, stamps, strict=True))])
+
+
+@dataclass(frozen=True)
+class Program:
+    """One executable.
+
+    Args:
+        name: of the file.
+        project: who publishes it; None: the system's packages do, it is never built.
+        package: inside the project's module.
+        hint: how to get what is never built.
+    """
+
+    name: str
+    project: Project | None = None
+    package: str = ""
+    hint: str = ""
+
+
+_COMPONENT = "k8s.io/component-base/version"
+KUBERNETES = Project(
+    "kubernetes",
+    "k8s.io/kubernetes",
+    # without them the API server calls itself v0.0.0 and clients refuse to talk to it
+    {
+        f"{_COMPONENT}.gitVersion": "v{version}",
+        f"{_COMPONENT}.gitMajor": "{major}",
+        f"{_COMPONENT}.gitMinor": "{minor}",
+    },
+)
+
+ETCD = Program("etcd", hint="install Debian's etcd-server or set KUBEBUILDER_ASSETS")
+KUBECTL = Program("kubectl", hint="install kubectl or set KUBEBUILDER_ASSETS")
+API_SERVER = Program("kube-apiserver", KUBERNETES, "cmd/kube-apiserver")
+CONTROLLER_MANAGER = Program("kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager")
+
+#: What `make binaries` provides.
+CONTROL_PLANE = (ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER)

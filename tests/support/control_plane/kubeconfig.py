@@ -1,0 +1,42 @@
+"""Kubeconfig files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_kubeconfig(path: Path, server: str, authority: Path, user: Mapping[str, str], namespace: str) -> None:
+    """Write a kubeconfig with one user; JSON, which is YAML too.
+
+    Args:
+        path: of the file.
+        server: URL of the API server, or of a tunnel to it.
+        authority: certificate of who signed the server's.
+        user: the user's entry.
+        namespace: of the context.
+    """
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": {"server": server, "certificate-authority": str(authority)}}],
+        "users": [{"name": "test", "user": dict(user)}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}],
+        "current-context": "test",
+    }
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def redirected(kubeconfig: Path, server: str) -> Path:
+    """A copy, beside it, that goes by another address.
+
+    Args:
+        kubeconfig: as `write_kubeconfig` wrote it.
+        server: URL.
+    """
+    content = json.loads(kubeconfig.read_text(encoding="utf-8"))
+    content["clusters"][0]["cluster"]["server"] = server
+    path = kubeconfig.with_name(f"{kubeconfig.stem}-{server.rpartition(':')[2]}.kubeconfig")
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return path

@@ -1,0 +1,89 @@
+"""Keys and certificates of one control plane; elliptic curves, since RSA keys take a second each."""
+
+import datetime as dt
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_VALID = dt.timedelta(days=2)
+
+
+def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Make a private key and keep it in a file that only we read."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return key
+
+
+class Authority:
+    """Signs certificates for clients and for servers on 127.0.0.1.
+
+    Args:
+        directory: gets `ca.crt` now, and `<name>.crt` and `<name>.key` with each certificate.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._key = write_key(directory / "ca.key")
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "financehub-tests")])
+        certificate = self._sign(self._name, self._key.public_key(), authority=True)
+        self.certificate = directory / "ca.crt"
+        self.certificate.write_bytes(certificate)
+
+    def issue(self, name: str, user: str, group: str = "") -> None:
+        """Write a key and a certificate.
+
+        Args:
+            name: of the files.
+            user: who its holder is to Kubernetes.
+            group: a group of that user.
+        """
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, user)]
+        if group:
+            subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group))
+        key = write_key(self._directory / f"{name}.key")
+        certificate = self._sign(x509.Name(subject), key.public_key(), authority=False)
+        (self._directory / f"{name}.crt").write_bytes(certificate)
+
+    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> bytes:
+        now = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(minutes=5))
+            .not_valid_after(now + _VALID)
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(_usage(authority=authority), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        if not authority:
+            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

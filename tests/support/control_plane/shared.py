@@ -1,0 +1,79 @@
+"""One control plane for all processes of a test run, which outlives the one that needed it first.
+
+A keeper owns it. Who uses it holds a shared lock, and the kernel lets go of a lock whatever its holder dies of; when
+the keeper gets the lock for itself, nobody is left, and it stops the servers.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.control_plane.cluster import Cluster
+from support.control_plane.control_plane import start_control_plane
+from support.control_plane.daemon import DaemonError
+
+_TESTS = Path(__file__).parents[2]
+
+
+@contextmanager
+def shared_control_plane(directory: Path) -> Iterator[Cluster]:
+    """The control plane of a folder, started if nobody has.
+
+    Args:
+        directory: the same for all processes of a run.
+
+    Raises:
+        DaemonError: it does not start.
+    """
+    directory.mkdir(exist_ok=True)
+    with (directory / "users.lock").open("a") as users:
+        with (directory / "start.lock").open("a") as one_at_a_time:
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            # waits for a keeper that is stopping
+            fcntl.flock(users, fcntl.LOCK_SH)
+            state = directory / "state.json"
+            if not state.exists():
+                state.write_text(_start_keeper(directory), encoding="utf-8")
+            where = json.loads(state.read_text(encoding="utf-8"))
+        cluster = Cluster(Path(where["directory"]), where["server"])
+        yield cluster
+        cluster.close()
+
+
+def _start_keeper(directory: Path) -> str:
+    command = [sys.executable, "-m", "support.control_plane.shared", str(directory)]
+    started = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(_TESTS)}, capture_output=True, text=True, check=False
+    )
+    if not started.stdout:
+        raise DaemonError(started.stderr)
+    return started.stdout
+
+
+def _keep(directory: Path) -> None:
+    """Tell where the control plane is, then hold it until nobody needs it."""
+    # away from the process that started us: it may end first
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    plane = start_control_plane(Path(tempfile.mkdtemp(dir=directory)) / "control-plane")
+    sys.stdout.write(json.dumps({"directory": str(plane.directory), "server": plane.server}))
+    sys.stdout.flush()
+    # the reader waits for the end of both
+    with Path(os.devnull).open("w") as nothing:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nothing.fileno(), stream.fileno())
+    with (directory / "users.lock").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        (directory / "state.json").unlink()
+        plane.stop()
+
+
+if __name__ == "__main__":
+    _keep(Path(sys.argv[1]))
