@@ -1,0 +1,1 @@
+"""What `kubectl get st` shows: status of ScheduledTasks, written by the holder of a Lease."""
