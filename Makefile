@@ -47,10 +47,18 @@ format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+PROVIDE_BINARIES = PYTHONPATH=tests $(BIN)/python -m support.binaries
+
+.PHONY: binaries
+binaries: install ## Build the Kubernetes API server that the operator's tests use, once a version (5 minutes; needs Go)
+	@$(PROVIDE_BINARIES)
+
 # Four at once on any machine: most of these tests wait for real processes, not for the processor. One that is done
 # takes over from one that is not, for the slow tests lie side by side.
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
+	@# what cannot be had is named here, and the tests that need it skip (where CI is set they fail)
+	@$(if $(ARGS),,$(PROVIDE_BINARIES) || true)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses 4 --dist worksteal)
 
 .PHONY: smoke

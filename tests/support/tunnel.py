@@ -8,10 +8,12 @@
         tunnel.cut()            # all connections are reset
         tunnel.accept()
 
-Bytes go through as they are, so TLS does, and what one side has sent in a freeze arrives after it.
+Bytes go through as they are, so TLS does, and what one side has sent in a freeze arrives after it. The kernel goes on
+answering TCP keepalives in a freeze: as with a hung server, only what the client expects to be told shows it.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -42,15 +44,17 @@ class _Connection:
             self.flows.set()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Forward one direction, the end included."""
-        while chunk := await reader.read(_CHUNK):
-            await self.flows.wait()
-            writer.write(chunk)
-            await writer.drain()
+        """Forward one direction until it ends, in whatever way; a freeze holds the end back too."""
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(_CHUNK):
+                await self.flows.wait()
+                writer.write(chunk)
+                await writer.drain()
         await self.flows.wait()
 
     def reset(self) -> None:
         """End both without a farewell."""
+        self.flows.set()
         for writer in self.writers:
             sock: socket.socket = writer.get_extra_info("socket")
             if not writer.is_closing():

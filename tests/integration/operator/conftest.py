@@ -13,6 +13,8 @@ from support.binaries.finder import lacking
 from support.control_plane.cluster import Cluster
 from support.control_plane.control_plane import ControlPlane, start_control_plane
 from support.control_plane.shared import shared_control_plane
+from support.operator import scheduler_user
+from support.schedules import SchedulerProcess
 from support.tunnel import Tunnel
 
 _MANIFESTS = Path(__file__).parents[3] / "deploy/operator"
@@ -81,3 +83,21 @@ def tunnel(control_plane: Cluster) -> Iterator[Tunnel]:
     """A way to the run's API server that can be broken."""
     with Tunnel(control_plane.server) as way:
         yield way
+
+
+@pytest.fixture
+def operator(
+    crd_installed: Cluster, namespace: str, redis_url: str, tmp_path: Path
+) -> Iterator[Callable[..., SchedulerProcess]]:
+    """Start a scheduler on the ScheduledTasks of the test's namespace, to be ended with the test."""
+    running: list[SchedulerProcess] = []
+    own = scheduler_user(crd_installed, namespace).kubeconfig
+
+    def start(*arguments: str, kubeconfig: Path = own) -> SchedulerProcess:
+        log = tmp_path / f"operator-{len(running)}.log"
+        running.append(SchedulerProcess(redis_url, kubeconfig, log, "--namespace", namespace, *arguments).start())
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.end()

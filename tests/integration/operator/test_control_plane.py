@@ -71,11 +71,15 @@ def test_killed_api_server_comes_back_with_everything(own_control_plane: Callabl
     plane.start_api_server()
     assert plane.kubectl("get", "configmap", "first", kubeconfig=user.kubeconfig).returncode == 0
 
-    exact = {"resourceVersion": made[0]["metadata"]["resourceVersion"], "resourceVersionMatch": "Exact"}
+    first, second = (item["metadata"]["resourceVersion"] for item in made)
+    exact = {"resourceVersion": first, "resourceVersionMatch": "Exact"}
     assert len(plane.request("GET", config_maps(namespace), **exact)["items"]) == 1
     plane.compact()
     with pytest.raises(httpx.HTTPStatusError, match="410"):
         plane.request("GET", config_maps(namespace), **exact)
+    watch = {"watch": "true", "timeoutSeconds": "1"}
+    told = plane.request("GET", config_maps(namespace), resourceVersion=second, **watch)
+    assert (told["type"], told["object"]["code"]) == ("ERROR", 410)
 
 
 def test_namespace_is_deleted_where_controllers_run(own_control_plane: Callable[..., ControlPlane]) -> None:

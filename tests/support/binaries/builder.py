@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,22 +17,23 @@ class BuildError(Exception):
     """Go did not build a program; it has said why."""
 
 
-def build(program: Program, go: Path) -> None:
+def build(program: Program, go: Path, environment: Mapping[str, str] = os.environ) -> None:
     """Build a program into the cache unless it is there; another process that builds is waited for.
 
     Args:
         program: which; one that has a project.
         go: Go's command.
+        environment: of the process.
 
     Raises:
         BuildError: Go failed.
     """
     assert program.project is not None
     project = program.project
-    folder = cache_folder(project)
+    folder = cache_folder(project, environment)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder.parent / "build.lock"):
-        if find(program):
+        if find(program, environment):
             return
         _say(f"building {program.name} {project.version}, which takes minutes the first time …")
         began = time.monotonic()
@@ -43,7 +44,7 @@ def build(program: Program, go: Path) -> None:
             subprocess.run(
                 [*command, "-o", str(unfinished), f"{project.module}/{program.package}"],
                 cwd=project.folder,
-                env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"},
+                env={**environment, "CGO_ENABLED": "0", "GOWORK": "off"},
                 check=True,
             )
         except (OSError, subprocess.CalledProcessError) as error:

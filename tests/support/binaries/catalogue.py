@@ -7,7 +7,6 @@ names the commands, so that `go mod tidy` keeps what they need.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -18,21 +17,16 @@ class Project:
     """A Go module whose commands are built.
 
     Args:
-        name: its folder beside this file; part of the cache's key.
+        folder: where its go.mod is; its name is part of the cache's key.
         module: its path in Go.
         stamps: string variables that the linker sets; `{version}`, `{major}` and `{minor}` are filled in.
     """
 
-    name: str
+    folder: Path
     module: str
     stamps: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def folder(self) -> Path:
-        """Where its go.mod is."""
-        return _HERE / self.name
-
-    @cached_property
     def version(self) -> str:
         """What go.mod pins, without the `v`."""
         text = (self.folder / "go.mod").read_text(encoding="utf-8")
@@ -44,7 +38,7 @@ class Project:
     @property
     def key(self) -> str:
         """Name of the folder in the cache: another version, another folder."""
-        return f"{self.name}-{self.version}"
+        return f"{self.folder.name}-{self.version}"
 
     @property
     def linker_flags(self) -> str:
@@ -73,7 +67,7 @@ class Program:
 
 _COMPONENT = "k8s.io/component-base/version"
 KUBERNETES = Project(
-    "kubernetes",
+    _HERE / "kubernetes",
     "k8s.io/kubernetes",
     # without them the API server calls itself v0.0.0 and clients refuse to talk to it
     {

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import httpx
@@ -86,11 +87,13 @@ class ControlPlane(Cluster):
             self._controllers.start(self._controllers_ready)
 
     def stop(self) -> None:
-        """Stop all, in whatever state it is."""
+        """Stop all, in whatever state it is; keys and logs stay."""
         self.close()
         for daemon in (self._controllers, self._api_server, self._etcd):
             if daemon:
                 daemon.stop()
+        # 64 MB from the first entry on
+        shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def start_api_server(self) -> None:
         """Start it, on the port it had, and wait until it is ready."""
