@@ -187,4 +187,5 @@ def key_patterns() -> dict[str, str]:
         "buffered": keys.SCHEDULES_BUFFERED,
         "outlook": keys.SCHEDULE_OUTLOOK,
         "triggers": keys.SCHEDULE_TRIGGERS,
+        "touched": keys.SCHEDULES_TOUCHED,
     }

@@ -116,6 +116,7 @@ class Errands:
                         pipeline.hsetnx(keys.backfill(wish.id), name, value)
                     pipeline.sadd(keys.SCHEDULE_BACKFILLS, wish.id)
                     pipeline.hset(keys.schedule(schedule.uid), _ANNOTATED, wish.id)
+                    pipeline.sadd(keys.SCHEDULES_TOUCHED, schedule.uid)
                     await pipeline.execute()
             if self._annotated.get(schedule.uid) is schedule:
                 del self._annotated[schedule.uid]
@@ -129,7 +130,7 @@ class Errands:
         if not (live := self._live.get(record["uid"])):
             return
         if live.refused:
-            await self._end(id, "refused", live.refused)
+            await self._end(record, id, "refused", live.refused)
             return
         timing, cursor, end = live.schedule.timing, int(record["cursor"]) / 1000, float(record["end"])
         if "total" not in record:
@@ -139,12 +140,16 @@ class Errands:
                     timing.count, cursor, min(end, self._clock.now()), MAX_BACKFILL_RUNS + 1
                 )
             except CalendarHorizonError as error:
-                await self._end(id, "refused", str(error))
+                await self._end(record, id, "refused", str(error))
                 return
             if total > MAX_BACKFILL_RUNS:
-                await self._end(id, "refused", f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range")
+                problem = f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range"
+                await self._end(record, id, "refused", problem)
                 return
-            await self._client.hset(keys.backfill(id), "total", str(total))
+            async with self._client.pipeline(transaction=True) as pipeline:
+                pipeline.hset(keys.backfill(id), "total", str(total))
+                pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
+                await pipeline.execute()
         runs = []
         for due in timing.due_times(cursor, min(end, self._clock.now())):
             runs.append(Run(live.schedule, "backfill", due, fence=id))
@@ -152,12 +157,13 @@ class Errands:
                 break
         await self._submit(runs)
         if not runs:
-            await self._end(id, "finished", "")
+            await self._end(record, id, "finished", "")
 
-    async def _end(self, id: str, state: str, message: str) -> None:
+    async def _end(self, record: Mapping[str, str], id: str, state: str, message: str) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hset(keys.backfill(id), mapping={"state": state, "message": message})
             pipeline.expire(keys.backfill(id), BACKFILL_TTL_SECONDS)
             pipeline.srem(keys.SCHEDULE_BACKFILLS, id)
+            pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
             await pipeline.execute()
         log.info("backfill_ended", backfill=id, state=state, message=message)

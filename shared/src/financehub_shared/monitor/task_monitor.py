@@ -96,7 +96,8 @@ class TaskMonitor:
             now: Unix seconds.
         """
         prefixes = [keys.task_stats(""), keys.run(""), keys.worker(""), keys.schedule("")]
-        return int(self._reap(keys=[keys.TASKS], args=[*prefixes, NAMESPACE, now - LOST_AFTER_SECONDS, now]))
+        times = [now - LOST_AFTER_SECONDS, now]
+        return int(self._reap(keys=[keys.TASKS, keys.SCHEDULES_TOUCHED], args=[*prefixes, NAMESPACE, *times]))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """Delete the records of runs that ended before a time; counters stay. Returns how many (would) go.

@@ -27,6 +27,8 @@ SCHEDULE_OUTLOOK = "financehub:schedules:outlook"
 SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
 #: Set of the ids of backfills that are not over.
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
+#: Set of the uids of schedules whose record changed since the writer of status took them out.
+SCHEDULES_TOUCHED = "financehub:schedules:touched"
 
 
 #: Hash news id → article.

@@ -23,6 +23,8 @@ for _, state in ipairs(context.active) do active_states[state] = true end
 
 -- Messages that wait for the end of the batch: queue → {hash arguments}, {list arguments}; ids, known to be queued.
 local bodies, lists, fresh, depths = {}, {}, {}, {}
+-- Uids whose record changed, for whoever writes status.
+local touched = {}
 
 local function flush(queue)
   if lists[queue] and #lists[queue] > 0 then
@@ -65,9 +67,10 @@ local function replace(id, queue)
   end
 end
 
-local function skip(key, reason)
+local function skip(key, run, reason)
   redis.call('hincrby', key, 'skipped_' .. reason, 1)
   redis.call('hset', key, 'last_skip_reason', reason, 'last_skip_at', at)
+  touched[#touched + 1] = run.uid
   return reason
 end
 
@@ -83,13 +86,14 @@ local function admit(run, last)
   return 'go'
 end
 
-local function enqueue(key, run, counter, count)
+local function enqueue(key, run, counter, count, ...)
   if not lists[run.queue] then flush(run.queue) end
   local body, list = bodies[run.queue], lists[run.queue]
   body[#body + 1], body[#body + 2] = run.id, run.message
   list[#list + 1] = run.id
   fresh[run.id] = true
-  redis.call('hset', key, 'last_message_id', run.id, counter, count)
+  redis.call('hset', key, 'last_message_id', run.id, counter, count, ...)
+  touched[#touched + 1] = run.uid
   if #list == 500 then flush(run.queue) end
 end
 
@@ -101,13 +105,13 @@ function kinds.due(key, run, s)
   local verdict = admit(run, s[2])
   if run.policy == 'BufferOne' then
     if verdict == 'overlap' then
-      return redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 and 'buffered' or skip(key, verdict)
+      return redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 and 'buffered' or skip(key, run, verdict)
     end
     -- At most one waits, and it goes first.
-    if verdict == 'go' and redis.call('hexists', context.buffered, run.uid) == 1 then return skip(key, 'overlap') end
+    if verdict == 'go' and redis.call('hexists', context.buffered, run.uid) == 1 then return skip(key, run, 'overlap') end
   end
-  if verdict ~= 'go' then return skip(key, verdict) end
-  enqueue(key, run, 'runs', run.count + 1)
+  if verdict ~= 'go' then return skip(key, run, verdict) end
+  enqueue(key, run, 'runs', run.count + 1, 'last_due_at', seconds(run.due))
   return 'enqueued'
 end
 
@@ -115,7 +119,7 @@ function kinds.buffered(key, run, s)
   if redis.call('hget', context.buffered, run.uid) ~= int(run.due) then return 'already' end
   if admit(run, s[2]) ~= 'go' then return 'wait' end
   redis.call('hdel', context.buffered, run.uid)
-  enqueue(key, run, 'runs', tonumber(s[3] or 0) + 1)
+  enqueue(key, run, 'runs', tonumber(s[3] or 0) + 1, 'last_due_at', seconds(run.due))
   return 'enqueued'
 end
 
@@ -129,7 +133,7 @@ local function triggered(key, run, s)
   redis.call('hset', run_key(run.id), 'state', 'skipped', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
     'schedule_uid', run.uid, 'error', run.refused or verdict, 'enqueued_at', at, 'finished_at', at)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  return skip(key, verdict)
+  return skip(key, run, verdict)
 end
 
 -- The trigger annotation: every new value once.
@@ -185,7 +189,10 @@ local function pass(key, run, s)
   if run.message ~= '' then counts[uid] = counts[uid] + 1 end
   marks[uid] = run.due
   moved[#moved + 1], moved[#moved + 2] = uid, int(run.due)
-  if run.missed then redis.call('hincrby', key, 'missed', run.missed) end
+  if run.missed then
+    redis.call('hincrby', key, 'missed', run.missed)
+    touched[#touched + 1] = uid
+  end
 end
 
 local known = {}
@@ -214,4 +221,5 @@ for index, run in ipairs(runs) do
   end
 end
 for queue in pairs(lists) do flush(queue) end
+if #touched > 0 then redis.call('sadd', context.touched, unpack(touched)) end
 return verdicts

@@ -13,5 +13,6 @@ for _, uid in ipairs(cjson.decode(ARGV[2])) do
   redis.call('hdel', context.buffered, uid)
   redis.call('hdel', context.outlook, uid)
   redis.call('zrem', context.schedules, uid)
+  redis.call('srem', context.touched, uid)
 end
 return redis.status_reply('OK')
