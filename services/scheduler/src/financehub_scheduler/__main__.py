@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from financehub_scheduler.service import serve
+from financehub_scheduler.service import Cluster, serve
 from financehub_shared.errors import ConfigError
 from financehub_shared.settings import exit_on_config_error, load_settings
 
@@ -19,11 +19,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--broker", metavar="URL", help="Redis of the queues (default: DRAMATIQ_BROKER_URL, REDIS_URL, …)"
     )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--schedules", metavar="DIR", type=Path, help="folder of ScheduledTask YAML, watched")
+    source.add_argument(
+        "--kubernetes", action="store_true", help="ScheduledTask resources of the cluster we are in or KUBECONFIG names"
+    )
     parser.add_argument(
-        "--schedules", metavar="DIR", type=Path, required=True, help="folder of ScheduledTask YAML, watched"
+        "--namespace",
+        metavar="NS",
+        action="append",
+        default=[],
+        help="with --kubernetes: only this namespace; may be repeated (default: all)",
     )
     parser.add_argument("--assets", metavar="FILE", help="declared assets (YAML), reconciled into the store")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.namespace and not arguments.kubernetes:
+        parser.error("--namespace goes with --kubernetes")
+    return arguments
 
 
 def main() -> None:
@@ -33,7 +45,8 @@ def main() -> None:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
         # flags win, and are checked as the variables are
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
-        asyncio.run(serve(settings, arguments.schedules, (signal.SIGTERM, signal.SIGINT)))
+        origin = Cluster(tuple(arguments.namespace)) if arguments.kubernetes else arguments.schedules
+        asyncio.run(serve(settings, origin, (signal.SIGTERM, signal.SIGINT)))
     except ConfigError as error:
         exit_on_config_error(error)
 

@@ -3,10 +3,21 @@
 Strict and closed: an unknown field is an error, a number in quotes is no number. Descriptions become the CRD's.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from financehub_scheduler.calendar import load_calendar
@@ -171,3 +182,23 @@ class ScheduledTask(_Closed):
     metadata: Metadata
     spec: ScheduledTaskSpec
     status: dict[str, Any] | None = Field(None, description="Written by the scheduler; ignored in files.")
+
+
+def from_resource(body: Mapping[str, Any]) -> ScheduledTask:
+    """Check a resource as the API server shows it.
+
+    Args:
+        body: the object; of its metadata only what a file may carry is looked at.
+
+    Raises:
+        ValueError: what is wrong, with the field it is in.
+    """
+    known = {"name", "namespace", "labels", "annotations"}
+    metadata = {name: value for name, value in body["metadata"].items() if name in known}
+    data = {name: body.get(name) for name in ("apiVersion", "kind", "spec")} | {"metadata": metadata}
+    try:
+        return ScheduledTask.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "function-after")
+        raise ValueError(f"{field}: {first['msg'].removeprefix('Value error, ')}") from None

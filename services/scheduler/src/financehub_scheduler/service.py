@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -15,6 +17,7 @@ from financehub_scheduler.engine import Engine
 from financehub_scheduler.enqueue import Enqueuer
 from financehub_scheduler.errands import INTERVAL_SECONDS, Errands
 from financehub_scheduler.janitor import JanitorRounds
+from financehub_scheduler.live import Changes
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.outlook import PUBLISH_SECONDS, Outlook
 from financehub_scheduler.registry import CLAIM_INTERVAL_SECONDS, Registry
@@ -29,6 +32,10 @@ from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.settings import Settings
 from financehub_shared.store.redis_store import RedisStore
 
+if TYPE_CHECKING:
+    from financehub_scheduler.operator import Operator
+    from financehub_scheduler.sources.crd import CrdSource
+
 log = structlog.get_logger(__name__)
 
 _SETTLED_POLL_SECONDS = 0.2
@@ -38,20 +45,35 @@ _CANCEL_AGAIN_SECONDS = 0.5
 Step = Callable[[], Awaitable[None]]
 
 
-async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signals]) -> None:
+class Source(Protocol):
+    """Where schedules come from."""
+
+    @property
+    def refused(self) -> Mapping[str, str]: ...
+    def changes(self) -> AsyncIterator[Changes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Schedules come from the cluster's ScheduledTasks: those of some namespaces, or of all if none is named."""
+
+    namespaces: tuple[str, ...] = ()
+
+
+async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[signal.Signals]) -> None:
     """Run one scheduler until a signal.
 
     Args:
         settings: of the process.
-        folder: ScheduledTask files.
+        origin: where schedules come from: a folder of ScheduledTask files, or a cluster.
         signals: which ones end it; the batch under way is finished first.
 
     Raises:
-        ConfigError: the folder is not there, or the HTTP port is taken.
+        ConfigError: the folder or the cluster's address is not there, or the HTTP port is taken.
     """
     configure_logging(settings, "scheduler")
     clock, metrics = SystemClock(), Metrics("scheduler")
-    source = FileSource(folder, clock)
+    source, operator = await _open(origin, clock)
     # One retry mends a connection that a restart of Redis has cut: a batch may be carried out twice without harm.
     client = connect_async(settings.broker_url, retries=1)
     observer, registry = Observer(metrics), Registry(client)
@@ -61,18 +83,13 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
     errands = Errands(clock, client, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
-    vitals = Vitals(engine, clock)
+    vitals = Vitals(engine, clock, operator.source.live if operator else list)
     observers = SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, clock=clock)
     janitor = Janitor(
         connect(settings.broker_url, retries=0),
         heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
         dead_letter_retention_days=settings.dead_letter_retention_days,
     )
-
-    async def follow() -> None:
-        async for changes in source.changes():
-            outlook.refused = dict(source.refused)
-            engine.apply(changes)
 
     async def look_at_assets() -> None:
         if await asyncio.to_thread(assets.step):
@@ -85,7 +102,9 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(engine.live), clock.now()))
-        engine.reclaim()
+        if operator is None:
+            # of two folders either may be right; in a cluster there is one truth, and ours is late
+            engine.reclaim()
 
     steps: list[tuple[float, Step]] = [
         (INTERVAL_SECONDS, acknowledged(carry_out, engine)),
@@ -93,15 +112,17 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
         (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine)),
         (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
         (ASSETS_SECONDS, look_at_assets),
+        *(operator.steps() if operator else ()),
     ]
     observers.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
-    log.info("scheduler_started", schedules=str(folder))
+    log.info("scheduler_started", schedules=str(origin))
     try:
         await look_at_assets()
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(follow()), group.create_task(spare_garbage_collection(engine, clock))]
+            helpers = [group.create_task(follow(source, engine, outlook))]
+            helpers.append(group.create_task(spare_garbage_collection(engine, clock)))
             helpers += [group.create_task(every(*step, clock)) for step in steps]
             try:
                 await engine.run()
@@ -109,8 +130,27 @@ async def serve(settings: Settings, folder: Path, signals: Sequence[signal.Signa
                 await end(helpers)
     finally:
         await asyncio.to_thread(observers.stop)
+        if operator:
+            await operator.aclose()
         await client.aclose()
     log.info("scheduler_stopped")
+
+
+async def _open(origin: Path | Cluster, clock: Clock) -> "tuple[FileSource, None] | tuple[CrdSource, Operator]":
+    if isinstance(origin, Path):
+        return FileSource(origin, clock), None
+    # here, because kopf takes a second and 25 MB, which a folder has no use for
+    from financehub_scheduler.operator import Operator
+
+    operator = await Operator.connect(clock, origin.namespaces)
+    return operator.source, operator
+
+
+async def follow(source: Source, engine: Engine, outlook: Outlook) -> None:
+    """Hand over what a source finds, for ever."""
+    async for changes in source.changes():
+        outlook.refused = dict(source.refused)
+        engine.apply(changes)
 
 
 async def every(seconds: float, step: Step, clock: Clock) -> None:

@@ -143,7 +143,8 @@ class KubeApi:
         params = {"limit": str(page)}
         while True:
             answer = await self.request("GET", path_of(namespace), accept=_METADATA_ONLY, params=params)
-            for item in answer["items"]:
+            # null rather than an empty list
+            for item in answer["items"] or ():
                 yield item["metadata"]
             if not (token := answer["metadata"].get("continue")):
                 return

@@ -1,0 +1,195 @@
+"""ScheduledTask resources of a cluster as the source of schedules."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from financehub_scheduler.cluster.api import ApiError, ApiUnreachableError, KubeApi
+from financehub_scheduler.live import Changes
+from financehub_scheduler.sources.sighting import Resource, read
+from financehub_scheduler.sources.watch import WATCH_SECONDS, Watch
+from financehub_scheduler.status.digest import Seen, seen
+from financehub_shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+#: Sightings taken over at once: some 5 ms of the loop.
+_BATCH = 500
+#: How often it is checked that the API server would show a watch something.
+PROBE_SECONDS = 30.0
+#: A watch that has not begun anew for this long, although the API server answers, is deaf.
+_DEAF_SECONDS = 5.0 * WATCH_SECONDS
+_RETRY_SECONDS = 5.0
+
+#: A whole resource, the new status of one (uid, status), or a uid that is gone.
+_Sighting = Resource | tuple[str, Seen] | str
+
+
+class CrdSource:
+    """Schedules from ScheduledTask resources.
+
+    Args:
+        api: connection to the cluster.
+        clock: time.
+        namespaces: which ones are watched; none: all.
+    """
+
+    def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = ()) -> None:
+        self._api = api
+        self._clock = clock
+        self._namespaces = namespaces
+        self._watch = Watch(clock, namespaces, self._told, self._listed)
+        self._sightings: deque[_Sighting] = deque()
+        self._arrived = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lists = self._swept = 0
+        self._probed = -math.inf
+        #: uid → newest state; of the watch's thread alone.
+        self._shown: dict[str, Resource] = {}
+        #: uid → resource; changed by the loop of `changes` alone.
+        self.resources: dict[str, Resource] = {}
+        #: `namespace/name` → what is wrong, of everything that is refused at present.
+        self.refused: dict[str, str] = {}
+        #: uids whose resource was added or changed since somebody took them out.
+        self.touched: set[str] = set()
+
+    async def changes(self) -> AsyncIterator[Changes]:
+        """The cluster's schedules, then every change, of what is refused too, for ever."""
+        self._loop = asyncio.get_running_loop()
+        self._watch.start()
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                lists = self._lists
+                while self._sightings:
+                    yield self._take([self._sightings.popleft() for _ in range(min(_BATCH, len(self._sightings)))])
+                    await asyncio.sleep(0)
+                if lists != self._swept:
+                    # what the first list of this process does not show was never taken over
+                    gone = await self._sweep() if self._swept else []
+                    if gone is None:
+                        self._loop.call_later(_RETRY_SECONDS, self._arrived.set)
+                    else:
+                        self._swept = lists
+                        yield Changes(removed=gone, initial=True)
+        finally:
+            self._watch.stop()
+
+    async def probe(self) -> None:
+        """See whether the API server has what we watch; without that, silence says nothing about the watch."""
+        namespace = self._namespaces[0] if self._namespaces else None
+        try:
+            async for _ in self._api.metadata(namespace, page=1):
+                break
+        except (ApiError, ApiUnreachableError) as error:
+            log.debug("probe_failed", error=str(error))
+        else:
+            self._probed = self._clock.monotonic()
+
+    def live(self) -> list[str]:
+        """Why the process should be restarted; empty: it should not."""
+        now = self._clock.monotonic()
+        age = now - self._watch.began
+        if age > _DEAF_SECONDS and now - self._probed < 2 * PROBE_SECONDS:
+            return [f"the watch of ScheduledTasks has not begun anew for {age:.0f} s although the API server answers"]
+        return []
+
+    def _take(self, sightings: Sequence[_Sighting]) -> Changes:
+        upserts: dict[str, Resource] = {}
+        withdrawn: dict[str, str] = {}
+        removed: dict[str, None] = {}
+        for sighting in sightings:
+            uid = _uid(sighting)
+            upserts.pop(uid, None)
+            match sighting:
+                case Resource(problem=""):
+                    self._keep(sighting)
+                    withdrawn.pop(uid, None)
+                    upserts[uid] = sighting
+                case Resource(problem=problem):
+                    self._keep(sighting)
+                    log.error("schedule_refused", schedule=sighting.full_name, problem=problem)
+                    withdrawn[uid] = problem
+                case (_, status):
+                    if known := self.resources.get(uid):
+                        self.resources[uid] = replace(known, status=status)
+                        self.touched.add(uid)
+                case _:
+                    self._forget(uid)
+                    withdrawn.pop(uid, None)
+                    removed[uid] = None
+        return Changes(
+            upserts=[each.schedule for each in upserts.values() if each.schedule],
+            removed=list(removed),
+            withdrawn=withdrawn,
+            since={uid: each.since for uid, each in upserts.items()},
+            # a uid is never used twice, so whatever Redis knows of one still holds
+            initial=True,
+            complete=False,
+        )
+
+    def _keep(self, resource: Resource) -> None:
+        self.resources[resource.uid] = resource
+        self.touched.add(resource.uid)
+        self.refused.pop(resource.full_name, None)
+        if resource.problem:
+            self.refused[resource.full_name] = resource.problem
+
+    def _forget(self, uid: str) -> None:
+        self.touched.discard(uid)
+        if resource := self.resources.pop(uid, None):
+            self.refused.pop(resource.full_name, None)
+
+    async def _sweep(self) -> list[str] | None:
+        """What is gone without a word, as happens while no watch is open; None: cannot be told now."""
+        known = list(self.resources)
+        present: set[str] = set()
+        try:
+            for namespace in self._namespaces or (None,):
+                async for metadata in self._api.metadata(namespace):
+                    present.add(metadata["uid"])
+        except (ApiError, ApiUnreachableError) as error:
+            log.warning("resources_not_compared", error=str(error), retry_seconds=_RETRY_SECONDS)
+            return None
+        gone = [uid for uid in known if uid not in present]
+        for uid in gone:
+            self._forget(uid)
+        return gone
+
+    # in the watch's thread ----------------------------------------------------------------------------
+    def _told(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        uid = body["metadata"]["uid"]
+        if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
+            self._shown.pop(uid, None)
+            self._put(uid)
+        elif (shown := self._shown.get(uid)) and shown.same_wish(body):
+            self._put((uid, seen(body.get("status"))))
+        else:
+            self._shown[uid] = resource = read(body)
+            self._put(resource)
+
+    def _listed(self) -> None:
+        self._lists += 1
+        self._wake()
+
+    def _put(self, sighting: _Sighting) -> None:
+        self._sightings.append(sighting)
+        self._wake()
+
+    def _wake(self) -> None:
+        assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watch starts
+        self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+def _uid(sighting: _Sighting) -> str:
+    match sighting:
+        case Resource(uid=uid) | (uid, _):
+            return uid
+        case _:
+            return sighting
