@@ -11,7 +11,7 @@ from support.control_plane.cluster import Cluster
 from support.control_plane.control_plane import ControlPlane
 from support.tunnel import Tunnel
 
-READ_CONFIG_MAPS = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]
+READ_CONFIG_MAPS = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}]
 
 
 def config_maps(namespace: str) -> str:
@@ -46,13 +46,15 @@ def test_audit_has_one_record_for_each_request(control_plane: Cluster, namespace
     for _ in range(3):
         control_plane.kubectl("get", "configmaps", kubeconfig=user.kubeconfig)
     control_plane.kubectl("create", "configmap", "x", kubeconfig=user.kubeconfig, check=False)
+    watch = f"{config_maps(namespace)}?watch=true&timeoutSeconds=1"
+    control_plane.kubectl("get", "--raw", watch, kubeconfig=user.kubeconfig)
     of_maps = [
         record
         for record in control_plane.audit(user.name)
         if record.get("objectRef", {}).get("resource") == "configmaps"
     ]
     verbs = Counter((record["verb"], record["responseStatus"]["code"]) for record in of_maps)
-    assert verbs == {("list", 200): 3, ("create", 403): 1}
+    assert verbs == {("list", 200): 3, ("create", 403): 1, ("watch", 200): 1}
 
 
 def test_killed_api_server_comes_back_with_everything(own_control_plane: Callable[..., ControlPlane]) -> None:
