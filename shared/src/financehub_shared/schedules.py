@@ -85,6 +85,22 @@ class BackfillInfo:
     enqueued: int
     message: str
 
+    @classmethod
+    def from_fields(cls, id: str, fields: Mapping[str, str]) -> "BackfillInfo":
+        """Read the hash of `keys.backfill(id)`."""
+        # told, not stored: a scheduler that starts a backfill late must not overwrite that another has ended it
+        begun = fields["state"] == "pending" and "total" in fields
+        return cls(
+            id=id,
+            name=fields["name"],
+            start=float(fields["start"]),
+            end=float(fields["end"]),
+            state="running" if begun else fields["state"],
+            total=int(fields.get("total", 0)),
+            enqueued=int(fields["enqueued"]),
+            message=fields.get("message", ""),
+        )
+
 
 def _text(answer: Any) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in answer.items()}
@@ -219,18 +235,7 @@ def show_backfill(client: "redis.Redis", id: str) -> BackfillInfo:
         raise InvalidArgumentsError(
             "backfill", "id", f"{id!r} is not known; ended ones are kept for {BACKFILL_TTL_SECONDS // 86_400} days"
         )
-    # told, not stored: a scheduler that starts a backfill late must not overwrite that another has ended it
-    begun = record["state"] == "pending" and "total" in record
-    return BackfillInfo(
-        id=id,
-        name=record["name"],
-        start=float(record["start"]),
-        end=float(record["end"]),
-        state="running" if begun else record["state"],
-        total=int(record.get("total", 0)),
-        enqueued=int(record["enqueued"]),
-        message=record.get("message", ""),
-    )
+    return BackfillInfo.from_fields(id, record)
 
 
 def _resolve(client: "redis.Redis", name: str) -> tuple[str, str]:

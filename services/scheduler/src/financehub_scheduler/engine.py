@@ -79,6 +79,8 @@ class Engine:
         self._skew = clock.now() - clock.monotonic()
         #: Told of every schedule that was registered, new or not.
         self.on_registered: Callable[[Schedule], None] = lambda _: None
+        #: Told of every schedule (uid) whose next due time or problem changed.
+        self.on_moved: Callable[[str], None] = lambda _: None
         self.pulse = Pulse(clock.monotonic(), clock.monotonic())
         #: uid → schedule under care; others read it.
         self.live: dict[str, Live] = {}
@@ -227,9 +229,13 @@ class Engine:
             self._observer.forgotten(live.schedule.name)
         return live
 
+    def _moved(self, uid: str) -> None:
+        self.dirty.add(uid)
+        self.on_moved(uid)
+
     def _schedule_next(self, live: Live) -> None:
         schedule = live.schedule
-        self.dirty.add(schedule.uid)
+        self._moved(schedule.uid)
         refused = self._refusal(schedule)
         if refused and refused != live.refused:
             log.error("schedule_refused", schedule=schedule.name, problem=refused)
@@ -320,7 +326,7 @@ class Engine:
                 log.warning("schedule_superseded", schedule=live.schedule.name, reason=last)
             case ("exhausted", _, _):
                 live.next, live.problem = None, "maxRuns reached"
-                self.dirty.add(live.schedule.uid)
+                self._moved(live.schedule.uid)
             case ("ahead", _, redis_ms):
                 self._rest(live, int(redis_ms) / 1000)
             case ("moved", _, mark):

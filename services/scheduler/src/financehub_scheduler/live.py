@@ -84,6 +84,19 @@ class Changes:
     complete: bool = True
 
 
+def next_times(live: Live, count: int) -> list[float]:
+    """When it runs next, jitter included: up to `count` times, Unix seconds."""
+    offset, due = live.schedule.timing.offset, live.due
+    times: list[float] = []
+    while due is not None and len(times) < count:
+        times.append(due + offset)
+        try:
+            due = live.schedule.timing.next_after(due)
+        except CalendarHorizonError:
+            break
+    return times
+
+
 def parcels(live: Live, at: float, now: float) -> list[Parcel]:
     """What to enqueue for a schedule whose time has come.
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from financehub_scheduler.calendar import CalendarHorizonError
 from financehub_scheduler.engine import Engine
-from financehub_scheduler.live import Live
+from financehub_scheduler.live import Live, next_times
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.registry import Registry
 from financehub_shared.clock import Clock
@@ -55,13 +54,6 @@ class Outlook:
             await asyncio.sleep(0)
 
     def _entry(self, live: Live) -> dict[str, Any]:
-        offset, due = live.schedule.timing.offset, live.due
-        times: list[float] = []
-        while due is not None and len(times) < _SHOWN:
-            times.append(due + offset)
-            try:
-                due = live.schedule.timing.next_after(due)
-            except CalendarHorizonError:
-                break
+        times = next_times(live, _SHOWN)
         self._observer.next_run(live.schedule.name, times[0] if times else None)
         return {"next": times, "problem": live.problem}

@@ -99,8 +99,8 @@ return #ARGV - 2
 """
 
 #: KEYS[1] set of task names; KEYS[2] set of touched schedules; ARGV: prefixes of task, run, worker, schedule keys;
-#: dramatiq's namespace; started before (s); now (s). A run is lost when its worker is gone and no queue holds its message,
-#: so that nobody can redeliver it.
+#: dramatiq's namespace; started before (s); now (s). A run is lost when its worker is gone and no queue holds its
+#: message, so that nobody can redeliver it.
 REAP = """
 local task_prefix, run_prefix, worker_prefix, schedule_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local namespace, before, now = ARGV[5], ARGV[6], ARGV[7]

@@ -1,9 +1,10 @@
-"""What is remembered of a status: enough to tell whether a write would change it, and little enough for ten thousand."""
+"""What is remembered of a status: enough to tell whether a write would change it, in few bytes."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ class Standing(NamedTuple):
     type: str
     status: str
     generation: int
-    since: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,11 @@ def seen(status: Mapping[str, Any] | None) -> Seen:
                 intern(condition["type"]),
                 intern(condition["status"]),
                 condition["observedGeneration"],
-                condition["lastTransitionTime"],
+                datetime.fromisoformat(condition["lastTransitionTime"]),
             )
             for condition in status.get("conditions") or ()
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         # written by hand: whatever is in it is written anew
         conditions = ()
     return Seen(digest(status), conditions)
