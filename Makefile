@@ -88,6 +88,10 @@ lock: $(UV) ## Resolve the workspace and export the hashed requirement files
 calendars: install ## Write the exchange calendars of the scheduler anew, last year to five years on
 	$(BIN)/python services/scheduler/tools/make_calendars.py
 
+.PHONY: manifests
+manifests: install ## Write the Kubernetes manifests that are made from the models
+	$(BIN)/python services/scheduler/tools/make_manifests.py
+
 .PHONY: clean
 clean: ## Remove the venv, caches and local data
 	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,7 @@
-"""`ScheduledTask`, the resource: one model for YAML files today and a CRD tomorrow.
+"""`ScheduledTask`, the resource: one model for YAML files and for the CRD, which is made from it (`make manifests`).
 
-Strict and closed: an unknown field is an error, a number in quotes is no number. Descriptions become the CRD's.
+Strict and closed: an unknown field is an error, a number in quotes is no number. Descriptions are what `kubectl
+explain` teaches.
 """
 
 import json
@@ -20,7 +21,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from financehub_scheduler.calendar import load_calendar
+from financehub_scheduler import cel
+from financehub_scheduler.calendar import exchanges, load_calendar
 from financehub_scheduler.catch_up import CatchUp
 from financehub_scheduler.maths import parse_rule, parse_zone
 from financehub_scheduler.policies import ConcurrencyPolicy
@@ -36,7 +38,11 @@ DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-
 #: Actors and queues as dramatiq's Redis broker can hold them.
 ActorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=200)]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9._-]*$", max_length=63)]
-ScheduleText = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=True)]
+ScheduleText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, strip_whitespace=True),
+    Field(json_schema_extra=cel.SCHEDULE),
+]
 _DAY = 86_400
 
 
@@ -69,42 +75,114 @@ class Metadata(_Closed):
 class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     """What runs, when, and within which limits."""
 
-    task: ActorName = Field(description="Actor that runs.")
+    model_config = ConfigDict(json_schema_extra=cel.spec(tuple(CATALOG)))
+
+    task: ActorName = Field(
+        description="The actor that runs: one of the catalogue, such as fetch_crypto_prices_task, or any other that a "
+        "worker of `queue` knows."
+    )
     queue: QueueName | None = Field(
-        None, description="Queue it goes to; from the catalogue for a task of the catalogue, required for any other."
+        None,
+        description="The queue it goes to. A task of the catalogue has its own (high, medium or low); for any other it "
+        "is required.",
     )
     schedule: ScheduleText | None = Field(
-        None, description="Five-field cron, `@hourly` and the like, or `@every 2m` (counted from startTime, else 1970)."
+        None,
+        description="When it runs: five cron fields in `timeZone` (minute hour day-of-month month weekday, as in "
+        "`30 6 * * 1-5`), `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, or an interval as in `@every 2m` or "
+        "`@every 1h30m`, counted from `startTime`, else from 1970. Exactly one of schedule and schedules.",
     )
     schedules: list[ScheduleText] | None = Field(
-        None, min_length=1, max_length=16, description="Several of them, united; instead of schedule."
+        None,
+        min_length=1,
+        max_length=16,
+        description="Several schedules, united: it runs whenever one of them is due, once. Instead of schedule.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
-    time_zone: str = Field("UTC", max_length=64, description="IANA time zone in which cron fields are read.")
-    args: list[Any] = Field([], max_length=64, description="Positional arguments of the actor, any JSON.")
-    kwargs: dict[str, Any] = Field({}, max_length=64, description="Keyword arguments of the actor, any JSON.")
-    suspend: bool = Field(False, description="Pause; a trigger still runs it. Nothing is caught up when it ends.")
-    suspend_reason: str | None = Field(None, max_length=256, description="Why, for whoever finds it paused.")
+    time_zone: str = Field(
+        "UTC",
+        min_length=1,
+        max_length=64,
+        description="IANA time zone in which cron fields are read, such as America/New_York. A time that does not "
+        "exist when clocks are put forward runs at the end of the gap; one that exists twice runs once.",
+        json_schema_extra=cel.ZONE,
+    )
+    args: list[Any] = Field(
+        [],
+        max_length=64,
+        description="Positional arguments of the actor, any JSON. Those of a task of the catalogue are checked.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    kwargs: dict[str, Any] = Field(
+        {},
+        max_length=64,
+        description="Keyword arguments of the actor, any JSON, as in `symbols: [BTC-USD]`. Those of a task of the "
+        "catalogue are checked.",
+    )
+    suspend: bool = Field(
+        False,
+        description="Pause. Nothing is due while it is true, and nothing is made up for when it ends; a trigger still "
+        "runs it.",
+    )
+    suspend_reason: str | None = Field(
+        None, max_length=256, description="Why it is paused, for whoever finds it so; shown by the Suspended condition."
+    )
     concurrency_policy: ConcurrencyPolicy = Field(
-        ConcurrencyPolicy.FORBID, description="What happens when the last run is still queued or running."
+        ConcurrencyPolicy.FORBID,
+        description="What happens when a run is due while the last one is still queued, running or waiting for a "
+        "retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it takes the place of one that is "
+        "queued; one that runs is left to end, beside it. BufferOne: one waits for the end of the last, others are "
+        "skipped.",
     )
     starting_deadline_seconds: int | None = Field(
-        None, ge=1, le=30 * _DAY, description="How late a missed run may start, and how old its message may grow."
+        None,
+        ge=1,
+        le=30 * _DAY,
+        description="How many seconds late a missed run may still start, and how old its message may grow in the "
+        "queue before a worker drops it. Without it there is no limit.",
     )
-    catch_up: CatchUp = Field(CatchUp.LATEST, description="Which runs missed during downtime are made up for.")
-    jitter_seconds: int = Field(0, ge=0, le=_DAY, description="Delay in [0, n) s, fixed per schedule, to spread load.")
+    catch_up: CatchUp = Field(
+        CatchUp.LATEST,
+        description="What happens to runs that came due while no scheduler could enqueue them. None: they are counted "
+        "as missed. Latest: the newest one runs, the others are counted. All: all of them run in order, the newest 100 "
+        "at most. `startingDeadlineSeconds` still holds. An edit or a pause is no downtime: nothing is made up for.",
+    )
+    jitter_seconds: int = Field(
+        0,
+        ge=0,
+        le=_DAY,
+        description="Delay of each run in [0, n) seconds, always the same for this resource, so that many resources "
+        "with the same schedule do not all run at one instant.",
+    )
     max_queue_depth: int | None = Field(
-        None, ge=0, le=10_000_000, description="Skip while the queue holds more messages (waiting and in flight)."
+        None,
+        ge=0,
+        le=10_000_000,
+        description="Backpressure: a due run is skipped and counted while the queue holds more messages than this, "
+        "waiting and in flight.",
     )
     calendar: str | None = Field(
-        None, max_length=8, description="Exchange (XNYS, …) that must be open at the due time."
+        None,
+        max_length=8,
+        description="Exchange, as in XNYS, that must be open at the due time: no weekends, no holidays, short days.",
+        json_schema_extra={"enum": list(exchanges())},
     )
-    retries: int | None = Field(None, ge=0, le=100, description="Retries of a failed run; default of the worker else.")
+    retries: int | None = Field(
+        None, ge=0, le=100, description="How often a failed run is tried again; else as the worker is set (5)."
+    )
     time_limit_seconds: int | None = Field(
-        None, ge=1, le=_DAY, description="A run longer than this is interrupted; default of the actor else."
+        None, ge=1, le=_DAY, description="A run that takes longer is interrupted; else as its actor is set."
     )
-    start_time: datetime | None = Field(None, description="Not due before this; intervals count from it.")
-    end_time: datetime | None = Field(None, description="Not due after this.")
-    max_runs: int | None = Field(None, ge=1, description="Scheduled runs in all, triggers and backfills not counted.")
+    start_time: datetime | None = Field(
+        None, description="Nothing is due before this time, as in 2026-12-01T09:00:00Z; intervals count from it."
+    )
+    end_time: datetime | None = Field(None, description="Nothing is due after this time.")
+    max_runs: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="How many scheduled runs there are in all; triggers and backfills do not count.",
+    )
 
     @field_validator("time_zone")
     @classmethod

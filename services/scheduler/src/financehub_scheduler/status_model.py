@@ -3,13 +3,16 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 #: Newest runs that a status lists.
 RECENT = 10
 #: Next due times that a status lists.
 NEXT = 3
+
+
+_ATOMIC: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
 
 
 class _Part(BaseModel):
@@ -56,8 +59,10 @@ class BackfillProgress(_Part):
 class Condition(_Part):
     """One condition, as Kubernetes' metav1.Condition."""
 
-    type: Literal["Ready", "Suspended", "Failing"]
-    status: Literal["True", "False", "Unknown"]
+    type: Literal["Ready", "Suspended", "Failing"] = Field(
+        description="Ready: it runs as written. Suspended: it is paused. Failing: the run that ended last failed."
+    )
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether that holds.")
     reason: str = Field(description="One CamelCase word.")
     message: str = Field(description="What is the matter and how to mend it.")
     last_transition_time: datetime = Field(description="When status last changed.")
@@ -74,7 +79,9 @@ class ScheduledTaskStatus(_Part):
     last_success_time: datetime | None = Field(None, description="When a run last succeeded.")
     last_failure_time: datetime | None = Field(None, description="When a run last failed for good.")
     last_run: LastRun | None = Field(None, description="The run that ended last.")
-    next_schedule_times: list[datetime] = Field([], max_length=NEXT, description="When it runs next.")
+    next_schedule_times: list[datetime] = Field(
+        [], max_length=NEXT, description="When it runs next.", json_schema_extra=_ATOMIC
+    )
     active: int = Field(0, description="Runs queued, running or waiting for a retry, among the newest.")
     runs: int = Field(0, description="Scheduled runs enqueued.")
     triggered: int = Field(0, description="Runs enqueued by hand.")
@@ -83,6 +90,12 @@ class ScheduledTaskStatus(_Part):
     missed: int = Field(0, description="Due times given up because they were too late.")
     skipped: int = Field(0, description="Due times left out on purpose: overlap, backlog.")
     last_skip: LastSkip | None = Field(None, description="The due time that was left out last.")
-    recent: list[RecentRun] = Field([], max_length=RECENT, description="The newest runs, newest first.")
+    recent: list[RecentRun] = Field(
+        [], max_length=RECENT, description="The newest runs, newest first.", json_schema_extra=_ATOMIC
+    )
     backfill: BackfillProgress | None = Field(None, description="Progress of the annotated backfill.")
-    conditions: list[Condition] = Field([], description="Ready, Suspended and Failing.")
+    conditions: list[Condition] = Field(
+        [],
+        description="Ready, Suspended and Failing.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )

@@ -1,0 +1,90 @@
+"""CEL rules of the CRD: what the API server refuses by itself, in the words of whoever has to mend it.
+
+Each stands beside the validator that says the same in Python; the grammar of cron is cronsim's.
+"""
+
+from typing import Any
+
+_MONTHS = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+_DAYS = "SUN|MON|TUE|WED|THU|FRI|SAT"
+_STEP = r"(/0*[1-9][0-9]*)?"
+_FIELDS = {
+    "minute": ("0-59", r"0*[0-5]?[0-9]", ""),
+    "hour": ("0-23", r"0*(1?[0-9]|2[0-3])", ""),
+    "day of month": ("1-31, L or LW", r"0*([1-9]|[12][0-9]|3[01])", "|LW?" + _STEP),
+    "month": ("1-12 or JAN-DEC", rf"(0*([1-9]|1[0-2])|{_MONTHS})", ""),
+    "weekday": ("0-7 or SUN-SAT", rf"(0*[0-7]|{_DAYS})", rf"|(0*[0-7]|{_DAYS})#0*[1-5]|0*[0-7]L"),
+}
+_ALIASES = "@(hourly|daily|midnight|weekly|monthly|yearly|annually)"
+_CRON = r"^\s*[^@\s]\S*(\s+\S+){4}\s*$"
+_FORM = rf"{_CRON}|^\s*({_ALIASES}|@every\s+([0-9]+[dhms])+)\s*$"
+
+
+def _rules(*triples: tuple[str, str, str]) -> dict[str, Any]:
+    """Validations as pydantic's `json_schema_extra` takes them: CEL rule, message, field that is to blame."""
+    return {
+        "x-kubernetes-validations": [
+            {"rule": rule, "message": message} | ({"fieldPath": field} if field else {})
+            for rule, message, field in triples
+        ]
+    }
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\") + "'"
+
+
+def _field_rules() -> list[tuple[str, str, str]]:
+    """One rule per field of cron; what has not five fields is another rule's concern."""
+    found = []
+    for place, (name, (allowed, value, special)) in enumerate(_FIELDS.items()):
+        term = rf"((\*|{value}(-{value})?){_STEP}{special})"
+        pattern = rf"(?i)^\s*(\S+\s+){{{place}}}{term}(,{term})*(\s|$)"
+        message = f"{name}: allowed are {allowed}, with * , - and /"
+        found.append((f"!self.matches({_quoted(_CRON)}) || self.matches({_quoted(pattern)})", message, ""))
+    return found
+
+
+SCHEDULE = _rules(
+    (
+        f"self.matches({_quoted(_FORM)})",
+        "write five cron fields (minute hour day-of-month month weekday), '@hourly' and the like, or '@every 5m'",
+        "",
+    ),
+    *_field_rules(),
+)
+ZONE = _rules(
+    # Go reads offsets and 'Local' too
+    (
+        "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && self != 'Local'",
+        "write an IANA time zone like UTC or Europe/Berlin",
+        "",
+    ),
+    (
+        "timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
+        "is not an IANA time zone; write one like UTC or Europe/Berlin",
+        "",
+    ),
+)
+
+
+def spec(catalogue: tuple[str, ...]) -> dict[str, Any]:
+    """Rules of the spec as a whole.
+
+    Args:
+        catalogue: names of the tasks whose queue is known.
+    """
+    known = ", ".join(f"'{name}'" for name in catalogue)
+    return _rules(
+        ("has(self.schedule) != has(self.schedules)", "write exactly one of schedule and schedules", ".schedule"),
+        (
+            f"has(self.queue) || self.task in [{known}]",
+            f"a task outside the catalogue needs a queue; the catalogue has {', '.join(catalogue)}",
+            ".queue",
+        ),
+        (
+            "!has(self.startTime) || !has(self.endTime) || self.startTime <= self.endTime",
+            "endTime is before startTime; swap them",
+            ".endTime",
+        ),
+    )
