@@ -157,7 +157,9 @@ def test_only_the_rights_that_are_used(tasks: Tasks, operator: Start, crd_instal
     ready(operator())
     eventually(lambda: tasks.status().get("lastScheduleTime"), "status is written", within=40)
     user = f"system:serviceaccount:{tasks.namespace}:financehub-scheduler"
-    records = [each for each in crd_installed.audit(user) if each["objectRef"].get("namespace") == tasks.namespace]
+    records = [
+        each for each in crd_installed.audit(user) if each.get("objectRef", {}).get("namespace") == tasks.namespace
+    ]
     assert [each for each in records if each["responseStatus"]["code"] == 403] == []
     used = {
         (each["objectRef"]["resource"] + ("/status" if each["objectRef"].get("subresource") else ""), each["verb"])

@@ -38,7 +38,7 @@ ALL = [found for part in ("spec", "status") for found in fields(SCHEMA["properti
 
 @pytest.mark.parametrize(("path", "schema"), ALL, ids=[path for path, _ in ALL])
 def test_every_field_is_explained_and_bounded(path: str, schema: dict[str, Any]) -> None:
-    """`kubectl explain` has a sentence for every field; texts and lists of the spec are bounded, for CEL has a budget."""
+    """`kubectl explain` says something of every field; texts and lists of the spec are bounded: CEL has a budget."""
     assert schema["description"].endswith(".")
     if path.startswith("spec."):
         bound = {"string": "maxLength", "array": "maxItems", "object": "maxProperties"}.get(schema["type"])

@@ -1,11 +1,22 @@
 """What a scheduler does beside firing where its schedules are resources of a cluster."""
 
+import os
+import secrets
+import socket
 from collections.abc import Awaitable, Callable, Sequence
+
+from redis.asyncio import Redis
 
 from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.cluster.connection import Connection
+from financehub_scheduler.engine import Engine
 from financehub_scheduler.sources.crd import PROBE_SECONDS, CrdSource
+from financehub_scheduler.status.lease import LOOK_SECONDS, Lease
+from financehub_scheduler.status.sender import Sender
+from financehub_scheduler.status.writer import INTERVAL_SECONDS, StatusWriter
 from financehub_shared.clock import Clock
+
+Step = Callable[[], Awaitable[None]]
 
 
 class Operator:
@@ -19,6 +30,8 @@ class Operator:
 
     def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str]) -> None:
         self._api = api
+        self._clock = clock
+        self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}")
         self.source = CrdSource(api, clock, namespaces)
 
     @classmethod
@@ -30,10 +43,22 @@ class Operator:
         """
         return cls(KubeApi(await Connection.load(), clock), clock, namespaces)
 
-    def steps(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
-        """What is to be done again and again: seconds between two times, and what."""
-        return [(PROBE_SECONDS, self.source.probe)]
+    def steps(self, engine: Engine, client: "Redis") -> tuple[list[tuple[float, Step]], list[tuple[float, Step]]]:
+        """What is to be done again and again, seconds apart: first what needs no Redis, then what needs it.
+
+        Args:
+            engine: whose schedules are told of.
+            client: Redis of the queues.
+        """
+        sender = Sender(self._api, self._clock)
+        writer = StatusWriter(self._clock, self._lease, sender, self.source, engine.live, client)
+        engine.on_moved = writer.moved.add
+        return (
+            [(PROBE_SECONDS, self.source.probe), (LOOK_SECONDS / 2, self._lease.step)],
+            [(INTERVAL_SECONDS, writer.step)],
+        )
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Let another scheduler write status, and close the connections."""
+        await self._lease.release()
         await self._api.aclose()

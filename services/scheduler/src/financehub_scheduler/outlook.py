@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from financehub_scheduler.engine import Engine
 from financehub_scheduler.live import Live, next_times
 from financehub_scheduler.observer import Observer
@@ -49,8 +51,13 @@ class Outlook:
             self._published = refused
         while uids := list(islice(self._engine.dirty, _CHUNK)):
             entries = {uid: self._entry(live) for uid in uids if (live := self._engine.live.get(uid))}
-            await self._registry.publish(entries)
+            # before it is written: what moves meanwhile has moved again
             self._engine.dirty.difference_update(uids)
+            try:
+                await self._registry.publish(entries)
+            except RedisError:
+                self._engine.dirty.update(uids)
+                raise
             await asyncio.sleep(0)
 
     def _entry(self, live: Live) -> dict[str, Any]:

@@ -112,8 +112,10 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
         (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine)),
         (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
         (ASSETS_SECONDS, look_at_assets),
-        *(operator.steps() if operator else ()),
     ]
+    if operator:
+        steady, on_redis = operator.steps(engine, client)
+        steps += [*steady, *((seconds, acknowledged(step, engine)) for seconds, step in on_redis)]
     observers.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
