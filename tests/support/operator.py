@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import load_kube_config
 
+from financehub_scheduler.cluster.api import KubeApi
+from financehub_scheduler.cluster.connection import Connection
+from financehub_shared.clock import Clock
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.schedules import SchedulerProcess, eventually, resource
@@ -90,3 +95,10 @@ def ready(process: SchedulerProcess) -> SchedulerProcess:
     """Wait until it has taken over all there is."""
     eventually(lambda: get(process, "/readyz")[0] == 200, "the scheduler is ready", within=30)
     return process
+
+
+async def connect(user: User, clock: Clock, kubeconfig: Path | None = None) -> KubeApi:
+    """A user's own connection to the API server, the usual one or (`kubeconfig`) by another way."""
+    configuration = type.__call__(Configuration)
+    await load_kube_config(str(kubeconfig or user.kubeconfig), client_configuration=configuration)
+    return KubeApi(Connection(configuration, user.namespace), clock)

@@ -78,8 +78,7 @@ class Sender:
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "ScheduledTask",
-            # with the uid, so that a namesake created meanwhile does not get it
-            "metadata": {"name": resource.name, "namespace": resource.namespace, "uid": resource.uid},
+            "metadata": {"name": resource.name, "namespace": resource.namespace},
             "status": status,
         }
         path = f"{path_of(resource.namespace, resource.name)}/status"
@@ -91,6 +90,10 @@ class Sender:
         except ApiError as error:
             raise NotWrittenError(self._understand(resource, error)) from error
         self._written(resource)
+        if answer["metadata"]["uid"] != resource.uid:
+            # A uid in the body is not looked at. A namesake created meanwhile has got it; its own follows once the
+            # watch has shown it.
+            raise NotWrittenError(self._clock.monotonic() + RETRY_SECONDS)
         return seen(answer.get("status"))
 
     def _understand(self, resource: Resource, error: ApiError) -> float:
