@@ -12,12 +12,12 @@ from support.binaries.catalogue import API_SERVER, CONTROLLER_MANAGER, ETCD, KUB
 from support.binaries.finder import lacking
 from support.control_plane.cluster import Cluster
 from support.control_plane.control_plane import ControlPlane, start_control_plane
+from support.control_plane.manifests import install
 from support.control_plane.shared import shared_control_plane
 from support.operator import scheduler_user
 from support.schedules import SchedulerProcess
 from support.tunnel import Tunnel
 
-_MANIFESTS = Path(__file__).parents[3] / "deploy/operator"
 _SCHEDULED_TASKS = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 
 
@@ -41,15 +41,9 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 
 @pytest.fixture(scope="session")
 def crd_installed(control_plane: Cluster) -> Cluster:
-    """The run's control plane, which knows ScheduledTasks."""
+    """The run's control plane with deploy/operator in force."""
     install(control_plane)
     return control_plane
-
-
-def install(cluster: Cluster) -> None:
-    """Apply deploy/operator and wait until the API serves ScheduledTasks."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFESTS))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
 
 
 @pytest.fixture

@@ -8,15 +8,19 @@ from support.binaries.finder import find, go, lacking
 
 
 def _main() -> str | None:
+    missing = [program for program in CONTROL_PLANE if find(program) is None]
+    if not missing:
+        return None
     compiler = go()
+    # minutes of building are in vain where the rest cannot be had
+    if compiler is None or any(program.project is None for program in missing):
+        return f"binaries: {lacking(CONTROL_PLANE)}"
     try:
-        for program in CONTROL_PLANE:
-            if compiler and program.project and not find(program):
-                build(program, compiler)
+        for program in missing:
+            build(program, compiler)
     except BuildError as error:
         return f"binaries: {error}"
-    missing = lacking(CONTROL_PLANE)
-    return f"binaries: {missing}" if missing else None
+    return None
 
 
 if __name__ == "__main__":

@@ -17,5 +17,6 @@
         plane.compact()                                       # older resourceVersions answer 410
 
 The run's control plane is shared: it serves all tests of all workers at once, so a test stays in its `namespace`, and
-`audit()` is read by user. `crd_installed` is the same with deploy/operator applied.
+`audit()` is read by user. `crd_installed` is the same with deploy/operator in force; one's own gets it by
+`manifests.install(plane)`.
 """

@@ -15,9 +15,9 @@ from support.binaries.catalogue import KUBECTL
 from support.binaries.finder import program
 from support.control_plane.audit import read_audit
 from support.control_plane.kubeconfig import write_kubeconfig
+from support.control_plane.rbac import grant
 from support.control_plane.tokens import User
 
-_RBAC = "rbac.authorization.k8s.io"
 _KUBECTL_SECONDS = 60
 
 
@@ -143,11 +143,10 @@ class Cluster:
             content_type="application/apply-patch+yaml",
             fieldManager="tests",
         )
-        subject = {"kind": "ServiceAccount", "namespace": namespace, "name": name}
         if rules:
-            self._grant(f"/apis/{_RBAC}/v1/namespaces/{namespace}", "Role", name, rules, subject)
+            grant(self.request, namespace, name, rules)
         if cluster_rules:
-            self._grant(f"/apis/{_RBAC}/v1", "ClusterRole", f"{namespace}-{name}", cluster_rules, subject)
+            grant(self.request, namespace, name, cluster_rules, everywhere=True)
         kubeconfig = self._home / f"{namespace}-{name}.kubeconfig"
         user = User(
             name=f"system:serviceaccount:{namespace}:{name}",
@@ -169,12 +168,3 @@ class Cluster:
         """
         records = read_audit(self.directory / "audit.log")
         return (record for record in records if user is None or record["user"].get("username") == user)
-
-    def _grant(
-        self, path: str, kind: str, name: str, rules: Sequence[Mapping[str, Any]], subject: Mapping[str, str]
-    ) -> None:
-        role = {"metadata": {"name": name}, "rules": list(rules)}
-        self.request("POST", f"{path}/{kind.lower()}s", role)
-        reference = {"apiGroup": _RBAC, "kind": kind, "name": name}
-        binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [dict(subject)]}
-        self.request("POST", f"{path}/{kind.lower()}bindings", binding)

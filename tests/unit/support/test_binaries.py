@@ -1,6 +1,7 @@
 """Where programs are found, and how they get there."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,21 @@ def test_what_is_lacking_is_said_in_one_line(tmp_path: Path) -> None:
     for program in CONTROL_PLANE:
         put(tmp_path / "bin" / program.name)
     assert lacking(CONTROL_PLANE, {**environment, "KUBEBUILDER_ASSETS": str(tmp_path / "bin")}) == ""
+
+
+def test_nothing_is_built_where_the_rest_cannot_be_had(tmp_path: Path) -> None:
+    """`make binaries` fails with one line, and at once, where a program is missing that it cannot build."""
+    done = subprocess.run(
+        [sys.executable, "-m", "support.binaries"],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("binaries: not found: etcd, kubectl, kube-apiserver")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -1,0 +1,62 @@
+"""Puts deploy/operator into a control plane, and comes back when it is in force."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.control_plane.cluster import Cluster
+
+_MANIFESTS = Path(__file__).parents[3] / "deploy/operator"
+_LIMIT_SECONDS = 30
+
+_NAME = "in-force.test.financehub.io"
+_ADMISSION: dict[str, Any] = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": _NAME}}
+#: Denies one ConfigMap that nobody wants. Policies come into force in order, a second or two after they are applied:
+#: when this last one denies, those before it do.
+_PROBE = [
+    {
+        **_ADMISSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "spec": {
+            "matchConstraints": {
+                "resourceRules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["CREATE"]}
+                ]
+            },
+            "validations": [{"expression": f"object.metadata.name != '{_NAME}'"}],
+        },
+    },
+    {
+        **_ADMISSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "spec": {"policyName": _NAME, "validationActions": ["Deny"]},
+    },
+]
+
+
+def install(cluster: Cluster) -> None:
+    """Apply deploy/operator and wait until ScheduledTasks are served and admission policies decide.
+
+    Args:
+        cluster: where to.
+    """
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFESTS))
+    probe = {"apiVersion": "v1", "kind": "List", "items": _PROBE}
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(probe))
+    cluster.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
+    limit = time.monotonic() + _LIMIT_SECONDS
+    while not _denies(cluster):
+        assert time.monotonic() < limit, "admission policies do not come into force"
+        time.sleep(0.05)
+
+
+def _denies(cluster: Cluster) -> bool:
+    path = "/api/v1/namespaces/default/configmaps"
+    try:
+        cluster.request("POST", path, {"metadata": {"name": _NAME}}, dryRun="All")
+    except httpx.HTTPStatusError as error:
+        return _NAME in error.response.text and error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    return False
