@@ -14,8 +14,9 @@ from financehub_scheduler.status.facts import Record
 from financehub_scheduler.status_model import Condition
 from financehub_shared.monitor.states import RunState
 
-#: An error line longer than this is cut.
-MESSAGE_CHARACTERS = 300
+#: An error line longer than this is cut, and so is what is wrong with a spec.
+ERROR_CHARACTERS = 300
+PROBLEM_CHARACTERS = 1_000
 
 
 class Verdict(NamedTuple):
@@ -74,17 +75,17 @@ def differ(verdicts: Sequence[Verdict], generation: int, before: Sequence[Standi
     return {(each.type, each.status, generation) for each in verdicts} != {each[:3] for each in before}
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
     """A text that people read in a listing, cut where it is too long."""
     line = " ".join(text.split())
-    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[: MESSAGE_CHARACTERS - 1]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _ready(resource: Resource, live: Live | None, record: Record) -> Verdict:
     if live is None:
-        return Verdict("Ready", "False", "Invalid", resource.problem)
+        return Verdict("Ready", "False", "Invalid", one_line(resource.problem, PROBLEM_CHARACTERS))
     if live.refused:
-        return Verdict("Ready", "False", "Refused", live.refused)
+        return Verdict("Ready", "False", "Refused", one_line(live.refused, PROBLEM_CHARACTERS))
     if live.schedule.suspended:
         return Verdict("Ready", "True", "Suspended", "the spec is valid; nothing is due while it is suspended")
     return _stopped(live, record) if live.problem else Verdict("Ready", "True", "Scheduled", "runs as scheduled")
