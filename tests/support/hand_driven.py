@@ -31,6 +31,7 @@ class Scheduler:
     clock: ManualClock
     engine: Engine
     errands: Errands
+    observer: Observer
     outlook: Outlook
     registry: Registry
     enqueuer: Enqueuer
@@ -95,4 +96,6 @@ def build(
     errands = Errands(clock, connection, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
-    return Scheduler(clock, engine, errands, outlook, registry, enqueuer, metrics, connection, client, refused)
+    return Scheduler(
+        clock, engine, errands, observer, outlook, registry, enqueuer, metrics, connection, client, refused
+    )

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from financehub_scheduler.cluster.api import KubeApi
+from financehub_scheduler.events.recorder import Recorder
 from financehub_scheduler.live import Changes
 from financehub_scheduler.sources.sighting import Resource, read
 from financehub_scheduler.status.digest import seen
 from financehub_scheduler.status.lease import Lease
 from financehub_scheduler.status.sender import Sender
 from financehub_scheduler.status.writer import StatusWriter
+from financehub_shared.logging import Redactor
 from financehub_shared.store import keys
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
@@ -52,16 +54,19 @@ class Rig:
             self.clock, self.lease, Sender(api, self.clock), self.shown, scheduler.engine.live, scheduler.connection
         )
         scheduler.engine.on_moved = self.writer.moved.add
+        self.events = Recorder(self.clock, api, self.shown.resources, Redactor(["hunter2-secret"]))
+        self.events.listen(scheduler.observer, scheduler.errands, self.writer)
 
     async def look(self) -> None:
         """Let the source see what the API server has, and the engine take it over."""
         path = f"/apis/financehub.io/v1alpha1/namespaces/{self.tasks.namespace}/scheduledtasks"
-        before = self.shown.resources
-        self.shown.resources = {
+        before = dict(self.shown.resources)
+        found = {
             body["metadata"]["uid"]: _newer(before.get(body["metadata"]["uid"]), body)
             for body in self.cluster.request("GET", path)["items"]
         }
-        found = self.shown.resources
+        self.shown.resources.clear()
+        self.shown.resources.update(found)
         self.shown.touched |= {uid for uid, each in found.items() if each != before.get(uid)}
         changed = [each for uid, each in found.items() if (each.generation, each.asked) != _wish(before.get(uid))]
         self.scheduler.engine.apply(
@@ -80,6 +85,7 @@ class Rig:
         await self.scheduler.settle()
         await self.lease.step()
         await self.writer.step()
+        await self.events.step()
         await self.look()
 
     async def pass_time(self, seconds: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -49,6 +49,8 @@ class Errands:
         self._enqueuer = enqueuer
         self._observer = observer
         self._live = live
+        #: Told of each backfill that ended: uid of its schedule, state, why it was refused.
+        self.on_backfill_ended: Callable[[str, str, str], None] = lambda *_: None
         #: Schedules with annotations that may be news to Redis.
         self._annotated: dict[str, Schedule] = {}
 
@@ -165,5 +167,8 @@ class Errands:
             pipeline.expire(keys.backfill(id), BACKFILL_TTL_SECONDS)
             pipeline.srem(keys.SCHEDULE_BACKFILLS, id)
             pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
-            await pipeline.execute()
+            _, _, first, _ = await pipeline.execute()
         log.info("backfill_ended", backfill=id, state=state, message=message)
+        # of several schedulers that come to its end at once, one tells
+        if first:
+            self.on_backfill_ended(record["uid"], state, message)

@@ -1,5 +1,7 @@
 """What the scheduler tells the world about its runs: one log line and the metrics per event."""
 
+from collections.abc import Callable
+
 import structlog
 
 from financehub_scheduler.enqueue import Run
@@ -21,6 +23,8 @@ class Observer:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        #: Told of every verdict on a run.
+        self.on_verdict: Callable[[Run, str], None] = lambda *_: None
         self._labels: set[str] = set()
 
     def _label(self, name: str) -> str:
@@ -41,6 +45,7 @@ class Observer:
         schedule, label = run.schedule, self._label(run.schedule.name)
         if verdict == "already":
             return
+        self.on_verdict(run, verdict)
         if run.missed and not verdict.startswith("moved"):
             self._metrics.schedule_missed.labels(label).inc(run.missed)
             log.warning("schedule_runs_missed", schedule=schedule.name, missed=run.missed, catch_up=schedule.catch_up)

@@ -10,6 +10,10 @@ from redis.asyncio import Redis
 from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.cluster.connection import Connection
 from financehub_scheduler.engine import Engine
+from financehub_scheduler.errands import Errands
+from financehub_scheduler.events.recorder import INTERVAL_SECONDS as EVENTS_SECONDS
+from financehub_scheduler.events.recorder import Recorder
+from financehub_scheduler.observer import Observer
 from financehub_scheduler.sources.crd import PROBE_SECONDS, CrdSource
 from financehub_scheduler.status.lease import LOOK_SECONDS, Lease
 from financehub_scheduler.status.sender import Sender
@@ -43,18 +47,29 @@ class Operator:
         """
         return cls(KubeApi(await Connection.load(), clock), clock, namespaces)
 
-    def steps(self, engine: Engine, client: "Redis") -> tuple[list[tuple[float, Step]], list[tuple[float, Step]]]:
+    def steps(
+        self, engine: Engine, errands: Errands, observer: Observer, client: "Redis", redact: Callable[[str], str]
+    ) -> tuple[list[tuple[float, Step]], list[tuple[float, Step]]]:
         """What is to be done again and again, seconds apart: first what needs no Redis, then what needs it.
 
         Args:
-            engine: whose schedules are told of.
+            engine: its schedules have a status.
+            errands: backfills that end are told of.
+            observer: verdicts are told of.
             client: Redis of the queues.
+            redact: masks secrets.
         """
         sender = Sender(self._api, self._clock)
         writer = StatusWriter(self._clock, self._lease, sender, self.source, engine.live, client)
+        events = Recorder(self._clock, self._api, self.source.resources, redact)
         engine.on_moved = writer.moved.add
+        events.listen(observer, errands, writer)
         return (
-            [(PROBE_SECONDS, self.source.probe), (LOOK_SECONDS / 2, self._lease.step)],
+            [
+                (PROBE_SECONDS, self.source.probe),
+                (LOOK_SECONDS / 2, self._lease.step),
+                (EVENTS_SECONDS, events.step),
+            ],
             [(INTERVAL_SECONDS, writer.step)],
         )
 

@@ -26,7 +26,7 @@ from financehub_scheduler.vitals import Vitals, Watched
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.clock import Clock, SystemClock
 from financehub_shared.health.compose import SchedulerObservers
-from financehub_shared.logging import configure_logging
+from financehub_shared.logging import Redactor, configure_logging, known_secrets
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.settings import Settings
@@ -114,7 +114,7 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
         (ASSETS_SECONDS, look_at_assets),
     ]
     if operator:
-        steady, on_redis = operator.steps(engine, client)
+        steady, on_redis = operator.steps(engine, errands, observer, client, Redactor(known_secrets(settings)))
         steps += [*steady, *((seconds, acknowledged(step, engine)) for seconds, step in on_redis)]
     observers.start()
     for number in signals:

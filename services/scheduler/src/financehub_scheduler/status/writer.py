@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
@@ -16,7 +16,7 @@ from financehub_scheduler.sources.sighting import Resource
 from financehub_scheduler.status.agenda import Agenda
 from financehub_scheduler.status.build import as_json, build
 from financehub_scheduler.status.conditions import differ, judge
-from financehub_scheduler.status.digest import Seen, digest
+from financehub_scheduler.status.digest import Seen, Standing, digest
 from financehub_scheduler.status.facts import Facts, Record, read_facts, read_records
 from financehub_scheduler.status.lease import Lease
 from financehub_scheduler.status.sender import NotWrittenError, Sender, StatusRefusedError
@@ -58,6 +58,7 @@ class _Memory:
         shown: the status that followed.
         settled: of the record.
         generation, asked: of the resource.
+        last_run: id of the run that had ended last.
     """
 
     at: float
@@ -66,6 +67,7 @@ class _Memory:
     settled: int
     generation: int
     asked: tuple[str, str]
+    last_run: str
 
 
 class StatusWriter:
@@ -96,13 +98,16 @@ class StatusWriter:
         self._live = live
         self._client = client
         self._term = 0
-        self._since = 0.0
+        #: When we began to be the writer, monotonic and Unix seconds.
+        self._since = self._began = 0.0
         self._swept = 0.0
         self._agenda = Agenda()
         self._memory: dict[str, _Memory] = {}
         #: To be looked at: what changed, and what is compared in turn.
         self._changed: dict[str, None] = {}
         self._sweep: deque[str] = deque()
+        #: Told of what was written: uid, status, the conditions until then, whether the run that ended last is news.
+        self.on_written: Callable[[str, Mapping[str, Any], Sequence[Standing], bool], None] = lambda *_: None
         #: uids whose next due time or problem changed; for others to fill.
         self.moved: set[str] = set()
 
@@ -124,7 +129,7 @@ class StatusWriter:
 
     def _take_over(self) -> None:
         self._term = self._lease.term
-        self._since = self._clock.monotonic()
+        self._since, self._began = self._clock.monotonic(), self._clock.now()
         self._agenda = Agenda()
         self._memory.clear()
         self._changed.clear()
@@ -242,6 +247,8 @@ class StatusWriter:
             if (rest := self._sender.rest(resource.namespace)) > now:
                 self._agenda.put(uid, rest)
                 return
+            before, outcome = shown.conditions, facts.record.outcome
+            news = outcome.last_run_id != memory.last_run if memory else (outcome.last_run_at or 0) >= self._began
             try:
                 shown = await self._sender.send(resource, status)
             except NotWrittenError as error:
@@ -250,8 +257,13 @@ class StatusWriter:
             except StatusRefusedError:
                 # as if it were written: the same again would be refused again
                 pass
+            else:
+                self.on_written(uid, status, before, news)
             at = now
-        self._memory[uid] = _Memory(at, wish, shown, facts.record.settled, resource.generation, resource.asked)
+        record = facts.record
+        self._memory[uid] = _Memory(
+            at, wish, shown, record.settled, resource.generation, resource.asked, record.outcome.last_run_id
+        )
 
 
 def _backfill(resource: Resource) -> str:

@@ -1,0 +1,1 @@
+"""Kubernetes Events: what happened to a ScheduledTask, for `kubectl describe`."""
