@@ -90,10 +90,6 @@ class Sender:
         except ApiError as error:
             raise NotWrittenError(self._understand(resource, error)) from error
         self._written(resource)
-        if answer["metadata"]["uid"] != resource.uid:
-            # A uid in the body is not looked at. A namesake created meanwhile has got it; its own follows once the
-            # watch has shown it.
-            raise NotWrittenError(self._clock.monotonic() + RETRY_SECONDS)
         return seen(answer.get("status"))
 
     def _understand(self, resource: Resource, error: ApiError) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -145,12 +145,24 @@ class StatusWriter:
     async def _notice(self) -> None:
         if self._clock.monotonic() >= self._swept + SWEEP_SECONDS:
             self._begin_sweep()
-        self._changed |= dict.fromkeys(uid for uid in self._source.touched if not self._is_echo(uid))
-        self._source.touched.clear()
-        self._changed |= dict.fromkeys(self.moved)
+        moved = self.moved | {uid for uid in self._source.touched if not self._is_echo(uid)}
         self.moved.clear()
+        self._source.touched.clear()
+        self._note(moved)
         touched: list[bytes] = await self._client.spop(keys.SCHEDULES_TOUCHED, _POP)  # type: ignore[assignment]
-        self._changed |= dict.fromkeys(uid.decode() for uid in touched)
+        self._note(uid.decode() for uid in touched)
+        self._note(uid for uid in moved if self._is_news(uid))
+
+    def _note(self, uids: Iterable[str]) -> None:
+        """Let them be looked at next."""
+        for uid in uids:
+            self._changed.pop(uid, None)
+            self._changed[uid] = None
+
+    def _is_news(self, uid: str) -> bool:
+        """Whether somebody has just applied it."""
+        resource, memory = self._source.resources.get(uid), self._memory.get(uid)
+        return resource is not None and (memory is None or memory.generation != resource.generation)
 
     def _is_echo(self, uid: str) -> bool:
         """Whether the watch only shows what we wrote."""
@@ -165,7 +177,7 @@ class StatusWriter:
     async def _look(self) -> None:
         """Decide when the status of what changed is to be written."""
         for _ in range(_LOOKS // _LOOK):
-            # the newest first: what somebody has just applied does not wait for thousands
+            # the last noted first: what somebody has just applied does not wait for thousands
             changed = list(islice(reversed(self._changed), _LOOK))
             swept = list(islice(self._sweep, _LOOK - len(changed)))
             if not changed and not swept:
