@@ -1,12 +1,12 @@
 # ruff: noqa: INP001 — a script, not a package
-"""`make manifests`: write deploy/operator/crd.yaml from the models."""
+"""`make manifests`: write deploy/operator/crd.yaml and admission-policy.yaml from the models and the catalogue."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from financehub_scheduler import crd
+from financehub_scheduler import admission, crd
 
 TARGET = Path(__file__).parents[3] / "deploy/operator"
 _HEAD = "# Made by `make manifests` from {}; do not edit.\n"
@@ -19,7 +19,11 @@ def text(source: str, *documents: dict[str, Any]) -> str:
 
 def manifests() -> dict[str, str]:
     """File name → content."""
-    return {"crd.yaml": text("services/scheduler/src/financehub_scheduler/model.py", crd.definition())}
+    source = "services/scheduler/src/financehub_scheduler"
+    return {
+        "crd.yaml": text(f"{source}/model.py", crd.definition()),
+        "admission-policy.yaml": text(f"{source}/admission.py", *admission.manifests()),
+    }
 
 
 if __name__ == "__main__":

@@ -33,6 +33,11 @@ from financehub_shared.errors import InvalidArgumentsError
 TRIGGER = "financehub.io/trigger"
 #: Annotation `<from>/<to>` (ISO 8601) that runs the due times in between.
 BACKFILL = "financehub.io/backfill"
+#: Characters of a trigger's value.
+MAX_TRIGGER = 256
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+#: The value of a backfill; whether its end is after its start is another question.
+RANGE = f"^{_TIME}/{_TIME}$"
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
 #: Actors and queues as dramatiq's Redis broker can hold them.

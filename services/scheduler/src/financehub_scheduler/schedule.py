@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID, uuid5
 from financehub_scheduler.calendar import load_calendar
 from financehub_scheduler.catch_up import CatchUp
 from financehub_scheduler.maths import Timing, jitter_offset, parse_rule, parse_zone
-from financehub_scheduler.model import BACKFILL, TRIGGER, ScheduledTask
+from financehub_scheduler.model import BACKFILL, MAX_TRIGGER, RANGE, TRIGGER, ScheduledTask
 from financehub_scheduler.policies import ConcurrencyPolicy
 from financehub_shared.broker import options
 from financehub_shared.catalog import CATALOG
@@ -92,7 +93,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         uid: its stable UUID.
 
     Raises:
-        ValueError: the backfill annotation cannot be read.
+        ValueError: an annotation of ours cannot be read.
     """
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
@@ -113,7 +114,9 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     if spec.time_limit_seconds is not None:
         static["time_limit"] = spec.time_limit_seconds * 1000
     head = _json({"queue_name": queue, "actor_name": spec.task, "args": spec.args, "kwargs": spec.kwargs})
-    wish = task.metadata.annotations.get(BACKFILL)
+    wish, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
+    if len(trigger) > MAX_TRIGGER:
+        raise ValueError(f"{TRIGGER}: longer than {MAX_TRIGGER} characters; write a shorter value")
     return Schedule(
         uid=uid,
         name=name,
@@ -128,7 +131,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         max_runs=spec.max_runs,
         fingerprint=hashlib.blake2b(summary.encode(), digest_size=8).hexdigest(),
         summary=summary,
-        trigger=task.metadata.annotations.get(TRIGGER, ""),
+        trigger=trigger,
         backfill=_backfill(uid, wish) if wish else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',
         symbols=tuple(spec.kwargs.get("symbols") or ()) if spec.task in CATALOG else (),
@@ -142,10 +145,13 @@ def _json(value: Any) -> str:
 def _backfill(uid: str, wish: str) -> Backfill:
     mend = f"{BACKFILL}: {wish!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
     try:
-        start, end = (datetime.fromisoformat(part) for part in wish.split("/"))
+        # the pattern too, for the API server knows no other form
+        start, end = (
+            (datetime.fromisoformat(part) for part in wish.split("/")) if re.match(RANGE, wish) else (None, None)
+        )
     except ValueError:
         raise ValueError(mend) from None
-    if start.tzinfo is None or end.tzinfo is None or end < start:
+    if start is None or end is None or end < start:
         raise ValueError(mend)
     # The same range is the same backfill: read again after a restart, it is not run again.
     return Backfill(str(uuid5(UUID(uid), f"backfill {wish}")), start.timestamp(), end.timestamp())
