@@ -149,20 +149,3 @@ def test_a_label_changes_nothing(tasks: Tasks, operator: Start, crd_installed: A
     crd_installed.request("PATCH", path, body, content_type="application/merge-patch+json")
     tasks.apply("marker", schedule="@daily")
     eventually(lambda: len(process.events("schedules_registered")) == before + 1, "only the marker is registered")
-
-
-def test_only_the_rights_that_are_used(tasks: Tasks, operator: Start, crd_installed: Any, redis_client: Any) -> None:
-    """With the shipped roles nothing is refused, and of what they grant on ScheduledTasks every verb is used."""
-    tasks.apply(schedule="@every 1s")
-    ready(operator())
-    eventually(lambda: tasks.status().get("lastScheduleTime"), "status is written", within=40)
-    user = f"system:serviceaccount:{tasks.namespace}:financehub-scheduler"
-    records = [
-        each for each in crd_installed.audit(user) if each.get("objectRef", {}).get("namespace") == tasks.namespace
-    ]
-    assert [each for each in records if each["responseStatus"]["code"] == 403] == []
-    used = {
-        (each["objectRef"]["resource"] + ("/status" if each["objectRef"].get("subresource") else ""), each["verb"])
-        for each in records
-    }
-    assert {("scheduledtasks", "list"), ("scheduledtasks", "watch"), ("scheduledtasks/status", "patch")} <= used
