@@ -12,7 +12,7 @@ from financehub_scheduler.live import Live
 from financehub_scheduler.model import BACKFILL
 from financehub_scheduler.sources.sighting import Resource, read
 from financehub_scheduler.status.build import as_json, build
-from financehub_scheduler.status.digest import Standing
+from financehub_scheduler.status.digest import NOTHING, Seen, Standing
 from financehub_scheduler.status.facts import Facts, Record
 from financehub_scheduler.status_model import ScheduledTaskStatus
 from financehub_shared.monitor import Run, RunState, ScheduleOutcome
@@ -43,7 +43,7 @@ def live_of(one: Resource, *, problem: str = "", refused: str = "") -> Live:
     return live
 
 
-def status(one: Resource, facts: Facts | None = None, before: tuple[Standing, ...] = (), **live: str) -> Any:
+def status(one: Resource, facts: Facts | None = None, before: Seen = NOTHING, **live: str) -> Any:
     """Its status at T + 0.7 s, as JSON."""
     engine = live_of(one, **live) if one.schedule else None
     return as_json(build(one, engine, facts or Facts(), before, T + 0.7))
@@ -116,7 +116,7 @@ def test_the_schedule_is_one_line(spec: dict[str, Any], line: str) -> None:
 def test_a_condition_that_stays_keeps_its_time() -> None:
     """The time of a condition is that of its last change of status, however often it is written."""
     old = datetime(2026, 1, 1, tzinfo=UTC)
-    before = (Standing("Ready", "True", 1, old), Standing("Failing", "True", 1, old))
+    before = Seen(conditions=(Standing("Ready", "True", 1, old), Standing("Failing", "True", 1, old)))
     times = {
         each["type"]: each["lastTransitionTime"] for each in status(shown(generation=2), None, before)["conditions"]
     }
@@ -197,3 +197,10 @@ def test_a_long_text_is_cut() -> None:
     assert len(refused) == 1_000
     wrong = replace(shown(), schedule=None, problem="long " * 1_000)
     assert len(ready(status(wrong))[2]) == 1_000
+
+
+def test_the_newest_run_is_not_forgotten_with_redis() -> None:
+    """`lastScheduleTime` stays as it was where Redis has lost it, for schedules resume there; what Redis knows counts."""
+    before = Seen(last=T - 60)
+    assert status(shown(), None, before)["lastScheduleTime"] == "2027-01-15T07:59:00Z"
+    assert status(shown(), Facts(Record(last_due_at=T)), before)["lastScheduleTime"] == "2027-01-15T08:00:00Z"

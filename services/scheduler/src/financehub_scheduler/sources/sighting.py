@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from financehub_scheduler.model import BACKFILL, TRIGGER, from_resource
 from financehub_scheduler.schedule import Schedule, compile_schedule
-from financehub_scheduler.status.digest import Seen, seen
+from financehub_scheduler.status.digest import Seen, seen, unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def read(body: Mapping[str, Any]) -> Resource:
         body: as the API server sent it.
     """
     metadata = body["metadata"]
-    problem, schedule = "", None
+    problem, schedule, status = "", None, seen(body.get("status"))
     try:
         schedule = compile_schedule(from_resource(body), metadata["uid"])
     except ValueError as error:
@@ -64,9 +63,9 @@ def read(body: Mapping[str, Any]) -> Resource:
         generation=metadata["generation"],
         problem=problem,
         schedule=schedule,
-        since=_since(body),
+        since=_since(metadata, status.last),
         asked=_asked(metadata),
-        status=seen(body.get("status")),
+        status=status,
     )
 
 
@@ -75,20 +74,13 @@ def _asked(metadata: Mapping[str, Any]) -> tuple[str, str]:
     return annotations.get(TRIGGER, ""), annotations.get(BACKFILL, "")
 
 
-def _since(body: Mapping[str, Any]) -> float:
-    metadata = body["metadata"]
-    times = [metadata["creationTimestamp"], (body.get("status") or {}).get("lastScheduleTime")]
-    times += [
-        entry.get("time")
-        for entry in metadata.get("managedFields") or ()
-        if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
+def _since(metadata: Mapping[str, Any], last: float | None) -> float:
+    times = [
+        metadata["creationTimestamp"],
+        *(
+            entry.get("time")
+            for entry in metadata.get("managedFields") or ()
+            if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
+        ),
     ]
-    # a status may have been written by anybody
-    return max(filter(None, map(_unix, times)), default=0.0)
-
-
-def _unix(text: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
-        return None
+    return max(filter(None, [last, *map(unix, times)]), default=0.0)

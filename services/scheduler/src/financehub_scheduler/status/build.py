@@ -1,7 +1,6 @@
 """From what is known to the status that says it: pure."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from financehub_scheduler.live import Live, next_times
 from financehub_scheduler.schedule import Schedule
 from financehub_scheduler.sources.sighting import Resource
 from financehub_scheduler.status.conditions import conditions, judge, one_line
-from financehub_scheduler.status.digest import Standing
+from financehub_scheduler.status.digest import Seen
 from financehub_scheduler.status.facts import Facts
 from financehub_scheduler.status_model import (
     NEXT,
@@ -23,16 +22,14 @@ from financehub_shared.monitor.records import Run, ScheduleOutcome
 from financehub_shared.monitor.states import ACTIVE
 
 
-def build(
-    resource: Resource, live: Live | None, facts: Facts, before: Sequence[Standing], now: float
-) -> ScheduledTaskStatus:
+def build(resource: Resource, live: Live | None, facts: Facts, shown: Seen, now: float) -> ScheduledTaskStatus:
     """The status of one resource.
 
     Args:
         resource: as the API server has it.
         live: its schedule under the engine's care; None: it is refused.
         facts: what Redis knows of it.
-        before: the conditions that its status has.
+        shown: its status so far.
         now: Unix seconds.
     """
     record = facts.record
@@ -40,7 +37,8 @@ def build(
         observed_generation=resource.generation,
         schedule=_line(live.schedule) if live else None,
         queue=live.schedule.queue if live else None,
-        last_schedule_time=_time(record.last_due_at),
+        # where Redis has lost it, the status itself is what remembers it
+        last_schedule_time=_time(shown.last if record.last_due_at is None else record.last_due_at),
         last_success_time=_time(record.outcome.last_success_at),
         last_failure_time=_time(record.outcome.last_failure_at),
         last_run=_last_run(record.outcome),
@@ -55,7 +53,7 @@ def build(
         last_skip=LastSkip(reason=record.last_skip[0], time=_second(record.last_skip[1])) if record.last_skip else None,
         recent=[_recent(run) for run in facts.recent],
         backfill=_backfill(resource, live, facts),
-        conditions=conditions(judge(resource, live, record), resource.generation, before, _second(now)),
+        conditions=conditions(judge(resource, live, record), resource.generation, shown.conditions, _second(now)),
     )
 
 

@@ -33,10 +33,12 @@ class Seen:
     Args:
         digest: of all of it; empty: there is none.
         conditions: those it has, in its order.
+        last: its `lastScheduleTime`, Unix seconds; the only copy once Redis has lost its data.
     """
 
     digest: bytes = b""
     conditions: tuple[Standing, ...] = ()
+    last: float | None = None
 
 
 NOTHING = Seen()
@@ -73,4 +75,12 @@ def seen(status: Mapping[str, Any] | None) -> Seen:
     except (KeyError, TypeError, ValueError):
         # written by hand: whatever is in it is written anew
         conditions = ()
-    return Seen(digest(status), conditions)
+    return Seen(digest(status), conditions, unix(status.get("lastScheduleTime")))
+
+
+def unix(text: Any) -> float | None:
+    """A time of Kubernetes as Unix seconds; None: it is not there, or is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return None

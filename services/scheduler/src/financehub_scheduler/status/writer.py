@@ -249,7 +249,7 @@ class StatusWriter:
             return
         memory = self._memory.get(uid)
         shown = self._shown(resource, memory)
-        status = as_json(build(resource, live, facts, shown.conditions, self._clock.now()))
+        status = as_json(build(resource, live, facts, shown, self._clock.now()))
         wish, at = digest(status), memory.at if memory else self._since
         # fields that somebody else added stay there, and are no reason to write again
         same = wish == shown.digest or (memory and wish == memory.wish and shown.digest == memory.shown.digest)
