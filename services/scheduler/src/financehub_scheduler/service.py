@@ -59,6 +59,9 @@ class Cluster:
 
     namespaces: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"cluster, namespaces {', '.join(self.namespaces) or 'all'}"
+
 
 async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[signal.Signals]) -> None:
     """Run one scheduler until a signal.

@@ -200,7 +200,7 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_the_newest_run_is_not_forgotten_with_redis() -> None:
-    """`lastScheduleTime` stays as it was where Redis has lost it, for schedules resume there; what Redis knows counts."""
+    """`lastScheduleTime` stays where Redis has lost it, for schedules resume there; else what Redis knows counts."""
     before = Seen(last=T - 60)
     assert status(shown(), None, before)["lastScheduleTime"] == "2027-01-15T07:59:00Z"
     assert status(shown(), Facts(Record(last_due_at=T)), before)["lastScheduleTime"] == "2027-01-15T08:00:00Z"
