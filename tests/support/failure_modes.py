@@ -150,9 +150,9 @@ def check(row: Row, seen: Seen, asset: Asset) -> None:
 
 
 def spent(client: redis.Redis, upstream: str) -> int:
-    """Units of the shortest budget window that are spent."""
+    """Units of the longest budget window that are spent: nothing slides out of it while a test runs."""
     windows = sorted(client.scan_iter(keys.budget(upstream, "*")), key=lambda key: float(key.split(b":")[-1][:-1]))
-    return sum(int(slot.split(b":")[1]) for slot in client.hvals(windows[0])) if windows else 0
+    return sum(int(slot.split(b":")[1]) for slot in client.hvals(windows[-1])) if windows else 0
 
 
 def breaker_effect(client: redis.Redis, name: str, retry_after: float | None) -> str:
