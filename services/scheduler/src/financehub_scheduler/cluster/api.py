@@ -10,7 +10,7 @@ import aiohttp
 
 from financehub_scheduler.cluster.connection import Connection
 from financehub_shared.clock import Clock
-from financehub_shared.errors import FinanceHubError
+from financehub_shared.errors import ConfigError, FinanceHubError
 
 GROUP = "financehub.io"
 VERSION = "v1alpha1"
@@ -164,7 +164,11 @@ class KubeApi:
         async with self._login:
             # another request may have renewed it while we waited
             if self._session is refused:
-                self._connection = await Connection.load()
+                try:
+                    self._connection = await Connection.load()
+                except ConfigError as error:
+                    # it is being replaced
+                    raise ApiUnreachableError(f"credentials are refused, and there are no others: {error}") from error
                 self._session = self._connection.session()
                 await refused.close()
 

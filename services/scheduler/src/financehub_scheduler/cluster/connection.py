@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 
@@ -43,23 +44,26 @@ class Connection:
             if config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ and _MOUNT.is_dir():
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
                 return cls(configuration, (_MOUNT / "namespace").read_text(encoding="utf-8").strip())
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            # the library reads the variable only once
+            file = os.environ.get("KUBECONFIG")
+            await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]
             # reads files, like the line above
-            _, context = await asyncio.to_thread(config.list_kube_config_contexts)
-        except (config.ConfigException, OSError, ValueError) as error:
+            _, context = await asyncio.to_thread(config.list_kube_config_contexts, file)
+        except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(
                 f"--kubernetes: {error}; run in a pod with a service account, or set KUBECONFIG to a readable file"
             ) from None
         return cls(configuration, context.get("context", {}).get("namespace") or "default")
 
-    def session(self, trace: aiohttp.TraceConfig | None = None) -> aiohttp.ClientSession:
+    def session(self, trace: aiohttp.TraceConfig | None = None, *, reuse: bool = True) -> aiohttp.ClientSession:
         """A session on the running loop; each of its requests carries a token that is up to date.
 
         Args:
             trace: told of every request.
+            reuse: keep connections for further requests; one that is cut off on the way then fails several of them.
         """
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0),
+            connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
             timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
             middlewares=(self._authorize,),
             trace_configs=[trace] if trace else [],

@@ -1,10 +1,10 @@
 """ScheduledTask resources of a cluster as the source of schedules."""
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -22,8 +22,10 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 #: How often it is checked that the API server would show a watch something.
 PROBE_SECONDS = 30.0
-#: A watch that has not begun anew for this long, although the API server answers, is deaf.
-_DEAF_SECONDS = 5.0 * WATCH_SECONDS
+#: A watch that has not begun anew for so many times its length, while the API server answers, is deaf.
+_DEAF = 5
+#: So many probes in a row must find no ScheduledTasks served before they are taken for gone.
+_ABSENT = 2
 _RETRY_SECONDS = 5.0
 
 #: A whole resource, the new status of one (uid, status), or a uid that is gone.
@@ -37,19 +39,27 @@ class CrdSource:
         api: connection to the cluster.
         clock: time.
         namespaces: which ones are watched; none: all.
+        watch_seconds: how long the server is asked to keep one watch open; less notices sooner that one is deaf.
     """
 
-    def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = (), watch_seconds: int = WATCH_SECONDS
+    ) -> None:
         self._api = api
         self._clock = clock
         self._namespaces = namespaces
-        self._watch = Watch(clock, namespaces, self._told, self._listed)
+        self._watch = Watch(clock, namespaces, self._told, self._listed, watch_seconds)
+        self._deaf_seconds = _DEAF * watch_seconds
         self._sightings: deque[_Sighting] = deque()
         self._arrived = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lists = self._swept = 0
-        self._probed = -math.inf
-        #: uid → newest state; of the watch's thread alone.
+        self._lists = self._compared = 0
+        #: uids that the API server has and the watch has listed, but whose sightings are still on their way.
+        self._untold: set[str] = set()
+        #: Since when every probe has been answered, monotonic seconds; None: the last one was not.
+        self._answering: float | None = None
+        self._absent = 0
+        #: uid → newest state; filled by the watch's thread alone.
         self._shown: dict[str, Resource] = {}
         #: uid → resource; changed by the loop of `changes` alone.
         self.resources: dict[str, Resource] = {}
@@ -66,18 +76,19 @@ class CrdSource:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                lists = self._lists
+                lists, owing = self._lists, bool(self._untold)
                 while self._sightings:
                     yield self._take([self._sightings.popleft() for _ in range(min(_BATCH, len(self._sightings)))])
                     await asyncio.sleep(0)
-                if lists != self._swept:
-                    # what the first list of this process does not show was never taken over
-                    gone = await self._sweep() if self._swept else []
+                if lists != self._compared:
+                    gone = await self._compare()
                     if gone is None:
                         self._loop.call_later(_RETRY_SECONDS, self._arrived.set)
                     else:
-                        self._swept = lists
-                        yield Changes(removed=gone, initial=True)
+                        self._compared = lists
+                        yield Changes(removed=gone, initial=True, complete=not self._untold)
+                elif owing and not self._untold:
+                    yield Changes(initial=True)
         finally:
             self._watch.stop()
 
@@ -89,14 +100,24 @@ class CrdSource:
                 break
         except (ApiError, ApiUnreachableError) as error:
             log.debug("probe_failed", error=str(error))
+            self._answering = None
+            self._absent = self._absent + 1 if _is_not_served(error) else 0
+            if self.resources and self._absent >= _ABSENT:
+                # the last deletions may have gone with the watch
+                self._compared = -1
+                self._arrived.set()
         else:
-            self._probed = self._clock.monotonic()
+            self._absent = 0
+            if self._answering is None:
+                self._answering = self._clock.monotonic()
 
     def live(self) -> list[str]:
         """Why the process should be restarted; empty: it should not."""
-        now = self._clock.monotonic()
-        age = now - self._watch.began
-        if age > _DEAF_SECONDS and now - self._probed < 2 * PROBE_SECONDS:
+        if self._answering is None:
+            return []
+        # after an outage the watch needs a moment to notice
+        age = self._clock.monotonic() - max(self._watch.began, self._answering)
+        if age > self._deaf_seconds:
             return [f"the watch of ScheduledTasks has not begun anew for {age:.0f} s although the API server answers"]
         return []
 
@@ -106,6 +127,7 @@ class CrdSource:
         removed: dict[str, None] = {}
         for sighting in sightings:
             uid = _uid(sighting)
+            self._untold.discard(uid)
             upserts.pop(uid, None)
             match sighting:
                 case Resource(problem=""):
@@ -146,20 +168,29 @@ class CrdSource:
         if resource := self.resources.pop(uid, None):
             self.refused.pop(resource.full_name, None)
 
-    async def _sweep(self) -> list[str] | None:
-        """What is gone without a word, as happens while no watch is open; None: cannot be told now."""
+    async def _compare(self) -> list[str] | None:
+        """What is gone without a word, as happens while no watch is open; None: cannot be told now.
+
+        What is there and not known yet is on its way to us: kopf hands a list over piece by piece, behind our back.
+        """
         known = list(self.resources)
         present: set[str] = set()
         try:
             for namespace in self._namespaces or (None,):
                 async for metadata in self._api.metadata(namespace):
-                    present.add(metadata["uid"])
+                    if "deletionTimestamp" not in metadata:
+                        present.add(metadata["uid"])
         except (ApiError, ApiUnreachableError) as error:
-            log.warning("resources_not_compared", error=str(error), retry_seconds=_RETRY_SECONDS)
-            return None
+            if not (_is_not_served(error) and self._absent >= _ABSENT):
+                # the watch meets the same, and has said so
+                log.debug("resources_not_compared", error=str(error))
+                return None
         gone = [uid for uid in known if uid not in present]
         for uid in gone:
             self._forget(uid)
+            # atomic; whatever is shown of it again is new
+            self._shown.pop(uid, None)
+        self._untold = present.difference(self.resources)
         return gone
 
     # in the watch's thread ----------------------------------------------------------------------------
@@ -185,6 +216,11 @@ class CrdSource:
     def _wake(self) -> None:
         assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watch starts
         self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+def _is_not_served(error: ApiError | ApiUnreachableError) -> bool:
+    """Whether the API server knows no ScheduledTasks; a namespace that it does not know is empty to it."""
+    return isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
 
 
 def _uid(sighting: _Sighting) -> str:
