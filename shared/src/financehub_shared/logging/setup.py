@@ -18,7 +18,7 @@ from financehub_shared.settings import Settings
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
 #: Libraries whose INFO lines say nothing of ours; httpx would log every URL.
-QUIET = ("httpx", "httpcore", "urllib3", "redis", "waitress", "watchfiles", "yfinance", "peewee", "asyncio")
+QUIET = ("httpx", "httpcore", "urllib3", "redis", "waitress", "watchfiles", "yfinance", "peewee", "asyncio", "kopf")
 
 #: What dramatiq says of a finished run, which our own line on that run already says, with more.
 SAID_BY_RUN_LOG = (
