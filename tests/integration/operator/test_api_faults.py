@@ -183,10 +183,14 @@ def test_what_an_older_crd_let_in_stops_nobody(
         store(f"odd{number}", ODD[number % len(ODD)])
     big = {"task": "demo_task", "queue": "q", "schedule": "@daily", "kwargs": {"text": "x" * 1_000_000}, "unknown": 1}
     store("big", big)
+    deep = "[" * 5000 + "]" * 5000
+    text = '{"apiVersion": "financehub.io/v1alpha1", "kind": "ScheduledTask", "metadata": {"name": "deep"}, "spec": '
+    text += f'{{"task": "demo_task", "queue": "q", "schedule": "@daily", "args": [{deep}]}}}}'
+    plane.kubectl("create", "--validate=false", "-n", namespace, "-f", "-", stdin=text)
     store("good", {"task": "demo_task", "queue": "q", **EACH_SECOND})
     process = ready(start(scheduler_user(plane, namespace).kubeconfig, "--namespace", namespace))
     eventually(lambda: len(messages(redis_client)) >= 2, "the valid one runs")
-    wrong = {f"{namespace}/big", *(f"{namespace}/odd{number}" for number in range(count))}
+    wrong = {f"{namespace}/big", f"{namespace}/deep", *(f"{namespace}/odd{number}" for number in range(count))}
     eventually(lambda: set(refused_schedules(redis_client)) == wrong, "the others are refused")
     refused = refused_schedules(redis_client)
     assert set(schedules(redis_client)) == {"good"}

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from redis.asyncio import Redis
@@ -19,6 +20,10 @@ from financehub_scheduler.status.lease import LOOK_SECONDS, Lease
 from financehub_scheduler.status.sender import Sender
 from financehub_scheduler.status.writer import INTERVAL_SECONDS, StatusWriter
 from financehub_shared.clock import Clock
+
+#: API servers keep JSON that is nested ten thousand deep, some 2 MB of a thread's stack; Python's limit of a thousand
+#: would let one such resource end the watch of all.
+_RECURSION = 25_000
 
 Step = Callable[[], Awaitable[None]]
 
@@ -45,6 +50,7 @@ class Operator:
         Raises:
             ConfigError: there is neither a service account nor a kubeconfig.
         """
+        sys.setrecursionlimit(max(_RECURSION, sys.getrecursionlimit()))
         return cls(KubeApi(await Connection.load(), clock), clock, namespaces)
 
     def steps(

@@ -60,7 +60,7 @@ def seen(status: Mapping[str, Any] | None) -> Seen:
     Args:
         status: as the API server sent it.
     """
-    if not status:
+    if not status or not isinstance(status, Mapping):
         return NOTHING
     try:
         conditions = tuple(
@@ -82,5 +82,5 @@ def unix(text: Any) -> float | None:
     """A time of Kubernetes as Unix seconds; None: it is not there, or is none."""
     try:
         return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
