@@ -12,13 +12,12 @@ from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.cluster.connection import Connection
 from financehub_scheduler.live import Changes
 from financehub_scheduler.sources.crd import CrdSource
-from financehub_shared.clock import Clock
 
 
-async def connect(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path, clock: Clock) -> KubeApi:
+async def connect(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:
     """A connection of its own; whatever logs in from now on does so with this kubeconfig."""
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    return KubeApi(await Connection.load(), clock)
+    return KubeApi(await Connection.load())
 
 
 @contextlib.asynccontextmanager

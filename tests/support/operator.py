@@ -13,7 +13,6 @@ from kubernetes.aio.config import load_kube_config
 
 from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.cluster.connection import Connection
-from financehub_shared.clock import Clock
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.schedules import SchedulerProcess, eventually, resource
@@ -97,8 +96,8 @@ def ready(process: SchedulerProcess) -> SchedulerProcess:
     return process
 
 
-async def connect(user: User, clock: Clock, kubeconfig: Path | None = None) -> KubeApi:
+async def connect(user: User, kubeconfig: Path | None = None) -> KubeApi:
     """A user's own connection to the API server, the usual one or (`kubeconfig`) by another way."""
     configuration = type.__call__(Configuration)
     await load_kube_config(str(kubeconfig or user.kubeconfig), client_configuration=configuration)
-    return KubeApi(Connection(configuration, user.namespace), clock)
+    return KubeApi(Connection(configuration, user.namespace))

@@ -26,7 +26,7 @@ async def rig(
     """A scheduler on the test's namespace, at time T + 0.5 s, with the rights that are shipped."""
     scheduler = build(redis_url, ManualClock(T + 0.5), redis_client)
     user = scheduler_user(crd_installed, namespace)
-    api = await connect(user, scheduler.clock)
+    api = await connect(user)
     yield Rig(crd_installed, namespace, user, api, scheduler)
     await api.aclose()
     await scheduler.connection.aclose()
@@ -111,7 +111,7 @@ async def test_one_resource_cannot_tell_everything(rig: Rig) -> None:
 
 
 async def test_ten_thousand_skips_are_few_writes(rig: Rig) -> None:
-    """However many schedules skip at once, the API server gets a burst, then some a second, and every skip is counted."""
+    """However many skip at once, the API server gets a burst, then some a second, and every skip is counted."""
     for number in range(60):
         await rig.apply(f"s{number}", schedule="@yearly")
     for turn in range(10_000):

@@ -46,7 +46,7 @@ async def make(user: User) -> AsyncIterator[Make]:
     async def make(name: str, ahead: float = 0.0, tunnel: Tunnel | None = None) -> Candidate:
         clock = ManualClock()
         clock.set_wall(clock.now() + ahead)
-        apis.append(await connect(user, clock, tunnel.kubeconfig(user.kubeconfig) if tunnel else None))
+        apis.append(await connect(user, tunnel.kubeconfig(user.kubeconfig) if tunnel else None))
         return Candidate(Lease(apis[-1], clock, name), clock)
 
     yield make
@@ -216,7 +216,7 @@ async def test_without_the_right_it_says_so_once(control_plane: Cluster, namespa
     """Forbidden, a candidate names what is missing, once, and does not hold."""
     user = control_plane.user(namespace, "nobody")
     clock = ManualClock()
-    api = await connect(user, clock)
+    api = await connect(user)
     lease = Lease(api, clock, "nobody")
     with capture_logs() as lines:
         await live(150, Candidate(lease, clock))

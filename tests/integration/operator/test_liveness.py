@@ -60,7 +60,7 @@ async def test_a_deaf_watch_is_told_from_a_lost_api_server(
     """
     deaf = "the watch of ScheduledTasks has not begun anew for 151 s although the API server answers"
     with Tunnel(crd_installed.server) as other:
-        api = await connect(monkeypatch, other.kubeconfig(kubeconfig), clock)
+        api = await connect(monkeypatch, other.kubeconfig(kubeconfig))
         monkeypatch.setenv("KUBECONFIG", str(tunnel.kubeconfig(kubeconfig)))
         source = CrdSource(api, clock, [tasks.namespace])
         async with followed(source):
@@ -95,7 +95,7 @@ async def test_one_deaf_namespace_of_two_is_enough(
 ) -> None:
     """Where two namespaces are watched, one that may not be listed is a reason, however often the other is watched."""
     user = scheduler_user(crd_installed, tasks.namespace)
-    api = await connect(monkeypatch, user.kubeconfig, clock)
+    api = await connect(monkeypatch, user.kubeconfig)
     source = CrdSource(api, clock, [tasks.namespace, crd_installed.create_namespace()], watch_seconds=1)
     tasks.apply(schedule="@daily")
     changes = source.changes()
@@ -130,7 +130,7 @@ async def test_a_stuck_kopf_is_a_reason(
     clock: ManualClock, tasks: Tasks, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A handler that never returns stops the watch's thread, and that is found by the age of the watch."""
-    api = await connect(monkeypatch, kubeconfig, clock)
+    api = await connect(monkeypatch, kubeconfig)
     source = Stuck(api, clock, [tasks.namespace], 1)
     async with followed(source):
         await source.probe()

@@ -43,7 +43,7 @@ async def api(
     crd_installed: Cluster, namespace: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[KubeApi]:
     """A login."""
-    api = await connect(monkeypatch, scheduler_user(crd_installed, namespace).kubeconfig, clock)
+    api = await connect(monkeypatch, scheduler_user(crd_installed, namespace).kubeconfig)
     yield api
     await api.aclose()
 

@@ -42,7 +42,7 @@ async def make(
         scheduler: Scheduler = build(redis_url, clock or ManualClock(T + 0.5), redis_client)
         user = scheduler_user(crd_installed, namespace) if not made else made[0].user
         way = tunnel.kubeconfig(user.kubeconfig) if tunnel else None
-        api = await connect(user, scheduler.clock, way)
+        api = await connect(user, way)
         made.append(Rig(crd_installed, namespace, user, api, scheduler, identity))
         return made[-1]
 

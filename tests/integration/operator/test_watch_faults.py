@@ -101,7 +101,7 @@ async def test_half_open_connection_is_noticed(
     """
     for name in ("changed", "deleted"):
         tasks.apply(name, schedule="@daily")
-    api = await connect(monkeypatch, tunnel.kubeconfig(user.kubeconfig), SystemClock())
+    api = await connect(monkeypatch, tunnel.kubeconfig(user.kubeconfig))
     source = CrdSource(api, SystemClock(), [tasks.namespace], watch_seconds=3)
 
     def seen() -> dict[str, str]:

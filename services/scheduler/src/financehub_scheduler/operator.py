@@ -51,7 +51,7 @@ class Operator:
             ConfigError: there is neither a service account nor a kubeconfig.
         """
         sys.setrecursionlimit(max(_RECURSION, sys.getrecursionlimit()))
-        return cls(KubeApi(await Connection.load(), clock), clock, namespaces)
+        return cls(KubeApi(await Connection.load()), clock, namespaces)
 
     def steps(
         self, engine: Engine, errands: Errands, observer: Observer, client: "Redis", redact: Callable[[str], str]

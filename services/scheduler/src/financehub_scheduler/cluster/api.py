@@ -1,15 +1,13 @@
 """Requests to the Kubernetes API, and the two ways in which they fail."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import aiohttp
 
-from financehub_scheduler.cluster.connection import Connection
-from financehub_shared.clock import Clock
+from financehub_scheduler.cluster.connection import REQUEST_SECONDS, Connection
 from financehub_shared.errors import ConfigError, FinanceHubError
 
 GROUP = "financehub.io"
@@ -70,16 +68,12 @@ class KubeApi:
 
     Args:
         connection: where it is.
-        clock: time.
     """
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._login = asyncio.Lock()
-        #: When the API server last answered, whatever it said; monotonic seconds.
-        self.answered = -math.inf
 
     @property
     def namespace(self) -> str:
@@ -113,21 +107,20 @@ class KubeApi:
             ApiError: it was refused.
             ApiUnreachableError: no answer came in time.
         """
-        for last in (False, True):
-            session = self._open()
-            headers = {"Content-Type": content_type, "Accept": accept}
-            try:
-                async with session.request(
-                    method, self._connection.server + path, json=body, headers=headers, params=params
-                ) as response:
-                    self.answered = self._clock.monotonic()
-                    if response.status == HTTPStatus.UNAUTHORIZED and not last:
-                        await self._renew(session)
-                        continue
-                    return await _answer(response)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise ApiUnreachableError(f"{method} {path}: {type(error).__name__}: {error}") from error
-        raise AssertionError("unreachable")  # pragma: no cover — for mypy: the second round returns or raises
+        headers = {"Content-Type": content_type, "Accept": accept}
+        try:
+            # both tries together: whoever asks relies on an end
+            async with asyncio.timeout(REQUEST_SECONDS):
+                for last in (False, True):
+                    session = self._open()
+                    async with session.request(
+                        method, self._connection.server + path, json=body, headers=headers, params=params
+                    ) as response:
+                        if response.status != HTTPStatus.UNAUTHORIZED or last:
+                            return await _answer(response)
+                    await self._renew(session)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnreachableError(f"{method} {path}: {type(error).__name__}: {error}") from error
 
     async def metadata(self, namespace: str | None, page: int = _PAGE) -> AsyncIterator[Mapping[str, Any]]:
         """The metadata of all ScheduledTasks at this moment, page by page.
