@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from financehub_scheduler import admission, crd
+from financehub_scheduler.manifests import admission, definition
 
 TARGET = Path(__file__).parents[3] / "deploy/operator"
 _HEAD = "# Made by `make manifests` from {}; do not edit.\n"
@@ -21,8 +21,8 @@ def manifests() -> dict[str, str]:
     """File name → content."""
     source = "services/scheduler/src/financehub_scheduler"
     return {
-        "crd.yaml": text(f"{source}/model.py", crd.definition()),
-        "admission-policy.yaml": text(f"{source}/admission.py", *admission.manifests()),
+        "crd.yaml": text(f"{source}/model.py", definition.definition()),
+        "admission-policy.yaml": text(f"{source}/manifests/admission.py", *admission.manifests()),
     }
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from financehub_scheduler import crd
+from financehub_scheduler.manifests.definition import definition
 from financehub_scheduler.model import ScheduledTaskSpec
 from financehub_scheduler.status_model import ScheduledTaskStatus
 
 ROOT = Path(__file__).parents[3]
 MADE: dict[str, str] = runpy.run_path(str(ROOT / "services/scheduler/tools/make_manifests.py"))["manifests"]()
-SCHEMA: dict[str, Any] = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+SCHEMA: dict[str, Any] = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
 
 @pytest.mark.parametrize("name", MADE)

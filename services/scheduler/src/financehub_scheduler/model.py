@@ -29,10 +29,11 @@ from financehub_scheduler.policies import ConcurrencyPolicy
 from financehub_shared.catalog import CATALOG, validate_arguments
 from financehub_shared.errors import InvalidArgumentsError
 
+GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
 #: Annotation whose every new value runs the schedule once, now.
-TRIGGER = "financehub.io/trigger"
+TRIGGER = f"{GROUP}/trigger"
 #: Annotation `<from>/<to>` (ISO 8601) that runs the due times in between.
-BACKFILL = "financehub.io/backfill"
+BACKFILL = f"{GROUP}/backfill"
 #: Characters of a trigger's value.
 MAX_TRIGGER = 256
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"

@@ -8,11 +8,9 @@ from typing import Any, Protocol
 import aiohttp
 
 from financehub_scheduler.cluster.connection import REQUEST_SECONDS, Connection
+from financehub_scheduler.model import GROUP, PLURAL, VERSION
 from financehub_shared.errors import ConfigError, FinanceHubError
 
-GROUP = "financehub.io"
-VERSION = "v1alpha1"
-PLURAL = "scheduledtasks"
 #: Server-side apply; its body may be JSON, which is YAML too.
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"

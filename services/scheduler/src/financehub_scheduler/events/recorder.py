@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 
-from financehub_scheduler.cluster.api import GROUP, MERGE, VERSION, Api, ApiError, ApiUnreachableError
+from financehub_scheduler.cluster.api import MERGE, Api, ApiError, ApiUnreachableError
 from financehub_scheduler.errands import Errands
 from financehub_scheduler.events.words import Happening, of_backfill, of_status, of_verdict
+from financehub_scheduler.model import GROUP, VERSION
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.sources.sighting import Resource
 from financehub_scheduler.status.writer import StatusWriter

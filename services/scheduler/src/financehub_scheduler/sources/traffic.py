@@ -8,7 +8,7 @@ import aiohttp
 import structlog
 import yarl
 
-from financehub_scheduler.cluster.api import PLURAL
+from financehub_scheduler.model import PLURAL
 from financehub_shared.clock import Clock
 from financehub_shared.errors import ConfigError
 

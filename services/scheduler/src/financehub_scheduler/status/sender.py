@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from financehub_scheduler.cluster.api import APPLY, GROUP, VERSION, Api, ApiError, ApiUnreachableError, path_of
+from financehub_scheduler.cluster.api import APPLY, Api, ApiError, ApiUnreachableError, path_of
+from financehub_scheduler.model import GROUP, VERSION
 from financehub_scheduler.sources.sighting import Resource
 from financehub_scheduler.status.digest import Seen, seen
 from financehub_shared.clock import Clock

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from financehub_scheduler import crd, dst
-from financehub_scheduler.model import BACKFILL, MAX_TRIGGER, RANGE, TRIGGER
+from financehub_scheduler.manifests import dst
+from financehub_scheduler.model import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
 from financehub_shared.catalog import CATALOG, Tier
 
 _NAME = "financehub-scheduledtasks"
@@ -31,10 +31,10 @@ def _policy(
 ) -> list[dict[str, Any]]:
     name = f"{_NAME}-{kind}"
     rule = {
-        "apiGroups": [crd.GROUP],
-        "apiVersions": [crd.VERSION],
+        "apiGroups": [GROUP],
+        "apiVersions": [VERSION],
         "operations": ["CREATE", "UPDATE"],
-        "resources": [crd.PLURAL],
+        "resources": [PLURAL],
     }
     head = {"apiVersion": "admissionregistration.k8s.io/v1"}
     policy = {

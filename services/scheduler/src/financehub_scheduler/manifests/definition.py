@@ -4,10 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from financehub_scheduler.model import ScheduledTaskSpec
+from financehub_scheduler.model import GROUP, PLURAL, VERSION, ScheduledTaskSpec
 from financehub_scheduler.status_model import ScheduledTaskStatus
 
-GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 #: Keywords of JSON schema that a structural schema has no place for, or that say nothing to its reader.
 _DROPPED = {"title", "additionalProperties", "$defs", "propertyNames"}
