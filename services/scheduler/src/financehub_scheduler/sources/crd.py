@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 #: Sightings taken over at once: some 5 ms of the loop.
 _BATCH = 500
+#: How long the first sighting waits for others.
+_GATHER_SECONDS = 0.05
 #: How often it is checked that the API server would show a watch something.
 PROBE_SECONDS = 30.0
 #: A watch that has not begun anew for so many times its length, while the API server answers, is deaf.
@@ -75,6 +77,8 @@ class CrdSource:
         try:
             while True:
                 await self._arrived.wait()
+                # one by one, ten thousand would be as many trips to Redis, and as many fights over the interpreter
+                await asyncio.sleep(_GATHER_SECONDS)
                 self._arrived.clear()
                 lists, owing = self._lists, bool(self._untold)
                 while self._sightings:
@@ -211,7 +215,9 @@ class CrdSource:
 
     def _put(self, sighting: _Sighting) -> None:
         self._sightings.append(sighting)
-        self._wake()
+        # the first tells of all that follow: `changes` takes until none is left
+        if len(self._sightings) == 1:
+            self._wake()
 
     def _wake(self) -> None:
         assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watch starts
