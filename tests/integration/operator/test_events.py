@@ -8,7 +8,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.events import recorder
+from financehub_scheduler.events import notes, recorder
 from financehub_scheduler.events.words import Happening
 from financehub_scheduler.live import Changes
 from financehub_scheduler.model import TRIGGER
@@ -90,7 +90,7 @@ async def test_the_same_again_is_counted(rig: Rig) -> None:
     (event,) = events(rig)
     assert (event["count"], event["message"]) == (61, "for the 60th time")
     assert requests(rig) == {"create": 1, "patch": 2}
-    rig.clock.advance(recorder.SAME_SECONDS)
+    rig.clock.advance(notes.SAME_SECONDS)
     rig.events.note(uid, [Happening("Normal", "Skipped", "again")])
     await rig.events.step()
     assert [each["count"] for each in events(rig)] == [61, 1]
@@ -102,12 +102,12 @@ async def test_one_resource_cannot_tell_everything(rig: Rig) -> None:
     rig.events.note(uid, [Happening("Normal", f"Reason{number}", "x") for number in range(50)])
     with capture_logs() as logs:
         await rig.events.step()
-    assert len(events(rig)) == recorder.RESOURCE_BURST
-    assert [each["count"] for each in logs if each["event"] == "events_dropped"] == [50 - recorder.RESOURCE_BURST]
-    rig.clock.advance(recorder.RESOURCE_SECONDS)
+    assert len(events(rig)) == notes.RESOURCE_BURST
+    assert [each["count"] for each in logs if each["event"] == "events_dropped"] == [50 - notes.RESOURCE_BURST]
+    rig.clock.advance(notes.RESOURCE_SECONDS)
     rig.events.note(uid, [Happening("Normal", "Later", "x"), Happening("Normal", "TooMuch", "x")])
     await rig.events.step()
-    assert len(events(rig)) == recorder.RESOURCE_BURST + 1
+    assert len(events(rig)) == notes.RESOURCE_BURST + 1
 
 
 async def test_ten_thousand_skips_are_few_writes(rig: Rig) -> None:
@@ -140,8 +140,8 @@ async def test_without_the_right_events_wait(rig: Rig) -> None:
             rig.events.note(uid, [Happening("Normal", "Skipped", "x")])
             await rig.events.step()
             rig.clock.advance(61)
-    (line,) = [each for each in logs if each["event"] == "events_wait"]
-    assert "events need create and patch" in line["error"]
+    (line,) = [each for each in logs if each["log_level"] in {"warning", "error"}]
+    assert "events need create" in line["mend"]
     current = rig.cluster.request("GET", role)
     rig.cluster.request("PUT", role, current | {"rules": granted["rules"]})
     await rig.events.step()

@@ -49,8 +49,8 @@ class Errands:
         self._enqueuer = enqueuer
         self._observer = observer
         self._live = live
-        #: Told of each backfill that ended: uid of its schedule, state, why it was refused.
-        self.on_backfill_ended: Callable[[str, str, str], None] = lambda *_: None
+        #: Told of each backfill that started or ended: uid of its schedule, state, how many runs or why it was refused.
+        self.on_backfill: Callable[[str, str, str], None] = lambda *_: None
         #: Schedules with annotations that may be news to Redis.
         self._annotated: dict[str, Schedule] = {}
 
@@ -148,10 +148,7 @@ class Errands:
                 problem = f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range"
                 await self._end(record, id, "refused", problem)
                 return
-            async with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.hset(keys.backfill(id), "total", str(total))
-                pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
-                await pipeline.execute()
+            await self._begin(record, id, total)
         runs = []
         for due in timing.due_times(cursor, min(end, self._clock.now())):
             runs.append(Run(live.schedule, "backfill", due, fence=id))
@@ -160,6 +157,15 @@ class Errands:
         await self._submit(runs)
         if not runs:
             await self._end(record, id, "finished", "")
+
+    async def _begin(self, record: Mapping[str, str], id: str, total: int) -> None:
+        async with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(keys.backfill(id), "total", str(total))
+            pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
+            first, _ = await pipeline.execute()
+        # of several schedulers that begin it at once, one tells
+        if first:
+            self.on_backfill(record["uid"], "started", f"due times of its range to be enqueued: {total}")
 
     async def _end(self, record: Mapping[str, str], id: str, state: str, message: str) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
@@ -171,4 +177,4 @@ class Errands:
         log.info("backfill_ended", backfill=id, state=state, message=message)
         # of several schedulers that come to its end at once, one tells
         if first:
-            self.on_backfill_ended(record["uid"], state, message)
+            self.on_backfill(record["uid"], state, message)

@@ -49,8 +49,9 @@ def test_misses_are_told_by_the_scheduler_that_counted_them(verdict: str) -> Non
     assert of_verdict(Run(DEMO, "due", 60.0, missed=7), verdict) == []
 
 
-def test_the_end_of_a_backfill_is_told() -> None:
-    """Finished or refused, with the reason."""
+def test_a_backfill_is_told() -> None:
+    """Started, with its size; finished; or refused, with the reason."""
+    assert of_backfill("started", "6 runs")[1:] == ("BackfillStarted", "6 runs")
     assert of_backfill("finished", "").reason == "BackfillFinished"
     assert of_backfill("refused", "too much")[1:] == ("BackfillRefused", "too much")
 

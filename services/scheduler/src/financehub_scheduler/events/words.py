@@ -58,15 +58,19 @@ def of_verdict(run: Run, verdict: str) -> list[Happening]:
 
 
 def of_backfill(state: str, message: str) -> Happening:
-    """How a backfill ended.
+    """What became of a backfill.
 
     Args:
-        state: `finished` or `refused`.
-        message: why it was refused.
+        state: `started`, `finished` or `refused`.
+        message: how many runs it has, or why it was refused.
     """
-    if state == "refused":
-        return Happening("Warning", "BackfillRefused", message)
-    return Happening("Normal", "BackfillFinished", "all due times of the range are enqueued")
+    match state:
+        case "started":
+            return Happening("Normal", "BackfillStarted", message)
+        case "refused":
+            return Happening("Warning", "BackfillRefused", message)
+        case _:
+            return Happening("Normal", "BackfillFinished", "all due times of the range are enqueued")
 
 
 def of_status(status: Mapping[str, Any], before: Sequence[Standing], *, fresh: bool) -> list[Happening]:
