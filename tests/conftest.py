@@ -20,9 +20,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("financehub")
 
 
+#: Each takes half a minute or more, nearly all of it waiting.
+_LONGEST = {
+    "test_each_due_time_comes_once_whoever_is_killed",
+    "test_api_server_is_lost_and_forgets",
+    "test_every_right_is_used_and_none_is_lacking",
+    "test_scheduled_tasks_come_and_go",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The soak first: all the others run beside it."""
-    items.sort(key=lambda item: item.path.name != "test_soak.py")
+    """Put the longest first in what each of four workers gets: all the others run beside them."""
+    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST]
+    share = len(items) // 4
+    for number, item in enumerate(longest):
+        items.remove(item)
+        items.insert(number % 4 * share, item)
 
 
 def _docker_answers() -> bool:
