@@ -205,6 +205,20 @@ async def test_a_backfill_runs_the_range_once(scheduler: Scheduler, second: Sche
     assert len({message["message_id"] for message in messages(scheduler.client)}) == 6
 
 
+async def test_start_and_end_of_a_backfill_are_told_once(scheduler: Scheduler, second: Scheduler, now: float) -> None:
+    """Of schedulers that come to the start or the end of a backfill at once, one tells of it."""
+    scheduler.clock.set_wall(now)
+    told: list[tuple[str, ...]] = []
+    for each in (scheduler, second):
+        each.errands.on_backfill = lambda *news: told.append(news)
+        await each.load(schedule(concurrencyPolicy="Allow"))
+    start = now - 0.5 - 600
+    request_backfill(scheduler.client, "demo", start, start + 300)
+    for _ in range(5):
+        await asyncio.gather(scheduler.errands.step(), second.errands.step())
+    assert told == [(UID, "started", "due times of its range to be enqueued: 6"), (UID, "finished", "")]
+
+
 async def test_a_backfill_waits_for_room(scheduler: Scheduler, now: float) -> None:
     """A backfill keeps at most `maxQueueDepth` and one messages in the queue, skips nothing, and shows its progress."""
     scheduler.clock.set_wall(now)
