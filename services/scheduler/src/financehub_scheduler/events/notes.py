@@ -18,7 +18,7 @@ SAME_SECONDS = 600.0
 UPDATE_SECONDS = 30.0
 #: New Events of one resource: so many at once, then one in five minutes; as client-go limits them.
 RESOURCE_BURST, RESOURCE_SECONDS = 10, 300.0
-#: Notes kept, 2 kB each; beyond, those noted least recently are forgotten, told or not.
+#: Notes kept, 0.5 kB each; beyond, those noted least recently are forgotten, told or not.
 REMEMBERED = 2_000
 #: What differs between two messages that say the same: ids of runs, and numbers.
 _VARIES = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
