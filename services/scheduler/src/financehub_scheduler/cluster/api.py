@@ -117,7 +117,8 @@ class KubeApi:
                         if response.status != HTTPStatus.UNAUTHORIZED or last:
                             return await _answer(response)
                     await self._renew(session)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # the last: something in between answers with what is no JSON
             raise ApiUnreachableError(f"{method} {path}: {type(error).__name__}: {error}") from error
 
     async def metadata(self, namespace: str | None, page: int = _PAGE) -> AsyncIterator[Mapping[str, Any]]:
