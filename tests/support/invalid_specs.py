@@ -165,6 +165,10 @@ WRONG: dict[str, Wrong] = {
     "start without offset": Wrong(NEWS | {"startTime": "2026-01-01T00:00:00"}, "spec.startTime", "date-time"),
     "start of a day": Wrong(NEWS | {"startTime": "2026-01-01"}, "spec.startTime", "date-time"),
     "start of a number": Wrong(NEWS | {"startTime": 1_767_225_600}, "spec.startTime", "in body must be"),
+    "start in Unix seconds": Wrong(NEWS | {"startTime": "1764579600"}, "spec.startTime", "date-time"),
+    "start with a space": Wrong(NEWS | {"startTime": "2026-12-01 09:00:00Z"}, "spec.startTime", "date-time"),
+    "start without seconds": Wrong(NEWS | {"startTime": "2026-12-01T09:00Z"}, "spec.startTime", "date-time"),
+    "task of nothing": Wrong(NEWS | {"task": None}, "spec.task", "Required value"),
     "30 February": Wrong(NEWS | {"endTime": "2026-02-30T00:00:00Z"}, "spec.endTime", "date-time"),
     "end before start": Wrong(
         NEWS | {"startTime": "2026-01-02T00:00:00Z", "endTime": "2026-01-01T00:00:00Z"}, "spec.endTime", "swap them"
@@ -190,6 +194,13 @@ WRONG: dict[str, Wrong] = {
         "metadata.annotations[financehub.io/backfill]",
         "swap them",
         {"financehub.io/backfill": "2026-01-02T00:00Z/2026-01-02T00:30:00+01:00"},
+    ),
+    "backfill of no day": Wrong(
+        NEWS,
+        "financehub.io/backfill",
+        "is not a range",
+        {"financehub.io/backfill": "2026-13-45T00:00:00Z/2026-13-46T00:00:00Z"},
+        unseen=True,
     ),
     "long trigger": Wrong(
         NEWS, "metadata.annotations[financehub.io/trigger]", "longer than 256", {"financehub.io/trigger": "x" * 257}
@@ -232,6 +243,9 @@ RIGHT: dict[str, Wrong] = {
         },
         "",
     ),
+    "nulls": Wrong(NEWS | dict.fromkeys(("suspend", "queue", "args", "kwargs", "schedules", "catchUp", "endTime")), ""),
+    "whole numbers written as fractions": Wrong(NEWS | {"retries": 1.0}, ""),
+    "small letters in a time": Wrong(NEWS | {"startTime": "2026-12-01t09:00:00z"}, ""),
     "times": Wrong(NEWS | {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-01T01:00:00.5+01:00"}, ""),
     "annotations": Wrong(
         NEWS,

@@ -5,14 +5,17 @@ explain` teaches.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -36,6 +39,7 @@ TRIGGER = f"{GROUP}/trigger"
 BACKFILL = f"{GROUP}/backfill"
 #: Characters of a trigger's value.
 MAX_TRIGGER = 256
+_DATE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 #: The value of a backfill; whether its end is after its start is another question.
 RANGE = f"^{_TIME}/{_TIME}$"
@@ -50,6 +54,17 @@ ScheduleText = Annotated[
     Field(json_schema_extra=cel.SCHEDULE),
 ]
 _DAY = 86_400
+
+
+def _rfc_3339(value: Any) -> Any:
+    # pydantic reads other forms too, which the API server refuses
+    if not isinstance(value, str) or not re.fullmatch(_DATE_TIME, value, re.IGNORECASE):
+        raise ValueError("needs an offset and seconds; write it like 2026-12-01T09:00:00Z")
+    return value
+
+
+#: Strict would take no text here, since a function looks at it first.
+DateTime = Annotated[datetime, BeforeValidator(_rfc_3339), Strict(strict=False)]
 
 
 class _Closed(BaseModel):
@@ -179,10 +194,10 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     time_limit_seconds: int | None = Field(
         None, ge=1, le=_DAY, description="A run that takes longer is interrupted; else as its actor is set."
     )
-    start_time: datetime | None = Field(
+    start_time: DateTime | None = Field(
         None, description="Nothing is due before this time, as in 2026-12-01T09:00:00Z; intervals count from it."
     )
-    end_time: datetime | None = Field(None, description="Nothing is due after this time.")
+    end_time: DateTime | None = Field(None, description="Nothing is due after this time.")
     max_runs: int | None = Field(
         None,
         ge=1,
@@ -227,13 +242,6 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     @classmethod
     def _kwargs_fit(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         _check_arguments(info.data.get("task"), [], value)
-        return value
-
-    @field_validator("start_time", "end_time")
-    @classmethod
-    def _has_offset(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("needs an offset; write it like 2026-12-01T09:00:00Z")
         return value
 
     @model_validator(mode="after")

@@ -75,9 +75,17 @@ def parse(document: Document) -> ScheduledTask | None:
         return None
     data = _Builder(document.offset).build(node)
     try:
-        return ScheduledTask.model_validate_json(json.dumps(data))
+        return ScheduledTask.model_validate_json(json.dumps(_without_nulls(data)))
     except ValidationError as error:
         raise _refusal(error, node, document.offset, data) from None
+
+
+def _without_nulls(data: Any) -> Any:
+    """A field of the spec that is null is not there, as the API server has it."""
+    spec = data.get("spec") if isinstance(data, dict) else None
+    if not isinstance(spec, dict):
+        return data
+    return {**data, "spec": {name: value for name, value in spec.items() if value is not None}}
 
 
 class _Builder:
@@ -123,7 +131,8 @@ class _Builder:
                 number = self._scalars.construct_yaml_float(node)
                 if number - number != 0:
                     raise self._refuse(node, f"{node.value} is not a number of JSON; write a finite one")
-                return number
+                # JSON knows one kind of number, and Kubernetes writes 1.0 as 1
+                return int(number) if number.is_integer() else number
             case _:
                 raise self._refuse(node, f"tag {node.tag} is not allowed; write plain values")
 
