@@ -1,8 +1,6 @@
 """Ten thousand schedules: all due at one instant, and spread; beside Celery beat and periodiq."""
 
-import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -12,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.arrivals import burst_lateness, lateness, peak_mb, quantile
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
-from financehub_scheduler.maths import jitter_offset
 from financehub_shared.store import keys
 from support.redis_server import RedisServer
 
@@ -22,8 +20,6 @@ from support.redis_server import RedisServer
 BURSTS = 3
 BURST_INTERVAL = 20
 SPREAD = 60
-#: How long a peer may take for its burst; what is not there by then counts as that late.
-PATIENCE = 30.0
 #: A peer that starts closer to a full minute than this is measured at the next.
 PEER_START = 15.0
 HEAD = """\
@@ -103,7 +99,7 @@ def _scheduler(server: RedisServer, folder: Path, spec: str) -> Iterator[tuple["
 def _bursts(server: RedisServer, folder: Path) -> tuple[float, float, list[float]]:
     """Seconds of the cold start, peak MB, and the p99 lateness (ms) of each burst."""
     client = server.client()
-    lateness = []
+    late = []
     with _scheduler(server, folder, f'  schedule: "@every {BURST_INTERVAL}s"\n  concurrencyPolicy: Allow\n') as (
         process,
         cold,
@@ -111,41 +107,20 @@ def _bursts(server: RedisServer, folder: Path) -> tuple[float, float, list[float
         for _ in range(BURSTS):
             due = (time.time() // BURST_INTERVAL + 1) * BURST_INTERVAL
             client.delete("dramatiq:bench", "dramatiq:bench.msgs")
-            lateness.append(_arrival(client, "dramatiq:bench", due) * 1000)
-        return cold, _peak_mb(process), lateness
-
-
-def _arrival(client: Any, queue: str, due: float) -> float:
-    """Seconds from `due` until 99 % of the messages are in the queue."""
-    time.sleep(max(0.0, due - time.time() - 0.1))
-    while client.llen(queue) < COUNT * 0.99:
-        if time.time() > due + PATIENCE:
-            return PATIENCE
-        time.sleep(0.002)
-    return time.time() - due
+            late.append(burst_lateness(client, "dramatiq:bench", due, COUNT) * 1000)
+        return cold, peak_mb(process.pid), late
 
 
 def _spread(server: RedisServer, folder: Path) -> float:
     """p99 lateness in ms of runs that are spread over a minute, each by its own offset."""
-    client: Any = server.client()
-    seen: list[tuple[float, list[bytes]]] = []
     spec = f'  schedule: "@every {SPREAD}s"\n  jitterSeconds: {SPREAD}\n  concurrencyPolicy: Allow\n'
     with _scheduler(server, folder, spec):
         # From a full minute, when each of them becomes due once; those that were due while it started are not measured.
         begin = (time.time() // SPREAD + 1) * SPREAD
-        while time.time() < begin + SPREAD:
-            if (ids := client.lpop("dramatiq:bench", COUNT)) and time.time() > begin:
-                seen.append((time.time(), ids))
-            time.sleep(0.001)
-        lateness = []
-        for at, ids in seen:
-            for message in client.hmget("dramatiq:bench.msgs", ids):
-                options = json.loads(message)["options"]
-                lateness.append(at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], SPREAD))
-    if len(lateness) < COUNT * 0.99:
-        raise RuntimeError(f"{len(lateness)} of {COUNT} runs came within a minute")
-    lateness.sort()
-    return lateness[len(lateness) * 99 // 100] * 1000
+        late = lateness(server.client(), "dramatiq:bench", begin, begin + SPREAD, SPREAD)
+    if len(late) < COUNT * 0.99:
+        raise RuntimeError(f"{len(late)} of {COUNT} runs came within a minute")
+    return quantile(late, 99) * 1000
 
 
 def _peer(server: RedisServer, folder: Path, queue: str, command: list[str]) -> tuple[float, float]:
@@ -156,13 +131,7 @@ def _peer(server: RedisServer, folder: Path, queue: str, command: list[str]) -> 
         due = ((time.time() + PEER_START) // 60 + 1) * 60
         time.sleep(max(0.0, due - time.time() - 0.2))
         client.delete(queue)
-        lateness = _arrival(client, queue, due) * 1000
+        late = burst_lateness(client, queue, due, COUNT) * 1000
         if process.poll() is not None:
             raise RuntimeError((folder / "out.log").read_text()[-2_000:])
-        return lateness, _peak_mb(process)
-
-
-def _peak_mb(process: "subprocess.Popen[bytes]") -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-    match = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(match[1]) / 1024 if match else 0.0
+        return late, peak_mb(process.pid)

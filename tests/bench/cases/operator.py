@@ -1,0 +1,203 @@
+"""Ten thousand ScheduledTasks in a real API server; and 500 beside the CronJob controller of the same cluster."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.arrivals import burst_lateness, cpu_seconds, lateness, peak_mb, quantile
+from bench.cron_jobs import cron_jobs, scheduled_tasks
+from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, operator_cluster, tell, until
+from bench.rows import Row
+from bench.scheduler_peers import COUNT
+from financehub_shared.store import keys
+from support.control_plane.tokens import User
+from support.operator import Tasks
+from support.schedules import resource
+
+MINUTE = 60
+#: Bursts measured; the last counts, and the first is shown beside it.
+BURSTS = 3
+BURST_INTERVAL = 20
+#: How long a new scheduler is watched.
+QUIET_SECONDS = 20
+APPLIES = 200
+#: Steady state: each schedule every so often, from a moment when all else has been measured.
+PERIOD = 300
+STEADY_AFTER_SECONDS = 620
+SETTLE_SECONDS = 45
+STEADY_SECONDS = 130
+TESTS = Path(__file__).parents[2]
+QUEUE = "dramatiq:bench"
+
+
+def run() -> list[Row]:
+    """Measure, one phase after the other, on one control plane and one Redis."""
+    with tempfile.TemporaryDirectory() as directory, operator_cluster(Path(directory)) as cluster:
+        user, created = cluster.user("steady"), time.time()
+        begin = int(created) + STEADY_AFTER_SECONDS
+        return [
+            *_start(cluster, user, begin),
+            *_beside_cron_jobs(cluster),
+            *_burst(cluster),
+            *_spread(cluster),
+            *_steady(cluster, user, begin),
+            *_idle(cluster, user, created),
+        ]
+
+
+def _tasks(count: int, **spec: Any) -> Iterator[dict[str, Any]]:
+    return (resource(f"s{number}", task="noop", queue="bench", **spec) for number in range(count))
+
+
+def _beside_cron_jobs(cluster: OperatorCluster) -> list[Row]:
+    """Due → enqueued, and due → Job created."""
+    ours, theirs = scheduled_tasks(cluster, "few"), cron_jobs(cluster, "few")
+    return [
+        Row(
+            f"operator.due_500.p{percent}",
+            quantile(ours, percent) * 1000,
+            "ms",
+            "CronJob v2 controller",
+            quantile(theirs, percent) * 1000,
+        )
+        for percent in (50, 99)
+    ]
+
+
+def _burst(cluster: OperatorCluster) -> list[Row]:
+    tell(f"{COUNT} schedules, all due at once")
+    user = cluster.user("burst")
+    spec = {"schedule": f"@every {BURST_INTERVAL}s", "concurrencyPolicy": "Allow"}
+    cluster.create(SCHEDULED_TASKS.format("burst"), _tasks(COUNT, **spec))
+    client, late = cluster.redis.client(), []
+    with cluster.scheduler(user, COUNT) as (_, cold):
+        for _ in range(BURSTS):
+            due = (time.time() // BURST_INTERVAL + 1) * BURST_INTERVAL
+            client.delete(QUEUE, f"{QUEUE}.msgs")
+            late.append(burst_lateness(client, QUEUE, due, COUNT) * 1000)
+    return [
+        Row("operator.known_10k.without_status", cold, "s", goal="< 10", ok=cold < 10),
+        Row("operator.burst_10k.p99", late[-1], "ms", goal="< 250", ok=late[-1] < 250),
+        Row("operator.burst_10k.first_p99", late[0], "ms"),
+    ]
+
+
+def _spread(cluster: OperatorCluster) -> list[Row]:
+    tell(f"{COUNT} schedules, spread over a minute")
+    user = cluster.user("spread")
+    spec = {"schedule": f"@every {MINUTE}s", "jitterSeconds": MINUTE, "concurrencyPolicy": "Allow"}
+    cluster.create(SCHEDULED_TASKS.format("spread"), _tasks(COUNT, **spec))
+    with cluster.scheduler(user, COUNT):
+        begin = (time.time() // MINUTE + 1) * MINUTE
+        late = lateness(cluster.redis.client(), QUEUE, begin, begin + MINUTE, MINUTE)
+    if len(late) < COUNT * 0.99:
+        raise RuntimeError(f"{len(late)} of {COUNT} runs came within a minute")
+    p99 = quantile(late, 99) * 1000
+    return [Row("operator.spread_10k.p99", p99, "ms", goal="< 10", ok=p99 < 10)]
+
+
+def _start(cluster: OperatorCluster, user: User, begin: int) -> list[Row]:
+    """A scheduler meets schedules that have a status already, and others while it runs."""
+    tell(f"{COUNT} schedules get a status")
+    start = datetime.fromtimestamp(begin, UTC).isoformat()
+    spec = {"schedule": f"@every {PERIOD}s", "jitterSeconds": PERIOD, "startTime": start}
+    cluster.create(SCHEDULED_TASKS.format(user.namespace), _tasks(COUNT, **spec))
+    with cluster.scheduler(user, COUNT):
+        until(
+            lambda: min(cluster.versions(user.namespace).values()) >= 2,
+            lambda: f"versions of ScheduledTasks: {Counter(cluster.versions(user.namespace).values())}",
+            every=2,
+        )
+    tell("a new scheduler")
+    started = time.time()
+    with cluster.scheduler(user, COUNT, fresh=False) as (pid, known):
+        time.sleep(QUIET_SECONDS)
+        writes = cluster.writes(user, started, time.time()).total()
+        tell(f"{APPLIES} applies")
+        armed = quantile(sorted(_apply(cluster, user) for _ in range(APPLIES)), 99)
+        rss = peak_mb(pid)
+    return [
+        Row("operator.known_10k", known, "s", goal="< 10", ok=known < 10),
+        Row("operator.rss_10k", rss, "MB", goal="< 250", ok=rss < 250),
+        Row("operator.writes_at_start", writes, "writes", goal="0", ok=writes == 0),
+        Row("operator.apply_to_armed.p99", armed * 1000, "ms", goal="< 1000", ok=armed < 1),
+    ]
+
+
+def _apply(cluster: OperatorCluster, user: User) -> float:
+    """Seconds from an apply until Redis has the schedule, which the scheduler then has a next due time for."""
+    client: Any = cluster.redis.client()
+    name = f"applied-{time.monotonic_ns()}"
+    begun = time.monotonic()
+    made = Tasks(cluster.plane, user.namespace).apply(name, task="noop", queue="bench", schedule="@yearly")
+    uid = made["metadata"]["uid"]
+    while client.zscore(keys.SCHEDULES, uid) is None:
+        if time.monotonic() > begun + MINUTE:
+            break
+        time.sleep(0.002)
+    return time.monotonic() - begun
+
+
+def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
+    """Writes, processor time and memory while runs come and end."""
+    tell(f"each schedule every {PERIOD // 60} min")
+    client: Any = cluster.redis.client()
+    with cluster.scheduler(user, COUNT + APPLIES) as (pid, _), _worker(cluster):
+        time.sleep(max(0.0, begin - time.time()) + SETTLE_SECONDS)
+        done, cpu, first = int(client.get("bench:done")), cpu_seconds(pid), time.time()
+        time.sleep(STEADY_SECONDS)
+        cpu, last = cpu_seconds(pid) - cpu, time.time()
+        ended, rss = int(client.get("bench:done")) - done, peak_mb(pid)
+    writes, minutes, share = cluster.writes(user, first, last), (last - first) / 60, cpu / (last - first) * 100
+    status = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
+    limit = (COUNT + APPLIES) / (PERIOD / 60)
+    return [
+        Row(
+            "operator.steady_10k.status_writes",
+            status / minutes,
+            "1/min",
+            "runs that ended",
+            ended / minutes,
+            f"<= 1 a schedule in {PERIOD // 60} min",
+            status / minutes <= limit,
+        ),
+        Row("operator.steady_10k.event_writes", (writes.total() - status) / minutes, "1/min"),
+        Row("operator.steady_10k.cpu", share, "% of a core", goal="< 15", ok=share < 15),
+        Row("operator.steady_10k.rss", rss, "MB", goal="< 250", ok=rss < 250),
+    ]
+
+
+def _idle(cluster: OperatorCluster, user: User, since: float) -> list[Row]:
+    """Writes that changed nothing, of all this time; now that nobody writes."""
+    versions, writes = cluster.versions(user.namespace), cluster.writes(user, since, time.time())
+    ours = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
+    # each was stored once when it was created
+    idle = ours - (versions.total() - len(versions))
+    return [Row("operator.idle_writes", idle, "writes", f"of {ours}", goal="0", ok=idle == 0)]
+
+
+@contextmanager
+def _worker(cluster: OperatorCluster) -> Iterator[None]:
+    """A tier's worker process, with all that it observes and records."""
+    command = ["dramatiq", "bench.broker_peers.dramatiq_worker", "-p", "1", "-t", "4", "--skip-logging"]
+    environment = {"PYTHONPATH": str(TESTS), "BENCH_KIND": "all", "BENCH_URL": cluster.redis.url}
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
