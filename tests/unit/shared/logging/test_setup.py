@@ -52,7 +52,7 @@ SOURCES: dict[str, tuple[Callable[[], object], str, str]] = {
     "stdlib": (lambda: logging.getLogger("theirs").warning("spoke %s", "up"), "warning", "theirs"),
     "dramatiq": (lambda: logging.getLogger("dramatiq.worker").warning("Restarting"), "warning", "dramatiq.worker"),
     "redis": (lambda: logging.getLogger("redis.connection").error("lost"), "error", "redis.connection"),
-    "kopf": (lambda: logging.getLogger("kopf.objects").info("Handler"), "info", "kopf.objects"),
+    "kopf": (lambda: logging.getLogger("kopf.objects").warning("Handler"), "warning", "kopf.objects"),
     "warnings": (lambda: warnings.warn("old", DeprecationWarning, stacklevel=1), "warning", "py.warnings"),
     "structlog exception": (lambda: _exception(structlog.get_logger("ours")), "error", "ours"),
     "stdlib exception": (lambda: _exception(logging.getLogger("theirs")), "error", "theirs"),
