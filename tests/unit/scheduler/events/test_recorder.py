@@ -84,6 +84,19 @@ async def test_a_namespace_without_the_right_holds_up_no_other() -> None:
     ]
 
 
+async def test_a_right_that_nobody_waits_for_any_more_silences_nothing() -> None:
+    """A namespace that was forbidden and then went does not keep the next one that is forbidden out of the log."""
+    bench = Bench(lambda _: FORBIDDEN)
+    with capture_logs() as logs:
+        bench.recorder.note("0", [SKIPPED])
+        await bench.pass_time(1)
+        del bench.resources["0"]
+        await bench.pass_time(3 * int(FORBIDDEN_SECONDS))
+        bench.recorder.note("1", [SKIPPED])
+        await bench.pass_time(3 * int(FORBIDDEN_SECONDS))
+    assert [each["event"] for each in logs] == ["events_forbidden", "events_forbidden"]
+
+
 async def test_a_right_to_create_without_one_to_patch_is_named() -> None:
     """Where only updates are forbidden, new Events are told, and the line names the verb that is missing."""
     bench = Bench(lambda it: FORBIDDEN if it.method == "PATCH" else None)

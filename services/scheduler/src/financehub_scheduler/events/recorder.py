@@ -130,10 +130,13 @@ class Recorder:
         self._away_until = -math.inf
 
     def _forbid(self, namespace: str, method: str, error: ApiError) -> None:
-        if not self._forbidden:
+        now = self._clock.monotonic()
+        # what was not tried again when it could be, nobody waits for: its namespace went, or its notes are forgotten
+        lasting = {key: until for key, until in self._forbidden.items() if now < until + FORBIDDEN_SECONDS}
+        if not lasting:
             mend = f"apply deploy/operator/rbac.yaml: events need {_VERBS[method]}"
             log.error("events_forbidden", error=error.message, mend=mend, consequence=_CONSEQUENCE)
-        self._forbidden[namespace, method] = self._clock.monotonic() + FORBIDDEN_SECONDS
+        self._forbidden = lasting | {(namespace, method): now + FORBIDDEN_SECONDS}
 
     def _away(self, note: Note, error: ApiError | ApiUnreachableError) -> None:
         if self._away_until == -math.inf:
