@@ -97,6 +97,22 @@ async def test_a_right_that_nobody_waits_for_any_more_silences_nothing() -> None
     assert [each["event"] for each in logs] == ["events_forbidden", "events_forbidden"]
 
 
+async def test_a_right_that_is_taken_again_is_said_again() -> None:
+    """Each time a right is missing one line says so, and one when it is there again, however soon."""
+    granted: list[bool] = []
+    bench = Bench(lambda _: None if granted else FORBIDDEN)
+    with capture_logs() as logs:
+        bench.recorder.note("1", [SKIPPED])
+        await bench.pass_time(1)
+        granted.append(True)
+        await bench.pass_time(int(FORBIDDEN_SECONDS))
+        granted.clear()
+        bench.recorder.note("3", [SKIPPED])
+        await bench.pass_time(1)
+    assert [each["event"] for each in logs] == ["events_forbidden", "events_posted_again", "events_forbidden"]
+    assert bench.methods() == ["POST", "POST", "POST"]
+
+
 async def test_a_right_to_create_without_one_to_patch_is_named() -> None:
     """Where only updates are forbidden, new Events are told, and the line names the verb that is missing."""
     bench = Bench(lambda it: FORBIDDEN if it.method == "PATCH" else None)
