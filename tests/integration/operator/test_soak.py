@@ -22,8 +22,8 @@ from support.schedules import SchedulerProcess, eventually, messages
 SECONDS = 120
 #: When Redis is killed and when it comes back, seconds after the start.
 REDIS_AWAY = [(25.3, 26.3), (60.6, 60.7), (95.9, 98.9)]
-#: Schedule → seconds. A catch-up makes up for 100 due times, and on a busy machine operators that are killed each second
-#: may enqueue nothing for a minute or two: even the shortest must not be due more often in all this time.
+#: Schedule → seconds. A catch-up makes up for 100 due times, and on a busy machine operators that are killed each
+#: second may enqueue nothing for a minute or two: even the shortest must not be due more often in all this time.
 PERIODS = {"@every 2s": 2, "@every 3s": 3, "@every 5s": 5, "@every 7s": 7, "* * * * *": 60}
 #: Schedules that stay, and of each kind that does not.
 STEADY, FLEETING = 30, 6
