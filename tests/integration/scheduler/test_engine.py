@@ -458,6 +458,20 @@ async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.
     await driver.connection.aclose()
 
 
+async def test_a_record_that_comes_late_brings_nothing_back(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Of a schedule that is deleted before its last run is recorded, nothing stays that would not expire."""
+    driver = build(redis_url, ManualClock(T + 0.5), redis_client, book_seconds=0.25)
+    await driver.load(schedule())
+    await driver.pass_time(59.6)
+    driver.engine.apply(Changes(removed=[UID]))
+    await driver.settle()
+    await driver.pass_time(0.25)
+    assert driver.due() == [60]
+    assert not redis_client.exists(keys.schedule_recent(UID))
+    assert redis_client.ttl(keys.schedule(UID)) > 0
+    await driver.connection.aclose()
+
+
 async def test_what_was_enqueued_is_recorded_before_the_end(scheduler: Scheduler) -> None:
     """A scheduler that is told to stop in the midst of a burst logs and records all that it has enqueued."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(300)]

@@ -9,7 +9,11 @@ for _, run in ipairs(cjson.decode(ARGV[2])) do
       'schedule_uid', run.uid, 'due_at', run.due / 1000, 'enqueued_at', run.at, 'correlation_id', run.id)
     redis.call('expire', record, context.run_ttl)
   end
-  local recent = string.format(context.recent, run.uid)
-  if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
+  -- a schedule that was deleted meanwhile is not brought back
+  local known = redis.call('hget', string.format(context.schedule, run.uid), 'fingerprint')
+  if known and known ~= 'deleted' then
+    local recent = string.format(context.recent, run.uid)
+    if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
+  end
 end
 return redis.status_reply('OK')
