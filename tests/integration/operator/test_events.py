@@ -18,6 +18,7 @@ from financehub_scheduler.live import Changes
 from financehub_scheduler.model import BACKFILL, TRIGGER
 from financehub_shared.clock import ManualClock
 from support.control_plane.cluster import Cluster
+from support.control_plane.rbac import change
 from support.events import sighted
 from support.hand_driven import T, build
 from support.operator import connect, scheduler_user
@@ -159,7 +160,7 @@ async def test_without_the_right_events_wait(rig: Rig) -> None:
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
     fewer = [rule for rule in granted["rules"] if "events" not in rule["resources"]]
-    rig.cluster.request("PUT", role, granted | {"rules": fewer})
+    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", fewer)
     with capture_logs() as logs:
         for _ in range(5):
             rig.events.note(uid, SKIPPED)
@@ -167,8 +168,7 @@ async def test_without_the_right_events_wait(rig: Rig) -> None:
             rig.clock.advance(61)
     (line,) = [each for each in logs if each["log_level"] in {"warning", "error"}]
     assert "events need create" in line["mend"]
-    current = rig.cluster.request("GET", role)
-    rig.cluster.request("PUT", role, current | {"rules": granted["rules"]})
+    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
     await rig.events.step()
     assert told(rig) == {"Skipped": 5}
 

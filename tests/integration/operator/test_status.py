@@ -14,6 +14,7 @@ from financehub_scheduler.status.writer import SPACING_SECONDS, SWEEP_SECONDS, W
 from financehub_shared.clock import ManualClock
 from financehub_shared.store import keys
 from support.control_plane.cluster import Cluster
+from support.control_plane.rbac import change
 from support.hand_driven import Scheduler, T, build
 from support.operator import connect, scheduler_user
 from support.status import Rig
@@ -436,7 +437,7 @@ async def test_without_the_right_to_write_schedules_go_on(rig: Rig) -> None:
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
     less = [rule for rule in granted["rules"] if "scheduledtasks/status" not in rule["resources"]]
-    rig.cluster.request("PUT", role, {**granted, "rules": less})
+    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", less)
     for name in ("a", "b", "c"):
         await rig.apply(name)
     with capture_logs() as lines:
@@ -450,7 +451,7 @@ async def test_without_the_right_to_write_schedules_go_on(rig: Rig) -> None:
         assert set(rig.writes()) == {403}
         assert len(rig.writes()) <= 2 * 3
         assert len(rig.scheduler.due()) == 3
-        rig.cluster.request("PUT", role, {**granted, "metadata": {"name": "financehub-scheduler"}})
+        change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
         await rig.pass_time(int(FORBIDDEN_SECONDS) + 1)
     for name in ("a", "b", "c"):
         assert rig.tasks.condition("Ready", name)["status"] == "True"

@@ -38,9 +38,33 @@ def grant(
         "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
     }
     request("POST", f"{path}bindings", binding)
+    in_force(request, namespace, account, rules[-1])
+
+
+def change(request: Request, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]) -> None:
+    """Give a Role of `grant` other rules, and wait until the authorizer knows what is new and what is gone.
+
+    Args:
+        request: asks the API server.
+        namespace: of the service account.
+        account: its name, and the role's.
+        rules: of RBAC, instead of those it has.
+    """
+    path = f"/apis/{_API}/v1/namespaces/{namespace}/roles/{account}"
+    role = request("GET", path)
+    request("PUT", path, role | {"rules": list(rules)})
+    for rule in rules:
+        in_force(request, namespace, account, rule)
+    for rule in role["rules"]:
+        if rule not in rules:
+            in_force(request, namespace, account, rule, allowed=False)
+
+
+def in_force(request: Request, namespace: str, account: str, rule: Mapping[str, Any], *, allowed: bool = True) -> None:
+    """Wait until the authorizer grants a rule, or no longer does."""
     limit = time.monotonic() + _LIMIT_SECONDS
-    while not _allows(request, namespace, account, rules[-1]):
-        assert time.monotonic() < limit, f"{kind} {name} does not come into force"
+    while _allows(request, namespace, account, rule) != allowed:
+        assert time.monotonic() < limit, f"{rule} does not come into force for {account}"
         time.sleep(0.01)
 
 
