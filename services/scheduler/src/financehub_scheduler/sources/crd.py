@@ -132,7 +132,6 @@ class CrdSource:
         for sighting in sightings:
             uid = _uid(sighting)
             self._untold.discard(uid)
-            upserts.pop(uid, None)
             match sighting:
                 case Resource(problem=""):
                     self._keep(sighting)
@@ -141,6 +140,7 @@ class CrdSource:
                 case Resource(problem=problem):
                     self._keep(sighting)
                     log.error("schedule_refused", schedule=sighting.full_name, problem=problem)
+                    upserts.pop(uid, None)
                     withdrawn[uid] = problem
                 case (_, status):
                     if known := self.resources.get(uid):
@@ -148,6 +148,7 @@ class CrdSource:
                         self.touched.add(uid)
                 case _:
                     self._forget(uid)
+                    upserts.pop(uid, None)
                     withdrawn.pop(uid, None)
                     removed[uid] = None
         return Changes(

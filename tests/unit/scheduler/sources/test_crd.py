@@ -1,0 +1,43 @@
+"""What the CRD source makes of sightings that wait for it together; whence they come is the watch's concern."""
+
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+
+from financehub_scheduler.cluster.api import KubeApi
+from financehub_scheduler.cluster.connection import Connection
+from financehub_scheduler.sources.crd import CrdSource
+from financehub_scheduler.sources.sighting import Resource, read
+from financehub_scheduler.status.digest import seen
+from financehub_shared.clock import SystemClock
+
+UID = "7f3c1c1e-8a1b-4a55-9a53-0d9a2f6f6a11"
+
+
+def source() -> CrdSource:
+    return CrdSource(KubeApi(Connection(type.__call__(Configuration), "default")), SystemClock())
+
+
+def resource(uid: str = UID, schedule: str = "@daily") -> Resource:
+    body: dict[str, Any] = {
+        "apiVersion": "financehub.io/v1alpha1",
+        "kind": "ScheduledTask",
+        "metadata": {
+            "uid": uid,
+            "namespace": "default",
+            "name": "demo",
+            "generation": 1,
+            "creationTimestamp": "2026-11-01T00:00:00Z",
+        },
+        "spec": {"task": "fetch_crypto_prices_task", "schedule": schedule},
+    }
+    return read(body)
+
+
+def test_a_status_behind_a_spec_does_not_take_its_place() -> None:
+    """A loop that was busy finds a new spec and a change of its status together, and hands the spec over."""
+    found = source()
+    status = seen({"observedGeneration": 1})
+    changes = found._take([resource(), (UID, status)])
+    assert [each.uid for each in changes.upserts] == [UID]
+    assert found.resources[UID].status == status
