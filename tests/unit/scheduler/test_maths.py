@@ -196,6 +196,31 @@ def test_a_start_between_seconds_is_not_rounded_down():
     assert timing.next_after(0) == at("2026-11-25T10:01:00+00:00")
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("expression", ["* * * * *", "0 0 29 2 *", "@yearly", "@every 1s", "@every 366d"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00-12:00",
+        "9950-01-01T00:00:00+00:00",
+        "9999-12-29T23:59:00+00:00",
+        "9999-12-31T00:00:00+00:00",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
+def test_no_due_time_is_outside_the_calendar(expression: str, zone: str, start: str):
+    """Whatever the start, due times are dates that can be shown, in any zone and a day of jitter later."""
+    anchor = int(at(start))
+    timing = Timing((parse_rule(expression, parse_zone(zone), anchor),), start=at(start))
+    due = timing.next_after(anchor)
+    for _ in range(100):
+        if due is None:
+            break
+        assert datetime.fromtimestamp(due + 86_400, parse_zone(zone)).year <= 9999
+        due = timing.next_after(due)
+
+
 @given(st.uuids().map(str), st.integers(1, 86_400))
 def test_jitter_is_fixed_and_bounded(uid: str, seconds: int):
     """The jitter of a schedule is the same every time and lies in [0, n) seconds."""

@@ -31,6 +31,8 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST_INTERVAL = 366 * 86_400
 #: Ways to look back for the newest due times, shortest first: a look back costs little when the schedule is frequent.
 _WINDOWS = (60, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 31 * 86_400, 366 * 86_400)
+#: Python's dates, less a day for the zones; no due time is outside, since nothing could show it.
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 #: A rule that finds no open session in so many tries never meets its calendar.
 _CALENDAR_TRIES = 1_000
 
@@ -77,11 +79,15 @@ class Cron:
         # cronsim steps whole seconds, and works in naive local time where it treats DST itself
         start = datetime.fromtimestamp(int(time // 1), self._parsed.fixup_tz or self._parsed.dt.tzinfo)
         cursor.dt = start.replace(tzinfo=None) if self._parsed.fixup_tz else start
-        for due in cursor:
-            stamp = int(due.timestamp())
-            # Within the repeated hour of autumn cronsim names the first pass, which is over.
-            if stamp > time:
-                return stamp
+        try:
+            for due in cursor:
+                stamp = int(due.timestamp())
+                # Within the repeated hour of autumn cronsim names the first pass, which is over.
+                if stamp > time:
+                    return stamp
+        except OverflowError:
+            # cronsim has looked beyond the year 9999
+            pass
         return None
 
 
@@ -183,9 +189,12 @@ class Timing:
         """
         if self.start is not None and time < self.start:
             time = self.start - 1 if self.start == int(self.start) else self.start
+        time = max(time, _FIRST)
+        if time > _LAST:
+            return None
         for _ in range(_CALENDAR_TRIES):
             due = min((found for rule in self.rules if (found := rule.next_after(time)) is not None), default=None)
-            if due is None or (self.end is not None and due > self.end):
+            if due is None or due > _LAST or (self.end is not None and due > self.end):
                 return None
             if self.calendar is None or self.calendar.is_open(due):
                 return due
