@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
 
 from financehub_scheduler.cluster.api import ApiError, ApiUnreachableError, KubeApi
 from financehub_scheduler.cluster.connection import Connection
@@ -63,3 +64,15 @@ async def test_a_refusal_has_a_reason(serve: Serve) -> None:
     with pytest.raises(ApiError) as caught:
         await api.request("GET", "/x")
     assert (caught.value.status, caught.value.reason, caught.value.message) == (403, "Forbidden", "no")
+
+
+async def test_credentials_that_cannot_be_read_are_no_answer(serve: Serve) -> None:
+    """A token that is being replaced fails the request, as an API server that is away does, and not the process."""
+    api = await serve(web.json_response({}))
+
+    def unreadable(_: Configuration) -> None:
+        raise ConfigException("Token file exists but empty.")
+
+    api._connection._configuration.refresh_api_key_hook = unreadable
+    with pytest.raises(ApiUnreachableError, match="Token file exists but empty"):
+        await api.request("GET", "/x")

@@ -83,7 +83,11 @@ class Connection:
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        try:
+            token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except config.ConfigException as error:
+            # it is being replaced: whoever asks, kopf too, tries again as after a lost connection
+            raise aiohttp.ClientConnectionError(f"credentials cannot be read: {error}") from error
         if token:
             request.headers["Authorization"] = token
         return await handler(request)
