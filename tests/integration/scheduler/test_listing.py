@@ -70,3 +70,15 @@ async def test_thousands_are_listed_in_order(scheduler: Scheduler) -> None:
     await scheduler.load(*(schedule(f"s{n:04d}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(1_200)))
     names = [each.name for each in list_schedules(scheduler.client)]
     assert names == [f"default/s{n:04d}" for n in range(1_200)]
+
+
+async def test_a_schedule_that_goes_late_leaves_the_name_to_its_namesake(scheduler: Scheduler) -> None:
+    """Created again before its end was noticed, as while no watch is open, a schedule is found by its name."""
+    await scheduler.load(schedule(uid=OTHER))
+    await scheduler.load(schedule(uid=UID))
+    scheduler.engine.apply(Changes(removed=[OTHER]))
+    await scheduler.settle()
+    assert show_schedule(scheduler.client, "demo").uid == UID
+    scheduler.engine.apply(Changes(removed=[UID]))
+    await scheduler.settle()
+    assert not scheduler.client.hexists(keys.SCHEDULE_NAMES, "default/demo")

@@ -41,3 +41,13 @@ def test_a_status_behind_a_spec_does_not_take_its_place() -> None:
     changes = found._take([resource(), (UID, status)])
     assert [each.uid for each in changes.upserts] == [UID]
     assert found.resources[UID].status == status
+
+
+def test_a_resource_that_goes_late_leaves_what_is_wrong_with_its_namesake() -> None:
+    """What is refused is listed by name; the end of an older resource of that name does not take it off the list."""
+    found = source()
+    old = "00000000-8a1b-4a55-9a53-0d9a2f6f6a11"
+    found._take([resource(old, "0 0 31 2 *"), resource(schedule="0 0 31 2 *"), old])
+    assert "31 February" in found.refused["default/demo"]
+    found._take([UID])
+    assert not found.refused

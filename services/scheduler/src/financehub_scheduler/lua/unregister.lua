@@ -5,7 +5,8 @@ local context = cjson.decode(ARGV[1])
 for _, uid in ipairs(cjson.decode(ARGV[2])) do
   local key = string.format(context.schedule, uid)
   local name = redis.call('hget', key, 'name')
-  if name then redis.call('hdel', context.names, name) end
+  -- it may be the name of a newer one, already known
+  if name and redis.call('hget', context.names, name) == uid then redis.call('hdel', context.names, name) end
   redis.call('del', key, string.format(context.recent, uid))
   redis.call('hset', key, 'fingerprint', 'deleted')
   redis.call('expire', key, 3600)

@@ -65,10 +65,15 @@ class CrdSource:
         self._shown: dict[str, Resource] = {}
         #: uid → resource; changed by the loop of `changes` alone.
         self.resources: dict[str, Resource] = {}
-        #: `namespace/name` → what is wrong, of everything that is refused at present.
-        self.refused: dict[str, str] = {}
+        #: uid → resource, of those that are refused at present.
+        self._refused: dict[str, Resource] = {}
         #: uids whose resource was added or changed since somebody took them out.
         self.touched: set[str] = set()
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """`namespace/name` → what is wrong, of everything that is refused at present."""
+        return {each.full_name: each.problem for each in self._refused.values()}
 
     async def changes(self) -> AsyncIterator[Changes]:
         """The cluster's schedules, then every change, of what is refused too, for ever."""
@@ -164,14 +169,14 @@ class CrdSource:
     def _keep(self, resource: Resource) -> None:
         self.resources[resource.uid] = resource
         self.touched.add(resource.uid)
-        self.refused.pop(resource.full_name, None)
+        self._refused.pop(resource.uid, None)
         if resource.problem:
-            self.refused[resource.full_name] = resource.problem
+            self._refused[resource.uid] = resource
 
     def _forget(self, uid: str) -> None:
         self.touched.discard(uid)
-        if resource := self.resources.pop(uid, None):
-            self.refused.pop(resource.full_name, None)
+        self.resources.pop(uid, None)
+        self._refused.pop(uid, None)
 
     async def _compare(self) -> list[str] | None:
         """What is gone without a word, as happens while no watch is open; None: cannot be told now.
