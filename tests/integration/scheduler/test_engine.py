@@ -306,7 +306,7 @@ async def test_a_deletion_seen_by_one_stops_the_other(scheduler: Scheduler, seco
     await scheduler.settle()
     await second.pass_time(60)
     assert scheduler.due() == []
-    assert second.engine.live[UID].superseded
+    assert second.engine.live[UID].superseded is not None
 
 
 async def test_an_edit_seen_by_one_holds_for_the_other(scheduler: Scheduler, second: Scheduler) -> None:
@@ -325,10 +325,27 @@ async def test_schedulers_with_different_folders_leave_nothing_silent(scheduler:
     scheduler.engine.apply(Changes(removed=[UID]))
     await scheduler.settle()
     await second.pass_time(60)
-    second.engine.reclaim()
+    second.engine.reclaim(second.clock.monotonic())
     await second.settle()
     await second.pass_time(60)
     assert scheduler.due() == [120]
+
+
+async def test_a_truth_that_was_late_elsewhere_is_told_again(scheduler: Scheduler, second: Scheduler) -> None:
+    """Where a late scheduler registered the old spec over the new one, whoever has looked again since goes on."""
+    old, new = schedule(**allow()), schedule(**allow(schedule="@every 30s"))
+    await scheduler.load(old)
+    await scheduler.load(new, initial=False)
+    await second.load(old)
+    await scheduler.pass_time(60)
+    superseded = scheduler.clock.monotonic()
+    scheduler.engine.reclaim(superseded - 1)
+    await scheduler.pass_time(60)
+    assert scheduler.due() == []
+    scheduler.engine.reclaim(superseded + 1)
+    await scheduler.settle()
+    await scheduler.pass_time(30)
+    assert scheduler.due() == [150]
 
 
 async def test_a_redis_that_lost_everything(scheduler: Scheduler) -> None:

@@ -103,14 +103,21 @@ class Engine:
         self._intake.again((live.schedule, live.mark) for uid in uids if (live := self.live.get(uid)))
         self._wake.set()
 
-    def reclaim(self) -> None:
+    def reclaim(self, looked: float) -> None:
         """Insist on schedules that another scheduler superseded and our source still holds.
 
-        It has seen a newer state, which ours shows within seconds; or its source differs for good, and then a
-        schedule of ours must not stay silent should the other one end.
+        It has seen a newer state, which ours shows within seconds; or its source differs for good or was late itself,
+        and then a schedule of ours must not stay silent should the other one end.
+
+        Args:
+            looked: when our source last made sure of what it holds, monotonic seconds.
         """
         now = self._clock.now()
-        self._intake.again((live.schedule, now) for live in self.live.values() if live.superseded)
+        self._intake.again(
+            (live.schedule, now)
+            for live in self.live.values()
+            if live.superseded is not None and live.superseded <= looked
+        )
         self._wake.set()
 
     def recheck(self) -> None:
@@ -322,7 +329,7 @@ class Engine:
                 self.restore([live.schedule.uid])
             case ("deleted" | "changed", _, _):
                 # Another scheduler has seen a newer state of the source. Ours follows, or else claims it again.
-                live.next, live.superseded = None, True
+                live.next, live.superseded = None, self._clock.monotonic()
                 log.warning("schedule_superseded", schedule=live.schedule.name, reason=last)
             case ("exhausted", _, _):
                 live.next, live.problem = None, "maxRuns reached"

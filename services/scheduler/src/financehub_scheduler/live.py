@@ -28,7 +28,7 @@ class Live:
         next: the run waited for, packed; None: none.
         problem: why it does not run; empty: it does.
         refused: why its arguments are refused at present, by hand too; empty: they are not.
-        superseded: another scheduler has registered a newer state.
+        superseded: when another scheduler was seen to have registered another state, monotonic seconds; None: never.
     """
 
     schedule: Schedule
@@ -36,7 +36,7 @@ class Live:
     next: Parcel | None = None
     problem: str = ""
     refused: str = ""
-    superseded: bool = False
+    superseded: float | None = None
 
     @property
     def due(self) -> float | None:

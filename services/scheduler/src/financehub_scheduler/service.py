@@ -105,9 +105,8 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(engine.live), clock.now()))
-        if operator is None:
-            # of two folders either may be right; in a cluster there is one truth, and ours is late
-            engine.reclaim()
+        # of two folders either may be right; in a cluster there is one truth, and ours is late until it is seen anew
+        engine.reclaim(operator.source.looked if operator else clock.monotonic())
 
     steps: list[tuple[float, Step]] = [
         (INTERVAL_SECONDS, acknowledged(carry_out, engine)),

@@ -1,5 +1,6 @@
 """What the CRD source makes of sightings that wait for it together; whence they come is the watch's concern."""
 
+import math
 from typing import Any
 
 from kubernetes.aio.client import Configuration
@@ -9,13 +10,13 @@ from financehub_scheduler.cluster.connection import Connection
 from financehub_scheduler.sources.crd import CrdSource
 from financehub_scheduler.sources.sighting import Resource, read
 from financehub_scheduler.status.digest import seen
-from financehub_shared.clock import SystemClock
+from financehub_shared.clock import Clock, ManualClock, SystemClock
 
 UID = "7f3c1c1e-8a1b-4a55-9a53-0d9a2f6f6a11"
 
 
-def source() -> CrdSource:
-    return CrdSource(KubeApi(Connection(type.__call__(Configuration), "default")), SystemClock())
+def source(clock: Clock | None = None) -> CrdSource:
+    return CrdSource(KubeApi(Connection(type.__call__(Configuration), "default")), clock or SystemClock())
 
 
 def resource(uid: str = UID, schedule: str = "@daily") -> Resource:
@@ -51,3 +52,15 @@ def test_a_resource_that_goes_late_leaves_what_is_wrong_with_its_namesake() -> N
     assert "31 February" in found.refused["default/demo"]
     found._take([UID])
     assert not found.refused
+
+
+def test_a_look_counts_once_its_list_has_been_compared() -> None:
+    """What a watch was behind with takes a moment, and what went unseen is known only after a comparison."""
+    clock = ManualClock(1_800_000_000.0)
+    found = source(clock)
+    began = clock.monotonic()
+    assert found.looked == -math.inf
+    clock.advance(5)
+    assert found.looked == began
+    found._lists += 1
+    assert found.looked == -math.inf

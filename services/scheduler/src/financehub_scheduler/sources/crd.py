@@ -1,6 +1,7 @@
 """ScheduledTask resources of a cluster as the source of schedules."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,8 @@ _DEAF = 5
 #: So many probes in a row must find no ScheduledTasks served before they are taken for gone.
 _ABSENT = 2
 _RETRY_SECONDS = 5.0
+#: A watch that begins shows what it was behind with, within this time.
+_SHOWN_SECONDS = 2.0
 
 #: A whole resource, the new status of one (uid, status), or a uid that is gone.
 _Sighting = Resource | tuple[str, Seen] | str
@@ -100,6 +103,13 @@ class CrdSource:
                     yield Changes(initial=True)
         finally:
             self._watch.stop()
+
+    @property
+    def looked(self) -> float:
+        """Whatever changed before then has been shown, monotonic seconds."""
+        began = self._watch.began
+        shown = self._lists == self._compared and self._clock.monotonic() > began + _SHOWN_SECONDS
+        return began if shown else -math.inf
 
     async def probe(self) -> None:
         """See whether the API server has what we watch; without that, silence says nothing about the watch."""

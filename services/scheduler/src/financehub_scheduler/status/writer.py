@@ -214,7 +214,7 @@ class StatusWriter:
     def _live_of(self, resource: Resource) -> Live | None:
         """The schedule of a resource as the engine has it, if it is the newest state."""
         live, schedule = self._live.get(resource.uid), resource.schedule
-        if live is None or schedule is None or live.superseded:
+        if live is None or schedule is None or live.superseded is not None:
             return None
         return live if live.schedule.fingerprint == schedule.fingerprint else None
 
