@@ -23,8 +23,6 @@ RETRY_SECONDS = 30.0
 FORBIDDEN_SECONDS = 60.0
 _AWAY_SECONDS = (1.0, 30.0)
 _CONSEQUENCE = "status waits; schedules go on"
-
-
 #: Statuses that the API server does not take have one cause, most likely: one line a minute tells of them.
 _REFUSED_SECONDS = 60.0
 
@@ -100,10 +98,12 @@ class Sender:
                 # gone, perhaps with a namesake in its place; the watch will say so
                 return now + RETRY_SECONDS
             case HTTPStatus.FORBIDDEN:
-                if not self._forbidden:
+                # what was not tried again when it could be, nobody waits for: its namespace went
+                lasting = {name: until for name, until in self._forbidden.items() if now < until + FORBIDDEN_SECONDS}
+                if not lasting:
                     mend = "apply deploy/operator/rbac.yaml: scheduledtasks/status needs patch"
                     log.error("status_forbidden", error=error.message, mend=mend, consequence=_CONSEQUENCE)
-                self._forbidden[resource.namespace] = now + FORBIDDEN_SECONDS
+                self._forbidden = lasting | {resource.namespace: now + FORBIDDEN_SECONDS}
                 return now + FORBIDDEN_SECONDS
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.TOO_MANY_REQUESTS:
                 return self._away(error)
