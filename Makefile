@@ -16,7 +16,7 @@ ONLY ?=
 
 .PHONY: help
 help: ## Print every target with what it does
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Set up .venv with every distribution and tool (done by the other targets when needed)
@@ -51,15 +51,26 @@ PROVIDE_BINARIES = PYTHONPATH=tests $(BIN)/python -m support.binaries
 
 .PHONY: binaries
 binaries: install ## Build the Kubernetes API server that the operator's tests use, once a version (5 minutes; needs Go)
-	@$(PROVIDE_BINARIES)
+	@$(PROVIDE_BINARIES) control-plane
 
 # Four at once on any machine: most of these tests wait for real processes, not for the processor. One that is done
 # takes over from one that is not, for the slow tests lie side by side.
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
 	@# what cannot be had is named here, and the tests that need it skip (where CI is set they fail)
-	@$(if $(ARGS),,$(PROVIDE_BINARIES) || true)
+	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses 4 --dist worksteal)
+
+NODE = PYTHONPATH=tests $(BIN)/python -m e2e.node
+
+.PHONY: cluster
+cluster: install ## Start a real Kubernetes node of one's own (root, Go; 12 minutes the first time, then 10 s)
+	@$(PROVIDE_BINARIES) node
+	@$(NODE) up
+
+.PHONY: cluster-down
+cluster-down: install ## End that node and remove all it had
+	@$(NODE) down
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it
@@ -93,5 +104,5 @@ manifests: install ## Write the Kubernetes manifests that are made from the mode
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
 .PHONY: clean
-clean: ## Remove the venv, caches and local data
+clean: $(if $(wildcard .data/node),cluster-down) ## Remove the venv, caches and local data
 	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

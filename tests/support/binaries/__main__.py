@@ -1,20 +1,24 @@
-"""`make binaries`: build what the tests of the operator need and this machine lacks."""
+"""`make binaries`, `make cluster`: build what the tests need and this machine lacks."""
 
 import sys
 
 from support.binaries.builder import BuildError, build
-from support.binaries.catalogue import CONTROL_PLANE
+from support.binaries.catalogue import CONTROL_PLANE, NODE
 from support.binaries.finder import find, go, lacking
 
+#: `python -m support.binaries NAME` → what it provides.
+_GROUPS = {"control-plane": CONTROL_PLANE, "node": (*CONTROL_PLANE, *NODE)}
 
-def _main() -> str | None:
-    missing = [program for program in CONTROL_PLANE if find(program) is None]
+
+def _main(name: str) -> str | None:
+    programs = _GROUPS[name]
+    missing = [program for program in programs if find(program) is None]
     if not missing:
         return None
     compiler = go()
     # minutes of building are in vain where the rest cannot be had
     if compiler is None or any(program.project is None for program in missing):
-        return f"binaries: {lacking(CONTROL_PLANE)}"
+        return f"binaries: {lacking(programs)}"
     try:
         for program in missing:
             build(program, compiler)
@@ -24,4 +28,4 @@ def _main() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(_main(sys.argv[1]))

@@ -42,7 +42,7 @@ def build(program: Program, go: Path, environment: Mapping[str, str] = os.enviro
         command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", project.linker_flags]
         try:
             subprocess.run(
-                [*command, "-o", str(unfinished), f"{project.module}/{program.package}"],
+                [*command, "-o", str(unfinished), "/".join(filter(None, (project.module, program.package)))],
                 cwd=project.folder,
                 env={**environment, "CGO_ENABLED": "0", "GOWORK": "off"},
                 check=True,

@@ -77,10 +77,26 @@ KUBERNETES = Project(
     },
 )
 
+HELM_PROJECT = Project(_HERE / "helm", "helm.sh/helm/v3", {"helm.sh/helm/v3/internal/version.version": "v{version}"})
+COREDNS_PROJECT = Project(_HERE / "coredns", "github.com/coredns/coredns")
+METRICS_SERVER_PROJECT = Project(_HERE / "metrics-server", "sigs.k8s.io/metrics-server")
+KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")
+
 ETCD = Program("etcd", hint="install Debian's etcd-server or set KUBEBUILDER_ASSETS")
 KUBECTL = Program("kubectl", hint="install kubectl or set KUBEBUILDER_ASSETS")
 API_SERVER = Program("kube-apiserver", KUBERNETES, "cmd/kube-apiserver")
 CONTROLLER_MANAGER = Program("kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager")
 
-#: What `make binaries` provides.
+SCHEDULER = Program("kube-scheduler", KUBERNETES, "cmd/kube-scheduler")
+KUBELET = Program("kubelet", KUBERNETES, "cmd/kubelet")
+KUBE_PROXY = Program("kube-proxy", KUBERNETES, "cmd/kube-proxy")
+HELM = Program("helm", HELM_PROJECT, "cmd/helm")
+COREDNS = Program("coredns", COREDNS_PROJECT)
+METRICS_SERVER = Program("metrics-server", METRICS_SERVER_PROJECT, "cmd/metrics-server")
+KEDA_OPERATOR = Program("keda", KEDA, "cmd/operator")
+KEDA_ADAPTER = Program("keda-adapter", KEDA, "cmd/adapter")
+
+#: What the tests of the operator need.
 CONTROL_PLANE = (ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER)
+#: What a node of one's own and its tests need on top.
+NODE = (SCHEDULER, KUBELET, KUBE_PROXY, HELM, COREDNS, METRICS_SERVER, KEDA_OPERATOR, KEDA_ADAPTER)

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import httpx
-from cryptography.hazmat.primitives import serialization
 
 from support.binaries.catalogue import API_SERVER, CONTROLLER_MANAGER, ETCD
 from support.binaries.finder import program
@@ -14,7 +13,7 @@ from support.control_plane.audit import POLICY
 from support.control_plane.cluster import Cluster
 from support.control_plane.daemon import Daemon, PortTakenError
 from support.control_plane.kubeconfig import write_kubeconfig
-from support.control_plane.pki import Authority, write_key
+from support.control_plane.pki import Authority, write_key, write_public_key
 from support.control_plane.tokens import ISSUER
 from support.redis_server import free_port
 
@@ -39,9 +38,7 @@ def start_control_plane(directory: Path, *, controller_manager: bool = False) ->
     authority.issue("apiserver", "kube-apiserver")
     authority.issue("admin", "admin", "system:masters")
     authority.issue("controller-manager", "system:kube-controller-manager")
-    accounts = write_key(pki / "sa.key").public_key()
-    public = accounts.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    (pki / "sa.pub").write_bytes(public)
+    write_public_key(write_key(pki / "sa.key"), pki / "sa.pub")
     (directory / "audit-policy.json").write_text(json.dumps(POLICY), encoding="utf-8")
     for last in (False,) * (_PORT_TRIES - 1) + (True,):
         plane = ControlPlane(directory, free_port(), free_port(), controller_manager=controller_manager)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -22,8 +23,14 @@ def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def write_public_key(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
+    """Keep the public half of a key in a file."""
+    kind = serialization.PublicFormat.SubjectPublicKeyInfo
+    path.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, kind))
+
+
 class Authority:
-    """Signs certificates for clients and for servers on 127.0.0.1.
+    """Signs certificates for clients and for servers.
 
     Args:
         directory: gets `ca.crt` now, and `<name>.crt` and `<name>.key` with each certificate.
@@ -37,22 +44,25 @@ class Authority:
         self.certificate = directory / "ca.crt"
         self.certificate.write_bytes(certificate)
 
-    def issue(self, name: str, user: str, group: str = "") -> None:
+    def issue(self, name: str, user: str, group: str = "", hosts: Sequence[str] = ()) -> None:
         """Write a key and a certificate.
 
         Args:
             name: of the files.
             user: who its holder is to Kubernetes.
             group: a group of that user.
+            hosts: names and addresses that it serves, besides this machine's own.
         """
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, user)]
         if group:
             subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group))
         key = write_key(self._directory / f"{name}.key")
-        certificate = self._sign(x509.Name(subject), key.public_key(), authority=False)
+        certificate = self._sign(x509.Name(subject), key.public_key(), authority=False, hosts=hosts)
         (self._directory / f"{name}.crt").write_bytes(certificate)
 
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> bytes:
+    def _sign(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool, hosts: Sequence[str] = ()
+    ) -> bytes:
         now = dt.datetime.now(dt.UTC)
         builder = (
             x509.CertificateBuilder()
@@ -68,11 +78,18 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if not authority:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names = [_name(host) for host in ("localhost", "127.0.0.1", *hosts)]
             usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:

@@ -1,0 +1,86 @@
+"""What a cluster has besides Kubernetes: DNS, and metrics of pods. Both run beside the node, not in pods."""
+
+import json
+
+from e2e.node.kubectl import answers, kubectl
+from e2e.node.layout import NODE, Layout
+from e2e.node.processes import StartError, start
+from support.binaries.catalogue import COREDNS, METRICS_SERVER
+from support.binaries.finder import program
+
+_DNS_READY = "http://127.0.0.1:8181/ready"
+_METRICS_PORT = 4443
+
+
+def start_dns(layout: Layout) -> None:
+    """Start the DNS server of the cluster."""
+    corefile = layout.root / "Corefile"
+    corefile.write_text(
+        f"""\
+.:53 {{
+  bind {NODE}
+  errors
+  ready 127.0.0.1:8181
+  kubernetes cluster.local in-addr.arpa {{
+    kubeconfig {layout.kubeconfig}
+  }}
+  cache 5
+}}
+""",
+        encoding="utf-8",
+    )
+    start(layout, "coredns", [program(COREDNS), "-conf", corefile], lambda: answers(_DNS_READY))
+
+
+def start_metrics(layout: Layout) -> None:
+    """Start metrics-server and register its API."""
+    if kubectl(layout, "apply", "--server-side", "-f", "-", stdin=json.dumps(_metrics_api())) is None:
+        raise StartError("metrics-server: the API server does not take its registration")
+    kubeconfig = layout.kubeconfig
+    options = {
+        "kubeconfig": kubeconfig,
+        "authentication-kubeconfig": kubeconfig,
+        "authorization-kubeconfig": kubeconfig,
+        "kubelet-preferred-address-types": "InternalIP",
+        "kubelet-certificate-authority": layout.pki / "ca.crt",
+        "secure-port": _METRICS_PORT,
+        "tls-cert-file": layout.pki / "api-server.crt",
+        "tls-private-key-file": layout.pki / "api-server.key",
+        # the least that it accepts is above 10 s
+        "metric-resolution": "15s",
+    }
+    command = [program(METRICS_SERVER), *(f"--{name}={value}" for name, value in options.items())]
+    start(layout, "metrics-server", command, lambda: answers(f"https://{NODE}:{_METRICS_PORT}/livez"))
+
+
+def _metrics_api() -> dict[str, object]:
+    name, namespace = "metrics-server", "kube-system"
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"ports": [{"port": 443, "targetPort": _METRICS_PORT}]},
+    }
+    # without a selector nobody writes the addresses of a Service but we
+    endpoints = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [str(NODE)]}],
+        "ports": [{"name": "", "port": _METRICS_PORT}],
+    }
+    api = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"name": name, "namespace": namespace},
+        },
+    }
+    return {"apiVersion": "v1", "kind": "List", "items": [service, endpoints, api]}

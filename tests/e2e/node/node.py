@@ -1,0 +1,149 @@
+"""The node as a whole: up and down."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.node import network
+from e2e.node.addons import start_dns, start_metrics
+from e2e.node.kubectl import kubectl
+from e2e.node.kubernetes import start_control_plane, start_node, write_credentials
+from e2e.node.layout import Layout
+from e2e.node.processes import pid_of, stop
+from e2e.node.runtime import end_containers, start_runtime
+
+#: In the order in which they stop: first who starts pods, last what holds them.
+_SERVERS = (
+    "kubelet",
+    "kube-proxy",
+    "metrics-server",
+    "coredns",
+    "scheduler",
+    "controller-manager",
+    "api-server",
+    "etcd",
+    "containerd",
+)
+#: Says whose the namespace is.
+_OWNER = Path("/run/financehub-node")
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class NodeError(Exception):
+    """The node cannot be had here; the message says why and what to do."""
+
+
+def up(layout: Layout) -> None:
+    """Start the node, or what of it does not run; one that was ended from outside starts anew, empty.
+
+    Args:
+        layout: of the node.
+
+    Raises:
+        NodeError: another checkout's node runs, or a program is missing.
+        StartError: a server does not start.
+    """
+    _check_programs()
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with _alone(layout):
+        if network.exists() and (owner := _owner()) != str(layout.root):
+            raise NodeError(f"a node of {owner or 'somebody else'} runs here; end it with `make cluster-down` there")
+        if pid_of(layout, "etcd") is None:
+            _clear(layout)
+        layout.make()
+        network.create()
+        _OWNER.write_text(str(layout.root), encoding="utf-8")
+        write_credentials(layout)
+        start_runtime(layout)
+        start_control_plane(layout)
+        start_node(layout)
+        start_dns(layout)
+        start_metrics(layout)
+
+
+def down(layout: Layout) -> None:
+    """End the node and remove all it had: processes, mounts, network, cgroups, files.
+
+    Args:
+        layout: of the node.
+    """
+    if layout.root.exists():
+        with _alone(layout):
+            if pid_of(layout, "kubelet") is not None:
+                # the kubelet unmounts and removes what is pods', if it may
+                kubectl(layout, "delete", "pods", "--all", "--all-namespaces", "--grace-period=1", "--timeout=40s")
+            _clear(layout)
+
+
+def _clear(layout: Layout) -> None:
+    for server in _SERVERS[:-1]:
+        stop(layout, server)
+    if pid_of(layout, "containerd") is not None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            end_containers(layout)
+    stop(layout, "containerd")
+    _end_shims(layout)
+    _unmount(layout.root)
+    if network.exists() and _owner() == str(layout.root):
+        network.delete()
+        _OWNER.unlink(missing_ok=True)
+    _remove_cgroups()
+    for entry in layout.root.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != "lock":
+            entry.unlink()
+
+
+def _end_shims(layout: Layout) -> None:
+    """A container's shim outlives containerd; ours name our socket."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if b"containerd-shim" in arguments[0] and os.fsencode(layout.containerd) in arguments:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _unmount(root: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(f"{root}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+def _remove_cgroups() -> None:
+    for pods in [*_CGROUPS.glob("*/kubepods"), *_CGROUPS.glob("kubepods")]:
+        for folder in [*sorted((path for path in pods.rglob("*") if path.is_dir()), reverse=True), pods]:
+            # one that still has a process is not ours
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _owner() -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return _OWNER.read_text(encoding="utf-8")
+    return ""
+
+
+def _check_programs() -> None:
+    if os.geteuid() != 0:
+        raise NodeError("a node of one's own needs root; with kind and Docker it does not")
+    packages = {"containerd": "containerd", "runc": "runc", "ip": "iproute2", "iptables": "iptables", "gcc": "gcc"}
+    packages |= {"curl": "curl", "nsenter": "util-linux", "sysctl": "procps"}
+    missing = {package for command, package in packages.items() if shutil.which(command) is None}
+    if not Path("/usr/lib/cni/bridge").exists():
+        missing.add("containernetworking-plugins")
+    if missing:
+        raise NodeError(f"not installed: {', '.join(sorted(missing))}; on Debian: apt-get install these")
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    with (layout.root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
