@@ -82,7 +82,7 @@ def test_what_is_lacking_is_said_in_one_line(tmp_path: Path) -> None:
 def test_nothing_is_built_where_the_rest_cannot_be_had(tmp_path: Path) -> None:
     """`make binaries` fails with one line, and at once, where a program is missing that it cannot build."""
     done = subprocess.run(
-        [sys.executable, "-m", "support.binaries"],
+        [sys.executable, "-m", "support.binaries", "control-plane"],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,

@@ -1,0 +1,153 @@
+"""Which cluster the end-to-end tests use: the one that is given, kind where it can be had, otherwise a node of our own."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from e2e.node import network
+from e2e.node.kubernetes import start_api_server
+from e2e.node.layout import Layout
+from e2e.node.node import down, up
+from e2e.node.processes import stop
+from e2e.node.runtime import load
+
+_DATA = Path(__file__).parents[2] / ".data"
+_KIND_NAME = "financehub"
+
+
+class Target(Protocol):
+    """A cluster and what tests need of it beyond its API."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the administrator."""
+
+    def up(self) -> None:
+        """Start it, or what of it does not run."""
+
+    def down(self) -> None:
+        """Remove all that `up` has made."""
+
+    def load(self, archive: Path) -> None:
+        """Give it images, as `docker save` writes them."""
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """The command as it reaches pods and Services."""
+
+    def restart_api_server(self) -> None:
+        """Stop the API server and start it again."""
+
+
+class OwnNode:
+    """The node of `e2e.node`."""
+
+    def __init__(self) -> None:
+        self._layout = Layout()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the administrator."""
+        return self._layout.kubeconfig
+
+    def up(self) -> None:
+        """Start it, or what of it does not run."""
+        up(self._layout)
+
+    def down(self) -> None:
+        """Leave nothing of it."""
+        down(self._layout)
+
+    def load(self, archive: Path) -> None:
+        """Import images."""
+        load(self._layout, archive)
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """Its network is a namespace."""
+        return network.inside(command)
+
+    def restart_api_server(self) -> None:
+        """Stop the process and start it again."""
+        stop(self._layout, "api-server")
+        start_api_server(self._layout)
+
+
+class Kind:
+    """A cluster in containers, for a machine with kind and a Docker engine that can pull its image."""
+
+    kubeconfig = _DATA / "kind.kubeconfig"
+
+    def up(self) -> None:
+        """Create it unless it is there."""
+        if _KIND_NAME in _kind("get", "clusters").split():
+            return
+        _DATA.mkdir(exist_ok=True)
+        _kind("create", "cluster", "--name", _KIND_NAME, "--kubeconfig", str(self.kubeconfig), "--wait", "120s")
+
+    def down(self) -> None:
+        """Delete it."""
+        _kind("delete", "cluster", "--name", _KIND_NAME)
+
+    def load(self, archive: Path) -> None:
+        """Import images."""
+        _kind("load", "image-archive", str(archive), "--name", _KIND_NAME)
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """Only inside the container that is its node are pods reached: kubectl does it from outside."""
+        return [*map(str, command)]
+
+    def restart_api_server(self) -> None:
+        """End its container, which the kubelet starts again."""
+        node = f"{_KIND_NAME}-control-plane"
+        subprocess.run(["docker", "exec", node, "pkill", "kube-apiserver"], check=True)
+
+
+class Given:
+    """A cluster that somebody else keeps; the images are where it can pull them.
+
+    Args:
+        kubeconfig: of its administrator.
+    """
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+
+    def up(self) -> None:
+        """It is not ours to start."""
+
+    def down(self) -> None:
+        """It is not ours to end."""
+
+    def load(self, archive: Path) -> None:
+        """It pulls what it needs."""
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """As it is."""
+        return [*map(str, command)]
+
+    def restart_api_server(self) -> None:
+        """Others may be using it.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("the API server of E2E_KUBECONFIG is not ours to restart")
+
+
+def choose(environment: Mapping[str, str] = os.environ) -> Target:
+    """The cluster that is used here.
+
+    Args:
+        environment: of the process; `E2E_KUBECONFIG` names a cluster.
+    """
+    if given := environment.get("E2E_KUBECONFIG"):
+        return Given(Path(given))
+    if shutil.which("kind") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return Kind()
+    return OwnNode()
+
+
+def _kind(*arguments: str) -> str:
+    return subprocess.run(["kind", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
