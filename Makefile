@@ -9,8 +9,8 @@ UV := $(BIN)/uv
 # The interpreter of the venv decides, never a Python that uv would download.
 export UV_PYTHON_DOWNLOADS := never
 DISTRIBUTIONS := shared services/high-priority services/medium-priority services/low-priority services/scheduler tests/simulator
-# Requirement file per image; mirrors the folder names under services/.
-IMAGES := high-priority medium-priority low-priority scheduler
+# Each has a requirements file and a Dockerfile.
+IMAGES := high-priority medium-priority low-priority scheduler simulator
 ARGS ?=
 ONLY ?=
 
@@ -91,6 +91,7 @@ lock: $(UV) ## Resolve the workspace and export the hashed requirement files
 	$(UV) lock --quiet
 	$(UV) export --quiet --frozen --no-emit-workspace --no-header --group dev --format requirements.txt --output-file requirements/dev.txt
 	$(UV) export --quiet --frozen --no-emit-workspace --no-header --group bench --format requirements.txt --output-file requirements/bench.txt
+	$(UV) export --quiet --frozen --no-emit-workspace --no-header --only-group build --format requirements.txt --output-file requirements/build.txt
 	@for image in $(IMAGES); do \
 	  $(UV) export --quiet --frozen --no-emit-workspace --no-header --no-dev --package financehub-$$image --format requirements.txt --output-file requirements/$$image.txt; \
 	done
