@@ -1,4 +1,4 @@
-"""Which cluster the end-to-end tests use: the one that is given, kind where it can be had, otherwise a node of our own."""
+"""Which cluster the end-to-end tests use: a given one, kind where it can be had, otherwise a node of our own."""
 
 import os
 import shutil

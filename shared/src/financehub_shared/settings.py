@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -54,7 +54,9 @@ class Settings(BaseModel):
     redis_url: RedisUrl | None = Field(
         None, description="Wins over host, port and db; carries user, password and TLS (`rediss://`)."
     )
-    redis_password: SecretStr | None = None
+    redis_password: SecretStr | None = Field(
+        None, description="For the Redis of the data, unless its URL has one: a URL can then be read by anybody."
+    )
     dramatiq_broker_url: RedisUrl | None = Field(
         None, description="Redis of the queues, if it is not the Redis of the data."
     )
@@ -148,10 +150,12 @@ class Settings(BaseModel):
     @property
     def store_url(self) -> str:
         """Redis of the data."""
-        if self.redis_url:
-            return self.redis_url
-        secret = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
-        return f"redis://{secret}{self.redis_host}:{self.redis_port}/{self.redis_db}"
+        url = self.redis_url or f"redis://{self.redis_host}:{self.redis_port}/{self.redis_db}"
+        if self.redis_password is None or urlsplit(url).password is not None:
+            return url
+        scheme, _, rest = url.partition("://")
+        user, at, place = rest.rpartition("@")
+        return f"{scheme}://{user if at else ''}:{quote(self.redis_password.get_secret_value(), safe='')}@{place}"
 
     @property
     def broker_url(self) -> str:

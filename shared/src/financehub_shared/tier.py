@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import dramatiq
 
 from financehub_shared.broker import FinanceHubBroker, build_broker
-from financehub_shared.catalog import Tier
 from financehub_shared.clock import Clock, SystemClock
 from financehub_shared.errors import ConfigError
 from financehub_shared.health.compose import observers
@@ -28,10 +27,13 @@ class TierProcess:
     broker: FinanceHubBroker
 
 
-def start_tier(tier: Tier) -> TierProcess:
+def start_tier(tier: str) -> TierProcess:
     """Read the settings and build the process around its broker, which becomes dramatiq's; nothing connects yet.
 
     A wrong setting ends the process with one line and exit code 2.
+
+    Args:
+        tier: one of `catalog.Tier`, or the name of a tier of your own.
     """
     try:
         settings = load_settings()

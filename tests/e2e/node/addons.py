@@ -1,15 +1,16 @@
-"""What a cluster has besides Kubernetes: DNS, and metrics of pods. Both run beside the node, not in pods."""
+"""What a cluster has besides Kubernetes: DNS and metrics of pods, which run beside the node, and volumes."""
 
 import json
 
 from e2e.node.kubectl import answers, kubectl
-from e2e.node.layout import NODE, Layout
+from e2e.node.layout import NAME, NODE, Layout
 from e2e.node.processes import StartError, start
 from support.binaries.catalogue import COREDNS, METRICS_SERVER
 from support.binaries.finder import program
 
 _DNS_READY = "http://127.0.0.1:8181/ready"
 _METRICS_PORT = 4443
+_VOLUMES = 20
 
 
 def start_dns(layout: Layout) -> None:
@@ -51,6 +52,43 @@ def start_metrics(layout: Layout) -> None:
     }
     command = [program(METRICS_SERVER), *(f"--{name}={value}" for name, value in options.items())]
     start(layout, "metrics-server", command, lambda: answers(f"https://{NODE}:{_METRICS_PORT}/livez"))
+
+
+def provide_volumes(layout: Layout) -> None:
+    """Register some folders as volumes of the default storage class; each is claimed once."""
+    for number in range(_VOLUMES):
+        (layout.root / "volumes" / str(number)).mkdir(parents=True, exist_ok=True)
+    if kubectl(layout, "apply", "--server-side", "-f", "-", stdin=json.dumps(_volumes(layout))) is None:
+        raise StartError("volumes: the API server does not take them")
+
+
+def _volumes(layout: Layout) -> dict[str, object]:
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    storage_class = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "folders", "annotations": default},
+        "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NAME]}
+    volumes = [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"folder-{number}"},
+            "spec": {
+                "storageClassName": "folders",
+                "capacity": {"storage": "10Gi"},
+                "accessModes": ["ReadWriteOnce"],
+                # unlike hostPath, it is given to the pod's group
+                "local": {"path": str(layout.root / "volumes" / str(number))},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+            },
+        }
+        for number in range(_VOLUMES)
+    ]
+    return {"apiVersion": "v1", "kind": "List", "items": [storage_class, *volumes]}
 
 
 def _metrics_api() -> dict[str, object]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.node import network
-from e2e.node.addons import start_dns, start_metrics
+from e2e.node.addons import provide_volumes, start_dns, start_metrics
 from e2e.node.kubectl import kubectl
 from e2e.node.kubernetes import start_control_plane, start_node, write_credentials
 from e2e.node.layout import Layout
@@ -65,6 +65,7 @@ def up(layout: Layout) -> None:
         start_node(layout)
         start_dns(layout)
         start_metrics(layout)
+        provide_volumes(layout)
 
 
 def down(layout: Layout) -> None:

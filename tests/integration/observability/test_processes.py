@@ -205,6 +205,20 @@ def test_each_run_is_one_line_in_one_shape(
     assert "Traceback" in line["exception"]
 
 
+def test_without_redis_a_worker_is_alive_and_not_ready(
+    redis_server: Callable[..., Any], start: Callable[..., Process]
+) -> None:
+    """A worker whose Redis goes away is alive and says that it is not ready, until Redis is back."""
+    server = redis_server()
+    process = start(url=server.url).ready()
+    server.kill()
+    eventually(lambda: process.get("/readyz")[0] == 503)
+    assert "no connection to Redis" in process.get("/readyz")[1]
+    assert process.get("/livez")[0] == 200
+    server.start()
+    eventually(lambda: process.get("/readyz")[0] == 200)
+
+
 def test_no_secret_is_in_anything_a_worker_leaves(
     redis_server: Callable[..., Any], start: Callable[..., Process]
 ) -> None:

@@ -77,7 +77,18 @@ KUBERNETES = Project(
     },
 )
 
-HELM_PROJECT = Project(_HERE / "helm", "helm.sh/helm/v3", {"helm.sh/helm/v3/internal/version.version": "v{version}"})
+HELM_PROJECT = Project(
+    _HERE / "helm",
+    "helm.sh/helm/v3",
+    {
+        "helm.sh/helm/v3/internal/version.version": "v{version}",
+        # without them `helm template` and `helm lint` believe in a Kubernetes of years ago
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "34",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": "34",
+    },
+)
 COREDNS_PROJECT = Project(_HERE / "coredns", "github.com/coredns/coredns")
 METRICS_SERVER_PROJECT = Project(_HERE / "metrics-server", "sigs.k8s.io/metrics-server")
 KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")

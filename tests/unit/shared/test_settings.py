@@ -23,6 +23,12 @@ def test_defaults_are_those_of_the_design() -> None:
         ({"REDIS_HOST": "r", "REDIS_PORT": "7", "REDIS_DB": "2"}, "redis://r:7/2"),
         ({"REDIS_HOST": "r", "REDIS_PASSWORD": "p@ss"}, "redis://:p%40ss@r:6379/0"),
         ({"REDIS_HOST": "r", "REDIS_URL": "rediss://u:p@h:1/3"}, "rediss://u:p@h:1/3"),
+        (
+            {"REDIS_URL": "rediss://h/3?ssl_ca_certs=/ca", "REDIS_PASSWORD": "p@ss"},
+            "rediss://:p%40ss@h/3?ssl_ca_certs=/ca",
+        ),
+        ({"REDIS_URL": "redis://u@h", "REDIS_PASSWORD": "p"}, "redis://u:p@h"),
+        ({"REDIS_URL": "redis://u:p@h", "REDIS_PASSWORD": "other"}, "redis://u:p@h"),
         ({"REDIS_HOST": "r", "DRAMATIQ_BROKER_URL": "redis://q:2/0"}, "redis://q:2/0"),
     ],
 )

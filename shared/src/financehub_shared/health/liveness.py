@@ -1,4 +1,4 @@
-"""Whether a process makes progress; Redis being away is no reason to restart it."""
+"""Whether a process makes progress; while Redis is away it is not ready, which is no reason to restart it."""
 
 import threading
 from collections.abc import Callable
@@ -28,25 +28,29 @@ class Liveness(Middleware):
         self._clock = clock
         self._worker: Worker | None = None
         self._ticks: dict[str, float] = {}
+        #: Queues whose consumer has not had an answer of Redis since it was opened.
+        self._away: set[str] = set()
         self._lock = threading.Lock()
 
     def after_consumer_thread_boot(self, broker: Broker, thread: ConsumerThread) -> None:
         # Called at every turn of the loop, and by its error path; dramatiq has no hook for either.
-        thread.handle_delayed_messages = self._ticking(thread.queue_name, thread.handle_delayed_messages)  # type: ignore[method-assign]
-        thread.close = self._ticking(thread.queue_name, thread.close)  # type: ignore[method-assign]
+        queue = thread.queue_name
+        thread.handle_delayed_messages = self._ticking(queue, thread.handle_delayed_messages, answered=True)  # type: ignore[method-assign]
+        thread.close = self._ticking(queue, thread.close, answered=False)  # type: ignore[method-assign]
+        self.tick(queue, answered=False)
 
-    def _ticking(self, queue: str, call: Callable[[], None]) -> Callable[[], None]:
+    def _ticking(self, queue: str, call: Callable[[], None], *, answered: bool) -> Callable[[], None]:
         def tick() -> None:
-            self.tick(queue)
+            self.tick(queue, answered=answered)
             call()
 
-        self.tick(queue)
         return tick
 
-    def tick(self, loop: str) -> None:
-        """Note that a loop came round."""
+    def tick(self, queue: str, *, answered: bool) -> None:
+        """Note that the loop of a consumer came round, with an answer of Redis or without."""
         with self._lock:
-            self._ticks[loop] = self._clock.monotonic()
+            self._ticks[queue] = self._clock.monotonic()
+            (self._away.discard if answered else self._away.add)(queue)
 
     def ticks(self) -> dict[str, float]:
         """When each loop last came round, monotonic seconds."""
@@ -60,7 +64,12 @@ class Liveness(Middleware):
         """Why the worker takes no messages; empty if it does."""
         if self._flights.draining:
             return ["draining: it finishes what it has and takes nothing new"]
-        return [] if self._worker is not None else ["starting: the worker has not booted"]
+        if self._worker is None:
+            return ["starting: the worker has not booted"]
+        with self._lock:
+            return [
+                f"the consumer of {queue} has no connection to Redis; the log says why" for queue in sorted(self._away)
+            ]
 
     def live(self) -> list[str]:
         """Why the process should be restarted; empty if it should not."""

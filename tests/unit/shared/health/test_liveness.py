@@ -30,7 +30,7 @@ def make(*threads: Thread) -> tuple[Liveness, InFlight, ManualClock]:
     liveness = Liveness(flights, clock)
     worker: Any = SimpleNamespace(workers=list(threads), consumers={})
     liveness.after_worker_boot(None, worker)  # type: ignore[arg-type]
-    liveness.tick("high")
+    liveness.tick("high", answered=True)
     return liveness, flights, clock
 
 
@@ -65,7 +65,7 @@ def test_a_task_past_its_limit_and_margin_is_stuck(options: dict[str, Any], seco
     liveness, flights, clock = make()
     fly(flights, **options)
     clock.advance(seconds)
-    liveness.tick("high")
+    liveness.tick("high", answered=True)
     assert bool(liveness.live()) is stuck
 
 
@@ -91,3 +91,13 @@ def test_a_worker_that_has_not_booted_is_alive_and_not_ready() -> None:
     clock.advance(10 * STALL_SECONDS)
     assert liveness.live() == []
     assert liveness.ready() == ["starting: the worker has not booted"]
+
+
+def test_a_worker_is_ready_while_redis_answers_its_consumers() -> None:
+    """A consumer without an answer of Redis yet keeps its worker from being ready, not from being alive."""
+    liveness, _, _ = make()
+    liveness.tick("low", answered=False)
+    assert liveness.ready() == ["the consumer of low has no connection to Redis; the log says why"]
+    assert liveness.live() == []
+    liveness.tick("low", answered=True)
+    assert liveness.ready() == []

@@ -1,0 +1,34 @@
+{{- define "financehub.scalingBehavior" -}}
+# up at once, down one pod a minute: a drained pod costs a cold start
+scaleUp:
+  stabilizationWindowSeconds: 0
+  policies:
+    - {type: Percent, value: 100, periodSeconds: 15}
+scaleDown:
+  stabilizationWindowSeconds: {{ .scaleDownWindowSeconds }}
+  policies:
+    - {type: Pods, value: 1, periodSeconds: 60}
+{{- end -}}
+
+{{- define "financehub.redis.trigger" -}}
+address: {{ include "financehub.redis.address" . }}
+databaseIndex: {{ include "financehub.redis.database" . | quote }}
+{{- if hasPrefix "rediss://" (include "financehub.redis.url" .) }}
+enableTLS: "true"
+{{- end }}
+{{- end -}}
+
+{{- define "financehub.redis.triggerAuthentication" -}}
+{{- if include "financehub.redis.secretName" . }}
+authenticationRef:
+  name: {{ include "financehub.fullname" . }}-redis
+{{- end }}
+{{- end -}}
+
+{{/* Whether any tier is scaled by KEDA; empty: none. */}}
+{{- define "financehub.usesKeda" -}}
+{{- range $name, $values := .Values.tiers }}
+{{- $tier := include "financehub.tier" (dict "root" $ "name" $name "tier" $values) | fromYaml }}
+{{- if eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda" }}yes{{ end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,53 @@
+{{/* Names and labels. */}}
+
+{{- define "financehub.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Prefix of every resource: the release's name, which need not repeat the chart's. */}}
+{{- define "financehub.fullname" -}}
+{{- $name := include "financehub.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that never change: selectors are immutable. Takes (dict "root" $ "component" "high"). */}}
+{{- define "financehub.selector" -}}
+app.kubernetes.io/name: {{ include "financehub.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "financehub.labels" -}}
+{{ include "financehub.selector" . }}
+app.kubernetes.io/part-of: financehub
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels of a pod: no versions, for a new version of the chart alone restarts nothing. */}}
+{{- define "financehub.podLabels" -}}
+{{ include "financehub.selector" . }}
+app.kubernetes.io/part-of: financehub
+{{- range list .root.Values.commonLabels .pod.podLabels }}
+{{- with . }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Reference of an image. Takes (dict "root" $ "image" <values of the image>). */}}
+{{- define "financehub.image" -}}
+{{- with .image.registry | default .root.Values.image.registry }}{{ . }}/{{ end -}}
+{{- .image.repository -}}
+{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end -}}
+{{- end -}}

@@ -1,0 +1,135 @@
+{{/* What all pods have in common: restricted Pod Security, and nothing of Kubernetes that is not needed. */}}
+
+{{- define "financehub.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "financehub.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Where pods run. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
+{{- define "financehub.placement" -}}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .pod.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .pod.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .pod.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .pod.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .pod.spread }}
+# over nodes where there are several, and no obstacle where there is one
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "financehub.selector" . | nindent 8 }}
+{{- end }}
+{{- end -}}
+
+{{/* Annotations of a pod that reads its settings from the environment. */}}
+{{- define "financehub.podAnnotations" -}}
+# settings are read at start: what changes them starts new pods
+checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
+{{- if and .root.Values.metrics.enabled .root.Values.metrics.annotations }}
+prometheus.io/scrape: "true"
+prometheus.io/port: "8000"
+prometheus.io/path: /metrics
+{{- end }}
+{{- with .pod.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Probes on the endpoints that every process of ours has. */}}
+{{- define "financehub.probes" -}}
+startupProbe:
+  httpGet: {path: /livez, port: http}
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /livez, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end -}}
+
+{{/* Environment of a process of ours. Takes (dict "root" $ "pod" <values of the pod>). */}}
+{{- define "financehub.environment" -}}
+envFrom:
+  - configMapRef:
+      name: {{ include "financehub.fullname" .root }}-settings
+  {{- with .pod.extraEnvFrom }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+env:
+  {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
+  {{- with .pod.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "financehub.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if .root.Values.providerKeys.existingSecret }}
+- name: provider-keys
+  mountPath: /etc/financehub/keys
+  readOnly: true
+{{- end }}
+{{- if .root.Values.externalRedis.tls.caSecret }}
+- name: redis-ca
+  mountPath: /etc/financehub/redis
+  readOnly: true
+{{- end }}
+{{- with .pod.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "financehub.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 256Mi
+{{- with .root.Values.providerKeys.existingSecret }}
+- name: provider-keys
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .root.Values.externalRedis.tls.caSecret }}
+- name: redis-ca
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .pod.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

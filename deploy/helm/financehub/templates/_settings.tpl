@@ -1,0 +1,24 @@
+{{/* Environment that all processes of ours share: the data of one ConfigMap, none of it secret. */}}
+{{- define "financehub.settings" -}}
+FINANCEHUB_HTTP_PORT: "8000"
+FINANCEHUB_LOG_FORMAT: json
+{{- with include "financehub.redis.url" . }}
+REDIS_URL: {{ . | quote }}
+{{- end }}
+{{- if .Values.providerKeys.existingSecret }}
+FINANCEHUB_SECRETS_DIR: /etc/financehub/keys
+{{- end }}
+{{- if .Values.simulator.enabled }}
+{{- $url := printf "http://%s-simulator:8099" (include "financehub.fullname" .) }}
+FINANCEHUB_SIMULATED: "true"
+{{- range list "binance" "coingecko" "kraken" "finnhub" "yahoo" "gdelt" }}
+FINANCEHUB_{{ upper . }}_URL: {{ $url }}/{{ . }}
+{{- end }}
+FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk
+# the simulator takes any; without one Finnhub is not asked
+FINANCEHUB_FINNHUB_API_KEY: simulated-key
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+{{ $name }}: {{ $value | toString | quote }}
+{{- end }}
+{{- end -}}
