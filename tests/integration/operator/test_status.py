@@ -7,6 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from financehub_scheduler.engine import BOOK_SECONDS
 from financehub_scheduler.model import BACKFILL
 from financehub_scheduler.status.lease import HOLD_SECONDS
 from financehub_scheduler.status.sender import FORBIDDEN_SECONDS, MANAGER
@@ -39,8 +40,13 @@ async def make(
     """Make a scheduler on the test's namespace, at time T + 0.5 s, with the rights that are shipped."""
     made: list[Rig] = []
 
-    async def make(identity: str = "one", clock: ManualClock | None = None, tunnel: Tunnel | None = None) -> Rig:
-        scheduler: Scheduler = build(redis_url, clock or ManualClock(T + 0.5), redis_client)
+    async def make(
+        identity: str = "one",
+        clock: ManualClock | None = None,
+        tunnel: Tunnel | None = None,
+        book_seconds: float = 0,
+    ) -> Rig:
+        scheduler: Scheduler = build(redis_url, clock or ManualClock(T + 0.5), redis_client, book_seconds=book_seconds)
         user = scheduler_user(crd_installed, namespace) if not made else made[0].user
         way = tunnel.kubeconfig(user.kubeconfig) if tunnel else None
         api = await connect(user, way)
@@ -87,6 +93,19 @@ async def test_a_run_is_written_once(rig: Rig) -> None:
     assert (status["lastScheduleTime"], status["lastSuccessTime"]) == (at(60), at(65))
     assert (status["runs"], status["active"], status["failures"]) == (1, 0, 0)
     assert status["nextScheduleTimes"][0] == at(120)
+
+
+async def test_a_run_that_ends_before_it_is_recorded_is_written_once(make: Make) -> None:
+    """A run so short that the list of newest runs has it only after its end costs one write, which lists it."""
+    rig = await make(book_seconds=BOOK_SECONDS)
+    uid = await rig.apply()
+    await rig.step()
+    await rig.pass_time(60)
+    run = rig.end_run(uid)
+    await rig.step()
+    await rig.pass_time(SPACING + 5)
+    assert rig.writes() == [200, 200]
+    assert [each["id"] for each in rig.tasks.status()["recent"]] == [run]
 
 
 async def test_a_long_run_is_shown_while_it_runs(rig: Rig) -> None:

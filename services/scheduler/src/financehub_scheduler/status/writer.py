@@ -247,6 +247,9 @@ class StatusWriter:
             facts = facts or Facts()
         elif live is None or facts is None:
             return
+        if self._is_ahead(facts):
+            self._agenda.put(uid, now + INTERVAL_SECONDS)
+            return
         memory = self._memory.get(uid)
         shown = self._shown(resource, memory)
         status = as_json(build(resource, live, facts, shown, self._clock.now()))
@@ -276,6 +279,13 @@ class StatusWriter:
         self._memory[uid] = _Memory(
             at, wish, shown, record.settled, resource.generation, resource.asked, record.outcome.last_run_id
         )
+
+    def _is_ahead(self, facts: Facts) -> bool:
+        """Whether a run ended a moment ago that is not among the newest yet: runs are listed after their enqueue."""
+        outcome = facts.record.outcome
+        # one that ended earlier is there, or too old to be
+        young = outcome.last_run_at is not None and 0 <= self._clock.now() - outcome.last_run_at < INTERVAL_SECONDS
+        return young and all(run.message_id != outcome.last_run_id for run in facts.recent)
 
 
 def _backfill(resource: Resource) -> str:
