@@ -12,10 +12,10 @@
 {{- if .Values.redis.enabled }}{{ .Values.redis.passwordKey }}{{ else }}{{ .Values.externalRedis.passwordKey }}{{ end -}}
 {{- end -}}
 
-{{/* URL without a password; empty when all of it is in the secret. */}}
+{{/* URL without a password; empty when all of it is in the secret. With the namespace, for KEDA asks from another. */}}
 {{- define "financehub.redis.url" -}}
 {{- if .Values.redis.enabled -}}
-redis://{{ include "financehub.fullname" . }}-redis:6379/0
+redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc:6379/0
 {{- else if .Values.externalRedis.url -}}
 {{- .Values.externalRedis.url -}}
 {{- if .Values.externalRedis.tls.caSecret }}{{ ternary "&" "?" (contains "?" .Values.externalRedis.url) }}ssl_ca_certs=/etc/financehub/redis/{{ .Values.externalRedis.tls.caKey }}{{ end -}}

@@ -86,7 +86,7 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
     errands = Errands(clock, client, enqueuer, observer, engine.live)
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
-    vitals = Vitals(engine, clock, operator.source.live if operator else list)
+    vitals = Vitals(engine, clock, *((operator.source.live, operator.source.starting) if operator else ()))
     observers = SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, clock=clock)
     janitor = Janitor(
         connect(settings.broker_url, retries=0),

@@ -34,12 +34,20 @@ class Vitals:
         engine: the engine.
         clock: time.
         source: why the source of schedules should be started anew.
+        starting: what keeps the source from showing its schedules for the first time.
     """
 
-    def __init__(self, engine: Watched, clock: Clock, source: Callable[[], list[str]] = list) -> None:
+    def __init__(
+        self,
+        engine: Watched,
+        clock: Clock,
+        source: Callable[[], list[str]] = list,
+        starting: Callable[[], list[str]] = list,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._source = source
+        self._starting = starting
 
     def live(self) -> list[str]:
         """Why the process should be restarted."""
@@ -61,7 +69,7 @@ class Vitals:
         now, pulse = self._clock.monotonic(), self._engine.pulse
         silence = now - pulse.ack
         if not self._engine.settled:
-            return ["starting: the schedules are not registered yet"]
+            return self._starting() or ["starting: the schedules are not registered yet"]
         if silence > _STALL_SECONDS:
             return [f"Redis has not answered for {silence:.0f} s"]
         return [_AHEAD] if pulse.is_ahead(now) else []

@@ -1,19 +1,18 @@
 """ScheduledTask resources of a cluster as the source of schedules."""
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 
 import structlog
 
-from financehub_scheduler.cluster.api import ApiError, ApiUnreachableError, KubeApi
+from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.live import Changes
+from financehub_scheduler.sources.scope import Scope
 from financehub_scheduler.sources.sighting import Resource, read
-from financehub_scheduler.sources.watch import WATCH_SECONDS, Watch
+from financehub_scheduler.sources.watch import WATCH_SECONDS
 from financehub_scheduler.status.digest import Seen, seen
 from financehub_shared.clock import Clock
 
@@ -25,13 +24,7 @@ _BATCH = 500
 _GATHER_SECONDS = 0.05
 #: How often it is checked that the API server would show a watch something.
 PROBE_SECONDS = 30.0
-#: A watch that has not begun anew for so many times its length, while the API server answers, is deaf.
-_DEAF = 5
-#: So many probes in a row must find no ScheduledTasks served before they are taken for gone.
-_ABSENT = 2
 _RETRY_SECONDS = 5.0
-#: A watch that begins shows what it was behind with, within this time.
-_SHOWN_SECONDS = 2.0
 
 #: A whole resource, the new status of one (uid, status), or a uid that is gone.
 _Sighting = Resource | tuple[str, Seen] | str
@@ -43,28 +36,24 @@ class CrdSource:
     Args:
         api: connection to the cluster.
         clock: time.
-        namespaces: which ones are watched; none: all.
+        namespaces: which ones are watched, each on its own; none: all.
         watch_seconds: how long the server is asked to keep one watch open; less notices sooner that one is deaf.
     """
 
     def __init__(
         self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = (), watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        self._api = api
-        self._clock = clock
-        self._namespaces = namespaces
-        self._watch = Watch(clock, namespaces, self._told, self._listed, watch_seconds)
-        self._deaf_seconds = _DEAF * watch_seconds
+        self._scopes = [
+            Scope(api, clock, namespace, self._told, self._wake, watch_seconds) for namespace in namespaces or (None,)
+        ]
         self._sightings: deque[_Sighting] = deque()
         self._arrived = asyncio.Event()
+        #: Whether the loop will take whatever arrives; without it ten thousand sightings would wake it as often.
+        self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lists = self._compared = 0
         #: uids that the API server has and the watch has listed, but whose sightings are still on their way.
-        self._untold: set[str] = set()
-        #: Since when every probe has been answered, monotonic seconds; None: the last one was not.
-        self._answering: float | None = None
-        self._absent = 0
-        #: uid → newest state; filled by the watch's thread alone.
+        self._untold: dict[str, Scope] = {}
+        #: uid → newest state; filled by the threads of the watches alone, each with what it watches.
         self._shown: dict[str, Resource] = {}
         #: uid → resource; changed by the loop of `changes` alone.
         self.resources: dict[str, Resource] = {}
@@ -81,64 +70,61 @@ class CrdSource:
     async def changes(self) -> AsyncIterator[Changes]:
         """The cluster's schedules, then every change, of what is refused too, for ever."""
         self._loop = asyncio.get_running_loop()
-        self._watch.start()
+        for scope in self._scopes:
+            scope.watch.start()
         try:
             while True:
                 await self._arrived.wait()
                 # one by one, ten thousand would be as many trips to Redis, and as many fights over the interpreter
                 await asyncio.sleep(_GATHER_SECONDS)
                 self._arrived.clear()
-                lists, owing = self._lists, bool(self._untold)
+                self._woken = False
+                listed, owing = {scope: scope.lists for scope in self._scopes}, bool(self._untold)
                 while self._sightings:
                     yield self._take([self._sightings.popleft() for _ in range(min(_BATCH, len(self._sightings)))])
                     await asyncio.sleep(0)
-                if lists != self._compared:
-                    gone = await self._compare()
+                for scope, lists in listed.items():
+                    if lists == scope.compared:
+                        continue
+                    gone = await self._compare(scope)
                     if gone is None:
                         self._loop.call_later(_RETRY_SECONDS, self._arrived.set)
                     else:
-                        self._compared = lists
-                        yield Changes(removed=gone, initial=True, complete=not self._untold)
-                elif owing and not self._untold:
+                        scope.compared = lists
+                        yield Changes(removed=gone, initial=True, complete=self._complete)
+                if owing and self._complete:
                     yield Changes(initial=True)
         finally:
-            self._watch.stop()
+            for scope in self._scopes:
+                scope.watch.stop()
+
+    @property
+    def _complete(self) -> bool:
+        """Whether everything that there is has been shown."""
+        return not self._untold and all(scope.compared for scope in self._scopes)
 
     @property
     def looked(self) -> float:
         """Whatever changed before then has been shown, monotonic seconds."""
-        began = self._watch.began
-        shown = self._lists == self._compared and self._clock.monotonic() > began + _SHOWN_SECONDS
-        return began if shown else -math.inf
+        # what was never listed has shown nothing that could be out of date
+        return min((scope.looked for scope in self._scopes if scope.lists), default=self._scopes[0].looked)
 
     async def probe(self) -> None:
-        """See whether the API server has what we watch; without that, silence says nothing about the watch."""
-        namespace = self._namespaces[0] if self._namespaces else None
-        try:
-            async for _ in self._api.metadata(namespace, page=1):
-                break
-        except (ApiError, ApiUnreachableError) as error:
-            log.debug("probe_failed", error=str(error))
-            self._answering = None
-            self._absent = self._absent + 1 if _is_not_served(error) else 0
-            if self.resources and self._absent >= _ABSENT:
+        """See whether the API server has what we watch."""
+        for scope in self._scopes:
+            await scope.probe()
+            if scope.absent and self._known(scope):
                 # the last deletions may have gone with the watch
-                self._compared = -1
+                scope.compared = -1
                 self._arrived.set()
-        else:
-            self._absent = 0
-            if self._answering is None:
-                self._answering = self._clock.monotonic()
 
     def live(self) -> list[str]:
         """Why the process should be restarted; empty: it should not."""
-        if self._answering is None:
-            return []
-        # after an outage the watch needs a moment to notice
-        age = self._clock.monotonic() - max(self._watch.began, self._answering)
-        if age > self._deaf_seconds:
-            return [f"the watch of ScheduledTasks has not begun anew for {age:.0f} s although the API server answers"]
-        return []
+        return [problem for scope in self._scopes for problem in scope.live()]
+
+    def starting(self) -> list[str]:
+        """What keeps a namespace from being shown for the first time, as far as it is known."""
+        return [scope.watch.problem for scope in self._scopes if not scope.compared and scope.watch.problem]
 
     def _take(self, sightings: Sequence[_Sighting]) -> Changes:
         upserts: dict[str, Resource] = {}
@@ -146,7 +132,7 @@ class CrdSource:
         removed: dict[str, None] = {}
         for sighting in sightings:
             uid = _uid(sighting)
-            self._untold.discard(uid)
+            self._untold.pop(uid, None)
             match sighting:
                 case Resource(problem=""):
                     self._keep(sighting)
@@ -188,32 +174,27 @@ class CrdSource:
         self.resources.pop(uid, None)
         self._refused.pop(uid, None)
 
-    async def _compare(self) -> list[str] | None:
+    async def _compare(self, scope: Scope) -> list[str] | None:
         """What is gone without a word, as happens while no watch is open; None: cannot be told now.
 
         What is there and not known yet is on its way to us: kopf hands a list over piece by piece, behind our back.
         """
-        known = list(self.resources)
-        present: set[str] = set()
-        try:
-            for namespace in self._namespaces or (None,):
-                async for metadata in self._api.metadata(namespace):
-                    if "deletionTimestamp" not in metadata:
-                        present.add(metadata["uid"])
-        except (ApiError, ApiUnreachableError) as error:
-            if not (_is_not_served(error) and self._absent >= _ABSENT):
-                # the watch meets the same, and has said so
-                log.debug("resources_not_compared", error=str(error))
-                return None
+        known = self._known(scope)
+        if (present := await scope.present()) is None:
+            return None
         gone = [uid for uid in known if uid not in present]
         for uid in gone:
             self._forget(uid)
             # atomic; whatever is shown of it again is new
             self._shown.pop(uid, None)
-        self._untold = present.difference(self.resources)
+        others = {uid: each for uid, each in self._untold.items() if each is not scope}
+        self._untold = others | dict.fromkeys(present.difference(self.resources), scope)
         return gone
 
-    # in the watch's thread ----------------------------------------------------------------------------
+    def _known(self, scope: Scope) -> list[str]:
+        return [uid for uid, each in self.resources.items() if scope.namespace in {None, each.namespace}]
+
+    # in the watches' threads ----------------------------------------------------------------------------
     def _told(self, kind: str | None, body: Mapping[str, Any]) -> None:
         uid = body["metadata"]["uid"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
@@ -225,24 +206,16 @@ class CrdSource:
             self._shown[uid] = resource = read(body)
             self._put(resource)
 
-    def _listed(self) -> None:
-        self._lists += 1
-        self._wake()
-
     def _put(self, sighting: _Sighting) -> None:
         self._sightings.append(sighting)
         # the first tells of all that follow: `changes` takes until none is left
-        if len(self._sightings) == 1:
+        if not self._woken:
+            self._woken = True
             self._wake()
 
     def _wake(self) -> None:
-        assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watch starts
+        assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watches start
         self._loop.call_soon_threadsafe(self._arrived.set)
-
-
-def _is_not_served(error: ApiError | ApiUnreachableError) -> bool:
-    """Whether the API server knows no ScheduledTasks; a namespace that it does not know is empty to it."""
-    return isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
 
 
 def _uid(sighting: _Sighting) -> str:

@@ -1,6 +1,6 @@
 """What the requests of the watch say about its health, and the one place that logs it: once, not once a try."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -24,36 +24,29 @@ _MEND: dict[int, str] = {
 
 
 class Traffic:
-    """Follows requests; all of it in the watch's thread, but `began`.
+    """Follows requests; all of it in the watch's thread, but `began` and `problem`.
 
     Args:
         clock: time.
-        namespaces: which ones are watched; none: all.
-        listed: called when every namespace has been listed and is being watched, then after each list.
+        listed: called after each list, when the watch behind it begins.
     """
 
-    def __init__(self, clock: Clock, namespaces: Sequence[str], listed: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, listed: Callable[[], None]) -> None:
         self._clock = clock
         self._listed = listed
-        #: Namespace (empty: all) → when a watch of it last began; of each, for one may be deaf while others are not.
-        self._began = dict.fromkeys(namespaces or [""], clock.monotonic())
-        #: Namespaces whose list has begun and whose watch has not.
-        self._listing: set[str] = set()
-        self._unlisted = set(self._began)
-        #: What is wrong at present, and the namespaces whose watch has not begun since.
+        #: When a watch last began, monotonic seconds.
+        self.began = clock.monotonic()
+        #: Whether a list has begun and the watch behind it has not.
+        self._listing = False
+        #: What has been wrong since, and the last of it; empty: nothing.
         self._problems: set[str] = set()
-        self._waiting: set[str] = set()
+        self.problem = ""
         self._heard = 0.0
         #: Whether this start of kopf has got any answer, and whether it has asked for ScheduledTasks.
         self._reached = False
         self.asked = False
         #: How often in a row credentials were refused.
         self.refused = 0
-
-    @property
-    def began(self) -> float:
-        """When a watch last began, monotonic seconds; of several namespaces, in the one where that is longest ago."""
-        return min(self._began.values())
 
     def silence(self) -> float:
         """Seconds since the last answer about ScheduledTasks; before these are asked for, of any; or kopf's start."""
@@ -115,31 +108,27 @@ class Traffic:
         self._follow(params.url)
 
     def _follow(self, url: yarl.URL) -> None:
-        parts = url.path.strip("/").split("/")
-        if parts[-1] != PLURAL:
+        if url.name != PLURAL:
             return
-        namespace = parts[-2] if "namespaces" in parts else ""
         self._heard = self._clock.monotonic()
         if url.query.get("watch") != "true":
-            self._listing.add(namespace)
+            self._listing = True
             return
-        self._began[namespace] = self._heard
-        self._right(namespace)
-        if namespace in self._listing:
-            self._listing.discard(namespace)
-            self._unlisted.discard(namespace)
-            if not self._unlisted:
-                self._listed()
+        self.began = self._heard
+        self._right()
+        if self._listing:
+            self._listing = False
+            self._listed()
 
     def _wrong(self, problem: str, error: Exception | None = None) -> None:
-        self._waiting = set(self._began)
+        self.problem = problem
         if problem not in self._problems:
             self._problems.add(problem)
             detail = {"error": f"{type(error).__name__}: {error}"} if error else {}
             log.warning("watch_interrupted", problem=problem, **detail)
 
-    def _right(self, namespace: str) -> None:
-        self._waiting.discard(namespace)
-        if self._problems and not self._waiting:
+    def _right(self) -> None:
+        self.problem = ""
+        if self._problems:
             self._problems.clear()
             log.info("watch_resumed")

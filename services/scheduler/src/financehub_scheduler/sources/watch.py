@@ -1,5 +1,7 @@
 """kopf's watch of ScheduledTasks, in a thread and an event loop of its own, started anew whenever it is of no use.
 
+One namespace that is forbidden ends kopf, and with it the watch of all others that it has: so each has its own.
+
 At its end kopf cancels every task of its loop that it did not find there at its start, the engine's too; and a page
 of 500 resources takes 10 ms to read, which due runs must not wait for.
 """
@@ -8,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import kopf
@@ -48,7 +50,7 @@ class Watch:
 
     Args:
         clock: time.
-        namespaces: which ones are watched; none: all.
+        namespace: which one is watched; None: all.
         told: called in the watch's thread; must neither block nor raise.
         listed: called in the watch's thread when a list is complete and the watch behind it begins.
         seconds: how long the server is asked to keep one watch open.
@@ -57,22 +59,27 @@ class Watch:
     def __init__(
         self,
         clock: Clock,
-        namespaces: Sequence[str],
+        namespace: str | None,
         told: Told,
         listed: Callable[[], None],
         seconds: int = WATCH_SECONDS,
     ) -> None:
-        self._namespaces = namespaces
+        self._namespace = namespace
         self._told = told
         self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._traffic = Traffic(clock, namespaces, listed)
+        self._traffic = Traffic(clock, listed)
 
     @property
     def began(self) -> float:
-        """When a watch last began, monotonic seconds; of several namespaces, in the one where that is longest ago."""
+        """When a watch last began, monotonic seconds."""
         return self._traffic.began
+
+    @property
+    def problem(self) -> str:
+        """Why it has not begun since; empty: nothing is wrong."""
+        return self._traffic.problem
 
     def start(self) -> None:
         """Begin."""
@@ -103,8 +110,10 @@ class Watch:
                 registry=self._registry(),
                 settings=self._settings(),
                 standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
+                # kopf would ask who the user is, and a container's numeric user has no name
+                identity="financehub-scheduler",  # type: ignore[arg-type]  # its type is not public
+                clusterwide=self._namespace is None,
+                namespaces=[self._namespace] if self._namespace else [],
                 stop_flag=end,
             )
         finally:
@@ -156,7 +165,7 @@ class Watch:
     def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
         # with rights in some namespaces only, definitions and namespaces cannot be watched
-        settings.scanning.disabled = bool(self._namespaces)
+        settings.scanning.disabled = self._namespace is not None
         settings.persistence.diffbase_storage = _NoDiffs()
         settings.queueing.idle_timeout = _IDLE_SECONDS
         settings.posting.enabled = False  # events are ours to write, with limits
