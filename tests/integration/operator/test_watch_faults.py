@@ -149,6 +149,38 @@ def test_without_rights_one_line_says_how_to_mend_it(
     assert len(lines(process)) <= FEW_LINES + 5, process.log.read_text(encoding="utf-8")
 
 
+def test_a_forbidden_namespace_leaves_the_other_alone(
+    crd_installed: Cluster, tasks: Tasks, operator: Start, redis_client: "redis.Redis"
+) -> None:
+    """Of two namespaces of which RBAC forbids one, the other is listed once and its schedules run; one line and
+    `/readyz` say what is forbidden, until it is granted.
+    """
+    tasks.apply(schedule="@every 1s", concurrencyPolicy="Allow")
+    other, user = crd_installed.create_namespace(), scheduler_user(crd_installed, tasks.namespace, "half")
+    process = operator("--namespace", other, kubeconfig=user.kubeconfig)
+
+    def lists(namespace: str) -> int:
+        path = f"/apis/financehub.io/v1alpha1/namespaces/{namespace}/scheduledtasks?limit=500"
+        return sum(each["requestURI"] == path for each in crd_installed.audit(user.name))
+
+    eventually(lambda: len(messages(redis_client)) >= 2, "the other one runs")
+    listed = lists(tasks.namespace)
+    # kopf asks five times, gives up, and is started again
+    eventually(lambda: lists(other) > 6, "the forbidden one is asked for again", within=30)
+    assert lists(tasks.namespace) == listed > 0
+    status, reasons = get(process, "/readyz")
+    assert (status, get(process, "/livez")[0]) == (503, 200)
+    assert f"/namespaces/{other}/scheduledtasks is answered with 403" in json.dumps(reasons)
+    assert "deploy/operator/rbac.yaml" in json.dumps(reasons)
+    grant(crd_installed.request, tasks.namespace, "half", rules("ClusterRole"), everywhere=True)
+    ready(process)
+    told = process.events("watch_interrupted", "watch_resumed")
+    assert [(each["event"], each["namespace"]) for each in told] == [
+        ("watch_interrupted", other),
+        ("watch_resumed", other),
+    ]
+
+
 def test_five_hundred_deleted_at_once(
     crd_installed: Cluster, tasks: Tasks, operator: Start, redis_client: "redis.Redis"
 ) -> None:

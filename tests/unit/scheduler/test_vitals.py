@@ -50,6 +50,15 @@ def test_readiness() -> None:
     assert vitals(0, 31).ready() == ["Redis has not answered for 31 s"]
 
 
+def test_what_keeps_the_source_is_the_reason_not_to_be_ready() -> None:
+    """Until all schedules are known, what keeps their source is said; afterwards it is no longer asked."""
+    engine = FakeEngine(Pulse(tick=0, ack=0), settled=False)
+    found = Vitals(engine, ManualClock(), starting=lambda: ["forbidden"])
+    assert found.ready() == ["forbidden"]
+    engine.settled = True
+    assert found.ready() == []
+
+
 def test_a_clock_far_ahead_is_told_for_what_it_is() -> None:
     """Runs that wait because Redis does not believe our clock make a scheduler unready, and are no stuck heap."""
     reason = ["the clock is far ahead of Redis's, which does not take runs that are due only then; set it right"]

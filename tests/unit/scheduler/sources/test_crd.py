@@ -62,5 +62,5 @@ def test_a_look_counts_once_its_list_has_been_compared() -> None:
     assert found.looked == -math.inf
     clock.advance(5)
     assert found.looked == began
-    found._lists += 1
+    found._scopes[0].lists += 1
     assert found.looked == -math.inf

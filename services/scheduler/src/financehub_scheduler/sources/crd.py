@@ -44,7 +44,8 @@ class CrdSource:
         self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = (), watch_seconds: int = WATCH_SECONDS
     ) -> None:
         self._scopes = [
-            Scope(api, clock, namespace, self._told, self._wake, watch_seconds) for namespace in namespaces or (None,)
+            Scope(api, clock, namespace, self._told, self._wake, watch_seconds)
+            for namespace in dict.fromkeys(namespaces or (None,))
         ]
         self._sightings: deque[_Sighting] = deque()
         self._arrived = asyncio.Event()

@@ -28,11 +28,13 @@ class Traffic:
 
     Args:
         clock: time.
+        namespace: which one is watched; None: all.
         listed: called after each list, when the watch behind it begins.
     """
 
-    def __init__(self, clock: Clock, listed: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, namespace: str | None, listed: Callable[[], None]) -> None:
         self._clock = clock
+        self._log = log.bind(namespace=namespace or "all")
         self._listed = listed
         #: When a watch last began, monotonic seconds.
         self.began = clock.monotonic()
@@ -125,10 +127,10 @@ class Traffic:
         if problem not in self._problems:
             self._problems.add(problem)
             detail = {"error": f"{type(error).__name__}: {error}"} if error else {}
-            log.warning("watch_interrupted", problem=problem, **detail)
+            self._log.warning("watch_interrupted", problem=problem, **detail)
 
     def _right(self) -> None:
         self.problem = ""
         if self._problems:
             self._problems.clear()
-            log.info("watch_resumed")
+            self._log.info("watch_resumed")

@@ -69,7 +69,7 @@ class Watch:
         self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._traffic = Traffic(clock, listed)
+        self._traffic = Traffic(clock, namespace, listed)
 
     @property
     def began(self) -> float:
