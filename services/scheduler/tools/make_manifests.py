@@ -1,14 +1,18 @@
 # ruff: noqa: INP001 — a script, not a package
-"""`make manifests`: write deploy/operator/crd.yaml and admission-policy.yaml from the models and the catalogue."""
+"""`make manifests`: write what is made from the models and the catalogue into deploy/operator and the chart."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from financehub_scheduler.manifests import admission, definition
+from financehub_shared.catalog import CATALOG
 
-TARGET = Path(__file__).parents[3] / "deploy/operator"
+DEPLOY = Path(__file__).parents[3] / "deploy"
+CHART = "helm/financehub"
+_SOURCE = "services/scheduler/src/financehub_scheduler"
 _HEAD = "# Made by `make manifests` from {}; do not edit.\n"
 
 
@@ -17,15 +21,44 @@ def text(source: str, *documents: dict[str, Any]) -> str:
     return _HEAD.format(source) + yaml.safe_dump_all(documents, sort_keys=False, width=120, allow_unicode=True)
 
 
+def values_schema() -> str:
+    """The schema of the chart's values, with what a schedule's spec may be; the rest of it is written by hand."""
+    schema = json.loads((DEPLOY / CHART / "values.schema.json").read_text(encoding="utf-8"))
+    (version,) = definition.definition()["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    schema["$defs"]["scheduledTaskSpec"] = _strict(spec)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """JSON schema of a structural schema: nothing but what is named."""
+    found = {name: value for name, value in schema.items() if not name.startswith("x-kubernetes-") and name != "format"}
+    if "properties" in found:
+        found["properties"] = {name: _strict(each) for name, each in found["properties"].items()}
+        found["additionalProperties"] = False
+    if isinstance(found.get("items"), dict):
+        found["items"] = _strict(found["items"])
+    if isinstance(found.get("additionalProperties"), dict):
+        found["additionalProperties"] = _strict(found["additionalProperties"])
+    return found
+
+
 def manifests() -> dict[str, str]:
-    """File name → content."""
-    source = "services/scheduler/src/financehub_scheduler"
+    """Path below deploy/ → content."""
+    crd = text(f"{_SOURCE}/model.py", definition.definition())
+    policy = text(f"{_SOURCE}/manifests/admission.py", *admission.manifests())
+    queues = {name: str(task.queue) for name, task in CATALOG.items()}
     return {
-        "crd.yaml": text(f"{source}/model.py", definition.definition()),
-        "admission-policy.yaml": text(f"{source}/manifests/admission.py", *admission.manifests()),
+        "operator/crd.yaml": crd,
+        "operator/admission-policy.yaml": policy,
+        # an install brings it, an upgrade's hook keeps it up to date
+        f"{CHART}/crds/scheduledtasks.yaml": crd,
+        f"{CHART}/files/admission-policy.yaml": policy,
+        f"{CHART}/files/queues.yaml": text("shared/src/financehub_shared/catalog.py", queues),
+        f"{CHART}/values.schema.json": values_schema(),
     }
 
 
 if __name__ == "__main__":
     for name, content in manifests().items():
-        (TARGET / name).write_text(content, encoding="utf-8")
+        (DEPLOY / name).write_text(content, encoding="utf-8")
