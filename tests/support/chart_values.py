@@ -1,0 +1,132 @@
+"""The values that a user of the chart chooses from, by dimension, and combinations of them."""
+
+from functools import cache
+from typing import Any
+
+from helm_python import values_from_yaml
+
+from support.chart import Manifests, render
+from support.pairs import pairwise
+
+Values = dict[str, Any]
+
+#: Everything that one can say about where and how a pod runs.
+_POD = """
+nodeSelector: {disk: fast}
+tolerations: [{key: market, operator: Exists}]
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: Exists}]}]
+priorityClassName: market
+podLabels: {team: quants}
+"""
+_PROCESS = """
+podAnnotations: {example.org/note: by hand}
+extraEnv: [{name: TZ, value: UTC}]
+extraEnvFrom: [{secretRef: {name: mine}}]
+extraVolumes: [{name: more, configMap: {name: mine}}]
+extraVolumeMounts: [{name: more, mountPath: /more}]
+"""
+
+
+def _everywhere() -> Values:
+    pod, process = values_from_yaml(_POD), values_from_yaml(_POD + _PROCESS)
+    redis = pod | {"podAnnotations": process["podAnnotations"]}
+    return {"tierDefaults": process, "scheduler": process, "redis": redis, "simulator": pod}
+
+
+#: Dimension → option → values.
+OPTIONS: dict[str, dict[str, Values]] = {
+    "scaling": {
+        "auto": {},
+        "keda": {"autoscaling": {"mode": "keda"}},
+        "hpa": {"autoscaling": {"mode": "hpa"}},
+        "fixed": {"tierDefaults": {"autoscaling": {"enabled": False}}},
+    },
+    "redis": {
+        "embedded": {},
+        "without a disk": {"redis": {"persistence": {"enabled": False, "acceptLoss": True}}},
+        "own password": {"redis": {"existingSecret": "mine", "passwordKey": "secret"}},
+        "external": {"redis": {"enabled": False}, "externalRedis": {"url": "redis://cache.example:6380/2"}},
+        "external with TLS": {
+            "redis": {"enabled": False},
+            "externalRedis": {
+                "url": "rediss://cache.example/3",
+                "existingSecret": "mine",
+                "tls": {"caSecret": "authority"},
+            },
+        },
+    },
+    "tiers": {"three": {}, "four": {"tiers": {"research": {"image": {"repository": "a/b"}, "module": "research"}}}},
+    "rights": {"cluster": {}, "namespaces": {"scheduler": {"namespaces": ["market", "research"]}}},
+    "simulator": {"off": {}, "on": {"simulator": {"enabled": True}}},
+    "keys": {"none": {}, "given": {"providerKeys": {"existingSecret": "keys"}}},
+    "network": {
+        "guarded": {},
+        "open": {"networkPolicy": {"enabled": False}},
+        "named": {"networkPolicy": {"metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "ops"}}}]}},
+    },
+    "metrics": {
+        "annotations": {},
+        "monitor": {"metrics": {"annotations": False, "podMonitor": {"enabled": True, "labels": {"release": "p"}}}},
+        "off": {"metrics": {"enabled": False}},
+    },
+    "definition": {
+        "kept": {},
+        "removed": {"crds": {"keep": False}},
+        "not ours": {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}},
+    },
+    "pods": {"plain": {}, "everything": _everywhere()},
+    "disruption": {
+        "budgets": {},
+        "none": {
+            "tierDefaults": {"disruptionBudget": {"enabled": False}, "spread": False},
+            "scheduler": {"disruptionBudget": {"enabled": False}, "spread": False},
+        },
+    },
+    "images": {
+        "public": {},
+        "mirror": {"image": {"registry": "mirror.example/team", "tag": "9.9.9", "pullSecrets": ["pull"]}},
+        "digests": {"scheduler": {"image": {"digest": f"sha256:{'a' * 64}"}}},
+    },
+    "names": {
+        "default": {},
+        "own": {"fullnameOverride": "prices", "nameOverride": "hub", "commonLabels": {"cost-centre": "7"}},
+    },
+    "data": {
+        "default": {},
+        "settings": {"settings": {"FINANCEHUB_LOG_LEVEL": "DEBUG", "DRAMATIQ_MAX_RETRIES": 3}},
+        "nothing": {"assets": [], "schedules": {"fetch-news": {"enabled": False}}},
+    },
+}
+
+
+def merged(*values: Values) -> Values:
+    """The later over the earlier, as Helm merges files of values."""
+    result: Values = {}
+    for each in values:
+        for key, value in each.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def choice(**options: str) -> Values:
+    """Values of these options, by dimension; the others are at their default."""
+    return merged(*(OPTIONS[dimension][option] for dimension, option in options.items()))
+
+
+#: Every pair of options: the values by what was chosen, defaults left out.
+COMBINATIONS = {
+    ", ".join(f"{dimension}={option}" for dimension, option in sorted(options.items()) if OPTIONS[dimension][option]): (
+        choice(**options)
+    )
+    for options in pairwise({dimension: list(each) for dimension, each in OPTIONS.items()})
+}
+
+
+@cache
+def combination(name: str) -> Manifests:
+    """One of them, rendered once a process."""
+    return render(COMBINATIONS[name])

@@ -1,0 +1,136 @@
+"""What one resource says of another is true: names, selectors, ports, mounts."""
+
+from collections.abc import Iterator
+
+from support.chart import NAMESPACE, Document, Manifests, label
+
+#: What the values name, and the user makes.
+_GIVEN = {"mine", "keys", "authority"}
+
+
+def _matches(selector: Document, labels: dict[str, str]) -> bool:
+    named = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return named and all(
+        {"In": labels.get(rule["key"]) in rule["values"], "NotIn": labels.get(rule["key"]) not in rule["values"]}[
+            rule["operator"]
+        ]
+        for rule in selector.get("matchExpressions", [])
+    )
+
+
+def _selected(manifests: Manifests, selector: Document) -> set[str]:
+    return {name for name, pod in manifests.pods().items() if _matches(selector, pod["metadata"]["labels"])}
+
+
+def test_each_resource_is_there_once(manifests: Manifests):
+    """No two of a kind and name: the later would replace the earlier without a word."""
+    names = [(each["apiVersion"], label(each), each["metadata"].get("namespace")) for each in manifests.documents]
+    assert sorted(set(names)) == sorted(names)
+
+
+def _referenced(value: object) -> Iterator[tuple[str, str]]:
+    """(kind, name) of every ConfigMap and Secret that a pod reads, or KEDA for it."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _referenced(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            match key, each:
+                case (("configMapRef" | "configMapKeyRef" | "configMap"), {"name": name}):
+                    yield "ConfigMap", name
+                case (("secretRef" | "secretKeyRef"), {"name": name}):
+                    yield "Secret", name
+                case "secret", {"secretName": name}:
+                    yield "Secret", name
+                case "secretTargetRef", list(targets):
+                    yield from (("Secret", target["name"]) for target in targets)
+                case _:
+                    yield from _referenced(each)
+
+
+def test_config_maps_and_secrets_exist(manifests: Manifests):
+    """A pod never waits for a ConfigMap or Secret that neither the release brings nor the values name."""
+    read = {found for each in manifests.documents if each["kind"] != "ConfigMap" for found in _referenced(each)}
+    assert read
+    brought = {(each["kind"], each["metadata"]["name"]) for each in manifests.all("ConfigMap", "Secret")}
+    assert {found for found in read - brought if found[1] not in _GIVEN} == set()
+
+
+def test_keys_of_secrets_exist(manifests: Manifests):
+    """The key under which a process looks for the password is the one that the release writes."""
+    written = {each["metadata"]["name"]: each["data"].keys() for each in manifests.all("Secret")}
+    for name, container in manifests.containers():
+        for variable in container.get("env") or []:
+            reference = variable.get("valueFrom", {}).get("secretKeyRef", {})
+            if reference.get("name") in written:
+                assert reference["key"] in written[reference["name"]], (name, variable["name"])
+
+
+def test_accounts_exist(manifests: Manifests):
+    """Every pod runs as an account of the release, and every binding binds a role of it to one of them."""
+    accounts = {each["metadata"]["name"] for each in manifests.all("ServiceAccount")}
+    assert {pod["spec"]["serviceAccountName"] for pod in manifests.pods().values()} <= accounts
+    for binding in manifests.all("RoleBinding", "ClusterRoleBinding"):
+        assert manifests.has(binding["roleRef"]["kind"], binding["roleRef"]["name"]), label(binding)
+        assert all(each["name"] in accounts and each["namespace"] == NAMESPACE for each in binding["subjects"])
+
+
+def test_workloads_select_their_pods_alone(manifests: Manifests):
+    """A Deployment selects the pods of its template and no other workload's, not even a hook's."""
+    for workload in manifests.all("Deployment", "StatefulSet"):
+        assert _selected(manifests, workload["spec"]["selector"]) == {label(workload)}
+
+
+def test_budgets_and_services_select_one_workload(manifests: Manifests):
+    """A disruption budget or a Service is of one workload, never of a hook's pod beside it."""
+    found = [each["spec"]["selector"] for each in manifests.all("PodDisruptionBudget")]
+    found += [{"matchLabels": each["spec"]["selector"]} for each in manifests.all("Service")]
+    for selector in found:
+        assert len(_selected(manifests, selector)) == 1, selector
+
+
+def test_named_ports_exist(manifests: Manifests):
+    """Ports of Services and probes are ports of the container."""
+    pods = manifests.pods()
+    for service in manifests.all("Service"):
+        (target,) = _selected(manifests, {"matchLabels": service["spec"]["selector"]})
+        named = {port["name"] for each in pods[target]["spec"]["containers"] for port in each["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= named
+    for name, container in manifests.containers():
+        named = {port["name"] for port in container.get("ports", [])}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            for how in ("httpGet", "tcpSocket"):
+                assert container.get(probe, {}).get(how, {}).get("port", "none") in named | {"none"}, (name, probe)
+
+
+def test_every_mount_has_its_volume(manifests: Manifests):
+    """No mount without a volume, no volume that nobody mounts, no two mounts at one place."""
+    claims = {
+        each["metadata"]["name"]: [claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", [])]
+        for each in manifests.all("StatefulSet")
+    }
+    for name, pod in manifests.pods().items():
+        volumes = [each["name"] for each in pod["spec"]["volumes"]] + claims.get(name.partition("/")[2], [])
+        (container,) = pod["spec"]["containers"]
+        assert sorted(volumes) == sorted(each["name"] for each in container["volumeMounts"]), name
+        places = [each["mountPath"] for each in container["volumeMounts"]]
+        assert len(set(places)) == len(places), name
+
+
+def test_scalers_scale_what_exists(manifests: Manifests):
+    """A scaler scales one Deployment, which has no other and leaves its replicas to it."""
+    scalers = manifests.all("ScaledObject", "HorizontalPodAutoscaler")
+    scaled = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
+    assert len(set(scaled)) == len(scaled)
+    for deployment in manifests.all("Deployment"):
+        assert (deployment["metadata"]["name"] in scaled) == ("replicas" not in deployment["spec"])
+    assert set(scaled) <= {each["metadata"]["name"] for each in manifests.all("Deployment")}
+
+
+def test_labels_say_whose_each_resource_is(manifests: Manifests):
+    """Every resource has the labels that Kubernetes recommends, and the same release in them."""
+    ours = [each for each in manifests.documents if not each["kind"].startswith("ValidatingAdmission")]
+    for each in ours:
+        labels = each["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == "financehub", label(each)
+        assert {"app.kubernetes.io/name", "app.kubernetes.io/component"} <= labels.keys(), label(each)
