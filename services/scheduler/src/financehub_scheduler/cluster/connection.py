@@ -49,6 +49,12 @@ class Connection:
             await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]
             # reads files, like the line above
             _, context = await asyncio.to_thread(config.list_kube_config_contexts, file)
+        except (TypeError, AttributeError):
+            # what the library makes of it
+            raise ConfigError(
+                "--kubernetes: the kubeconfig is empty, half written, or has a value of the wrong kind; "
+                "mend it, as `kubectl config view` shows it"
+            ) from None
         except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(
                 f"--kubernetes: {error}; run in a pod with a service account, or set KUBECONFIG to a readable file"
