@@ -19,6 +19,8 @@ from support.schedules import SchedulerProcess, eventually, resource
 
 _RBAC = Path(__file__).parents[2] / "deploy/operator/rbac.yaml"
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
+#: A dozen processes that start at once on a busy machine take half a minute to import what they need.
+_START_SECONDS = 40
 
 
 def rules(kind: str) -> list[Mapping[str, Any]]:
@@ -82,7 +84,8 @@ class Tasks:
 
 def get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
     """Ask a scheduler's own server: HTTP status and JSON."""
-    port = eventually(lambda: process.events("health_server_listens"), "the server listens")[0]["port"]
+    listens = eventually(lambda: process.events("health_server_listens"), "the server listens", within=_START_SECONDS)
+    port = listens[0]["port"]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, json.load(answer)
@@ -92,7 +95,7 @@ def get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
 
 def ready(process: SchedulerProcess) -> SchedulerProcess:
     """Wait until it has taken over all there is."""
-    eventually(lambda: get(process, "/readyz")[0] == 200, "the scheduler is ready", within=30)
+    eventually(lambda: get(process, "/readyz")[0] == 200, "the scheduler is ready", within=_START_SECONDS)
     return process
 
 

@@ -86,7 +86,8 @@ def test_credentials_are_refused_until_there_are_new_ones(
     assert void not in told
 
     crd_installed.user(tasks.namespace, "spoiled")
-    eventually(lambda: "added" in schedules(redis_client), "what was added meanwhile is in force")
+    # it waits 8 s between two logins by then
+    eventually(lambda: "added" in schedules(redis_client), "what was added meanwhile is in force", within=30)
     eventually(lambda: process.events("watch_resumed"), "it says that it is over")
     assert len(lines(process)) - before <= FEW_LINES, "\n".join(lines(process)[before:])
     assert "Traceback" not in process.log.read_text(encoding="utf-8")
