@@ -61,6 +61,19 @@ test: install ## Run the tests; a part with ARGS=tests/unit/shared
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses 4 --dist worksteal)
 
+BUILDER = $(or $(shell docker version >/dev/null 2>&1 && echo docker build),$(shell command -v buildah >/dev/null && echo buildah build --format docker),$(error no Docker engine answers and there is no buildah: start Docker, set DOCKER_HOST, or install buildah))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+TAG ?= $(VERSION)
+IMAGE_PREFIX ?= financehub
+BASE_IMAGE ?= python:3.11-slim-bookworm
+
+.PHONY: images $(IMAGES:%=image-%)
+images: $(IMAGES:%=image-%) ## Build the images with docker or buildah (TAG, IMAGE_PREFIX, BASE_IMAGE, ARGS="--network host")
+
+$(IMAGES:%=image-%): image-%:
+	$(BUILDER) --tag $(IMAGE_PREFIX)/$*:$(TAG) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
+	  --file $(wildcard services/$*/Dockerfile tests/$*/Dockerfile) $(ARGS) .
+
 NODE = PYTHONPATH=tests $(BIN)/python -m e2e.node
 
 .PHONY: cluster

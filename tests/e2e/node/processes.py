@@ -19,14 +19,22 @@ class StartError(Exception):
     """A server of the node did not start; the end of its log is in the message."""
 
 
-def start(layout: Layout, name: str, command: Sequence[str | Path], ready: Callable[[], bool]) -> None:
-    """Start a server inside the node's network, unless it runs, and wait until it is ready.
+def start(
+    layout: Layout,
+    name: str,
+    command: Sequence[str | Path],
+    ready: Callable[[], bool],
+    *,
+    within: Callable[[Sequence[str | Path]], list[str]] = inside,
+) -> None:
+    """Start a server, unless it runs, and wait until it is ready.
 
     Args:
         layout: of the node.
         name: of the server; its log and its process id are kept under it.
         command: program and arguments.
         ready: asks it.
+        within: makes a command run in the network where the server belongs; by default the node's.
 
     Raises:
         StartError: it ended, or is not ready in time.
@@ -35,7 +43,7 @@ def start(layout: Layout, name: str, command: Sequence[str | Path], ready: Calla
     if pid_of(layout, name) is None:
         with log.open("ab") as output:
             process = subprocess.Popen(
-                inside(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                within(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         (layout.run / f"{name}.pid").write_text(f"{process.pid} {_started(process.pid)}", encoding="ascii")
     limit = time.monotonic() + _START_SECONDS

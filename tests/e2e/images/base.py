@@ -1,0 +1,111 @@
+"""Base images made here, from Debian's packages, for an engine that cannot pull."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.images.engine import Engine, EngineError
+
+#: What the Dockerfiles name, and what stands for it here.
+PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"
+PULLED_REDIS, OWN_REDIS = "redis:7", "localhost/redis:7"
+_SUITE = "bookworm"
+_PACKAGES = "python3,python3-venv,ca-certificates"
+_LABEL = "financehub.base"
+_REDIS_FOLDER = Path(__file__).with_name("redis")
+#: A bundle's place in Debian, and here unless SSL_CERT_FILE names another.
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def python_image(engine: Engine) -> str:
+    """Reference of the image that ours start from: pulled if that is possible, otherwise made.
+
+    Args:
+        engine: that holds it afterwards.
+
+    Raises:
+        EngineError: it can neither be pulled nor made.
+    """
+    if engine.pulls(PULLED_PYTHON):
+        return PULLED_PYTHON
+    key = _key()
+    if not engine.has(OWN_PYTHON) or key not in engine.run("image", "inspect", OWN_PYTHON):
+        changes = [f"LABEL {_LABEL}={key}", f"ENV SSL_CERT_FILE={_CERTIFICATES} PIP_CERT={_CERTIFICATES}"]
+        options = [word for change in (*changes, 'CMD ["python3"]') for word in ("--change", change)]
+        engine.run("import", *options, _root_filesystem(key), OWN_PYTHON)
+    return OWN_PYTHON
+
+
+def redis_image(engine: Engine) -> str:
+    """Reference of an image of Redis 7: pulled if that is possible, otherwise made.
+
+    Args:
+        engine: that holds it afterwards.
+
+    Raises:
+        EngineError: it can neither be pulled nor made.
+    """
+    if engine.pulls(PULLED_REDIS):
+        return PULLED_REDIS
+    base = f"BASE_IMAGE={python_image(engine)}"
+    engine.run("build", "--network", "host", "--build-arg", base, "--tag", OWN_REDIS, _REDIS_FOLDER)
+    return OWN_REDIS
+
+
+def _key() -> str:
+    """Another recipe or other certificates: another image."""
+    recipe = f"{_SUITE} {_PACKAGES}".encode()
+    return hashlib.sha256(recipe + _own_certificates().read_bytes()).hexdigest()[:16]
+
+
+def _root_filesystem(key: str) -> Path:
+    """The archive in the cache, made if it is not there (a minute)."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "financehub"
+    archive = cache / f"base-{key}.tar"
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache / "base.lock"):
+        if not archive.exists():
+            _make(archive)
+    return archive
+
+
+def _make(archive: Path) -> None:
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        raise EngineError(
+            f"the engine cannot pull {PULLED_PYTHON}, and to make an image in its place takes root and debootstrap"
+        )
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        root, unfinished = Path(folder) / "root", Path(folder) / "unfinished.tar"
+        _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root)
+        # registries may be reached through a proxy that only this machine's bundle knows
+        shutil.copyfile(_own_certificates(), root / _CERTIFICATES.lstrip("/"))
+        for leftover in ("var/cache/apt/archives", "var/lib/apt/lists"):
+            shutil.rmtree(root / leftover)
+            (root / leftover).mkdir()
+        _run("tar", "--sort=name", "--numeric-owner", "-C", root, "-cf", unfinished, ".")
+        unfinished.rename(archive)
+
+
+def _own_certificates() -> Path:
+    return Path(os.environ.get("SSL_CERT_FILE", _CERTIFICATES))
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise EngineError(f"{command[0]} failed; it ended with:\n{done.stdout[-2_000:]}")
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
