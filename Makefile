@@ -74,16 +74,20 @@ $(IMAGES:%=image-%): image-%:
 	$(BUILDER) --tag $(IMAGE_PREFIX)/$*:$(TAG) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
 	  --file $(wildcard services/$*/Dockerfile tests/$*/Dockerfile) $(ARGS) .
 
-NODE = PYTHONPATH=tests $(BIN)/python -m e2e.node
+E2E = PYTHONPATH=tests $(BIN)/python -m e2e
 
 .PHONY: cluster
-cluster: install ## Start a real Kubernetes node of one's own (root, Go; 12 minutes the first time, then 10 s)
-	@$(PROVIDE_BINARIES) node
-	@$(NODE) up
+cluster: install ## Start a cluster for the end-to-end tests: kind, or a node of our own (root, Go; 12 minutes the first time)
+	@$(PROVIDE_BINARIES) $(if $(or $(E2E_KUBECONFIG),$(shell command -v kind)),tools,node)
+	@$(E2E) cluster
 
 .PHONY: cluster-down
-cluster-down: install ## End that node and remove all it had
-	@$(NODE) down
+cluster-down: install ## End that cluster and remove all it had
+	@$(E2E) down
+
+.PHONY: e2e
+e2e: cluster ## Build the images and run the end-to-end tests in the cluster (E2E_KUBECONFIG: in yours); a part with ARGS=…
+	@$(E2E) test $(ARGS)
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it
@@ -118,5 +122,5 @@ manifests: install ## Write the Kubernetes manifests that are made from the mode
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
 .PHONY: clean
-clean: $(if $(wildcard .data/node),cluster-down) ## Remove the venv, caches and local data
+clean: $(if $(wildcard .data/node .data/docker),cluster-down) ## Remove the venv, caches and local data
 	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,11 +3,11 @@
 import sys
 
 from support.binaries.builder import BuildError, build
-from support.binaries.catalogue import CONTROL_PLANE, NODE
+from support.binaries.catalogue import CONTROL_PLANE, NODE, TOOLS
 from support.binaries.finder import find, go, lacking
 
 #: `python -m support.binaries NAME` → what it provides.
-_GROUPS = {"control-plane": CONTROL_PLANE, "node": (*CONTROL_PLANE, *NODE)}
+_GROUPS = {"control-plane": CONTROL_PLANE, "tools": TOOLS, "node": (*CONTROL_PLANE, *NODE, *TOOLS)}
 
 
 def _main(name: str) -> str | None:

@@ -109,5 +109,7 @@ KEDA_ADAPTER = Program("keda-adapter", KEDA, "cmd/adapter")
 
 #: What the tests of the operator need.
 CONTROL_PLANE = (ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER)
-#: What a node of one's own and its tests need on top.
-NODE = (SCHEDULER, KUBELET, KUBE_PROXY, HELM, COREDNS, METRICS_SERVER, KEDA_OPERATOR, KEDA_ADAPTER)
+#: What a node of one's own needs on top.
+NODE = (SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, METRICS_SERVER)
+#: What the end-to-end tests need in any cluster.
+TOOLS = (KUBECTL, HELM, KEDA_OPERATOR, KEDA_ADAPTER)

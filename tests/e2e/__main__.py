@@ -1,0 +1,85 @@
+"""`python -m e2e cluster`, `down`, or `test` with pytest's arguments: the cluster, its images, its tests."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from e2e.images import daemon
+from e2e.images.build import IMAGES, build_all
+from e2e.images.engine import Engine, EngineError, engine
+from e2e.node.node import NodeError
+from e2e.node.processes import StartError
+from e2e.targets import Given, Target, choose
+
+_TESTS = Path(__file__).parent
+_USAGE = "usage: python -m e2e cluster | down | test [ARGUMENTS OF PYTEST]"
+#: What the tests install, and what they upgrade to: the same code under another tag.
+_TAG, _NEXT = "e2e", "e2e-next"
+
+
+def _main(arguments: list[str]) -> int | str:
+    target = choose()
+    try:
+        match arguments:
+            case ["cluster"]:
+                target.up()
+            case ["down"]:
+                target.down()
+                daemon.down()
+                _loaded(target).unlink(missing_ok=True)
+            case ["test", *options]:
+                return _test(target, options)
+            case _:
+                return _USAGE
+    except (EngineError, NodeError, StartError, FileNotFoundError, subprocess.CalledProcessError) as error:
+        return f"e2e: {error}"
+    return 0
+
+
+def _test(target: Target, options: list[str]) -> int:
+    environment = dict(os.environ)
+    # whoever gives a cluster gives it images too, and says their tags
+    if not isinstance(target, Given):
+        source = engine()
+        images = _images(source)
+        target.up()
+        _load(target, source, images)
+        environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT, "E2E_REDIS_IMAGE": images[-1]}
+    command = [sys.executable, "-m", "pytest", *(options or [str(_TESTS)])]
+    return subprocess.run(target.inside(command), env=environment, check=False).returncode
+
+
+def _images(source: Engine) -> list[str]:
+    """References of all images that the tests use, built; that of Redis is last."""
+    *ours, redis = build_all(source, _TAG)
+    base = f"BASE_IMAGE=financehub/low-priority:{_TAG}"
+    research = f"financehub/research:{_TAG}"
+    source.run("build", "--build-arg", base, "--tag", research, _TESTS / "research")
+    for image in IMAGES:
+        source.run("tag", f"financehub/{image}:{_TAG}", f"financehub/{image}:{_NEXT}")
+    return [*ours, *(f"financehub/{image}:{_NEXT}" for image in IMAGES), research, redis]
+
+
+def _load(target: Target, source: Engine, images: list[str]) -> None:
+    """Give the cluster what it does not have yet."""
+    ids = source.run("image", "inspect", "--format", "{{.Id}}", *images)
+    loaded = _loaded(target)
+    if loaded.exists() and loaded.read_text(encoding="utf-8") == json.dumps([images, ids]):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "images.tar"
+        source.save(images, archive)
+        target.load(archive)
+    loaded.write_text(json.dumps([images, ids]), encoding="utf-8")
+
+
+def _loaded(target: Target) -> Path:
+    """Which images the cluster has; goes with it."""
+    return target.kubeconfig.with_suffix(".images")
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""The cluster of the end-to-end tests, with images and releases; `make e2e` runs them where it can be reached."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from e2e import keda, report
+from e2e.cluster import Cluster
+from e2e.release import Release
+from e2e.targets import choose
+
+#: Of the images that `make e2e` has loaded.
+TAG = os.environ.get("E2E_TAG", "0.1.0")
+RESEARCH = {"repository": "financehub/research"}
+
+#: What differs from the defaults: images that are there, and times scaled down with the tests.
+VALUES: dict[str, Any] = {
+    "image": {"tag": TAG},
+    "simulator": {"enabled": True},
+    "settings": {
+        # a worker that was killed is missed within seconds, not a minute
+        "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS": 10,
+        "FINANCEHUB_JANITOR_INTERVAL_SECONDS": 3,
+    },
+}
+if redis := os.environ.get("E2E_REDIS_IMAGE"):
+    repository, _, tag = redis.rpartition(":")
+    VALUES["redis"] = {"image": {"repository": repository, "tag": tag}}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """A running cluster with all images in it."""
+    return Cluster(choose())
+
+
+@pytest.fixture(scope="module")
+def release_in(cluster: Cluster) -> Iterator[Callable[..., Release]]:
+    """Make a release, not installed yet; after the module it is uninstalled and its namespace deleted."""
+    made: list[Release] = []
+
+    def make(namespace: str, **values: Any) -> Release:
+        made.append(Release(cluster, namespace, {**VALUES, **values}))
+        return made[-1]
+
+    yield make
+    for release in made:
+        release.uninstall()
+        cluster.kubectl("delete", "namespace", release.namespace, "--wait", "--timeout=120s")
+
+
+@pytest.fixture
+def with_keda(cluster: Cluster) -> None:
+    """KEDA runs in the cluster."""
+    keda.install(cluster)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures."""
+    if report.FIGURES:
+        terminalreporter.section("measured")
+        for line in report.lines():
+            terminalreporter.write_line(line)

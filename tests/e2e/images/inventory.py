@@ -1,0 +1,85 @@
+"""What is in an image, as JSON; this script runs inside a container of it and needs nothing but its Python."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pkgutil
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path("/opt/financehub")
+OWN = (
+    "financehub_shared",
+    "financehub_high_priority",
+    "financehub_medium_priority",
+    "financehub_low_priority",
+    "financehub_scheduler",
+    "financehub_simulator",
+)
+#: Composition roots: importing one starts its process.
+STARTS = ("worker", "__main__")
+
+
+def modules_of(package: str) -> list[str]:
+    """Names of all modules of a package that can be imported without starting anything."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    found = pkgutil.walk_packages(spec.submodule_search_locations, f"{package}.")
+    return [package, *(module.name for module in found if module.name.rpartition(".")[2] not in STARTS)]
+
+
+def compiled_at_start() -> list[str]:
+    """Modules in /opt/financehub that were imported without bytecode."""
+    loaded = [(name, getattr(module, "__cached__", None)) for name, module in sys.modules.items()]
+    return sorted(
+        name for name, cached in loaded if cached and cached.startswith(f"{ROOT}/") and not Path(cached).exists()
+    )
+
+
+def digests() -> dict[str, str]:
+    """Path → mode, kind and content of every file; not its time, which is the engine's."""
+    found = {}
+    for path in sorted(ROOT.rglob("*")):
+        what = f"-> {path.readlink()}" if path.is_symlink() else ""
+        if not what and path.is_file():
+            what = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[str(path)] = f"{path.lstat().st_mode:o} {what}"
+    return found
+
+
+def broken(packages: list[str]) -> dict[str, str]:
+    """Module → why it cannot be imported, unless a distribution is not there that its image does without."""
+    found = {}
+    for module in (name for package in packages for name in modules_of(package)):
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if importlib.util.find_spec(str(error.name).partition(".")[0]) is not None:
+                found[module] = str(error)
+    return found
+
+
+def main() -> None:
+    """Print it all."""
+    own = [package for package in OWN if importlib.util.find_spec(package) is not None]
+    files = digests()
+    inventory = {
+        "python": platform.python_version(),
+        "distributions": {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()},
+        "own": own,
+        "broken": broken(own),
+        "files": files,
+        # after the imports
+        "uncompiled": compiled_at_start(),
+        "user": [os.getuid(), os.getgid()],
+        "commands": [name for name in ("cc", "gcc", "c++", "make", "git", "uv") if shutil.which(name)],
+    }
+    sys.stdout.write(json.dumps(inventory))
+
+
+if __name__ == "__main__":
+    main()
