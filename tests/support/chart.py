@@ -16,6 +16,19 @@ NAMESPACE = "market"
 Document = dict[str, Any]
 
 
+class _Loader(yaml.CSafeLoader):
+    """YAML in which a key stands once: of two, Kubernetes would take the later without a word."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Document:
+    keys = [key.value for key, _ in node.value]
+    assert len(set(keys)) == len(keys), f"a key stands twice: {sorted(keys)}"
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
 @cache
 def chart() -> helm_python.Chart:
     """The chart as it lies in the tree, read once."""
@@ -98,9 +111,7 @@ def render(values: Document | None = None, *, release: str = RELEASE, of: helm_p
     rendered = (of or chart()).render(values or {}, name=release, namespace=NAMESPACE)
     texts = {Path(path).name: text for path, text in rendered.items()}
     notes = texts.pop("NOTES.txt", "")
-    documents = [
-        document for text in texts.values() for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document
-    ]
+    documents = [document for text in texts.values() for document in yaml.load_all(text, Loader=_Loader) if document]
     return Manifests(documents, notes)
 
 

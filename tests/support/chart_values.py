@@ -103,12 +103,16 @@ OPTIONS: dict[str, dict[str, Values]] = {
 
 
 def merged(*values: Values) -> Values:
-    """The later over the earlier, as Helm merges files of values."""
+    """The later over the earlier, as Helm merges files of values; what the later has as None is left out."""
     result: Values = {}
     for each in values:
         for key, value in each.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if both else value
+            if value is None and key in result:
+                del result[key]
+            elif isinstance(value, dict) and isinstance(result.get(key), dict):
+                result[key] = merged(result[key], value)
+            else:
+                result[key] = value
     return result
 
 

@@ -1,0 +1,193 @@
+"""What would lose work, or could not do what it promises, is refused, with the mend in the message."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support.chart import CHART, refusal, render
+from support.chart_values import merged
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Values that are refused.
+
+    Args:
+        values: the combination.
+        says: what stands in the message: where, what is wrong and how to mend it.
+        mends: values over them with which they are accepted, each as the message says.
+    """
+
+    values: Values
+    says: tuple[str, ...]
+    mends: tuple[Values, ...]
+
+
+_EXTERNAL = {"redis": {"enabled": False}}
+_OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
+_NO_REQUEST = {"resources": {"requests": {"cpu": None}}}
+_RESEARCH = {"image": {"repository": "team/research"}, "module": "research.worker"}
+
+CASES = {
+    "two tiers with one queue": Case(
+        {"tiers": {"research": _RESEARCH | {"queue": "low"}}},
+        ("tiers.research.queue", "tier low", "another queue"),
+        ({"tiers": {"research": {"queue": "research"}}},),
+    ),
+    "a tier without a module": Case(
+        {"tiers": {"research": {"image": {"repository": "team/research"}}}},
+        ("tiers.research.module", "missing"),
+        ({"tiers": {"research": _RESEARCH}},),
+    ),
+    "a tier without an image": Case(
+        {"tiers": {"research": {"module": "research.worker"}}},
+        ("tiers.research.image.repository", "missing"),
+        ({"tiers": {"research": _RESEARCH}},),
+    ),
+    "a grace period that ends before the worker does": Case(
+        {"tiers": {"high": {"terminationGracePeriodSeconds": 180}}},
+        ("tiers.high.terminationGracePeriodSeconds", "set it to 195 or more", "shutdownTimeoutSeconds to 165 or less"),
+        (
+            {"tiers": {"high": {"terminationGracePeriodSeconds": 195}}},
+            {"tiers": {"high": {"shutdownTimeoutSeconds": 165}}},
+        ),
+    ),
+    "fewer pods at most than at least": Case(
+        {"tiers": {"high": {"autoscaling": {"minReplicas": 6}}}},
+        ("tiers.high.autoscaling", "maxReplicas 5", "minReplicas 6"),
+        ({"tiers": {"high": {"autoscaling": {"maxReplicas": 6}}}},),
+    ),
+    "no pod at all without KEDA": Case(
+        {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}},
+        ("tiers.low.autoscaling.minReplicas", "set it to 1", "install KEDA"),
+        ({"tiers": {"low": {"autoscaling": {"minReplicas": 1}}}}, {"autoscaling": {"mode": "keda"}}),
+    ),
+    "scaling by a request that is not made": Case(
+        {"tierDefaults": _NO_REQUEST, "tiers": {"high": _NO_REQUEST}},
+        ("tiers.high.resources.requests.cpu", "missing", "autoscaling.enabled=false"),
+        (
+            {"tiers": {"high": {"resources": {"requests": {"cpu": "50m"}}}}},
+            {"tiers": {"high": {"autoscaling": {"enabled": False}}}},
+        ),
+    ),
+    "a schedule of an unknown task without a queue": Case(
+        _OWN_TASK,
+        ("schedules.mine.spec.queue", "my_task"),
+        ({"schedules": {"mine": {"spec": {"queue": "low"}}}},),
+    ),
+    "a schedule whose queue nobody serves": Case(
+        {"schedules": {"fetch-news": {"spec": {"queue": "research"}}}},
+        ("schedules.fetch-news", "research", "add a tier with that queue", "schedules.fetch-news.enabled=false"),
+        ({"tiers": {"research": _RESEARCH}}, {"schedules": {"fetch-news": {"enabled": False}}}),
+    ),
+    "a tier taken away with its schedules left": Case(
+        {"tiers": {"medium": None}},
+        ("no tier serves its queue medium",),
+        ({"schedules": {"fetch-news": None, "calculate-indicators": {"enabled": False}}},),
+    ),
+    "a scheduler that does not look where the schedules are": Case(
+        {"scheduler": {"namespaces": ["research"]}},
+        ("scheduler.namespaces", "without market"),
+        ({"scheduler": {"namespaces": ["research", "market"]}},),
+    ),
+    "two Redis": Case(
+        {"externalRedis": {"url": "redis://cache.example/0"}},
+        ("externalRedis", "redis.enabled=false", "leave externalRedis empty"),
+        (_EXTERNAL, {"externalRedis": {"url": ""}}),
+    ),
+    "no Redis": Case(
+        _EXTERNAL,
+        ("externalRedis.url", "missing", "redis://host:6379/0"),
+        ({"externalRedis": {"url": "redis://cache.example/0"}},),
+    ),
+    "Redis without a disk": Case(
+        {"redis": {"persistence": {"enabled": False}}},
+        ("redis.persistence.enabled", "redis.persistence.acceptLoss=true"),
+        ({"redis": {"persistence": {"acceptLoss": True}}},),
+    ),
+    "a URL here and in a Secret": Case(
+        _EXTERNAL
+        | {
+            "externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine", "urlKey": "url"},
+            "autoscaling": {"mode": "hpa"},
+        },
+        ("externalRedis", "set one of them"),
+        ({"externalRedis": {"url": ""}}, {"externalRedis": {"urlKey": ""}}),
+    ),
+    "a key of no Secret": Case(
+        _EXTERNAL | {"externalRedis": {"urlKey": "url"}, "autoscaling": {"mode": "hpa"}},
+        ("externalRedis.existingSecret", "missing"),
+        ({"externalRedis": {"existingSecret": "mine"}},),
+    ),
+    "a password in values": Case(
+        _EXTERNAL | {"externalRedis": {"url": "redis://:secret@cache.example/0"}},
+        ("externalRedis.url", "password", "existingSecret"),
+        ({"externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine"}},),
+    ),
+    "a URL that KEDA cannot read": Case(
+        _EXTERNAL | {"externalRedis": {"existingSecret": "mine", "urlKey": "url"}, "autoscaling": {"mode": "keda"}},
+        ("externalRedis.urlKey", "KEDA", "autoscaling.mode=hpa"),
+        (
+            {"autoscaling": {"mode": "hpa"}},
+            {"externalRedis": {"urlKey": "", "url": "redis://cache.example/0"}},
+        ),
+    ),
+    "a setting that is the chart's": Case(
+        {"settings": {"FINANCEHUB_HTTP_PORT": 9000}},
+        ("settings.FINANCEHUB_HTTP_PORT", "leave it out"),
+        ({"settings": {"FINANCEHUB_HTTP_PORT": None}},),
+    ),
+    "a key in a ConfigMap": Case(
+        {"settings": {"FINANCEHUB_FINNHUB_API_KEY": "d3adb33f"}},
+        ("settings.FINANCEHUB_FINNHUB_API_KEY", "providerKeys.existingSecret"),
+        ({"settings": {"FINANCEHUB_FINNHUB_API_KEY": None}, "providerKeys": {"existingSecret": "keys"}},),
+    ),
+    "real data stored as simulated": Case(
+        {"simulator": {"enabled": True}, "settings": {"FINANCEHUB_BINANCE_URL": "https://data-api.binance.vision"}},
+        ("settings.FINANCEHUB_BINANCE_URL", "simulator.enabled=false"),
+        ({"settings": {"FINANCEHUB_BINANCE_URL": None}}, {"simulator": {"enabled": False}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_refused_with_its_mend(name: str):
+    """The message says where, what is wrong and how to mend it."""
+    message = refusal(CASES[name].values)
+    assert [part for part in CASES[name].says if part not in message] == [], message
+
+
+MENDS = [(name, mend) for name, case in CASES.items() for mend in case.mends]
+
+
+@pytest.mark.parametrize(("name", "mend"), MENDS, ids=[f"{name}: {mend}" for name, mend in MENDS])
+def test_who_does_what_the_message_says_is_served(name: str, mend: Values):
+    """Each mend alone is enough."""
+    assert render(merged(CASES[name].values, mend)).documents
+
+
+#: Every message of the templates, as it is written there.
+SAID = [
+    said
+    for path in sorted((CHART / "templates").rglob("*.*"))
+    for said in re.findall(r'\{\{-? *fail (?:\(printf )?"([^"]+)"', path.read_text(encoding="utf-8"))
+]
+
+
+def test_every_refusal_of_the_chart_is_one_of_these():
+    """No template refuses what is not tested here."""
+    refused = [refusal(case.values) for case in CASES.values()]
+    patterns = [re.sub("%[sd]", ".+", re.escape(said)) for said in SAID]
+    assert patterns
+    assert [each for each in patterns if not any(re.search(each, message) for message in refused)] == []
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_the_readme_lists_it(said: str):
+    """The chart's README names the place of every refusal, so that one can know before installing."""
+    place = re.sub("%s", r"[\\w.]+", re.escape(said.partition(":")[0]))
+    assert re.search(rf"^\| `{place}` \|", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE), place
