@@ -123,7 +123,7 @@ def test_says_what_it_is(image: Image) -> None:
 
 
 def test_adds_two_layers_and_few_megabytes(image: Image, docker: Engine) -> None:
-    """Over its base an image has a layer of dependencies, within its limit, and a small one of code, which is the last."""
+    """Over its base an image has a layer of dependencies, within its limit, and a small one of code, the last."""
     (base,) = json.loads(docker.run("image", "inspect", python_image(docker)))
     layers, below = image.settings["RootFS"]["Layers"], base["RootFS"]["Layers"]
     assert layers[: len(below)] == below
