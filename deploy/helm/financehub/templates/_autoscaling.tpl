@@ -11,7 +11,7 @@ scaleDown:
 {{- end -}}
 
 {{- define "financehub.redis.trigger" -}}
-address: {{ include "financehub.redis.address" . }}
+address: {{ include "financehub.redis.address" . | quote }}
 databaseIndex: {{ include "financehub.redis.database" . | quote }}
 {{- if hasPrefix "rediss://" (include "financehub.redis.url" .) }}
 enableTLS: "true"

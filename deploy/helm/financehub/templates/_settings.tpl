@@ -14,7 +14,7 @@ FINANCEHUB_SIMULATED: "true"
 {{- range list "binance" "coingecko" "kraken" "finnhub" "yahoo" "gdelt" }}
 FINANCEHUB_{{ upper . }}_URL: {{ $url }}/{{ . }}
 {{- end }}
-FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk
+FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk,{{ $url }}/rss/atom
 # the simulator takes any; without one Finnhub is not asked
 FINANCEHUB_FINNHUB_API_KEY: simulated-key
 {{- end }}
