@@ -1,5 +1,6 @@
 """Status in a real API server, from a real Redis, with the clock in the test's hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -404,6 +405,31 @@ async def test_the_newest_goes_first(rig: Rig) -> None:
     assert len(rig.writes()) < many
     await rig.pass_time(3)
     assert rig.writes() == [200] * (many + 1)
+
+
+async def test_writes_begin_one_by_one(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No two writes begin in the same round of the loop: a due run waits for one of them, however many there are."""
+    for number in range(20):
+        rig.tasks.apply(f"many-{number}", **RARELY)
+    await rig.look()
+    await rig.lease.step()
+    rounds, begun, request = 0, [], rig.api.request
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    async def note(*arguments: Any, **options: Any) -> Any:
+        begun.append(rounds)
+        return await request(*arguments, **options)
+
+    monkeypatch.setattr(rig.api, "request", note)
+    counting = asyncio.create_task(count())
+    await rig.writer.step()
+    counting.cancel()
+    assert len(set(begun)) == len(begun) == 20
 
 
 async def test_a_lost_word_is_made_up_for(rig: Rig) -> None:
