@@ -1,0 +1,105 @@
+"""What the release may do in the cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.chart import NAMESPACE, Document, Manifests, render
+
+OPERATOR = Path(__file__).parents[3] / "deploy" / "operator"
+RBAC = list(yaml.safe_load_all((OPERATOR / "rbac.yaml").read_text(encoding="utf-8")))
+_DEFINITIONS = "customresourcedefinitions"
+
+
+def _rules(documents: list[Document], kind: str, *, namespace: str | None = None) -> list[Document]:
+    return [
+        rule
+        for each in documents
+        if each["kind"] == kind and each["metadata"].get("namespace") == namespace and not _hook(each)
+        for rule in each["rules"]
+    ]
+
+
+def _hook(document: Document) -> str:
+    return document["metadata"].get("annotations", {}).get("helm.sh/hook", "")
+
+
+def test_the_scheduler_may_what_the_operator_needs():
+    """In all namespaces, the scheduler has the rights of deploy/operator/rbac.yaml, which are tested one by one."""
+    rendered = render().documents
+    assert _rules(rendered, "ClusterRole") == _rules(RBAC, "ClusterRole")
+    assert _rules(rendered, "Role") == _rules(RBAC, "Role", namespace="financehub")
+
+
+def test_rights_can_be_of_some_namespaces_only():
+    """With `namespaces` the scheduler has no right in the cluster, and the same in each of those."""
+    rendered = render({"scheduler": {"namespaces": ["market", "research"]}}).documents
+    assert _rules(rendered, "ClusterRole") == []
+    wanted = [rule for rule in _rules(RBAC, "ClusterRole") if rule["resources"] != [_DEFINITIONS]]
+    for namespace in ("market", "research"):
+        assert _rules(rendered, "Role", namespace=namespace) == wanted
+        (binding,) = [
+            each
+            for each in rendered
+            if each["kind"] == "RoleBinding" and each["metadata"].get("namespace") == namespace and not _hook(each)
+        ]
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "financehub-scheduler", "namespace": NAMESPACE}
+        ]
+
+
+def _hooked(manifests: Manifests, hook: str) -> dict[str, Document]:
+    return {each["kind"]: each for each in manifests.documents if hook in _hook(each).split(",")}
+
+
+@pytest.mark.parametrize(
+    ("crds", "hooks"),
+    [
+        ({}, {"pre-upgrade": "apply", "pre-rollback": "apply"}),
+        ({"keep": False}, {"pre-upgrade": "apply", "pre-rollback": "apply", "post-delete": "delete"}),
+        ({"enabled": False}, {}),
+        ({"enabled": False, "keep": False}, {}),
+    ],
+    ids=str,
+)
+def test_the_definition_is_cared_for_as_the_values_say(crds: dict[str, Any], hooks: dict[str, str]):
+    """An upgrade or rollback brings the definition up to date; an uninstall removes it only on request."""
+    manifests = render({"crds": crds})
+    for hook in ("pre-install", "pre-upgrade", "pre-rollback", "post-delete"):
+        found = _hooked(manifests, hook)
+        if hook not in hooks:
+            assert found == {}
+            continue
+        assert found.keys() == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"}
+        (container,) = found["Job"]["spec"]["template"]["spec"]["containers"]
+        assert container["command"] == ["python", "-m", "financehub_scheduler.manifests", hooks[hook]]
+
+
+def test_hooks_may_no_more_than_they_do():
+    """A hook's rights are to one definition; only what is created has no name to be granted by."""
+    manifests = render({"crds": {"keep": False}})
+    for hook, verb in (("pre-upgrade", "patch"), ("post-delete", "delete")):
+        named, *others = _hooked(manifests, hook)["ClusterRole"]["rules"]
+        assert (named["resourceNames"], named["verbs"]) == (["scheduledtasks.financehub.io"], [verb])
+        assert [rule["verbs"] for rule in others] == ([["create"]] if hook == "pre-upgrade" else [])
+        assert {*named["resources"], *(each for rule in others for each in rule["resources"])} == {_DEFINITIONS}
+
+
+def test_hooks_leave_nothing():
+    """Each resource of a hook goes when the hook is done, and those before the Job are there before it."""
+    for each in render({"crds": {"keep": False}}).documents:
+        if hook := _hook(each):
+            policies = each["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+            assert policies == "before-hook-creation,hook-succeeded"
+            weight = int(each["metadata"]["annotations"].get("helm.sh/hook-weight", "0"))
+            assert hook == "test" or (weight == 0) == (each["kind"] == "Job")
+
+
+def test_the_policy_is_the_operators():
+    """The admission policy is that of deploy/operator, and can be left out."""
+    policies = list(yaml.safe_load_all((OPERATOR / "admission-policy.yaml").read_text(encoding="utf-8")))
+    kinds = {each["kind"] for each in policies}
+    assert render().all(*kinds) == policies
+    assert render({"admissionPolicy": {"enabled": False}}).all(*kinds) == []
