@@ -3,10 +3,14 @@
 import math
 from typing import Any
 
+import pytest
 from kubernetes.aio.client import Configuration
+from redis.asyncio import Redis
 
 from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.cluster.connection import Connection
+from financehub_scheduler.intake import Intake
+from financehub_scheduler.registry import Registry
 from financehub_scheduler.sources.crd import CrdSource
 from financehub_scheduler.sources.sighting import Resource, read
 from financehub_scheduler.status.digest import seen
@@ -52,6 +56,26 @@ def test_a_resource_that_goes_late_leaves_what_is_wrong_with_its_namesake() -> N
     assert "31 February" in found.refused["default/demo"]
     found._take([UID])
     assert not found.refused
+
+
+@pytest.mark.parametrize("schedule", ["@daily", "0 0 31 2 *"])
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("cut", range(4))
+def test_a_namesake_stands_for_itself(schedule: str, place: int, cut: int) -> None:
+    """Whenever a resource shows among the last words of its namesake, at once or in two parts, it is what counts."""
+    found, intake = source(), Intake(Registry(Redis()))
+    old = "00000000-8a1b-4a55-9a53-0d9a2f6f6a11"
+    words: list[Resource | str] = [resource(old), resource(old, "0 0 31 2 *"), old]
+    words.insert(place, resource(schedule=schedule))
+    for part in (words[:cut], words[cut:]):
+        intake.apply(found._take(part), 0.0)
+    refused = schedule != "@daily"
+    assert (list(found.resources), list(found.refused)) == ([UID], ["default/demo"] * refused)
+    assert (list(intake._upserts), list(intake._withdrawn), list(intake._removed)) == (
+        [UID] * (not refused),
+        [UID] * refused,
+        [old],
+    )
 
 
 def test_a_look_counts_once_its_list_has_been_compared() -> None:
