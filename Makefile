@@ -16,7 +16,7 @@ ONLY ?=
 
 .PHONY: help
 help: ## Print every target with what it does
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/.installed ## Set up .venv with every distribution and tool (done by the other targets when needed)
@@ -88,6 +88,10 @@ cluster-down: install ## End that cluster and remove all it had
 .PHONY: e2e
 e2e: cluster ## Build the images and run the end-to-end tests in the cluster (E2E_KUBECONFIG: in yours); a part with ARGS=…
 	@$(E2E) test $(ARGS)
+
+.PHONY: test-docker
+test-docker: install ## Run the integration tests with Redis in a container of the Docker engine; a part with ARGS=…
+	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 4 --dist worksteal)
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it

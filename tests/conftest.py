@@ -52,9 +52,9 @@ def _docker_answers() -> bool:
 @pytest.fixture(scope="session")
 def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if _docker_answers():
-        from testcontainers.redis import RedisContainer
+        from testcontainers.community.redis import RedisContainer
 
-        with RedisContainer(os.environ.get("FINANCEHUB_TEST_REDIS_IMAGE", "redis:7")) as container:
+        with RedisContainer(os.environ.get("TEST_REDIS_IMAGE", "redis:7")) as container:
             yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
         return
     server = RedisServer(tmp_path_factory.mktemp("redis"), aof=False).start()

@@ -1,15 +1,16 @@
-"""`python -m e2e.images up`, `build TAG`, `save FILE IMAGE …` or `down`."""
+"""`python -m e2e.images up`, `down`, `build TAG`, `save FILE IMAGE …`, or `in COMMAND …` with the engine at hand."""
 
+import os
 import sys
 from pathlib import Path
 
 from e2e.images import daemon
-from e2e.images.base import redis_image
+from e2e.images.base import OWN_REDIS, redis_image
 from e2e.images.build import build_all
-from e2e.images.engine import EngineError, engine
+from e2e.images.engine import Engine, EngineError, engine
 from e2e.node.processes import StartError
 
-_USAGE = "usage: python -m e2e.images up | build TAG | redis | save FILE IMAGE … | down"
+_USAGE = "usage: python -m e2e.images up | down | build TAG | save FILE IMAGE … | in COMMAND …"
 
 
 def _main(arguments: list[str]) -> str | None:
@@ -17,19 +18,27 @@ def _main(arguments: list[str]) -> str | None:
         match arguments:
             case ["up"]:
                 sys.stdout.write(f"{engine().host}\n")
-            case ["build", tag]:
-                sys.stdout.write("".join(f"{image}\n" for image in build_all(engine(), tag)))
-            case ["redis"]:
-                sys.stdout.write(f"{redis_image(engine())}\n")
-            case ["save", archive, *images] if images:
-                engine().save(images, Path(archive))
             case ["down"]:
                 daemon.down()
+            case ["build", tag]:
+                sys.stdout.write("".join(f"{image}\n" for image in build_all(engine(), tag)))
+            case ["save", archive, *images] if images:
+                engine().save(images, Path(archive))
+            case ["in", *command] if command:
+                os.execvpe(command[0], command, _environment(engine()))  # noqa: S606 — there is no shell in it
             case _:
                 return _USAGE
-    except (EngineError, StartError) as error:
+    except (EngineError, StartError, FileNotFoundError) as error:
         return f"images: {error}"
     return None
+
+
+def _environment(found: Engine) -> dict[str, str]:
+    """For tests that run Redis through testcontainers; no name of ours, for settings refuse what they do not know."""
+    redis = redis_image(found)
+    # where Redis cannot be pulled, the container that cleans up after testcontainers cannot either
+    no_cleaner = {"TESTCONTAINERS_RYUK_DISABLED": "true"} if redis == OWN_REDIS else {}
+    return {**found.environment, "TEST_REDIS_IMAGE": redis, **no_cleaner}
 
 
 if __name__ == "__main__":
