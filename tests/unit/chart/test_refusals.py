@@ -49,11 +49,11 @@ CASES = {
         ({"tiers": {"research": _RESEARCH}},),
     ),
     "a grace period that ends before the worker does": Case(
-        {"tiers": {"high": {"terminationGracePeriodSeconds": 180}}},
-        ("tiers.high.terminationGracePeriodSeconds", "set it to 195 or more", "shutdownTimeoutSeconds to 165 or less"),
+        {"tiers": {"high": {"terminationGracePeriodSeconds": 194}}},
+        ("tiers.high.terminationGracePeriodSeconds", "set it to 195 or more", "shutdownTimeoutSeconds to 179 or less"),
         (
             {"tiers": {"high": {"terminationGracePeriodSeconds": 195}}},
-            {"tiers": {"high": {"shutdownTimeoutSeconds": 165}}},
+            {"tiers": {"high": {"shutdownTimeoutSeconds": 179}}},
         ),
     ),
     "fewer pods at most than at least": Case(
