@@ -77,6 +77,9 @@ class Settings(BaseModel):
         60,
         description="A worker silent for this long is dead and its messages go back; dramatiq's default.",
     )
+    idle_tiers: Names = Field(
+        [], description="Tiers that are scaled to zero: well without a worker while nothing waits."
+    )
     janitor_interval_seconds: Seconds = Field(15, description="How often dead workers are looked for (recovery bound).")
     max_deliveries: int = Field(
         5,

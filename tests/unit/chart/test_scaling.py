@@ -131,3 +131,10 @@ def test_a_pod_is_ready_only_while_it_can_work():
         }
         # a second signal would end a draining worker at once
         assert "lifecycle" not in container
+
+
+def test_a_tier_that_may_have_no_pod_is_well_without_one():
+    """Health is told which tiers KEDA may scale to zero, and only those."""
+    values = {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}}
+    assert render(values | KEDA).one("ConfigMap", "financehub-settings")["data"]["FINANCEHUB_IDLE_TIERS"] == "low"
+    assert "FINANCEHUB_IDLE_TIERS" not in render(KEDA).one("ConfigMap", "financehub-settings")["data"]

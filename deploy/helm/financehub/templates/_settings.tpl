@@ -5,6 +5,9 @@ FINANCEHUB_LOG_FORMAT: json
 {{- with include "financehub.redis.url" . }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
+{{- with include "financehub.idleTiers" . }}
+FINANCEHUB_IDLE_TIERS: {{ . }}
+{{- end }}
 {{- if .Values.providerKeys.existingSecret }}
 FINANCEHUB_SECRETS_DIR: /etc/financehub/keys
 {{- end }}

@@ -54,7 +54,8 @@ def status(as_json: AsJson = False, watch: Watch = False, every: Every = 2.0) ->
 
 def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequence[BreakerInfo]) -> dict[str, Any]:
     tiers = []
-    for tier in (*Tier, SCHEDULER):
+    added = {one.tier for one in seen.processes} - {*Tier, SCHEDULER}
+    for tier in (*Tier, *sorted(added), SCHEDULER):
         members = [one for one in seen.processes if one.tier == tier]
         tiers.append(
             {

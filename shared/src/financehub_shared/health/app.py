@@ -1,7 +1,8 @@
 """The WSGI application of every process: health, probes, metrics, queues."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -17,6 +18,9 @@ log = structlog.get_logger(__name__)
 JSON = "application/json"
 Answer = tuple[str, str, bytes]
 
+#: As dramatiq takes them.
+_QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
+
 
 class HealthApp:
     """Answers GET and HEAD; an answer never takes longer than the Redis timeout.
@@ -26,7 +30,7 @@ class HealthApp:
         live: why this process should be restarted; empty if it should not.
         ready: why this process is not ready; empty if it is.
         registry: the metrics of this process.
-        queues: figures of every queue.
+        queue: figures of a queue, by name.
     """
 
     def __init__(
@@ -36,11 +40,11 @@ class HealthApp:
         live: Callable[[], list[str]],
         ready: Callable[[], list[str]],
         registry: CollectorRegistry,
-        queues: Callable[[], Sequence[QueueFigures]],
+        queue: Callable[[str], QueueFigures],
     ) -> None:
         self._report = report
         self._registry = registry
-        self._queues = queues
+        self._queue_of = queue
         self._routes: dict[str, Callable[[], Answer]] = {
             "/api/health": self._health,
             "/livez": lambda: _probe(live()),
@@ -79,11 +83,11 @@ class HealthApp:
         return "200 OK", CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
 
     def _queue(self, name: str) -> Answer:
-        for queue in self._queues():
-            if queue.queue == name:
-                fields = ("queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
-                return _json("200 OK", {field: getattr(queue, field) for field in fields})
-        return _json("404 Not Found", {"error": f"no queue {name!r}"})
+        if _QUEUE_NAME.fullmatch(name) is None:
+            return _json("404 Not Found", {"error": f"{name!r} is no name of a queue"})
+        queue = self._queue_of(name)
+        fields = ("queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds")
+        return _json("200 OK", {field: getattr(queue, field) for field in fields})
 
 
 def _probe(problems: list[str]) -> Answer:

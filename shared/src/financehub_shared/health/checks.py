@@ -48,6 +48,7 @@ class Snapshot:
         wanted: datasets that should be there.
         limits: dataset → age in seconds at which it is stale.
         task_errors: task → its newest error, if that is newer than its newest success.
+        idle_tiers: which tiers need no worker while nothing waits for one.
     """
 
     now: float
@@ -62,6 +63,7 @@ class Snapshot:
     wanted: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     task_errors: Mapping[str, str] = field(default_factory=dict)
+    idle_tiers: Sequence[str] = ()
 
 
 def evaluate(seen: Snapshot) -> HealthReport:
@@ -72,7 +74,7 @@ def evaluate(seen: Snapshot) -> HealthReport:
     checks = [Check("redis", Status.OK, f"answered in {milliseconds} ms", {"milliseconds": milliseconds})]
     checks += [Check(name, Status.DEGRADED, f"not looked at: {why}") for name, why in sorted(seen.failures.items())]
     checks += [_queue(queue) for queue in seen.queues]
-    checks += _tiers(seen.processes)
+    checks += _tiers(seen)
     checks.append(_scheduler(seen.processes))
     checks += [_provider(breaker) for breaker in seen.breakers]
     if "store" not in seen.failures:
@@ -97,13 +99,17 @@ def _queue(queue: QueueFigures) -> Check:
     return Check(name, Status.OK, figures, details)
 
 
-def _tiers(processes: Sequence[ProcessInfo]) -> list[Check]:
+def _tiers(seen: Snapshot) -> list[Check]:
     checks = []
-    alive = {tier: [one for one in processes if one.tier == tier] for tier in Tier}
+    alive = {tier: [one for one in seen.processes if one.tier == tier] for tier in Tier}
+    busy_queues = {one.queue for one in seen.queues if one.ready or one.in_flight or one.delayed}
     # one tier gone stops its own tasks; all gone stop everything
     missing = Status.DEGRADED if any(alive.values()) else Status.DOWN
     for tier, members in alive.items():
         name = f"tier:{tier}"
+        if not members and tier in seen.idle_tiers and tier not in busy_queues:
+            checks.append(Check(name, Status.OK, "no worker, and nothing to do"))
+            continue
         if not members:
             checks.append(Check(name, missing, "no live worker; its tasks wait in the queue"))
             continue

@@ -37,6 +37,7 @@ class HealthChecker:
         store: the data.
         queues: figures of every queue.
         clock: stamps the reports.
+        idle_tiers: which tiers need no worker while nothing waits for one.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class HealthChecker:
         store: Store,
         queues: Callable[[], Sequence[QueueFigures]],
         clock: Clock,
+        idle_tiers: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._store_client = store_client
         self._store = store
         self._queues = queues
         self._clock = clock
+        self._idle_tiers = idle_tiers
         self._registry = WorkerRegistry(client)
         self._monitor = TaskMonitor(client)
         self._lock = threading.Lock()
@@ -98,6 +101,7 @@ class HealthChecker:
             last_success=successes,
             limits=dataset_limits(ask("schedules", self._schedules, []), now),
             failures=failures,
+            idle_tiers=self._idle_tiers,
         )
 
     def _types(self) -> list[AssetType]:

@@ -36,7 +36,7 @@ class _Eyes:
         store_client = connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
         self.store: Store = RedisStore(store_client)
         self.queues = QueueWatch(self.client, settings.heartbeat_timeout_seconds, clock)
-        self.checker = HealthChecker(self.client, store_client, self.store, self.queues, clock)
+        self.checker = HealthChecker(self.client, store_client, self.store, self.queues, clock, settings.idle_tiers)
 
 
 def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
@@ -75,7 +75,7 @@ def observers(
         live=liveness.live,
         ready=liveness.ready,
         registry=metrics.registry,
-        queues=eyes.queues,
+        queue=eyes.queues.one,
     )
     return [
         flights,  # first in, last out: the others ask it what runs
@@ -119,7 +119,7 @@ class SchedulerObservers:
             live=live,
             ready=ready,
             registry=metrics.registry,
-            queues=eyes.queues,
+            queue=eyes.queues.one,
         )
         self.server = HealthServer(app, settings.http_host, settings.http_port)
         self._heartbeat = Heartbeat(WorkerRegistry(eyes.client), lambda: identity, clock)

@@ -30,7 +30,7 @@ class QueueWatch:
         self._looked_at = float("-inf")
 
     def __call__(self) -> list[QueueStats]:
-        """Figures by queue name.
+        """Figures of all queues, by name.
 
         Raises:
             redis.RedisError: Redis does not answer.
@@ -42,3 +42,15 @@ class QueueWatch:
                 self._looked_at = now
             queues = sorted({*Tier, *self._found})
         return queue_stats(self._client, queues, heartbeat_timeout_seconds=self._timeout)
+
+    def one(self, queue: str) -> QueueStats:
+        """Figures of one queue; one that nobody has used yet is empty.
+
+        Args:
+            queue: its name.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        (stats,) = queue_stats(self._client, [queue], heartbeat_timeout_seconds=self._timeout)
+        return stats

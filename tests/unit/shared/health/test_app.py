@@ -51,7 +51,7 @@ def make(
         live=lambda: list(live),
         ready=lambda: list(ready),
         registry=Metrics("high").registry,
-        queues=lambda: [Queue()],
+        queue=Queue,
     )
 
 
@@ -78,10 +78,10 @@ def test_probes_fail_with_their_reasons(path: str, word: str) -> None:
 
 
 def test_a_queue_answers_what_keda_asks_for() -> None:
-    """`/queues/<queue>` has `oldest_age_seconds` at the top level; an unknown queue is 404."""
+    """`/queues/<queue>` has `oldest_age_seconds` at the top level; what cannot be a queue is 404."""
     status, body = ask(make(), "/queues/high")
     assert (status, json.loads(body)["oldest_age_seconds"]) == ("200 OK", 12.5)
-    assert ask(make(), "/queues/none")[0].startswith("404")
+    assert ask(make(), "/queues/no-queue/at-all")[0].startswith("404")
 
 
 def test_metrics_are_text() -> None:

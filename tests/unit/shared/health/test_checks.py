@@ -50,6 +50,18 @@ CASES: dict[str, tuple[Snapshot, Status, str]] = {
         Status.DEGRADED,
         "tier:medium: no live worker",
     ),
+    "a tier is scaled to zero": (
+        replace(
+            WELL, processes=alive("high", "medium", "scheduler"), idle_tiers=["low"], queues=[Queue("low", ready=0)]
+        ),
+        Status.OK,
+        "",
+    ),
+    "a tier is scaled to zero, and work waits": (
+        replace(WELL, processes=alive("high", "medium", "scheduler"), idle_tiers=["low"]),
+        Status.DEGRADED,
+        "tier:low: no live worker",
+    ),
     "every tier is gone": (replace(WELL, processes=alive("scheduler")), Status.DOWN, "tier:high: no live worker"),
     "the scheduler is gone": (
         replace(WELL, processes=alive("high", "medium", "low")),
