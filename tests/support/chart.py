@@ -97,18 +97,25 @@ def label(document: Document) -> str:
     return f"{document['kind']}/{document['metadata']['name']}"
 
 
-def render(values: Document | None = None, *, release: str = RELEASE, of: helm_python.Chart | None = None) -> Manifests:
+def render(
+    values: Document | None = None,
+    *,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
+    of: helm_python.Chart | None = None,
+) -> Manifests:
     """What `helm install` with these values would create.
 
     Args:
         values: over the chart's own.
         release: its name.
+        namespace: where it is.
         of: another chart than the tree's.
 
     Raises:
         helm_python.HelmError: the schema or a template refuses them.
     """
-    rendered = (of or chart()).render(values or {}, name=release, namespace=NAMESPACE)
+    rendered = (of or chart()).render(values or {}, name=release, namespace=namespace)
     texts = {Path(path).name: text for path, text in rendered.items()}
     notes = texts.pop("NOTES.txt", "")
     documents = [document for text in texts.values() for document in yaml.load_all(text, Loader=_Loader) if document]

@@ -18,7 +18,7 @@ affinity:
   nodeAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
       nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: Exists}]}]
-priorityClassName: market
+priorityClassName: system-cluster-critical
 podLabels: {team: quants}
 """
 _PROCESS = """

@@ -1,0 +1,96 @@
+"""The chart and a real API server: what it renders is accepted, and what it keeps is kept."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import helm_python
+import pytest
+
+from support.chart import CHART, RELEASE, Document, render
+from support.chart_values import choice, merged
+from support.control_plane.cluster import Cluster
+
+#: Of others' definitions, which are not here.
+_FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
+#: Between them, every kind and every optional part.
+_CHOICES = {
+    "defaults": choice(),
+    "everything": choice(
+        pods="everything", simulator="on", keys="given", network="named", definition="removed", tiers="four"
+    ),
+    "external": choice(redis="external with TLS", rights="namespaces", disruption="none", scaling="fixed"),
+}
+#: The definition is deploy/operator's here, and no controller is there to run a hook's Job.
+_ALONE: dict[str, Any] = {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}}
+
+
+@pytest.mark.parametrize("name", _CHOICES)
+def test_the_api_server_has_nothing_against_it(name: str, crd_installed: Cluster, namespace: str):
+    """Each resource is accepted, strictly and without a warning, where restricted Pod Security is enforced."""
+    security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    crd_installed.kubectl("label", "namespace", namespace, *(f"{key}={value}" for key, value in security.items()))
+    values = _CHOICES[name]
+    if "namespaces" in values.get("scheduler", {}):
+        values = merged(values, {"scheduler": {"namespaces": [namespace]}})
+    rendered = render(values, namespace=namespace)
+    items = [each for each in rendered.documents if each["kind"] not in _FOREIGN]
+    apply = ("apply", "--server-side", "--force-conflicts", "--namespace", namespace, "-f", "-")
+    # a pod is refused whose account is not there
+    crd_installed.kubectl(*apply, stdin=_list(rendered.all("ServiceAccount")))
+    done = crd_installed.kubectl(*apply, "--dry-run=server", "--validate=strict", stdin=_list(items), check=False)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == len(items)
+
+
+def _list(items: list[Document]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+@pytest.fixture
+def helm(crd_installed: Cluster, namespace: str) -> Iterator[helm_python.Config]:
+    """Helm as the administrator, in a namespace of one's own."""
+    with helm_python.Config(kubeconfig_path=crd_installed.kubeconfig, namespace=namespace) as config:
+        yield config
+
+
+def _get(cluster: Cluster, namespace: str, kind: str) -> dict[str, Document]:
+    found = json.loads(cluster.kubectl("get", kind, "--namespace", namespace, "-o", "json").stdout)["items"]
+    return {each["metadata"]["name"]: each for each in found}
+
+
+def _password(cluster: Cluster, namespace: str) -> str:
+    password: str = _get(cluster, namespace, "secret")["financehub-redis"]["data"]["redis-password"]
+    return password
+
+
+def test_what_is_kept_and_what_goes(crd_installed: Cluster, namespace: str, helm: helm_python.Config):
+    """The password outlives upgrade, uninstall and reinstall; a schedule lives as long as it is in the values."""
+    mine = {"apiVersion": "financehub.io/v1alpha1", "kind": "ScheduledTask", "metadata": {"name": "mine"}}
+    spec = {"task": "health_check_task", "schedule": "@hourly"}
+    helm.install(CHART, RELEASE, _ALONE)
+    crd_installed.kubectl("apply", "--namespace", namespace, "-f", "-", stdin=json.dumps(mine | {"spec": spec}))
+    password = _password(crd_installed, namespace)
+    default = _get(crd_installed, namespace, "scheduledtask").keys() - {"mine"}
+    assert len(default) == 7
+
+    changed = choice(pods="everything", simulator="on", network="named", scaling="fixed", images="mirror", tiers="four")
+    schedules = {"fetch-news": {"enabled": False}, "nightly": {"spec": spec}}
+    helm.upgrade(CHART, RELEASE, merged(_ALONE, changed, {"schedules": schedules}))
+    assert _password(crd_installed, namespace) == password
+    after = _get(crd_installed, namespace, "scheduledtask").keys()
+    assert after == default - {"fetch-news"} | {"nightly", "mine"}
+    assert "financehub-research" in _get(crd_installed, namespace, "deployment")
+
+    helm.rollback(RELEASE)
+    assert _get(crd_installed, namespace, "scheduledtask").keys() == default | {"mine"}
+    assert "financehub-research" not in _get(crd_installed, namespace, "deployment")
+
+    helm.uninstall(RELEASE)
+    kinds = "deployment,statefulset,service,configmap,networkpolicy,role,rolebinding,horizontalpodautoscaler,pdb"
+    assert _get(crd_installed, namespace, kinds).keys() <= {"kube-root-ca.crt"}
+    assert _get(crd_installed, namespace, "scheduledtask").keys() == {"mine"}
+    assert _get(crd_installed, namespace, "secret").keys() == {"financehub-redis"}
+
+    helm.install(CHART, RELEASE, _ALONE)
+    assert _password(crd_installed, namespace) == password
