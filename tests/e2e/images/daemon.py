@@ -4,20 +4,22 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import zlib
 from pathlib import Path
 
 from e2e.node.layout import Layout
-from e2e.node.processes import pid_of, start, stop
+from e2e.node.processes import pid_of, start, stop, unmount_below
 
 _LAYOUT = Layout(Path(__file__).parents[3] / ".data" / "docker")
 _NAME = "dockerd"
-_SOCKET = _LAYOUT.run / "docker.sock"
+_EXEC = _LAYOUT.run / "exec"
+_PID_FILE = _LAYOUT.run / "docker.pid"
 #: Value of DOCKER_HOST.
-HOST = f"unix://{_SOCKET}"
-# a range for benchmarks, which is never routed; the node's are in a network of its own
-_BRIDGE, _ADDRESS = "financehub0", "198.18.0.1/24"
-_CGROUP = "financehub-docker"
+HOST = f"unix://{_LAYOUT.run / 'docker.sock'}"
+# each checkout's has a network of its own, in a range for benchmarks, which is never routed
+_NUMBER = zlib.crc32(os.fsencode(_LAYOUT.root)) % 256
+_BRIDGE, _ADDRESS = f"financehub{_NUMBER}", f"198.18.{_NUMBER}.1/24"
+_CGROUP = f"financehub-docker-{_NUMBER}"
 _PACKAGES = {"dockerd": "docker.io", "containerd": "containerd", "runc": "runc", "ip": "iproute2"}
 
 
@@ -29,24 +31,25 @@ def lacking() -> str:
     return f"needs what is not installed: {', '.join(missing)}" if missing else ""
 
 
-def up(ready: Callable[[], bool]) -> None:
+def up() -> None:
     """Start the engine unless it runs.
-
-    Args:
-        ready: asks whether it answers.
 
     Raises:
         StartError: it does not start; the end of its log is in the message.
     """
     _LAYOUT.make()
-    if not Path("/sys/class/net", _BRIDGE).exists():
+    if pid_of(_LAYOUT, _NAME) is None:
+        # those of one that was killed, which the next would take for alive; its containerd has died with it
+        for stale in (_PID_FILE, _EXEC / "containerd" / "containerd.pid"):
+            stale.unlink(missing_ok=True)
+    if not _has_bridge():
         _ip("link", "add", _BRIDGE, "type", "bridge")
         _ip("address", "add", _ADDRESS, "dev", _BRIDGE)
         _ip("link", "set", _BRIDGE, "up")
     options = {
         "data-root": _LAYOUT.root / "data",
-        "exec-root": _LAYOUT.run / "exec",
-        "pidfile": _LAYOUT.run / "docker.pid",
+        "exec-root": _EXEC,
+        "pidfile": _PID_FILE,
         "host": HOST,
         "bridge": _BRIDGE,
         "cgroup-parent": _CGROUP,
@@ -55,24 +58,43 @@ def up(ready: Callable[[], bool]) -> None:
         "ip-forward": "false",
     }
     command = [_NAME, *(f"--{name}={value}" for name, value in options.items())]
-    start(_LAYOUT, _NAME, command, ready, within=lambda arguments: [*map(str, arguments)])
+    start(_LAYOUT, _NAME, command, _answers, within=lambda arguments: [*map(str, arguments)])
 
 
 def down() -> None:
-    """End the engine and remove its containers, images, network, cgroups and files."""
-    if pid_of(_LAYOUT, _NAME) is not None:
-        docker = ["docker", "--host", HOST]
-        containers = subprocess.run([*docker, "ps", "--all", "--quiet"], check=True, capture_output=True, text=True)
-        if running := containers.stdout.split():
-            subprocess.run([*docker, "rm", "--force", "--volumes", *running], check=True, capture_output=True)
-        stop(_LAYOUT, _NAME)
-    if Path("/sys/class/net", _BRIDGE).exists():
+    """End the engine and remove its containers, images, network, cgroups and files.
+
+    Raises:
+        StartError: it was killed before and does not start again, which is how its containers are ended.
+    """
+    if not _LAYOUT.root.exists():
+        return
+    if pid_of(_LAYOUT, _NAME) is None:
+        up()
+    if containers := _docker("ps", "--all", "--quiet").split():
+        _docker("rm", "--force", "--volumes", *containers)
+    stop(_LAYOUT, _NAME)
+    if _has_bridge():
         _ip("link", "delete", _BRIDGE)
-    for cgroup in (path for path in Path("/sys/fs/cgroup").glob(f"*/{_CGROUP}") if path.is_dir()):
-        with contextlib.suppress(OSError):
-            cgroup.rmdir()
-    if _LAYOUT.root.exists():
-        shutil.rmtree(_LAYOUT.root)
+    for cgroup in (path for path in Path("/sys/fs/cgroup").glob(f"**/{_CGROUP}") if path.is_dir()):
+        cgroup.rmdir()
+    unmount_below(_LAYOUT.root)
+    shutil.rmtree(_LAYOUT.root)
+
+
+def _answers() -> bool:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _docker("version")
+        return True
+    return False
+
+
+def _has_bridge() -> bool:
+    return Path("/sys/class/net", _BRIDGE).exists()
+
+
+def _docker(*arguments: str) -> str:
+    return subprocess.run(["docker", "--host", HOST, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def _ip(*arguments: str) -> None:

@@ -94,6 +94,7 @@ def engine() -> Engine:
 
     Raises:
         EngineError: there is none, and none of our own can be had.
+        StartError: our own does not start.
     """
     if shutil.which("docker") is None:
         raise EngineError("there is no `docker`; install Docker (on Debian: apt-get install docker.io)")
@@ -104,6 +105,5 @@ def engine() -> Engine:
         raise EngineError(f"no Docker engine answers at DOCKER_HOST={named.host}; start it, or unset the variable")
     if lacking := daemon.lacking():
         raise EngineError(f"no Docker engine answers, and one of our own {lacking}")
-    own = Engine(daemon.HOST)
-    daemon.up(own.answers)
-    return own
+    daemon.up()
+    return Engine(daemon.HOST)

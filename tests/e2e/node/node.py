@@ -15,7 +15,7 @@ from e2e.node.addons import provide_volumes, start_dns, start_metrics
 from e2e.node.kubectl import kubectl
 from e2e.node.kubernetes import start_control_plane, start_node, write_credentials
 from e2e.node.layout import Layout
-from e2e.node.processes import pid_of, stop
+from e2e.node.processes import pid_of, stop, unmount_below
 from e2e.node.runtime import end_containers, start_runtime
 
 #: In the order in which they stop: first who starts pods, last what holds them.
@@ -90,7 +90,7 @@ def _clear(layout: Layout) -> None:
             end_containers(layout)
     stop(layout, "containerd")
     _end_shims(layout)
-    _unmount(layout.root)
+    unmount_below(layout.root)
     if network.exists() and _owner() == str(layout.root):
         network.delete()
         _OWNER.unlink(missing_ok=True)
@@ -109,12 +109,6 @@ def _end_shims(layout: Layout) -> None:
             arguments = (process / "cmdline").read_bytes().split(b"\0")
             if b"containerd-shim" in arguments[0] and os.fsencode(layout.containerd) in arguments:
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-def _unmount(root: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-    for mount in sorted((mount for mount in mounts if mount.startswith(f"{root}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=True)
 
 
 def _remove_cgroups() -> None:

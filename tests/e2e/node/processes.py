@@ -1,4 +1,4 @@
-"""Servers that outlive the command that starts them; known again by process id and start time."""
+"""Servers that outlive the command that starts them, known again by process id and start time, and what they leave."""
 
 import contextlib
 import os
@@ -86,6 +86,17 @@ def stop(layout: Layout, name: str) -> None:
         while pid_of(layout, name) is not None and time.monotonic() < limit:
             time.sleep(0.05)
     (layout.run / f"{name}.pid").unlink(missing_ok=True)
+
+
+def unmount_below(root: Path) -> None:
+    """Take away mounts that servers have left.
+
+    Args:
+        root: folder that holds all that is theirs.
+    """
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(f"{root}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=True)
 
 
 def _started(pid: int) -> str:
