@@ -170,6 +170,21 @@ def test_who_does_what_the_message_says_is_served(name: str, mend: Values):
     assert render(merged(CASES[name].values, mend)).documents
 
 
+#: Everything that makes the chart set a setting.
+_ALL_SET = {
+    "simulator": {"enabled": True},
+    "providerKeys": {"existingSecret": "keys"},
+    "tiers": {"low": {"autoscaling": {"minReplicas": 0}}},
+    "autoscaling": {"mode": "keda"},
+}
+
+
+def test_no_setting_is_made_twice():
+    """What the chart sets the user cannot set beside it: of two, one would win without a word."""
+    for name in render(_ALL_SET).one("ConfigMap", "financehub-settings")["data"]:
+        assert name in refusal(_ALL_SET | {"settings": {name: "1"}})
+
+
 #: Every message of the templates, as it is written there.
 SAID = [
     said

@@ -101,9 +101,12 @@ def test_a_pod_goes_late_and_alone():
 
 
 def test_low_may_rest():
-    """With KEDA a tier may have no pod; when KEDA cannot see, it has one."""
+    """With KEDA a tier may have no pod, which is no fault of the fleet's health; when KEDA cannot see, it has one."""
     values = merged(KEDA, {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}})
-    scaled = _scaled(render(values), "ScaledObject")["low"]
+    manifests = render(values)
+    assert manifests.environment("low")["FINANCEHUB_IDLE_TIERS"] == "low"
+    assert "FINANCEHUB_IDLE_TIERS" not in render(KEDA).environment("low")
+    scaled = _scaled(manifests, "ScaledObject")["low"]
     assert scaled["minReplicaCount"] == 0
     assert scaled["fallback"]["replicas"] == 1
 
