@@ -79,6 +79,19 @@ CASES = {
         ("schedules.mine.spec.queue", "my_task"),
         ({"schedules": {"mine": {"spec": {"queue": "low"}}}},),
     ),
+    "a task of the catalogue on a tier that does not know it": Case(
+        {"schedules": {"fetch-news": {"spec": {"queue": "high"}}}},
+        ("schedules.fetch-news.spec.queue", "do not know fetch_news_task", "leave it out"),
+        (
+            {"schedules": {"fetch-news": {"spec": {"queue": "medium"}}}},
+            {"tiers": {"research": _RESEARCH}, "schedules": {"fetch-news": {"spec": {"queue": "research"}}}},
+            {
+                "tierDefaults": {"module": "research.worker"},
+                "tiers": {"research": {"image": {"repository": "team/research"}}},
+                "schedules": {"fetch-news": {"spec": {"queue": "research"}}},
+            },
+        ),
+    ),
     "a schedule whose queue nobody serves": Case(
         {"schedules": {"fetch-news": {"spec": {"queue": "research"}}}},
         ("schedules.fetch-news", "research", "add a tier with that queue", "schedules.fetch-news.enabled=false"),

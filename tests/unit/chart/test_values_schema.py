@@ -82,6 +82,22 @@ def test_values_and_schema_know_the_same_names(level: str):
         assert place.keys() == schema["properties"].keys() - {"global"}
 
 
+SECTIONS = [
+    *(("settings",), ("tiers",), ("schedules",)),
+    *(path for path, schema in LEVELS.values() if path and "properties" in schema and not {"*", "resources"} & {*path}),
+]
+
+
+# those of tierDefaults are a tier's too, which need not have them
+@pytest.mark.parametrize("path", [path for path in SECTIONS if path[:-1] != ("tierDefaults",)], ids=".".join)
+def test_a_section_that_was_emptied_is_named(path: tuple[str, ...]):
+    """A section of which only the heading is left is null for Helm: that is refused, by its name."""
+    values: Any = None
+    for step in reversed(path):
+        values = {step: values}
+    assert f"missing property '{path[-1]}'" in refusal(values)
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
