@@ -13,6 +13,7 @@ from e2e.targets import choose
 
 #: Of the images that `make e2e` has loaded.
 TAG = os.environ.get("E2E_TAG", "0.1.0")
+NEXT_TAG = os.environ.get("E2E_NEXT_TAG", "0.1.0")
 RESEARCH = {"repository": "financehub/research"}
 
 #: What differs from the defaults: images that are there, and times scaled down with the tests.
