@@ -1,0 +1,27 @@
+"""MB that each image adds to its base; with a Docker engine at hand, or root to start one."""
+
+import sys
+
+from bench.rows import Row
+from e2e.images.build import IMAGES, build_all
+from e2e.images.engine import EngineError, engine
+from e2e.images.sizes import LIMITS, layers_over_base
+
+_TAG = "bench"
+
+
+def run() -> list[Row]:
+    """Dependencies and code of each image, built from this checkout."""
+    try:
+        docker = engine()
+        build_all(docker, _TAG)
+    except EngineError as error:
+        sys.stderr.write(f"bench: images left out: {error}\n")
+        return []
+    rows = []
+    for image in IMAGES:
+        dependencies, code = layers_over_base(docker, f"financehub/{image}:{_TAG}")
+        size, limit = dependencies + code, LIMITS[image]
+        rows.append(Row(f"images.{image}.size", size, "MB", goal=f"< {limit} MB over the base", ok=size < limit))
+        rows.append(Row(f"images.{image}.code", code, "MB"))
+    return rows
