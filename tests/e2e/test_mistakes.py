@@ -76,6 +76,7 @@ def test_a_wrong_password_of_redis(release: Release) -> None:
             ]
 
         assert eventually(lines, 60, f"{component} says why")
+        assert "redis_back" not in release.kubectl("logs", newest).stdout
         assert newest not in release.ready(component)
         assert "503" in eventually(lambda: "; ".join(events(release, "statuscode: 503")), 60, "an event of the probe")
 

@@ -16,6 +16,7 @@ from financehub_scheduler.vitals import Vitals
 from financehub_shared.clock import ManualClock
 from financehub_shared.health.compose import SchedulerObservers
 from financehub_shared.metrics import Metrics
+from financehub_shared.redis_client import connect_async
 from financehub_shared.settings import load_settings
 from support.control_plane.cluster import Cluster
 from support.crd_source import connect, followed, soon
@@ -200,13 +201,37 @@ async def test_a_silent_redis_is_a_reason_after_five_minutes(
     await scheduler.connection.aclose()
 
 
+async def test_a_step_that_asks_nothing_is_no_sign_of_life(
+    scheduler: Scheduler, server: RedisServer, livez: Ask
+) -> None:
+    """A step that had nothing to ask of Redis does not make a Redis that is silent count as one that answers."""
+
+    async def idle() -> None:
+        """Nothing to do."""
+
+    client = connect_async(server.url, timeout=0.2)
+    look = acknowledged(idle, scheduler.engine, client)
+    await look()
+    server.hang()
+    for _ in range(6):
+        scheduler.clock.advance(60)
+        await look()
+    assert "Redis has not acknowledged anything for" in livez()[1]
+    server.resume()
+    await look()
+    assert "Redis has not acknowledged" not in livez()[1]
+    await client.aclose()
+    await scheduler.connection.aclose()
+
+
 async def test_a_stuck_heap_is_a_reason(scheduler: Scheduler, server: RedisServer, livez: Ask) -> None:
     """Due runs that wait for a minute while Redis answers other questions, here because it takes no more writes, are a
     reason that `/livez` names; so is a loop that does not come round.
     """
     await scheduler.load(schedule(schedule="@every 10s"))
     server.client().config_set("maxmemory", "1")
-    look = acknowledged(scheduler.errands.step, scheduler.engine)
+    client = connect_async(server.url)
+    look = acknowledged(scheduler.errands.step, scheduler.engine, client)
     for _ in range(8):
         await scheduler.pass_time(10)
         await look()
@@ -217,4 +242,5 @@ async def test_a_stuck_heap_is_a_reason(scheduler: Scheduler, server: RedisServe
     assert livez()[0] == 200
     scheduler.clock.advance(31)
     assert "the loop has not come round for 31 s" in livez()[1]
+    await client.aclose()
     await scheduler.connection.aclose()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from financehub_scheduler.assets import ASSETS_SECONDS, Assets
@@ -109,15 +110,15 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
         engine.reclaim(operator.source.looked if operator else clock.monotonic())
 
     steps: list[tuple[float, Step]] = [
-        (INTERVAL_SECONDS, acknowledged(carry_out, engine)),
-        (PUBLISH_SECONDS, acknowledged(outlook.step, engine)),
-        (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine)),
+        (INTERVAL_SECONDS, acknowledged(carry_out, engine, client)),
+        (PUBLISH_SECONDS, acknowledged(outlook.step, engine, client)),
+        (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine, client)),
         (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
         (ASSETS_SECONDS, look_at_assets),
     ]
     if operator:
         steady, on_redis = operator.steps(engine, errands, observer, client, Redactor(known_secrets(settings)))
-        steps += [*steady, *((seconds, acknowledged(step, engine)) for seconds, step in on_redis)]
+        steps += [*steady, *((seconds, acknowledged(step, engine, client)) for seconds, step in on_redis)]
     observers.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
@@ -181,12 +182,14 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
-def acknowledged(step: Step, engine: Engine) -> Step:
+def acknowledged(step: Step, engine: Engine, client: Redis) -> Step:
     """A step on Redis: its success is a sign of life, and its failure not the end of the process."""
 
     async def run() -> None:
         try:
             await step()
+            # one that had nothing to do has asked nothing
+            await client.ping()
         except RedisError as error:
             # found again by the next step
             engine.away(error)
