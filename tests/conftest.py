@@ -12,6 +12,7 @@ from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT.parent / "shared" / "real"
+_REDIS_IMAGE = "redis:7"
 
 # how fast a law is checked says nothing about it, least of all on a loaded machine
 hypothesis.settings.register_profile(
@@ -38,23 +39,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.insert(number % 4 * share, item)
 
 
-def _docker_answers() -> bool:
+def _container_image() -> str | None:
+    """Image of Redis if a Docker engine has it or can pull it; one that is asked for must be had."""
+    if asked := os.environ.get("TEST_REDIS_IMAGE"):
+        return asked
     if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
-        return False
+        return None
     import docker
 
     try:
-        return bool(docker.from_env(timeout=3).ping())
+        client = docker.from_env(timeout=30)
+        if not client.images.list(_REDIS_IMAGE):
+            client.images.pull(_REDIS_IMAGE)
     except docker.errors.DockerException:
-        return False
+        return None
+    return _REDIS_IMAGE
 
 
 @pytest.fixture(scope="session")
 def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if _docker_answers():
+    if image := _container_image():
         from testcontainers.community.redis import RedisContainer
 
-        with RedisContainer(os.environ.get("TEST_REDIS_IMAGE", "redis:7")) as container:
+        with RedisContainer(image) as container:
             yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
         return
     server = RedisServer(tmp_path_factory.mktemp("redis"), aof=False).start()
