@@ -109,6 +109,20 @@ async def test_a_run_that_ends_before_it_is_recorded_is_written_once(make: Make)
     assert [each["id"] for each in rig.tasks.status()["recent"]] == [run]
 
 
+async def test_a_first_outcome_is_shown_at_once(rig: Rig) -> None:
+    """The first run of a schedule is shown when it ends, however young the status is; the next one waits its turn."""
+    uid = await rig.apply(schedule="@every 5s", concurrencyPolicy="Allow")
+    await rig.step()
+    await rig.pass_time(6)
+    first = rig.end_run(uid)
+    await rig.pass_time(1)
+    assert rig.tasks.status()["lastRun"]["id"] == first
+    await rig.pass_time(5)
+    rig.end_run(uid)
+    await rig.pass_time(5)
+    assert rig.tasks.status()["lastRun"]["id"] == first
+
+
 async def test_a_long_run_is_shown_while_it_runs(rig: Rig) -> None:
     """A run that has not ended half a minute after its enqueue is shown as active."""
     await rig.apply(schedule="@every 10m")

@@ -203,7 +203,9 @@ class StatusWriter:
         now, memory = self._clock.monotonic(), self._memory.get(uid)
         written = memory.at if memory else self._since
         verdicts = judge(resource, live, record)
-        if differ(verdicts, resource.generation, self._shown(resource, memory).conditions):
+        # whoever has just applied it waits for its first outcome
+        first = memory is not None and not memory.last_run and record.outcome.last_run_id
+        if first or differ(verdicts, resource.generation, self._shown(resource, memory).conditions):
             self._agenda.urge(uid, now)
         elif memory is None or memory.settled != record.settled or memory.shown.digest != resource.status.digest:
             self._agenda.put(uid, written + SPACING_SECONDS)
