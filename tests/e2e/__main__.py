@@ -48,7 +48,8 @@ def _test(target: Target, options: list[str]) -> int:
         target.up()
         _load(target, source, images)
         environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT, "E2E_REDIS_IMAGE": images[-1]}
-    command = [sys.executable, "-m", "pytest", *(options or [str(_TESTS)])]
+    # a test installs, waits and uninstalls for minutes, and each wait in it has a limit of its own
+    command = [sys.executable, "-m", "pytest", "--timeout=900", *(options or [str(_TESTS)])]
     return subprocess.run(target.inside(command), env=environment, check=False).returncode
 
 

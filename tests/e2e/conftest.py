@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from e2e import keda, report
+from e2e import report
 from e2e.cluster import Cluster
 from e2e.release import Release
-from e2e.targets import choose
+from e2e.targets import Given, choose
 
 #: Of the images that `make e2e` has loaded.
 TAG = os.environ.get("E2E_TAG", "0.1.0")
@@ -28,7 +28,18 @@ VALUES: dict[str, Any] = {
 }
 if redis := os.environ.get("E2E_REDIS_IMAGE"):
     repository, _, tag = redis.rpartition(":")
-    VALUES["redis"] = {"image": {"repository": repository, "tag": tag}}
+    VALUES["redis"] = {"image": {"registry": "", "repository": repository, "tag": tag}}
+
+
+def not_given(cluster: Cluster, what: str) -> None:
+    """Skip a test that would harm a cluster that is not ours.
+
+    Args:
+        cluster: where.
+        what: it would harm.
+    """
+    if isinstance(cluster.target, Given):
+        pytest.skip(f"{what} of E2E_KUBECONFIG is not ours")
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +61,6 @@ def release_in(cluster: Cluster) -> Iterator[Callable[..., Release]]:
     for release in made:
         release.uninstall()
         cluster.kubectl("delete", "namespace", release.namespace, "--wait", "--timeout=120s")
-
-
-@pytest.fixture
-def with_keda(cluster: Cluster) -> None:
-    """KEDA runs in the cluster."""
-    keda.install(cluster)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

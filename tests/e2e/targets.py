@@ -16,6 +16,7 @@ from e2e.node.runtime import load
 
 _DATA = Path(__file__).parents[2] / ".data"
 _KIND_NAME = "financehub"
+_KIND_CONFIGURATION = Path(__file__).with_name("kind.yaml")
 
 
 class Target(Protocol):
@@ -81,10 +82,12 @@ class Kind:
 
     def up(self) -> None:
         """Create it unless it is there."""
-        if _KIND_NAME in _kind("get", "clusters").split():
-            return
         _DATA.mkdir(exist_ok=True)
-        _kind("create", "cluster", "--name", _KIND_NAME, "--kubeconfig", str(self.kubeconfig), "--wait", "120s")
+        if _KIND_NAME in _kind("get", "clusters").split():
+            _kind("export", "kubeconfig", "--name", _KIND_NAME, "--kubeconfig", str(self.kubeconfig))
+            return
+        configuration = ("--config", str(_KIND_CONFIGURATION), "--kubeconfig", str(self.kubeconfig))
+        _kind("create", "cluster", "--name", _KIND_NAME, *configuration, "--wait", "120s")
 
     def down(self) -> None:
         """Delete it."""
@@ -99,9 +102,21 @@ class Kind:
         return [*map(str, command)]
 
     def restart_api_server(self) -> None:
-        """End its container, which the kubelet starts again."""
-        node = f"{_KIND_NAME}-control-plane"
-        subprocess.run(["docker", "exec", node, "pkill", "kube-apiserver"], check=True)
+        """End its process, which the kubelet starts again, and wait for it."""
+        node = ["docker", "exec", f"{_KIND_NAME}-control-plane"]
+        subprocess.run([*node, "pkill", "--signal", "KILL", "kube-apiserver"], check=True)
+        ready = [
+            "curl",
+            "--silent",
+            "--insecure",
+            "--fail",
+            "--retry",
+            "60",
+            "--retry-delay",
+            "1",
+            "--retry-all-errors",
+        ]
+        subprocess.run([*node, *ready, "https://localhost:6443/readyz"], check=True, stdout=subprocess.DEVNULL)
 
 
 class Given:

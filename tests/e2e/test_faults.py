@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from e2e.cluster import Cluster, eventually
-from e2e.conftest import RESEARCH
+from e2e.conftest import RESEARCH, not_given
 from e2e.release import NAME, Release
 from e2e.report import note, timed
-from e2e.targets import Given
 
 _TIER = {
     "image": RESEARCH,
@@ -103,10 +102,11 @@ def _current() -> str:
 
 
 def recovers(release: Release, beat: Beat, name: str) -> None:
-    """Wait until what is due from now on runs, and the fleet is well; keep how long it took."""
+    """Wait until all that was due since the fault has run, and the fleet is well; keep how long it took."""
+    # at least one due time lies behind the fault
+    until = time.time() + _PERIOD
     with timed(f"recovery: {name}"):
-        began = time.time()
-        eventually(lambda: beat.due(time.time()) - beat.due(began) and beat.due(began) <= set(beat.ran()), 120, name)
+        eventually(lambda: time.time() > until and beat.due(time.time() - 1) <= set(beat.ran()), 120, name)
     release.settled(150)
 
 
@@ -115,7 +115,6 @@ def delete_pod(release: Release, name: str, *arguments: str) -> None:
     release.kubectl("delete", "pod", name, "--wait=false", *arguments)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", [(), ("--grace-period=0", "--force")], ids=["deleted", "killed"])
 def test_a_worker_pod_is_lost(release: Release, beat: Beat, how: tuple[str, ...]) -> None:
     """A worker's pod is deleted, or killed, in the midst of runs: the others go on, and a new one comes."""
@@ -124,7 +123,6 @@ def test_a_worker_pod_is_lost(release: Release, beat: Beat, how: tuple[str, ...]
     eventually(lambda: len(release.ready("research")) == 2, 60, "two pods again")
 
 
-@pytest.mark.timeout(300)
 def test_a_worker_runs_out_of_memory(release: Release, beat: Beat) -> None:
     """A task hits its pod's limit: Kubernetes kills it and starts it anew, and the message runs again and ends."""
     script = (
@@ -138,11 +136,15 @@ def test_a_worker_runs_out_of_memory(release: Release, beat: Beat) -> None:
     assert release.redis("lrange", "began", "0", "-1") == ["swell", "swell"]
     recovers(release, beat, "a worker out of memory")
     eventually(lambda: len(release.ready("research")) == 2, 60, "two pods again")
-    described = release.kubectl("describe", "pods", "--selector=app.kubernetes.io/component=research").stdout
-    assert "OOMKilled" in described or "Error" in described
+    ends = [
+        container["lastState"].get("terminated", {})
+        for pod in release.pods("research")
+        for container in pod["status"]["containerStatuses"]
+    ]
+    # with cgroups of the first version the kernel kills the worker alone, and dramatiq's parent ends because of it
+    assert any(end.get("reason") in {"OOMKilled", "Error"} and end["exitCode"] != 0 for end in ends)
 
 
-@pytest.mark.timeout(300)
 def test_the_redis_pod_is_deleted(release: Release, beat: Beat) -> None:
     """Redis' pod is deleted: it comes back with its data, and all go on without a restart."""
     delete_pod(release, f"{NAME}-redis-0")
@@ -156,7 +158,6 @@ def test_the_redis_pod_is_deleted(release: Release, beat: Beat) -> None:
             assert component == "research" or restarts == [0], name
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("role", ["leader", "other"])
 def test_a_scheduler_is_killed(release: Release, beat: Beat, role: str) -> None:
     """The scheduler that holds the Lease, or the other one, is killed: due runs go on, and status is written again."""
@@ -172,9 +173,9 @@ def test_a_scheduler_is_killed(release: Release, beat: Beat, role: str) -> None:
         eventually(lambda: release.scheduled_tasks()["beat"].get("status") != seen, 90, "status is written")
 
 
-@pytest.mark.timeout(300)
 def test_a_node_is_drained(release: Release, cluster: Cluster, beat: Beat) -> None:
     """Cordon and evict: the budget lets one pod of a tier go, and refuses the second until there is another."""
+    not_given(cluster, "the node")
     (node,) = {pod["spec"]["nodeName"] for pod in release.pods("research")}
     first, second = release.ready("research")
     cluster.kubectl("cordon", node)
@@ -200,13 +201,12 @@ def evict(release: Release, pod: str) -> str:
     return "" if done.returncode == 0 else str(done.stderr)
 
 
-@pytest.mark.timeout(300)
 def test_the_api_server_restarts(release: Release, cluster: Cluster, beat: Beat) -> None:
     """The API server is restarted: due runs go on beside it, status is written again, no pod restarts."""
-    if isinstance(cluster.target, Given):
-        pytest.skip("the API server of E2E_KUBECONFIG is not ours to restart")
+    not_given(cluster, "the API server")
     cluster.target.restart_api_server()
     recovers(release, beat, "the API server restarted")
+    assert {pod["status"]["containerStatuses"][0]["restartCount"] for pod in release.pods("scheduler")} == {0}
     seen = release.scheduled_tasks()["beat"].get("status")
     with timed("status written again (API server restarted)"):
         eventually(lambda: release.scheduled_tasks()["beat"].get("status") != seen, 90, "status is written")

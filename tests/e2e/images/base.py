@@ -14,7 +14,8 @@ from e2e.images.engine import Engine, EngineError
 
 #: What the Dockerfiles name, and what stands for it here.
 PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"
-PULLED_REDIS, OWN_REDIS = "redis:7", "localhost/redis:7"
+# the chart's own
+PULLED_REDIS, OWN_REDIS = "redis:7.4.7-bookworm", "localhost/redis:7"
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _LABEL = "financehub.base"

@@ -131,7 +131,7 @@ def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
         while json.loads(process.stdout.readline())[0]["price"] != "2":
             assert time.monotonic() < limit
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=40)
     finally:
         end(process)
     assert (process.returncode, errors) == (0, "")

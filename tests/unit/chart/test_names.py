@@ -54,7 +54,7 @@ def test_names_can_be_ones_own():
 
 
 def test_all_images_come_from_one_place():
-    """`image.registry` is before every image, Redis' among them; its Secrets are in every pod."""
+    """`image.registry` is before every image of ours, and Redis' stays where Redis is; its Secrets are in every pod."""
     manifests = render(
         {
             "simulator": {"enabled": True},
@@ -65,7 +65,7 @@ def test_all_images_come_from_one_place():
     assert images == {
         *(f"mirror.example/hub/financehub/{name}-priority:2.0.0" for name in ("high", "medium", "low")),
         *(f"mirror.example/hub/financehub/{name}:2.0.0" for name in ("scheduler", "simulator")),
-        "mirror.example/hub/redis:7.4.7-bookworm",
+        "docker.io/library/redis:7.4.7-bookworm",
     }
     for name, pod in manifests.pods().items():
         assert pod["spec"]["imagePullSecrets"] == [{"name": "p"}], name
@@ -103,5 +103,8 @@ def test_helm_test_asks_the_fleet():
     (pod,) = render().all("Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    assert container["command"] == ["financehub", "status"]
+    # by itself it tries again while the first runs are not over, and no longer
+    assert container["command"][:2] == ["sh", "-c"]
+    assert "financehub status && exit 0" in container["command"][2]
+    assert container["command"][2].endswith("exit 1")
     assert pod["spec"]["restartPolicy"] == "Never"

@@ -117,6 +117,11 @@ CASES = {
         ("externalRedis.url", "missing", "redis://host:6379/0"),
         ({"externalRedis": {"url": "redis://cache.example/0"}},),
     ),
+    "Redis with a small disk": Case(
+        {"redis": {"memory": "8Gi", "persistence": {"size": "15Gi"}}},
+        ("redis.persistence.size", "15Gi", "8Gi", "raise the size"),
+        ({"redis": {"persistence": {"size": "16Gi"}}}, {"redis": {"memory": "7680Mi"}}),
+    ),
     "Redis without a disk": Case(
         {"redis": {"persistence": {"enabled": False}}},
         ("redis.persistence.enabled", "redis.persistence.acceptLoss=true"),

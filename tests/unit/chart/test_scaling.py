@@ -69,6 +69,7 @@ def test_keda_asks_the_redis_of_the_release(values: dict[str, Any], address: str
             assert trigger["metadata"]["address"] == address
             assert trigger["metadata"]["databaseIndex"] == database
             assert (trigger["metadata"].get("enableTLS") == "true") is tls
+            assert trigger["metadata"].get("username") == ("reader" if tls else None)
 
 
 def test_keda_has_the_password_from_the_secret():
@@ -83,6 +84,23 @@ def test_keda_has_the_password_from_the_secret():
             assert reference == (authentication["metadata"]["name"] if trigger["type"] == "redis" else None)
     open_redis = render(KEDA | EXTERNAL | {"externalRedis": {"url": "redis://cache.example"}})
     assert not open_redis.all("TriggerAuthentication")
+
+
+def test_keda_knows_who_signed_for_redis():
+    """The authority of an external Redis reaches KEDA from its Secret, with a password and without."""
+    external = {"url": "rediss://cache.example", "tls": {"caSecret": "authority"}}
+    for secret, parameters in (("", ["ca"]), ("mine", ["password", "ca"])):
+        manifests = render(KEDA | EXTERNAL | {"externalRedis": external | {"existingSecret": secret}})
+        (authentication,) = manifests.all("TriggerAuthentication")
+        assert [one["parameter"] for one in authentication["spec"]["secretTargetRef"]] == parameters
+        trigger = _scaled(manifests, "ScaledObject")["high"]["triggers"][0]
+        assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+
+
+def test_keda_may_take_over():
+    """A HorizontalPodAutoscaler of the chart tells KEDA's admission that it is no obstacle."""
+    for each in render().all("HorizontalPodAutoscaler"):
+        assert each["metadata"]["annotations"]["validations.keda.sh/hpa-ownership"] == "false"
 
 
 def test_a_pod_goes_late_and_alone():
@@ -134,10 +152,3 @@ def test_a_pod_is_ready_only_while_it_can_work():
         }
         # a second signal would end a draining worker at once
         assert "lifecycle" not in container
-
-
-def test_a_tier_that_may_have_no_pod_is_well_without_one():
-    """Health is told which tiers KEDA may scale to zero, and only those."""
-    values = {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}}
-    assert render(values | KEDA).one("ConfigMap", "financehub-settings")["data"]["FINANCEHUB_IDLE_TIERS"] == "low"
-    assert "FINANCEHUB_IDLE_TIERS" not in render(KEDA).one("ConfigMap", "financehub-settings")["data"]

@@ -84,7 +84,7 @@ def test_config_maps_hold_no_secret(manifests: Manifests):
 )
 def test_redis_fits_into_its_pod(memory: str, maxmemory: str):
     """Redis has 60 % of its pod's memory, so that the copy for a rewrite has room; it refuses rather than forgets."""
-    manifests = render({"redis": {"memory": memory}})
+    manifests = render({"redis": {"memory": memory, "persistence": {"size": "1Ti"}}})
     configuration = manifests.one("ConfigMap", "financehub-redis")["data"]["redis.conf"].splitlines()
     assert f"maxmemory {maxmemory}" in configuration
     assert {"appendonly yes", "maxmemory-policy noeviction"} <= {*configuration}

@@ -13,13 +13,16 @@ scaleDown:
 {{- define "financehub.redis.trigger" -}}
 address: {{ include "financehub.redis.address" . | quote }}
 databaseIndex: {{ include "financehub.redis.database" . | quote }}
+{{- with include "financehub.redis.user" . }}
+username: {{ . | quote }}
+{{- end }}
 {{- if hasPrefix "rediss://" (include "financehub.redis.url" .) }}
 enableTLS: "true"
 {{- end }}
 {{- end -}}
 
 {{- define "financehub.redis.triggerAuthentication" -}}
-{{- if include "financehub.redis.secretName" . }}
+{{- if include "financehub.redis.hasSecrets" . }}
 authenticationRef:
   name: {{ include "financehub.fullname" . }}-redis
 {{- end }}

@@ -29,6 +29,18 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end -}}
 {{- end -}}
 
+{{/* Who asks, where the URL names a user of Redis' access control lists. */}}
+{{- define "financehub.redis.user" -}}
+{{- $before := regexFind "//[^/@]*@" (include "financehub.redis.url" .) -}}
+{{- first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before))) -}}
+{{- end -}}
+
+{{/* Whether there is anything that only a Secret says of Redis; empty: no. */}}
+{{- define "financehub.redis.hasSecrets" -}}
+{{- if include "financehub.redis.secretName" . }}yes{{ end -}}
+{{- if and .Values.externalRedis.tls.caSecret (not .Values.redis.enabled) }}yes{{ end -}}
+{{- end -}}
+
 {{- define "financehub.redis.database" -}}
 {{- trimPrefix "/" (urlParse (include "financehub.redis.url" .)).path | default "0" -}}
 {{- end -}}
