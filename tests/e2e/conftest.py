@@ -60,7 +60,7 @@ def release_in(cluster: Cluster) -> Iterator[Callable[..., Release]]:
     yield make
     for release in made:
         release.uninstall()
-        cluster.kubectl("delete", "namespace", release.namespace, "--wait", "--timeout=120s")
+        cluster.kubectl("delete", "namespace", release.namespace, "--wait=false")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -51,7 +51,8 @@ def test_a_secret_that_is_missing(release: Release) -> None:
     """`kubectl describe` names the Secret that is not there."""
     release.install(_AT_ONCE, providerKeys={"existingSecret": "keys-of-nobody"})
     eventually(lambda: events(release, '"keys-of-nobody" not found'), 60, "the event")
-    assert 'secret "keys-of-nobody" not found' in described(release, "high")
+    # the kubelet says it in other words until it has asked
+    eventually(lambda: 'secret "keys-of-nobody" not found' in described(release, "high"), 120, "describe says so")
 
 
 def test_a_wrong_password_of_redis(release: Release) -> None:
