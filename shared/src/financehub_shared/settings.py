@@ -154,11 +154,12 @@ class Settings(BaseModel):
     def store_url(self) -> str:
         """Redis of the data."""
         url = self.redis_url or f"redis://{self.redis_host}:{self.redis_port}/{self.redis_db}"
-        if self.redis_password is None or urlsplit(url).password is not None:
+        parts = urlsplit(url)
+        if self.redis_password is None or parts.password is not None:
             return url
-        scheme, _, rest = url.partition("://")
-        user, at, place = rest.rpartition("@")
-        return f"{scheme}://{user if at else ''}:{quote(self.redis_password.get_secret_value(), safe='')}@{place}"
+        user, _, place = parts.netloc.rpartition("@")
+        secret = quote(self.redis_password.get_secret_value(), safe="")
+        return parts._replace(netloc=f"{user}:{secret}@{place}").geturl()
 
     @property
     def broker_url(self) -> str:

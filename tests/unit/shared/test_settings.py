@@ -28,6 +28,8 @@ def test_defaults_are_those_of_the_design() -> None:
             "rediss://:p%40ss@h/3?ssl_ca_certs=/ca",
         ),
         ({"REDIS_URL": "redis://u@h", "REDIS_PASSWORD": "p"}, "redis://u:p@h"),
+        ({"REDIS_URL": "rediss://h/0?ssl_ca_certs=/a@b", "REDIS_PASSWORD": "p"}, "rediss://:p@h/0?ssl_ca_certs=/a@b"),
+        ({"REDIS_URL": "unix:///run/r.sock?db=1", "REDIS_PASSWORD": "p"}, "unix://:p@/run/r.sock?db=1"),
         ({"REDIS_URL": "redis://u:p@h", "REDIS_PASSWORD": "other"}, "redis://u:p@h"),
         ({"REDIS_HOST": "r", "DRAMATIQ_BROKER_URL": "redis://q:2/0"}, "redis://q:2/0"),
     ],
