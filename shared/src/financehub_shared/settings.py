@@ -71,14 +71,14 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     http_host: str = Field("0.0.0.0", description="All: the kubelet probes the pod IP.")  # noqa: S104 — see description
     http_port: Port = Field(8000, description="Health, probes and metrics; 0: any free port.")
+    idle_tiers: Names = Field(
+        [], description="Tiers that are scaled to zero: well without a worker while nothing waits."
+    )
 
     # --- broker --------------------------------------------------------------------------------------
     heartbeat_timeout_seconds: Seconds = Field(
         60,
         description="A worker silent for this long is dead and its messages go back; dramatiq's default.",
-    )
-    idle_tiers: Names = Field(
-        [], description="Tiers that are scaled to zero: well without a worker while nothing waits."
     )
     janitor_interval_seconds: Seconds = Field(15, description="How often dead workers are looked for (recovery bound).")
     max_deliveries: int = Field(

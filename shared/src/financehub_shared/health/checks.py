@@ -107,11 +107,11 @@ def _tiers(seen: Snapshot) -> list[Check]:
     missing = Status.DEGRADED if any(alive.values()) else Status.DOWN
     for tier, members in alive.items():
         name = f"tier:{tier}"
-        if not members and tier in seen.idle_tiers and tier not in busy_queues:
-            checks.append(Check(name, Status.OK, "no worker, and nothing to do"))
-            continue
         if not members:
-            checks.append(Check(name, missing, "no live worker; its tasks wait in the queue"))
+            if tier in seen.idle_tiers and tier not in busy_queues:
+                checks.append(Check(name, Status.OK, "no worker, and nothing to do"))
+            else:
+                checks.append(Check(name, missing, "no live worker; its tasks wait in the queue"))
             continue
         busy, threads = sum(one.busy for one in members), sum(one.threads for one in members)
         details = {"workers": len(members), "busy": busy, "threads": threads}
