@@ -27,6 +27,8 @@ class Release:
         self.cluster = cluster
         self.namespace = namespace
         self._values = values
+        # that of an earlier run may be on its way out
+        eventually(lambda: not self._is_going(), 360, f"an earlier namespace {namespace} is gone")
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
@@ -144,6 +146,10 @@ class Release:
             return bool(done.returncode == 0)
 
         eventually(look, seconds, "the fleet is well")
+
+    def _is_going(self) -> bool:
+        found = self.cluster.kubectl("get", "namespace", self.namespace, "-o", "jsonpath={.status.phase}", check=False)
+        return found.stdout == "Terminating"
 
     def _helm(self, verb: str, arguments: tuple[str, ...], values: Mapping[str, Any]) -> str:
         given = yaml.safe_dump({**self._values, **values})
