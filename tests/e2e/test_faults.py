@@ -101,12 +101,19 @@ def _current() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[2].partition(" ")[0].removeprefix("test_")
 
 
-def recovers(release: Release, beat: Beat, name: str) -> None:
-    """Wait until all that was due since the fault has run, and the fleet is well; keep how long it took."""
+def recovers(release: Release, beat: Beat, name: str, fault: float) -> None:
+    """Wait until all that was due since the fault has run, and the fleet is well; keep how long it took.
+
+    Args:
+        release: where.
+        beat: what is due.
+        name: of the fault.
+        fault: when it was made, Unix seconds.
+    """
     # at least one due time lies behind the fault
-    until = time.time() + _PERIOD
-    with timed(f"recovery: {name}"):
-        eventually(lambda: time.time() > until and beat.due(time.time() - 1) <= set(beat.ran()), 120, name)
+    until = max(fault, time.time()) + _PERIOD
+    eventually(lambda: time.time() > until and beat.due(time.time() - 1) <= set(beat.ran()), 120, name)
+    note(f"recovery: {name}", f"{time.time() - fault:.1f} s, of which {_PERIOD} s for the next due time")
     release.settled(150)
 
 
@@ -118,8 +125,9 @@ def delete_pod(release: Release, name: str, *arguments: str) -> None:
 @pytest.mark.parametrize("how", [(), ("--grace-period=0", "--force")], ids=["deleted", "killed"])
 def test_a_worker_pod_is_lost(release: Release, beat: Beat, how: tuple[str, ...]) -> None:
     """A worker's pod is deleted, or killed, in the midst of runs: the others go on, and a new one comes."""
+    fault = time.time()
     delete_pod(release, release.ready("research")[0], *how)
-    recovers(release, beat, f"a worker's pod {'killed' if how else 'deleted'}")
+    recovers(release, beat, f"a worker's pod {'killed' if how else 'deleted'}", fault)
     eventually(lambda: len(release.ready("research")) == 2, 60, "two pods again")
 
 
@@ -130,11 +138,12 @@ def test_a_worker_runs_out_of_memory(release: Release, beat: Beat) -> None:
         "from financehub_shared.settings import load_settings;"
         "build_broker(load_settings()).enqueue(dramatiq.Message('research', 'swell', (), {'mebibytes': 400}, {}))"
     )
+    fault = time.time()
     release.python(script)
     with timed("recovery: a worker out of memory → its message ended elsewhere or anew"):
         eventually(lambda: release.redis("lrange", "ended", "0", "-1") == ["swell"], 120, "the message ended")
     assert release.redis("lrange", "began", "0", "-1") == ["swell", "swell"]
-    recovers(release, beat, "a worker out of memory")
+    recovers(release, beat, "a worker out of memory", fault)
     eventually(lambda: len(release.ready("research")) == 2, 60, "two pods again")
     ends = [
         container["lastState"].get("terminated", {})
@@ -147,10 +156,11 @@ def test_a_worker_runs_out_of_memory(release: Release, beat: Beat) -> None:
 
 def test_the_redis_pod_is_deleted(release: Release, beat: Beat) -> None:
     """Redis' pod is deleted: it comes back with its data, and all go on without a restart."""
+    fault = time.time()
     delete_pod(release, f"{NAME}-redis-0")
     eventually(lambda: not release.ready("redis"), 60, "it is gone")
     eventually(lambda: release.ready("redis"), 90, "it is back")
-    recovers(release, beat, "Redis' pod deleted")
+    recovers(release, beat, "Redis' pod deleted", fault)
     for component in ("scheduler", "research", "high", "medium", "low"):
         for pod in release.pods(component):
             name = pod["metadata"]["name"]
@@ -165,8 +175,11 @@ def test_a_scheduler_is_killed(release: Release, beat: Beat, role: str) -> None:
     pods = release.ready("scheduler")
     assert holder in pods
     victim = holder if role == "leader" else next(name for name in pods if name != holder)
+    fault = time.time()
     delete_pod(release, victim, "--grace-period=0", "--force")
-    recovers(release, beat, f"the scheduler killed that {'writes' if role == 'leader' else 'does not write'} status")
+    recovers(
+        release, beat, f"the scheduler killed that {'writes' if role == 'leader' else 'does not write'} status", fault
+    )
     eventually(lambda: len(release.ready("scheduler")) == 2, 60, "two schedulers again")
     with timed(f"status written again ({role} killed)"):
         seen = release.scheduled_tasks()["beat"].get("status")
@@ -178,6 +191,7 @@ def test_a_node_is_drained(release: Release, cluster: Cluster, beat: Beat) -> No
     not_given(cluster, "the node")
     (node,) = {pod["spec"]["nodeName"] for pod in release.pods("research")}
     first, second = release.ready("research")
+    fault = time.time()
     cluster.kubectl("cordon", node)
     try:
         assert evict(release, first) == ""
@@ -185,7 +199,7 @@ def test_a_node_is_drained(release: Release, cluster: Cluster, beat: Beat) -> No
         assert "disruption budget" in refused
     finally:
         cluster.kubectl("uncordon", node)
-    recovers(release, beat, "a node cordoned, a pod evicted, the node back")
+    recovers(release, beat, "a node cordoned, a pod evicted, the node back", fault)
     eventually(lambda: len(release.ready("research")) == 2, 60, "two pods again")
 
 
@@ -204,8 +218,9 @@ def evict(release: Release, pod: str) -> str:
 def test_the_api_server_restarts(release: Release, cluster: Cluster, beat: Beat) -> None:
     """The API server is restarted: due runs go on beside it, status is written again, no pod restarts."""
     not_given(cluster, "the API server")
+    fault = time.time()
     cluster.target.restart_api_server()
-    recovers(release, beat, "the API server restarted")
+    recovers(release, beat, "the API server restarted", fault)
     assert {pod["status"]["containerStatuses"][0]["restartCount"] for pod in release.pods("scheduler")} == {0}
     seen = release.scheduled_tasks()["beat"].get("status")
     with timed("status written again (API server restarted)"):
