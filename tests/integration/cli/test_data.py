@@ -122,6 +122,8 @@ def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a run of the tests in the background ignores Ctrl-C, and its children with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 — no thread holds a lock here
     )
     try:
         assert process.stdout is not None
@@ -131,7 +133,7 @@ def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
         while json.loads(process.stdout.readline())[0]["price"] != "2":
             assert time.monotonic() < limit
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=40)
+        _, errors = process.communicate(timeout=10)
     finally:
         end(process)
     assert (process.returncode, errors) == (0, "")
