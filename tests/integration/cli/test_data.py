@@ -123,7 +123,7 @@ def test_watching_goes_on_until_ctrl_c(redis_url: str, store: RedisStore):
         stderr=subprocess.PIPE,
         text=True,
         # a run of the tests in the background ignores Ctrl-C, and its children with it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 — no thread holds a lock here
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
