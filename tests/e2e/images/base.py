@@ -19,6 +19,7 @@ PULLED_REDIS, OWN_REDIS = "redis:7.4.7-bookworm", "localhost/redis:7"
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _LABEL = "financehub.base"
+_FETCHES = 3
 _REDIS_FOLDER = Path(__file__).with_name("redis")
 #: A bundle's place in Debian, and here unless SSL_CERT_FILE names another.
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -83,7 +84,7 @@ def _make(archive: Path) -> None:
         )
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root, unfinished = Path(folder) / "root", Path(folder) / "unfinished.tar"
-        _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root)
+        _debootstrap(root, Path(folder) / "packages")
         # registries may be reached through a proxy that only this machine's bundle knows
         shutil.copyfile(_own_certificates(), root / _CERTIFICATES.lstrip("/"))
         for leftover in ("var/cache/apt/archives", "var/lib/apt/lists"):
@@ -91,6 +92,21 @@ def _make(archive: Path) -> None:
             (root / leftover).mkdir()
         _run("tar", "--sort=name", "--numeric-owner", "-C", root, "-cf", unfinished, ".")
         unfinished.rename(archive)
+
+
+def _debootstrap(root: Path, packages: Path) -> None:
+    """Fetch and unpack; a mirror that failed to give one of a hundred packages is asked for it again."""
+    packages.mkdir()
+    options = ("--variant=minbase", f"--include={_PACKAGES}", f"--cache-dir={packages}")
+    for attempt in range(_FETCHES):
+        try:
+            _run("debootstrap", *options, _SUITE, root)
+        except EngineError:
+            if attempt == _FETCHES - 1:
+                raise
+            shutil.rmtree(root)
+        else:
+            return
 
 
 def _own_certificates() -> Path:

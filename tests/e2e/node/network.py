@@ -25,6 +25,11 @@ def exists() -> bool:
     return _NAMESPACE.exists()
 
 
+def processes() -> list[str]:
+    """Ids of the processes that run in the namespace itself; those of pods have their own."""
+    return subprocess.run(["ip", "netns", "pids", NAME], check=True, capture_output=True, text=True).stdout.split()
+
+
 def create() -> None:
     """Make the namespace with loopback and the pods' bridge, unless it is there."""
     if exists():

@@ -52,8 +52,8 @@ def up(layout: Layout) -> None:
     _check_programs()
     layout.root.mkdir(parents=True, exist_ok=True)
     with _alone(layout):
-        if network.exists() and (owner := _owner()) != str(layout.root):
-            raise NodeError(f"a node of {owner or 'somebody else'} runs here; end it with `make cluster-down` there")
+        if network.exists() and _owner() != str(layout.root):
+            _remove_dead(_owner())
         if pid_of(layout, "etcd") is None:
             _clear(layout)
         layout.make()
@@ -80,6 +80,18 @@ def down(layout: Layout) -> None:
                 # the kubelet unmounts and removes what is pods', if it may
                 kubectl(layout, "delete", "pods", "--all", "--all-namespaces", "--grace-period=1", "--timeout=40s")
             _clear(layout)
+
+
+def _remove_dead(owner: str) -> None:
+    """Remove what another checkout's node has left that was ended from outside, perhaps with its checkout."""
+    if processes := network.processes():
+        raise NodeError(
+            f"a node of {owner or 'somebody else'} runs here; end it with `make cluster-down` there,"
+            f" or, if that folder is gone, by `kill {' '.join(processes)}`"
+        )
+    if owner and Path(owner).exists():
+        _clear(Layout(Path(owner)))
+    network.delete()
 
 
 def _clear(layout: Layout) -> None:
