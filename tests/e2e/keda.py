@@ -10,7 +10,7 @@ import yaml
 
 from e2e.cluster import Cluster
 from e2e.node.archive import write_archive
-from support.binaries.catalogue import KEDA, KEDA_ADAPTER, KEDA_OPERATOR
+from support.binaries.catalogue import KEDA, KEDA_ADAPTER, KEDA_OPERATOR, KUBECTL
 from support.binaries.finder import go, program
 
 NAMESPACE = "keda"
@@ -18,20 +18,28 @@ NAMESPACE = "keda"
 _PROGRAMS = {"keda-operator": KEDA_OPERATOR, "keda-metrics-apiserver": KEDA_ADAPTER}
 
 
-def install(cluster: Cluster) -> None:
-    """Install KEDA and wait until it serves, unless it is there.
+def is_there(cluster: Cluster) -> bool:
+    """Whether the cluster has KEDA.
 
     Args:
         cluster: where.
     """
-    if cluster.kubectl("get", "crd", "scaledobjects.keda.sh", check=False).returncode != 0:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, binary in _PROGRAMS.items():
-                path = f"/{binary.name}"
-                archive = Path(folder) / f"{name}.tar"
-                write_archive(archive, _image(name), {path: program(binary)}, entrypoint=[path])
-                cluster.target.load(archive)
-        cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(_manifests()))
+    return cluster.kubectl("get", "crd", "scaledobjects.keda.sh", check=False).returncode == 0
+
+
+def install(cluster: Cluster) -> None:
+    """Install KEDA and wait until it serves.
+
+    Args:
+        cluster: where.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name, binary in _PROGRAMS.items():
+            path = f"/{binary.name}"
+            archive = Path(folder) / f"{name}.tar"
+            write_archive(archive, _image(name), {path: program(binary)}, entrypoint=[path])
+            cluster.target.load(archive)
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(_manifests()))
     for name in _PROGRAMS:
         cluster.kubectl("rollout", "status", "--namespace", NAMESPACE, f"deployment/{name}", "--timeout=120s")
     ready = "--for=condition=Available"
@@ -50,15 +58,12 @@ def uninstall(cluster: Cluster) -> None:
 def _manifests() -> dict[str, Any]:
     compiler = go()
     assert compiler is not None, "KEDA's manifests are in its Go module: install Go"
-    module = subprocess.run(
-        [compiler, "list", "-m", "-f", "{{.Dir}}", KEDA.module],
-        cwd=KEDA.folder,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
+    downloaded = subprocess.run(
+        [compiler, "mod", "download", "-json", KEDA.module], cwd=KEDA.folder, check=True, capture_output=True, text=True
+    ).stdout
+    configuration = Path(json.loads(downloaded)["Dir"]) / "config" / "minimal"
     made = subprocess.run(
-        ["kubectl", "kustomize", f"{module}/config/minimal"], check=True, capture_output=True, text=True
+        [program(KUBECTL), "kustomize", configuration], check=True, capture_output=True, text=True
     ).stdout
     items = list(yaml.safe_load_all(made))
     for item in items:

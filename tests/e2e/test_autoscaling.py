@@ -36,7 +36,9 @@ for number in range(12):
 
 @pytest.fixture(scope="module")
 def _keda(cluster: Cluster) -> None:
-    keda.install(cluster)
+    if not keda.is_there(cluster):
+        not_given(cluster, "KEDA, which it lacks,")
+        keda.install(cluster)
 
 
 @pytest.fixture(scope="module")

@@ -94,10 +94,9 @@ METRICS_SERVER_PROJECT = Project(_HERE / "metrics-server", "sigs.k8s.io/metrics-
 KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")
 
 ETCD = Program("etcd", hint="install Debian's etcd-server or set KUBEBUILDER_ASSETS")
-KUBECTL = Program("kubectl", hint="install kubectl or set KUBEBUILDER_ASSETS")
 API_SERVER = Program("kube-apiserver", KUBERNETES, "cmd/kube-apiserver")
 CONTROLLER_MANAGER = Program("kube-controller-manager", KUBERNETES, "cmd/kube-controller-manager")
-
+KUBECTL = Program("kubectl", KUBERNETES, "cmd/kubectl")
 SCHEDULER = Program("kube-scheduler", KUBERNETES, "cmd/kube-scheduler")
 KUBELET = Program("kubelet", KUBERNETES, "cmd/kubelet")
 KUBE_PROXY = Program("kube-proxy", KUBERNETES, "cmd/kube-proxy")
@@ -108,7 +107,7 @@ KEDA_OPERATOR = Program("keda", KEDA, "cmd/operator")
 KEDA_ADAPTER = Program("keda-adapter", KEDA, "cmd/adapter")
 
 #: What the tests of the operator need.
-CONTROL_PLANE = (ETCD, KUBECTL, API_SERVER, CONTROLLER_MANAGER)
+CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLER_MANAGER, KUBECTL)
 #: What a node of one's own needs on top.
 NODE = (SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, METRICS_SERVER)
 #: What the end-to-end tests need in any cluster.
