@@ -72,7 +72,7 @@ class Settings(BaseModel):
     http_host: str = Field("0.0.0.0", description="All: the kubelet probes the pod IP.")  # noqa: S104 — see description
     http_port: Port = Field(8000, description="Health, probes and metrics; 0: any free port.")
     idle_tiers: Names = Field(
-        [], description="Tiers that are scaled to zero: well without a worker while nothing waits."
+        [], description="Tiers, by their queues, that are scaled to zero: well without a worker while nothing waits."
     )
 
     # --- broker --------------------------------------------------------------------------------------

@@ -92,6 +92,37 @@ def test_what_is_in_redis_decides(
     assert report.status is (Status.DEGRADED if problem else Status.OK), report.problems
 
 
+def schedule(client: "redis.Redis", task: str, queue: str) -> None:
+    """Leave in Redis what a scheduler does that keeps such a schedule."""
+    record = {"name": f"market/{task}", "task": task, "queue": queue, "spec": "{}", "suspended": "0"}
+    client.hset(keys.schedule(task), mapping=record)
+    client.zadd(keys.SCHEDULES, {task: 0})
+
+
+def test_nobody_misses_data_that_nothing_brings(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Once schedules are there, only data that one of them brings should be there; before that, all of it."""
+    clock = ManualClock()
+    fleet(redis_client, clock)
+    redis_client.delete(keys.FRESHNESS)
+    missed = {f"data:{dataset}" for dataset in DATASETS}
+    assert {problem.partition(": ")[0] for problem in checker_of(redis_url, clock).report().problems} == missed
+    schedule(redis_client, "fetch_news_task", "medium")
+    assert checker_of(redis_url, clock).report().problems == ["data:news: never fetched"]
+
+
+def test_nobody_misses_a_tier_that_nothing_is_scheduled_for(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Once schedules are there, a tier without a worker is missed if one of them is for it, built-in or not."""
+    clock = ManualClock()
+    fleet(redis_client, clock)
+    break_tier(redis_client, clock)
+    schedule(redis_client, "fetch_news_task", "medium")
+    assert checker_of(redis_url, clock).report().problems == []
+    schedule(redis_client, "report_task", "research")
+    assert checker_of(redis_url, clock).report().problems == [
+        "tier:research: no live worker; its tasks wait in the queue"
+    ]
+
+
 def test_redis_away_is_down_and_back_is_ok(redis_server: Callable[..., RedisServer]) -> None:
     """A fleet without its Redis is down, in bounded time, and well again by itself when Redis is."""
     server, clock = redis_server(), ManualClock()

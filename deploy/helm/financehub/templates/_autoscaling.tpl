@@ -36,13 +36,13 @@ authenticationRef:
 {{- end }}
 {{- end -}}
 
-{{/* Tiers that KEDA may scale to zero: their health is well without a worker. */}}
+{{/* Tiers, by their queues, that KEDA may scale to zero: their health is well without a worker. */}}
 {{- define "financehub.idleTiers" -}}
 {{- $idle := list -}}
 {{- range $name, $values := .Values.tiers -}}
 {{- $tier := include "financehub.tier" (dict "root" $ "name" $name "tier" $values) | fromYaml -}}
 {{- if and (eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda") (eq (int $tier.autoscaling.minReplicas) 0) -}}
-{{- $idle = append $idle $name -}}
+{{- $idle = append $idle $tier.queue -}}
 {{- end -}}
 {{- end -}}
 {{- join "," $idle -}}

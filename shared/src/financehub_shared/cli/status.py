@@ -8,7 +8,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from financehub_shared.breaker import BreakerInfo, list_breakers
-from financehub_shared.catalog import Tier
 from financehub_shared.cli.outcome import ExitCode
 from financehub_shared.cli.output import AsJson, Every, View, Watch, iso, plain, present_or_watch, span, table
 from financehub_shared.cli.session import Session
@@ -54,12 +53,11 @@ def status(as_json: AsJson = False, watch: Watch = False, every: Every = 2.0) ->
 
 def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequence[BreakerInfo]) -> dict[str, Any]:
     tiers = []
-    added = {one.tier for one in seen.processes} - {*Tier, SCHEDULER}
-    for tier in (*Tier, *sorted(added), SCHEDULER):
-        members = [one for one in seen.processes if one.tier == tier]
+    schedulers = [one for one in seen.processes if one.tier == SCHEDULER]
+    for tier, members in (*seen.fleet.items(), (SCHEDULER, schedulers)):
         tiers.append(
             {
-                "tier": str(tier),
+                "tier": tier,
                 "processes": len(members),
                 "threads": sum(one.threads for one in members),
                 "busy": sum(one.busy for one in members),

@@ -48,7 +48,8 @@ class Snapshot:
         wanted: datasets that should be there.
         limits: dataset → age in seconds at which it is stale.
         task_errors: task → its newest error, if that is newer than its newest success.
-        idle_tiers: which tiers need no worker while nothing waits for one.
+        tiers: which tiers should have a worker, by their queues.
+        idle_tiers: which of them need none while nothing waits for one.
     """
 
     now: float
@@ -63,7 +64,17 @@ class Snapshot:
     wanted: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     task_errors: Mapping[str, str] = field(default_factory=dict)
+    tiers: Sequence[str] = tuple(Tier)
     idle_tiers: Sequence[str] = ()
+
+    @property
+    def fleet(self) -> Mapping[str, Sequence[ProcessInfo]]:
+        """Tier → its live workers: those that should have one, then others that have."""
+        workers = [one for one in self.processes if one.tier != SCHEDULER]
+        others = {one.tier for one in workers if not {one.tier, *one.queues} & {*self.tiers}}
+        return {
+            tier: [one for one in workers if tier in (one.tier, *one.queues)] for tier in (*self.tiers, *sorted(others))
+        }
 
 
 def evaluate(seen: Snapshot) -> HealthReport:
@@ -101,11 +112,10 @@ def _queue(queue: QueueFigures) -> Check:
 
 def _tiers(seen: Snapshot) -> list[Check]:
     checks = []
-    alive = {tier: [one for one in seen.processes if one.tier == tier] for tier in Tier}
     busy_queues = {one.queue for one in seen.queues if one.ready or one.in_flight or one.delayed}
     # one tier gone stops its own tasks; all gone stop everything
-    missing = Status.DEGRADED if any(alive.values()) else Status.DOWN
-    for tier, members in alive.items():
+    missing = Status.DEGRADED if any(seen.fleet.values()) else Status.DOWN
+    for tier, members in seen.fleet.items():
         name = f"tier:{tier}"
         if not members:
             if tier in seen.idle_tiers and tier not in busy_queues:

@@ -7,10 +7,11 @@ from typing import TypeVar, cast
 import redis
 
 from financehub_shared.breaker.states import state_from_fields
+from financehub_shared.catalog import Tier
 from financehub_shared.clock import Clock
 from financehub_shared.errors import FinanceHubError
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
-from financehub_shared.health.periods import dataset_limits
+from financehub_shared.health.periods import DATASETS, dataset_limits
 from financehub_shared.health.report import HealthReport
 from financehub_shared.health.workers import WorkerRegistry
 from financehub_shared.metrics import QueueFigures
@@ -88,6 +89,7 @@ class HealthChecker:
                 return default
 
         nothing: tuple[list[AssetType], dict[tuple[str, str], float]] = ([], {})
+        schedules: list[ScheduleInfo] = ask("schedules", self._schedules, [])
         types, successes = ask("store", lambda: (self._types(), self._store.last_success()), nothing)
         return Snapshot(
             now,
@@ -97,10 +99,11 @@ class HealthChecker:
             breakers=ask("breakers", self.breakers, []),
             task_errors=ask("tasks", self._task_errors, {}),
             assets=len(types),
-            wanted=_datasets(set(types)),
+            wanted=_datasets(set(types), {one.task for one in schedules}),
             last_success=successes,
-            limits=dataset_limits(ask("schedules", self._schedules, []), now),
+            limits=dataset_limits(schedules, now),
             failures=failures,
+            tiers=_tiers({one.queue for one in schedules}),
             idle_tiers=self._idle_tiers,
         )
 
@@ -137,6 +140,14 @@ class HealthChecker:
         }
 
 
-def _datasets(types: set[AssetType]) -> list[str]:
-    """What should be there: with no active stock, nobody misses stock quotes."""
-    return ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
+def _tiers(queues: set[str]) -> list[str]:
+    """What should have a worker: whatever something is scheduled for."""
+    # no schedule at all: the scheduler has not begun, or there are too many to read
+    ours = [tier.value for tier in Tier if tier in queues or not queues]
+    return [*ours, *sorted(queues - {*ours})]
+
+
+def _datasets(types: set[AssetType], scheduled: set[str]) -> list[str]:
+    """What should be there: without an active stock nobody misses stock quotes, without its schedule nobody news."""
+    known = ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
+    return [dataset for dataset in known if not scheduled or DATASETS[dataset] in scheduled]

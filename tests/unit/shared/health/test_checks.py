@@ -50,6 +50,25 @@ CASES: dict[str, tuple[Snapshot, Status, str]] = {
         Status.DEGRADED,
         "tier:medium: no live worker",
     ),
+    "a tier of a user is gone": (
+        replace(WELL, tiers=["high", "medium", "low", "research"]),
+        Status.DEGRADED,
+        "tier:research: no live worker",
+    ),
+    "a tier of a user serves a queue of another name": (
+        replace(
+            WELL,
+            tiers=["high", "medium", "low", "reports"],
+            processes=[*WELL.processes, replace(alive("research")[0], queues=("reports",))],
+        ),
+        Status.OK,
+        "",
+    ),
+    "a tier that the fleet does not have": (
+        replace(WELL, processes=alive("high", "scheduler"), tiers=["high"]),
+        Status.OK,
+        "",
+    ),
     "a tier is scaled to zero": (
         replace(
             WELL, processes=alive("high", "medium", "scheduler"), idle_tiers=["low"], queues=[Queue("low", ready=0)]
