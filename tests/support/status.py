@@ -6,6 +6,7 @@ from typing import Any
 from financehub_scheduler.cluster.api import KubeApi
 from financehub_scheduler.events.recorder import Recorder
 from financehub_scheduler.live import Changes
+from financehub_scheduler.service import Cluster as Origin
 from financehub_scheduler.sources.sighting import Resource, read
 from financehub_scheduler.status.digest import seen
 from financehub_scheduler.status.lease import Lease
@@ -48,7 +49,7 @@ class Rig:
         self.scheduler = scheduler
         self.clock = scheduler.clock
         self.api = api
-        self.lease = Lease(api, self.clock, identity)
+        self.lease = Lease(api, self.clock, identity, Origin().lease)
         self.shown = Shown()
         self.writer = StatusWriter(
             self.clock, self.lease, Sender(api, self.clock), self.shown, scheduler.engine.live, scheduler.connection

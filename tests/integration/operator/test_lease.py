@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.status.lease import DURATION_SECONDS, HOLD_SECONDS, LOOK_SECONDS, NAME, RENEW_SECONDS, Lease
+from financehub_scheduler.service import Cluster as Origin
+from financehub_scheduler.status.lease import DURATION_SECONDS, HOLD_SECONDS, LOOK_SECONDS, RENEW_SECONDS, Lease
 from financehub_shared.clock import ManualClock
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.operator import connect, rules
 from support.tunnel import Tunnel
 
+NAME = Origin().lease
 RIGHTS = [rule for rule in rules("Role") if rule["resources"] == ["leases"]]
 
 
@@ -43,11 +45,11 @@ async def make(user: User) -> AsyncIterator[Make]:
     """Make a candidate; `ahead`: how wrong its wall clock is, seconds."""
     apis = []
 
-    async def make(name: str, ahead: float = 0.0, tunnel: Tunnel | None = None) -> Candidate:
+    async def make(name: str, ahead: float = 0.0, tunnel: Tunnel | None = None, lease: str = NAME) -> Candidate:
         clock = ManualClock()
         clock.set_wall(clock.now() + ahead)
         apis.append(await connect(user, tunnel.kubeconfig(user.kubeconfig) if tunnel else None))
-        return Candidate(Lease(apis[-1], clock, name), clock)
+        return Candidate(Lease(apis[-1], clock, name, lease), clock)
 
     yield make
     for api in apis:
@@ -209,7 +211,28 @@ async def test_it_asks_little(control_plane: Cluster, namespace: str, make: Make
     await live(20, second)
     verbs = [record["verb"] for record in control_plane.audit(user.name)]
     assert verbs.count("get") - asked.count("get") <= 11
-    assert set(verbs) == {"get", "create", "update"} == set(RIGHTS[0]["verbs"])
+    assert set(verbs) == {"get", "create", "update"} == {verb for rule in RIGHTS for verb in rule["verbs"]}
+
+
+async def test_schedulers_of_another_lease_are_no_rivals(control_plane: Cluster, namespace: str) -> None:
+    """Two releases in one namespace each have a Lease, and with it somebody who writes status."""
+    anywhere = [{name: value for name, value in rule.items() if name != "resourceNames"} for rule in RIGHTS]
+    api = await connect(control_plane.user(namespace, "both", anywhere))
+    clock = ManualClock()
+    leases = [Lease(api, clock, "candidate", name) for name in ("blue-scheduler", "green-scheduler")]
+    for lease in leases:
+        await lease.step()
+    await api.aclose()
+    assert [lease.holds for lease in leases] == [True, True]
+
+
+async def test_the_leases_of_others_are_out_of_reach(user: User, make: Make) -> None:
+    """With what is shipped a scheduler cannot take the Lease by which some other controller elects its leader."""
+    mine, foreign = await make("mine"), await make("thief", lease="some-controller")
+    with capture_logs() as lines:
+        await live(5, mine, foreign)
+    assert (mine.holds, foreign.holds) == (True, False)
+    assert any("some-controller" in line.get("error", "") for line in lines)
 
 
 async def test_without_the_right_it_says_so_once(control_plane: Cluster, namespace: str) -> None:
@@ -217,7 +240,7 @@ async def test_without_the_right_it_says_so_once(control_plane: Cluster, namespa
     user = control_plane.user(namespace, "nobody")
     clock = ManualClock()
     api = await connect(user)
-    lease = Lease(api, clock, "nobody")
+    lease = Lease(api, clock, "nobody", NAME)
     with capture_logs() as lines:
         await live(150, Candidate(lease, clock))
     await api.aclose()

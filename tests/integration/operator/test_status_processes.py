@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from financehub_scheduler.status.lease import NAME
+from financehub_scheduler.service import Cluster as Origin
 from support.control_plane.cluster import Cluster
 from support.operator import Tasks, ready
 from support.schedules import SchedulerProcess, eventually, resource
@@ -23,7 +23,7 @@ def tasks(crd_installed: Cluster, namespace: str) -> Tasks:
 
 def holder(cluster: Cluster, namespace: str) -> str:
     """Who the Lease says it is."""
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{Origin().lease}"
     return str(cluster.request("GET", path)["spec"]["holderIdentity"])
 
 

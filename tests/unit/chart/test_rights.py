@@ -33,6 +33,18 @@ def test_the_scheduler_may_what_the_operator_needs():
     assert _rules(rendered, "Role") == _rules(RBAC, "Role", namespace="financehub")
 
 
+@pytest.mark.parametrize("release", ["financehub", "blue"])
+def test_the_scheduler_holds_the_lease_that_it_may(release: str):
+    """Each release has a Lease of its own name, and its scheduler has rights to that one alone."""
+    manifests = render(release=release)
+    (scheduler,) = [each for each in manifests.all("Deployment") if each["metadata"]["name"].endswith("-scheduler")]
+    (container,) = scheduler["spec"]["template"]["spec"]["containers"]
+    (lease,) = [each.partition("=")[2] for each in container["command"] if each.startswith("--lease=")]
+    assert lease == scheduler["metadata"]["name"]
+    named = [rule["resourceNames"] for rule in _rules(manifests.documents, "Role") if "update" in rule["verbs"]]
+    assert named == [[lease]]
+
+
 def test_rights_can_be_of_some_namespaces_only():
     """With `namespaces` the scheduler has no right in the cluster, and the same in each of those."""
     rendered = render({"scheduler": {"namespaces": ["market", "research"]}}).documents
@@ -98,8 +110,11 @@ def test_hooks_leave_nothing():
 
 
 def test_the_policy_is_the_operators():
-    """The admission policy is that of deploy/operator, and can be left out."""
+    """The admission policy is that of deploy/operator, with the release's labels, and can be left out."""
     policies = list(yaml.safe_load_all((OPERATOR / "admission-policy.yaml").read_text(encoding="utf-8")))
     kinds = {each["kind"] for each in policies}
-    assert render().all(*kinds) == policies
+    rendered = render().all(*kinds)
+    labels = [each["metadata"].pop("labels") for each in rendered]
+    assert {each["app.kubernetes.io/instance"] for each in labels} == {"financehub"}
+    assert rendered == policies
     assert render({"admissionPolicy": {"enabled": False}}).all(*kinds) == []

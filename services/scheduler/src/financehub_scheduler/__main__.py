@@ -31,10 +31,13 @@ def _arguments() -> argparse.Namespace:
         default=[],
         help="with --kubernetes: only this namespace; may be repeated (default: all)",
     )
+    parser.add_argument(
+        "--lease", metavar="NAME", help=f"with --kubernetes: of whoever writes status (default: {Cluster().lease})"
+    )
     parser.add_argument("--assets", metavar="FILE", help="declared assets (YAML), reconciled into the store")
     arguments = parser.parse_args()
-    if arguments.namespace and not arguments.kubernetes:
-        parser.error("--namespace goes with --kubernetes")
+    if (arguments.namespace or arguments.lease) and not arguments.kubernetes:
+        parser.error("--namespace and --lease go with --kubernetes")
     return arguments
 
 
@@ -45,7 +48,8 @@ def main() -> None:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
         # flags win, and are checked as the variables are
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
-        origin = Cluster(tuple(arguments.namespace)) if arguments.kubernetes else arguments.schedules
+        cluster = Cluster(tuple(arguments.namespace), arguments.lease or Cluster().lease)
+        origin = cluster if arguments.kubernetes else arguments.schedules
         asyncio.run(serve(settings, origin, (signal.SIGTERM, signal.SIGINT)))
     except ConfigError as error:
         exit_on_config_error(error)

@@ -35,23 +35,24 @@ class Operator:
         api: connection to the cluster.
         clock: time.
         namespaces: which ones are watched; none: all.
+        lease: its name.
     """
 
-    def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str]) -> None:
+    def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str], lease: str) -> None:
         self._api = api
         self._clock = clock
-        self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}")
+        self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}", lease)
         self.source = CrdSource(api, clock, namespaces)
 
     @classmethod
-    async def connect(cls, clock: Clock, namespaces: Sequence[str]) -> "Operator":
+    async def connect(cls, clock: Clock, namespaces: Sequence[str], lease: str) -> "Operator":
         """Find the cluster; nothing is asked of it yet.
 
         Raises:
             ConfigError: there is neither a service account nor a kubeconfig.
         """
         sys.setrecursionlimit(max(_RECURSION, sys.getrecursionlimit()))
-        return cls(KubeApi(await Connection.load()), clock, namespaces)
+        return cls(KubeApi(await Connection.load()), clock, namespaces, lease)
 
     def steps(
         self, engine: Engine, errands: Errands, observer: Observer, client: "Redis", redact: Callable[[str], str]

@@ -56,9 +56,15 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Schedules come from the cluster's ScheduledTasks: those of some namespaces, or of all if none is named."""
+    """Schedules come from the cluster's ScheduledTasks.
+
+    Args:
+        namespaces: whose; none: all.
+        lease: who of several schedulers holds it writes status; another name where releases share a namespace.
+    """
 
     namespaces: tuple[str, ...] = ()
+    lease: str = "financehub-scheduler"
 
     def __str__(self) -> str:
         return f"cluster, namespaces {', '.join(self.namespaces) or 'all'}"
@@ -147,7 +153,7 @@ async def _open(origin: Path | Cluster, clock: Clock) -> "tuple[FileSource, None
     # here, because kopf takes a second and 25 MB, which a folder has no use for
     from financehub_scheduler.operator import Operator
 
-    operator = await Operator.connect(clock, origin.namespaces)
+    operator = await Operator.connect(clock, origin.namespaces, origin.lease)
     return operator.source, operator
 
 

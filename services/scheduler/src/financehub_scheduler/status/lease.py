@@ -18,7 +18,6 @@ from financehub_shared.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-NAME = "financehub-scheduler"
 #: Others wait this long for a sign of the holder.
 DURATION_SECONDS = 30
 #: The holder stops this long after it began its last renewal. What it asked for until then has come to its end, at the
@@ -38,12 +37,14 @@ class Lease:
         api: connection to the cluster; the Lease is in its namespace.
         clock: time.
         identity: of this process, unlike any other's.
+        name: of the Lease; schedulers that read the same schedules share it.
     """
 
-    def __init__(self, api: Api, clock: Clock, identity: str) -> None:
+    def __init__(self, api: Api, clock: Clock, identity: str, name: str) -> None:
         self._api = api
         self._clock = clock
         self._identity = identity
+        self._name = name
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
         #: What the Lease last said, and since when; monotonic seconds.
         self._spec: Mapping[str, Any] = {}
@@ -84,7 +85,7 @@ class Lease:
         self._until = -math.inf
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
-                lease = await self._api.request("GET", f"{self._path}/{NAME}")
+                lease = await self._api.request("GET", f"{self._path}/{self._name}")
                 if _spec(lease).get("holderIdentity") == self._identity:
                     await self._put(lease, {**_spec(lease), "holderIdentity": ""})
                     log.info("lease_released")
@@ -100,11 +101,11 @@ class Lease:
             "renewTime": (now := _micro_time(self._clock.now())),
         }
         try:
-            lease = await self._api.request("GET", f"{self._path}/{NAME}")
+            lease = await self._api.request("GET", f"{self._path}/{self._name}")
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            body = {"metadata": {"name": NAME}, "spec": {**fresh, "acquireTime": now, "leaseTransitions": 0}}
+            body = {"metadata": {"name": self._name}, "spec": {**fresh, "acquireTime": now, "leaseTransitions": 0}}
             await self._api.request("POST", self._path, body=body)
             return True
         spec = _spec(lease)
@@ -121,7 +122,7 @@ class Lease:
 
     async def _put(self, lease: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
         # with the resourceVersion that we read: of several at once, one succeeds
-        await self._api.request("PUT", f"{self._path}/{NAME}", body={**lease, "spec": spec})
+        await self._api.request("PUT", f"{self._path}/{self._name}", body={**lease, "spec": spec})
 
     def _take(self, began: float) -> None:
         if not self.holds:
