@@ -33,7 +33,8 @@ def free_port() -> int:
             return port
 
 
-def _binary() -> str:
+def binary() -> str:
+    """Path of the redis-server that `make run` uses too."""
     spec = importlib.util.spec_from_file_location("embedded_redis", ROOT / "deploy/local/embedded_redis.py")
     assert spec is not None
     assert spec.loader is not None
@@ -55,7 +56,7 @@ class RedisServer:
         secret = dict(pairwise(options)).get("--requirepass")
         self.url = f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
         self._command = [
-            _binary(),
+            binary(),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
             *("--appendonly", "yes" if aof else "no", "--appendfsync", "always" if aof else "no"),
             *("--maxmemory-policy", "noeviction", *options),

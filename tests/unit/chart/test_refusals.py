@@ -77,7 +77,24 @@ CASES = {
     "a schedule of an unknown task without a queue": Case(
         _OWN_TASK,
         ("schedules.mine.spec.queue", "my_task"),
-        ({"schedules": {"mine": {"spec": {"queue": "low"}}}},),
+        ({"tiers": {"research": _RESEARCH}, "schedules": {"mine": {"spec": {"queue": "research"}}}},),
+    ),
+    "a task that no worker of its queue knows": Case(
+        {"schedules": {"mine": {"spec": {"task": "fetch_cripto_prices_task", "queue": "high", "schedule": "@hourly"}}}},
+        ("schedules.mine.spec.task", "do not know fetch_cripto_prices_task", "a tier of yours"),
+        (
+            {"schedules": {"mine": {"spec": {"task": "fetch_crypto_prices_task"}}}},
+            {"tiers": {"research": _RESEARCH}, "schedules": {"mine": {"spec": {"queue": "research"}}}},
+        ),
+    ),
+    "a catalogue task on a tier that runs another's module": Case(
+        {
+            "tierDefaults": {"module": "financehub_low_priority.worker"},
+            "tiers": {"spare": {"image": {"repository": "financehub/low-priority"}}},
+            "schedules": {"fetch-news": {"spec": {"queue": "spare"}}},
+        },
+        ("schedules.fetch-news.spec.queue", "do not know fetch_news_task"),
+        ({"schedules": {"fetch-news": {"spec": {"queue": "medium"}}}},),
     ),
     "a task of the catalogue on a tier that does not know it": Case(
         {"schedules": {"fetch-news": {"spec": {"queue": "high"}}}},
@@ -111,6 +128,24 @@ CASES = {
         {"externalRedis": {"url": "redis://cache.example/0"}},
         ("externalRedis", "redis.enabled=false", "leave externalRedis empty"),
         (_EXTERNAL, {"externalRedis": {"url": ""}}),
+    ),
+    "an authority for a Redis that speaks no TLS": Case(
+        {"externalRedis": {"tls": {"caSecret": "authority"}}},
+        ("externalRedis.tls.caSecret", "redis.enabled=false"),
+        (
+            _EXTERNAL | {"externalRedis": {"url": "rediss://cache.example/0"}},
+            {"externalRedis": {"tls": {"caSecret": ""}}},
+        ),
+    ),
+    "an authority for a URL without TLS": Case(
+        _EXTERNAL | {"externalRedis": {"url": "redis://cache.example/0", "tls": {"caSecret": "authority"}}},
+        ("externalRedis.tls.caSecret", "rediss://"),
+        ({"externalRedis": {"url": "rediss://cache.example/0"}}, {"externalRedis": {"tls": {"caSecret": ""}}}),
+    ),
+    "a database that KEDA would not follow": Case(
+        _EXTERNAL | {"externalRedis": {"url": "redis://cache.example?db=2"}},
+        ("externalRedis.url", "redis://host:6379/2"),
+        ({"externalRedis": {"url": "redis://cache.example/2"}},),
     ),
     "no Redis": Case(
         _EXTERNAL,
@@ -146,6 +181,16 @@ CASES = {
         ("externalRedis.url", "password", "existingSecret"),
         ({"externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine"}},),
     ),
+    "a password with a slash in values": Case(
+        _EXTERNAL | {"externalRedis": {"url": "redis://worker:sec/ret@cache.example/0"}},
+        ("externalRedis.url", "password", "existingSecret"),
+        ({"externalRedis": {"url": "redis://worker@cache.example/0", "existingSecret": "mine"}},),
+    ),
+    "a password among a URL's parameters": Case(
+        _EXTERNAL | {"externalRedis": {"url": "redis://cache.example/0?password=secret"}},
+        ("externalRedis.url", "password", "existingSecret"),
+        ({"externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine"}},),
+    ),
     "a URL that KEDA cannot read": Case(
         _EXTERNAL | {"externalRedis": {"existingSecret": "mine", "urlKey": "url"}, "autoscaling": {"mode": "keda"}},
         ("externalRedis.urlKey", "KEDA", "autoscaling.mode=hpa"),
@@ -163,6 +208,11 @@ CASES = {
         {"settings": {"FINANCEHUB_FINNHUB_API_KEY": "d3adb33f"}},
         ("settings.FINANCEHUB_FINNHUB_API_KEY", "providerKeys.existingSecret"),
         ({"settings": {"FINANCEHUB_FINNHUB_API_KEY": None}, "providerKeys": {"existingSecret": "keys"}},),
+    ),
+    "queues in another Redis": Case(
+        {"settings": {"DRAMATIQ_BROKER_URL": "redis://queues.example/0"}},
+        ("settings.DRAMATIQ_BROKER_URL", "leave it out", "externalRedis"),
+        ({"settings": {"DRAMATIQ_BROKER_URL": None}},),
     ),
     "real data stored as simulated": Case(
         {"simulator": {"enabled": True}, "settings": {"FINANCEHUB_BINANCE_URL": "https://data-api.binance.vision"}},
