@@ -78,7 +78,7 @@ E2E = PYTHONPATH=tests $(BIN)/python -m e2e
 
 .PHONY: cluster
 cluster: install ## Start a cluster for the end-to-end tests: kind, or a node of our own (root, Go; 12 minutes the first time)
-	@$(PROVIDE_BINARIES) $(if $(or $(E2E_KUBECONFIG),$(shell command -v kind)),tools,node)
+	@$(PROVIDE_BINARIES) $$($(E2E) programs)
 	@$(E2E) cluster
 
 .PHONY: cluster-down
@@ -126,5 +126,5 @@ manifests: install ## Write the Kubernetes manifests that are made from the mode
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
 .PHONY: clean
-clean: $(if $(wildcard .data/node .data/docker),cluster-down) ## Remove the venv, caches and local data
+clean: $(if $(wildcard .data/node .data/docker .data/kind.kubeconfig),cluster-down) ## Remove the venv, caches and local data
 	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

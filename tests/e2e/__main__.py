@@ -1,4 +1,4 @@
-"""`python -m e2e cluster`, `down`, or `test` with pytest's arguments: the cluster, its images, its tests."""
+"""`python -m e2e cluster`, `programs`, `down`, or `test` with arguments of pytest: cluster, images, tests."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from e2e.images.build import IMAGES, build_all
 from e2e.images.engine import Engine, EngineError, engine
 from e2e.node.node import NodeError
 from e2e.node.processes import StartError
-from e2e.targets import Given, Target, choose
+from e2e.targets import Given, Target, choose, loaded, made
 
 _TESTS = Path(__file__).parent
-_USAGE = "usage: python -m e2e cluster | down | test [ARGUMENTS OF PYTEST]"
+_USAGE = "usage: python -m e2e cluster | programs | down | test [ARGUMENTS OF PYTEST]"
 #: What the tests install, and what they upgrade to: the same code under another tag.
 _TAG, _NEXT = "e2e", "e2e-next"
 
@@ -26,10 +26,12 @@ def _main(arguments: list[str]) -> int | str:
         match arguments:
             case ["cluster"]:
                 target.up()
+            case ["programs"]:
+                sys.stdout.write(f"{target.programs}\n")
             case ["down"]:
-                target.down()
+                for each in made():
+                    each.down()
                 daemon.down()
-                _loaded(target).unlink(missing_ok=True)
             case ["test", *options]:
                 return _test(target, options)
             case _:
@@ -67,19 +69,14 @@ def _images(source: Engine) -> list[str]:
 def _load(target: Target, source: Engine, images: list[str]) -> None:
     """Give the cluster what it does not have yet."""
     ids = source.run("image", "inspect", "--format", "{{.Id}}", *images)
-    loaded = _loaded(target)
-    if loaded.exists() and loaded.read_text(encoding="utf-8") == json.dumps([images, ids]):
+    record = loaded(target)
+    if record.exists() and record.read_text(encoding="utf-8") == json.dumps([images, ids]):
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "images.tar"
         source.save(images, archive)
         target.load(archive)
-    loaded.write_text(json.dumps([images, ids]), encoding="utf-8")
-
-
-def _loaded(target: Target) -> Path:
-    """Which images the cluster has; goes with it."""
-    return target.kubeconfig.with_suffix(".images")
+    record.write_text(json.dumps([images, ids]), encoding="utf-8")
 
 
 if __name__ == "__main__":

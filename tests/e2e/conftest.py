@@ -11,14 +11,15 @@ from e2e.cluster import Cluster
 from e2e.release import Release
 from e2e.targets import Given, choose
 
-#: Of the images that `make e2e` has loaded.
+#: Of the images that `make e2e` has loaded; whoever gives a cluster says where it can pull them.
+REGISTRY = os.environ.get("E2E_REGISTRY", "")
 TAG = os.environ.get("E2E_TAG", "0.1.0")
 NEXT_TAG = os.environ.get("E2E_NEXT_TAG", "0.1.0")
 RESEARCH = {"repository": "financehub/research"}
 
 #: What differs from the defaults: images that are there, and times scaled down with the tests.
 VALUES: dict[str, Any] = {
-    "image": {"tag": TAG},
+    "image": {"registry": REGISTRY, "tag": TAG},
     "simulator": {"enabled": True},
     "settings": {
         # a worker that was killed is missed within seconds, not a minute

@@ -26,6 +26,10 @@ class Target(Protocol):
     def kubeconfig(self) -> Path:
         """Of the administrator."""
 
+    @property
+    def programs(self) -> str:
+        """Group of `support.binaries` that it and its tests need."""
+
     def up(self) -> None:
         """Start it, or what of it does not run."""
 
@@ -44,6 +48,8 @@ class Target(Protocol):
 
 class OwnNode:
     """The node of `e2e.node`."""
+
+    programs = "node"
 
     def __init__(self) -> None:
         self._layout = Layout()
@@ -78,6 +84,7 @@ class OwnNode:
 class Kind:
     """A cluster in containers, for a machine with kind and a Docker engine that can pull its image."""
 
+    programs = "tools"
     kubeconfig = _DATA / "kind.kubeconfig"
 
     def up(self) -> None:
@@ -86,12 +93,15 @@ class Kind:
         if _KIND_NAME in _kind("get", "clusters").split():
             _kind("export", "kubeconfig", "--name", _KIND_NAME, "--kubeconfig", str(self.kubeconfig))
             return
+        loaded(self).unlink(missing_ok=True)
         configuration = ("--config", str(_KIND_CONFIGURATION), "--kubeconfig", str(self.kubeconfig))
         _kind("create", "cluster", "--name", _KIND_NAME, *configuration, "--wait", "120s")
 
     def down(self) -> None:
         """Delete it."""
         _kind("delete", "cluster", "--name", _KIND_NAME)
+        for file in (self.kubeconfig, loaded(self)):
+            file.unlink(missing_ok=True)
 
     def load(self, archive: Path) -> None:
         """Import images."""
@@ -125,6 +135,8 @@ class Given:
     Args:
         kubeconfig: of its administrator.
     """
+
+    programs = "tools"
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
@@ -162,6 +174,23 @@ def choose(environment: Mapping[str, str] = os.environ) -> Target:
     if shutil.which("kind") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         return Kind()
     return OwnNode()
+
+
+def made() -> list[Target]:
+    """The clusters that were started here, whichever is chosen now."""
+    return [
+        *([OwnNode()] if Layout().root.exists() else []),
+        *([Kind()] if Kind.kubeconfig.exists() else []),
+    ]
+
+
+def loaded(target: Target) -> Path:
+    """Where it is written which images a cluster has.
+
+    Args:
+        target: which.
+    """
+    return target.kubeconfig.with_suffix(".images")
 
 
 def _kind(*arguments: str) -> str:

@@ -38,14 +38,9 @@ def release(release_in: Callable[..., Release]) -> Release:
 
 def test_an_install_is_up_within_two_minutes(release: Release) -> None:
     """After `helm install --wait`, which gives up after two minutes, every pod is ready."""
-    assert [len(release.ready(component)) for component in (*TIERS, "scheduler", "redis", "simulator")] == [
-        1,
-        1,
-        1,
-        2,
-        1,
-        1,
-    ]
+    # a tier that began with a backlog may have been scaled up
+    least = {**dict.fromkeys((*TIERS, "redis", "simulator"), 1), "scheduler": 2}
+    assert [component for component, count in least.items() if len(release.ready(component)) < count] == []
 
 
 def test_helm_test_passes(release: Release) -> None:

@@ -1,6 +1,7 @@
 """What a cluster has besides Kubernetes: DNS and metrics of pods, which run beside the node, and volumes."""
 
 import json
+import shutil
 
 from e2e.node.kubectl import answers, kubectl
 from e2e.node.layout import NAME, NODE, Layout
@@ -10,7 +11,7 @@ from support.binaries.finder import program
 
 _DNS_READY = "http://127.0.0.1:8181/ready"
 _METRICS_PORT = 4443
-_VOLUMES = 20
+_VOLUMES = [f"folder-{number}" for number in range(20)]
 
 
 def start_dns(layout: Layout) -> None:
@@ -55,9 +56,14 @@ def start_metrics(layout: Layout) -> None:
 
 
 def provide_volumes(layout: Layout) -> None:
-    """Register some folders as volumes of the default storage class; each is claimed once."""
-    for number in range(_VOLUMES):
-        (layout.root / "volumes" / str(number)).mkdir(parents=True, exist_ok=True)
+    """Register some folders as volumes of the default storage class; one whose claim has gone is emptied."""
+    folders = layout.root / "volumes"
+    for volume in json.loads(kubectl(layout, "get", "persistentvolumes", "-o", "json") or '{"items": []}')["items"]:
+        if volume["status"].get("phase") == "Released":
+            kubectl(layout, "delete", "persistentvolume", volume["metadata"]["name"])
+            shutil.rmtree(folders / volume["metadata"]["name"])
+    for name in _VOLUMES:
+        (folders / name).mkdir(parents=True, exist_ok=True)
     if kubectl(layout, "apply", "--server-side", "-f", "-", stdin=json.dumps(_volumes(layout))) is None:
         raise StartError("volumes: the API server does not take them")
 
@@ -76,17 +82,17 @@ def _volumes(layout: Layout) -> dict[str, object]:
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": f"folder-{number}"},
+            "metadata": {"name": name},
             "spec": {
                 "storageClassName": "folders",
                 "capacity": {"storage": "10Gi"},
                 "accessModes": ["ReadWriteOnce"],
                 # unlike hostPath, it is given to the pod's group
-                "local": {"path": str(layout.root / "volumes" / str(number))},
+                "local": {"path": str(layout.root / "volumes" / name)},
                 "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
             },
         }
-        for number in range(_VOLUMES)
+        for name in _VOLUMES
     ]
     return {"apiVersion": "v1", "kind": "List", "items": [storage_class, *volumes]}
 

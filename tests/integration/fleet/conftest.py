@@ -1,5 +1,6 @@
 """A whole fleet per test: Redis, simulator, scheduler and tiers as real processes."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet
 from support.redis_server import RedisServer
+
+_LINES = 40
 
 StartFleet = Callable[..., Fleet]
 
@@ -23,7 +26,10 @@ def simulator() -> Iterator[RunningSimulator]:
 def fleet(
     tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer]
 ) -> Iterator[StartFleet]:
-    """Build a fleet; `redis_options` go to its Redis, keywords are settings. Its processes are started by the test."""
+    """Build a fleet; `redis_options` go to its Redis, keywords are settings. Its processes are started by the test.
+
+    What they have said at last is printed, which pytest shows of a test that failed.
+    """
     built: list[Fleet] = []
 
     def build(*redis_options: str, **environment: str) -> Fleet:
@@ -33,3 +39,6 @@ def fleet(
     yield build
     for each in built:
         each.stop()
+    for log in sorted(tmp_path.glob("*.log")):
+        lines = log.read_text(encoding="utf-8").splitlines()[-_LINES:]
+        sys.stdout.write("\n".join([f"--- {log.name}", *lines, ""]))
