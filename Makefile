@@ -53,13 +53,13 @@ PROVIDE_BINARIES = PYTHONPATH=tests $(BIN)/python -m support.binaries
 binaries: install ## Build the Kubernetes API server that the operator's tests use, once a version (5 minutes; needs Go)
 	@$(PROVIDE_BINARIES) control-plane
 
-# Four at once on any machine: most of these tests wait for real processes, not for the processor. One that is done
+# Six at once on any machine: most of these tests wait for real processes, not for the processor. One that is done
 # takes over from one that is not, for the slow tests lie side by side.
 .PHONY: test
 test: install ## Run the tests; a part with ARGS=tests/unit/shared
 	@# what cannot be had is named here, and the tests that need it skip (where CI is set they fail)
 	@$(if $(ARGS),,$(PROVIDE_BINARIES) control-plane || true)
-	$(BIN)/pytest $(or $(ARGS),--numprocesses 4 --dist worksteal)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses 6 --dist worksteal)
 
 BUILDER = $(or $(shell docker version >/dev/null 2>&1 && echo docker build),$(shell command -v buildah >/dev/null && echo buildah build --format docker),$(error no Docker engine answers and there is no buildah: start Docker, set DOCKER_HOST, or install buildah))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -91,7 +91,7 @@ e2e: cluster ## Build the images and run the end-to-end tests in the cluster (E2
 
 .PHONY: test-docker
 test-docker: install ## Run the integration tests with Redis in a container of the Docker engine; a part with ARGS=…
-	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 4 --dist worksteal)
+	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
 
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it

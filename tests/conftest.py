@@ -21,6 +21,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("financehub")
 
 
+#: As in the Makefile.
+_WORKERS = 6
 #: Each takes half a minute or more, nearly all of it waiting.
 _LONGEST = {
     "test_each_due_time_comes_once_whoever_is_killed",
@@ -31,12 +33,12 @@ _LONGEST = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first in what each of four workers gets: all the others run beside them."""
+    """Put the longest first in what each worker gets: all the others run beside them."""
     longest = [item for item in items if item.name.partition("[")[0] in _LONGEST]
-    share = len(items) // 4
+    share = len(items) // _WORKERS
     for number, item in enumerate(longest):
         items.remove(item)
-        items.insert(number % 4 * share, item)
+        items.insert(number % _WORKERS * share, item)
 
 
 def _container_image() -> str | None:
