@@ -94,3 +94,16 @@ def test_what_is_kept_and_what_goes(crd_installed: Cluster, namespace: str, helm
 
     helm.install(CHART, RELEASE, _ALONE)
     assert _password(crd_installed, namespace) == password
+
+
+def test_what_was_taken_away_stays_away(crd_installed: Cluster, namespace: str, helm: helm_python.Config):
+    """An upgrade that reuses values, where Helm hands on each `null` of before, brings no tier or schedule back."""
+    of_medium = ("fetch-news", "calculate-indicators")
+    helm.install(CHART, RELEASE, merged(_ALONE, {"tiers": {"medium": None}, "schedules": dict.fromkeys(of_medium)}))
+    before = [_get(crd_installed, namespace, kind).keys() for kind in ("deployment", "scheduledtask")]
+    helm.upgrade(CHART, RELEASE, {"scheduler": {"replicas": 1}}, reuse_values=True)
+    deployments = _get(crd_installed, namespace, "deployment")
+    assert deployments["financehub-scheduler"]["spec"]["replicas"] == 1
+    assert [deployments.keys(), _get(crd_installed, namespace, "scheduledtask").keys()] == before
+    assert "financehub-high" in deployments
+    assert "financehub-medium" not in deployments

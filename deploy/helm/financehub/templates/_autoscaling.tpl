@@ -30,8 +30,7 @@ authenticationRef:
 
 {{/* Whether any tier is scaled by KEDA; empty: none. */}}
 {{- define "financehub.usesKeda" -}}
-{{- range $name, $values := .Values.tiers }}
-{{- $tier := include "financehub.tier" (dict "root" $ "name" $name "tier" $values) | fromYaml }}
+{{- range $name, $tier := include "financehub.tiers" . | fromYaml }}
 {{- if eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda" }}yes{{ end }}
 {{- end }}
 {{- end -}}
@@ -39,8 +38,7 @@ authenticationRef:
 {{/* Tiers, by their queues, that KEDA may scale to zero: their health is well without a worker. */}}
 {{- define "financehub.idleTiers" -}}
 {{- $idle := list -}}
-{{- range $name, $values := .Values.tiers -}}
-{{- $tier := include "financehub.tier" (dict "root" $ "name" $name "tier" $values) | fromYaml -}}
+{{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}
 {{- if and (eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda") (eq (int $tier.autoscaling.minReplicas) 0) -}}
 {{- $idle = append $idle $tier.queue -}}
 {{- end -}}
