@@ -28,8 +28,9 @@ VALUES: dict[str, Any] = {
     },
 }
 if redis := os.environ.get("E2E_REDIS_IMAGE"):
-    repository, _, tag = redis.rpartition(":")
-    VALUES["redis"] = {"image": {"registry": "", "repository": repository, "tag": tag}}
+    name, _, tag = redis.rpartition(":")
+    registry, _, repository = name.rpartition("/")
+    VALUES["redis"] = {"image": {"registry": registry, "repository": repository, "tag": tag}}
 
 
 def not_given(cluster: Cluster, what: str) -> None:
