@@ -23,6 +23,8 @@ _AS_KUBERNETES = {
 
 def _levels(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Path and schema of every object that a user fills in: `*` stands for any tier, schedule or asset."""
+    # null takes an entry away; everything else has to be one
+    schema = schema.get("else", schema)
     if reference := schema.get("$ref"):
         schema = SCHEMA["$defs"][reference.rpartition("/")[2]]
     if schema.get("type") == "array":
