@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from e2e import keda
 from e2e.images import daemon
 from e2e.images.build import IMAGES, build_all
 from e2e.images.engine import Engine, EngineError, engine
@@ -47,6 +48,8 @@ def _test(target: Target, options: list[str]) -> int:
     if not isinstance(target, Given):
         source = engine()
         images = _images(source)
+        # the tests may run in a network from which nothing can be fetched
+        keda.source()
         target.up()
         _load(target, source, images)
         environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT, "E2E_REDIS_IMAGE": images[-1]}

@@ -55,16 +55,24 @@ def uninstall(cluster: Cluster) -> None:
     cluster.kubectl("delete", "--ignore-not-found", "--wait", "-f", "-", stdin=json.dumps(_manifests()))
 
 
-def _manifests() -> dict[str, Any]:
+def source() -> Path:
+    """Folder of KEDA's Go module, which has its manifests; fetched unless Go has it.
+
+    Raises:
+        FileNotFoundError: there is no Go.
+        subprocess.CalledProcessError: it cannot be fetched.
+    """
     compiler = go()
-    assert compiler is not None, "KEDA's manifests are in its Go module: install Go"
-    downloaded = subprocess.run(
-        [compiler, "mod", "download", "-json", KEDA.module], cwd=KEDA.folder, check=True, capture_output=True, text=True
-    ).stdout
-    configuration = Path(json.loads(downloaded)["Dir"]) / "config" / "minimal"
-    made = subprocess.run(
-        [program(KUBECTL), "kustomize", configuration], check=True, capture_output=True, text=True
-    ).stdout
+    if compiler is None:
+        raise FileNotFoundError("KEDA's manifests are in its Go module: install Go")
+    command = [compiler, "mod", "download", "-json", KEDA.module]
+    downloaded = subprocess.run(command, cwd=KEDA.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return Path(json.loads(downloaded)["Dir"])
+
+
+def _manifests() -> dict[str, Any]:
+    command = [program(KUBECTL), "kustomize", source() / "config" / "minimal"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     items = list(yaml.safe_load_all(made))
     for item in items:
         if item["kind"] == "Deployment":
