@@ -23,10 +23,11 @@ UID = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
 
 
 def resource(name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    """A ScheduledTask as data; an unknown task on queue `q`, every minute, unless `spec` says otherwise."""
+    """A ScheduledTask as data; an unknown task on queue `q`, due in no test's time, unless `spec` says otherwise."""
     defaults: dict[str, Any] = {} if "task" in spec else {"task": "demo_task", "queue": "q"}
     if "schedules" not in spec:
-        defaults["schedule"] = "@every 1m"
+        # a period of a minute ends within one test in thirty
+        defaults["schedule"] = "@yearly"
     return {
         "apiVersion": "financehub.io/v1alpha1",
         "kind": "ScheduledTask",
@@ -36,8 +37,9 @@ def resource(name: str = "demo", annotations: dict[str, str] | None = None, **sp
 
 
 def schedule(name: str = "demo", uid: str = UID, annotations: dict[str, str] | None = None, **spec: Any) -> Schedule:
-    """The same, compiled."""
-    data = json.dumps(resource(name, annotations, **spec))
+    """The same, compiled; every minute, for tests that move the clock."""
+    timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
+    data = json.dumps(resource(name, annotations, **timing | spec))
     return compile_schedule(ScheduledTask.model_validate_json(data), uid)
 
 

@@ -96,8 +96,9 @@ class Rig:
             await self.step()
 
     async def apply(self, name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> str:
-        """Apply a resource and let the watch show it; its uid."""
-        uid = str(self.tasks.apply(name, annotations, **spec)["metadata"]["uid"])
+        """Apply a resource, one of every minute unless `spec` says otherwise, and let the watch show it; its uid."""
+        timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
+        uid = str(self.tasks.apply(name, annotations, **timing | spec)["metadata"]["uid"])
         await self.look()
         return uid
 

@@ -89,7 +89,7 @@ def test_defaults_are_filled_in(tasks: Tasks) -> None:
     """What a user leaves out is what the documentation says, and nothing that says nothing is added."""
     assert tasks.apply(task="fetch_news_task")["spec"] == {
         "task": "fetch_news_task",
-        "schedule": "@every 1m",
+        "schedule": "@yearly",
         "timeZone": "UTC",
         "suspend": False,
         "concurrencyPolicy": "Forbid",

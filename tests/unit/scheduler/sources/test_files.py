@@ -120,9 +120,7 @@ def test_a_name_used_twice_is_refused(source: FileSource, tmp_path: Path) -> Non
     write(tmp_path, resource("a", schedule="@daily"), file="2.yaml")
     found = source.scan()
     assert found is not None
-    assert [schedule.summary for schedule in found.upserts] == [
-        '{"task":"demo_task","queue":"q","schedule":"@every 1m"}'
-    ]
+    assert [each.summary for each in found.upserts] == ['{"task":"demo_task","queue":"q","schedule":"@yearly"}']
     assert source.refused == {"2.yaml:default/a": "default/a is also in 1.yaml, which is in force; rename one"}
 
 
