@@ -1,13 +1,16 @@
 """The HTTP server of every process: waitress in a daemon thread, so that it outlives the drain."""
 
 import errno
+import socket
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
 import waitress
 from dramatiq import Broker, Middleware, Worker
+from waitress import wasyncore
 
 from financehub_shared.errors import ConfigError
 from financehub_shared.settings import exit_on_config_error
@@ -23,7 +26,7 @@ class HealthServer:
 
     Args:
         app: what to serve.
-        host: address to listen on.
+        host: address to listen on; of a name's several addresses (`localhost` where IPv6 is too) the first.
         port: 0 takes any free one.
     """
 
@@ -32,6 +35,9 @@ class HealthServer:
         self._host = host
         self._port = port
         self._server: Any = None
+        #: File descriptor → what waitress's loop serves.
+        self._served: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -47,27 +53,36 @@ class HealthServer:
         if self._server is not None:
             return
         try:
-            self._server = waitress.create_server(
-                self._app,
-                host=self._host,
-                port=self._port,
-                threads=THREADS,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
+            family, *_, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
+            listener = socket.create_server(address[:2], family=family)
         except OSError as error:
-            what = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror or error})"
-            raise ConfigError(
-                f"FINANCEHUB_HTTP_PORT={self._port}: {self._host}:{self._port} {what}; set it to a free port"
-            ) from error
-        threading.Thread(target=self._server.run, name="health-server", daemon=True).start()
+            what = (
+                f"FINANCEHUB_HTTP_PORT={self._port}: {self._host}:{self._port} is taken; set it to a free port"
+                if error.errno == errno.EADDRINUSE
+                else f"FINANCEHUB_HTTP_HOST={self._host}, FINANCEHUB_HTTP_PORT={self._port} cannot be listened on "
+                f"({error.strerror or error}); set them to an address of this machine and a port that its user may take"
+            )
+            raise ConfigError(what) from error
+        self._server = waitress.create_server(
+            self._app,
+            map=self._served,
+            sockets=[listener],
+            threads=THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="health-server", daemon=True)
+        self._thread.start()
         log.info("health_server_listens", host=self._host, port=self.port)
 
     def stop(self) -> None:
-        """Close it; processes just end, tests do this. The thread ends within waitress's loop timeout, a second."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        """Close it and its connections; processes just end, tests do this."""
+        if self._server is not None and self._thread is not None:
+            # in the loop's own thread: a socket that is closed while the loop waits for it ends it by an error
+            self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._served))
+            self._thread.join()
+            self._server.task_dispatcher.shutdown()
+            self._server = self._thread = None
 
 
 class HealthServerMiddleware(Middleware):
