@@ -80,7 +80,9 @@ def without_keda(release: Release, cluster: Cluster) -> Iterator[Release]:
         pytest.skip("there is no metrics-server in this cluster, which a HorizontalPodAutoscaler asks")
     release.uninstall()
     keda.uninstall(cluster)
-    release.install()
+    # requests that a pod at rest is far below, and no more pods than leave room for KEDA, which comes back
+    high = {"resources": {"requests": {"cpu": "300m"}}, "autoscaling": {"maxReplicas": 2}}
+    release.install(tiers={"high": high})
     yield release
     keda.install(cluster)
 
@@ -95,7 +97,10 @@ def test_without_keda_cpu_scales(without_keda: Release) -> None:
     eventually(utilization, 120, "the CPU of tier high is known")
     names = {one["metadata"]["name"] for one in without_keda.get("hpa")["items"]}
     assert names == {f"{NAME}-{tier}" for tier in ("high", "medium", "low")}
-    without_keda.kubectl("exec", f"deploy/{NAME}-high", "--", "sh", "-c", "timeout 60 sh -c 'while :; do :; done' &")
+    assert len(without_keda.pods("high")) == 1
+    # with an output of its own, for `kubectl exec` waits until ours is closed
+    load = "timeout 90 sh -c 'while :; do :; done' >/dev/null 2>&1 &"
+    without_keda.kubectl("exec", f"deploy/{NAME}-high", "--", "sh", "-c", load)
     with timed("CPU at its limit → second pod of the tier, by a HorizontalPodAutoscaler"):
         eventually(lambda: len(without_keda.pods("high")) >= 2, 90, "two pods")
     assert len(without_keda.pods("medium")) == 1
