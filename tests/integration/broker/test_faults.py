@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import dramatiq
 import pytest
@@ -27,9 +28,9 @@ Serve = Callable[..., object]
 def make(kind: str, url: str, **settings: object) -> dramatiq.Broker:
     """A broker of a kind, quick to retry."""
     if kind == "stock":
-        return RedisBroker(client=redis.Redis.from_url(url, socket_timeout=0.5))
+        return RedisBroker(client=redis.Redis.from_url(url, socket_timeout=2))
     mended = Settings(redis_url=url, retry_min_seconds=0.1, dramatiq_retry_backoff=False, **settings)
-    return build_broker(mended, tier="high", client=connect(url, retries=0, timeout=0.5))
+    return build_broker(mended, tier="high", client=connect(url, retries=0, timeout=2))
 
 
 def task(broker: dramatiq.Broker, fn: Callable[..., object]) -> "dramatiq.Actor":
@@ -49,12 +50,22 @@ def test_a_retry_that_redis_does_not_take_is_not_lost(kind: str, kept: bool, red
             raise ValueError("upstream is away too")
 
     broker = make(kind, server.url)
+    enqueue_once, refused = broker.enqueue, threading.Event()
+
+    def noticed(*args: Any, **kwargs: Any) -> "dramatiq.Message":
+        try:
+            return enqueue_once(*args, **kwargs)
+        except (ConnectionClosed, redis.ConnectionError):
+            refused.set()
+            raise
+
+    broker.enqueue = noticed
     with serving(broker):
         task(broker, fails_once).send()
         eventually(lambda: runs)
         server.kill()
         away.set()
-        time.sleep(0.3)
+        assert refused.wait(10)
         server.start()
         client = server.client()
         eventually(lambda: unsettled(client, "q") == 0)
