@@ -48,6 +48,11 @@ def break_breaker(client: "redis.Redis", clock: ManualClock) -> None:
     client.hset(keys.breaker("binance"), mapping={"phase": Phase.OPEN.value, "reason": "failures", "error": "timeout"})
 
 
+def break_breaker_of_nobody(client: "redis.Redis", clock: ManualClock) -> None:
+    break_breaker(client, clock)
+    client.hset(keys.breaker("binance"), "until", int((clock.now() - 7_200) * 1_000))
+
+
 def break_freshness(client: "redis.Redis", clock: ManualClock) -> None:
     clock.advance(900)
     store = RedisStore(client)
@@ -64,6 +69,7 @@ CASES: dict[str, tuple[Callable[["redis.Redis", ManualClock], None] | None, str]
     "well": (None, ""),
     "tier": (break_tier, "tier:high: no live worker; its tasks wait in the queue"),
     "breaker": (break_breaker, "provider:binance: circuit breaker open: timeout"),
+    "breaker of an upstream that nobody needs": (break_breaker_of_nobody, ""),
     "freshness": (
         break_freshness,
         (

@@ -14,6 +14,9 @@ SCHEDULER = "scheduler"
 WAIT_LIMITS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1_800}
 #: For queues that users add.
 OTHER_WAIT_LIMIT = 900.0
+#: Seconds after which an upstream that nobody has asked again is not needed: the longest period of the shipped tasks.
+#: A fallback that failed once beside a sound first choice would else be a fault for ever.
+UNASKED_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,13 @@ class BreakerView:
         upstream: its name.
         state: `closed`, `open` or `half-open`.
         reason: the last failure, or why it is not closed.
+        may_probe_at: from when on the next call asks the upstream again, Unix seconds; None: closed, or open by hand.
     """
 
     upstream: str
     state: str
     reason: str
+    may_probe_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def evaluate(seen: Snapshot) -> HealthReport:
     checks += [_queue(queue) for queue in seen.queues]
     checks += _tiers(seen)
     checks.append(_scheduler(seen.processes))
-    checks += [_provider(breaker) for breaker in seen.breakers]
+    checks += [_provider(breaker, seen.now) for breaker in seen.breakers]
     if "store" not in seen.failures:
         checks.append(_assets(seen.assets))
         checks += [_freshness(dataset, seen) for dataset in sorted(set(seen.wanted))]
@@ -136,11 +141,14 @@ def _scheduler(processes: Sequence[ProcessInfo]) -> Check:
     return Check(SCHEDULER, Status.OK, f"{count} alive", {"schedulers": count})
 
 
-def _provider(breaker: BreakerView) -> Check:
+def _provider(breaker: BreakerView, now: float) -> Check:
     name = f"provider:{breaker.upstream}"
     if breaker.state == "closed":
         return Check(name, Status.OK, "circuit breaker closed", {"breaker": breaker.state})
     why = f": {breaker.reason}" if breaker.reason else ""
+    if breaker.may_probe_at is not None and (unasked := now - breaker.may_probe_at) > UNASKED_SECONDS:
+        reason = f"circuit breaker {breaker.state}, and nobody has asked it for {_age(unasked)}{why}"
+        return Check(name, Status.OK, reason, {"breaker": breaker.state})
     return Check(name, Status.DEGRADED, f"circuit breaker {breaker.state}{why}", {"breaker": breaker.state})
 
 

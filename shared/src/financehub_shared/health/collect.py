@@ -128,7 +128,8 @@ class HealthChecker:
         views = []
         for name, raw in zip(names, pipeline.execute(), strict=True):
             state = state_from_fields({key.decode(): value.decode(errors="replace") for key, value in raw.items()})
-            views.append(BreakerView(name, state.phase.value, state.error or state.reason.value))
+            may_probe_at = state.until / 1_000 if state.until else None
+            views.append(BreakerView(name, state.phase.value, state.error or state.reason.value, may_probe_at))
         return views
 
     def _task_errors(self) -> Mapping[str, str]:

@@ -108,6 +108,21 @@ CASES: dict[str, tuple[Snapshot, Status, str]] = {
         Status.DEGRADED,
         "provider:binance: circuit breaker open: timeout: no answer in 10 s",
     ),
+    "breaker that may be asked again, and will be": (
+        replace(WELL, breakers=[BreakerView("binance", "open", "timeout", NOW - 3_600)]),
+        Status.DEGRADED,
+        "provider:binance: circuit breaker open: timeout",
+    ),
+    "breaker of an upstream that nobody needs": (
+        replace(WELL, breakers=[BreakerView("finnhub", "open", "timeout", NOW - 3_601)]),
+        Status.OK,
+        "",
+    ),
+    "breaker whose probe never ended": (
+        replace(WELL, breakers=[BreakerView("finnhub", "half-open", "timeout", NOW - 3_601)]),
+        Status.OK,
+        "",
+    ),
     "stale": (
         replace(
             WELL,
