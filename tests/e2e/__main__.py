@@ -30,9 +30,7 @@ def _main(arguments: list[str]) -> int | str:
             case ["programs"]:
                 sys.stdout.write(f"{target.programs}\n")
             case ["down"]:
-                for each in made():
-                    each.down()
-                daemon.down()
+                return _down()
             case ["test", *options]:
                 return _test(target, options)
             case _:
@@ -40,6 +38,17 @@ def _main(arguments: list[str]) -> int | str:
     except (EngineError, NodeError, StartError, FileNotFoundError, subprocess.CalledProcessError) as error:
         return f"e2e: {error}"
     return 0
+
+
+def _down() -> int | str:
+    problems = []
+    for end in (*(each.down for each in made()), daemon.down):
+        try:
+            end()
+        except (NodeError, StartError, OSError, subprocess.CalledProcessError) as error:
+            # what is left of one must not keep the others
+            problems.append(f"e2e: {error}")
+    return "\n".join(problems) or 0
 
 
 def _test(target: Target, options: list[str]) -> int:
@@ -52,6 +61,8 @@ def _test(target: Target, options: list[str]) -> int:
         keda.source()
         target.up()
         _load(target, source, images)
+        # an engine that was started for the images must not change the choice
+        environment |= {"E2E_TARGET": type(target).__name__}
         environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT, "E2E_REDIS_IMAGE": images[-1]}
     # a test installs, waits and uninstalls for minutes, and each wait in it has a limit of its own
     command = [sys.executable, "-m", "pytest", "--timeout=900", *(options or [str(_TESTS)])]

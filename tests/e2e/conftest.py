@@ -1,5 +1,6 @@
 """The cluster of the end-to-end tests, with images and releases; `make e2e` runs them where it can be reached."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from e2e.targets import Given, choose
 REGISTRY = os.environ.get("E2E_REGISTRY", "")
 TAG = os.environ.get("E2E_TAG", "0.1.0")
 NEXT_TAG = os.environ.get("E2E_NEXT_TAG", "0.1.0")
+#: Of the namespaces that tests make.
+_PREFIX = "e2e-"
 RESEARCH = {"repository": "financehub/research"}
 
 #: What differs from the defaults: images that are there, and times scaled down with the tests.
@@ -47,7 +50,21 @@ def not_given(cluster: Cluster, what: str) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """A running cluster with all images in it."""
-    return Cluster(choose())
+    cluster = Cluster(choose())
+    if not isinstance(cluster.target, Given):
+        _clear(cluster)
+    return cluster
+
+
+def _clear(cluster: Cluster) -> None:
+    """Take away what a run has left that was ended in its midst: releases, and a node that takes no pods."""
+    for one in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
+        if one["namespace"].startswith(_PREFIX):
+            cluster.helm("uninstall", one["name"], "--namespace", one["namespace"], "--wait")
+    for one in cluster.get("namespaces")["items"]:
+        if one["metadata"]["name"].startswith(_PREFIX):
+            cluster.kubectl("delete", "namespace", one["metadata"]["name"], "--wait=false")
+    cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
 
 
 @pytest.fixture(scope="module")

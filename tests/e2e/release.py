@@ -11,7 +11,8 @@ from e2e.cluster import CHART, Cluster, eventually
 #: Under which the chart names everything.
 NAME = "financehub"
 TIERS = ("high", "medium", "low")
-_WAIT = ("--wait", "--timeout", "120s")
+#: Far beyond what an install takes beside pods of another release that drain.
+_WAIT = ("--wait", "--timeout", "240s")
 
 
 class Release:
@@ -133,6 +134,11 @@ class Release:
     def scheduled_tasks(self) -> dict[str, dict[str, Any]]:
         """Name → ScheduledTask."""
         return {item["metadata"]["name"]: item for item in self.get("scheduledtasks")["items"]}
+
+    def emptied(self) -> None:
+        """Wait until the last pod is gone: a worker that drains without its Redis takes all of its grace."""
+        grace = max((pod["spec"]["terminationGracePeriodSeconds"] for pod in self.get("pods")["items"]), default=0)
+        eventually(lambda: not self.get("pods")["items"], grace + 60, "no pods")
 
     def settled(self, seconds: float = 120) -> None:
         """Wait until the fleet says that all is well.

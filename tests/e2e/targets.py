@@ -167,10 +167,13 @@ def choose(environment: Mapping[str, str] = os.environ) -> Target:
     """The cluster that is used here.
 
     Args:
-        environment: of the process; `E2E_KUBECONFIG` names a cluster.
+        environment: of the process; `E2E_KUBECONFIG` names a cluster, `E2E_TARGET` a class, for whoever has chosen.
     """
     if given := environment.get("E2E_KUBECONFIG"):
         return Given(Path(given))
+    for chosen in (OwnNode, Kind):
+        if environment.get("E2E_TARGET") == chosen.__name__:
+            return chosen()
     if shutil.which("kind") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         return Kind()
     return OwnNode()

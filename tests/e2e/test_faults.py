@@ -80,15 +80,16 @@ def release(release_in: Callable[..., Release]) -> Release:
 def beat(release: Release) -> Iterator[Beat]:
     """Beats through a fault; afterwards each due time up to the recovery has run, and was enqueued once."""
     release.redis("del", "ran", "began", "ended", "swollen")
+    since = time.time()
     made = release.apply("beat", **_SPEC)["metadata"]
     try:
-        yield from _beating(release, made["uid"])
+        yield from _beating(release, made["uid"], since)
     finally:
         release.kubectl("delete", "st", "beat")
 
 
-def _beating(release: Release, uid: str) -> Iterator[Beat]:
-    beat = Beat(release, uid, time.time())
+def _beating(release: Release, uid: str, since: float) -> Iterator[Beat]:
+    beat = Beat(release, uid, since)
     eventually(lambda: len(beat.ran()) >= 2, 60, "the schedule runs")
     # the first due time that counts is one that was seen to run
     first = next(at for at in range(int(beat.since), int(time.time()) + 1) if beat._id(at) in beat.ran())

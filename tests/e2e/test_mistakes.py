@@ -37,8 +37,7 @@ def release(mistaken: Release) -> Any:
     yield mistaken
     mistaken.uninstall()
     mistaken.kubectl("delete", "secret,pvc", "--all", "--wait=false")
-    # a worker that drains without its Redis takes all of its grace
-    eventually(lambda: not mistaken.get("pods")["items"], 360, "no pods")
+    mistaken.emptied()
 
 
 def test_an_image_that_does_not_exist(release: Release) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from e2e.images import daemon
 from e2e.images.base import OWN_PYTHON, python_image, redis_image
 from e2e.images.engine import Engine, EngineError
 
@@ -21,8 +22,8 @@ def build_all(engine: Engine, tag: str) -> list[str]:
         EngineError: a build failed; it has said why.
     """
     base = python_image(engine)
-    # one of our own reaches package registries as this machine does
-    arguments = "--network host" if base == OWN_PYTHON else ""
+    # a base of our own reaches package registries as this machine does, and an engine of our own gives no network
+    arguments = "--network host" if base == OWN_PYTHON or engine.host == daemon.HOST else ""
     command = ["make", "images", f"TAG={tag}", f"BASE_IMAGE={base}", f"ARGS={arguments}"]
     if subprocess.run(command, cwd=_ROOT, env=engine.environment, check=False).returncode != 0:
         raise EngineError("make images failed; see above")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 import zlib
 from pathlib import Path
 
@@ -77,9 +78,21 @@ def down() -> None:
     if _has_bridge():
         _ip("link", "delete", _BRIDGE)
     for cgroup in (path for path in Path("/sys/fs/cgroup").glob(f"**/{_CGROUP}") if path.is_dir()):
-        cgroup.rmdir()
+        _remove(cgroup)
     unmount_below(_LAYOUT.root)
     shutil.rmtree(_LAYOUT.root)
+
+
+def _remove(cgroup: Path) -> None:
+    # busy for a moment after its last process has ended
+    limit = time.monotonic() + 5
+    while True:
+        try:
+            return cgroup.rmdir()
+        except OSError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(0.1)
 
 
 def _answers() -> bool:
