@@ -58,13 +58,14 @@ def cluster() -> Cluster:
 
 def _clear(cluster: Cluster) -> None:
     """Take away what a run has left that was ended in its midst: releases, and a node that takes no pods."""
+    # first, for what uninstalls a release may be a pod
+    cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
     for one in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
         if one["namespace"].startswith(_PREFIX):
             cluster.helm("uninstall", one["name"], "--namespace", one["namespace"], "--wait")
     for one in cluster.get("namespaces")["items"]:
         if one["metadata"]["name"].startswith(_PREFIX):
             cluster.kubectl("delete", "namespace", one["metadata"]["name"], "--wait=false")
-    cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,11 @@ REDIS_TIMEOUT = float(os.environ.get("REDIS_TIMEOUT", "5"))
 
 broker: dramatiq.Broker
 if KIND == "stock":
-    broker = RedisBroker(client=redis.Redis.from_url(URL, socket_timeout=REDIS_TIMEOUT), heartbeat_timeout=HEARTBEAT_MS)
+    broker = RedisBroker(
+        client=redis.Redis.from_url(URL, socket_timeout=REDIS_TIMEOUT),
+        heartbeat_timeout=HEARTBEAT_MS,
+        maintenance_chance=0,  # one command in a thousand would give back what dead workers held
+    )
 else:
     broker = build_broker(
         Settings(
@@ -70,6 +74,15 @@ def slow(tag: str, seconds: float) -> None:
     note(f"start {tag}")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        time.sleep(0.02)
+    note(f"end {tag}")
+
+
+@actor
+def until_told(tag: str) -> None:
+    """Tell the start, work until the key `go` is there, tell the end."""
+    note(f"start {tag}")
+    while not _events.exists("go"):
         time.sleep(0.02)
     note(f"end {tag}")
 

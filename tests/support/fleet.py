@@ -40,7 +40,7 @@ assets:
 """
 
 
-def eventually(what: str, look: Callable[[], T], within: float = 20.0) -> T:
+def eventually(what: str, look: Callable[[], T], within: float = 40.0) -> T:
     """The first true answer of `look`; fails, naming `what` and the last answer, after `within` seconds."""
     limit = time.monotonic() + within
     while True:

@@ -21,16 +21,22 @@ ROOT = Path(__file__).parents[2]
 #: Below what systems give to outgoing connections (Linux from 32768, macOS from 49152): while a server is down its
 #: port goes to no client, and a client that knocks at it cannot be connected to itself.
 _PORTS = range(20_000, 32_000)
+#: Each test process has a share of them: while a server is down, no other process takes its port.
+_SHARES = 8
+_share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+_taken: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on, and that stays free until a server of ours takes it."""
+    """A TCP port nobody listens on, and that no other test gets."""
     while True:
         # not `random`, which hypothesis seeds
-        port = secrets.choice(_PORTS)
+        port = secrets.choice(_PORTS[_share::_SHARES])
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
-            return port
+            if port not in _taken:
+                _taken.add(port)
+                return port
 
 
 def binary() -> str:

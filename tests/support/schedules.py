@@ -52,8 +52,8 @@ def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml"
     return path
 
 
-def eventually(look: Callable[[], T], what: str, within: float = 15.0) -> T:
-    """Poll until `look` answers with something true."""
+def eventually(look: Callable[[], T], what: str, within: float = 40.0) -> T:
+    """Poll until `look` answers with something true; so long takes only what hangs, also where a process starts."""
     limit = time.monotonic() + within
     while not (found := look()):
         assert time.monotonic() < limit, f"not within {within} s: {what}"

@@ -75,7 +75,7 @@ class WorkerProcess:
         end(self._process)
 
 
-def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:
+def eventually(condition: Callable[[], Any], timeout: float = 30) -> Any:
     """Poll until `condition` is truthy; returns its value, fails after `timeout` seconds."""
     limit = time.monotonic() + timeout
     while True:

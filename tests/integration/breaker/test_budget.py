@@ -13,13 +13,17 @@ from financehub_shared.redis_scripts import RedisScripts
 
 GREEDY = """
 import asyncio, sys
+from functools import partial
 from financehub_shared.clock import SystemClock
 from financehub_shared.errors import QuotaExceededError
 from financehub_shared.providers.budget import Budget
+from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.redis_scripts import RedisScripts
 
 async def main():
-    scripts = RedisScripts.of_url(sys.argv[1], SystemClock())
+    # Redis is there however long it takes: nobody falls back to a share of its own
+    clients = [partial(build, sys.argv[1], timeout=30) for build in (connect, connect_async)]
+    scripts = RedisScripts(*clients, SystemClock(), timeout_seconds=30)
     budget, taken = Budget("upstream", [(60, 100), (86_400, 150)], scripts, SystemClock()), 0
     try:
         while True:

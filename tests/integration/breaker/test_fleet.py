@@ -32,8 +32,8 @@ def test_a_dead_upstream_gets_the_threshold_and_what_is_in_flight_then_one_probe
     seen = run_fleet(
         redis_url, processes=PROCESSES, seconds=3.5, threshold=THRESHOLD, open_seconds=1.0, latency=LATENCY
     )
-    # 0.8 s is the shortest open time; calls of one burst follow each other at once
-    burst, *probes = rounds(seen.sent, gap=0.6)
+    # 0.8 s is the shortest open time, and calls of the burst, which follow each other at once, end up to 0.15 s into it
+    burst, *probes = rounds(seen.sent, gap=0.3)
     assert THRESHOLD <= burst <= THRESHOLD + PROCESSES
     assert len(probes) >= 2
     assert set(probes) == {1}
@@ -59,7 +59,7 @@ def test_redis_commands_a_call(redis_client: "redis.Redis", redis_url: str):
 
 def test_a_killed_probe_is_replaced_after_its_lease(redis_client: "redis.Redis", redis_url: str):
     """SIGKILL of the process that probes blocks the others for the lease and no longer; the next probe decides."""
-    policy = Policy(minimum_calls=1, open_ms=50, probe_ms=1_500)
+    policy = Policy(minimum_calls=1, open_ms=50, probe_ms=4_000)
     survivor = breaker_of(redis_url, policy)
     with pytest.raises(UpstreamError):
         survivor.call(fail)
@@ -82,7 +82,7 @@ registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(
             end(holder)
     with pytest.raises(BreakerOpenError, match="a probe is on its way") as caught:
         survivor.call(fail)
-    assert 0 < (caught.value.retry_after or 0) <= 1.5
+    assert 0 < (caught.value.retry_after or 0) <= 4
     deadline, answer = time.monotonic() + 10, None
     while answer is None and time.monotonic() < deadline:
         try:

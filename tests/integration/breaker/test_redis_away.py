@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from financehub_shared.breaker import BreakerRegistry, Policy, force_open, list_
 from financehub_shared.clock import SystemClock
 from financehub_shared.errors import BreakerOpenError, QuotaExceededError, UpstreamError
 from financehub_shared.providers.budget import Budget
+from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.redis_scripts import RedisScripts
 from support.redis_server import RedisServer
 
@@ -40,10 +42,11 @@ class Away:
 FAULTS = pytest.mark.parametrize("fault", [Away.kill, Away.hang, Away.demote, Away.fill], ids=lambda f: f.__name__)
 
 
-def scripts_of(server: RedisServer) -> RedisScripts:
-    scripts = RedisScripts.of_url(server.url, SystemClock())
-    scripts._retry_seconds = 0.2
-    return scripts
+def scripts_of(server: RedisServer, retry_seconds: float = 0.2) -> RedisScripts:
+    # longer than a Redis that is there takes on a loaded machine
+    timeout = 3
+    build, build_async = (partial(each, server.url, retries=1, timeout=timeout) for each in (connect, connect_async))
+    return RedisScripts(build, build_async, SystemClock(), retry_seconds=retry_seconds, timeout_seconds=timeout)
 
 
 async def fail() -> None:
@@ -89,8 +92,7 @@ async def test_the_breaker_goes_on_alone_and_comes_back(
 def test_the_blocking_breaker_survives_a_hang(redis_server: Callable[..., RedisServer]):
     """The blocking API, too, waits once for a hung Redis and then goes on without it."""
     server = redis_server()
-    scripts = scripts_of(server)
-    scripts._retry_seconds = 60
+    scripts = scripts_of(server, retry_seconds=60)
     breaker = BreakerRegistry(Policy(), scripts, SystemClock(), ()).get("binance")
     assert breaker.call(lambda: "sent") == "sent"
     server.hang()

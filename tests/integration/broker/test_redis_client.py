@@ -14,13 +14,13 @@ from support.redis_server import RedisServer
 def test_a_hung_server_raises_within_the_timeout_and_the_client_recovers(redis_server: Callable[..., RedisServer]):
     """A hung Redis costs one timeout, not retries × timeout, and the same client works once it answers again."""
     server = redis_server()
-    client = connect(server.url, timeout=0.5)
+    client = connect(server.url, timeout=2)
     client.set("k", "v")
     server.hang()
     start = time.monotonic()
     with pytest.raises(redis.TimeoutError):
         client.get("k")
-    assert time.monotonic() - start < CONNECTION_RETRIES * 0.5
+    assert time.monotonic() - start < CONNECTION_RETRIES * 2
     server.resume()
     assert client.get("k") == b"v"
     client.close()
@@ -58,7 +58,7 @@ def test_a_unix_socket_works(redis_server: Callable[..., RedisServer], tmp_path:
 async def test_the_async_client_keeps_the_same_law(redis_server: Callable[..., RedisServer]):
     """Hung: a timeout; resumed: it works."""
     server = redis_server()
-    client = connect_async(server.url, timeout=0.3)
+    client = connect_async(server.url, timeout=2)
     await client.set("k", "v")
     server.hang()
     with pytest.raises(redis.TimeoutError):

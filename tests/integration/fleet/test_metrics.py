@@ -65,6 +65,10 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     scrapes.until("message_failures", "message_retries", "messages_dead_lettered")
     scrapes.until("circuit_breaker_state", "circuit_breaker_transitions")
 
+    # what holds a message when it is killed leaves it without an owner
+    running.simulator.fault("slow", "yahoo", seconds=8)
+    asked = running.simulator.requests("yahoo")
+    eventually("a stock run waits for Yahoo", lambda: running.simulator.requests("yahoo") != asked)
     running.kill("high")
     scrapes.until("queue_orphaned_messages")
     running.kill("scheduler")

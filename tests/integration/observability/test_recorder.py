@@ -339,8 +339,10 @@ def test_records_expire_and_the_oldest_can_be_dropped(redis_url: str) -> None:
     assert counts(fleet, "task") == {"succeeded": 3}
 
 
-def test_a_short_run_costs_one_round_trip(redis_url: str) -> None:
-    """The beginning of a short run travels with its end: one call of the recorder's script a run, or a few more."""
+def test_a_short_run_costs_one_round_trip(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The beginning of a short run travels with its end: one event of the recorder's script a run."""
+    # on any machine every run is shorter than this
+    monkeypatch.setattr("financehub_shared.monitor.writer.LINGER_SECONDS", 60)
     fleet = Fleet(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     for _ in range(200):
@@ -349,7 +351,7 @@ def test_a_short_run_costs_one_round_trip(redis_url: str) -> None:
     fleet.drain()
     assert counts(fleet, "task") == {"succeeded": 200}
     # LPOS and HSETNX … tell nothing; every RECORD event asks for HMGET once, and no other script does
-    assert fleet.client.info("commandstats")["cmdstat_hmget"]["calls"] < 240
+    assert fleet.client.info("commandstats")["cmdstat_hmget"]["calls"] == 200
 
 
 def test_a_message_followed_by_hand_is_queued_until_it_begins(redis_url: str) -> None:

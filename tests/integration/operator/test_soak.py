@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from financehub_shared.schedules import list_schedules
 from financehub_shared.store import keys
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
@@ -78,7 +79,9 @@ def test_each_due_time_comes_once_whoever_is_killed(
     kills = [(second + chance.random(), partial(restart, victim)) for second, victim in enumerate(victims)]
     soak([*kills, *of_redis(server), *of_users(ledger, chance)])
     client = server.client()
-    during, end = client.llen("dramatiq:q"), time.time() + 2
+    during = client.llen("dramatiq:q")
+    eventually(lambda: all_known(ledger, client), "the newest specs are in force", within=60)
+    end = time.time() + 2
     eventually(lambda: all_done(ledger, client, end), "what was due is enqueued", within=60)
     # before the suspension, which is an edit too
     taken_over = {uid: taken_over_at(client, uid) for uid in ledger.entries}
@@ -141,6 +144,14 @@ def soak(events: list[Event]) -> None:
     for second, happen in sorted(events, key=lambda event: event[0]):
         time.sleep(max(0.0, begun + second - time.monotonic()))
         happen()
+
+
+def all_known(ledger: Ledger, client: "redis.Redis") -> bool:
+    """Whether an operator has registered the newest spec of every schedule."""
+    known = {each.uid: each.spec["schedule"] for each in list_schedules(client)}
+    wanted = {uid: entry.spec["schedule"] for uid, entry in ledger.present().items()}
+    # one that was deleted while nobody looked is known until its claim lapses, and no longer runs
+    return wanted.items() <= known.items()
 
 
 def all_done(ledger: Ledger, client: "redis.Redis", until: float) -> bool:

@@ -1,7 +1,8 @@
 """Fields, page sizes and refusals of every upstream, as their documentation gives them."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 
 import feedparser
 import httpx
@@ -252,10 +253,18 @@ def test_gdelt_gives_250_articles_at_most(asked: str, found: int, simulator: Run
 FEEDS = ["yahoo", "cnbc", "marketwatch", "coindesk", "atom"]
 
 
+@pytest.fixture(scope="module")
+def moment() -> Iterator[RunningSimulator]:
+    """A simulator whose time stands still, for now and then there is a new story."""
+    at = time.time()
+    with RunningSimulator(limited=False, now=lambda: at) as found:
+        yield found
+
+
 @pytest.mark.parametrize("feed", FEEDS)
-def test_feeds_are_well_formed_and_conditional(feed: str, simulator: RunningSimulator, client: httpx.Client):
+def test_feeds_are_well_formed_and_conditional(feed: str, moment: RunningSimulator, client: httpx.Client):
     """Feedparser reads 25 entries the same ETag or date gives 304, another one 200."""
-    url = f"{simulator.url('rss')}/{feed}"
+    url = f"{moment.url('rss')}/{feed}"
     answer = client.get(url)
     parsed = feedparser.parse(answer.content)
     assert not parsed.bozo
@@ -274,9 +283,9 @@ def test_feeds_are_well_formed_and_conditional(feed: str, simulator: RunningSimu
         assert client.get(url, headers=condition).status_code == 200
 
 
-def test_feeds_overlap_as_real_ones_do(simulator: RunningSimulator, client: httpx.Client):
+def test_feeds_overlap_as_real_ones_do(moment: RunningSimulator, client: httpx.Client):
     """Two feeds tell the same address with other utm parameters, and others the same title at another address."""
-    entries = {feed: feedparser.parse(client.get(f"{simulator.url('rss')}/{feed}").content).entries for feed in FEEDS}
+    entries = {feed: feedparser.parse(client.get(f"{moment.url('rss')}/{feed}").content).entries for feed in FEEDS}
     plain = {feed: {entry.link.split("?")[0].lower() for entry in found} for feed, found in entries.items()}
     exact = {feed: {entry.link for entry in found} for feed, found in entries.items()}
     assert plain["yahoo"] == plain["atom"]

@@ -217,7 +217,7 @@ def test_a_redis_that_is_away_is_one_error_with_the_cause(redis_server: Callable
 def test_a_hung_redis_is_an_error_after_the_timeout(redis_server: Callable[..., RedisServer]):
     """A Redis that accepts and never answers does not hold the caller."""
     server = redis_server()
-    store = RedisStore(connect(server.url, timeout=0.2))
+    store = RedisStore(connect(server.url, timeout=2))
     store.put_quotes([quote()])
     server.hang()
     with pytest.raises(StoreUnavailableError, match="TimeoutError"):
