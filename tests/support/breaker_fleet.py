@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -50,11 +51,15 @@ def ours(url: str, threshold: int, open_seconds: float) -> Call:
     from financehub_shared.breaker import BreakerRegistry, Policy
     from financehub_shared.clock import SystemClock
     from financehub_shared.errors import BreakerOpenError
+    from financehub_shared.redis_client import connect, connect_async
     from financehub_shared.redis_scripts import RedisScripts
 
     clock = SystemClock()
+    # Redis is there however long it takes: no process falls back to a breaker of its own
+    clients = (partial(build, url, timeout=30) for build in (connect, connect_async))
+    scripts = RedisScripts(*clients, clock, timeout_seconds=30)
     policy = Policy(minimum_calls=threshold, open_ms=round(open_seconds * 1000), open_max_ms=round(open_seconds * 1000))
-    breaker = BreakerRegistry(policy, RedisScripts.of_url(url, clock), clock, ()).get("upstream")
+    breaker = BreakerRegistry(policy, scripts, clock, ()).get("upstream")
 
     def call(send: Callable[[], None]) -> None:
         try:
