@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import Cluster, eventually
+from e2e.cluster import CHART, Cluster, eventually
 from e2e.conftest import NEXT_TAG, RESEARCH, TAG, not_given
 from e2e.release import NAME, Release
 from e2e.report import timed
@@ -94,6 +94,15 @@ def test_an_upgrade_changes_what_was_changed(release: Release) -> None:
     assert release.scheduled_tasks()["fetch-news"]["spec"]["schedule"] == "@every 30m"
     assert password(release) == secret
     release.settled()
+
+
+def test_an_upgrade_never_leaves_its_redis_behind(release: Release) -> None:
+    """Other names would be another Redis, an empty one: that is refused, with what it is called."""
+    arguments = ("upgrade", NAME, str(CHART), "--reuse-values", "--set", "fullnameOverride=prices")
+    refused = release.helm(*arguments, check=False)
+    assert refused.returncode != 0
+    assert f"fullnameOverride: the release's Redis is {NAME}-redis" in refused.stderr
+    assert release.ready("redis") == [f"{NAME}-redis-0"]
 
 
 def test_an_upgrade_brings_the_definition_up_to_date(release: Release, cluster: Cluster) -> None:

@@ -122,14 +122,14 @@ def render(
     return Manifests(documents, notes)
 
 
-def refusal(values: Document) -> str:
-    """The message with which these values are refused.
+def refusal(values: Document, release: str = RELEASE) -> str:
+    """The message with which these values are refused, or the name of the release.
 
     Raises:
         AssertionError: they are not.
     """
     try:
-        render(values)
+        render(values, release=release)
     except helm_python.HelmError as error:
         return str(error)
     raise AssertionError(f"not refused: {values}")

@@ -9,6 +9,7 @@ import yaml
 
 from financehub_scheduler.manifests import admission, definition
 from financehub_shared.catalog import CATALOG
+from financehub_shared.settings import variables
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 CHART = "helm/financehub"
@@ -22,11 +23,14 @@ def text(source: str, *documents: dict[str, Any]) -> str:
 
 
 def values_schema() -> str:
-    """The schema of the chart's values, with what a schedule's spec may be; the rest of it is written by hand."""
+    """The schema of the chart's values, with settings and the specs of schedules; the rest is written by hand."""
     schema = json.loads((DEPLOY / CHART / "values.schema.json").read_text(encoding="utf-8"))
     (version,) = definition.definition()["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     schema["$defs"]["scheduledTaskSpec"] = _strict(spec)
+    # what says where Redis is has values of its own
+    names = sorted(name for name in variables() if name.startswith(("FINANCEHUB_", "DRAMATIQ_")))
+    schema["properties"]["settings"]["properties"] = {name: {"type": ["string", "number", "boolean"]} for name in names}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -171,6 +171,11 @@ def _variable(field: str) -> str:
     return field.upper() if field.startswith(FIXED_NAMES) else PREFIX + field.upper()
 
 
+def variables() -> dict[str, str]:
+    """Environment variable → field of `Settings`."""
+    return {_variable(field): field for field in Settings.model_fields}
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read all settings from the environment, and secrets that it leaves out from mounted files.
 
@@ -181,13 +186,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ConfigError: one line with the variable, its value (never a secret's) and what is allowed.
     """
     environ = os.environ if environ is None else environ
-    variables = {_variable(field): field for field in Settings.model_fields}
+    known = variables()
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in variables:
-            near = difflib.get_close_matches(name, variables, n=1, cutoff=0.8)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(variables))}"
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known))}"
             raise ConfigError(f"{name}: unknown variable; {hint}")
-    values = {field: environ[name] for name, field in variables.items() if name in environ}
+    values = {field: environ[name] for name, field in known.items() if name in environ}
     if "secrets_dir" in values:
         values = _mounted_secrets(Path(values["secrets_dir"])) | values
     try:

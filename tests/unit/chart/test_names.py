@@ -53,6 +53,29 @@ def test_names_can_be_ones_own():
         assert pod["metadata"]["labels"]["team"] == "quants", name
 
 
+def test_names_that_look_like_something_else_are_text():
+    """A release called by a number and a tier called by YAML's word for true are names, in every label."""
+    tier = {"image": {"repository": "a/b"}, "module": "m"}
+    manifests = render({"fullnameOverride": "prices", "tiers": {"on": tier}}, release="2024")
+    for each in manifests.documents:
+        labels = each["metadata"].get("labels", {})
+        assert all(isinstance(value, str) for value in labels.values()), label(each)
+    assert manifests.one("Deployment", "prices-on")["spec"]["selector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "financehub",
+        "app.kubernetes.io/instance": "2024",
+        "app.kubernetes.io/component": "on",
+    }
+
+
+def test_what_is_nearer_wins():
+    """A pod's own label or annotation stands instead of the release's or the chart's of that key, once."""
+    own = {"podLabels": {"team": "quants"}, "podAnnotations": {"prometheus.io/port": "9000"}}
+    pods = render({"commonLabels": {"team": "data"}, "tiers": {"high": own}}).pods()
+    high, low = (pods[f"Deployment/financehub-{tier}"]["metadata"] for tier in ("high", "low"))
+    assert (high["labels"]["team"], low["labels"]["team"]) == ("quants", "data")
+    assert (high["annotations"]["prometheus.io/port"], low["annotations"]["prometheus.io/port"]) == ("9000", "8000")
+
+
 def test_all_images_come_from_one_place():
     """`image.registry` is before every image of ours, and Redis' stays where Redis is; its Secrets are in every pod."""
     manifests = render(

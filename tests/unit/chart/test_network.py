@@ -47,6 +47,13 @@ def test_metrics_are_for_whom_the_values_name():
     assert _names(_sources(manifests, "financehub")) == ["ops", "financehub", "keda"]
 
 
+def test_redis_is_for_whom_the_values_name_too():
+    """A client that is not of the release reaches its Redis where it is named, and nobody else is shut out by it."""
+    release = [*_names(_sources(render(), "financehub-redis"))]
+    named = render({"networkPolicy": {"redisFrom": [_MONITORING]}})
+    assert _names(_sources(named, "financehub-redis")) == [*release, "ops"]
+
+
 def test_no_port_but_the_documented_ones():
     """Each policy opens one port, which is one of the container's."""
     for policy in render(_SIMULATOR).all("NetworkPolicy"):

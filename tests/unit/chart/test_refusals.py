@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.chart import CHART, refusal, render
+from support.chart import CHART, RELEASE, refusal, render
 from support.chart_values import merged
 
 Values = dict[str, Any]
@@ -20,11 +20,13 @@ class Case:
         values: the combination.
         says: what stands in the message: where, what is wrong and how to mend it.
         mends: values over them with which they are accepted, each as the message says.
+        release: its name.
     """
 
     values: Values
     says: tuple[str, ...]
     mends: tuple[Values, ...]
+    release: str = RELEASE
 
 
 _EXTERNAL = {"redis": {"enabled": False}}
@@ -33,6 +35,39 @@ _NO_REQUEST = {"resources": {"requests": {"cpu": None}}}
 _RESEARCH = {"image": {"repository": "team/research"}, "module": "research.worker"}
 
 CASES = {
+    "a name that begins with no letter": Case(
+        {}, ("fullnameOverride", "2024-financehub", "begin with a letter"), ({"fullnameOverride": "prices"},), "2024"
+    ),
+    "a name with a dot": Case(
+        {}, ("fullnameOverride", "a.b-financehub", "no dot"), ({"fullnameOverride": "prices"},), "a.b"
+    ),
+    "a schedule that says twice when it runs": Case(
+        {"schedules": {"fetch-news": {"spec": {"schedules": ["@hourly"]}}}},
+        ("schedules.fetch-news.spec", "leave one out", "schedule: null"),
+        ({"schedules": {"fetch-news": {"spec": {"schedule": None}}}},),
+    ),
+    "a schedule that does not say when it runs": Case(
+        {"schedules": {"mine": {"spec": {"task": "fetch_news_task"}}}},
+        ("schedules.mine.spec.schedule", "missing"),
+        (
+            {"schedules": {"mine": {"spec": {"schedule": "@hourly"}}}},
+            {"schedules": {"mine": {"spec": {"schedules": ["@hourly"]}}}},
+        ),
+    ),
+    "a Secret that nobody would read": Case(
+        {"redis": {"enabled": False, "existingSecret": "mine"}, "externalRedis": {"url": "redis://db.example.com/0"}},
+        ("redis.existingSecret", "externalRedis.existingSecret"),
+        ({"redis": {"existingSecret": ""}, "externalRedis": {"existingSecret": "mine"}},),
+    ),
+    "a Redis that KEDA would look for elsewhere": Case(
+        {
+            "redis": {"enabled": False},
+            "externalRedis": {"url": "redis://my-redis:6379/0"},
+            "autoscaling": {"mode": "keda"},
+        },
+        ("externalRedis.url", "my-redis.NAMESPACE.svc"),
+        ({"externalRedis": {"url": "redis://my-redis.market.svc:6379/0"}}, {"autoscaling": {"mode": "hpa"}}),
+    ),
     "two tiers with one queue": Case(
         {"tiers": {"research": _RESEARCH | {"queue": "low"}}},
         ("tiers.research.queue", "tier low", "another queue"),
@@ -225,7 +260,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_refused_with_its_mend(name: str):
     """The message says where, what is wrong and how to mend it."""
-    message = refusal(CASES[name].values)
+    message = refusal(CASES[name].values, CASES[name].release)
     assert [part for part in CASES[name].says if part not in message] == [], message
 
 
@@ -235,7 +270,7 @@ MENDS = [(name, mend) for name, case in CASES.items() for mend in case.mends]
 @pytest.mark.parametrize(("name", "mend"), MENDS, ids=[f"{name}: {mend}" for name, mend in MENDS])
 def test_who_does_what_the_message_says_is_served(name: str, mend: Values):
     """Each mend alone is enough."""
-    assert render(merged(CASES[name].values, mend)).documents
+    assert render(merged(CASES[name].values, mend), release=CASES[name].release).documents
 
 
 #: Everything that makes the chart set a setting.
@@ -261,10 +296,14 @@ SAID = [
 ]
 
 
+#: Said of what is in the cluster; the end-to-end tests hear it.
+_OF_THE_CLUSTER = "fullnameOverride: the release's Redis is"
+
+
 def test_every_refusal_of_the_chart_is_one_of_these():
     """No template refuses what is not tested here."""
-    refused = [refusal(case.values) for case in CASES.values()]
-    patterns = [re.sub("%[sd]", ".+", re.escape(said)) for said in SAID]
+    refused = [refusal(case.values, case.release) for case in CASES.values()]
+    patterns = [re.sub("%[sd]", ".+", re.escape(said)) for said in SAID if not said.startswith(_OF_THE_CLUSTER)]
     assert patterns
     assert [each for each in patterns if not any(re.search(each, message) for message in refused)] == []
 

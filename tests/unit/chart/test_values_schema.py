@@ -1,6 +1,7 @@
 """values.schema.json: what is no value of the chart is refused, wherever it stands."""
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,20 @@ SCHEMA: dict[str, Any] = chart().schema or {}
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 #: Keys of these are the user's own.
-_OPEN = {"global", "commonLabels", "settings", "tiers", "schedules", "kwargs"}
+_OPEN = {"global", "commonLabels", "tiers", "schedules", "kwargs"}
 #: What Kubernetes takes as a whole; the API server checks it.
 _AS_KUBERNETES = {
     *("affinity", "tolerations", "nodeSelector", "podLabels", "podAnnotations", "labels", "annotations"),
-    *("extraEnv", "extraEnvFrom", "extraVolumes", "extraVolumeMounts", "metricsFrom", "requests", "limits"),
+    *(
+        "extraEnv",
+        "extraEnvFrom",
+        "extraVolumes",
+        "extraVolumeMounts",
+        "metricsFrom",
+        "redisFrom",
+        "requests",
+        "limits",
+    ),
 }
 
 
@@ -73,7 +83,8 @@ def test_a_typing_error_is_named(path: tuple[str | int, ...]):
     assert "'enabeld'" in refusal(values)
 
 
-@pytest.mark.parametrize("level", [level for level, (path, _) in LEVELS.items() if not {"*"} & {*path}])
+# settings are explained where they are read
+@pytest.mark.parametrize("level", [level for level, (path, _) in LEVELS.items() if not {"*", "settings"} & {*path}])
 def test_values_and_schema_know_the_same_names(level: str):
     """What the schema allows stands in values.yaml, where it is explained; at every level but inside a user's own."""
     path, schema = LEVELS[level]
@@ -85,7 +96,7 @@ def test_values_and_schema_know_the_same_names(level: str):
 
 
 SECTIONS = [
-    *(("settings",), ("tiers",), ("schedules",)),
+    *(("tiers",), ("schedules",)),
     *(path for path, schema in LEVELS.values() if path and "properties" in schema and not {"*", "resources"} & {*path}),
 ]
 
@@ -107,6 +118,10 @@ def test_a_section_that_was_emptied_is_named(path: tuple[str, ...]):
         ({"tiers": {"high": {"threads": "4"}}}, "/tiers/high/threads"),
         ({"tiers": {"high": {"image": {"tag": "latest"}}}}, "/tiers/high/image/tag"),
         ({"tiers": {"high": {"image": {"digest": "sha256:short"}}}}, "/tiers/high/image/digest"),
+        ({"tiers": {"high": {"image": {"repository": "team/high:1.2.3"}}}}, "/tiers/high/image/repository"),
+        ({"tiers": {"high": {"resources": {"requests": {"memroy": "1Gi"}}}}}, "memroy"),
+        ({"tiers": {"high": {"resources": {"limits": {"memory": "512mb"}}}}}, "/tiers/high/resources/limits/memory"),
+        ({"settings": {"FINANCEHUB_LOG_LEVLE": "DEBUG"}}, "FINANCEHUB_LOG_LEVLE"),
         ({"tiers": {"scheduler": {}}}, "scheduler"),
         ({"tiers": {"High": {}}}, "High"),
         ({"commonLabels": {"app.kubernetes.io/name": "mine"}}, "app.kubernetes.io/name"),
@@ -145,3 +160,25 @@ def test_a_default_tier_and_schedule_can_be_left_out():
 def _of_tier(queue: str) -> set[str]:
     queues = yaml.safe_load((CHART / "files" / "queues.yaml").read_text(encoding="utf-8"))
     return {name for name, each in DEFAULTS["schedules"].items() if queues[each["spec"]["task"]] == queue}
+
+
+#: Sections that are the user's content, and explained as a whole.
+_CONTENT = ("assets:", "schedules:")
+
+
+def test_every_value_is_explained_where_it_stands() -> None:
+    """Each name in values.yaml has a comment beside or above it; one that comes several times, once at least."""
+    lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
+    section, explained, named = "", set[str](), set[str]()
+    for above, line in zip(["", *lines], lines, strict=False):
+        key = re.match(r"( *)(\w+):( +[^# ])?", line)
+        if key is None:
+            continue
+        section = section if key[1] else line
+        # a heading needs none
+        if section.startswith(_CONTENT) or not key[3]:
+            continue
+        named.add(key[2])
+        if "# " in line or above.lstrip().startswith("#"):
+            explained.add(key[2])
+    assert named - explained == set()

@@ -18,9 +18,9 @@
 
 {{/* Labels that never change: selectors are immutable. Takes (dict "root" $ "component" "high"). */}}
 {{- define "financehub.selector" -}}
-app.kubernetes.io/name: {{ include "financehub.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/name: {{ include "financehub.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
 {{- end -}}
 
 {{- define "financehub.labels" -}}
@@ -38,10 +38,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "financehub.podLabels" -}}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub
-{{- range list .root.Values.commonLabels .pod.podLabels }}
-{{- with . }}
+{{- with mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.pod.podLabels | default dict) }}
 {{ toYaml . }}
-{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -55,12 +55,9 @@ topologySpreadConstraints:
 {{- define "financehub.podAnnotations" -}}
 # settings are read at start: what changes them starts new pods
 checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
-{{- if and .root.Values.metrics.enabled .root.Values.metrics.annotations }}
-prometheus.io/scrape: "true"
-prometheus.io/port: "8000"
-prometheus.io/path: /metrics
-{{- end }}
-{{- with .pod.podAnnotations }}
+{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8000" "prometheus.io/path" "/metrics" }}
+{{- $ours := ternary $scraped (dict) (and .root.Values.metrics.enabled .root.Values.metrics.annotations) }}
+{{- with mergeOverwrite $ours (.pod.podAnnotations | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
