@@ -146,12 +146,17 @@ class Release:
         Args:
             seconds: when to give up.
         """
+        problems = [""]
 
         def look() -> bool:
             done = self.kubectl("exec", f"deploy/{NAME}-scheduler", "--", "financehub", "status", "--json", check=False)
+            problems[0] = done.stdout or done.stderr
             return bool(done.returncode == 0)
 
-        eventually(look, seconds, "the fleet is well")
+        try:
+            eventually(look, seconds, "the fleet is well")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {problems[0]}") from None
 
     def _is_going(self) -> bool:
         found = self.cluster.kubectl("get", "namespace", self.namespace, "-o", "jsonpath={.status.phase}", check=False)

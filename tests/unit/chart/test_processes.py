@@ -1,5 +1,7 @@
 """What the chart tells our processes, they understand: settings, arguments, files."""
 
+import socket
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +22,7 @@ from support.chart import Manifests, render
 
 LOCAL = Path(__file__).parents[3] / "deploy" / "local"
 TIERS = ("high", "medium", "low")
+_SIMULATED = {"simulator": {"enabled": True}}
 
 
 def settings_of(manifests: Manifests, component: str) -> Settings:
@@ -63,7 +66,7 @@ def test_settings_of_the_user_arrive():
 
 def test_the_simulator_stands_in_for_every_upstream():
     """With the simulator, a tier has the settings that the simulator itself says it needs."""
-    environment = render({"simulator": {"enabled": True}}).environment("high")
+    environment = render(_SIMULATED).environment("high")
     wanted = settings_for("http://financehub-simulator:8099")
     assert {name: environment[name] for name in wanted} == wanted
 
@@ -141,9 +144,29 @@ def test_the_scheduler_takes_its_command(monkeypatch: pytest.MonkeyPatch):
     assert file in manifests.one("ConfigMap", volume["configMap"]["name"])["data"]
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_workers_await_the_simulator(tier: str):
+    """A worker of a trial begins once the simulator listens: first fetches that met nobody would open breakers."""
+    (wait,) = render(_SIMULATED).deployment(tier)["spec"]["template"]["spec"]["initContainers"]
+    script = wait["command"][-1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        here = script.replace('"financehub-simulator", 8099', repr(listener.getsockname())[1:-1])
+        assert here != script
+        waiting = subprocess.Popen([sys.executable, *wait["command"][1:-1], here])
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.wait(1)
+            listener.listen()
+            assert waiting.wait(20) == 0
+        finally:
+            waiting.kill()
+    assert "initContainers" not in render().deployment(tier)["spec"]["template"]["spec"]
+
+
 def test_the_simulator_takes_its_command():
     """The simulator listens for the whole cluster, on the port of its Service, with exchanges that are always open."""
-    manifests = render({"simulator": {"enabled": True}})
+    manifests = render(_SIMULATED)
     options = simulator_main._options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
     assert (options.host, options.port, options.always_open) == ("0.0.0.0", port["port"], True)  # noqa: S104 — in a pod
