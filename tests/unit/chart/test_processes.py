@@ -146,7 +146,10 @@ def test_the_scheduler_takes_its_command(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_workers_await_the_simulator(tier: str):
-    """A worker of a trial begins once the simulator listens: first fetches that met nobody would open breakers."""
+    """A worker of a trial begins once the simulator listens: first fetches that met nobody would open breakers.
+
+    A pod that goes meanwhile does not wait for it.
+    """
     (wait,) = render(_SIMULATED).deployment(tier)["spec"]["template"]["spec"]["initContainers"]
     script = wait["command"][-1]
     with socket.socket() as listener:
@@ -157,6 +160,9 @@ def test_workers_await_the_simulator(tier: str):
         try:
             with pytest.raises(subprocess.TimeoutExpired):
                 waiting.wait(1)
+            waiting.terminate()
+            assert waiting.wait(20) == 143
+            waiting = subprocess.Popen([sys.executable, *wait["command"][1:-1], here])
             listener.listen()
             assert waiting.wait(20) == 0
         finally:
