@@ -155,18 +155,20 @@ def test_workers_await_the_simulator(tier: str):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         here = script.replace('"financehub-simulator", 8099', repr(listener.getsockname())[1:-1])
-        assert here != script
-        waiting = subprocess.Popen([sys.executable, *wait["command"][1:-1], here])
-        try:
+        # a word when it begins to wait: before that a signal would find no handler
+        told = here.replace("while True:", "print('waits', flush=True)\nwhile True:")
+        assert len({script, here, told}) == 3
+        arguments = [sys.executable, *wait["command"][1:-1], told]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as gone:
+            assert gone.stdout is not None
+            assert gone.stdout.readline() == "waits\n"
             with pytest.raises(subprocess.TimeoutExpired):
-                waiting.wait(1)
-            waiting.terminate()
-            assert waiting.wait(20) == 143
-            waiting = subprocess.Popen([sys.executable, *wait["command"][1:-1], here])
+                gone.wait(1)
+            gone.terminate()
+            assert gone.wait(20) == 143
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as served:
             listener.listen()
-            assert waiting.wait(20) == 0
-        finally:
-            waiting.kill()
+            assert served.wait(20) == 0
     assert "initContainers" not in render().deployment(tier)["spec"]["template"]["spec"]
 
 
