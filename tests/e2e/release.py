@@ -146,17 +146,12 @@ class Release:
         Args:
             seconds: when to give up.
         """
-        problems = [""]
-
-        def look() -> bool:
-            done = self.kubectl("exec", f"deploy/{NAME}-scheduler", "--", "financehub", "status", "--json", check=False)
-            problems[0] = done.stdout or done.stderr
-            return bool(done.returncode == 0)
-
+        status = ("exec", f"deploy/{NAME}-scheduler", "--", "financehub", "status", "--json")
         try:
-            eventually(look, seconds, "the fleet is well")
+            eventually(lambda: self.kubectl(*status, check=False).returncode == 0, seconds, "the fleet is well")
         except AssertionError as error:
-            raise AssertionError(f"{error}: {problems[0]}") from None
+            seen = self.kubectl(*status, check=False)
+            raise AssertionError(f"{error}: {seen.stdout or seen.stderr}") from None
 
     def _is_going(self) -> bool:
         found = self.cluster.kubectl("get", "namespace", self.namespace, "-o", "jsonpath={.status.phase}", check=False)
