@@ -130,3 +130,33 @@ env:
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{/* With the simulator: no worker before it listens. First fetches that met nobody would open circuit breakers, and a fallback's
+stays open until it is needed. */}}
+{{- define "financehub.awaitSimulator" -}}
+{{- if .root.Values.simulator.enabled }}
+initContainers:
+  - name: await-simulator
+    image: {{ include "financehub.image" (dict "root" .root "image" .pod.image) }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    command:
+      - python
+      - -c
+      - |
+        import signal, socket, sys, time
+        # the first process of a container ignores what it has no handler for
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        while True:
+            try:
+                socket.create_connection(("{{ include "financehub.fullname" .root }}-simulator", 8099), timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+    resources:
+      {{- toYaml .pod.resources | nindent 6 }}
+    securityContext:
+      {{- include "financehub.containerSecurity" .root | nindent 6 }}
+    volumeMounts:
+      - {name: tmp, mountPath: /tmp}
+{{- end }}
+{{- end -}}
