@@ -10,6 +10,7 @@ import yaml
 
 from e2e.cluster import Cluster
 from e2e.node.archive import write_archive
+from support.binaries.builder import module_source
 from support.binaries.catalogue import KEDA, KEDA_ADAPTER, KEDA_OPERATOR, KUBECTL
 from support.binaries.finder import go, program
 
@@ -65,9 +66,7 @@ def source() -> Path:
     compiler = go()
     if compiler is None:
         raise FileNotFoundError("KEDA's manifests are in its Go module: install Go")
-    command = [compiler, "mod", "download", "-json", KEDA.module]
-    downloaded = subprocess.run(command, cwd=KEDA.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return Path(json.loads(downloaded)["Dir"])
+    return module_source(KEDA, compiler)
 
 
 def _manifests() -> dict[str, Any]:

@@ -20,11 +20,16 @@ class Project:
         folder: where its go.mod is; its name is part of the cache's key.
         module: its path in Go.
         stamps: string variables that the linker sets; `{version}`, `{major}` and `{minor}` are filled in.
+        tags: build tags.
+        placeholders: files that the module embeds but does not publish, such as a compiled web interface; each is
+            built in as an empty file.
     """
 
     folder: Path
     module: str
     stamps: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    placeholders: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -92,6 +97,16 @@ HELM_PROJECT = Project(
 COREDNS_PROJECT = Project(_HERE / "coredns", "github.com/coredns/coredns")
 METRICS_SERVER_PROJECT = Project(_HERE / "metrics-server", "sigs.k8s.io/metrics-server")
 KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")
+PROMETHEUS_PROJECT = Project(
+    _HERE / "prometheus",
+    "github.com/prometheus/prometheus",
+    # the SDKs of two dozen clouds, whose machines it could discover, are most of what there is to compile
+    tags=("remove_all_sd", "enable_kubernetes_sd"),
+)
+ALERTMANAGER_PROJECT = Project(
+    _HERE / "alertmanager", "github.com/prometheus/alertmanager", placeholders=("ui/app/dist/index.html",)
+)
+CONTROLLER_GEN_PROJECT = Project(_HERE / "controller-gen", "sigs.k8s.io/controller-tools")
 
 ETCD = Program("etcd", hint="install Debian's etcd-server or set KUBEBUILDER_ASSETS")
 API_SERVER = Program("kube-apiserver", KUBERNETES, "cmd/kube-apiserver")
@@ -105,10 +120,13 @@ COREDNS = Program("coredns", COREDNS_PROJECT)
 METRICS_SERVER = Program("metrics-server", METRICS_SERVER_PROJECT, "cmd/metrics-server")
 KEDA_OPERATOR = Program("keda", KEDA, "cmd/operator")
 KEDA_ADAPTER = Program("keda-adapter", KEDA, "cmd/adapter")
+PROMETHEUS = Program("prometheus", PROMETHEUS_PROJECT, "cmd/prometheus")
+ALERTMANAGER = Program("alertmanager", ALERTMANAGER_PROJECT, "cmd/alertmanager")
+CONTROLLER_GEN = Program("controller-gen", CONTROLLER_GEN_PROJECT, "cmd/controller-gen")
 
 #: What the tests of the operator need.
 CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLER_MANAGER, KUBECTL)
 #: What a node of one's own needs on top.
 NODE = (SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, METRICS_SERVER)
 #: What the end-to-end tests need in any cluster.
-TOOLS = (KUBECTL, HELM, KEDA_OPERATOR, KEDA_ADAPTER)
+TOOLS = (KUBECTL, HELM, KEDA_OPERATOR, KEDA_ADAPTER, PROMETHEUS, ALERTMANAGER, CONTROLLER_GEN)

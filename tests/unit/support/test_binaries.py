@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,52 @@ def test_failed_build_leaves_no_program(tmp_path: Path, compiler: Path) -> None:
     with pytest.raises(BuildError, match=r"greet 1\.2\.3"):
         build(program, compiler, environment)
     assert find(program, environment) is None
+
+
+def published(folder: Path, version: str) -> None:
+    """A proxy of Go modules that has one version of the greeter, which embeds a page that is not in it."""
+    module, prefix = f"module {GREETER}\n\ngo 1.20\n", f"{GREETER}@v{version}"
+    source = """package main
+
+import "embed"
+
+//go:embed page/dist
+var pages embed.FS
+
+func main() {
+    found, _ := pages.ReadDir("page/dist")
+    print(len(found), found[0].Name())
+}
+"""
+    versions = folder / GREETER / "@v"
+    versions.mkdir(parents=True)
+    (versions / f"v{version}.info").write_text(f'{{"Version": "v{version}"}}', encoding="utf-8")
+    (versions / f"v{version}.mod").write_text(module, encoding="utf-8")
+    with zipfile.ZipFile(versions / f"v{version}.zip", "w") as archive:
+        archive.writestr(f"{prefix}/go.mod", module)
+        archive.writestr(f"{prefix}/cmd/greet/main.go", source)
+
+
+def test_build_adds_placeholders_for_files_that_a_module_embeds_and_does_not_publish(
+    tmp_path: Path, compiler: Path
+) -> None:
+    """A module that lacks a file that it embeds is built with an empty one, and without it Go refuses to build it."""
+    published(tmp_path / "proxy", "1.2.3")
+    environment = building(tmp_path) | {
+        "GOPROXY": f"file://{tmp_path / 'proxy'}",
+        "GONOSUMDB": "*",
+        "GOMODCACHE": str(tmp_path / "modules"),
+    }
+    folder = tmp_path / "greeter"
+    greeter(folder, "1.2.3")
+    (folder / "go.mod").write_text(f"module tests\n\ngo 1.20\n\nrequire {GREETER} v1.2.3\n", encoding="utf-8")
+    subprocess.run([compiler, "mod", "download", GREETER], cwd=folder, env=environment, check=True)
+    project = Project(folder, GREETER)
+    with pytest.raises(BuildError, match=r"greet 1\.2\.3"):
+        build(Program("greet", project, "cmd/greet"), compiler, environment)
+
+    program = Program("greet", Project(folder, GREETER, placeholders=("cmd/greet/page/dist/index.html",)), "cmd/greet")
+    build(program, compiler, environment)
+    found = find(program, environment)
+    assert found
+    assert subprocess.run([found], capture_output=True, text=True, check=True).stderr == "1index.html"
