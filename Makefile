@@ -125,6 +125,10 @@ calendars: install ## Write the exchange calendars of the scheduler anew, last y
 manifests: install ## Write the Kubernetes manifests that are made from the models
 	$(BIN)/python services/scheduler/tools/make_manifests.py
 
+.PHONY: dashboards
+dashboards: install ## Write the Grafana dashboards into the chart, from deploy/dashboards
+	PYTHONPATH=deploy $(BIN)/python -m dashboards
+
 .PHONY: clean
 clean: $(if $(wildcard .data/node .data/docker .data/kind.kubeconfig),cluster-down) ## Remove the venv, caches and local data
 	rm -rf $(VENV) .venv-bench .data build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

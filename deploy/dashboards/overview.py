@@ -1,0 +1,318 @@
+"""Overview: is everything all right, and if not, what is wrong and where does one look next?"""
+
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards import links
+from dashboards.layout import Line, Section, assemble
+from dashboards.naming import ERROR_BUDGET
+from dashboards.panels import About, Query, bars, figure, graph, none_is_good, timeline
+from dashboards.promql import fleet, increase, per_minute, series
+from dashboards.style import BAD, BREAKER, GOOD, SEVERITY, STALE, UP, WARN, ZERO_IS_BEST, ZERO_IS_GOOD
+from dashboards.tables import Column, rows
+
+UID = "financehub-overview"
+_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
+_NO_RULES = "No rules: load FinanceHub's rule files into Prometheus"
+
+#: Share of a limit that is used up: late once it is passed.
+OF_LIMIT = ((None, GOOD), (0.8, WARN), (1, BAD))
+
+_AGE = f"time() - {fleet('financehub_data_last_success_timestamp_seconds', 'dataset')}"
+_LIMIT = fleet("financehub_data_freshness_limit_seconds", "dataset")
+_OF_LIMIT = f"({_AGE}) / {_LIMIT}"
+_WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue")
+_TARGET = fleet("financehub_queue_wait_target_seconds", "queue")
+_BUDGET_LEFT = f"1 - {series('release:financehub_slo_errors:ratio_rate30d')} / {ERROR_BUDGET}"
+_BURN_RATE = f"{series('release:financehub_slo_errors:ratio_rate1h')} / {ERROR_BUDGET}"
+_ABOUT_WHAT = '"about", " ", "component", "queue", "dataset", "provider", "scheduledtask", "server", "kind", "slo"'
+
+
+def _firing(severity: str) -> str:
+    """Number of firing alerts; 0 only if the rules are loaded at all."""
+    alerts = series("ALERTS", 'alertstate="firing"', f'severity="{severity}"')
+    return f"count({alerts}) or 0 * count({series('release:financehub_slo_errors:ratio_rate5m')})"
+
+
+def verdict() -> Section:
+    """Six figures that are green when all is well, and beside them the alerts that say why they are not."""
+    stale = figure(
+        About(
+            title="Stale datasets",
+            text="Datasets past their freshness limit or never fetched. Anything but 0 is bad: users see old data. "
+            "Find the dataset below and its provider on the Providers dashboard.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_GOOD,
+        ),
+        Query(f"sum({fleet('financehub_data_stale', 'dataset')})", "stale datasets"),
+    )
+    critical = figure(
+        About(
+            title="Critical alerts",
+            text="Firing alerts that page. Anything but 0 means that users are affected or soon will be. Follow the "
+            "runbook of each alert in the list to the right.",
+            unit="none",
+            no_value=_NO_RULES,
+            steps=ZERO_IS_GOOD,
+        ),
+        Query(_firing("critical"), "critical alerts"),
+    )
+    warning = figure(
+        About(
+            title="Warnings",
+            text="Firing alerts that open a ticket. Nobody needs to get up for them, but each needs somebody this "
+            "week.",
+            unit="none",
+            no_value=_NO_RULES,
+            steps=ZERO_IS_BEST,
+        ),
+        Query(_firing("warning"), "warnings"),
+    )
+    workers = f"{fleet('financehub_queue_workers', 'queue')} < bool {fleet('financehub_queue_workers_min', 'queue')}"
+    tiers = figure(
+        About(
+            title="Tiers short of workers",
+            text="Tiers with fewer live workers than they should always have. Anything but 0 is bad: their tasks do "
+            "not run. Look at the pods of the tier.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_GOOD,
+        ),
+        Query(f"sum({workers})", "tiers short of workers"),
+    )
+    dead = figure(
+        About(
+            title="Dead letters",
+            text="Messages that were given up and are kept for inspection. A few are normal after an outage; a rising "
+            "number means that a task keeps failing. List them with `financehub dead list`.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_BEST,
+        ),
+        Query(
+            f"sum({fleet('financehub_queue_messages', 'queue', 'state=' + chr(34) + 'dead' + chr(34))})", "dead letters"
+        ),
+    )
+    redis = figure(
+        About(
+            title="Redis",
+            text="Whether Redis answers every process. Down is bad: without Redis nothing is enqueued, run or stored. "
+            "The Redis dashboard shows which process does not reach it.",
+            unit="none",
+            no_value="No answer: no process of FinanceHub is scraped",
+            steps=((None, BAD), (1, GOOD)),
+            high=1,
+            mappings=(UP,),
+        ),
+        Query(f"min by (server) ({series('financehub_redis_up')})", "{{server}}"),
+    )
+    return Section(None, [Line(8, [(4, [stale, tiers]), (4, [critical, dead]), (4, [warning, redis]), (12, alerts())])])
+
+
+def alerts() -> dashboard.Panel:
+    """The list of active alerts."""
+    firing = series("ALERTS", 'alertstate="firing"')
+    return rows(
+        About(
+            title="Active alerts",
+            text="Alerts of this release that fire now, critical ones on top. A click on the name opens its runbook, "
+            "which says what it means and what to do.",
+            unit="none",
+            no_value=none_is_good("no alert fires"),
+        ),
+        {"severity": "Severity", "alertname": "Alert", "about": "About"},
+        [
+            Column(
+                title="Firing",
+                expr=f"max by (severity, alertname, about) (label_join({firing}, {_ABOUT_WHAT}))",
+                hidden=True,
+            )
+        ],
+        sort="Severity",
+        descending=False,
+        links={"Alert": links.to_runbook("${__value.raw}")},
+        mappings={"Severity": SEVERITY},
+    )
+
+
+def freshness() -> Section:
+    """What users see: the age of the data."""
+    quotes = series("financehub_data_oldest_quote_age_seconds")
+    # by the type of the asset, while all the rest is by dataset
+    oldest = f'label_replace({quotes}, "dataset", "quotes:$1", "type", "(.+)")'
+    table = rows(
+        About(
+            title="Freshness by dataset",
+            text="Age of each dataset since a provider last delivered it, beside the age at which it is stale; the "
+            "most pressing on top. Assets counts those without a fresh value of their own, which a delivery of the "
+            "rest hides. Bad is an age above its limit: look at Providers for who fails, and at Schedules for a task "
+            "that does not run.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+        ),
+        {"dataset": "Dataset"},
+        [
+            Column(title="Verdict", expr=fleet("financehub_data_stale", "dataset"), mapping=STALE),
+            Column(title="Age", expr=_AGE, unit="s", decimals=0),
+            Column(title="Limit", expr=_LIMIT, unit="s", decimals=0),
+            Column(title="Age ÷ limit", expr=_OF_LIMIT, unit="percentunit", steps=OF_LIMIT, gauge=1.5, decimals=0),
+            Column(
+                title="Stale assets",
+                expr=fleet("financehub_data_stale_assets", "dataset"),
+                steps=ZERO_IS_BEST,
+                decimals=0,
+            ),
+            Column(title="Of assets", expr=fleet("financehub_data_assets", "dataset"), decimals=0),
+            Column(
+                title="Oldest quote",
+                expr=f"max by (namespace, release, dataset) ({oldest})",
+                unit="s",
+                decimals=0,
+            ),
+        ],
+        sort="Age ÷ limit",
+        links={"Dataset": links.to_dashboard("financehub-providers")},
+    )
+    course = graph(
+        About(
+            title="Age ÷ limit over time",
+            text="The same ages over time, as a share of the limit. A healthy dataset draws a saw blade below 100 %; "
+            "a line that climbs past it tells when the trouble began.",
+            unit="percentunit",
+            no_value=_NO_SCHEDULER,
+            steps=OF_LIMIT,
+        ),
+        Query(_OF_LIMIT, "{{dataset}}"),
+    )
+    return Section("Is the data fresh?", [Line(9, [(14, table), (10, course)])])
+
+
+def objectives() -> Section:
+    """What was promised for 30 days."""
+    left = bars(
+        About(
+            title="Error budget left of 30 days",
+            text="What is left of the 1 % of errors that each objective allows in 30 days: datasets within their "
+            "limit, tries that started in time, runs that succeeded. Below 0 the objective is missed: put reliability "
+            "before new work. The 30 days reach only as far back as Prometheus keeps data.",
+            unit="percentunit",
+            no_value=_NO_RULES,
+            steps=((None, BAD), (0, WARN), (0.25, GOOD)),
+            high=1,
+            decimals=1,
+        ),
+        Query(_BUDGET_LEFT, "{{slo}}"),
+    )
+    burn = graph(
+        About(
+            title="Burn rate of the last hour",
+            text="How many times faster than allowed each budget is spent. At 1 it lasts exactly 30 days; from 14.4 "
+            "on an alert pages. Find the cause in the sections below.",
+            unit="none",
+            no_value=_NO_RULES,
+            steps=((None, GOOD), (1, WARN), (14.4, BAD)),
+            decimals=1,
+        ),
+        Query(_BURN_RATE, "{{slo}}"),
+    )
+    return Section("Are the objectives met?", [Line(7, [(10, left), (14, burn)])])
+
+
+def tiers() -> Section:
+    """Who is behind."""
+    table = rows(
+        About(
+            title="Tiers",
+            text="How long the oldest ready message of each tier has waited, beside the wait within which it should "
+            "start; the furthest behind on top. Bad is a wait above its target: a click on the tier shows whether "
+            "workers are missing, busy or stuck.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+        ),
+        {"queue": "Tier"},
+        [
+            Column(title="Oldest waits", expr=_WAIT, unit="s", decimals=0),
+            Column(title="Target", expr=_TARGET, unit="s", decimals=0),
+            Column(
+                title="Wait ÷ target",
+                expr=f"{_WAIT} / {_TARGET}",
+                unit="percentunit",
+                steps=OF_LIMIT,
+                gauge=1.5,
+                decimals=0,
+            ),
+            Column(title="Ready", expr=fleet("financehub_queue_messages", "queue", 'state="ready"'), decimals=0),
+            Column(title="Workers", expr=fleet("financehub_queue_workers", "queue"), decimals=0),
+        ],
+        sort="Wait ÷ target",
+        links={"Tier": links.to_tier("${__value.raw}")},
+    )
+    course = graph(
+        About(
+            title="Wait of the oldest message ÷ target",
+            text="The same over time. Above 100 % messages start too late; a line that keeps climbing means that the "
+            "tier gets more than it can do.",
+            unit="percentunit",
+            no_value=_NO_SCHEDULER,
+            steps=OF_LIMIT,
+            links=(links.to_tier("${__field.labels.queue}"),),
+        ),
+        Query(f"{_WAIT} / {_TARGET}", "{{queue}}"),
+    )
+    return Section("Which tier is behind?", [Line(8, [(12, table), (12, course)])])
+
+
+def failures() -> Section:
+    """What fails, and why."""
+    tasks = graph(
+        About(
+            title="Failures by task",
+            text="Tries that failed, by task; most are retried. A burst that ends is an upstream that came back. A "
+            "task that keeps failing ends in dead letters: its tier's dashboard names the exceptions.",
+            unit="cpm",
+            no_value="No answer: no worker is scraped",
+        ),
+        Query(per_minute("financehub_messages_total", "actor", 'outcome=~"retrying|dead-lettered"'), "{{actor}}"),
+        bar=True,
+    )
+    state = {
+        name: series("financehub_circuit_breaker_state", 'component="scheduler"', f'state="{name}"')
+        for name in ("open", "half-open")
+    }
+    breakers = timeline(
+        About(
+            title="Circuit breakers",
+            text="State of each provider's breaker. Open means that the provider failed so often that nobody asks it "
+            "for a while; its fallback answers. Open for longer than 10 minutes is bad: look at Providers.",
+            unit="none",
+            no_value="No answer: no breaker has been used yet",
+            steps=((None, GOOD), (1, WARN), (2, BAD)),
+            high=2,
+            mappings=(BREAKER,),
+            links=(links.to_dashboard("financehub-providers"),),
+        ),
+        Query(
+            f"2 * max by (provider) ({state['open']}) + max by (provider) ({state['half-open']})",
+            "{{provider}}",
+        ),
+    )
+    reasons = bars(
+        About(
+            title="Top reasons of quarantine",
+            text="Records that were not stored because they looked wrong, by kind and reason, within the time range. "
+            "A few are normal. Many with one reason mean that a provider changed its answers or a limit is too "
+            "strict: read the records with `financehub quarantine`.",
+            unit="none",
+            no_value=none_is_good("nothing was quarantined"),
+            decimals=0,
+        ),
+        Query(f"topk(8, {increase('financehub_quarantined_total', 'kind, reason')} > 0)", "{{kind}}: {{reason}}"),
+    )
+    return Section("What fails, and why?", [Line(8, [(8, tasks), (8, breakers), (8, reasons)])])
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    sections = [verdict(), freshness(), objectives(), tiers(), failures()]
+    text = "Is everything all right? Freshness, objectives, tiers and failures of one release, in this order."
+    return assemble(UID, text, sections, period="6h")

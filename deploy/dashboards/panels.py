@@ -1,0 +1,202 @@
+"""One function per kind of panel; what all panels must have are required arguments."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import common as options
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models import heatmap as heatmap_options
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from dashboards.style import NO_JUDGMENT, Steps
+
+DATASOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+Kind = TypeVar("Kind", bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What every panel says about itself.
+
+    Args:
+        title: name of the panel.
+        text: what it shows, what is bad, and what to do about it.
+        unit: Grafana's name of the unit.
+        no_value: text in place of an empty answer; where that is good news, made by `none_is_good`.
+        steps: thresholds; the alert rules use the same numbers.
+        low: lowest value of the scale.
+        high: highest value of the scale.
+        decimals: digits after the point.
+        mappings: words for values.
+        links: where a click on a value leads.
+    """
+
+    title: str
+    text: str
+    unit: str
+    no_value: str
+    steps: Steps = NO_JUDGMENT
+    low: float | None = 0
+    high: float | None = None
+    decimals: int | None = None
+    mappings: tuple[dashboard.ValueMapping, ...] = ()
+    links: tuple[builders.DashboardLink, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """One expression of a panel and the name of its series, with `{{label}}` for labels."""
+
+    expr: str
+    legend: str
+
+
+def none_is_good(why: str) -> str:
+    """No-value text of a panel that is empty when all is well; tests tell an expected empty answer by it."""
+    return f"None is good: {why}"
+
+
+def thresholds(steps: Steps) -> builders.ThresholdsConfig:
+    """Absolute thresholds."""
+    return (
+        builders.ThresholdsConfig()
+        .mode(dashboard.ThresholdsMode.ABSOLUTE)
+        .steps([dashboard.Threshold(value=value, color=color) for value, color in steps])
+    )
+
+
+def described(panel: Kind, about: About) -> Kind:
+    """Give a panel what `About` says."""
+    panel.title(about.title).description(about.text).unit(about.unit).no_value(about.no_value)
+    panel.datasource(DATASOURCE).thresholds(thresholds(about.steps))
+    if about.low is not None:
+        panel.min(about.low)
+    if about.high is not None:
+        panel.max(about.high)
+    if about.decimals is not None:
+        panel.decimals(about.decimals)
+    if about.mappings:
+        panel.mappings(list(about.mappings))
+    if about.links:
+        panel.data_links(list(about.links))
+    return panel
+
+
+def target(query: Query, index: int = 0) -> prometheus.Dataquery:
+    """A query over the time range."""
+    made = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).range()
+    return made.ref_id(chr(ord("A") + index)).datasource(DATASOURCE)
+
+
+def instant(query: Query) -> prometheus.Dataquery:
+    """A query of the end of the time range alone."""
+    return target(query).instant()
+
+
+def _legend(*, table: bool) -> common.VizLegendOptions:
+    legend = common.VizLegendOptions().placement(options.LegendPlacement.BOTTOM).show_legend(show_legend=True)
+    if not table:
+        return legend.display_mode(options.LegendDisplayMode.LIST).calcs([])
+    legend.display_mode(options.LegendDisplayMode.TABLE).sort_by("Max").sort_desc(sort_desc=True)
+    return legend.calcs(["lastNotNull", "max"])
+
+
+def figure(about: About, query: Query, *, trend: bool = False, name_only: bool = False) -> dashboard.Panel:
+    """One number per series, on a colored ground.
+
+    Args:
+        about: what the panel says about itself.
+        query: its expression.
+        trend: draw the course of the value behind it.
+        name_only: show the name of the series in place of the number.
+    """
+    panel = described(stat.Panel(), about).color_mode(options.BigValueColorMode.BACKGROUND)
+    panel.graph_mode(options.BigValueGraphMode.AREA if trend else options.BigValueGraphMode.NONE)
+    panel.text_mode(options.BigValueTextMode.NAME if name_only else options.BigValueTextMode.AUTO)
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    return panel.with_target(target(query) if trend else instant(query)).build()
+
+
+def bars(about: About, query: Query) -> dashboard.Panel:
+    """One horizontal bar per series with the value of now, the label to its left."""
+    panel = described(bargauge.Panel(), about).display_mode(options.BarGaugeDisplayMode.BASIC)
+    panel.orientation(options.VizOrientation.HORIZONTAL).value_mode(options.BarGaugeValueMode.TEXT)
+    panel.name_placement(options.BarGaugeNamePlacement.LEFT).show_unfilled(show_unfilled=True)
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    return panel.with_target(instant(query)).build()
+
+
+def graph(
+    about: About, *queries: Query, stacked: bool = False, bar: bool = False, interval: str | None = None
+) -> dashboard.Panel:
+    """Lines over time; thresholds of a judgment are drawn as dashed lines.
+
+    Args:
+        about: what the panel says about itself.
+        queries: its expressions.
+        stacked: stack the series as areas.
+        bar: draw bars, for events that are rare.
+        interval: shortest step, for events that are minutes apart; the rates look back at least as far.
+    """
+    panel = described(timeseries.Panel(), about).legend(_legend(table=True))
+    panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(options.SortOrder.DESCENDING))
+    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
+    panel.line_width(1).fill_opacity(60 if bar else 25 if stacked else 0)
+    panel.show_points(options.VisibilityMode.AUTO)
+    if bar:
+        panel.draw_style(options.GraphDrawStyle.BARS)
+    if stacked:
+        panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
+    if interval:
+        # calls that are rarer than the interval leave gaps, which a line of up to an hour bridges
+        panel.interval(interval).span_nulls(3_600_000)
+    if about.steps != NO_JUDGMENT:
+        panel.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED),
+        )
+    for index, query in enumerate(queries):
+        panel.with_target(target(query, index))
+    return panel.build()
+
+
+def distribution(about: About, query: Query) -> dashboard.Panel:
+    """Heatmap of a histogram's buckets over time.
+
+    Args:
+        about: what the panel says about itself; the unit is that of the buckets.
+        query: increase of the buckets by `le`, named `{{le}}`.
+    """
+    panel = described(heatmap.Panel(), about).calculate(calculate=False).show_legend()
+    panel.y_axis(heatmap.YAxisConfig().unit(about.unit).axis_placement(options.AxisPlacement.LEFT))
+    panel.color(
+        heatmap.HeatmapColorOptions()
+        .mode(heatmap_options.HeatmapColorMode.SCHEME)
+        .scheme("Blues")
+        .steps(32)
+        .exponent(0.5)
+    )
+    panel.cell_gap(1).mode(options.TooltipDisplayMode.SINGLE)
+    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(options.HeatmapCellLayout.AUTO))
+    panel.filter_values(heatmap.FilterValueRange().le(1e-9))
+    return panel.with_target(target(query).format(PromQueryFormat.HEATMAP)).build()
+
+
+def timeline(about: About, query: Query) -> dashboard.Panel:
+    """One band per series, colored by its state."""
+    panel = described(statetimeline.Panel(), about).legend(_legend(table=False))
+    panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+    panel.merge_values(merge_values=True).show_value(options.VisibilityMode.AUTO).row_height(0.8)
+    panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.SINGLE))
+    return panel.with_target(target(query)).build()

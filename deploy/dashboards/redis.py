@@ -1,0 +1,289 @@
+"""Redis and processes: does Redis keep what it is given, and is every process alive and well?"""
+
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards.layout import Line, Section, assemble
+from dashboards.panels import About, Query, figure, graph
+from dashboards.promql import named, quantile, series
+from dashboards.style import BAD, GOOD, PERSISTENCE, UP, WARN, ZERO_IS_BEST, ZERO_IS_GOOD
+from dashboards.tables import Column, rows
+
+UID = "financehub-redis"
+_NO_PROCESS = "No answer: no process of FinanceHub is scraped"
+_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
+_PROCESS = "component, pod, instance"
+_PROCESS_LEGEND = "{{component}} {{pod}} {{instance}}"
+
+_USED = f"max by (server) ({series('financehub_redis_memory_used_bytes')})"
+_LIMIT = f"max by (server) ({series('financehub_redis_memory_max_bytes')})"
+
+
+def _worst(metric: str) -> str:
+    return f"max by (server) ({series(metric)})"
+
+
+def now() -> Section:
+    """Redis in six figures."""
+    up = figure(
+        About(
+            title="Redis",
+            text="Whether Redis answers every process within a second. Down is bad: nothing is enqueued, run or "
+            "stored. The table of processes shows whether it is one process or all.",
+            unit="none",
+            no_value=_NO_PROCESS,
+            steps=((None, BAD), (1, GOOD)),
+            high=1,
+            mappings=(UP,),
+        ),
+        Query(f"min by (server) ({series('financehub_redis_up')})", "{{server}}"),
+    )
+    memory = figure(
+        About(
+            title="Memory ÷ limit",
+            text="Share of maxmemory that Redis uses. Above 80 % is bad: once full, Redis refuses writes. Raise the "
+            "limit, or shorten the retention of bars and news.",
+            unit="percentunit",
+            no_value="None is set: Redis has no memory limit, or no scheduler is scraped",
+            steps=((None, GOOD), (0.8, WARN), (0.95, BAD)),
+            high=1,
+            decimals=0,
+        ),
+        Query(f"{_USED} / ({_LIMIT} > 0)", "{{server}}"),
+        trend=True,
+    )
+    policy = series("financehub_redis_eviction_policy_info")
+    other = series("financehub_redis_eviction_policy_info", 'policy!="noeviction"')
+    eviction = figure(
+        About(
+            title="Eviction policy",
+            text="What Redis does when it is full. Anything but noeviction is bad: Redis would drop messages and "
+            "schedules without a word. Set maxmemory-policy to noeviction.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_GOOD,
+        ),
+        Query(f"max by (server, policy) ({other}) or 0 * max by (server, policy) ({policy})", "{{server}}: {{policy}}"),
+        name_only=True,
+    )
+    persistence = figure(
+        About(
+            title="Append-only file",
+            text="Whether Redis writes what it holds to disk. Off is bad outside of a trial: a restart loses all "
+            "messages. Writing fails is worse: look at the disk that Redis writes to.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=((None, GOOD), (1, WARN), (2, BAD)),
+            high=3,
+            mappings=(PERSISTENCE,),
+        ),
+        Query(
+            f"2 * {_worst('financehub_redis_persistence_failing')} + "
+            f"(1 - min by (server) ({series('financehub_redis_aof_enabled')}))",
+            "{{server}}",
+        ),
+    )
+    evicted = figure(
+        About(
+            title="Evicted keys",
+            text="Keys that Redis dropped to make room, within the time range. Anything but 0 is bad: messages, "
+            "schedules or data are lost. Set noeviction and give Redis more memory.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_GOOD,
+            decimals=0,
+        ),
+        Query(f"max by (server) (increase({series('financehub_redis_evicted_keys_total')}[$__range]))", "{{server}}"),
+    )
+    skew = figure(
+        About(
+            title="Clock skew",
+            text="Largest difference between the clock of a process and that of Redis. More than 2 seconds is bad: "
+            "due times and leases shift. Repair the time synchronization of the node.",
+            unit="s",
+            no_value=_NO_PROCESS,
+            steps=((None, GOOD), (2, BAD)),
+        ),
+        Query(f"max by (server) (abs({series('financehub_redis_clock_skew_seconds')}))", "{{server}}"),
+    )
+    return Section(None, [Line(4, [(4, up), (4, memory), (4, eviction), (4, persistence), (4, evicted), (4, skew)])])
+
+
+def redis() -> Section:
+    """Whether Redis is fast and large enough."""
+    latency = graph(
+        About(
+            title="Round trip of a command",
+            text="How long one command takes, as all processes see it. Milliseconds are normal. More than 100 ms is "
+            "bad: a slow command, a slow disk or a busy node. Ask Redis with SLOWLOG GET and LATENCY LATEST.",
+            unit="s",
+            no_value=_NO_PROCESS,
+        ),
+        *(
+            Query(quantile(rank, "financehub_redis_command_duration_seconds", "server"), f"{{{{server}}}} {name}")
+            for rank, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+        ),
+    )
+    memory = graph(
+        About(
+            title="Memory and its limit",
+            text="Memory that Redis uses, and maxmemory where it is set. A line that climbs toward the limit is bad: "
+            "see `financehub status` for queues that grow.",
+            unit="bytes",
+            no_value=_NO_SCHEDULER,
+        ),
+        Query(named("figure", used=_USED, limit=f"({_LIMIT} > 0)"), "{{server}} {{figure}}"),
+    )
+    clock = series("financehub_redis_clock_skew_seconds", 'server="queues"')
+    skew = graph(
+        About(
+            title="Clock skew by process",
+            text="Clock of each process minus that of Redis; above 0 ours is ahead. One line off is that node's "
+            "clock; all lines off are the clock of Redis' node.",
+            unit="s",
+            no_value=_NO_PROCESS,
+            low=None,
+        ),
+        Query(f"max by ({_PROCESS}) ({clock})", _PROCESS_LEGEND),
+    )
+    return Section("Is Redis fast and large enough?", [Line(8, [(8, latency), (8, memory), (8, skew)])])
+
+
+def processes() -> Section:
+    """Every process on a line."""
+
+    def each(metric: str) -> str:
+        return f"max by ({_PROCESS}) ({series(metric)})"
+
+    started = series("process_start_time_seconds")
+    table = rows(
+        About(
+            title="Processes",
+            text="Every process that Prometheus scrapes, the youngest on top. Bad are restarts, a process that does "
+            "not reach Redis, two versions outside of a rollout, and a process that is missing here: look at its pod.",
+            unit="none",
+            no_value=_NO_PROCESS,
+        ),
+        {"component": "Component", "pod": "Pod", "instance": "Instance", "version": "Version"},
+        [
+            Column(
+                title="Up for",
+                expr=_with_version(f"time() - {each('process_start_time_seconds')}"),
+                unit="s",
+                decimals=0,
+            ),
+            Column(
+                title="Restarts",
+                expr=_with_version(f"max by ({_PROCESS}) (changes({started}[$__range]))"),
+                steps=ZERO_IS_BEST,
+                decimals=0,
+            ),
+            Column(
+                title="Redis",
+                expr=_with_version(f"min by ({_PROCESS}) ({series('financehub_redis_up')})"),
+                mapping=UP,
+            ),
+            Column(title="Memory", expr=_with_version(each("process_resident_memory_bytes")), unit="bytes"),
+            Column(
+                title="Open files",
+                expr=_with_version(f"{each('process_open_fds')} / {each('process_max_fds')}"),
+                unit="percentunit",
+                steps=((None, GOOD), (0.8, WARN)),
+                decimals=1,
+            ),
+        ],
+        sort="Up for",
+        descending=False,
+    )
+    return Section("Is every process well?", [Line(9, [(24, table)])])
+
+
+def _with_version(expr: str) -> str:
+    """A value per process, with the version that the process runs."""
+    version = f"max by ({_PROCESS}, version) ({series('financehub_build_info')})"
+    return f"({expr}) * on ({_PROCESS}) group_left (version) {version}"
+
+
+def resources() -> Section:
+    """The course of what the table shows."""
+    cpu = graph(
+        About(
+            title="CPU by process",
+            text="Processor cores that each process uses. A worker at a whole core is bad: Python runs one thread at "
+            "a time, so add workers rather than threads.",
+            unit="none",
+            no_value=_NO_PROCESS,
+        ),
+        Query(f"max by ({_PROCESS}) (rate({series('process_cpu_seconds_total')}[$__rate_interval]))", _PROCESS_LEGEND),
+    )
+    memory = graph(
+        About(
+            title="Memory by process",
+            text="Resident memory of each process. A line that climbs for days is a leak; one that ends at the pod's "
+            "limit was killed.",
+            unit="bytes",
+            no_value=_NO_PROCESS,
+        ),
+        Query(f"max by ({_PROCESS}) ({series('process_resident_memory_bytes')})", _PROCESS_LEGEND),
+    )
+    files = graph(
+        About(
+            title="Open files by process",
+            text="Open file descriptors of each process. A line that climbs without end is bad: connections are not "
+            "closed.",
+            unit="none",
+            no_value=_NO_PROCESS,
+            decimals=0,
+        ),
+        Query(f"max by ({_PROCESS}) ({series('process_open_fds')})", _PROCESS_LEGEND),
+    )
+    loop = graph(
+        About(
+            title="Event-loop lag of the scheduler",
+            text="How late the scheduler's loop wakes up. Milliseconds are normal. More than a second is bad: due "
+            "times wait for it. The node has too little processor time, or too many schedules are due at once.",
+            unit="s",
+            no_value="No answer: no scheduler is scraped",
+            steps=((None, GOOD), (1, BAD)),
+        ),
+        *(
+            Query(quantile(rank, "financehub_event_loop_lag_seconds", ""), name)
+            for rank, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+        ),
+    )
+    versions = graph(
+        About(
+            title="Versions",
+            text="Processes by component and version. Two versions of a component at once are a rollout; if that "
+            "lasts, the rollout is stuck.",
+            unit="none",
+            no_value=_NO_PROCESS,
+            decimals=0,
+        ),
+        Query(f"count by (component, version) ({series('financehub_build_info')})", "{{component}} {{version}}"),
+        stacked=True,
+    )
+    restarts = graph(
+        About(
+            title="Restarts by component",
+            text="Processes that started anew under the same address. Each outside of a rollout is bad: look for the "
+            "reason of its end, most often memory or a failed liveness probe.",
+            unit="none",
+            no_value=_NO_PROCESS,
+            decimals=0,
+        ),
+        Query(
+            f"sum by (component) (changes({series('process_start_time_seconds')}[$__rate_interval]))", "{{component}}"
+        ),
+        bar=True,
+    )
+    return Section(
+        "Processes over time",
+        [Line(8, [(8, cpu), (8, memory), (8, files)]), Line(8, [(8, loop), (8, restarts), (8, versions)])],
+        collapsed=True,
+    )
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    text = "Whether Redis is up, fast, large enough and set right, and whether every process is well."
+    return assemble(UID, text, [now(), redis(), processes(), resources()], period="6h")

@@ -1,0 +1,42 @@
+"""Colors, thresholds and value mappings. Color means a judgment; what is merely different takes Grafana's palette."""
+
+from collections.abc import Mapping
+
+from grafana_foundation_sdk.models import dashboard
+
+GOOD, WARN, BAD, NEUTRAL = "green", "orange", "red", "blue"
+
+#: Steps of a threshold: from this value on (None: from minus infinity) the color holds.
+Steps = tuple[tuple[float | None, str], ...]
+
+ZERO_IS_GOOD: Steps = ((None, GOOD), (1, BAD))
+ZERO_IS_BEST: Steps = ((None, GOOD), (1, WARN))
+NO_JUDGMENT: Steps = ((None, NEUTRAL),)
+
+
+def value_map(texts: Mapping[int, tuple[str, str]]) -> dashboard.ValueMap:
+    """Words for numbers.
+
+    Args:
+        texts: number → (word, color).
+    """
+    return dashboard.ValueMap(
+        options={
+            str(value): dashboard.ValueMappingResult(text=text, color=color, index=index)
+            for index, (value, (text, color)) in enumerate(texts.items())
+        }
+    )
+
+
+UP = value_map({1: ("Up", GOOD), 0: ("Down", BAD)})
+STALE = value_map({0: ("fresh", GOOD), 1: ("STALE", BAD)})
+BREAKER = value_map({0: ("closed", GOOD), 1: ("half-open", WARN), 2: ("open", BAD)})
+PERSISTENCE = value_map(
+    {0: ("On", GOOD), 1: ("Off", WARN), 2: ("Writing fails", BAD), 3: ("Writing fails", BAD)},
+)
+SEVERITY = dashboard.ValueMap(
+    options={
+        "critical": dashboard.ValueMappingResult(text="critical", color=BAD, index=0),
+        "warning": dashboard.ValueMappingResult(text="warning", color=WARN, index=1),
+    }
+)

@@ -1,0 +1,341 @@
+"""Tier: why is this tier behind: too few workers, too much work, or work that hangs or fails?"""
+
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards.layout import Line, Section, assemble
+from dashboards.panels import About, Query, distribution, figure, graph, none_is_good
+from dashboards.promql import COMPONENT, TIER, fleet, join, named, per_minute, rate, series
+from dashboards.style import BAD, GOOD, WARN, ZERO_IS_BEST
+
+UID = "financehub-tier"
+_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
+_NO_WORKER = "No answer: no worker of this tier is scraped"
+
+_WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue", TIER)
+_TARGET = fleet("financehub_queue_wait_target_seconds", "queue", TIER)
+_BUSY = f"sum by (queue) ({series('financehub_worker_slots_busy', TIER)})"
+_SLOTS = f"sum by (queue) ({series('financehub_worker_slots', TIER)})"
+
+
+def _messages(state: str) -> str:
+    return fleet("financehub_queue_messages", "queue", TIER, f'state="{state}"')
+
+
+def now() -> Section:
+    """The tier in six figures."""
+    wait = figure(
+        About(
+            title="Oldest message ÷ target",
+            text="How long the oldest ready message has waited, as a share of the wait target. Above 100 % is bad: "
+            "messages start too late. The sections below tell why.",
+            unit="percentunit",
+            no_value=_NO_SCHEDULER,
+            steps=((None, GOOD), (0.8, WARN), (1, BAD)),
+            decimals=0,
+        ),
+        Query(f"{_WAIT} / {_TARGET}", "oldest message ÷ target"),
+        trend=True,
+    )
+    ready = figure(
+        About(
+            title="Ready messages",
+            text="Messages that wait for a free slot. Many are fine as long as they start within the target.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            decimals=0,
+        ),
+        Query(_messages("ready"), "ready"),
+        trend=True,
+    )
+    workers = figure(
+        About(
+            title="Workers below minimum",
+            text="Live workers minus those that the tier should always have. Below 0 is bad: look at the pods of the "
+            "tier and at why they do not start.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=((None, BAD), (0, GOOD)),
+            low=None,
+            decimals=0,
+        ),
+        Query(
+            f"{fleet('financehub_queue_workers', 'queue', TIER)}"
+            f" - {fleet('financehub_queue_workers_min', 'queue', TIER)}",
+            "live − minimum",
+        ),
+    )
+    busy = figure(
+        About(
+            title="Busy slots",
+            text="Share of the threads that run a message. At 100 % every further message waits: with a climbing "
+            "wait, allow the tier more workers.",
+            unit="percentunit",
+            no_value=_NO_WORKER,
+            steps=((None, GOOD), (1, WARN)),
+            high=1,
+            decimals=0,
+        ),
+        Query(f"{_BUSY} / {_SLOTS}", "busy ÷ slots"),
+        trend=True,
+    )
+    orphaned = figure(
+        About(
+            title="Orphaned messages",
+            text="Messages held by workers that are gone. They are taken back within minutes; a number that stays is "
+            "bad: no scheduler or worker does its rounds.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_BEST,
+            decimals=0,
+        ),
+        Query(fleet("financehub_queue_orphaned_messages", "queue", TIER), "orphaned"),
+    )
+    dead = figure(
+        About(
+            title="Dead letters",
+            text="Messages of this tier that were given up. Read why with `financehub dead list`; requeue them once "
+            "the cause is gone.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            steps=ZERO_IS_BEST,
+            decimals=0,
+        ),
+        Query(_messages("dead"), "dead letters"),
+    )
+    return Section(None, [Line(4, [(4, wait), (4, ready), (4, busy), (4, workers), (4, orphaned), (4, dead)])])
+
+
+def start() -> Section:
+    """How long messages wait."""
+    state = graph(
+        About(
+            title="State of the queue",
+            text="Messages by state: ready ones wait for a slot, inflight ones run, delayed ones wait for their "
+            "retry. A ready band that keeps growing is bad: the tier gets more than it does.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            decimals=0,
+        ),
+        Query(
+            f"max by (state) ({series('financehub_queue_messages', TIER, 'state!=' + chr(34) + 'dead' + chr(34))})",
+            "{{state}}",
+        ),
+        stacked=True,
+    )
+    oldest = graph(
+        About(
+            title="Oldest message and its target",
+            text="How long the oldest ready message has waited, and the wait within which it should start. Bad is a "
+            "wait above the target for minutes.",
+            unit="s",
+            no_value=_NO_SCHEDULER,
+        ),
+        Query(named("figure", oldest=_WAIT, target=_TARGET), "{{figure}}"),
+    )
+    wait = distribution(
+        About(
+            title="Time from ready to start",
+            text="How many tries started after which wait; darker is more. Dark cells that move up are bad: all wait "
+            "longer. A second band high up is a burst or a stuck slot.",
+            unit="s",
+            no_value=_NO_WORKER,
+        ),
+        Query(
+            f"sum by (le) (increase({series('financehub_message_wait_seconds_bucket', TIER)}[$__rate_interval]))",
+            "{{le}}",
+        ),
+    )
+    started = rate("financehub_messages_started_total", "actor", TIER)
+    late = graph(
+        About(
+            title="Share of tries that start late",
+            text="Share of the tries that started after the wait target. The objective allows 1 % over 30 days; more "
+            "for an hour is bad, and all tasks at once mean too little capacity.",
+            unit="percentunit",
+            no_value=_NO_WORKER,
+            steps=((None, GOOD), (0.01, WARN), (0.144, BAD)),
+            high=1,
+        ),
+        Query(
+            f"{rate('financehub_messages_started_late_total', 'actor', TIER)} / ({started} > 0) or 0 * {started}",
+            "{{actor}}",
+        ),
+    )
+    return Section(
+        "Do messages start in time?", [Line(8, [(12, state), (12, oldest)]), Line(8, [(12, wait), (12, late)])]
+    )
+
+
+def capacity() -> Section:
+    """Whether there are enough workers."""
+    busy = graph(
+        About(
+            title="Busy ÷ slots",
+            text="Share of the tier's threads that run a message. Flat at 100 % while messages wait is bad: allow "
+            "more workers, or find what blocks the slots under longest running.",
+            unit="percentunit",
+            no_value=_NO_WORKER,
+            high=1,
+        ),
+        Query(f"{_BUSY} / {_SLOTS}", "{{queue}}"),
+    )
+    workers = {
+        "live": fleet("financehub_queue_workers", "queue", TIER),
+        "minimum": fleet("financehub_queue_workers_min", "queue", TIER),
+        "maximum": fleet("financehub_queue_workers_max", "queue", TIER),
+    }
+    replicas = graph(
+        About(
+            title="Replicas",
+            text="Live workers between the minimum and the maximum that the tier may be scaled to. Live below minimum "
+            "is bad; live at maximum while the oldest message's age climbs is bad too: raise the maximum.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+            decimals=0,
+        ),
+        Query(named("figure", **workers), "{{figure}}"),
+    )
+    flow = graph(
+        About(
+            title="Messages in and out",
+            text="Messages enqueued, tries started and retries enqueued, a minute. In above out for long is bad: the "
+            "queue grows. Many retries are work that an upstream's failure makes.",
+            unit="cpm",
+            no_value=_NO_WORKER,
+        ),
+        Query(
+            named(
+                "figure",
+                enqueued=per_minute("financehub_messages_enqueued_total", "queue", TIER),
+                started=per_minute("financehub_messages_started_total", "queue", TIER),
+                retried=per_minute("financehub_message_retries_total", "queue", TIER),
+            ),
+            "{{figure}}",
+        ),
+    )
+    return Section("Is there enough capacity?", [Line(8, [(8, busy), (8, replicas), (8, flow)])])
+
+
+def runs() -> Section:
+    """What runs do once they have started."""
+    longest = f"max by (actor) ({series('financehub_longest_running_message_seconds', COMPONENT)})"
+    limit = f"max by (actor) ({series('financehub_message_time_limit_seconds', COMPONENT)})"
+    running = graph(
+        About(
+            title="Longest running try ÷ its limit",
+            text="Age of the longest running try of each task, as a share of the time after which it is interrupted. "
+            "Above 100 % is bad: the interruption did not work, and the try blocks its slot. Restart that worker.",
+            unit="percentunit",
+            no_value=_NO_WORKER,
+            steps=((None, GOOD), (0.8, WARN), (1, BAD)),
+        ),
+        Query(f"{longest} / {limit}", "{{actor}}"),
+    )
+    duration = distribution(
+        About(
+            title="Duration of tries",
+            text="How many tries took how long; darker is more. Dark cells that move up are bad: an upstream or Redis "
+            "has become slow. Compare with the latencies on Providers.",
+            unit="s",
+            no_value=_NO_WORKER,
+        ),
+        Query(
+            f"sum by (le) (increase({series('financehub_message_duration_seconds_bucket', TIER)}[$__rate_interval]))",
+            "{{le}}",
+        ),
+    )
+    outcomes = graph(
+        About(
+            title="Tries by outcome",
+            text="How tries ended, a minute. Skipped ones were too old to be worth running. Dead-lettered ones are "
+            "bad: they were given up. Read them with `financehub dead list`.",
+            unit="cpm",
+            no_value=_NO_WORKER,
+        ),
+        Query(per_minute("financehub_messages_total", "outcome", TIER), "{{outcome}}"),
+        stacked=True,
+    )
+    exceptions = graph(
+        About(
+            title="Exceptions",
+            text="Exceptions that ended tries, by task and type. Upstream errors pass with the upstream's trouble; "
+            "any other type is a defect or a wrong setting: search the worker's log for its name.",
+            unit="cpm",
+            no_value=none_is_good("no try has raised an exception"),
+        ),
+        Query(
+            per_minute("financehub_message_failures_total", "actor, exception", COMPONENT), "{{actor}}: {{exception}}"
+        ),
+        bar=True,
+    )
+    return Section(
+        "How do runs go?", [Line(8, [(12, duration), (12, running)]), Line(8, [(12, outcomes), (12, exceptions)])]
+    )
+
+
+def losses() -> Section:
+    """What is only looked at after the rest."""
+    orphaned = graph(
+        About(
+            title="Messages of dead workers",
+            text="Messages held by workers that are gone, and messages taken back from them. Each message taken back "
+            "is a worker that died in the middle of a run: look for restarts, most often out of memory.",
+            unit="none",
+            no_value=_NO_SCHEDULER,
+        ),
+        Query(
+            named(
+                "figure",
+                orphaned=fleet("financehub_queue_orphaned_messages", "queue", TIER),
+                taken_back_per_minute=per_minute("financehub_queue_reclaimed_total", "queue", TIER),
+            ),
+            "{{figure}}",
+        ),
+    )
+    dead = graph(
+        About(
+            title="Dead letters by reason",
+            text="Messages given up, by task and reason. Every one is bad: a run that will not happen. Requeue it "
+            "from `financehub dead list` once the cause is gone.",
+            unit="cpm",
+            no_value=none_is_good("no message was given up"),
+        ),
+        Query(per_minute("financehub_messages_dead_lettered_total", "actor, reason", TIER), "{{actor}}: {{reason}}"),
+        bar=True,
+    )
+    process = join("component", "pod", "instance")
+    memory = graph(
+        About(
+            title="Memory by worker",
+            text="Resident memory of each worker. A line that climbs for days is a leak, and one that ends at the "
+            "pod's limit is a worker that was killed: raise the limit or restart the worker in time.",
+            unit="bytes",
+            no_value=_NO_WORKER,
+        ),
+        Query(
+            f"max by ({process}) ({series('process_resident_memory_bytes', COMPONENT)})",
+            "{{component}} {{pod}} {{instance}}",
+        ),
+    )
+    draining = graph(
+        About(
+            title="Workers that drain",
+            text="Workers that shut down and let their last tries end. A few during a rollout or a scale-in are "
+            "normal; one that drains for longer than its grace period is stuck.",
+            unit="none",
+            no_value=_NO_WORKER,
+            decimals=0,
+        ),
+        Query(f"sum by (component) ({series('financehub_worker_draining', COMPONENT)})", "{{component}}"),
+    )
+    return Section(
+        "Do workers die?",
+        [Line(8, [(12, memory), (12, draining)]), Line(8, [(12, orphaned), (12, dead)])],
+        collapsed=True,
+    )
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    text = "Why one tier is behind: too few workers, too much work, or work that hangs or fails."
+    return assemble(UID, text, [now(), start(), capacity(), runs(), losses()], period="3h", with_tier=True)

@@ -1,0 +1,42 @@
+"""The variables on top of the dashboards."""
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards.naming import RUNBOOKS_URL
+from dashboards.panels import DATASOURCE
+from dashboards.promql import series
+
+
+def datasource() -> builders.DatasourceVariable:
+    """The Prometheus to ask."""
+    return builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def namespace() -> builders.QueryVariable:
+    """Namespaces with a release; all of them match series without the label, too."""
+    variable = _query("namespace", "Namespace", "label_values(financehub_build_info, namespace)")
+    variable.multi(multi=True).include_all(include_all=True).all_value(".*")
+    return variable.current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
+
+
+def release() -> builders.QueryVariable:
+    """One release: legends and tables then need not repeat its name."""
+    return _query("release", "Release", 'label_values(financehub_build_info{namespace=~"$namespace"}, release)')
+
+
+def tier() -> builders.QueryVariable:
+    """One tier: the queue and the component of that name."""
+    return _query("tier", "Tier", f"label_values({series('financehub_queue_wait_target_seconds')}, queue)")
+
+
+def runbooks() -> builders.ConstantVariable:
+    """Where the runbooks are published; hidden, and the one place in the JSON to change it."""
+    return builders.ConstantVariable("runbooks").label("Runbooks").value(RUNBOOKS_URL)
+
+
+def _query(name: str, label: str, query: str) -> builders.QueryVariable:
+    variable = builders.QueryVariable(name).label(label).query(query).datasource(DATASOURCE)
+    return variable.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(
+        dashboard.VariableSort.ALPHABETICAL_ASC
+    )
