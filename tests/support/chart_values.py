@@ -28,6 +28,41 @@ extraEnvFrom: [{secretRef: {name: mine}}]
 extraVolumes: [{name: more, configMap: {name: mine}}]
 extraVolumeMounts: [{name: more, mountPath: /more}]
 """
+#: Everything that can be said of a PodMonitor.
+_MONITOR = """
+enabled: true
+namespace: monitoring
+interval: 1m
+scrapeTimeout: 20s
+labels: {release: p}
+annotations: {example.org/note: by hand}
+jobLabel: app.kubernetes.io/name
+honorLabels: true
+relabelings: [{sourceLabels: [__meta_kubernetes_pod_node_name], targetLabel: node}]
+metricRelabelings: [{sourceLabels: [__name__], regex: process_.*, action: drop}]
+"""
+_CHANGED_RULES = """
+enabled: true
+namespace: monitoring
+labels: {release: p}
+annotations: {example.org/note: by hand}
+ruleLabels: {team: markets}
+runbookUrl: https://example.org/runbooks
+disabled: {FinanceHubClockSkew: true}
+overrides:
+  FinanceHubQueueTooOld: {for: 30m, severity: critical, labels: {team: data}, annotations: {dashboard: tier}}
+additionalGroups: [{name: mine, rules: [{record: "mine:up:sum", expr: sum(up)}]}]
+"""
+_OPERATED_DASHBOARDS = """
+enabled: true
+namespace: monitoring
+label: ""
+grafanaOperator: {enabled: true, instanceSelector: {matchLabels: {dashboards: grafana}}, folder: FinanceHub}
+"""
+
+
+def _monitoring_elsewhere() -> Values:
+    return {"metrics": {"podMonitor": values_from_yaml(_MONITOR)}}
 
 
 def _everywhere() -> Values:
@@ -70,7 +105,18 @@ OPTIONS: dict[str, dict[str, Values]] = {
     "metrics": {
         "annotations": {},
         "monitor": {"metrics": {"annotations": False, "podMonitor": {"enabled": True, "labels": {"release": "p"}}}},
+        "elsewhere": _monitoring_elsewhere(),
         "off": {"metrics": {"enabled": False}},
+    },
+    "rules": {
+        "none": {},
+        "plain": {"metrics": {"prometheusRule": {"enabled": True}}},
+        "changed": {"metrics": {"prometheusRule": values_from_yaml(_CHANGED_RULES)}},
+    },
+    "dashboards": {
+        "none": {},
+        "sidecar": {"metrics": {"dashboards": {"enabled": True, "annotations": {"grafana_folder": "FinanceHub"}}}},
+        "operator": {"metrics": {"dashboards": values_from_yaml(_OPERATED_DASHBOARDS)}},
     },
     "definition": {
         "kept": {},

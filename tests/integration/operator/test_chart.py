@@ -12,7 +12,7 @@ from support.chart_values import choice, merged
 from support.control_plane.cluster import Cluster
 
 #: Of others' definitions, which are not here.
-_FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
+_FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "GrafanaDashboard"}
 #: Between them, every kind and every optional part.
 _CHOICES = {
     "defaults": choice(),

@@ -13,12 +13,26 @@ from support.chart_values import choice
 
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34")
 #: Kinds that Kubernetes itself does not have: the CRD's tests and the end-to-end tests check those.
-_FOREIGN = {"ScheduledTask", "ScaledObject", "TriggerAuthentication", "PodMonitor"}
+_FOREIGN = {
+    "ScheduledTask",
+    "ScaledObject",
+    "TriggerAuthentication",
+    "PodMonitor",
+    "PrometheusRule",
+    "GrafanaDashboard",
+}
 #: Between them, every kind and every optional part.
 _CHOICES = (
     choice(),
     choice(pods="everything", simulator="on", keys="given", network="named", definition="removed", images="mirror"),
-    choice(redis="external with TLS", rights="namespaces", disruption="none", tiers="four", scaling="fixed"),
+    choice(
+        redis="external with TLS",
+        rights="namespaces",
+        disruption="none",
+        tiers="four",
+        scaling="fixed",
+        dashboards="sidecar",
+    ),
 )
 
 

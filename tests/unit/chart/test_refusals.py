@@ -32,7 +32,14 @@ class Case:
 _EXTERNAL = {"redis": {"enabled": False}}
 _OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
 _NO_REQUEST = {"resources": {"requests": {"cpu": None}}}
+#: Some of the alerts, of the first and the last file: a message that lists alerts has them.
+_ALERTS = ("FinanceHubDatasetStale", "FinanceHubSchedulerAbsent", "FinanceHubSuccessBudgetBurnSlow")
 _RESEARCH = {"image": {"repository": "team/research"}, "module": "research.worker"}
+
+
+def _rules(**values: Any) -> Values:
+    return {"metrics": {"prometheusRule": values}}
+
 
 CASES = {
     "a name that begins with no letter": Case(
@@ -248,6 +255,75 @@ CASES = {
         {"settings": {"DRAMATIQ_BROKER_URL": "redis://queues.example/0"}},
         ("settings.DRAMATIQ_BROKER_URL", "leave it out", "externalRedis"),
         ({"settings": {"DRAMATIQ_BROKER_URL": None}},),
+    ),
+    "a disabled alert that does not exist": Case(
+        _rules(disabled={"FinanceHubClockSkews": True}),
+        ("metrics.prometheusRule.disabled", "no alert FinanceHubClockSkews", "FinanceHubClockSkew, ", *_ALERTS),
+        (_rules(disabled={"FinanceHubClockSkews": None, "FinanceHubClockSkew": True}),),
+    ),
+    "a disabled recording rule": Case(
+        _rules(disabled={"release:financehub_slo_errors:ratio_rate5m": True}),
+        ("metrics.prometheusRule.disabled", "only alerts can be disabled"),
+        (_rules(disabled={"release:financehub_slo_errors:ratio_rate5m": None}),),
+    ),
+    "an override of an alert that does not exist": Case(
+        _rules(overrides={"QueueTooOld": {"for": "30m"}}),
+        ("metrics.prometheusRule.overrides.QueueTooOld", "no alert of this name", *_ALERTS),
+        (_rules(overrides={"QueueTooOld": None, "FinanceHubQueueTooOld": {"for": "30m"}}),),
+    ),
+    "an override of something that an alert does not have": Case(
+        _rules(overrides={"FinanceHubQueueTooOld": {"fro": "30m"}}),
+        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.fro", "annotations, expr, for, labels, severity"),
+        (_rules(overrides={"FinanceHubQueueTooOld": {"fro": None, "for": "30m"}}),),
+    ),
+    "a label that hides which release an alert is about": Case(
+        _rules(ruleLabels={"release": "kube-prometheus-stack"}),
+        ("metrics.prometheusRule.ruleLabels", "release", "metrics.prometheusRule.labels"),
+        (
+            _rules(ruleLabels={"release": None, "team": "markets"}),
+            _rules(ruleLabels={"release": None}, labels={"release": "kube-prometheus-stack"}),
+        ),
+    ),
+    "a severity among an override's labels": Case(
+        _rules(overrides={"FinanceHubQueueTooOld": {"labels": {"severity": "critical"}}}),
+        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity is a key beside labels"),
+        (_rules(overrides={"FinanceHubQueueTooOld": {"labels": None, "severity": "critical"}}),),
+    ),
+    "runbooks at a place without a scheme": Case(
+        _rules(runbookUrl="wiki.example.org/runbooks"),
+        ("metrics.prometheusRule.runbookUrl", "wiki.example.org/runbooks is not a URL", "https://host/path"),
+        (_rules(runbookUrl="https://wiki.example.org/runbooks"), _rules(runbookUrl="")),
+    ),
+    "runbooks behind a query": Case(
+        _rules(runbookUrl="https://wiki.example.org/?page=runbooks"),
+        ("metrics.prometheusRule.runbookUrl", "/<alert>.md can be added"),
+        (_rules(runbookUrl="https://wiki.example.org"),),
+    ),
+    "a rule group with the name of another": Case(
+        _rules(additionalGroups=[{"name": "mine", "rules": []}, {"name": "mine", "rules": []}]),
+        ("metrics.prometheusRule.additionalGroups", "two groups called mine", "another name"),
+        (_rules(additionalGroups=[{"name": "mine", "rules": []}, {"name": "more", "rules": []}]),),
+    ),
+    "a scrape that may last longer than the interval": Case(
+        {"metrics": {"podMonitor": {"scrapeTimeout": "1m"}}},
+        ("metrics.podMonitor.scrapeTimeout", "1m is longer than the interval, 30s", "set it to 30s or less"),
+        ({"metrics": {"podMonitor": {"scrapeTimeout": "30s"}}}, {"metrics": {"podMonitor": {"interval": "2m"}}}),
+    ),
+    "dashboards for no Grafana": Case(
+        {"metrics": {"dashboards": {"enabled": True, "grafanaOperator": {"enabled": True}}}},
+        ("metrics.dashboards.grafanaOperator.instanceSelector", "missing", "grafanaOperator.enabled=false"),
+        (
+            {"metrics": {"dashboards": {"grafanaOperator": {"instanceSelector": {"matchLabels": {"a": "b"}}}}}},
+            {"metrics": {"dashboards": {"grafanaOperator": {"enabled": False}}}},
+        ),
+    ),
+    "references to dashboards that are not made": Case(
+        {"metrics": {"dashboards": {"grafanaOperator": {"enabled": True, "instanceSelector": {"matchLabels": {}}}}}},
+        ("metrics.dashboards.grafanaOperator.enabled", "without metrics.dashboards.enabled", "set both"),
+        (
+            {"metrics": {"dashboards": {"enabled": True}}},
+            {"metrics": {"dashboards": {"grafanaOperator": {"enabled": False}}}},
+        ),
     ),
     "real data stored as simulated": Case(
         {"simulator": {"enabled": True}, "settings": {"FINANCEHUB_BINANCE_URL": "https://data-api.binance.vision"}},

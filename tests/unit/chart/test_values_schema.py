@@ -14,7 +14,7 @@ SCHEMA: dict[str, Any] = chart().schema or {}
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 #: Keys of these are the user's own.
-_OPEN = {"global", "commonLabels", "tiers", "schedules", "kwargs"}
+_OPEN = {"global", "commonLabels", "tiers", "schedules", "kwargs", "ruleLabels", "disabled"}
 #: What Kubernetes takes as a whole; the API server checks it.
 _AS_KUBERNETES = {
     *("affinity", "tolerations", "nodeSelector", "podLabels", "podAnnotations", "labels", "annotations"),
@@ -27,7 +27,11 @@ _AS_KUBERNETES = {
         "redisFrom",
         "requests",
         "limits",
+        "additionalGroups",
+        "instanceSelector",
     ),
+    # the templates refuse what is not known there, with the list of what is
+    "overrides",
 }
 
 
@@ -136,6 +140,17 @@ def test_a_section_that_was_emptied_is_named(path: tuple[str, ...]):
         ({"settings": {"LOG_LEVEL": "DEBUG"}}, "LOG_LEVEL"),
         ({"assets": [{"symbol": "btc-usd", "type": "crypto"}]}, "/assets/0/symbol"),
         ({"assets": [{"symbol": "GLD", "type": "metal"}]}, "/assets/0/type"),
+        ({"metrics": {"podMonitor": {"interval": "30"}}}, "/metrics/podMonitor/interval"),
+        ({"metrics": {"podMonitor": {"relabelings": [{"source_labels": ["pod"]}]}}}, "source_labels"),
+        ({"metrics": {"podMonitor": {"namespace": "Monitoring"}}}, "/metrics/podMonitor/namespace"),
+        ({"metrics": {"prometheusRule": {"ruleLabels": {"my-team": "data"}}}}, "my-team"),
+        ({"metrics": {"prometheusRule": {"disabled": ["FinanceHubClockSkew"]}}}, "/metrics/prometheusRule/disabled"),
+        (
+            {"metrics": {"prometheusRule": {"overrides": {"FinanceHubClockSkew": {"for": "soon"}}}}},
+            "/metrics/prometheusRule/overrides/FinanceHubClockSkew/for",
+        ),
+        ({"metrics": {"prometheusRule": {"additionalGroups": [{"rules": []}]}}}, "name"),
+        ({"metrics": {"dashboards": {"labelValue": 1}}}, "/metrics/dashboards/labelValue"),
         ({"schedules": {"mine": {"enabled": True}}}, "spec"),
         ({"schedules": {"mine": {"spec": {"schedule": "@hourly"}}}}, "task"),
         ({"schedules": {"fetch-news": {"spec": {"overlap": "Perhaps"}}}}, "'overlap'"),

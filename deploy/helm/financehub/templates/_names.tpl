@@ -23,13 +23,14 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component | quote }}
 {{- end -}}
 
+{{/* Labels of a resource. Takes (dict "root" $ "component" "high"), and where the values have more of them "labels". */}}
 {{- define "financehub.labels" -}}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
+{{- with mergeOverwrite (dict) (.root.Values.commonLabels | default dict) (.labels | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

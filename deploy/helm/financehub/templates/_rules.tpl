@@ -1,0 +1,42 @@
+{{/* The rule groups of files/rules as YAML. They are read as files, never as templates: their {{ }} are Prometheus's. */}}
+{{- define "financehub.ruleGroups" -}}
+{{- $groups := list -}}
+{{- range $path, $_ := .Files.Glob "files/rules/*.yaml" -}}
+{{- $groups = concat $groups ($.Files.Get $path | fromYaml).groups -}}
+{{- end -}}
+{{- toYaml (dict "groups" $groups) -}}
+{{- end -}}
+
+{{/* The names of all alerts, with commas between them. */}}
+{{- define "financehub.alertNames" -}}
+{{- $names := list -}}
+{{- range (include "financehub.ruleGroups" . | fromYaml).groups -}}
+{{- range .rules -}}
+{{- with .alert }}{{ $names = append $names . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " (sortAlpha $names) -}}
+{{- end -}}
+
+{{/* An alert with the values applied, as YAML. Takes (dict "values" <metrics.prometheusRule> "alert" <the rule>). */}}
+{{- define "financehub.alert" -}}
+{{- $alert := .alert -}}
+{{- $override := get (.values.overrides | default dict) $alert.alert | default dict -}}
+{{- range $key := list "expr" "for" -}}
+{{- with get $override $key }}{{ $_ := set $alert $key . }}{{ end -}}
+{{- end -}}
+{{- $labels := mergeOverwrite ($alert.labels | default dict) (.values.ruleLabels | default dict) ($override.labels | default dict) -}}
+{{- with $override.severity }}{{ $_ := set $labels "severity" . }}{{ end -}}
+{{- $annotations := $alert.annotations | default dict -}}
+{{- if and .values.runbookUrl $annotations.runbook_url -}}
+{{- $page := trimPrefix "docs/runbooks/" $annotations.runbook_url -}}
+{{- $_ := set $annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" .values.runbookUrl) $page) -}}
+{{- end -}}
+{{- $annotations = mergeOverwrite $annotations ($override.annotations | default dict) -}}
+{{- toYaml (merge (dict "labels" $labels "annotations" $annotations) $alert) -}}
+{{- end -}}
+
+{{/* Seconds of a duration in s or m. */}}
+{{- define "financehub.seconds" -}}
+{{- mul (regexFind "^[0-9]+" .) (ternary 60 1 (hasSuffix "m" .)) -}}
+{{- end -}}

@@ -1,0 +1,64 @@
+"""The monitoring that the chart's README shows works as it is written there."""
+
+import copy
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.chart import CHART, render
+from support.chart_values import merged
+
+_README = (CHART / "README.md").read_text(encoding="utf-8")
+_SECTION = re.search(r"^## Monitoring\n(.*?)^## ", _README, re.MULTILINE | re.DOTALL)
+assert _SECTION is not None
+BLOCKS: list[dict[str, Any]] = [
+    yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", _SECTION[1], re.MULTILINE | re.DOTALL)
+]
+VALUES = [block for block in BLOCKS if "metrics" in block]
+CONFIGURATIONS = [block for block in BLOCKS if "scrape_configs" in block]
+
+
+def test_the_values_render_what_they_are_for():
+    """The values for the two operators and for other thresholds are taken, each by itself and all together."""
+    kinds = [{each["kind"] for each in render(values).documents} for values in VALUES]
+    operator, grafana, changed = kinds
+    assert operator >= {"PodMonitor", "PrometheusRule", "ConfigMap"}
+    assert "GrafanaDashboard" in grafana
+    assert "PrometheusRule" in changed
+    assert render(merged(*VALUES)).documents
+
+
+def test_prometheus_takes_the_scrape_configuration(tmp_path: Path):
+    """Prometheus's own checker finds no fault in the configuration for a plain Prometheus.
+
+    Debian builds Prometheus without the discovery of pods, so that line is compared instead.
+    """
+    configuration = copy.deepcopy(CONFIGURATIONS[0])
+    assert configuration["scrape_configs"][0].pop("kubernetes_sd_configs") == [{"role": "pod"}]
+    path = tmp_path / "prometheus.yaml"
+    path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    done = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_scrape_configuration_keeps_our_processes_alone():
+    """Every process of ours passes each `keep` rule, and neither Redis nor a hook's pod passes all."""
+    (job,) = CONFIGURATIONS[0]["scrape_configs"]
+    kept = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
+    assert len(kept) == 3
+    scraped = set()
+    for name, pod in render({"simulator": {"enabled": True}}).pods().items():
+        prefixes = {"label": pod["metadata"]["labels"], "annotation": pod["metadata"].get("annotations", {})}
+        known = {
+            f"__meta_kubernetes_pod_{prefix}_{re.sub('[^a-zA-Z0-9_]', '_', key)}": value
+            for prefix, found in prefixes.items()
+            for key, value in found.items()
+        }
+        for port in (port for each in pod["spec"]["containers"] for port in each.get("ports", [])):
+            labels = known | {"__meta_kubernetes_pod_container_port_name": port["name"]}
+            if all(re.fullmatch(rule["regex"], labels.get(rule["source_labels"][0], "")) for rule in kept):
+                scraped.add(name)
+    assert scraped == {f"Deployment/financehub-{name}" for name in ("high", "medium", "low", "scheduler")}
