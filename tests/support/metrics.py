@@ -1,35 +1,51 @@
-"""The metric catalogue as a scrape shows it, and what of a scrape has moved."""
+"""The metric catalogue that docs/metrics.md promises, and what of a scrape has moved."""
 
+import re
+from functools import cache
+from pathlib import Path
+
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-#: name as scraped → (type, labels)
-CATALOGUE = {
-    "financehub_message_wait_seconds": ("histogram", {"queue", "actor"}),
-    "financehub_message_duration_seconds": ("histogram", {"queue", "actor", "outcome"}),
-    "financehub_messages": ("counter", {"queue", "actor", "outcome"}),
-    "financehub_message_failures": ("counter", {"actor", "exception"}),
-    "financehub_messages_enqueued": ("counter", {"queue", "actor"}),
-    "financehub_message_retries": ("counter", {"queue", "actor"}),
-    "financehub_messages_dead_lettered": ("counter", {"queue", "actor", "reason"}),
-    "financehub_worker_slots": ("gauge", {"queue"}),
-    "financehub_worker_slots_busy": ("gauge", {"queue"}),
-    "financehub_longest_running_message_seconds": ("gauge", {"actor"}),
-    "financehub_worker_draining": ("gauge", set()),
-    "financehub_queue_messages": ("gauge", {"queue", "state"}),
-    "financehub_queue_oldest_message_age_seconds": ("gauge", {"queue"}),
-    "financehub_queue_orphaned_messages": ("gauge", {"queue"}),
-    "financehub_queue_reclaimed": ("counter", {"queue"}),
-    "financehub_schedule_lag_seconds": ("histogram", {"scheduledtask"}),
-    "financehub_schedule_missed": ("counter", {"scheduledtask"}),
-    "financehub_schedule_skipped": ("counter", {"scheduledtask"}),
-    "financehub_schedule_next_run_timestamp_seconds": ("gauge", {"scheduledtask"}),
-    "financehub_data_last_success_timestamp_seconds": ("gauge", {"provider", "dataset"}),
-    "financehub_provider_requests": ("counter", {"provider", "outcome"}),
-    "financehub_provider_request_duration_seconds": ("histogram", {"provider", "outcome"}),
-    "financehub_circuit_breaker_state": ("gauge", {"provider", "state"}),
-    "financehub_circuit_breaker_transitions": ("counter", {"provider", "state"}),
-    "financehub_build_info": ("gauge", {"version", "tier"}),
-}
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+#: Labels that the process writes on every series.
+COMMON_LABELS = {"release", "component"}
+_COMMON = re.compile(r'(?:component|release)="[^"]*",?')
+_ROW = re.compile(r"^\| (`[^|]+`) \|(.*)\|$", re.MULTILINE)
+_NAME = re.compile(r"`(financehub_\w+)`")
+
+
+@cache
+def catalogue() -> dict[str, tuple[str, frozenset[str]]]:
+    """Family name, without the `_total` of counters → (type, labels), read from the tables of the page."""
+    found = {}
+    for names, rest in _ROW.findall(PAGE.read_text(encoding="utf-8")):
+        cells = [cell.strip() for cell in rest.split("|")]
+        kind = cells[0]
+        labels = frozenset(re.findall(r"`(\w+)`", cells[1])) if len(cells) > 1 else frozenset()
+        for name in _NAME.findall(names):
+            found[name.removesuffix("_total")] = (kind, labels)
+    return found
+
+
+def labels_of(family: Metric) -> frozenset[str]:
+    """The labels of a family's samples, without those that every series has and the bucket's own."""
+    return frozenset({label for sample in family.samples for label in sample.labels} - {"le"} - COMMON_LABELS)
+
+
+def families(scrape: str) -> dict[str, Metric]:
+    """Our families of a scrape by name; those of the process collector are left out."""
+    return {
+        family.name: family
+        for family in text_string_to_metric_families(scrape)
+        if family.name.startswith("financehub_")
+    }
+
+
+def lines(scrape: str) -> set[str]:
+    """The sample lines of a scrape without the two labels that every series has."""
+    stripped = (_COMMON.sub("", line).replace(",}", "}").replace("{}", "") for line in scrape.splitlines())
+    return {line for line in stripped if not line.startswith("#")}
 
 
 def moved(scrape: str) -> set[str]:

@@ -22,6 +22,21 @@ class Tier(StrEnum):
     LOW = "low"
 
 
+#: Seconds within which a message of a tier should start, before users notice: half a period of its shortest task.
+WAIT_TARGETS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1_800}
+#: For queues that users add.
+OTHER_WAIT_TARGET = 900.0
+
+
+def wait_target(queue: str) -> float:
+    """Seconds within which a message of a queue should start.
+
+    Args:
+        queue: its name; one that is not a built-in tier's has the target of all such queues.
+    """
+    return WAIT_TARGETS.get(queue, OTHER_WAIT_TARGET)
+
+
 class NoArguments(BaseModel):
     """Arguments of a task that takes none."""
 

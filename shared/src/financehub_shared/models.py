@@ -195,3 +195,9 @@ class Quarantined:
     reason: str
     payload: str
     at: float
+
+    @property
+    def reason_class(self) -> str:
+        """The class that the reason begins with (`jump`), so that it can be a label; `other` where it has none."""
+        name, colon, _ = self.reason.partition(":")
+        return name if colon and name.isalpha() and name.isascii() else "other"

@@ -33,6 +33,18 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _counts(value: object) -> object:
+    """`high=5, low=2` → `{"high": "5", "low": "2"}`."""
+    parts = _split(value)
+    if not isinstance(parts, list):
+        return value
+    pairs = [part.partition("=") for part in parts]
+    if bad := [name + sign for name, sign, count in pairs if not (name and sign and count)]:
+        raise ValueError(f"{bad[0]!r} should be a name and a number, as in high=5,low=2")
+    return {name.strip(): count for name, _, count in pairs}
+
+
+Counts = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_counts)]
 Names = Annotated[list[str], BeforeValidator(_split)]
 CryptoProviders = Annotated[list[Literal["binance", "coingecko", "kraken"]], BeforeValidator(_split)]
 StockProviders = Annotated[list[Literal["yahoo", "finnhub"]], BeforeValidator(_split)]
@@ -71,6 +83,16 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     http_host: str = Field("0.0.0.0", description="All: the kubelet probes the pod IP.")  # noqa: S104 — see description
     http_port: Port = Field(8000, description="Health, probes and metrics; 0: any free port.")
+    release: str = Field(
+        "local",
+        pattern=r"^[^\s\"\\]{1,63}$",
+        description="Label of every metric, so that several releases can share a Prometheus; the chart sets it.",
+    )
+    max_workers: Counts = Field(
+        {},
+        description="Most workers that each tier may be scaled to, by queue (`high=5,low=2`), for alerts; the chart "
+        "sets it.",
+    )
     idle_tiers: Names = Field(
         [], description="Tiers, by their queues, that are scaled to zero: well without a worker while nothing waits."
     )

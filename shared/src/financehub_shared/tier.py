@@ -38,7 +38,7 @@ def start_tier(tier: str) -> TierProcess:
     try:
         settings = load_settings()
         configure_logging(settings, tier)
-        metrics = Metrics(tier)
+        metrics = Metrics(tier, settings.release)
         clock = SystemClock()
         broker = build_broker(
             settings, tier=tier, observers=observers(settings, tier, metrics, clock=clock), clock=clock

@@ -1,14 +1,20 @@
-"""Every metric of the catalogue on the /metrics of real processes."""
+"""Every metric that docs/metrics.md names, on the /metrics of real processes."""
 
 import threading
 import time
 import urllib.request
 from functools import partial
 
+import redis
+from dramatiq import Message
+
+from financehub_shared.catalog import WAIT_TARGETS
 from integration.fleet.conftest import StartFleet
 from support.fleet import Fleet, eventually
-from support.metrics import CATALOGUE, moved
+from support.metrics import catalogue, families, labels_of, moved
 
+#: What no fault of this test moves; another one does: a Redis that evicts, and one that cannot write its file.
+STILL = ("redis_evicted_keys", "redis_persistence_failing")
 CRYPTO = ("binance", "coingecko", "kraken")
 
 
@@ -22,6 +28,8 @@ class Scrapes:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self.seen: set[str] = set()
+        #: Family → (type, labels of its series), of everything that was ever scraped.
+        self.shapes: dict[str, tuple[str, frozenset[str]]] = {}
 
     def until(self, *names: str) -> None:
         """Scrape all processes until each of these metrics has moved at least once."""
@@ -35,9 +43,13 @@ class Scrapes:
         for port in self._fleet.ports.values():
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                    self.seen |= moved(answer.read().decode())
+                    scrape = answer.read().decode()
             except OSError:
-                pass  # not up yet, or killed by the test
+                continue  # not up yet, or killed by the test
+            self.seen |= moved(scrape)
+            self.shapes |= {
+                name: (family.type, labels_of(family)) for name, family in families(scrape).items() if family.samples
+            }
         return self.seen
 
 
@@ -46,24 +58,38 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     some process, and nothing outside the catalogue is scraped.
     """
     # The janitor's first round is at the start of a scheduler: the second one finds what the first does not look for.
-    running = fleet(DRAMATIQ_MAX_RETRIES="1", FINANCEHUB_JANITOR_INTERVAL_SECONDS="600")
+    settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}
+    running = fleet("--maxmemory", "100mb", FINANCEHUB_MAX_WORKERS="high=3", **settings)
     running.simulator.fault("slow", "yahoo", seconds=4)
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 1s", "  catchUp: None\n")
     running.schedule("stocks", "fetch_stock_prices_task", "@every 1s")
     running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # nobody serves low
     running.start_scheduler()
-    running.start_tier("high")
     scrapes = Scrapes(running)
+    scrapes.until("data_stale", "data_stale_assets", "data_assets", "data_freshness_limit_seconds")
+    scrapes.until("schedules", "event_loop_lag_seconds", "redis_up", "redis_command_duration_seconds")
+    running.start_tier("high")
     scrapes.until("build_info", "worker_slots", "schedule_lag_seconds", "schedule_next_run_timestamp_seconds")
     scrapes.until("messages_enqueued", "message_wait_seconds", "message_duration_seconds", "messages")
     scrapes.until("provider_requests", "provider_request_duration_seconds", "data_last_success_timestamp_seconds")
+    scrapes.until(
+        "data_records_stored", "data_oldest_quote_age_seconds", "messages_started", "message_time_limit_seconds"
+    )
+    scrapes.until("provider_budget_used_units", "provider_budget_limit_units", "redis_clock_skew_seconds")
+    scrapes.until("queue_workers", "queue_workers_min", "queue_workers_max", "queue_wait_target_seconds")
     scrapes.until("queue_messages", "queue_oldest_message_age_seconds")
     scrapes.until("worker_slots_busy", "longest_running_message_seconds", "schedule_skipped")  # Yahoo is slow
 
     for upstream in CRYPTO:
+        running.simulator.fault("zero", upstream)
+    scrapes.until("quarantined")
+    for upstream in CRYPTO:
         running.simulator.fault("server-error", upstream)
     scrapes.until("message_failures", "message_retries", "messages_dead_lettered")
-    scrapes.until("circuit_breaker_state", "circuit_breaker_transitions")
+    scrapes.until("circuit_breaker_state", "circuit_breaker_transitions", "schedule_consecutive_failures")
+    with running.redis() as client:
+        _enqueue_late(client)
+    scrapes.until("messages_started_late")
 
     # what holds a message when it is killed leaves it without an owner
     running.simulator.fault("slow", "yahoo", seconds=8)
@@ -84,4 +110,13 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     drain.start()
     scrapes.until("worker_draining")
     drain.join()
-    assert {name for name in scrapes.seen if name.startswith("financehub_")} == set(CATALOGUE)
+    assert scrapes.shapes == catalogue()
+    assert set(catalogue()) - scrapes.seen == {f"financehub_{name}" for name in STILL}
+
+
+def _enqueue_late(client: "redis.Redis") -> None:
+    """Enqueue a message that says it has been ready for longer than the wait target of its queue."""
+    options = {"redis_message_id": "late", "ready_at": (time.time() - WAIT_TARGETS["high"] - 5) * 1_000}
+    message = Message("high", "fetch_crypto_prices_task", (), {"symbols": ["BTC-USD"]}, options)
+    client.hset("dramatiq:high.msgs", "late", message.encode())
+    client.rpush("dramatiq:high", "late")

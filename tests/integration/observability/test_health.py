@@ -176,7 +176,7 @@ def test_a_process_is_alive_while_it_beats_and_forgotten_when_it_stops(redis_cli
     """A beat makes a process alive for EXPIRES_SECONDS; a stop in good order makes it gone at once."""
     registry, clock = WorkerRegistry(redis_client), ManualClock()
     info = ProcessInfo.of_this_process("high", clock.now())
-    heartbeat = Heartbeat(registry, lambda: info, clock)
+    heartbeat = Heartbeat(registry, lambda: info, clock, lambda _: None)
     heartbeat.start()
     eventually(registry.alive)
     assert [one.tier for one in registry.alive()] == ["high"]

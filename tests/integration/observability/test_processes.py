@@ -19,6 +19,7 @@ from financehub_shared.broker.janitor import Janitor
 from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.settings import load_settings
 from financehub_shared.store import keys
+from support.metrics import lines
 from support.observed import eventually
 from support.processes import end, launch
 from support.redis_server import free_port
@@ -147,11 +148,11 @@ def test_the_server_stays_up_through_the_drain(
     process = start().ready()
     enqueue(redis_url, "wait")
     eventually(lambda: redis_client.llen("began"))
-    assert "financehub_worker_draining 0.0" in process.get("/metrics")[1]
+    assert "financehub_worker_draining 0.0" in lines(process.get("/metrics")[1])
     process.terminate()
     eventually(lambda: process.get("/readyz")[0] == 503)
     assert process.get("/livez")[0] == 200
-    metrics = process.get("/metrics")[1]
+    metrics = lines(process.get("/metrics")[1])
     assert "financehub_worker_draining 1.0" in metrics
     assert 'financehub_worker_slots_busy{queue="high"} 1.0' in metrics
     assert process.get("/api/health/")[0] in {200, 503}
@@ -251,7 +252,7 @@ def test_a_worker_measures_what_it_does(
     monitor = TaskMonitor(redis_client)
     eventually(lambda: counts(monitor, "quick") == {"succeeded": 1})
     eventually(lambda: counts(monitor, "fail") == {"failed": 1, "dead_lettered": 1})
-    expected = [
+    expected = {
         'financehub_messages_total{actor="quick",outcome="succeeded",queue="high"} 1.0',
         'financehub_messages_total{actor="fail",outcome="dead-lettered",queue="high"} 1.0',
         'financehub_message_failures_total{actor="fail",exception="RuntimeError"} 1.0',
@@ -262,5 +263,10 @@ def test_a_worker_measures_what_it_does(
         'financehub_worker_slots_busy{queue="high"} 0.0',
         'financehub_longest_running_message_seconds{actor="quick"} 0.0',
         "financehub_worker_draining 0.0",
-    ]
-    eventually(lambda: set(expected) <= set(process.get("/metrics")[1].splitlines()))
+        'financehub_messages_started_total{actor="quick",queue="high"} 1.0',
+        'financehub_messages_started_late_total{actor="quick",queue="high"} 0.0',
+        'financehub_messages_total{actor="wait",outcome="dead-lettered",queue="high"} 0.0',
+        'financehub_message_time_limit_seconds{actor="quick"} 300.0',
+        'financehub_redis_up{server="queues"} 1.0',
+    }
+    eventually(lambda: expected <= lines(process.get("/metrics")[1]))

@@ -15,6 +15,7 @@ from financehub_shared.metrics import Metrics
 from financehub_shared.settings import load_settings
 from financehub_shared.store import keys
 from financehub_shared.store.redis_store import RedisStore
+from support.metrics import lines
 from support.observed import eventually
 
 
@@ -45,16 +46,21 @@ def test_the_fleet_is_in_the_scrape(redis_client: "redis.Redis", observers: Sche
     redis_client.rpush("dramatiq:high", "m")
     redis_client.hset("dramatiq:high.msgs", "m", b"{}")
     RedisStore(redis_client).mark_success("news", "rss", 1_800_000_000.0)
-    redis_client.sadd(keys.BREAKERS, "binance")
+    redis_client.sadd(keys.BREAKERS, "binance", "forgotten")
     redis_client.hset(keys.breaker("binance"), "phase", "open")
-    scrape = get(observers, "/metrics").splitlines()
-    expected = [
+    scrape = get(observers, "/metrics")
+    expected = {
         'financehub_queue_messages{queue="high",state="ready"} 1.0',
         'financehub_data_last_success_timestamp_seconds{dataset="news",provider="rss"} 1.8e+09',
         'financehub_circuit_breaker_state{provider="binance",state="open"} 1.0',
         'financehub_circuit_breaker_state{provider="binance",state="closed"} 0.0',
-    ]
-    assert [line for line in expected if line not in scrape] == []
+        'financehub_queue_workers{queue="high"} 0.0',
+        'financehub_queue_wait_target_seconds{queue="high"} 60.0',
+        'financehub_redis_up{server="queues"} 1.0',
+        'financehub_redis_aof_enabled{server="queues"} 0.0',
+    }
+    assert expected - lines(scrape) == set()
+    assert "forgotten" not in scrape
 
 
 def test_it_beats_and_answers_for_the_fleet(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:

@@ -516,7 +516,8 @@ async def test_metrics(scheduler: Scheduler) -> None:
     named = {"scheduledtask": "default/demo"}
     assert value("schedule_lag_seconds_count", **named) == 1
     assert value("schedule_lag_seconds_sum", **named) == pytest.approx(80.5)
-    assert value("schedule_skipped_total", **named) == 1
+    assert value("schedule_skipped_total", reason="overlap", **named) == 1
+    assert value("schedule_missed_total", **named) == 0
     assert value("messages_enqueued_total", queue="q", actor="demo_task") == 1
     assert value("schedule_next_run_timestamp_seconds", **named) == T + 180
     scheduler.engine.apply(Changes(removed=[UID]))

@@ -16,6 +16,7 @@ from financehub_shared.models import Asset, AssetType
 from financehub_shared.redis_client import connect
 from financehub_shared.schedules import list_schedules, refused_schedules
 from financehub_shared.store.redis_store import RedisStore
+from support.metrics import lines
 from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess, eventually, messages, resource, write
 
@@ -156,8 +157,10 @@ def test_its_own_health(tmp_path: Path, start: Start) -> None:
     eventually(lambda: get(process, "/readyz")[0] == 200, "ready")
     assert get(process, "/livez")[0] == 200
     name = 'financehub_schedule_next_run_timestamp_seconds{scheduledtask="default/demo"}'
-    eventually(lambda: name in get(process, "/metrics")[1], "the metric is there")
-    assert "financehub_queue_messages" in get(process, "/metrics")[1]
+    eventually(lambda: any(line.startswith(name) for line in lines(get(process, "/metrics")[1])), "the metric is there")
+    scrape = lines(get(process, "/metrics")[1])
+    assert any(line.startswith("financehub_queue_messages{") for line in scrape)
+    assert 'financehub_schedules{state="active"} 1.0' in scrape
 
 
 def test_the_janitor_works_without_workers(
@@ -171,7 +174,8 @@ def test_the_janitor_works_without_workers(
     redis_client.zadd("dramatiq:__heartbeats__", {"dead-worker": 1})
     process = start(folder)
     eventually(lambda: redis_client.lrange("dramatiq:high", 0, -1) == [b"held"], "reclaimed")
-    eventually(lambda: 'queue_reclaimed_total{queue="high"} 1.0' in get(process, "/metrics")[1], "counted")
+    counted = 'financehub_queue_reclaimed_total{queue="high"} 1.0'
+    eventually(lambda: counted in lines(get(process, "/metrics")[1]), "counted")
 
 
 def ended(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from financehub_shared.assets import select_assets
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import TaskFailedError
+from financehub_shared.metrics.data_counts import DataCounts, Uncounted
 from financehub_shared.models import AssetType
 from financehub_shared.providers.failover import Validate, fetch_quotes
 from financehub_shared.providers.ports import QuoteProvider
@@ -25,6 +26,7 @@ async def refresh_quotes(
     chains: Mapping[AssetType, Sequence[QuoteProvider]],
     validate: Validate,
     clock: Clock,
+    counts: DataCounts | None = None,
 ) -> TaskSummary:
     """Bring the quotes of the task's assets up to date.
 
@@ -35,13 +37,14 @@ async def refresh_quotes(
         chains: providers in order of preference, per asset type.
         validate: says whether a quote can be stored.
         clock: the time.
+        counts: told of what was stored and quarantined.
 
     Raises:
         InvalidArgumentsError: a symbol is unknown or of another type.
         TaskFailedError: assets were asked for and not one quote could be had; the stored ones stay.
         StoreUnavailableError: Redis is away.
     """
-    spec = CATALOG[task]
+    spec, counts = CATALOG[task], counts or Uncounted()
     known = await asyncio.to_thread(store.assets, active_only=False)
     assets = select_assets(task, symbols, known)
     if not assets or spec.asset_type is None:
@@ -51,12 +54,15 @@ async def refresh_quotes(
     report = await fetch_quotes(chains[spec.asset_type], assets, previous, deadline, clock, validate)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
+        counts.count_quarantined(report.quarantined)
     if not report.quotes:
         reasons = sorted(set(report.missing.values()))[:5]
         raise TaskFailedError(
             f"no quote of {len(assets)} {spec.asset_type} assets: {' | '.join(reasons)}", report.retry_after
         )
     await asyncio.to_thread(store.put_quotes, report.quotes.values())
+    dataset = f"quotes:{spec.asset_type}"
+    counts.count_stored(dataset, report.delivered)
     for provider in report.delivered:
-        await asyncio.to_thread(store.mark_success, f"quotes:{spec.asset_type}", provider, clock.now())
+        await asyncio.to_thread(store.mark_success, dataset, provider, clock.now())
     return report.summary()

@@ -20,7 +20,13 @@ def declare_fetch(task: str) -> None:
 
     async def fetch(symbols: list[str] | None = None) -> TaskSummary:
         return await refresh_quotes(
-            task, symbols, store=process.store, chains=providers.quotes, validate=validate_quote, clock=process.clock
+            task,
+            symbols,
+            store=process.store,
+            chains=providers.quotes,
+            validate=validate_quote,
+            clock=process.clock,
+            counts=process.metrics,
         )
 
     declare(broker, task, fetch)

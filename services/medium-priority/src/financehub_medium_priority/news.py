@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import InvalidArgumentsError, TaskFailedError
+from financehub_shared.metrics.data_counts import DataCounts, Uncounted
 from financehub_shared.providers.news import NewsReport, fetch_news
 from financehub_shared.providers.ports import NewsProvider
 from financehub_shared.store.port import Store
@@ -17,7 +18,12 @@ UPSTREAM_SHARE = 0.8
 
 
 async def refresh_news(
-    sources: Sequence[str] | None, *, store: Store, providers: Sequence[NewsProvider], clock: Clock
+    sources: Sequence[str] | None,
+    *,
+    store: Store,
+    providers: Sequence[NewsProvider],
+    clock: Clock,
+    counts: DataCounts | None = None,
 ) -> TaskSummary:
     """Read the sources and store the articles that are not known yet, linked to the assets they name.
 
@@ -26,12 +32,14 @@ async def refresh_news(
         store: where news is kept.
         providers: all of them are asked.
         clock: the time.
+        counts: told of what was read and quarantined.
 
     Raises:
         InvalidArgumentsError: no source has such a name.
         TaskFailedError: no source answered; what is stored stays.
         StoreUnavailableError: Redis is away; sources are read again in full next time.
     """
+    counts = counts or Uncounted()
     known = [name for provider in providers for name in provider.sources()]
     for index, part in enumerate(sources or ()):
         if not any(part in name for name in known):
@@ -41,10 +49,12 @@ async def refresh_news(
     report = await fetch_news(providers, assets, sources, deadline)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
+        counts.count_quarantined(report.quarantined)
     if not report.answered:
         reasons = " | ".join(f"{source}: {error.kind}" for source, error in report.failed.items())
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
+    counts.count_stored("news", report.delivered)
     # only now may an unchanged source answer 304: what was read is stored
     await report.stored()
     for provider in providers:

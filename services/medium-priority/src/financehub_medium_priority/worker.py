@@ -16,7 +16,9 @@ CloseProviders(providers).add_to(broker)
 
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:
     """Read all news sources, or some by name."""
-    return await refresh_news(sources, store=process.store, providers=providers.news, clock=process.clock)
+    return await refresh_news(
+        sources, store=process.store, providers=providers.news, clock=process.clock, counts=process.metrics
+    )
 
 
 declare(broker, "fetch_news_task", fetch_news)
@@ -35,6 +37,7 @@ async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
         engine=settings.indicator_engine,
         series=settings.indicator_series,
         clock=process.clock,
+        counts=process.metrics,
     )
 
 

@@ -188,4 +188,5 @@ def key_patterns() -> dict[str, str]:
         "outlook": keys.SCHEDULE_OUTLOOK,
         "triggers": keys.SCHEDULE_TRIGGERS,
         "touched": keys.SCHEDULES_TOUCHED,
+        "failing": keys.SCHEDULES_FAILING,
     }

@@ -32,7 +32,14 @@ class Observer:
             if len(self._labels) >= MAX_LABELS:
                 return OTHER
             self._labels.add(name)
+            # `rate()` does not see the event that makes a series
+            self._metrics.schedule_missed.labels(name)
         return name
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Schedules that have series of their own."""
+        return frozenset(self._labels)
 
     def verdict(self, run: Run, verdict: str, at: float) -> None:
         """Note what became of a run.
@@ -66,7 +73,7 @@ class Observer:
                 correlation_id=run.message_id,
             )
         elif verdict in {"overlap", "backlog", "refused"}:
-            self._metrics.schedule_skipped.labels(label).inc()
+            self._metrics.schedule_skipped.labels(label, verdict).inc()
             log.info("run_skipped", schedule=schedule.name, task=schedule.task, due_at=run.due, reason=verdict)
         elif verdict in {"buffered", "exhausted"}:
             log.info(f"run_{verdict}" if verdict == "buffered" else "schedule_exhausted", schedule=schedule.name)

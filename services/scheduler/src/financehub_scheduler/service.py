@@ -22,13 +22,15 @@ from financehub_scheduler.live import Changes
 from financehub_scheduler.observer import Observer
 from financehub_scheduler.outlook import PUBLISH_SECONDS, Outlook
 from financehub_scheduler.registry import CLAIM_INTERVAL_SECONDS, Registry
+from financehub_scheduler.scrape import FailingSchedules, known_schedules, state_metrics, time_event_loop
 from financehub_scheduler.sources.files import FileSource
 from financehub_scheduler.vitals import Vitals, Watched
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.clock import Clock, SystemClock
-from financehub_shared.health.compose import SchedulerObservers
+from financehub_shared.health.compose import SCRAPE_TIMEOUT_SECONDS, SchedulerObservers
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
 from financehub_shared.metrics import Metrics
+from financehub_shared.metrics import Source as MetricsSource
 from financehub_shared.redis_client import connect, connect_async
 from financehub_shared.settings import Settings
 from financehub_shared.store.redis_store import RedisStore
@@ -82,7 +84,7 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
         ConfigError: the folder or the cluster's address is not there, or the HTTP port is taken.
     """
     configure_logging(settings, "scheduler")
-    clock, metrics = SystemClock(), Metrics("scheduler")
+    clock, metrics = SystemClock(), Metrics("scheduler", settings.release)
     source, operator = await _open(origin, clock)
     # One retry mends a connection that a restart of Redis has cut: a batch may be carried out twice without harm.
     client = connect_async(settings.broker_url, retries=1)
@@ -94,7 +96,7 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
     engine.on_registered = errands.registered
     outlook = Outlook(clock, registry, observer, engine)
     vitals = Vitals(engine, clock, *((operator.source.live, operator.source.starting) if operator else ()))
-    observers = SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, clock=clock)
+    observers = observe(settings, metrics, vitals, engine, observer)
     janitor = Janitor(
         connect(settings.broker_url, retries=0),
         heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
@@ -134,6 +136,7 @@ async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[si
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(follow(source, engine, outlook))]
             helpers.append(group.create_task(spare_garbage_collection(engine, clock)))
+            helpers.append(group.create_task(time_event_loop(metrics.event_loop_lag, clock)))
             helpers += [group.create_task(every(*step, clock)) for step in steps]
             try:
                 await engine.run()
@@ -155,6 +158,18 @@ async def _open(origin: Path | Cluster, clock: Clock) -> "tuple[FileSource, None
 
     operator = await Operator.connect(clock, origin.namespaces, origin.lease)
     return operator.source, operator
+
+
+def observe(
+    settings: Settings, metrics: Metrics, vitals: Vitals, engine: Engine, observer: Observer
+) -> SchedulerObservers:
+    """Build what shows this process and the fleet: probes, health, heartbeat, and what each scrape reads."""
+    client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
+    failing = FailingSchedules(engine.live, observer, client)
+    metrics.add_source(MetricsSource("schedules", partial(state_metrics, engine.live), asks_redis=False))
+    metrics.add_source(MetricsSource("failing schedules", failing.read))
+    known = partial(known_schedules, engine.live)
+    return SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, known_schedules=known)
 
 
 async def follow(source: Source, engine: Engine, outlook: Outlook) -> None:

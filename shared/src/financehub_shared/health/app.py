@@ -7,8 +7,6 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from financehub_shared.health.report import HealthReport, Status
 from financehub_shared.metrics import QueueFigures
@@ -29,7 +27,7 @@ class HealthApp:
         report: makes the fleet's health report.
         live: why this process should be restarted; empty if it should not.
         ready: why this process is not ready; empty if it is.
-        registry: the metrics of this process.
+        metrics: what this process exposes, as content type and body, for an `Accept` header.
         queue: figures of a queue, by name.
     """
 
@@ -39,33 +37,34 @@ class HealthApp:
         report: Callable[[], HealthReport],
         live: Callable[[], list[str]],
         ready: Callable[[], list[str]],
-        registry: CollectorRegistry,
+        metrics: Callable[[str], tuple[str, bytes]],
         queue: Callable[[str], QueueFigures],
     ) -> None:
         self._report = report
-        self._registry = registry
+        self._expose = metrics
         self._queue_of = queue
         self._routes: dict[str, Callable[[], Answer]] = {
             "/api/health": self._health,
             "/livez": lambda: _probe(live()),
             "/readyz": lambda: _probe(ready()),
-            "/metrics": self._metrics,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         path = environ.get("PATH_INFO", "").rstrip("/") or "/"
-        status, content_type, body = self._answer(method, path)
+        status, content_type, body = self._answer(method, path, environ.get("HTTP_ACCEPT", ""))
         headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
         start_response(status, headers)
         return [] if method == "HEAD" else [body]
 
-    def _answer(self, method: str, path: str) -> Answer:
+    def _answer(self, method: str, path: str, accept: str) -> Answer:
         if method not in {"GET", "HEAD"}:
             return _json("405 Method Not Allowed", {"error": "GET only"})
         try:
             if path.startswith("/queues/"):
                 return self._queue(path.removeprefix("/queues/"))
+            if path == "/metrics":
+                return ("200 OK", *self._expose(accept))
             if path in self._routes:
                 return self._routes[path]()
         except Exception as error:
@@ -78,9 +77,6 @@ class HealthApp:
         report = self._report()
         status = "503 Service Unavailable" if report.status is Status.DOWN else "200 OK"
         return _json(status, report.as_dict())
-
-    def _metrics(self) -> Answer:
-        return "200 OK", CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
 
     def _queue(self, name: str) -> Answer:
         if _QUEUE_NAME.fullmatch(name) is None:

@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from financehub_shared.catalog import Tier
+from financehub_shared.catalog import Tier, wait_target
 from financehub_shared.health.periods import DATASETS
 from financehub_shared.health.report import Check, HealthReport, Status
 from financehub_shared.health.workers import ProcessInfo
 from financehub_shared.metrics import QueueFigures
+from financehub_shared.models import AssetType
 
 SCHEDULER = "scheduler"
-#: Seconds the oldest message of a tier may wait before users notice: half a period of its shortest task.
-WAIT_LIMITS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1_800}
-#: For queues that users add.
-OTHER_WAIT_LIMIT = 900.0
 #: Seconds after which an upstream that nobody has asked again is not needed: the longest period of the shipped tasks.
 #: A fallback that failed once beside a sound first choice would else be a fault for ever.
 UNASKED_SECONDS = 3_600.0
@@ -48,7 +45,7 @@ class Snapshot:
         queues: figures of every queue.
         processes: who is alive.
         breakers: circuit breakers of the upstreams.
-        assets: how many active assets there are.
+        symbols: of the active assets, by type.
         last_success: (dataset, provider) → Unix seconds.
         wanted: datasets that should be there.
         limits: dataset → age in seconds at which it is stale.
@@ -64,7 +61,7 @@ class Snapshot:
     queues: Sequence[QueueFigures] = ()
     processes: Sequence[ProcessInfo] = ()
     breakers: Sequence[BreakerView] = ()
-    assets: int = 0
+    symbols: Mapping[AssetType, Sequence[str]] = field(default_factory=dict)
     last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
     wanted: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -94,13 +91,18 @@ def evaluate(seen: Snapshot) -> HealthReport:
     checks.append(_scheduler(seen.processes))
     checks += [_provider(breaker, seen.now) for breaker in seen.breakers]
     if "store" not in seen.failures:
-        checks.append(_assets(seen.assets))
-        checks += [_freshness(dataset, seen) for dataset in sorted(set(seen.wanted))]
+        checks.append(_assets(sum(map(len, seen.symbols.values()))))
+        checks += freshness(seen).values()
     return HealthReport.of(checks, seen.now)
 
 
+def freshness(seen: Snapshot) -> dict[str, Check]:
+    """Dataset that should be there → whether it is fresh; the metrics take the verdict from here."""
+    return {dataset: _freshness(dataset, seen) for dataset in sorted(set(seen.wanted))}
+
+
 def _queue(queue: QueueFigures) -> Check:
-    limit = WAIT_LIMITS.get(queue.queue, OTHER_WAIT_LIMIT)
+    limit = wait_target(queue.queue)
     states = ("ready", "in_flight", "delayed", "dead", "orphaned")
     details = {state: getattr(queue, state) for state in states}
     age = queue.oldest_age_seconds

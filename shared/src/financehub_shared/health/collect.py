@@ -9,15 +9,15 @@ import redis
 from financehub_shared.breaker.states import state_from_fields
 from financehub_shared.catalog import Tier
 from financehub_shared.clock import Clock
-from financehub_shared.errors import FinanceHubError
+from financehub_shared.errors import FinanceHubError, StoreUnavailableError
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
-from financehub_shared.health.periods import DATASETS, dataset_limits
+from financehub_shared.health.periods import DATASETS, ScheduleFacts, dataset_limits
 from financehub_shared.health.report import HealthReport
 from financehub_shared.health.workers import WorkerRegistry
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.models import AssetType
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.schedules import ScheduleInfo, list_schedules
+from financehub_shared.schedules import list_schedules
 from financehub_shared.store import keys
 from financehub_shared.store.port import Store
 
@@ -39,6 +39,8 @@ class HealthChecker:
         queues: figures of every queue.
         clock: stamps the reports.
         idle_tiers: which tiers need no worker while nothing waits for one.
+        known_schedules: what this process knows of the schedules, where there are too many to read; then only their
+            tasks and queues count.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class HealthChecker:
         queues: Callable[[], Sequence[QueueFigures]],
         clock: Clock,
         idle_tiers: Sequence[str] = (),
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
     ) -> None:
         self._client = client
         self._store_client = store_client
@@ -56,6 +59,7 @@ class HealthChecker:
         self._queues = queues
         self._clock = clock
         self._idle_tiers = idle_tiers
+        self._known_schedules = known_schedules
         self._registry = WorkerRegistry(client)
         self._monitor = TaskMonitor(client)
         self._lock = threading.Lock()
@@ -80,17 +84,25 @@ class HealthChecker:
                 return Snapshot(now, redis_error=f"{name} does not answer: {error}")
         seconds = self._clock.monotonic() - started
         failures: dict[str, str] = {}
+        lost = ""
 
         def ask(name: str, source: Callable[[], T], default: T) -> T:
+            nonlocal lost
+            if lost:
+                failures[name] = lost
+                return default
             try:
                 return source()
             except (redis.RedisError, FinanceHubError) as error:
                 failures[name] = str(error)
+                if isinstance(error, redis.ConnectionError | redis.TimeoutError | StoreUnavailableError):
+                    # each further question would wait for a timeout of its own
+                    lost = "Redis stopped answering"
                 return default
 
-        nothing: tuple[list[AssetType], dict[tuple[str, str], float]] = ([], {})
-        schedules: list[ScheduleInfo] = ask("schedules", self._schedules, [])
-        types, successes = ask("store", lambda: (self._types(), self._store.last_success()), nothing)
+        nothing: tuple[dict[AssetType, list[str]], dict[tuple[str, str], float]] = ({}, {})
+        schedules: Sequence[ScheduleFacts] = ask("schedules", self._schedules, [])
+        symbols, successes = ask("store", lambda: (self._symbols(), self._store.last_success()), nothing)
         return Snapshot(
             now,
             redis_seconds=seconds,
@@ -98,8 +110,8 @@ class HealthChecker:
             processes=ask("processes", self._registry.alive, []),
             breakers=ask("breakers", self.breakers, []),
             task_errors=ask("tasks", self._task_errors, {}),
-            assets=len(types),
-            wanted=_datasets(set(types), {one.task for one in schedules}),
+            symbols=symbols,
+            wanted=_datasets(set(symbols), {one.task for one in schedules}),
             last_success=successes,
             limits=dataset_limits(schedules, now),
             failures=failures,
@@ -107,13 +119,16 @@ class HealthChecker:
             idle_tiers=self._idle_tiers,
         )
 
-    def _types(self) -> list[AssetType]:
-        return [asset.type for asset in self._store.assets()]
+    def _symbols(self) -> dict[AssetType, list[str]]:
+        symbols: dict[AssetType, list[str]] = {}
+        for asset in self._store.assets():
+            symbols.setdefault(asset.type, []).append(asset.symbol)
+        return symbols
 
-    def _schedules(self) -> list[ScheduleInfo]:
+    def _schedules(self) -> Sequence[ScheduleFacts]:
         # A fleet with more has other schedules than one per dataset, and reading them all would take too long.
         few = self._client.zcard(keys.SCHEDULES) <= SCHEDULES_READ
-        return list_schedules(self._client) if few else []
+        return list_schedules(self._client) if few else self._known_schedules()
 
     def breakers(self) -> list[BreakerView]:
         """Every circuit breaker of the fleet.
@@ -127,6 +142,8 @@ class HealthChecker:
             pipeline.hgetall(keys.breaker(name))
         views = []
         for name, raw in zip(names, pipeline.execute(), strict=True):
+            if not raw:
+                continue  # nobody has used it for a week, and its record has expired
             state = state_from_fields({key.decode(): value.decode(errors="replace") for key, value in raw.items()})
             may_probe_at = state.until / 1_000 if state.until else None
             views.append(BreakerView(name, state.phase.value, state.error or state.reason.value, may_probe_at))

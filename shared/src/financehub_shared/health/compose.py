@@ -1,6 +1,6 @@
 """Puts the observers of a process together; composition roots call one function of this module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dramatiq
 
@@ -8,12 +8,15 @@ from financehub_shared.clock import Clock, SystemClock
 from financehub_shared.health.app import HealthApp
 from financehub_shared.health.checks import SCHEDULER
 from financehub_shared.health.collect import HealthChecker
+from financehub_shared.health.fleet_source import FleetSource
 from financehub_shared.health.liveness import Liveness
+from financehub_shared.health.periods import ScheduleFacts
 from financehub_shared.health.queue_watch import QueueWatch
+from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.health.server import HealthServer, HealthServerMiddleware
 from financehub_shared.health.workers import Heartbeat, ProcessInfo, WorkerHeartbeat, WorkerRegistry
 from financehub_shared.logging import Redactor, known_secrets
-from financehub_shared.metrics import Metrics
+from financehub_shared.metrics import Metrics, Source
 from financehub_shared.monitor.inflight import InFlight
 from financehub_shared.monitor.recorder import RunRecorder
 from financehub_shared.monitor.run_log import RunLog
@@ -26,17 +29,34 @@ from financehub_shared.store.redis_store import RedisStore
 
 #: A health answer, a beat or a record must not wait long for a hung Redis; nothing is lost by trying again later.
 OBSERVER_TIMEOUT_SECONDS = 2.0
+#: A scrape asks at most two servers that hang, and must answer within 2 s in all.
+SCRAPE_TIMEOUT_SECONDS = 0.8
 
 
 class _Eyes:
-    """What a process looks at the fleet with: one client per Redis, shared by health, metrics, records and beats."""
+    """What a process looks at the fleet with: one client per Redis, shared by all that look with the same patience."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.client = connect(settings.broker_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
-        store_client = connect(settings.store_url, retries=0, timeout=OBSERVER_TIMEOUT_SECONDS)
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        timeout: float = OBSERVER_TIMEOUT_SECONDS,
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
+    ) -> None:
+        self.client = connect(settings.broker_url, retries=0, timeout=timeout)
+        store_client = connect(settings.store_url, retries=0, timeout=timeout)
+        self.servers = {"queues": self.client}
+        if settings.store_url != settings.broker_url:
+            self.servers["data"] = store_client
         self.store: Store = RedisStore(store_client)
         self.queues = QueueWatch(self.client, settings.heartbeat_timeout_seconds, clock)
-        self.checker = HealthChecker(self.client, store_client, self.store, self.queues, clock, settings.idle_tiers)
+        self.checker = HealthChecker(
+            self.client, store_client, self.store, self.queues, clock, settings.idle_tiers, known_schedules
+        )
+
+
+def _observe_beats(metrics: Metrics) -> Callable[[float], None]:
+    return metrics.redis_command_duration.labels("queues").observe
 
 
 def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
@@ -65,6 +85,8 @@ def observers(
     """
     clock = clock or SystemClock()
     eyes = _Eyes(settings, clock)
+    scrape_eyes = _Eyes(settings, clock, SCRAPE_TIMEOUT_SECONDS)
+    metrics.probe_redis(RedisProbe(scrape_eyes.servers, clock, metrics.redis_command_duration, details=False))
     identity = ProcessInfo.of_this_process(tier, clock.now())
     flights = InFlight(clock, settings.dramatiq_task_timeout / 1_000)
     liveness = Liveness(flights, clock)
@@ -74,7 +96,7 @@ def observers(
         report=eyes.checker.report,
         live=liveness.live,
         ready=liveness.ready,
-        registry=metrics.registry,
+        metrics=metrics.expose,
         queue=eyes.queues.one,
     )
     return [
@@ -82,7 +104,7 @@ def observers(
         RunLog(flights, clock, redact),  # its context is on the lines of all that follow
         MetricsMiddleware(metrics, flights, clock),
         RunRecorder(writer, flights, identity.id, clock, redact),
-        WorkerHeartbeat(WorkerRegistry(eyes.client), identity, flights, clock),
+        WorkerHeartbeat(WorkerRegistry(eyes.client), identity, flights, clock, _observe_beats(metrics)),
         liveness,
         HealthServerMiddleware(HealthServer(app, settings.http_host, settings.http_port)),
     ]
@@ -96,6 +118,7 @@ class SchedulerObservers:
         metrics: the process's metrics.
         live: why the process should be restarted; empty if it should not.
         ready: why it is not ready; empty if it is.
+        known_schedules: tasks and queues of the schedules it keeps, for a fleet with too many to read from Redis.
         clock: for tests.
     """
 
@@ -106,23 +129,27 @@ class SchedulerObservers:
         *,
         live: Callable[[], list[str]],
         ready: Callable[[], list[str]],
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        eyes = _Eyes(settings, clock)
+        eyes = _Eyes(settings, clock, known_schedules=known_schedules)
         identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
-        metrics.watch_queues(eyes.queues)
-        metrics.watch_freshness(eyes.store.last_success)
-        metrics.watch_breakers(lambda: {one.upstream: one.state for one in eyes.checker.breakers()})
+        scrape_eyes = _Eyes(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
+        metrics.probe_redis(RedisProbe(scrape_eyes.servers, clock, metrics.redis_command_duration, details=True))
+        fleet = FleetSource(scrape_eyes.checker.look, scrape_eyes.store, settings.max_workers, clock)
+        metrics.read_breakers_from_redis()
+        metrics.add_source(Source("fleet", fleet.read))
         app = HealthApp(
             report=eyes.checker.report,
             live=live,
             ready=ready,
-            registry=metrics.registry,
+            metrics=metrics.expose,
             queue=eyes.queues.one,
         )
         self.server = HealthServer(app, settings.http_host, settings.http_port)
-        self._heartbeat = Heartbeat(WorkerRegistry(eyes.client), lambda: identity, clock)
+        registry = WorkerRegistry(eyes.client)
+        self._heartbeat = Heartbeat(registry, lambda: identity, clock, _observe_beats(metrics))
 
     def start(self) -> None:
         """Serve and beat.

@@ -100,12 +100,20 @@ class Heartbeat:
         registry: where to.
         info: describes the process now.
         clock: stamps the beats.
+        observe: told of the seconds that each beat took.
     """
 
-    def __init__(self, registry: WorkerRegistry, info: Callable[[], ProcessInfo], clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: WorkerRegistry,
+        info: Callable[[], ProcessInfo],
+        clock: Clock,
+        observe: Callable[[float], None],
+    ) -> None:
         self._registry = registry
         self._info = info
         self._clock = clock
+        self._observe = observe
         self._stopped = threading.Event()
         self._away = False
         self._thread: threading.Thread | None = None
@@ -126,9 +134,14 @@ class Heartbeat:
 
     def _run(self) -> None:
         while True:
-            self._try(lambda: self._registry.beat(replace(self._info(), beat_at=self._clock.now())))
+            self._try(self._beat)
             if self._stopped.wait(BEAT_SECONDS):
                 return
+
+    def _beat(self) -> None:
+        started = self._clock.monotonic()
+        self._registry.beat(replace(self._info(), beat_at=self._clock.now()))
+        self._observe(self._clock.monotonic() - started)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
@@ -148,12 +161,20 @@ class WorkerHeartbeat(Middleware):
         identity: the process.
         flights: what runs in it.
         clock: stamps the beats.
+        observe: told of the seconds that each beat took.
     """
 
-    def __init__(self, registry: WorkerRegistry, identity: ProcessInfo, flights: InFlight, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: WorkerRegistry,
+        identity: ProcessInfo,
+        flights: InFlight,
+        clock: Clock,
+        observe: Callable[[float], None],
+    ) -> None:
         self._identity = identity
         self._flights = flights
-        self._heartbeat = Heartbeat(registry, self._describe, clock)
+        self._heartbeat = Heartbeat(registry, self._describe, clock, observe)
 
     def _describe(self) -> ProcessInfo:
         flights = self._flights

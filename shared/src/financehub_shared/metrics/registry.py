@@ -1,20 +1,19 @@
-"""The metric catalogue: every metric of FinanceHub, on one explicit registry. Symbols are never labels."""
+"""The metrics that a process counts itself, on one explicit registry; docs/metrics.md is the catalogue of all.
+
+Symbols are never labels.
+"""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
 
-from financehub_shared.metrics.collectors import (
-    BREAKER_STATES,
-    QueueFigures,
-    ReadAtScrape,
-    breaker_metrics,
-    freshness_metrics,
-    queue_metrics,
-)
+from financehub_shared.metrics.families import BREAKER_STATES
+from financehub_shared.metrics.scrape import LabeledRegistry, Probe, ScrapeSources, Source
+from financehub_shared.models import Quarantined
 
 #: A price that waits 50 ms is on time; one that waits half an hour is useless.
 WAIT_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)
@@ -24,19 +23,25 @@ DURATION_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 #: The goal of the scheduler is 10 ms; a missed deadline is minutes.
 LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300)
+#: A healthy Redis answers in a fraction of a millisecond; past a second it counts as away.
+REDIS_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class Metrics:
     """All metrics of one process.
 
     Args:
-        tier: `high`, `medium`, `low` or `scheduler`; a label of `build_info` alone, Kubernetes labels the rest.
+        component: `scheduler` or the name of the tier; a label of every series.
+        release: name of the Helm release; a label of every series.
     """
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, component: str, release: str = "local") -> None:
         # a second series per counter that nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-        self.registry = CollectorRegistry()
+        self.registry = LabeledRegistry({"release": release, "component": component})
+        ProcessCollector(registry=self.registry)
+        self._sources = ScrapeSources()
+        self.registry.register(self._sources)
         self._lock = threading.Lock()
         queue_actor = ["queue", "actor"]
         self.message_wait = self._histogram(
@@ -44,6 +49,13 @@ class Metrics:
         )
         self.message_duration = self._histogram(
             "message_duration_seconds", "Time of one try", [*queue_actor, "outcome"], DURATION_BUCKETS
+        )
+        self.messages_started = self._counter("messages_started", "Tries that started", queue_actor)
+        self.messages_started_late = self._counter(
+            "messages_started_late", "Tries that started after the wait target of the queue", queue_actor
+        )
+        self.message_time_limit = self._gauge(
+            "message_time_limit_seconds", "How long a try may take before it is interrupted", ["actor"]
         )
         self.messages = self._counter("messages", "Tries that ended, by outcome", [*queue_actor, "outcome"])
         self.message_failures = self._counter("message_failures", "Tries that raised", ["actor", "exception"])
@@ -62,13 +74,23 @@ class Metrics:
         self.schedule_lag = self._histogram(
             "schedule_lag_seconds", "Actual minus due time of an enqueued run", ["scheduledtask"], LAG_BUCKETS
         )
-        self.schedule_missed = self._counter("schedule_missed", "Due runs that were not enqueued", ["scheduledtask"])
+        self.schedule_missed = self._counter(
+            "schedule_missed", "Due times given up because they were too late", ["scheduledtask"]
+        )
         self.schedule_skipped = self._counter(
-            "schedule_skipped", "Due runs left out on purpose (overlap, backlog, closed market)", ["scheduledtask"]
+            "schedule_skipped", "Due times left out on purpose", ["scheduledtask", "reason"]
         )
         self.schedule_next_run = self._gauge(
             "schedule_next_run_timestamp_seconds", "Next due time, Unix seconds", ["scheduledtask"]
         )
+        self.event_loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How late the event loop wakes up from a sleep", [], LAG_BUCKETS
+        )
+        self.redis_command_duration = self._histogram(
+            "redis_command_duration_seconds", "Round trip of one command to Redis", ["server"], REDIS_BUCKETS
+        )
+        self.records_stored = self._counter("data_records_stored", "Records stored", ["dataset", "provider"])
+        self.quarantined = self._counter("quarantined", "Records quarantined", ["kind", "reason"])
         self.provider_requests = self._counter("provider_requests", "Requests to an upstream", ["provider", "outcome"])
         self.provider_duration = self._histogram(
             "provider_request_duration_seconds", "Time of one request", ["provider", "outcome"], REQUEST_BUCKETS
@@ -79,8 +101,8 @@ class Metrics:
         self.breaker_transitions = self._counter(
             "circuit_breaker_transitions", "Changes into a state", ["provider", "state"]
         )
-        self.build_info = self._gauge("build_info", "1; the labels say what runs", ["version", "tier"])
-        self.build_info.labels(version("financehub-shared"), tier).set(1)
+        self.build_info = self._gauge("build_info", "1; the labels say what runs", ["version"])
+        self.build_info.labels(version("financehub-shared")).set(1)
 
     def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
         return Counter(f"financehub_{name}", text, labels, registry=self.registry)
@@ -114,6 +136,17 @@ class Metrics:
             for other in BREAKER_STATES:
                 self.breaker_state.labels(upstream, other).set(other == state)
 
+    # data ---------------------------------------------------------------------------------------------
+    def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
+        """Count records of a dataset that were stored, by the provider that delivered them."""
+        for provider, count in records.items():
+            self.records_stored.labels(dataset, provider).inc(count)
+
+    def count_quarantined(self, records: Iterable[Quarantined]) -> None:
+        """Count records that were quarantined, by kind and class of reason."""
+        for record in records:
+            self.quarantined.labels(record.kind, record.reason_class).inc()
+
     # scheduler ----------------------------------------------------------------------------------------
     def schedule_forgotten(self, schedule: str) -> None:
         """Drop the series of a schedule that was deleted."""
@@ -121,15 +154,23 @@ class Metrics:
             metric.remove_by_labels({"scheduledtask": schedule})
 
     # read at each scrape ------------------------------------------------------------------------------
-    def watch_queues(self, source: Callable[[], Iterable[QueueFigures]]) -> None:
-        """Publish the queue gauges, read from `source` at each scrape (scheduler only: one pod is enough)."""
-        self.registry.register(ReadAtScrape("queues", lambda: queue_metrics(source())))
+    def probe_redis(self, probe: Probe) -> None:
+        """Ask Redis at each scrape, before any source that needs it."""
+        self._sources.probe_with(probe)
 
-    def watch_freshness(self, source: Callable[[], Mapping[tuple[str, str], float]]) -> None:
-        """Publish `data_last_success_timestamp_seconds` from `Store.last_success` (scheduler only)."""
-        self.registry.register(ReadAtScrape("freshness", lambda: freshness_metrics(source())))
+    def add_source(self, source: Source) -> None:
+        """Read a source at each scrape; where it has a family of this catalogue, it replaces the one counted here."""
+        self._sources.add(source)
 
-    def watch_breakers(self, source: Callable[[], Mapping[str, str]]) -> None:
-        """Publish the state of the fleet's breakers, by upstream, not of those this process saw (scheduler only)."""
+    def read_breakers_from_redis(self) -> None:
+        """Leave the states of the breakers to a source that knows those of the whole fleet."""
         self.registry.unregister(self.breaker_state)
-        self.registry.register(ReadAtScrape("breakers", lambda: breaker_metrics(source())))
+
+    def expose(self, accept: str) -> tuple[str, bytes]:
+        """Everything, as the client wants it: content type and body.
+
+        Args:
+            accept: its `Accept` header; OpenMetrics where it asks for that, else Prometheus' own text.
+        """
+        encode, content_type = choose_encoder(accept)
+        return content_type, encode(self.registry)

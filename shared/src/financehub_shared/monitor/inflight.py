@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from dramatiq import Broker, MessageProxy, Middleware, Worker
+from dramatiq import Actor, Broker, MessageProxy, Middleware, Worker
 
 from financehub_shared.broker import options
 from financehub_shared.clock import Clock
@@ -96,6 +96,16 @@ class InFlight(Middleware):
         """Whether a worker thread had the message, between its end and its ack; false for one of an unknown actor."""
         return delivery_of(message) in self._processed
 
+    def time_limit_of(self, actor: "Actor[Any, Any] | None", own: int | None = None) -> float:
+        """Seconds that a try may take.
+
+        Args:
+            actor: whose; None: an unknown one.
+            own: limit of the message, ms.
+        """
+        limit = own or (actor.options.get("time_limit") if actor else None)
+        return limit / 1_000 if limit else self.default_time_limit
+
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         self.threads = worker.worker_threads
         names = worker.consumer_whitelist or broker.get_declared_queues()
@@ -106,13 +116,12 @@ class InFlight(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         actor = broker.actors.get(message.actor_name)
-        limit = message.options.get("time_limit") or (actor.options.get("time_limit") if actor else None)
         flight = Flight(
             message,
             delivery_of(message),
             self.clock.now(),
             self.clock.monotonic(),
-            limit / 1_000 if limit else self.default_time_limit,
+            self.time_limit_of(actor, message.options.get("time_limit")),
         )
         with self._lock:
             self._flights[flight.delivery] = flight

@@ -9,11 +9,15 @@ from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
 from dramatiq.common import q_name
 
 from financehub_shared.broker import is_move, options
+from financehub_shared.catalog import wait_target
 from financehub_shared.clock import Clock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor.inflight import InFlight, ready_at
 from financehub_shared.monitor.outcome import UNKNOWN_TASK, of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
+
+#: How a try can end in a worker. Their series exist from the start, for `rate()` misses the event that makes a series.
+_OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED)
 
 
 class MetricsMiddleware(Middleware):
@@ -33,6 +37,8 @@ class MetricsMiddleware(Middleware):
         self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
         self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
         self._messages: Callable[..., Any] = cache(metrics.messages.labels)
+        self._started: Callable[..., Any] = cache(metrics.messages_started.labels)
+        self._started_late: Callable[..., Any] = cache(metrics.messages_started_late.labels)
         self._enqueued: Callable[..., Any] = cache(metrics.messages_enqueued.labels)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -40,8 +46,13 @@ class MetricsMiddleware(Middleware):
         for queue in self._flights.queues:
             self._metrics.worker_slots.labels(queue).set(self._flights.threads)
             self._metrics.worker_slots_busy.labels(queue).set_function(_busy(self._flights, queue))
-        for actor in broker.actors:
-            self._metrics.longest_running.labels(actor).set_function(_longest(self._flights, actor, self._clock))
+        for name, actor in broker.actors.items():
+            self._metrics.longest_running.labels(name).set_function(_longest(self._flights, name, self._clock))
+            self._metrics.message_time_limit.labels(name).set(self._flights.time_limit_of(actor))
+            self._started(actor.queue_name, name)
+            self._started_late(actor.queue_name, name)
+            for outcome in _OUTCOMES:
+                self._messages(actor.queue_name, name, outcome.value)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         if is_move(message, delay):
@@ -54,7 +65,11 @@ class MetricsMiddleware(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         wait = max(0.0, self._clock.now() - ready_at(message))
-        self._wait(message.queue_name, message.actor_name).observe(wait)
+        labels = (message.queue_name, message.actor_name)
+        self._wait(*labels).observe(wait)
+        self._started(*labels).inc()
+        if wait > wait_target(message.queue_name):
+            self._started_late(*labels).inc()
 
     def after_process_message(
         self,

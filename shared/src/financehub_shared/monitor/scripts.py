@@ -9,10 +9,10 @@ redelivery. What is told twice counts once:
 - a run declared lost that comes back is taken out of the lost ones.
 """
 
-#: KEYS[1] set of task names; KEYS[2] set of touched schedules; ARGV[1] retention (s); ARGV[2] records kept per task;
-#: ARGV[3…] events as JSON.
+#: KEYS[1] set of task names; KEYS[2] set of touched schedules; KEYS[3] hash of failing schedules; ARGV[1] retention
+#: (s); ARGV[2] records kept per task; ARGV[3…] events as JSON.
 RECORD = """
-local tasks, touched, retention, kept = KEYS[1], KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2])
+local tasks, touched, failing, retention, kept = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
 local function put(e, state)
@@ -52,9 +52,11 @@ local function close(e)
   redis.call('SADD', touched, e.uid)
   if e.outcome == 'succeeded' then
     redis.call('HSET', e.schedule_key, 'last_success_at', e.finished_at)
+    redis.call('HDEL', failing, e.uid)
   elseif e.outcome ~= 'skipped' then
     redis.call('HINCRBY', e.schedule_key, 'failures', 1)
     redis.call('HSET', e.schedule_key, 'last_failure_at', e.finished_at)
+    redis.call('HINCRBY', failing, e.uid, 1)
   end
 end
 
@@ -98,9 +100,9 @@ end
 return #ARGV - 2
 """
 
-#: KEYS[1] set of task names; KEYS[2] set of touched schedules; ARGV: prefixes of task, run, worker, schedule keys;
-#: dramatiq's namespace; started before (s); now (s). A run is lost when its worker is gone and no queue holds its
-#: message, so that nobody can redeliver it.
+#: KEYS[1] set of task names; KEYS[2] set of touched schedules; KEYS[3] hash of failing schedules; ARGV: prefixes of
+#: task, run, worker, schedule keys; dramatiq's namespace; started before (s); now (s). A run is lost when its worker is
+#: gone and no queue holds its message, so that nobody can redeliver it.
 REAP = """
 local task_prefix, run_prefix, worker_prefix, schedule_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local namespace, before, now = ARGV[5], ARGV[6], ARGV[7]
@@ -128,6 +130,7 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
                      'last_run_error', reason, 'last_failure_at', now)
           redis.call('HINCRBY', schedule_prefix .. r[5], 'ended', 1)
           redis.call('HINCRBY', schedule_prefix .. r[5], 'failures', 1)
+          redis.call('HINCRBY', KEYS[3], r[5], 1)
           redis.call('SADD', KEYS[2], r[5])
         end
       end

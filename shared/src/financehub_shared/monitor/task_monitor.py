@@ -97,7 +97,11 @@ class TaskMonitor:
         """
         prefixes = [keys.task_stats(""), keys.run(""), keys.worker(""), keys.schedule("")]
         times = [now - LOST_AFTER_SECONDS, now]
-        return int(self._reap(keys=[keys.TASKS, keys.SCHEDULES_TOUCHED], args=[*prefixes, NAMESPACE, *times]))
+        return int(
+            self._reap(
+                keys=[keys.TASKS, keys.SCHEDULES_TOUCHED, keys.SCHEDULES_FAILING], args=[*prefixes, NAMESPACE, *times]
+            )
+        )
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
         """Delete the records of runs that ended before a time; counters stay. Returns how many (would) go.

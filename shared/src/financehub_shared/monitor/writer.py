@@ -109,7 +109,9 @@ class RecordWriter:
     def _send(self, events: list[Event]) -> bool:
         payload = [json.dumps(event) for event in events]
         try:
-            self._script(keys=[keys.TASKS, keys.SCHEDULES_TOUCHED], args=[*self._arguments, *payload])
+            self._script(
+                keys=[keys.TASKS, keys.SCHEDULES_TOUCHED, keys.SCHEDULES_FAILING], args=[*self._arguments, *payload]
+            )
         except redis.RedisError as error:
             self._away_until = self._monotonic() + BACKOFF_SECONDS
             self._keep(events)

@@ -12,7 +12,8 @@ import redis.asyncio
 from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_transitions, log_transition
 from financehub_shared.clock import Clock
 from financehub_shared.errors import ConfigError
-from financehub_shared.metrics import Metrics
+from financehub_shared.metrics import Metrics, Source
+from financehub_shared.metrics.families import BudgetFigures, budget_metrics
 from financehub_shared.models import AssetType
 from financehub_shared.providers.bars import BarFetcher
 from financehub_shared.providers.budget import LIMITS, Budget
@@ -61,7 +62,7 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
     """
     listeners = (log_transition, count_transitions(metrics))
     try:
-        return build_providers(
+        providers = build_providers(
             settings,
             clock,
             metrics.observe_provider,
@@ -70,6 +71,8 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
         )
     except ConfigError as error:
         exit_on_config_error(error)
+    metrics.add_source(Source("budgets", lambda: budget_metrics(providers.budget_figures())))
+    return providers
 
 
 class Providers:
@@ -130,6 +133,14 @@ class Providers:
         if name not in self._budgets:
             self._budgets[name] = Budget(name, LIMITS[upstream], self._scripts, self._clock)
         return Guard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._observe)
+
+    def budget_figures(self) -> list[BudgetFigures]:
+        """Use of every budget that this process has asked for so far. Blocks for a round trip per upstream.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer.
+        """
+        return [figures for budget in list(self._budgets.values()) for figures in budget.figures()]
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -29,6 +29,8 @@ SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
 #: Set of the uids of schedules whose record changed since the writer of status took them out.
 SCHEDULES_TOUCHED = "financehub:schedules:touched"
+#: Hash schedule uid → how many of its newest runs failed in a row; one whose newest run succeeded is not in it.
+SCHEDULES_FAILING = "financehub:schedules:failing"
 
 
 #: Hash news id → article.

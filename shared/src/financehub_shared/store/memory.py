@@ -74,6 +74,10 @@ class MemoryStore:
             wanted = self._quotes if symbols is None else symbols
             return {symbol: self._quotes[symbol] for symbol in wanted if symbol in self._quotes}
 
+    def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        with self._lock:
+            return {symbol: self._quotes[symbol].fetched_at for symbol in symbols if symbol in self._quotes}
+
     def put_bars(self, bars: Iterable[Bars]) -> None:
         with self._lock:
             for each in bars:
@@ -96,6 +100,10 @@ class MemoryStore:
         with self._lock:
             wanted = self._indicators if symbols is None else symbols
             return {symbol: newest_values(self._indicators[symbol]) for symbol in wanted if symbol in self._indicators}
+
+    def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        with self._lock:
+            return {symbol: self._indicators[symbol].computed_at for symbol in symbols if symbol in self._indicators}
 
     def indicator_series(self, symbol: str) -> Indicators | None:
         with self._lock:

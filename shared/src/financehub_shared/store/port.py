@@ -41,6 +41,10 @@ class Store(Protocol):
         """Latest quotes of `symbols` (None: all) in one round trip; absent ones are left out."""
         ...
 
+    def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        """When the quotes of `symbols` were fetched, Unix seconds, without decoding them; absent ones are left out."""
+        ...
+
     # bars -------------------------------------------------------------------------------------------
     def put_bars(self, bars: Iterable[Bars]) -> None:
         """Merge bars into what is stored, by day, the new one winning, in a bounded number of round trips."""
@@ -61,6 +65,10 @@ class Store(Protocol):
 
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
         """The newest values of `symbols` (None: all); absent ones are left out."""
+        ...
+
+    def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        """When the indicators of `symbols` were computed, Unix seconds; absent and unreadable ones are left out."""
         ...
 
     def indicator_series(self, symbol: str) -> Indicators | None:

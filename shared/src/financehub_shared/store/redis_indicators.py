@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from financehub_shared.errors import CorruptDataError
 from financehub_shared.models import Indicators, IndicatorValues
 from financehub_shared.store import keys
 from financehub_shared.store.base import BATCH, RedisPart, chunks, translated
@@ -30,6 +31,19 @@ class RedisIndicators(RedisPart):
             raws = self._redis.hmget(keys.INDICATORS, symbols) if symbols else []
             found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw}
         return {symbol: decode_indicator_values(symbol, raw) for symbol, raw in found.items()}
+
+    @translated
+    def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for batch in chunks(symbols):
+            for symbol, raw in zip(batch, self._redis.hmget(keys.INDICATORS, batch), strict=True):
+                try:
+                    if raw:
+                        found[symbol] = decode_indicator_values(symbol, raw).computed_at
+                except CorruptDataError:
+                    # its readers report it; here it is as good as absent
+                    continue
+        return found
 
     @translated
     def indicator_series(self, symbol: str) -> Indicators | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from financehub_shared.models import Quote
 from financehub_shared.store import keys
 from financehub_shared.store.base import RedisPart, chunks, translated
-from financehub_shared.store.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote
+from financehub_shared.store.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
 
 # Plain EVAL, not EVALSHA: no second round trip to find out whether a restarted or failed-over Redis knows it.
 _KEEP_NEWER = f"""
@@ -37,3 +37,13 @@ class RedisQuotes(RedisPart):
             raws = self._redis.hmget(keys.QUOTES, symbols) if symbols else []
             found = dict(zip(symbols, raws, strict=True))
         return {symbol: decode_quote(symbol, raw) for symbol, raw in found.items() if raw is not None}
+
+    @translated
+    def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for batch in chunks(symbols):
+            for symbol, raw in zip(batch, self._redis.hmget(keys.QUOTES, batch), strict=True):
+                # what has no prefix is damaged, which its readers report; here it is as good as absent
+                if raw and raw[:QUOTE_ORDER_LENGTH].isdigit():
+                    found[symbol] = quote_fetched_at(raw)
+        return found

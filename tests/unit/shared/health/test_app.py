@@ -50,7 +50,7 @@ def make(
         report=report,
         live=lambda: list(live),
         ready=lambda: list(ready),
-        registry=Metrics("high").registry,
+        metrics=Metrics("high").expose,
         queue=Queue,
     )
 

@@ -7,6 +7,7 @@ import pytest
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
 from financehub_shared.health.report import Status
 from financehub_shared.health.workers import ProcessInfo
+from financehub_shared.models import AssetType
 
 NOW = 1_800_000_000.0
 
@@ -35,7 +36,7 @@ WELL = Snapshot(
     queues=[Queue("high"), Queue("medium"), Queue("low")],
     processes=alive("high", "medium", "low", "scheduler"),
     breakers=[BreakerView("binance", "closed", "new")],
-    assets=2,
+    symbols={AssetType.CRYPTO: ["BTC-USD"], AssetType.STOCK: ["AAPL"]},
     last_success={("quotes:crypto", "binance"): NOW - 60},
     wanted=["quotes:crypto"],
     limits={"quotes:crypto": 330.0},
@@ -139,9 +140,9 @@ CASES: dict[str, tuple[Snapshot, Status, str]] = {
         "",
     ),
     "never fetched": (replace(WELL, last_success={}), Status.DEGRADED, "data:quotes:crypto: never fetched"),
-    "no assets": (replace(WELL, assets=0, wanted=[]), Status.DEGRADED, "assets: no active asset"),
+    "no assets": (replace(WELL, symbols={}, wanted=[]), Status.DEGRADED, "assets: no active asset"),
     "store away": (
-        replace(WELL, failures={"store": "timed out"}, assets=0, wanted=[], last_success={}),
+        replace(WELL, failures={"store": "timed out"}, symbols={}, wanted=[], last_success={}),
         Status.DEGRADED,
         "store: not looked at: timed out",
     ),

@@ -1,46 +1,67 @@
-"""The metric catalogue: names, types and labels are a contract with dashboards and alerts."""
-
-from dataclasses import dataclass
+"""The metrics that a process counts: names, types and labels are a contract with dashboards and alerts."""
 
 import pytest
 from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
 from financehub_shared.metrics import BREAKER_STATES, Metrics
-from support.metrics import CATALOGUE
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Figures of one queue."""
-
-    queue: str = "high"
-    ready: int = 1
-    in_flight: int = 2
-    delayed: int = 3
-    dead: int = 4
-    orphaned: int = 5
-    oldest_age_seconds: float = 6.5
+from financehub_shared.models import Quarantined
+from support.metrics import catalogue, families, labels_of
 
 
 def _touch_everything(metrics: Metrics) -> None:
-    """Make a series of every metric; those that are read at a scrape read fixed figures."""
-    metrics.watch_queues(lambda: [Queue()])
-    metrics.watch_freshness(lambda: {("quotes:crypto", "binance"): 1_800_000_000.0})
+    """Make a series of every metric that is counted in the process."""
     for child in vars(metrics).values():
         if hasattr(child, "labels") and getattr(child, "_labelnames", ()) and child is not metrics.build_info:
             child.labels(*["x"] * len(child._labelnames))
 
 
-def test_names_types_and_labels_are_the_catalogue() -> None:
-    """What is scraped is exactly the catalogue: no metric more or less, no symbol among the labels."""
+def test_what_a_process_counts_is_in_the_catalogue_with_its_type_and_labels() -> None:
+    """No metric is counted that docs/metrics.md does not name, or with another type or other labels."""
     metrics = Metrics("high")
     _touch_everything(metrics)
-    scraped = {}
-    for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
-        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        scraped[family.name] = (family.type, labels)
-    assert scraped == CATALOGUE
+    scraped = families(generate_latest(metrics.registry).decode())
+    assert len(scraped) > 25
+    assert {name: (family.type, labels_of(family)) for name, family in scraped.items()} == {
+        name: catalogue()[name] for name in scraped if name in catalogue()
+    }
+
+
+def test_every_series_says_which_release_and_component_it_is_of() -> None:
+    """All samples carry both labels, those of the process collector and of histograms too."""
+    metrics = Metrics("medium", "prices")
+    _touch_everything(metrics)
+    lines = [line for line in generate_latest(metrics.registry).decode().splitlines() if not line.startswith("#")]
+    assert any(line.startswith("process_start_time_seconds") for line in lines)
+    assert [line for line in lines if 'release="prices"' not in line or 'component="medium"' not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "ends"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8", ""),
+        ("text/plain;version=0.0.4;q=0.3,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8", ""),
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text", "# EOF\n"),
+    ],
+)
+def test_openmetrics_is_answered_when_it_is_asked_for(accept: str, content_type: str, ends: str) -> None:
+    """The `Accept` header decides on the format; without one it is Prometheus text."""
+    answered, body = Metrics("high").expose(accept)
+    assert answered.startswith(content_type)
+    assert body.decode().endswith(ends)
+    assert ("# EOF" in body.decode()) is bool(ends)
+
+
+def test_records_are_counted_by_provider_and_by_class_of_reason() -> None:
+    """Stored records add up per dataset and provider; a reason without a class counts as `other`, never as its text."""
+    metrics = Metrics("high")
+    metrics.count_stored("quotes:crypto", {"binance": 18, "kraken": 2})
+    metrics.count_stored("quotes:crypto", {"binance": 20})
+    reasons = ("jump: ×100, +9900 % against 1.02", "jump: -60 %", "no class at all", "bad 7: x")
+    metrics.count_quarantined(Quarantined("quote", "BTC-USD", "binance", reason, "{}", 1.0) for reason in reasons)
+    assert sample(metrics, "data_records_stored_total", dataset="quotes:crypto", provider="binance") == 38
+    assert sample(metrics, "data_records_stored_total", dataset="quotes:crypto", provider="kraken") == 2
+    assert sample(metrics, "quarantined_total", kind="quote", reason="jump") == 2
+    assert sample(metrics, "quarantined_total", kind="quote", reason="other") == 2
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -67,52 +88,13 @@ def test_reading_a_state_counts_no_transition() -> None:
     assert sample(metrics, "circuit_breaker_transitions_total", provider="binance", state="open") == 1
 
 
-def test_the_scheduler_shows_the_breakers_of_the_fleet() -> None:
-    """What is in Redis counts there, one-hot, not what this process saw."""
-    metrics = Metrics("scheduler")
-    metrics.breaker_changed("binance", "closed")
-    metrics.watch_breakers(lambda: {"binance": "open", "yahoo": "closed"})
-    shown = {
-        (upstream, state): sample(metrics, "circuit_breaker_state", provider=upstream, state=state)
-        for upstream in ("binance", "yahoo")
-        for state in BREAKER_STATES
-    }
-    assert {key for key, value in shown.items() if value} == {("binance", "open"), ("yahoo", "closed")}
-    assert None not in shown.values()
-
-
-def test_a_source_that_fails_leaves_its_gauges_out_and_the_rest_in() -> None:
-    """With Redis away a scrape still answers: old figures are not shown, the others are."""
-
-    def away() -> list[Queue]:
-        raise ConnectionError("Redis is away")
-
-    metrics = Metrics("scheduler")
-    metrics.watch_queues(away)
-    metrics.watch_freshness(lambda: {("news", "rss"): 1.0})
-    text = generate_latest(metrics.registry).decode()
-    assert "financehub_queue_messages" not in text
-    assert 'financehub_data_last_success_timestamp_seconds{dataset="news",provider="rss"} 1.0' in text
-
-
-def test_queue_figures_are_read_at_each_scrape() -> None:
-    """The gauges show what the source says now."""
-    queues = [Queue()]
-    metrics = Metrics("scheduler")
-    metrics.watch_queues(lambda: queues)
-    assert sample(metrics, "queue_messages", queue="high", state="delayed") == 3
-    queues[0] = Queue(delayed=9)
-    assert sample(metrics, "queue_messages", queue="high", state="delayed") == 9
-    assert sample(metrics, "queue_oldest_message_age_seconds", queue="high") == 6.5
-
-
 def test_a_deleted_schedule_leaves_no_series() -> None:
     """Every series of a deleted schedule goes; those of others stay."""
     metrics = Metrics("scheduler")
     for name in ("a", "b"):
         metrics.schedule_lag.labels(name).observe(0.1)
         metrics.schedule_missed.labels(name).inc()
-        metrics.schedule_skipped.labels(name).inc()
+        metrics.schedule_skipped.labels(name, "overlap").inc()
         metrics.schedule_next_run.labels(name).set(1)
     metrics.schedule_forgotten("a")
     text = generate_latest(metrics.registry).decode()

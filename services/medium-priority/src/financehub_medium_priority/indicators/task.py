@@ -13,6 +13,7 @@ from financehub_shared.assets import select_assets
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import CorruptDataError, TaskFailedError
+from financehub_shared.metrics.data_counts import DataCounts, Uncounted
 from financehub_shared.models import Asset, Bars, Indicators, Quarantined, is_simulated
 from financehub_shared.providers.bar_validation import validate_bars
 from financehub_shared.providers.bars import BarFetcher, BarReport
@@ -39,6 +40,7 @@ class _Progress:
     """What the run came to so far.
 
     Args:
+        counts: told of what was stored and quarantined.
         computed: assets whose indicators are stored.
         missing: symbol → why it has none.
         late: symbol → why its newest bars could not be had.
@@ -49,6 +51,7 @@ class _Progress:
         retry_after: seconds until a provider can be asked again, where one said so.
     """
 
+    counts: DataCounts
     computed: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     late: dict[str, str] = field(default_factory=dict)
@@ -76,6 +79,7 @@ async def calculate_indicators(
     engine: EngineName,
     series: int,
     clock: Clock,
+    counts: DataCounts | None = None,
 ) -> TaskSummary:
     """Bring the daily bars of the chosen assets up to date, compute their indicators and store both.
 
@@ -89,6 +93,7 @@ async def calculate_indicators(
         engine: `talib` or `ta`.
         series: values kept per output.
         clock: the time.
+        counts: told of what was stored and quarantined.
 
     Raises:
         InvalidArgumentsError: a symbol is unknown or not active.
@@ -99,7 +104,7 @@ async def calculate_indicators(
     assets = select_assets(TASK, symbols, known)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     calculate = await asyncio.to_thread(load_engine, engine)
-    progress = _Progress()
+    progress = _Progress(counts or Uncounted())
     for chunk in _chunks(assets):
         await _bring_up_to_date(chunk, store, bars, deadline, clock, progress)
         await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
@@ -152,8 +157,12 @@ def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock:
         if not len(checked.bars):
             progress.late[symbol] = f"quarantined: {checked.records[0].reason}"
     store.put_bars(accepted)
+    for provider in {each.provider for each in accepted}:
+        count = sum(len(each) for each in accepted if each.provider == provider)
+        progress.counts.count_stored("bars", {provider: count})
     if records:
         store.put_quarantined(records)
+        progress.counts.count_quarantined(records)
     progress.new_bars += sum(map(len, accepted))
     progress.records += len(records)
 
@@ -183,6 +192,7 @@ def _compute_chunk(
             log.exception("indicators_failed", symbol=asset.symbol, engine=name, bars=len(bars))
             progress.missing[asset.symbol] = f"the engine failed: {type(error).__name__}"
     store.put_indicators(found)
+    progress.counts.count_stored("indicators", {name: len(found)})
     progress.computed += len(found)
 
 

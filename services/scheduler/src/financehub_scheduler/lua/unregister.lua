@@ -15,5 +15,6 @@ for _, uid in ipairs(cjson.decode(ARGV[2])) do
   redis.call('hdel', context.outlook, uid)
   redis.call('zrem', context.schedules, uid)
   redis.call('srem', context.touched, uid)
+  redis.call('hdel', context.failing, uid)
 end
 return redis.status_reply('OK')

@@ -1,0 +1,110 @@
+"""What a process sees of Redis at a scrape: whether it answers, how fast, whose clock is ahead, and how full it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+import structlog
+from prometheus_client import Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+
+from financehub_shared.clock import Clock
+from financehub_shared.metrics.families import gauge
+
+log = structlog.get_logger(__name__)
+
+_SERVER = ["server"]
+
+
+class RedisProbe:
+    """Asks each server for its time, and where `details` is set for its `INFO`.
+
+    Args:
+        servers: name (`queues`, `data`) → client with a short timeout and no retries.
+        clock: this process's clock, which is compared with that of Redis.
+        durations: where the round trips are observed.
+        details: whether to read `INFO` too; one component of a release is enough.
+    """
+
+    def __init__(
+        self, servers: Mapping[str, "redis.Redis"], clock: Clock, durations: Histogram, *, details: bool
+    ) -> None:
+        self._servers = servers
+        self._clock = clock
+        self._durations = durations
+        self._details = details
+        self._refused: set[str] = set()
+
+    def look(self) -> tuple[list[Metric], bool]:
+        """The families, and whether every server answered."""
+        up: dict[tuple[str, ...], float] = {}
+        skews: dict[tuple[str, ...], float] = {}
+        infos: dict[str, Mapping[str, Any]] = {}
+        for name, client in self._servers.items():
+            try:
+                skews[(name,)] = self._skew(name, client)
+                up[(name,)] = 1.0
+            except redis.RedisError:
+                up[(name,)] = 0.0
+                continue
+            if self._details and (info := self._info(name, client)):
+                infos[name] = info
+        families = [
+            gauge("redis_up", "1 when Redis answered this process at this scrape", _SERVER, up),
+            gauge("redis_clock_skew_seconds", "The clock of this process minus that of Redis", _SERVER, skews),
+        ]
+        return [*families, *_details(infos)] if self._details else families, all(up.values())
+
+    def _skew(self, name: str, client: "redis.Redis") -> float:
+        started, began = self._clock.now(), self._clock.monotonic()
+        seconds, microseconds = client.time()
+        took = self._clock.monotonic() - began
+        self._durations.labels(name).observe(took)
+        return started + took / 2 - (seconds + microseconds / 1e6)
+
+    def _info(self, name: str, client: "redis.Redis") -> Mapping[str, Any]:
+        try:
+            return client.info()
+        except redis.RedisError as error:
+            if name not in self._refused:
+                self._refused.add(name)
+                log.warning(
+                    "redis_info_failed",
+                    server=name,
+                    error=str(error),
+                    remedy="allow this user the command INFO; memory and persistence have no metrics until then",
+                )
+            return {}
+
+
+def _details(infos: Mapping[str, Mapping[str, Any]]) -> list[Metric]:
+    def values(field: str) -> dict[tuple[str, ...], float]:
+        return {(name,): float(info[field]) for name, info in infos.items() if field in info}
+
+    policies = {
+        (name, str(info["maxmemory_policy"])): 1.0 for name, info in infos.items() if "maxmemory_policy" in info
+    }
+    failing = {(name,): float(_is_failing(info)) for name, info in infos.items() if "aof_enabled" in info}
+    evicted = CounterMetricFamily(
+        "financehub_redis_evicted_keys", "Keys that Redis has evicted since its start", labels=_SERVER
+    )
+    for key, value in values("evicted_keys").items():
+        evicted.add_metric(key, value)
+    return [
+        gauge("redis_memory_used_bytes", "Memory that Redis uses", _SERVER, values("used_memory")),
+        gauge("redis_memory_max_bytes", "Memory limit of Redis; 0: none", _SERVER, values("maxmemory")),
+        gauge("redis_eviction_policy_info", "1; the label is the policy", ["server", "policy"], policies),
+        evicted,
+        gauge("redis_aof_enabled", "1 when the append-only file is on", _SERVER, values("aof_enabled")),
+        gauge(
+            "redis_persistence_failing",
+            "1 when the last write of the append-only file or the last snapshot failed",
+            _SERVER,
+            failing,
+        ),
+    ]
+
+
+def _is_failing(info: Mapping[str, Any]) -> bool:
+    fields = ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
+    return any(info.get(field, "ok") != "ok" for field in fields)

@@ -1,0 +1,28 @@
+"""What the tasks that store market data tell the metrics."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from financehub_shared.models import Quarantined
+
+
+class DataCounts(Protocol):
+    """Counts records on their way into the store; `Metrics` is the real one."""
+
+    def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
+        """Count records of a dataset that were stored, by the provider that delivered them."""
+        ...
+
+    def count_quarantined(self, records: Iterable[Quarantined]) -> None:
+        """Count records that were quarantined."""
+        ...
+
+
+class Uncounted:
+    """For a caller without metrics: a dry run, a test, a benchmark."""
+
+    def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
+        """Do nothing."""
+
+    def count_quarantined(self, records: Iterable[Quarantined]) -> None:
+        """Do nothing."""
