@@ -44,9 +44,12 @@ def test_its_schedule_goes_to_its_queue():
 
 
 def test_the_other_tiers_do_not_notice():
-    """Nothing but the new tier is another than without it; the password is another at each rendering."""
+    """No other tier changes. The scheduler learns how far the new one may grow; each rendering makes a new password."""
     before, after = ({label(each): each for each in one.documents} for one in (render(), render(VALUES)))
-    assert {name for name, each in before.items() if each != after[name]} == {"Secret/financehub-redis"}
+    assert {name for name, each in before.items() if each != after[name]} == {
+        "Deployment/financehub-scheduler",
+        "Secret/financehub-redis",
+    }
     assert {name.partition("/")[2] for name in after.keys() - before.keys()} == {
         "financehub-research",
         "nightly-report",

@@ -47,6 +47,27 @@ def test_settings_are_accepted(component: str):
     assert (settings.http_port, settings.log_format, settings.simulated) == (8000, "json", False)
 
 
+@pytest.mark.parametrize("component", [*TIERS, "scheduler"])
+@pytest.mark.parametrize("release", ["financehub", "2024-prices"])
+def test_the_release_labels_every_metric(component: str, release: str):
+    """Each process knows the name of its release, which is a label of all that it serves."""
+    manifests = render({"fullnameOverride": "financehub"}, release=release)
+    assert settings_of(manifests, component).release == release
+
+
+def test_the_scheduler_knows_how_far_each_tier_may_grow():
+    """By queue: the maximum of an autoscaler, or the replicas where nothing scales; a change restarts no worker."""
+    tiers: dict[str, Any] = {
+        "high": {"autoscaling": {"maxReplicas": 9}},
+        "low": {"replicas": 3, "autoscaling": {"enabled": False}},
+        "research": {"image": {"repository": "a/b"}, "module": "research", "queue": "night"},
+    }
+    manifests = render({"tiers": tiers})
+    most = settings_of(manifests, "scheduler").max_workers
+    assert most == {"high": 9, "medium": 5, "low": 3, "night": 5}
+    assert "FINANCEHUB_MAX_WORKERS" not in manifests.environment("high")
+
+
 def test_settings_of_the_user_arrive():
     """Values of `settings` arrive as they are written: numbers of any size, booleans, texts."""
     values = {

@@ -360,7 +360,9 @@ _ALL_SET = {
 
 def test_no_setting_is_made_twice():
     """What the chart sets the user cannot set beside it: of two, one would win without a word."""
-    for name in render(_ALL_SET).one("ConfigMap", "financehub-settings")["data"]:
+    environment = render(_ALL_SET).environment("scheduler")
+    assert environment.keys() > {"FINANCEHUB_RELEASE", "FINANCEHUB_MAX_WORKERS"}
+    for name in environment:
         assert name in refusal(_ALL_SET | {"settings": {name: "1"}})
 
 

@@ -35,6 +35,16 @@ authenticationRef:
 {{- end }}
 {{- end -}}
 
+{{/* How many workers each tier can have at most, by its queue: high=5,low=2. */}}
+{{- define "financehub.maxWorkers" -}}
+{{- $most := list -}}
+{{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}
+{{- $fixed := eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "none" -}}
+{{- $most = append $most (printf "%s=%d" $tier.queue (ternary $tier.replicas $tier.autoscaling.maxReplicas $fixed | int)) -}}
+{{- end -}}
+{{- join "," $most -}}
+{{- end -}}
+
 {{/* Tiers, by their queues, that KEDA may scale to zero: their health is well without a worker. */}}
 {{- define "financehub.idleTiers" -}}
 {{- $idle := list -}}

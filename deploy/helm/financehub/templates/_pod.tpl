@@ -79,7 +79,7 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
-{{/* Environment of a process of ours. Takes (dict "root" $ "pod" <values of the pod>). */}}
+{{/* Environment of a process of ours. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
 {{- define "financehub.environment" -}}
 envFrom:
   - configMapRef:
@@ -89,6 +89,10 @@ envFrom:
   {{- end }}
 env:
   {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
+  {{- if eq .component "scheduler" }}
+  # not among the settings of all: another maximum restarts no worker
+  - {name: FINANCEHUB_MAX_WORKERS, value: {{ include "financehub.maxWorkers" .root | quote }}}
+  {{- end }}
   {{- with .pod.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

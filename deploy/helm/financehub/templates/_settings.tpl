@@ -2,6 +2,7 @@
 {{- define "financehub.settings" -}}
 FINANCEHUB_HTTP_PORT: "8000"
 FINANCEHUB_LOG_FORMAT: json
+FINANCEHUB_RELEASE: {{ .Release.Name | quote }}
 {{- with include "financehub.redis.url" . }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
