@@ -56,9 +56,10 @@ def assemble(
     builder = builders.Dashboard(DASHBOARDS[uid]).uid(uid).description(description).tags(["financehub"]).readonly()
     builder.timezone("browser").time(f"now-{period}", "now").refresh("30s")
     builder.tooltip(dashboard.DashboardCursorSync.CROSSHAIR).links(links.header(uid))
-    chosen = [variables.datasource(), variables.namespace(), variables.release()]
-    builder.variables([*chosen, *([variables.tier()] if with_tier else []), variables.runbooks()])
     made = builder.build()
+    chosen = [variables.datasource().build(), variables.namespace().build(), variables.release().build()]
+    tier = [variables.tier().build()] if with_tier else []
+    made.templating.list_val = [*chosen, *tier, variables.runbooks()]
     made.panels = _place(sections)
     return made
 

@@ -22,8 +22,8 @@ _LIMIT = fleet("financehub_data_freshness_limit_seconds", "dataset")
 _OF_LIMIT = f"({_AGE}) / {_LIMIT}"
 _WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue")
 _TARGET = fleet("financehub_queue_wait_target_seconds", "queue")
-_BUDGET_LEFT = f"1 - {series('release:financehub_slo_errors:ratio_rate30d')} / {ERROR_BUDGET}"
-_BURN_RATE = f"{series('release:financehub_slo_errors:ratio_rate1h')} / {ERROR_BUDGET}"
+_BUDGET_LEFT = f"1 - {fleet('release:financehub_slo_errors:ratio_rate30d', 'slo')} / {ERROR_BUDGET}"
+_BURN_RATE = f"{fleet('release:financehub_slo_errors:ratio_rate1h', 'slo')} / {ERROR_BUDGET}"
 _ABOUT_WHAT = '"about", " ", "component", "queue", "dataset", "provider", "scheduledtask", "server", "kind", "slo"'
 
 
@@ -80,17 +80,21 @@ def verdict() -> Section:
         ),
         Query(f"sum({workers})", "tiers short of workers"),
     )
+    messages = series("financehub_queue_messages", 'state="dead"')
     dead = figure(
         About(
-            title="Dead letters",
-            text="Messages that were given up and are kept for inspection. A few are normal after an outage; a rising "
-            "number means that a task keeps failing. List them with `financehub dead list`.",
+            title="New dead letters",
+            text="Messages that were given up in the last 30 minutes. Anything but 0 is bad: a run that will not "
+            "happen. Read why with `financehub dead list`; the tiers below show how many there are in all.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ZERO_IS_BEST,
+            decimals=0,
         ),
         Query(
-            f"sum({fleet('financehub_queue_messages', 'queue', 'state=' + chr(34) + 'dead' + chr(34))})", "dead letters"
+            f"sum(max by (namespace, release, queue) ({messages})"
+            f" - min by (namespace, release, queue) (min_over_time({messages}[30m])))",
+            "new dead letters",
         ),
     )
     redis = figure(
@@ -242,6 +246,7 @@ def tiers() -> Section:
                 decimals=0,
             ),
             Column(title="Ready", expr=fleet("financehub_queue_messages", "queue", 'state="ready"'), decimals=0),
+            Column(title="Dead", expr=fleet("financehub_queue_messages", "queue", 'state="dead"'), decimals=0),
             Column(title="Workers", expr=fleet("financehub_queue_workers", "queue"), decimals=0),
         ],
         sort="Wait ÷ target",

@@ -100,7 +100,7 @@ def failures() -> Section:
             ),
             *(
                 Column(title=name, expr=quantile_of_range(rank, _DURATION, "provider"), unit="s")
-                for rank, name in ((0.5, "Median"), (0.95, "95 %"), (0.99, "99 %"))
+                for rank, name in ((0.5, "50 %"), (0.95, "95 %"), (0.99, "99 %"))
             ),
         ],
         sort="Failed",
@@ -205,6 +205,7 @@ def load() -> Section:
     return Section(
         "Is a provider slow or used up?",
         [Line(8, [(12, traffic), (12, latency)]), Line(8, [(12, budgets), (12, course)])],
+        collapsed=True,
     )
 
 

@@ -44,7 +44,7 @@ def now() -> Section:
             "limit, or shorten the retention of bars and news.",
             unit="percentunit",
             no_value="None is set: Redis has no memory limit, or no scheduler is scraped",
-            steps=((None, GOOD), (0.8, WARN), (0.95, BAD)),
+            steps=((None, GOOD), (0.8, WARN)),
             high=1,
             decimals=0,
         ),
@@ -120,7 +120,7 @@ def redis() -> Section:
         ),
         *(
             Query(quantile(rank, "financehub_redis_command_duration_seconds", "server"), f"{{{{server}}}} {name}")
-            for rank, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+            for rank, name in ((0.5, "50 %"), (0.95, "95 %"), (0.99, "99 %"))
         ),
     )
     memory = graph(
@@ -247,7 +247,7 @@ def resources() -> Section:
         ),
         *(
             Query(quantile(rank, "financehub_event_loop_lag_seconds", ""), name)
-            for rank, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+            for rank, name in ((0.5, "50 %"), (0.95, "95 %"), (0.99, "99 %"))
         ),
     )
     versions = graph(

@@ -101,14 +101,16 @@ def punctuality() -> Section:
     lag = graph(
         About(
             title="Lag",
-            text="Time from when a schedule was due until its message was in the queue, over all schedules. Below a "
-            "second is normal. Seconds are bad: look at the scheduler's event loop and at Redis' latency.",
+            text="Time from when a schedule was due until its message was in the queue, over all schedules. Normal is "
+            "10 milliseconds. Seconds are bad: look at the scheduler's event-loop lag and at the round trip of Redis. "
+            "An alert fires at 5 seconds in 90 %.",
             unit="s",
             no_value=_NO_SCHEDULER,
+            steps=((None, GOOD), (5, WARN)),
         ),
         *(
             Query(quantile(rank, "financehub_schedule_lag_seconds", ""), name)
-            for rank, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+            for rank, name in ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
         ),
         interval="5m",
     )
@@ -134,7 +136,7 @@ def punctuality() -> Section:
             steps=ZERO_IS_GOOD,
             decimals=0,
         ),
-        Query(f"{series('release:financehub_schedule_missed:increase30m')} > 0", "{{scheduledtask}}"),
+        Query(f"{fleet('release:financehub_schedule_missed:increase30m', 'scheduledtask')} > 0", "{{scheduledtask}}"),
         bar=True,
     )
     skipped = graph(

@@ -63,6 +63,7 @@ def rows(
         mappings: heading of a label → words and colors.
     """
     panel = described(table.Panel(), about).cell_height(options.TableCellHeight.SM)
+    panel.align(options.FieldTextAlignment.AUTO)
     panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(descending)])
     fields = ["Value"] if len(columns) == 1 else [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
     for index, column in enumerate(columns):

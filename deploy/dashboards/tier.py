@@ -97,7 +97,6 @@ def now() -> Section:
             "the cause is gone.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_BEST,
             decimals=0,
         ),
         Query(_messages("dead"), "dead letters"),
@@ -162,7 +161,7 @@ def start() -> Section:
         ),
     )
     return Section(
-        "Do messages start in time?", [Line(8, [(12, state), (12, oldest)]), Line(8, [(12, wait), (12, late)])]
+        "Do messages start in time?", [Line(8, [(12, state), (12, oldest)]), Line(7, [(12, wait), (12, late)])]
     )
 
 
@@ -183,12 +182,14 @@ def capacity() -> Section:
         "live": fleet("financehub_queue_workers", "queue", TIER),
         "minimum": fleet("financehub_queue_workers_min", "queue", TIER),
         "maximum": fleet("financehub_queue_workers_max", "queue", TIER),
+        "draining": f"sum by (component) ({series('financehub_worker_draining', COMPONENT)})",
     }
     replicas = graph(
         About(
             title="Replicas",
-            text="Live workers between the minimum and the maximum that the tier may be scaled to. Live below minimum "
-            "is bad; live at maximum while the oldest message's age climbs is bad too: raise the maximum.",
+            text="Live workers between the minimum and the maximum that the tier may be scaled to, and those that "
+            "shut down. Live below minimum is bad. Live at maximum while the oldest message's age climbs is bad too: "
+            "raise the maximum. A worker that drains longer than its grace period is stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -213,7 +214,7 @@ def capacity() -> Section:
             "{{figure}}",
         ),
     )
-    return Section("Is there enough capacity?", [Line(8, [(8, busy), (8, replicas), (8, flow)])])
+    return Section("Is there enough capacity?", [Line(7, [(8, busy), (8, replicas), (8, flow)])])
 
 
 def runs() -> Section:
@@ -227,7 +228,7 @@ def runs() -> Section:
             "Above 100 % is bad: the interruption did not work, and the try blocks its slot. Restart that worker.",
             unit="percentunit",
             no_value=_NO_WORKER,
-            steps=((None, GOOD), (0.8, WARN), (1, BAD)),
+            steps=((None, GOOD), (1, BAD)),
         ),
         Query(f"{longest} / {limit}", "{{actor}}"),
     )
@@ -269,7 +270,7 @@ def runs() -> Section:
         bar=True,
     )
     return Section(
-        "How do runs go?", [Line(8, [(12, duration), (12, running)]), Line(8, [(12, outcomes), (12, exceptions)])]
+        "How do runs go?", [Line(7, [(12, duration), (12, running)]), Line(7, [(12, outcomes), (12, exceptions)])]
     )
 
 
@@ -317,22 +318,7 @@ def losses() -> Section:
             "{{component}} {{pod}} {{instance}}",
         ),
     )
-    draining = graph(
-        About(
-            title="Workers that drain",
-            text="Workers that shut down and let their last tries end. A few during a rollout or a scale-in are "
-            "normal; one that drains for longer than its grace period is stuck.",
-            unit="none",
-            no_value=_NO_WORKER,
-            decimals=0,
-        ),
-        Query(f"sum by (component) ({series('financehub_worker_draining', COMPONENT)})", "{{component}}"),
-    )
-    return Section(
-        "Do workers die?",
-        [Line(8, [(12, memory), (12, draining)]), Line(8, [(12, orphaned), (12, dead)])],
-        collapsed=True,
-    )
+    return Section("Do workers die?", [Line(8, [(8, memory), (8, orphaned), (8, dead)])], collapsed=True)
 
 
 def build() -> dashboard.Dashboard:

@@ -30,9 +30,12 @@ def tier() -> builders.QueryVariable:
     return _query("tier", "Tier", f"label_values({series('financehub_queue_wait_target_seconds')}, queue)")
 
 
-def runbooks() -> builders.ConstantVariable:
+def runbooks() -> dashboard.VariableModel:
     """Where the runbooks are published; hidden, and the one place in the JSON to change it."""
-    return builders.ConstantVariable("runbooks").label("Runbooks").value(RUNBOOKS_URL)
+    variable = builders.ConstantVariable("runbooks").label("Runbooks").value(RUNBOOKS_URL).build()
+    # the builder of constants has no method for this
+    variable.hide = dashboard.VariableHide.HIDE_VARIABLE
+    return variable
 
 
 def _query(name: str, label: str, query: str) -> builders.QueryVariable:

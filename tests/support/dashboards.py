@@ -82,12 +82,16 @@ def fill_in(expression: str, values: Mapping[str, str]) -> str:
 def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]:
     """Every expression of every panel of every dashboard.
 
+    A panel that sets its shortest step looks back at least as far, whatever `__rate_interval` is.
+
     Args:
         values: variables that differ from `LOCAL`.
     """
-    chosen = {**LOCAL, **(values or {})}
     for dashboard in load().values():
         for panel in panels(dashboard):
+            chosen = {**LOCAL, **(values or {})}
+            if "interval" in panel:
+                chosen["__rate_interval"] = panel["interval"]
             for target in panel["targets"]:
                 yield Expression(
                     dashboard=dashboard["uid"],

@@ -1,0 +1,214 @@
+"""The rules of grafana/dashboard-linter for our dashboards, and some of our own.
+
+A rule takes a dashboard and yields what is wrong with it. Not here: target-logql-rule and target-logql-auto-rule (no
+Loki), element-reference-rule (dashboards of schema v2 only), and target-promql-rule, for which a test asks promtool.
+The rules on job and instance are replaced by the same rules on namespace and release: they are what every series of
+FinanceHub has, whichever way it is scraped.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from grafana_foundation_sdk.models import units
+
+from support import promql
+from support.dashboards import EMPTY_IS_FINE, panels
+
+Dashboard = Mapping[str, Any]
+Problems = Iterator[str]
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+REQUIRED = ("namespace", "release")
+UNITS = {value for name, value in vars(units).items() if not name.startswith("_") and isinstance(value, str)}
+#: Of these Grafana shows values with a unit.
+_WITH_UNIT = {"stat", "table", "timeseries", "gauge", "bargauge", "heatmap", "state-timeline"}
+_COUNTER = re.compile(r"_(total|bucket|sum|count)$")
+
+
+def template_datasource(dashboard: Dashboard) -> Problems:
+    """One variable chooses the Prometheus."""
+    found = [each for each in dashboard["templating"]["list"] if each["type"] == "datasource"]
+    if [(each["name"], each["label"], each["query"]) for each in found] != [
+        ("datasource", "Data source", "prometheus")
+    ]:
+        yield "needs one variable of type datasource: named datasource, labeled Data source, of type prometheus"
+
+
+def template_required_variables(dashboard: Dashboard) -> Problems:
+    """Namespace and release can be chosen; all namespaces include series without one."""
+    variables = {each["name"]: each for each in dashboard["templating"]["list"]}
+    for name in REQUIRED:
+        variable = variables.get(name)
+        if variable is None or variable["type"] != "query" or variable["datasource"] != DATASOURCE:
+            yield f"needs a query variable {name} of the data source ${{datasource}}"
+    namespace = variables.get("namespace", {})
+    if not (namespace.get("multi") and namespace.get("includeAll") and namespace.get("allValue") == ".*"):
+        yield 'namespace: needs multi, includeAll and allValue ".*"'
+
+
+def template_label_promql(dashboard: Dashboard) -> Problems:
+    """A query variable asks for the values of a label."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query" and not re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]):
+            yield f"variable {variable['name']}: {variable['query']!r} is not label_values(<selector>, <label>)"
+
+
+def template_on_time_change_reload(dashboard: Dashboard) -> Problems:
+    """A query variable is asked for again when the time range changes."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query" and variable.get("refresh") != 2:
+            yield f"variable {variable['name']}: refresh is not 2 (on a change of the time range)"
+
+
+def panel_datasource(dashboard: Dashboard) -> Problems:
+    """Panels and targets ask the chosen Prometheus."""
+    for panel in panels(dashboard):
+        if any(each.get("datasource") != DATASOURCE for each in (panel, *panel["targets"])):
+            yield f"{panel['title']}: a data source other than ${{datasource}}"
+
+
+def panel_title_description(dashboard: Dashboard) -> Problems:
+    """A panel says what it is and what to make of it."""
+    seen = set()
+    for panel in panels(dashboard):
+        title = panel.get("title", "")
+        if not title or len(panel.get("description", "")) < 60 or not panel["description"].endswith("."):
+            yield f"{title!r} (id {panel['id']}): no title, or no description of a sentence or more"
+        if title in seen:
+            yield f"{title!r}: two panels of this title"
+        seen.add(title)
+
+
+def panel_units(dashboard: Dashboard) -> Problems:
+    """A unit that Grafana knows."""
+    for panel in panels(dashboard):
+        config = panel["fieldConfig"]
+        overrides = [each for override in config.get("overrides", []) for each in override["properties"]]
+        used = [config["defaults"].get("unit"), *(each["value"] for each in overrides if each["id"] == "unit")]
+        if panel["type"] in _WITH_UNIT and not set(used) <= UNITS:
+            yield f"{panel['title']}: unit {used} is not known to Grafana"
+
+
+def panel_no_targets(dashboard: Dashboard) -> Problems:
+    """A panel asks for something, and no query is named twice."""
+    for panel in panels(dashboard):
+        names = [target["refId"] for target in panel.get("targets", [])]
+        if not names or len(set(names)) != len(names):
+            yield f"{panel['title']}: no targets, or two of one refId"
+
+
+def panel_no_value(dashboard: Dashboard) -> Problems:
+    """An empty answer is explained: as good news, as nothing to see, or as a lack of data."""
+    for panel in panels(dashboard):
+        text = panel["fieldConfig"]["defaults"].get("noValue", "")
+        if not re.match(rf"({EMPTY_IS_FINE} is \w+|No answer|No rules): \w", text):
+            yield f"{panel['title']}: no-value text {text!r} does not begin with None is …:, No answer: or No rules:"
+
+
+def panel_legend(dashboard: Dashboard) -> Problems:
+    """Every series has a name, and graphs show it."""
+    for panel in panels(dashboard):
+        if any(not target.get("legendFormat") for target in panel["targets"]):
+            yield f"{panel['title']}: a target without a legend"
+        shown = panel.get("options", {}).get("legend", {})
+        hidden = shown.get("showLegend") is not True and shown.get("show") is not True
+        if panel["type"] in {"timeseries", "state-timeline", "heatmap"} and hidden:
+            yield f"{panel['title']}: the legend is not shown"
+
+
+def panel_scale(dashboard: Dashboard) -> Problems:
+    """A scale begins where it should, and thresholds rise from a base."""
+    for panel in panels(dashboard):
+        defaults = panel["fieldConfig"]["defaults"]
+        steps = [step["value"] for step in defaults["thresholds"]["steps"]]
+        if not steps or steps[0] is not None or steps[1:] != sorted(set(steps[1:])):
+            yield f"{panel['title']}: thresholds {steps} do not rise from a base"
+        if panel["type"] == "bargauge" and "min" not in defaults:
+            yield f"{panel['title']}: bars without a minimum"
+        if defaults.get("min", 0) >= defaults.get("max", float("inf")):
+            yield f"{panel['title']}: the minimum is not below the maximum"
+
+
+def target_required_matchers(dashboard: Dashboard) -> Problems:
+    """Every selector filters by namespace and release."""
+    for name, expression in _expressions(dashboard):
+        for metric in promql.bare(expression):
+            yield f"{name}: {metric} has no matchers"
+        for selector in promql.selectors(expression):
+            for label in REQUIRED:
+                if f'{label}=~"${label}"' not in selector.matchers:
+                    yield f'{name}: {selector.metric} lacks {label}=~"${label}"'
+
+
+def target_rate_interval(dashboard: Dashboard) -> Problems:
+    """Rates look back as far as the scrape interval and the zoom ask for."""
+    for name, expression in _expressions(dashboard):
+        for selector in promql.selectors(expression):
+            if selector.function in {"rate", "irate"} and selector.range != "$__rate_interval":
+                yield f"{name}: {selector.function}({selector.metric}[{selector.range}])"
+
+
+def target_counter_agg(dashboard: Dashboard) -> Problems:
+    """A counter, and each part of a histogram, is only looked at through its growth."""
+    for name, expression in _expressions(dashboard):
+        for selector in promql.selectors(expression):
+            grows = _COUNTER.search(selector.metric)
+            if grows and selector.function not in {"rate", "irate", "increase"}:
+                yield f"{name}: {selector.metric} without rate, irate or increase"
+
+
+def target_histogram(dashboard: Dashboard) -> Problems:
+    """Buckets end in a quantile or a heatmap."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            metrics = {each.metric for each in promql.selectors(target["expr"])}
+            if any(metric.endswith("_bucket") for metric in metrics):
+                quantile = target["expr"].startswith("histogram_quantile(")
+                heatmap = panel["type"] == "heatmap" and target.get("format") == "heatmap"
+                if not (quantile or heatmap):
+                    yield f"{panel['title']}: buckets that are neither a quantile nor a heatmap"
+
+
+def uneditable(dashboard: Dashboard) -> Problems:
+    """What was changed in Grafana would be lost at the next rollout."""
+    if dashboard.get("editable") is not False:
+        yield "editable is not false"
+
+
+def identity(dashboard: Dashboard) -> Problems:
+    """A fixed address, the viewer's time zone, and a range that ends now and is asked for again."""
+    if not re.fullmatch(r"financehub-[a-z]{1,29}", dashboard.get("uid", "")) or dashboard.get("id") is not None:
+        yield "needs a uid financehub-<name> of at most 40 characters, and no id"
+    if dashboard.get("timezone") != "browser":
+        yield 'timezone is not "browser"'
+    if dashboard.get("time", {}).get("to") != "now" or not dashboard.get("refresh"):
+        yield "the time range does not end now, or nothing refreshes it"
+
+
+def _expressions(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+#: Name → rule; the names of grafana/dashboard-linter where it has such a rule.
+RULES: Mapping[str, Callable[[Dashboard], Problems]] = {
+    "template-datasource-rule": template_datasource,
+    "template-required-variables-rule": template_required_variables,
+    "template-label-promql-rule": template_label_promql,
+    "template-on-time-change-reload-rule": template_on_time_change_reload,
+    "panel-datasource-rule": panel_datasource,
+    "panel-title-description-rule": panel_title_description,
+    "panel-units-rule": panel_units,
+    "panel-no-targets-rule": panel_no_targets,
+    "panel-no-value-rule": panel_no_value,
+    "panel-legend-rule": panel_legend,
+    "panel-scale-rule": panel_scale,
+    "target-required-matchers-rule": target_required_matchers,
+    "target-rate-interval-rule": target_rate_interval,
+    "target-counter-agg-rule": target_counter_agg,
+    "target-histogram-rule": target_histogram,
+    "uneditable-dashboard": uneditable,
+    "identity-rule": identity,
+}

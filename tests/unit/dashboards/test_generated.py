@@ -1,0 +1,45 @@
+"""The committed JSON is what the code makes, and what Grafana's own types hold."""
+
+import json
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.__main__ import files
+from dashboards.naming import DASHBOARDS
+from support.dashboards import FOLDER, load
+
+#: A ConfigMap holds 1 MiB at most; a dashboard above this has lost its purpose anyway.
+LARGEST_BYTES = 200_000
+
+
+def test_committed_dashboards_are_what_the_code_makes() -> None:
+    """`make dashboards` changes nothing."""
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == files()
+
+
+def test_two_runs_make_the_same_bytes() -> None:
+    """Nothing in the JSON depends on the moment or on the order of a set."""
+    assert files() == files()
+
+
+def test_every_named_dashboard_is_committed() -> None:
+    """Addresses that links use and dashboards that exist are the same five, with the same titles."""
+    assert {each["uid"]: each["title"] for each in load().values()} == DASHBOARDS
+
+
+@pytest.mark.parametrize("name", load())
+def test_grafanas_types_hold_the_whole_dashboard(name: str) -> None:
+    """Read by the SDK's types and written again, a dashboard has lost nothing."""
+    register_default_plugins()
+    committed = load()[name]
+    read = Dashboard.from_json(committed)
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == committed
+
+
+@pytest.mark.parametrize("name", load())
+def test_dashboard_fits_into_a_config_map(name: str) -> None:
+    """A dashboard is far below what a ConfigMap holds."""
+    assert (FOLDER / name).stat().st_size < LARGEST_BYTES
