@@ -7,7 +7,7 @@ from dashboards.layout import Line, Section, assemble
 from dashboards.naming import ERROR_BUDGET
 from dashboards.panels import About, Query, bars, figure, graph, none_is_good, timeline
 from dashboards.promql import fleet, increase, per_minute, series
-from dashboards.style import BAD, BREAKER, GOOD, SEVERITY, STALE, UP, WARN, ZERO_IS_BEST, ZERO_IS_GOOD
+from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, BREAKER, GOOD, SEVERITY, STALE, UP, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-overview"
@@ -38,33 +38,33 @@ def verdict() -> Section:
     stale = figure(
         About(
             title="Stale datasets",
-            text="Datasets past their freshness limit or never fetched. Anything but 0 is bad: users see old data. "
-            "Find the dataset below and its provider on the Providers dashboard.",
+            text="Datasets that are past their freshness limit or were never fetched. Anything above 0 is bad: users "
+            "see old data. Find the dataset in the table below, then its provider on the Providers dashboard.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
         ),
         Query(f"sum({fleet('financehub_data_stale', 'dataset')})", "stale datasets"),
     )
     critical = figure(
         About(
             title="Critical alerts",
-            text="Firing alerts that page. Anything but 0 means that users are affected or soon will be. Follow the "
+            text="Firing alerts that page. Anything above 0 means that users are affected or soon will be. Follow the "
             "runbook of each alert in the list to the right.",
             unit="none",
             no_value=_NO_RULES,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
         ),
         Query(_firing("critical"), "critical alerts"),
     )
     warning = figure(
         About(
             title="Warnings",
-            text="Firing alerts that open a ticket. Nobody needs to get up for them, but each needs somebody this "
-            "week.",
+            text="Firing alerts that open a ticket. None of them has to be handled at night, but each has to be "
+            "handled this week. The list to the right links to the runbooks.",
             unit="none",
             no_value=_NO_RULES,
-            steps=ZERO_IS_BEST,
+            steps=ABOVE_ZERO_WARNS,
         ),
         Query(_firing("warning"), "warnings"),
     )
@@ -72,11 +72,11 @@ def verdict() -> Section:
     tiers = figure(
         About(
             title="Tiers short of workers",
-            text="Tiers with fewer live workers than they should always have. Anything but 0 is bad: their tasks do "
+            text="Tiers with fewer live workers than they should always have. Anything above 0 is bad: their tasks do "
             "not run. Look at the pods of the tier.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
         ),
         Query(f"sum({workers})", "tiers short of workers"),
     )
@@ -84,11 +84,12 @@ def verdict() -> Section:
     dead = figure(
         About(
             title="New dead letters",
-            text="Messages that were given up in the last 30 minutes. Anything but 0 is bad: a run that will not "
-            "happen. Read why with `financehub dead list`; the tiers below show how many there are in all.",
+            text="Messages that were given up in the last 30 minutes. Anything above 0 is bad: these runs will not "
+            "happen. Read the errors with `financehub dead list`; the table of tiers below shows how many there are in "
+            "total.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_BEST,
+            steps=ABOVE_ZERO_WARNS,
             decimals=0,
         ),
         Query(
@@ -101,7 +102,7 @@ def verdict() -> Section:
         About(
             title="Redis",
             text="Whether Redis answers every process. Down is bad: without Redis nothing is enqueued, run or stored. "
-            "The Redis dashboard shows which process does not reach it.",
+            "The Redis dashboard shows which processes do not reach it.",
             unit="none",
             no_value="No answer: no process of FinanceHub is scraped",
             steps=((None, BAD), (1, GOOD)),
@@ -119,8 +120,8 @@ def alerts() -> dashboard.Panel:
     return rows(
         About(
             title="Active alerts",
-            text="Alerts of this release that fire now, critical ones on top. A click on the name opens its runbook, "
-            "which says what it means and what to do.",
+            text="Alerts of this release that are firing, critical ones on top. Click the name of an alert to open its "
+            "runbook, which explains what it means and what to do.",
             unit="none",
             no_value=none_is_good("no alert fires"),
         ),
@@ -147,10 +148,10 @@ def freshness() -> Section:
     table = rows(
         About(
             title="Freshness by dataset",
-            text="Age of each dataset since a provider last delivered it, beside the age at which it is stale; the "
-            "most pressing on top. Assets counts those without a fresh value of their own, which a delivery of the "
-            "rest hides. Bad is an age above its limit: look at Providers for who fails, and at Schedules for a task "
-            "that does not run.",
+            text="The age of each dataset since a provider last delivered it, beside the age at which it is stale, the "
+            "most pressing on top. An age above its limit is bad: see Providers for who fails, and Schedules for a "
+            "task that does not run. Stale assets counts single assets without a fresh value, which the dataset's own "
+            "age can hide.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -163,7 +164,7 @@ def freshness() -> Section:
             Column(
                 title="Stale assets",
                 expr=fleet("financehub_data_stale_assets", "dataset"),
-                steps=ZERO_IS_BEST,
+                steps=ABOVE_ZERO_WARNS,
                 decimals=0,
             ),
             Column(title="Of assets", expr=fleet("financehub_data_assets", "dataset"), decimals=0),
@@ -180,8 +181,8 @@ def freshness() -> Section:
     course = graph(
         About(
             title="Age ÷ limit over time",
-            text="The same ages over time, as a share of the limit. A healthy dataset draws a saw blade below 100 %; "
-            "a line that climbs past it tells when the trouble began.",
+            text="The same ages over time, as a share of the limit. A healthy dataset looks like a saw blade below 100 "
+            "%. A line that climbs past 100 % is bad, and shows when the trouble began.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=OF_LIMIT,
@@ -191,44 +192,13 @@ def freshness() -> Section:
     return Section("Is the data fresh?", [Line(9, [(14, table), (10, course)])])
 
 
-def objectives() -> Section:
-    """What was promised for 30 days."""
-    left = bars(
-        About(
-            title="Error budget left of 30 days",
-            text="What is left of the 1 % of errors that each objective allows in 30 days: datasets within their "
-            "limit, tries that started in time, runs that succeeded. Below 0 the objective is missed: put reliability "
-            "before new work. The 30 days reach only as far back as Prometheus keeps data.",
-            unit="percentunit",
-            no_value=_NO_RULES,
-            steps=((None, BAD), (0, WARN), (0.25, GOOD)),
-            high=1,
-            decimals=1,
-        ),
-        Query(_BUDGET_LEFT, "{{slo}}"),
-    )
-    burn = graph(
-        About(
-            title="Burn rate of the last hour",
-            text="How many times faster than allowed each budget is spent. At 1 it lasts exactly 30 days; from 14.4 "
-            "on an alert pages. Find the cause in the sections below.",
-            unit="none",
-            no_value=_NO_RULES,
-            steps=((None, GOOD), (1, WARN), (14.4, BAD)),
-            decimals=1,
-        ),
-        Query(_BURN_RATE, "{{slo}}"),
-    )
-    return Section("Are the objectives met?", [Line(7, [(10, left), (14, burn)])])
-
-
 def tiers() -> Section:
     """Who is behind."""
     table = rows(
         About(
             title="Tiers",
             text="How long the oldest ready message of each tier has waited, beside the wait within which it should "
-            "start; the furthest behind on top. Bad is a wait above its target: a click on the tier shows whether "
+            "start, the furthest behind on top. A wait above its target is bad. Click a tier to see whether its "
             "workers are missing, busy or stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
@@ -255,8 +225,8 @@ def tiers() -> Section:
     course = graph(
         About(
             title="Wait of the oldest message ÷ target",
-            text="The same over time. Above 100 % messages start too late; a line that keeps climbing means that the "
-            "tier gets more than it can do.",
+            text="The same waits over time. Above 100 % messages start too late. A line that keeps climbing means that "
+            "the tier receives more work than it can do.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=OF_LIMIT,
@@ -272,8 +242,8 @@ def failures() -> Section:
     tasks = graph(
         About(
             title="Failures by task",
-            text="Tries that failed, by task; most are retried. A burst that ends is an upstream that came back. A "
-            "task that keeps failing ends in dead letters: its tier's dashboard names the exceptions.",
+            text="Failed tries by task; most of them are retried. A burst that ends is an upstream that recovered. A "
+            "task that keeps failing is bad and ends in dead letters: the dashboard of its tier names the exceptions.",
             unit="cpm",
             no_value="No answer: no worker is scraped",
         ),
@@ -287,8 +257,9 @@ def failures() -> Section:
     breakers = timeline(
         About(
             title="Circuit breakers",
-            text="State of each provider's breaker. Open means that the provider failed so often that nobody asks it "
-            "for a while; its fallback answers. Open for longer than 10 minutes is bad: look at Providers.",
+            text="The state of each provider's breaker. Open means that the provider failed so often that it is not "
+            "asked for a while and its fallback answers instead. Open for longer than 10 minutes is bad: see "
+            "Providers.",
             unit="none",
             no_value="No answer: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -304,9 +275,9 @@ def failures() -> Section:
     reasons = bars(
         About(
             title="Top reasons of quarantine",
-            text="Records that were not stored because they looked wrong, by kind and reason, within the time range. "
-            "A few are normal. Many with one reason mean that a provider changed its answers or a limit is too "
-            "strict: read the records with `financehub quarantine`.",
+            text="Records that were not stored because they looked wrong, by kind and reason, within the time range. A "
+            "few are normal. Many with one reason are bad: a provider changed its answers, or a limit is too strict. "
+            "Read the records with `financehub quarantine`.",
             unit="none",
             no_value=none_is_good("nothing was quarantined"),
             decimals=0,
@@ -316,8 +287,39 @@ def failures() -> Section:
     return Section("What fails, and why?", [Line(8, [(8, tasks), (8, breakers), (8, reasons)])])
 
 
+def objectives() -> Section:
+    """What was promised for 30 days."""
+    left = bars(
+        About(
+            title="Error budget left of 30 days",
+            text="How much is left of the 1 % of errors that each objective allows in 30 days: datasets within their "
+            "limit, tries that started in time, runs that succeeded. Below 0 the objective is missed: put reliability "
+            "before new work. The figure covers only as many days as Prometheus keeps.",
+            unit="percentunit",
+            no_value=_NO_RULES,
+            steps=((None, BAD), (0, WARN), (0.25, GOOD)),
+            high=1,
+            decimals=1,
+        ),
+        Query(_BUDGET_LEFT, "{{slo}}"),
+    )
+    burn = graph(
+        About(
+            title="Burn rate of the last hour",
+            text="How many times faster than allowed each error budget is being spent. At 1 it lasts exactly 30 days; "
+            "above 14.4 an alert pages. Find the cause in the sections above.",
+            unit="none",
+            no_value=_NO_RULES,
+            steps=((None, GOOD), (1, WARN), (14.4, BAD)),
+            decimals=1,
+        ),
+        Query(_BURN_RATE, "{{slo}}"),
+    )
+    return Section("Are the objectives met?", [Line(7, [(10, left), (14, burn)])])
+
+
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    sections = [verdict(), freshness(), objectives(), tiers(), failures()]
-    text = "Is everything all right? Freshness, objectives, tiers and failures of one release, in this order."
+    sections = [verdict(), freshness(), tiers(), failures(), objectives()]
+    text = "Is everything all right? Freshness, tiers, failures and objectives of one release, in this order."
     return assemble(UID, text, sections, period="6h")

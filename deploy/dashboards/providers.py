@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 from dashboards.layout import Line, Section, assemble
 from dashboards.panels import About, Query, bars, figure, graph, none_is_good, timeline
 from dashboards.promql import fleet, increase, per_minute, quantile, quantile_of_range, rate, series
-from dashboards.style import BAD, BREAKER, GOOD, WARN, ZERO_IS_BEST
+from dashboards.style import ABOVE_ZERO_WARNS, BAD, BREAKER, GOOD, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-providers"
@@ -35,19 +35,19 @@ def now() -> Section:
     opened = figure(
         About(
             title="Open breakers",
-            text="Providers that nobody asks at the moment because they failed too often. Bad if it lasts: the list "
-            "below says why, and data comes from fallbacks as long as there are any.",
+            text="Providers that are not asked at the moment because they failed too often. It is bad if it lasts: the "
+            "sections below show why. Until then data comes from the fallbacks, where there are any.",
             unit="none",
             no_value="No answer: no breaker has been used yet",
-            steps=ZERO_IS_BEST,
+            steps=ABOVE_ZERO_WARNS,
         ),
         Query(f"sum({_state('open')})", "open breakers"),
     )
     errors = figure(
         About(
             title="Share of failed requests",
-            text="Failed requests of all providers within the time range. A few percent are normal; more than a "
-            "twentieth is bad: find the provider in the table.",
+            text="Failed requests of all providers within the time range. A few percent are normal. More than 5 % is "
+            "bad: find the provider in the table.",
             unit="percentunit",
             no_value=_NO_CALL,
             steps=_ERROR_STEPS,
@@ -63,8 +63,8 @@ def now() -> Section:
     budget = figure(
         About(
             title="Fullest budget",
-            text="Highest share of any provider's request budget that is spent. At 100 % its next calls wait or go to "
-            "a fallback: lower the rate of its tasks or buy a larger plan.",
+            text="The highest share of any provider's request budget that is spent. At 100 % further calls wait or go "
+            "to a fallback: run its tasks less often, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
             steps=_BUDGET_STEPS,
@@ -81,8 +81,8 @@ def failures() -> Section:
     table = rows(
         About(
             title="Providers at a glance",
-            text="Requests, share of failures and latency of each provider within the time range, the worst on top. "
-            "Bad is a high share of errors; the outcomes below tell their kind.",
+            text="Requests, share of failures and latency of each provider within the time range, the worst on top. A "
+            "high share of failures is bad; the graph of outcomes below shows their kind.",
             unit="none",
             no_value=_NO_CALL,
         ),
@@ -108,8 +108,9 @@ def failures() -> Section:
     breakers = timeline(
         About(
             title="Circuit breakers",
-            text="State of each breaker; feeds have one each. Open for longer than 10 minutes is bad: the provider "
-            "does not recover. Check its status page and our key and quota; `financehub breakers` closes one by hand.",
+            text="The state of each breaker; every feed has one. Open for longer than 10 minutes is bad: the provider "
+            "does not recover. Check its status page, then our key and quota. `financehub breakers close` lets calls "
+            "pass again.",
             unit="none",
             no_value="No answer: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -121,8 +122,8 @@ def failures() -> Section:
     share = graph(
         About(
             title="Share of failed requests over time",
-            text="Failed requests as a share of all, by provider. 100 % is a provider that is down or refuses us; a "
-            "few percent now and then are normal.",
+            text="Failed requests as a share of all requests, by provider. A few percent now and then are normal. A "
+            "line at 100 % is bad: the provider is down or refuses us.",
             unit="percentunit",
             no_value=_NO_CALL,
             steps=_ERROR_STEPS,
@@ -138,8 +139,9 @@ def failures() -> Section:
     outcomes = graph(
         About(
             title="Failed requests by outcome",
-            text="Failed requests a minute, by provider and kind. Timeout and upstream: the provider's trouble. "
-            "Quota: our budget or key. Breaker-open: not even asked. Any other kind: read the worker's log.",
+            text="Failed requests per minute, by provider and kind. Timeout and upstream: the provider has trouble. "
+            "Quota: our budget or key is used up. Breaker-open: it was not even asked. For any other kind read the "
+            "worker's log.",
             unit="cpm",
             no_value=none_is_good("no request failed"),
         ),
@@ -158,8 +160,8 @@ def load() -> Section:
     latency = graph(
         About(
             title="Latency, 95 %",
-            text="The time within which 95 % of the requests of each provider were answered. A climb is bad even "
-            "without errors: runs take longer and may meet their time limit.",
+            text="The time within which 95 % of each provider's requests ended. A climb is bad even without errors: "
+            "runs take longer and may exceed their time limit.",
             unit="s",
             no_value=_NO_CALL,
         ),
@@ -169,8 +171,8 @@ def load() -> Section:
     traffic = graph(
         About(
             title="Requests",
-            text="Requests a minute, by provider. A fallback that suddenly gets traffic means that the provider "
-            "before it fails.",
+            text="Requests per minute, by provider. A fallback that suddenly receives traffic is bad news about the "
+            "provider before it: see its failures above.",
             unit="cpm",
             no_value=_NO_CALL,
         ),
@@ -181,7 +183,8 @@ def load() -> Section:
     budgets = bars(
         About(
             title="Budget spent",
-            text="Units spent of each budget, by provider and window. At 100 % calls wait or go to a fallback.",
+            text="Units spent of each budget, by provider and window, the fullest on top. At 100 % calls wait or go to "
+            "a fallback: run its tasks less often, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
             steps=_BUDGET_STEPS,
@@ -193,8 +196,8 @@ def load() -> Section:
     course = graph(
         About(
             title="Fullest window by provider",
-            text="The fullest budget window of each provider over time. Peaks at 100 % every few minutes are bad: "
-            "spread the tasks or buy a larger plan.",
+            text="The fullest budget window of each provider over time. Repeated peaks at 100 % are bad: spread the "
+            "tasks over time, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
             steps=_BUDGET_STEPS,
@@ -218,9 +221,9 @@ def answers() -> Section:
         return graph(
             About(
                 title=f"Who answers: {name}",
-                text="Share of the stored records by provider. The first provider of the list in the settings should "
-                "have nearly all; what others have came by failover. A fallback's band that stays is bad: the first "
-                "provider does not deliver.",
+                text="The share of the stored records by provider. The provider that the settings name first should "
+                "have nearly all of them; the others answered as fallbacks. A fallback's band that stays is bad: the "
+                "first provider does not deliver. See its failures above.",
                 unit="percentunit",
                 no_value="No answer: no record was stored within the time range",
                 high=1,
@@ -237,8 +240,8 @@ def answers() -> Section:
     by_dataset = rows(
         About(
             title="Records stored",
-            text="Records that each provider delivered within the time range, and their share of the dataset. A "
-            "provider that is missing here delivered nothing: see the failures above.",
+            text="Records that each provider delivered within the time range, and its share of the dataset. A provider "
+            "that is missing here delivered nothing: see its failures above.",
             unit="none",
             no_value="No answer: no record was stored within the time range",
         ),

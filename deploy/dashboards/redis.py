@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 from dashboards.layout import Line, Section, assemble
 from dashboards.panels import About, Query, figure, graph
 from dashboards.promql import named, quantile, series
-from dashboards.style import BAD, GOOD, PERSISTENCE, UP, WARN, ZERO_IS_BEST, ZERO_IS_GOOD
+from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, PERSISTENCE, UP, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-redis"
@@ -28,7 +28,7 @@ def now() -> Section:
         About(
             title="Redis",
             text="Whether Redis answers every process within a second. Down is bad: nothing is enqueued, run or "
-            "stored. The table of processes shows whether it is one process or all.",
+            "stored. The table of processes shows whether one process is cut off or all of them.",
             unit="none",
             no_value=_NO_PROCESS,
             steps=((None, BAD), (1, GOOD)),
@@ -40,8 +40,8 @@ def now() -> Section:
     memory = figure(
         About(
             title="Memory ÷ limit",
-            text="Share of maxmemory that Redis uses. Above 80 % is bad: once full, Redis refuses writes. Raise the "
-            "limit, or shorten the retention of bars and news.",
+            text="The share of maxmemory that Redis uses. Above 80 % is bad: once it is full, Redis refuses every "
+            "write. Find out what grew, then raise the limit.",
             unit="percentunit",
             no_value="None is set: Redis has no memory limit, or no scheduler is scraped",
             steps=((None, GOOD), (0.8, WARN)),
@@ -57,10 +57,10 @@ def now() -> Section:
         About(
             title="Eviction policy",
             text="What Redis does when it is full. Anything but noeviction is bad: Redis would drop messages and "
-            "schedules without a word. Set maxmemory-policy to noeviction.",
+            "schedules silently. Set maxmemory-policy to noeviction.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
         ),
         Query(f"max by (server, policy) ({other}) or 0 * max by (server, policy) ({policy})", "{{server}}: {{policy}}"),
         name_only=True,
@@ -68,8 +68,8 @@ def now() -> Section:
     persistence = figure(
         About(
             title="Append-only file",
-            text="Whether Redis writes what it holds to disk. Off is bad outside of a trial: a restart loses all "
-            "messages. Writing fails is worse: look at the disk that Redis writes to.",
+            text="Whether Redis writes its data to disk. Off is bad in production: a restart loses all messages. "
+            "Failing writes are worse: look at the free space of the disk and at the log of Redis.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -85,11 +85,11 @@ def now() -> Section:
     evicted = figure(
         About(
             title="Evicted keys",
-            text="Keys that Redis dropped to make room, within the time range. Anything but 0 is bad: messages, "
+            text="Keys that Redis dropped to make room, within the time range. Anything above 0 is bad: messages, "
             "schedules or data are lost. Set noeviction and give Redis more memory.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
             decimals=0,
         ),
         Query(f"max by (server) (increase({series('financehub_redis_evicted_keys_total')}[$__range]))", "{{server}}"),
@@ -97,8 +97,8 @@ def now() -> Section:
     skew = figure(
         About(
             title="Clock skew",
-            text="Largest difference between the clock of a process and that of Redis. More than 2 seconds is bad: "
-            "due times and leases shift. Repair the time synchronization of the node.",
+            text="The largest difference between the clock of a process and that of Redis. More than 2 seconds is bad: "
+            "due times and leases shift. Check the time synchronization of the nodes.",
             unit="s",
             no_value=_NO_PROCESS,
             steps=((None, GOOD), (2, BAD)),
@@ -113,8 +113,9 @@ def redis() -> Section:
     latency = graph(
         About(
             title="Round trip of a command",
-            text="How long one command takes, as all processes see it. Milliseconds are normal. More than 100 ms is "
-            "bad: a slow command, a slow disk or a busy node. Ask Redis with SLOWLOG GET and LATENCY LATEST.",
+            text="How long one command takes, as all processes see it. A few milliseconds are normal. More than 100 "
+            "milliseconds is bad: a slow command, a slow disk or a busy node. Ask Redis with SLOWLOG GET and LATENCY "
+            "LATEST.",
             unit="s",
             no_value=_NO_PROCESS,
         ),
@@ -137,8 +138,8 @@ def redis() -> Section:
     skew = graph(
         About(
             title="Clock skew by process",
-            text="Clock of each process minus that of Redis; above 0 ours is ahead. One line off is that node's "
-            "clock; all lines off are the clock of Redis' node.",
+            text="The clock of each process minus that of Redis; above 0 the process is ahead. Beyond 2 seconds is "
+            "bad. One line off is the clock of that node; all lines off are the clock of Redis.",
             unit="s",
             no_value=_NO_PROCESS,
             low=None,
@@ -158,8 +159,8 @@ def processes() -> Section:
     table = rows(
         About(
             title="Processes",
-            text="Every process that Prometheus scrapes, the youngest on top. Bad are restarts, a process that does "
-            "not reach Redis, two versions outside of a rollout, and a process that is missing here: look at its pod.",
+            text="Every process that Prometheus scrapes, the youngest on top. Restarts, a process that does not reach "
+            "Redis, and two versions outside a rollout are bad. So is a process that is missing here: look at its pod.",
             unit="none",
             no_value=_NO_PROCESS,
         ),
@@ -174,7 +175,7 @@ def processes() -> Section:
             Column(
                 title="Restarts",
                 expr=_with_version(f"max by ({_PROCESS}) (changes({started}[$__range]))"),
-                steps=ZERO_IS_BEST,
+                steps=ABOVE_ZERO_WARNS,
                 decimals=0,
             ),
             Column(
@@ -208,8 +209,8 @@ def resources() -> Section:
     cpu = graph(
         About(
             title="CPU by process",
-            text="Processor cores that each process uses. A worker at a whole core is bad: Python runs one thread at "
-            "a time, so add workers rather than threads.",
+            text="Processor cores that each process uses. A worker at a whole core is bad: Python runs one thread at a "
+            "time, so add workers instead of threads.",
             unit="none",
             no_value=_NO_PROCESS,
         ),
@@ -218,8 +219,8 @@ def resources() -> Section:
     memory = graph(
         About(
             title="Memory by process",
-            text="Resident memory of each process. A line that climbs for days is a leak; one that ends at the pod's "
-            "limit was killed.",
+            text="Resident memory of each process. A line that climbs for days is a leak. A line that ends at the "
+            "pod's limit is a process that was killed: raise the limit.",
             unit="bytes",
             no_value=_NO_PROCESS,
         ),
@@ -229,7 +230,7 @@ def resources() -> Section:
         About(
             title="Open files by process",
             text="Open file descriptors of each process. A line that climbs without end is bad: connections are not "
-            "closed.",
+            "closed. Restart the process and report the leak.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,
@@ -239,8 +240,8 @@ def resources() -> Section:
     loop = graph(
         About(
             title="Event-loop lag of the scheduler",
-            text="How late the scheduler's loop wakes up. Milliseconds are normal. More than a second is bad: due "
-            "times wait for it. The node has too little processor time, or too many schedules are due at once.",
+            text="How late the scheduler's event loop wakes up. Milliseconds are normal. More than a second is bad, "
+            "because due times wait as well: give the scheduler more CPU, or look for many schedules due at once.",
             unit="s",
             no_value="No answer: no scheduler is scraped",
             steps=((None, GOOD), (1, BAD)),
@@ -253,8 +254,8 @@ def resources() -> Section:
     versions = graph(
         About(
             title="Versions",
-            text="Processes by component and version. Two versions of a component at once are a rollout; if that "
-            "lasts, the rollout is stuck.",
+            text="Processes by component and version. Two versions of one component are normal during a rollout. If "
+            "they stay, the rollout is stuck: look at the pods that do not become ready.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,
@@ -265,8 +266,8 @@ def resources() -> Section:
     restarts = graph(
         About(
             title="Restarts by component",
-            text="Processes that started anew under the same address. Each outside of a rollout is bad: look for the "
-            "reason of its end, most often memory or a failed liveness probe.",
+            text="Processes that restarted under the same address. A restart outside a rollout is bad: look for the "
+            "reason why the process ended, most often memory or a failed liveness probe.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 from dashboards.layout import Line, Section, assemble
 from dashboards.panels import About, Query, bars, figure, graph, none_is_good, timeline
 from dashboards.promql import fleet, increase, per_minute, quantile, series
-from dashboards.style import BAD, GOOD, WARN, ZERO_IS_BEST, ZERO_IS_GOOD
+from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-schedules"
@@ -16,6 +16,11 @@ _NEXT = f"{fleet('financehub_schedule_next_run_timestamp_seconds', 'scheduledtas
 _DUE_IN = f"({_NEXT}) - time()"
 #: Seconds after which a due time that has not been handled is late.
 LATE = 60
+
+
+def _events(counter: str) -> str:
+    """Events of each schedule within the time range; 0 where it has had none yet."""
+    return f"{increase(counter, 'namespace, release, scheduledtask')} or 0 * {_FAILURES}"
 
 
 def now() -> Section:
@@ -34,22 +39,22 @@ def now() -> Section:
     late = figure(
         About(
             title="Late now",
-            text="Schedules whose due time passed more than a minute ago. Anything but 0 is bad: no scheduler "
-            "enqueues them. See the table for which, and the scheduler's log for why.",
+            text="Schedules whose due time passed more than a minute ago. Anything above 0 is bad: no scheduler "
+            "enqueues them. The table shows which, the scheduler's log why.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
         ),
         Query(f"sum(({_DUE_IN}) < bool -{LATE})", "late"),
     )
     failing = figure(
         About(
             title="Failing now",
-            text="Schedules whose last run was given up or lost. One failure may pass by itself; see the table for "
-            "how many in a row.",
+            text="Schedules whose last run was given up or lost. A single failure may pass without help; the table "
+            "shows how many there were in a row. Three in a row raise an alert.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_BEST,
+            steps=ABOVE_ZERO_WARNS,
         ),
         Query(f"sum({_FAILURES} > bool 0)", "failing"),
     )
@@ -62,8 +67,8 @@ def list_all() -> Section:
         About(
             title="Schedules",
             text="When each schedule is due next, late ones on top, with its failures in a row and what was missed or "
-            "skipped within the time range. A due time more than a minute ago is bad, and so are two or more failures "
-            "in a row: open its last run with `financehub schedules show`.",
+            "skipped within the time range. A due time more than a minute ago is bad, and so are three failures in a "
+            "row: read the last run with `financehub schedules show`.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -83,12 +88,9 @@ def list_all() -> Section:
                 decimals=0,
             ),
             Column(
-                title="Missed",
-                expr=increase("financehub_schedule_missed_total", "scheduledtask"),
-                steps=ZERO_IS_BEST,
-                decimals=0,
+                title="Missed", expr=_events("financehub_schedule_missed_total"), steps=ABOVE_ZERO_WARNS, decimals=0
             ),
-            Column(title="Skipped", expr=increase("financehub_schedule_skipped_total", "scheduledtask"), decimals=0),
+            Column(title="Skipped", expr=_events("financehub_schedule_skipped_total"), decimals=0),
         ],
         sort="Due in",
         descending=False,
@@ -96,14 +98,32 @@ def list_all() -> Section:
     return Section("Which schedule is late or failing?", [Line(10, [(24, table)])])
 
 
+def outcomes() -> Section:
+    """Which schedules have failed, and since when."""
+    ever = f"max_over_time({series('financehub_schedule_consecutive_failures')}[$__range] @ end()) > 0"
+    failing = timeline(
+        About(
+            title="Failures in a row",
+            text="Schedules with a run that was given up or lost within the time range, and how many in a row. A band "
+            "that ended is over. A band that goes on and counts up is bad: look at the dead letters of its tier.",
+            unit="none",
+            no_value=none_is_good("no schedule has failed"),
+            steps=((None, GOOD), (1, WARN), (3, BAD)),
+            decimals=0,
+        ),
+        Query(f"{_FAILURES} and on (namespace, release, scheduledtask) ({ever})", "{{scheduledtask}}"),
+    )
+    return Section("Does it end well?", [Line(7, [(24, failing)])])
+
+
 def punctuality() -> Section:
     """How late due times are enqueued, and which are not at all."""
     lag = graph(
         About(
             title="Lag",
-            text="Time from when a schedule was due until its message was in the queue, over all schedules. Normal is "
-            "10 milliseconds. Seconds are bad: look at the scheduler's event-loop lag and at the round trip of Redis. "
-            "An alert fires at 5 seconds in 90 %.",
+            text="The time from when a schedule was due until its message was in the queue, over all schedules. About "
+            "10 milliseconds are normal. Above 5 seconds in 90 % an alert fires: look at the scheduler's event-loop "
+            "lag and at the round trip of Redis.",
             unit="s",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (5, WARN)),
@@ -119,8 +139,8 @@ def punctuality() -> Section:
     slowest = bars(
         About(
             title="Highest mean lag",
-            text="Schedules with the highest mean lag within the time range. One far above the rest is bad: its "
-            "source or its overlap rule holds it back.",
+            text="The schedules with the highest mean lag within the time range. One far above the others is bad: read "
+            "the scheduler's log for its name. All of them alike point to the scheduler or Redis.",
             unit="s",
             no_value=_NO_SCHEDULER,
         ),
@@ -130,10 +150,11 @@ def punctuality() -> Section:
         About(
             title="Missed due times",
             text="Due times of the last 30 minutes that were given up because they were too late. Each is bad: a run "
-            "that did not happen. Look for a scheduler that was away, or a Redis that was.",
+            "that did not happen. Look for a time without a scheduler or without Redis, then run `financehub schedules "
+            "backfill`.",
             unit="none",
             no_value=none_is_good("no due time was missed"),
-            steps=ZERO_IS_GOOD,
+            steps=ABOVE_ZERO_IS_BAD,
             decimals=0,
         ),
         Query(f"{fleet('release:financehub_schedule_missed:increase30m', 'scheduledtask')} > 0", "{{scheduledtask}}"),
@@ -142,9 +163,9 @@ def punctuality() -> Section:
     skipped = graph(
         About(
             title="Skipped by reason",
-            text="Due times left out on purpose. Overlap: the last run was not over. Backlog: the queue was too deep. "
-            "Both for long are bad: runs take longer than their period. Refused: the task does not take the "
-            "schedule's arguments.",
+            text="Due times left out on purpose, per minute. Overlap: the last run had not ended. Backlog: the queue "
+            "was too deep. Either for long is bad: runs take longer than their period. Refused: the task does not "
+            "accept the schedule's arguments; correct them.",
             unit="cpm",
             no_value=none_is_good("no due time was skipped"),
         ),
@@ -159,25 +180,7 @@ def punctuality() -> Section:
     )
 
 
-def outcomes() -> Section:
-    """Which schedules have failed, and since when."""
-    ever = f"max_over_time({series('financehub_schedule_consecutive_failures')}[$__range] @ end()) > 0"
-    failing = timeline(
-        About(
-            title="Failures in a row",
-            text="Schedules with a run that was given up or lost within the time range, and how many in a row. A band "
-            "that ends is over; one that goes on and counts up is bad: look at the dead letters of its tier.",
-            unit="none",
-            no_value=none_is_good("no schedule has failed"),
-            steps=((None, GOOD), (1, WARN), (3, BAD)),
-            decimals=0,
-        ),
-        Query(f"{_FAILURES} and on (namespace, release, scheduledtask) ({ever})", "{{scheduledtask}}"),
-    )
-    return Section("Does it end well?", [Line(9, [(24, failing)])])
-
-
 def build() -> dashboard.Dashboard:
     """The dashboard."""
     text = "Whether every schedule runs when it should and ends well, late and failing ones on top."
-    return assemble(UID, text, [now(), list_all(), punctuality(), outcomes()], period="6h")
+    return assemble(UID, text, [now(), list_all(), outcomes(), punctuality()], period="6h")

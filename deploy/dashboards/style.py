@@ -9,8 +9,8 @@ GOOD, WARN, BAD, NEUTRAL = "green", "orange", "red", "blue"
 #: Steps of a threshold: from this value on (None: from minus infinity) the color holds.
 Steps = tuple[tuple[float | None, str], ...]
 
-ZERO_IS_GOOD: Steps = ((None, GOOD), (1, BAD))
-ZERO_IS_BEST: Steps = ((None, GOOD), (1, WARN))
+ABOVE_ZERO_IS_BAD: Steps = ((None, GOOD), (1, BAD))
+ABOVE_ZERO_WARNS: Steps = ((None, GOOD), (1, WARN))
 NO_JUDGMENT: Steps = ((None, NEUTRAL),)
 
 

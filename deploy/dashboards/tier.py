@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 from dashboards.layout import Line, Section, assemble
 from dashboards.panels import About, Query, distribution, figure, graph, none_is_good
 from dashboards.promql import COMPONENT, TIER, fleet, join, named, per_minute, rate, series
-from dashboards.style import BAD, GOOD, WARN, ZERO_IS_BEST
+from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, WARN
 
 UID = "financehub-tier"
 _NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
@@ -27,7 +27,7 @@ def now() -> Section:
         About(
             title="Oldest message ÷ target",
             text="How long the oldest ready message has waited, as a share of the wait target. Above 100 % is bad: "
-            "messages start too late. The sections below tell why.",
+            "messages start too late. The sections below show why.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (0.8, WARN), (1, BAD)),
@@ -39,7 +39,8 @@ def now() -> Section:
     ready = figure(
         About(
             title="Ready messages",
-            text="Messages that wait for a free slot. Many are fine as long as they start within the target.",
+            text="Messages that wait for a free slot. Many are fine as long as they start within the target; compare "
+            "with the oldest message.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -47,28 +48,25 @@ def now() -> Section:
         Query(_messages("ready"), "ready"),
         trend=True,
     )
+    live = fleet("financehub_queue_workers", "queue", TIER)
+    minimum = fleet("financehub_queue_workers_min", "queue", TIER)
     workers = figure(
         About(
-            title="Workers below minimum",
-            text="Live workers minus those that the tier should always have. Below 0 is bad: look at the pods of the "
-            "tier and at why they do not start.",
+            title="Missing workers",
+            text="Live workers that the tier lacks to reach its minimum. Anything above 0 is bad: look at the pods of "
+            "the tier and at why they do not start.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=((None, BAD), (0, GOOD)),
-            low=None,
+            steps=ABOVE_ZERO_IS_BAD,
             decimals=0,
         ),
-        Query(
-            f"{fleet('financehub_queue_workers', 'queue', TIER)}"
-            f" - {fleet('financehub_queue_workers_min', 'queue', TIER)}",
-            "live − minimum",
-        ),
+        Query(f"clamp_min({minimum} - {live}, 0)", "missing"),
     )
     busy = figure(
         About(
             title="Busy slots",
-            text="Share of the threads that run a message. At 100 % every further message waits: with a climbing "
-            "wait, allow the tier more workers.",
+            text="The share of threads that run a message. At 100 % every further message waits: if the wait climbs as "
+            "well, allow the tier more workers.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (1, WARN)),
@@ -81,11 +79,11 @@ def now() -> Section:
     orphaned = figure(
         About(
             title="Orphaned messages",
-            text="Messages held by workers that are gone. They are taken back within minutes; a number that stays is "
-            "bad: no scheduler or worker does its rounds.",
+            text="Messages held by workers that are gone. A scheduler takes them back within seconds. A number that "
+            "stays for minutes is bad: read the scheduler's log lines about the janitor.",
             unit="none",
             no_value=_NO_SCHEDULER,
-            steps=ZERO_IS_BEST,
+            steps=ABOVE_ZERO_WARNS,
             decimals=0,
         ),
         Query(fleet("financehub_queue_orphaned_messages", "queue", TIER), "orphaned"),
@@ -93,8 +91,8 @@ def now() -> Section:
     dead = figure(
         About(
             title="Dead letters",
-            text="Messages of this tier that were given up. Read why with `financehub dead list`; requeue them once "
-            "the cause is gone.",
+            text="Messages of this tier that were given up and are kept for inspection. Read the errors with "
+            "`financehub dead list`, and requeue the messages once the cause is gone.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -109,8 +107,8 @@ def start() -> Section:
     state = graph(
         About(
             title="State of the queue",
-            text="Messages by state: ready ones wait for a slot, inflight ones run, delayed ones wait for their "
-            "retry. A ready band that keeps growing is bad: the tier gets more than it does.",
+            text="Messages by state: ready ones wait for a slot, inflight ones run, delayed ones wait for their retry. "
+            "A ready band that keeps growing is bad: the tier receives more work than it can do.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -124,8 +122,8 @@ def start() -> Section:
     oldest = graph(
         About(
             title="Oldest message and its target",
-            text="How long the oldest ready message has waited, and the wait within which it should start. Bad is a "
-            "wait above the target for minutes.",
+            text="How long the oldest ready message has waited, and the wait within which it should start. A wait "
+            "above the target for five minutes is bad and raises an alert.",
             unit="s",
             no_value=_NO_SCHEDULER,
         ),
@@ -134,8 +132,8 @@ def start() -> Section:
     wait = distribution(
         About(
             title="Time from ready to start",
-            text="How many tries started after which wait; darker is more. Dark cells that move up are bad: all wait "
-            "longer. A second band high up is a burst or a stuck slot.",
+            text="How many tries started after which wait; darker means more. Dark cells that move up are bad: all "
+            "messages wait longer. A second band high up comes from a burst or a stuck slot.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -148,8 +146,8 @@ def start() -> Section:
     late = graph(
         About(
             title="Share of tries that start late",
-            text="Share of the tries that started after the wait target. The objective allows 1 % over 30 days; more "
-            "for an hour is bad, and all tasks at once mean too little capacity.",
+            text="The share of tries that started after the wait target. The objective allows 1 % over 30 days. More "
+            "than that for hours is bad; if it affects all tasks at once, the tier lacks capacity.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (0.01, WARN), (0.144, BAD)),
@@ -170,8 +168,8 @@ def capacity() -> Section:
     busy = graph(
         About(
             title="Busy ÷ slots",
-            text="Share of the tier's threads that run a message. Flat at 100 % while messages wait is bad: allow "
-            "more workers, or find what blocks the slots under longest running.",
+            text="The share of the tier's threads that run a message. A flat line at 100 % while messages wait is bad: "
+            "allow more workers, or find what blocks the slots under Longest running try.",
             unit="percentunit",
             no_value=_NO_WORKER,
             high=1,
@@ -187,9 +185,9 @@ def capacity() -> Section:
     replicas = graph(
         About(
             title="Replicas",
-            text="Live workers between the minimum and the maximum that the tier may be scaled to, and those that "
-            "shut down. Live below minimum is bad. Live at maximum while the oldest message's age climbs is bad too: "
-            "raise the maximum. A worker that drains longer than its grace period is stuck.",
+            text="Live workers, the minimum and maximum that the tier may be scaled to, and workers that are shutting "
+            "down. Live below minimum is bad. Live at maximum while the oldest message keeps aging is bad too: raise "
+            "the maximum. A worker that drains longer than its grace period is stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -199,8 +197,8 @@ def capacity() -> Section:
     flow = graph(
         About(
             title="Messages in and out",
-            text="Messages enqueued, tries started and retries enqueued, a minute. In above out for long is bad: the "
-            "queue grows. Many retries are work that an upstream's failure makes.",
+            text="Messages enqueued, tries started and retries enqueued, per minute. More in than out for long is bad: "
+            "the queue grows. Many retries are extra work caused by a failing upstream.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -224,8 +222,9 @@ def runs() -> Section:
     running = graph(
         About(
             title="Longest running try ÷ its limit",
-            text="Age of the longest running try of each task, as a share of the time after which it is interrupted. "
-            "Above 100 % is bad: the interruption did not work, and the try blocks its slot. Restart that worker.",
+            text="The age of the longest running try of each task, as a share of the time after which it is "
+            "interrupted. Above 100 % for more than a minute is bad: the interrupt did not end the try, which blocks "
+            "its slot. Restart that worker.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (1, BAD)),
@@ -235,8 +234,8 @@ def runs() -> Section:
     duration = distribution(
         About(
             title="Duration of tries",
-            text="How many tries took how long; darker is more. Dark cells that move up are bad: an upstream or Redis "
-            "has become slow. Compare with the latencies on Providers.",
+            text="How many tries took how long; darker means more. Dark cells that move up are bad: an upstream or "
+            "Redis has become slow. Compare with the latencies on Providers.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -248,8 +247,8 @@ def runs() -> Section:
     outcomes = graph(
         About(
             title="Tries by outcome",
-            text="How tries ended, a minute. Skipped ones were too old to be worth running. Dead-lettered ones are "
-            "bad: they were given up. Read them with `financehub dead list`.",
+            text="How tries ended, per minute. Skipped ones were too old to be worth running. Dead-lettered ones are "
+            "bad: they were given up. Read the errors with `financehub dead list`.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -259,8 +258,8 @@ def runs() -> Section:
     exceptions = graph(
         About(
             title="Exceptions",
-            text="Exceptions that ended tries, by task and type. Upstream errors pass with the upstream's trouble; "
-            "any other type is a defect or a wrong setting: search the worker's log for its name.",
+            text="Exceptions that ended tries, by task and type. Upstream errors end when the upstream recovers. Any "
+            "other type is bad: a defect or a wrong setting. Search the worker's log for its name.",
             unit="cpm",
             no_value=none_is_good("no try has raised an exception"),
         ),
@@ -279,8 +278,8 @@ def losses() -> Section:
     orphaned = graph(
         About(
             title="Messages of dead workers",
-            text="Messages held by workers that are gone, and messages taken back from them. Each message taken back "
-            "is a worker that died in the middle of a run: look for restarts, most often out of memory.",
+            text="Messages held by workers that are gone, and messages taken back from such workers per minute. Each "
+            "one taken back is a worker that died during a run: look for restarts, most often for lack of memory.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -296,8 +295,8 @@ def losses() -> Section:
     dead = graph(
         About(
             title="Dead letters by reason",
-            text="Messages given up, by task and reason. Every one is bad: a run that will not happen. Requeue it "
-            "from `financehub dead list` once the cause is gone.",
+            text="Messages given up, by task and reason, per minute. Each is bad: a run that will not happen. Requeue "
+            "it with `financehub dead requeue` once the cause is gone.",
             unit="cpm",
             no_value=none_is_good("no message was given up"),
         ),
@@ -308,8 +307,8 @@ def losses() -> Section:
     memory = graph(
         About(
             title="Memory by worker",
-            text="Resident memory of each worker. A line that climbs for days is a leak, and one that ends at the "
-            "pod's limit is a worker that was killed: raise the limit or restart the worker in time.",
+            text="Resident memory of each worker. A line that climbs for days is a leak. A line that ends at the pod's "
+            "limit is a worker that was killed: raise the limit, or find what the task holds in memory.",
             unit="bytes",
             no_value=_NO_WORKER,
         ),

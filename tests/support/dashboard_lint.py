@@ -8,6 +8,7 @@ FinanceHub has, whichever way it is scraped.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from grafana_foundation_sdk.models import units
@@ -24,6 +25,24 @@ UNITS = {value for name, value in vars(units).items() if not name.startswith("_"
 #: Of these Grafana shows values with a unit.
 _WITH_UNIT = {"stat", "table", "timeseries", "gauge", "bargauge", "heatmap", "state-timeline"}
 _COUNTER = re.compile(r"_(total|bucket|sum|count)$")
+#: What may take a gauge that each scheduler serves; a sum comes after it.
+_OF_FLEET_GAUGES = {"max", "min", "max_over_time", "min_over_time", "label_replace"}
+
+
+def _fleet_gauges() -> set[str]:
+    """Gauges that schedulers serve, from the catalogue: the fleet's, and those of the schedules."""
+    found, of_schedulers = set(), False
+    for line in (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            of_schedulers = "(scheduler" in line
+            continue
+        _, names, kind, *rest = line.split("|") if line.startswith("| `") else ("", "", "")
+        if kind.strip() == "gauge" and (of_schedulers or "fleet" in line or rest[1].strip() == "scheduler"):
+            found.update(re.findall(r"`(\w+)`", names))
+    return found
+
+
+FLEET_GAUGES = _fleet_gauges()
 
 
 def template_datasource(dashboard: Dashboard) -> Problems:
@@ -158,6 +177,14 @@ def target_counter_agg(dashboard: Dashboard) -> Problems:
                 yield f"{name}: {selector.metric} without rate, irate or increase"
 
 
+def target_fleet_gauge(dashboard: Dashboard) -> Problems:
+    """Every scheduler serves the fleet's gauges: a sum or a count over them would grow with the schedulers."""
+    for name, expression in _expressions(dashboard):
+        for selector in promql.selectors(expression):
+            if selector.metric in FLEET_GAUGES and selector.function not in _OF_FLEET_GAUGES:
+                yield f"{name}: {selector.function} of {selector.metric}, which each scheduler serves"
+
+
 def target_histogram(dashboard: Dashboard) -> Problems:
     """Buckets end in a quantile or a heatmap."""
     for panel in panels(dashboard):
@@ -208,6 +235,7 @@ RULES: Mapping[str, Callable[[Dashboard], Problems]] = {
     "target-required-matchers-rule": target_required_matchers,
     "target-rate-interval-rule": target_rate_interval,
     "target-counter-agg-rule": target_counter_agg,
+    "target-fleet-gauge-rule": target_fleet_gauge,
     "target-histogram-rule": target_histogram,
     "uneditable-dashboard": uneditable,
     "identity-rule": identity,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 _SELECTOR = re.compile(
     r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<matchers>(?:[^{}\"]|\"[^\"]*\")*)\}(?:\[(?P<range>[^\]:]+)\])?"
 )
-_FUNCTION = re.compile(r"([a-z_0-9]+)\s*\($")
+_FUNCTION = re.compile(r"([a-z_0-9]+)\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\($")
 _STRING = re.compile(r"\"[^\"]*\"")
 #: What stands in parentheses behind these are labels, not metrics.
 _LABEL_LIST = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.dashboard_lint import RULES
+from support.dashboard_lint import FLEET_GAUGES, RULES
 from support.dashboards import load, panels
 
 DASHBOARDS = load()
@@ -85,6 +85,8 @@ VIOLATIONS: list[tuple[str, str, Break]] = [
     ("target-rate-interval-rule", "fixed", _replace("[$__rate_interval]", "[5m]")),
     ("target-counter-agg-rule", "raw", _set("sum(financehub_messages_total{})")),
     ("target-counter-agg-rule", "max", _set("max_over_time(financehub_messages_total{}[5m])")),
+    ("target-fleet-gauge-rule", "sum", _set("sum by (queue) (financehub_queue_messages{})")),
+    ("target-fleet-gauge-rule", "count", _set("count(financehub_data_stale{} == 1)")),
     ("target-histogram-rule", "sum", _set("sum(rate(financehub_message_wait_seconds_bucket{}[$__rate_interval]))")),
     ("uneditable-dashboard", "editable", lambda d: d.update(editable=True)),
     ("identity-rule", "uid", lambda d: d.pop("uid")),
@@ -101,6 +103,21 @@ def test_rule_notices_a_planted_violation(rule: str, change: Break) -> None:
     dashboard = copy.deepcopy(DASHBOARDS["overview.json"])
     change(dashboard)
     assert list(RULES[rule](dashboard))
+
+
+def test_catalogue_says_what_every_scheduler_serves() -> None:
+    """The rule on the fleet's gauges knows them from docs/metrics.md: queues, schedules, data, budgets and Redis."""
+    wanted = {
+        "financehub_queue_workers",
+        "financehub_schedules",
+        "financehub_data_stale",
+        "financehub_provider_budget_used_units",
+        "financehub_redis_aof_enabled",
+    }
+    assert wanted <= FLEET_GAUGES
+    assert {"financehub_worker_slots", "financehub_redis_up", "financehub_queue_reclaimed_total"}.isdisjoint(
+        FLEET_GAUGES
+    )
 
 
 def test_every_rule_has_a_planted_violation() -> None:
