@@ -24,7 +24,9 @@ _WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue")
 _TARGET = fleet("financehub_queue_wait_target_seconds", "queue")
 _BUDGET_LEFT = f"1 - {fleet('release:financehub_slo_errors:ratio_rate30d', 'slo')} / {ERROR_BUDGET}"
 _BURN_RATE = f"{fleet('release:financehub_slo_errors:ratio_rate1h', 'slo')} / {ERROR_BUDGET}"
-_ABOUT_WHAT = '"about", " ", "component", "queue", "dataset", "provider", "scheduledtask", "server", "kind", "slo"'
+_ABOUT_WHAT = (
+    '"about", " ", "component", "queue", "dataset", "provider", "scheduledtask", "actor", "server", "kind", "slo"'
+)
 
 
 def _firing(severity: str) -> str:
