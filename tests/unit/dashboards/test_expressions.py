@@ -10,6 +10,7 @@ import yaml
 
 from support import promql
 from support.dashboards import LOCAL, expressions, fill_in, load
+from support.promtool import promtool_path
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
@@ -43,7 +44,7 @@ def promtool(folder: Path, texts: list[str]) -> subprocess.CompletedProcess[str]
     ]
     path = folder / "rules.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}), encoding="utf-8")
-    return subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, check=False)
+    return subprocess.run([promtool_path(), "check", "rules", path], capture_output=True, text=True, check=False)
 
 
 def variable_queries() -> list[str]:
