@@ -21,10 +21,10 @@ _VARIABLE_QUERY = re.compile(r"label_values\((.+), \w+\)")
 
 def catalogue() -> set[str]:
     """Metrics of docs/metrics.md, with the parts of histograms."""
-    found = set()
+    found: set[str] = set()
     for line in (ROOT / "docs/metrics.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("| `"):
-            names = re.findall(r"`(\w+)`", line.split("|")[1])
+            names = re.findall(r"`((?:financehub|process)_\w+)`", line.split("|")[1])
             parts = ("_bucket", "_sum", "_count") if line.split("|")[2].strip() == "histogram" else ("",)
             found.update(name + part for name in names for part in parts)
     return found
