@@ -1,0 +1,110 @@
+"""The chart's Prometheus rules and the promtool tests beside them, as Python reads them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULE_FILES = sorted((ROOT / "deploy/helm/financehub/files/rules").glob("*.yaml"))
+RULE_TESTS = sorted((ROOT / "tests/unit/monitoring/rules").glob("*.yaml"))
+CATALOGUE = ROOT / "docs/metrics.md"
+
+_METRIC = re.compile(r"\b(?:financehub|process)_\w+|\brelease:\w+:\w+")
+_MATCHERS = re.compile(r"\b((?:financehub|process)_\w+)\{([^}]*)\}")
+_MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+_DURATION = re.compile(r"(\d+)([dhms])")
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of the catalogue.
+
+    Args:
+        kind: `counter`, `gauge`, `histogram`; empty where the catalogue leaves it to the client library.
+        labels: names of its own labels.
+        text: the table's line.
+    """
+
+    kind: str
+    labels: frozenset[str]
+    text: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What one promtool test expects of one alert.
+
+    Args:
+        test: file and name of the test.
+        alert: the alert's name.
+        seconds: when, from the start of the test.
+        fires: whether any alert is expected.
+    """
+
+    test: str
+    alert: str
+    seconds: int
+    fires: bool
+
+
+def rules() -> Iterator[Mapping[str, Any]]:
+    """Every rule of every file, in order."""
+    for path in RULE_FILES:
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+            yield from group["rules"]
+
+
+def alerts() -> dict[str, Mapping[str, Any]]:
+    """Alert → its rule."""
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def recorded() -> set[str]:
+    """Names of the recorded series."""
+    return {rule["record"] for rule in rules() if "record" in rule}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """Names of the metrics and recorded series of an expression."""
+    return set(_METRIC.findall(expression))
+
+
+def matchers_of(expression: str) -> list[tuple[str, str, str, str]]:
+    """(metric, label, operator, value) of every matcher of an expression."""
+    return [(metric, *found) for metric, text in _MATCHERS.findall(expression) for found in _MATCHER.findall(text)]
+
+
+def catalogue() -> dict[str, Row]:
+    """Name of a served series → its row of docs/metrics.md; a histogram is served as three."""
+    found: dict[str, Row] = {}
+    for line in CATALOGUE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        names = re.findall(r"`((?:financehub|process)_\w+)`", cells[0])
+        if not names or len(cells) < 4:
+            continue
+        row = Row(cells[1], frozenset(re.findall(r"`(\w+)`", cells[2])), line)
+        for name in names:
+            parts = ("_bucket", "_count", "_sum") if row.kind == "histogram" else ("",)
+            found |= {name + part: row for part in parts}
+    return found
+
+
+@cache
+def expectations() -> list[Expectation]:
+    """What all promtool tests expect of alerts."""
+    return [
+        Expectation(f"{path.name}: {test['name']}", one["alertname"], _seconds(one["eval_time"]), "exp_alerts" in one)
+        for path in RULE_TESTS
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        for one in test.get("alert_rule_test", ())
+    ]
+
+
+def _seconds(duration: str) -> int:
+    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))

@@ -1,0 +1,55 @@
+"""promtool judges the chart's rule files and runs the tests beside this file."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.rules import RULE_FILES, RULE_TESTS
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Path of promtool; a laptop may lack it, the machine that decides may not."""
+    found = shutil.which("promtool")
+    if found is None:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up("promtool is not on the PATH; install Debian's prometheus, which brings it")
+    return found
+
+
+def _run(promtool: str, *arguments: str, directory: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [promtool, *arguments], capture_output=True, text=True, cwd=directory, timeout=150, check=False
+    )
+
+
+def test_promtool_accepts_every_rule_file(promtool: str) -> None:
+    """Promtool finds neither an error nor a duplicate in the rule files."""
+    assert RULE_FILES
+    done = _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *map(str, RULE_FILES))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
+def test_rules_do_what_the_promtool_tests_expect(promtool: str, path: Path) -> None:
+    """Each alert fires after its `for` with exactly these labels and annotations, not below, and resolves."""
+    done = _run(promtool, "test", "rules", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_tests_fail_when_a_rule_changes(promtool: str, tmp_path: Path) -> None:
+    """The tests read the chart's rules: with every threshold of Redis' memory at 90 % they fail."""
+    folder = tmp_path / "tests/unit/monitoring/rules"
+    rules = tmp_path / "deploy/helm/financehub/files/rules"
+    folder.mkdir(parents=True)
+    rules.mkdir(parents=True)
+    for path in RULE_FILES:
+        (rules / path.name).write_text(path.read_text(encoding="utf-8").replace("> 0.8\n", "> 0.9\n"))
+    test = next(path for path in RULE_TESTS if path.stem == "redis")
+    shutil.copy(test, folder)
+    done = _run(promtool, "test", "rules", test.name, directory=folder)
+    assert done.returncode != 0
+    assert "FinanceHubRedisMemoryHigh" in done.stdout + done.stderr
