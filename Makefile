@@ -35,6 +35,10 @@ $(VENV)/.installed: requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | $
 run: install ## Start everything on this machine: Redis, simulator, scheduler, three tiers (UPSTREAM=live for real providers)
 	@$(BIN)/python deploy/local/run.py
 
+.PHONY: monitoring
+monitoring: install ## Start a Prometheus with the alerts for `make run` (PROMETHEUS_PORT, HTTP_PORT)
+	@PYTHONPATH=deploy/local $(BIN)/python -m monitoring
+
 .PHONY: check
 check: install ## Lint (ruff), types (mypy strict), layers (import-linter)
 	$(BIN)/ruff check .
@@ -77,7 +81,7 @@ $(IMAGES:%=image-%): image-%:
 E2E = PYTHONPATH=tests $(BIN)/python -m e2e
 
 .PHONY: cluster
-cluster: install ## Start a cluster for the end-to-end tests: kind, or a node of our own (root, Go; 12 minutes the first time)
+cluster: install ## Start a cluster for the end-to-end tests: kind, or a node of our own (root, Go; 15 minutes the first time)
 	@$(PROVIDE_BINARIES) $$($(E2E) programs)
 	@$(E2E) cluster
 

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import redis
 from honcho import manager as honcho_manager
@@ -23,6 +24,7 @@ from honcho.compat import ProcessManager
 from honcho.environ import parse_procfile
 
 from embedded_redis import redis_server_binary
+from ports import PortError, port_of, require_free
 
 ROOT = Path(__file__).parents[2]
 BACKING = ("redis", "simulator")
@@ -55,40 +57,20 @@ class InterruptGroup(ProcessManager):  # type: ignore[misc]  # honcho publishes 
         os.killpg(pid, signal.SIGINT)
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """One clear line, exit code 2."""
     sys.stderr.write(f"make run: {message}\n")
     raise SystemExit(2)
 
 
-def port_of(environment: Mapping[str, str], variable: str, default: int) -> int:
-    """A port from the environment, as a number."""
-    value = environment.get(variable, str(default))
-    if not value.isdigit() or not 0 < int(value) < 65_536:
-        fail(f"{variable}={value!r}: a port is a number from 1 to 65535")
-    return int(value)
-
-
-def require_free(port: int, purpose: str, variable: str) -> None:
-    """End with one line if somebody listens on `port`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            fail(f"port {port} ({purpose}) is taken; stop what listens there or set {variable} to another port")
-
-
 def environment_for(upstream: str) -> dict[str, str]:
     """The environment of every process: ports checked, upstreams chosen."""
     env = dict(os.environ)
-    ports = {
-        "REDIS_PORT": (port_of(env, "REDIS_PORT", 6379), 1, "Redis"),
-        "HTTP_PORT": (port_of(env, "HTTP_PORT", 8000), 4, "health and metrics"),
-    }
+    ports = {"REDIS_PORT": (6379, 1, "Redis"), "HTTP_PORT": (8000, 4, "health and metrics")}
     if upstream == "simulator":
-        ports["SIMULATOR_PORT"] = (port_of(env, "SIMULATOR_PORT", 8099), 1, "simulator")
-    for variable, (first, count, purpose) in ports.items():
+        ports["SIMULATOR_PORT"] = (8099, 1, "simulator")
+    for variable, (default, count, purpose) in ports.items():
+        first = port_of(env, variable, default, count)
         for port in range(first, first + count):
             require_free(port, purpose, variable)
         env[variable] = str(first)
@@ -164,7 +146,10 @@ def main() -> int:
     upstream = os.environ.get("UPSTREAM", "simulator")
     if upstream not in {"simulator", "live"}:
         fail(f"UPSTREAM={upstream!r}: simulator (default) or live")
-    env = environment_for(upstream)
+    try:
+        env = environment_for(upstream)
+    except PortError as error:
+        fail(str(error))
     (ROOT / env["REDIS_DIR"]).mkdir(parents=True, exist_ok=True)
     commands = parse_procfile((ROOT / "deploy/local/Procfile").read_text(encoding="utf-8")).processes
     if upstream == "live":

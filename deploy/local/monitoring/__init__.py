@@ -1,0 +1,1 @@
+"""`make monitoring`: a Prometheus for the processes of `make run`."""

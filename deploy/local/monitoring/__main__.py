@@ -1,0 +1,151 @@
+"""`make monitoring`: Prometheus in the foreground until Ctrl-C."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from monitoring.config import DASHBOARDS, PROCESSES, ROOT, text
+from monitoring.launch import Launch, MissingPrometheusError, find
+from ports import PortError, port_of, require_free
+
+#: Configuration, data and log.
+FOLDER = Path(os.environ.get("PROMETHEUS_DIR", ROOT / ".data/prometheus")).absolute()
+LOG = FOLDER / "prometheus.log"
+#: A container's image may have to be fetched first.
+READY_LIMIT_SECONDS = 300
+STOP_LIMIT_SECONDS = 30
+#: Ctrl-C, an end by `kill`, and a closed terminal.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+HINTS = """
+Prometheus is up and scrapes the processes of `make run` every 15 seconds.
+  {url}/targets   the processes, on ports {first} to {last}
+  {url}/alerts    the alerts; docs/runbooks has a page for each
+Dashboards: add a Prometheus data source to your Grafana, with the address {url} and the interval 15s,
+and import {dashboards}/*.json. Without a Grafana:
+  docker compose -f deploy/local/monitoring/compose.yaml up
+Ctrl-C stops Prometheus. What it has scraped stays in {folder}.
+"""
+
+MISSING = "Nothing listens on port {port} yet: start `make run` in another terminal.\n"
+
+
+class StartError(Exception):
+    """Prometheus ended by itself, or never became ready."""
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def hints(port: int, http_port: int) -> str:
+    """What one can look at, and what to do if `make run` is not there."""
+    known = HINTS.format(
+        url=f"http://localhost:{port}",
+        first=http_port,
+        last=http_port + len(PROCESSES) - 1,
+        dashboards=_shown(DASHBOARDS),
+        folder=_shown(FOLDER),
+    )
+    return known if _listens(http_port) else known + MISSING.format(port=http_port)
+
+
+def _end_of_log() -> StartError:
+    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
+    return StartError("\n  ".join([f"Prometheus ended; {_shown(LOG)} ends with:", *lines[-5:]]))
+
+
+def _ready(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def attend(
+    process: "subprocess.Popen[bytes]", stopped: threading.Event, greeting: Callable[[], str], port: int
+) -> None:
+    """Greet once Prometheus answers, and return when somebody stops it.
+
+    Args:
+        process: Prometheus.
+        stopped: set when somebody does.
+        greeting: what is printed.
+        port: where Prometheus listens.
+
+    Raises:
+        StartError: it ended by itself, or never answered.
+    """
+    limit = time.monotonic() + READY_LIMIT_SECONDS
+    greeted = False
+    while not stopped.wait(0.1):
+        if process.poll() is not None:
+            raise _end_of_log()
+        if not greeted and _ready(port):
+            sys.stdout.write(greeting())
+            sys.stdout.flush()
+            greeted = True
+        if not greeted and time.monotonic() > limit:
+            raise StartError(f"Prometheus does not answer after {READY_LIMIT_SECONDS} s; see {_shown(LOG)}")
+
+
+def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -> None:
+    """Run Prometheus until somebody stops it.
+
+    Args:
+        launch: how it is started.
+        stopped: set when somebody does.
+        port: where it listens.
+        http_port: the first of the ports of `make run`.
+
+    Raises:
+        StartError: it ended by itself.
+    """
+    (FOLDER / "data").mkdir(parents=True, exist_ok=True)
+    (FOLDER / "prometheus.yaml").write_text(text(launch.configuration), encoding="utf-8")
+    with LOG.open("wb") as log:
+        # a session that Ctrl-C does not reach: Prometheus hears of it from here, once
+        process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+    try:
+        attend(process, stopped, lambda: hints(port, http_port), port)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def main() -> int:
+    """Run until Ctrl-C; returns the exit code."""
+    stopped = threading.Event()
+    for each in STOPS:
+        # a handler that raised could do so between the start of Prometheus and the moment that it is known here
+        signal.signal(each, lambda _signal, _frame: stopped.set())
+    try:
+        port = port_of(os.environ, "PROMETHEUS_PORT", 9090)
+        http_port = port_of(os.environ, "HTTP_PORT", 8000, len(PROCESSES))
+        require_free(port, "Prometheus", "PROMETHEUS_PORT")
+        serve(find(FOLDER, port, http_port), stopped, port, http_port)
+    except (PortError, MissingPrometheusError, StartError) as error:
+        sys.stderr.write(f"make monitoring: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
