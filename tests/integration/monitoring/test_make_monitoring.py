@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +74,9 @@ def port() -> int:
 @pytest.fixture
 def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.Popen[str]"]:
     """`make monitoring` that has said that it is up."""
+    if shutil.which("prometheus") is None:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up("prometheus is not on the PATH; install Debian's")
     environment = {"PYTHONPATH": str(ROOT / "deploy/local"), "PROMETHEUS_DIR": str(tmp_path)}
     process = launch(
         [sys.executable, "-m", "monitoring"],

@@ -10,6 +10,7 @@ import yaml
 
 from support.chart import CHART, render
 from support.chart_values import merged
+from support.promtool import promtool_path
 
 _README = (CHART / "README.md").read_text(encoding="utf-8")
 _SECTION = re.search(r"^## Monitoring\n(.*?)^## ", _README, re.MULTILINE | re.DOTALL)
@@ -40,7 +41,7 @@ def test_prometheus_takes_the_scrape_configuration(tmp_path: Path):
     assert configuration["scrape_configs"][0].pop("kubernetes_sd_configs") == [{"role": "pod"}]
     path = tmp_path / "prometheus.yaml"
     path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    done = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True, check=False)
+    done = subprocess.run([promtool_path(), "check", "config", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

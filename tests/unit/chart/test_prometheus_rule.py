@@ -9,6 +9,7 @@ import yaml
 
 from support.chart import CHART, NAMESPACE, Document, render
 from support.chart_values import OPTIONS
+from support.promtool import promtool_path
 
 #: Groups of all rule files, in the order of their names.
 GROUPS: list[Document] = [
@@ -141,7 +142,7 @@ def test_prometheus_takes_the_changed_rules(tmp_path: Path):
     (resource,) = render(OPTIONS["rules"]["changed"]).all("PrometheusRule")
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(resource["spec"]), encoding="utf-8")
-    done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, check=False)
+    done = subprocess.run([promtool_path(), "check", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     count = sum(len(group["rules"]) for group in resource["spec"]["groups"])
     assert f"{count} rules found" in done.stdout
