@@ -71,6 +71,16 @@ def port() -> int:
     return free_port()
 
 
+def prometheus_of(folder: Path) -> list[int]:
+    """Process ids of every Prometheus with its configuration in this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"--config.file={folder}/prometheus.yaml".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
 @pytest.fixture
 def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.Popen[str]"]:
     """`make monitoring` that has said that it is up."""
@@ -94,6 +104,9 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(LIMIT)
         end(process)
+        # what a fault in the command leaves behind
+        for each in prometheus_of(tmp_path):
+            os.kill(each, signal.SIGKILL)
         process.stdout.close()
         process.stderr.close()
 
@@ -103,16 +116,6 @@ def asked(port: int, path: str, **query: str) -> Any:
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]
-
-
-def prometheus_of(folder: Path) -> list[int]:
-    """Process ids of every Prometheus with its configuration in this folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if f"--config.file={folder}/prometheus.yaml".encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-    return found
 
 
 def test_processes_are_scraped_and_rules_are_loaded(running: "subprocess.Popen[str]", port: int, http_port: int):
