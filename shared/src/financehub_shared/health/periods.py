@@ -8,6 +8,9 @@ from financehub_shared.catalog import CATALOG, TaskSpec
 _NAMED = {"@hourly": 3_600, "@daily": 86_400, "@weekly": 604_800}
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
+#: A scheduler publishes next times every 2 s, so the one that it has published may just have passed.
+PUBLISHED_SECONDS = 10.0
+
 #: Dataset, as `Store.mark_success` names it → the task that refreshes it.
 DATASETS: Mapping[str, str] = {
     "quotes:crypto": "fetch_crypto_prices_task",
@@ -51,7 +54,7 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
     """Age in seconds at which what a task fetches is stale: two runs were due and had their time, and none delivered.
 
     Nothing is stale that is newer than the last due time, however long ago that was (a closed market, a weekend). A
-    schedule says so only while a scheduler keeps it: then its next time lies ahead.
+    schedule says so only while a scheduler keeps it: then its next time lies ahead, or has passed a moment ago.
 
     Args:
         task: of the catalogue.
@@ -61,7 +64,7 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
     limits = []
     for one in schedules:
         upcoming = one.next_times
-        if one.task == task.name and not one.suspended and len(upcoming) > 1 and upcoming[0] > now:
+        if one.task == task.name and not one.suspended and len(upcoming) > 1 and upcoming[0] > now - PUBLISHED_SECONDS:
             since_due = now - one.last_due_at if one.last_due_at else 0.0
             limits.append(max(2 * (upcoming[1] - upcoming[0]) + task.time_limit_seconds, since_due))
     return max(limits, default=2.0 * period_seconds(task.schedule) + task.time_limit_seconds)

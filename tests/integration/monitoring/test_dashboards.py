@@ -1,0 +1,114 @@
+"""Every expression of every panel, asked of a real Prometheus that scrapes a real fleet."""
+
+import math
+import time
+
+import pytest
+
+from integration.monitoring.conftest import StartWatched, Watched
+from support.dashboards import Expression, expressions
+from support.fleet import eventually
+
+#: As Grafana computes it: four scrapes.
+RATE_INTERVAL = {"__rate_interval": "10s", "__interval": "1s", "__range": "60s"}
+#: Panels that are empty while all is well, and that the faults of this test fill.
+MOVED_BY_FAULTS = {
+    "Active alerts",
+    "Top reasons of quarantine",
+    "Failed requests by outcome",
+    "Failures in a row",
+    "Exceptions",
+    "Dead letters by reason",
+}
+#: May be below zero: a clock that is behind, a budget that is spent, a due time that has just passed.
+SIGNED = ("skew", "budget left", "due in")
+
+
+def _problem(watched: Watched, one: Expression) -> str:
+    """What is wrong with the answer to one expression; empty where nothing is."""
+    if one.instant:
+        values = [value for _, value in watched.prometheus.query(one.text)]
+    else:
+        values = [value for _, series in watched.prometheus.query_range(one.text, 30) for value in series]
+    finite = [value for value in values if math.isfinite(value)]
+    where = f"{one.dashboard} / {one.panel} / {one.legend}: {one.text}"
+    if not finite:
+        return "" if one.may_be_empty else f"{where} has no answer, and its no-value text says {one.no_value!r}"
+    if min(finite) < 0 and not any(word in f"{one.panel} {one.legend}".lower() for word in SIGNED):
+        return f"{where} is {min(finite)}, below zero"
+    return ""
+
+
+def _problems(watched: Watched) -> list[str]:
+    return [problem for one in expressions(RATE_INTERVAL) if (problem := _problem(watched, one))]
+
+
+def _until_every_panel_answers(watched: Watched) -> None:
+    limit = time.monotonic() + 60
+    while problems := _problems(watched):
+        assert time.monotonic() < limit, "\n".join(problems)
+        time.sleep(1)
+
+
+def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched: StartWatched) -> None:
+    """After normal work of all tiers, wrong data, a provider that is down, a dead letter and a killed worker each
+    expression has a plausible answer; one without any says in its panel that none is good.
+    """
+    running = watched(DRAMATIQ_MAX_RETRIES="1")
+    fleet = running.fleet
+    fleet.schedule("crypto", "fetch_crypto_prices_task", "@every 2s")
+    fleet.schedule("stocks", "fetch_stock_prices_task", "@every 2s")
+    fleet.schedule("news", "fetch_news_task", "@every 5s")
+    fleet.schedule("indicators", "calculate_indicators_task", "@every 5s")
+    fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n")
+    running.start("high", "medium", "low")
+    eventually("all datasets are there", lambda: running.prometheus.query("count(financehub_data_stale == 0) == 5"))
+    _until_every_panel_answers(running)
+
+    fleet.simulator.fault("zero", "yahoo", symbol="AAPL")
+    for upstream in ("binance", "coingecko", "kraken"):
+        fleet.simulator.fault("server-error", upstream)
+    running.until_firing("FinanceHubDeadLettersRising")
+    running.kill("high")
+    running.until_firing("FinanceHubTierWithoutWorker")
+    fleet.start_tier("high")
+    running.scrape()
+    _until_every_panel_answers(running)
+    # what is empty in good times only is not empty now
+    bad_times = [one for one in expressions(RATE_INTERVAL) if one.panel in MOVED_BY_FAULTS]
+    assert {one.panel for one in bad_times} == MOVED_BY_FAULTS
+    assert [one.text for one in bad_times if not running.prometheus.query_range(one.text, 90)] == []
+
+
+@pytest.mark.parametrize("scrape_seconds", [1, 5])
+def test_rates_and_counts_are_those_of_the_monitor(watched: StartWatched, scrape_seconds: int) -> None:
+    """However slowly it is scraped, and with a worker killed and replaced in the middle (its counters begin at zero
+    again), what Prometheus counts is what the monitor of the fleet has recorded.
+    """
+    running = watched(scrape_seconds=scrape_seconds)
+    fleet, prometheus = running.fleet, running.prometheus
+    running.start("high", "low")
+    began = time.monotonic()
+    for number in range(30):
+        fleet.cli("run", "fetch_crypto_prices_task", "--arg", 'symbols=["BTC-USD"]')
+        if number == 14:
+            _wait_for_a_scrape(running, scrape_seconds)
+            running.kill("high")
+            fleet.start_tier("high")
+            running.scrape()
+            _wait_for_a_scrape(running, scrape_seconds)
+    _wait_for_a_scrape(running, scrape_seconds)
+    (recorded,) = (one["succeeded"] for one in fleet.cli("stats") if one["task"] == "fetch_crypto_prices_task")
+    assert recorded == 30
+    window = round(time.monotonic() - began + 2 * scrape_seconds + 5)
+    counted = (
+        f'sum(increase(financehub_messages_total{{actor="fetch_crypto_prices_task",outcome="succeeded"}}[{window}s]))'
+    )
+    assert prometheus.value(counted) == pytest.approx(recorded, rel=0.1)
+
+
+def _wait_for_a_scrape(watched: Watched, scrape_seconds: int) -> None:
+    """Wait until Prometheus has seen every process after now."""
+    now = time.time()
+    oldest = "min(timestamp(financehub_build_info))"
+    eventually("everything is scraped again", lambda: (watched.prometheus.value(oldest) or 0) > now, 5 * scrape_seconds)
