@@ -1,7 +1,8 @@
 """What a process sees of Redis at a scrape: whether it answers, how fast, whose clock is ahead, and how full it is."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import redis
 import structlog
@@ -13,7 +14,11 @@ from financehub_shared.metrics.families import gauge
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _SERVER = ["server"]
+#: Command → what there is no metric of while it is refused.
+_LOST = {"TIME": "the skew of the clocks has no metric", "INFO": "memory and persistence have no metrics"}
 
 
 class RedisProbe:
@@ -33,7 +38,7 @@ class RedisProbe:
         self._clock = clock
         self._durations = durations
         self._details = details
-        self._refused: set[str] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     def look(self) -> tuple[list[Metric], bool]:
         """The families, and whether every server answered."""
@@ -42,13 +47,13 @@ class RedisProbe:
         infos: dict[str, Mapping[str, Any]] = {}
         for name, client in self._servers.items():
             try:
-                skews[(name,)] = self._skew(name, client)
+                if (skew := self._allowed(name, "TIME", partial(self._skew, name, client))) is not None:
+                    skews[(name,)] = skew
+                if self._details and (info := self._allowed(name, "INFO", client.info)):
+                    infos[name] = info
                 up[(name,)] = 1.0
             except redis.RedisError:
                 up[(name,)] = 0.0
-                continue
-            if self._details and (info := self._info(name, client)):
-                infos[name] = info
         families = [
             gauge("redis_up", "1 when Redis answered this process at this scrape", _SERVER, up),
             gauge("redis_clock_skew_seconds", "The clock of this process minus that of Redis", _SERVER, skews),
@@ -62,19 +67,24 @@ class RedisProbe:
         self._durations.labels(name).observe(took)
         return started + took / 2 - (seconds + microseconds / 1e6)
 
-    def _info(self, name: str, client: "redis.Redis") -> Mapping[str, Any]:
+    def _allowed(self, server: str, command: str, ask: Callable[[], T]) -> T | None:
+        """The answer, or None where Redis answers that this user may not ask: it is up all the same."""
         try:
-            return client.info()
-        except redis.RedisError as error:
-            if name not in self._refused:
-                self._refused.add(name)
+            answer = ask()
+        except redis.ResponseError as error:
+            # once, not at every scrape
+            if (server, command) not in self._refused:
+                self._refused.add((server, command))
                 log.warning(
-                    "redis_info_failed",
-                    server=name,
+                    "redis_command_refused",
+                    server=server,
+                    command=command,
                     error=str(error),
-                    remedy="allow this user the command INFO; memory and persistence have no metrics until then",
+                    remedy=f"allow this user the command {command}; {_LOST[command]} until then",
                 )
-            return {}
+            return None
+        self._refused.discard((server, command))
+        return answer
 
 
 def _details(infos: Mapping[str, Mapping[str, Any]]) -> list[Metric]:
