@@ -25,6 +25,8 @@ class Observer:
         self._metrics = metrics
         #: Told of every verdict on a run.
         self.on_verdict: Callable[[Run, str], None] = lambda *_: None
+        #: Whether a schedule (uid) is still under care: the verdict on its last run may come after it was deleted.
+        self.is_live: Callable[[str], bool] = lambda _: True
         self._labels: set[str] = set()
 
     def _label(self, name: str) -> str:
@@ -49,7 +51,8 @@ class Observer:
             verdict: enqueue.lua's answer.
             at: when the answer came, Unix seconds.
         """
-        schedule, label = run.schedule, self._label(run.schedule.name)
+        schedule = run.schedule
+        label = self._label(schedule.name) if self.is_live(schedule.uid) else OTHER
         if verdict == "already":
             return
         self.on_verdict(run, verdict)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _SETTLED_POLL_SECONDS = 0.2
+#: Seconds for which another thread may keep the event loop from running: a scrape of many series takes 50 ms, and at
+#: the interpreter's 5 ms each of the loop's steps meanwhile would wait that long.
+_SWITCH_SECONDS = 0.0005
 #: How long a cancelled task may take to end before it is cancelled again.
 _CANCEL_AGAIN_SECONDS = 0.5
 
@@ -164,6 +168,8 @@ def observe(
     settings: Settings, metrics: Metrics, vitals: Vitals, engine: Engine, observer: Observer
 ) -> SchedulerObservers:
     """Build what shows this process and the fleet: probes, health, heartbeat, and what each scrape reads."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    observer.is_live = engine.live.__contains__
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
     failing = FailingSchedules(engine.live, observer, client)
     metrics.add_source(MetricsSource("schedules", partial(state_metrics, engine.live), asks_redis=False))

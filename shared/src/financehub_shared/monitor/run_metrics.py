@@ -17,7 +17,7 @@ from financehub_shared.monitor.outcome import UNKNOWN_TASK, of_unknown_task, out
 from financehub_shared.monitor.states import RunState
 
 #: How a try can end in a worker. Their series exist from the start, for `rate()` misses the event that makes a series.
-_OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED)
+_OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED, RunState.QUEUED)
 
 
 class MetricsMiddleware(Middleware):

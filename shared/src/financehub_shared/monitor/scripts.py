@@ -9,9 +9,18 @@ redelivery. What is told twice counts once:
 - a run declared lost that comes back is taken out of the lost ones.
 """
 
+#: A deleted schedule leaves a tombstone for an hour: what its last runs come to is nobody's concern any more.
+_IS_THERE = """
+local function is_there(schedule)
+  return redis.call('EXISTS', schedule) == 1 and redis.call('HGET', schedule, 'fingerprint') ~= 'deleted'
+end
+"""
+
 #: KEYS[1] set of task names; KEYS[2] set of touched schedules; KEYS[3] hash of failing schedules; ARGV[1] retention
 #: (s); ARGV[2] records kept per task; ARGV[3…] events as JSON.
-RECORD = """
+RECORD = (
+    _IS_THERE
+    + """
 local tasks, touched, failing, retention, kept = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
@@ -27,7 +36,12 @@ local function put(e, state)
 end
 
 local function found_again(e, state)
-  if state == 'lost' then redis.call('HINCRBY', e.stats, 'lost', -1) end
+  if state ~= 'lost' then return end
+  redis.call('HINCRBY', e.stats, 'lost', -1)
+  -- a run that fails after it was lost has failed once; 0 where another has succeeded meanwhile
+  if e.uid and redis.call('HEXISTS', failing, e.uid) == 1 and redis.call('HINCRBY', failing, e.uid, -1) <= 0 then
+    redis.call('HDEL', failing, e.uid)
+  end
 end
 
 local function start(e, state, try)
@@ -44,8 +58,7 @@ local function close(e)
     local old = redis.call('ZPOPMIN', e.recent, spare)
     for i = 1, #old, 2 do redis.call('DEL', e.run_prefix .. old[i]) end
   end
-  -- a schedule that was deleted meanwhile is not brought back
-  if not e.uid or redis.call('EXISTS', e.schedule_key) == 0 then return end
+  if not e.uid or not is_there(e.schedule_key) then return end
   redis.call('HSET', e.schedule_key, 'last_run_id', e.id, 'last_run_outcome', e.outcome, 'last_run_at', e.finished_at,
              'last_run_duration', e.duration, 'last_run_error', e.error or '')
   redis.call('HINCRBY', e.schedule_key, 'ended', 1)
@@ -99,11 +112,14 @@ for i = 3, #ARGV do
 end
 return #ARGV - 2
 """
+)
 
 #: KEYS[1] set of task names; KEYS[2] set of touched schedules; KEYS[3] hash of failing schedules; ARGV: prefixes of
 #: task, run, worker, schedule keys; dramatiq's namespace; started before (s); now (s). A run is lost when its worker is
 #: gone and no queue holds its message, so that nobody can redeliver it.
-REAP = """
+REAP = (
+    _IS_THERE
+    + """
 local task_prefix, run_prefix, worker_prefix, schedule_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local namespace, before, now = ARGV[5], ARGV[6], ARGV[7]
 local reason = 'its worker died and its message is in no queue'
@@ -125,7 +141,7 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
           redis.call('HSET', run, 'state', 'lost', 'finished_at', now, 'error', reason)
           redis.call('ZADD', stats .. ':recent', now, id)
         end
-        if r[5] and redis.call('EXISTS', schedule_prefix .. r[5]) == 1 then
+        if r[5] and is_there(schedule_prefix .. r[5]) then
           redis.call('HSET', schedule_prefix .. r[5], 'last_run_id', id, 'last_run_outcome', 'lost', 'last_run_at', now,
                      'last_run_error', reason, 'last_failure_at', now)
           redis.call('HINCRBY', schedule_prefix .. r[5], 'ended', 1)
@@ -139,6 +155,7 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 return lost
 """
+)
 
 #: KEYS[1] set of task names; ARGV[1] prefix of task keys. All figures of all tasks at one instant.
 SNAPSHOT = """
