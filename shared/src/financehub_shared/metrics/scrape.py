@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.metrics.exposition import encode
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +109,11 @@ class LabeledRegistry(CollectorRegistry):
             labeled = Metric(family.name, family.documentation, family.type, family.unit)
             labeled.samples = [sample._replace(labels={**self._labels, **sample.labels}) for sample in family.samples]
             yield labeled
+
+    def expose(self, *, openmetrics: bool) -> bytes:
+        """Every family as text, as OpenMetrics or as Prometheus' own."""
+        # the labels are written at once: a sample of its own for each would double the time
+        return encode(super().collect(), self._labels.items(), openmetrics=openmetrics)
 
     def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
         """The value of one series, named by the labels that its metric declares."""
