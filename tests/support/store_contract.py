@@ -156,6 +156,27 @@ class QuotesContract:
         store.put_quotes([following])
         assert store.quotes() == {"BTC-USD": following}
 
+    def test_the_time_of_a_quote_is_when_it_was_fetched(self, store: Store):
+        """The fetch time counts, to the microsecond and whatever the upstream's time; absent quotes are left out."""
+        early = quote("AAPL", fetched_at=T0 + 0.125, upstream_at=T0 - 3_600)
+        late = quote("BTC-USD", fetched_at=T0 + 1, upstream_at=T0 + 1e6)
+        unknown = quote("VOD.L", fetched_at=T0 + 2, upstream_at=None)
+        store.put_quotes([early, late, unknown])
+        assert store.quotes_fetched_at(["NONE", "VOD.L", "AAPL", "BTC-USD"]) == {
+            "AAPL": T0 + 0.125,
+            "BTC-USD": T0 + 1,
+            "VOD.L": T0 + 2,
+        }
+        assert store.quotes_fetched_at([]) == {}
+        assert store.quotes_fetched_at(["NONE"]) == {}
+
+    @pytest.mark.parametrize("count", [499, 500, 501, 1_001])
+    def test_the_times_of_more_quotes_than_a_batch_are_all_told(self, store: Store, count: int):
+        """No symbol is lost where one batch ends and the next begins."""
+        store.put_quotes(quote(f"S{number}", fetched_at=T0 + number) for number in range(count))
+        expected = {f"S{number}": T0 + number for number in range(count)}
+        assert store.quotes_fetched_at([*expected, "NONE"]) == expected
+
     def test_more_quotes_than_a_batch_are_all_kept(self, store: Store):
         """2,000 quotes are stored whole."""
         many = [quote(f"S{number}", str(number + 1)) for number in range(2_000)]
@@ -238,6 +259,20 @@ class IndicatorsContract:
         store.put_indicators([indicators(rsi_14=[1.0])])
         store.put_indicators([indicators(macd=[2.0])])
         assert store.indicators()["BTC-USD"].values == {"macd": 2.0}
+
+    def test_the_time_of_indicators_is_when_they_were_computed(self, store: Store):
+        """The newest computation counts; absent symbols are left out."""
+        store.put_indicators([indicators("AAPL"), replace(indicators("BTC-USD"), computed_at=T0 + 0.5)])
+        store.put_indicators([replace(indicators("AAPL"), computed_at=T0 + 60)])
+        assert store.indicators_computed_at(["BTC-USD", "NONE", "AAPL"]) == {"AAPL": T0 + 60, "BTC-USD": T0 + 0.5}
+        assert store.indicators_computed_at([]) == {}
+
+    @pytest.mark.parametrize("count", [499, 500, 501, 1_001])
+    def test_the_times_of_more_indicators_than_a_batch_are_all_told(self, store: Store, count: int):
+        """No symbol is lost where one batch ends and the next begins."""
+        store.put_indicators(replace(indicators(f"S{number}"), computed_at=T0 + number) for number in range(count))
+        expected = {f"S{number}": T0 + number for number in range(count)}
+        assert store.indicators_computed_at([*expected, "NONE"]) == expected
 
 
 class NewsContract:

@@ -52,6 +52,8 @@ THOUSAND = TWO_THOUSAND[:1_000]
         pytest.param(lambda store: store.last_days(THOUSAND), 2, id="last days"),
         pytest.param(lambda store: store.put_indicators(map(indicators, THOUSAND)), 10, id="put indicators"),
         pytest.param(lambda store: store.indicators(THOUSAND), 1, id="indicators"),
+        pytest.param(lambda store: store.quotes_fetched_at(THOUSAND), 2, id="times of quotes"),
+        pytest.param(lambda store: store.indicators_computed_at(THOUSAND), 2, id="times of indicators"),
         pytest.param(lambda store: store.put_news(news(each, each) for each in THOUSAND[:500]), 3, id="put news"),
         pytest.param(lambda store: store.news(limit=500), 2, id="news"),
     ],
@@ -189,6 +191,35 @@ def test_retention_steps_over_what_it_cannot_read(redis_client: redis.Redis, cap
     counts = store.drop_older(quotes_before=T0, bars_before_day=10, news_before=T0, dry_run=False)
     assert counts == {"quotes": 1, "bars": 2, "indicators": 0, "news": 0}
     assert capsys.readouterr().out.count("unreadable_record_kept") == 3
+
+
+@pytest.mark.parametrize("damage", [b"?", b"7", b"7" * 31, b"", b"7" * 31 + b"x{}"])
+def test_the_time_of_a_damaged_quote_is_left_out(redis_client: redis.Redis, damage: bytes):
+    """A record without a whole prefix has no time, and the times of the others are told."""
+    store = RedisStore(redis_client)
+    store.put_quotes([quote("AAPL")])
+    redis_client.hset(keys.QUOTES, "BAD", damage)
+    assert store.quotes_fetched_at(["BAD", "AAPL"]) == {"AAPL": T0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"?",
+        b"",
+        b"[]",
+        b"{}",
+        b'{"engine": "talib"}',
+        b'{"engine": "talib", "computed_at": "noon", "last_day": 1, "values": {}}',
+        b'{"engine": "talib", "computed_at": null, "last_day": 1, "values": {}}',
+    ],
+)
+def test_the_time_of_damaged_indicators_is_left_out(redis_client: redis.Redis, damage: bytes):
+    """A record that cannot be read has no time, and the times of the others are told."""
+    store = RedisStore(redis_client)
+    store.put_indicators([indicators("AAPL")])
+    redis_client.hset(keys.INDICATORS, "BAD", damage)
+    assert store.indicators_computed_at(["BAD", "AAPL"]) == {"AAPL": T0}
 
 
 def test_a_quote_written_during_the_clean_up_stays(redis_client: redis.Redis):

@@ -39,8 +39,8 @@ class RedisIndicators(RedisPart):
             for symbol, raw in zip(batch, self._redis.hmget(keys.INDICATORS, batch), strict=True):
                 try:
                     if raw:
-                        found[symbol] = decode_indicator_values(symbol, raw).computed_at
-                except CorruptDataError:
+                        found[symbol] = float(decode_indicator_values(symbol, raw).computed_at)
+                except (CorruptDataError, TypeError, ValueError):
                     # its readers report it; here it is as good as absent
                     continue
         return found

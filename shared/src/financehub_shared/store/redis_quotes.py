@@ -43,7 +43,7 @@ class RedisQuotes(RedisPart):
         found: dict[str, float] = {}
         for batch in chunks(symbols):
             for symbol, raw in zip(batch, self._redis.hmget(keys.QUOTES, batch), strict=True):
-                # what has no prefix is damaged, which its readers report; here it is as good as absent
-                if raw and raw[:QUOTE_ORDER_LENGTH].isdigit():
+                # what has no whole prefix is damaged, which its readers report; here it is as good as absent
+                if raw and len(prefix := raw[:QUOTE_ORDER_LENGTH]) == QUOTE_ORDER_LENGTH and prefix.isdigit():
                     found[symbol] = quote_fetched_at(raw)
         return found
