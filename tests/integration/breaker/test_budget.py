@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import QuotaExceededError
-from financehub_shared.providers.budget import Budget
+from financehub_shared.clock import ManualClock, SystemClock
+from financehub_shared.errors import QuotaExceededError, StoreUnavailableError
+from financehub_shared.metrics.families import BudgetFigures, budget_metrics
+from financehub_shared.providers.budget import Budget, Limit, core
 from financehub_shared.redis_scripts import RedisScripts
 
 GREEDY = """
@@ -76,3 +81,76 @@ async def test_a_spend_is_one_command_for_all_windows(redis_url: str, redis_clie
     assert stats["cmdstat_evalsha"]["calls"] == 50
     assert "cmdstat_eval" not in stats
     await scripts.aclose()
+
+
+WINDOWS = [(600, 100), (86_400, 150)]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(weights=st.lists(st.integers(1, 60), max_size=12))
+async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
+    redis_url: str, redis_client: "redis.Redis", weights: list[int]
+):
+    """After any spends the figures of every process are those of the pure core, however often they are asked for."""
+    redis_client.flushdb()
+    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    # time stands still for waiting, so that a used up window refuses at once
+    spending, looking = (Budget("upstream", WINDOWS, scripts, ManualClock(), patience=0) for _ in range(2))
+    limits = [Limit(*window) for window in WINDOWS]
+    spent: list[dict[int, int]] = [{}, {}]
+    for weight in weights:
+        now = int(time.time() * 1_000)
+        fits = all(core.wait(of, now, limit, weight) == 0 for of, limit in zip(spent, limits, strict=True))
+        if fits:
+            spent = [core.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
+            await spending.spend(weight)
+        else:
+            with pytest.raises(QuotaExceededError):
+                await spending.spend(weight)
+        used = [core.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
+        for budget in (looking, spending, looking):
+            assert budget.figures() == [
+                BudgetFigures("upstream", "600s", used[0], 100),
+                BudgetFigures("upstream", "86400s", used[1], 150),
+            ]
+    scripts.close()
+    await scripts.aclose()
+
+
+async def test_looking_makes_no_key_and_keeps_none_alive(redis_url: str, redis_client: "redis.Redis"):
+    """What nobody spends any more expires, however often it is scraped."""
+    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    budget = Budget("upstream", WINDOWS, scripts, SystemClock())
+    assert [one.used for one in budget.figures()] == [0, 0]
+    assert redis_client.keys("*") == []
+    await budget.spend(3)
+    for key in redis_client.keys("*"):
+        redis_client.pexpire(key, 5_000)
+    assert [one.used for one in budget.figures()] == [3, 3]
+    ttls = [redis_client.pttl(key) for key in redis_client.keys("*")]
+    assert len(ttls) == 2
+    assert all(0 < ttl <= 5_000 for ttl in ttls)
+    await scripts.aclose()
+
+
+def test_without_redis_there_are_no_figures(tmp_path: Path):
+    """Redis away is an error, which the scrape turns into absent series, never 0."""
+    scripts = RedisScripts.of_url(f"unix://{tmp_path}/nobody.sock", SystemClock())
+    with pytest.raises(StoreUnavailableError):
+        Budget("upstream", WINDOWS, scripts, SystemClock()).figures()
+
+
+def test_the_figures_of_each_window_are_series_of_their_own():
+    """Use and limit carry the upstream and the window."""
+    figures = [BudgetFigures("binance", "60s", 7, 6_000), BudgetFigures("rss:Wire", "60s", 1, 4)]
+    series = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in budget_metrics(figures)
+        for sample in family.samples
+    }
+    assert series == {
+        ("financehub_provider_budget_used_units", "binance", "60s"): 7,
+        ("financehub_provider_budget_limit_units", "binance", "60s"): 6_000,
+        ("financehub_provider_budget_used_units", "rss:Wire", "60s"): 1,
+        ("financehub_provider_budget_limit_units", "rss:Wire", "60s"): 4,
+    }

@@ -51,6 +51,17 @@ def test_broker_url_comes_from_the_most_specific_variable(environ: dict[str, str
         ("FINANCEHUB_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
         ("FINANCEHUB_INDICATOR_ENGINE", "abacus", "'talib' or 'ta'"),
         ("FINANCEHUB_CRYPTO_PROVIDERS", "binance,bogus", "binance"),
+        ("FINANCEHUB_MAX_WORKERS", "high", "'high' should be a name and a number, as in high=5,low=2"),
+        ("FINANCEHUB_MAX_WORKERS", "high=", "'high=' should be a name and a number, as in high=5,low=2"),
+        ("FINANCEHUB_MAX_WORKERS", "=5", "should be a name and a number, as in high=5,low=2"),
+        ("FINANCEHUB_MAX_WORKERS", "low=2,high", "'high' should be a name and a number, as in high=5,low=2"),
+        ("FINANCEHUB_MAX_WORKERS", "high=x", "valid integer"),
+        ("FINANCEHUB_MAX_WORKERS", "high=2.5", "valid integer"),
+        ("FINANCEHUB_MAX_WORKERS", "high=-1", "greater than or equal to 0"),
+        ("FINANCEHUB_RELEASE", "", "match pattern"),
+        ("FINANCEHUB_RELEASE", "my release", "match pattern"),
+        ("FINANCEHUB_RELEASE", 'say"cheese', "match pattern"),
+        ("FINANCEHUB_RELEASE", "x" * 64, "match pattern '^[^\\s\\\"\\\\]{1,63}$'"),
         ("FINANCEHUB_NO_SUCH", "1", "unknown variable"),
     ],
 )
@@ -64,6 +75,26 @@ def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable: str, v
     assert "\n" not in line
     if variable != "FINANCEHUB_NO_SUCH":
         assert value.rsplit(",", maxsplit=1)[-1] in line
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"),
+    [
+        ("high=5,low=2", {"high": 5, "low": 2}),
+        (" high = 5 , my.tier-2=0 ,", {"high": 5, "my.tier-2": 0}),
+        ("", {}),
+    ],
+)
+def test_the_most_workers_are_read_by_queue(value: str, counts: dict[str, int]) -> None:
+    """Each queue has its number; spaces and an empty part mean nothing."""
+    assert load_settings({"FINANCEHUB_MAX_WORKERS": value}).max_workers == counts
+
+
+def test_a_release_may_have_any_name_that_helm_allows() -> None:
+    """Without the variable it is `local`; the longest name of a Helm release fits."""
+    assert load_settings({}).release == "local"
+    for name in ("prices", "a.b-c.1", "x" * 53):
+        assert load_settings({"FINANCEHUB_RELEASE": name}).release == name
 
 
 def test_an_unknown_variable_close_to_a_known_one_is_answered_with_it() -> None:
