@@ -29,7 +29,7 @@ from financehub_shared.store.redis_store import RedisStore
 
 #: A health answer, a beat or a record must not wait long for a hung Redis; nothing is lost by trying again later.
 OBSERVER_TIMEOUT_SECONDS = 2.0
-#: A scrape asks at most two servers that hang, and must answer within 2 s in all.
+#: A scrape must answer within 2 s, also where a server hangs right after it has answered the probe.
 SCRAPE_TIMEOUT_SECONDS = 0.8
 
 

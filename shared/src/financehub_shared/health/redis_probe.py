@@ -1,6 +1,8 @@
 """What a process sees of Redis at a scrape: whether it answers, how fast, whose clock is ahead, and how full it is."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +21,16 @@ T = TypeVar("T")
 _SERVER = ["server"]
 #: Command → what there is no metric of while it is refused.
 _LOST = {"TIME": "the skew of the clocks has no metric", "INFO": "memory and persistence have no metrics"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one server answered; without a skew or fields where it did not."""
+
+    server: str
+    up: bool
+    skew: float | None
+    info: Mapping[str, Any]
 
 
 class RedisProbe:
@@ -42,23 +54,28 @@ class RedisProbe:
 
     def look(self) -> tuple[list[Metric], bool]:
         """The families, and whether every server answered."""
-        up: dict[tuple[str, ...], float] = {}
-        skews: dict[tuple[str, ...], float] = {}
-        infos: dict[str, Mapping[str, Any]] = {}
-        for name, client in self._servers.items():
-            try:
-                if (skew := self._allowed(name, "TIME", partial(self._skew, name, client))) is not None:
-                    skews[(name,)] = skew
-                if self._details and (info := self._allowed(name, "INFO", client.info)):
-                    infos[name] = info
-                up[(name,)] = 1.0
-            except redis.RedisError:
-                up[(name,)] = 0.0
+        # at once: of two that hang the timeouts would add up to nearly what a scrape may take
+        with ThreadPoolExecutor(len(self._servers), "redis-probe") as pool:
+            seen = list(pool.map(self._ask, self._servers))
+        up = {(one.server,): float(one.up) for one in seen}
+        skews = {(one.server,): one.skew for one in seen if one.skew is not None}
+        infos = {one.server: one.info for one in seen if one.info}
         families = [
             gauge("redis_up", "1 when Redis answered this process at this scrape", _SERVER, up),
             gauge("redis_clock_skew_seconds", "The clock of this process minus that of Redis", _SERVER, skews),
         ]
         return [*families, *_details(infos)] if self._details else families, all(up.values())
+
+    def _ask(self, name: str) -> "_Seen":
+        client = self._servers[name]
+        skew = info = None
+        try:
+            skew = self._allowed(name, "TIME", partial(self._skew, name, client))
+            if self._details:
+                info = self._allowed(name, "INFO", client.info)
+        except redis.RedisError:
+            return _Seen(name, up=False, skew=skew, info={})
+        return _Seen(name, up=True, skew=skew, info=info or {})
 
     def _skew(self, name: str, client: "redis.Redis") -> float:
         started, began = self._clock.now(), self._clock.monotonic()
