@@ -29,6 +29,8 @@ _LONGEST = {
     "test_api_server_is_lost_and_forgets",
     "test_every_right_is_used_and_none_is_lacking",
     "test_scheduled_tasks_come_and_go",
+    "test_faults_of_providers_and_data_raise_their_alerts_and_no_other",
+    "test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times",
 }
 
 
