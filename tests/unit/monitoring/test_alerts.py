@@ -1,0 +1,111 @@
+"""What every alert has: a test, its annotations, a runbook page, and metrics that are in the catalogue."""
+
+import re
+
+import pytest
+
+from support.rules import ROOT, alerts, catalogue, expectations, matchers_of, metrics_of, recorded, rules
+
+ALERTS = alerts()
+CATALOGUE = catalogue()
+#: Labels that each process or Prometheus itself adds.
+COMMON_LABELS = {"release", "component", "namespace", "pod", "instance", "job"}
+
+
+def test_alert_names_are_unique() -> None:
+    """No two rules share a name, in whichever files they are."""
+    names = [rule["alert"] for rule in rules() if "alert" in rule]
+    assert len(names) == len(set(names)) == len(ALERTS)
+    assert ALERTS
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_waits_and_has_a_severity(name: str) -> None:
+    """An alert has a `for` above zero and one of two severities."""
+    rule = ALERTS[name]
+    assert re.fullmatch(r"[1-9]\d*[mh]", rule["for"])
+    assert rule["labels"] == {"severity": rule["labels"]["severity"]}
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_says_what_where_and_what_first(name: str) -> None:
+    """The annotations name the release, the value, the first thing to do and the alert's own page."""
+    annotations = ALERTS[name]["annotations"]
+    assert annotations.keys() == {"summary", "description", "runbook_url"}
+    assert "{{ $labels.release }}" in annotations["summary"]
+    assert "{{ $labels.release }}" in annotations["description"]
+    assert re.search(r"\{\{ \$value( \||\s*\}\})", annotations["description"])
+    assert "First: " in annotations["description"]
+    assert annotations["runbook_url"] == f"docs/runbooks/{name}.md"
+    assert (ROOT / annotations["runbook_url"]).is_file()
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_has_a_promtool_test_that_sees_it_fire_and_resolve(name: str) -> None:
+    """In one promtool test the alert is quiet, then fires, then is quiet again."""
+    by_test: dict[str, list[bool]] = {}
+    for one in sorted(expectations(), key=lambda one: one.seconds):
+        if one.alert == name:
+            by_test.setdefault(one.test, []).append(one.fires)
+    assert any(_quiet_fires_quiet(seen) for seen in by_test.values()), by_test
+
+
+def _quiet_fires_quiet(seen: list[bool]) -> bool:
+    return True in seen and not seen[0] and False in seen[seen.index(True) :]
+
+
+def test_every_promtool_test_is_of_an_alert_that_exists() -> None:
+    """A promtool test of a renamed alert would expect silence, and get it."""
+    assert {one.alert for one in expectations()} == set(ALERTS)
+
+
+def test_expressions_name_only_metrics_of_the_catalogue() -> None:
+    """Every metric of an expression is in docs/metrics.md, and every recorded series is recorded."""
+    known = CATALOGUE.keys() | recorded()
+    used = {name for rule in rules() for name in metrics_of(rule["expr"])}
+    assert used - known == set()
+    assert "financehub_build_info" in used
+
+
+def test_matchers_name_only_labels_and_values_of_the_catalogue() -> None:
+    """A label that a matcher names is one of its metric, and an exact value stands in the metric's row."""
+    wrong = [
+        found
+        for rule in rules()
+        for found in matchers_of(rule["expr"])
+        if not _in_catalogue(*found) and not _is_common(*found[1:])
+    ]
+    assert wrong == []
+
+
+def _in_catalogue(metric: str, label: str, operator: str, value: str) -> bool:
+    row = CATALOGUE[metric]
+    return label in row.labels and ("~" in operator or f"`{value}`" in row.text)
+
+
+def _is_common(label: str, operator: str, value: str) -> bool:
+    return label == "component" and operator == "=" and value == "scheduler"
+
+
+def test_every_recorded_series_is_used() -> None:
+    """A recorded series that no rule and no dashboard reads costs every Prometheus and helps nobody."""
+    used = {name for rule in rules() for name in metrics_of(rule["expr"])}
+    dashboards = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "deploy/helm/financehub/files/dashboards").glob("*.json")
+    )
+    assert {name for name in recorded() - used if name not in dashboards} == set()
+
+
+def test_fleet_figures_are_never_summed() -> None:
+    """What every scheduler serves is reduced by a maximum or minimum; a sum would count it once per scheduler."""
+    fleet = re.compile(r"\bsum by \([^)]*\) \(\s*(?:\w+_over_time\()?(financehub_(?:queue|data_stale|data_last)\w*)")
+    assert [found for rule in rules() for found in fleet.findall(rule["expr"])] == []
+
+
+def test_no_rule_is_bound_to_one_release() -> None:
+    """The rules cover every release that the Prometheus scrapes: each keeps the label and none filters by it."""
+    for rule in rules():
+        assert not re.search(r'(release|namespace)\s*(=|!=|=~|!~)\s*"', rule["expr"])
+    for name, rule in ALERTS.items():
+        assert "namespace, release" in rule["expr"] or "release:" in rule["expr"], name

@@ -1,0 +1,67 @@
+"""Runbooks: one page per alert, complete, in the index, with commands that exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from financehub_shared.cli.app import app
+from support.rules import ROOT, alerts
+
+FOLDER = ROOT / "docs/runbooks"
+ALERTS = alerts()
+PAGES = {path.stem: path for path in FOLDER.glob("*.md") if path.name != "README.md"}
+SECTIONS = ["What it means", "How to confirm", "Likely causes", "What to do", "How to know it is over"]
+_ROW = re.compile(r"^\| \[(\w+)\]\((\w+)\.md\) \| (\w+) \| (.+) \|$", re.MULTILINE)
+_COMMAND = re.compile(r"(?:^|[`\s(])financehub((?: [a-z-]+)+)")
+_CLI = typer.main.get_command(app)
+
+
+def test_alerts_and_pages_are_the_same() -> None:
+    """No alert is without a page, and no page without an alert."""
+    assert PAGES.keys() == ALERTS.keys()
+
+
+def test_index_lists_every_alert_with_its_severity() -> None:
+    """The index has one row per alert, in which severity and link are right."""
+    rows = _ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
+    assert {name: severity for name, _, severity, _ in rows} == {
+        name: rule["labels"]["severity"] for name, rule in ALERTS.items()
+    }
+    assert [name for name, page, *_ in rows if name != page] == []
+    assert len(rows) == len(ALERTS)
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_page_is_complete(page: Path) -> None:
+    """A page has its alert's name and severity at the top, then the five sections, none of them empty."""
+    text = page.read_text(encoding="utf-8")
+    title, severity = text.splitlines()[0], ALERTS[page.stem]["labels"]["severity"]
+    assert title == f"# {page.stem}"
+    assert f"**{severity}**" in text.partition("\n## ")[0]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert all(len(body.strip()) > 80 for body in re.split(r"^## .+$", text, flags=re.MULTILINE)[1:])
+
+
+@pytest.mark.parametrize("page", [*PAGES.values(), FOLDER / "README.md"], ids=lambda page: page.stem)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """What a page links to is there."""
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_commands_of_a_page_exist(page: Path) -> None:
+    """Every `financehub …` command that a page tells somebody to run is one of the command line's."""
+    found = _COMMAND.findall(page.read_text(encoding="utf-8"))
+    assert [words for words in found if not _exists(words.split())] == []
+
+
+def _exists(words: list[str]) -> bool:
+    # typer's own copy of click has no public name for a group
+    command: Any = _CLI
+    while words and hasattr(command, "commands"):
+        command = command.commands.get(words.pop(0))
+    return command is not None
