@@ -86,6 +86,8 @@ def test_four_processes_at_work_serve_what_prometheus_takes_without_a_complaint(
         assert {key: one.type for key, one in plain.items()} == {key: one.type for key, one in open_metrics.items()}
         for key, one in plain.items():
             assert {sample.name for sample in one.samples} == {each.name for each in open_metrics[key].samples}, key
+        assert ("financehub_event_loop_lag_seconds" in plain) is (name == "scheduler")
+        assert ("financehub_worker_draining" in plain) is (name != "scheduler")
         for family in (*plain.values(), *open_metrics.values()):
             for sample in family.samples:
                 assert sample.labels["release"] == "local"

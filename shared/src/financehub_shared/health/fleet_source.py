@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from financehub_shared.catalog import wait_target
 from financehub_shared.clock import Clock
 from financehub_shared.errors import StoreUnavailableError
-from financehub_shared.health.checks import SCHEDULER, Snapshot, freshness
+from financehub_shared.health.checks import Snapshot, freshness
 from financehub_shared.health.report import Status
 from financehub_shared.metrics.families import (
     AssetFigures,
@@ -81,7 +81,8 @@ class FleetSource:
 
     def _workers(self, seen: Snapshot) -> Iterable[WorkerFigures]:
         names = {*(one.queue for one in seen.queues), *seen.tiers}
-        workers = [one for one in seen.processes if one.tier != SCHEDULER and not one.draining]
+        # a scheduler is among the processes and has no queues
+        workers = [one for one in seen.processes if not one.draining]
         return [
             WorkerFigures(
                 queue,

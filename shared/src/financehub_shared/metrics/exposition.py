@@ -36,7 +36,8 @@ def encode(families: Iterable[Metric], common: Iterable[tuple[str, str]], *, ope
         text = text.replace('"', r"\"") if openmetrics else text
         lines.append(f"# HELP {name} {text}\n# TYPE {name} {kind}\n")
         lines += [
-            f"{sample.name}{_labels(shared, tuple(sample.labels.items()))} {_number(sample.value)}\n"
+            # -0.0 becomes 0.0, whose text would else depend on which of the two came first
+            f"{sample.name}{_labels(shared, tuple(sample.labels.items()))} {_number(sample.value + 0.0)}\n"
             for sample in family.samples
         ]
     if openmetrics:

@@ -104,6 +104,9 @@ class Metrics:
         self.build_info = self._gauge("build_info", "1; the labels say what runs", ["version"])
         self.build_info.labels(version("financehub-shared")).set(1)
 
+        # without a label each would be served, at 0, where nothing is measured
+        self.registry.unregister(self.worker_draining if component == "scheduler" else self.event_loop_lag)
+
     def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
         return Counter(f"financehub_{name}", text, labels, registry=self.registry)
 

@@ -209,8 +209,10 @@ def test_times_are_read_again_after_a_while_and_when_the_assets_change() -> None
     assert figures() == (QUOTE_TIMES_SECONDS, 0, 2)
     fleet.clock.advance(INDICATOR_TIMES_SECONDS)
     assert figures() == (QUOTE_TIMES_SECONDS, 0, 1)
+    fleet.store_quotes({"SOL-USD": 0})
+    fleet.store.put_indicators([indicators("SOL-USD")])
     fleet.seen = replace(fleet.seen, symbols={**SEEN.symbols, AssetType.CRYPTO: ["BTC-USD", "ETH-USD", "SOL-USD"]})
-    assert figures() == (QUOTE_TIMES_SECONDS, 1, 2)
+    assert figures() == (QUOTE_TIMES_SECONDS, 0, 1)
 
 
 def test_workers_of_a_queue_are_those_that_take_its_messages() -> None:
