@@ -1,5 +1,6 @@
 """Dashboards reach Grafana as they lie in the tree, by its sidecar or by its operator."""
 
+import json
 from typing import Any
 
 import pytest
@@ -84,3 +85,14 @@ def test_without_the_operator_there_is_none_of_its_resources():
     off = {"enabled": False, "dashboards": {"enabled": True}}
     names = [each["metadata"]["name"] for each in render({"metrics": off}).all("ConfigMap")]
     assert [name for name in names if "dashboard" in name] == []
+
+
+def test_runbook_links_lead_to_where_the_runbooks_are_published():
+    """With `runbookUrl` the variable that every runbook link begins with is that address; nothing else changes."""
+    rules = {"runbookUrl": "https://wiki.example/runbooks/"}
+    found = render({"metrics": {"dashboards": {"enabled": True}, "prometheusRule": rules}}).all("ConfigMap")
+    boards = [json.loads(text) for each in found for key, text in each["data"].items() if key.endswith(".json")]
+    assert len(boards) == len(FILES)
+    for board, path in zip(boards, FILES, strict=True):
+        expected = path.read_text(encoding="utf-8").replace('"docs/runbooks"', '"https://wiki.example/runbooks"')
+        assert board == json.loads(expected) != json.loads(path.read_text(encoding="utf-8"))
