@@ -34,6 +34,16 @@ def test_index_lists_every_alert_with_its_severity() -> None:
     assert len(rows) == len(ALERTS)
 
 
+def test_readme_lists_every_alert_under_its_severity() -> None:
+    """The README names each alert once, in the list of its severity, and none that does not exist."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for severity in ("critical", "warning"):
+        listed = re.search(rf"^- `{severity}` (?:.+\n)(?:  .+\n)*", readme, re.MULTILINE)
+        assert listed is not None
+        expected = [name for name, rule in ALERTS.items() if rule["labels"]["severity"] == severity]
+        assert sorted(re.findall(r"FinanceHub\w+", listed[0])) == sorted(expected)
+
+
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 def test_page_is_complete(page: Path) -> None:
     """A page has its alert's name and severity at the top, then the five sections, none of them empty."""
