@@ -186,7 +186,7 @@ def shown(source: FailingSchedules) -> dict[str, float]:
 
 
 def test_the_worst_of_those_without_a_series_of_their_own_is_shown_as_other(redis_client: "redis.Redis") -> None:
-    """The first 500 have a series each, 0 while they do not fail; of the rest the highest count is shown, and none
+    """The first 200 have a series each, 0 while they do not fail; of the rest the highest count is shown, and none
     while none of them fails.
     """
     observer = Observer(Metrics("scheduler"))

@@ -9,8 +9,8 @@ from financehub_shared.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-#: Schedules with series of their own; a histogram takes 10 kB, and Prometheus bears no tens of thousands of labels.
-MAX_LABELS = 500
+#: Schedules with series of their own: 18 series and 10 kB each, and a scrape must not keep due runs waiting.
+MAX_LABELS = 200
 OTHER = "other"
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -22,6 +22,7 @@ values = st.one_of(st.floats(), st.integers(-(10**9), 10**9)).map(lambda value: 
 
 def filled(help_text: str, release: str, series: dict[tuple[str, str], float]) -> LabeledRegistry:
     """A registry with each type of metric, with and without labels."""
+    disable_created_metrics()  # as every process of ours does
     registry = LabeledRegistry({"release": release, "component": "x"})
     ProcessCollector(registry=registry)
     gauge = Gauge("state", help_text, ["b", "a"], registry=registry)
