@@ -11,6 +11,7 @@ from e2e import keda
 from e2e.images import daemon
 from e2e.images.build import IMAGES, build_all
 from e2e.images.engine import Engine, EngineError, engine
+from e2e.monitoring import definitions
 from e2e.node.node import NodeError
 from e2e.node.processes import StartError
 from e2e.targets import Given, Target, choose, loaded, made
@@ -59,6 +60,7 @@ def _test(target: Target, options: list[str]) -> int:
         images = _images(source)
         # the tests may run in a network from which nothing can be fetched
         keda.source()
+        definitions.generate()
         target.up()
         _load(target, source, images)
         # an engine that was started for the images must not change the choice

@@ -1,0 +1,64 @@
+"""Definitions of the Prometheus operator's resources, generated from its Go types.
+
+With them the API server validates a PodMonitor and a PrometheusRule as it does where the operator is installed.
+"""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import yaml
+
+from e2e.cluster import Cluster
+from support.binaries.catalogue import CONTROLLER_GEN, CONTROLLER_GEN_PROJECT
+from support.binaries.finder import go, program
+
+_TYPES = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+#: Of the kinds in that package, those that the chart renders.
+_NAMES = ("podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com")
+
+
+def generate() -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions of PodMonitor and PrometheusRule.
+
+    The first call downloads the modules that the types need; later calls work without a network.
+
+    Raises:
+        FileNotFoundError: Go or controller-gen is missing.
+        subprocess.CalledProcessError: controller-gen failed; it has said why.
+    """
+    compiler = go()
+    if compiler is None:
+        raise FileNotFoundError("the definitions of PodMonitor and PrometheusRule are generated from Go: install Go")
+    done = subprocess.run(
+        [program(CONTROLLER_GEN), "crd:crdVersions=v1", f"paths={_TYPES}", "output:crd:stdout"],
+        cwd=CONTROLLER_GEN_PROJECT.folder,
+        # controller-gen calls `go`, which is not on every PATH
+        env={**os.environ, "PATH": f"{compiler.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    generated = {each["metadata"]["name"]: each for each in yaml.safe_load_all(done.stdout) if each}
+    return [generated[name] for name in _NAMES]
+
+
+def install(cluster: Cluster) -> None:
+    """Install the definitions and wait until the API server serves their resources.
+
+    Args:
+        cluster: where.
+    """
+    manifest = {"apiVersion": "v1", "kind": "List", "items": generate()}
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{name}" for name in _NAMES))
+
+
+def uninstall(cluster: Cluster) -> None:
+    """Remove the definitions and every PodMonitor and PrometheusRule.
+
+    Args:
+        cluster: where.
+    """
+    cluster.kubectl("delete", "--ignore-not-found", *(f"crd/{name}" for name in _NAMES))

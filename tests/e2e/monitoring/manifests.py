@@ -1,0 +1,129 @@
+"""Manifests of Prometheus and Alertmanager, which restricted Pod Security admits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from support.binaries.catalogue import ALERTMANAGER, PROMETHEUS, Program
+
+NAMESPACE = "e2e-prometheus"
+#: Program → where it listens.
+PORTS = {PROMETHEUS.name: 9090, ALERTMANAGER.name: 9093}
+#: Where the files of its ConfigMap are in a container.
+CONFIGURATION = "/etc/configuration"
+_DATA = "/data"
+_OPTIONS = {
+    PROMETHEUS.name: [f"--config.file={CONFIGURATION}/prometheus.yml", f"--storage.tsdb.path={_DATA}"],
+    ALERTMANAGER.name: [
+        f"--config.file={CONFIGURATION}/alertmanager.yml",
+        f"--storage.path={_DATA}",
+        # it is alone: there are no peers to wait for
+        "--cluster.listen-address=",
+    ],
+}
+
+
+def image(server: Program) -> str:
+    """Reference of the image that holds a server.
+
+    Args:
+        server: its program.
+    """
+    assert server.project is not None
+    return f"localhost/{server.name}:{server.project.version}"
+
+
+def namespace() -> dict[str, Any]:
+    """The namespace of both."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+
+
+def rights(discovered: str) -> list[dict[str, Any]]:
+    """The account under which Prometheus runs, and its right to discover pods.
+
+    Args:
+        discovered: namespace of the pods.
+    """
+    account = {"kind": "ServiceAccount", "name": PROMETHEUS.name, "namespace": NAMESPACE}
+    group, metadata = "rbac.authorization.k8s.io", {"name": PROMETHEUS.name, "namespace": discovered}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": account["name"], "namespace": account["namespace"]},
+        },
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "Role",
+            "metadata": metadata,
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}],
+        },
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": metadata["name"]},
+            "subjects": [account],
+        },
+    ]
+
+
+def server(which: Program, configuration: Mapping[str, str]) -> list[dict[str, Any]]:
+    """ConfigMap, Deployment and Service of one server.
+
+    Args:
+        which: its program.
+        configuration: name of each file → its content.
+    """
+    name, port = which.name, PORTS[which.name]
+    metadata, labels = {"name": name, "namespace": NAMESPACE}, {"app": name}
+    container = {
+        "name": name,
+        "image": image(which),
+        "imagePullPolicy": "Never",
+        "args": _OPTIONS[name],
+        "ports": [{"containerPort": port}],
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": port}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "configuration", "mountPath": CONFIGURATION},
+            {"name": "data", "mountPath": _DATA},
+        ],
+    }
+    pod = {
+        "serviceAccountName": name if which is PROMETHEUS else "default",
+        "automountServiceAccountToken": which is PROMETHEUS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "configuration", "configMap": {"name": name}},
+            {"name": "data", "emptyDir": {}},
+        ],
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(configuration)},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": labels, "ports": [{"port": port}]},
+        },
+    ]
