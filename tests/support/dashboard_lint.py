@@ -8,12 +8,11 @@ FinanceHub has, whichever way it is scraped.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from grafana_foundation_sdk.models import units
 
-from support import promql
+from support import catalogue, promql
 from support.dashboards import EMPTY_IS_FINE, panels
 
 Dashboard = Mapping[str, Any]
@@ -29,20 +28,8 @@ _COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 _OF_FLEET_GAUGES = {"max", "min", "max_over_time", "min_over_time", "label_replace"}
 
 
-def _fleet_gauges() -> set[str]:
-    """Gauges that schedulers serve, from the catalogue: the fleet's, and those of the schedules."""
-    found, of_schedulers = set(), False
-    for line in (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            of_schedulers = "(scheduler" in line
-            continue
-        _, names, kind, *rest = line.split("|") if line.startswith("| `") else ("", "", "")
-        if kind.strip() == "gauge" and (of_schedulers or "fleet" in line or rest[1].strip() == "scheduler"):
-            found.update(re.findall(r"`(\w+)`", names))
-    return found
-
-
-FLEET_GAUGES = _fleet_gauges()
+#: Two schedulers serve them twice.
+FLEET_GAUGES = {row.name for row in catalogue.rows() if row.kind == "gauge" and row.by_schedulers}
 
 
 def template_datasource(dashboard: Dashboard) -> Problems:

@@ -1,31 +1,13 @@
-"""The metric catalogue that docs/metrics.md promises, and what of a scrape has moved."""
+"""What a scrape holds, and what of it has moved."""
 
 import re
-from functools import cache
-from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-#: Labels that the process writes on every series.
-COMMON_LABELS = {"release", "component"}
+from support.catalogue import COMMON_LABELS
+
 _COMMON = re.compile(r'(?:component|release)="[^"]*",?')
-_ROW = re.compile(r"^\| (`[^|]+`) \|(.*)\|$", re.MULTILINE)
-_NAME = re.compile(r"`(financehub_\w+)`")
-
-
-@cache
-def catalogue() -> dict[str, tuple[str, frozenset[str]]]:
-    """Family name, without the `_total` of counters → (type, labels), read from the tables of the page."""
-    found = {}
-    for names, rest in _ROW.findall(PAGE.read_text(encoding="utf-8")):
-        cells = [cell.strip() for cell in rest.split("|")]
-        kind = cells[0]
-        labels = frozenset(re.findall(r"`(\w+)`", cells[1])) if len(cells) > 1 else frozenset()
-        for name in _NAME.findall(names):
-            found[name.removesuffix("_total")] = (kind, labels)
-    return found
 
 
 def labels_of(family: Metric) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from support.processes import end, launch
+from support.promtool import prometheus_path
 from support.redis_server import free_port
 
 RULES = Path(__file__).parents[2] / "deploy" / "helm" / "financehub" / "files" / "rules"
@@ -64,8 +64,7 @@ class Prometheus:
     """
 
     def __init__(self, folder: Path, *, scrape_seconds: int = 1) -> None:
-        found = shutil.which("prometheus")
-        assert found is not None, "no `prometheus` on the PATH: install Debian's package prometheus"
+        found = prometheus_path()
         self._folder = folder / "prometheus"
         self._folder.mkdir()
         self._targets = self._folder / "targets.json"

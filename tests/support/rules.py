@@ -12,28 +12,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULE_FILES = sorted((ROOT / "deploy/helm/financehub/files/rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "tests/unit/monitoring/rules").glob("*.yaml"))
-CATALOGUE = ROOT / "docs/metrics.md"
 
 _METRIC = re.compile(r"\b(?:financehub|process)_\w+|\brelease:\w+:\w+")
 _MATCHERS = re.compile(r"\b((?:financehub|process)_\w+)\{([^}]*)\}")
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
 _DURATION = re.compile(r"(\d+)([dhms])")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One metric of the catalogue.
-
-    Args:
-        kind: `counter`, `gauge`, `histogram`; empty where the catalogue leaves it to the client library.
-        labels: names of its own labels.
-        text: the table's line.
-    """
-
-    kind: str
-    labels: frozenset[str]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -78,21 +62,6 @@ def metrics_of(expression: str) -> set[str]:
 def matchers_of(expression: str) -> list[tuple[str, str, str, str]]:
     """(metric, label, operator, value) of every matcher of an expression."""
     return [(metric, *found) for metric, text in _MATCHERS.findall(expression) for found in _MATCHER.findall(text)]
-
-
-def catalogue() -> dict[str, Row]:
-    """Name of a served series → its row of docs/metrics.md; a histogram is served as three."""
-    found: dict[str, Row] = {}
-    for line in CATALOGUE.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        names = re.findall(r"`((?:financehub|process)_\w+)`", cells[0])
-        if not names or len(cells) < 4:
-            continue
-        row = Row(cells[1], frozenset(re.findall(r"`(\w+)`", cells[2])), line)
-        for name in names:
-            parts = ("_bucket", "_count", "_sum") if row.kind == "histogram" else ("",)
-            found |= {name + part: row for part in parts}
-    return found
 
 
 @cache

@@ -10,8 +10,9 @@ from dramatiq import Message
 
 from financehub_shared.catalog import WAIT_TARGETS
 from integration.fleet.conftest import StartFleet
+from support import catalogue
 from support.fleet import Fleet, eventually
-from support.metrics import catalogue, families, labels_of, moved
+from support.metrics import families, labels_of, moved
 
 #: What no fault of this test moves; another one does: a Redis that evicts, and one that cannot write its file.
 STILL = ("redis_evicted_keys", "redis_persistence_failing")
@@ -110,8 +111,8 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     drain.start()
     scrapes.until("worker_draining")
     drain.join()
-    assert scrapes.shapes == catalogue()
-    assert set(catalogue()) - scrapes.seen == {f"financehub_{name}" for name in STILL}
+    assert scrapes.shapes == catalogue.families()
+    assert set(catalogue.families()) - scrapes.seen == {f"financehub_{name}" for name in STILL}
 
 
 def _enqueue_late(client: "redis.Redis") -> None:

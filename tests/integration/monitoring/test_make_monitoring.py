@@ -4,7 +4,6 @@ import contextlib
 import http.server
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ import yaml
 
 from monitoring.config import PROCESSES, ROOT, RULES
 from support.processes import end, launch
+from support.promtool import prometheus_path
 from support.redis_server import free_port
 
 #: Seconds for whatever has to happen: a first scrape is at most an interval of 15 s away.
@@ -84,9 +84,7 @@ def prometheus_of(folder: Path) -> list[int]:
 @pytest.fixture
 def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.Popen[str]"]:
     """`make monitoring` that has said that it is up."""
-    if shutil.which("prometheus") is None:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("prometheus is not on the PATH; install Debian's")
+    prometheus_path()
     environment = {"PYTHONPATH": str(ROOT / "deploy/local"), "PROMETHEUS_DIR": str(tmp_path)}
     process = launch(
         [sys.executable, "-m", "monitoring"],

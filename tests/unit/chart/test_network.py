@@ -1,18 +1,17 @@
 """Who may talk to whom, and who is told of metrics."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import catalogue
 from support.chart import NAMESPACE, Document, Manifests, render
 from support.chart_values import OPTIONS
 
 _COMPONENTS = ("high", "medium", "low", "scheduler")
 _MONITORING = {"namespaceSelector": {"matchLabels": {"team": "ops"}}}
 _SIMULATOR = {"simulator": {"enabled": True}}
-_CATALOGUE = Path(__file__).parents[3] / "docs" / "metrics.md"
 #: What the Prometheus operator puts on every target of a PodMonitor.
 _OPERATOR_LABELS = {"namespace", "pod", "container", "endpoint", "job", "instance"}
 
@@ -190,9 +189,7 @@ def test_a_pod_monitor_elsewhere_still_selects_the_release(namespace: str, selec
 
 def test_labels_of_targets_hide_none_of_a_process():
     """No label that the PodMonitor puts on a target has the name of a label in the catalogue of metrics."""
-    lines = [line.split("|") for line in _CATALOGUE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    common = {cells[1].strip(" `") for cells in lines if "financehub_" not in cells[1] and "process_" not in cells[1]}
-    served = common.union(*(re.findall(r"`([a-z]+)`", cells[3]) for cells in lines if "financehub_" in cells[1]))
+    served = catalogue.COMMON_LABELS.union(*(row.labels for row in catalogue.rows()))
     assert served > {"release", "component", "queue", "scheduledtask", "provider"}
     copied = {re.sub(r"\W", "_", name) for name in _monitor()["spec"]["podTargetLabels"]}
     assert copied

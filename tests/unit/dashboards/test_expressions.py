@@ -8,33 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from support import promql
+from support import catalogue, promql
 from support.dashboards import LOCAL, expressions, fill_in, load
 from support.promtool import promtool_path
+from support.rules import recorded
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
 #: Of Prometheus itself.
 BUILT_IN = {"ALERTS"}
 _VARIABLE_QUERY = re.compile(r"label_values\((.+), \w+\)")
-
-
-def catalogue() -> set[str]:
-    """Metrics of docs/metrics.md, with the parts of histograms."""
-    found: set[str] = set()
-    for line in (ROOT / "docs/metrics.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("| `"):
-            names = re.findall(r"`((?:financehub|process)_\w+)`", line.split("|")[1])
-            parts = ("_bucket", "_sum", "_count") if line.split("|")[2].strip() == "histogram" else ("",)
-            found.update(name + part for name in names for part in parts)
-    return found
-
-
-def recorded() -> set[str]:
-    """Series that the rules record."""
-    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES.glob("*.yaml")]
-    rules = [rule for file in files for group in file["groups"] for rule in group["rules"]]
-    return {rule["record"] for rule in rules if "record" in rule}
 
 
 def promtool(folder: Path, texts: list[str]) -> subprocess.CompletedProcess[str]:
@@ -69,7 +52,7 @@ def test_invalid_promql_is_noticed(tmp_path: Path) -> None:
 
 def test_every_metric_is_in_the_catalogue_or_recorded() -> None:
     """A panel shows nothing that no process serves and no rule records."""
-    known = catalogue() | recorded() | BUILT_IN
+    known = catalogue.series().keys() | recorded() | BUILT_IN
     used = {
         metric for text in [each.text for each in expressions()] + variable_queries() for metric in promql.metrics(text)
     }

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from support.rules import ROOT, alerts, catalogue, expectations, matchers_of, metrics_of, recorded, rules
+from support import catalogue
+from support.rules import ROOT, alerts, expectations, matchers_of, metrics_of, recorded, rules
 
 ALERTS = alerts()
-CATALOGUE = catalogue()
+CATALOGUE = catalogue.series()
 #: Labels that each process or Prometheus itself adds.
 COMMON_LABELS = {"release", "component", "namespace", "pod", "instance", "job"}
 

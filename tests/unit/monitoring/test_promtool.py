@@ -1,23 +1,19 @@
 """promtool judges the chart's rule files and runs the tests beside this file."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.promtool import promtool_path
 from support.rules import RULE_FILES, RULE_TESTS
 
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    """Path of promtool; a laptop may lack it, the machine that decides may not."""
-    found = shutil.which("promtool")
-    if found is None:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("promtool is not on the PATH; install Debian's prometheus, which brings it")
-    return found
+    """Path of promtool."""
+    return promtool_path()
 
 
 def _run(promtool: str, *arguments: str, directory: Path | None = None) -> "subprocess.CompletedProcess[str]":

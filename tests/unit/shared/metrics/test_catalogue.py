@@ -5,7 +5,8 @@ from prometheus_client import generate_latest
 
 from financehub_shared.metrics import BREAKER_STATES, Metrics
 from financehub_shared.models import Quarantined
-from support.metrics import catalogue, families, labels_of
+from support import catalogue
+from support.metrics import families, labels_of
 
 
 def _touch_everything(metrics: Metrics) -> None:
@@ -22,7 +23,7 @@ def test_what_a_process_counts_is_in_the_catalogue_with_its_type_and_labels() ->
     scraped = families(generate_latest(metrics.registry).decode())
     assert len(scraped) > 25
     assert {name: (family.type, labels_of(family)) for name, family in scraped.items()} == {
-        name: catalogue()[name] for name in scraped if name in catalogue()
+        name: catalogue.families()[name] for name in scraped if name in catalogue.families()
     }
 
 
