@@ -162,7 +162,8 @@ def test_a_full_redis_is_up_and_shows_its_memory(fleet: StartFleet) -> None:
         assert scheduler.series("redis_memory_max_bytes") == {("queues",): 1024**2}
         assert scheduler.series("redis_memory_used_bytes")[("queues",)] > 1024**2
         assert scheduler.series("redis_eviction_policy_info") == {("noeviction", "queues"): 1.0}
-        assert missing(during) == {}
+        # a worker leaves scripts alone for seconds after Redis has refused one, and its budgets with them
+        assert missing(during).keys() <= {"high"}
         assert_own_figures_stay(before, during)
         client.config_set("maxmemory", "0")
     assert_back(running, before, ["queues"])
