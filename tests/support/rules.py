@@ -10,12 +10,14 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-RULE_FILES = sorted((ROOT / "deploy/helm/financehub/files/rules").glob("*.yaml"))
+RULES = ROOT / "deploy/helm/financehub/files/rules"
+RULE_FILES = sorted(RULES.glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "tests/unit/monitoring/rules").glob("*.yaml"))
 
 _METRIC = re.compile(r"\b(?:financehub|process)_\w+|\brelease:\w+:\w+")
 _MATCHERS = re.compile(r"\b((?:financehub|process)_\w+)\{([^}]*)\}")
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+_GROUPING = re.compile(r"\bby\s*\(([^()]+)\)")
 _DURATION = re.compile(r"(\d+)([dhms])")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -52,6 +54,13 @@ def alerts() -> dict[str, Mapping[str, Any]]:
 def recorded() -> set[str]:
     """Names of the recorded series."""
     return {rule["record"] for rule in rules() if "record" in rule}
+
+
+def grouping_labels() -> set[str]:
+    """Labels that tell the series of a rule apart: those by which rules group, and those of recorded series."""
+    grouped = {label for rule in rules() for text in _GROUPING.findall(rule["expr"]) for label in text.split(",")}
+    of_series = {label for rule in rules() if "record" in rule for label in rule.get("labels", {})}
+    return {label.strip() for label in grouped} | of_series
 
 
 def metrics_of(expression: str) -> set[str]:

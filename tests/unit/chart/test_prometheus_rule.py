@@ -5,17 +5,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from support.chart import CHART, NAMESPACE, Document, render
+from support.chart import NAMESPACE, Document, refusal, render
 from support.chart_values import OPTIONS
 from support.promtool import promtool_path
+from support.rules import RULE_FILES, grouping_labels
 
 #: Groups of all rule files, in the order of their names.
 GROUPS: list[Document] = [
-    group
-    for path in sorted((CHART / "files" / "rules").glob("*.yaml"))
-    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    group for path in RULE_FILES for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
 ]
 ALERTS: dict[str, Document] = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 SKEW, TOO_OLD = "FinanceHubClockSkew", "FinanceHubQueueTooOld"
@@ -110,6 +110,28 @@ def test_labels_of_all_alerts_are_on_alerts_alone():
     recorded = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
     assert recorded
     assert [rule for rule in rules if "record" in rule] == recorded
+
+
+#: By which alerts differ; Prometheus and the chart set the first two.
+DISTINGUISHING = sorted({"alertname", "severity"} | grouping_labels())
+
+
+@pytest.mark.parametrize("label", DISTINGUISHING)
+@pytest.mark.parametrize("where", ["ruleLabels", "override"])
+def test_a_label_by_which_alerts_differ_is_refused(label: str, where: str):
+    """No label of all alerts or of one may replace a label by which the rules group: with one value for two queues,
+    Prometheus refuses the whole rule. The message names the label and everything that is refused.
+    """
+    values = {"ruleLabels": {label: "x"}} if where == "ruleLabels" else {"overrides": {SKEW: {"labels": {label: "x"}}}}
+    key = "ruleLabels" if where == "ruleLabels" else f"overrides.{SKEW}.labels"
+    message = refusal({"metrics": {"prometheusRule": values}})
+    assert f"metrics.prometheusRule.{key}: {label} would overwrite a label by which alerts differ" in message
+    assert f"use a name other than {', '.join(DISTINGUISHING)}" in message
+
+
+def test_the_labels_by_which_rules_group_are_found_in_the_rule_files():
+    """The list that the test above takes from the rule files has the labels of each kind of rule."""
+    assert {"namespace", "release", "queue", "dataset", "provider", "server", "pod", "slo"} <= grouping_labels()
 
 
 def test_runbooks_are_where_they_are_published():

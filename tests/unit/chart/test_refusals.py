@@ -286,7 +286,7 @@ CASES = {
     ),
     "a severity among an override's labels": Case(
         _rules(overrides={"FinanceHubQueueTooOld": {"labels": {"severity": "critical"}}}),
-        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity is a key beside labels"),
+        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity is a separate key beside labels"),
         (_rules(overrides={"FinanceHubQueueTooOld": {"labels": None, "severity": "critical"}}),),
     ),
     "runbooks at a place without a scheme": Case(
