@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "helm/financehub/files/dashboards"
 
 
 def text(made: Dashboard) -> str:
-    """A dashboard as it is committed: sorted keys, so that a change shows as the lines that changed."""
+    """A dashboard as it is committed, with sorted keys, so that a diff shows only what changed."""
     return json.dumps(made, cls=JSONEncoder, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 

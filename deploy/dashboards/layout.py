@@ -31,9 +31,9 @@ class Section:
     """A row of the dashboard: a question, and the panels that answer it.
 
     Args:
-        title: the question; without one the panels stand on top, without a row.
+        title: the question; without one the panels are at the top, without a row.
         lines: the panels.
-        collapsed: whether the row opens on a click; for what is only looked at after the rest.
+        collapsed: whether the row opens on a click; for panels that are needed only after the rest.
     """
 
     title: str | None
@@ -83,7 +83,7 @@ def _place(sections: Sequence[Section]) -> list[dashboard.Panel | dashboard.RowP
                 (row.panels if row is not None and row.collapsed else placed).append(panel)
             top += line.height
         if section.collapsed:
-            # closed, the row takes one unit; Grafana moves the rest when it opens
+            # a closed row takes one unit; Grafana moves the rest when it opens
             top = begin
     return placed
 

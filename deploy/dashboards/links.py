@@ -1,4 +1,4 @@
-"""Where the dashboards lead: to each other and to the runbooks. A link to a console would be one more in `header`."""
+"""Links from the dashboards to each other and to the runbooks. To link to another console, add it to `header`."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
@@ -6,12 +6,12 @@ from grafana_foundation_sdk.models.dashboard import DashboardLink
 
 from dashboards.naming import DASHBOARDS
 
-#: What a link from a value takes along, as a link from the header does by itself.
+#: What a link from a value passes on; a link from the header does so by itself.
 _KEEP = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${release:queryparam}"
 
 
 def header(uid: str) -> list[Builder[DashboardLink]]:
-    """Links on top of a dashboard: to the others, in their order, and to the runbooks."""
+    """Links at the top of a dashboard: to the others, in their order, and to the runbooks."""
     others = [
         builders.DashboardLink(title.removeprefix("FinanceHub / "))
         .url(f"/d/{other}")

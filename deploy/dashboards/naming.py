@@ -2,7 +2,7 @@
 
 from typing import Final
 
-#: Dashboard uid → title, in the order in which an operator needs them. A uid is part of the address: it never changes.
+#: Dashboard uid → title, in the order in which an operator needs them. A uid is part of the URL and never changes.
 DASHBOARDS: Final = {
     "financehub-overview": "FinanceHub / Overview",
     "financehub-tier": "FinanceHub / Tier",

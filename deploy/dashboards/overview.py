@@ -1,4 +1,4 @@
-"""Overview: is everything all right, and if not, what is wrong and where does one look next?"""
+"""Overview: is everything all right, and if not, what is wrong and where should you look next?"""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -11,10 +11,10 @@ from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, BREAKER, 
 from dashboards.tables import Column, rows
 
 UID = "financehub-overview"
-_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
-_NO_RULES = "No rules: load FinanceHub's rule files into Prometheus"
+_NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
+_NO_RULES = "No data: load FinanceHub's rule files into Prometheus"
 
-#: Share of a limit that is used up: late once it is passed.
+#: Share of a limit that is used up; above 1 the limit is exceeded.
 OF_LIMIT = ((None, GOOD), (0.8, WARN), (1, BAD))
 
 _AGE = f"time() - {fleet('financehub_data_last_success_timestamp_seconds', 'dataset')}"
@@ -36,7 +36,7 @@ def _firing(severity: str) -> str:
 
 
 def verdict() -> Section:
-    """Six figures that are green when all is well, and beside them the alerts that say why they are not."""
+    """Six figures that are green when all is well, and beside them the alerts that explain those that are not."""
     stale = figure(
         About(
             title="Stale datasets",
@@ -51,8 +51,8 @@ def verdict() -> Section:
     critical = figure(
         About(
             title="Critical alerts",
-            text="Firing alerts that page. Anything above 0 means that users are affected or soon will be. Follow the "
-            "runbook of each alert in the list to the right.",
+            text="Firing alerts that page somebody. Anything above 0 means that users are affected or soon will be. "
+            "Follow the runbook of each alert in the list to the right.",
             unit="none",
             no_value=_NO_RULES,
             steps=ABOVE_ZERO_IS_BAD,
@@ -62,8 +62,8 @@ def verdict() -> Section:
     warning = figure(
         About(
             title="Warnings",
-            text="Firing alerts that open a ticket. None of them has to be handled at night, but each has to be "
-            "handled this week. The list to the right links to the runbooks.",
+            text="Firing alerts that open a ticket. None has to be handled at night, but each has to be handled this "
+            "week. The list to the right links to the runbooks.",
             unit="none",
             no_value=_NO_RULES,
             steps=ABOVE_ZERO_WARNS,
@@ -87,8 +87,7 @@ def verdict() -> Section:
         About(
             title="New dead letters",
             text="Messages that were given up in the last 30 minutes. Anything above 0 is bad: these runs will not "
-            "happen. Read the errors with `financehub dead list`; the table of tiers below shows how many there are in "
-            "total.",
+            "happen. Read the errors with `financehub dead list`; the table of tiers below shows their total.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_WARNS,
@@ -104,9 +103,9 @@ def verdict() -> Section:
         About(
             title="Redis",
             text="Whether Redis answers every process. Down is bad: without Redis nothing is enqueued, run or stored. "
-            "The Redis dashboard shows which processes do not reach it.",
+            "The Redis dashboard shows which processes cannot reach it.",
             unit="none",
-            no_value="No answer: no process of FinanceHub is scraped",
+            no_value="No data: no FinanceHub process is scraped",
             steps=((None, BAD), (1, GOOD)),
             high=1,
             mappings=(UP,),
@@ -122,10 +121,10 @@ def alerts() -> dashboard.Panel:
     return rows(
         About(
             title="Active alerts",
-            text="Alerts of this release that are firing, critical ones on top. Click the name of an alert to open its "
-            "runbook, which explains what it means and what to do.",
+            text="Firing alerts of this release, critical ones on top. Click the name of an alert to open its runbook, "
+            "which explains what it means and what to do.",
             unit="none",
-            no_value=none_is_good("no alert fires"),
+            no_value=none_is_good("no alert is firing"),
         ),
         {"severity": "Severity", "alertname": "Alert", "about": "About"},
         [
@@ -145,15 +144,15 @@ def alerts() -> dashboard.Panel:
 def freshness() -> Section:
     """What users see: the age of the data."""
     quotes = series("financehub_data_oldest_quote_age_seconds")
-    # by the type of the asset, while all the rest is by dataset
+    # this series is by asset type, all others are by dataset
     oldest = f'label_replace({quotes}, "dataset", "quotes:$1", "type", "(.+)")'
     table = rows(
         About(
             title="Freshness by dataset",
-            text="The age of each dataset since a provider last delivered it, beside the age at which it is stale, the "
-            "most pressing on top. An age above its limit is bad: see Providers for who fails, and Schedules for a "
-            "task that does not run. Stale assets counts single assets without a fresh value, which the dataset's own "
-            "age can hide.",
+            text="The time since a provider last delivered each dataset, and the age at which the dataset is stale; "
+            "the most urgent is on top. An age above its limit is bad: see Providers for a provider that fails, and "
+            "Schedules for a task that does not run. Stale assets counts single assets without a fresh value, which "
+            "the age of the dataset can hide.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -183,8 +182,8 @@ def freshness() -> Section:
     course = graph(
         About(
             title="Age ÷ limit over time",
-            text="The same ages over time, as a share of the limit. A healthy dataset looks like a saw blade below 100 "
-            "%. A line that climbs past 100 % is bad, and shows when the trouble began.",
+            text="The same ages over time, as a share of the limit. A healthy dataset is a sawtooth below 100 %. A "
+            "line that climbs above 100 % is bad and shows when the trouble began.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=OF_LIMIT,
@@ -195,19 +194,19 @@ def freshness() -> Section:
 
 
 def tiers() -> Section:
-    """Who is behind."""
+    """Which tier is behind."""
     table = rows(
         About(
             title="Tiers",
-            text="How long the oldest ready message of each tier has waited, beside the wait within which it should "
-            "start, the furthest behind on top. A wait above its target is bad. Click a tier to see whether its "
-            "workers are missing, busy or stuck.",
+            text="How long the oldest ready message of each tier has waited, and the wait within which it should "
+            "start; the tier that is furthest behind is on top. A wait above its target is bad. Click a tier to see "
+            "whether its workers are missing, busy or stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
         {"queue": "Tier"},
         [
-            Column(title="Oldest waits", expr=_WAIT, unit="s", decimals=0),
+            Column(title="Oldest wait", expr=_WAIT, unit="s", decimals=0),
             Column(title="Target", expr=_TARGET, unit="s", decimals=0),
             Column(
                 title="Wait ÷ target",
@@ -227,8 +226,8 @@ def tiers() -> Section:
     course = graph(
         About(
             title="Wait of the oldest message ÷ target",
-            text="The same waits over time. Above 100 % messages start too late. A line that keeps climbing means that "
-            "the tier receives more work than it can do.",
+            text="The same waits over time. Above 100 %, messages start too late. A line that keeps climbing means "
+            "that the tier receives more work than it can do.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=OF_LIMIT,
@@ -244,10 +243,11 @@ def failures() -> Section:
     tasks = graph(
         About(
             title="Failures by task",
-            text="Failed tries by task; most of them are retried. A burst that ends is an upstream that recovered. A "
-            "task that keeps failing is bad and ends in dead letters: the dashboard of its tier names the exceptions.",
+            text="Failed tries by task; most of them are retried. A burst that ends means that an upstream "
+            "recovered. A task that keeps failing is bad and ends in dead letters: the dashboard of its tier shows the "
+            "exceptions.",
             unit="cpm",
-            no_value="No answer: no worker is scraped",
+            no_value="No data: no worker is scraped",
         ),
         Query(per_minute("financehub_messages_total", "actor", 'outcome=~"retrying|dead-lettered"'), "{{actor}}"),
         bar=True,
@@ -260,10 +260,10 @@ def failures() -> Section:
         About(
             title="Circuit breakers",
             text="The state of each provider's breaker. Open means that the provider failed so often that it is not "
-            "asked for a while and its fallback answers instead. Open for longer than 10 minutes is bad: see "
-            "Providers.",
+            "asked for a while; its fallback answers instead. A breaker that stays open for over 10 minutes is bad: "
+            "see Providers.",
             unit="none",
-            no_value="No answer: no breaker has been used yet",
+            no_value="No data: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
             high=2,
             mappings=(BREAKER,),
@@ -277,9 +277,9 @@ def failures() -> Section:
     reasons = bars(
         About(
             title="Top reasons of quarantine",
-            text="Records that were not stored because they looked wrong, by kind and reason, within the time range. A "
-            "few are normal. Many with one reason are bad: a provider changed its answers, or a limit is too strict. "
-            "Read the records with `financehub quarantine`.",
+            text="Records that were not stored because they failed validation, by kind and reason, within the time "
+            "range. A few are normal. Many with one reason are bad: a provider changed its responses, or a limit is "
+            "too strict. Read the records with `financehub quarantine`.",
             unit="none",
             no_value=none_is_good("nothing was quarantined"),
             decimals=0,
@@ -290,13 +290,14 @@ def failures() -> Section:
 
 
 def objectives() -> Section:
-    """What was promised for 30 days."""
+    """The service level objectives over 30 days."""
     left = bars(
         About(
-            title="Error budget left of 30 days",
-            text="How much is left of the 1 % of errors that each objective allows in 30 days: datasets within their "
-            "limit, tries that started in time, runs that succeeded. Below 0 the objective is missed: put reliability "
-            "before new work. The figure covers only as many days as Prometheus keeps.",
+            title="Error budget left, 30 days",
+            text="How much is left of the 1 % of errors that each objective allows in 30 days: freshness (datasets "
+            "within their limit), start (tries that started in time) and success (runs that succeeded). Below 0 the "
+            "objective is missed: put reliability before new work. The figure covers only as many days as Prometheus "
+            "keeps.",
             unit="percentunit",
             no_value=_NO_RULES,
             steps=((None, BAD), (0, WARN), (0.25, GOOD)),
@@ -309,7 +310,7 @@ def objectives() -> Section:
         About(
             title="Burn rate of the last hour",
             text="How many times faster than allowed each error budget is being spent. At 1 it lasts exactly 30 days; "
-            "above 14.4 an alert pages. Find the cause in the sections above.",
+            "above 14.4 an alert pages somebody. Find the cause in the sections above.",
             unit="none",
             no_value=_NO_RULES,
             steps=((None, GOOD), (1, WARN), (14.4, BAD)),

@@ -1,4 +1,4 @@
-"""One function per kind of panel; what all panels must have are required arguments."""
+"""One function per kind of panel; required arguments are what every panel must have."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,7 +34,7 @@ class About:
         title: name of the panel.
         text: what it shows, what is bad, and what to do about it.
         unit: Grafana's name of the unit.
-        no_value: text in place of an empty answer; where that is good news, made by `none_is_good`.
+        no_value: text in place of an empty result; use `none_is_good` if that is good news.
         steps: thresholds; the alert rules use the same numbers.
         low: lowest value of the scale.
         high: highest value of the scale.
@@ -64,8 +64,8 @@ class Query:
 
 
 def none_is_good(why: str) -> str:
-    """No-value text of a panel that is empty when all is well; tests tell an expected empty answer by it."""
-    return f"None is good: {why}"
+    """No-value text of a panel that is empty when all is well; tests recognize an expected empty result by it."""
+    return f"None: {why}"
 
 
 def thresholds(steps: Steps) -> builders.ThresholdsConfig:
@@ -101,7 +101,7 @@ def target(query: Query, index: int = 0) -> prometheus.Dataquery:
 
 
 def instant(query: Query) -> prometheus.Dataquery:
-    """A query of the end of the time range alone."""
+    """A query at the end of the time range only."""
     return target(query).instant()
 
 
@@ -114,12 +114,12 @@ def _legend(*, table: bool) -> common.VizLegendOptions:
 
 
 def figure(about: About, query: Query, *, trend: bool = False, name_only: bool = False) -> dashboard.Panel:
-    """One number per series, on a colored ground.
+    """One number per series, on a colored background.
 
     Args:
         about: what the panel says about itself.
         query: its expression.
-        trend: draw the course of the value behind it.
+        trend: draw the value over time behind it.
         name_only: show the name of the series in place of the number.
     """
     panel = described(stat.Panel(), about).color_mode(options.BigValueColorMode.BACKGROUND)
@@ -130,7 +130,7 @@ def figure(about: About, query: Query, *, trend: bool = False, name_only: bool =
 
 
 def bars(about: About, query: Query) -> dashboard.Panel:
-    """One horizontal bar per series with the value of now, the label to its left."""
+    """One horizontal bar per series with its current value and the label to its left."""
     panel = described(bargauge.Panel(), about).display_mode(options.BarGaugeDisplayMode.BASIC)
     panel.orientation(options.VizOrientation.HORIZONTAL).value_mode(options.BarGaugeValueMode.TEXT)
     panel.name_placement(options.BarGaugeNamePlacement.LEFT).show_unfilled(show_unfilled=True)
@@ -160,7 +160,7 @@ def graph(
     if stacked:
         panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
     if interval:
-        # calls that are rarer than the interval leave gaps, which a line of up to an hour bridges
+        # calls that are rarer than the interval leave gaps; lines bridge gaps of up to an hour
         panel.interval(interval).span_nulls(3_600_000)
     if about.steps != NO_JUDGMENT:
         panel.thresholds_style(

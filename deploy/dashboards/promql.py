@@ -31,7 +31,7 @@ def fleet(metric: str, by: str, *matchers: str, how: str = "max") -> str:
 
 
 def per_minute(metric: str, by: str, *matchers: str) -> str:
-    """Events per minute: tasks run every few minutes, so that rates per second would all begin with zeros."""
+    """Events per minute, because tasks run every few minutes and rates per second would all be close to zero."""
     return f"60 * {rate(metric, by, *matchers)}"
 
 

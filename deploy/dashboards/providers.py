@@ -1,4 +1,4 @@
-"""Providers: who fails, how, and who answers instead?"""
+"""Providers: which one fails and how, and which one answers instead?"""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -9,9 +9,9 @@ from dashboards.style import ABOVE_ZERO_WARNS, BAD, BREAKER, GOOD, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-providers"
-_NO_CALL = "No answer: no provider was asked within the time range"
-_NO_BUDGET = "No answer: no scheduler is scraped, or no provider has a budget"
-#: Providers are asked every few minutes: rates look back five at least.
+_NO_CALL = "No data: no provider was asked within the time range"
+_NO_BUDGET = "No data: no worker is scraped, or no provider with a budget has been asked"
+#: Providers are asked every few minutes, so rates look back at least five.
 _INTERVAL = "5m"
 
 _REQUESTS = "financehub_provider_requests_total"
@@ -36,9 +36,9 @@ def now() -> Section:
         About(
             title="Open breakers",
             text="Providers that are not asked at the moment because they failed too often. It is bad if it lasts: the "
-            "sections below show why. Until then data comes from the fallbacks, where there are any.",
+            "sections below show why. Meanwhile, data comes from fallbacks if there are any.",
             unit="none",
-            no_value="No answer: no breaker has been used yet",
+            no_value="No data: no breaker has been used yet",
             steps=ABOVE_ZERO_WARNS,
         ),
         Query(f"sum({_state('open')})", "open breakers"),
@@ -77,12 +77,12 @@ def now() -> Section:
 
 
 def failures() -> Section:
-    """Who fails, and how."""
+    """Which provider fails, and how."""
     table = rows(
         About(
             title="Providers at a glance",
-            text="Requests, share of failures and latency of each provider within the time range, the worst on top. A "
-            "high share of failures is bad; the graph of outcomes below shows their kind.",
+            text="Requests, share of failures and latency of each provider within the time range; the worst is on top. "
+            "A high share of failures is bad; the graph of outcomes below shows their kind.",
             unit="none",
             no_value=_NO_CALL,
         ),
@@ -108,11 +108,11 @@ def failures() -> Section:
     breakers = timeline(
         About(
             title="Circuit breakers",
-            text="The state of each breaker; every feed has one. Open for longer than 10 minutes is bad: the provider "
-            "does not recover. Check its status page, then our key and quota. `financehub breakers close` lets calls "
-            "pass again.",
+            text="The state of each breaker; every feed has one. A breaker that stays open for over 10 minutes is bad: "
+            "the provider does not recover. Check its status page, then our key and quota. `financehub breakers close` "
+            "lets calls pass again.",
             unit="none",
-            no_value="No answer: no breaker has been used yet",
+            no_value="No data: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
             high=2,
             mappings=(BREAKER,),
@@ -140,8 +140,8 @@ def failures() -> Section:
         About(
             title="Failed requests by outcome",
             text="Failed requests per minute, by provider and kind. Timeout and upstream: the provider has trouble. "
-            "Quota: our budget or key is used up. Breaker-open: it was not even asked. For any other kind read the "
-            "worker's log.",
+            "Quota: our budget or the quota of our key is used up. Breaker-open: it was not even asked. For any other "
+            "kind, read the worker's log.",
             unit="cpm",
             no_value=none_is_good("no request failed"),
         ),
@@ -159,7 +159,7 @@ def load() -> Section:
     """How slow providers are and how much of their budget is spent."""
     latency = graph(
         About(
-            title="Latency, 95 %",
+            title="Latency, 95th percentile",
             text="The time within which 95 % of each provider's requests ended. A climb is bad even without errors: "
             "runs take longer and may exceed their time limit.",
             unit="s",
@@ -183,8 +183,8 @@ def load() -> Section:
     budgets = bars(
         About(
             title="Budget spent",
-            text="Units spent of each budget, by provider and window, the fullest on top. At 100 % calls wait or go to "
-            "a fallback: run its tasks less often, or buy a larger plan.",
+            text="Share of each budget that is spent, by provider and window; the fullest is on top. At 100 % calls "
+            "wait or go to a fallback: run its tasks less often, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
             steps=_BUDGET_STEPS,
@@ -206,26 +206,26 @@ def load() -> Section:
         Query(f"max by (provider) ({_BUDGET})", "{{provider}}"),
     )
     return Section(
-        "Is a provider slow or used up?",
+        "Is a provider slow, or is its budget used up?",
         [Line(8, [(12, traffic), (12, latency)]), Line(8, [(12, budgets), (12, course)])],
         collapsed=True,
     )
 
 
 def answers() -> Section:
-    """Whose data is stored."""
+    """Which provider's data is stored."""
     stored = "financehub_data_records_stored_total"
 
     def share(dataset: str, name: str) -> dashboard.Panel:
         matcher = f'dataset="{dataset}"'
         return graph(
             About(
-                title=f"Who answers: {name}",
+                title=f"Provider: {name}",
                 text="The share of the stored records by provider. The provider that the settings name first should "
                 "have nearly all of them; the others answered as fallbacks. A fallback's band that stays is bad: the "
                 "first provider does not deliver. See its failures above.",
                 unit="percentunit",
-                no_value="No answer: no record was stored within the time range",
+                no_value="No data: no record was stored within the time range",
                 high=1,
             ),
             Query(
@@ -243,7 +243,7 @@ def answers() -> Section:
             text="Records that each provider delivered within the time range, and its share of the dataset. A provider "
             "that is missing here delivered nothing: see its failures above.",
             unit="none",
-            no_value="No answer: no record was stored within the time range",
+            no_value="No data: no record was stored within the time range",
         ),
         {"dataset": "Dataset", "provider": "Provider"},
         [
@@ -261,7 +261,7 @@ def answers() -> Section:
         descending=False,
     )
     return Section(
-        "Who answers instead?",
+        "Which provider answers instead?",
         [
             Line(
                 9,
@@ -277,5 +277,7 @@ def answers() -> Section:
 
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    text = "Which provider fails, how, how slow and how used up it is, and who answers instead."
+    text = (
+        "Which provider fails and how, how slow it is, how much of its budget is spent, and which one answers instead."
+    )
     return assemble(UID, text, [now(), failures(), answers(), load()], period="6h")

@@ -1,4 +1,4 @@
-"""Redis and processes: does Redis keep what it is given, and is every process alive and well?"""
+"""Redis and processes: does Redis keep what it stores, and is every process healthy?"""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -9,8 +9,8 @@ from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, PER
 from dashboards.tables import Column, rows
 
 UID = "financehub-redis"
-_NO_PROCESS = "No answer: no process of FinanceHub is scraped"
-_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
+_NO_PROCESS = "No data: no FinanceHub process is scraped"
+_NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
 _PROCESS = "component, pod, instance"
 _PROCESS_LEGEND = "{{component}} {{pod}} {{instance}}"
 
@@ -41,9 +41,9 @@ def now() -> Section:
         About(
             title="Memory ÷ limit",
             text="The share of maxmemory that Redis uses. Above 80 % is bad: once it is full, Redis refuses every "
-            "write. Find out what grew, then raise the limit.",
+            "write. Find out what has grown, then raise the limit.",
             unit="percentunit",
-            no_value="None is set: Redis has no memory limit, or no scheduler is scraped",
+            no_value="None: Redis has no memory limit, or no scheduler is scraped",
             steps=((None, GOOD), (0.8, WARN)),
             high=1,
             decimals=0,
@@ -139,7 +139,7 @@ def redis() -> Section:
         About(
             title="Clock skew by process",
             text="The clock of each process minus that of Redis; above 0 the process is ahead. Beyond 2 seconds is "
-            "bad. One line off is the clock of that node; all lines off are the clock of Redis.",
+            "bad. If one line is off, the clock of that node is wrong; if all are, the clock of Redis is.",
             unit="s",
             no_value=_NO_PROCESS,
             low=None,
@@ -150,7 +150,7 @@ def redis() -> Section:
 
 
 def processes() -> Section:
-    """Every process on a line."""
+    """One row per process."""
 
     def each(metric: str) -> str:
         return f"max by ({_PROCESS}) ({series(metric)})"
@@ -159,7 +159,7 @@ def processes() -> Section:
     table = rows(
         About(
             title="Processes",
-            text="Every process that Prometheus scrapes, the youngest on top. Restarts, a process that does not reach "
+            text="Every process that Prometheus scrapes, the youngest on top. Restarts, a process that cannot reach "
             "Redis, and two versions outside a rollout are bad. So is a process that is missing here: look at its pod.",
             unit="none",
             no_value=_NO_PROCESS,
@@ -195,7 +195,7 @@ def processes() -> Section:
         sort="Up for",
         descending=False,
     )
-    return Section("Is every process well?", [Line(9, [(24, table)])])
+    return Section("Is every process healthy?", [Line(9, [(24, table)])])
 
 
 def _with_version(expr: str) -> str:
@@ -205,12 +205,12 @@ def _with_version(expr: str) -> str:
 
 
 def resources() -> Section:
-    """The course of what the table shows."""
+    """The figures of the table over time."""
     cpu = graph(
         About(
             title="CPU by process",
-            text="Processor cores that each process uses. A worker at a whole core is bad: Python runs one thread at a "
-            "time, so add workers instead of threads.",
+            text="CPU cores that each process uses. A worker that uses a whole core is bad: Python runs one thread at "
+            "a time, so add workers instead of threads.",
             unit="none",
             no_value=_NO_PROCESS,
         ),
@@ -220,7 +220,7 @@ def resources() -> Section:
         About(
             title="Memory by process",
             text="Resident memory of each process. A line that climbs for days is a leak. A line that ends at the "
-            "pod's limit is a process that was killed: raise the limit.",
+            "pod's limit belongs to a process that was killed: raise the limit.",
             unit="bytes",
             no_value=_NO_PROCESS,
         ),
@@ -243,7 +243,7 @@ def resources() -> Section:
             text="How late the scheduler's event loop wakes up. Milliseconds are normal. More than a second is bad, "
             "because due times wait as well: give the scheduler more CPU, or look for many schedules due at once.",
             unit="s",
-            no_value="No answer: no scheduler is scraped",
+            no_value="No data: no scheduler is scraped",
             steps=((None, GOOD), (1, BAD)),
         ),
         *(
@@ -266,8 +266,8 @@ def resources() -> Section:
     restarts = graph(
         About(
             title="Restarts by component",
-            text="Processes that restarted under the same address. A restart outside a rollout is bad: look for the "
-            "reason why the process ended, most often memory or a failed liveness probe.",
+            text="Processes that restarted under the same address. A restart outside a rollout is bad: find out why "
+            "the process ended, most often for lack of memory or because a liveness probe failed.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,
@@ -286,5 +286,5 @@ def resources() -> Section:
 
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    text = "Whether Redis is up, fast, large enough and set right, and whether every process is well."
+    text = "Whether Redis is up, fast, large enough and configured correctly, and whether every process is healthy."
     return assemble(UID, text, [now(), redis(), processes(), resources()], period="6h")

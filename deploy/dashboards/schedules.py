@@ -1,4 +1,4 @@
-"""Schedules: does everything run when it should, and does it end well?"""
+"""Schedules: does everything run when it should, and does it succeed?"""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -9,7 +9,7 @@ from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, WAR
 from dashboards.tables import Column, rows
 
 UID = "financehub-schedules"
-_NO_SCHEDULER = "No answer: no scheduler is scraped"
+_NO_SCHEDULER = "No data: no scheduler is scraped"
 
 _FAILURES = fleet("financehub_schedule_consecutive_failures", "scheduledtask")
 _NEXT = f"{fleet('financehub_schedule_next_run_timestamp_seconds', 'scheduledtask')} > 0"
@@ -19,7 +19,7 @@ LATE = 60
 
 
 def _events(counter: str) -> str:
-    """Events of each schedule within the time range; 0 where it has had none yet."""
+    """Events of each schedule within the time range; 0 if it has had none yet."""
     return f"{increase(counter, 'namespace, release, scheduledtask')} or 0 * {_FAILURES}"
 
 
@@ -40,7 +40,7 @@ def now() -> Section:
         About(
             title="Late now",
             text="Schedules whose due time passed more than a minute ago. Anything above 0 is bad: no scheduler "
-            "enqueues them. The table shows which, the scheduler's log why.",
+            "enqueues them. The table shows which ones, and the scheduler's log shows why.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -66,9 +66,9 @@ def list_all() -> Section:
     table = rows(
         About(
             title="Schedules",
-            text="When each schedule is due next, late ones on top, with its failures in a row and what was missed or "
-            "skipped within the time range. A due time more than a minute ago is bad, and so are three failures in a "
-            "row: read the last run with `financehub schedules show`.",
+            text="When each schedule is due next, its failures in a row, and how many due times were missed or skipped "
+            "within the time range; late schedules are on top. A due time more than a minute ago is bad, and so are "
+            "three failures in a row: read the last run with `financehub schedules show`.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -113,17 +113,17 @@ def outcomes() -> Section:
         ),
         Query(f"{_FAILURES} and on (namespace, release, scheduledtask) ({ever})", "{{scheduledtask}}"),
     )
-    return Section("Does it end well?", [Line(7, [(24, failing)])])
+    return Section("Does it succeed?", [Line(7, [(24, failing)])])
 
 
 def punctuality() -> Section:
-    """How late due times are enqueued, and which are not at all."""
+    """How late due times are enqueued, and which ones are not enqueued at all."""
     lag = graph(
         About(
             title="Lag",
             text="The time from when a schedule was due until its message was in the queue, over all schedules. About "
-            "10 milliseconds are normal. Above 5 seconds in 90 % an alert fires: look at the scheduler's event-loop "
-            "lag and at the round trip of Redis.",
+            "10 milliseconds are normal. An alert fires if the 90 % line is above 5 seconds: look at the scheduler's "
+            "event-loop lag and at the round trip of Redis.",
             unit="s",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (5, WARN)),
@@ -140,7 +140,7 @@ def punctuality() -> Section:
         About(
             title="Highest mean lag",
             text="The schedules with the highest mean lag within the time range. One far above the others is bad: read "
-            "the scheduler's log for its name. All of them alike point to the scheduler or Redis.",
+            "the scheduler's log for its name. If all are alike, the scheduler or Redis is slow.",
             unit="s",
             no_value=_NO_SCHEDULER,
         ),
@@ -149,8 +149,8 @@ def punctuality() -> Section:
     missed = graph(
         About(
             title="Missed due times",
-            text="Due times of the last 30 minutes that were given up because they were too late. Each is bad: a run "
-            "that did not happen. Look for a time without a scheduler or without Redis, then run `financehub schedules "
+            text="Due times of the last 30 minutes that were given up because they were too late. Each is bad: its run "
+            "did not happen. Look for a time without a scheduler or without Redis, then run `financehub schedules "
             "backfill`.",
             unit="none",
             no_value=none_is_good("no due time was missed"),
@@ -163,8 +163,8 @@ def punctuality() -> Section:
     skipped = graph(
         About(
             title="Skipped by reason",
-            text="Due times left out on purpose, per minute. Overlap: the last run had not ended. Backlog: the queue "
-            "was too deep. Either for long is bad: runs take longer than their period. Refused: the task does not "
+            text="Due times skipped on purpose, per minute. Overlap: the last run had not ended. Backlog: the queue "
+            "was too deep. Either is bad if it goes on: runs take longer than their period. Refused: the task does not "
             "accept the schedule's arguments; correct them.",
             unit="cpm",
             no_value=none_is_good("no due time was skipped"),
@@ -182,5 +182,5 @@ def punctuality() -> Section:
 
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    text = "Whether every schedule runs when it should and ends well, late and failing ones on top."
+    text = "Whether every schedule runs when it should and succeeds; late ones are on top."
     return assemble(UID, text, [now(), list_all(), outcomes(), punctuality()], period="6h")

@@ -1,4 +1,4 @@
-"""Colors, thresholds and value mappings. Color means a judgment; what is merely different takes Grafana's palette."""
+"""Colors, thresholds and value mappings. Color means a judgment; series that only differ use Grafana's palette."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import dashboard
 
 GOOD, WARN, BAD, NEUTRAL = "green", "orange", "red", "blue"
 
-#: Steps of a threshold: from this value on (None: from minus infinity) the color holds.
+#: Steps of a threshold: the color applies from this value on (None: from minus infinity).
 Steps = tuple[tuple[float | None, str], ...]
 
 ABOVE_ZERO_IS_BAD: Steps = ((None, GOOD), (1, BAD))

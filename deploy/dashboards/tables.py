@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from dashboards.panels import About, Query, described, instant, thresholds
 from dashboards.style import NO_JUDGMENT, Steps
 
-#: Columns of every answer that tell nothing: the dashboard shows one release.
+#: Columns of every result that say nothing, because the dashboard shows one release.
 _NOISE = ("Time", "__name__", "namespace", "release")
 
 
@@ -28,7 +28,7 @@ class Column:
         gauge: draw a bar up to this value behind the number.
         mapping: words for values.
         decimals: digits after the point.
-        hidden: keep the values out of sight; they only say which rows there are.
+        hidden: hide the values; they only determine the rows.
     """
 
     title: str

@@ -8,8 +8,8 @@ from dashboards.promql import COMPONENT, TIER, fleet, join, named, per_minute, r
 from dashboards.style import ABOVE_ZERO_IS_BAD, ABOVE_ZERO_WARNS, BAD, GOOD, WARN
 
 UID = "financehub-tier"
-_NO_SCHEDULER = "No answer: no scheduler is scraped, or Redis does not answer it"
-_NO_WORKER = "No answer: no worker of this tier is scraped"
+_NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
+_NO_WORKER = "No data: no worker of this tier is scraped"
 
 _WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue", TIER)
 _TARGET = fleet("financehub_queue_wait_target_seconds", "queue", TIER)
@@ -65,8 +65,8 @@ def now() -> Section:
     busy = figure(
         About(
             title="Busy slots",
-            text="The share of threads that run a message. At 100 % every further message waits: if the wait climbs as "
-            "well, allow the tier more workers.",
+            text="The share of slots (threads) that are running a message. At 100 % every further message waits: if "
+            "the wait climbs as well, allow the tier more workers.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (1, WARN)),
@@ -132,8 +132,8 @@ def start() -> Section:
     wait = distribution(
         About(
             title="Time from ready to start",
-            text="How many tries started after which wait; darker means more. Dark cells that move up are bad: all "
-            "messages wait longer. A second band high up comes from a burst or a stuck slot.",
+            text="The distribution of waits before tries started; darker means more tries. Dark cells that move up are "
+            "bad: all messages wait longer. A second band high up comes from a burst or a stuck slot.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -168,8 +168,8 @@ def capacity() -> Section:
     busy = graph(
         About(
             title="Busy ÷ slots",
-            text="The share of the tier's threads that run a message. A flat line at 100 % while messages wait is bad: "
-            "allow more workers, or find what blocks the slots under Longest running try.",
+            text="The share of the tier's slots (threads) that are running a message. 100 % while messages wait is "
+            "bad: allow more workers, or find what blocks the slots under Longest running try.",
             unit="percentunit",
             no_value=_NO_WORKER,
             high=1,
@@ -186,8 +186,8 @@ def capacity() -> Section:
         About(
             title="Replicas",
             text="Live workers, the minimum and maximum that the tier may be scaled to, and workers that are shutting "
-            "down. Live below minimum is bad. Live at maximum while the oldest message keeps aging is bad too: raise "
-            "the maximum. A worker that drains longer than its grace period is stuck.",
+            "down. Fewer live workers than the minimum are bad. The maximum while the oldest message keeps aging is "
+            "bad too: raise the maximum. A worker that drains longer than its grace period is stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -197,8 +197,8 @@ def capacity() -> Section:
     flow = graph(
         About(
             title="Messages in and out",
-            text="Messages enqueued, tries started and retries enqueued, per minute. More in than out for long is bad: "
-            "the queue grows. Many retries are extra work caused by a failing upstream.",
+            text="Messages enqueued, tries started and retries enqueued, per minute. More enqueued than started for a "
+            "long time is bad: the queue grows. Many retries are extra work caused by a failing upstream.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -234,8 +234,8 @@ def runs() -> Section:
     duration = distribution(
         About(
             title="Duration of tries",
-            text="How many tries took how long; darker means more. Dark cells that move up are bad: an upstream or "
-            "Redis has become slow. Compare with the latencies on Providers.",
+            text="The distribution of how long tries took; darker means more tries. Dark cells that move up are bad: "
+            "an upstream or Redis has become slow. Compare with the latencies on Providers.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -247,8 +247,8 @@ def runs() -> Section:
     outcomes = graph(
         About(
             title="Tries by outcome",
-            text="How tries ended, per minute. Skipped ones were too old to be worth running. Dead-lettered ones are "
-            "bad: they were given up. Read the errors with `financehub dead list`.",
+            text="How tries ended, per minute. Skipped messages were too old to be useful. Dead-lettered ones are bad: "
+            "they were given up. Read the errors with `financehub dead list`.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -274,12 +274,12 @@ def runs() -> Section:
 
 
 def losses() -> Section:
-    """What is only looked at after the rest."""
+    """Details for after the rest: workers that died, and what they left behind."""
     orphaned = graph(
         About(
             title="Messages of dead workers",
             text="Messages held by workers that are gone, and messages taken back from such workers per minute. Each "
-            "one taken back is a worker that died during a run: look for restarts, most often for lack of memory.",
+            "one taken back means that a worker died during a run: look for restarts, most often for lack of memory.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -295,8 +295,8 @@ def losses() -> Section:
     dead = graph(
         About(
             title="Dead letters by reason",
-            text="Messages given up, by task and reason, per minute. Each is bad: a run that will not happen. Requeue "
-            "it with `financehub dead requeue` once the cause is gone.",
+            text="Messages given up, by task and reason, per minute. Each is bad: its run will not happen. Requeue the "
+            "message with `financehub dead requeue` once the cause is gone.",
             unit="cpm",
             no_value=none_is_good("no message was given up"),
         ),
@@ -308,7 +308,7 @@ def losses() -> Section:
         About(
             title="Memory by worker",
             text="Resident memory of each worker. A line that climbs for days is a leak. A line that ends at the pod's "
-            "limit is a worker that was killed: raise the limit, or find what the task holds in memory.",
+            "limit belongs to a worker that was killed: raise the limit, or find what the task holds in memory.",
             unit="bytes",
             no_value=_NO_WORKER,
         ),

@@ -1,4 +1,4 @@
-"""The variables on top of the dashboards."""
+"""The variables at the top of the dashboards."""
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
@@ -14,14 +14,14 @@ def datasource() -> builders.DatasourceVariable:
 
 
 def namespace() -> builders.QueryVariable:
-    """Namespaces with a release; all of them match series without the label, too."""
+    """Namespaces with a release; the choice of all namespaces also matches series without the label."""
     variable = _query("namespace", "Namespace", "label_values(financehub_build_info, namespace)")
     variable.multi(multi=True).include_all(include_all=True).all_value(".*")
     return variable.current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
 
 
 def release() -> builders.QueryVariable:
-    """One release: legends and tables then need not repeat its name."""
+    """One release, so that legends and tables need not repeat its name."""
     return _query("release", "Release", 'label_values(financehub_build_info{namespace=~"$namespace"}, release)')
 
 

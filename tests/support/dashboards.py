@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "deploy/helm/financehub/files/dashboards"
-#: Beginning of the no-value text of a panel whose answer is empty when all is well.
+#: Beginning of the no-value text of a panel whose result is empty when all is well.
 EMPTY_IS_FINE = "None"
 #: What Grafana would fill in for a release outside Kubernetes; a namespace of `.*` matches series without one.
 LOCAL = {
