@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from monitoring.config import DASHBOARDS, PROCESSES, ROOT, text
+from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PROCESSES, ROOT, text
 from monitoring.launch import Launch, MissingPrometheusError, find
 from ports import PortError, port_of, require_free
 
@@ -29,7 +29,8 @@ Prometheus is up and scrapes the processes of `make run` every 15 seconds.
   {url}/targets   the processes, on ports {first} to {last}
   {url}/alerts    the alerts; docs/runbooks has a page for each
 Dashboards: add a Prometheus data source to your Grafana, with the address {url} and the interval 15s,
-and import {dashboards}/*.json. Without a Grafana:
+and import {dashboards}/*.json. Without a Grafana,
+start one with Docker; it comes with a second Prometheus, on port {compose}:
   docker compose -f deploy/local/monitoring/compose.yaml up
 Ctrl-C stops Prometheus. What it has scraped stays in {folder}.
 """
@@ -58,6 +59,7 @@ def hints(port: int, http_port: int) -> str:
         last=http_port + len(PROCESSES) - 1,
         dashboards=_shown(DASHBOARDS),
         folder=_shown(FOLDER),
+        compose=COMPOSE_PORT,
     )
     return known if _listens(http_port) else known + MISSING.format(port=http_port)
 
@@ -137,7 +139,7 @@ def main() -> int:
         # a handler that raised could do so between the start of Prometheus and the moment that it is known here
         signal.signal(each, lambda _signal, _frame: stopped.set())
     try:
-        port = port_of(os.environ, "PROMETHEUS_PORT", 9090)
+        port = port_of(os.environ, "PROMETHEUS_PORT", PORT)
         http_port = port_of(os.environ, "HTTP_PORT", 8000, len(PROCESSES))
         require_free(port, "Prometheus", "PROMETHEUS_PORT")
         serve(find(FOLDER, port, http_port), stopped, port, http_port)

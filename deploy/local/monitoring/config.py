@@ -10,6 +10,9 @@ RULES = ROOT / "deploy/helm/financehub/files/rules"
 DASHBOARDS = ROOT / "deploy/helm/financehub/files/dashboards"
 #: The processes of `make run`, in the order of their ports.
 PROCESSES = ("scheduler", "high", "medium", "low")
+#: Where `make monitoring` listens, and where compose.yaml publishes its Prometheus: both can run at once.
+PORT = 9090
+COMPOSE_PORT = 9091
 #: Alerts and panels react on a laptop within half a minute.
 INTERVAL = "15s"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from monitoring.config import DASHBOARDS, RULES, configuration
+from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, RULES, configuration
 from monitoring.launch import CONTAINER_HOST, IMAGE
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "local" / "monitoring"
@@ -75,4 +75,13 @@ def test_ports_are_open_to_this_machine_alone():
     """Each published port is on loopback, and a variable moves it."""
     for service in SERVICES.values():
         (port,) = service["ports"]
-        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+", port)
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port)
+
+
+def test_compose_starts_beside_make_monitoring():
+    """Prometheus is published on another port than that of `make monitoring`, and another variable moves it, because
+    what `make monitoring` prints says to run the compose file while it holds its port.
+    """
+    (port,) = SERVICES["prometheus"]["ports"]
+    assert port == f"127.0.0.1:${{GRAFANA_PROMETHEUS_PORT:-{COMPOSE_PORT}}}:9090"
+    assert COMPOSE_PORT != PORT

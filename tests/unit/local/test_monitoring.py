@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitoring.config import DASHBOARDS, PROCESSES, ROOT, RULES, configuration, text
+from monitoring import __main__ as command
+from monitoring.config import DASHBOARDS, PORT, PROCESSES, ROOT, RULES, configuration, text
 from monitoring.launch import IMAGE, MissingPrometheusError, find, from_docker, from_path
 from support.promtool import promtool_path
 
@@ -146,6 +147,22 @@ def test_a_port_that_cannot_be_is_refused(variable: str, value: str, last: int):
         2,
         f"make monitoring: {variable}={value!r}: a port is a number from 1 to {last}\n",
     )
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, free: bool):
+    """The README's output of `make monitoring` is what it prints for the default ports while `make run` runs."""
+    monkeypatch.setattr(command, "FOLDER", FOLDER)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if not free:
+            listener.listen()
+        printed = command.hints(PORT, port)
+    missing = command.MISSING.format(port=port)
+    assert printed.endswith(missing) is free
+    shown = printed.removesuffix(missing).replace(f"{port} to {port + 3}", "8000 to 8003")
+    assert f"$ make monitoring\n{shown}```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_dashboards_that_are_to_be_imported_are_there():
