@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 
 class PortError(Exception):
-    """A port that cannot be used; the message says why and which variable moves it."""
+    """A port that cannot be used; the message says why and which variable changes it."""
 
 
 def port_of(environment: Mapping[str, str], variable: str, default: int, count: int = 1) -> int:
@@ -18,7 +18,7 @@ def port_of(environment: Mapping[str, str], variable: str, default: int, count: 
         count: how many ports are needed.
 
     Raises:
-        PortError: it is not a port.
+        PortError: the value is not a port.
     """
     value = environment.get(variable, str(default))
     last = 65_536 - count
@@ -28,15 +28,15 @@ def port_of(environment: Mapping[str, str], variable: str, default: int, count: 
 
 
 def require_free(port: int, purpose: str, variable: str) -> None:
-    """Check that nobody listens on a port of this machine.
+    """Check that nothing listens on a port of this machine.
 
     Args:
         port: to check.
         purpose: what it is for, in the message.
-        variable: what moves it, in the message.
+        variable: the one that changes it, in the message.
 
     Raises:
-        PortError: somebody does.
+        PortError: the port is taken.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -18,10 +18,10 @@ from ports import PortError, port_of, require_free
 #: Configuration, data and log.
 FOLDER = Path(os.environ.get("PROMETHEUS_DIR", ROOT / ".data/prometheus")).absolute()
 LOG = FOLDER / "prometheus.log"
-#: A container's image may have to be fetched first.
+#: The container image may have to be pulled first.
 READY_LIMIT_SECONDS = 300
 STOP_LIMIT_SECONDS = 30
-#: Ctrl-C, an end by `kill`, and a closed terminal.
+#: Ctrl-C, `kill`, and a closed terminal.
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 HINTS = """
@@ -39,7 +39,7 @@ MISSING = "Nothing listens on port {port} yet: start `make run` in another termi
 
 
 class StartError(Exception):
-    """Prometheus ended by itself, or never became ready."""
+    """Prometheus exited unexpectedly, or never became ready."""
 
 
 def _shown(path: Path) -> Path:
@@ -52,7 +52,7 @@ def _listens(port: int) -> bool:
 
 
 def hints(port: int, http_port: int) -> str:
-    """What one can look at, and what to do if `make run` is not there."""
+    """Where to look, and what to do if `make run` is not running."""
     known = HINTS.format(
         url=f"http://localhost:{port}",
         first=http_port,
@@ -66,7 +66,7 @@ def hints(port: int, http_port: int) -> str:
 
 def _end_of_log() -> StartError:
     lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
-    return StartError("\n  ".join([f"Prometheus ended; {_shown(LOG)} ends with:", *lines[-5:]]))
+    return StartError("\n  ".join([f"Prometheus exited; the last lines of {_shown(LOG)} are:", *lines[-5:]]))
 
 
 def _ready(port: int) -> bool:
@@ -85,11 +85,11 @@ def attend(
     Args:
         process: Prometheus.
         stopped: set when somebody does.
-        greeting: what is printed.
+        greeting: makes the text to print.
         port: where Prometheus listens.
 
     Raises:
-        StartError: it ended by itself, or never answered.
+        StartError: it exited unexpectedly, or never answered.
     """
     limit = time.monotonic() + READY_LIMIT_SECONDS
     greeted = False
@@ -101,7 +101,7 @@ def attend(
             sys.stdout.flush()
             greeted = True
         if not greeted and time.monotonic() > limit:
-            raise StartError(f"Prometheus does not answer after {READY_LIMIT_SECONDS} s; see {_shown(LOG)}")
+            raise StartError(f"Prometheus did not become ready within {READY_LIMIT_SECONDS} s; see {_shown(LOG)}")
 
 
 def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -> None:
@@ -114,12 +114,12 @@ def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -
         http_port: the first of the ports of `make run`.
 
     Raises:
-        StartError: it ended by itself.
+        StartError: it exited unexpectedly.
     """
     (FOLDER / "data").mkdir(parents=True, exist_ok=True)
     (FOLDER / "prometheus.yaml").write_text(text(launch.configuration), encoding="utf-8")
     with LOG.open("wb") as log:
-        # a session that Ctrl-C does not reach: Prometheus hears of it from here, once
+        # its own session, so that Ctrl-C does not reach Prometheus directly and it is stopped once, from here
         process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     try:
         attend(process, stopped, lambda: hints(port, http_port), port)
@@ -136,7 +136,7 @@ def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
     stopped = threading.Event()
     for each in STOPS:
-        # a handler that raised could do so between the start of Prometheus and the moment that it is known here
+        # a handler that raises could do so after Prometheus has started and before its process is stored here
         signal.signal(each, lambda _signal, _frame: stopped.set())
     try:
         port = port_of(os.environ, "PROMETHEUS_PORT", PORT)

@@ -1,4 +1,4 @@
-"""What Prometheus is told: which processes it scrapes, and the rules of the chart."""
+"""Prometheus's configuration: which processes it scrapes, and the rules of the chart."""
 
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ INTERVAL = "15s"
 def configuration(http_port: int, host: str, rules: str) -> dict[str, Any]:
     """The configuration of a Prometheus that scrapes `make run`.
 
-    The rule files are those of the chart, unchanged. Their `runbook_url` stays a path in the repository: a browser
-    follows no file:// link from a page of Prometheus, and from the checkout the path opens as it is.
+    The rule files are those of the chart, unchanged. Their `runbook_url` stays a path in the repository, which
+    opens in a checkout; a browser does not follow a file:// link from a page of Prometheus.
 
     Args:
         http_port: the first of the ports of `make run`; the processes themselves say which component they are.

@@ -1,4 +1,4 @@
-"""Where a Prometheus for one machine comes from: a program on PATH, else a container of Docker."""
+"""Finds a Prometheus for one machine: a program on PATH, or else a Docker container."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ IMAGE = "prom/prometheus:v3.5.0"
 #: This machine, seen from a container.
 CONTAINER_HOST = "host.docker.internal"
 MISSING = (
-    "there is no prometheus on PATH, and no Docker engine answers; install it (apt install prometheus, "
+    "there is no prometheus on PATH, and no Docker engine answers; install Prometheus (apt install prometheus, "
     "brew install prometheus) or start Docker"
 )
 
 
 class MissingPrometheusError(Exception):
-    """This machine has nothing that Prometheus could be started from; the message says what to install."""
+    """This machine has neither Prometheus nor Docker; the message says what to install."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Launch:
 
     Args:
         command: runs it until it is told to stop by SIGTERM.
-        configuration: what it reads, as it sees this machine.
+        configuration: what it reads; addresses are as Prometheus sees this machine.
     """
 
     command: list[str]
@@ -41,11 +41,11 @@ def _flags(config: str, data: str, listen: str) -> list[str]:
 
 
 def from_path(program: str, folder: Path, port: int, http_port: int) -> Launch:
-    """Start a program of this machine.
+    """Start a program on this machine.
 
     Args:
         program: path of Prometheus, 2 or 3.
-        folder: where the configuration is, and the data goes.
+        folder: holds the configuration and the data.
         port: where it listens, on loopback.
         http_port: the first of the ports of `make run`.
     """
@@ -58,13 +58,13 @@ def from_docker(docker: str, folder: Path, port: int, http_port: int) -> Launch:
 
     Args:
         docker: path of the client.
-        folder: where the configuration is, and the data goes.
+        folder: holds the configuration and the data.
         port: where it listens, on loopback.
         http_port: the first of the ports of `make run`.
     """
     command = [
         *(docker, "run", "--rm", "--name", f"financehub-prometheus-{port}"),
-        # the data belongs to whoever removes it
+        # so that the user who starts it owns the data and can remove it
         *("--user", f"{os.getuid()}:{os.getgid()}"),
         *("--add-host", f"{CONTAINER_HOST}:host-gateway"),
         *("--publish", f"127.0.0.1:{port}:9090"),
@@ -83,7 +83,7 @@ def find(folder: Path, port: int, http_port: int) -> Launch:
     """The first of the two that this machine has.
 
     Args:
-        folder: where the configuration is, and the data goes.
+        folder: holds the configuration and the data.
         port: where it listens, on loopback.
         http_port: the first of the ports of `make run`.
 

@@ -1,4 +1,4 @@
-"""A fleet and a real Prometheus that scrapes it with the shipped rules, minutes turned into seconds."""
+"""A fleet and a real Prometheus that scrapes it with the chart's rules, in which minutes are seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from support.fleet import Fleet, eventually
 from support.prometheus import Prometheus
 from support.redis_server import RedisServer
 
-#: Beginnings and ends of outages in these tests are seconds apart; everything of the fleet keeps pace.
+#: Outages in these tests start and end within seconds, so every interval of the fleet is short.
 SETTINGS = {
     "DRAMATIQ_MAX_RETRIES": "0",
     "FINANCEHUB_BREAKER_MINIMUM_CALLS": "3",
@@ -23,7 +23,7 @@ class Watched:
     """A fleet, and the Prometheus that watches it.
 
     Args:
-        fleet: its processes are started by the test.
+        fleet: the test starts its processes.
         prometheus: scrapes those that run.
     """
 
@@ -46,7 +46,7 @@ class Watched:
         eventually("all targets are up", lambda: self.prometheus.targets() == addresses)
 
     def kill(self, name: str) -> None:
-        """SIGKILL a process; as with a pod that is gone, nothing scrapes it any more."""
+        """SIGKILL a process; like a pod that is gone, it is no longer scraped."""
         self.fleet.kill(name)
         del self.fleet.ports[name]
         self.prometheus.scrape(self.fleet.ports)

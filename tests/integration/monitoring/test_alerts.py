@@ -1,4 +1,4 @@
-"""The shipped rules on a real fleet: each fault raises the alerts it should, no other, and they end with it."""
+"""The chart's rules on a real fleet: each fault raises its alerts and no others, and they end with the fault."""
 
 import time
 
@@ -17,8 +17,8 @@ def _no_rule_fails(watched: Watched) -> None:
 
 def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
     """Normal work raises nothing; wrong prices raise the quarantine alert; with every crypto provider down the
-    breakers, dead letters, the failing schedule, the error budgets and at last the stale dataset alert, each with the
-    release and a runbook; and all that can end ends when the providers are back.
+    breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise alerts, each
+    with the release and a runbook. When the providers are back, every alert that can end does.
     """
     running = watched()
     fleet, prometheus = running.fleet, running.prometheus
@@ -66,8 +66,8 @@ def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: S
 
 
 def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
-    """A killed tier alerts once its messages wait, a killed scheduler at once, and due times missed meanwhile are told
-    when it is back; each ends with its fault.
+    """A killed tier alerts once its messages wait, a killed scheduler at once, and due times missed meanwhile once it
+    is back; each alert ends with its fault.
     """
     running = watched()
     fleet = running.fleet
@@ -96,7 +96,7 @@ def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatche
 
 
 def test_faults_of_redis_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
-    """Redis that hangs, is nearly full, may evict, or keeps nothing: one alert each, which ends with its fault."""
+    """Redis hangs, is nearly full, may evict keys, or does not persist: one alert each, which ends with its fault."""
     running = watched()
     fleet = running.fleet
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: All\n")

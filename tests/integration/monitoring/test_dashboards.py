@@ -1,4 +1,4 @@
-"""Every expression of every panel, asked of a real Prometheus that scrapes a real fleet."""
+"""Every expression of every panel, evaluated by a real Prometheus that scrapes a real fleet."""
 
 import math
 import time
@@ -24,12 +24,12 @@ MOVED_BY_FAULTS = {
     "Exceptions",
     "Dead letters by reason",
 }
-#: May be below zero: a clock that is behind, a budget that is spent, a due time that has just passed.
+#: These may be below zero: a clock that is behind, a budget that is spent, a due time that has just passed.
 SIGNED = ("skew", "budget left", "due in")
 
 
 def _problem(watched: Watched, one: Expression) -> str:
-    """What is wrong with the answer to one expression; empty where nothing is."""
+    """What is wrong with the result of one expression; empty if nothing is."""
     if one.instant:
         values = [value for _, value in watched.prometheus.query(one.text)]
     else:
@@ -55,8 +55,8 @@ def _until_every_panel_answers(watched: Watched) -> None:
 
 
 def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched: StartWatched) -> None:
-    """After normal work of all tiers, wrong data, a provider that is down, a dead letter and a killed worker each
-    expression has a plausible answer; one without any says in its panel that none is good.
+    """After normal work of all tiers, wrong data, a provider that is down, a dead letter and a killed worker, each
+    expression has a plausible result, or its panel says that an empty result is fine.
     """
     running = watched(DRAMATIQ_MAX_RETRIES="1")
     fleet = running.fleet
@@ -78,7 +78,7 @@ def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched
     fleet.start_tier("high")
     running.scrape()
     _until_every_panel_answers(running)
-    # what is empty in good times only is not empty now
+    # panels that are empty only in good times are not empty now
     bad_times = [one for one in expressions(RATE_INTERVAL) if one.panel in MOVED_BY_FAULTS]
     assert {one.panel for one in bad_times} == MOVED_BY_FAULTS
     assert [one.text for one in bad_times if not running.prometheus.query_range(one.text, 90)] == []
@@ -86,8 +86,8 @@ def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched
 
 @pytest.mark.parametrize(("scrape_seconds", "tolerance"), [(1, 0.1), (3, 0.25)])
 def test_rates_are_those_of_the_monitor(watched: StartWatched, scrape_seconds: int, tolerance: float) -> None:
-    """However slowly it is scraped, and with a worker killed and replaced in the middle (its counters begin at zero
-    again), the rate that Prometheus sees is that of the runs which the monitor of the fleet has recorded.
+    """The rate that Prometheus computes is that of the runs that the fleet's monitor recorded, however slowly it
+    scrapes, and even if a worker is killed and replaced in between (its counters start at zero again).
     """
     running = watched(scrape_seconds=scrape_seconds)
     running.start("high", "low")

@@ -1,4 +1,4 @@
-"""`make monitoring` with a real Prometheus: it scrapes, it has the rules, and it leaves nothing behind."""
+"""`make monitoring` with a real Prometheus: it scrapes, has the rules, and leaves no process behind."""
 
 import contextlib
 import http.server
@@ -24,7 +24,7 @@ from support.processes import end, launch
 from support.promtool import prometheus_path
 from support.redis_server import free_port
 
-#: Seconds for whatever has to happen: a first scrape is at most an interval of 15 s away.
+#: Seconds to wait for anything: a first scrape comes within one interval of 15 s.
 LIMIT = 60
 
 
@@ -34,7 +34,7 @@ class Metrics(http.server.BaseHTTPRequestHandler):
     component = ""
 
     def do_GET(self) -> None:
-        """One series that says which component it is of."""
+        """One series with the label of its component."""
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
@@ -83,7 +83,7 @@ def prometheus_of(folder: Path) -> list[int]:
 
 @pytest.fixture
 def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.Popen[str]"]:
-    """`make monitoring` that has said that it is up."""
+    """A `make monitoring` that has reported that it is up."""
     prometheus_path()
     environment = {"PYTHONPATH": str(ROOT / "deploy/local"), "PROMETHEUS_DIR": str(tmp_path)}
     process = launch(
@@ -102,7 +102,7 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(LIMIT)
         end(process)
-        # what a fault in the command leaves behind
+        # a bug in the command may leave one behind
         for each in prometheus_of(tmp_path):
             os.kill(each, signal.SIGKILL)
         process.stdout.close()
@@ -110,14 +110,14 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
 
 
 def asked(port: int, path: str, **query: str) -> Any:
-    """What Prometheus's HTTP API answers."""
+    """The response of Prometheus's HTTP API."""
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]
 
 
 def test_processes_are_scraped_and_rules_are_loaded(running: "subprocess.Popen[str]", port: int, http_port: int):
-    """All four targets come up with the component that each process says, and every rule of the chart is evaluated."""
+    """All four targets come up with the component that they report, and every rule of the chart is evaluated."""
     limit = time.monotonic() + LIMIT
     while True:
         targets = asked(port, "targets")["activeTargets"]
@@ -152,8 +152,10 @@ def test_a_stop_ends_everything(running: "subprocess.Popen[str]", port: int, tmp
 
 
 def test_a_prometheus_that_ends_by_itself_is_an_error(running: "subprocess.Popen[str]", tmp_path: Path):
-    """Where Prometheus is killed, the command ends too and says where the log is."""
+    """If Prometheus is killed, the command ends too and says where the log is."""
     (prometheus,) = prometheus_of(tmp_path)
     os.kill(prometheus, signal.SIGKILL)
     assert running.wait(LIMIT) == 2
-    assert f"make monitoring: Prometheus ended; {tmp_path}/prometheus.log ends with:" in running.stderr.read()
+    assert (
+        f"make monitoring: Prometheus exited; the last lines of {tmp_path}/prometheus.log are:" in running.stderr.read()
+    )

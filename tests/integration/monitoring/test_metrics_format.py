@@ -1,4 +1,4 @@
-"""What real processes serve is what Prometheus' own tools and parsers take without a complaint."""
+"""Prometheus's own tools and parsers accept what real processes serve without a complaint."""
 
 import re
 import subprocess
@@ -67,8 +67,8 @@ def check(text: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_four_processes_at_work_serve_what_prometheus_takes_without_a_complaint(fleet: Fleet) -> None:
-    """Promtool's linter is silent on each, OpenMetrics is answered to who asks for it and stands the strict parser,
-    and both formats have the same families, types, and series.
+    """Promtool's linter has no complaint about any of them, a client that asks for OpenMetrics gets it and the strict
+    parser accepts it, and both formats have the same families, types, and series.
     """
     promtool_path()
     scrapes: Scrapes = {name: scrape(fleet.ports[name]) for name in PROCESSES}
@@ -79,7 +79,7 @@ def test_four_processes_at_work_serve_what_prometheus_takes_without_a_complaint(
     for name in PROCESSES:
         assert scrapes[name][0].startswith("text/plain; version=0.0.4")
         assert asked[name][0].startswith("application/openmetrics-text; version=1.0.0")
-        # the older format names a counter's family as its samples; its parser takes that back
+        # the older format gives a counter's family the name of its samples; its parser undoes that
         plain = {one.name: one for one in parse_text(scrapes[name][1])}
         open_metrics = {one.name: one for one in parse_openmetrics(asked[name][1])}
         assert len(plain) > 30, f"{name} serves next to nothing"
@@ -110,7 +110,7 @@ def _complaints(text: str) -> tuple[int, str]:
     ids=["name of a counter", "no help", "unit", "no metrics"],
 )
 def test_promtool_complains_of_a_bad_scrape(bad: str, says: str) -> None:
-    """The linter that the test above relies on would not be silent."""
+    """The linter that the test above relies on does complain about a bad scrape."""
     code, output = _complaints(bad)
     assert code != 0
     assert re.search(says, output), output

@@ -15,7 +15,7 @@ from support.rules import recorded
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
-#: Of Prometheus itself.
+#: Series of Prometheus itself.
 BUILT_IN = {"ALERTS"}
 _VARIABLE_QUERY = re.compile(r"label_values\((.+), \w+\)")
 
@@ -51,7 +51,7 @@ def test_invalid_promql_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_metric_is_in_the_catalogue_or_recorded() -> None:
-    """A panel shows nothing that no process serves and no rule records."""
+    """Every metric that a panel shows is served by a process or recorded by a rule."""
     known = catalogue.series().keys() | recorded() | BUILT_IN
     used = {
         metric for text in [each.text for each in expressions()] + variable_queries() for metric in promql.metrics(text)
@@ -64,13 +64,13 @@ def test_every_metric_is_in_the_catalogue_or_recorded() -> None:
     "expression", list(expressions()), ids=lambda each: f"{each.dashboard}: {each.panel}: {each.legend}"
 )
 def test_legend_uses_labels_that_the_expression_keeps(expression: Any) -> None:
-    """Each `{{label}}` of a legend is named in the expression, so that no series is called by an empty text."""
+    """Each `{{label}}` of a legend is named in the expression, so that no series has an empty name."""
     for label in re.findall(r"{{(\w+)}}", expression.legend):
         assert re.search(rf"\b{label}\b", promql.without_selectors(expression.text)), expression.text
 
 
 def test_legends_survive_as_grafana_needs_them() -> None:
-    """The JSON has the double braces of legends as they are; nothing has taken them for its own templates."""
+    """The JSON keeps the double braces of legends; no template engine has replaced them."""
     legends = {each.legend for each in expressions()}
     assert {"{{dataset}}", "{{queue}}", "{{kind}}: {{reason}}"} <= legends
     assert [legend for legend in legends if legend.count("{") != 2 * len(re.findall(r"{{\w+}}", legend))] == []

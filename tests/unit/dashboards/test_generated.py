@@ -1,4 +1,4 @@
-"""The committed JSON is what the code makes, and what Grafana's own types hold."""
+"""The committed JSON is what the code makes, and Grafana's own types can represent it."""
 
 import json
 
@@ -11,7 +11,7 @@ from dashboards.__main__ import files
 from dashboards.naming import DASHBOARDS
 from support.dashboards import FOLDER, load
 
-#: A ConfigMap holds 1 MiB at most; a dashboard above this has lost its purpose anyway.
+#: A ConfigMap holds 1 MiB at most; a dashboard above this limit is too large to be useful.
 LARGEST_BYTES = 200_000
 
 
@@ -21,18 +21,18 @@ def test_committed_dashboards_are_what_the_code_makes() -> None:
 
 
 def test_two_runs_make_the_same_bytes() -> None:
-    """Nothing in the JSON depends on the moment or on the order of a set."""
+    """Nothing in the JSON depends on the time or on the order of a set."""
     assert files() == files()
 
 
 def test_every_named_dashboard_is_committed() -> None:
-    """Addresses that links use and dashboards that exist are the same five, with the same titles."""
+    """The dashboards that links name and those that exist are the same five, with the same titles."""
     assert {each["uid"]: each["title"] for each in load().values()} == DASHBOARDS
 
 
 @pytest.mark.parametrize("name", load())
 def test_grafanas_types_hold_the_whole_dashboard(name: str) -> None:
-    """Read by the SDK's types and written again, a dashboard has lost nothing."""
+    """A dashboard that the SDK's types read and write again has lost nothing."""
     register_default_plugins()
     committed = load()[name]
     read = Dashboard.from_json(committed)
@@ -41,5 +41,5 @@ def test_grafanas_types_hold_the_whole_dashboard(name: str) -> None:
 
 @pytest.mark.parametrize("name", load())
 def test_dashboard_fits_into_a_config_map(name: str) -> None:
-    """A dashboard is far below what a ConfigMap holds."""
+    """A dashboard is far smaller than a ConfigMap may be."""
     assert (FOLDER / name).stat().st_size < LARGEST_BYTES

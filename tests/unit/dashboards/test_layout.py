@@ -9,7 +9,7 @@ from support.dashboards import load, panels
 
 WIDTH = 24
 HEIGHTS = range(4, 11)
-#: Units of the grid that are open when a dashboard is; about three screens.
+#: Grid units that are visible when a dashboard opens; about three screens.
 LONGEST = 45
 DASHBOARDS = load()
 Cells = Counter[tuple[int, int]]
@@ -42,7 +42,7 @@ def test_grid_is_covered_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_collapsed_rows_are_covered_once(name: str) -> None:
-    """What opens on a click is a grid without faults, too, right below its row."""
+    """The panels of a collapsed row are a grid without faults too, right below the row."""
     for row in DASHBOARDS[name]["panels"]:
         if row["type"] == "row" and row["collapsed"]:
             assert faults(cells(row["panels"])) == []
@@ -51,7 +51,7 @@ def test_collapsed_rows_are_covered_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_heights_and_length_stay_within_bounds(name: str) -> None:
-    """No panel is too flat to read or fills the screen, and what is open fits on three screens."""
+    """No panel is too flat to read or fills the screen, and the panels that are open fit on three screens."""
     heights = {panel["title"]: panel["gridPos"]["h"] for panel in panels(DASHBOARDS[name])}
     assert {title: height for title, height in heights.items() if height not in HEIGHTS} == {}
     assert max(y for _, y in cells(DASHBOARDS[name]["panels"])) < LONGEST
@@ -59,7 +59,7 @@ def test_heights_and_length_stay_within_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_ids_are_unique_and_follow_reading_order(name: str) -> None:
-    """Ids count from 1 in reading order, so that inserting a panel shows in a diff as what it is."""
+    """Ids count from 1 in reading order, so that the diff of an inserted panel is clear."""
     ids = []
     for panel in DASHBOARDS[name]["panels"]:
         ids += [panel["id"], *(inner["id"] for inner in panel.get("panels", []))]

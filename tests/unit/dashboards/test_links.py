@@ -1,4 +1,4 @@
-"""Links lead to dashboards that exist and keep what was chosen."""
+"""Links lead to dashboards that exist and keep the time and the variables."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from dashboards.naming import DASHBOARDS, RUNBOOKS_URL
 from support.dashboards import FOLDER, load
 
 COMMITTED = load()
-#: What a link from a value has to take along by itself.
+#: What a link from a value has to pass on.
 KEPT = ("${__url_time_range}", "${datasource:queryparam}", "${namespace:queryparam}", "${release:queryparam}")
 
 
@@ -65,7 +65,7 @@ def test_link_to_a_tier_chooses_it() -> None:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_address_of_the_runbooks_stands_in_one_place(name: str) -> None:
-    """The address of the runbooks stands once in each JSON, as a hidden variable: the chart can replace it."""
+    """The address of the runbooks occurs once in each JSON, as a hidden variable, so that the chart can replace it."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert text.count(json.dumps(RUNBOOKS_URL)) == 1
     variables = {each["name"]: each for each in COMMITTED[name]["templating"]["list"]}

@@ -1,4 +1,4 @@
-"""The rules of grafana/dashboard-linter hold for our dashboards, and each rule notices what it is there for."""
+"""The rules of grafana/dashboard-linter hold for our dashboards, and each rule finds the violation that it is for."""
 
 import copy
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def _defaults(dashboard: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replace(old: str, new: str) -> Break:
-    """Change the first expression that has a text in it."""
+    """Change the first expression that contains a text."""
 
     def change(dashboard: dict[str, Any]) -> None:
         targets = (target for panel in panels(dashboard) for target in panel["targets"])

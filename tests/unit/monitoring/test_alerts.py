@@ -1,4 +1,4 @@
-"""What every alert has: a test, its annotations, a runbook page, and metrics that are in the catalogue."""
+"""What every alert has: a test, annotations, a runbook page, and metrics that are in the catalog."""
 
 import re
 
@@ -14,7 +14,7 @@ COMMON_LABELS = {"release", "component", "namespace", "pod", "instance", "job"}
 
 
 def test_alert_names_are_unique() -> None:
-    """No two rules share a name, in whichever files they are."""
+    """No two rules share a name, even in different files."""
     names = [rule["alert"] for rule in rules() if "alert" in rule]
     assert len(names) == len(set(names)) == len(ALERTS)
     assert ALERTS
@@ -57,7 +57,7 @@ def _quiet_fires_quiet(seen: list[bool]) -> bool:
 
 
 def test_every_promtool_test_is_of_an_alert_that_exists() -> None:
-    """A promtool test of a renamed alert would expect silence, and get it."""
+    """A promtool test of a renamed alert would expect no alert and always pass."""
     assert {one.alert for one in expectations()} == set(ALERTS)
 
 
@@ -90,7 +90,7 @@ def _is_common(label: str, operator: str, value: str) -> bool:
 
 
 def test_every_recorded_series_is_used() -> None:
-    """A recorded series that no rule and no dashboard reads costs every Prometheus and helps nobody."""
+    """Every recorded series is read by a rule or a dashboard; any other costs every Prometheus and is useless."""
     used = {name for rule in rules() for name in metrics_of(rule["expr"])}
     dashboards = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "deploy/helm/financehub/files/dashboards").glob("*.json")
@@ -99,7 +99,7 @@ def test_every_recorded_series_is_used() -> None:
 
 
 def test_fleet_figures_are_never_summed() -> None:
-    """What every scheduler serves is reduced by a maximum or minimum; a sum would count it once per scheduler."""
+    """Every scheduler serves the fleet's figures, so rules take a maximum or minimum; a sum would count them twice."""
     fleet = re.compile(r"\bsum by \([^)]*\) \(\s*(?:\w+_over_time\()?(financehub_(?:queue|data_stale|data_last)\w*)")
     assert [found for rule in rules() for found in fleet.findall(rule["expr"])] == []
 

@@ -1,4 +1,4 @@
-"""promtool judges the chart's rule files and runs the tests beside this file."""
+"""promtool checks the chart's rule files and runs the tests beside this file."""
 
 import shutil
 import subprocess
@@ -37,7 +37,7 @@ def test_rules_do_what_the_promtool_tests_expect(promtool: str, path: Path) -> N
 
 
 def test_promtool_tests_fail_when_a_rule_changes(promtool: str, tmp_path: Path) -> None:
-    """The tests read the chart's rules: with every threshold of Redis' memory at 90 % they fail."""
+    """The tests read the chart's rules: with the threshold of Redis's memory at 90 % they fail."""
     folder = tmp_path / "tests/unit/monitoring/rules"
     rules = tmp_path / "deploy/helm/financehub/files/rules"
     folder.mkdir(parents=True)

@@ -57,7 +57,7 @@ def test_page_is_complete(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES.values(), FOLDER / "README.md"], ids=lambda page: page.stem)
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    """What a page links to is there."""
+    """Every link of a page leads to a file that exists."""
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 

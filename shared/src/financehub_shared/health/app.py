@@ -27,7 +27,7 @@ class HealthApp:
         report: makes the fleet's health report.
         live: why this process should be restarted; empty if it should not.
         ready: why this process is not ready; empty if it is.
-        metrics: what this process exposes, as content type and body, for an `Accept` header.
+        metrics: returns what this process exposes for an `Accept` header, as content type and body.
         queue: figures of a queue, by name.
     """
 

@@ -1,4 +1,4 @@
-"""What a process sees of Redis at a scrape: whether it answers, how fast, whose clock is ahead, and how full it is."""
+"""What a process measures of Redis at a scrape: whether it answers, how fast, its clock, and how full it is."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _SERVER = ["server"]
-#: Command → what there is no metric of while it is refused.
-_LOST = {"TIME": "the skew of the clocks has no metric", "INFO": "memory and persistence have no metrics"}
+#: Command → the metrics that are missing while Redis refuses it.
+_LOST = {"TIME": "the clock skew has no metric", "INFO": "memory and persistence have no metrics"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one server answered; without a skew or fields where it did not."""
+    """What one server answered; skew and fields are missing if it did not."""
 
     server: str
     up: bool
@@ -34,7 +34,7 @@ class _Seen:
 
 
 class RedisProbe:
-    """Asks each server for its time, and where `details` is set for its `INFO`.
+    """Asks each server for its time, and for its `INFO` if `details` is set.
 
     Args:
         servers: name (`queues`, `data`) → client with a short timeout and no retries.
@@ -54,7 +54,7 @@ class RedisProbe:
 
     def look(self) -> tuple[list[Metric], bool]:
         """The families, and whether every server answered."""
-        # at once: of two that hang the timeouts would add up to nearly what a scrape may take
+        # in parallel: the timeouts of two servers that hang would add up to nearly the time that a scrape may take
         with ThreadPoolExecutor(len(self._servers), "redis-probe") as pool:
             seen = list(pool.map(self._ask, self._servers))
         up = {(one.server,): float(one.up) for one in seen}
@@ -85,7 +85,7 @@ class RedisProbe:
         return started + took / 2 - (seconds + microseconds / 1e6)
 
     def _allowed(self, server: str, command: str, ask: Callable[[], T]) -> T | None:
-        """The answer, or None where Redis answers that this user may not ask: it is up all the same."""
+        """The answer, or None if Redis refuses the command for this user, in which case it is still up."""
         try:
             answer = ask()
         except redis.ResponseError as error:

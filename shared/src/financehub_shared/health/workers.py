@@ -100,7 +100,7 @@ class Heartbeat:
         registry: where to.
         info: describes the process now.
         clock: stamps the beats.
-        observe: told of the seconds that each beat took.
+        observe: receives the seconds that each beat took.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class WorkerHeartbeat(Middleware):
         identity: the process.
         flights: what runs in it.
         clock: stamps the beats.
-        observe: told of the seconds that each beat took.
+        observe: receives the seconds that each beat took.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Metric families made from figures that are read at a scrape rather than counted: pure functions."""
+"""Metric families from figures that are read at a scrape rather than counted; pure functions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BREAKER_STATES: Final = ("closed", "half-open", "open")
 
 
 class QueueFigures(Protocol):
-    """What is asked of one queue's statistics."""
+    """The statistics of one queue that the metrics need."""
 
     @property
     def queue(self) -> str: ...
@@ -39,7 +39,7 @@ class WorkerFigures:
         queue: its name.
         workers: live processes that take its messages.
         least: how many it should always have.
-        most: how many its tier may be scaled to; None: nobody has said.
+        most: how many its tier may be scaled to; None: not configured.
         wait_target_seconds: within which a message should start.
     """
 
@@ -57,7 +57,7 @@ class AssetFigures:
     Args:
         dataset: its name.
         assets: active assets that it should cover.
-        stale: of them, those without a value or with one that is too old.
+        stale: how many of them have no value or one that is too old.
     """
 
     dataset: str
@@ -109,7 +109,7 @@ def queue_metrics(queues: Iterable[QueueFigures]) -> list[Metric]:
             ("dead", one.dead),
         )
     }
-    # what lies at the head of a queue and is no message has no age
+    # an entry at the head of a queue that is not a message has no age
     ages = {(one.queue,): one.oldest_age_seconds for one in found}
     orphans = {(one.queue,): float(one.orphaned) for one in found}
     age_text = "How long the oldest ready message has waited"

@@ -16,7 +16,8 @@ from financehub_shared.monitor.inflight import InFlight, ready_at
 from financehub_shared.monitor.outcome import UNKNOWN_TASK, of_unknown_task, outcome_of, outcome_of_skip
 from financehub_shared.monitor.states import RunState
 
-#: How a try can end in a worker. Their series exist from the start, for `rate()` misses the event that makes a series.
+#: How a try can end in a worker. Their series exist from the start, because `rate()` misses the event that creates
+#: a series.
 _OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED, RunState.QUEUED)
 
 

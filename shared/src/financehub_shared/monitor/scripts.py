@@ -9,7 +9,7 @@ redelivery. What is told twice counts once:
 - a run declared lost that comes back is taken out of the lost ones.
 """
 
-#: A deleted schedule leaves a tombstone for an hour: what its last runs come to is nobody's concern any more.
+#: A deleted schedule leaves a tombstone for an hour: the outcomes of its last runs no longer matter.
 _IS_THERE = """
 local function is_there(schedule)
   return redis.call('EXISTS', schedule) == 1 and redis.call('HGET', schedule, 'fingerprint') ~= 'deleted'
