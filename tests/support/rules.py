@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
 RULE_FILES = sorted(RULES.glob("*.yaml"))
-RULE_TESTS = sorted((ROOT / "tests/unit/monitoring/rules").glob("*.yaml"))
+TESTS = ROOT / "tests/unit/monitoring/rules"
+RULE_TESTS = sorted(TESTS.glob("*.yaml"))
 
 _METRIC = re.compile(r"\b(?:financehub|process)_\w+|\brelease:\w+:\w+")
 _MATCHERS = re.compile(r"\b((?:financehub|process)_\w+)\{([^}]*)\}")
