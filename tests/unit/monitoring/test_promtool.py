@@ -9,7 +9,7 @@ import pytest
 from support.promtool import promtool_path
 from support.rules import ROOT, RULE_FILES, RULE_TESTS, RULES, TESTS
 
-#: Just below the limit of pytest, which would not show what promtool has printed: a machine with much else to do is slow.
+#: Just below the limit of pytest, which would not show what promtool has printed. A loaded machine is slow.
 LIMIT_SECONDS = 170
 
 
