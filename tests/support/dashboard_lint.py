@@ -33,7 +33,7 @@ FLEET_GAUGES = {row.name for row in catalogue.rows() if row.kind == "gauge" and 
 
 
 def template_datasource(dashboard: Dashboard) -> Problems:
-    """One variable chooses the Prometheus."""
+    """One variable selects the Prometheus."""
     found = [each for each in dashboard["templating"]["list"] if each["type"] == "datasource"]
     if [(each["name"], each["label"], each["query"]) for each in found] != [
         ("datasource", "Data source", "prometheus")
@@ -61,21 +61,21 @@ def template_label_promql(dashboard: Dashboard) -> Problems:
 
 
 def template_on_time_change_reload(dashboard: Dashboard) -> Problems:
-    """A query variable is asked for again when the time range changes."""
+    """A query variable is refreshed when the time range changes."""
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query" and variable.get("refresh") != 2:
             yield f"variable {variable['name']}: refresh is not 2 (on a change of the time range)"
 
 
 def panel_datasource(dashboard: Dashboard) -> Problems:
-    """Panels and targets ask the chosen Prometheus."""
+    """Panels and targets query the selected Prometheus."""
     for panel in panels(dashboard):
         if any(each.get("datasource") != DATASOURCE for each in (panel, *panel["targets"])):
             yield f"{panel['title']}: a data source other than ${{datasource}}"
 
 
 def panel_title_description(dashboard: Dashboard) -> Problems:
-    """A panel says what it is and what to make of it."""
+    """A panel says what it shows and what to do."""
     seen = set()
     for panel in panels(dashboard):
         title = panel.get("title", "")
@@ -97,7 +97,7 @@ def panel_units(dashboard: Dashboard) -> Problems:
 
 
 def panel_no_targets(dashboard: Dashboard) -> Problems:
-    """A panel asks for something, and no query is named twice."""
+    """A panel has queries, and no two share a name."""
     for panel in panels(dashboard):
         names = [target["refId"] for target in panel.get("targets", [])]
         if not names or len(set(names)) != len(names):
@@ -148,7 +148,7 @@ def target_required_matchers(dashboard: Dashboard) -> Problems:
 
 
 def target_rate_interval(dashboard: Dashboard) -> Problems:
-    """Rates look back as far as the scrape interval and the zoom ask for."""
+    """Rates look back as far as the scrape interval and the zoom require."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
             if selector.function in {"rate", "irate"} and selector.range != "$__rate_interval":
@@ -156,7 +156,7 @@ def target_rate_interval(dashboard: Dashboard) -> Problems:
 
 
 def target_counter_agg(dashboard: Dashboard) -> Problems:
-    """A counter, and each part of a histogram, is only looked at through its growth."""
+    """A counter, and each part of a histogram, appears only inside a rate or an increase."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
             grows = _COUNTER.search(selector.metric)
@@ -185,13 +185,13 @@ def target_histogram(dashboard: Dashboard) -> Problems:
 
 
 def uneditable(dashboard: Dashboard) -> Problems:
-    """What was changed in Grafana would be lost at the next rollout."""
+    """A dashboard is read-only, because a change in Grafana would be lost at the next rollout."""
     if dashboard.get("editable") is not False:
         yield "editable is not false"
 
 
 def identity(dashboard: Dashboard) -> Problems:
-    """A fixed address, the viewer's time zone, and a range that ends now and is asked for again."""
+    """A fixed uid, the viewer's time zone, and a range that ends now and is refreshed."""
     if not re.fullmatch(r"financehub-[a-z]{1,29}", dashboard.get("uid", "")) or dashboard.get("id") is not None:
         yield "needs a uid financehub-<name> of at most 40 characters, and no id"
     if dashboard.get("timezone") != "browser":

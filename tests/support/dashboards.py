@@ -48,7 +48,7 @@ class Expression:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether an empty answer is good news."""
+        """Whether an empty result is good news."""
         return self.no_value.startswith(EMPTY_IS_FINE)
 
 

@@ -1,4 +1,4 @@
-"""What a scrape holds, and what of it has moved."""
+"""The content of a scrape, and which of its metrics have changed."""
 
 import re
 
@@ -31,7 +31,7 @@ def lines(scrape: str) -> set[str]:
 
 
 def moved(scrape: str) -> set[str]:
-    """Names of the metrics with a sample above 0; of a histogram its count decides."""
+    """Names of the metrics with a sample above 0; for a histogram its count decides."""
     return {
         family.name
         for family in text_string_to_metric_families(scrape)

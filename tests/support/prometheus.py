@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real fleet: started, asked through its HTTP API, and ended by the test."""
+"""A real Prometheus beside a real fleet: started, queried through its HTTP API, and stopped by the test."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from support.promtool import prometheus_path
 from support.redis_server import free_port
 
 RULES = Path(__file__).parents[2] / "deploy" / "helm" / "financehub" / "files" / "rules"
-#: Minutes of the shipped rules are seconds in a test: 5m → 5s, 1h → 60s.
+#: Minutes of the chart's rules are seconds in a test: 5m → 5s, 1h → 60s.
 TIMES_FASTER = 60
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -29,7 +29,7 @@ Sample = tuple[Mapping[str, str], float]
 
 
 def faster(duration: str) -> str:
-    """A duration divided by `TIMES_FASTER`, at least two seconds where it is not zero.
+    """A duration divided by `TIMES_FASTER`, at least two seconds unless it is zero.
 
     Args:
         duration: as Prometheus writes it, such as `1h30m`.
@@ -56,7 +56,7 @@ def faster_rules(text: str) -> str:
 
 
 class Prometheus:
-    """A server with the shipped rules, sped up.
+    """A server with the chart's rules, sped up.
 
     Args:
         folder: for its configuration, data, and log.
@@ -130,7 +130,7 @@ class Prometheus:
         unfinished.replace(self._targets)
 
     def query(self, expression: str) -> list[Sample]:
-        """What an expression is now: labels and value of each series."""
+        """The current result of an expression: labels and value of each series."""
         answer = self._get("query", query=expression)
         if answer["resultType"] == "scalar":
             return [({}, float(answer["result"][1]))]
@@ -145,7 +145,7 @@ class Prometheus:
     def query_range(
         self, expression: str, seconds: float, step: float = 1
     ) -> list[tuple[Mapping[str, str], list[float]]]:
-        """What an expression was in the last seconds: labels and values of each series."""
+        """The result of an expression over the last seconds: labels and values of each series."""
         now = time.time()
         answer = self._get("query_range", query=expression, start=now - seconds, end=now, step=step)
         return [(one["metric"], [float(value) for _, value in one["values"]]) for one in answer["result"]]

@@ -1,4 +1,4 @@
-"""Just enough of PromQL to look into expressions; whether they are valid at all is for promtool to say."""
+"""Just enough PromQL to inspect expressions; promtool decides whether they are valid."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def selectors(expression: str) -> Iterator[Selector]:
 
 
 def bare(expression: str) -> set[str]:
-    """Metrics that are named without braces, hence without any matcher."""
+    """Metrics that are named without braces, and so without matchers."""
     rest = _STRING.sub('""', _LABEL_LIST.sub(" ", _SELECTOR.sub(" ", expression)))
     words = re.finditer(r"(?<![\w$.:])[a-zA-Z_:][\w:]*(?P<call>\s*\()?", re.sub(r"\[[^\]]*\]|@ \w+\(\)", " ", rest))
     return {word[0] for word in words if not word["call"] and word[0].lower() not in _KEYWORDS}
@@ -51,5 +51,5 @@ def metrics(expression: str) -> set[str]:
 
 
 def without_selectors(expression: str) -> str:
-    """What is left of an expression: functions, operators, and the labels that they keep or make."""
+    """The rest of an expression: functions, operators, and the labels that they keep or make."""
     return _SELECTOR.sub(" ", expression)

@@ -1,4 +1,4 @@
-"""Where the programs of Prometheus are."""
+"""Paths of Prometheus's programs."""
 
 import os
 import shutil
