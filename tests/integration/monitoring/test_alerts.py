@@ -112,7 +112,7 @@ def test_faults_of_redis_raise_their_alerts_and_no_other(watched: StartWatched) 
     with fleet.redis() as client:
         _one_alert(running, client, "FinanceHubRedisMemoryHigh", "maxmemory", client.info()["used_memory"] + 300_000)
         client.config_set("maxmemory", "200mb")
-        _one_alert(running, client, "FinanceHubRedisEvicting", "maxmemory-policy", "allkeys-lru")
+        _one_alert(running, client, "FinanceHubRedisEvictionPolicy", "maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory-policy", "noeviction")
         _one_alert(running, client, "FinanceHubRedisWithoutPersistence", "appendonly", "no")
         client.config_set("appendonly", "yes")
