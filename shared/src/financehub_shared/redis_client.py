@@ -13,6 +13,8 @@ from redis.retry import Retry
 
 #: A Redis that has not answered for this long is hung; a healthy one answers any of our scripts in milliseconds.
 COMMAND_TIMEOUT_SECONDS = 5.0
+#: A scrape asks a server that may hang, and must be answered within 2 s in all.
+SCRAPE_TIMEOUT_SECONDS = 0.8
 #: A TCP and TLS handshake inside one region takes milliseconds; packets may be lost once.
 CONNECT_TIMEOUT_SECONDS = 3.0
 #: A connection unused for this long is checked by a PING first, so that a silently dropped one costs no command.

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.clock import ManualClock, SystemClock
-from financehub_shared.errors import QuotaExceededError, StoreUnavailableError
+from financehub_shared.errors import QuotaExceededError
 from financehub_shared.metrics.families import BudgetFigures, budget_metrics
 from financehub_shared.providers.budget import Budget, Limit, core
+from financehub_shared.providers.budget.figures import read_budgets
 from financehub_shared.redis_scripts import RedisScripts
 
 GREEDY = """
@@ -95,7 +96,7 @@ async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
     redis_client.flushdb()
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     # time stands still for waiting, so that a used up window refuses at once
-    spending, looking = (Budget("upstream", WINDOWS, scripts, ManualClock(), patience=0) for _ in range(2))
+    spending = Budget("upstream", WINDOWS, scripts, ManualClock(), patience=0)
     limits = [Limit(*window) for window in WINDOWS]
     spent: list[dict[int, int]] = [{}, {}]
     for weight in weights:
@@ -108,8 +109,8 @@ async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
             with pytest.raises(QuotaExceededError):
                 await spending.spend(weight)
         used = [core.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
-        for budget in (looking, spending, looking):
-            assert budget.figures() == [
+        for _ in range(2):
+            assert read_budgets(redis_client, [spending]) == [
                 BudgetFigures("upstream", "600s", used[0], 100),
                 BudgetFigures("upstream", "86400s", used[1], 150),
             ]
@@ -121,23 +122,29 @@ async def test_looking_makes_no_key_and_keeps_none_alive(redis_url: str, redis_c
     """What nobody spends any more expires, however often it is scraped."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
-    assert [one.used for one in budget.figures()] == [0, 0]
+    assert [one.used for one in read_budgets(redis_client, [budget])] == [0, 0]
     assert redis_client.keys("*") == []
     await budget.spend(3)
     for key in redis_client.keys("*"):
         redis_client.pexpire(key, 5_000)
-    assert [one.used for one in budget.figures()] == [3, 3]
+    assert [one.used for one in read_budgets(redis_client, [budget])] == [3, 3]
     ttls = [redis_client.pttl(key) for key in redis_client.keys("*")]
     assert len(ttls) == 2
     assert all(0 < ttl <= 5_000 for ttl in ttls)
     await scripts.aclose()
 
 
-def test_without_redis_there_are_no_figures(tmp_path: Path):
-    """Redis away is an error, which the scrape turns into absent series, never 0."""
-    scripts = RedisScripts.of_url(f"unix://{tmp_path}/nobody.sock", SystemClock())
-    with pytest.raises(StoreUnavailableError):
-        Budget("upstream", WINDOWS, scripts, SystemClock()).figures()
+async def test_a_scrape_that_meets_no_redis_costs_calls_nothing(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path
+):
+    """Redis away for the scrape is an error, never 0, and the calls of the process go on spending in Redis."""
+    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    budget = Budget("upstream", WINDOWS, scripts, SystemClock())
+    with pytest.raises(redis.ConnectionError):
+        read_budgets(redis.Redis.from_url(f"unix://{tmp_path}/nobody.sock"), [budget])
+    await budget.spend(3)
+    assert [one.used for one in read_budgets(redis_client, [budget])] == [3, 3]
+    await scripts.aclose()
 
 
 def test_the_figures_of_each_window_are_series_of_their_own():

@@ -9,6 +9,7 @@ import redis
 from dramatiq import Message
 
 from financehub_shared.catalog import WAIT_TARGETS
+from financehub_shared.store import keys
 from integration.fleet.conftest import StartFleet
 from support import catalogue
 from support.fleet import Fleet, eventually
@@ -67,7 +68,7 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # nobody serves low
     running.start_scheduler()
     scrapes = Scrapes(running)
-    scrapes.until("data_stale", "data_stale_assets", "data_assets", "data_freshness_limit_seconds")
+    scrapes.until("data_stale_assets", "data_assets", "data_freshness_limit_seconds")
     scrapes.until("schedules", "event_loop_lag_seconds", "redis_up", "redis_command_duration_seconds")
     running.start_tier("high")
     scrapes.until("build_info", "worker_slots", "schedule_lag_seconds", "schedule_next_run_timestamp_seconds")
@@ -90,7 +91,8 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     scrapes.until("circuit_breaker_state", "circuit_breaker_transitions", "schedule_consecutive_failures")
     with running.redis() as client:
         _enqueue_late(client)
-    scrapes.until("messages_started_late")
+        client.hset(keys.FRESHNESS, "quotes:crypto|simulated/binance", str(time.time() - 3_600))
+    scrapes.until("messages_started_late", "data_stale")
 
     # what holds a message when it is killed leaves it without an owner
     running.simulator.fault("slow", "yahoo", seconds=8)

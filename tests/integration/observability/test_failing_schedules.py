@@ -240,7 +240,6 @@ async def test_a_renamed_schedule_leaves_no_series_of_its_old_name(scheduler: Sc
 
 async def test_a_verdict_after_the_deletion_makes_no_series(scheduler: Scheduler) -> None:
     """A schedule that is deleted while its batch is under way leaves nothing: its last run counts as `other`."""
-    scheduler.observer.is_live = scheduler.engine.live.__contains__
     await scheduler.load(schedule())
     scheduler.clock.advance(60)
     await _enqueue_then_delete(scheduler.engine)

@@ -7,7 +7,7 @@ from financehub_shared.assets import select_assets
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import TaskFailedError
-from financehub_shared.metrics.data_counts import DataCounts, Uncounted
+from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
 from financehub_shared.models import AssetType
 from financehub_shared.providers.failover import Validate, fetch_quotes
 from financehub_shared.providers.ports import QuoteProvider
@@ -26,7 +26,7 @@ async def refresh_quotes(
     chains: Mapping[AssetType, Sequence[QuoteProvider]],
     validate: Validate,
     clock: Clock,
-    counts: DataCounts | None = None,
+    counts: DataCounts = UNCOUNTED,
 ) -> TaskSummary:
     """Bring the quotes of the task's assets up to date.
 
@@ -44,7 +44,7 @@ async def refresh_quotes(
         TaskFailedError: assets were asked for and not one quote could be had; the stored ones stay.
         StoreUnavailableError: Redis is away.
     """
-    spec, counts = CATALOG[task], counts or Uncounted()
+    spec = CATALOG[task]
     known = await asyncio.to_thread(store.assets, active_only=False)
     assets = select_assets(task, symbols, known)
     if not assets or spec.asset_type is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import InvalidArgumentsError, TaskFailedError
-from financehub_shared.metrics.data_counts import DataCounts, Uncounted
+from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
 from financehub_shared.providers.news import NewsReport, fetch_news
 from financehub_shared.providers.ports import NewsProvider
 from financehub_shared.store.port import Store
@@ -23,7 +23,7 @@ async def refresh_news(
     store: Store,
     providers: Sequence[NewsProvider],
     clock: Clock,
-    counts: DataCounts | None = None,
+    counts: DataCounts = UNCOUNTED,
 ) -> TaskSummary:
     """Read the sources and store the articles that are not known yet, linked to the assets they name.
 
@@ -39,7 +39,6 @@ async def refresh_news(
         TaskFailedError: no source answered; what is stored stays.
         StoreUnavailableError: Redis is away; sources are read again in full next time.
     """
-    counts = counts or Uncounted()
     known = [name for provider in providers for name in provider.sources()]
     for index, part in enumerate(sources or ()):
         if not any(part in name for name in known):

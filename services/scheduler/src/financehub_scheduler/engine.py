@@ -306,7 +306,7 @@ class Engine:
         for _ in range(min(limit, len(self._settling))):
             live, parcels, verdicts, at = self._settling.popleft()
             for parcel, verdict in zip(parcels, verdicts, strict=True):
-                self._observer.verdict(parcel.run, verdict, at)
+                self._observer.verdict(parcel.run, verdict, at, known=live.schedule.uid in self.live)
                 if verdict == "enqueued":
                     if not self._unbooked:
                         self._book_at = self._clock.monotonic() + self._book_seconds

@@ -25,8 +25,6 @@ class Observer:
         self._metrics = metrics
         #: Told of every verdict on a run.
         self.on_verdict: Callable[[Run, str], None] = lambda *_: None
-        #: Whether a schedule (uid) is still under care: the verdict on its last run may come after it was deleted.
-        self.is_live: Callable[[str], bool] = lambda _: True
         self._labels: set[str] = set()
 
     def _label(self, name: str) -> str:
@@ -43,16 +41,17 @@ class Observer:
         """Schedules that have series of their own."""
         return frozenset(self._labels)
 
-    def verdict(self, run: Run, verdict: str, at: float) -> None:
+    def verdict(self, run: Run, verdict: str, at: float, *, known: bool = True) -> None:
         """Note what became of a run.
 
         Args:
             run: the run.
             verdict: enqueue.lua's answer.
             at: when the answer came, Unix seconds.
+            known: the schedule still exists; the verdict on its last run may come after it was deleted.
         """
         schedule = run.schedule
-        label = self._label(schedule.name) if self.is_live(schedule.uid) else OTHER
+        label = self._label(schedule.name) if known else OTHER
         if verdict == "already":
             return
         self.on_verdict(run, verdict)

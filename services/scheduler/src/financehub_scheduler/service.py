@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,11 +27,11 @@ from financehub_scheduler.sources.files import FileSource
 from financehub_scheduler.vitals import Vitals, Watched
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.clock import Clock, SystemClock
-from financehub_shared.health.compose import SCRAPE_TIMEOUT_SECONDS, SchedulerObservers
+from financehub_shared.health.compose import SchedulerObservers
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
 from financehub_shared.metrics import Metrics
 from financehub_shared.metrics import Source as MetricsSource
-from financehub_shared.redis_client import connect, connect_async
+from financehub_shared.redis_client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
 from financehub_shared.settings import Settings
 from financehub_shared.store.redis_store import RedisStore
 
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _SETTLED_POLL_SECONDS = 0.2
-#: Seconds for which another thread may keep the event loop from running: a scrape of many series takes 50 ms, and at
-#: the interpreter's 5 ms each of the loop's steps meanwhile would wait that long.
-_SWITCH_SECONDS = 0.0005
 #: How long a cancelled task may take to end before it is cancelled again.
 _CANCEL_AGAIN_SECONDS = 0.5
 
@@ -168,8 +164,6 @@ def observe(
     settings: Settings, metrics: Metrics, vitals: Vitals, engine: Engine, observer: Observer
 ) -> SchedulerObservers:
     """Build what shows this process and the fleet: probes, health, heartbeat, and what each scrape reads."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    observer.is_live = engine.live.__contains__
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
     failing = FailingSchedules(engine.live, observer, client)
     metrics.add_source(MetricsSource("schedules", partial(state_metrics, engine.live), asks_redis=False))

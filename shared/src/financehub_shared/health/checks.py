@@ -1,6 +1,6 @@
 """The checks themselves: pure functions from what was seen to what it means."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from financehub_shared.catalog import Tier, wait_target
@@ -49,6 +49,7 @@ class Snapshot:
         last_success: (dataset, provider) → Unix seconds.
         wanted: datasets that should be there.
         limits: dataset → age in seconds at which it is stale.
+        overdue: datasets that should have been fetched by now.
         task_errors: task → its newest error, if that is newer than its newest success.
         tiers: which tiers should have a worker, by their queues.
         idle_tiers: which of them need none while nothing waits for one.
@@ -65,6 +66,7 @@ class Snapshot:
     last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
     wanted: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    overdue: Collection[str] = frozenset(DATASETS)
     task_errors: Mapping[str, str] = field(default_factory=dict)
     tiers: Sequence[str] = tuple(Tier)
     idle_tiers: Sequence[str] = ()
@@ -97,8 +99,20 @@ def evaluate(seen: Snapshot) -> HealthReport:
 
 
 def freshness(seen: Snapshot) -> dict[str, Check]:
-    """Dataset that should be there → whether it is fresh; the metrics take the verdict from here."""
+    """Dataset that should be there → whether it is fresh."""
     return {dataset: _freshness(dataset, seen) for dataset in sorted(set(seen.wanted))}
+
+
+def stale(seen: Snapshot) -> dict[str, bool]:
+    """Dataset that should be there → whether somebody should be told, which the metrics take from here.
+
+    As the report says, except that what was never fetched and is not overdue is on its way.
+    """
+    fetched = {dataset for dataset, _ in seen.last_success}
+    return {
+        dataset: check.status is not Status.OK and (dataset in fetched or dataset in seen.overdue)
+        for dataset, check in freshness(seen).items()
+    }
 
 
 def _queue(queue: QueueFigures) -> Check:

@@ -11,7 +11,7 @@ from financehub_shared.catalog import Tier
 from financehub_shared.clock import Clock
 from financehub_shared.errors import FinanceHubError, StoreUnavailableError
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
-from financehub_shared.health.periods import DATASETS, ScheduleFacts, dataset_limits
+from financehub_shared.health.periods import DATASETS, ScheduleFacts, dataset_limits, overdue_if_absent
 from financehub_shared.health.report import HealthReport
 from financehub_shared.health.workers import WorkerRegistry
 from financehub_shared.metrics import QueueFigures
@@ -39,8 +39,7 @@ class HealthChecker:
         queues: figures of every queue.
         clock: stamps the reports.
         idle_tiers: which tiers need no worker while nothing waits for one.
-        known_schedules: what this process knows of the schedules, where there are too many to read; then only their
-            tasks and queues count.
+        known_schedules: what this process knows of the schedules, where there are too many to read.
     """
 
     def __init__(
@@ -111,7 +110,8 @@ class HealthChecker:
             breakers=ask("breakers", self.breakers, []),
             task_errors=ask("tasks", self._task_errors, {}),
             symbols=symbols,
-            wanted=_datasets(set(symbols), {one.task for one in schedules}),
+            wanted=_datasets(set(symbols), schedules),
+            overdue=overdue_if_absent(schedules, now),
             last_success=successes,
             limits=dataset_limits(schedules, now),
             failures=failures,
@@ -165,7 +165,8 @@ def _tiers(queues: set[str]) -> list[str]:
     return [*ours, *sorted(queues - {*ours})]
 
 
-def _datasets(types: set[AssetType], scheduled: set[str]) -> list[str]:
-    """What should be there: without an active stock nobody misses stock quotes, without its schedule nobody news."""
+def _datasets(types: set[AssetType], schedules: Sequence[ScheduleFacts]) -> list[str]:
+    """What should be there: nobody misses stock quotes without an active stock, or news while it is paused."""
+    scheduled = {one.task for one in schedules if not one.suspended}
     known = ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
-    return [dataset for dataset in known if not scheduled or DATASETS[dataset] in scheduled]
+    return [dataset for dataset in known if not schedules or DATASETS[dataset] in scheduled]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import dramatiq
+import redis
 
 from financehub_shared.clock import Clock, SystemClock
 from financehub_shared.health.app import HealthApp
@@ -22,15 +23,21 @@ from financehub_shared.monitor.recorder import RunRecorder
 from financehub_shared.monitor.run_log import RunLog
 from financehub_shared.monitor.run_metrics import MetricsMiddleware
 from financehub_shared.monitor.writer import RecordWriter
-from financehub_shared.redis_client import connect
+from financehub_shared.redis_client import SCRAPE_TIMEOUT_SECONDS, connect
 from financehub_shared.settings import Settings
 from financehub_shared.store.port import Store
 from financehub_shared.store.redis_store import RedisStore
 
 #: A health answer, a beat or a record must not wait long for a hung Redis; nothing is lost by trying again later.
 OBSERVER_TIMEOUT_SECONDS = 2.0
-#: A scrape must answer within 2 s, also where a server hangs right after it has answered the probe.
-SCRAPE_TIMEOUT_SECONDS = 0.8
+
+
+def _servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"]:
+    """A client of each Redis: of the queues, and of the data where they lie in another."""
+    servers = {"queues": connect(settings.broker_url, retries=0, timeout=timeout)}
+    if settings.store_url != settings.broker_url:
+        servers["data"] = connect(settings.store_url, retries=0, timeout=timeout)
+    return servers
 
 
 class _Eyes:
@@ -43,11 +50,9 @@ class _Eyes:
         timeout: float = OBSERVER_TIMEOUT_SECONDS,
         known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
     ) -> None:
-        self.client = connect(settings.broker_url, retries=0, timeout=timeout)
-        store_client = connect(settings.store_url, retries=0, timeout=timeout)
-        self.servers = {"queues": self.client}
-        if settings.store_url != settings.broker_url:
-            self.servers["data"] = store_client
+        self.servers = _servers(settings, timeout)
+        self.client = self.servers["queues"]
+        store_client = self.servers.get("data", self.client)
         self.store: Store = RedisStore(store_client)
         self.queues = QueueWatch(self.client, settings.heartbeat_timeout_seconds, clock)
         self.checker = HealthChecker(
@@ -85,8 +90,8 @@ def observers(
     """
     clock = clock or SystemClock()
     eyes = _Eyes(settings, clock)
-    scrape_eyes = _Eyes(settings, clock, SCRAPE_TIMEOUT_SECONDS)
-    metrics.probe_redis(RedisProbe(scrape_eyes.servers, clock, metrics.redis_command_duration, details=False))
+    servers = _servers(settings, SCRAPE_TIMEOUT_SECONDS)
+    metrics.probe_redis(RedisProbe(servers, clock, metrics.redis_command_duration, details=False))
     identity = ProcessInfo.of_this_process(tier, clock.now())
     flights = InFlight(clock, settings.dramatiq_task_timeout / 1_000)
     liveness = Liveness(flights, clock)

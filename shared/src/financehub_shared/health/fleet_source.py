@@ -9,8 +9,7 @@ from prometheus_client.metrics_core import Metric
 from financehub_shared.catalog import wait_target
 from financehub_shared.clock import Clock
 from financehub_shared.errors import StoreUnavailableError
-from financehub_shared.health.checks import Snapshot, freshness
-from financehub_shared.health.report import Status
+from financehub_shared.health.checks import Snapshot, stale
 from financehub_shared.metrics.families import (
     AssetFigures,
     WorkerFigures,
@@ -69,9 +68,9 @@ class FleetSource:
         if "breakers" not in seen.failures:
             families += breaker_metrics({one.upstream: one.state for one in seen.breakers})
         if not {"store", "schedules"} & {*seen.failures}:
-            stale = {dataset: check.status is not Status.OK for dataset, check in freshness(seen).items()}
-            families += freshness_metrics(seen.last_success, stale, seen.limits)
-            families += self._assets(seen, stale)
+            verdicts = stale(seen)
+            families += freshness_metrics(seen.last_success, verdicts, seen.limits)
+            families += self._assets(seen, verdicts)
         return families
 
     def _note(self, failures: Mapping[str, str]) -> None:
@@ -94,7 +93,7 @@ class FleetSource:
             for queue in sorted(names)
         ]
 
-    def _assets(self, seen: Snapshot, stale: Mapping[str, bool]) -> list[Metric]:
+    def _assets(self, seen: Snapshot, wanted: Mapping[str, bool]) -> list[Metric]:
         figures: list[AssetFigures] = []
         oldest: dict[str, float] = {}
         for type, symbols in seen.symbols.items():
@@ -102,9 +101,9 @@ class FleetSource:
             if times:
                 oldest[type.value] = max(0.0, seen.now - min(times.values()))
             dataset = f"quotes:{type}"
-            if dataset in stale:
+            if dataset in wanted:
                 figures.append(_figures(dataset, symbols, times, seen))
-        if _INDICATORS in stale:
+        if _INDICATORS in wanted:
             every = list(chain.from_iterable(seen.symbols.values()))
             figures.append(_figures(_INDICATORS, every, self._indicator_times(None, every), seen))
         return asset_metrics(figures, oldest)

@@ -34,6 +34,8 @@ class ScheduleFacts(Protocol):
     def next_times(self) -> Sequence[float]: ...
     @property
     def last_due_at(self) -> float | None: ...
+    @property
+    def runs(self) -> int: ...
 
 
 def period_seconds(schedule: str) -> int:
@@ -73,3 +75,23 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
 def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) -> dict[str, float]:
     """Dataset → age in seconds at which it is stale; arguments as of `stale_after`."""
     return {dataset: stale_after(CATALOG[task], schedules, now) for dataset, task in DATASETS.items()}
+
+
+def overdue_if_absent(schedules: Sequence[ScheduleFacts], now: float) -> frozenset[str]:
+    """Datasets that should be there by now: a run was due and had its time, or a second one was due.
+
+    Before that nobody can miss them: in a new release, with a daily schedule, or with a first stock that is added while
+    the exchange is closed.
+
+    Args:
+        schedules: that are registered; without any of a task nobody knows when its dataset is due, so it is overdue.
+        now: Unix seconds.
+    """
+    return frozenset(dataset for dataset, task in DATASETS.items() if _was_due(CATALOG[task], schedules, now))
+
+
+def _was_due(task: TaskSpec, schedules: Sequence[ScheduleFacts], now: float) -> bool:
+    own = [one for one in schedules if one.task == task.name and not one.suspended]
+    return not own or any(
+        one.runs > 1 or (one.runs > 0 and now - (one.last_due_at or now) > task.time_limit_seconds) for one in own
+    )

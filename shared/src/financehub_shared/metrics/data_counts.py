@@ -18,11 +18,15 @@ class DataCounts(Protocol):
         ...
 
 
-class Uncounted:
-    """For a caller without metrics: a dry run, a test, a benchmark."""
+class _Uncounted:
+    """Counts nothing."""
 
     def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
         """Do nothing."""
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
         """Do nothing."""
+
+
+#: For a caller without metrics: a dry run, a test, a benchmark.
+UNCOUNTED: DataCounts = _Uncounted()

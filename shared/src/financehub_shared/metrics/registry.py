@@ -175,5 +175,5 @@ class Metrics:
         Args:
             accept: its `Accept` header; OpenMetrics where it asks for that, else Prometheus' own text.
         """
-        content_type: str = choose_encoder(accept)[1]
-        return content_type, self.registry.expose(openmetrics=content_type.startswith("application/openmetrics-text"))
+        encode, content_type = choose_encoder(accept)
+        return content_type, encode(self.registry)

@@ -13,17 +13,18 @@ from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_t
 from financehub_shared.clock import Clock
 from financehub_shared.errors import ConfigError
 from financehub_shared.metrics import Metrics, Source
-from financehub_shared.metrics.families import BudgetFigures, budget_metrics
+from financehub_shared.metrics.families import budget_metrics
 from financehub_shared.models import AssetType
 from financehub_shared.providers.bars import BarFetcher
 from financehub_shared.providers.budget import LIMITS, Budget
+from financehub_shared.providers.budget.figures import read_budgets
 from financehub_shared.providers.conditional import MemoryValidators, RedisValidators, ValidatorStore
 from financehub_shared.providers.guard import Guard, Observe
 from financehub_shared.providers.http import HttpClient
 from financehub_shared.providers.per_loop import PerLoop
 from financehub_shared.providers.ports import BarProvider, NewsProvider, QuoteProvider
 from financehub_shared.providers.usd import UsdtRates
-from financehub_shared.redis_client import connect_async
+from financehub_shared.redis_client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
 from financehub_shared.redis_scripts import RedisScripts
 from financehub_shared.settings import Settings, exit_on_config_error
 
@@ -71,7 +72,8 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
         )
     except ConfigError as error:
         exit_on_config_error(error)
-    metrics.add_source(Source("budgets", lambda: budget_metrics(providers.budget_figures())))
+    client = connect(settings.store_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
+    metrics.add_source(Source("budgets", lambda: budget_metrics(read_budgets(client, providers.budgets))))
     return providers
 
 
@@ -134,13 +136,10 @@ class Providers:
             self._budgets[name] = Budget(name, LIMITS[upstream], self._scripts, self._clock)
         return Guard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._observe)
 
-    def budget_figures(self) -> list[BudgetFigures]:
-        """Use of every budget that this process has asked for so far. Blocks for a round trip per upstream.
-
-        Raises:
-            StoreUnavailableError: Redis does not answer.
-        """
-        return [figures for budget in list(self._budgets.values()) for figures in budget.figures()]
+    @property
+    def budgets(self) -> Sequence[Budget]:
+        """Every budget that this process has asked for so far."""
+        return list(self._budgets.values())
 
     async def aclose(self) -> None:
         """Close connections."""

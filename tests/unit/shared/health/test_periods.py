@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from financehub_shared.catalog import CATALOG
-from financehub_shared.health.periods import DATASETS, dataset_limits, period_seconds, stale_after
+from financehub_shared.health.periods import DATASETS, dataset_limits, overdue_if_absent, period_seconds, stale_after
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ class Schedule:
     last_due_at: float | None = NOW - 60
     task: str = "fetch_stock_prices_task"
     suspended: bool = False
+    queue: str = "high"
+    runs: int = 1
 
 
 FROM_CATALOGUE = 2 * 300 + 180
@@ -64,3 +66,23 @@ def test_every_dataset_has_a_task_and_a_limit_above_its_period() -> None:
     for dataset, limit in dataset_limits().items():
         task = CATALOG[DATASETS[dataset]]
         assert limit > period_seconds(task.schedule) + task.time_limit_seconds
+
+
+@pytest.mark.parametrize(
+    ("schedules", "overdue"),
+    [
+        ([], True),  # nobody knows when it is due
+        ([Schedule((NOW + 30, NOW + 330), task="fetch_news_task")], True),
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=None, runs=0)], False),  # its first run is still to come
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 179)], False),  # it may still be under way
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 181)], True),
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 5, runs=2)], True),  # the first did not deliver
+        ([Schedule((NOW + 99_000,), last_due_at=None, runs=0), Schedule((NOW + 5,), runs=3)], True),
+        ([Schedule((), suspended=True)], True),  # it is left out elsewhere: nobody misses what is paused
+    ],
+)
+def test_a_dataset_that_was_never_fetched_is_overdue_once_a_run_had_its_time(
+    schedules: list[Schedule], *, overdue: bool
+) -> None:
+    """Before its first run is over nobody misses a dataset; a second due time proves that the first did not deliver."""
+    assert ("quotes:stock" in overdue_if_absent(schedules, NOW)) is overdue

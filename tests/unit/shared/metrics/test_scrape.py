@@ -1,5 +1,6 @@
 """What a scrape reads: sources in order, bounded when Redis is away, never an old number."""
 
+import threading
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -8,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from structlog.testing import capture_logs
 
-from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.metrics import Metrics, Source
 from financehub_shared.metrics.families import gauge
 
@@ -90,3 +91,51 @@ def test_a_source_with_a_bug_costs_the_others_nothing_and_is_logged_once() -> No
         assert scraped(metrics, "sound") == {"sound": 1.0}
         assert scraped(metrics, "sound") == {"sound": 1.0}
     assert [(entry["event"], entry["source"]) for entry in logs] == [("metrics_source_failed", "broken")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [redis.ResponseError("WRONGTYPE"), redis.exceptions.NoPermissionError("NOPERM"), CorruptDataError("k", "x")],
+)
+def test_one_command_that_redis_refuses_costs_no_other_source(error: Exception) -> None:
+    """A refused command or a damaged record is the source's own trouble: Redis is there for the others."""
+    metrics = Metrics("scheduler")
+    metrics.probe_redis(Probe(answers=True))
+    wrapped = StoreUnavailableError("Redis did not carry it out")
+    wrapped.__cause__ = error
+    metrics.add_source(Source("first", failing(error)))
+    metrics.add_source(Source("second", failing(wrapped)))
+    metrics.add_source(Source("third", lambda: [figure("third")]))
+    assert scraped(metrics, "third") == {"third": 1.0}
+
+
+def test_a_probe_with_a_bug_costs_the_process_only_what_redis_knows() -> None:
+    """Whatever the probe raises, the scrape answers with what the process itself counts."""
+
+    class Broken(Probe):
+        def look(self) -> tuple[list[Metric], bool]:
+            raise ValueError("unforeseen")
+
+    metrics = Metrics("scheduler")
+    metrics.probe_redis(Broken(answers=True))
+    metrics.add_source(Source("fleet", lambda: [figure("fleet")]))
+    assert scraped(metrics, "build_info", "fleet") == {"build_info": 1.0, "fleet": None}
+
+
+def test_a_scrape_goes_on_without_a_source_that_waits_for_a_slow_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a read takes, the scrape ends in time with everything else, and a later one reads again."""
+    monkeypatch.setattr("financehub_shared.metrics.scrape.PATIENCE_SECONDS", 0.05)
+    go_on = threading.Event()
+
+    def slow() -> list[Metric]:
+        go_on.wait()
+        return [figure("slow")]
+
+    metrics = Metrics("scheduler")
+    metrics.probe_redis(Probe(answers=True))
+    metrics.add_source(Source("own", lambda: [figure("own")], asks_redis=False))
+    metrics.add_source(Source("fleet", slow))
+    assert scraped(metrics, "own", "slow") == {"own": 1.0, "slow": None}
+    monkeypatch.undo()
+    go_on.set()
+    assert scraped(metrics, "own", "slow") == {"own": 1.0, "slow": 1.0}

@@ -1,6 +1,7 @@
 """The work of the indicators task: bring the daily bars up to date, then compute the indicators of every asset."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -13,7 +14,7 @@ from financehub_shared.assets import select_assets
 from financehub_shared.catalog import CATALOG
 from financehub_shared.clock import Clock
 from financehub_shared.errors import CorruptDataError, TaskFailedError
-from financehub_shared.metrics.data_counts import DataCounts, Uncounted
+from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
 from financehub_shared.models import Asset, Bars, Indicators, Quarantined, is_simulated
 from financehub_shared.providers.bar_validation import validate_bars
 from financehub_shared.providers.bars import BarFetcher, BarReport
@@ -79,7 +80,7 @@ async def calculate_indicators(
     engine: EngineName,
     series: int,
     clock: Clock,
-    counts: DataCounts | None = None,
+    counts: DataCounts = UNCOUNTED,
 ) -> TaskSummary:
     """Bring the daily bars of the chosen assets up to date, compute their indicators and store both.
 
@@ -104,7 +105,7 @@ async def calculate_indicators(
     assets = select_assets(TASK, symbols, known)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     calculate = await asyncio.to_thread(load_engine, engine)
-    progress = _Progress(counts or Uncounted())
+    progress = _Progress(counts)
     for chunk in _chunks(assets):
         await _bring_up_to_date(chunk, store, bars, deadline, clock, progress)
         await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
@@ -157,9 +158,10 @@ def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock:
         if not len(checked.bars):
             progress.late[symbol] = f"quarantined: {checked.records[0].reason}"
     store.put_bars(accepted)
-    for provider in {each.provider for each in accepted}:
-        count = sum(len(each) for each in accepted if each.provider == provider)
-        progress.counts.count_stored("bars", {provider: count})
+    stored_bars: Counter[str] = Counter()
+    for each in accepted:
+        stored_bars[each.provider] += len(each)
+    progress.counts.count_stored("bars", stored_bars)
     if records:
         store.put_quarantined(records)
         progress.counts.count_quarantined(records)

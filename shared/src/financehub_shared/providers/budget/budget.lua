@@ -4,7 +4,6 @@
 --
 -- ARGV: op, units, slices, then slice_ms and limit of each window
 --   spend:   take `units` from every window, or from none. Returns {wait_ms, window that makes wait (from 1), used of each}
---   look:    take nothing. Returns {0, 0, used of each}
 --   correct: the upstream has counted `units` in the window. Returns {0, 0, used of each}
 
 local op, units, slices = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -39,7 +38,7 @@ local longest, which = 0, 0
 if op == 'correct' then
   local w = windows[1]
   if units > w.used then add(w, units - w.used) end
-elseif op == 'spend' then
+else
   for i, w in ipairs(windows) do
     local excess = w.used + units - w.limit
     for _, slot in ipairs(w.slots) do

@@ -7,7 +7,6 @@ from importlib.resources import files
 
 from financehub_shared.clock import Clock
 from financehub_shared.errors import QuotaExceededError, StoreUnavailableError
-from financehub_shared.metrics.families import BudgetFigures
 from financehub_shared.providers.budget import core
 from financehub_shared.providers.budget.core import SLICES, Limit
 from financehub_shared.redis_scripts import REDIS_NOW, LuaScript, RedisScripts
@@ -89,21 +88,10 @@ class Budget:
             return
         self._known_used[which] = int(answer[2])
 
-    def figures(self) -> list[BudgetFigures]:
-        """What the whole fleet has used of each window. Blocks for one round trip.
-
-        Raises:
-            StoreUnavailableError: Redis does not answer.
-        """
-        used = [0] * len(self._limits)
-        if self._scripts is not None:
-            sizes = [number for limit in self._limits for number in (limit.slice_ms, limit.units)]
-            answer = self._scripts.run(script(), self._keys, ["look", 0, SLICES, *sizes])
-            used = [int(number) for number in answer[2:]]
-        return [
-            BudgetFigures(self.upstream, f"{limit.seconds}s", units, limit.units)
-            for limit, units in zip(self._limits, used, strict=True)
-        ]
+    @property
+    def windows(self) -> Sequence[tuple[str, Limit]]:
+        """Key of each window in Redis, and its limit."""
+        return tuple(zip(self._keys, self._limits, strict=True))
 
     async def _try(self, weight: int) -> tuple[float, Limit]:
         """Seconds until there is room, 0 when the units were taken, and the limit that makes wait."""

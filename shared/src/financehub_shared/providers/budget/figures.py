@@ -1,0 +1,39 @@
+"""What the fleet has used of its budgets, for a scrape: read beside the calls, never in their way."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import redis
+
+from financehub_shared.metrics.families import BudgetFigures
+from financehub_shared.providers.budget import core
+from financehub_shared.providers.budget.budget import Budget
+
+
+def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[BudgetFigures]:
+    """Use of every window of every budget, in one round trip.
+
+    Args:
+        client: Redis of the budgets; one of its own, because a scrape that waits must not make calls go without Redis.
+        budgets: whose.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    windows = [(budget.upstream, key, limit) for budget in budgets for key, limit in budget.windows]
+    pipeline = client.pipeline(transaction=False)
+    pipeline.time()
+    for _, key, _ in windows:
+        pipeline.hvals(key)
+    (seconds, microseconds), *rings = cast("list[list[bytes]]", pipeline.execute())
+    now = int(seconds) * 1_000 + int(microseconds) // 1_000
+    return [
+        BudgetFigures(upstream, f"{limit.seconds}s", core.used(_spent(ring), now, limit), limit.units)
+        for (upstream, _, limit), ring in zip(windows, rings, strict=True)
+    ]
+
+
+def _spent(ring: Sequence[bytes]) -> dict[int, int]:
+    """Slice → units, from the entries `slice:units` of the ring that budget.lua keeps."""
+    pairs = (entry.split(b":") for entry in ring)
+    return {int(index): int(units) for index, units in pairs}
