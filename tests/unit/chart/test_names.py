@@ -102,6 +102,14 @@ def test_a_digest_wins():
     assert container["image"] == f"financehub/high-priority@{digest}"
 
 
+@pytest.mark.parametrize("url", ["", "https://wiki.example/runbooks"])
+def test_notes_ask_for_the_address_of_the_runbooks(url: str):
+    """Where alerts are installed and their runbooks have no address, the notes say which value to set."""
+    rules = {"enabled": True, "runbookUrl": url}
+    assert ("metrics.prometheusRule.runbookUrl" in render({"metrics": {"prometheusRule": rules}}).notes) is not bool(url)
+    assert "runbookUrl" not in render().notes
+
+
 def test_notes_say_what_to_do_next():
     """The notes name three commands, with this release's namespace and names."""
     commands = [line.strip() for line in render().notes.splitlines() if line.startswith("  ")]
