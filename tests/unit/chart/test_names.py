@@ -105,8 +105,8 @@ def test_a_digest_wins():
 @pytest.mark.parametrize("url", ["", "https://wiki.example/runbooks"])
 def test_notes_ask_for_the_address_of_the_runbooks(url: str):
     """Where alerts are installed and their runbooks have no address, the notes say which value to set."""
-    rules = {"enabled": True, "runbookUrl": url}
-    assert ("metrics.prometheusRule.runbookUrl" in render({"metrics": {"prometheusRule": rules}}).notes) is not bool(url)
+    notes = render({"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": url}}}).notes
+    assert ("metrics.prometheusRule.runbookUrl" in notes) == (not url)
     assert "runbookUrl" not in render().notes
 
 
