@@ -24,12 +24,16 @@ UNITS = {value for name, value in vars(units).items() if not name.startswith("_"
 #: Of these Grafana shows values with a unit.
 _WITH_UNIT = {"stat", "table", "timeseries", "gauge", "bargauge", "heatmap", "state-timeline"}
 _COUNTER = re.compile(r"_(total|bucket|sum|count)$")
-#: What may take a gauge that each scheduler serves; a sum comes after it.
-_OF_FLEET_GAUGES = {"max", "min", "max_over_time", "min_over_time", "label_replace"}
-
-
-#: Two schedulers serve them twice.
+#: Every scheduler serves them, so two schedulers serve them twice.
 FLEET_GAUGES = {row.name for row in catalogue.rows() if row.kind == "gauge" and row.by_schedulers}
+
+
+def counts_schedulers(selector: promql.Selector) -> bool:
+    """Whether a gauge that every scheduler serves is not reduced to one series by a maximum or minimum first."""
+    reduced = selector.aggregation in {"max", "min", "group"}
+    # as a condition behind `and`, in which the number of series does not matter
+    over_time = selector.aggregation is None and selector.function in {"max_over_time", "min_over_time"}
+    return selector.metric in FLEET_GAUGES and not reduced and not over_time
 
 
 def template_datasource(dashboard: Dashboard) -> Problems:
@@ -139,8 +143,6 @@ def panel_scale(dashboard: Dashboard) -> Problems:
 def target_required_matchers(dashboard: Dashboard) -> Problems:
     """Every selector filters by namespace and release."""
     for name, expression in _expressions(dashboard):
-        for metric in promql.bare(expression):
-            yield f"{name}: {metric} has no matchers"
         for selector in promql.selectors(expression):
             for label in REQUIRED:
                 if f'{label}=~"${label}"' not in selector.matchers:
@@ -168,8 +170,8 @@ def target_fleet_gauge(dashboard: Dashboard) -> Problems:
     """Every scheduler serves the fleet's gauges: a sum or a count over them would grow with the schedulers."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
-            if selector.metric in FLEET_GAUGES and selector.function not in _OF_FLEET_GAUGES:
-                yield f"{name}: {selector.function} of {selector.metric}, which each scheduler serves"
+            if counts_schedulers(selector):
+                yield f"{name}: {selector.aggregation} of {selector.metric}, which each scheduler serves"
 
 
 def target_histogram(dashboard: Dashboard) -> Problems:

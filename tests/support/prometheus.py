@@ -12,16 +12,15 @@ from typing import Any
 
 import yaml
 
+from support import promql
 from support.processes import end, launch
 from support.promtool import prometheus_path
 from support.redis_server import free_port
+from support.rules import RULE_FILES
 
-RULES = Path(__file__).parents[2] / "deploy" / "helm" / "financehub" / "files" / "rules"
 #: Minutes of the chart's rules are seconds in a test: 5m → 5s, 1h → 60s.
 TIMES_FASTER = 60
 
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d+)(ms|[smhdw])")
 #: Durations in an expression: range selectors, subqueries, and offsets. Thresholds in seconds stay as they are.
 _IN_EXPRESSION = re.compile(r"(?<=\[)[\dsmhdw:]+(?=\])|(?<=offset )[\dsmhdw]+")
 
@@ -34,7 +33,7 @@ def faster(duration: str) -> str:
     Args:
         duration: as Prometheus writes it, such as `1h30m`.
     """
-    seconds = sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))
+    seconds = promql.seconds(duration)
     return f"{max(2, round(seconds / TIMES_FASTER))}s" if seconds else "0s"
 
 
@@ -71,7 +70,7 @@ class Prometheus:
         self._targets.write_text("[]")
         rules = self._folder / "rules"
         rules.mkdir()
-        for file in RULES.glob("*.yaml"):
+        for file in RULE_FILES:
             (rules / file.name).write_text(faster_rules(file.read_text(encoding="utf-8")))
         config = {
             "global": {

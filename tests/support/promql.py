@@ -4,14 +4,29 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SELECTOR = re.compile(
-    r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<matchers>(?:[^{}\"]|\"[^\"]*\")*)\}(?:\[(?P<range>[^\]:]+)\])?"
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
+_MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
+_GROUPING = re.compile(r"\bby\s*\(([^()]*)\)")
+#: The parts of an expression in their order. What has no name here is skipped: comments, strings, numbers, durations,
+#: and the words in parentheses behind `by`, `on` and the like, which are labels and not metrics.
+_PARTS = re.compile(
+    r"""
+    \#[^\n]* | "[^"]*" | \d[\w.]* | \[[^\]]*\]
+    | \b(?:without|on|ignoring|group_left|group_right)\b\s*(?:\([^()]*\))?
+    | \bby\s*\([^()]*\)
+    | (?P<call>[a-zA-Z_]\w*)\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\(
+    | (?P<open>\() | (?P<close>\))
+    | \b(?:and|or|unless|bool|offset|inf|nan)\b
+    | (?P<name>[a-zA-Z_:][\w:]*)\s*(?:\{(?P<matchers>(?:[^{}"]|"[^"]*")*)\})?(?:\[(?P<range>[^\]:]+)\])?
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
-_FUNCTION = re.compile(r"([a-z_0-9]+)\s*(?:(?:by|without)\s*\([^()]*\)\s*)?\($")
-_STRING = re.compile(r"\"[^\"]*\"")
-#: What stands in parentheses behind these are labels, not metrics.
-_LABEL_LIST = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)")
-_KEYWORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan"}
+_OPERATORS = {"and", "or", "unless", "bool"}
+_AGGREGATIONS = {
+    *("sum", "avg", "count", "count_values", "min", "max", "group"),
+    *("topk", "bottomk", "quantile", "stddev", "stdvar"),
+}
 
 
 @dataclass(frozen=True)
@@ -20,36 +35,57 @@ class Selector:
 
     Args:
         metric: name of the metric.
-        matchers: what stands in braces.
+        matchers: what stands in braces; empty without them.
         range: what stands in brackets; None for an instant vector.
-        function: name of the function or aggregation that takes it directly.
+        function: name of the innermost function or aggregation around it.
+        aggregation: name of the innermost aggregation around it.
     """
 
     metric: str
     matchers: str
     range: str | None
     function: str | None
+    aggregation: str | None
+
+    @property
+    def conditions(self) -> list[tuple[str, str, str]]:
+        """Label, operator and value of each matcher."""
+        return _MATCHER.findall(self.matchers)
 
 
 def selectors(expression: str) -> Iterator[Selector]:
-    """Every selector with braces."""
-    for found in _SELECTOR.finditer(expression):
-        before = _FUNCTION.search(expression[: found.start()])
-        yield Selector(found["name"], found["matchers"], found["range"], before[1] if before else None)
-
-
-def bare(expression: str) -> set[str]:
-    """Metrics that are named without braces, and so without matchers."""
-    rest = _STRING.sub('""', _LABEL_LIST.sub(" ", _SELECTOR.sub(" ", expression)))
-    words = re.finditer(r"(?<![\w$.:])[a-zA-Z_:][\w:]*(?P<call>\s*\()?", re.sub(r"\[[^\]]*\]|@ \w+\(\)", " ", rest))
-    return {word[0] for word in words if not word["call"] and word[0].lower() not in _KEYWORDS}
+    """Every selector, with matchers or without."""
+    around: list[str | None] = []
+    for part in _PARTS.finditer(expression):
+        if part["close"]:
+            around.pop()
+        elif part["open"] or (part["call"] or "").lower() in _OPERATORS:
+            around.append(None)
+        elif part["call"]:
+            around.append(part["call"])
+        elif part["name"]:
+            names = [name for name in reversed(around) if name]
+            aggregation = next((name for name in names if name in _AGGREGATIONS), None)
+            yield Selector(
+                part["name"], part["matchers"] or "", part["range"], names[0] if names else None, aggregation
+            )
 
 
 def metrics(expression: str) -> set[str]:
     """Names of all metrics."""
-    return {each.metric for each in selectors(expression)} | bare(expression)
+    return {each.metric for each in selectors(expression)}
+
+
+def grouping_labels(expression: str) -> set[str]:
+    """Labels that an aggregation of the expression keeps."""
+    return {label.strip() for text in _GROUPING.findall(expression) for label in text.split(",") if label.strip()}
 
 
 def without_selectors(expression: str) -> str:
     """The rest of an expression: functions, operators, and the labels that they keep or make."""
-    return _SELECTOR.sub(" ", expression)
+    return _PARTS.sub(lambda part: " " if part["name"] else part[0], expression)
+
+
+def seconds(duration: str) -> float:
+    """The seconds of a duration as Prometheus writes it, such as `1h30m`."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))

@@ -1,6 +1,5 @@
 """The chart's Prometheus rules and the promtool tests beside them, as Python reads them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,18 +8,13 @@ from typing import Any
 
 import yaml
 
+from support import promql
+
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/helm/financehub/files/rules"
 RULE_FILES = sorted(RULES.glob("*.yaml"))
 TESTS = ROOT / "tests/unit/monitoring/rules"
 RULE_TESTS = sorted(TESTS.glob("*.yaml"))
-
-_METRIC = re.compile(r"\b(?:financehub|process)_\w+|\brelease:\w+:\w+")
-_MATCHERS = re.compile(r"\b((?:financehub|process)_\w+)\{([^}]*)\}")
-_MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
-_GROUPING = re.compile(r"\bby\s*\(([^()]+)\)")
-_DURATION = re.compile(r"(\d+)([dhms])")
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Expectation:
 
     test: str
     alert: str
-    seconds: int
+    seconds: float
     fires: bool
 
 
@@ -59,31 +53,19 @@ def recorded() -> set[str]:
 
 def grouping_labels() -> set[str]:
     """Labels that tell the series of a rule apart: those by which rules group, and those of recorded series."""
-    grouped = {label for rule in rules() for text in _GROUPING.findall(rule["expr"]) for label in text.split(",")}
+    grouped = {label for rule in rules() for label in promql.grouping_labels(rule["expr"])}
     of_series = {label for rule in rules() if "record" in rule for label in rule.get("labels", {})}
-    return {label.strip() for label in grouped} | of_series
-
-
-def metrics_of(expression: str) -> set[str]:
-    """Names of the metrics and recorded series of an expression."""
-    return set(_METRIC.findall(expression))
-
-
-def matchers_of(expression: str) -> list[tuple[str, str, str, str]]:
-    """(metric, label, operator, value) of every matcher of an expression."""
-    return [(metric, *found) for metric, text in _MATCHERS.findall(expression) for found in _MATCHER.findall(text)]
+    return grouped | of_series
 
 
 @cache
 def expectations() -> list[Expectation]:
     """What all promtool tests expect of alerts."""
     return [
-        Expectation(f"{path.name}: {test['name']}", one["alertname"], _seconds(one["eval_time"]), "exp_alerts" in one)
+        Expectation(
+            f"{path.name}: {test['name']}", one["alertname"], promql.seconds(one["eval_time"]), "exp_alerts" in one
+        )
         for path in RULE_TESTS
         for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
         for one in test.get("alert_rule_test", ())
     ]
-
-
-def _seconds(duration: str) -> int:
-    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))

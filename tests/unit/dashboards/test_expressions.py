@@ -13,8 +13,6 @@ from support.dashboards import LOCAL, expressions, fill_in, load
 from support.promtool import promtool_path
 from support.rules import recorded
 
-ROOT = Path(__file__).parents[3]
-RULES = ROOT / "deploy/helm/financehub/files/rules"
 #: Series of Prometheus itself.
 BUILT_IN = {"ALERTS"}
 _VARIABLE_QUERY = re.compile(r"label_values\((.+), \w+\)")

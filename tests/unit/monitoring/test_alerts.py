@@ -4,13 +4,12 @@ import re
 
 import pytest
 
-from support import catalogue
-from support.rules import ROOT, alerts, expectations, matchers_of, metrics_of, recorded, rules
+from support import catalogue, promql
+from support.dashboard_lint import counts_schedulers
+from support.rules import ROOT, alerts, expectations, recorded, rules
 
 ALERTS = alerts()
 CATALOGUE = catalogue.series()
-#: Labels that each process or Prometheus itself adds.
-COMMON_LABELS = {"release", "component", "namespace", "pod", "instance", "job"}
 
 
 def test_alert_names_are_unique() -> None:
@@ -64,7 +63,7 @@ def test_every_promtool_test_is_of_an_alert_that_exists() -> None:
 def test_expressions_name_only_metrics_of_the_catalogue() -> None:
     """Every metric of an expression is in docs/metrics.md, and every recorded series is recorded."""
     known = CATALOGUE.keys() | recorded()
-    used = {name for rule in rules() for name in metrics_of(rule["expr"])}
+    used = {name for rule in rules() for name in promql.metrics(rule["expr"])}
     assert used - known == set()
     assert "financehub_build_info" in used
 
@@ -72,26 +71,28 @@ def test_expressions_name_only_metrics_of_the_catalogue() -> None:
 def test_matchers_name_only_labels_and_values_of_the_catalogue() -> None:
     """A label that a matcher names is one of its metric, and an exact value stands in the metric's row."""
     wrong = [
-        found
+        (selector.metric, *condition)
         for rule in rules()
-        for found in matchers_of(rule["expr"])
-        if not _in_catalogue(*found) and not _is_common(*found[1:])
+        for selector in promql.selectors(rule["expr"])
+        for condition in selector.conditions
+        if not _is_known(selector.metric, *condition)
     ]
     assert wrong == []
 
 
-def _in_catalogue(metric: str, label: str, operator: str, value: str) -> bool:
+def _is_known(metric: str, label: str, operator: str, value: str) -> bool:
+    if metric in recorded():
+        # one series is recorded from another, with its labels
+        return value in {rule.get("labels", {}).get(label) for rule in rules() if "record" in rule}
+    if label in catalogue.COMMON_LABELS:
+        return (label, operator, value) == ("component", "=", "scheduler")
     row = CATALOGUE[metric]
     return label in row.labels and ("~" in operator or f"`{value}`" in row.text)
 
 
-def _is_common(label: str, operator: str, value: str) -> bool:
-    return label == "component" and operator == "=" and value == "scheduler"
-
-
 def test_every_recorded_series_is_used() -> None:
     """Every recorded series is read by a rule or a dashboard; any other costs every Prometheus and is useless."""
-    used = {name for rule in rules() for name in metrics_of(rule["expr"])}
+    used = {name for rule in rules() for name in promql.metrics(rule["expr"])}
     dashboards = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "deploy/helm/financehub/files/dashboards").glob("*.json")
     )
@@ -100,8 +101,30 @@ def test_every_recorded_series_is_used() -> None:
 
 def test_fleet_figures_are_never_summed() -> None:
     """Every scheduler serves the fleet's figures, so rules take a maximum or minimum; a sum would count them twice."""
-    fleet = re.compile(r"\bsum by \([^)]*\) \(\s*(?:\w+_over_time\()?(financehub_(?:queue|data_stale|data_last)\w*)")
-    assert [found for rule in rules() for found in fleet.findall(rule["expr"])] == []
+    wrong = [
+        f"{rule.get('alert') or rule['record']}: {selector.aggregation} of {selector.metric}"
+        for rule in rules()
+        for selector in promql.selectors(rule["expr"])
+        if counts_schedulers(selector)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "counts"),
+    [
+        ("sum(financehub_queue_workers)", True),
+        ("count by (release) (\n  financehub_redis_aof_enabled == 0\n)", True),
+        ("sum by (release) (avg_over_time(financehub_schedule_consecutive_failures[5m]))", True),
+        ('financehub_provider_budget_used_units{window="60"} > 5', True),
+        ("sum by (release) (max by (release, queue) (financehub_queue_workers))", False),
+        ("min(deriv(financehub_queue_oldest_message_age_seconds[5m]))", False),
+        ("sum(financehub_redis_up)", False),
+    ],
+)
+def test_a_fleet_figure_that_is_summed_is_noticed(expression: str, counts: bool) -> None:
+    """Any aggregation but a maximum or minimum, and none at all, for any gauge that every scheduler serves."""
+    assert any(counts_schedulers(selector) for selector in promql.selectors(expression)) is counts
 
 
 def test_no_rule_is_bound_to_one_release() -> None:
