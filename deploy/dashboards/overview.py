@@ -82,22 +82,17 @@ def verdict() -> Section:
         ),
         Query(f"sum({workers})", "tiers short of workers"),
     )
-    messages = series("financehub_queue_messages", 'state="dead"')
     dead = figure(
         About(
             title="New dead letters",
             text="Messages that were given up in the last 30 minutes. Anything above 0 is bad: these runs will not "
             "happen. Read the errors with `financehub dead list`; the table of tiers below shows their total.",
             unit="none",
-            no_value=_NO_SCHEDULER,
+            no_value="No data: no scheduler is scraped, or FinanceHub's rule files are not loaded",
             steps=ABOVE_ZERO_WARNS,
             decimals=0,
         ),
-        Query(
-            f"sum(max by (namespace, release, queue) ({messages})"
-            f" - min by (namespace, release, queue) (min_over_time({messages}[30m])))",
-            "new dead letters",
-        ),
+        Query(f"sum({fleet('release:financehub_dead_letters:rise30m', 'queue')})", "new dead letters"),
     )
     redis = figure(
         About(
