@@ -10,6 +10,7 @@ from dashboards.tables import Column, rows
 
 UID = "financehub-redis"
 _NO_PROCESS = "No data: no FinanceHub process is scraped"
+_NO_ANSWER = "No data: no FinanceHub process is scraped, or none gets an answer from Redis"
 _NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
 _PROCESS = "component, pod, instance"
 _PROCESS_LEGEND = "{{component}} {{pod}} {{instance}}"
@@ -100,7 +101,7 @@ def now() -> Section:
             text="The largest difference between the clock of a process and that of Redis. More than 2 seconds is bad: "
             "due times and leases shift. Check the time synchronization of the nodes.",
             unit="s",
-            no_value=_NO_PROCESS,
+            no_value=_NO_ANSWER,
             steps=((None, GOOD), (2, BAD)),
         ),
         Query(f"max by (server) (abs({series('financehub_redis_clock_skew_seconds')}))", "{{server}}"),
@@ -117,7 +118,7 @@ def redis() -> Section:
             "milliseconds is bad: a slow command, a slow disk or a busy node. Ask Redis with SLOWLOG GET and LATENCY "
             "LATEST.",
             unit="s",
-            no_value=_NO_PROCESS,
+            no_value=_NO_ANSWER,
         ),
         *(
             Query(quantile(rank, "financehub_redis_command_duration_seconds", "server"), f"{{{{server}}}} {name}")
@@ -141,7 +142,7 @@ def redis() -> Section:
             text="The clock of each process minus that of Redis; above 0 the process is ahead. Beyond 2 seconds is "
             "bad. If one line is off, the clock of that node is wrong; if all are, the clock of Redis is.",
             unit="s",
-            no_value=_NO_PROCESS,
+            no_value=_NO_ANSWER,
             low=None,
         ),
         Query(f"max by ({_PROCESS}) ({clock})", _PROCESS_LEGEND),
