@@ -67,7 +67,7 @@ def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: S
 
 def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
     """A killed tier alerts once its messages wait, a killed scheduler at once, and due times missed meanwhile once it
-    is back; each alert ends with its fault.
+    is back; each alert ends with its fault. Without a scheduler nobody vouches for the data, which costs its budget.
     """
     running = watched()
     fleet = running.fleet
@@ -86,12 +86,13 @@ def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatche
     assert running.fired == {"FinanceHubTierWithoutWorker"}
 
     running.kill("scheduler")
-    running.until_firing("FinanceHubSchedulerAbsent")
+    running.until_firing("FinanceHubSchedulerAbsent", "FinanceHubFreshnessBudgetBurnFast")
     fleet.start_scheduler()
     running.scrape()
     running.until_calm("FinanceHubSchedulerAbsent")
     running.until_firing("FinanceHubScheduleMissed")
-    assert running.fired == {"FinanceHubTierWithoutWorker", "FinanceHubSchedulerAbsent", "FinanceHubScheduleMissed"}
+    absence = {"FinanceHubSchedulerAbsent", "FinanceHubFreshnessBudgetBurnFast", "FinanceHubScheduleMissed"}
+    assert running.fired == {"FinanceHubTierWithoutWorker", *absence}
     _no_rule_fails(running)
 
 
