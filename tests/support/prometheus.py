@@ -18,8 +18,14 @@ from support.promtool import prometheus_path
 from support.redis_server import free_port
 from support.rules import RULE_FILES
 
-#: Minutes of the chart's rules are seconds in a test: 5m → 5s, 1h → 60s.
+#: Minutes of the chart's rules are seconds in a test: 10m → 10s, 1h → 60s.
 TIMES_FASTER = 60
+#: Seconds between two scrapes, and after which a scrape is given up: a loaded machine answers late.
+SCRAPE_SECONDS = 2
+#: The least that remains of a `for`, so that one failed scrape raises no alert.
+LEAST_FOR = 5
+#: The least that remains of a range or an offset: three scrapes, so that a rate survives a failed one.
+LEAST_RANGE = 6
 
 #: Durations in an expression: range selectors, subqueries, and offsets. Thresholds in seconds stay as they are.
 _IN_EXPRESSION = re.compile(r"(?<=\[)[\dsmhdw:]+(?=\])|(?<=offset )[\dsmhdw]+")
@@ -27,14 +33,15 @@ _IN_EXPRESSION = re.compile(r"(?<=\[)[\dsmhdw:]+(?=\])|(?<=offset )[\dsmhdw]+")
 Sample = tuple[Mapping[str, str], float]
 
 
-def faster(duration: str) -> str:
-    """A duration divided by `TIMES_FASTER`, at least two seconds unless it is zero.
+def faster(duration: str, least: int) -> str:
+    """A duration divided by `TIMES_FASTER`.
 
     Args:
         duration: as Prometheus writes it, such as `1h30m`.
+        least: the shortest result in seconds, unless the duration is zero.
     """
     seconds = promql.seconds(duration)
-    return f"{max(2, round(seconds / TIMES_FASTER))}s" if seconds else "0s"
+    return f"{max(least, round(seconds / TIMES_FASTER))}s" if seconds else "0s"
 
 
 def faster_rules(text: str) -> str:
@@ -50,10 +57,11 @@ def faster_rules(text: str) -> str:
         group.pop("interval", None)
         for rule in group["rules"]:
             rule["expr"] = _IN_EXPRESSION.sub(
-                lambda found: ":".join(faster(part) if part else "" for part in found[0].split(":")), rule["expr"]
+                lambda found: ":".join(faster(part, LEAST_RANGE) if part else "" for part in found[0].split(":")),
+                rule["expr"],
             )
             if "for" in rule:
-                rule["for"] = faster(rule["for"])
+                rule["for"] = faster(rule["for"], LEAST_FOR)
     return str(yaml.safe_dump(document, sort_keys=False))
 
 
@@ -65,7 +73,7 @@ class Prometheus:
         scrape_seconds: between two scrapes.
     """
 
-    def __init__(self, folder: Path, *, scrape_seconds: int = 1) -> None:
+    def __init__(self, folder: Path, *, scrape_seconds: int = SCRAPE_SECONDS) -> None:
         found = prometheus_path()
         self._folder = folder / "prometheus"
         self._folder.mkdir()

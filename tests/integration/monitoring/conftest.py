@@ -8,7 +8,7 @@ import pytest
 
 from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet, eventually
-from support.prometheus import Prometheus
+from support.prometheus import SCRAPE_SECONDS, Prometheus
 from support.redis_server import RedisServer
 
 #: Outages in these tests start and end within seconds, so every interval of the fleet is short.
@@ -53,7 +53,10 @@ class Watched:
 
     def until_firing(self, *alerts: str, within: float = 60) -> None:
         """Wait until all of these alerts fire."""
-        eventually(f"{alerts} fire", lambda: {*alerts} <= self.prometheus.firing(), within)
+        limit = time.monotonic() + within
+        while missing := {*alerts} - (firing := self.prometheus.firing()):
+            assert time.monotonic() < limit, f"not within {within} s: {missing} fire; {firing or 'none'} do"
+            time.sleep(0.2)
 
     def until_calm(self, *alerts: str, within: float = 60) -> None:
         """Wait until none of these alerts fires; without names, until none does."""
@@ -79,7 +82,7 @@ def watched(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterato
     simulator = RunningSimulator(limited=False)
     built: list[Watched] = []
 
-    def build(*, scrape_seconds: int = 1, **environment: str) -> Watched:
+    def build(*, scrape_seconds: int = SCRAPE_SECONDS, **environment: str) -> Watched:
         server = redis_server("--maxmemory", "200mb")
         fleet = Fleet(tmp_path, server, simulator, {**SETTINGS, **environment})
         built.append(Watched(fleet, Prometheus(tmp_path, scrape_seconds=scrape_seconds).wait_until_ready()))
