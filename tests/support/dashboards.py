@@ -35,6 +35,8 @@ class Expression:
         kind: the panel's type, such as `timeseries`.
         format: `time_series`, `table` or `heatmap`.
         instant: asked for one moment instead of a range.
+        unit: of the panel, or of the table's column.
+        maximum: of the panel, or of the table's column; None where the values decide.
     """
 
     dashboard: str
@@ -45,6 +47,8 @@ class Expression:
     kind: str
     format: str
     instant: bool
+    unit: str | None
+    maximum: float | None
 
     @property
     def may_be_empty(self) -> bool:
@@ -93,6 +97,7 @@ def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]
             if "interval" in panel:
                 chosen["__rate_interval"] = panel["interval"]
             for target in panel["targets"]:
+                shown = panel["fieldConfig"]["defaults"] | _overridden(panel, target["legendFormat"])
                 yield Expression(
                     dashboard=dashboard["uid"],
                     panel=panel["title"],
@@ -102,4 +107,16 @@ def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]
                     kind=panel["type"],
                     format=target.get("format", "time_series"),
                     instant=target.get("instant", False),
+                    unit=shown.get("unit"),
+                    maximum=shown.get("max"),
                 )
+
+
+def _overridden(panel: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """What a table says of one column only."""
+    return {
+        each["id"]: each["value"]
+        for override in panel["fieldConfig"].get("overrides", [])
+        if override["matcher"] == {"id": "byName", "options": column}
+        for each in override["properties"]
+    }

@@ -1,20 +1,22 @@
 """Every expression of every panel, evaluated by a real Prometheus that scrapes a real fleet."""
 
-import math
 import time
 import uuid
+from collections.abc import Callable
 
 import pytest
 from dramatiq import Message
 
 from financehub_shared.monitor import TaskMonitor
+from financehub_shared.store import keys
 from integration.monitoring.conftest import StartWatched, Watched
+from support.answers import Series, problems, row_problems
 from support.dashboards import Expression, expressions
 from support.fleet import eventually
 
 TASK = "fetch_crypto_prices_task"
-#: As Grafana computes it: four scrapes.
-RATE_INTERVAL = {"__rate_interval": "10s", "__interval": "1s", "__range": "60s"}
+#: As Grafana computes it: four scrapes and one more.
+RATE_INTERVAL = {"__rate_interval": "10s", "__interval": "2s", "__range": "60s"}
 #: Panels that are empty while all is well, and that the faults of this test fill.
 MOVED_BY_FAULTS = {
     "Active alerts",
@@ -24,39 +26,51 @@ MOVED_BY_FAULTS = {
     "Exceptions",
     "Dead letters by reason",
 }
-#: These may be below zero: a clock that is behind, a budget that is spent, a due time that has just passed.
-SIGNED = ("skew", "budget left", "due in")
+#: What panels say that show what each process knows without Redis.
+WITHOUT_REDIS = "No data: no FinanceHub process is scraped"
+#: Seconds that a graph shows here; while Redis hangs none of those before.
+SHOWN = 30
+SHOWN_WITHOUT_REDIS = 4
 
 
-def _problem(watched: Watched, one: Expression) -> str:
-    """What is wrong with the result of one expression; empty if nothing is."""
+def _answer(watched: Watched, one: Expression, shown: float) -> list[Series]:
     if one.instant:
-        values = [value for _, value in watched.prometheus.query(one.text)]
-    else:
-        values = [value for _, series in watched.prometheus.query_range(one.text, 30) for value in series]
-    finite = [value for value in values if math.isfinite(value)]
-    where = f"{one.dashboard} / {one.panel} / {one.legend}: {one.text}"
-    if not finite:
-        return "" if one.may_be_empty else f"{where} has no answer, and its no-value text says {one.no_value!r}"
-    if min(finite) < 0 and not any(word in f"{one.panel} {one.legend}".lower() for word in SIGNED):
-        return f"{where} is {min(finite)}, below zero"
-    return ""
+        return [(labels, [value]) for labels, value in watched.prometheus.query(one.text)]
+    return watched.prometheus.query_range(one.text, shown)
 
 
-def _problems(watched: Watched) -> list[str]:
-    return [problem for one in expressions(RATE_INTERVAL) if (problem := _problem(watched, one))]
+def _problems(watched: Watched, required: Callable[[Expression], bool], shown: float) -> list[str]:
+    """What is wrong with the answers to all expressions, and with the tables that they make."""
+    found = []
+    tables: dict[str, dict[str, list[Series]]] = {}
+    for one in expressions(RATE_INTERVAL):
+        series = _answer(watched, one, shown)
+        where = f"{one.dashboard} / {one.panel}"
+        found += [
+            f"{where} / {one.legend}: {each}: {one.text}" for each in problems(one, series, required=required(one))
+        ]
+        if one.kind == "table":
+            tables.setdefault(where, {})[one.legend] = series
+    return found + [f"{where}: {each}" for where, columns in tables.items() for each in row_problems(columns)]
 
 
-def _until_every_panel_answers(watched: Watched) -> None:
+def _until_every_panel_answers(
+    watched: Watched, required: Callable[[Expression], bool] = lambda one: not one.may_be_empty, shown: float = SHOWN
+) -> None:
     limit = time.monotonic() + 60
-    while problems := _problems(watched):
-        assert time.monotonic() < limit, "\n".join(problems)
+    while found := _problems(watched, required, shown):
+        assert time.monotonic() < limit, "\n".join(found)
         time.sleep(1)
 
 
+def _needs_no_redis(one: Expression) -> bool:
+    return one.no_value == WITHOUT_REDIS
+
+
 def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched: StartWatched) -> None:
-    """After normal work of all tiers, wrong data, a provider that is down, a dead letter and a killed worker, each
-    expression has a plausible result, or its panel says that an empty result is fine.
+    """After normal work of all tiers, wrong data, a provider that is down, a dead letter, a stale dataset and a
+    killed worker, each expression has a plausible result, or its panel says that an empty result is fine. While Redis
+    hangs, the panels of processes still answer, and no other shows an error.
     """
     running = watched(DRAMATIQ_MAX_RETRIES="1")
     fleet = running.fleet
@@ -73,18 +87,39 @@ def test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times(watched
     for upstream in ("binance", "coingecko", "kraken"):
         fleet.simulator.fault("server-error", upstream)
     running.until_firing("FinanceHubDeadLettersRising")
+    # as if they had been down for ten minutes
+    with fleet.redis() as client:
+        for source in client.hkeys(keys.FRESHNESS):
+            if source.startswith(b"quotes:crypto|"):
+                client.hset(keys.FRESHNESS, source, str(time.time() - 600))
     running.kill("high")
-    running.until_firing("FinanceHubTierWithoutWorker")
+    running.until_firing("FinanceHubTierWithoutWorker", "FinanceHubDatasetStale")
     fleet.start_tier("high")
     running.scrape()
     _until_every_panel_answers(running)
-    # panels that are empty only in good times are not empty now
+    assert _values(running, "financehub-overview", "Stale datasets") == [1]
+    # what is empty in good times only is not empty now
     bad_times = [one for one in expressions(RATE_INTERVAL) if one.panel in MOVED_BY_FAULTS]
     assert {one.panel for one in bad_times} == MOVED_BY_FAULTS
     assert [one.text for one in bad_times if not running.prometheus.query_range(one.text, 90)] == []
 
+    fleet.server.hang()
+    running.until_firing("FinanceHubRedisDown")
+    eventually("figures of Redis are gone", lambda: not running.prometheus.query("financehub_queue_messages"))
+    without_redis = {one.panel for one in expressions(RATE_INTERVAL) if _needs_no_redis(one)}
+    assert {"Redis", "Processes", "Memory by process"} <= without_redis
+    _until_every_panel_answers(running, _needs_no_redis, SHOWN_WITHOUT_REDIS)
+    assert set(_values(running, "financehub-overview", "Redis")) == {0}
+    fleet.server.resume()
 
-@pytest.mark.parametrize(("scrape_seconds", "tolerance"), [(1, 0.1), (3, 0.25)])
+
+def _values(watched: Watched, dashboard: str, panel: str) -> list[float]:
+    """What a panel shows now."""
+    chosen = [one for one in expressions(RATE_INTERVAL) if (one.dashboard, one.panel) == (dashboard, panel)]
+    return [value for one in chosen for _, value in watched.prometheus.query(one.text)]
+
+
+@pytest.mark.parametrize(("scrape_seconds", "tolerance"), [(2, 0.15), (4, 0.25)])
 def test_rates_are_those_of_the_monitor(watched: StartWatched, scrape_seconds: int, tolerance: float) -> None:
     """The rate that Prometheus computes is that of the runs that the fleet's monitor recorded, however slowly it
     scrapes, and even if a worker is killed and replaced in between (its counters start at zero again).
