@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import redis
 
 from financehub_shared.store import keys
@@ -15,6 +16,8 @@ def _no_rule_fails(watched: Watched) -> None:
     assert watched.prometheus.rule_problems() == []
 
 
+# two minutes of waiting on an idle machine
+@pytest.mark.timeout(300)
 def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
     """Normal work raises nothing; wrong prices raise the quarantine alert; with every crypto provider down the
     breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise alerts, each
