@@ -9,7 +9,7 @@ from financehub_shared.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-#: Schedules with series of their own: 18 series and 10 kB each, and a scrape must not keep due runs waiting.
+#: Schedules with their own series: 18 series and 10 kB each, and a scrape must not keep due runs waiting.
 MAX_LABELS = 200
 OTHER = "other"
 
@@ -38,7 +38,7 @@ class Observer:
 
     @property
     def labels(self) -> frozenset[str]:
-        """Schedules that have series of their own."""
+        """Schedules that have their own series."""
         return frozenset(self._labels)
 
     def verdict(self, run: Run, verdict: str, at: float, *, known: bool = True) -> None:

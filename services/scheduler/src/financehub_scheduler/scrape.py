@@ -85,7 +85,7 @@ class FailingSchedules:
 
     Args:
         live: uid → schedule, which another thread changes.
-        observer: knows which schedules have series of their own; the worst of the rest stands for all of them.
+        observer: knows which schedules have their own series; the worst of the rest stands for all of them.
         client: Redis of the queues, with a short timeout.
     """
 

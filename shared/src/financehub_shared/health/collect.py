@@ -95,7 +95,7 @@ class HealthChecker:
             except (redis.RedisError, FinanceHubError) as error:
                 failures[name] = str(error)
                 if isinstance(error, redis.ConnectionError | redis.TimeoutError | StoreUnavailableError):
-                    # each further question would wait for a timeout of its own
+                    # each further question would wait for its own timeout
                     lost = "Redis stopped answering"
                 return default
 

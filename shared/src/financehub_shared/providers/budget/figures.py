@@ -14,7 +14,7 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     """Use of every window of every budget, in one round trip.
 
     Args:
-        client: Redis of the budgets; one of its own, because a scrape that waits must not make calls go without Redis.
+        client: Redis of the budgets; not the client of the calls, which must not go without Redis because a scrape waits.
         budgets: whose.
 
     Raises:
