@@ -14,7 +14,7 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     """Use of every window of every budget, in one round trip.
 
     Args:
-        client: Redis of the budgets; not the client of the calls, which must not go without Redis because a scrape waits.
+        client: Redis of the budgets; not the client of calls, which must not suffer from a scrape that waits.
         budgets: whose.
 
     Raises:
