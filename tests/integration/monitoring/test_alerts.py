@@ -17,7 +17,7 @@ def _no_rule_fails(watched: Watched) -> None:
 
 
 # two minutes of waiting on an idle machine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(240)
 def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
     """Normal work raises nothing; wrong prices raise the quarantine alert; with every crypto provider down the
     breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise alerts, each
@@ -62,8 +62,8 @@ def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: S
     fleet.simulator.reset()
     for upstream in CRYPTO:
         fleet.cli("breakers", "reset", upstream)
+    # the others end with their windows, of up to an hour
     running.until_calm("FinanceHubBreakerOpen", "FinanceHubDatasetStale", "FinanceHubScheduleFailing")
-    running.until_calm("FinanceHubSuccessBudgetBurnFast", "FinanceHubFreshnessBudgetBurnFast", within=90)
     assert running.fired == expected
     _no_rule_fails(running)
 
