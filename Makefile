@@ -97,6 +97,10 @@ e2e: cluster ## Build the images and run the end-to-end tests in the cluster (E2
 test-docker: install ## Run the integration tests with Redis in a container of the Docker engine; a part with ARGS=…
 	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
 
+.PHONY: test-monitoring
+test-monitoring: install ## Watch a fleet through its faults with a real Prometheus and the rules, minutes made seconds (3 minutes)
+	$(BIN)/pytest $(or $(ARGS),tests/prometheus --numprocesses 3)
+
 .PHONY: smoke
 smoke: install ## Start `make run` on its default ports, look at everything, stop it
 	$(BIN)/pytest tests/smoke

@@ -29,12 +29,7 @@ _LONGEST = {
     "test_api_server_is_lost_and_forgets",
     "test_every_right_is_used_and_none_is_lacking",
     "test_scheduled_tasks_come_and_go",
-    "test_faults_of_providers_and_data_raise_their_alerts_and_no_other",
-    "test_processes_that_die_raise_their_alerts_and_no_other",
-    "test_faults_of_redis_raise_their_alerts_and_no_other",
     "test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times",
-    "test_every_panel_answers_on_a_fleet_that_has_seen_good_and_bad_times",
-    "test_rates_are_those_of_the_monitor",
 }
 
 

@@ -1,5 +1,6 @@
 """promtool checks the chart's rule files and runs the tests beside this file."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,8 +21,16 @@ def promtool() -> str:
 
 
 def _run(promtool: str, *arguments: str, directory: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    # it collects garbage for a fifth of its time, and its memory is small
+    environment = {**os.environ, "GOGC": "800"}
     return subprocess.run(
-        [promtool, *arguments], capture_output=True, text=True, cwd=directory, timeout=LIMIT_SECONDS, check=False
+        [promtool, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        env=environment,
+        timeout=LIMIT_SECONDS,
+        check=False,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from financehub_shared.store import keys
-from integration.monitoring.conftest import StartWatched, Watched
+from prometheus.conftest import StartWatched, Watched
 from support.fleet import eventually
 
 CRYPTO = ("binance", "coingecko", "kraken")

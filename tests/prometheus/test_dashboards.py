@@ -9,7 +9,7 @@ from dramatiq import Message
 
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.store import keys
-from integration.monitoring.conftest import StartWatched, Watched
+from prometheus.conftest import StartWatched, Watched
 from support.answers import Series, problems, row_problems
 from support.dashboards import Expression, expressions
 from support.fleet import eventually
