@@ -98,7 +98,7 @@ test-docker: install ## Run the integration tests with Redis in a container of t
 	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
 
 .PHONY: test-monitoring
-test-monitoring: install ## Watch a fleet through its faults with a real Prometheus and the rules, minutes made seconds (3 minutes)
+test-monitoring: install ## Test the rules with promtool, and on a fleet with faults that a real Prometheus watches (4 minutes)
 	$(BIN)/pytest $(or $(ARGS),tests/prometheus --numprocesses 3)
 
 .PHONY: smoke

@@ -29,13 +29,16 @@ _LONGEST = {
     "test_api_server_is_lost_and_forgets",
     "test_every_right_is_used_and_none_is_lacking",
     "test_scheduled_tasks_come_and_go",
-    "test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times",
 }
+#: Likewise: each test there starts a whole fleet.
+_FLEETS = "integration/fleet/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first in what each worker gets: all the others run beside them."""
-    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST]
+    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST or _FLEETS in item.nodeid]
+    # each goes in front of those before it, so that the very longest end up first
+    longest.sort(key=lambda item: item.name.partition("[")[0] in _LONGEST)
     share = len(items) // _WORKERS
     for number, item in enumerate(longest):
         items.remove(item)
