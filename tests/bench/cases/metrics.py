@@ -29,7 +29,7 @@ from support.processes import launch
 from support.redis_server import RedisServer, free_port
 
 BIN = Path(sys.executable).parent
-#: Schedules → seconds between two due times of each, at an offset of its own: a steady load, at most 333 runs a second.
+#: Number of schedules → period of each in seconds. Their offsets differ: a steady load of at most 333 runs a second.
 PERIODS = {7: 2, 1_000: 5, 10_000: 30}
 TIERS = ("high", "medium", "low")
 ASSETS = 1_000

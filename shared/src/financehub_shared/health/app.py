@@ -21,7 +21,7 @@ _QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
 
 
 class HealthApp:
-    """Answers GET and HEAD; an answer never takes longer than the Redis timeout.
+    """Answers GET and HEAD; a scrape ends within 2 s, and the other answers wait for Redis no longer than its timeouts.
 
     Args:
         report: makes the fleet's health report.

@@ -123,7 +123,7 @@ class SchedulerObservers:
         metrics: the process's metrics.
         live: why the process should be restarted; empty if it should not.
         ready: why it is not ready; empty if it is.
-        known_schedules: tasks and queues of the schedules it keeps, for a fleet with too many to read from Redis.
+        known_schedules: what the scheduler knows of its schedules, for a fleet with too many to read from Redis.
         clock: for tests.
     """
 
