@@ -128,7 +128,8 @@ def test_a_scrape_goes_on_without_a_source_that_waits_for_a_slow_redis(monkeypat
     go_on = threading.Event()
 
     def slow() -> list[Metric]:
-        go_on.wait()
+        # a scrape that waits longer than its patience gets the figure and fails the test
+        go_on.wait(2)
         return [figure("slow")]
 
     metrics = Metrics("scheduler")
