@@ -175,6 +175,19 @@ def test_the_redis_pod_is_deleted(release: Release, beat: Beat) -> None:
             assert component == "research" or restarts == [0], name
 
 
+def test_redis_pod_marked_not_ready_still_resolves(release: Release, beat: Beat) -> None:
+    """Redis' pod is marked as not ready, as the node controller does when it loses sight of a node: its name resolves."""
+    marked = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "NodeNotReady"}]}}
+    fault = time.time()
+    release.kubectl("patch", "pod", f"{NAME}-redis-0", "--subresource=status", "-p", json.dumps(marked))
+    assert not release.ready("redis")
+    # longer than CoreDNS caches; the kubelet may correct the condition before that
+    until = time.time() + 8
+    while time.time() < until:
+        assert release.cli("schedules", "list")
+    recovers(release, beat, "Redis' pod marked as not ready", fault)
+
+
 @pytest.mark.parametrize("role", ["leader", "other"])
 def test_a_scheduler_is_killed(release: Release, beat: Beat, role: str) -> None:
     """The scheduler that holds the Lease, or the other one, is killed: due runs go on, and status is written again."""
