@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # The interpreter of the venv decides, never a Python that uv would download.
 export UV_PYTHON_DOWNLOADS := never
-DISTRIBUTIONS := shared services/high-priority services/medium-priority services/low-priority services/scheduler tests/simulator
+DISTRIBUTIONS := shared cli services/high-priority services/medium-priority services/low-priority services/scheduler services/simulator
 # Each has a requirements file and a Dockerfile.
 IMAGES := high-priority medium-priority low-priority scheduler simulator
 ARGS ?=
@@ -76,7 +76,7 @@ images: $(IMAGES:%=image-%) ## Build the images with docker or buildah (TAG, IMA
 
 $(IMAGES:%=image-%): image-%:
 	$(BUILDER) --tag $(IMAGE_PREFIX)/$*:$(TAG) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
-	  --file $(wildcard services/$*/Dockerfile tests/$*/Dockerfile) $(ARGS) .
+	  --file services/$*/Dockerfile $(ARGS) .
 
 E2E = PYTHONPATH=tests $(BIN)/python -m e2e
 

@@ -31,7 +31,7 @@ def modules_after(statement: str) -> frozenset[str]:
         ("financehub_medium_priority.worker", {"numpy", "talib", "feedparser"}),
         ("financehub_low_priority.worker", set()),
         ("financehub_scheduler.__main__", set()),
-        ("financehub_shared.cli", set()),
+        ("financehub_cli", set()),
     ],
 )
 def test_an_entry_point_imports_only_its_own_weight(entry: str, may_hold: set[str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import httpx
 
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.control_plane.control_plane import ControlPlane, start_control_plane
 from support.control_plane.manifests import install
 from support.control_plane.tokens import User

@@ -29,8 +29,8 @@ SCHEDULES = {name: {"enabled": False} for name in ("health-check", "cleanup-fail
 _NONE = {name: {"enabled": False} for name in yaml.safe_load((CHART / "values.yaml").read_text())["schedules"]}
 _BACKLOG = """
 import dramatiq
-from financehub_shared.broker import build_broker
-from financehub_shared.settings import load_settings
+from financehub_shared.worker.build import build_broker
+from financehub_shared.core.settings import load_settings
 broker = build_broker(load_settings())
 for number in range(18):
     broker.enqueue(dramatiq.Message("research", "work", (), {"name": f"work-{number}", "seconds": 20}, {}))

@@ -141,8 +141,8 @@ def test_a_worker_pod_is_lost(release: Release, beat: Beat, how: tuple[str, ...]
 def test_a_worker_runs_out_of_memory(release: Release, beat: Beat) -> None:
     """A task hits its pod's limit: Kubernetes kills it and starts it anew, and the message runs again and ends."""
     script = (
-        "import dramatiq; from financehub_shared.broker import build_broker;"
-        "from financehub_shared.settings import load_settings;"
+        "import dramatiq; from financehub_shared.worker.build import build_broker;"
+        "from financehub_shared.core.settings import load_settings;"
         "build_broker(load_settings()).enqueue(dramatiq.Message('research', 'swell', (), {'mebibytes': 400}, {}))"
     )
     fault = time.time()
@@ -176,7 +176,7 @@ def test_the_redis_pod_is_deleted(release: Release, beat: Beat) -> None:
 
 
 def test_redis_pod_marked_not_ready_still_resolves(release: Release, beat: Beat) -> None:
-    """Redis' pod is marked as not ready, as the node controller does when it loses sight of a node: its name resolves."""
+    """The name of Redis resolves while its pod is marked not ready, as it is when the node controller loses a node."""
     marked = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "NodeNotReady"}]}}
     fault = time.time()
     release.kubectl("patch", "pod", f"{NAME}-redis-0", "--subresource=status", "-p", json.dumps(marked))

@@ -19,8 +19,8 @@ TIERS = {
 #: Enqueued beside an upgrade: long ones that are running, short ones that wait, some that are delayed.
 _WORK = """
 import dramatiq
-from financehub_shared.broker import build_broker
-from financehub_shared.settings import load_settings
+from financehub_shared.worker.build import build_broker
+from financehub_shared.core.settings import load_settings
 broker = build_broker(load_settings())
 for number in range(200):
     delay = 5_000 + number * 100 if number % 4 == 0 else None

@@ -5,7 +5,7 @@ import time
 import pytest
 import redis
 
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from prometheus.conftest import StartWatched, Watched
 from support.fleet import eventually
 

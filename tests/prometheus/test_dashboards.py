@@ -8,7 +8,7 @@ import pytest
 from dramatiq import Message
 
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from prometheus.conftest import StartWatched, Watched
 from support.answers import Series, problems, row_problems
 from support.dashboards import Expression, expressions

@@ -49,10 +49,10 @@ class Seen:
 def ours(url: str, threshold: int, open_seconds: float) -> Call:
     """FinanceHub's breaker, blocking API."""
     from financehub_shared.breaker import BreakerRegistry, Policy
-    from financehub_shared.clock import SystemClock
-    from financehub_shared.errors import BreakerOpenError
-    from financehub_shared.redis_client import connect, connect_async
-    from financehub_shared.redis_scripts import RedisScripts
+    from financehub_shared.core.clock import SystemClock
+    from financehub_shared.core.errors import BreakerOpenError
+    from financehub_shared.redis.client import connect, connect_async
+    from financehub_shared.redis.scripts import RedisScripts
 
     clock = SystemClock()
     # Redis is there however long it takes: no process falls back to a breaker of its own

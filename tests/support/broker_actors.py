@@ -16,10 +16,10 @@ import dramatiq.worker
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.broker import build_broker
-from financehub_shared.errors import TaskFailedError
-from financehub_shared.redis_client import connect
-from financehub_shared.settings import Settings
+from financehub_shared.core.errors import TaskFailedError
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis.client import connect
+from financehub_shared.worker.build import build_broker
 
 # dramatiq has no setting for it; scaled down with the other times of these tests
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.3

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from financehub_scheduler.cluster.api import KubeApi
-from financehub_scheduler.cluster.connection import Connection
-from financehub_scheduler.live import Changes
-from financehub_scheduler.sources.crd import CrdSource
+from financehub_scheduler.core.state import Changes
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_scheduler.kubernetes.watch.source import CrdSource
 
 
 async def connect(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:

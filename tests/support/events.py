@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from financehub_scheduler.sources.sighting import Resource
-from financehub_scheduler.status.digest import seen
+from financehub_scheduler.kubernetes.observed_status import seen
+from financehub_scheduler.kubernetes.watch.resource import Resource
 
 
 def sighted(uid: str = "1", namespace: str = "default", name: str = "demo") -> Resource:

@@ -9,14 +9,14 @@ from typing import Any
 import redis
 
 from financehub_shared.breaker import list_breakers
-from financehub_shared.clock import SystemClock
-from financehub_shared.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.settings import load_settings
+from financehub_shared.market.quality.quotes import validate_quote
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
 from financehub_shared.providers.registry import Providers, build_providers
-from financehub_shared.providers.validation import validate_quote
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.redis import keys
 from financehub_simulator.testing import RunningSimulator
 
 

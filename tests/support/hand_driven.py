@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 import redis
 import redis.asyncio
 
-from financehub_scheduler.engine import Engine
-from financehub_scheduler.enqueue import Enqueuer, Run, pack
-from financehub_scheduler.errands import Errands
-from financehub_scheduler.live import Changes
-from financehub_scheduler.observer import Observer
-from financehub_scheduler.outlook import Outlook
-from financehub_scheduler.registry import Registry
-from financehub_scheduler.schedule import Schedule
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.next_runs import Outlook
+from financehub_scheduler.core.observer import Observer
+from financehub_scheduler.core.on_demand import Errands
+from financehub_scheduler.core.state import Changes
+from financehub_scheduler.redis.enqueuer import Enqueuer, Run, pack
+from financehub_scheduler.redis.registry import Registry
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.metrics import Metrics
-from financehub_shared.redis_client import connect_async
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
+from financehub_shared.redis.client import connect_async
 from support.schedules import messages
 
 #: A full minute.

@@ -13,15 +13,15 @@ from typing import Any
 import dramatiq
 import redis
 
-from financehub_shared.broker.build import build_broker
-from financehub_shared.clock import Clock
-from financehub_shared.health.compose import observers
-from financehub_shared.health.server import HealthServerMiddleware
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.settings import ConfigError, Settings, exit_on_config_error, load_settings
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.settings import ConfigError, Settings, exit_on_config_error, load_settings
-from financehub_shared.summary import TaskSummary
+from financehub_shared.worker.build import build_broker
+from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
+from financehub_shared.worker.observers import observers
 
 
 class Fleet:

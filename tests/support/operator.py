@@ -11,8 +11,8 @@ import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
-from financehub_scheduler.cluster.api import KubeApi
-from financehub_scheduler.cluster.connection import Connection
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.client.connection import Connection
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.schedules import SchedulerProcess, eventually, resource

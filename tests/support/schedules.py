@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import redis
 import yaml
 
-from financehub_scheduler.model import ScheduledTask
-from financehub_scheduler.schedule import Schedule, compile_schedule
+from financehub_scheduler.api.schedule import Schedule, compile_schedule
+from financehub_scheduler.api.scheduled_task import ScheduledTask
 from support.processes import end, launch
 
 T = TypeVar("T")

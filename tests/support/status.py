@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from financehub_scheduler.cluster.api import KubeApi
-from financehub_scheduler.events.recorder import Recorder
-from financehub_scheduler.live import Changes
-from financehub_scheduler.service import Cluster as Origin
-from financehub_scheduler.sources.sighting import Resource, read
-from financehub_scheduler.status.digest import seen
-from financehub_scheduler.status.lease import Lease
-from financehub_scheduler.status.sender import Sender
-from financehub_scheduler.status.writer import StatusWriter
+from financehub_scheduler.app import Cluster as Origin
+from financehub_scheduler.core.state import Changes
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.events.recorder import Recorder
+from financehub_scheduler.kubernetes.lease import Lease
+from financehub_scheduler.kubernetes.observed_status import seen
+from financehub_scheduler.kubernetes.status.sender import Sender
+from financehub_scheduler.kubernetes.status.writer import StatusWriter
+from financehub_scheduler.kubernetes.watch.resource import Resource, read
 from financehub_shared.logging import Redactor
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.hand_driven import Scheduler

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from financehub_shared.models import (
+from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
     Asset,
     AssetType,
@@ -21,9 +21,8 @@ from financehub_shared.models import (
     Quarantined,
     Quote,
 )
-from financehub_shared.news_text import news_id
-from financehub_shared.store import Store
-from financehub_shared.store.port import QUARANTINE_LIMIT
+from financehub_shared.market.news_text import news_id
+from financehub_shared.market.port import QUARANTINE_LIMIT, Store
 
 T0 = 1_800_000_000.0
 WEEK_ON = T0 + 7 * 86_400

@@ -5,11 +5,11 @@ from typing import TypeVar
 
 import httpx
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import ProviderError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import ProviderError
+from financehub_shared.core.settings import Settings
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.http import HttpClient
-from financehub_shared.settings import Settings
+from financehub_shared.providers.transport.http import HttpClient
 
 T = TypeVar("T")
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -11,7 +11,7 @@ from typing import Any
 import dramatiq
 import redis
 
-from financehub_shared.broker import redis_keys as keys
+from financehub_shared.redis import queue_keys as keys
 from support.processes import end, launch
 
 TESTS = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ EXCHANGES = (
     *("XLON", "XETR", "XPAR", "XAMS", "XBRU", "XLIS", "XMIL", "XMAD", "XSWX", "XSTO"),
     *("XTKS", "XHKG", "XASX"),
 )
-TARGET = Path(__file__).parents[1] / "src/financehub_scheduler/calendars.json"
+TARGET = Path(__file__).parents[1] / "src/financehub_scheduler/recurrence/calendars.json"
 
 EDGES = ("open", "break_start", "break_end", "close")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from financehub_scheduler.manifests import admission, definition
-from financehub_shared.catalog import CATALOG
-from financehub_shared.settings import variables
+from financehub_scheduler.api.manifests import admission, definition
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.settings import variables
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 CHART = "helm/financehub"
@@ -49,8 +49,8 @@ def _strict(schema: dict[str, Any]) -> dict[str, Any]:
 
 def manifests() -> dict[str, str]:
     """Path below deploy/ → content."""
-    crd = text(f"{_SOURCE}/model.py", definition.definition())
-    policy = text(f"{_SOURCE}/manifests/admission.py", *admission.manifests())
+    crd = text(f"{_SOURCE}/api/scheduled_task.py", definition.definition())
+    policy = text(f"{_SOURCE}/api/manifests/admission.py", *admission.manifests())
     queues = {name: str(task.queue) for name, task in CATALOG.items()}
     return {
         "operator/crd.yaml": crd,
@@ -58,7 +58,7 @@ def manifests() -> dict[str, str]:
         # an install brings it, an upgrade's hook keeps it up to date
         f"{CHART}/crds/scheduledtasks.yaml": crd,
         f"{CHART}/files/admission-policy.yaml": policy,
-        f"{CHART}/files/queues.yaml": text("shared/src/financehub_shared/catalog.py", queues),
+        f"{CHART}/files/queues.yaml": text("shared/src/financehub_shared/core/catalog.py", queues),
         f"{CHART}/values.schema.json": values_schema(),
     }
 

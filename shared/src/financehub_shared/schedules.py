@@ -12,9 +12,9 @@ from uuid import UUID, uuid4, uuid5
 
 import redis
 
-from financehub_shared.errors import InvalidArgumentsError
+from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.monitor.records import ScheduleOutcome
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 
 #: A schedule that no scheduler has claimed for this long is not being run (claims are renewed every 30 s).
 UNCLAIMED_SECONDS = 90

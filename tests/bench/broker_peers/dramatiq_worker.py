@@ -6,12 +6,12 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.broker import build_broker
-from financehub_shared.clock import SystemClock
-from financehub_shared.health.compose import observers
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.settings import Settings
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
-from financehub_shared.settings import Settings
+from financehub_shared.worker.build import build_broker
+from financehub_shared.worker.observers import observers
 
 KIND = os.environ["BENCH_KIND"]
 URL = os.environ["BENCH_URL"]

@@ -17,8 +17,9 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from bench.rows import Row
-from financehub_shared.broker import build_broker, enqueue
-from financehub_shared.settings import Settings
+from financehub_shared.core.settings import Settings
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 
 MESSAGES = 4_000

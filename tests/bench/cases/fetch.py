@@ -13,12 +13,12 @@ import structlog
 
 from bench.rows import Row
 from financehub_high_priority.quotes import refresh_quotes
-from financehub_shared.clock import SystemClock
-from financehub_shared.models import Asset, AssetType, Bars
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.settings import load_settings
+from financehub_shared.market.quality.quotes import validate_quote
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.registry import Providers, build_providers
-from financehub_shared.providers.validation import validate_quote
-from financehub_shared.settings import load_settings
-from financehub_shared.store.redis_store import RedisStore
 from financehub_simulator.testing import RunningSimulator
 from financehub_simulator.universe import bench_coins, bench_stocks
 from support.redis_server import RedisServer

@@ -14,8 +14,8 @@ import redis
 from bench.rows import Row
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import EngineName, load_engine
-from financehub_shared.models import Asset, AssetType, Bars
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.market.redis_store import RedisStore
 from support.redis_server import RedisServer
 
 BARS = 500
@@ -31,9 +31,9 @@ TASK = """
 import asyncio, json, resource, sys, time
 import redis
 from financehub_medium_priority.indicators import task
-from financehub_shared.clock import SystemClock
-from financehub_shared.providers.bars import BarFetcher
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.providers.bar_fetcher import BarFetcher
+from financehub_shared.market.redis_store import RedisStore
 
 clock = SystemClock()
 store = RedisStore(redis.Redis.from_url(sys.argv[1]))

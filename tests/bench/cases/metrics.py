@@ -17,13 +17,14 @@ import redis
 
 from bench.arrivals import lateness, quantile
 from bench.rows import Row
-from financehub_shared.broker import build_broker, enqueue
-from financehub_shared.catalog import CATALOG
-from financehub_shared.models import Asset, AssetType, Indicators, Quote
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.models import Asset, AssetType, Indicators, Quote
+from financehub_shared.core.settings import load_settings
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import ACTIVE, TaskMonitor
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.redis import keys
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
 from financehub_simulator.testing import RunningSimulator, settings_for
 from support.processes import launch
 from support.redis_server import RedisServer, free_port

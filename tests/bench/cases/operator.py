@@ -17,7 +17,7 @@ from bench.cron_jobs import cron_jobs, scheduled_tasks
 from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, operator_cluster, tell, until
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.control_plane.tokens import User
 from support.operator import Tasks
 from support.schedules import resource

@@ -13,7 +13,7 @@ from typing import Any
 from bench.arrivals import burst_lateness, lateness, peak_mb, quantile
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.redis_server import RedisServer
 
 #: Bursts measured; the last counts, since the first also fills empty hashes, and is shown beside it.

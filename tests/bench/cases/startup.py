@@ -23,11 +23,12 @@ from pathlib import Path
 import dramatiq
 
 from bench.rows import Row
-from financehub_shared.broker import build_broker, enqueue
-from financehub_shared.models import Asset, AssetType, Bars
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.settings import load_settings
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import ACTIVE, TaskMonitor
-from financehub_shared.settings import load_settings
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer, free_port
 
 ROOT = Path(__file__).parents[3]

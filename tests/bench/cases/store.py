@@ -12,10 +12,11 @@ from random import Random
 from typing import Any
 
 from bench.rows import Row
-from financehub_shared.models import Bars, Indicators, NewsItem, Quote
-from financehub_shared.news_text import news_id
-from financehub_shared.redis_client import connect
-from financehub_shared.store import RedisStore, keys
+from financehub_shared.core.models import Bars, Indicators, NewsItem, Quote
+from financehub_shared.market.news_text import news_id
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
+from financehub_shared.redis.client import connect
 from support.redis_server import RedisServer
 
 NOW = 1_800_000_000.0

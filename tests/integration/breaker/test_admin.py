@@ -7,10 +7,10 @@ import redis
 
 from financehub_shared.breaker import BreakerRegistry, Policy, close, force_open, list_breakers, reset
 from financehub_shared.breaker.states import Phase
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import BreakerOpenError, CorruptDataError, StoreUnavailableError, UpstreamError
-from financehub_shared.redis_scripts import RedisScripts
-from financehub_shared.store import keys
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import BreakerOpenError, CorruptDataError, StoreUnavailableError, UpstreamError
+from financehub_shared.redis import keys
+from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer
 
 

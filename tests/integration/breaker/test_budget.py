@@ -10,21 +10,21 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from financehub_shared.clock import ManualClock, SystemClock
-from financehub_shared.errors import QuotaExceededError
+from financehub_shared.core.clock import ManualClock, SystemClock
+from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.metrics.families import BudgetFigures, budget_metrics
 from financehub_shared.providers.budget import Budget, Limit, core
 from financehub_shared.providers.budget.figures import read_budgets
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.redis.scripts import RedisScripts
 
 GREEDY = """
 import asyncio, sys
 from functools import partial
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import QuotaExceededError
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.providers.budget import Budget
-from financehub_shared.redis_client import connect, connect_async
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.redis.client import connect, connect_async
+from financehub_shared.redis.scripts import RedisScripts
 
 async def main():
     # Redis is there however long it takes: nobody falls back to a share of its own

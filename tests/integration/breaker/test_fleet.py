@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy, list_breakers
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import BreakerOpenError, UpstreamError
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import BreakerOpenError, UpstreamError
+from financehub_shared.redis.scripts import RedisScripts
 from support.breaker_fleet import rounds, run_fleet
 from support.processes import end, launch
 
@@ -67,8 +67,8 @@ def test_a_killed_probe_is_replaced_after_its_lease(redis_client: "redis.Redis",
     code = f"""
 import time
 from financehub_shared.breaker import BreakerRegistry, Policy
-from financehub_shared.clock import SystemClock
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.redis.scripts import RedisScripts
 clock = SystemClock()
 registry = BreakerRegistry({policy!r}, RedisScripts.of_url({redis_url!r}, clock), clock, ())
 registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(60)))

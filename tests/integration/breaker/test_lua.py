@@ -22,7 +22,7 @@ from financehub_shared.breaker.states import (
     state_from_fields,
 )
 from financehub_shared.providers.budget import Limit, budget, core
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 
 NOW = 1_800_000_000_000
 WINDOWS = st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0])

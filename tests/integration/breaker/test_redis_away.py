@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 
 from financehub_shared.breaker import BreakerRegistry, Policy, force_open, list_breakers
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import BreakerOpenError, QuotaExceededError, UpstreamError
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import BreakerOpenError, QuotaExceededError, UpstreamError
 from financehub_shared.providers.budget import Budget
-from financehub_shared.redis_client import connect, connect_async
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.redis.client import connect, connect_async
+from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer
 
 

@@ -8,11 +8,13 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetters, build_broker, declare, enqueue
-from financehub_shared.broker import redis_keys as keys
+from financehub_shared.broker import DeadLetters
 from financehub_shared.broker.redis_broker import FinanceHubBroker
-from financehub_shared.errors import InvalidArgumentsError, RateLimitedError
-from financehub_shared.settings import Settings
+from financehub_shared.core.errors import InvalidArgumentsError, RateLimitedError
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import queue_keys as keys
+from financehub_shared.worker.actors import declare, enqueue
+from financehub_shared.worker.build import build_broker
 from support.workers import eventually
 
 Serve = Callable[..., object]

@@ -8,9 +8,10 @@ import pytest
 import redis
 from dramatiq.common import current_millis
 
-from financehub_shared.broker import DeadLetters, Filter, Janitor, build_broker, options
-from financehub_shared.broker import redis_keys as keys
-from financehub_shared.settings import Settings
+from financehub_shared.broker import DeadLetters, Filter, Janitor, options
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import queue_keys as keys
+from financehub_shared.worker.build import build_broker
 from support.workers import eventually
 
 DAY = 86_400

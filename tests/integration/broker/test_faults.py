@@ -13,11 +13,13 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 
-from financehub_shared.broker import DeadLetters, build_broker, declare, enqueue
-from financehub_shared.broker import redis_keys as keys
-from financehub_shared.errors import StoreUnavailableError
-from financehub_shared.redis_client import connect
-from financehub_shared.settings import Settings
+from financehub_shared.broker import DeadLetters
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import queue_keys as keys
+from financehub_shared.redis.client import connect
+from financehub_shared.worker.actors import declare, enqueue
+from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import eventually, unsettled
 

@@ -8,9 +8,10 @@ import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.broker import DeadLetters, Janitor, build_broker
-from financehub_shared.broker import redis_keys as keys
-from financehub_shared.settings import Settings
+from financehub_shared.broker import DeadLetters, Janitor
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import queue_keys as keys
+from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import WorkerProcess, events, eventually, message, unsettled
 

@@ -8,10 +8,12 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import Janitor, QueueStats, build_broker, discover_queues, enqueue, queue_stats
-from financehub_shared.broker import redis_keys as keys
+from financehub_shared.broker import Janitor, QueueStats, discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
-from financehub_shared.settings import Settings
+from financehub_shared.core.settings import Settings
+from financehub_shared.redis import queue_keys as keys
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.redis_client import CONNECTION_RETRIES, connect, connect_async
+from financehub_shared.redis.client import CONNECTION_RETRIES, connect, connect_async
 from support.redis_server import RedisServer
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.redis_client import connect
-from financehub_shared.settings import load_settings
+from financehub_shared.core.settings import load_settings
+from financehub_shared.redis.client import connect
 from support.chart import render
 from support.processes import end, launch
 from support.redis_server import binary, free_port

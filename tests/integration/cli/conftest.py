@@ -12,9 +12,9 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from financehub_shared.cli.app import app
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.store import RedisStore
+from financehub_cli.app import app
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.redis_store import RedisStore
 
 Cli = Callable[..., Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.store import RedisStore
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.redis_store import RedisStore
 from support.store_contract import quote
 
 

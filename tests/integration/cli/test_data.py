@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.models import Quarantined
-from financehub_shared.store import RedisStore
+from financehub_shared.core.models import Quarantined
+from financehub_shared.market.redis_store import RedisStore
 from support.processes import end, launch
 from support.store_contract import bars, indicators, news, quote
 

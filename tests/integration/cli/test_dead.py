@@ -8,9 +8,9 @@ import pytest
 import redis
 from dramatiq import Message
 
-from financehub_shared.broker import redis_keys as keys
 from financehub_shared.broker.dead_letter import history
 from financehub_shared.broker.options import DEAD_LETTER
+from financehub_shared.redis import queue_keys as keys
 from support.observed import Fleet
 
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from financehub_shared.cli.app import app
+from financehub_cli.app import app
 from support.redis_server import free_port
 
 COMMANDS = [

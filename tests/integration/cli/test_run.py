@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import redis
 
-from financehub_shared.broker.actors import declare, enqueue
-from financehub_shared.store import RedisStore
-from financehub_shared.summary import TaskSummary
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.worker.actors import declare, enqueue
 from support.observed import Fleet
 
 TASK = "fetch_crypto_prices_task"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from financehub_shared.broker.actors import declare
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
-from financehub_shared.store import keys
-from financehub_shared.summary import TaskSummary
+from financehub_shared.worker.actors import declare
 from support.observed import Fleet, eventually
 from support.processes import end, launch
 
@@ -78,7 +78,7 @@ def test_schedules_are_listed_triggered_and_backfilled(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that gives up soon on who is not there."""
-    monkeypatch.setattr("financehub_shared.cli.schedules._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("financehub_cli.schedules._PATIENCE_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -5,9 +5,9 @@ from typing import Any
 
 import redis
 
-from financehub_shared.catalog import Tier
+from financehub_shared.core.catalog import Tier
 from financehub_shared.health.workers import ProcessInfo, WorkerRegistry
-from financehub_shared.store import RedisStore
+from financehub_shared.market.redis_store import RedisStore
 
 
 def live(client: redis.Redis) -> None:

@@ -8,8 +8,8 @@ from functools import partial
 import redis
 from dramatiq import Message
 
-from financehub_shared.catalog import WAIT_TARGETS
-from financehub_shared.store import keys
+from financehub_shared.core.catalog import WAIT_TARGETS
+from financehub_shared.redis import keys
 from integration.fleet.conftest import StartFleet
 from support import catalogue
 from support.fleet import Fleet, eventually

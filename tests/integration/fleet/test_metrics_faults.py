@@ -8,7 +8,7 @@ import pytest
 import redis
 from prometheus_client.metrics_core import Metric
 
-from financehub_shared.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG
 from integration.fleet.conftest import StartFleet
 from support.fleet import Fleet, eventually
 from support.metrics import families

@@ -4,8 +4,8 @@ import time
 from decimal import Decimal
 
 from financehub_shared.broker import DeadLetters
-from financehub_shared.models import Quote
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.core.models import Quote
+from financehub_shared.market.redis_store import RedisStore
 from integration.fleet.conftest import StartFleet
 from support.fleet import Fleet, eventually
 

@@ -6,7 +6,7 @@ from functools import partial
 import redis
 
 from financehub_shared.broker import DeadLetters
-from financehub_shared.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet
 from support.fleet import eventually

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from financehub_shared.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet, eventually

@@ -10,18 +10,19 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from financehub_scheduler.engine import Engine
-from financehub_scheduler.live import Changes, Live
-from financehub_scheduler.observer import MAX_LABELS, OTHER, Observer
-from financehub_scheduler.scrape import FailingSchedules
+from financehub_scheduler.core.engine import Engine
+from financehub_scheduler.core.observer import MAX_LABELS, OTHER, Observer
+from financehub_scheduler.core.state import Changes, Live
+from financehub_scheduler.metrics import FailingSchedules
 from financehub_shared.broker import options
-from financehub_shared.clock import ManualClock
+from financehub_shared.broker.message import delivery_of
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import RunState, TaskMonitor
+from financehub_shared.monitor.attempt import Flight
 from financehub_shared.monitor.events import Event, finished, started
-from financehub_shared.monitor.inflight import Flight, delivery_of
 from financehub_shared.monitor.writer import RecordWriter
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, schedule
 

@@ -10,17 +10,17 @@ import redis
 
 from financehub_low_priority.health_check import check_health
 from financehub_shared.breaker.states import Phase
-from financehub_shared.clock import ManualClock
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.models import Asset, AssetType, Quote
+from financehub_shared.core.settings import load_settings
 from financehub_shared.health.collect import CACHE_SECONDS, HealthChecker
-from financehub_shared.health.compose import health_checker
 from financehub_shared.health.queue_watch import QueueWatch
 from financehub_shared.health.report import Status
 from financehub_shared.health.workers import EXPIRES_SECONDS, Heartbeat, ProcessInfo, WorkerRegistry
-from financehub_shared.models import Asset, AssetType, Quote
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.redis import keys
+from financehub_shared.worker.observers import health_checker
 from support.observed import eventually
 from support.redis_server import RedisServer
 

@@ -14,11 +14,11 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker.build import build_broker
 from financehub_shared.broker.janitor import Janitor
+from financehub_shared.core.settings import load_settings
 from financehub_shared.monitor import RunState, TaskMonitor
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
+from financehub_shared.worker.build import build_broker
 from support.metrics import lines
 from support.observed import eventually
 from support.processes import end, launch

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.health.liveness import STALL_SECONDS, Liveness
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.worker.middleware.liveness import STALL_SECONDS, Liveness
 from support.observed import Fleet, eventually
 
 

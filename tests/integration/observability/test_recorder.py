@@ -11,13 +11,14 @@ from dramatiq import Message, MessageProxy
 
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letters import DeadLetters, Filter
+from financehub_shared.broker.message import delivery_of
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor import RunState
+from financehub_shared.monitor.attempt import Flight
 from financehub_shared.monitor.events import started
-from financehub_shared.monitor.inflight import Flight, delivery_of
 from financehub_shared.monitor.records import ScheduleOutcome, fields_of
 from financehub_shared.monitor.writer import RecordWriter
-from financehub_shared.store import keys
-from financehub_shared.summary import TaskSummary
+from financehub_shared.redis import keys
 from support.observed import Fleet, eventually
 from support.redis_server import RedisServer
 

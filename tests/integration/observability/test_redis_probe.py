@@ -9,10 +9,10 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_shared.clock import Clock, ManualClock, SystemClock
+from financehub_shared.core.clock import Clock, ManualClock, SystemClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
-from financehub_shared.redis_client import connect
+from financehub_shared.redis.client import connect
 from support.observed import eventually
 from support.redis_server import RedisServer
 

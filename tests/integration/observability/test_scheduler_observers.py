@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import ConfigError
-from financehub_shared.health.compose import SchedulerObservers
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import load_settings
 from financehub_shared.health.workers import WorkerRegistry
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.redis import keys
+from financehub_shared.worker.observers import SchedulerObservers
 from support.metrics import lines
 from support.observed import eventually
 

@@ -1,4 +1,4 @@
-"""`python -m financehub_scheduler.manifests`, as the chart's hooks run it, with the rights that they have."""
+"""`python -m financehub_scheduler.manage_definition`, as the chart's hooks run it, with the rights that they have."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ _SECONDS = 60
 
 def _run(action: str, user: User) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "financehub_scheduler.manifests", action],
+        [sys.executable, "-m", "financehub_scheduler.manage_definition", action],
         env={"PATH": os.environ.get("PATH", os.defpath), "KUBECONFIG": str(user.kubeconfig)},
         capture_output=True,
         text=True,

@@ -11,12 +11,13 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.cluster.api import ApiUnreachableError, KubeApi
-from financehub_scheduler.events import notes, recorder
-from financehub_scheduler.events.words import Happening
-from financehub_scheduler.live import Changes
-from financehub_scheduler.model import BACKFILL, TRIGGER
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
+from financehub_scheduler.core.state import Changes
+from financehub_scheduler.kubernetes.client.api import ApiUnreachableError, KubeApi
+from financehub_scheduler.kubernetes.events import correlator as notes
+from financehub_scheduler.kubernetes.events import recorder
+from financehub_scheduler.kubernetes.events.drafts import Happening
+from financehub_shared.core.clock import ManualClock
 from support.control_plane.cluster import Cluster
 from support.control_plane.rbac import change
 from support.events import sighted

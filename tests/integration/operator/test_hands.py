@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import redis
 
+from financehub_shared.redis import keys
 from financehub_shared.schedules import BackfillInfo, show_backfill, show_schedule
-from financehub_shared.store import keys
 from support.operator import Tasks, ready
 from support.schedules import SchedulerProcess, eventually, messages
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import yaml
 
-from financehub_scheduler.model import from_resource
-from financehub_scheduler.schedule import compile_schedule
+from financehub_scheduler.api.schedule import compile_schedule
+from financehub_scheduler.api.scheduled_task import from_resource
 from financehub_scheduler.sources.documents import DocumentError, parse, split
 from support.control_plane.cluster import Cluster
 from support.invalid_specs import RIGHT, WRONG, Wrong

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.service import Cluster as Origin
-from financehub_scheduler.status.lease import DURATION_SECONDS, HOLD_SECONDS, LOOK_SECONDS, RENEW_SECONDS, Lease
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.app import Cluster as Origin
+from financehub_scheduler.kubernetes.lease import DURATION_SECONDS, HOLD_SECONDS, LOOK_SECONDS, RENEW_SECONDS, Lease
+from financehub_shared.core.clock import ManualClock
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.operator import connect, rules

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.service import acknowledged
-from financehub_scheduler.sources.crd import CrdSource
-from financehub_scheduler.vitals import Vitals
-from financehub_shared.clock import ManualClock
-from financehub_shared.health.compose import SchedulerObservers
+from financehub_scheduler.app import acknowledged
+from financehub_scheduler.core.health_probe import Vitals
+from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.settings import load_settings
 from financehub_shared.metrics import Metrics
-from financehub_shared.redis_client import connect_async
-from financehub_shared.settings import load_settings
+from financehub_shared.redis.client import connect_async
+from financehub_shared.worker.observers import SchedulerObservers
 from support.control_plane.cluster import Cluster
 from support.crd_source import connect, followed, soon
 from support.hand_driven import Scheduler, T, build

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from financehub_scheduler.cluster.api import KubeApi
-from financehub_scheduler.sources.crd import CrdSource
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.schedules import list_schedules
 from support.control_plane.cluster import Cluster
 from support.crd_source import connect, followed

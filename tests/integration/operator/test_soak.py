@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import redis
 
+from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
-from financehub_shared.store import keys
 from support.control_plane.cluster import Cluster
 from support.control_plane.tokens import User
 from support.ledger import Ledger

@@ -8,13 +8,13 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.engine import BOOK_SECONDS
-from financehub_scheduler.model import BACKFILL
-from financehub_scheduler.status.lease import HOLD_SECONDS
-from financehub_scheduler.status.sender import FORBIDDEN_SECONDS, MANAGER
-from financehub_scheduler.status.writer import SPACING_SECONDS, SWEEP_SECONDS, WRITES
-from financehub_shared.clock import ManualClock
-from financehub_shared.store import keys
+from financehub_scheduler.api.scheduled_task import BACKFILL
+from financehub_scheduler.core.engine import BOOK_SECONDS
+from financehub_scheduler.kubernetes.lease import HOLD_SECONDS
+from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, MANAGER
+from financehub_scheduler.kubernetes.status.writer import SPACING_SECONDS, SWEEP_SECONDS, WRITES
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.redis import keys
 from support.control_plane.cluster import Cluster
 from support.control_plane.rbac import change
 from support.hand_driven import Scheduler, T, build

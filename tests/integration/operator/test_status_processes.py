@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from financehub_scheduler.service import Cluster as Origin
+from financehub_scheduler.app import Cluster as Origin
 from support.control_plane.cluster import Cluster
 from support.operator import Tasks, ready
 from support.schedules import SchedulerProcess, eventually, resource

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from financehub_scheduler.sources.crd import CrdSource
-from financehub_shared.clock import SystemClock
+from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_shared.core.clock import SystemClock
 from financehub_shared.schedules import list_schedules
 from support.control_plane.cluster import Cluster
 from support.control_plane.rbac import grant

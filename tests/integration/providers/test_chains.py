@@ -9,13 +9,13 @@ import redis
 import structlog
 
 from financehub_shared.breaker import force_open, list_breakers
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import ConfigError
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.settings import load_settings
+from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
 from financehub_shared.providers.registry import Providers, build_providers
-from financehub_shared.providers.validation import validate_quote
-from financehub_shared.settings import load_settings
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
 from support.redis_server import RedisServer

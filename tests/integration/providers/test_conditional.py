@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import redis
 
-from financehub_shared.providers.conditional import KEPT_SECONDS, RedisValidators, Validators
-from financehub_shared.providers.per_loop import PerLoop
-from financehub_shared.redis_client import connect_async
+from financehub_shared.providers.transport.conditional import KEPT_SECONDS, RedisValidators, Validators
+from financehub_shared.providers.transport.loop_local import PerLoop
+from financehub_shared.redis.client import connect_async
 from support.redis_server import RedisServer
 
 URL = "https://news.test/feed?token=subscriber-SECRET"

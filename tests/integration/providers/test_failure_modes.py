@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import SLOW, Row, check, run

@@ -7,12 +7,12 @@ import redis
 
 from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_medium_priority.indicators.task import HISTORY_DAYS, calculate_indicators
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import TaskFailedError
-from financehub_shared.models import Asset, AssetType, Bars
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import TaskFailedError
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.registry import Providers
-from financehub_shared.store import keys
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.redis import keys
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
 

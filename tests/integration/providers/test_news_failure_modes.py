@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import redis
 
-from financehub_shared.clock import SystemClock
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.news import NewsReport, fetch_news
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.registry import Providers
-from financehub_shared.store.redis_store import RedisStore
 from financehub_simulator.faults import FAULTS
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import IMPATIENT, SLOW, breaker_effect, providers_for, spent

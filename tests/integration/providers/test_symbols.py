@@ -7,10 +7,10 @@ import redis
 
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_medium_priority.indicators.task import calculate_indicators
-from financehub_shared.clock import SystemClock
-from financehub_shared.providers.validation import validate_quote
-from financehub_shared.store.assets_file import parse_assets
-from financehub_shared.store.redis_store import RedisStore
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.market.assets_file import parse_assets
+from financehub_shared.market.quality.quotes import validate_quote
+from financehub_shared.market.redis_store import RedisStore
 from financehub_simulator.market import Market
 from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import (
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import (
     AuthFailedError,
     MalformedError,
     NotFoundError,
@@ -22,9 +22,9 @@ from financehub_shared.errors import (
     RateLimitedError,
     UpstreamError,
 )
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.yahoo import Yahoo, YahooLimits
+from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 from financehub_simulator.testing import RunningSimulator
 from support.upstream import OpenBreaker
 
@@ -266,10 +266,10 @@ async def test_the_loop_runs_on_while_yahoo_blocks(yahoo: Yahoo, sim: RunningSim
 
 FIRST_FETCH = """
 import asyncio, json, sys, warnings
-from financehub_shared.clock import SystemClock
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.yahoo import Yahoo, YahooLimits
+from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 
 class Breaker:
     async def acall(self, send):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
-from financehub_shared.clock import ManualClock
+from financehub_shared.core.clock import ManualClock
 from support.hand_driven import Scheduler, T, build
 
 

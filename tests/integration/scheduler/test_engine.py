@@ -8,11 +8,11 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.live import Changes
-from financehub_scheduler.vitals import Vitals
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.core.health_probe import Vitals
+from financehub_scheduler.core.state import Changes
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.redis import keys
 from financehub_shared.schedules import show_schedule
-from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 

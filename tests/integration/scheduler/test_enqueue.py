@@ -7,10 +7,10 @@ import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_scheduler.enqueue import Run
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.redis.enqueuer import Run
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.monitor import Run as RunRecord
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.enqueue import Run
-from financehub_scheduler.model import BACKFILL, TRIGGER
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import InvalidArgumentsError
+from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
+from financehub_scheduler.redis.enqueuer import Run
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.redis import keys
 from financehub_shared.schedules import request_backfill, request_trigger, show_backfill, show_schedule
-from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from financehub_scheduler.enqueue import Run
-from financehub_scheduler.live import Changes
+from financehub_scheduler.core.state import Changes
+from financehub_scheduler.redis.enqueuer import Run
+from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
-from financehub_shared.store import keys
 from support.hand_driven import Scheduler, T
 from support.schedules import UID, schedule
 

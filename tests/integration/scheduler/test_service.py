@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.redis_client import connect
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis.client import connect
 from financehub_shared.schedules import list_schedules, refused_schedules
-from financehub_shared.store.redis_store import RedisStore
 from support.metrics import lines
 from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess, eventually, messages, resource, write

@@ -7,14 +7,15 @@ import pytest
 import redis
 from dramatiq import Message, MessageProxy
 
-from financehub_scheduler.enqueue import Run
-from financehub_scheduler.model import BACKFILL, TRIGGER
-from financehub_scheduler.status.facts import Facts, Record, read_facts, read_records
+from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
+from financehub_scheduler.kubernetes.status.snapshot import Facts, Record, read_facts, read_records
+from financehub_scheduler.redis.enqueuer import Run
+from financehub_shared.broker.message import delivery_of
 from financehub_shared.monitor import RunState
+from financehub_shared.monitor.attempt import Flight
 from financehub_shared.monitor.events import started
-from financehub_shared.monitor.inflight import Flight, delivery_of
 from financehub_shared.monitor.writer import RecordWriter
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T
 from support.observed import Fleet
 from support.schedules import UID, messages, schedule

@@ -3,7 +3,8 @@
 import pytest
 import redis
 
-from financehub_shared.store import RedisStore, Store
+from financehub_shared.market.port import Store
+from financehub_shared.market.redis_store import RedisStore
 from support import store_contract
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import pytest
 import redis
 
-from financehub_shared.errors import CorruptDataError, StoreUnavailableError
-from financehub_shared.models import NewsItem
-from financehub_shared.redis_client import connect
-from financehub_shared.store import RedisStore, keys
-from financehub_shared.store.news_dedupe import KnownNews
+from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.core.models import NewsItem
+from financehub_shared.market.news_dedupe import KnownNews
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
+from financehub_shared.redis.client import connect
 from support.redis_server import RedisServer
 from support.store_contract import T0, bars, indicators, news, quote
 

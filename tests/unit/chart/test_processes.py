@@ -13,9 +13,9 @@ import yaml
 
 from financehub_scheduler import __main__ as scheduler_main
 from financehub_scheduler.sources.documents import parse, split
-from financehub_shared.catalog import CATALOG
-from financehub_shared.settings import Settings, load_settings
-from financehub_shared.store.assets_file import load_assets, parse_assets
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.settings import Settings, load_settings
+from financehub_shared.market.assets_file import load_assets, parse_assets
 from financehub_simulator import __main__ as simulator_main
 from financehub_simulator.testing import settings_for
 from support.chart import Manifests, render

@@ -86,7 +86,7 @@ def test_the_definition_is_cared_for_as_the_values_say(crds: dict[str, Any], hoo
             continue
         assert found.keys() == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"}
         (container,) = found["Job"]["spec"]["template"]["spec"]["containers"]
-        assert container["command"] == ["python", "-m", "financehub_scheduler.manifests", hooks[hook]]
+        assert container["command"] == ["python", "-m", "financehub_scheduler.manage_definition", hooks[hook]]
 
 
 def test_hooks_may_no_more_than_they_do():

@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 
 from financehub_high_priority.quotes import refresh_quotes
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import InvalidArgumentsError, ProviderError, ProviderTimeoutError, TaskFailedError
-from financehub_shared.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import InvalidArgumentsError, ProviderError, ProviderTimeoutError, TaskFailedError
+from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.ports import QuoteBatch
-from financehub_shared.store.memory import MemoryStore
-from financehub_shared.summary import TaskSummary
+from support.memory_store import MemoryStore
 
 STOCKS = "fetch_stock_prices_task"
 

@@ -3,9 +3,9 @@
 import pytest
 
 from financehub_low_priority.cleanup import DAY_SECONDS, cleanup_failed_tasks, cleanup_old_cache
-from financehub_shared.clock import ManualClock
-from financehub_shared.settings import Settings, load_settings
-from financehub_shared.store import MemoryStore
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.settings import Settings, load_settings
+from support.memory_store import MemoryStore
 from support.store_contract import bars, news, quote
 
 NOW = 20_500 * DAY_SECONDS + 3_600.0

@@ -8,8 +8,8 @@ import pytest
 
 from financehub_medium_priority.indicators import task
 from financehub_medium_priority.indicators.task import calculate_indicators
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import (
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import (
     CorruptDataError,
     InvalidArgumentsError,
     NotFoundError,
@@ -18,10 +18,10 @@ from financehub_shared.errors import (
     RateLimitedError,
     TaskFailedError,
 )
-from financehub_shared.models import Asset, AssetType, Bars, Quote
-from financehub_shared.providers.bars import BarFetcher
-from financehub_shared.store.memory import MemoryStore
-from financehub_shared.summary import TaskSummary
+from financehub_shared.core.models import Asset, AssetType, Bars, Quote
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.providers.bar_fetcher import BarFetcher
+from support.memory_store import MemoryStore
 
 CLOCK = ManualClock(1_800_000_000.0)  # a Friday
 TODAY = int(CLOCK.now() // 86_400)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import EngineName, load_engine
 from financehub_medium_priority.indicators.outputs import OUTPUTS
-from financehub_shared.models import Bars, Indicators
+from financehub_shared.core.models import Bars, Indicators
 
 EPOCH = 719_163
 ALL = 1_000_000

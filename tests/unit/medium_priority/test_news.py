@@ -5,11 +5,16 @@ from collections.abc import Sequence
 import pytest
 
 from financehub_medium_priority.news import refresh_news
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import InvalidArgumentsError, ProviderTimeoutError, StoreUnavailableError, TaskFailedError
-from financehub_shared.models import Asset, AssetType, NewsItem
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import (
+    InvalidArgumentsError,
+    ProviderTimeoutError,
+    StoreUnavailableError,
+    TaskFailedError,
+)
+from financehub_shared.core.models import Asset, AssetType, NewsItem
 from financehub_shared.providers.ports import NewsBatch
-from financehub_shared.store.memory import MemoryStore
+from support.memory_store import MemoryStore
 
 NOW = ManualClock().now()
 

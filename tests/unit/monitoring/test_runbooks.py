@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from financehub_shared.cli.app import app
+from financehub_cli.app import app
 from support.rules import ROOT, alerts
 
 FOLDER = ROOT / "docs/runbooks"

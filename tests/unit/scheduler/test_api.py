@@ -7,8 +7,8 @@ from aiohttp import web
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
-from financehub_scheduler.cluster.api import ApiError, ApiUnreachableError, KubeApi
-from financehub_scheduler.cluster.connection import Connection
+from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError, KubeApi
+from financehub_scheduler.kubernetes.client.connection import Connection
 
 Serve = Callable[[web.Response], Awaitable[KubeApi]]
 

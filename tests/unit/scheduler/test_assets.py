@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.assets import Assets
-from financehub_shared.errors import CorruptDataError, StoreUnavailableError
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.store.memory import MemoryStore
+from financehub_scheduler.declared_assets import Assets
+from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.core.models import Asset, AssetType
+from support.memory_store import MemoryStore
 from support.schedules import schedule
 
 TASK = "fetch_crypto_prices_task"

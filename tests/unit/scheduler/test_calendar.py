@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from financehub_scheduler.calendar import CalendarHorizonError, exchanges, load_calendar
-from financehub_scheduler.maths import Timing, parse_rule
+from financehub_scheduler.recurrence.calendar import CalendarHorizonError, exchanges, load_calendar
+from financehub_scheduler.recurrence.rules import Timing, parse_rule
 
 #: exchange_calendars 4.13 on pandas 3
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

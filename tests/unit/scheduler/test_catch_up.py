@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUp, Plan, plan
-from financehub_scheduler.maths import Timing, parse_rule
+from financehub_scheduler.recurrence.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUp, Plan, plan
+from financehub_scheduler.recurrence.rules import Timing, parse_rule
 
 #: A full minute.
 T = 1_800_000_000

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from financehub_scheduler.cluster.connection import Connection
-from financehub_shared.errors import ConfigError
+from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_shared.core.errors import ConfigError
 
 KUBECONFIG = """\
 apiVersion: v1

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from financehub_scheduler.manifests.definition import definition
-from financehub_scheduler.model import ScheduledTaskSpec
-from financehub_scheduler.status_model import ScheduledTaskStatus
+from financehub_scheduler.api.manifests.definition import definition
+from financehub_scheduler.api.scheduled_task import ScheduledTaskSpec
+from financehub_scheduler.api.status import ScheduledTaskStatus
 
 ROOT = Path(__file__).parents[3]
 MADE: dict[str, str] = runpy.run_path(str(ROOT / "services/scheduler/tools/make_manifests.py"))["manifests"]()

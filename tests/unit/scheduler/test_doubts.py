@@ -2,7 +2,7 @@
 
 import pytest
 
-from financehub_scheduler.doubts import doubts
+from financehub_scheduler.core.warnings import doubts
 from support.schedules import schedule
 
 NOW = 1_800_000_000.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from financehub_scheduler.maths import ALIASES, Timing, jitter_offset, parse_rule, parse_zone
+from financehub_scheduler.recurrence.rules import ALIASES, Timing, jitter_offset, parse_rule, parse_zone
 
 UTC_ZONE = ZoneInfo("UTC")
 

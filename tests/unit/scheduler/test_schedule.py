@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.enqueue import Run
+from financehub_scheduler.redis.enqueuer import Run
 from support.schedules import UID, schedule
 
 NOW_MS = 1_800_000_000_250

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from financehub_scheduler.enqueue import Run, pack
-from financehub_scheduler.live import Live
-from financehub_scheduler.scrape import known_schedules
-from financehub_shared.catalog import CATALOG
+from financehub_scheduler.core.state import Live
+from financehub_scheduler.metrics import known_schedules
+from financehub_scheduler.redis.enqueuer import Run, pack
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.health.periods import stale_after
 from support.schedules import schedule
 

@@ -5,9 +5,9 @@ import contextlib
 import gc
 from dataclasses import dataclass
 
-from financehub_scheduler.live import Pulse
-from financehub_scheduler.service import end, every, spare_garbage_collection
-from financehub_shared.clock import ManualClock, SystemClock
+from financehub_scheduler.app import end, every, spare_garbage_collection
+from financehub_scheduler.core.state import Pulse
+from financehub_shared.core.clock import ManualClock, SystemClock
 
 
 @dataclass

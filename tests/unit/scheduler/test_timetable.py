@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.timetable import Timetable
+from financehub_scheduler.core.due_queue import Timetable
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.integers(0, 50))), max_size=40)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from financehub_scheduler.live import Pulse
-from financehub_scheduler.vitals import Vitals
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.core.health_probe import Vitals
+from financehub_scheduler.core.state import Pulse
+from financehub_shared.core.clock import ManualClock
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 import pytest
 
-from financehub_shared.assets import select_assets
-from financehub_shared.errors import InvalidArgumentsError
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.models import Asset, AssetType
 
 KNOWN = [
     Asset("AAPL", AssetType.STOCK),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.catalog import CATALOG, validate_arguments
-from financehub_shared.errors import InvalidArgumentsError
+from financehub_shared.core.catalog import CATALOG, validate_arguments
+from financehub_shared.core.errors import InvalidArgumentsError
 
 
 def test_the_catalogue_is_the_table_of_the_design() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.news_text import canonical_url, common_words_needed, near_equal, news_id, normalise_title
+from financehub_shared.market.news_text import canonical_url, common_words_needed, near_equal, news_id, normalise_title
 
 LONG = "Apple beats estimates and raises its outlook after a strong start of"
 WORDS = ["oil", "jumps", "on", "supply", "fears", "opec", "cuts", "5%", "6%", "q1"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from financehub_shared.errors import ConfigError
-from financehub_shared.settings import exit_on_config_error, load_settings
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import exit_on_config_error, load_settings
 
 
 def test_defaults_are_those_of_the_design() -> None:

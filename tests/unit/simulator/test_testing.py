@@ -1,6 +1,6 @@
 """What tests and benches are given."""
 
-from financehub_shared.settings import load_settings
+from financehub_shared.core.settings import load_settings
 from financehub_simulator.testing import settings_for
 
 

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from financehub_shared.assets import select_assets
-from financehub_shared.catalog import CATALOG
-from financehub_shared.clock import Clock
-from financehub_shared.errors import TaskFailedError
+from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import TaskFailedError
+from financehub_shared.core.models import AssetType
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.port import Store
 from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
-from financehub_shared.models import AssetType
 from financehub_shared.providers.failover import Validate, fetch_quotes
 from financehub_shared.providers.ports import QuoteProvider
-from financehub_shared.store.port import Store
-from financehub_shared.summary import TaskSummary
 
 #: Share of a task's time limit that its upstream calls may take; the rest is for the store and the record.
 UPSTREAM_SHARE = 0.8

@@ -1,13 +1,13 @@
 """Composition root of the high-priority tier: `dramatiq financehub_high_priority.worker -p 1 -t 4`."""
 
 from financehub_high_priority.quotes import refresh_quotes
-from financehub_shared.broker import declare
-from financehub_shared.catalog import Tier
-from financehub_shared.providers.closing import CloseProviders
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.registry import tier_providers
-from financehub_shared.providers.validation import validate_quote
-from financehub_shared.summary import TaskSummary
-from financehub_shared.tier import start_tier
+from financehub_shared.worker.actors import declare
+from financehub_shared.worker.middleware.provider_shutdown import CloseProviders
+from financehub_shared.worker.tier import start_tier
 
 process = start_tier(Tier.HIGH)
 broker = process.broker

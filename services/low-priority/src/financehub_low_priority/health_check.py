@@ -4,11 +4,11 @@ import json
 
 import redis
 
-from financehub_shared.clock import Clock
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.health import HealthChecker, Status
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.store import keys
-from financehub_shared.summary import TaskSummary
+from financehub_shared.redis import keys
 
 
 def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis.Redis", clock: Clock) -> TaskSummary:

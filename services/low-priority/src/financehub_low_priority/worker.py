@@ -2,13 +2,14 @@
 
 from financehub_low_priority.cleanup import cleanup_failed_tasks, cleanup_old_cache
 from financehub_low_priority.health_check import check_health
-from financehub_shared.broker import DeadLetters, declare
-from financehub_shared.catalog import Tier
-from financehub_shared.health.compose import health_checker
+from financehub_shared.broker import DeadLetters
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor import TaskMonitor
-from financehub_shared.redis_client import connect
-from financehub_shared.summary import TaskSummary
-from financehub_shared.tier import start_tier
+from financehub_shared.redis.client import connect
+from financehub_shared.worker.actors import declare
+from financehub_shared.worker.observers import health_checker
+from financehub_shared.worker.tier import start_tier
 
 process = start_tier(Tier.LOW)
 broker = process.broker

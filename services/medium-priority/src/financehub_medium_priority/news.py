@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-from financehub_shared.catalog import CATALOG
-from financehub_shared.clock import Clock
-from financehub_shared.errors import InvalidArgumentsError, TaskFailedError
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.port import Store
 from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
-from financehub_shared.providers.news import NewsReport, fetch_news
+from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.ports import NewsProvider
-from financehub_shared.store.port import Store
-from financehub_shared.summary import TaskSummary
 
 TASK = "fetch_news_task"
 #: Share of the task's time limit that its upstream calls may take; the rest is for the store and the record.

@@ -1,12 +1,12 @@
 """Composition root of the medium-priority tier: `dramatiq financehub_medium_priority.worker -p 1 -t 2`."""
 
 from financehub_medium_priority.news import refresh_news
-from financehub_shared.broker import declare
-from financehub_shared.catalog import Tier
-from financehub_shared.providers.closing import CloseProviders
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.registry import tier_providers
-from financehub_shared.summary import TaskSummary
-from financehub_shared.tier import start_tier
+from financehub_shared.worker.actors import declare
+from financehub_shared.worker.middleware.provider_shutdown import CloseProviders
+from financehub_shared.worker.tier import start_tier
 
 process = start_tier(Tier.MEDIUM)
 broker = process.broker

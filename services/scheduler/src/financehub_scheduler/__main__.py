@@ -7,9 +7,9 @@ import signal
 import sys
 from pathlib import Path
 
-from financehub_scheduler.service import Cluster, serve
-from financehub_shared.errors import ConfigError
-from financehub_shared.settings import exit_on_config_error, load_settings
+from financehub_scheduler.app import Cluster, serve
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import exit_on_config_error, load_settings
 
 #: Seconds for which another thread may keep the event loop from running: a scrape of many series takes 50 ms, and at
 #: the interpreter's 5 ms each of the loop's steps meanwhile would wait that long.

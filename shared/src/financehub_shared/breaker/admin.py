@@ -7,8 +7,8 @@ import redis
 
 from financehub_shared.breaker.backends import arguments, reply_of, script
 from financehub_shared.breaker.states import Close, Event, ForceOpen, Policy, Reply, Reset, state_from_fields
-from financehub_shared.errors import CorruptDataError, StoreUnavailableError
-from financehub_shared.store import keys
+from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.redis import keys
 
 
 @dataclass(frozen=True, slots=True)

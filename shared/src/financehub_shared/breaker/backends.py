@@ -22,9 +22,9 @@ from financehub_shared.breaker.states import (
     State,
     Verdict,
 )
-from financehub_shared.clock import Clock
-from financehub_shared.redis_scripts import REDIS_NOW, Argument, LuaScript, RedisScripts
-from financehub_shared.store import keys
+from financehub_shared.core.clock import Clock
+from financehub_shared.redis import keys
+from financehub_shared.redis.scripts import REDIS_NOW, Argument, LuaScript, RedisScripts
 
 Luck = Callable[[], float]
 #: Chance for jitter, not for secrets.

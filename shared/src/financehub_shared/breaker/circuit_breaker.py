@@ -24,8 +24,8 @@ from financehub_shared.breaker.states import (
     Reply,
     Verdict,
 )
-from financehub_shared.clock import Clock
-from financehub_shared.errors import BreakerOpenError, ProviderError, StoreUnavailableError
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import BreakerOpenError, ProviderError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from financehub_shared.breaker.states import Outcome
-from financehub_shared.errors import BreakerOpenError, ProviderError, QuotaExceededError
+from financehub_shared.core.errors import BreakerOpenError, ProviderError, QuotaExceededError
 
 #: Characters of an error that are kept in Redis.
 ERROR_MAX = 200

@@ -7,8 +7,8 @@ from financehub_shared.breaker.backends import LUCK, LocalBackend, Luck, RedisBa
 from financehub_shared.breaker.circuit_breaker import CircuitBreaker
 from financehub_shared.breaker.listeners import Listener, log_transition
 from financehub_shared.breaker.states import Policy
-from financehub_shared.clock import Clock
-from financehub_shared.redis_scripts import RedisScripts
+from financehub_shared.core.clock import Clock
+from financehub_shared.redis.scripts import RedisScripts
 
 
 class BreakerRegistry:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from financehub_shared.errors import ConfigError
-from financehub_shared.settings import PREFIX, Settings
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import PREFIX, Settings
 
 #: More calls than this say nothing new about an upstream, and the window must stay small in Redis.
 WINDOW_CALLS_MAX = 100

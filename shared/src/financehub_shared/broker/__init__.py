@@ -1,11 +1,8 @@
 """Dramatiq on Redis, mended: see ADR 0010 for what stock dramatiq loses and what is done about it."""
 
-from financehub_shared.broker.actors import declare, enqueue
-from financehub_shared.broker.build import build_broker
 from financehub_shared.broker.dead_letter import DeadLetter, Reason
 from financehub_shared.broker.dead_letters import DeadLetters, Filter
 from financehub_shared.broker.janitor import Janitor
-from financehub_shared.broker.middleware.stamps import is_move
 from financehub_shared.broker.queues import QueueStats, discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 
@@ -17,10 +14,6 @@ __all__ = [
     "Janitor",
     "QueueStats",
     "Reason",
-    "build_broker",
-    "declare",
     "discover_queues",
-    "enqueue",
-    "is_move",
     "queue_stats",
 ]

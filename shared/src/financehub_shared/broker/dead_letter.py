@@ -14,7 +14,7 @@ from dramatiq.errors import ActorNotFound, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from financehub_shared.broker import options
-from financehub_shared.errors import InvalidArgumentsError
+from financehub_shared.core.errors import InvalidArgumentsError
 
 #: A traceback longer than this is cut in its middle; the first frames and the error itself matter.
 TRACEBACK_CHARACTERS = 8_000

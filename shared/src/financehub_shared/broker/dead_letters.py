@@ -9,10 +9,10 @@ from typing import Any
 
 import redis
 
-from financehub_shared.broker import redis_keys as keys
 from financehub_shared.broker import scripts
 from financehub_shared.broker.dead_letter import DeadLetter, Reason, parse, revived
 from financehub_shared.broker.queues import discover_queues
+from financehub_shared.redis import queue_keys as keys
 
 #: Dead letters read per round trip; each is a few kB.
 BATCH = 200

@@ -8,10 +8,10 @@ import redis
 import structlog
 from dramatiq.common import q_name
 
-from financehub_shared.broker import redis_keys as keys
 from financehub_shared.broker import scripts
 from financehub_shared.broker.dead_letters import DeadLetters
 from financehub_shared.broker.queues import SCAN_COUNT
+from financehub_shared.redis import queue_keys as keys
 
 log = structlog.get_logger(__name__)
 

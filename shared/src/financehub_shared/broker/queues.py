@@ -10,7 +10,7 @@ from dramatiq.common import dq_name
 from dramatiq.errors import DecodeError
 
 from financehub_shared.broker import options
-from financehub_shared.broker import redis_keys as keys
+from financehub_shared.redis import queue_keys as keys
 
 #: Keys looked at per SCAN call: 1,000 take about 0.3 ms of Redis' time.
 SCAN_COUNT = 1_000

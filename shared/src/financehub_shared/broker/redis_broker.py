@@ -12,9 +12,9 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name
 from dramatiq.errors import ConnectionClosed
 
-from financehub_shared.broker import redis_keys as keys
 from financehub_shared.broker import scripts
 from financehub_shared.broker.consumer import FinanceHubConsumer
+from financehub_shared.redis import queue_keys as keys
 
 log = structlog.get_logger(__name__)
 

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from financehub_shared.catalog import Tier, wait_target
+from financehub_shared.core.catalog import Tier, wait_target
+from financehub_shared.core.models import AssetType
 from financehub_shared.health.periods import DATASETS
 from financehub_shared.health.report import Check, HealthReport, Status
 from financehub_shared.health.workers import ProcessInfo
 from financehub_shared.metrics import QueueFigures
-from financehub_shared.models import AssetType
 
 SCHEDULER = "scheduler"
 #: Seconds after which an upstream that nobody has asked again is not needed: the longest period of the shipped tasks.

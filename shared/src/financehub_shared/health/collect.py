@@ -7,19 +7,19 @@ from typing import TypeVar, cast
 import redis
 
 from financehub_shared.breaker.states import state_from_fields
-from financehub_shared.catalog import Tier
-from financehub_shared.clock import Clock
-from financehub_shared.errors import FinanceHubError, StoreUnavailableError
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
+from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
 from financehub_shared.health.periods import DATASETS, ScheduleFacts, dataset_limits, overdue_if_absent
 from financehub_shared.health.report import HealthReport
 from financehub_shared.health.workers import WorkerRegistry
+from financehub_shared.market.port import Store
 from financehub_shared.metrics import QueueFigures
-from financehub_shared.models import AssetType
 from financehub_shared.monitor import TaskMonitor
+from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
-from financehub_shared.store import keys
-from financehub_shared.store.port import Store
 
 T = TypeVar("T")
 

@@ -6,10 +6,12 @@ from itertools import chain
 import structlog
 from prometheus_client.metrics_core import Metric
 
-from financehub_shared.catalog import wait_target
-from financehub_shared.clock import Clock
-from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.core.catalog import wait_target
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import Snapshot, stale
+from financehub_shared.market.port import Store
 from financehub_shared.metrics.families import (
     AssetFigures,
     WorkerFigures,
@@ -19,8 +21,6 @@ from financehub_shared.metrics.families import (
     queue_metrics,
     worker_metrics,
 )
-from financehub_shared.models import AssetType
-from financehub_shared.store.port import Store
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from financehub_shared.catalog import CATALOG, TaskSpec
+from financehub_shared.core.catalog import CATALOG, TaskSpec
 
 _NAMED = {"@hourly": 3_600, "@daily": 86_400, "@weekly": 604_800}
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

@@ -5,8 +5,8 @@ import threading
 import redis
 
 from financehub_shared.broker.queues import QueueStats, discover_queues, queue_stats
-from financehub_shared.catalog import Tier
-from financehub_shared.clock import Clock
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.clock import Clock
 
 #: New queues come with new tiers, which are rare; finding them walks the whole keyspace.
 DISCOVER_SECONDS = 60.0

@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Histogram
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from financehub_shared.clock import Clock
+from financehub_shared.core.clock import Clock
 from financehub_shared.metrics.families import gauge
 
 log = structlog.get_logger(__name__)

@@ -9,11 +9,9 @@ from typing import Any
 
 import structlog
 import waitress
-from dramatiq import Broker, Middleware, Worker
 from waitress import wasyncore
 
-from financehub_shared.errors import ConfigError
-from financehub_shared.settings import exit_on_config_error
+from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
@@ -83,24 +81,3 @@ class HealthServer:
             self._thread.join()
             self._server.task_dispatcher.shutdown()
             self._server = self._thread = None
-
-
-class HealthServerMiddleware(Middleware):
-    """Starts the server in the worker process, after the fork; a taken port ends the process with exit code 2.
-
-    Args:
-        server: the server.
-    """
-
-    def __init__(self, server: HealthServer) -> None:
-        self.server = server
-
-    def after_process_boot(self, broker: Broker) -> None:
-        try:
-            self.server.start()
-        except ConfigError as error:
-            exit_on_config_error(error)
-
-    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        # a Worker that is started inside another program gets no `after_process_boot`
-        self.after_process_boot(broker)

@@ -11,11 +11,9 @@ from typing import cast
 
 import redis
 import structlog
-from dramatiq import Broker, Middleware, Worker
 
-from financehub_shared.clock import Clock
-from financehub_shared.monitor.inflight import InFlight
-from financehub_shared.store import keys
+from financehub_shared.core.clock import Clock
+from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
@@ -151,43 +149,3 @@ class Heartbeat:
             if not self._away:
                 self._away = True
                 log.warning("heartbeat_not_heard", reason="Redis is away", error=str(error))
-
-
-class WorkerHeartbeat(Middleware):
-    """Beats while a dramatiq worker runs, through the drain.
-
-    Args:
-        registry: where to.
-        identity: the process.
-        flights: what runs in it.
-        clock: stamps the beats.
-        observe: receives the seconds that each beat took.
-    """
-
-    def __init__(
-        self,
-        registry: WorkerRegistry,
-        identity: ProcessInfo,
-        flights: InFlight,
-        clock: Clock,
-        observe: Callable[[float], None],
-    ) -> None:
-        self._identity = identity
-        self._flights = flights
-        self._heartbeat = Heartbeat(registry, self._describe, clock, observe)
-
-    def _describe(self) -> ProcessInfo:
-        flights = self._flights
-        return replace(
-            self._identity,
-            queues=flights.queues,
-            threads=flights.threads,
-            busy=len(flights.now()),
-            draining=flights.draining,
-        )
-
-    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        self._heartbeat.start()
-
-    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        self._heartbeat.stop()

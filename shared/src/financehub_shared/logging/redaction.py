@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from financehub_shared.settings import Settings
+from financehub_shared.core.settings import Settings
 
 MASK = "***"
 #: A shorter secret would blank half of every line; it is still masked inside URLs.

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
+from financehub_shared.core.settings import Settings
 from financehub_shared.logging.redaction import Redactor, known_secrets
 from financehub_shared.logging.sink import LineSink, SinkLoggerFactory
-from financehub_shared.settings import Settings
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from financehub_shared.models import Quarantined
+from financehub_shared.core.models import Quarantined
 
 
 class DataCounts(Protocol):

@@ -11,9 +11,9 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
+from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics.families import BREAKER_STATES
 from financehub_shared.metrics.scrape import LabeledRegistry, Probe, ScrapeSources, Source
-from financehub_shared.models import Quarantined
 
 #: A price that waits 50 ms is on time; one that waits half an hour is useless.
 WAIT_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)

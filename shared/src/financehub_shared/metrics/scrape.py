@@ -11,7 +11,7 @@ import structlog
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.core.errors import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.broker import options
-from financehub_shared.monitor.inflight import Flight, correlation_id, ready_at, redis_id
+from financehub_shared.broker.message import correlation_id, ready_at, redis_id
+from financehub_shared.monitor.attempt import Flight
 from financehub_shared.monitor.sketch import bucket_of
 from financehub_shared.monitor.states import RunState
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 
 Event = dict[str, Any]
 

@@ -7,15 +7,15 @@ from typing import Any, cast
 import redis
 from dramatiq.common import q_name
 
-from financehub_shared.broker.redis_keys import NAMESPACE
+from financehub_shared.broker.message import correlation_id, ready_at
+from financehub_shared.core.settings import load_settings
 from financehub_shared.monitor.events import schedule_fields
-from financehub_shared.monitor.inflight import correlation_id, ready_at
 from financehub_shared.monitor.records import Run, TaskStats, fields_of
 from financehub_shared.monitor.scripts import DROP, REAP, SNAPSHOT
 from financehub_shared.monitor.states import RunState
-from financehub_shared.redis_client import connect
-from financehub_shared.settings import load_settings
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
+from financehub_shared.redis.client import connect
+from financehub_shared.redis.queue_keys import NAMESPACE
 
 #: A run younger than this is not looked at: its worker may not have beaten yet.
 LOST_AFTER_SECONDS = 60.0

@@ -10,7 +10,7 @@ import structlog
 
 from financehub_shared.monitor.events import Event
 from financehub_shared.monitor.scripts import RECORD
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 
 import structlog
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import MalformedError, ProviderError
-from financehub_shared.models import Asset, Quarantined, Quote
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import MalformedError, ProviderError
+from financehub_shared.core.models import Asset, Quarantined, Quote
+from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.ports import QuoteBatch, QuoteProvider
-from financehub_shared.summary import TaskSummary
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import (
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import (
     AuthFailedError,
     BlockedError,
     BreakerOpenError,
@@ -19,11 +19,11 @@ from financehub_shared.errors import (
     QuotaExceededError,
     RateLimitedError,
 )
-from financehub_shared.models import Asset, AssetType, Quote
-from financehub_shared.providers import parse
+from financehub_shared.core.models import Asset, AssetType, Quote
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.http import HttpClient
 from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.http import HttpClient
 
 #: Finnhub allows 30 requests a second; at 50 ms a request five in flight stay below 100 and the budget keeps the rest.
 CONCURRENCY = 5

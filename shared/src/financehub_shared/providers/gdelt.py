@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import MalformedError, NotFoundError
-from financehub_shared.models import PAYLOAD_LIMIT, NewsItem, Quarantined
-from financehub_shared.news_text import canonical_url, news_id
-from financehub_shared.providers import parse
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import MalformedError, NotFoundError
+from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
+from financehub_shared.market.news_text import canonical_url, news_id
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.http import HttpClient
-from financehub_shared.providers.plain_text import plain_text
 from financehub_shared.providers.ports import NewsBatch
+from financehub_shared.providers.rss.plain_text import plain_text
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.http import HttpClient
 
 QUERY = '("stock market" OR earnings OR cryptocurrency OR bitcoin) sourcelang:english'
 RECORDS_MAX = 250

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import ProviderError
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import ProviderError
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.models import Asset, AssetType, Bars, Quote
-from financehub_shared.providers import parse
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers.guard import Guard
-from financehub_shared.providers.http import HttpClient
 from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.http import HttpClient
 
 #: Kraken's names of coins that everyone else names otherwise.
 OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from financehub_shared.errors import ProviderError
-from financehub_shared.models import Asset, Bars, NewsItem, Quarantined, Quote
+from financehub_shared.core.errors import ProviderError
+from financehub_shared.core.models import Asset, Bars, NewsItem, Quarantined, Quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,23 @@ from typing import Any
 import redis.asyncio
 
 from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_transitions, log_transition
-from financehub_shared.clock import Clock
-from financehub_shared.errors import ConfigError
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.models import AssetType
+from financehub_shared.core.settings import Settings, exit_on_config_error
 from financehub_shared.metrics import Metrics, Source
 from financehub_shared.metrics.families import budget_metrics
-from financehub_shared.models import AssetType
-from financehub_shared.providers.bars import BarFetcher
+from financehub_shared.providers.bar_fetcher import BarFetcher
 from financehub_shared.providers.budget import LIMITS, Budget
 from financehub_shared.providers.budget.figures import read_budgets
-from financehub_shared.providers.conditional import MemoryValidators, RedisValidators, ValidatorStore
 from financehub_shared.providers.guard import Guard, Observe
-from financehub_shared.providers.http import HttpClient
-from financehub_shared.providers.per_loop import PerLoop
 from financehub_shared.providers.ports import BarProvider, NewsProvider, QuoteProvider
+from financehub_shared.providers.transport.conditional import MemoryValidators, RedisValidators, ValidatorStore
+from financehub_shared.providers.transport.http import HttpClient
+from financehub_shared.providers.transport.loop_local import PerLoop
 from financehub_shared.providers.usd import UsdtRates
-from financehub_shared.redis_client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
-from financehub_shared.redis_scripts import RedisScripts
-from financehub_shared.settings import Settings, exit_on_config_error
+from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
+from financehub_shared.redis.scripts import RedisScripts
 
 
 def build_providers(
@@ -180,14 +180,14 @@ class Providers:
         return self._made[name]
 
     def _binance(self, name: str) -> Any:
-        from financehub_shared.providers.binance import Binance
+        from financehub_shared.providers.binance.provider import Binance
 
         kraken, coingecko = self._provider("kraken"), self._provider("coingecko")
         rates = UsdtRates([kraken, coingecko], kraken, self._clock)
         return Binance(self.http, self.guard("binance"), self._settings.binance_url, rates, self._clock, name)
 
     def _coingecko(self, name: str) -> Any:
-        from financehub_shared.providers.coingecko import CoinGecko
+        from financehub_shared.providers.coingecko.provider import CoinGecko
 
         base, key = self._settings.coingecko_url, self._settings.coingecko_api_key
         return CoinGecko(self.http, self.guard("coingecko"), base, key, self._clock, name)
@@ -198,7 +198,7 @@ class Providers:
         return Kraken(self.http, self.guard("kraken"), self._settings.kraken_url, self._clock, name)
 
     def _yahoo(self, name: str) -> Any:
-        from financehub_shared.providers.yahoo import Yahoo, YahooLimits
+        from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 
         settings = self._settings
         limits = YahooLimits(
@@ -213,7 +213,7 @@ class Providers:
         return Finnhub(self.http, self.guard("finnhub"), base, key, self._clock, name) if key else None
 
     def _rss(self, name: str) -> Any:
-        from financehub_shared.providers.rss import Rss
+        from financehub_shared.providers.rss.provider import Rss
 
         validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
         return Rss(

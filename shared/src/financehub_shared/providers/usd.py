@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import ProviderError, UpstreamError
-from financehub_shared.providers.per_loop import PerLoop
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import ProviderError, UpstreamError
+from financehub_shared.providers.transport.loop_local import PerLoop
 
 #: A rate is asked for again after this long; USDT moves by less than 0.1 % in ten minutes outside of a panic.
 FRESH_SECONDS = 600.0

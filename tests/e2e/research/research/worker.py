@@ -6,8 +6,8 @@ from typing import Any
 import dramatiq
 from dramatiq.middleware import CurrentMessage
 
-from financehub_shared.redis_client import connect
-from financehub_shared.tier import start_tier
+from financehub_shared.redis.client import connect
+from financehub_shared.worker.tier import start_tier
 
 process = start_tier("research")
 _told = connect(process.settings.store_url)

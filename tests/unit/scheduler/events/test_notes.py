@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from financehub_scheduler.events.bucket import Bucket
-from financehub_scheduler.events.notes import (
+from financehub_scheduler.kubernetes.events.correlator import (
     REMEMBERED,
     RESOURCE_BURST,
     RESOURCE_SECONDS,
@@ -17,8 +16,9 @@ from financehub_scheduler.events.notes import (
     Note,
     Notes,
 )
-from financehub_scheduler.events.words import Happening
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.kubernetes.events.drafts import Happening
+from financehub_scheduler.kubernetes.events.token_bucket import Bucket
+from financehub_shared.core.clock import ManualClock
 from support.events import sighted
 
 

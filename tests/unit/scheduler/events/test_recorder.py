@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.cluster.api import ApiError, ApiUnreachableError
-from financehub_scheduler.events.notes import REMEMBERED
-from financehub_scheduler.events.recorder import AWAY_SECONDS, COMPLAIN_SECONDS, FORBIDDEN_SECONDS, Recorder
-from financehub_scheduler.events.words import Happening
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError
+from financehub_scheduler.kubernetes.events.correlator import REMEMBERED
+from financehub_scheduler.kubernetes.events.drafts import Happening
+from financehub_scheduler.kubernetes.events.recorder import AWAY_SECONDS, COMPLAIN_SECONDS, FORBIDDEN_SECONDS, Recorder
+from financehub_shared.core.clock import ManualClock
 from support.events import Asked, ScriptedApi, sighted
 
 SKIPPED = Happening("Normal", "Skipped", "why")

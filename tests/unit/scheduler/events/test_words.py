@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.enqueue import Run
-from financehub_scheduler.events.words import of_backfill, of_status, of_verdict
-from financehub_scheduler.status.digest import Standing
+from financehub_scheduler.kubernetes.events.drafts import of_backfill, of_status, of_verdict
+from financehub_scheduler.kubernetes.observed_status import Standing
+from financehub_scheduler.redis.enqueuer import Run
 from support.schedules import schedule
 
 DEMO = schedule(maxQueueDepth=50, maxRuns=3, startingDeadlineSeconds=60)

@@ -7,14 +7,14 @@ import pytest
 from kubernetes.aio.client import Configuration
 from redis.asyncio import Redis
 
-from financehub_scheduler.cluster.api import KubeApi
-from financehub_scheduler.cluster.connection import Connection
-from financehub_scheduler.intake import Intake
-from financehub_scheduler.registry import Registry
-from financehub_scheduler.sources.crd import CrdSource
-from financehub_scheduler.sources.sighting import Resource, read
-from financehub_scheduler.status.digest import seen
-from financehub_shared.clock import Clock, ManualClock, SystemClock
+from financehub_scheduler.core.registration import Intake
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_scheduler.kubernetes.observed_status import seen
+from financehub_scheduler.kubernetes.watch.resource import Resource, read
+from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.redis.registry import Registry
+from financehub_shared.core.clock import Clock, ManualClock, SystemClock
 
 UID = "7f3c1c1e-8a1b-4a55-9a53-0d9a2f6f6a11"
 

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from financehub_scheduler.sources.files import FileSource
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import ConfigError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import ConfigError
 from support.schedules import resource, write
 
 

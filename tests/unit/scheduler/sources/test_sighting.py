@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.sources.sighting import read
+from financehub_scheduler.kubernetes.watch.resource import read
 from support.schedules import UID
 
 FIELDS = ["task", "queue", "schedule", "schedules", "timeZone", "args", "kwargs", "calendar", "startTime", "maxRuns"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.status.agenda import Agenda
+from financehub_scheduler.kubernetes.status.delay_queue import Agenda
 
 UIDS = st.sampled_from("abcd")
 TIMES = st.floats(0, 100)

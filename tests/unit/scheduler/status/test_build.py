@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.enqueue import Run as Enqueued
-from financehub_scheduler.enqueue import pack
-from financehub_scheduler.live import Live
-from financehub_scheduler.model import BACKFILL
-from financehub_scheduler.sources.sighting import Resource, read
-from financehub_scheduler.status.build import as_json, build
-from financehub_scheduler.status.digest import NOTHING, Seen, Standing
-from financehub_scheduler.status.facts import Facts, Record
-from financehub_scheduler.status_model import ScheduledTaskStatus
+from financehub_scheduler.api.scheduled_task import BACKFILL
+from financehub_scheduler.api.status import ScheduledTaskStatus
+from financehub_scheduler.core.state import Live
+from financehub_scheduler.kubernetes.observed_status import NOTHING, Seen, Standing
+from financehub_scheduler.kubernetes.status.build import as_json, build
+from financehub_scheduler.kubernetes.status.snapshot import Facts, Record
+from financehub_scheduler.kubernetes.watch.resource import Resource, read
+from financehub_scheduler.redis.enqueuer import Run as Enqueued
+from financehub_scheduler.redis.enqueuer import pack
 from financehub_shared.monitor import Run, RunState, ScheduleOutcome
 from financehub_shared.schedules import BackfillInfo
 from support.schedules import UID, resource

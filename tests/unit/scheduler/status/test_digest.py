@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.status.digest import NOTHING, Standing, digest, seen
+from financehub_scheduler.kubernetes.observed_status import NOTHING, Standing, digest, seen
 
 CONDITION = {
     "type": "Ready",

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.cluster.api import ApiError
-from financehub_scheduler.status.sender import FORBIDDEN_SECONDS, NotWrittenError, Sender
-from financehub_shared.clock import ManualClock
+from financehub_scheduler.kubernetes.client.api import ApiError
+from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, NotWrittenError, Sender
+from financehub_shared.core.clock import ManualClock
 from support.events import sighted
 
 

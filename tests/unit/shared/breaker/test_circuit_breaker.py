@@ -18,8 +18,8 @@ from financehub_shared.breaker import (
 )
 from financehub_shared.breaker.backends import LocalBackend
 from financehub_shared.breaker.states import Close, Event, ForceOpen, Outcome, Record, Reply, Verdict
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import (
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import (
     BreakerOpenError,
     NotFoundError,
     ProviderError,

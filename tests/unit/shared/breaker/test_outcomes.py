@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from financehub_shared import errors
 from financehub_shared.breaker.outcomes import ERROR_MAX, report_of_error, report_of_result
 from financehub_shared.breaker.states import Outcome
+from financehub_shared.core import errors
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from financehub_shared.breaker import Policy
-from financehub_shared.errors import ConfigError
-from financehub_shared.settings import load_settings
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import load_settings
 
 
 def test_the_defaults_of_settings_and_policy_agree():

@@ -11,12 +11,12 @@ from dramatiq.middleware import CurrentMessage
 
 from financehub_shared.broker.dead_letter import KillsWorkerError, TooOldError
 from financehub_shared.broker.delivery import Delivery
-from financehub_shared.broker.middleware.history import FAILURES_KEPT, FailureHistory
-from financehub_shared.broker.middleware.limits import AgeLimit, DeliveryLimit
-from financehub_shared.broker.middleware.retries import LONGEST_RETRY_AFTER, Retries
-from financehub_shared.broker.middleware.stamps import CorrelationId, ReadyAt, is_move
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import BreakerOpenError, TaskFailedError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import BreakerOpenError, TaskFailedError
+from financehub_shared.worker.middleware.history import FAILURES_KEPT, FailureHistory
+from financehub_shared.worker.middleware.limits import AgeLimit, DeliveryLimit
+from financehub_shared.worker.middleware.retries import LONGEST_RETRY_AFTER, Retries
+from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt, is_move
 
 NOW = 1_800_000_000.0
 NOW_MS = 1_800_000_000_000

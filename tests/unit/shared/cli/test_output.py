@@ -3,8 +3,8 @@
 import pytest
 from rich.console import Console
 
-from financehub_shared.cli.output import iso, iso_day, plain, span, table
-from financehub_shared.cli.quotes import readable_price
+from financehub_cli.output import iso, iso_day, plain, span, table
+from financehub_cli.quotes import readable_price
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
 from financehub_shared.health.report import Status
 from financehub_shared.health.workers import ProcessInfo
-from financehub_shared.models import AssetType
 
 NOW = 1_800_000_000.0
 

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import StoreUnavailableError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.models import AssetType, Quote
 from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
 from financehub_shared.health.fleet_source import INDICATOR_TIMES_SECONDS, QUOTE_TIMES_SECONDS, FleetSource
 from financehub_shared.health.report import Status
 from financehub_shared.health.workers import ProcessInfo
-from financehub_shared.models import AssetType, Quote
-from financehub_shared.store import MemoryStore
+from support.memory_store import MemoryStore
 from support.store_contract import T0, indicators
 
 NOW = T0

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from dramatiq import Message, MessageProxy
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.health.liveness import LIMIT_MARGIN_SECONDS, STALL_SECONDS, Liveness
-from financehub_shared.monitor.inflight import InFlight
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.worker.middleware.liveness import LIMIT_MARGIN_SECONDS, STALL_SECONDS, Liveness
 
 
 class Thread:

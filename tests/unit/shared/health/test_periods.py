@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from financehub_shared.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.health.periods import DATASETS, dataset_limits, overdue_if_absent, period_seconds, stale_after
 
 

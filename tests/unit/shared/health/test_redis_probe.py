@@ -7,7 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_shared.clock import ManualClock
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
 

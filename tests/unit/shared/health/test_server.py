@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.errors import ConfigError
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.health.server import HealthServer
 
 

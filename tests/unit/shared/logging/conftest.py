@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
+from financehub_shared.core.settings import load_settings
 from financehub_shared.logging import configure_logging
-from financehub_shared.settings import load_settings
 
 
 class Terminal(io.StringIO):

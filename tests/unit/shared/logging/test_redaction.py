@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from financehub_shared.core.settings import load_settings
 from financehub_shared.logging.redaction import MASK, SHORTEST_SECRET, Redactor, known_secrets
-from financehub_shared.settings import load_settings
 
 SECRET = 'p"ss/w\\rd é'
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 import structlog
 
-from financehub_shared.errors import AuthFailedError
-from financehub_shared.settings import load_settings
+from financehub_shared.core.errors import AuthFailedError
+from financehub_shared.core.settings import load_settings
 
 ENVIRON = {
     "REDIS_URL": "redis://user:url-passw0rd%21@redis.example:6379/0",

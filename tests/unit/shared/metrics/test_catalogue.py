@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import generate_latest
 
+from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics import BREAKER_STATES, Metrics
-from financehub_shared.models import Quarantined
 from support import catalogue
 from support.metrics import families, labels_of
 

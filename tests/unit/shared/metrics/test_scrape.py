@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from structlog.testing import capture_logs
 
-from financehub_shared.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.metrics import Metrics, Source
 from financehub_shared.metrics.families import gauge
 

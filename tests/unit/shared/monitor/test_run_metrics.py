@@ -6,12 +6,12 @@ from dramatiq import Message, MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
 from financehub_shared.broker import options
-from financehub_shared.catalog import WAIT_TARGETS, wait_target
-from financehub_shared.clock import ManualClock
+from financehub_shared.core.catalog import WAIT_TARGETS, wait_target
+from financehub_shared.core.clock import ManualClock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import RunState
-from financehub_shared.monitor.inflight import InFlight
-from financehub_shared.monitor.run_metrics import MetricsMiddleware
+from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.worker.middleware.run_metrics import MetricsMiddleware
 
 
 class Process:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.models import Asset, AssetType, Bars
-from financehub_shared.providers.bar_validation import CheckedBars, validate_bars
-from financehub_shared.providers.yahoo_splits import apply_missing_splits
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.market.quality.bars import CheckedBars, validate_bars
+from financehub_shared.providers.yahoo.splits import apply_missing_splits
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 STOCK = Asset("X.L", AssetType.STOCK, currency="GBP")

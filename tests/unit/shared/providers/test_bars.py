@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import ProviderError, QuotaExceededError, UpstreamError
-from financehub_shared.models import Asset, AssetType, Bars
-from financehub_shared.providers.bars import BarFetcher, last_complete_day
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import ProviderError, QuotaExceededError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.providers.bar_fetcher import BarFetcher, last_complete_day
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1)

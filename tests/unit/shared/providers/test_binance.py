@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from financehub_shared.errors import MalformedError, NotFoundError, UpstreamError
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.binance import Binance, ticker_weight
+from financehub_shared.core.errors import MalformedError, NotFoundError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.providers.binance.provider import Binance, ticker_weight
 from financehub_shared.providers.usd import UsdtRates
 from support.upstream import Answer, Upstream
 

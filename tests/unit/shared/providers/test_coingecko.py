@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from financehub_shared.errors import MalformedError, NotFoundError, RateLimitedError
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.coingecko import CoinGecko
+from financehub_shared.core.errors import MalformedError, NotFoundError, RateLimitedError
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.providers.coingecko.provider import CoinGecko
 from support.upstream import Answer, Upstream
 
 BTC, ETH = Asset("BTC-USD", AssetType.CRYPTO), Asset("ETH-USD", AssetType.CRYPTO)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import NotFoundError, ProviderError, ProviderTimeoutError, RateLimitedError
-from financehub_shared.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError, RateLimitedError
+from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.failover import fetch_quotes, share
 from financehub_shared.providers.ports import QuoteBatch
-from financehub_shared.providers.validation import validate_quote
 
 CLOCK = ManualClock()
 BTC, ETH, SOL = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH", "SOL"))

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from financehub_shared.errors import AuthFailedError, NotFoundError, RateLimitedError
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.errors import AuthFailedError, NotFoundError, RateLimitedError
+from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.finnhub import Finnhub
 from support.upstream import Answer, Upstream
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from financehub_shared.errors import MalformedError, NotFoundError, RateLimitedError
+from financehub_shared.core.errors import MalformedError, NotFoundError, RateLimitedError
 from financehub_shared.providers.gdelt import Gdelt
 from support.upstream import Answer, Upstream
 

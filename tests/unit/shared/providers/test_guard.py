@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy
-from financehub_shared.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
+from financehub_shared.core.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
 from financehub_shared.providers.guard import Guard
 from support.upstream import Upstream
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from financehub_shared.clock import SystemClock
-from financehub_shared.errors import (
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.errors import (
     AuthFailedError,
     BlockedError,
     MalformedError,
@@ -20,8 +20,8 @@ from financehub_shared.errors import (
     RateLimitedError,
     UpstreamError,
 )
-from financehub_shared.providers.http import HttpClient
-from financehub_shared.settings import Settings
+from financehub_shared.core.settings import Settings
+from financehub_shared.providers.transport.http import HttpClient
 from support.upstream import Upstream
 
 URL = "https://upstream.test/path"

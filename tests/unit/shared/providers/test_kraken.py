@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.models import Asset, AssetType
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.kraken import Kraken, spellings
 from support.upstream import Answer, Upstream
 

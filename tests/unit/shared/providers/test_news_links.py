@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.news_links import AssetLinker
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.news_links import AssetLinker
 
 
 def stock(symbol: str, name: str) -> Asset:

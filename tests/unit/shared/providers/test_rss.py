@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, StaleError, UpstreamError
-from financehub_shared.providers.conditional import MemoryValidators
-from financehub_shared.providers.feed import parse_feed
-from financehub_shared.providers.rss import Rss, feed_labels
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, StaleError, UpstreamError
+from financehub_shared.providers.rss.feed import parse_feed
+from financehub_shared.providers.rss.provider import Rss, feed_labels
+from financehub_shared.providers.transport.conditional import MemoryValidators
 from support.upstream import Answer, Upstream
 
 NOW = 1_800_000_000.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import ProviderError, UpstreamError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import ProviderError, UpstreamError
 from financehub_shared.providers.usd import CARRY_DAYS, FRESH_SECONDS, USABLE_SECONDS, DailyRates, UsdtRates
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.models import Asset, AssetType, Quality, Quarantined, Quote
-from financehub_shared.providers.validation import jump_limit, validate_quote, weekday_seconds
-from financehub_shared.store import MemoryStore
+from financehub_shared.core.models import Asset, AssetType, Quality, Quarantined, Quote
+from financehub_shared.market.quality.quotes import jump_limit, validate_quote, weekday_seconds
+from support.memory_store import MemoryStore
 
 #: A Wednesday, 15:00 UTC: New York and London are open.
 NOW = datetime(2025, 2, 19, 15, tzinfo=UTC).timestamp()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.yahoo_parse import (
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.providers.yahoo.parse import (
     NoDataInRangeError,
     error_of_answer,
     own_symbol,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from financehub_shared.models import Asset, AssetType
-from financehub_shared.providers.coingecko_ids import IDS
-from financehub_shared.store.assets_file import AssetsFileError, load_assets, parse_assets
+from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.market.assets_file import AssetsFileError, load_assets, parse_assets
+from financehub_shared.providers.coingecko.ids import IDS
 
 ROOT = Path(__file__).parents[4]
 

@@ -4,7 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
 
 PAGE = Path(__file__).parents[4] / "docs/data-model.md"
 

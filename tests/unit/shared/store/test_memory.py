@@ -2,8 +2,9 @@
 
 import pytest
 
-from financehub_shared.store import MemoryStore, Store
+from financehub_shared.market.port import Store
 from support import store_contract
+from support.memory_store import MemoryStore
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.models import NewsItem
-from financehub_shared.news_text import near_equal, normalise_title
-from financehub_shared.store.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
+from financehub_shared.core.models import NewsItem
+from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
+from financehub_shared.market.news_text import near_equal, normalise_title
 from support.store_contract import T0, news
 
 SENTENCE = [

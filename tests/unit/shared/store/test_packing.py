@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.errors import CorruptDataError
-from financehub_shared.store.packing import HEADER_SIZE, pack, read_header, unpack
-from financehub_shared.store.series import encode_bars, encode_series
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.market.packing import HEADER_SIZE, pack, read_header, unpack
+from financehub_shared.market.series import encode_bars, encode_series
 from support.store_contract import bars, indicators
 
 DAYS = st.lists(st.integers(-(2**31), 2**31 - 1), unique=True, max_size=40).map(sorted)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.models import Bars
-from financehub_shared.store.series import decode_bars, encode_bars, merge_bars, trim_bars
+from financehub_shared.core.models import Bars
+from financehub_shared.market.series import decode_bars, encode_bars, merge_bars, trim_bars
 from support.store_contract import bars
 
 HISTORIES = st.builds(

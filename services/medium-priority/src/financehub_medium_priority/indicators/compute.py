@@ -7,7 +7,7 @@ import numpy as np
 from financehub_medium_priority.indicators.columns import Column, column
 from financehub_medium_priority.indicators.engines import Engine, EngineName
 from financehub_medium_priority.indicators.outputs import OUTPUTS
-from financehub_shared.models import Bars, Indicators
+from financehub_shared.core.models import Bars, Indicators
 
 RSI = list(OUTPUTS).index("rsi_14")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from financehub_medium_priority.indicators.columns import Column
-from financehub_shared.models import Bars
+from financehub_shared.core.models import Bars
 
 #: Bars (at least one) → output name → one value a bar; what an engine says before a value is defined is masked later.
 Engine = Callable[[Bars], Mapping[str, Column]]

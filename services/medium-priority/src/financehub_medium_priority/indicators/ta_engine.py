@@ -12,7 +12,7 @@ from ta import momentum, trend, volatility, volume
 
 from financehub_medium_priority.indicators.columns import Column, column
 from financehub_medium_priority.indicators.outputs import OUTPUTS
-from financehub_shared.models import Bars
+from financehub_shared.core.models import Bars
 
 
 def calculate(bars: Bars) -> Mapping[str, Column]:

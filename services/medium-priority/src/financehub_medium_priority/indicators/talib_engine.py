@@ -9,7 +9,7 @@ import numpy as np
 import talib
 
 from financehub_medium_priority.indicators.columns import Column, column
-from financehub_shared.models import Bars
+from financehub_shared.core.models import Bars
 
 
 def calculate(bars: Bars) -> Mapping[str, Column]:

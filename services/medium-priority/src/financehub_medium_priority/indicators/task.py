@@ -10,16 +10,16 @@ import structlog
 
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
-from financehub_shared.assets import select_assets
-from financehub_shared.catalog import CATALOG
-from financehub_shared.clock import Clock
-from financehub_shared.errors import CorruptDataError, TaskFailedError
+from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import CorruptDataError, TaskFailedError
+from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, is_simulated
+from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.port import Store
+from financehub_shared.market.quality.bars import validate_bars
 from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
-from financehub_shared.models import Asset, Bars, Indicators, Quarantined, is_simulated
-from financehub_shared.providers.bar_validation import validate_bars
-from financehub_shared.providers.bars import BarFetcher, BarReport
-from financehub_shared.store.port import Store
-from financehub_shared.summary import TaskSummary
+from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport
 
 log = structlog.get_logger(__name__)
 

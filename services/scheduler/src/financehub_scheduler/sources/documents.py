@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from financehub_scheduler.model import ScheduledTask
+from financehub_scheduler.api.scheduled_task import ScheduledTask
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 #: Nodes per document, aliases counted each time they are used: a page of YAML must not grow into gigabytes.

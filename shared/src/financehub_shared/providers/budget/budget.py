@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from financehub_shared.clock import Clock
-from financehub_shared.errors import QuotaExceededError, StoreUnavailableError
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import QuotaExceededError, StoreUnavailableError
 from financehub_shared.providers.budget import core
 from financehub_shared.providers.budget.core import SLICES, Limit
-from financehub_shared.redis_scripts import REDIS_NOW, LuaScript, RedisScripts
-from financehub_shared.store import keys
+from financehub_shared.redis import keys
+from financehub_shared.redis.scripts import REDIS_NOW, LuaScript, RedisScripts
 
 #: What one process may use while it cannot see the others: an eighth, since a usual fleet has eight that fetch at most.
 LOCAL_SHARE = 1 / 8

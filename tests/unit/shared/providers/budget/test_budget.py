@@ -2,8 +2,8 @@
 
 import pytest
 
-from financehub_shared.clock import ManualClock
-from financehub_shared.errors import QuotaExceededError
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.providers.budget import LIMITS, Budget
 from financehub_shared.providers.budget.budget import PATIENCE_SECONDS
 

@@ -1,0 +1,211 @@
+"""ValidatingAdmissionPolicies: what the CRD cannot refuse, and what is legal but deserves a word at `kubectl apply`."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from financehub_scheduler.api.manifests import dst
+from financehub_scheduler.api.scheduled_task import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
+from financehub_shared.core.catalog import CATALOG, Tier
+
+_NAME = "financehub-scheduledtasks"
+_CHANGED = (
+    "oldObject == null || object.spec != oldObject.spec || "
+    "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"
+)
+_NEW_SPEC = "oldObject == null || object.spec != oldObject.spec"
+#: A time with minutes but no seconds, which `timestamp` does not read.
+_MINUTES = "'T[0-9]{2}:[0-9]{2}[Z+-]'"
+
+
+def manifests() -> list[dict[str, Any]]:
+    """Both policies with their bindings."""
+    return [
+        *_policy("deny", "Deny", _CHANGED, _deny_variables(), _deny()),
+        *_policy("warn", "Warn", _NEW_SPEC, _warn_variables(), _warn()),
+    ]
+
+
+def _policy(
+    kind: str, action: str, condition: str, variables: dict[str, str], validations: list[dict[str, str]]
+) -> list[dict[str, Any]]:
+    name = f"{_NAME}-{kind}"
+    rule = {
+        "apiGroups": [GROUP],
+        "apiVersions": [VERSION],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": [PLURAL],
+    }
+    head = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    policy = {
+        # what cannot be evaluated here is still judged by the scheduler, and must keep nobody from mending it
+        "failurePolicy": "Ignore",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [{"name": "changed", "expression": condition}],
+        "variables": [{"name": name, "expression": expression} for name, expression in variables.items()],
+        "validations": validations,
+    }
+    return [
+        {**head, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": policy},
+        {
+            **head,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": [action]},
+        },
+    ]
+
+
+def _list(values: Any) -> str:
+    return "[" + ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in values) + "]"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\") + "'"
+
+
+# what is refused --------------------------------------------------------------------------------------
+def _deny_variables() -> dict[str, str]:
+    known = " : ".join(
+        f"object.spec.task == '{name}' ? {_list(task.arguments.model_fields)}" for name, task in CATALOG.items()
+    )
+    return {
+        "trigger": f"object.metadata.?annotations[?'{TRIGGER}'].orValue('')",
+        "backfill": f"object.metadata.?annotations[?'{BACKFILL}'].orValue('')",
+        "inCatalogue": f"object.spec.task in {_list(CATALOG)}",
+        "arguments": f"{known} : []",
+        "kwargs": "object.spec.?kwargs.orValue({})",
+    }
+
+
+def _deny() -> list[dict[str, str]]:
+    mend = "write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
+    whole = f"t.matches({_MINUTES}) ? t.substring(0, 16) + ':00' + t.substring(16) : t"
+    times = f"variables.backfill.split('/').map(t, timestamp({whole}))"
+    in_order = f"[{times}].all(t, t[0] <= t[1])"
+    return [
+        {
+            "expression": f"size(variables.trigger) <= {MAX_TRIGGER}",
+            "message": f"metadata.annotations[{TRIGGER}]: longer than {MAX_TRIGGER} characters; write a shorter value",
+        },
+        {
+            "expression": f"variables.backfill == '' || variables.backfill.matches({_quoted(RANGE)})",
+            "message": f"metadata.annotations[{BACKFILL}]: is not a range; {mend}",
+        },
+        {
+            "expression": f"!variables.backfill.matches({_quoted(RANGE)}) || {in_order}",
+            "message": f"metadata.annotations[{BACKFILL}]: its end is before its start; swap them",
+        },
+        {
+            "expression": "!variables.inCatalogue || size(object.spec.?args.orValue([])) == 0",
+            "message": "spec.args: tasks of the catalogue take keyword arguments only; write them under spec.kwargs",
+        },
+        {
+            "expression": "!variables.inCatalogue || variables.kwargs.all(k, k in variables.arguments)",
+            "messageExpression": "'spec.kwargs: unknown argument; ' + object.spec.task + ' takes: ' + "
+            "(size(variables.arguments) == 0 ? 'none' : variables.arguments.join(', '))",
+        },
+        *_typed_arguments(),
+    ]
+
+
+def _typed_arguments() -> list[dict[str, str]]:
+    """One rule per argument of the catalogue, made from its model."""
+    models: dict[type[BaseModel], list[str]] = {}
+    for name, task in CATALOG.items():
+        models.setdefault(task.arguments, []).append(name)
+    found = []
+    for model, tasks in models.items():
+        for name, schema in model.model_json_schema().get("properties", {}).items():
+            given = f"variables.kwargs['{name}']"
+            nullable = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+            rule, words = _typed(given, nullable[0])
+            missing = f"!('{name}' in variables.kwargs)"
+            may_be_null = f" || {given} == null" if "anyOf" in schema else ""
+            found.append(
+                {
+                    "expression": f"!(object.spec.task in {_list(tasks)}) || {missing}{may_be_null} || ({rule})",
+                    "message": f"spec.kwargs.{name}: write {words}",
+                }
+            )
+    return found
+
+
+def _typed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
+    """CEL that holds for a value of a JSON schema, and words for it."""
+    match schema:
+        case {"type": "boolean"}:
+            return f"type({value}) == bool", "true or false"
+        case {"type": "array", "items": items}:
+            text = (
+                f"type(each) == string && each.matches({_quoted(items['pattern'])})"
+                if "pattern" in items
+                else ("type(each) == string")
+            )
+            low, high = schema["minItems"], schema["maxItems"]
+            size = f"size({value}) >= {low} && size({value}) <= {high}"
+            rule = f"type({value}) == list && {size} && {value}.all(each, {text})"
+            kind = "symbols such as BTC-USD" if "pattern" in items else "names"
+            return rule, f"a list of {low} to {high} {kind}"
+    raise NotImplementedError(f"no CEL for {schema}; add it here")
+
+
+# what is told -----------------------------------------------------------------------------------------
+def _warn_variables() -> dict[str, str]:
+    limits = " : ".join(f"object.spec.task == '{name}' ? {task.time_limit_seconds}" for name, task in CATALOG.items())
+    hours = " : ".join(
+        f"variables.zone in {_list(zones)} ? {_list(hours)}" for hours, zones in dst.changing_hours().items()
+    )
+    every = r"'^\\s*@every\\s+[0-9hms]+\\s*$'"
+    minutes = r"'^\\s*\\*/[0-9]+(\\s+\\*){4}\\s*$'"
+    return {
+        "lines": "object.spec.?schedules.orValue([object.spec.?schedule.orValue('')])",
+        "zone": "object.spec.?timeZone.orValue('UTC')",
+        "policy": "object.spec.?concurrencyPolicy.orValue('Forbid')",
+        "limit": f"object.spec.?timeLimitSeconds.orValue({limits} : 0)",
+        # seconds between two runs where a line says so; a day for the others
+        "periods": f"variables.lines.map(s, s.matches({every}) "
+        "? int(duration(s.replace('@every', '').trim()).getSeconds())"
+        f" : s.matches({minutes}) ? 60 * int(s.trim().split('/')[1].split(' ')[0])"
+        r" : s.matches('^\\s*\\*(\\s+\\*){4}\\s*$') ? 60 : s.trim() == '@hourly' ? 3600 : 86400)",
+        "changing": f"{hours} : []",
+        # hour fields of lines with a fixed minute and hour, the only ones that a change of clocks moves
+        "hours": r"variables.lines.filter(s, s.matches('^\\s*[^@*\\s]\\S*\\s+[^*\\s]\\S*(\\s+\\S+){3}\\s*$'))"
+        r".map(s, s.trim().replace('\t', ' ').split(' ').filter(f, f != '')[1])",
+    }
+
+
+def _warn() -> list[dict[str, str]]:
+    prices = [name for name, task in CATALOG.items() if task.queue is Tier.HIGH]
+    single, span = "'^[0-9]+$'", "'^[0-9]+-[0-9]+$'"
+    meets = (
+        f"t.matches({single}) ? int(t) in variables.changing : t.matches({span}) && "
+        "variables.changing.exists(h, int(t.split('-')[0]) <= h && h <= int(t.split('-')[1]))"
+    )
+    return [
+        {
+            "expression": f"object.spec.task in {_list(CATALOG)}",
+            "messageExpression": "'spec.task: ' + object.spec.task + ' is not in the catalogue; runs fail unless a "
+            "worker of its queue knows it'",
+        },
+        {
+            "expression": "variables.policy != 'Allow' || variables.periods.all(p, p >= variables.limit)",
+            "messageExpression": "'spec.concurrencyPolicy: Allow, and a run may take ' + string(variables.limit) + "
+            "' s, longer than it is to the next; slow runs pile up. Forbid skips instead'",
+        },
+        {
+            "expression": f"!(object.spec.task in {_list(prices)}) || has(object.spec.startingDeadlineSeconds)",
+            "message": "spec.startingDeadlineSeconds: is not set; after an outage late runs fetch prices that the next "
+            "run fetches anyway",
+        },
+        {
+            "expression": f"!variables.hours.exists(f, f.split(',').exists(t, {meets}))",
+            "messageExpression": "'spec.schedule: in ' + variables.zone + ' clocks skip or repeat a part of these "
+            "hours; a time that does not exist runs at the end of the gap, one that exists twice runs once'",
+        },
+        {
+            "expression": "object.spec.?catchUp.orValue('Latest') != 'All' || variables.policy == 'Allow'",
+            "messageExpression": "'spec.catchUp: All under concurrencyPolicy ' + variables.policy + ': most runs that "
+            "are made up for overlap, and are skipped or replaced; Allow runs them all'",
+        },
+    ]

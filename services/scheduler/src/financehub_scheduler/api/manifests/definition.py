@@ -1,0 +1,109 @@
+"""The CustomResourceDefinition of ScheduledTask, made from the models that validate it."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION, ScheduledTaskSpec
+from financehub_scheduler.api.status import ScheduledTaskStatus
+
+_ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
+#: Keywords of JSON schema that a structural schema has no place for, or that say nothing to its reader.
+_DROPPED = {"title", "additionalProperties", "$defs", "propertyNames"}
+_READY = '.status.conditions[?(@.type=="Ready")].status'
+
+
+def definition() -> dict[str, Any]:
+    """The whole manifest."""
+    schema = {
+        "type": "object",
+        "description": "A task and when it runs.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": _structural(ScheduledTaskSpec),
+            "status": _structural(ScheduledTaskStatus),
+        },
+    }
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": _columns(),
+        "schema": {"openAPIV3Schema": schema},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "plural": PLURAL,
+                "singular": "scheduledtask",
+                "kind": "ScheduledTask",
+                "listKind": "ScheduledTaskList",
+                "shortNames": ["st"],
+                "categories": ["financehub"],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def _columns() -> list[dict[str, Any]]:
+    def column(name: str, path: str, description: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
+        found = {"name": name, "type": kind, "jsonPath": path, "description": description}
+        return found | ({"priority": priority} if priority else {})
+
+    return [
+        column("Schedule", ".status.schedule", "What it runs by, with the time zone where it is not UTC."),
+        column("Queue", ".status.queue", "Where its runs go."),
+        column("Suspended", ".spec.suspend", "Whether it is paused.", "boolean"),
+        column("Last", ".status.lastScheduleTime", "How long ago its newest scheduled run was due.", "date"),
+        column("Outcome", ".status.lastRun.outcome", "How the run that ended last ended."),
+        # of type date it would be shown as an age, and the future has none
+        column("Next", ".status.nextScheduleTimes[0]", "When it runs next."),
+        column("Ready", _READY, "Whether it runs as written; `kubectl describe` says why not."),
+        column("Task", ".spec.task", "What runs.", priority=1),
+        column("Missed", ".status.missed", "Due times given up because they were too late.", "integer", 1),
+        column("Failures", ".status.failures", "Runs that failed for good or were lost.", "integer", 1),
+    ]
+
+
+def _structural(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True)
+    found: dict[str, Any] = _plain(schema, schema.get("$defs", {}))
+    return found
+
+
+def _plain(schema: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """One schema without references, alternatives and what Kubernetes does not take."""
+    if "$ref" in schema:
+        named = known[schema["$ref"].rpartition("/")[2]]
+        schema = named | {name: value for name, value in schema.items() if name != "$ref"}
+    if "anyOf" in schema:
+        # `X | None`: a field that may be left out, which every field without `required` may
+        (some,) = [each for each in schema["anyOf"] if each.get("type") != "null"]
+        schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **_plain(some, known)} | {
+            name: value for name, value in schema.items() if name != "anyOf"
+        }
+    found = {name: value for name, value in schema.items() if name not in _DROPPED}
+    # a default that is nothing would only fill the objects of everybody who reads them
+    if found.get("default", 0) in (None, [], {}):
+        del found["default"]
+    if "const" in found:
+        found["enum"] = [found.pop("const")]
+    if "properties" in schema:
+        found["properties"] = {name: _plain(each, known) for name, each in schema["properties"].items()}
+    if "items" in schema:
+        found["items"] = _plain(schema["items"], known) or _ANYTHING
+    if isinstance(schema.get("additionalProperties"), (dict, bool)) and schema["additionalProperties"]:
+        found["additionalProperties"] = _ANYTHING
+    if found.get("type") == "integer":
+        found["format"] = "int64"
+    return found

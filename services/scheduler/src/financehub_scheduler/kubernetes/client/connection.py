@@ -1,0 +1,99 @@
+"""Where the Kubernetes API is and who we are there: a service account's mounted token, else a kubeconfig."""
+
+import asyncio
+import os
+import ssl
+from pathlib import Path
+
+import aiohttp
+import yaml
+from kubernetes.aio import config
+from kubernetes.aio.client import Configuration
+
+from financehub_shared.core.errors import ConfigError
+
+_MOUNT = Path(config.incluster_config.SERVICE_TOKEN_FILENAME).parent
+#: The whole of one request; lists come in pages, so none takes long.
+REQUEST_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
+
+
+class Connection:
+    """What one login needs: address, TLS and the means to a fresh token.
+
+    Args:
+        configuration: as the Kubernetes client library loaded it.
+        namespace: our own.
+    """
+
+    def __init__(self, configuration: Configuration, namespace: str) -> None:
+        self._configuration = configuration
+        self.server = str(configuration.host)
+        self.namespace = namespace
+
+    @classmethod
+    async def load(cls) -> "Connection":
+        """Read the configuration anew, with whatever was renewed meanwhile (token, certificate, exec plugin).
+
+        Raises:
+            ConfigError: neither a service account is mounted nor a kubeconfig is there, or it cannot be read.
+        """
+        # not Configuration(): its constructor copies process-wide defaults
+        configuration = type.__call__(Configuration)
+        try:
+            if config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ and _MOUNT.is_dir():
+                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+                return cls(configuration, (_MOUNT / "namespace").read_text(encoding="utf-8").strip())
+            # the library reads the variable only once
+            file = os.environ.get("KUBECONFIG")
+            await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            # reads files, like the line above
+            _, context = await asyncio.to_thread(config.list_kube_config_contexts, file)
+        except (TypeError, AttributeError):
+            # what the library makes of it
+            raise ConfigError(
+                "--kubernetes: the kubeconfig is empty, half written, or has a value of the wrong kind; "
+                "mend it, as `kubectl config view` shows it"
+            ) from None
+        except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+            raise ConfigError(
+                f"--kubernetes: {error}; run in a pod with a service account, or set KUBECONFIG to a readable file"
+            ) from None
+        return cls(configuration, context.get("context", {}).get("namespace") or "default")
+
+    def session(self, trace: aiohttp.TraceConfig | None = None, *, reuse: bool = True) -> aiohttp.ClientSession:
+        """A session on the running loop; each of its requests carries a token that is up to date.
+
+        Args:
+            trace: told of every request.
+            reuse: keep connections for further requests; one that is cut off on the way then fails several of them.
+        """
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
+            middlewares=(self._authorize,),
+            trace_configs=[trace] if trace else [],
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        configuration = self._configuration
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        if not configuration.verify_ssl:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        # the certificates of many clusters lack what Python 3.13 begins to ask for
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        try:
+            token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except config.ConfigException as error:
+            # it is being replaced: whoever asks, kopf too, tries again as after a lost connection
+            raise aiohttp.ClientConnectionError(f"credentials cannot be read: {error}") from error
+        if token:
+            request.headers["Authorization"] = token
+        return await handler(request)

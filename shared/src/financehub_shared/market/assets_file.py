@@ -1,0 +1,122 @@
+"""The assets file: YAML, checked whole, every problem with file and line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.models import Asset
+from financehub_shared.market.asset_entry import read_entry
+
+_SHAPE = "the file is a mapping with one list: `assets: [{symbol: BTC-USD, type: crypto}, …]`"
+
+
+class AssetsFileError(ConfigError):
+    """The file declares something that is not allowed; nothing of it is taken.
+
+    Args:
+        problems: one line each: file, line, what is wrong, how to mend it.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(problems[0] + more)
+        self.problems = problems
+
+
+def load_assets(path: Path) -> list[Asset]:
+    """Read and check an assets file.
+
+    Raises:
+        AssetsFileError: it cannot be read or declares what is not allowed.
+    """
+    try:
+        return parse_assets(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise AssetsFileError([f"{path}: {reason}"]) from error
+
+
+def parse_assets(text: str, source: str) -> list[Asset]:
+    """Check the text of an assets file.
+
+    Args:
+        text: YAML.
+        source: name of the file, for the errors.
+
+    Raises:
+        AssetsFileError: with every problem, in the order of lines.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else source
+        reason = getattr(error, "problem", None) or str(error)
+        raise AssetsFileError([f"{where}: not YAML: {reason}"]) from error
+    problems: list[tuple[int, str]] = []
+    found: dict[str, tuple[Asset, int]] = {}
+    for entry in _entries(root, problems):
+        line = _line(entry)
+        if not isinstance(entry, yaml.MappingNode):
+            problems.append((line, "an asset is a mapping: `{symbol: AAPL, type: stock}`"))
+            continue
+        asset, wrong = read_entry(_plain(entry, problems))
+        problems += [(_line_of(entry, path), problem) for path, problem in wrong]
+        if asset and asset.symbol in found:
+            problems.append((line, f"{asset.symbol} is declared twice, first in line {found[asset.symbol][1]}"))
+        elif asset:
+            found[asset.symbol] = asset, line
+    if problems:
+        raise AssetsFileError([f"{source}:{line}: {problem}" for line, problem in sorted(problems)])
+    return [asset for asset, _ in found.values()]
+
+
+def _entries(root: yaml.Node | None, problems: list[tuple[int, str]]) -> list[yaml.Node]:
+    if not isinstance(root, yaml.MappingNode):
+        problems.append((_line(root) if root else 1, _SHAPE))
+        return []
+    entries: list[yaml.Node] = []
+    for key, value in root.value:
+        if key.value != "assets":
+            problems.append((_line(key), f"unknown field {key.value!r}; {_SHAPE}"))
+        elif not isinstance(value, yaml.SequenceNode):
+            problems.append((_line(value), _SHAPE))
+        else:
+            entries = value.value
+    if not root.value:
+        problems.append((_line(root), _SHAPE))
+    return entries
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str, Any]:
+    """A mapping as plain values; scalars stay as written, for YAML 1.1 takes the tickers ON and NO for booleans."""
+    fields: dict[str, Any] = {}
+    for key, value in node.value:
+        name = str(key.value)
+        if name in fields:
+            problems.append((_line(key), f"{name} is written twice"))
+        if isinstance(value, yaml.MappingNode):
+            fields[name] = _plain(value, problems)
+        elif isinstance(value, yaml.SequenceNode):
+            fields[name] = [item.value for item in value.value]
+        else:
+            fields[name] = value.value
+    return fields
+
+
+def _line_of(node: yaml.MappingNode, path: tuple[str | int, ...]) -> int:
+    """Line of the field at `path`, or of the innermost mapping on the way that is there."""
+    for name in path:
+        match = next(((key, value) for key, value in node.value if key.value == name), None)
+        if match is None:
+            return _line(node)
+        if not isinstance(match[1], yaml.MappingNode):
+            return _line(match[0])
+        node = match[1]
+    return _line(node)

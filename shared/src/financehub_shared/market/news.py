@@ -1,0 +1,76 @@
+"""News in Redis: a hash of articles, indexes by time and by asset, and what finding a duplicate takes."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.models import NewsItem
+from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
+from financehub_shared.market.news_text import normalise_title
+from financehub_shared.market.records import decode_news, encode_news
+from financehub_shared.market.repository import RedisPart, chunks, translated
+from financehub_shared.redis import keys
+
+#: A lost race means that another writer got through, so a few rounds settle any real contention.
+_ROUNDS = 20
+
+
+class RedisNews(RedisPart):
+    """The news part of the store's port."""
+
+    @translated
+    def put_news(self, items: Iterable[NewsItem]) -> int:
+        return sum(self._put_batch(batch) for batch in chunks(list(items)))
+
+    def _put_batch(self, batch: Sequence[NewsItem]) -> int:
+        """Read what is known, decide, write; if anybody wrote news in between, decide again."""
+        for _ in range(_ROUNDS):
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.watch(keys.NEWS_BY_TIME)
+                known = self._known(batch)
+                new = [item for item in batch if known.accept(item)]
+                if not new:
+                    return 0
+                pipe.multi()
+                _queue_writes(pipe, new)
+                try:
+                    pipe.execute()
+                except redis.WatchError:
+                    continue
+                return len(new)
+        raise StoreUnavailableError("other writers kept changing the news")
+
+    def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
+        ids = [item.id for item in batch]
+        guids = [guid for item in batch if (guid := guid_key(item))]
+        times = [item.published_at for item in batch]
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zmscore(keys.NEWS_BY_TIME, ids)
+        pipe.hmget(keys.NEWS_GUIDS, guids or [""])
+        pipe.zrangebyscore(keys.NEWS_TITLES, min(times) - TITLE_WINDOW, max(times) + TITLE_WINDOW, withscores=True)
+        scores, owners, titles = pipe.execute()
+        return KnownNews(
+            ids=(id for id, score in zip(ids, scores, strict=True) if score is not None),
+            guids=(guid for guid, owner in zip(guids, owners, strict=False) if owner is not None),
+            titles=((member.decode().partition(" ")[2], at) for member, at in titles),
+        )
+
+    @translated
+    def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
+        index = keys.NEWS_BY_TIME if symbol is None else keys.news_by_asset(symbol)
+        ids = [id.decode() for id in self._redis.zrevrange(index, 0, limit - 1)] if limit > 0 else []
+        raws = self._redis.hmget(keys.NEWS, ids) if ids else []
+        return [decode_news(id, raw) for id, raw in zip(ids, raws, strict=True) if raw]
+
+
+def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> None:
+    pipe.hset(keys.NEWS, mapping={item.id: encode_news(item) for item in new})
+    pipe.zadd(keys.NEWS_BY_TIME, {item.id: item.published_at for item in new})
+    pipe.zadd(keys.NEWS_TITLES, {f"{item.id} {normalise_title(item.title)}": item.published_at for item in new})
+    guids = {guid: item.id for item in new if (guid := guid_key(item))}
+    if guids:
+        pipe.hset(keys.NEWS_GUIDS, mapping=guids)
+    for symbol in {symbol for item in new for symbol in item.assets}:
+        pipe.zadd(keys.news_by_asset(symbol), {item.id: item.published_at for item in new if symbol in item.assets})

@@ -1,0 +1,122 @@
+"""The compact columnar blob of bars and indicator series: standard library only, exact, checked.
+
+Layout, little-endian: a header of 20 bytes (version u8, columns u8, length of the metadata u16, rows u32,
+CRC-32 u32, first day i32, last day i32), the metadata (JSON), the days (i32 each), then each column (f64 each).
+The CRC covers everything, itself taken as zero. 500 bars take 22 kB, and a header alone tells the days.
+"""
+
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import lt
+
+from financehub_shared.core.errors import CorruptDataError
+
+VERSION = 1
+_HEADER = struct.Struct("<BBHIIii")
+_CRC_AT = 8
+#: Bytes that identify a blob and its contents: what optimistic writes compare.
+HEADER_SIZE = _HEADER.size
+_DAY_SIZE, _VALUE_SIZE = 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first `HEADER_SIZE` bytes say.
+
+    Args:
+        columns, rows: shape.
+        meta_size: bytes of metadata.
+        crc: checksum of the whole.
+        first_day, last_day: days since 1970-01-01; both 0 without rows.
+    """
+
+    columns: int
+    rows: int
+    meta_size: int
+    crc: int
+    first_day: int
+    last_day: int
+
+
+def _little(values: "array[int] | array[float]", size: int) -> bytes:
+    if values.itemsize != size:
+        raise ValueError(f"array type {values.typecode!r} has {values.itemsize} bytes an item, not {size}")
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def _read(typecode: str, data: memoryview) -> "array[float]":
+    values: array[float] = array(typecode)
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> bytes:
+    """Write a blob.
+
+    Args:
+        meta: at most 65,535 bytes of the caller's.
+        days: array type `i`, strictly ascending.
+        columns: at most 255 arrays of type `d`, each as long as `days`.
+
+    Raises:
+        ValueError: the columns are not of that shape; a bug of the caller, not of the data at rest.
+    """
+    rows = len(days)
+    if any(len(column) != rows for column in columns):
+        raise ValueError(f"columns of {[len(column) for column in columns]} values for {rows} days")
+    if not all(map(lt, days, days[1:])):
+        raise ValueError("days do not ascend strictly")
+    body = b"".join([meta, _little(days, _DAY_SIZE), *(_little(column, _VALUE_SIZE) for column in columns)])
+    first, last = (days[0], days[-1]) if rows else (0, 0)
+    head = _HEADER.pack(VERSION, len(columns), len(meta), rows, 0, first, last)
+    crc = zlib.crc32(body, zlib.crc32(head))
+    return head[:_CRC_AT] + struct.pack("<I", crc) + head[_CRC_AT + 4 :] + body
+
+
+def read_header(key: str, blob: bytes) -> Header:
+    """Read the header alone.
+
+    Raises:
+        CorruptDataError: too short, or of a version this code does not know.
+    """
+    if len(blob) < HEADER_SIZE:
+        raise CorruptDataError(key, f"{len(blob)} bytes are too few for a header of {HEADER_SIZE}")
+    version, columns, meta_size, rows, crc, first, last = _HEADER.unpack_from(blob)
+    if version != VERSION:
+        raise CorruptDataError(key, f"is of format version {version}; this release reads {VERSION}")
+    return Header(columns, rows, meta_size, crc, first, last)
+
+
+def unpack(key: str, blob: bytes) -> "tuple[bytes, array[int], list[array[float]]]":
+    """Read a blob back: metadata, days, columns.
+
+    Args:
+        key: where it comes from, for the error.
+        blob: what `pack` wrote.
+
+    Raises:
+        CorruptDataError: wrong version, length or checksum.
+    """
+    header = read_header(key, blob)
+    days_at = HEADER_SIZE + header.meta_size
+    values_at = days_at + header.rows * _DAY_SIZE
+    size = values_at + header.rows * header.columns * _VALUE_SIZE
+    if len(blob) != size:
+        raise CorruptDataError(key, f"is {len(blob)} bytes long, its header says {size}")
+    view = memoryview(blob)
+    blank = blob[:_CRC_AT] + bytes(4) + blob[_CRC_AT + 4 : HEADER_SIZE]
+    if zlib.crc32(view[HEADER_SIZE:], zlib.crc32(blank)) != header.crc:
+        raise CorruptDataError(key, "fails its checksum")
+    width = header.rows * _VALUE_SIZE
+    columns = [_read("d", view[at : at + width]) for at in range(values_at, size, width)] if width else []
+    days: array[int] = _read("i", view[days_at:values_at])  # type: ignore[assignment]
+    return blob[HEADER_SIZE:days_at], days, columns or [array("d") for _ in range(header.columns)]

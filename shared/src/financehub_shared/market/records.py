@@ -1,0 +1,181 @@
+"""JSON form of the records that are kept as text; defaults are left out, so that 10,000 quotes stay small."""
+
+import json
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.models import Asset, AssetType, IndicatorValues, NewsItem, Quality, Quote
+from financehub_shared.redis import keys
+
+#: Digits of one time in a quote's order prefix: microseconds, good until the year 2286.
+_TIME_DIGITS = 16
+#: Length of the prefix that `redis_quotes` compares inside Redis.
+QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
+
+
+def dumps(record: dict[str, Any]) -> str:
+    """Compact JSON; NaN is refused, for other readers could not parse it."""
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def loads(key: str, raw: bytes) -> dict[str, Any]:
+    """Parse what `dumps` wrote.
+
+    Raises:
+        CorruptDataError: it is no JSON object.
+    """
+    try:
+        record = json.loads(raw)
+    except ValueError as error:
+        raise CorruptDataError(key, f"is not JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise CorruptDataError(key, "is not a JSON object")
+    return record
+
+
+def encode_asset(asset: Asset) -> str:
+    """One asset without its symbol, which is the hash field."""
+    record: dict[str, Any] = {"type": asset.type.value, "name": asset.name, "currency": asset.currency}
+    if not asset.active:
+        record["active"] = False
+    if asset.declared:
+        record["declared"] = True
+    if asset.provider_symbols:
+        record["providers"] = dict(asset.provider_symbols)
+    return dumps(record)
+
+
+def decode_asset(symbol: str, raw: bytes) -> Asset:
+    """Read back an asset.
+
+    Raises:
+        CorruptDataError: it is not what `encode_asset` writes.
+    """
+    key = f"{keys.ASSETS} {symbol}"
+    record = loads(key, raw)
+    try:
+        return Asset(
+            symbol=symbol,
+            type=AssetType(record["type"]),
+            name=record["name"],
+            currency=record["currency"],
+            active=record.get("active", True),
+            provider_symbols=record.get("providers", {}),
+            declared=record.get("declared", False),
+        )
+    except (KeyError, ValueError) as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+
+
+def quote_order(quote: Quote) -> str:
+    """What makes one quote newer than another, as text that sorts: upstream time, then fetch time.
+
+    An upstream time after the fetch time is a clock gone wrong and counts as the fetch time, so that it cannot
+    lock out the quotes that follow.
+    """
+    made = quote.fetched_at if quote.upstream_at is None else min(quote.upstream_at, quote.fetched_at)
+    return "".join(f"{max(0, round(at * 1e6)):0{_TIME_DIGITS}d}" for at in (made, quote.fetched_at))
+
+
+def encode_quote(quote: Quote) -> str:
+    """Order prefix, then JSON without the symbol, which is the hash field."""
+    record: dict[str, Any] = {
+        "price": str(quote.price),
+        "currency": quote.currency,
+        "upstream_at": quote.upstream_at,
+        "fetched_at": quote.fetched_at,
+        "provider": quote.provider,
+        "change_percent": None if quote.change_percent is None else str(quote.change_percent),
+        "volume": None if quote.volume is None else str(quote.volume),
+        "quality": None if quote.quality is Quality.GOOD else quote.quality.value,
+        "note": quote.note or None,
+    }
+    return quote_order(quote) + dumps({name: value for name, value in record.items() if value is not None})
+
+
+def quote_fetched_at(raw: bytes) -> float:
+    """Fetch time of an encoded quote, from its prefix alone, in Unix seconds."""
+    return int(raw[_TIME_DIGITS:QUOTE_ORDER_LENGTH]) / 1e6
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def decode_quote(symbol: str, raw: bytes) -> Quote:
+    """Read back a quote.
+
+    Raises:
+        CorruptDataError: it is not what `encode_quote` writes.
+    """
+    key = f"{keys.QUOTES} {symbol}"
+    record = loads(key, raw[QUOTE_ORDER_LENGTH:])
+    try:
+        return Quote(
+            symbol=symbol,
+            price=Decimal(record["price"]),
+            currency=record["currency"],
+            upstream_at=record.get("upstream_at"),
+            fetched_at=record["fetched_at"],
+            provider=record["provider"],
+            change_percent=_decimal(record.get("change_percent")),
+            volume=_decimal(record.get("volume")),
+            quality=Quality(record.get("quality", Quality.GOOD)),
+            note=record.get("note", ""),
+        )
+    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+
+
+def encode_indicator_values(newest: IndicatorValues) -> str:
+    """The newest indicator values of one asset without its symbol, which is the hash field."""
+    record = asdict(newest)
+    del record["symbol"]
+    return dumps(record)
+
+
+def decode_indicator_values(symbol: str, raw: bytes) -> IndicatorValues:
+    """Read back the newest indicator values.
+
+    Raises:
+        CorruptDataError: it is not what `encode_indicator_values` writes.
+    """
+    key = f"{keys.INDICATORS} {symbol}"
+    record = loads(key, raw)
+    try:
+        return IndicatorValues(symbol=symbol, **record)
+    except TypeError as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+
+
+def encode_news(item: NewsItem) -> str:
+    """One article without its id, which is the hash field."""
+    record: dict[str, Any] = {
+        "title": item.title,
+        "url": item.url,
+        "source": item.source,
+        "published_at": item.published_at,
+        "fetched_at": item.fetched_at,
+        "provider": item.provider,
+    }
+    if item.guid:
+        record["guid"] = item.guid
+    if item.assets:
+        record["assets"] = item.assets
+    return dumps(record)
+
+
+def decode_news(id: str, raw: bytes) -> NewsItem:
+    """Read back an article.
+
+    Raises:
+        CorruptDataError: it is not what `encode_news` writes.
+    """
+    key = f"{keys.NEWS} {id}"
+    record = loads(key, raw)
+    try:
+        return NewsItem(id=id, **(record | {"assets": tuple(record.get("assets", ()))}))
+    except TypeError as error:
+        raise CorruptDataError(key, f"lacks or garbles {error}") from error

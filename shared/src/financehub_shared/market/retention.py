@@ -1,0 +1,137 @@
+"""Retention in Redis: what is too old goes, in batches that never hold Redis up and never hit what was just written."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
+
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED
+from financehub_shared.market.news_dedupe import guid_key
+from financehub_shared.market.packing import HEADER_SIZE, read_header
+from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_indicator_values, decode_news, quote_fetched_at
+from financehub_shared.market.repository import BATCH, RedisPart, translated
+from financehub_shared.market.series import decode_bars, encode_bars, trim_bars
+from financehub_shared.redis import keys
+
+log = structlog.get_logger(__name__)
+
+# Deletes fields that still begin with what was read: a value written since then stays. Answers 1 or 0 each.
+_DELETE_UNCHANGED = """
+local done = {}
+for i = 1, #ARGV, 2 do
+  local stored = redis.call('HGET', KEYS[1], ARGV[i])
+  local same = stored and string.sub(stored, 1, #ARGV[i + 1]) == ARGV[i + 1]
+  done[#done + 1] = same and redis.call('HDEL', KEYS[1], ARGV[i]) or 0
+end
+return done
+"""
+
+
+class RedisRetention(RedisPart):
+    """The retention part of the store's port; a record that cannot be read is logged and left to a person."""
+
+    @translated
+    def drop_older(
+        self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
+    ) -> dict[str, int]:
+        return {
+            "quotes": self._drop_quotes(quotes_before, dry_run=dry_run),
+            "bars": self._drop_bars(bars_before_day, dry_run=dry_run),
+            "indicators": self._drop_indicators(bars_before_day, dry_run=dry_run),
+            "news": self._drop_news(news_before, dry_run=dry_run),
+        }
+
+    def _drop_quotes(self, before: float, *, dry_run: bool) -> int:
+        dropped: set[str] = set()  # not a count: HSCAN may show a field twice
+        for old in self._old_fields(keys.QUOTES, lambda _, raw: quote_fetched_at(raw) < before):
+            dropped.update(old if dry_run else self._delete_unchanged(keys.QUOTES, old))
+        return len(dropped)
+
+    def _drop_indicators(self, before_day: int, *, dry_run: bool) -> int:
+        def is_old(symbol: str, raw: bytes) -> bool:
+            return decode_indicator_values(symbol, raw).last_day < before_day
+
+        dropped: set[str] = set()
+        for old in self._old_fields(keys.INDICATORS, is_old):
+            symbols = list(old) if dry_run else self._delete_unchanged(keys.INDICATORS, old)
+            if symbols and not dry_run:
+                self._redis.unlink(*map(keys.indicator_series, symbols))
+            dropped.update(symbols)
+        return len(dropped)
+
+    def _old_fields(self, name: str, is_old: Callable[[str, bytes], bool]) -> Iterator[dict[str, bytes]]:
+        """The old fields of a hash, a page at a time."""
+        cursor = None
+        while cursor != 0:
+            cursor, page = self._redis.hscan(name, cursor or 0, count=BATCH)
+            old = {}
+            for field, raw in page.items():
+                try:
+                    if is_old(field.decode(), raw):
+                        old[field.decode()] = raw
+                except (CorruptDataError, ValueError) as error:
+                    log.warning("unreadable_record_kept", key=name, field=field.decode(), reason=str(error))
+            if old:
+                yield old
+
+    def _delete_unchanged(self, name: str, read: Mapping[str, bytes]) -> list[str]:
+        pairs = (part for field, raw in read.items() for part in (field, raw[:QUOTE_ORDER_LENGTH]))
+        done = self._redis.eval(_DELETE_UNCHANGED, 1, name, *pairs)
+        return [field for field, was_done in zip(read, done, strict=True) if was_done]
+
+    def _drop_bars(self, before_day: int, *, dry_run: bool) -> int:
+        dropped: dict[str, int] = {}  # SCAN may show a key twice
+        cursor = None
+        while cursor != 0:
+            cursor, names = self._redis.scan(cursor or 0, match=keys.bars("*"), count=BLOB_BATCH)
+            symbols = [name.decode().removeprefix(keys.bars("")) for name in names]
+            trimmed = self._trimmed([symbol for symbol in symbols if symbol not in dropped], before_day)
+            if trimmed and not dry_run:
+                arguments = (part for head, blob, _ in trimmed.values() for part in (head, blob))
+                done = self._redis.eval(REPLACE_UNCHANGED, len(trimmed), *map(keys.bars, trimmed), *arguments)
+                # one that was merged in between waits for the next clean-up
+                trimmed = {symbol: trimmed[symbol] for symbol, was_done in zip(trimmed, done, strict=True) if was_done}
+            dropped |= {symbol: count for symbol, (_, _, count) in trimmed.items()}
+        return sum(dropped.values())
+
+    def _trimmed(self, symbols: list[str], before_day: int) -> dict[str, tuple[bytes, bytes, int]]:
+        """Symbol → (header that was read, blob without the old bars, how many go) for those that have old bars."""
+        pipe = self._redis.pipeline(transaction=False)
+        for symbol in symbols:
+            pipe.getrange(keys.bars(symbol), 0, HEADER_SIZE - 1)
+        trimmed = {}
+        for symbol, head in zip(symbols, pipe.execute(), strict=True):
+            try:
+                if not head or read_header(keys.bars(symbol), head).first_day >= before_day:
+                    continue
+                blob = self._redis.get(keys.bars(symbol)) or b""
+                bars = decode_bars(symbol, blob)
+            except CorruptDataError as error:
+                log.warning("unreadable_record_kept", key=error.key, reason=str(error))
+                continue
+            kept = trim_bars(bars, before_day)
+            trimmed[symbol] = blob[:HEADER_SIZE], encode_bars(kept) if len(kept) else b"", len(bars) - len(kept)
+        return trimmed
+
+    def _drop_news(self, before: float, *, dry_run: bool) -> int:
+        if dry_run:
+            return int(self._redis.zcount(keys.NEWS_BY_TIME, "-inf", f"({before!r}"))
+        dropped = 0
+        while ids := self._redis.zrangebyscore(keys.NEWS_BY_TIME, "-inf", f"({before!r}", start=0, num=BATCH):
+            raws = self._redis.hmget(keys.NEWS, ids)
+            pipe = self._redis.pipeline(transaction=True)
+            for id, raw in zip(ids, raws, strict=True):
+                try:
+                    item = decode_news(id.decode(), raw or b"")
+                except CorruptDataError as error:
+                    log.warning("unreadable_record_dropped", key=error.key, reason=str(error))
+                    continue
+                pipe.hdel(keys.NEWS_GUIDS, guid_key(item))
+                for symbol in item.assets:
+                    pipe.zrem(keys.news_by_asset(symbol), id)
+            pipe.hdel(keys.NEWS, *ids)
+            pipe.zrem(keys.NEWS_BY_TIME, *ids)
+            pipe.execute()
+            dropped += len(ids)
+        self._redis.zremrangebyscore(keys.NEWS_TITLES, "-inf", f"({before!r}")
+        return dropped

@@ -1,0 +1,111 @@
+"""Bars and indicators as blobs, and the laws of merging and trimming bars. Pure."""
+
+from array import array
+from bisect import bisect_left
+from math import isfinite
+from typing import Any
+
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.models import Bars, Indicators, IndicatorValues
+from financehub_shared.market.packing import pack, unpack
+from financehub_shared.market.records import dumps, loads
+from financehub_shared.redis import keys
+
+_BAR_COLUMNS = 5
+
+
+def encode_bars(bars: Bars) -> bytes:
+    """Pack the bars of one asset.
+
+    Raises:
+        ValueError: columns of unequal length or days that do not ascend.
+    """
+    meta = dumps({"provider": bars.provider}).encode()
+    return pack(meta, bars.days, (bars.open, bars.high, bars.low, bars.close, bars.volume))
+
+
+def decode_bars(symbol: str, blob: bytes) -> Bars:
+    """Read back the bars of one asset.
+
+    Raises:
+        CorruptDataError: the blob is damaged.
+    """
+    key = keys.bars(symbol)
+    meta, days, columns = unpack(key, blob)
+    if len(columns) != _BAR_COLUMNS:
+        raise CorruptDataError(key, f"has {len(columns)} columns, bars have {_BAR_COLUMNS}")
+    return Bars(symbol, str(loads(key, meta).get("provider", "")), days, *columns)
+
+
+_COLUMNS = ("days", "open", "high", "low", "close", "volume")
+
+
+def trim_bars(bars: Bars, first_day: int) -> Bars:
+    """The bars of `first_day` and later."""
+    cut = bisect_left(bars.days, first_day)
+    return Bars(bars.symbol, bars.provider, *(getattr(bars, name)[cut:] for name in _COLUMNS))
+
+
+def merge_bars(old: Bars, new: Bars) -> Bars:
+    """Union of both by day, `new` winning where both have a day; the provider is that of the newest bar.
+
+    Associative and idempotent, and empty bars are neutral: it does not matter how a history was cut up.
+    """
+    if not len(new):
+        return old
+    if not len(old):
+        return new
+    provider = new.provider if new.days[-1] >= old.days[-1] else old.provider
+    replaced = set(new.days)
+    cut = bisect_left(old.days, new.days[0])
+    if replaced.issuperset(old.days[cut:]):  # appended, or the tail replaced: nearly always
+        return Bars(new.symbol, provider, *(getattr(old, name)[:cut] + getattr(new, name) for name in _COLUMNS))
+    kept = [row for row, day in enumerate(old.days) if day not in replaced]
+    days = _pick(old.days, kept) + new.days
+    order = sorted(range(len(days)), key=days.__getitem__)
+    merged = (_pick(_pick(getattr(old, name), kept) + getattr(new, name), order) for name in _COLUMNS)
+    return Bars(new.symbol, provider, *merged)
+
+
+def _pick(column: "array[Any]", rows: list[int]) -> "array[Any]":
+    return array(column.typecode, [column[row] for row in rows])
+
+
+def encode_series(record: Indicators) -> bytes:
+    """Pack the indicator series of one asset.
+
+    Raises:
+        ValueError: series of unequal length or days that do not ascend.
+    """
+    meta = {
+        "engine": record.engine,
+        "computed_at": record.computed_at,
+        "first_day": record.first_day,
+        "last_day": record.last_day,
+        "bars": record.bars,
+        "names": list(record.series),
+    }
+    return pack(dumps(meta).encode(), record.days, list(record.series.values()))
+
+
+def decode_series(symbol: str, blob: bytes) -> Indicators:
+    """Read back the indicator series of one asset.
+
+    Raises:
+        CorruptDataError: the blob is damaged.
+    """
+    key = keys.indicator_series(symbol)
+    raw_meta, days, columns = unpack(key, blob)
+    meta = loads(key, raw_meta)
+    try:
+        series = dict(zip(meta.pop("names"), columns, strict=True))
+        return Indicators(symbol=symbol, days=days, series=series, **meta)
+    except (KeyError, ValueError, TypeError) as error:
+        raise CorruptDataError(key, f"has metadata that does not fit it ({error})") from error
+
+
+def newest_values(record: Indicators) -> IndicatorValues:
+    """The newest value of each output; those not defined yet (NaN) or infinite are left out."""
+    newest = {name: values[-1] for name, values in record.series.items() if len(values)}
+    defined = {name: value for name, value in newest.items() if isfinite(value)}
+    return IndicatorValues(record.symbol, record.engine, record.computed_at, record.last_day, defined)

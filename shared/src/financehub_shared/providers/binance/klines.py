@@ -1,0 +1,50 @@
+"""Binance's klines as columns of bars. Pure; whole columns at a time, since a cold start reads half a million rows."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from financehub_shared.core.errors import MalformedError
+from financehub_shared.core.models import Bars
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.usd import DailyRates
+
+DAY_MS = 86_400_000
+#: The year 2159; a time beyond it is in another unit (microseconds) or wrong.
+DAY_MAX = 69_000
+
+
+def empty_bars(symbol: str, provider: str) -> Bars:
+    """Bars to append to."""
+    return Bars(symbol, provider, array("i"), array("d"), array("d"), array("d"), array("d"), array("d"))
+
+
+def append_klines(bars: Bars, rows: Sequence[Any], rates: DailyRates | None) -> None:
+    """Append one page of klines: open time in ms, open, high, low, close, volume, and more that is not read.
+
+    Args:
+        bars: what the pages before gave.
+        rows: the page.
+        rates: converts USDT to USD day by day; days before its first are left out, as a bar in USDT would pass for one
+            in USD. None: prices are already in the asset's currency.
+
+    Raises:
+        MalformedError: a row is none, or days do not ascend; nothing was appended.
+    """
+    what = f"{bars.symbol} klines"
+    if not rows:
+        return
+    if not all(isinstance(row, list) and len(row) >= 6 for row in rows):
+        raise MalformedError(bars.provider, f"{what}: a row is not an array of 6 or more")
+    columns = zip(*(row[:6] for row in rows), strict=True)
+    times, *prices, volumes = (parse.reals(bars.provider, column, what) for column in columns)
+    days = [int(time // DAY_MS) for time in times]
+    before = [bars.days[-1] if bars.days else -1, *days]
+    if days[-1] > DAY_MAX or any(day >= following for day, following in zip(before, days, strict=False)):
+        raise MalformedError(bars.provider, f"{what}: days do not ascend")
+    factors = [1.0 if rates is None else rates.at(day) for day in days]
+    known = [index for index, factor in enumerate(factors) if factor is not None]
+    bars.days.extend(days[index] for index in known)
+    bars.volume.extend(volumes[index] for index in known)
+    for column, figures in zip((bars.open, bars.high, bars.low, bars.close), prices, strict=True):
+        column.extend(figure * factor for figure, factor in zip(figures, factors, strict=True) if factor is not None)

@@ -1,0 +1,193 @@
+"""Binance spot market data: quotes and daily bars of crypto pairs.
+
+Source: https://github.com/binance/binance-spot-api-docs (rest-api: market data endpoints, errors).
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import NotFoundError, ProviderError, UpstreamError
+from financehub_shared.core.models import Asset, AssetType, Bars, Quote
+from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
+from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.transport import parse, strict_json
+from financehub_shared.providers.transport.http import HttpClient
+from financehub_shared.providers.usd import UsdtRate, UsdtRates
+
+#: `-1121 Invalid symbol`: one unknown pair refuses the whole request.
+INVALID_SYMBOL = -1121
+#: More pairs than this in a request cost as much as asking for all of them, whose URL is short.
+BATCH_MAX = 100
+#: Binance counts per address, which other programs may share.
+USED_WEIGHT = "x-mbx-used-weight-1m"
+KLINES_MAX = 1_000
+KLINES_WEIGHT = 2
+_PAIR = re.compile(r"[A-Z0-9]{2,20}")
+
+
+def ticker_weight(pairs: int) -> int:
+    """What `/api/v3/ticker/24hr` charges for that many pairs (0: all of them)."""
+    if pairs == 0 or pairs > BATCH_MAX:
+        return 80
+    return 2 if pairs <= 20 else 40
+
+
+class Binance:
+    """Quotes and daily bars.
+
+    Binance has no USD pairs: `BTC-USD` is read from `BTCUSDT` and converted with `rates`.
+
+    Args:
+        http: sends the requests.
+        guard: budget and breaker of this upstream.
+        base_url: without a trailing slash.
+        rates: USD per USDT.
+        clock: for fetch times and days.
+        name: how records name this provider.
+    """
+
+    def __init__(
+        self, http: HttpClient, guard: Guard, base_url: str, rates: UsdtRates, clock: Clock, name: str = "binance"
+    ) -> None:
+        self.name = name
+        self._http = http
+        self._guard = guard
+        self._base = base_url.rstrip("/")
+        self._rates = rates
+        self._clock = clock
+
+    def serves(self, asset: Asset) -> bool:
+        return asset.type is AssetType.CRYPTO and _pair(asset) is not None
+
+    async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
+        """One request, two where a pair is unknown; see `QuoteProvider`."""
+        by_pair = {pair: asset for asset in assets if (pair := _pair(asset)) is not None}
+        in_usdt = any(_is_converted(pair, asset) for pair, asset in by_pair.items())
+        answers = await asyncio.gather(
+            self._tickers(list(by_pair), deadline),
+            self._rates.spot(deadline) if in_usdt else asyncio.sleep(0, None),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        rows, rate = answers
+        return self._batch(by_pair, rows, rate)
+
+    async def _tickers(self, pairs: Sequence[str], deadline: float) -> Mapping[str, Any]:
+        rows = await self._ask_tickers(pairs if len(pairs) <= BATCH_MAX else (), deadline)
+        if rows is None:
+            # One answer with every pair there is tells all unknown ones at once; splitting would ask many times.
+            rows = await self._ask_tickers((), deadline)
+        return {
+            row["symbol"]: row for row in rows or () if isinstance(row, dict) and isinstance(row.get("symbol"), str)
+        }
+
+    async def _ask_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
+        """The parsed answer; None when a pair is unknown."""
+        params = {"symbols": json.dumps(list(pairs), separators=(",", ":"))} if pairs else None
+
+        try:
+            return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)))
+        except NotFoundError:
+            if not pairs:
+                raise
+            return None
+
+    def _batch(self, by_pair: Mapping[str, Asset], rows: Mapping[str, Any], rate: UsdtRate | None) -> QuoteBatch:
+        quotes: dict[str, Quote] = {}
+        missing: dict[str, ProviderError] = {}
+        for pair, asset in by_pair.items():
+            try:
+                if pair not in rows:
+                    raise NotFoundError(self.name, f"no pair {pair}")
+                quotes[asset.symbol] = self._quote(asset, pair, rows[pair], rate)
+            except ProviderError as error:
+                missing[asset.symbol] = error
+        return QuoteBatch(quotes, missing)
+
+    def _quote(self, asset: Asset, pair: str, row: Mapping[str, Any], rate: UsdtRate | None) -> Quote:
+        now = self._clock.now()
+        price = parse.figure(self.name, row.get("lastPrice"), f"{pair} lastPrice")
+        note = ""
+        if rate is not None and _is_converted(pair, asset):
+            price *= rate.value
+            age = f", {(now - rate.at) / 3600:.1f} h old" if now - rate.at > 3600 else ""
+            note = f"{pair} at {rate.value} USD per USDT ({rate.source}{age})"
+        return Quote(
+            symbol=asset.symbol,
+            price=price,
+            currency=asset.currency,
+            upstream_at=parse.seconds(self.name, row.get("closeTime"), f"{pair} closeTime", per_second=1_000),
+            fetched_at=now,
+            provider=self.name,
+            change_percent=parse.optional_figure(self.name, row.get("priceChangePercent"), f"{pair} change"),
+            volume=parse.optional_figure(self.name, row.get("volume"), f"{pair} volume"),
+            note=note,
+        )
+
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+        """One request per 1,000 days; see `BarProvider`."""
+        pair = _pair(asset)
+        if pair is None:
+            raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
+        last_day = int(self._clock.now() // 86_400) - 1
+        rates = await self._rates.daily(last_day, deadline) if _is_converted(pair, asset) else None
+        bars = empty_bars(asset.symbol, self.name)
+        day = first_day
+        while day <= last_day:
+            params = {
+                "symbol": pair,
+                "interval": "1d",
+                "startTime": str(day * DAY_MS),
+                "endTime": str((last_day + 1) * DAY_MS - 1),
+                "limit": str(KLINES_MAX),
+            }
+            rows = await self._list("/api/v3/klines", params, deadline, KLINES_WEIGHT)
+            append_klines(bars, rows, rates)
+            if len(rows) < KLINES_MAX:
+                break
+            day = int(float(rows[-1][0]) // DAY_MS) + 1
+        return bars
+
+    async def _list(self, path: str, params: Mapping[str, str] | None, deadline: float, weight: int) -> list[Any]:
+        async def send() -> list[Any]:
+            # Inside the guard: an answer of another shape is a failure that the breaker counts.
+            return parse.sequence(self.name, await self._get(path, params, deadline), path)
+
+        return await self._guard.call(send, weight)
+
+    async def _get(self, path: str, params: Mapping[str, str] | None, deadline: float) -> Any:
+        response = await self._http.get(
+            self.name, self._base + path, params=params, deadline=deadline, handled=frozenset({400})
+        )
+        used = response.headers.get(USED_WEIGHT, "")
+        if used.isdigit():
+            await self._guard.correct(int(used[:9]))
+        body = strict_json.loads(self.name, response.body)
+        if response.status == 400:
+            code = parse.mapping(self.name, body, "error").get("code")
+            if code == INVALID_SYMBOL:
+                raise NotFoundError(self.name, f"{path}: code {INVALID_SYMBOL}, an unknown symbol")
+            raise UpstreamError(self.name, f"{path}: HTTP 400, code {str(code)[:10]}")
+        return body
+
+
+def _pair(asset: Asset) -> str | None:
+    """`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`; None where Binance cannot have it."""
+    own = asset.provider_symbols.get("binance")
+    if own is None:
+        base, _, quote = asset.symbol.rpartition("-")
+        own = base + ("USDT" if quote == "USD" else quote)
+        if base == "USDT" or not base:
+            return None
+    return own if _PAIR.fullmatch(own) else None
+
+
+def _is_converted(pair: str, asset: Asset) -> bool:
+    return asset.currency == "USD" and pair.endswith("USDT")

@@ -1,0 +1,136 @@
+"""CoinGecko: quotes of coins by CoinGecko's own ids, 250 a request.
+
+Source: https://docs.coingecko.com/reference/coins-markets, /reference/simple-price.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
+from financehub_shared.core.models import Asset, AssetType, Quote
+from financehub_shared.providers.coingecko.ids import IDS
+from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.http import HttpClient
+
+T = TypeVar("T")
+
+PAGE = 250
+#: Digits after the point; the smallest unit of most coins.
+VOLUME_DIGITS = 8
+
+
+class CoinGecko:
+    """Quotes.
+
+    Symbols are not unique at CoinGecko, so only coins with a known id are served: those of `coingecko_ids`
+    and assets that name theirs (`provider_symbols.coingecko`).
+
+    Args:
+        http: sends the requests.
+        guard: budget and breaker of this upstream.
+        base_url: without a trailing slash.
+        key: Demo key, sent as a header; None: the public limits.
+        clock: for fetch times.
+        name: how records name this provider.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        guard: Guard,
+        base_url: str,
+        key: SecretStr | None,
+        clock: Clock,
+        name: str = "coingecko",
+    ) -> None:
+        self.name = name
+        self._http = http
+        self._guard = guard
+        self._base = base_url.rstrip("/")
+        self._key = key
+        self._clock = clock
+
+    def serves(self, asset: Asset) -> bool:
+        return asset.type is AssetType.CRYPTO and _id(asset) is not None
+
+    async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
+        """One request per 250 coins and currency; a page that fails costs its own coins only."""
+        quotes: dict[str, Quote] = {}
+        missing: dict[str, ProviderError] = {}
+        for page in _pages(assets):
+            try:
+                rows = await self._markets(page, deadline)
+            except ProviderError as error:
+                missing.update(dict.fromkeys((asset.symbol for asset in page), error))
+                continue
+            for asset in page:
+                try:
+                    quotes[asset.symbol] = self._quote(asset, rows.get(_id(asset) or ""))
+                except ProviderError as error:
+                    missing[asset.symbol] = error
+        return QuoteBatch(quotes, missing)
+
+    async def _markets(self, page: Sequence[Asset], deadline: float) -> Mapping[str, Any]:
+        params = {
+            "vs_currency": page[0].currency.lower(),
+            "ids": ",".join(_id(asset) or "" for asset in page),
+            "per_page": str(PAGE),
+            "page": "1",
+        }
+        rows = await self._get("/api/v3/coins/markets", params, deadline, parse.sequence)
+        return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+
+    def _quote(self, asset: Asset, row: Mapping[str, Any] | None) -> Quote:
+        if row is None:
+            raise NotFoundError(self.name, f"no coin {_id(asset)!r}")
+        if row.get("current_price") is None:
+            raise MalformedError(self.name, f"{_id(asset)}: the price is null")
+        price = parse.number(self.name, row["current_price"], f"{asset.symbol} current_price")
+        turnover = parse.optional_number(self.name, row.get("total_volume"), f"{asset.symbol} total_volume")
+        change = row.get("price_change_percentage_24h")
+        return Quote(
+            symbol=asset.symbol,
+            price=price,
+            currency=asset.currency,
+            upstream_at=parse.iso_seconds(self.name, row.get("last_updated"), f"{asset.symbol} last_updated"),
+            fetched_at=self._clock.now(),
+            provider=self.name,
+            change_percent=parse.optional_number(self.name, change, f"{asset.symbol} change"),
+            # CoinGecko counts volume in money, FinanceHub in coins.
+            volume=round(turnover / price, VOLUME_DIGITS) if turnover is not None and price > 0 else None,
+        )
+
+    async def usdt_rate(self, deadline: float) -> Decimal:
+        """USD per USDT; see `usd.RateSource`."""
+        params = {"ids": "tether", "vs_currencies": "usd"}
+        coins = await self._get("/api/v3/simple/price", params, deadline, parse.mapping)
+        return parse.number(self.name, parse.mapping(self.name, coins.get("tether"), "tether").get("usd"), "tether usd")
+
+    async def _get(self, path: str, params: Mapping[str, str], deadline: float, shape: Callable[..., T]) -> T:
+        headers = {"x-cg-demo-api-key": self._key.get_secret_value()} if self._key else None
+
+        async def send() -> T:
+            # Inside the guard: an answer of another shape is a failure that the breaker counts.
+            url = self._base + path
+            answer = await self._http.get_json(self.name, url, params=params, headers=headers, deadline=deadline)
+            return shape(self.name, answer, path)
+
+        return await self._guard.call(send)
+
+
+def _id(asset: Asset) -> str | None:
+    return asset.provider_symbols.get("coingecko") or IDS.get(asset.symbol.rpartition("-")[0])
+
+
+def _pages(assets: Sequence[Asset]) -> list[list[Asset]]:
+    """Assets of one currency each, at most `PAGE` of them."""
+    by_currency: dict[str, list[Asset]] = {}
+    for asset in assets:
+        by_currency.setdefault(asset.currency, []).append(asset)
+    return [group[start : start + PAGE] for group in by_currency.values() for start in range(0, len(group), PAGE)]

@@ -1,0 +1,28 @@
+"""Middleware that serves health, probes and metrics from a worker process."""
+
+from dramatiq import Broker, Middleware, Worker
+
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import exit_on_config_error
+from financehub_shared.health.server import HealthServer
+
+
+class HealthServerMiddleware(Middleware):
+    """Starts the server in the worker process, after the fork; a taken port ends the process with exit code 2.
+
+    Args:
+        server: the server.
+    """
+
+    def __init__(self, server: HealthServer) -> None:
+        self.server = server
+
+    def after_process_boot(self, broker: Broker) -> None:
+        try:
+            self.server.start()
+        except ConfigError as error:
+            exit_on_config_error(error)
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        # a Worker that is started inside another program gets no `after_process_boot`
+        self.after_process_boot(broker)

@@ -1,0 +1,163 @@
+"""`MemoryStore`: the in-memory peer of `RedisStore`, with the same laws, for tests and dry runs of one process."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from threading import RLock
+
+from financehub_shared.core.models import (
+    PAYLOAD_LIMIT,
+    Asset,
+    AssetType,
+    Bars,
+    Indicators,
+    IndicatorValues,
+    NewsItem,
+    Quarantined,
+    Quote,
+)
+from financehub_shared.market.news_dedupe import KnownNews, guid_key
+from financehub_shared.market.news_text import normalise_title
+from financehub_shared.market.port import QUARANTINE_LIMIT
+from financehub_shared.market.records import quote_order
+from financehub_shared.market.series import merge_bars, newest_values, trim_bars
+
+
+class MemoryStore:
+    """Market data in one process; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._assets: dict[str, Asset] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._bars: dict[str, Bars] = {}
+        self._indicators: dict[str, Indicators] = {}
+        self._news: list[NewsItem] = []
+        self._quarantined: deque[Quarantined] = deque(maxlen=QUARANTINE_LIMIT)
+        self._marks: dict[tuple[str, str], float] = {}
+
+    def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
+        with self._lock:
+            stored = sorted(self._assets.values(), key=lambda asset: asset.symbol)
+        return [asset for asset in stored if (asset.active or not active_only) and type in {None, asset.type}]
+
+    def put_assets(self, assets: Iterable[Asset]) -> None:
+        with self._lock:
+            self._assets.update((asset.symbol, asset) for asset in assets)
+
+    def remove_assets(self, symbols: Iterable[str]) -> int:
+        with self._lock:
+            gone = set(symbols)
+            removed = gone & self._assets.keys()
+            for symbol in gone:
+                for kept in (self._assets, self._quotes, self._bars, self._indicators):
+                    kept.pop(symbol, None)
+            return len(removed)
+
+    def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
+        with self._lock:
+            wanted = {asset.symbol: replace(asset, declared=True) for asset in declared}
+            changed = [asset for symbol, asset in wanted.items() if self._assets.get(symbol) != asset]
+            gone = [symbol for symbol, asset in self._assets.items() if asset.declared and symbol not in wanted]
+            self.put_assets(changed)
+            return len(changed), self.remove_assets(gone)
+
+    def put_quotes(self, quotes: Iterable[Quote]) -> None:
+        with self._lock:
+            for quote in quotes:
+                stored = self._quotes.get(quote.symbol)
+                if stored is None or quote_order(stored) <= quote_order(quote):
+                    self._quotes[quote.symbol] = quote
+
+    def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
+        with self._lock:
+            wanted = self._quotes if symbols is None else symbols
+            return {symbol: self._quotes[symbol] for symbol in wanted if symbol in self._quotes}
+
+    def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        with self._lock:
+            return {symbol: self._quotes[symbol].fetched_at for symbol in symbols if symbol in self._quotes}
+
+    def put_bars(self, bars: Iterable[Bars]) -> None:
+        with self._lock:
+            for each in bars:
+                if len(each):
+                    stored = self._bars.get(each.symbol)
+                    self._bars[each.symbol] = merge_bars(stored, each) if stored else each
+
+    def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
+        with self._lock:
+            return {symbol: self._bars[symbol] for symbol in symbols if symbol in self._bars}
+
+    def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
+        return {symbol: bars.days[-1] for symbol, bars in self.bars(symbols).items()}
+
+    def put_indicators(self, indicators: Iterable[Indicators]) -> None:
+        with self._lock:
+            self._indicators.update((record.symbol, record) for record in indicators)
+
+    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
+        with self._lock:
+            wanted = self._indicators if symbols is None else symbols
+            return {symbol: newest_values(self._indicators[symbol]) for symbol in wanted if symbol in self._indicators}
+
+    def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
+        with self._lock:
+            return {symbol: self._indicators[symbol].computed_at for symbol in symbols if symbol in self._indicators}
+
+    def indicator_series(self, symbol: str) -> Indicators | None:
+        with self._lock:
+            return self._indicators.get(symbol)
+
+    def put_news(self, items: Iterable[NewsItem]) -> int:
+        with self._lock:
+            known = KnownNews(
+                ids=(item.id for item in self._news),
+                guids=(guid for item in self._news if (guid := guid_key(item))),
+                titles=((normalise_title(item.title), item.published_at) for item in self._news),
+            )
+            new = [item for item in items if known.accept(item)]
+            self._news = sorted([*self._news, *new], key=lambda item: (item.published_at, item.id), reverse=True)
+            return len(new)
+
+    def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
+        with self._lock:
+            found = [item for item in self._news if symbol is None or symbol in item.assets]
+        return found[: max(limit, 0)]
+
+    def put_quarantined(self, records: Iterable[Quarantined]) -> None:
+        with self._lock:
+            self._quarantined.extend(replace(record, payload=record.payload[:PAYLOAD_LIMIT]) for record in records)
+
+    def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
+        with self._lock:
+            return list(reversed(self._quarantined))[: max(limit, 0)]
+
+    def mark_success(self, dataset: str, provider: str, at: float) -> None:
+        with self._lock:
+            self._marks[dataset, provider] = at
+
+    def last_success(self) -> dict[tuple[str, str], float]:
+        with self._lock:
+            return dict(self._marks)
+
+    def drop_older(
+        self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
+    ) -> dict[str, int]:
+        with self._lock:
+            quotes = {symbol: quote for symbol, quote in self._quotes.items() if quote.fetched_at >= quotes_before}
+            trimmed = {symbol: trim_bars(bars, bars_before_day) for symbol, bars in self._bars.items()}
+            bars = {symbol: each for symbol, each in trimmed.items() if len(each)}
+            indicators = {
+                symbol: record for symbol, record in self._indicators.items() if record.last_day >= bars_before_day
+            }
+            news = [item for item in self._news if item.published_at >= news_before]
+            counts = {
+                "quotes": len(self._quotes) - len(quotes),
+                "bars": sum(map(len, self._bars.values())) - sum(map(len, bars.values())),
+                "indicators": len(self._indicators) - len(indicators),
+                "news": len(self._news) - len(news),
+            }
+            if not dry_run:
+                self._quotes, self._bars, self._indicators, self._news = quotes, bars, indicators, news
+            return counts
