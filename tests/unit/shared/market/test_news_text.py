@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.market.news_text import canonical_url, common_words_needed, near_equal, news_id, normalise_title
+from financehub_shared.market.news_text import canonical_url, common_words_needed, near_equal, news_id, normalize_title
 
 LONG = "Apple beats estimates and raises its outlook after a strong start of"
 WORDS = ["oil", "jumps", "on", "supply", "fears", "opec", "cuts", "5%", "6%", "q1"]
@@ -64,7 +64,7 @@ def test_the_id_is_that_of_the_article_not_of_the_link():
 )
 def test_a_title_is_reduced_to_its_words(title: str, normalised: str):
     """Markup, case, punctuation, width and the publisher's name make no difference."""
-    assert normalise_title(title) == normalised
+    assert normalize_title(title) == normalised
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_title_is_reduced_to_its_words(title: str, normalised: str):
 )
 def test_near_equal_titles_tell_one_story(left: str, right: str, same: bool):
     """A word more or less is the same story, another number or other names are not."""
-    assert near_equal(normalise_title(left), normalise_title(right)) is same
+    assert near_equal(normalize_title(left), normalize_title(right)) is same
 
 
 @given(TITLES, TITLES)

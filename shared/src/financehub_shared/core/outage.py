@@ -1,0 +1,126 @@
+"""Handles one dependency that is unavailable: Redis, or the API server of Kubernetes.
+
+`Outage` logs `<name>_unavailable` once when the dependency stops answering and `<name>_available_again` once when it
+answers again. Between the two it says when the next attempt may be made. How to use it:
+
+    outage = Outage("redis", clock.monotonic, log, pause_seconds=5.0)
+
+    if outage.may_try():                # or: outage.remaining_seconds() == 0, for one caller at a time
+        try:
+            call()
+        except RedisError as error:
+            outage.failed(error)        # returns the monotonic time of the next attempt
+        else:
+            outage.succeeded()          # returns whether this ended an outage
+
+`outage.active` and `outage.retry_at` show the state. All methods are thread-safe and none of them waits.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+#: Failures beyond this number no longer lengthen the pause; it keeps the power of two finite.
+_MAX_DOUBLINGS = 10
+
+
+class Outage:
+    """The state of one dependency: available, or unavailable until a next attempt succeeds.
+
+    Args:
+        name: The dependency or the work that needs it, as the prefix of the two log events.
+        monotonic: Returns seconds of a clock that is never set back.
+        log: The structlog logger of the caller.
+        pause_seconds: Pause after the first failure.
+        longest_pause_seconds: The pause doubles with each further failure up to this limit. By default it is constant.
+        consequence: One sentence for the log: what happens meanwhile.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        monotonic: Callable[[], float],
+        log: Any,
+        *,
+        pause_seconds: float,
+        longest_pause_seconds: float | None = None,
+        consequence: str = "",
+    ) -> None:
+        self._name = name
+        self._monotonic = monotonic
+        self._log = log
+        self._pause_seconds = pause_seconds
+        self._longest_pause_seconds = pause_seconds if longest_pause_seconds is None else longest_pause_seconds
+        self._consequence = {"consequence": consequence} if consequence else {}
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._retry_at = -math.inf
+        self._probe_until = -math.inf
+
+    @property
+    def active(self) -> bool:
+        """Whether the dependency is unavailable."""
+        return self._failures > 0
+
+    @property
+    def retry_at(self) -> float:
+        """Monotonic time of the next attempt; minus infinity while the dependency is available."""
+        return self._retry_at
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the next attempt may be made; 0 if it may be made now."""
+        return max(0.0, max(self._retry_at, self._probe_until) - self._monotonic())
+
+    def may_try(self) -> bool:
+        """Whether the caller may use the dependency now.
+
+        After a pause only the first caller may: it is the probe. The others are turned away until it has reported its
+        result, or until a further pause has passed without one.
+        """
+        with self._lock:
+            if not self._failures:
+                return True
+            now = self._monotonic()
+            if now < self._retry_at or now < self._probe_until:
+                return False
+            self._probe_until = now + self._pause()
+            return True
+
+    def failed(self, error: BaseException | str) -> float:
+        """Record that the dependency did not answer, and return the monotonic time of the next attempt.
+
+        Calls that were under way together fail together: they count as one failure.
+        """
+        now = self._monotonic()
+        with self._lock:
+            began = self._failures == 0
+            if now >= self._retry_at:
+                self._failures += 1
+                self._retry_at = now + self._pause()
+                self._probe_until = -math.inf
+            pause = self._retry_at - now
+            retry_at = self._retry_at
+        if began:
+            problem = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+            self._log.warning(f"{self._name}_unavailable", error=problem, retry_in=round(pause, 3), **self._consequence)
+        return retry_at
+
+    def succeeded(self, **details: Any) -> bool:
+        """Record that the dependency answered, and return whether that ended an outage.
+
+        Args:
+            details: Further fields of the log line that reports the end of an outage.
+        """
+        if not self._failures:  # the usual case takes no lock
+            return False
+        with self._lock:
+            ended, self._failures = self._failures > 0, 0
+            self._retry_at = self._probe_until = -math.inf
+        if ended:
+            self._log.info(f"{self._name}_available_again", **details)
+        return ended
+
+    def _pause(self) -> float:
+        doublings = min(max(0, self._failures - 1), _MAX_DOUBLINGS)
+        return min(self._longest_pause_seconds, self._pause_seconds * 2.0**doublings)
