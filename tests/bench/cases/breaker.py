@@ -59,7 +59,7 @@ def run() -> list[Row]:
         ("probes_a_round", "calls", "1", mine.probes, peer.probes, 1),
         ("commands_a_call.dead", "commands", "<= 1", mine.dead_commands, peer.dead_commands, 1),
         ("commands_a_call.healthy", "commands", "<= 1", mine.healthy_commands, peer.healthy_commands, 1),
-        # a failure is told to the fleet at once, so that the fleet stops in time: docs/adr/0020
+        # a failure is told to the fleet at once, so that the fleet stops in time: docs/adr/0011
         ("commands_a_call.failed", "commands", "", mine.failed_commands, peer.failed_commands, None),
         ("threads_8x0.2s", "s", "< 0.4, side by side", mine.threads_seconds, peer.threads_seconds, 0.4),
     ]

@@ -1,4 +1,4 @@
-"""Dramatiq on Redis, mended: see ADR 0010 for what stock dramatiq loses and what is done about it."""
+"""Dramatiq on Redis, mended: see ADR 0006 for what stock dramatiq loses and what is done about it."""
 
 from financehub_shared.broker.dead_letter import DeadLetter, Reason
 from financehub_shared.broker.dead_letters import DeadLetters, Filter

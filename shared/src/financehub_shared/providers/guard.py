@@ -1,4 +1,4 @@
-"""The way of every upstream call: breaker, then budget, then HTTP (ADR 0020); each call is observed once."""
+"""The way of every upstream call: breaker, then budget, then HTTP (ADR 0011); each call is observed once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""What one USDT is worth in USD: Binance quotes in USDT, and USDT is not USD (ADR 0040)."""
+"""What one USDT is worth in USD: Binance quotes in USDT, and USDT is not USD (ADR 0015)."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which daily bars can be stored: as they are, mended, or not at all (quarantine). Pure; the rules' reasons: ADR 0053.
+"""Which daily bars can be stored: as they are, mended, or not at all (quarantine). Pure; the rules' reasons: ADR 0022.
 
 Errors of real histories come in three forms: prices in the wrong unit (×100, ÷100) for some days or some cells of a
 day, days that jump away and back, and values that are no prices. A level that changes and stays is the market.

@@ -1,4 +1,4 @@
-"""Whether a quote can be stored: as it is, mended, or not at all (quarantine). Pure; ADR 0052 has the limits' reasons.
+"""Whether a quote can be stored: as it is, mended, or not at all (quarantine). Pure; ADR 0021 has the limits' reasons.
 
 A reason begins with its class: `price`, `currency`, `future`, `stale` or `jump`. A jump can be confirmed by a second
 provider (see `failover`); the others cannot.

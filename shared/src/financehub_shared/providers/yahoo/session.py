@@ -1,7 +1,7 @@
 """yfinance's HTTP, made to keep deadlines, sizes and the error taxonomy. Heavy: imported by the first request alone.
 
 yfinance keeps cookie and crumb and knows how to get new ones; everything else is done here, in the one place all its
-requests pass: the session. Reasons: ADR 0050.
+requests pass: the session. Reasons: ADR 0019.
 """
 
 import threading
