@@ -101,7 +101,7 @@ def test_an_upgrade_never_leaves_its_redis_behind(release: Release) -> None:
     arguments = ("upgrade", NAME, str(CHART), "--reuse-values", "--set", "fullnameOverride=prices")
     refused = release.helm(*arguments, check=False)
     assert refused.returncode != 0
-    assert f"fullnameOverride: the release's Redis is {NAME}-redis" in refused.stderr
+    assert f"fullnameOverride: the Redis of this release is {NAME}-redis" in refused.stderr
     assert release.ready("redis") == [f"{NAME}-redis-0"]
 
 

@@ -1,4 +1,4 @@
-"""What the chart's Redis pod makes of a password, in a real shell and a real redis-server."""
+"""The start script of the chart's Redis pod handles any password, in a real shell with a real redis-server."""
 
 import functools
 import os
@@ -20,7 +20,7 @@ PASSWORDS = ['q"uote', "back\\slash\\n", "'single' $HOME `id` %s", "p@ss/w:rd?#&
 
 @functools.cache
 def rendered() -> str:
-    """What the container runs."""
+    """Return the script that the container runs."""
     (container,) = render().one("StatefulSet", "financehub-redis")["spec"]["template"]["spec"]["containers"]
     shell, option, script = container["command"]
     assert (shell, option) == ("sh", "-c")
@@ -28,22 +28,22 @@ def rendered() -> str:
 
 
 def script(folder: Path, port: int) -> str:
-    """The same, with its folders and its program replaced by ours."""
-    script = rendered()
+    """Return the same script with the folders and the program of this test."""
+    adapted = rendered()
     (folder / "redis.conf").write_text(f'port {port}\nbind 127.0.0.1\ndir "{folder}"\nsave ""\n', encoding="utf-8")
-    for theirs, ours in (
+    for original, replacement in (
         ("exec redis-server ", f"exec {binary()} "),
         ("/etc/redis", str(folder)),
         ("/run/redis", str(folder)),
     ):
-        assert theirs in script
-        script = script.replace(theirs, ours)
-    return script
+        assert original in adapted
+        adapted = adapted.replace(original, replacement)
+    return adapted
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-def test_any_password_opens_redis(tmp_path: Path, password: str) -> None:
-    """Whatever characters a password of the user's has, our processes reach Redis with it and nobody does without."""
+def test_redis_with_any_password_accepts_only_that_password(tmp_path: Path, password: str) -> None:
+    """With special characters in the password, FinanceHub connects with it, and nobody can connect without it."""
     port = free_port()
     process = launch(["sh", "-c", script(tmp_path, port)], env={**os.environ, "REDISCLI_AUTH": password})
     try:
@@ -65,8 +65,8 @@ def test_any_password_opens_redis(tmp_path: Path, password: str) -> None:
         end(process)
 
 
-def test_a_line_break_is_named(tmp_path: Path) -> None:
-    """A password that was written into its Secret with a line break, which no client would send, is told of."""
+def test_password_with_a_line_break_is_refused(tmp_path: Path) -> None:
+    """If the Secret contains a line break, which no client would send, the pod fails with a message that says so."""
     ended = subprocess.run(
         ["sh", "-c", script(tmp_path, free_port())],
         env={**os.environ, "REDISCLI_AUTH": "secret\n"},
@@ -76,5 +76,5 @@ def test_a_line_break_is_named(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert "Secret financehub-redis holds a line break" in line
+    assert "Secret financehub-redis contains a line break" in line
     assert "secret\n" not in ended.stderr

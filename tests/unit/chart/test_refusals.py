@@ -1,4 +1,4 @@
-"""What would lose work, or could not do what it promises, is refused, with the mend in the message."""
+"""The chart refuses values that would lose work or have no effect, with a message that explains the fix."""
 
 import re
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """Values that are refused.
+    """Values that the chart refuses.
 
     Args:
-        values: the combination.
-        says: what stands in the message: where, what is wrong and how to mend it.
-        mends: values over them with which they are accepted, each as the message says.
-        release: its name.
+        values: The refused combination.
+        message_parts: Texts that the message must contain: the value, the problem and the fix.
+        fixes: Alternative changes of the values, each of which makes them acceptable, as the message says.
+        release: The name of the release.
     """
 
     values: Values
-    says: tuple[str, ...]
-    mends: tuple[Values, ...]
+    message_parts: tuple[str, ...]
+    fixes: tuple[Values, ...]
     release: str = RELEASE
 
 
 _EXTERNAL = {"redis": {"enabled": False}}
 _OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
 _NO_REQUEST = {"resources": {"requests": {"cpu": None}}}
-#: Some of the alerts, of the first and the last file: a message that lists alerts has them.
+#: Alerts from the first and the last rule file. A message that lists all alerts contains them.
 _ALERTS = ("FinanceHubDatasetStale", "FinanceHubSchedulerAbsent", "FinanceHubSuccessBudgetBurnSlow")
 _RESEARCH = {"image": {"repository": "team/research"}, "module": "research.worker"}
 
@@ -42,18 +42,18 @@ def _rules(**values: Any) -> Values:
 
 
 CASES = {
-    "a name that begins with no letter": Case(
+    "a name that does not begin with a letter": Case(
         {}, ("fullnameOverride", "2024-financehub", "begin with a letter"), ({"fullnameOverride": "prices"},), "2024"
     ),
     "a name with a dot": Case(
         {}, ("fullnameOverride", "a.b-financehub", "no dot"), ({"fullnameOverride": "prices"},), "a.b"
     ),
-    "a schedule that says twice when it runs": Case(
+    "a schedule with both schedule and schedules": Case(
         {"schedules": {"fetch-news": {"spec": {"schedules": ["@hourly"]}}}},
-        ("schedules.fetch-news.spec", "leave one out", "schedule: null"),
+        ("schedules.fetch-news.spec", "remove one of them", "schedule: null"),
         ({"schedules": {"fetch-news": {"spec": {"schedule": None}}}},),
     ),
-    "a schedule that does not say when it runs": Case(
+    "a schedule without schedule and schedules": Case(
         {"schedules": {"mine": {"spec": {"task": "fetch_news_task"}}}},
         ("schedules.mine.spec.schedule", "missing"),
         (
@@ -61,12 +61,12 @@ CASES = {
             {"schedules": {"mine": {"spec": {"schedules": ["@hourly"]}}}},
         ),
     ),
-    "a Secret that nobody would read": Case(
+    "a Secret for the disabled embedded Redis": Case(
         {"redis": {"enabled": False, "existingSecret": "mine"}, "externalRedis": {"url": "redis://db.example.com/0"}},
         ("redis.existingSecret", "externalRedis.existingSecret"),
         ({"redis": {"existingSecret": ""}, "externalRedis": {"existingSecret": "mine"}},),
     ),
-    "a Redis that KEDA would look for elsewhere": Case(
+    "a host name that KEDA cannot resolve": Case(
         {
             "redis": {"enabled": False},
             "externalRedis": {"url": "redis://my-redis:6379/0"},
@@ -75,7 +75,7 @@ CASES = {
         ("externalRedis.url", "my-redis.NAMESPACE.svc"),
         ({"externalRedis": {"url": "redis://my-redis.market.svc:6379/0"}}, {"autoscaling": {"mode": "hpa"}}),
     ),
-    "two tiers with one queue": Case(
+    "two tiers with the same queue": Case(
         {"tiers": {"research": _RESEARCH | {"queue": "low"}}},
         ("tiers.research.queue", "tier low", "another queue"),
         ({"tiers": {"research": {"queue": "research"}}},),
@@ -90,7 +90,7 @@ CASES = {
         ("tiers.research.image.repository", "missing"),
         ({"tiers": {"research": _RESEARCH}},),
     ),
-    "a grace period that ends before the worker does": Case(
+    "a grace period shorter than the shutdown": Case(
         {"tiers": {"high": {"terminationGracePeriodSeconds": 194}}},
         ("tiers.high.terminationGracePeriodSeconds", "set it to 195 or more", "shutdownTimeoutSeconds to 179 or less"),
         (
@@ -98,17 +98,17 @@ CASES = {
             {"tiers": {"high": {"shutdownTimeoutSeconds": 179}}},
         ),
     ),
-    "fewer pods at most than at least": Case(
+    "a maximum of pods below the minimum": Case(
         {"tiers": {"high": {"autoscaling": {"minReplicas": 6}}}},
-        ("tiers.high.autoscaling", "maxReplicas 5", "minReplicas 6"),
+        ("tiers.high.autoscaling", "maxReplicas (5)", "minReplicas (6)"),
         ({"tiers": {"high": {"autoscaling": {"maxReplicas": 6}}}},),
     ),
-    "no pod at all without KEDA": Case(
+    "a minimum of zero pods without KEDA": Case(
         {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}},
         ("tiers.low.autoscaling.minReplicas", "set it to 1", "install KEDA"),
         ({"tiers": {"low": {"autoscaling": {"minReplicas": 1}}}}, {"autoscaling": {"mode": "keda"}}),
     ),
-    "scaling by a request that is not made": Case(
+    "CPU scaling without a CPU request": Case(
         {"tierDefaults": _NO_REQUEST, "tiers": {"high": _NO_REQUEST}},
         ("tiers.high.resources.requests.cpu", "missing", "autoscaling.enabled=false"),
         (
@@ -116,20 +116,20 @@ CASES = {
             {"tiers": {"high": {"autoscaling": {"enabled": False}}}},
         ),
     ),
-    "a schedule of an unknown task without a queue": Case(
+    "a schedule of a custom task without a queue": Case(
         _OWN_TASK,
         ("schedules.mine.spec.queue", "my_task"),
         ({"tiers": {"research": _RESEARCH}, "schedules": {"mine": {"spec": {"queue": "research"}}}},),
     ),
-    "a task that no worker of its queue knows": Case(
+    "a task that is unknown to the workers of its queue": Case(
         {"schedules": {"mine": {"spec": {"task": "fetch_cripto_prices_task", "queue": "high", "schedule": "@hourly"}}}},
-        ("schedules.mine.spec.task", "do not know fetch_cripto_prices_task", "a tier of yours"),
+        ("schedules.mine.spec.task", "do not know fetch_cripto_prices_task", "your own tier"),
         (
             {"schedules": {"mine": {"spec": {"task": "fetch_crypto_prices_task"}}}},
             {"tiers": {"research": _RESEARCH}, "schedules": {"mine": {"spec": {"queue": "research"}}}},
         ),
     ),
-    "a catalogue task on a tier that runs another's module": Case(
+    "a catalog task on a tier with another tier's module": Case(
         {
             "tierDefaults": {"module": "financehub_low_priority.worker"},
             "tiers": {"spare": {"image": {"repository": "financehub/low-priority"}}},
@@ -138,9 +138,9 @@ CASES = {
         ("schedules.fetch-news.spec.queue", "do not know fetch_news_task"),
         ({"schedules": {"fetch-news": {"spec": {"queue": "medium"}}}},),
     ),
-    "a task of the catalogue on a tier that does not know it": Case(
+    "a catalog task in another built-in queue": Case(
         {"schedules": {"fetch-news": {"spec": {"queue": "high"}}}},
-        ("schedules.fetch-news.spec.queue", "do not know fetch_news_task", "leave it out"),
+        ("schedules.fetch-news.spec.queue", "do not know fetch_news_task", "remove the value"),
         (
             {"schedules": {"fetch-news": {"spec": {"queue": "medium"}}}},
             {"tiers": {"research": _RESEARCH}, "schedules": {"fetch-news": {"spec": {"queue": "research"}}}},
@@ -151,27 +151,27 @@ CASES = {
             },
         ),
     ),
-    "a schedule whose queue nobody serves": Case(
+    "a schedule whose queue has no tier": Case(
         {"schedules": {"fetch-news": {"spec": {"queue": "research"}}}},
         ("schedules.fetch-news", "research", "add a tier with that queue", "schedules.fetch-news.enabled=false"),
         ({"tiers": {"research": _RESEARCH}}, {"schedules": {"fetch-news": {"enabled": False}}}),
     ),
-    "a tier taken away with its schedules left": Case(
+    "a removed tier whose schedules remain": Case(
         {"tiers": {"medium": None}},
         ("no tier serves its queue medium",),
         ({"schedules": {"fetch-news": None, "calculate-indicators": {"enabled": False}}},),
     ),
-    "a scheduler that does not look where the schedules are": Case(
+    "a scheduler that does not watch the release's namespace": Case(
         {"scheduler": {"namespaces": ["research"]}},
-        ("scheduler.namespaces", "without market"),
+        ("scheduler.namespaces", "does not include market"),
         ({"scheduler": {"namespaces": ["research", "market"]}},),
     ),
-    "two Redis": Case(
+    "an external Redis beside the embedded one": Case(
         {"externalRedis": {"url": "redis://cache.example/0"}},
         ("externalRedis", "redis.enabled=false", "leave externalRedis empty"),
         (_EXTERNAL, {"externalRedis": {"url": ""}}),
     ),
-    "an authority for a Redis that speaks no TLS": Case(
+    "a CA certificate for the embedded Redis": Case(
         {"externalRedis": {"tls": {"caSecret": "authority"}}},
         ("externalRedis.tls.caSecret", "redis.enabled=false"),
         (
@@ -179,12 +179,12 @@ CASES = {
             {"externalRedis": {"tls": {"caSecret": ""}}},
         ),
     ),
-    "an authority for a URL without TLS": Case(
+    "a CA certificate for a URL without TLS": Case(
         _EXTERNAL | {"externalRedis": {"url": "redis://cache.example/0", "tls": {"caSecret": "authority"}}},
         ("externalRedis.tls.caSecret", "rediss://"),
         ({"externalRedis": {"url": "rediss://cache.example/0"}}, {"externalRedis": {"tls": {"caSecret": ""}}}),
     ),
-    "a database that KEDA would not follow": Case(
+    "a database in a URL parameter": Case(
         _EXTERNAL | {"externalRedis": {"url": "redis://cache.example?db=2"}},
         ("externalRedis.url", "redis://host:6379/2"),
         ({"externalRedis": {"url": "redis://cache.example/2"}},),
@@ -194,7 +194,7 @@ CASES = {
         ("externalRedis.url", "missing", "redis://host:6379/0"),
         ({"externalRedis": {"url": "redis://cache.example/0"}},),
     ),
-    "Redis with a small disk": Case(
+    "a Redis disk that is too small": Case(
         {"redis": {"memory": "8Gi", "persistence": {"size": "15Gi"}}},
         ("redis.persistence.size", "15Gi", "8Gi", "raise the size"),
         ({"redis": {"persistence": {"size": "16Gi"}}}, {"redis": {"memory": "7680Mi"}}),
@@ -204,26 +204,26 @@ CASES = {
         ("redis.persistence.enabled", "redis.persistence.acceptLoss=true"),
         ({"redis": {"persistence": {"acceptLoss": True}}},),
     ),
-    "a URL here and in a Secret": Case(
+    "a URL in the values and in a Secret": Case(
         _EXTERNAL
         | {
             "externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine", "urlKey": "url"},
             "autoscaling": {"mode": "hpa"},
         },
-        ("externalRedis", "set one of them"),
+        ("externalRedis", "set only one of them"),
         ({"externalRedis": {"url": ""}}, {"externalRedis": {"urlKey": ""}}),
     ),
-    "a key of no Secret": Case(
+    "a urlKey without a Secret": Case(
         _EXTERNAL | {"externalRedis": {"urlKey": "url"}, "autoscaling": {"mode": "hpa"}},
         ("externalRedis.existingSecret", "missing"),
         ({"externalRedis": {"existingSecret": "mine"}},),
     ),
-    "a password in values": Case(
+    "a password in a URL": Case(
         _EXTERNAL | {"externalRedis": {"url": "redis://:secret@cache.example/0"}},
         ("externalRedis.url", "password", "existingSecret"),
         ({"externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine"}},),
     ),
-    "a password with a slash in values": Case(
+    "a password with a slash in a URL": Case(
         _EXTERNAL | {"externalRedis": {"url": "redis://worker:sec/ret@cache.example/0"}},
         ("externalRedis.url", "password", "existingSecret"),
         ({"externalRedis": {"url": "redis://worker@cache.example/0", "existingSecret": "mine"}},),
@@ -233,7 +233,7 @@ CASES = {
         ("externalRedis.url", "password", "existingSecret"),
         ({"externalRedis": {"url": "redis://cache.example/0", "existingSecret": "mine"}},),
     ),
-    "a URL that KEDA cannot read": Case(
+    "a URL in a Secret, with KEDA": Case(
         _EXTERNAL | {"externalRedis": {"existingSecret": "mine", "urlKey": "url"}, "autoscaling": {"mode": "keda"}},
         ("externalRedis.urlKey", "KEDA", "autoscaling.mode=hpa"),
         (
@@ -241,19 +241,19 @@ CASES = {
             {"externalRedis": {"urlKey": "", "url": "redis://cache.example/0"}},
         ),
     ),
-    "a setting that is the chart's": Case(
+    "a setting that the chart sets": Case(
         {"settings": {"FINANCEHUB_HTTP_PORT": 9000}},
-        ("settings.FINANCEHUB_HTTP_PORT", "leave it out"),
+        ("settings.FINANCEHUB_HTTP_PORT", "remove it from settings"),
         ({"settings": {"FINANCEHUB_HTTP_PORT": None}},),
     ),
-    "a key in a ConfigMap": Case(
+    "an API key in settings": Case(
         {"settings": {"FINANCEHUB_FINNHUB_API_KEY": "d3adb33f"}},
         ("settings.FINANCEHUB_FINNHUB_API_KEY", "providerKeys.existingSecret"),
         ({"settings": {"FINANCEHUB_FINNHUB_API_KEY": None}, "providerKeys": {"existingSecret": "keys"}},),
     ),
     "queues in another Redis": Case(
         {"settings": {"DRAMATIQ_BROKER_URL": "redis://queues.example/0"}},
-        ("settings.DRAMATIQ_BROKER_URL", "leave it out", "externalRedis"),
+        ("settings.DRAMATIQ_BROKER_URL", "remove the variable", "externalRedis"),
         ({"settings": {"DRAMATIQ_BROKER_URL": None}},),
     ),
     "a disabled alert that does not exist": Case(
@@ -271,12 +271,12 @@ CASES = {
         ("metrics.prometheusRule.overrides.QueueTooOld", "no alert of this name", *_ALERTS),
         (_rules(overrides={"QueueTooOld": None, "FinanceHubQueueTooOld": {"for": "30m"}}),),
     ),
-    "an override of something that an alert does not have": Case(
+    "an override with an unknown key": Case(
         _rules(overrides={"FinanceHubQueueTooOld": {"fro": "30m"}}),
         ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.fro", "annotations, expr, for, labels, severity"),
         (_rules(overrides={"FinanceHubQueueTooOld": {"fro": None, "for": "30m"}}),),
     ),
-    "a label that hides which release an alert is about": Case(
+    "a rule label that alerts already have": Case(
         _rules(ruleLabels={"release": "kube-prometheus-stack"}),
         ("metrics.prometheusRule.ruleLabels", "release", "metrics.prometheusRule.labels"),
         (
@@ -289,27 +289,27 @@ CASES = {
         ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity is a separate key beside labels"),
         (_rules(overrides={"FinanceHubQueueTooOld": {"labels": None, "severity": "critical"}}),),
     ),
-    "runbooks at a place without a scheme": Case(
+    "a runbook URL without a scheme": Case(
         _rules(runbookUrl="wiki.example.org/runbooks"),
         ("metrics.prometheusRule.runbookUrl", "wiki.example.org/runbooks is not a URL", "https://host/path"),
         (_rules(runbookUrl="https://wiki.example.org/runbooks"), _rules(runbookUrl="")),
     ),
-    "runbooks behind a query": Case(
+    "a runbook URL with a query": Case(
         _rules(runbookUrl="https://wiki.example.org/?page=runbooks"),
         ("metrics.prometheusRule.runbookUrl", "/<alert>.md can be added"),
         (_rules(runbookUrl="https://wiki.example.org"),),
     ),
-    "a rule group with the name of another": Case(
+    "two rule groups with the same name": Case(
         _rules(additionalGroups=[{"name": "mine", "rules": []}, {"name": "mine", "rules": []}]),
         ("metrics.prometheusRule.additionalGroups", "two groups called mine", "another name"),
         (_rules(additionalGroups=[{"name": "mine", "rules": []}, {"name": "more", "rules": []}]),),
     ),
-    "a scrape that may last longer than the interval": Case(
+    "a scrape timeout longer than the interval": Case(
         {"metrics": {"podMonitor": {"scrapeTimeout": "1m"}}},
         ("metrics.podMonitor.scrapeTimeout", "1m is longer than the interval, 30s", "set it to 30s or less"),
         ({"metrics": {"podMonitor": {"scrapeTimeout": "30s"}}}, {"metrics": {"podMonitor": {"interval": "2m"}}}),
     ),
-    "dashboards for no Grafana": Case(
+    "GrafanaDashboards without an instance selector": Case(
         {"metrics": {"dashboards": {"enabled": True, "grafanaOperator": {"enabled": True}}}},
         ("metrics.dashboards.grafanaOperator.instanceSelector", "missing", "grafanaOperator.enabled=false"),
         (
@@ -317,7 +317,7 @@ CASES = {
             {"metrics": {"dashboards": {"grafanaOperator": {"enabled": False}}}},
         ),
     ),
-    "references to dashboards that are not made": Case(
+    "GrafanaDashboards without ConfigMaps": Case(
         {"metrics": {"dashboards": {"grafanaOperator": {"enabled": True, "instanceSelector": {"matchLabels": {}}}}}},
         ("metrics.dashboards.grafanaOperator.enabled", "without metrics.dashboards.enabled", "set both"),
         (
@@ -325,7 +325,7 @@ CASES = {
             {"metrics": {"dashboards": {"grafanaOperator": {"enabled": False}}}},
         ),
     ),
-    "real data stored as simulated": Case(
+    "a real provider beside the simulator": Case(
         {"simulator": {"enabled": True}, "settings": {"FINANCEHUB_BINANCE_URL": "https://data-api.binance.vision"}},
         ("settings.FINANCEHUB_BINANCE_URL", "simulator.enabled=false"),
         ({"settings": {"FINANCEHUB_BINANCE_URL": None}}, {"simulator": {"enabled": False}}),
@@ -334,23 +334,23 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_refused_with_its_mend(name: str):
-    """The message says where, what is wrong and how to mend it."""
+def test_refused_values_yield_a_message_with_the_fix(name: str):
+    """The message names the value, the problem and the fix."""
     message = refusal(CASES[name].values, CASES[name].release)
-    assert [part for part in CASES[name].says if part not in message] == [], message
+    assert [part for part in CASES[name].message_parts if part not in message] == [], message
 
 
-MENDS = [(name, mend) for name, case in CASES.items() for mend in case.mends]
+FIXES = [(name, fix) for name, case in CASES.items() for fix in case.fixes]
 
 
-@pytest.mark.parametrize(("name", "mend"), MENDS, ids=[f"{name}: {mend}" for name, mend in MENDS])
-def test_who_does_what_the_message_says_is_served(name: str, mend: Values):
-    """Each mend alone is enough."""
-    assert render(merged(CASES[name].values, mend), release=CASES[name].release).documents
+@pytest.mark.parametrize(("name", "fix"), FIXES, ids=[f"{name}: {fix}" for name, fix in FIXES])
+def test_refused_values_with_one_fix_are_accepted(name: str, fix: Values):
+    """Each fix is sufficient on its own."""
+    assert render(merged(CASES[name].values, fix), release=CASES[name].release).documents
 
 
-#: Everything that makes the chart set a setting.
-_ALL_SET = {
+#: Values with which the chart sets every variable that it can set.
+_ALL_VARIABLES = {
     "simulator": {"enabled": True},
     "providerKeys": {"existingSecret": "keys"},
     "tiers": {"low": {"autoscaling": {"minReplicas": 0}}},
@@ -358,36 +358,40 @@ _ALL_SET = {
 }
 
 
-def test_no_setting_is_made_twice():
-    """What the chart sets the user cannot set beside it: of two, one would win without a word."""
-    environment = render(_ALL_SET).environment("scheduler")
+def test_settings_with_a_variable_of_the_chart_are_refused():
+    """Users cannot set a variable that the chart sets, because one of the two values would silently win."""
+    environment = render(_ALL_VARIABLES).environment("scheduler")
     assert environment.keys() > {"FINANCEHUB_RELEASE", "FINANCEHUB_MAX_WORKERS"}
     for name in environment:
-        assert name in refusal(_ALL_SET | {"settings": {name: "1"}})
+        assert name in refusal(_ALL_VARIABLES | {"settings": {name: "1"}})
 
 
-#: Every message of the templates, as it is written there.
-SAID = [
-    said
+#: Every message of the templates, as a format string.
+MESSAGES = [
+    message
     for path in sorted((CHART / "templates").rglob("*.*"))
-    for said in re.findall(r'\{\{-? *fail (?:\(printf )?"([^"]+)"', path.read_text(encoding="utf-8"))
+    for message in re.findall(r'\{\{-? *fail (?:\(printf )?"([^"]+)"', path.read_text(encoding="utf-8"))
 ]
 
 
-#: Said of what is in the cluster; the end-to-end tests hear it.
-_OF_THE_CLUSTER = "fullnameOverride: the release's Redis is"
+#: This message depends on the state of a cluster. The end-to-end tests cover it.
+_MESSAGE_ABOUT_THE_CLUSTER = "fullnameOverride: the Redis of this release is"
 
 
-def test_every_refusal_of_the_chart_is_one_of_these():
-    """No template refuses what is not tested here."""
-    refused = [refusal(case.values, case.release) for case in CASES.values()]
-    patterns = [re.sub("%[sd]", ".+", re.escape(said)) for said in SAID if not said.startswith(_OF_THE_CLUSTER)]
+def test_messages_of_the_templates_are_all_tested():
+    """Every refusal in the templates has a case in this file."""
+    refusals = [refusal(case.values, case.release) for case in CASES.values()]
+    patterns = [
+        re.sub("%[sd]", ".+", re.escape(message))
+        for message in MESSAGES
+        if not message.startswith(_MESSAGE_ABOUT_THE_CLUSTER)
+    ]
     assert patterns
-    assert [each for each in patterns if not any(re.search(each, message) for message in refused)] == []
+    assert [pattern for pattern in patterns if not any(re.search(pattern, message) for message in refusals)] == []
 
 
-@pytest.mark.parametrize("said", SAID)
-def test_the_readme_lists_it(said: str):
-    """The chart's README names the place of every refusal, so that one can know before installing."""
-    place = re.sub("%s", r"[\\w.]+", re.escape(said.partition(":")[0]))
-    assert re.search(rf"^\| `{place}` \|", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE), place
+@pytest.mark.parametrize("message", MESSAGES)
+def test_readme_lists_every_refused_value(message: str):
+    """The chart's README lists the value that each message names, so that users can read it before they install."""
+    value = re.sub("%s", r"[\\w.]+", re.escape(message.partition(":")[0]))
+    assert re.search(rf"^\| `{value}` \|", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE), value

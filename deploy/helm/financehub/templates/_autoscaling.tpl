@@ -1,5 +1,5 @@
 {{- define "financehub.scalingBehavior" -}}
-# up at once, down one pod a minute: a drained pod costs a cold start
+# Scale up immediately, but remove only one pod a minute, because each removed pod costs a cold start later.
 scaleUp:
   stabilizationWindowSeconds: 0
   policies:
@@ -28,24 +28,24 @@ authenticationRef:
 {{- end }}
 {{- end -}}
 
-{{/* Whether any tier is scaled by KEDA; empty: none. */}}
+{{/* Whether KEDA scales any tier: empty if it scales none. */}}
 {{- define "financehub.usesKeda" -}}
 {{- range $name, $tier := include "financehub.tiers" . | fromYaml }}
 {{- if eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda" }}yes{{ end }}
 {{- end }}
 {{- end -}}
 
-{{/* How many workers each tier can have at most, by its queue: high=5,low=2. */}}
+{{/* The maximum number of workers of each tier, by queue, for example high=5,low=2. */}}
 {{- define "financehub.maxWorkers" -}}
-{{- $most := list -}}
+{{- $maximums := list -}}
 {{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}
-{{- $fixed := eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "none" -}}
-{{- $most = append $most (printf "%s=%d" $tier.queue (ternary $tier.replicas $tier.autoscaling.maxReplicas $fixed | int)) -}}
+{{- $isFixed := eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "none" -}}
+{{- $maximums = append $maximums (printf "%s=%d" $tier.queue (ternary $tier.replicas $tier.autoscaling.maxReplicas $isFixed | int)) -}}
 {{- end -}}
-{{- join "," $most -}}
+{{- join "," $maximums -}}
 {{- end -}}
 
-{{/* Tiers, by their queues, that KEDA may scale to zero: their health is well without a worker. */}}
+{{/* The queues of the tiers that KEDA may scale to zero. Such a tier is healthy without a worker. */}}
 {{- define "financehub.idleTiers" -}}
 {{- $idle := list -}}
 {{- range $name, $tier := include "financehub.tiers" . | fromYaml -}}

@@ -1,10 +1,10 @@
-{{/* Names and labels. */}}
+{{/* Names, labels and image references. */}}
 
 {{- define "financehub.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Prefix of every resource: the release's name, which need not repeat the chart's. */}}
+{{/* The prefix of every resource name: the release name, followed by the chart's name unless it contains that. */}}
 {{- define "financehub.fullname" -}}
 {{- $name := include "financehub.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -16,14 +16,14 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Labels that never change: selectors are immutable. Takes (dict "root" $ "component" "high"). */}}
+{{/* The labels of selectors, which are immutable. Takes (dict "root" $ "component" "high"). */}}
 {{- define "financehub.selector" -}}
 app.kubernetes.io/name: {{ include "financehub.name" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component | quote }}
 {{- end -}}
 
-{{/* Labels of a resource. Takes (dict "root" $ "component" "high"), and where the values have more of them "labels". */}}
+{{/* The labels of a resource. Takes (dict "root" $ "component" "high"), and optionally more labels under "labels". */}}
 {{- define "financehub.labels" -}}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub
@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a pod: no versions, for a new version of the chart alone restarts nothing. */}}
+{{/* The labels of a pod. They contain no version, so that a new version of the chart alone does not restart pods. */}}
 {{- define "financehub.podLabels" -}}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub
@@ -44,7 +44,7 @@ app.kubernetes.io/part-of: financehub
 {{- end }}
 {{- end -}}
 
-{{/* Reference of an image. Takes (dict "root" $ "image" <values of the image>). */}}
+{{/* The reference of an image. Takes (dict "root" $ "image" <values of the image>). */}}
 {{- define "financehub.image" -}}
 {{- with .image.registry | default .root.Values.image.registry }}{{ . }}/{{ end -}}
 {{- .image.repository -}}

@@ -1,4 +1,4 @@
-{{/* What all pods have in common: restricted Pod Security, and nothing of Kubernetes that is not needed. */}}
+{{/* The parts that all pods share. Pods meet the restricted Pod Security Standard. */}}
 
 {{- define "financehub.podSecurity" -}}
 runAsNonRoot: true
@@ -16,7 +16,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Where pods run. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
+{{/* The fields that decide on which nodes a pod runs. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
 {{- define "financehub.placement" -}}
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -40,7 +40,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if .pod.spread }}
-# over nodes where there are several, and no obstacle where there is one
+# Pods are spread across nodes if there are several; a single node can still run all of them.
 topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
@@ -51,18 +51,18 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Annotations of a pod that reads its settings from the environment. */}}
+{{/* The annotations of a pod that reads its settings from the environment. */}}
 {{- define "financehub.podAnnotations" -}}
-# settings are read at start: what changes them starts new pods
+# Processes read their settings at start, so a change must replace the pods.
 checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
-{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8000" "prometheus.io/path" "/metrics" }}
-{{- $ours := ternary $scraped (dict) (and .root.Values.metrics.enabled .root.Values.metrics.annotations) }}
-{{- with mergeOverwrite $ours (.pod.podAnnotations | default dict) }}
+{{- $annotations := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8000" "prometheus.io/path" "/metrics" }}
+{{- $added := ternary $annotations (dict) (and .root.Values.metrics.enabled .root.Values.metrics.annotations) }}
+{{- with mergeOverwrite $added (.pod.podAnnotations | default dict) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
-{{/* Probes on the endpoints that every process of ours has. */}}
+{{/* Probes of the endpoints that every FinanceHub process serves. */}}
 {{- define "financehub.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: http}
@@ -79,7 +79,7 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
-{{/* Environment of a process of ours. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
+{{/* The environment of a FinanceHub process. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
 {{- define "financehub.environment" -}}
 envFrom:
   - configMapRef:
@@ -90,7 +90,7 @@ envFrom:
 env:
   {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
   {{- if eq .component "scheduler" }}
-  # not among the settings of all: another maximum restarts no worker
+  # Only the scheduler has this setting, so that a change of a maximum does not restart workers.
   - {name: FINANCEHUB_MAX_WORKERS, value: {{ include "financehub.maxWorkers" .root | quote }}}
   {{- end }}
   {{- with .pod.extraEnv }}
@@ -135,8 +135,10 @@ env:
 {{- end }}
 {{- end -}}
 
-{{/* With the simulator: no worker before it listens. First fetches that met nobody would open circuit breakers, and a fallback's
-stays open until it is needed. */}}
+{{/*
+  With the simulator, a worker starts only after the simulator listens. Otherwise its first fetches would fail and open
+  circuit breakers, and the breaker of a fallback provider would stay open until that provider is needed.
+*/}}
 {{- define "financehub.awaitSimulator" -}}
 {{- if .root.Values.simulator.enabled }}
 initContainers:
@@ -148,7 +150,7 @@ initContainers:
       - -c
       - |
         import signal, socket, sys, time
-        # the first process of a container ignores what it has no handler for
+        # The first process of a container ignores every signal for which it has no handler.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         while True:
             try:

@@ -1,4 +1,4 @@
-{{/* Where Redis is and how its password gets to those who need it. */}}
+{{/* The address of Redis and the Secrets that its clients read. */}}
 
 {{- define "financehub.redis.secretName" -}}
 {{- if .Values.redis.enabled -}}
@@ -12,7 +12,10 @@
 {{- if .Values.redis.enabled }}{{ .Values.redis.passwordKey }}{{ else }}{{ .Values.externalRedis.passwordKey }}{{ end -}}
 {{- end -}}
 
-{{/* URL without a password; empty when all of it is in the secret. With the namespace, for KEDA asks from another. */}}
+{{/*
+  The URL without a password, or empty if the whole URL is in a Secret. The host name includes the namespace, because
+  KEDA connects from another one.
+*/}}
 {{- define "financehub.redis.url" -}}
 {{- if .Values.redis.enabled -}}
 redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc:6379/0
@@ -22,20 +25,20 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end -}}
 {{- end -}}
 
-{{/* host:port, for KEDA. */}}
+{{/* The address as host:port, for KEDA. */}}
 {{- define "financehub.redis.address" -}}
 {{- $url := urlParse (include "financehub.redis.url" .) -}}
 {{- $host := regexReplaceAll "^.*@" $url.host "" -}}
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end -}}
 {{- end -}}
 
-{{/* Who asks, where the URL names a user of Redis' access control lists. */}}
+{{/* The user of Redis' access control lists that the URL names; empty if it names none. */}}
 {{- define "financehub.redis.user" -}}
 {{- $before := regexFind "//[^/@]*@" (include "financehub.redis.url" .) -}}
 {{- first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before))) -}}
 {{- end -}}
 
-{{/* Whether there is anything that only a Secret says of Redis; empty: no. */}}
+{{/* Whether clients of Redis need a Secret: empty if they do not. */}}
 {{- define "financehub.redis.hasSecrets" -}}
 {{- if include "financehub.redis.secretName" . }}yes{{ end -}}
 {{- if and .Values.externalRedis.tls.caSecret (not .Values.redis.enabled) }}yes{{ end -}}

@@ -1,4 +1,4 @@
-{{/* The rule groups of files/rules as YAML. They are read as files, never as templates: their {{ }} are Prometheus's. */}}
+{{/* The rule groups of files/rules as YAML. They are not rendered as templates, because their {{ }} are Prometheus's. */}}
 {{- define "financehub.ruleGroups" -}}
 {{- $groups := list -}}
 {{- range $path, $_ := .Files.Glob "files/rules/*.yaml" -}}
@@ -7,7 +7,7 @@
 {{- toYaml (dict "groups" $groups) -}}
 {{- end -}}
 
-{{/* The names of all alerts, with commas between them. */}}
+{{/* The names of all alerts, separated by commas. */}}
 {{- define "financehub.alertNames" -}}
 {{- $names := list -}}
 {{- range (include "financehub.ruleGroups" . | fromYaml).groups -}}
@@ -36,7 +36,7 @@
 {{- toYaml (merge (dict "labels" $labels "annotations" $annotations) $alert) -}}
 {{- end -}}
 
-{{/* Seconds of a duration in s or m. */}}
+{{/* The seconds of a duration in s or m. */}}
 {{- define "financehub.seconds" -}}
 {{- mul (regexFind "^[0-9]+" .) (ternary 60 1 (hasSuffix "m" .)) -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Environment that all processes of ours share: the data of one ConfigMap, none of it secret. */}}
+{{/* The environment variables that all FinanceHub processes share: the data of one ConfigMap, without secrets. */}}
 {{- define "financehub.settings" -}}
 FINANCEHUB_HTTP_PORT: "8000"
 FINANCEHUB_LOG_FORMAT: json
@@ -19,7 +19,7 @@ FINANCEHUB_SIMULATED: "true"
 FINANCEHUB_{{ upper . }}_URL: {{ $url }}/{{ . }}
 {{- end }}
 FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk,{{ $url }}/rss/atom
-# the simulator takes any; without one Finnhub is not asked
+{{- /* The simulator accepts any key. Without a key, Finnhub is not called. */}}
 FINANCEHUB_FINNHUB_API_KEY: simulated-key
 {{- end }}
 {{- range $name, $value := .Values.settings }}

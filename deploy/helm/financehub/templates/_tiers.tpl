@@ -1,8 +1,11 @@
-{{/* Name → values of a tier: its own over those of tierDefaults, with what follows from them. YAML, for fromYaml. */}}
+{{/*
+  All tiers as YAML, for fromYaml: the values of each tier by its name, merged over tierDefaults, with its queue and its
+  grace period.
+*/}}
 {{- define "financehub.tiers" -}}
 {{- $tiers := dict -}}
 {{- range $name, $values := .Values.tiers -}}
-{{- /* null takes a tier away; where values of before are reused, it is still there */ -}}
+{{- /* null removes a tier. With --reuse-values, such a tier is still in the values. */ -}}
 {{- if not (kindIs "invalid" $values) -}}
 {{- $tier := mergeOverwrite (deepCopy $.Values.tierDefaults) (deepCopy $values) -}}
 {{- $_ := set $tier "queue" ($tier.queue | default $name) -}}
@@ -13,12 +16,12 @@
 {{- toYaml $tiers -}}
 {{- end -}}
 
-{{/* Whether a schedule is to be there; empty: no. Null takes it away, as a tier. */}}
+{{/* Whether a schedule is enabled: empty if it is not. null removes it, as it removes a tier. */}}
 {{- define "financehub.isScheduled" -}}
 {{- if dig "enabled" true (. | default (dict "enabled" false)) }}yes{{ end -}}
 {{- end -}}
 
-{{/* keda, hpa or none: what sets the number of a tier's pods. Takes (dict "root" $ "tier" <merged values>). */}}
+{{/* The autoscaler of a tier: keda, hpa or none. Takes (dict "root" $ "tier" <merged values>). */}}
 {{- define "financehub.autoscaler" -}}
 {{- if not .tier.autoscaling.enabled -}}none
 {{- else if ne .root.Values.autoscaling.mode "auto" -}}{{ .root.Values.autoscaling.mode }}
