@@ -1,4 +1,4 @@
-"""The images: what is in them, what is not, how large they are, and that they run as Kubernetes will run them."""
+"""The images contain the right files, are small, and run under the restrictions of the chart."""
 
 import json
 import re
@@ -21,20 +21,20 @@ from e2e.images.build import IMAGES, build_all
 from e2e.images.engine import Engine, engine
 from e2e.images.sizes import LIMITS, layers_over_base
 
-# builds that find nothing built before
+# The builds may start without a cache.
 pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
 _INVENTORY = ROOT / "tests" / "e2e" / "images" / "inventory.py"
-#: As the chart runs them.
+#: The restrictions under which the chart runs containers.
 _RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-#: What a container is told so that it needs no cluster; the rest starts as its image says.
+#: Commands with which a container needs no cluster. All other images run their default command.
 _COMMANDS = {"scheduler": ["financehub-scheduler", "--schedules", "/tmp"]}  # noqa: S108 — it is the container's
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image and what its Python finds in it."""
+    """One image, its settings and the inventory that its own Python makes of it."""
 
     name: str
     reference: str
@@ -44,7 +44,7 @@ class Image:
 
 @pytest.fixture(scope="module")
 def docker() -> Engine:
-    """The engine, with all images."""
+    """The engine, after it has built all images."""
     found = engine()
     build_all(found, TAG)
     return found
@@ -52,7 +52,7 @@ def docker() -> Engine:
 
 @pytest.fixture(scope="module", params=IMAGES)
 def image(request: pytest.FixtureRequest, docker: Engine) -> Image:
-    """Each of ours in turn."""
+    """One of FinanceHub's own images."""
     reference = f"financehub/{request.param}:{TAG}"
     (settings,) = json.loads(docker.run("image", "inspect", reference))
     return Image(request.param, reference, settings, _inventory(docker, reference))
@@ -68,7 +68,7 @@ def _inventory(docker: Engine, reference: str) -> dict[str, Any]:
 
 
 def _locked(image: Image) -> dict[str, str]:
-    """Distribution → version, as its requirements file says for the image's Python."""
+    """The version of each distribution that the requirements file pins for the image's Python."""
     python = image.inventory["python"]
     environment = {"python_full_version": python, "python_version": python.rpartition(".")[0], "sys_platform": "linux"}
     text = (ROOT / "requirements" / f"{image.name}.txt").read_text(encoding="utf-8")
@@ -80,43 +80,47 @@ def _locked(image: Image) -> dict[str, str]:
     }
 
 
-def test_holds_its_distributions_and_no_other(image: Image) -> None:
-    """An image holds what its requirements file pins, its own code and the shared code: no tier carries another's."""
-    own = [image.name] if image.name == "simulator" else [image.name, "shared"]
+#: The own distributions of each image besides that of the service itself.
+_SHARED: dict[str, list[str]] = {"simulator": [], "scheduler": ["cli", "shared"]}
+
+
+def test_image_contains_only_its_distributions(image: Image) -> None:
+    """An image contains what its requirements file pins, its service and the distributions that the service needs."""
+    own = [image.name, *_SHARED.get(image.name, ["shared"])]
     expected = _locked(image) | {f"financehub-{name}": "0.1.0" for name in own}
     found = {canonicalize_name(name): version for name, version in image.inventory["distributions"].items()}
     assert found == expected
     assert sorted(image.inventory["own"]) == sorted(f"financehub_{name.replace('-', '_')}" for name in own)
 
 
-def test_holds_no_tool_and_nothing_left_over(image: Image) -> None:
-    """There is no compiler, no pip, no test and no cache in what an image adds to its base."""
+def test_image_contains_no_tools_or_leftovers(image: Image) -> None:
+    """An image adds no compiler, pip, tests or caches to its base."""
     assert image.inventory["commands"] == []
     unwanted = re.compile(r"/(tests|pip|pip-.*|\.cache|wheels)(/|$)")
     assert [path for path in image.inventory["files"] if unwanted.search(path)] == []
 
 
-def test_everything_in_it_can_be_imported(image: Image) -> None:
-    """No module of ours misses anything of a distribution that is there: what was left out is used by none."""
+def test_modules_of_the_image_can_be_imported(image: Image) -> None:
+    """No FinanceHub module misses a part of an installed distribution, so nothing that is used was left out."""
     assert image.inventory["broken"] == {}
 
 
-def test_nothing_is_compiled_at_a_start(image: Image) -> None:
-    """All that is imported has its bytecode in the image, but for what Kubernetes' client generates."""
+def test_imported_modules_have_bytecode(image: Image) -> None:
+    """Every imported module has its bytecode in the image, except the generated code of the Kubernetes client."""
     generated = re.compile(r"kubernetes\.(aio\.)?client\.(api|models)\.")
     assert [name for name in image.inventory["uncompiled"] if not generated.match(name)] == []
 
 
-def test_runs_as_nobody_special(image: Image) -> None:
-    """The user is a number, so that `runAsNonRoot` can be checked, and not root; there is no entry point."""
+def test_image_runs_as_a_numeric_user(image: Image) -> None:
+    """The user is not root, and is numeric, so that Kubernetes can check `runAsNonRoot`; there is no entry point."""
     settings = image.settings["Config"]
     assert settings["User"] == "10001:10001"
     assert image.inventory["user"] == [10001, 10001]
     assert not settings["Entrypoint"]
 
 
-def test_says_what_it_is(image: Image) -> None:
-    """Labels name the image, its version and its licence."""
+def test_labels_describe_the_image(image: Image) -> None:
+    """The labels contain the name, description, version and license of the image."""
     labels = image.settings["Config"]["Labels"]
     assert labels["org.opencontainers.image.title"] == f"financehub/{image.name}"
     assert labels["org.opencontainers.image.version"] == "0.1.0"
@@ -124,8 +128,8 @@ def test_says_what_it_is(image: Image) -> None:
     assert labels["org.opencontainers.image.description"]
 
 
-def test_adds_two_layers_and_few_megabytes(image: Image, docker: Engine) -> None:
-    """Over its base an image has a layer of dependencies, within its limit, and a small one of code, the last."""
+def test_image_adds_two_small_layers_to_its_base(image: Image, docker: Engine) -> None:
+    """An image adds a layer of dependencies and then a small layer of code, and stays within its size limit."""
     (base,) = json.loads(docker.run("image", "inspect", python_image(docker)))
     layers, below = image.settings["RootFS"]["Layers"], base["RootFS"]["Layers"]
     assert layers[: len(below)] == below
@@ -136,13 +140,14 @@ def test_adds_two_layers_and_few_megabytes(image: Image, docker: Engine) -> None
     assert dependencies + code < LIMITS[image.name]
 
 
-def test_same_content_from_same_input(docker: Engine) -> None:
-    """Built again from nothing, an image holds the same files: names, modes and content."""
+def test_image_built_again_has_the_same_content(docker: Engine) -> None:
+    """A second build without a cache yields the same files, with the same modes and contents."""
     built = f"financehub/low-priority:{TAG}"
     again = f"financehub/again:{uuid.uuid4().hex}"
-    base = f"BASE_IMAGE={python_image(docker)}"
-    file = ROOT / "services" / "low-priority" / "Dockerfile"
-    docker.run("build", "--no-cache", "--network=host", "--build-arg", base, "--tag", again, "--file", file, ROOT)
+    variables = (f"BASE_IMAGE={python_image(docker)}", "SERVICE=low-priority")
+    arguments = [word for variable in variables for word in ("--build-arg", variable)]
+    file = ROOT / "deploy" / "docker" / "Dockerfile"
+    docker.run("build", "--no-cache", "--network=host", *arguments, "--tag", again, "--file", file, ROOT)
     try:
         assert _inventory(docker, again)["files"] == _inventory(docker, built)["files"]
     finally:
@@ -151,15 +156,15 @@ def test_same_content_from_same_input(docker: Engine) -> None:
 
 @pytest.fixture(scope="module")
 def redis(docker: Engine) -> Iterator[str]:
-    """Name of a container with a Redis, whose network the others join."""
+    """The name of a container with Redis, whose network the other containers join."""
     name = f"financehub-test-{uuid.uuid4().hex[:8]}"
     docker.run("run", "--detach", "--rm", "--network=none", "--name", name, redis_image(docker), "redis-server")
     yield name
     docker.run("rm", "--force", name)
 
 
-def test_starts_with_a_read_only_root_and_ends_when_told(image: Image, docker: Engine, redis: str) -> None:
-    """With a read-only root and no rights at all a container becomes ready, and SIGTERM ends it with success."""
+def test_restricted_container_becomes_ready_and_stops_on_sigterm(image: Image, docker: Engine, redis: str) -> None:
+    """With a read-only root file system and no capabilities, a container becomes ready, and SIGTERM ends it with 0."""
     name = f"{redis}-{image.name}"
     port = 8099 if image.name == "simulator" else 8000
     network = f"--network=container:{redis}"
@@ -167,16 +172,16 @@ def test_starts_with_a_read_only_root_and_ends_when_told(image: Image, docker: E
         "run", "--detach", "--name", name, network, *_RESTRICTED, image.reference, *_COMMANDS.get(image.name, [])
     )
     path = "" if image.name == "simulator" else "readyz"
-    ask = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/{path}').status)"
+    script = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/{path}').status)"
     try:
-        eventually(lambda: _says(docker, name, ask) == "200\n", 60, f"{image.name} is ready")
+        eventually(lambda: _run_python(docker, name, script) == "200\n", 60, f"{image.name} is ready")
         docker.run("stop", "--time=30", name)
         assert docker.run("inspect", "--format={{.State.ExitCode}}", name) == "0\n", _logs(docker, name)
     finally:
         docker.run("rm", "--force", name)
 
 
-def _says(docker: Engine, container: str, script: str) -> str:
+def _run_python(docker: Engine, container: str, script: str) -> str:
     assert docker.run("inspect", "--format={{.State.Running}}", container) == "true\n", _logs(docker, container)
     command = ["docker", "exec", container, "python", "-c", script]
     return subprocess.run(command, env=docker.environment, capture_output=True, text=True, check=False).stdout

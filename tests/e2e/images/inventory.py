@@ -1,4 +1,4 @@
-"""What is in an image, as JSON; this script runs inside a container of it and needs nothing but its Python."""
+"""Prints the contents of an image as JSON. It runs inside a container and needs only the Python of the image."""
 
 import hashlib
 import importlib.metadata
@@ -14,18 +14,19 @@ from pathlib import Path
 ROOT = Path("/opt/financehub")
 OWN = (
     "financehub_shared",
+    "financehub_cli",
     "financehub_high_priority",
     "financehub_medium_priority",
     "financehub_low_priority",
     "financehub_scheduler",
     "financehub_simulator",
 )
-#: Composition roots: importing one starts its process.
+#: Modules that are composition roots. Importing one starts its process.
 STARTS = ("worker", "__main__")
 
 
 def modules_of(package: str) -> list[str]:
-    """Names of all modules of a package that can be imported without starting anything."""
+    """Return the names of all modules of a package that can be imported without starting a process."""
     spec = importlib.util.find_spec(package)
     assert spec is not None
     found = pkgutil.walk_packages(spec.submodule_search_locations, f"{package}.")
@@ -33,7 +34,7 @@ def modules_of(package: str) -> list[str]:
 
 
 def compiled_at_start() -> list[str]:
-    """Modules in /opt/financehub that were imported without bytecode."""
+    """Return the modules in /opt/financehub that were imported without bytecode."""
     loaded = [(name, getattr(module, "__cached__", None)) for name, module in sys.modules.items()]
     return sorted(
         name for name, cached in loaded if cached and cached.startswith(f"{ROOT}/") and not Path(cached).exists()
@@ -41,7 +42,7 @@ def compiled_at_start() -> list[str]:
 
 
 def digests() -> dict[str, str]:
-    """Path → mode, kind and content of every file; not its time, which is the engine's."""
+    """Return the mode, kind and content of every file by its path; times are left out, because the engine sets them."""
     found = {}
     for path in sorted(ROOT.rglob("*")):
         what = f"-> {path.readlink()}" if path.is_symlink() else ""
@@ -52,7 +53,7 @@ def digests() -> dict[str, str]:
 
 
 def broken(packages: list[str]) -> dict[str, str]:
-    """Module → why it cannot be imported, unless a distribution is not there that its image does without."""
+    """Return the modules that cannot be imported, with the reason; missing optional distributions are no error."""
     found = {}
     for module in (name for package in packages for name in modules_of(package)):
         try:
@@ -64,7 +65,7 @@ def broken(packages: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print it all."""
+    """Print the inventory."""
     own = [package for package in OWN if importlib.util.find_spec(package) is not None]
     files = digests()
     inventory = {
@@ -73,7 +74,7 @@ def main() -> None:
         "own": own,
         "broken": broken(own),
         "files": files,
-        # after the imports
+        # This must come after the imports.
         "uncompiled": compiled_at_start(),
         "user": [os.getuid(), os.getgid()],
         "commands": [name for name in ("cc", "gcc", "c++", "make", "git", "uv") if shutil.which(name)],

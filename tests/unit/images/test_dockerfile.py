@@ -1,0 +1,94 @@
+"""The Dockerfile as text, and `make images` on a machine that cannot build images."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from e2e.images.build import IMAGES
+
+ROOT = Path(__file__).parents[3]
+DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
+#: The instructions of each stage, by its name; the last stage has none.
+STAGES = {
+    name: body.strip().splitlines()
+    for name, body in re.findall(r"^FROM \S+(?: AS (\S+))?\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+}
+
+
+def _instructions(stage: str, name: str) -> list[str]:
+    """The arguments of all instructions of a stage that have this name."""
+    return [line.removeprefix(f"{name} ") for line in STAGES[stage] if line.startswith(f"{name} ")]
+
+
+def test_images_are_the_services_with_requirements_and_a_stage():
+    """Every service is built by `make images`, from its requirements file and its stage of the Dockerfile."""
+    (images,) = re.findall(r"^IMAGES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    services = {path.parent.name for path in ROOT.glob("services/*/pyproject.toml")}
+    assert {*images.split()} == {*IMAGES} == services == STAGES.keys() - {"dependencies", "code", "runtime", ""}
+    assert [name for name in services if not (ROOT / "requirements" / f"{name}.txt").exists()] == []
+
+
+@pytest.mark.parametrize("service", IMAGES)
+def test_stage_of_a_service_adds_no_layer(service: str):
+    """The stage of a service sets only metadata: a port, a command and a description."""
+    assert [line.partition(" ")[0] for line in STAGES[service] if line] == ["EXPOSE", "CMD", "LABEL"]
+
+
+@pytest.mark.parametrize("service", IMAGES)
+def test_command_of_a_service_exists(service: str):
+    """The command starts without a shell, so that it receives signals, and its program and module exist."""
+    (command,) = _instructions(service, "CMD")
+    program, argument, *_ = json.loads(command)
+    assert program in entry_points(group="console_scripts").names
+    assert program != "dramatiq" or find_spec(argument) is not None
+
+
+@pytest.mark.parametrize("service", IMAGES)
+def test_port_of_a_service_is_the_one_it_listens_on(service: str):
+    """The exposed port is the default of `FINANCEHUB_HTTP_PORT`, or the one in the simulator's command."""
+    (port,) = _instructions(service, "EXPOSE")
+    (command,) = _instructions(service, "CMD")
+    assert port == (json.loads(command)[4] if service == "simulator" else "8000")
+
+
+def test_default_version_is_that_of_every_distribution():
+    """An image that is built without arguments has a label with the version of the distributions in it."""
+    (version,) = re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
+    projects = [ROOT / "shared", ROOT / "cli", *ROOT.glob("services/*/")]
+    versions = {
+        path.name: tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        for path in projects
+    }
+    assert versions == dict.fromkeys(versions, version)
+
+
+def test_dockerfile_has_no_buildkit_features():
+    """The Dockerfile uses only instructions that every builder understands."""
+    assert not re.search(r"--mount|--chmod|--link|<<|^# *syntax=", DOCKERFILE, re.MULTILINE)
+
+
+def test_make_images_without_a_builder_prints_one_line(tmp_path: Path):
+    """Without a Docker engine and without buildah, `make images` fails with one line that explains what to do."""
+    for command in ("make", "bash", "sed"):
+        (tmp_path / command).symlink_to(str(shutil.which(command)))
+    done = subprocess.run(
+        ["make", "--no-print-directory", "images"],
+        cwd=ROOT,
+        # If `make` runs the tests, it would pass its flags on through MAKEFLAGS.
+        env={**{name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "start Docker, set DOCKER_HOST, or install buildah" in done.stderr
