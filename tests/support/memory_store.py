@@ -17,7 +17,7 @@ from financehub_shared.core.models import (
     Quote,
 )
 from financehub_shared.market.news_dedupe import KnownNews, guid_key
-from financehub_shared.market.news_text import normalise_title
+from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.port import QUARANTINE_LIMIT
 from financehub_shared.market.records import quote_order
 from financehub_shared.market.series import merge_bars, newest_values, trim_bars
@@ -114,7 +114,7 @@ class MemoryStore:
             known = KnownNews(
                 ids=(item.id for item in self._news),
                 guids=(guid for item in self._news if (guid := guid_key(item))),
-                titles=((normalise_title(item.title), item.published_at) for item in self._news),
+                titles=((normalize_title(item.title), item.published_at) for item in self._news),
             )
             new = [item for item in items if known.accept(item)]
             self._news = sorted([*self._news, *new], key=lambda item: (item.published_at, item.id), reverse=True)

@@ -39,7 +39,7 @@ def test_an_asset_is_added_and_changed(cli: Any, store: RedisStore):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["VOD.L", "--type", "stock"], "say its currency"),
+        (["VOD.L", "--type", "stock"], "set its currency"),
         (["BTC", "--type", "crypto"], "write BTC-USD"),
         (["X", "--type", "stock", "--provider", "yahooo=X"], "did you mean 'yahoo'?"),
         (["X", "--type", "stock", "--provider", "yahoo"], "write it as NAME=SYMBOL"),

@@ -48,7 +48,7 @@ ROWS = [
     yahoo("huge", "quarantined: price: .*", "well", "price: 1.000E\\+308"),
     yahoo("x100", "quarantined: jump: .*", "well", "jump: ×100, \\+"),
     yahoo("div100", "quarantined: jump: .*", "well", "jump: ÷100, -"),
-    yahoo("wrong-unit", "quarantined: currency: .*", "well", "currency: GBP where USD is due"),
+    yahoo("wrong-unit", "quarantined: currency: .*", "well", "currency: GBP instead of USD"),
 ]
 #: Of a stock that is quoted in pence.
 PENCE_ROWS = [

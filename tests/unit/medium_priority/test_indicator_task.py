@@ -138,7 +138,7 @@ async def test_a_failing_provider_leaves_indicators_of_stored_bars(store: Memory
 async def test_all_providers_down_fails_the_task_and_keeps_what_is_there(store: MemoryStore):
     """With nothing delivered the task fails with the reason and the wait; bars and indicators stay, freshness too."""
     store.put_bars([bars(symbol, TODAY - 300, TODAY - 5) for symbol in ("BTC-USD", "ETH-USD", "AAPL")])
-    with pytest.raises(TaskFailedError, match="no daily bars of 3 assets: binance: rate-limited") as caught:
+    with pytest.raises(TaskFailedError, match="no daily bars for 3 assets: binance: rate-limited") as caught:
         await run(store, Exchange(RateLimitedError("binance", "429", 42)))
     assert caught.value.retry_after == 42
     assert store.indicators()["BTC-USD"].last_day == TODAY - 5
@@ -155,7 +155,7 @@ async def test_one_unknown_symbol_does_not_fail_the_task(store: MemoryStore):
 
 async def test_no_bars_at_all_fails(store: MemoryStore):
     """A run that computes nothing is a failure, whatever the reason."""
-    with pytest.raises(TaskFailedError, match="no indicators of 1 assets"):
+    with pytest.raises(TaskFailedError, match="no indicators for 1 assets"):
         await run(store, Exchange(NotFoundError("binance", "unknown")), ["AAPL"])
 
 
@@ -191,7 +191,7 @@ async def test_wrong_bars_are_mended_by_the_quote_or_quarantined(store: MemorySt
     assert len(store.bars(["BTC-USD"])["BTC-USD"]) == 59
     reasons = sorted(record.reason for record in store.quarantined())
     assert reasons[0].startswith("jump: ")
-    assert reasons[1] == "unit: ×100 against the last quote, mended"
+    assert reasons[1] == "unit: ×100 against the last quote, corrected"
     assert summary.details["quarantined"] == 2
 
 
@@ -230,7 +230,7 @@ async def test_the_deadline_leaves_time_to_compute(store: MemoryStore, monkeypat
     assert [symbol for symbol, _ in exchange.asked] == ["AAPL"]
     assert exchange.deadlines[0] < 1_800
     assert summary.stored == 3
-    assert summary.missing["BTC-USD"] == "bars are late: not asked: the task's time is up"
+    assert summary.missing["BTC-USD"] == "bars are late: not queried: the time of the task is used up"
 
 
 async def test_damaged_bars_cost_one_asset_its_indicators(store: MemoryStore, monkeypatch: pytest.MonkeyPatch):

@@ -79,7 +79,7 @@ async def test_when_no_source_answers_the_task_fails_with_their_reasons(store: M
 
 async def test_an_unknown_source_is_refused_with_those_there_are(store: MemoryStore) -> None:
     """A name that no source carries is an argument error that lists the sources."""
-    with pytest.raises(InvalidArgumentsError, match="there are: rss:coindesk") as caught:
+    with pytest.raises(InvalidArgumentsError, match="the sources are: rss:coindesk") as caught:
         await refresh_news(["reuters"], store=store, providers=[Feeds(NewsBatch())], clock=ManualClock())
     assert caught.value.field == "sources.0"
 

@@ -1,4 +1,4 @@
-"""The work of the two price tasks: fetch the quotes of the chosen assets and store what passes validation."""
+"""The two price tasks: fetch the quotes of the selected assets and store those that pass validation."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
 from financehub_shared.providers.failover import Validate, fetch_quotes
 from financehub_shared.providers.ports import QuoteProvider
 
-#: Share of a task's time limit that its upstream calls may take; the rest is for the store and the record.
+#: Share of a task's time limit for upstream calls; the rest is for storing and recording.
 UPSTREAM_SHARE = 0.8
 
 
@@ -32,17 +32,17 @@ async def refresh_quotes(
 
     Args:
         task: `fetch_crypto_prices_task` or `fetch_stock_prices_task`.
-        symbols: canonical symbols to narrow it to; None: every active asset of the task's type.
-        store: where quotes are kept.
-        chains: providers in order of preference, per asset type.
-        validate: says whether a quote can be stored.
-        clock: the time.
-        counts: told of what was stored and quarantined.
+        symbols: Canonical symbols to limit the run to; None selects every active asset of the task's type.
+        store: Store of market data.
+        chains: Providers per asset type, in order of preference.
+        validate: Decides whether a quote can be stored.
+        clock: Source of time.
+        counts: Receives the numbers of stored and quarantined quotes.
 
     Raises:
-        InvalidArgumentsError: a symbol is unknown or of another type.
-        TaskFailedError: assets were asked for and not one quote could be had; the stored ones stay.
-        StoreUnavailableError: Redis is away.
+        InvalidArgumentsError: A symbol is unknown, inactive or of another type.
+        TaskFailedError: No provider delivered a quote for any of the assets; stored quotes stay.
+        StoreUnavailableError: Redis is unavailable.
     """
     spec = CATALOG[task]
     known = await asyncio.to_thread(store.assets, active_only=False)

@@ -16,7 +16,7 @@ CloseProviders(providers).add_to(broker)
 
 
 def declare_fetch(task: str) -> None:
-    """Declare one of the two price tasks; the catalogue says which assets it takes."""
+    """Declare one of the two price tasks; the catalog defines which assets it covers."""
 
     async def fetch(symbols: list[str] | None = None) -> TaskSummary:
         return await refresh_quotes(

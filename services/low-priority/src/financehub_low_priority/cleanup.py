@@ -1,4 +1,4 @@
-"""The work of the two clean-up tasks: what is past its retention goes. Idempotent; a dry run only counts."""
+"""The two cleanup tasks, which delete data past its retention. They are idempotent; a dry run only counts."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -12,10 +12,10 @@ DAY_SECONDS = 86_400
 
 
 class Records(Protocol):
-    """What is kept for a while: `broker.DeadLetters` of all queues, runs of all tasks in `monitor.TaskMonitor`."""
+    """Records with a retention: the dead letters of all queues, or the run records of all tasks."""
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop what ended before `before`, Unix seconds; returns how many (would) go."""
+        """Drop records that ended before `before` (Unix seconds); return their number, also for a dry run."""
         ...
 
 
@@ -23,13 +23,13 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
     """Drop quotes, bars, indicators and news past their retention.
 
     Args:
-        store: the data.
-        settings: `quote_`, `bar_` and `news_retention_days`.
-        clock: the time.
-        dry_run: only count.
+        store: Store of market data.
+        settings: Uses `quote_retention_days`, `bar_retention_days` and `news_retention_days`.
+        clock: Source of time.
+        dry_run: Count only.
 
     Raises:
-        StoreUnavailableError: Redis is away; what was dropped until then stays dropped.
+        StoreUnavailableError: Redis is unavailable; data deleted until then stays deleted.
     """
     now = clock.now()
     dropped = store.drop_older(
@@ -47,14 +47,14 @@ def cleanup_failed_tasks(
     """Drop dead letters and the records of runs past their retention.
 
     Args:
-        dead_letters: of every queue.
-        runs: records of every task.
-        settings: `dead_letter_retention_days` and `run_retention_days`.
-        clock: the time.
-        dry_run: only count.
+        dead_letters: Dead letters of all queues.
+        runs: Run records of all tasks.
+        settings: Uses `dead_letter_retention_days` and `run_retention_days`.
+        clock: Source of time.
+        dry_run: Count only.
 
     Raises:
-        redis.RedisError: Redis is away; what was dropped until then stays dropped.
+        redis.RedisError: Redis is unavailable; records deleted until then stay deleted.
     """
     now = clock.now()
     dropped = {

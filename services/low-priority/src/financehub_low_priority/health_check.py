@@ -1,4 +1,4 @@
-"""The work of the health-check task: look at the fleet, close what nobody can end, record the result."""
+"""The health-check task: close lost runs, check the fleet and record the health report."""
 
 import json
 
@@ -14,19 +14,20 @@ from financehub_shared.redis import keys
 def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis.Redis", clock: Clock) -> TaskSummary:
     """Record a health report of the fleet at `keys.HEALTH`.
 
-    A fleet that is not well is no failure of this task: the report says so, and that is what it is for.
+    An unhealthy fleet does not fail this task; the report describes it.
 
     Args:
-        checker: looks.
-        monitor: closes lost runs.
-        client: Redis of the queues, where the report goes.
-        clock: the time.
+        checker: Makes the report.
+        monitor: Closes lost runs.
+        client: Redis of the queues, where the report is stored.
+        clock: Source of time.
 
     Returns:
-        asked: checks made; stored: those that are ok; missing: the others, with the reason.
+        A summary with the number of checks (`asked`), of checks that are ok (`stored`), and the reasons of the others
+        (`missing`).
 
     Raises:
-        redis.RedisError: the report could not be recorded.
+        redis.RedisError: The report could not be stored.
     """
     lost = monitor.reap_lost(clock.now())
     report = checker.report()

@@ -19,17 +19,17 @@ checker = health_checker(process.settings, clock=process.clock)
 
 
 def cleanup_cache(*, dry_run: bool = False) -> TaskSummary:
-    """Drop quotes, bars and news past their retention."""
+    """Delete quotes, bars, indicators and news past their retention."""
     return cleanup_old_cache(store=process.store, settings=process.settings, clock=process.clock, dry_run=dry_run)
 
 
 def health_check() -> TaskSummary:
-    """Look at the fleet and record the result."""
+    """Check the fleet and record the report."""
     return check_health(checker=checker, monitor=monitor, client=client, clock=process.clock)
 
 
 def cleanup_failed(*, dry_run: bool = False) -> TaskSummary:
-    """Drop dead letters and records of runs past their retention."""
+    """Delete dead letters and run records past their retention."""
     return cleanup_failed_tasks(
         dead_letters=DeadLetters(client),
         runs=monitor,

@@ -1,4 +1,4 @@
-"""The work of the news task: read all sources, store what is new."""
+"""The news task: read all sources and store the new articles."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.ports import NewsProvider
 
 TASK = "fetch_news_task"
-#: Share of the task's time limit that its upstream calls may take; the rest is for the store and the record.
+#: Share of the task's time limit for upstream calls; the rest is for storing and recording.
 UPSTREAM_SHARE = 0.8
 
 
@@ -25,24 +25,26 @@ async def refresh_news(
     clock: Clock,
     counts: DataCounts = UNCOUNTED,
 ) -> TaskSummary:
-    """Read the sources and store the articles that are not known yet, linked to the assets they name.
+    """Read the sources and store the articles that are not known yet, linked to the assets that they name.
 
     Args:
-        sources: names or parts of names (`coindesk`, `gdelt`) to narrow it to; None: all.
-        store: where news is kept.
-        providers: all of them are asked.
-        clock: the time.
-        counts: told of what was read and quarantined.
+        sources: Names or parts of names (`coindesk`, `gdelt`) to limit the run to; None selects all sources.
+        store: Store of market data.
+        providers: All of them are queried.
+        clock: Source of time.
+        counts: Receives the numbers of delivered and quarantined articles.
 
     Raises:
-        InvalidArgumentsError: no source has such a name.
-        TaskFailedError: no source answered; what is stored stays.
-        StoreUnavailableError: Redis is away; sources are read again in full next time.
+        InvalidArgumentsError: No source matches one of the names.
+        TaskFailedError: No source answered; stored articles stay.
+        StoreUnavailableError: Redis is unavailable; the next run reads the sources again in full.
     """
     known = [name for provider in providers for name in provider.sources()]
     for index, part in enumerate(sources or ()):
         if not any(part in name for name in known):
-            raise InvalidArgumentsError(TASK, f"sources.{index}", f"no source {part!r}; there are: {', '.join(known)}")
+            raise InvalidArgumentsError(
+                TASK, f"sources.{index}", f"no source matches {part!r}; the sources are: {', '.join(known)}"
+            )
     assets = await asyncio.to_thread(store.assets)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     report = await fetch_news(providers, assets, sources, deadline)
@@ -54,7 +56,7 @@ async def refresh_news(
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     counts.count_stored("news", report.delivered)
-    # only now may an unchanged source answer 304: what was read is stored
+    # the articles are stored now, so from here on an unchanged source may answer 304
     await report.stored()
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):

@@ -15,7 +15,7 @@ CloseProviders(providers).add_to(broker)
 
 
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:
-    """Read all news sources, or some by name."""
+    """Read all news sources, or those whose names are given."""
     return await refresh_news(
         sources, store=process.store, providers=providers.news, clock=process.clock, counts=process.metrics
     )
@@ -25,8 +25,8 @@ declare(broker, "fetch_news_task", fetch_news)
 
 
 async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
-    """Daily bars and indicators of every active asset, or some by symbol."""
-    # numpy and the engine cost 40 MB, which a worker that only reads news need not pay.
+    """Update daily bars and indicators of all active assets, or of those whose symbols are given."""
+    # imported here because numpy and the engine take 40 MB, which a worker that only reads news does not need
     from financehub_medium_priority.indicators import task
 
     settings = process.settings

@@ -1,20 +1,20 @@
-"""One asset as people write it, in the assets file or on the command line: what is allowed, and how to mend it."""
+"""Validation of one asset as users write it, in the assets file or on the command line."""
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from financehub_shared.core.catalog import Symbol
 from financehub_shared.core.models import Asset, AssetType
-from financehub_shared.core.units import MINOR_UNITS, major
+from financehub_shared.core.provider_specs import AssetProviderName
+from financehub_shared.core.units import MINOR_UNITS, to_major_unit
 
-ProviderName = Literal["binance", "coingecko", "finnhub", "kraken", "yahoo"]
 OwnSymbol = Annotated[str, StringConstraints(pattern=r"^\S{1,60}$")]
-#: Currencies by the exchange's suffix, for the hint; any other is asked for without one.
+#: Currency by exchange suffix, for a hint in the error message.
 _SUFFIX_CURRENCIES = {
     "L": "GBP",
     "DE": "EUR",
@@ -31,12 +31,12 @@ _SUFFIX_CURRENCIES = {
     "AX": "AUD",
 }
 _CRYPTO = re.compile(r"^[A-Z0-9]+-([A-Z]{3})$")
-#: A currency at Yahoo: `EURGBP=X` is what a euro costs in pounds.
+#: A currency pair at Yahoo: `EURGBP=X` is the price of one euro in pounds.
 _FOREX = re.compile(r"^[A-Z]{3}([A-Z]{3})=X$")
 
 
 class AssetEntry(BaseModel):
-    """An asset as written; `asset()` gives it with its defaults filled in."""
+    """An asset as written by a user; `asset()` returns it with defaults applied."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,34 +45,36 @@ class AssetEntry(BaseModel):
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     currency: str = Field("", validate_default=True)
     active: bool = True
-    providers: dict[ProviderName, OwnSymbol] = Field(default_factory=dict)
+    providers: dict[AssetProviderName, OwnSymbol] = Field(default_factory=dict)
 
     @field_validator("currency")
     @classmethod
     def _of_the_symbol(cls, currency: str, info: ValidationInfo) -> str:
-        """Take a pair's own currency, USD for a US stock, and ask where neither tells."""
+        """Derive the currency: that of a pair, or USD for a US stock; require it for other stocks."""
         if currency in MINOR_UNITS:
-            raise ValueError(f"{currency} is a minor unit; write {major(currency)[0]}, prices are converted to it")
+            raise ValueError(f"{currency} is a minor unit; write {to_major_unit(currency)[0]} (prices are converted)")
         if currency and not re.fullmatch(r"[A-Z]{3}", currency):
-            raise ValueError(f"{currency!r} is no ISO 4217 code such as USD")
+            raise ValueError(f"{currency!r} is not an ISO 4217 currency code (e.g. USD)")
         symbol, type = info.data.get("symbol"), info.data.get("type")
         if symbol is None or type is None:
-            return currency  # their own problem is reported
+            return currency  # the error of that field is reported instead
         pair = (_CRYPTO if type is AssetType.CRYPTO else _FOREX).match(symbol)
         if pair is None and type is AssetType.CRYPTO:
-            raise ValueError(f"a crypto symbol names its currency: write {symbol.partition('-')[0]}-USD, not {symbol}")
+            raise ValueError(
+                f"a crypto symbol includes its currency: write {symbol.partition('-')[0]}-USD instead of {symbol}"
+            )
         if pair is not None:
             if currency not in {"", pair[1]}:
-                raise ValueError(f"{symbol} is priced in {pair[1]}, not {currency}; leave the currency out")
+                raise ValueError(f"{symbol} is priced in {pair[1]}, not {currency}; remove the currency")
             return pair[1]
         suffix = symbol.rpartition(".")[2] if "." in symbol else ""
         if suffix and not currency:
             hint = f" (a .{suffix} stock: {_SUFFIX_CURRENCIES[suffix]})" if suffix in _SUFFIX_CURRENCIES else ""
-            raise ValueError(f"{symbol} is not traded in the US: say its currency{hint}")
+            raise ValueError(f"{symbol} is not traded in the US: set its currency{hint}")
         return currency or "USD"
 
     def asset(self) -> Asset:
-        """The record to be stored."""
+        """Return the asset to store."""
         providers = {str(name): own for name, own in self.providers.items()}
         return Asset(self.symbol, self.type, self.name, self.currency, self.active, providers)
 
@@ -80,7 +82,7 @@ class AssetEntry(BaseModel):
 def _allowed(value: object, names: Iterable[str]) -> str:
     known = list(map(str, names))
     near = difflib.get_close_matches(str(value), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"allowed are: {', '.join(known)}"
+    return f"did you mean {near[0]!r}?" if near else f"allowed values: {', '.join(known)}"
 
 
 def _in_words(error: ErrorDetails) -> str:
@@ -92,24 +94,24 @@ def _in_words(error: ErrorDetails) -> str:
         case "extra_forbidden", _:
             text = f"unknown field {field!r}; {_allowed(field, AssetEntry.model_fields)}"
         case "string_pattern_mismatch", ("symbol",):
-            text = f"symbol {value!r} is not canonical: capitals, digits and . - ^ = only, such as BTC-USD, AAPL, VOD.L"
+            text = f"symbol {value!r} is invalid: use capitals, digits and . - ^ = only, as in BTC-USD, AAPL or VOD.L"
         case "enum", ("type",):
             text = f"unknown type {value!r}; {_allowed(value, AssetType)}"
         case "literal_error", ("providers", name, "[key]"):
-            text = f"unknown provider {name!r}; {_allowed(name, get_args(ProviderName))}"
+            text = f"unknown provider {name!r}; {_allowed(name, get_args(AssetProviderName))}"
         case "value_error", _:
             text = error["msg"].removeprefix("Value error, ")
     return text
 
 
 def read_entry(fields: Mapping[str, Any]) -> tuple[Asset | None, list[tuple[tuple[str | int, ...], str]]]:
-    """Check one entry.
+    """Validate one entry.
 
     Args:
-        fields: as written.
+        fields: The entry as written.
 
     Returns:
-        The asset, or None and (path of the field, problem and how to mend it) for everything that is wrong.
+        The asset and no problems, or None and one (path of the field, problem with its fix) per problem.
     """
     try:
         return AssetEntry.model_validate(dict(fields)).asset(), []

@@ -1,30 +1,30 @@
-"""Assets in Redis: one hash, symbol → JSON."""
+"""Assets in Redis: one hash from symbol to JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.market.records import decode_asset, encode_asset
-from financehub_shared.market.repository import RedisPart, chunks, translated
+from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
 from financehub_shared.redis import keys
 
 
-class RedisAssets(RedisPart):
-    """The assets part of the store's port."""
+class AssetRepository(RedisRepository):
+    """Assets."""
 
-    @translated
+    @translate_errors
     def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
         stored = self._redis.hgetall(keys.ASSETS)
         everything = [decode_asset(symbol.decode(), raw) for symbol, raw in sorted(stored.items())]
         return [asset for asset in everything if (asset.active or not active_only) and type in {None, asset.type}]
 
-    @translated
+    @translate_errors
     def put_assets(self, assets: Iterable[Asset]) -> None:
         mapping = {asset.symbol: encode_asset(asset) for asset in assets}
         if mapping:
             self._redis.hset(keys.ASSETS, mapping=mapping)
 
-    @translated
+    @translate_errors
     def remove_assets(self, symbols: Iterable[str]) -> int:
         removed = 0
         for batch in chunks(list(symbols)):
@@ -36,7 +36,7 @@ class RedisAssets(RedisPart):
             removed += pipe.execute()[0]
         return removed
 
-    @translated
+    @translate_errors
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
         wanted = {asset.symbol: replace(asset, declared=True) for asset in declared}
         stored = {asset.symbol: asset for asset in self.assets(active_only=False)}

@@ -1,4 +1,4 @@
-"""The assets file: YAML, checked whole, every problem with file and line."""
+"""The assets file: YAML that is checked completely, with file and line for every problem."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Asset
 from financehub_shared.market.asset_entry import read_entry
 
-_SHAPE = "the file is a mapping with one list: `assets: [{symbol: BTC-USD, type: crypto}, …]`"
+_SHAPE = "expected a mapping with one list: `assets: [{symbol: BTC-USD, type: crypto}, …]`"
 
 
 class AssetsFileError(ConfigError):
-    """The file declares something that is not allowed; nothing of it is taken.
+    """The assets file is invalid; nothing in it is applied.
 
     Args:
-        problems: one line each: file, line, what is wrong, how to mend it.
+        problems: One line of text each: file, line, problem and fix.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -29,7 +29,7 @@ def load_assets(path: Path) -> list[Asset]:
     """Read and check an assets file.
 
     Raises:
-        AssetsFileError: it cannot be read or declares what is not allowed.
+        AssetsFileError: The file cannot be read or is invalid.
     """
     try:
         return parse_assets(path.read_text(encoding="utf-8"), str(path))
@@ -42,11 +42,11 @@ def parse_assets(text: str, source: str) -> list[Asset]:
     """Check the text of an assets file.
 
     Args:
-        text: YAML.
-        source: name of the file, for the errors.
+        text: The YAML text.
+        source: Name of the file, for error messages.
 
     Raises:
-        AssetsFileError: with every problem, in the order of lines.
+        AssetsFileError: The text is invalid; lists every problem in line order.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -54,18 +54,20 @@ def parse_assets(text: str, source: str) -> list[Asset]:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
         reason = getattr(error, "problem", None) or str(error)
-        raise AssetsFileError([f"{where}: not YAML: {reason}"]) from error
+        raise AssetsFileError([f"{where}: invalid YAML: {reason}"]) from error
     problems: list[tuple[int, str]] = []
     found: dict[str, tuple[Asset, int]] = {}
     for entry in _entries(root, problems):
         line = _line(entry)
         if not isinstance(entry, yaml.MappingNode):
-            problems.append((line, "an asset is a mapping: `{symbol: AAPL, type: stock}`"))
+            problems.append((line, "expected a mapping such as `{symbol: AAPL, type: stock}`"))
             continue
         asset, wrong = read_entry(_plain(entry, problems))
         problems += [(_line_of(entry, path), problem) for path, problem in wrong]
         if asset and asset.symbol in found:
-            problems.append((line, f"{asset.symbol} is declared twice, first in line {found[asset.symbol][1]}"))
+            problems.append(
+                (line, f"{asset.symbol} is declared twice; the first declaration is in line {found[asset.symbol][1]}")
+            )
         elif asset:
             found[asset.symbol] = asset, line
     if problems:
@@ -95,12 +97,12 @@ def _line(node: yaml.Node) -> int:
 
 
 def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str, Any]:
-    """A mapping as plain values; scalars stay as written, for YAML 1.1 takes the tickers ON and NO for booleans."""
+    """Return a mapping as plain values. Scalars stay text, because YAML 1.1 reads the tickers ON and NO as booleans."""
     fields: dict[str, Any] = {}
     for key, value in node.value:
         name = str(key.value)
         if name in fields:
-            problems.append((_line(key), f"{name} is written twice"))
+            problems.append((_line(key), f"{name} is written twice; remove one"))
         if isinstance(value, yaml.MappingNode):
             fields[name] = _plain(value, problems)
         elif isinstance(value, yaml.SequenceNode):
@@ -111,7 +113,7 @@ def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str,
 
 
 def _line_of(node: yaml.MappingNode, path: tuple[str | int, ...]) -> int:
-    """Line of the field at `path`, or of the innermost mapping on the way that is there."""
+    """Return the line of the field at `path`, or of the innermost existing mapping on the way to it."""
     for name in path:
         match = next(((key, value) for key, value in node.value if key.value == name), None)
         if match is None:

@@ -1,20 +1,20 @@
-"""Daily bars in Redis: one columnar blob per asset, merged with optimistic writes in bounded round trips."""
+"""Daily bars in Redis: one columnar blob per asset, merged by optimistic writes in a bounded number of round trips."""
 
 from collections.abc import Iterable, Sequence
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import Bars
 from financehub_shared.market.packing import HEADER_SIZE, read_header
-from financehub_shared.market.repository import BATCH, RedisPart, chunks, translated
+from financehub_shared.market.repository import BATCH, RedisRepository, chunks, translate_errors
 from financehub_shared.market.series import decode_bars, encode_bars, merge_bars
 from financehub_shared.redis import keys
 
 #: Blobs per round trip: 100 × 22 kB is 2 MB, a few milliseconds of Redis.
 BLOB_BATCH = 100
-#: A lost race means that another writer got through, so a few rounds settle any real contention.
+#: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20
 
-# Sets blobs whose header (length and checksum included) is still the one that was merged with; answers 1 or 0 each.
+# Replaces each blob whose header (with length and checksum) is unchanged since it was read. Replies 1 or 0 per blob.
 REPLACE_UNCHANGED = f"""
 local done = {{}}
 for i = 1, #KEYS do
@@ -29,10 +29,10 @@ return done
 """
 
 
-class RedisBars(RedisPart):
-    """The bars part of the store's port."""
+class BarRepository(RedisRepository):
+    """Daily bars."""
 
-    @translated
+    @translate_errors
     def put_bars(self, bars: Iterable[Bars]) -> None:
         fresh: dict[str, Bars] = {}
         for each in bars:
@@ -45,10 +45,12 @@ class RedisBars(RedisPart):
                     break
             else:
                 symbols = ", ".join(each.symbol for each in pending)
-                raise StoreUnavailableError(f"other writers kept changing the bars of {symbols}")
+                raise StoreUnavailableError(
+                    f"the bars of {symbols} were not stored: other writers changed them {_ROUNDS} times in a row"
+                )
 
     def _merge(self, batch: Sequence[Bars]) -> list[Bars]:
-        """Merge and write; returns those that somebody else changed in between."""
+        """Merge and write one batch; return the bars that another writer changed in the meantime."""
         blobs = self._redis.mget([keys.bars(each.symbol) for each in batch])
         written: list[Bars] = []
         arguments: list[bytes] = []
@@ -63,7 +65,7 @@ class RedisBars(RedisPart):
         done = self._redis.eval(REPLACE_UNCHANGED, len(names), *names, *arguments)
         return [each for each, was_done in zip(written, done, strict=True) if not was_done]
 
-    @translated
+    @translate_errors
     def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
         found: dict[str, Bars] = {}
         for batch in chunks(symbols, BLOB_BATCH):
@@ -71,7 +73,7 @@ class RedisBars(RedisPart):
             found |= {symbol: decode_bars(symbol, blob) for symbol, blob in zip(batch, blobs, strict=True) if blob}
         return found
 
-    @translated
+    @translate_errors
     def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
         for batch in chunks(symbols, BATCH):

@@ -1,4 +1,4 @@
-"""Indicators in Redis: a hash of last values, which listings read, and a columnar blob of the series per asset."""
+"""Indicators in Redis: a hash of the newest values for listings, and one columnar blob per asset with the series."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,24 +6,24 @@ from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Indicators, IndicatorValues
 from financehub_shared.market.bars import BLOB_BATCH
 from financehub_shared.market.records import decode_indicator_values, encode_indicator_values
-from financehub_shared.market.repository import BATCH, RedisPart, chunks, translated
+from financehub_shared.market.repository import BATCH, RedisRepository, chunks, translate_errors
 from financehub_shared.market.series import decode_series, encode_series, newest_values
 from financehub_shared.redis import keys
 
 
-class RedisIndicators(RedisPart):
-    """The indicators part of the store's port."""
+class IndicatorRepository(RedisRepository):
+    """Indicators."""
 
-    @translated
+    @translate_errors
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
         for batch in chunks(list(indicators), BLOB_BATCH):
             heads = {each.symbol: encode_indicator_values(newest_values(each)) for each in batch}
-            pipe = self._redis.pipeline(transaction=True)  # a reader never sees new values beside an old series
+            pipe = self._redis.pipeline(transaction=True)  # readers never see new values beside an old series
             pipe.mset({keys.indicator_series(each.symbol): encode_series(each) for each in batch})
             pipe.hset(keys.INDICATORS, mapping=heads)
             pipe.execute()
 
-    @translated
+    @translate_errors
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
         if symbols is None:
             found = {symbol.decode(): raw for symbol, raw in self._redis.hscan_iter(keys.INDICATORS, count=BATCH)}
@@ -32,7 +32,7 @@ class RedisIndicators(RedisPart):
             found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw}
         return {symbol: decode_indicator_values(symbol, raw) for symbol, raw in found.items()}
 
-    @translated
+    @translate_errors
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         for batch in chunks(symbols):
@@ -41,11 +41,11 @@ class RedisIndicators(RedisPart):
                     if raw:
                         found[symbol] = float(decode_indicator_values(symbol, raw).computed_at)
                 except (CorruptDataError, TypeError, ValueError):
-                    # its readers report it; here it is as good as absent
+                    # its readers report the damage; here it counts as missing
                     continue
         return found
 
-    @translated
+    @translate_errors
     def indicator_series(self, symbol: str) -> Indicators | None:
         blob = self._redis.get(keys.indicator_series(symbol))
         return decode_series(symbol, blob) if blob else None

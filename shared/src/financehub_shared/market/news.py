@@ -1,4 +1,4 @@
-"""News in Redis: a hash of articles, indexes by time and by asset, and what finding a duplicate takes."""
+"""News in Redis: a hash of articles, indexes by time and by asset, and indexes that find duplicates."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,24 +8,24 @@ import redis
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
-from financehub_shared.market.news_text import normalise_title
+from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.records import decode_news, encode_news
-from financehub_shared.market.repository import RedisPart, chunks, translated
+from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
 from financehub_shared.redis import keys
 
-#: A lost race means that another writer got through, so a few rounds settle any real contention.
+#: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20
 
 
-class RedisNews(RedisPart):
-    """The news part of the store's port."""
+class NewsRepository(RedisRepository):
+    """News."""
 
-    @translated
+    @translate_errors
     def put_news(self, items: Iterable[NewsItem]) -> int:
         return sum(self._put_batch(batch) for batch in chunks(list(items)))
 
     def _put_batch(self, batch: Sequence[NewsItem]) -> int:
-        """Read what is known, decide, write; if anybody wrote news in between, decide again."""
+        """Read the known articles, select the new ones and write them; start over if another writer interfered."""
         for _ in range(_ROUNDS):
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.watch(keys.NEWS_BY_TIME)
@@ -40,7 +40,7 @@ class RedisNews(RedisPart):
                 except redis.WatchError:
                     continue
                 return len(new)
-        raise StoreUnavailableError("other writers kept changing the news")
+        raise StoreUnavailableError(f"news was not stored: other writers changed it {_ROUNDS} times in a row")
 
     def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
         ids = [item.id for item in batch]
@@ -57,7 +57,7 @@ class RedisNews(RedisPart):
             titles=((member.decode().partition(" ")[2], at) for member, at in titles),
         )
 
-    @translated
+    @translate_errors
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
         index = keys.NEWS_BY_TIME if symbol is None else keys.news_by_asset(symbol)
         ids = [id.decode() for id in self._redis.zrevrange(index, 0, limit - 1)] if limit > 0 else []
@@ -68,7 +68,7 @@ class RedisNews(RedisPart):
 def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> None:
     pipe.hset(keys.NEWS, mapping={item.id: encode_news(item) for item in new})
     pipe.zadd(keys.NEWS_BY_TIME, {item.id: item.published_at for item in new})
-    pipe.zadd(keys.NEWS_TITLES, {f"{item.id} {normalise_title(item.title)}": item.published_at for item in new})
+    pipe.zadd(keys.NEWS_TITLES, {f"{item.id} {normalize_title(item.title)}": item.published_at for item in new})
     guids = {guid: item.id for item in new if (guid := guid_key(item))}
     if guids:
         pipe.hset(keys.NEWS_GUIDS, mapping=guids)

@@ -1,27 +1,27 @@
-"""Which articles are new: by guid, then by canonical URL, then by a near-equal title within 7 days. Pure."""
+"""Detection of known articles by guid, by canonical URL, and by a similar title within 7 days. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 from financehub_shared.core.models import NewsItem
-from financehub_shared.market.news_text import common_words_needed, near_equal_words, normalise_title, numbers_in
+from financehub_shared.market.news_text import common_words_needed, near_equal_words, normalize_title, numbers_in
 
-#: Within this many seconds two near-equal titles are one story; later it is a new one ('Fed holds rates').
+#: Seconds within which two similar titles are one story; later it is a new one ('Fed holds rates').
 TITLE_WINDOW = 7 * 86_400.0
 
 
 def guid_key(item: NewsItem) -> str:
-    """A guid is unique within its publisher only; empty where the feed has none."""
+    """Key of the article's guid, which is unique within its publisher only; empty if the feed has none."""
     return f"{item.source}|{item.guid}" if item.guid else ""
 
 
 class KnownNews:
-    """What is known so far; grows with every item that is accepted.
+    """The known articles; every accepted item becomes one of them.
 
     Args:
-        ids: ids of known articles among those about to be offered.
-        guids: their guid keys likewise.
-        titles: (normalised title, publication time) of every known article within `TITLE_WINDOW` of the offered.
+        ids: Ids of known articles among the candidates.
+        guids: Guid keys of known articles among the candidates.
+        titles: (normalized title, publication time) of every known article within `TITLE_WINDOW` of the candidates.
     """
 
     def __init__(self, ids: Iterable[str], guids: Iterable[str], titles: Iterable[tuple[str, float]]) -> None:
@@ -40,21 +40,21 @@ class KnownNews:
         self._titles.append((title, words, published_at))
 
     def _has_title(self, title: str, published_at: float) -> bool:
-        # A near-equal title has the same numbers and shares all but a few words with this one, so it holds at least
-        # one of any that many plus one; the rarest give the fewest candidates.
+        # A similar title has the same numbers and lacks at most n of these words, so it contains at least one of any
+        # n + 1 of them. The rarest words give the fewest candidates.
         words = frozenset(title.split())
         numbers = numbers_in(words)
         lists = sorted((self._candidates.get((numbers, word), []) for word in words), key=len)
-        looked_at = {index for found in lists[: len(words) - common_words_needed(len(words)) + 1] for index in found}
-        for known, known_words, known_at in map(self._titles.__getitem__, looked_at):
+        candidates = {index for found in lists[: len(words) - common_words_needed(len(words)) + 1] for index in found}
+        for known, known_words, known_at in map(self._titles.__getitem__, candidates):
             is_near = abs(known_at - published_at) <= TITLE_WINDOW
             if is_near and (known == title or near_equal_words(known_words, words)):
                 return True
         return False
 
     def accept(self, item: NewsItem) -> bool:
-        """Whether the item is new; if so it is known from now on."""
-        guid, title = guid_key(item), normalise_title(item.title)
+        """Whether the item is new; a new item is known from then on."""
+        guid, title = guid_key(item), normalize_title(item.title)
         if item.id in self._ids or (guid and guid in self._guids) or self._has_title(title, item.published_at):
             return False
         self._ids.add(item.id)

@@ -1,9 +1,9 @@
-"""Which assets a headline names. Pure.
+"""Links headlines to the assets that they name. Pure.
 
-Precision before recall: a wrong link misleads, a missing one only leaves an article unlinked. Four ways count:
-a ticker in its own notation (`$AAPL`, `(NASDAQ: AAPL)`, `(BTC)`), a ticker as a bare word in capitals, a name of
-several words, a name of one word. Words that are also English (`META`, `Visa`, `Target`) need a word of the
-business next to them, and a headline all in capitals shows no tickers at all.
+Precision comes before recall: a wrong link misleads, a missing one only leaves an article unlinked. Four forms
+count: a ticker in its usual notation (`$AAPL`, `(NASDAQ: AAPL)`, `(BTC)`), a ticker as a word in capitals, a name
+of several words, and a name of one word. Names that are also English words (`META`, `Visa`, `Target`) need a
+business word in the same headline. Tickers are ignored in a headline that is all in capitals.
 """
 
 import re
@@ -23,12 +23,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: What a company's name carries and headlines leave out.
+#: Parts of company names that headlines leave out.
 _SUFFIXES = _words("""
     inc incorporated corp corporation co company companies plc ltd limited group holding holdings sa se ag nv ab
     asa oyj spa kgaa the class a b c common stock ordinary shares adr trust public international
 """)
-#: Tickers and names that are words of headlines; in lower case they are skipped anyway, these also occur capitalised.
+#: Tickers and names that are also common words in headlines, where they occur capitalized.
 _ENGLISH = _words("""
     a ace ai all any apa api apt arb are as at atom bank be best big bill block box br can car carnival cars
     cash cat ceo chase chat chewy clear coin compound corn cost cpi dash day de defi delta dot dow eat ebay ens
@@ -40,14 +40,14 @@ _ENGLISH = _words("""
     top trade trip true trump two ui uk un uni union unity up us usa usd v vet via visa wave waves we well wing
     wolf x yeti you z zip zoom
 """)
-#: A word of the business within the headline turns an English word into a company.
+#: Business words: one of them in the headline turns an English word into a company name.
 _BUSINESS = _words("""
     stock stocks share shares shareholder shareholders earnings revenue revenues profit profits dividend buyback
     guidance nasdaq nyse ipo quarterly quarter q1 q2 q3 q4 analyst analysts upgrade upgrades upgraded downgrade
     downgrades downgraded rating valuation inc corp plc investor investors ceo cfo acquisition acquires merger
     token tokens coin crypto blockchain price rally rallies selloff ticker eps
 """)
-#: A name that goes on like this is another coin's, whether or not we keep that one.
+#: A name followed by one of these words is the name of another coin, tracked or not.
 _OTHER = {"bitcoin": _words("cash sv gold diamond"), "ethereum": _words("classic name"), "shiba": _words("inu")}
 _LONGEST_NAME = 5
 
@@ -56,7 +56,7 @@ class AssetLinker:
     """Finds assets in headlines; built once per fetch.
 
     Args:
-        assets: what can be linked to, with their names.
+        assets: The assets that can be linked, with their names.
     """
 
     def __init__(self, assets: Iterable[Asset]) -> None:
@@ -67,12 +67,12 @@ class AssetLinker:
                 self._tickers.setdefault(ticker, []).append(asset.symbol)
             for name in _names(asset):
                 self._names.setdefault(name, []).append(asset.symbol)
-        # One name for several assets (two share classes, a coin and its wrapped form) is no choice to guess at
-        # unless they are few.
+        # A name shared by a few assets (two share classes, a coin and its wrapped form) links all of them; a name
+        # shared by more would be a guess.
         self._names = {name: symbols for name, symbols in self._names.items() if len(symbols) <= 3}
 
     def link(self, title: str) -> tuple[str, ...]:
-        """Canonical symbols that the headline names, sorted."""
+        """Return the canonical symbols that the headline names, sorted."""
         found: set[str] = set()
         for match in _NOTATION.finditer(title):
             found.update(self._tickers.get(match[1] or match[2] or match[3], ()))
@@ -100,7 +100,7 @@ class AssetLinker:
 
 
 def _tickers(asset: Asset) -> list[str]:
-    """`BTC-USD` → BTC, BTC-USD; `BRK-B` → BRK-B, BRK.B; `VOD.L` → VOD.L, VOD; an index has none."""
+    """`BTC-USD` → BTC, BTC-USD; `BRK-B` → BRK-B, BRK.B; `VOD.L` → VOD.L, VOD; an index has no ticker."""
     symbol = asset.symbol
     if asset.type is AssetType.CRYPTO:
         return [symbol, symbol.rpartition("-")[0]]
@@ -111,7 +111,7 @@ def _tickers(asset: Asset) -> list[str]:
 
 
 def _names(asset: Asset) -> list[tuple[str, ...]]:
-    """The asset's name without its legal form, and its first word alone where that can be nothing else."""
+    """Return the asset's name without its legal form, and its first word alone if that is unambiguous."""
     words = _name_words(asset.name)
     if not any(len(word) > 1 for word in words):
         return []
@@ -141,7 +141,7 @@ def _bare(word: str) -> str:
 
 
 def _is_own(ticker: str) -> bool:
-    """Whether a word in capitals can only be this ticker: three letters or more, no English word, no acronym."""
+    """Whether a word in capitals can only be this ticker: three letters or more and not a common word or acronym."""
     return len(ticker) >= 3 and ticker.lower() not in _ENGLISH
 
 

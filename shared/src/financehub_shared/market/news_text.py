@@ -1,4 +1,4 @@
-"""What makes two articles the same: canonical URL, stable id, near-equal title. Pure."""
+"""Identity of articles: canonical URLs, stable ids and similar titles. Pure."""
 
 import hashlib
 import html
@@ -6,34 +6,34 @@ import re
 import unicodedata
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-#: Share of words two titles must have in common (4 of 5, exact): lets an added word of five pass, not two.
+#: Two titles must share 4 of 5 words: one added word in five is tolerated, two are not.
 _SHARED, _OF = 4, 5
-#: Titles of fewer words say too little to be compared word by word; they must be equal.
+#: Titles with fewer words are too short to compare word by word and must be equal.
 _FEWEST_WORDS = 4
-#: Query parameters that track readers and do not choose the article.
+#: Query parameters that track readers and do not select the article.
 _TRACKING = re.compile(
     r"^(utm_.*|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss)$"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MARKUP = re.compile(r"<[^>]{0,500}>")
 _PUBLISHER = re.compile(r"\s+[|–—-]\s+[^|–—]{1,40}$")
-# an apostrophe, a percent sign or a decimal point belongs to its word: `Fed's`, `5.2%`
+# an apostrophe, a percent sign or a decimal point is part of the word: `Fed's`, `5.2%`
 _WORD = re.compile(r"[\w$€£]+(?:[.,'][\w]+)*%?")
 
 
 def canonical_url(url: str) -> str:
-    """One spelling for all links to one article: host in lower case, no tracking, sorted query, no fragment.
+    """Return one spelling for all links to an article: lower-case host, no tracking, sorted query, no fragment.
 
     Args:
-        url: as the feed gives it.
+        url: The link as the feed contains it.
 
     Raises:
-        ValueError: no http(s) URL with a host.
+        ValueError: The link is not an http(s) URL with a host.
     """
     parts = urlsplit(url.strip())
     scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
     if scheme not in _DEFAULT_PORTS or not host:
-        raise ValueError(f"{url[:200]!r} is no http(s) URL")
+        raise ValueError(f"{url[:200]!r} is not an http(s) URL with a host")
     if ":" in host:
         host = f"[{host}]"
     port = "" if parts.port in {None, _DEFAULT_PORTS[scheme]} else f":{parts.port}"
@@ -44,29 +44,29 @@ def canonical_url(url: str) -> str:
 
 
 def news_id(url: str) -> str:
-    """Stable id of an article: 24 hex digits of the SHA-256 of its canonical URL, `http` counting as `https`.
+    """Return the stable id of an article: 24 hex digits of the SHA-256 of its canonical URL; `http` counts as `https`.
 
     Raises:
-        ValueError: no http(s) URL with a host.
+        ValueError: The link is not an http(s) URL with a host.
     """
     _, _, rest = canonical_url(url).partition("://")
     return hashlib.sha256(rest.encode()).hexdigest()[:24]
 
 
-def normalise_title(title: str) -> str:
-    """The words of a title, in lower case, without markup, punctuation and the publisher's suffix."""
+def normalize_title(title: str) -> str:
+    """Return the words of a title in lower case, without markup, punctuation and the publisher's suffix."""
     text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", html.unescape(title))).replace("’", "'")
     words = _WORD.findall(_PUBLISHER.sub("", text.strip()).casefold())
     return " ".join(words or _WORD.findall(text.casefold()))
 
 
 def common_words_needed(words: int) -> int:
-    """How many of a title's distinct `words` a near-equal title must share at least (what `near_equal` implies)."""
+    """Minimum number of words that a similar title shares with one of `words` words; follows from `near_equal`."""
     return words if words < _FEWEST_WORDS else -(-_SHARED * words // _OF)
 
 
 def near_equal(left: str, right: str) -> bool:
-    """Whether two normalised titles tell the same story: nearly the same words, and exactly the same numbers.
+    """Whether two normalized titles tell the same story: nearly the same words and exactly the same numbers.
 
     Symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are two stories.
     """
@@ -74,12 +74,12 @@ def near_equal(left: str, right: str) -> bool:
 
 
 def near_equal_words(a: frozenset[str], b: frozenset[str]) -> bool:
-    """`near_equal` of two titles of different wording, by their words."""
+    """`near_equal` for two different titles, given their sets of words."""
     if min(len(a), len(b)) < _FEWEST_WORDS or _OF * len(a & b) < _SHARED * len(a | b):
         return False
     return numbers_in(a) == numbers_in(b)
 
 
 def numbers_in(words: frozenset[str]) -> frozenset[str]:
-    """The words that hold a digit (`5%`, `q1`); near-equal titles have the same ones."""
+    """The words that contain a digit (`5%`, `q1`); similar titles have the same ones."""
     return frozenset(word for word in words if any(letter.isdigit() for letter in word))

@@ -1,8 +1,9 @@
-"""The compact columnar blob of bars and indicator series: standard library only, exact, checked.
+"""Compact columnar blobs of bars and indicator series: exact, with a checksum, standard library only.
 
 Layout, little-endian: a header of 20 bytes (version u8, columns u8, length of the metadata u16, rows u32,
 CRC-32 u32, first day i32, last day i32), the metadata (JSON), the days (i32 each), then each column (f64 each).
-The CRC covers everything, itself taken as zero. 500 bars take 22 kB, and a header alone tells the days.
+The CRC covers the whole blob with the CRC field taken as zero. 500 bars take 22 kB, and the header alone has the
+first and last day.
 """
 
 import struct
@@ -18,20 +19,20 @@ from financehub_shared.core.errors import CorruptDataError
 VERSION = 1
 _HEADER = struct.Struct("<BBHIIii")
 _CRC_AT = 8
-#: Bytes that identify a blob and its contents: what optimistic writes compare.
+#: Bytes that identify a blob and its content; optimistic writes compare them.
 HEADER_SIZE = _HEADER.size
 _DAY_SIZE, _VALUE_SIZE = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first `HEADER_SIZE` bytes say.
+    """The fields of the first `HEADER_SIZE` bytes.
 
     Args:
-        columns, rows: shape.
-        meta_size: bytes of metadata.
-        crc: checksum of the whole.
-        first_day, last_day: days since 1970-01-01; both 0 without rows.
+        columns, rows: Shape.
+        meta_size: Size of the metadata in bytes.
+        crc: Checksum of the blob.
+        first_day, last_day: Days since 1970-01-01; both 0 without rows.
     """
 
     columns: int
@@ -63,18 +64,18 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
     """Write a blob.
 
     Args:
-        meta: at most 65,535 bytes of the caller's.
-        days: array type `i`, strictly ascending.
-        columns: at most 255 arrays of type `d`, each as long as `days`.
+        meta: Metadata of the caller, at most 65,535 bytes.
+        days: Array of type `i`, strictly ascending.
+        columns: At most 255 arrays of type `d`, each as long as `days`.
 
     Raises:
-        ValueError: the columns are not of that shape; a bug of the caller, not of the data at rest.
+        ValueError: The columns do not have that shape, which is a bug of the caller.
     """
     rows = len(days)
     if any(len(column) != rows for column in columns):
-        raise ValueError(f"columns of {[len(column) for column in columns]} values for {rows} days")
+        raise ValueError(f"columns have {[len(column) for column in columns]} values, expected {rows}")
     if not all(map(lt, days, days[1:])):
-        raise ValueError("days do not ascend strictly")
+        raise ValueError("days are not strictly ascending")
     body = b"".join([meta, _little(days, _DAY_SIZE), *(_little(column, _VALUE_SIZE) for column in columns)])
     first, last = (days[0], days[-1]) if rows else (0, 0)
     head = _HEADER.pack(VERSION, len(columns), len(meta), rows, 0, first, last)
@@ -83,35 +84,35 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
 
 
 def read_header(key: str, blob: bytes) -> Header:
-    """Read the header alone.
+    """Read the header only.
 
     Raises:
-        CorruptDataError: too short, or of a version this code does not know.
+        CorruptDataError: The blob is too short, or has an unknown format version.
     """
     if len(blob) < HEADER_SIZE:
-        raise CorruptDataError(key, f"{len(blob)} bytes are too few for a header of {HEADER_SIZE}")
+        raise CorruptDataError(key, f"{len(blob)} bytes are too few for a header of {HEADER_SIZE} bytes")
     version, columns, meta_size, rows, crc, first, last = _HEADER.unpack_from(blob)
     if version != VERSION:
-        raise CorruptDataError(key, f"is of format version {version}; this release reads {VERSION}")
+        raise CorruptDataError(key, f"has format version {version}; this release reads version {VERSION}")
     return Header(columns, rows, meta_size, crc, first, last)
 
 
 def unpack(key: str, blob: bytes) -> "tuple[bytes, array[int], list[array[float]]]":
-    """Read a blob back: metadata, days, columns.
+    """Read a blob; return its metadata, days and columns.
 
     Args:
-        key: where it comes from, for the error.
-        blob: what `pack` wrote.
+        key: Redis key of the blob, for error messages.
+        blob: A blob written by `pack`.
 
     Raises:
-        CorruptDataError: wrong version, length or checksum.
+        CorruptDataError: The version, length or checksum is wrong.
     """
     header = read_header(key, blob)
     days_at = HEADER_SIZE + header.meta_size
     values_at = days_at + header.rows * _DAY_SIZE
     size = values_at + header.rows * header.columns * _VALUE_SIZE
     if len(blob) != size:
-        raise CorruptDataError(key, f"is {len(blob)} bytes long, its header says {size}")
+        raise CorruptDataError(key, f"is {len(blob)} bytes long, but its header says {size}")
     view = memoryview(blob)
     blank = blob[:_CRC_AT] + bytes(4) + blob[_CRC_AT + 4 : HEADER_SIZE]
     if zlib.crc32(view[HEADER_SIZE:], zlib.crc32(blank)) != header.crc:

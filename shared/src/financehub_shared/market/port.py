@@ -1,4 +1,4 @@
-"""The store's port; `RedisStore` and its in-memory peer `MemoryStore` pass the same tests."""
+"""Interface of the store of market data. `RedisStore` implements it; the tests also use one in memory."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ from financehub_shared.core.models import (
     Quote,
 )
 
-#: Entries kept: weeks of a feed that errs now and then, at most 12 MB with every payload full.
+#: Entries kept: weeks of a feed with occasional errors; at most 12 MB if every payload is full.
 QUARANTINE_LIMIT = 5_000
 
 
@@ -34,11 +34,11 @@ class Store(Protocol):
         ...
 
     def remove_assets(self, symbols: Iterable[str]) -> int:
-        """Forget assets and their quotes, bars and indicators; returns how many were there."""
+        """Remove assets with their quotes, bars and indicators; return how many existed."""
         ...
 
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
-        """Make the declared assets exactly these, leaving those added by CLI; returns (written, removed)."""
+        """Make the declared assets exactly these and keep those added by the CLI; return (written, removed)."""
         ...
 
     # quotes -----------------------------------------------------------------------------------------
@@ -47,20 +47,20 @@ class Store(Protocol):
         ...
 
     def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
-        """Latest quotes of `symbols` (None: all) in one round trip; absent ones are left out."""
+        """Latest quotes of `symbols` (None for all) in one round trip; missing symbols are left out."""
         ...
 
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
-        """When the quotes of `symbols` were fetched, Unix seconds, without decoding them; absent ones are left out."""
+        """Fetch times of the quotes of `symbols` in Unix seconds, without decoding them; missing ones are left out."""
         ...
 
     # bars -------------------------------------------------------------------------------------------
     def put_bars(self, bars: Iterable[Bars]) -> None:
-        """Merge bars into what is stored, by day, the new one winning, in a bounded number of round trips."""
+        """Merge bars into the stored ones by day, the new bar replacing the old, in a bounded number of round trips."""
         ...
 
     def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
-        """Stored bars; absent symbols are left out."""
+        """Stored bars; missing symbols are left out."""
         ...
 
     def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
@@ -73,11 +73,11 @@ class Store(Protocol):
         ...
 
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
-        """The newest values of `symbols` (None: all); absent ones are left out."""
+        """The newest values of `symbols` (None for all); missing symbols are left out."""
         ...
 
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
-        """When the indicators of `symbols` were computed, Unix seconds; absent and unreadable ones are left out."""
+        """Times (Unix seconds) at which the indicators were computed; missing and unreadable ones are left out."""
         ...
 
     def indicator_series(self, symbol: str) -> Indicators | None:
@@ -86,20 +86,20 @@ class Store(Protocol):
 
     # news -------------------------------------------------------------------------------------------
     def put_news(self, items: Iterable[NewsItem]) -> int:
-        """Store what is not known yet (guid, URL, near-equal title within 7 days); returns how many were new."""
+        """Store articles not known yet (by guid, URL or a similar title within 7 days); return their number."""
         ...
 
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
-        """Newest first, of all assets or one."""
+        """Newest articles first, of all assets or of one."""
         ...
 
     # quarantine -------------------------------------------------------------------------------------
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Append to the capped quarantine."""
+        """Append records to the quarantine, which drops its oldest ones."""
         ...
 
     def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
-        """Newest first."""
+        """Newest records first."""
         ...
 
     # freshness --------------------------------------------------------------------------------------
@@ -115,5 +115,5 @@ class Store(Protocol):
     def drop_older(
         self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
     ) -> dict[str, int]:
-        """Delete what is past its retention; returns kind → how many (would) go."""
+        """Delete data past its retention; return kind → number deleted (with `dry_run`, to be deleted)."""
         ...

@@ -1,4 +1,4 @@
-"""What is noted beside the data: the quarantine (a capped stream) and the freshness hash."""
+"""The quarantine, a capped stream, and the freshness hash, which holds the last success of each provider."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -6,17 +6,17 @@ from dataclasses import asdict
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import PAYLOAD_LIMIT, Quarantined
 from financehub_shared.market.port import QUARANTINE_LIMIT
-from financehub_shared.market.repository import RedisPart, chunks, translated
+from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
 from financehub_shared.redis import keys
 
-#: Between data set and provider in a field of the freshness hash; neither may contain it.
+#: Separates dataset and provider in a field of the freshness hash; neither may contain it.
 _SEPARATOR = "|"
 
 
-class RedisJournal(RedisPart):
-    """The quarantine and freshness parts of the store's port."""
+class QuarantineRepository(RedisRepository):
+    """Quarantine and freshness."""
 
-    @translated
+    @translate_errors
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
         for batch in chunks(list(records)):
             pipe = self._redis.pipeline(transaction=False)
@@ -25,7 +25,7 @@ class RedisJournal(RedisPart):
                 pipe.xadd(keys.QUARANTINE, entry, maxlen=QUARANTINE_LIMIT, approximate=True)
             pipe.execute()
 
-    @translated
+    @translate_errors
     def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
         found = []
         for entry_id, fields in self._redis.xrevrange(keys.QUARANTINE, count=limit):
@@ -34,15 +34,15 @@ class RedisJournal(RedisPart):
                 found.append(Quarantined(**(texts | {"at": float(texts["at"])})))
             except (KeyError, TypeError, ValueError) as error:
                 raise CorruptDataError(
-                    f"{keys.QUARANTINE} {entry_id.decode()}", f"is no such entry ({error})"
+                    f"{keys.QUARANTINE} {entry_id.decode()}", f"is not a quarantine entry ({error})"
                 ) from error
         return found
 
-    @translated
+    @translate_errors
     def mark_success(self, dataset: str, provider: str, at: float) -> None:
         self._redis.hset(keys.FRESHNESS, f"{dataset}{_SEPARATOR}{provider}", repr(at))
 
-    @translated
+    @translate_errors
     def last_success(self) -> dict[tuple[str, str], float]:
         marks = {}
         for name, at in self._redis.hgetall(keys.FRESHNESS).items():

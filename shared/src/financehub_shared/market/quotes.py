@@ -1,13 +1,13 @@
-"""Quotes in Redis: one hash, symbol → order prefix and JSON, so that Redis itself keeps the newer of two."""
+"""Quotes in Redis: one hash from symbol to an order prefix and JSON, which lets Redis keep the newer of two quotes."""
 
 from collections.abc import Iterable, Sequence
 
 from financehub_shared.core.models import Quote
 from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
-from financehub_shared.market.repository import RedisPart, chunks, translated
+from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
 from financehub_shared.redis import keys
 
-# Plain EVAL, not EVALSHA: no second round trip to find out whether a restarted or failed-over Redis knows it.
+# EVAL instead of EVALSHA saves the second round trip after a restart or failover of Redis.
 _KEEP_NEWER = f"""
 for i = 1, #ARGV, 2 do
   local stored = redis.call('HGET', KEYS[1], ARGV[i])
@@ -18,10 +18,10 @@ end
 """
 
 
-class RedisQuotes(RedisPart):
-    """The quotes part of the store's port."""
+class QuoteRepository(RedisRepository):
+    """Quotes."""
 
-    @translated
+    @translate_errors
     def put_quotes(self, quotes: Iterable[Quote]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for batch in chunks(list(quotes)):
@@ -29,7 +29,7 @@ class RedisQuotes(RedisPart):
             pipe.eval(_KEEP_NEWER, 1, keys.QUOTES, *pairs)
         pipe.execute()
 
-    @translated
+    @translate_errors
     def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
         if symbols is None:
             found = {symbol.decode(): raw for symbol, raw in self._redis.hgetall(keys.QUOTES).items()}
@@ -38,12 +38,12 @@ class RedisQuotes(RedisPart):
             found = dict(zip(symbols, raws, strict=True))
         return {symbol: decode_quote(symbol, raw) for symbol, raw in found.items() if raw is not None}
 
-    @translated
+    @translate_errors
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
         for batch in chunks(symbols):
             for symbol, raw in zip(batch, self._redis.hmget(keys.QUOTES, batch), strict=True):
-                # what has no whole prefix is damaged, which its readers report; here it is as good as absent
+                # a record without a complete prefix is damaged; its readers report that, so it counts as missing here
                 if raw and len(prefix := raw[:QUOTE_ORDER_LENGTH]) == QUOTE_ORDER_LENGTH and prefix.isdigit():
                     found[symbol] = quote_fetched_at(raw)
         return found

@@ -1,4 +1,4 @@
-"""JSON form of the records that are kept as text; defaults are left out, so that 10,000 quotes stay small."""
+"""JSON encoding of assets, quotes, indicator values and news; defaults are left out to keep 10,000 quotes small."""
 
 import json
 from dataclasses import asdict
@@ -9,22 +9,22 @@ from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Asset, AssetType, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.redis import keys
 
-#: Digits of one time in a quote's order prefix: microseconds, good until the year 2286.
+#: Digits of one time in a quote's order prefix: microseconds, sufficient until the year 2286.
 _TIME_DIGITS = 16
-#: Length of the prefix that `redis_quotes` compares inside Redis.
+#: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
 
 
 def dumps(record: dict[str, Any]) -> str:
-    """Compact JSON; NaN is refused, for other readers could not parse it."""
+    """Encode compact JSON; NaN is refused, because other readers could not parse it."""
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def loads(key: str, raw: bytes) -> dict[str, Any]:
-    """Parse what `dumps` wrote.
+    """Parse JSON that `dumps` wrote.
 
     Raises:
-        CorruptDataError: it is no JSON object.
+        CorruptDataError: The text is not a JSON object.
     """
     try:
         record = json.loads(raw)
@@ -36,7 +36,7 @@ def loads(key: str, raw: bytes) -> dict[str, Any]:
 
 
 def encode_asset(asset: Asset) -> str:
-    """One asset without its symbol, which is the hash field."""
+    """Encode an asset without its symbol, which is the hash field."""
     record: dict[str, Any] = {"type": asset.type.value, "name": asset.name, "currency": asset.currency}
     if not asset.active:
         record["active"] = False
@@ -48,10 +48,10 @@ def encode_asset(asset: Asset) -> str:
 
 
 def decode_asset(symbol: str, raw: bytes) -> Asset:
-    """Read back an asset.
+    """Decode an asset.
 
     Raises:
-        CorruptDataError: it is not what `encode_asset` writes.
+        CorruptDataError: A field is missing or invalid.
     """
     key = f"{keys.ASSETS} {symbol}"
     record = loads(key, raw)
@@ -66,21 +66,21 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
             declared=record.get("declared", False),
         )
     except (KeyError, ValueError) as error:
-        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
 
 
 def quote_order(quote: Quote) -> str:
-    """What makes one quote newer than another, as text that sorts: upstream time, then fetch time.
+    """Return a text that sorts quotes from old to new: upstream time, then fetch time.
 
-    An upstream time after the fetch time is a clock gone wrong and counts as the fetch time, so that it cannot
-    lock out the quotes that follow.
+    An upstream time after the fetch time comes from a wrong clock and counts as the fetch time. Otherwise it would
+    block all later quotes.
     """
     made = quote.fetched_at if quote.upstream_at is None else min(quote.upstream_at, quote.fetched_at)
     return "".join(f"{max(0, round(at * 1e6)):0{_TIME_DIGITS}d}" for at in (made, quote.fetched_at))
 
 
 def encode_quote(quote: Quote) -> str:
-    """Order prefix, then JSON without the symbol, which is the hash field."""
+    """Encode a quote as order prefix and JSON, without its symbol, which is the hash field."""
     record: dict[str, Any] = {
         "price": str(quote.price),
         "currency": quote.currency,
@@ -96,8 +96,13 @@ def encode_quote(quote: Quote) -> str:
 
 
 def quote_fetched_at(raw: bytes) -> float:
-    """Fetch time of an encoded quote, from its prefix alone, in Unix seconds."""
+    """Return the fetch time of an encoded quote in Unix seconds, read from its prefix only."""
     return int(raw[_TIME_DIGITS:QUOTE_ORDER_LENGTH]) / 1e6
+
+
+def _quality(text: str) -> Quality:
+    # quotes stored before the value was renamed
+    return Quality.CORRECTED if text == "mended" else Quality(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:
@@ -105,10 +110,10 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def decode_quote(symbol: str, raw: bytes) -> Quote:
-    """Read back a quote.
+    """Decode a quote.
 
     Raises:
-        CorruptDataError: it is not what `encode_quote` writes.
+        CorruptDataError: A field is missing or invalid.
     """
     key = f"{keys.QUOTES} {symbol}"
     record = loads(key, raw[QUOTE_ORDER_LENGTH:])
@@ -122,36 +127,36 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
             provider=record["provider"],
             change_percent=_decimal(record.get("change_percent")),
             volume=_decimal(record.get("volume")),
-            quality=Quality(record.get("quality", Quality.GOOD)),
+            quality=_quality(record.get("quality", Quality.GOOD)),
             note=record.get("note", ""),
         )
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
-        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
 
 
 def encode_indicator_values(newest: IndicatorValues) -> str:
-    """The newest indicator values of one asset without its symbol, which is the hash field."""
+    """Encode the newest indicator values of an asset without its symbol, which is the hash field."""
     record = asdict(newest)
     del record["symbol"]
     return dumps(record)
 
 
 def decode_indicator_values(symbol: str, raw: bytes) -> IndicatorValues:
-    """Read back the newest indicator values.
+    """Decode the newest indicator values.
 
     Raises:
-        CorruptDataError: it is not what `encode_indicator_values` writes.
+        CorruptDataError: A field is missing or unknown.
     """
     key = f"{keys.INDICATORS} {symbol}"
     record = loads(key, raw)
     try:
         return IndicatorValues(symbol=symbol, **record)
     except TypeError as error:
-        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
 
 
 def encode_news(item: NewsItem) -> str:
-    """One article without its id, which is the hash field."""
+    """Encode an article without its id, which is the hash field."""
     record: dict[str, Any] = {
         "title": item.title,
         "url": item.url,
@@ -168,14 +173,14 @@ def encode_news(item: NewsItem) -> str:
 
 
 def decode_news(id: str, raw: bytes) -> NewsItem:
-    """Read back an article.
+    """Decode an article.
 
     Raises:
-        CorruptDataError: it is not what `encode_news` writes.
+        CorruptDataError: A field is missing or unknown.
     """
     key = f"{keys.NEWS} {id}"
     record = loads(key, raw)
     try:
         return NewsItem(id=id, **(record | {"assets": tuple(record.get("assets", ()))}))
     except TypeError as error:
-        raise CorruptDataError(key, f"lacks or garbles {error}") from error
+        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error

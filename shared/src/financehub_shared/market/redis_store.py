@@ -1,17 +1,25 @@
-"""`RedisStore`: the store's port on one Redis, each kind of data in a module of its own."""
+"""The store of market data in Redis, composed of one repository per kind of data."""
 
-from financehub_shared.market.assets import RedisAssets
-from financehub_shared.market.bars import RedisBars
-from financehub_shared.market.indicators import RedisIndicators
-from financehub_shared.market.news import RedisNews
-from financehub_shared.market.quarantine import RedisJournal
-from financehub_shared.market.quotes import RedisQuotes
-from financehub_shared.market.retention import RedisRetention
+from financehub_shared.market.assets import AssetRepository
+from financehub_shared.market.bars import BarRepository
+from financehub_shared.market.indicators import IndicatorRepository
+from financehub_shared.market.news import NewsRepository
+from financehub_shared.market.quarantine import QuarantineRepository
+from financehub_shared.market.quotes import QuoteRepository
+from financehub_shared.market.retention import Retention
 
 
-class RedisStore(RedisAssets, RedisQuotes, RedisBars, RedisIndicators, RedisNews, RedisJournal, RedisRetention):
-    """Market data in Redis (6.2 or newer, or Valkey).
+class RedisStore(
+    AssetRepository,
+    QuoteRepository,
+    BarRepository,
+    IndicatorRepository,
+    NewsRepository,
+    QuarantineRepository,
+    Retention,
+):
+    """Market data in Redis 6.2 or newer, or in Valkey.
 
     Args:
-        client: of the data's Redis, answering bytes (`decode_responses=False`).
+        client: Connection to the Redis of the data, with `decode_responses=False`.
     """

@@ -1,4 +1,4 @@
-"""What the parts of `RedisStore` have in common: the client, bounded batches, one translation of errors."""
+"""Base of the repositories of `RedisStore`: the client, bounded batches and the translation of errors."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
@@ -8,24 +8,24 @@ import redis
 
 from financehub_shared.core.errors import StoreUnavailableError
 
-#: Commands or keys in one batch: long enough to be one packet train, short enough not to hold Redis up (< 5 ms).
+#: Commands or keys per batch: large enough to save round trips, small enough to occupy Redis for less than 5 ms.
 BATCH = 500
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Part = TypeVar("Part", bound="RedisPart")
+Part = TypeVar("Part", bound="RedisRepository")
 T = TypeVar("T")
 
 
-class RedisPart:
-    """Base of every part.
+class RedisRepository:
+    """Base class of one repository.
 
     Args:
-        client: of the data's Redis, answering bytes.
+        client: Connection to the Redis of the data; replies are bytes.
     """
 
     def __init__(self, client: redis.Redis) -> None:
-        # Any: redis-py types every reply as "sync or awaitable".
+        # Any, because redis-py types every reply as "sync or awaitable"
         self._redis: Any = client
 
 
@@ -34,15 +34,15 @@ def chunks(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def translated(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:
-    """Let a method raise `StoreUnavailableError`, the cause kept, for whatever Redis or the network did to it."""
+def translate_errors(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:
+    """Decorate a method to raise `StoreUnavailableError`, with its cause, for every error of Redis or the network."""
 
     @wraps(method)
     def call(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
         except redis.RedisError as error:
-            problem = f"Redis did not carry out {method.__name__}: {type(error).__name__}: {error}"
+            problem = f"Redis command failed in {method.__name__}: {type(error).__name__}: {error}"
             raise StoreUnavailableError(problem) from error
 
     return call

@@ -1,4 +1,4 @@
-"""Retention in Redis: what is too old goes, in batches that never hold Redis up and never hit what was just written."""
+"""Deletes data past its retention, in batches that never occupy Redis for long and never hit a value just written."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -9,13 +9,13 @@ from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED
 from financehub_shared.market.news_dedupe import guid_key
 from financehub_shared.market.packing import HEADER_SIZE, read_header
 from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_indicator_values, decode_news, quote_fetched_at
-from financehub_shared.market.repository import BATCH, RedisPart, translated
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.series import decode_bars, encode_bars, trim_bars
 from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-# Deletes fields that still begin with what was read: a value written since then stays. Answers 1 or 0 each.
+# Deletes each field that still begins with the value read, so a newer value stays. Replies 1 or 0 per field.
 _DELETE_UNCHANGED = """
 local done = {}
 for i = 1, #ARGV, 2 do
@@ -27,10 +27,10 @@ return done
 """
 
 
-class RedisRetention(RedisPart):
-    """The retention part of the store's port; a record that cannot be read is logged and left to a person."""
+class Retention(RedisRepository):
+    """Retention. A record that cannot be read is logged and kept for a person to inspect."""
 
-    @translated
+    @translate_errors
     def drop_older(
         self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
     ) -> dict[str, int]:
@@ -42,7 +42,7 @@ class RedisRetention(RedisPart):
         }
 
     def _drop_quotes(self, before: float, *, dry_run: bool) -> int:
-        dropped: set[str] = set()  # not a count: HSCAN may show a field twice
+        dropped: set[str] = set()  # a set, because HSCAN may return a field twice
         for old in self._old_fields(keys.QUOTES, lambda _, raw: quote_fetched_at(raw) < before):
             dropped.update(old if dry_run else self._delete_unchanged(keys.QUOTES, old))
         return len(dropped)
@@ -60,7 +60,7 @@ class RedisRetention(RedisPart):
         return len(dropped)
 
     def _old_fields(self, name: str, is_old: Callable[[str, bytes], bool]) -> Iterator[dict[str, bytes]]:
-        """The old fields of a hash, a page at a time."""
+        """Yield the old fields of a hash, one page at a time."""
         cursor = None
         while cursor != 0:
             cursor, page = self._redis.hscan(name, cursor or 0, count=BATCH)
@@ -80,7 +80,7 @@ class RedisRetention(RedisPart):
         return [field for field, was_done in zip(read, done, strict=True) if was_done]
 
     def _drop_bars(self, before_day: int, *, dry_run: bool) -> int:
-        dropped: dict[str, int] = {}  # SCAN may show a key twice
+        dropped: dict[str, int] = {}  # a dict, because SCAN may return a key twice
         cursor = None
         while cursor != 0:
             cursor, names = self._redis.scan(cursor or 0, match=keys.bars("*"), count=BLOB_BATCH)
@@ -89,13 +89,13 @@ class RedisRetention(RedisPart):
             if trimmed and not dry_run:
                 arguments = (part for head, blob, _ in trimmed.values() for part in (head, blob))
                 done = self._redis.eval(REPLACE_UNCHANGED, len(trimmed), *map(keys.bars, trimmed), *arguments)
-                # one that was merged in between waits for the next clean-up
+                # bars that changed in the meantime wait for the next cleanup
                 trimmed = {symbol: trimmed[symbol] for symbol, was_done in zip(trimmed, done, strict=True) if was_done}
             dropped |= {symbol: count for symbol, (_, _, count) in trimmed.items()}
         return sum(dropped.values())
 
     def _trimmed(self, symbols: list[str], before_day: int) -> dict[str, tuple[bytes, bytes, int]]:
-        """Symbol → (header that was read, blob without the old bars, how many go) for those that have old bars."""
+        """Map each symbol with old bars to (header as read, blob without the old bars, number of old bars)."""
         pipe = self._redis.pipeline(transaction=False)
         for symbol in symbols:
             pipe.getrange(keys.bars(symbol), 0, HEADER_SIZE - 1)

@@ -1,4 +1,4 @@
-"""Bars and indicators as blobs, and the laws of merging and trimming bars. Pure."""
+"""Encoding of bars and indicators as blobs, and merging and trimming of bars. Pure."""
 
 from array import array
 from bisect import bisect_left
@@ -18,22 +18,22 @@ def encode_bars(bars: Bars) -> bytes:
     """Pack the bars of one asset.
 
     Raises:
-        ValueError: columns of unequal length or days that do not ascend.
+        ValueError: Columns differ in length, or days are not strictly ascending.
     """
     meta = dumps({"provider": bars.provider}).encode()
     return pack(meta, bars.days, (bars.open, bars.high, bars.low, bars.close, bars.volume))
 
 
 def decode_bars(symbol: str, blob: bytes) -> Bars:
-    """Read back the bars of one asset.
+    """Read the bars of one asset from a blob.
 
     Raises:
-        CorruptDataError: the blob is damaged.
+        CorruptDataError: The blob is damaged.
     """
     key = keys.bars(symbol)
     meta, days, columns = unpack(key, blob)
     if len(columns) != _BAR_COLUMNS:
-        raise CorruptDataError(key, f"has {len(columns)} columns, bars have {_BAR_COLUMNS}")
+        raise CorruptDataError(key, f"has {len(columns)} columns instead of {_BAR_COLUMNS}")
     return Bars(symbol, str(loads(key, meta).get("provider", "")), days, *columns)
 
 
@@ -41,15 +41,15 @@ _COLUMNS = ("days", "open", "high", "low", "close", "volume")
 
 
 def trim_bars(bars: Bars, first_day: int) -> Bars:
-    """The bars of `first_day` and later."""
+    """Return the bars from `first_day` on."""
     cut = bisect_left(bars.days, first_day)
     return Bars(bars.symbol, bars.provider, *(getattr(bars, name)[cut:] for name in _COLUMNS))
 
 
 def merge_bars(old: Bars, new: Bars) -> Bars:
-    """Union of both by day, `new` winning where both have a day; the provider is that of the newest bar.
+    """Return the union by day; `new` replaces `old` for days in both, and the provider is that of the newest bar.
 
-    Associative and idempotent, and empty bars are neutral: it does not matter how a history was cut up.
+    Merging is associative and idempotent, and empty bars are neutral, so the way a history was split does not matter.
     """
     if not len(new):
         return old
@@ -58,7 +58,7 @@ def merge_bars(old: Bars, new: Bars) -> Bars:
     provider = new.provider if new.days[-1] >= old.days[-1] else old.provider
     replaced = set(new.days)
     cut = bisect_left(old.days, new.days[0])
-    if replaced.issuperset(old.days[cut:]):  # appended, or the tail replaced: nearly always
+    if replaced.issuperset(old.days[cut:]):  # the usual case: new bars are appended or replace the tail
         return Bars(new.symbol, provider, *(getattr(old, name)[:cut] + getattr(new, name) for name in _COLUMNS))
     kept = [row for row, day in enumerate(old.days) if day not in replaced]
     days = _pick(old.days, kept) + new.days
@@ -75,7 +75,7 @@ def encode_series(record: Indicators) -> bytes:
     """Pack the indicator series of one asset.
 
     Raises:
-        ValueError: series of unequal length or days that do not ascend.
+        ValueError: Series differ in length, or days are not strictly ascending.
     """
     meta = {
         "engine": record.engine,
@@ -89,10 +89,10 @@ def encode_series(record: Indicators) -> bytes:
 
 
 def decode_series(symbol: str, blob: bytes) -> Indicators:
-    """Read back the indicator series of one asset.
+    """Read the indicator series of one asset from a blob.
 
     Raises:
-        CorruptDataError: the blob is damaged.
+        CorruptDataError: The blob is damaged.
     """
     key = keys.indicator_series(symbol)
     raw_meta, days, columns = unpack(key, blob)
@@ -101,11 +101,11 @@ def decode_series(symbol: str, blob: bytes) -> Indicators:
         series = dict(zip(meta.pop("names"), columns, strict=True))
         return Indicators(symbol=symbol, days=days, series=series, **meta)
     except (KeyError, ValueError, TypeError) as error:
-        raise CorruptDataError(key, f"has metadata that does not fit it ({error})") from error
+        raise CorruptDataError(key, f"has metadata that does not match its columns ({error})") from error
 
 
 def newest_values(record: Indicators) -> IndicatorValues:
-    """The newest value of each output; those not defined yet (NaN) or infinite are left out."""
+    """Return the newest value of each output; undefined (NaN) and infinite values are left out."""
     newest = {name: values[-1] for name, values in record.series.items() if len(values)}
     defined = {name: value for name, value in newest.items() if isfinite(value)}
     return IndicatorValues(record.symbol, record.engine, record.computed_at, record.last_day, defined)

@@ -1,4 +1,4 @@
-"""The catalogue: what the design's table says, and how wrong arguments are refused."""
+"""The catalog of tasks and the validation of their arguments."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import InvalidArgumentsError
 
 
-def test_the_catalogue_is_the_table_of_the_design() -> None:
-    """Names, queues and default schedules are exactly those of the design."""
+def test_catalog_equals_required_tasks() -> None:
+    """Names, queues and default schedules are exactly the required ones."""
     assert {(spec.name, spec.queue.value, spec.schedule) for spec in CATALOG.values()} == {
         ("fetch_crypto_prices_task", "high", "@every 2m"),
         ("fetch_stock_prices_task", "high", "@every 5m"),
@@ -22,7 +22,7 @@ def test_the_catalogue_is_the_table_of_the_design() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs", "field", "says"),
+    ("args", "kwargs", "field", "message"),
     [
         ((), {"symbols": ["not a symbol"]}, "symbols.0", "pattern"),
         ((), {"symbols": "AAPL"}, "symbols", "list"),
@@ -32,14 +32,16 @@ def test_the_catalogue_is_the_table_of_the_design() -> None:
         ((["AAPL"],), {}, "args", "kwargs"),
     ],
 )
-def test_wrong_arguments_name_the_field(args: tuple[Any, ...], kwargs: dict[str, Any], field: str, says: str) -> None:
-    """A wrong argument is refused with the field at fault and what is allowed."""
-    with pytest.raises(InvalidArgumentsError, match=says) as caught:
+def test_invalid_arguments_are_refused_with_field(
+    args: tuple[Any, ...], kwargs: dict[str, Any], field: str, message: str
+) -> None:
+    """The error of an invalid argument names the argument and says what is allowed."""
+    with pytest.raises(InvalidArgumentsError, match=message) as caught:
         validate_arguments("fetch_stock_prices_task", args, kwargs)
     assert caught.value.field == field
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"symbols": None}, {"symbols": ["AAPL", "VOD.L", "BTC-USD", "^GSPC"]}])
-def test_right_arguments_pass(kwargs: dict[str, Any]) -> None:
-    """No arguments, or canonical symbols, are accepted."""
+def test_valid_arguments_are_accepted(kwargs: dict[str, Any]) -> None:
+    """A call without arguments or with canonical symbols is valid."""
     validate_arguments("fetch_stock_prices_task", (), kwargs)

@@ -1,4 +1,4 @@
-"""Settings: names, defaults, and one clear line for what is wrong."""
+"""Settings: names, defaults, and the errors of invalid values."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error, load_settings
 
 
-def test_defaults_are_those_of_the_design() -> None:
-    """Without any variable, the settings that the design fixes have the values it fixes."""
+def test_settings_without_variables_have_required_defaults() -> None:
+    """Without any variable, the settings that the requirements fix have the required values."""
     settings = load_settings({})
     assert settings.broker_url == settings.store_url == "redis://localhost:6379/0"
     assert settings.dramatiq_task_timeout == 300_000
@@ -34,13 +34,13 @@ def test_defaults_are_those_of_the_design() -> None:
         ({"REDIS_HOST": "r", "DRAMATIQ_BROKER_URL": "redis://q:2/0"}, "redis://q:2/0"),
     ],
 )
-def test_broker_url_comes_from_the_most_specific_variable(environ: dict[str, str], url: str) -> None:
-    """DRAMATIQ_BROKER_URL wins over REDIS_URL, which wins over host, port, db and password."""
+def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str, str], url: str) -> None:
+    """DRAMATIQ_BROKER_URL takes precedence over REDIS_URL, and REDIS_URL over host, port, db and password."""
     assert load_settings(environ).broker_url == url
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("REDIS_PORT", "abc", "valid integer"),
         ("REDIS_PORT", "70000", "less than or equal to 65535"),
@@ -65,13 +65,13 @@ def test_broker_url_comes_from_the_most_specific_variable(environ: dict[str, str
         ("FINANCEHUB_NO_SUCH", "1", "unknown variable"),
     ],
 )
-def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable: str, value: str, says: str) -> None:
-    """A wrong setting ends in one line with the variable, its value and what is allowed."""
+def test_settings_with_invalid_value_raise_config_error(variable: str, value: str, message: str) -> None:
+    """The error of an invalid value is one line with the variable, its value and what is allowed."""
     with pytest.raises(ConfigError) as caught:
         load_settings({variable: value})
     line = str(caught.value)
     assert variable in line
-    assert says in line
+    assert message in line
     assert "\n" not in line
     if variable != "FINANCEHUB_NO_SUCH":
         assert value.rsplit(",", maxsplit=1)[-1] in line
@@ -85,20 +85,20 @@ def test_a_wrong_value_names_variable_value_and_what_is_allowed(variable: str, v
         ("", {}),
     ],
 )
-def test_the_most_workers_are_read_by_queue(value: str, counts: dict[str, int]) -> None:
-    """Each queue has its number; spaces and an empty part mean nothing."""
+def test_max_workers_is_parsed_by_queue(value: str, counts: dict[str, int]) -> None:
+    """Each queue has its number, and spaces and empty parts are ignored."""
     assert load_settings({"FINANCEHUB_MAX_WORKERS": value}).max_workers == counts
 
 
-def test_a_release_may_have_any_name_that_helm_allows() -> None:
-    """Without the variable it is `local`; the longest name of a Helm release fits."""
+def test_release_accepts_every_name_that_helm_allows() -> None:
+    """The release is `local` by default, and the longest name of a Helm release is valid."""
     assert load_settings({}).release == "local"
     for name in ("prices", "a.b-c.1", "x" * 53):
         assert load_settings({"FINANCEHUB_RELEASE": name}).release == name
 
 
-def test_an_unknown_variable_close_to_a_known_one_is_answered_with_it() -> None:
-    """A misspelt variable is answered with the nearest known one."""
+def test_misspelled_variable_is_refused_with_suggestion() -> None:
+    """The error of a misspelled variable suggests the closest known one."""
     with pytest.raises(ConfigError, match="did you mean FINANCEHUB_HTTP_PORT"):
         load_settings({"FINANCEHUB_HTPP_PORT": "8000"})
 
@@ -107,15 +107,15 @@ def test_an_unknown_variable_close_to_a_known_one_is_answered_with_it() -> None:
     ("variable", "value"),
     [("REDIS_URL", "http://:hunter2@host"), ("DRAMATIQ_BROKER_URL", "hunter2")],
 )
-def test_a_wrong_secret_is_never_shown(variable: str, value: str) -> None:
-    """The value of a setting that may hold a secret is not repeated in the message."""
+def test_invalid_secret_is_not_shown(variable: str, value: str) -> None:
+    """The error does not repeat the value of a setting that may contain a secret."""
     with pytest.raises(ConfigError) as caught:
         load_settings({variable: value})
     assert "hunter2" not in str(caught.value)
 
 
-def test_secrets_come_from_mounted_files_and_the_environment_wins(tmp_path: Path) -> None:
-    """A file of the secrets folder sets its field unless the environment does."""
+def test_mounted_secret_sets_field_unless_environment_does(tmp_path: Path) -> None:
+    """A file in the directory of secrets sets its field, unless the environment sets it."""
     (tmp_path / "finnhub_api_key").write_text("from-file\n")
     (tmp_path / "coingecko_api_key").write_text("from-file\n")
     environ = {"FINANCEHUB_SECRETS_DIR": str(tmp_path), "FINANCEHUB_COINGECKO_API_KEY": "from-environment"}
@@ -126,29 +126,31 @@ def test_secrets_come_from_mounted_files_and_the_environment_wins(tmp_path: Path
     assert settings.coingecko_api_key.get_secret_value() == "from-environment"
 
 
-def test_secrets_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    """A folder that is not there, or a file that is no text, is one line that names the variable."""
+def test_unreadable_secrets_raise_config_error(tmp_path: Path) -> None:
+    """A directory that does not exist or a file that is not text is refused, and the error names the variable."""
     (tmp_path / "finnhub_api_key").write_bytes(b"\xff\xfe")
-    for folder, says in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "finnhub_api_key cannot be read")):
-        with pytest.raises(ConfigError, match=f"FINANCEHUB_SECRETS_DIR.*{says}"):
+    for folder, message in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "finnhub_api_key cannot be read")):
+        with pytest.raises(ConfigError, match=f"FINANCEHUB_SECRETS_DIR.*{message}"):
             load_settings({"FINANCEHUB_SECRETS_DIR": str(folder)})
 
 
-def test_retries_that_contradict_each_other_are_refused() -> None:
-    """The first retry cannot come later than the longest wait."""
-    with pytest.raises(ConfigError, match="FINANCEHUB_RETRY_MIN_SECONDS=400: at most FINANCEHUB_RETRY_MAX_SECONDS"):
+def test_first_retry_later_than_longest_is_refused() -> None:
+    """The delay of the first retry must not exceed the longest delay."""
+    with pytest.raises(
+        ConfigError, match="FINANCEHUB_RETRY_MIN_SECONDS=400: must be at most FINANCEHUB_RETRY_MAX_SECONDS"
+    ):
         load_settings({"FINANCEHUB_RETRY_MIN_SECONDS": "400"})
 
 
-def test_only_the_environment_that_is_handed_in_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the process itself has in its environment, in whatever spelling, does not mix in."""
+def test_environment_of_process_is_ignored_if_one_is_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of the process, in upper or lower case, do not affect settings that are read from a given mapping."""
     monkeypatch.setenv("REDIS_PORT", "1234")
     monkeypatch.setenv("redis_host", "elsewhere")
     assert load_settings({}).store_url == "redis://localhost:6379/0"
 
 
-def test_the_process_ends_with_one_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong setting ends the process with exit code 2 and one line on stderr."""
+def test_exit_on_config_error_prints_one_line_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid setting ends the process with exit code 2 and one line on stderr."""
     with pytest.raises(SystemExit) as ended:
         exit_on_config_error(ConfigError("REDIS_PORT='abc': no"))
     assert ended.value.code == 2

@@ -1,11 +1,10 @@
-"""From bars to the record that is stored. Pure."""
+"""Computation of the indicator record of one asset from its bars. Pure."""
 
 from array import array
 
 import numpy as np
 
-from financehub_medium_priority.indicators.columns import Column, column
-from financehub_medium_priority.indicators.engines import Engine, EngineName
+from financehub_medium_priority.indicators.engines import Column, Engine, EngineName, column
 from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_shared.core.models import Bars, Indicators
 
@@ -13,26 +12,26 @@ RSI = list(OUTPUTS).index("rsi_14")
 
 
 def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_at: float) -> Indicators:
-    """Indicators of one asset.
+    """Compute the indicators of one asset.
 
-    A value is NaN where it is not defined: before its first bar, and where its formula divides by nothing (RSI and
+    A value is NaN where it is undefined: before its first bar, and where its formula divides by zero (RSI and
     Stochastic of a price that never moved, VWAP without volume).
 
     Args:
-        bars: at least one; a short history gives what it can.
-        engine: see `engines.load_engine`.
-        name: the engine's name, for the record.
-        series: how many of the newest values are kept.
+        bars: At least one bar; a short history yields fewer defined values.
+        engine: An engine loaded by `engines.load_engine`.
+        name: Name of the engine, stored in the record.
+        series: Number of newest values to keep per output.
         computed_at: Unix seconds.
 
     Raises:
-        ValueError: there is no bar.
+        ValueError: There are no bars.
     """
     if not len(bars):
         raise ValueError(f"{bars.symbol}: no bars to compute indicators of")
     columns = engine(bars)
     start = max(len(bars) - series, 0)
-    # one block for all outputs: cheaper than 24 small arrays
+    # one block for all outputs is faster than 24 small arrays
     block = np.empty((len(OUTPUTS), len(bars) - start))
     for row, (output, first) in enumerate(OUTPUTS.items()):
         block[row] = columns[output][start:]
@@ -52,7 +51,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
 
 
 def _first_move(close: Column) -> int:
-    """Place of the first close that differs from the first of all; the number of bars where none does."""
+    """Return the index of the first close that differs from the first one, or the number of bars if none does."""
     moved = close != close[0]
     return int(moved.argmax()) if moved.any() else len(close)
 

@@ -1,18 +1,26 @@
-"""The engines by name; each is imported only when it is chosen, for `ta` brings pandas."""
+"""Selection of the indicator engine; each is imported only when it is chosen, because `ta` brings pandas."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from financehub_medium_priority.indicators.columns import Column
+import numpy as np
+from numpy.typing import NDArray
+
 from financehub_shared.core.models import Bars
 
-#: Bars (at least one) → output name → one value a bar; what an engine says before a value is defined is masked later.
+Column = NDArray[np.float64]
+#: Maps bars (at least one) to one value per bar for each output; undefined values are masked later.
 Engine = Callable[[Bars], Mapping[str, Column]]
 EngineName = Literal["talib", "ta"]
 
 
+def column(values: Any) -> Column:
+    """Return a column of bars as a numpy array, without a copy."""
+    return np.frombuffer(values, dtype=np.float64)
+
+
 def load_engine(name: EngineName) -> Engine:
-    """The engine of this name."""
+    """Import and return the engine of this name."""
     if name == "ta":
         from financehub_medium_priority.indicators import ta_engine
 

@@ -1,8 +1,8 @@
-"""The outputs: names, parameters and first defined bar, in one place; docs/indicators.md explains each."""
+"""Names of all indicator outputs and the bars that each needs; docs/indicators.md explains them."""
 
 from collections.abc import Mapping
 
-#: Output → bars it needs before its first value; before that it is NaN.
+#: Output → number of bars up to its first defined value; earlier values are NaN.
 OUTPUTS: Mapping[str, int] = {
     "sma_20": 20,
     "sma_50": 50,

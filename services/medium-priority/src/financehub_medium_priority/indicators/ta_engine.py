@@ -1,7 +1,7 @@
-"""Indicators by `ta`, pure Python on pandas: slow, readable, and the oracle of the tests.
+"""Indicators computed by `ta`, which is pure Python on pandas: slow, readable, and the reference in the tests.
 
-Its traps (0.11.0): the parabolic SAR is silently wrong unless the index is a RangeIndex (issue 348), ATR and ADX raise
-on short histories, and both begin with zeros.
+Pitfalls of version 0.11.0: the parabolic SAR is silently wrong unless the index is a RangeIndex (issue 348); ATR and
+ADX raise on short histories and begin with zeros.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from ta import momentum, trend, volatility, volume
 
-from financehub_medium_priority.indicators.columns import Column, column
+from financehub_medium_priority.indicators.engines import Column, column
 from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_shared.core.models import Bars
 
 
 def calculate(bars: Bars) -> Mapping[str, Column]:
-    """All outputs of one asset; formulas and parameters are in docs/indicators.md."""
+    """Compute all outputs of one asset; formulas and parameters are in docs/indicators.md."""
     high, low, close, traded = (
         pd.Series(column(values), index=pd.RangeIndex(len(bars)))
         for values in (bars.high, bars.low, bars.close, bars.volume)

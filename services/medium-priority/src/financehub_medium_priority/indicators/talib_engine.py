@@ -1,6 +1,6 @@
-"""Indicators by TA-Lib, the field's C library; about 200 times as fast as `ta`.
+"""Indicators computed by TA-Lib, the standard C library; about 200 times as fast as `ta`.
 
-TA-Lib's own Stochastic and Ichimoku are missing or lose values, so these are put together from its rolling extremes.
+TA-Lib lacks Ichimoku and its Stochastic loses values, so both are computed here from its rolling extremes.
 """
 
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 import talib
 
-from financehub_medium_priority.indicators.columns import Column, column
+from financehub_medium_priority.indicators.engines import Column, column
 from financehub_shared.core.models import Bars
 
 
 def calculate(bars: Bars) -> Mapping[str, Column]:
-    """All outputs of one asset; formulas and parameters are in docs/indicators.md."""
+    """Compute all outputs of one asset; formulas and parameters are in docs/indicators.md."""
     high, low, close, volume = (column(values) for values in (bars.high, bars.low, bars.close, bars.volume))
     macd, signal, histogram = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
     upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2, nbdevdn=2)
@@ -57,7 +57,7 @@ def _middle(high: Column, low: Column, bars: int) -> Column:
 
 
 def _sum(values: Column, bars: int) -> Column:
-    """TA-Lib's running sum is not 0 again after large volumes; this adds up each window anew."""
+    """Sum each window separately, because TA-Lib's running sum does not return to 0 after large volumes."""
     total = np.full_like(values, np.nan)
     if len(values) >= bars:
         total[bars - 1 :] = np.convolve(values, np.ones(bars), "valid")
@@ -65,7 +65,7 @@ def _sum(values: Column, bars: int) -> Column:
 
 
 def _mean_of_three(values: Column) -> Column:
-    """TA-Lib's running mean would stay NaN for ever after one NaN (14 bars without a move)."""
+    """Compute the mean directly, because TA-Lib's running mean stays NaN after one NaN (14 bars without a move)."""
     mean = np.full_like(values, np.nan)
     mean[2:] = (values[2:] + values[1:-1] + values[:-2]) / 3
     return mean

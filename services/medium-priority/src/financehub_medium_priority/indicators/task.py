@@ -1,4 +1,4 @@
-"""The work of the indicators task: bring the daily bars up to date, then compute the indicators of every asset."""
+"""The indicators task: update the daily bars, then compute the indicators of every asset."""
 
 import asyncio
 from collections import Counter
@@ -26,30 +26,30 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TASK = "calculate_indicators_task"
-#: Share of the task's time limit that its upstream calls may take; the rest is for computing and the store.
+#: Share of the task's time limit for upstream calls; the rest is for computing and storing.
 UPSTREAM_SHARE = 0.7
-#: Calendar days of a new asset's history: 500 trading days and some, for a 200-day average with a year of values.
+#: Calendar days of history for a new asset: about 500 trading days, enough for one year of a 200-day average.
 HISTORY_DAYS = 750
-#: A provider that answers this is well.
-WELL = frozenset({"not-found"})
-#: Assets in memory at a time: their bars and indicators are about 10 MB.
+#: Errors that are a valid answer: the provider itself works.
+HEALTHY_ERRORS = frozenset({"not-found"})
+#: Assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What the run came to so far.
+    """Results of the run so far.
 
     Args:
-        counts: told of what was stored and quarantined.
-        computed: assets whose indicators are stored.
-        missing: symbol → why it has none.
-        late: symbol → why its newest bars could not be had.
-        failed: how many of `late` are so because a provider failed.
-        delivered: provider → assets it answered in this run.
-        current: providers of the stored bars that are up to date.
-        new_bars, records: bars stored, records put into quarantine.
-        retry_after: seconds until a provider can be asked again, where one said so.
+        counts: Receives the numbers of stored and quarantined items.
+        computed: Number of assets whose indicators are stored.
+        missing: Symbol → reason why it has no indicators.
+        late: Symbol → reason why its newest bars are missing.
+        failed: Number of entries in `late` that are due to a failed provider.
+        delivered: Provider → number of assets that it delivered in this run.
+        current: Providers of the stored bars that are up to date.
+        new_bars, records: Numbers of stored bars and of quarantine records.
+        retry_after: Seconds until a provider can be queried again, if one said so.
     """
 
     counts: DataCounts
@@ -67,7 +67,9 @@ class _Progress:
         for provider, count in report.delivered.items():
             self.delivered[provider] = self.delivered.get(provider, 0) + count
         self.late.update(report.missing)
-        self.failed += sum(bool({*report.failures.get(symbol, {}).values()} - WELL) for symbol in report.missing)
+        self.failed += sum(
+            bool({*report.failures.get(symbol, {}).values()} - HEALTHY_ERRORS) for symbol in report.missing
+        )
         waits = [wait for wait in (self.retry_after, report.retry_after) if wait is not None]
         self.retry_after = min(waits, default=None)
 
@@ -82,24 +84,24 @@ async def calculate_indicators(
     clock: Clock,
     counts: DataCounts = UNCOUNTED,
 ) -> TaskSummary:
-    """Bring the daily bars of the chosen assets up to date, compute their indicators and store both.
+    """Update the daily bars of the selected assets, compute their indicators and store both.
 
-    Works on `CHUNK` assets at a time, so memory does not grow with their number. Where bars cannot be had, indicators
-    are computed of what is stored.
+    The task processes `CHUNK` assets at a time, so memory does not grow with their number. If new bars cannot be
+    fetched, indicators are computed from the stored ones.
 
     Args:
-        symbols: canonical symbols to narrow it to; None: every active asset.
-        store: where bars and indicators are kept.
-        bars: fetches what is missing.
-        engine: `talib` or `ta`.
-        series: values kept per output.
-        clock: the time.
-        counts: told of what was stored and quarantined.
+        symbols: Canonical symbols to limit the run to; None selects every active asset.
+        store: Store of market data.
+        bars: Fetches missing bars.
+        engine: Name of the engine, `talib` or `ta`.
+        series: Number of values kept per output.
+        clock: Source of time.
+        counts: Receives the numbers of stored and quarantined items.
 
     Raises:
-        InvalidArgumentsError: a symbol is unknown or not active.
-        TaskFailedError: providers failed for half of the assets or more and not one delivered, or no asset has bars.
-        StoreUnavailableError: Redis is away.
+        InvalidArgumentsError: A symbol is unknown or inactive.
+        TaskFailedError: No provider delivered and at least half of the assets failed, or no asset has bars.
+        StoreUnavailableError: Redis is unavailable.
     """
     known = await asyncio.to_thread(store.assets, active_only=False)
     assets = select_assets(TASK, symbols, known)
@@ -107,13 +109,13 @@ async def calculate_indicators(
     calculate = await asyncio.to_thread(load_engine, engine)
     progress = _Progress(counts)
     for chunk in _chunks(assets):
-        await _bring_up_to_date(chunk, store, bars, deadline, clock, progress)
+        await _update_bars(chunk, store, bars, deadline, clock, progress)
         await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
     for provider in sorted(progress.current):
         await asyncio.to_thread(store.mark_success, "bars", provider, clock.now())
     if progress.computed:
         await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
-    _raise_if_in_vain(assets, progress)
+    _raise_if_nothing_worked(assets, progress)
     return _summary(assets, progress)
 
 
@@ -122,7 +124,7 @@ def _chunks(assets: Sequence[Asset]) -> Iterator[Sequence[Asset]]:
         yield assets[start : start + CHUNK]
 
 
-async def _bring_up_to_date(
+async def _update_bars(
     assets: Sequence[Asset], store: Store, bars: BarFetcher, deadline: float, clock: Clock, progress: _Progress
 ) -> None:
     last_days, damaged = await asyncio.to_thread(_undamaged, store.last_days, [asset.symbol for asset in assets])
@@ -130,8 +132,8 @@ async def _bring_up_to_date(
     if not first_days:
         return
     if clock.monotonic() >= deadline:
-        # asking would only make every breaker count a timeout that is ours
-        progress.late.update(dict.fromkeys(first_days, "not asked: the task's time is up"))
+        # a query would only make every breaker count a timeout that is our own
+        progress.late.update(dict.fromkeys(first_days, "not queried: the time of the task is used up"))
         return
     report = await bars.fetch(assets, first_days, deadline)
     progress.add(report)
@@ -139,7 +141,7 @@ async def _bring_up_to_date(
 
 
 def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
-    """Store what passes validation, and what does not in quarantine."""
+    """Store the bars that pass validation and quarantine the others."""
     delivered = [symbol for symbol, found in report.bars.items() if len(found)]
     stored, damaged = _undamaged(store.bars, delivered)
     quotes = store.quotes(delivered)
@@ -190,7 +192,7 @@ def _compute_chunk(
             progress.current.add(bars.provider)
         try:
             found.append(compute(bars, calculate, name, series, clock.now()))
-        except Exception as error:  # boundary: one asset's bars must not cost the others their indicators
+        except Exception as error:  # boundary: the bars of one asset must not affect the others
             log.exception("indicators_failed", symbol=asset.symbol, engine=name, bars=len(bars))
             progress.missing[asset.symbol] = f"the engine failed: {type(error).__name__}"
     store.put_indicators(found)
@@ -201,7 +203,7 @@ def _compute_chunk(
 def _undamaged(
     read: Callable[[Sequence[str]], Mapping[str, T]], symbols: Sequence[str]
 ) -> tuple[Mapping[str, T], Mapping[str, str]]:
-    """What the store has, and symbol → problem of records that are damaged, which cost the others nothing."""
+    """Read records from the store; return those that are intact, and symbol → problem of the damaged ones."""
     try:
         return read(symbols), {}
     except CorruptDataError:
@@ -216,12 +218,16 @@ def _undamaged(
         return found, damaged
 
 
-def _raise_if_in_vain(assets: Sequence[Asset], progress: _Progress) -> None:
-    in_vain = not progress.delivered and progress.failed > 0 and 2 * progress.failed >= len(assets)
-    if not in_vain and (progress.computed or not assets):
+def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> None:
+    nothing_delivered = not progress.delivered and progress.failed > 0 and 2 * progress.failed >= len(assets)
+    if not nothing_delivered and (progress.computed or not assets):
         return
     reasons = sorted({*progress.late.values(), *progress.missing.values()})[:5]
-    what = f"no daily bars of {progress.failed} assets" if in_vain else f"no indicators of {len(assets)} assets"
+    what = (
+        f"no daily bars for {progress.failed} assets"
+        if nothing_delivered
+        else f"no indicators for {len(assets)} assets"
+    )
     raise TaskFailedError(f"{what}: {' | '.join(reasons)}", progress.retry_after)
 
 

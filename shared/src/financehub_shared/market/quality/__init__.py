@@ -1,0 +1,1 @@
+"""Validation of quotes and bars before they are stored."""

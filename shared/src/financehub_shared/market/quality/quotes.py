@@ -1,7 +1,7 @@
-"""Whether a quote can be stored: as it is, mended, or not at all (quarantine). Pure; ADR 0021 has the limits' reasons.
+"""Validation of quotes: a quote is stored as delivered, corrected, or quarantined. Pure; ADR 0021 explains the limits.
 
-A reason begins with its class: `price`, `currency`, `future`, `stale` or `jump`. A jump can be confirmed by a second
-provider (see `failover`); the others cannot.
+A reason begins with its class: `price`, `currency`, `future`, `stale` or `jump`. A second provider can confirm a jump
+(see `providers.failover`), but none of the others.
 """
 
 import json
@@ -10,73 +10,73 @@ from dataclasses import replace
 from decimal import Decimal
 
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, AssetType, Quality, Quarantined, Quote, is_simulated
-from financehub_shared.core.units import major
+from financehub_shared.core.units import to_major_unit
 
-#: Bitcoin in rials is 10^16, the cheapest listed coin about 10^-12 USD; 1e308 and 1e-308 are outside.
+#: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are outside.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
-#: A change of more than this between two polls is an error, a split, or rare enough to want a second opinion.
+#: A larger change between two polls is an error, a split, or rare enough to require a second opinion.
 JUMP_LIMIT = 0.40
-#: A remaining difference of up to this, after a factor of 100 is taken out, makes the factor the cause.
+#: If a factor of 100 leaves a difference of at most this, the factor is the cause.
 UNIT_TOLERANCE = 0.20
-#: As `UNIT_TOLERANCE`, for splits, where the upstream's previous close is compared with the stored price.
+#: The same for splits, which compare the upstream's previous close with the stored price.
 SPLIT_TOLERANCE = 0.05
 SPLITS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
-#: Smallest price step of stocks below one unit: one or two steps are 100 % of a penny stock and no jump.
+#: Smallest price step of stocks below one unit; one or two steps can be 100 % of a penny stock and are not a jump.
 PENNY_STEP = Decimal("0.0001")
-#: Clocks differ; an hour's difference is a wrong zone.
+#: Clocks differ by seconds; a difference of an hour is a wrong time zone.
 FUTURE_SECONDS = 300.0
 #: Crypto trades round the clock.
 STALE_CRYPTO_SECONDS = 3_600.0
-#: Monday-to-Friday hours without a price: in the US a holiday and a fund's late net asset value take 54,
-#: the golden weeks of Asia 163.
+#: Hours without a price from Monday to Friday: in the US, a holiday and a late net asset value of a fund take 54;
+#: the golden weeks in Asia take 163.
 STALE_US_WEEKDAY_HOURS = 60.0
 STALE_WEEKDAY_HOURS = 192.0
-#: An upstream whose price is this much older than the one we hold serves an old copy; feeds are delayed up to 20 min.
+#: A price this much older than the stored one is an outdated copy; feeds are delayed by up to 20 minutes.
 BACKWARDS_SECONDS = 3_600.0
 _DAY = 86_400.0
 _EPOCH_MONDAY = 4 * _DAY
 
 
 def validate_quote(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Judge one quote.
+    """Check one quote.
 
     Args:
-        asset: whose quote it is; its currency is the one due.
-        quote: as the adapter read it; `currency` may still be a minor unit.
-        previous: the last stored quote; None for the first.
+        asset: The asset; the quote must be in its currency.
+        quote: The quote as delivered; `currency` may be a minor unit.
+        previous: The last stored quote; None for the first one.
         now: Unix seconds.
 
     Returns:
-        The quote to store, in the major unit of the asset's currency, or the record for the quarantine.
+        The quote to store, in the major unit of the asset's currency, or the quarantine record.
     """
-    due, _ = major(asset.currency)
+    expected, _ = to_major_unit(asset.currency)
     if previous is not None and is_simulated(previous.provider) != is_simulated(quote.provider):
-        previous = None  # the simulator's prices say nothing about the market's
+        previous = None  # simulated prices are unrelated to market prices
     reason = (
         _price_problem(quote.price)
-        or _currency_problem(quote.currency, due)
+        or _currency_problem(quote.currency, expected)
         or _time_problem(asset, quote, previous, now)
     )
     if reason:
         return _quarantined(quote, reason, now)
     quote = _drop_wrong_figures(_in_major_unit(quote))
-    if previous is None or not previous.price or major(previous.currency)[0] != due:
+    if previous is None or not previous.price or to_major_unit(previous.currency)[0] != expected:
         return quote
-    return _judge_change(asset, quote, previous, now)
+    return _check_change(asset, quote, previous, now)
 
 
 def _price_problem(price: Decimal) -> str:
     if not price.is_finite():
-        return f"price: {price} is no number"
+        return f"price: {price} is not a number"
     if price <= 0:
         return f"price: {price} is not positive"
     if not PRICE_RANGE[0] <= price <= PRICE_RANGE[1]:
-        return f"price: {price:.3E} is out of any range"
+        return f"price: {price:.3E} is outside the plausible range"
     return ""
 
 
-def _currency_problem(currency: str, due: str) -> str:
-    return "" if major(currency)[0] == due else f"currency: {currency} where {due} is due"
+def _currency_problem(currency: str, expected: str) -> str:
+    return "" if to_major_unit(currency)[0] == expected else f"currency: {currency} instead of {expected}"
 
 
 def _time_problem(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> str:
@@ -84,18 +84,18 @@ def _time_problem(asset: Asset, quote: Quote, previous: Quote | None, now: float
     if made is None:
         return ""
     if not made <= now + FUTURE_SECONDS:
-        return f"future: made {made - now:.0f} s ahead of our clock"
+        return f"future: {made - now:.0f} s ahead of our clock"
     if previous is not None and previous.upstream_at is not None:
-        # a stored time in the future is a clock gone wrong, which must not lock out what follows
+        # a stored time in the future comes from a wrong clock and must not block later quotes
         behind = min(previous.upstream_at, now) - made
         if behind > BACKWARDS_SECONDS:
-            return f"stale: made {behind / 3600:.1f} h before the stored one"
+            return f"stale: {behind / 3600:.1f} h older than the stored quote"
     limit, age = _age(asset, made, now)
-    return f"stale: made {(now - made) / 3600:.1f} h ago" if age > limit else ""
+    return f"stale: {(now - made) / 3600:.1f} h old" if age > limit else ""
 
 
 def _age(asset: Asset, made: float, now: float) -> tuple[float, float]:
-    """(limit, age) in seconds, of weekdays alone for what is traded on an exchange."""
+    """Return (limit, age) in seconds; only weekdays count for instruments that are traded on an exchange."""
     if asset.type is AssetType.CRYPTO:
         return STALE_CRYPTO_SECONDS, now - made
     abroad = "." in asset.symbol or asset.symbol.startswith("^")
@@ -104,7 +104,7 @@ def _age(asset: Asset, made: float, now: float) -> tuple[float, float]:
 
 
 def weekday_seconds(start: float, end: float) -> float:
-    """Seconds between two Unix times that are on Monday to Friday, UTC."""
+    """Return the seconds between two Unix times that fall on Monday to Friday (UTC)."""
 
     def since_epoch(at: float) -> float:
         weeks, into = divmod(at - _EPOCH_MONDAY, 7 * _DAY)
@@ -114,15 +114,15 @@ def weekday_seconds(start: float, end: float) -> float:
 
 
 def _in_major_unit(quote: Quote) -> Quote:
-    currency, per_unit = major(quote.currency)
+    currency, per_unit = to_major_unit(quote.currency)
     if per_unit == 1:
         return quote
     note = "; ".join(part for part in (quote.note, f"unit: {quote.currency} to {currency}") if part)
-    return replace(quote, price=quote.price / per_unit, currency=currency, quality=Quality.MENDED, note=note)
+    return replace(quote, price=quote.price / per_unit, currency=currency, quality=Quality.CORRECTED, note=note)
 
 
 def _drop_wrong_figures(quote: Quote) -> Quote:
-    """The quote without a volume or change that cannot be; the note says so, the price stands on its own."""
+    """Remove an impossible volume or change from the quote and note it; the price is valid without them."""
     dropped = []
     volume, change = quote.volume, quote.change_percent
     if volume is not None and not (volume.is_finite() and volume >= 0):
@@ -134,31 +134,31 @@ def _drop_wrong_figures(quote: Quote) -> Quote:
     if not dropped:
         return quote
     note = "; ".join(part for part in (quote.note, f"dropped: {', '.join(dropped)}") if part)
-    return replace(quote, volume=volume, change_percent=change, quality=Quality.MENDED, note=note)
+    return replace(quote, volume=volume, change_percent=change, quality=Quality.CORRECTED, note=note)
 
 
-def _judge_change(asset: Asset, quote: Quote, previous: Quote, now: float) -> Quote | Quarantined:
+def _check_change(asset: Asset, quote: Quote, previous: Quote, now: float) -> Quote | Quarantined:
     ratio = float(quote.price / previous.price)
     since = previous.fetched_at if previous.upstream_at is None else min(previous.upstream_at, previous.fetched_at)
     if abs(math.log(ratio)) <= jump_limit(now - since) or _is_penny_step(asset, quote, previous):
         return quote
-    percent = f"{(ratio - 1) * 100:+.4g} % against {previous.price} ({(now - since) / 3600:.1f} h before)"
-    # Which of the two is in the wrong unit nobody can tell: mending here would keep a wrong stored price for ever.
+    percent = f"{(ratio - 1) * 100:+.4g} % against {previous.price} ({(now - since) / 3600:.1f} h earlier)"
+    # Either of the two may be in the wrong unit; a correction here could keep a wrong stored price forever.
     if _is_near(ratio, 100, UNIT_TOLERANCE):
         return _quarantined(quote, f"jump: ×100, {percent}", now)
     if _is_near(ratio, 0.01, UNIT_TOLERANCE):
         return _quarantined(quote, f"jump: ÷100, {percent}", now)
     split = _split(asset, quote, previous)
     if split:
-        note = "; ".join(part for part in (quote.note, f"split: {percent} agrees with a split of {split:.4g}") if part)
+        note = "; ".join(part for part in (quote.note, f"split: {percent} matches a split of {split:.4g}") if part)
         return replace(quote, note=note)
     return _quarantined(quote, f"jump: {percent}", now)
 
 
 def jump_limit(seconds: float) -> float:
-    """Largest |ln(price ÷ previous price)| that is believed after so many seconds.
+    """Return the largest |ln(price ÷ previous price)| that is accepted after `seconds`.
 
-    Prices spread with the square root of time, so a price that is days old stops to forbid the present one.
+    Prices spread with the square root of time, so a price that is days old no longer blocks the current one.
     """
     return math.log1p(JUMP_LIMIT) * math.sqrt(max(1.0, seconds / _DAY))
 
@@ -172,7 +172,7 @@ def _is_near(ratio: float, factor: float, tolerance: float) -> bool:
 
 
 def _split(asset: Asset, quote: Quote, previous: Quote) -> float:
-    """New shares per old one, where the upstream's previous close is the stored price after a split; 0 where not."""
+    """Return new shares per old share if the upstream's previous close is the stored price after a split, else 0."""
     if (
         asset.type is not AssetType.STOCK
         or quote.change_percent is None

@@ -60,7 +60,7 @@ def test_a_stated_minor_unit_becomes_the_major_one(unit: str, asset: Asset, pric
     """A price in a stated minor unit is stored in the major unit, marked mended, and the note says so."""
     judged = judge(asset, price, currency=unit)
     assert isinstance(judged, Quote)
-    assert (judged.price, judged.currency, judged.quality) == (Decimal(stored), asset.currency, Quality.MENDED)
+    assert (judged.price, judged.currency, judged.quality) == (Decimal(stored), asset.currency, Quality.CORRECTED)
     assert judged.note == f"unit: {unit} to {asset.currency}"
 
 
@@ -69,7 +69,7 @@ def test_another_currency_is_quarantined(currency: str):
     """A price in a currency that is not the asset's is no price of it."""
     judged = judge(OCDO, "3.1", currency=currency)
     assert isinstance(judged, Quarantined)
-    assert judged.reason == f"currency: {currency} where GBP is due"
+    assert judged.reason == f"currency: {currency} instead of GBP"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_price_before_the_stored_one_is_stale():
     assert isinstance(judge(AAPL, "245", previous, age=1_200.0), Quote)
     judged = judge(AAPL, "245", previous, age=2 * HOUR)
     assert isinstance(judged, Quarantined)
-    assert judged.reason == "stale: made 2.0 h before the stored one"
+    assert judged.reason == "stale: 2.0 h older than the stored quote"
 
 
 def test_a_stored_time_in_the_future_locks_nothing_out():
@@ -205,7 +205,7 @@ def test_a_wrong_volume_or_change_is_dropped_and_noted(volume: str, change: str)
     """What cannot be a volume or a change is left out of the stored quote, and the note says so."""
     judged = judge(AAPL, "245", volume=Decimal(volume), change_percent=Decimal(change))
     assert isinstance(judged, Quote)
-    assert judged.quality is Quality.MENDED
+    assert judged.quality is Quality.CORRECTED
     assert judged.note.startswith("dropped: ")
     kept = [figure for figure in (judged.volume, judged.change_percent) if figure is not None]
     assert kept == [Decimal(text) for text in (volume, change) if text in {"1", "5"}]

@@ -66,7 +66,7 @@ def test_a_cut_or_extended_blob_is_always_noticed(
 def test_the_error_names_key_and_format_version():
     """A blob of a later release is told apart from damage."""
     blob = b"\x09" + encode_bars(bars("AAPL", [1]))[1:]
-    with pytest.raises(CorruptDataError, match=r"^financehub:bars:AAPL: is of format version 9; this release reads 1"):
+    with pytest.raises(CorruptDataError, match=r"^financehub:bars:AAPL: has format version 9; this release reads version 1"):
         unpack("financehub:bars:AAPL", blob)
 
 

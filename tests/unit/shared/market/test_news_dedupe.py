@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
-from financehub_shared.market.news_text import near_equal, normalise_title
+from financehub_shared.market.news_text import near_equal, normalize_title
 from support.store_contract import T0, news
 
 SENTENCE = [
@@ -46,7 +46,7 @@ def accepted(items: list[NewsItem]) -> list[NewsItem]:
 
 def same_story(a: NewsItem, b: NewsItem) -> bool:
     """The definition, without any index."""
-    titles = near_equal(normalise_title(a.title), normalise_title(b.title))
+    titles = near_equal(normalize_title(a.title), normalize_title(b.title))
     near = abs(a.published_at - b.published_at) <= TITLE_WINDOW
     return a.id == b.id or (bool(a.guid) and guid_key(a) == guid_key(b)) or (titles and near)
 

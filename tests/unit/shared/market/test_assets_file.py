@@ -35,12 +35,12 @@ def test_an_entry_is_read_with_its_defaults():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param("", "f:1: the file is a mapping with one list", id="empty"),
-        pytest.param("- AAPL", "f:1: the file is a mapping", id="a list"),
-        pytest.param("assets: 5", "f:1: the file is a mapping", id="no list"),
+        pytest.param("", "f:1: expected a mapping with one list", id="empty"),
+        pytest.param("- AAPL", "f:1: expected a mapping", id="a list"),
+        pytest.param("assets: 5", "f:1: expected a mapping", id="no list"),
         pytest.param("stocks: []", "f:1: unknown field 'stocks'", id="another list"),
-        pytest.param("assets:\n- {symbol: A", "f:2: not YAML: expected ',' or '}'", id="syntax"),
-        pytest.param("assets:\n\n- AAPL", "f:3: an asset is a mapping", id="bare symbol"),
+        pytest.param("assets:\n- {symbol: A", "f:2: invalid YAML: expected ',' or '}'", id="syntax"),
+        pytest.param("assets:\n\n- AAPL", "f:3: expected a mapping such as", id="bare symbol"),
     ],
 )
 def test_a_file_of_another_shape_is_refused(text: str, problem: str):
@@ -56,18 +56,18 @@ def test_a_file_of_another_shape_is_refused(text: str, problem: str):
         pytest.param("type: stock", "f:2: symbol is missing", id="no symbol"),
         pytest.param("symbol: AAPL", "f:2: type is missing", id="no type"),
         pytest.param("symbol: AAPL\ntype: stonk", "f:3: unknown type 'stonk'; did you mean 'stock'?", id="type"),
-        pytest.param("symbol: AAPL\ntype: bond", "allowed are: crypto, stock", id="another type"),
-        pytest.param("symbol: aapl\ntype: stock", "f:2: symbol 'aapl' is not canonical: capitals", id="symbol"),
-        pytest.param("symbol: BTC\ntype: crypto", "write BTC-USD, not BTC", id="crypto without currency"),
-        pytest.param("symbol: BTCUSDT\ntype: crypto", "names its currency", id="an exchange's pair"),
+        pytest.param("symbol: AAPL\ntype: bond", "allowed values: crypto, stock", id="another type"),
+        pytest.param("symbol: aapl\ntype: stock", "f:2: symbol 'aapl' is invalid: use capitals", id="symbol"),
+        pytest.param("symbol: BTC\ntype: crypto", "write BTC-USD instead of BTC", id="crypto without currency"),
+        pytest.param("symbol: BTCUSDT\ntype: crypto", "includes its currency", id="an exchange's pair"),
         pytest.param("symbol: BTC-USD\ntype: crypto\ncurrency: EUR", "f:4: BTC-USD is priced in USD", id="quoted in"),
         pytest.param(
             "symbol: EURGBP=X\ntype: stock\ncurrency: USD", "f:4: EURGBP=X is priced in GBP", id="a currency's"
         ),
         pytest.param("symbol: NBK.KW\ntype: stock\ncurrency: KWF", "KWF is a minor unit; write KWD", id="fils"),
-        pytest.param("symbol: VOD.L\ntype: stock", "say its currency (a .L stock: GBP)", id="no currency"),
+        pytest.param("symbol: VOD.L\ntype: stock", "set its currency (a .L stock: GBP)", id="no currency"),
         pytest.param("symbol: VOD.L\ntype: stock\ncurrency: GBp", "GBp is a minor unit; write GBP", id="pence"),
-        pytest.param("symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is no ISO 4217 code", id="currency"),
+        pytest.param("symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is not an ISO 4217 currency code", id="currency"),
         pytest.param("symbol: A\ntype: stock\nnmae: x", "f:4: unknown field 'nmae'; did you mean 'name'?", id="typo"),
         pytest.param("symbol: A\ntype: stock\nactive: perhaps", "f:4: active 'perhaps'", id="active"),
         pytest.param(
@@ -87,7 +87,7 @@ def test_a_mistake_is_told_with_line_and_remedy(entry: str, problem: str):
 
 def test_a_symbol_declared_twice_is_told_with_both_lines():
     """Two entries of one symbol would otherwise silently shadow each other."""
-    with pytest.raises(AssetsFileError, match="f:3: A is declared twice, first in line 2"):
+    with pytest.raises(AssetsFileError, match="f:3: A is declared twice; the first declaration is in line 2"):
         parse_assets("assets:\n- {symbol: A, type: stock}\n- {symbol: A, type: stock}", "f")
 
 

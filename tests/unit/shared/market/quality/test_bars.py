@@ -71,9 +71,9 @@ def assert_alike(bars: Bars, fixed: Bars) -> None:
     ("name", "anchor", "reasons"),
     [
         # the quote says which of the two levels is right: 14.55 pence, and 33.62 rand
-        ("AET-L-1d-100x-error", 14.5, ["unit: ÷100 against the last quote, mended"]),
-        ("SSW-JO-1d-100x-error", 33.6, ["unit: ×100 against the last quote, mended"]),
-        ("ASAI-L-1h-bad-unit", None, ["unit: low, close off by 100, mended"]),
+        ("AET-L-1d-100x-error", 14.5, ["unit: ÷100 against the last quote, corrected"]),
+        ("SSW-JO-1d-100x-error", 33.6, ["unit: ×100 against the last quote, corrected"]),
+        ("ASAI-L-1h-bad-unit", None, ["unit: low, close off by 100, corrected"]),
         ("EWG-1d-no-errors", None, []),
     ],
 )
@@ -120,7 +120,7 @@ def test_without_a_quote_the_level_of_most_days_counts(history: Callable[..., tu
     """With nothing else to go by the rarer unit is brought to the more frequent one: one level, never two."""
     bars, _ = history("SSW-JO-1d-100x-error")
     checked = check(bars)
-    assert [record.reason for record in checked.records] == ["unit: ÷100 against the other days, mended"]
+    assert [record.reason for record in checked.records] == ["unit: ÷100 against the other days, corrected"]
     assert min(checked.bars.low) > 3_000
 
 
@@ -196,7 +196,7 @@ def test_a_volume_that_is_none_becomes_zero(volume: float):
     bars.volume[1] = volume
     checked = check(bars)
     assert list(checked.bars.volume) == [100.0, 0.0, 100.0]
-    assert checked.records[0].reason == f"volume: {volume} set to 0, mended"
+    assert checked.records[0].reason == f"volume: {volume} set to 0, corrected"
 
 
 def test_days_to_come_are_quarantined():
@@ -244,7 +244,7 @@ def test_new_bars_are_judged_by_the_stored_ones():
     stored = flat(3.0, 3.1, 3.05, first_day=18_000)
     checked = check(flat(310.0), previous=stored)
     assert list(checked.bars.close) == pytest.approx([3.1])
-    assert checked.records[0].reason == "unit: ×100 against the stored bars, mended"
+    assert checked.records[0].reason == "unit: ×100 against the stored bars, corrected"
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
@@ -271,7 +271,7 @@ def test_bars_of_simulator_and_market_are_not_stored_beside_each_other(simulated
     new, stored = (made_up, real) if simulated == "new" else (real, made_up)
     checked = check(new, previous=stored)
     assert len(checked.bars) == 0
-    assert checked.records[0].reason == f"source: stored bars are of {stored.provider}; empty this Redis or use another"
+    assert checked.records[0].reason == f"source: stored bars are from {stored.provider}; empty this Redis or use another"
 
 
 def test_bars_that_replace_stored_ones_are_not_judged_by_them():
