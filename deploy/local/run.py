@@ -1,7 +1,7 @@
-"""`make run`: everything on one machine, from the Procfile beside this file.
+"""`make run`: starts every process of the Procfile in this folder on one machine.
 
-Redis and the simulator start first and stop last, so that no tier ever finds them missing on the way up or
-down; honcho runs the rest. Ctrl-C drains the tiers.
+Redis and the simulator start first and stop last, so that they are available while the tiers start and stop. honcho
+runs the other processes. Ctrl-C drains the tiers.
 """
 
 import json
@@ -29,28 +29,28 @@ from ports import PortError, port_of, require_free
 ROOT = Path(__file__).parents[2]
 BACKING = ("redis", "simulator")
 READY_LIMIT_SECONDS = 20
-#: A first start with live upstreams fetches two years of bars.
+#: The first start with live upstreams takes longest, because it fetches two years of bars.
 ANNOUNCE_LIMIT_SECONDS = 60
-#: Longer than the workers' own shutdown timeout (20 s), so that a drain is never cut short.
+#: Longer than the shutdown timeout of the workers (20 s), so that they can always drain.
 honcho_manager.KILL_WAIT = 30
 
 HINTS = """
 FinanceHub is {state}. In another terminal:
-  {cli} status             the fleet at a glance
-  {cli} quotes             prices with age and provider (--watch follows)
+  {cli} status             the state of the fleet
+  {cli} quotes             prices with their age and provider (--watch updates them)
   {cli} indicators AAPL    the 24 technical indicators
-  {cli} news BTC-USD       articles that name an asset
-  {cli} schedules list     what runs when, and whether it worked
+  {cli} news BTC-USD       news items about an asset
+  {cli} schedules list     the schedules and their last runs
   curl {health}
-Data: {upstream}. Ctrl-C drains the tiers and stops everything.
+Data: {upstream}. Press Ctrl-C to drain the tiers and stop everything.
 """
 
 
 class InterruptGroup(ProcessManager):  # type: ignore[misc]  # honcho publishes no types
-    """Asks a process group to stop with SIGINT.
+    """Stops process groups with SIGINT.
 
-    dramatiq's parent passes it on once; a SIGTERM to the whole group would reach the worker twice, which
-    kills it instead of draining it.
+    dramatiq's parent process forwards SIGINT once. SIGTERM would reach a worker twice, from the group and from its
+    parent, which kills it instead of draining it.
     """
 
     def terminate(self, pid: int) -> None:
@@ -58,13 +58,13 @@ class InterruptGroup(ProcessManager):  # type: ignore[misc]  # honcho publishes 
 
 
 def fail(message: str) -> NoReturn:
-    """One clear line, exit code 2."""
+    """Print one line to stderr and exit with code 2."""
     sys.stderr.write(f"make run: {message}\n")
     raise SystemExit(2)
 
 
 def environment_for(upstream: str) -> dict[str, str]:
-    """The environment of every process: ports checked, upstreams chosen."""
+    """Return the environment of all processes, with checked ports and the URLs of the upstreams."""
     env = dict(os.environ)
     ports = {"REDIS_PORT": (6379, 1, "Redis"), "HTTP_PORT": (8000, 4, "health and metrics")}
     if upstream == "simulator":
@@ -76,7 +76,7 @@ def environment_for(upstream: str) -> dict[str, str]:
         env[variable] = str(first)
     env["REDIS_SERVER"] = redis_server_binary()
     env["REDIS_URL"] = f"redis://127.0.0.1:{env['REDIS_PORT']}/0"
-    # simulated and real histories must not meet in one Redis
+    # Simulated and real histories must not be mixed in one Redis.
     env["REDIS_DIR"] = f".data/redis-{upstream}"
     env["PATH"] = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{env['PATH']}"
     env["PYTHONUNBUFFERED"] = "1"
@@ -90,15 +90,15 @@ def environment_for(upstream: str) -> dict[str, str]:
 
 
 def start_backing(name: str, command: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """Start Redis or the simulator, its output in .data/<name>.log, in a session that Ctrl-C does not reach."""
+    """Start Redis or the simulator in its own session, which Ctrl-C does not reach, and log to .data/<name>.log."""
     with (ROOT / ".data" / f"{name}.log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S602 — lines of a Procfile are shell commands
+        return subprocess.Popen(  # noqa: S602 — the lines of a Procfile are shell commands
             command, shell=True, cwd=ROOT, env=dict(env), stdout=log, stderr=log, start_new_session=True
         )
 
 
 def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping[str, str]) -> None:
-    """Block until the service answers; end with one line if it dies or stays silent."""
+    """Wait until the service answers, or exit with one line if it ends or does not answer in time."""
     limit = time.monotonic() + READY_LIMIT_SECONDS
     while process.poll() is None and time.monotonic() < limit:
         try:
@@ -109,11 +109,11 @@ def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping
             return
         except (redis.RedisError, OSError):
             time.sleep(0.05)
-    fail(f"{name} did not come up; its last words are in .data/{name}.log")
+    fail(f"{name} failed to start; see .data/{name}.log")
 
 
 def health_of(url: str) -> str:
-    """`ok`, `degraded` or `down`; `unreachable` while nothing answers."""
+    """Return `ok`, `degraded` or `down`, or `unreachable` if nothing answers."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 — our own http URL
             return str(json.load(answer)["status"])
@@ -124,7 +124,7 @@ def health_of(url: str) -> str:
 
 
 def announce(env: Mapping[str, str], upstream: str) -> None:
-    """Print what to try, once the fleet says it is well, or after a while what it says instead."""
+    """Print the hints once the fleet is healthy, or its state if that takes too long."""
     url = f"http://localhost:{env['HTTP_PORT']}/api/health/"
     limit = time.monotonic() + ANNOUNCE_LIMIT_SECONDS
     while (health := health_of(url)) != "ok" and time.monotonic() < limit:
@@ -132,20 +132,20 @@ def announce(env: Mapping[str, str], upstream: str) -> None:
     redis_port = "" if env["REDIS_PORT"] == "6379" else f"REDIS_PORT={env['REDIS_PORT']} "
     sys.stdout.write(
         HINTS.format(
-            state="up" if health == "ok" else f"{health} after {ANNOUNCE_LIMIT_SECONDS} s; the health address says why",
+            state="up" if health == "ok" else f"{health} after {ANNOUNCE_LIMIT_SECONDS} s; the health URL says why",
             cli=f"{redis_port}.venv/bin/financehub",
             health=url,
-            upstream="simulated, stored as provider simulated/<name>" if upstream == "simulator" else "live",
+            upstream="simulated, stored with provider simulated/<name>" if upstream == "simulator" else "live",
         )
     )
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Run until Ctrl-C or until a process ends; returns the exit code."""
+    """Run until Ctrl-C or until a process ends, and return the exit code."""
     upstream = os.environ.get("UPSTREAM", "simulator")
     if upstream not in {"simulator", "live"}:
-        fail(f"UPSTREAM={upstream!r}: simulator (default) or live")
+        fail(f"UPSTREAM={upstream!r} is not valid; use simulator (the default) or live")
     try:
         env = environment_for(upstream)
     except PortError as error:

@@ -71,5 +71,5 @@ def test_a_taken_port_ends_make_run_with_one_line() -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == f"make run: port {port} (Redis) is taken; stop what listens there or set REDIS_PORT to another port\n"
+        == f"make run: port {port} (Redis) is in use; stop the process that uses it, or set REDIS_PORT to another port\n"
     )

@@ -131,7 +131,7 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it():
         done = run(PROMETHEUS_PORT=str(port))
     assert done.returncode == 2
     assert done.stderr == (
-        f"make monitoring: port {port} (Prometheus) is taken; stop what listens there or set PROMETHEUS_PORT to "
+        f"make monitoring: port {port} (Prometheus) is in use; stop the process that uses it, or set PROMETHEUS_PORT to "
         "another port\n"
     )
 
@@ -145,7 +145,7 @@ def test_a_port_that_cannot_be_is_refused(variable: str, value: str, last: int):
     done = run(**{variable: value})
     assert (done.returncode, done.stderr) == (
         2,
-        f"make monitoring: {variable}={value!r}: a port is a number from 1 to {last}\n",
+        f"make monitoring: {variable}={value!r} is not a valid port; use a number from 1 to {last}\n",
     )
 
 
