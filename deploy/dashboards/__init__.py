@@ -1,1 +1,1 @@
-"""FinanceHub's Grafana dashboards as code; `make dashboards` writes them as JSON into the chart."""
+"""FinanceHub's Grafana dashboards as code. `make dashboards` writes them to the chart as JSON."""

@@ -1,4 +1,4 @@
-"""`make dashboards`: write the dashboards as JSON into the chart."""
+"""Command of `make dashboards`, which writes the dashboards to the chart as JSON."""
 
 import json
 from pathlib import Path
@@ -11,15 +11,15 @@ from dashboards import overview, providers, redis, schedules, tier
 FOLDER = Path(__file__).parents[1] / "helm/financehub/files/dashboards"
 
 
-def text(made: Dashboard) -> str:
-    """A dashboard as it is committed, with sorted keys, so that a diff shows only what changed."""
-    return json.dumps(made, cls=JSONEncoder, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+def to_json(built: Dashboard) -> str:
+    """Return the dashboard as JSON, with sorted keys, so that a diff shows only real changes."""
+    return json.dumps(built, cls=JSONEncoder, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
 def files() -> dict[str, str]:
-    """File name → content."""
-    made = (overview.build(), tier.build(), schedules.build(), providers.build(), redis.build())
-    return {f"{str(each.uid).removeprefix('financehub-')}.json": text(each) for each in made}
+    """Return file name → content of every dashboard."""
+    built = (overview.build(), tier.build(), schedules.build(), providers.build(), redis.build())
+    return {f"{str(board.uid).removeprefix('financehub-')}.json": to_json(board) for board in built}
 
 
 if __name__ == "__main__":

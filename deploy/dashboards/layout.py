@@ -1,4 +1,4 @@
-"""The grid: sections below each other, panels at their places, ids in reading order."""
+"""Arranges the panels of a dashboard in sections and lines, and numbers them in reading order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ WIDTH = 24
 
 @dataclass(frozen=True)
 class Line:
-    """Panels side by side.
+    """A line of panels side by side.
 
     Args:
-        height: in units of the grid, 30 pixels each.
-        panels: width → panel pairs from left to right; the widths add up to 24. A list in place of a panel is a
+        height: Height in units of the grid, 30 pixels each.
+        panels: Pairs of width and panel from left to right. The widths add up to 24. A list instead of a panel is a
             column of panels below each other, which share the height.
     """
 
@@ -28,12 +28,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """A row of the dashboard: a question, and the panels that answer it.
+    """A row of the dashboard: a question and the panels that answer it.
 
     Args:
-        title: the question; without one the panels are at the top, without a row.
-        lines: the panels.
-        collapsed: whether the row opens on a click; for panels that are needed only after the rest.
+        title: The question, or None for panels at the top, without a row.
+        lines: The lines of panels.
+        collapsed: Whether the row is closed until a click, for panels that are rarely needed.
     """
 
     title: str | None
@@ -44,24 +44,24 @@ class Section:
 def assemble(
     uid: str, description: str, sections: Sequence[Section], *, period: str, with_tier: bool = False
 ) -> dashboard.Dashboard:
-    """Put a dashboard together.
+    """Build a dashboard from its sections.
 
     Args:
-        uid: its uid.
-        description: what it is for, in a sentence.
-        sections: its panels.
-        period: how far back it looks, such as `6h`.
-        with_tier: whether it shows one tier.
+        uid: Uid of the dashboard.
+        description: Purpose of the dashboard, in a sentence.
+        sections: Sections from top to bottom.
+        period: Default time range, such as `6h`.
+        with_tier: Whether the dashboard shows one tier, so that it needs the variable.
     """
     builder = builders.Dashboard(DASHBOARDS[uid]).uid(uid).description(description).tags(["financehub"]).readonly()
     builder.timezone("browser").time(f"now-{period}", "now").refresh("30s")
     builder.tooltip(dashboard.DashboardCursorSync.CROSSHAIR).links(links.header(uid))
-    made = builder.build()
-    chosen = [variables.datasource().build(), variables.namespace().build(), variables.release().build()]
+    built = builder.build()
+    common = [variables.datasource().build(), variables.namespace().build(), variables.release().build()]
     tier = [variables.tier().build()] if with_tier else []
-    made.templating.list_val = [*chosen, *tier, variables.runbooks()]
-    made.panels = _place(sections)
-    return made
+    built.templating.list_val = [*common, *tier, variables.runbooks()]
+    built.panels = _place(sections)
+    return built
 
 
 def _place(sections: Sequence[Section]) -> list[dashboard.Panel | dashboard.RowPanel]:
@@ -75,7 +75,7 @@ def _place(sections: Sequence[Section]) -> list[dashboard.Panel | dashboard.RowP
             row = dashboard.RowPanel(collapsed=section.collapsed, title=section.title, grid_pos=place, id_val=number)
             placed.append(row)
             top += 1
-        begin = top
+        first = top
         for line in section.lines:
             for panel in _line(line, top):
                 number += 1
@@ -84,7 +84,7 @@ def _place(sections: Sequence[Section]) -> list[dashboard.Panel | dashboard.RowP
             top += line.height
         if section.collapsed:
             # a closed row takes one unit; Grafana moves the rest when it opens
-            top = begin
+            top = first
     return placed
 
 

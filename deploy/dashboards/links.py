@@ -6,12 +6,12 @@ from grafana_foundation_sdk.models.dashboard import DashboardLink
 
 from dashboards.naming import DASHBOARDS
 
-#: What a link from a value passes on; a link from the header does so by itself.
-_KEEP = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${release:queryparam}"
+#: Query parameters that keep the time range and the variables. Grafana adds them to links of the header itself.
+_KEEP_CONTEXT = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${release:queryparam}"
 
 
 def header(uid: str) -> list[Builder[DashboardLink]]:
-    """Links at the top of a dashboard: to the others, in their order, and to the runbooks."""
+    """Return the links at the top of a dashboard: to the other dashboards, in their order, and to the runbooks."""
     others = [
         builders.DashboardLink(title.removeprefix("FinanceHub / "))
         .url(f"/d/{other}")
@@ -29,23 +29,25 @@ def header(uid: str) -> list[Builder[DashboardLink]]:
 
 
 def to_tier(queue: str) -> builders.DashboardLink:
-    """To the dashboard of one tier.
+    """Return a link from a value to the dashboard of one tier.
 
     Args:
-        queue: Grafana variable that holds the queue of the value clicked on.
+        queue: Grafana variable that contains the queue of the clicked value.
     """
-    return builders.DashboardLink("Look into this tier").url(f"/d/financehub-tier?{_KEEP}&var-tier={queue}")
+    return builders.DashboardLink("Open the dashboard of this tier").url(
+        f"/d/financehub-tier?{_KEEP_CONTEXT}&var-tier={queue}"
+    )
 
 
 def to_dashboard(uid: str) -> builders.DashboardLink:
-    """To another dashboard, from a value."""
-    return builders.DashboardLink(f"Open {DASHBOARDS[uid]}").url(f"/d/{uid}?{_KEEP}")
+    """Return a link from a value to another dashboard."""
+    return builders.DashboardLink(f"Open {DASHBOARDS[uid]}").url(f"/d/{uid}?{_KEEP_CONTEXT}")
 
 
 def to_runbook(alert: str) -> builders.DashboardLink:
-    """To the page of one alert.
+    """Return a link to the runbook of one alert.
 
     Args:
-        alert: Grafana variable that holds the alert's name.
+        alert: Grafana variable that contains the alert's name.
     """
     return builders.DashboardLink("What to do").url(f"${{runbooks:raw}}/{alert}.md").target_blank(target_blank=True)

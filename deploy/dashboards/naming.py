@@ -10,7 +10,7 @@ DASHBOARDS: Final = {
     "financehub-providers": "FinanceHub / Providers",
     "financehub-redis": "FinanceHub / Redis and processes",
 }
-#: Where the runbooks are published. The alert rules use the same prefix, and the chart replaces it in both.
+#: Address of the published runbooks. The alert rules use the same prefix, and the chart replaces it in both.
 RUNBOOKS_URL: Final = "docs/runbooks"
 #: Share of errors that each service level objective allows within 30 days.
 ERROR_BUDGET: Final = 0.01

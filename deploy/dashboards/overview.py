@@ -1,4 +1,4 @@
-"""Overview: is everything all right, and if not, what is wrong and where should you look next?"""
+"""The Overview dashboard shows whether everything works and, if not, where to look next."""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -24,24 +24,25 @@ _WAIT = fleet("financehub_queue_oldest_message_age_seconds", "queue")
 _TARGET = fleet("financehub_queue_wait_target_seconds", "queue")
 _BUDGET_LEFT = f"1 - {fleet('release:financehub_slo_errors:ratio_rate30d', 'slo')} / {ERROR_BUDGET}"
 _BURN_RATE = f"{fleet('release:financehub_slo_errors:ratio_rate1h', 'slo')} / {ERROR_BUDGET}"
-_ABOUT_WHAT = (
+_SUBJECT_LABELS = (
     '"about", " ", "component", "queue", "dataset", "provider", "scheduledtask", "actor", "server", "kind", "slo"'
 )
 
 
 def _firing(severity: str) -> str:
-    """Number of firing alerts; 0 only if the rules are loaded at all."""
+    """Number of firing alerts, or no result if the rules are not loaded."""
     alerts = series("ALERTS", 'alertstate="firing"', f'severity="{severity}"')
     return f"count({alerts}) or 0 * count({series('release:financehub_slo_errors:ratio_rate5m')})"
 
 
-def verdict() -> Section:
-    """Six figures that are green when all is well, and beside them the alerts that explain those that are not."""
+def summary() -> Section:
+    """Six figures that are green if everything works, next to the list of active alerts."""
     stale = figure(
         About(
             title="Stale datasets",
-            text="Datasets that are past their freshness limit or were never fetched. Anything above 0 is bad: users "
-            "see old data. Find the dataset in the table below, then its provider on the Providers dashboard.",
+            text="Datasets that are past their freshness limit or were never fetched. Anything above 0 is bad, "
+            "because users see old data. Find the dataset in the table below, then its provider on the Providers "
+            "dashboard.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -62,8 +63,8 @@ def verdict() -> Section:
     warning = figure(
         About(
             title="Warnings",
-            text="Firing alerts that open a ticket. None has to be handled at night, but each has to be handled this "
-            "week. The list to the right links to the runbooks.",
+            text="Firing alerts that open a ticket. They can wait until the next working day, but handle each of them "
+            "this week. The list to the right links to the runbooks.",
             unit="none",
             no_value=_NO_RULES,
             steps=ABOVE_ZERO_WARNS,
@@ -74,8 +75,8 @@ def verdict() -> Section:
     tiers = figure(
         About(
             title="Tiers short of workers",
-            text="Tiers with fewer live workers than they should always have. Anything above 0 is bad: their tasks do "
-            "not run. Look at the pods of the tier.",
+            text="Tiers with fewer live workers than they should always have. Anything above 0 is bad, because their "
+            "tasks do not run. Look at the pods of the tier.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -85,8 +86,9 @@ def verdict() -> Section:
     dead = figure(
         About(
             title="New dead letters",
-            text="Messages that were given up in the last 30 minutes. Anything above 0 is bad: these runs will not "
-            "happen. Read the errors with `financehub dead list`; the table of tiers below shows their total.",
+            text="Messages that were dead-lettered in the last 30 minutes. Anything above 0 is bad, because these "
+            "runs failed for good. Read the errors with `financehub dead list`. The table of tiers below shows the "
+            "total number of dead letters.",
             unit="none",
             no_value="No data: no scheduler is scraped, or FinanceHub's rule files are not loaded",
             steps=ABOVE_ZERO_WARNS,
@@ -97,8 +99,8 @@ def verdict() -> Section:
     redis = figure(
         About(
             title="Redis",
-            text="Whether Redis answers every process. Down is bad: without Redis nothing is enqueued, run or stored. "
-            "The Redis dashboard shows which processes cannot reach it.",
+            text="Whether Redis answers every process. Down is bad, because without Redis nothing is enqueued, run or "
+            "stored. The Redis dashboard shows which processes cannot reach it.",
             unit="none",
             no_value="No data: no FinanceHub process is scraped",
             steps=((None, BAD), (1, GOOD)),
@@ -125,7 +127,7 @@ def alerts() -> dashboard.Panel:
         [
             Column(
                 title="Firing",
-                expr=f"max by (severity, alertname, about) (label_join({firing}, {_ABOUT_WHAT}))",
+                expr=f"max by (severity, alertname, about) (label_join({firing}, {_SUBJECT_LABELS}))",
                 hidden=True,
             )
         ],
@@ -137,23 +139,23 @@ def alerts() -> dashboard.Panel:
 
 
 def freshness() -> Section:
-    """What users see: the age of the data."""
+    """The age of the data that users see."""
     quotes = series("financehub_data_oldest_quote_age_seconds")
-    # this series is by asset type, all others are by dataset
+    # this series is by asset type; all others are by dataset
     oldest = f'label_replace({quotes}, "dataset", "quotes:$1", "type", "(.+)")'
     table = rows(
         About(
             title="Freshness by dataset",
-            text="The time since a provider last delivered each dataset, and the age at which the dataset is stale; "
-            "the most urgent is on top. An age above its limit is bad: see Providers for a provider that fails, and "
-            "Schedules for a task that does not run. Stale assets counts single assets without a fresh value, which "
-            "the age of the dataset can hide.",
+            text="The time since a provider last delivered each dataset, and the age at which the dataset is stale. "
+            "The most urgent dataset is on top. An age above its limit is bad: see Providers for a provider that "
+            "fails, and Schedules for a task that does not run. Stale assets counts the assets without a fresh value, "
+            "which the age of the dataset can hide.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
         {"dataset": "Dataset"},
         [
-            Column(title="Verdict", expr=fleet("financehub_data_stale", "dataset"), mapping=STALE),
+            Column(title="State", expr=fleet("financehub_data_stale", "dataset"), mapping=STALE),
             Column(title="Age", expr=_AGE, unit="s", decimals=0),
             Column(title="Limit", expr=_LIMIT, unit="s", decimals=0),
             Column(title="Age ÷ limit", expr=_OF_LIMIT, unit="percentunit", steps=OF_LIMIT, gauge=1.5, decimals=0),
@@ -174,28 +176,28 @@ def freshness() -> Section:
         sort="Age ÷ limit",
         links={"Dataset": links.to_dashboard("financehub-providers")},
     )
-    course = graph(
+    history = graph(
         About(
             title="Age ÷ limit over time",
             text="The same ages over time, as a share of the limit. A healthy dataset is a sawtooth below 100 %. A "
-            "line that climbs above 100 % is bad and shows when the trouble began.",
+            "line that climbs above 100 % is bad. It shows when the problem began.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=OF_LIMIT,
         ),
         Query(_OF_LIMIT, "{{dataset}}"),
     )
-    return Section("Is the data fresh?", [Line(9, [(14, table), (10, course)])])
+    return Section("Is the data fresh?", [Line(9, [(14, table), (10, history)])])
 
 
 def tiers() -> Section:
-    """Which tier is behind."""
+    """The waits of the tiers, to find the one that is behind."""
     table = rows(
         About(
             title="Tiers",
-            text="How long the oldest ready message of each tier has waited, and the wait within which it should "
-            "start; the tier that is furthest behind is on top. A wait above its target is bad. Click a tier to see "
-            "whether its workers are missing, busy or stuck.",
+            text="How long the oldest ready message of each tier has waited, and the wait target. The tier that is "
+            "furthest behind is on top. A wait above its target is bad. Click a tier to see whether its workers are "
+            "missing, busy or stuck.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -218,7 +220,7 @@ def tiers() -> Section:
         sort="Wait ÷ target",
         links={"Tier": links.to_tier("${__value.raw}")},
     )
-    course = graph(
+    history = graph(
         About(
             title="Wait of the oldest message ÷ target",
             text="The same waits over time. Above 100 %, messages start too late. A line that keeps climbing means "
@@ -230,16 +232,16 @@ def tiers() -> Section:
         ),
         Query(f"{_WAIT} / {_TARGET}", "{{queue}}"),
     )
-    return Section("Which tier is behind?", [Line(8, [(12, table), (12, course)])])
+    return Section("Which tier is behind?", [Line(8, [(12, table), (12, history)])])
 
 
 def failures() -> Section:
-    """What fails, and why."""
+    """The tasks, breakers and quarantine reasons that show what fails."""
     tasks = graph(
         About(
             title="Failures by task",
-            text="Failed tries by task; most of them are retried. A burst that ends means that an upstream "
-            "recovered. A task that keeps failing is bad and ends in dead letters: the dashboard of its tier shows the "
+            text="Failed attempts by task. Most of them are retried. If a burst ends, the upstream has recovered. A "
+            "task that keeps failing is bad and leads to dead letters. The dashboard of its tier shows the "
             "exceptions.",
             unit="cpm",
             no_value="No data: no worker is scraped",
@@ -254,9 +256,9 @@ def failures() -> Section:
     breakers = timeline(
         About(
             title="Circuit breakers",
-            text="The state of each provider's breaker. Open means that the provider failed so often that it is not "
-            "asked for a while; its fallback answers instead. A breaker that stays open for over 10 minutes is bad: "
-            "see Providers.",
+            text="The state of each provider's breaker. Open means that the provider has failed so often that "
+            "FinanceHub does not call it for a while. The next provider in order delivers instead. A breaker that "
+            "stays open for over 10 minutes is bad: see Providers.",
             unit="none",
             no_value="No data: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -273,8 +275,8 @@ def failures() -> Section:
         About(
             title="Top reasons of quarantine",
             text="Records that were not stored because they failed validation, by kind and reason, within the time "
-            "range. A few are normal. Many with one reason are bad: a provider changed its responses, or a limit is "
-            "too strict. Read the records with `financehub quarantine`.",
+            "range. A few are normal. Many with the same reason are bad: a provider has changed its responses, or a "
+            "limit is too strict. Read the records with `financehub quarantine`.",
             unit="none",
             no_value=none_is_good("nothing was quarantined"),
             decimals=0,
@@ -290,9 +292,9 @@ def objectives() -> Section:
         About(
             title="Error budget left, 30 days",
             text="How much is left of the 1 % of errors that each objective allows in 30 days: freshness (datasets "
-            "within their limit), start (tries that started in time) and success (runs that succeeded). Below 0 the "
-            "objective is missed: put reliability before new work. The figure covers only as many days as Prometheus "
-            "keeps.",
+            "within their limit), start (attempts that started in time) and success (runs that succeeded). Below 0 "
+            "the objective is missed, so put reliability before new features. The figure covers only the days for "
+            "which Prometheus keeps data.",
             unit="percentunit",
             no_value=_NO_RULES,
             steps=((None, BAD), (0, WARN), (0.25, GOOD)),
@@ -304,8 +306,8 @@ def objectives() -> Section:
     burn = graph(
         About(
             title="Burn rate of the last hour",
-            text="How many times faster than allowed each error budget is being spent. At 1 it lasts exactly 30 days; "
-            "above 14.4 an alert pages somebody. Find the cause in the sections above.",
+            text="How many times faster than allowed each error budget is being spent. At 1 the budget lasts exactly "
+            "30 days. Above 14.4 an alert pages somebody. Find the cause in the sections above.",
             unit="none",
             no_value=_NO_RULES,
             steps=((None, GOOD), (1, WARN), (14.4, BAD)),
@@ -317,7 +319,7 @@ def objectives() -> Section:
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard."""
-    sections = [verdict(), freshness(), tiers(), failures(), objectives()]
-    text = "Is everything all right? Freshness, tiers, failures and objectives of one release, in this order."
+    """Build the dashboard."""
+    sections = [summary(), freshness(), tiers(), failures(), objectives()]
+    text = "Whether everything works: freshness, tiers, failures and objectives of one release, in this order."
     return assemble(UID, text, sections, period="6h")

@@ -1,4 +1,4 @@
-"""One function per kind of panel; required arguments are what every panel must have."""
+"""Builds panels, with one function per kind. The required arguments are those that every panel must have."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,19 +28,19 @@ Kind = TypeVar("Kind", bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What every panel says about itself.
+    """The description and the scale of a panel.
 
     Args:
-        title: name of the panel.
-        text: what it shows, what is bad, and what to do about it.
+        title: Name of the panel.
+        text: Description: what the panel shows, which values are bad, and what to do about them.
         unit: Grafana's name of the unit.
-        no_value: text in place of an empty result; use `none_is_good` if that is good news.
-        steps: thresholds; the alert rules use the same numbers.
-        low: lowest value of the scale.
-        high: highest value of the scale.
-        decimals: digits after the point.
-        mappings: words for values.
-        links: where a click on a value leads.
+        no_value: Text instead of an empty result. Use `none_is_good` if an empty result is good.
+        steps: Thresholds. The alert rules use the same numbers.
+        low: Lowest value of the scale.
+        high: Highest value of the scale.
+        decimals: Digits after the decimal point.
+        mappings: Words for values.
+        links: Targets of a click on a value.
     """
 
     title: str
@@ -57,19 +57,19 @@ class About:
 
 @dataclass(frozen=True)
 class Query:
-    """One expression of a panel and the name of its series, with `{{label}}` for labels."""
+    """An expression of a panel and the name of its series, with `{{label}}` for labels."""
 
     expr: str
     legend: str
 
 
 def none_is_good(why: str) -> str:
-    """No-value text of a panel that is empty when all is well; tests recognize an expected empty result by it."""
+    """Return the no-value text of a panel that is normally empty. Tests recognize an expected empty result by it."""
     return f"None: {why}"
 
 
 def thresholds(steps: Steps) -> builders.ThresholdsConfig:
-    """Absolute thresholds."""
+    """Return absolute thresholds."""
     return (
         builders.ThresholdsConfig()
         .mode(dashboard.ThresholdsMode.ABSOLUTE)
@@ -78,7 +78,7 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
 
 
 def described(panel: Kind, about: About) -> Kind:
-    """Give a panel what `About` says."""
+    """Apply the description and the scale to a panel."""
     panel.title(about.title).description(about.text).unit(about.unit).no_value(about.no_value)
     panel.datasource(DATASOURCE).thresholds(thresholds(about.steps))
     if about.low is not None:
@@ -95,13 +95,13 @@ def described(panel: Kind, about: About) -> Kind:
 
 
 def target(query: Query, index: int = 0) -> prometheus.Dataquery:
-    """A query over the time range."""
-    made = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).range()
-    return made.ref_id(chr(ord("A") + index)).datasource(DATASOURCE)
+    """Return a query over the time range."""
+    built = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).range()
+    return built.ref_id(chr(ord("A") + index)).datasource(DATASOURCE)
 
 
 def instant(query: Query) -> prometheus.Dataquery:
-    """A query at the end of the time range only."""
+    """Return a query at the end of the time range only."""
     return target(query).instant()
 
 
@@ -114,13 +114,13 @@ def _legend(*, table: bool) -> common.VizLegendOptions:
 
 
 def figure(about: About, query: Query, *, trend: bool = False, name_only: bool = False) -> dashboard.Panel:
-    """One number per series, on a colored background.
+    """Return a panel with one number per series, on a colored background.
 
     Args:
-        about: what the panel says about itself.
-        query: its expression.
-        trend: draw the value over time behind it.
-        name_only: show the name of the series in place of the number.
+        about: Description and scale of the panel.
+        query: Expression of the panel.
+        trend: Whether to draw the value over time in the background.
+        name_only: Whether to show the name of the series instead of the number.
     """
     panel = described(stat.Panel(), about).color_mode(options.BigValueColorMode.BACKGROUND)
     panel.graph_mode(options.BigValueGraphMode.AREA if trend else options.BigValueGraphMode.NONE)
@@ -130,7 +130,7 @@ def figure(about: About, query: Query, *, trend: bool = False, name_only: bool =
 
 
 def bars(about: About, query: Query) -> dashboard.Panel:
-    """One horizontal bar per series with its current value and the label to its left."""
+    """Return a panel with one horizontal bar per series, with the current value and the label to the left."""
     panel = described(bargauge.Panel(), about).display_mode(options.BarGaugeDisplayMode.BASIC)
     panel.orientation(options.VizOrientation.HORIZONTAL).value_mode(options.BarGaugeValueMode.TEXT)
     panel.name_placement(options.BarGaugeNamePlacement.LEFT).show_unfilled(show_unfilled=True)
@@ -141,14 +141,14 @@ def bars(about: About, query: Query) -> dashboard.Panel:
 def graph(
     about: About, *queries: Query, stacked: bool = False, bar: bool = False, interval: str | None = None
 ) -> dashboard.Panel:
-    """Lines over time; thresholds of a judgment are drawn as dashed lines.
+    """Return a panel with lines over time. Thresholds are drawn as dashed lines.
 
     Args:
-        about: what the panel says about itself.
-        queries: its expressions.
-        stacked: stack the series as areas.
-        bar: draw bars, for events that are rare.
-        interval: shortest step, for events that are minutes apart; the rates look back at least as far.
+        about: Description and scale of the panel.
+        queries: Expressions of the panel.
+        stacked: Whether to stack the series as areas.
+        bar: Whether to draw bars, for rare events.
+        interval: Shortest step, for events that are minutes apart. Rates look back at least as far.
     """
     panel = described(timeseries.Panel(), about).legend(_legend(table=True))
     panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(options.SortOrder.DESCENDING))
@@ -160,7 +160,7 @@ def graph(
     if stacked:
         panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
     if interval:
-        # calls that are rarer than the interval leave gaps; lines bridge gaps of up to an hour
+        # calls that are rarer than the interval leave gaps, so lines bridge gaps of up to an hour
         panel.interval(interval).span_nulls(3_600_000)
     if about.steps != NO_JUDGMENT:
         panel.thresholds_style(
@@ -172,11 +172,11 @@ def graph(
 
 
 def distribution(about: About, query: Query) -> dashboard.Panel:
-    """Heatmap of a histogram's buckets over time.
+    """Return a heatmap of a histogram's buckets over time.
 
     Args:
-        about: what the panel says about itself; the unit is that of the buckets.
-        query: increase of the buckets by `le`, named `{{le}}`.
+        about: Description and scale of the panel. The unit is that of the buckets.
+        query: Increase of the buckets by `le`, named `{{le}}`.
     """
     panel = described(heatmap.Panel(), about).calculate(calculate=False).show_legend()
     panel.y_axis(heatmap.YAxisConfig().unit(about.unit).axis_placement(options.AxisPlacement.LEFT))
@@ -195,7 +195,7 @@ def distribution(about: About, query: Query) -> dashboard.Panel:
 
 
 def timeline(about: About, query: Query) -> dashboard.Panel:
-    """One band per series, colored by its state."""
+    """Return a panel with one band per series, colored by its state."""
     panel = described(statetimeline.Panel(), about).legend(_legend(table=False))
     panel.color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
     panel.merge_values(merge_values=True).show_value(options.VisibilityMode.AUTO).row_height(0.8)

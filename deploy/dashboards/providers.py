@@ -1,4 +1,4 @@
-"""Providers: which one fails and how, and which one answers instead?"""
+"""The Providers dashboard shows which provider fails, how it fails, and which one delivers instead."""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -9,9 +9,9 @@ from dashboards.style import ABOVE_ZERO_WARNS, BAD, BREAKER, GOOD, WARN
 from dashboards.tables import Column, rows
 
 UID = "financehub-providers"
-_NO_CALL = "No data: no provider was asked within the time range"
-_NO_BUDGET = "No data: no worker is scraped, or no provider with a budget has been asked"
-#: Providers are asked every few minutes, so rates look back at least five.
+_NO_CALL = "No data: no provider was called within the time range"
+_NO_BUDGET = "No data: no worker is scraped, or no provider with a budget has been called"
+#: Providers are called every few minutes, so rates look back at least five minutes.
 _INTERVAL = "5m"
 
 _REQUESTS = "financehub_provider_requests_total"
@@ -31,12 +31,13 @@ def _state(name: str) -> str:
 
 
 def now() -> Section:
-    """Whether anything is wrong with any provider."""
+    """Figures that show whether any provider has a problem."""
     opened = figure(
         About(
             title="Open breakers",
-            text="Providers that are not asked at the moment because they failed too often. It is bad if it lasts: the "
-            "sections below show why. Meanwhile, data comes from fallbacks if there are any.",
+            text="Providers that FinanceHub does not call at the moment, because they failed too often. If this "
+            "lasts, it is bad. The sections below show why. Meanwhile, other providers deliver the data if there are "
+            "any.",
             unit="none",
             no_value="No data: no breaker has been used yet",
             steps=ABOVE_ZERO_WARNS,
@@ -64,7 +65,7 @@ def now() -> Section:
         About(
             title="Fullest budget",
             text="The highest share of any provider's request budget that is spent. At 100 % further calls wait or go "
-            "to a fallback: run its tasks less often, or buy a larger plan.",
+            "to the next provider. Run its tasks less often, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
             steps=_BUDGET_STEPS,
@@ -77,12 +78,12 @@ def now() -> Section:
 
 
 def failures() -> Section:
-    """Which provider fails, and how."""
+    """The failures of each provider."""
     table = rows(
         About(
             title="Providers at a glance",
-            text="Requests, share of failures and latency of each provider within the time range; the worst is on top. "
-            "A high share of failures is bad; the graph of outcomes below shows their kind.",
+            text="Requests, share of failures and latency of each provider within the time range. The worst provider "
+            "is on top. A high share of failures is bad. The graph of outcomes below shows their kind.",
             unit="none",
             no_value=_NO_CALL,
         ),
@@ -108,9 +109,9 @@ def failures() -> Section:
     breakers = timeline(
         About(
             title="Circuit breakers",
-            text="The state of each breaker; every feed has one. A breaker that stays open for over 10 minutes is bad: "
-            "the provider does not recover. Check its status page, then our key and quota. `financehub breakers close` "
-            "lets calls pass again.",
+            text="The state of each breaker. Every feed has its own breaker. A breaker that stays open for over 10 "
+            "minutes is bad: the provider does not recover. Check its status page, then your API key and quota. "
+            "`financehub breakers close` permits calls again.",
             unit="none",
             no_value="No data: no breaker has been used yet",
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -122,8 +123,8 @@ def failures() -> Section:
     share = graph(
         About(
             title="Share of failed requests over time",
-            text="Failed requests as a share of all requests, by provider. A few percent now and then are normal. A "
-            "line at 100 % is bad: the provider is down or refuses us.",
+            text="Failed requests as a share of all requests, by provider. A few percent from time to time are "
+            "normal. A line at 100 % is bad: the provider is down or refuses FinanceHub.",
             unit="percentunit",
             no_value=_NO_CALL,
             steps=_ERROR_STEPS,
@@ -139,9 +140,9 @@ def failures() -> Section:
     outcomes = graph(
         About(
             title="Failed requests by outcome",
-            text="Failed requests per minute, by provider and kind. Timeout and upstream: the provider has trouble. "
-            "Quota: our budget or the quota of our key is used up. Breaker-open: it was not even asked. For any other "
-            "kind, read the worker's log.",
+            text="Failed requests per minute, by provider and kind. Timeout and upstream mean that the provider has "
+            "problems. Quota means that the budget or the quota of the API key is used up. Breaker-open means that "
+            "the breaker rejected the call. For any other kind, read the worker's log.",
             unit="cpm",
             no_value=none_is_good("no request failed"),
         ),
@@ -156,12 +157,12 @@ def failures() -> Section:
 
 
 def load() -> Section:
-    """How slow providers are and how much of their budget is spent."""
+    """The latency of each provider and the spent share of its budget."""
     latency = graph(
         About(
             title="Latency, 95th percentile",
-            text="The time within which 95 % of each provider's requests ended. A climb is bad even without errors: "
-            "runs take longer and may exceed their time limit.",
+            text="The time within which 95 % of each provider's requests ended. A rise is bad even without errors, "
+            "because runs take longer and may exceed their time limit.",
             unit="s",
             no_value=_NO_CALL,
         ),
@@ -171,8 +172,8 @@ def load() -> Section:
     traffic = graph(
         About(
             title="Requests",
-            text="Requests per minute, by provider. A fallback that suddenly receives traffic is bad news about the "
-            "provider before it: see its failures above.",
+            text="Requests per minute, by provider. If a later provider in the order suddenly receives traffic, the "
+            "provider before it fails. See its failures above.",
             unit="cpm",
             no_value=_NO_CALL,
         ),
@@ -183,7 +184,7 @@ def load() -> Section:
     budgets = bars(
         About(
             title="Budget spent",
-            text="Share of each budget that is spent, by provider and window; the fullest is on top. At 100 % calls "
+            text="Share of each budget that is spent, by provider and window. The fullest is on top. At 100 % calls "
             "wait or go to a fallback: run its tasks less often, or buy a larger plan.",
             unit="percentunit",
             no_value=_NO_BUDGET,
@@ -193,7 +194,7 @@ def load() -> Section:
         ),
         Query(f"sort_desc({_BUDGET})", "{{provider}} {{window}}"),
     )
-    course = graph(
+    history = graph(
         About(
             title="Fullest window by provider",
             text="The fullest budget window of each provider over time. Repeated peaks at 100 % are bad: spread the "
@@ -207,13 +208,13 @@ def load() -> Section:
     )
     return Section(
         "Is a provider slow, or is its budget used up?",
-        [Line(8, [(12, traffic), (12, latency)]), Line(8, [(12, budgets), (12, course)])],
+        [Line(8, [(12, traffic), (12, latency)]), Line(8, [(12, budgets), (12, history)])],
         collapsed=True,
     )
 
 
-def answers() -> Section:
-    """Which provider's data is stored."""
+def deliveries() -> Section:
+    """The stored records by the provider that delivered them."""
     stored = "financehub_data_records_stored_total"
 
     def share(dataset: str, name: str) -> dashboard.Panel:
@@ -221,9 +222,9 @@ def answers() -> Section:
         return graph(
             About(
                 title=f"Provider: {name}",
-                text="The share of the stored records by provider. The provider that the settings name first should "
-                "have nearly all of them; the others answered as fallbacks. A fallback's band that stays is bad: the "
-                "first provider does not deliver. See its failures above.",
+                text="The share of the stored records by provider. The first provider in the order of the settings "
+                "should have delivered nearly all of them. The others delivered after a failover. If the band of "
+                "another provider stays, the first provider does not deliver. See its failures above.",
                 unit="percentunit",
                 no_value="No data: no record was stored within the time range",
                 high=1,
@@ -261,7 +262,7 @@ def answers() -> Section:
         descending=False,
     )
     return Section(
-        "Which provider answers instead?",
+        "Which provider delivers instead?",
         [
             Line(
                 9,
@@ -276,8 +277,8 @@ def answers() -> Section:
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     text = (
-        "Which provider fails and how, how slow it is, how much of its budget is spent, and which one answers instead."
+        "Which provider fails and how, how slow it is, how much of its budget is spent, and which one delivers instead."
     )
-    return assemble(UID, text, [now(), failures(), answers(), load()], period="6h")
+    return assemble(UID, text, [now(), failures(), deliveries(), load()], period="6h")

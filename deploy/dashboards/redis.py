@@ -1,4 +1,4 @@
-"""Redis and processes: does Redis keep what it stores, and is every process healthy?"""
+"""The Redis dashboard shows whether Redis works and keeps its data, and whether every process is healthy."""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -10,7 +10,7 @@ from dashboards.tables import Column, rows
 
 UID = "financehub-redis"
 _NO_PROCESS = "No data: no FinanceHub process is scraped"
-_NO_ANSWER = "No data: no FinanceHub process is scraped, or none gets an answer from Redis"
+_NO_ANSWER = "No data: no FinanceHub process is scraped, or Redis answers none of them"
 _NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
 _PROCESS = "component, pod, instance"
 _PROCESS_LEGEND = "{{component}} {{pod}} {{instance}}"
@@ -24,12 +24,12 @@ def _worst(metric: str) -> str:
 
 
 def now() -> Section:
-    """Redis in six figures."""
+    """Six figures that show the state of Redis."""
     up = figure(
         About(
             title="Redis",
-            text="Whether Redis answers every process within a second. Down is bad: nothing is enqueued, run or "
-            "stored. The table of processes shows whether one process is cut off or all of them.",
+            text="Whether Redis answers every process within a second. Down is bad, because nothing is enqueued, run "
+            "or stored. The table of processes shows whether one process is cut off or all of them.",
             unit="none",
             no_value=_NO_PROCESS,
             steps=((None, BAD), (1, GOOD)),
@@ -41,7 +41,7 @@ def now() -> Section:
     memory = figure(
         About(
             title="Memory ÷ limit",
-            text="The share of maxmemory that Redis uses. Above 80 % is bad: once it is full, Redis refuses every "
+            text="The share of maxmemory that Redis uses. Above 80 % is bad, because a full Redis refuses every "
             "write. Find out what has grown, then raise the limit.",
             unit="percentunit",
             no_value="None: Redis has no memory limit, or no scheduler is scraped",
@@ -57,8 +57,8 @@ def now() -> Section:
     eviction = figure(
         About(
             title="Eviction policy",
-            text="What Redis does when it is full. Anything but noeviction is bad: Redis would drop messages and "
-            "schedules silently. Set maxmemory-policy to noeviction.",
+            text="The policy that Redis applies when it is full. Any policy other than noeviction is bad, because "
+            "Redis would silently delete messages and schedules. Set maxmemory-policy to noeviction.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -69,8 +69,8 @@ def now() -> Section:
     persistence = figure(
         About(
             title="Append-only file",
-            text="Whether Redis writes its data to disk. Off is bad in production: a restart loses all messages. "
-            "Failing writes are worse: look at the free space of the disk and at the log of Redis.",
+            text="Whether Redis writes its data to disk. Off is bad in production, because a restart loses all "
+            "messages. Failing writes are worse: look at the free space of the disk and at the log of Redis.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (1, WARN), (2, BAD)),
@@ -86,8 +86,8 @@ def now() -> Section:
     evicted = figure(
         About(
             title="Evicted keys",
-            text="Keys that Redis dropped to make room, within the time range. Anything above 0 is bad: messages, "
-            "schedules or data are lost. Set noeviction and give Redis more memory.",
+            text="Keys that Redis evicted within the time range. Anything above 0 is bad, because messages, schedules "
+            "or data are lost. Set noeviction and give Redis more memory.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -98,8 +98,8 @@ def now() -> Section:
     skew = figure(
         About(
             title="Clock skew",
-            text="The largest difference between the clock of a process and that of Redis. More than 2 seconds is bad: "
-            "due times and leases shift. Check the time synchronization of the nodes.",
+            text="The largest difference between the clock of a process and that of Redis. More than 2 seconds is "
+            "bad, because due times and leases shift. Check the time synchronization of the nodes.",
             unit="s",
             no_value=_NO_ANSWER,
             steps=((None, GOOD), (2, BAD)),
@@ -110,13 +110,13 @@ def now() -> Section:
 
 
 def redis() -> Section:
-    """Whether Redis is fast and large enough."""
+    """The latency, memory and clock of Redis."""
     latency = graph(
         About(
             title="Round trip of a command",
-            text="How long one command takes, as all processes see it. A few milliseconds are normal. More than 100 "
-            "milliseconds is bad: a slow command, a slow disk or a busy node. Ask Redis with SLOWLOG GET and LATENCY "
-            "LATEST.",
+            text="How long one command takes, measured by all processes. A few milliseconds are normal. More than 100 "
+            "milliseconds is bad, and is caused by a slow command, a slow disk or a busy node. Use SLOWLOG GET and "
+            "LATENCY LATEST in Redis.",
             unit="s",
             no_value=_NO_ANSWER,
         ),
@@ -128,8 +128,8 @@ def redis() -> Section:
     memory = graph(
         About(
             title="Memory and its limit",
-            text="Memory that Redis uses, and maxmemory where it is set. A line that climbs toward the limit is bad: "
-            "see `financehub status` for queues that grow.",
+            text="Memory that Redis uses, and maxmemory if it is set. A line that climbs toward the limit is bad: see "
+            "`financehub status` for queues that grow.",
             unit="bytes",
             no_value=_NO_SCHEDULER,
         ),
@@ -139,7 +139,7 @@ def redis() -> Section:
     skew = graph(
         About(
             title="Clock skew by process",
-            text="The clock of each process minus that of Redis; above 0 the process is ahead. Beyond 2 seconds is "
+            text="The clock of each process minus that of Redis; above 0 the process is ahead. More than 2 seconds is "
             "bad. If one line is off, the clock of that node is wrong; if all are, the clock of Redis is.",
             unit="s",
             no_value=_NO_ANSWER,
@@ -151,7 +151,7 @@ def redis() -> Section:
 
 
 def processes() -> Section:
-    """One row per process."""
+    """A table with one row per process."""
 
     def each(metric: str) -> str:
         return f"max by ({_PROCESS}) ({series(metric)})"
@@ -160,8 +160,9 @@ def processes() -> Section:
     table = rows(
         About(
             title="Processes",
-            text="Every process that Prometheus scrapes, the youngest on top. Restarts, a process that cannot reach "
-            "Redis, and two versions outside a rollout are bad. So is a process that is missing here: look at its pod.",
+            text="Every process that Prometheus scrapes. The youngest is on top. Restarts, a process that cannot "
+            "reach Redis, and two versions outside a rollout are bad. So is a process that is missing here: look at "
+            "its pod.",
             unit="none",
             no_value=_NO_PROCESS,
         ),
@@ -200,17 +201,17 @@ def processes() -> Section:
 
 
 def _with_version(expr: str) -> str:
-    """A value per process, with the version that the process runs."""
+    """Add the version of each process to a value per process."""
     version = f"max by ({_PROCESS}, version) ({series('financehub_build_info')})"
     return f"({expr}) * on ({_PROCESS}) group_left (version) {version}"
 
 
 def resources() -> Section:
-    """The figures of the table over time."""
+    """The values of the table over time."""
     cpu = graph(
         About(
             title="CPU by process",
-            text="CPU cores that each process uses. A worker that uses a whole core is bad: Python runs one thread at "
+            text="CPU cores that each process uses. A worker that uses a whole core is bad. Python runs one thread at "
             "a time, so add workers instead of threads.",
             unit="none",
             no_value=_NO_PROCESS,
@@ -230,8 +231,8 @@ def resources() -> Section:
     files = graph(
         About(
             title="Open files by process",
-            text="Open file descriptors of each process. A line that climbs without end is bad: connections are not "
-            "closed. Restart the process and report the leak.",
+            text="Open file descriptors of each process. A line that climbs without end is bad, because connections "
+            "are not closed. Restart the process and report the leak.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,
@@ -242,7 +243,8 @@ def resources() -> Section:
         About(
             title="Event-loop lag of the scheduler",
             text="How late the scheduler's event loop wakes up. Milliseconds are normal. More than a second is bad, "
-            "because due times wait as well: give the scheduler more CPU, or look for many schedules due at once.",
+            "because due times wait as well: give the scheduler more CPU, or look for many schedules that are due in "
+            "the same second.",
             unit="s",
             no_value="No data: no scheduler is scraped",
             steps=((None, GOOD), (1, BAD)),
@@ -267,8 +269,8 @@ def resources() -> Section:
     restarts = graph(
         About(
             title="Restarts by component",
-            text="Processes that restarted under the same address. A restart outside a rollout is bad: find out why "
-            "the process ended, most often for lack of memory or because a liveness probe failed.",
+            text="Processes that restarted under the same address. A restart outside a rollout is bad. Find out why "
+            "the process ended. The most frequent reasons are a lack of memory and a failed liveness probe.",
             unit="none",
             no_value=_NO_PROCESS,
             decimals=0,
@@ -286,6 +288,6 @@ def resources() -> Section:
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     text = "Whether Redis is up, fast, large enough and configured correctly, and whether every process is healthy."
     return assemble(UID, text, [now(), redis(), processes(), resources()], period="6h")

@@ -1,4 +1,4 @@
-"""Schedules: does everything run when it should, and does it succeed?"""
+"""The Schedules dashboard shows whether every schedule runs on time and succeeds."""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -14,7 +14,7 @@ _NO_SCHEDULER = "No data: no scheduler is scraped"
 _FAILURES = fleet("financehub_schedule_consecutive_failures", "scheduledtask")
 _NEXT = f"{fleet('financehub_schedule_next_run_timestamp_seconds', 'scheduledtask')} > 0"
 _DUE_IN = f"({_NEXT}) - time()"
-#: Seconds after which a due time that has not been handled is late.
+#: Seconds after which a due time without an enqueued run is late.
 LATE = 60
 
 
@@ -24,12 +24,12 @@ def _events(counter: str) -> str:
 
 
 def now() -> Section:
-    """How many there are, and how many are in trouble."""
+    """The numbers of schedules: by state, late and failing."""
     states = figure(
         About(
             title="Schedules by state",
             text="Schedules that a scheduler knows. Suspended ones were paused on purpose. Stopped ones were refused "
-            "or have no due time left: `financehub schedules list` gives the reason.",
+            "or have no due time left. `financehub schedules list` shows the reason.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -39,8 +39,9 @@ def now() -> Section:
     late = figure(
         About(
             title="Late now",
-            text="Schedules whose due time passed more than a minute ago. Anything above 0 is bad: no scheduler "
-            "enqueues them. The table shows which ones, and the scheduler's log shows why.",
+            text="Schedules whose due time passed more than a minute ago. Anything above 0 is bad, because no "
+            "scheduler enqueues their runs. The table shows which schedules are late, and the scheduler's log shows "
+            "why.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -50,8 +51,8 @@ def now() -> Section:
     failing = figure(
         About(
             title="Failing now",
-            text="Schedules whose last run was given up or lost. A single failure may pass without help; the table "
-            "shows how many there were in a row. Three in a row raise an alert.",
+            text="Schedules whose last run was dead-lettered or lost. A single failure may be temporary. The table "
+            "shows the number of consecutive failures. Three of them raise an alert.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_WARNS,
@@ -62,13 +63,13 @@ def now() -> Section:
 
 
 def list_all() -> Section:
-    """One row per schedule."""
+    """A table with one row per schedule."""
     table = rows(
         About(
             title="Schedules",
-            text="When each schedule is due next, its failures in a row, and how many due times were missed or skipped "
-            "within the time range; late schedules are on top. A due time more than a minute ago is bad, and so are "
-            "three failures in a row: read the last run with `financehub schedules show`.",
+            text="When each schedule is due next, its consecutive failures, and how many due times were missed or "
+            "skipped within the time range. Late schedules are on top. A due time more than a minute ago is bad, and "
+            "so are three consecutive failures. Inspect the last run with `financehub schedules show`.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -82,7 +83,7 @@ def list_all() -> Section:
                 decimals=0,
             ),
             Column(
-                title="Failures in a row",
+                title="Consecutive failures",
                 expr=_FAILURES,
                 steps=((None, GOOD), (1, WARN), (3, BAD)),
                 decimals=0,
@@ -99,25 +100,26 @@ def list_all() -> Section:
 
 
 def outcomes() -> Section:
-    """Which schedules have failed, and since when."""
-    ever = f"max_over_time({series('financehub_schedule_consecutive_failures')}[$__range] @ end()) > 0"
+    """The schedules that have failed, over time."""
+    has_failed = f"max_over_time({series('financehub_schedule_consecutive_failures')}[$__range] @ end()) > 0"
     failing = timeline(
         About(
-            title="Failures in a row",
-            text="Schedules with a run that was given up or lost within the time range, and how many in a row. A band "
-            "that ended is over. A band that goes on and counts up is bad: look at the dead letters of its tier.",
+            title="Consecutive failures",
+            text="Schedules with a run that was dead-lettered or lost within the time range, and the number of "
+            "consecutive failures. If a band has ended, the schedule succeeds again. A band that continues with a "
+            "rising number is bad: look at the dead letters of its tier.",
             unit="none",
             no_value=none_is_good("no schedule has failed"),
             steps=((None, GOOD), (1, WARN), (3, BAD)),
             decimals=0,
         ),
-        Query(f"{_FAILURES} and on (namespace, release, scheduledtask) ({ever})", "{{scheduledtask}}"),
+        Query(f"{_FAILURES} and on (namespace, release, scheduledtask) ({has_failed})", "{{scheduledtask}}"),
     )
     return Section("Does it succeed?", [Line(7, [(24, failing)])])
 
 
 def punctuality() -> Section:
-    """How late due times are enqueued, and which ones are not enqueued at all."""
+    """The lag of due runs, and the due times that were missed or skipped."""
     lag = graph(
         About(
             title="Lag",
@@ -139,8 +141,8 @@ def punctuality() -> Section:
     slowest = bars(
         About(
             title="Highest mean lag",
-            text="The schedules with the highest mean lag within the time range. One far above the others is bad: read "
-            "the scheduler's log for its name. If all are alike, the scheduler or Redis is slow.",
+            text="The schedules with the highest mean lag within the time range. One far above the others is bad: "
+            "search the scheduler's log for its name. If all are alike, the scheduler or Redis is slow.",
             unit="s",
             no_value=_NO_SCHEDULER,
         ),
@@ -149,9 +151,8 @@ def punctuality() -> Section:
     missed = graph(
         About(
             title="Missed due times",
-            text="Due times of the last 30 minutes that were given up because they were too late. Each is bad: its run "
-            "did not happen. Look for a time without a scheduler or without Redis, then run `financehub schedules "
-            "backfill`.",
+            text="Due times that were missed in the last 30 minutes. Each is bad, because its run did not happen. "
+            "Find out when no scheduler or Redis was running, then run `financehub schedules backfill`.",
             unit="none",
             no_value=none_is_good("no due time was missed"),
             steps=ABOVE_ZERO_IS_BAD,
@@ -163,9 +164,9 @@ def punctuality() -> Section:
     skipped = graph(
         About(
             title="Skipped by reason",
-            text="Due times skipped on purpose, per minute. Overlap: the last run had not ended. Backlog: the queue "
-            "was too deep. Either is bad if it goes on: runs take longer than their period. Refused: the task does not "
-            "accept the schedule's arguments; correct them.",
+            text="Due times that were skipped on purpose, per minute. Overlap means that the previous run had not "
+            "ended, and backlog that the queue was too long. Both are bad if they continue, because runs take longer "
+            "than their period. Refused means that the task does not accept the schedule's arguments; correct them.",
             unit="cpm",
             no_value=none_is_good("no due time was skipped"),
         ),
@@ -181,6 +182,6 @@ def punctuality() -> Section:
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard."""
-    text = "Whether every schedule runs when it should and succeeds; late ones are on top."
+    """Build the dashboard."""
+    text = "Whether every schedule runs on time and succeeds. Late schedules are on top."
     return assemble(UID, text, [now(), list_all(), outcomes(), punctuality()], period="6h")

@@ -1,4 +1,4 @@
-"""Colors, thresholds and value mappings. Color means a judgment; series that only differ use Grafana's palette."""
+"""Colors, thresholds and value mappings. A color is a judgment. Series without a judgment use Grafana's palette."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import dashboard
 
 GOOD, WARN, BAD, NEUTRAL = "green", "orange", "red", "blue"
 
-#: Steps of a threshold: the color applies from this value on (None: from minus infinity).
+#: Steps of a threshold: the value from which the color applies (None means minus infinity), and the color.
 Steps = tuple[tuple[float | None, str], ...]
 
 ABOVE_ZERO_IS_BAD: Steps = ((None, GOOD), (1, BAD))
@@ -15,10 +15,10 @@ NO_JUDGMENT: Steps = ((None, NEUTRAL),)
 
 
 def value_map(texts: Mapping[int, tuple[str, str]]) -> dashboard.ValueMap:
-    """Words for numbers.
+    """Return a mapping that shows words instead of numbers.
 
     Args:
-        texts: number → (word, color).
+        texts: Number → (word, color).
     """
     return dashboard.ValueMap(
         options={

@@ -1,4 +1,4 @@
-"""Tables: one row per thing, one expression per column."""
+"""Builds tables with one expression per column."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from dashboards.panels import About, Query, described, instant, thresholds
 from dashboards.style import NO_JUDGMENT, Steps
 
-#: Columns of every result that say nothing, because the dashboard shows one release.
-_NOISE = ("Time", "__name__", "namespace", "release")
+#: Columns of every result that are hidden, because the dashboard shows one release and one moment.
+_HIDDEN = ("Time", "__name__", "namespace", "release")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +21,14 @@ class Column:
     """One column of values.
 
     Args:
-        title: its heading.
-        expr: expression with the labels of the table's rows and no others, besides the namespace and the release.
+        title: Heading of the column.
+        expr: Expression with the labels of the table's rows, the namespace and the release, and no other labels.
         unit: Grafana's name of the unit.
-        steps: thresholds; the text takes their color.
-        gauge: draw a bar up to this value behind the number.
-        mapping: words for values.
-        decimals: digits after the point.
-        hidden: hide the values; they only determine the rows.
+        steps: Thresholds. The text has their color.
+        gauge: Maximum of a bar that is drawn behind the number, or None for no bar.
+        mapping: Words for values.
+        decimals: Digits after the decimal point.
+        hidden: Whether to hide the values, so that the column only determines the rows.
     """
 
     title: str
@@ -51,23 +51,23 @@ def rows(
     links: Mapping[str, builders.DashboardLink] | None = None,
     mappings: Mapping[str, dashboard.ValueMapping] | None = None,
 ) -> dashboard.Panel:
-    """A table.
+    """Return a panel with a table.
 
     Args:
-        about: what the panel says about itself.
-        labels: label → heading, for the labels that say what a row is about.
-        columns: the columns of values.
-        sort: heading of the column that sorts the rows.
-        descending: whether the highest value is on top.
-        links: heading → where a click on the cell leads.
-        mappings: heading of a label → words and colors.
+        about: Description and scale of the panel.
+        labels: Label → heading, for the labels that identify a row.
+        columns: Columns of values.
+        sort: Heading of the column that sorts the rows.
+        descending: Whether the highest value is on top.
+        links: Heading → target of a click on the cell.
+        mappings: Heading of a label → words and colors.
     """
     panel = described(table.Panel(), about).cell_height(options.TableCellHeight.SM)
     panel.align(options.FieldTextAlignment.AUTO)
     panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(descending)])
     fields = ["Value"] if len(columns) == 1 else [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
     for index, column in enumerate(columns):
-        # a table names its columns itself; the legend is for people who read the query
+        # a table has its own column names; the legend only helps people who read the query
         query = instant(Query(column.expr, column.title)).ref_id(chr(ord("A") + index))
         panel.with_target(query.format(PromQueryFormat.TABLE))
         panel.override_by_name(column.title, _properties(column))
@@ -77,7 +77,7 @@ def rows(
             properties += [_property("mappings", [mappings[heading]]), _colored()]
         if properties:
             panel.override_by_name(heading, properties)
-    hidden = (*_NOISE, *(field for field, column in zip(fields, columns, strict=True) if column.hidden))
+    hidden = (*_HIDDEN, *(field for field, column in zip(fields, columns, strict=True) if column.hidden))
     shown = [*labels, *(field for field in fields if field not in hidden)]
     renamed = {**labels, **dict(zip(fields, (column.title for column in columns), strict=True))}
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))

@@ -1,4 +1,4 @@
-"""Tier: why is this tier behind: too few workers, too much work, or work that hangs or fails?"""
+"""The Tier dashboard shows why a tier is behind: too few workers, too much work, or work that hangs or fails."""
 
 from grafana_foundation_sdk.models import dashboard
 
@@ -22,12 +22,12 @@ def _messages(state: str) -> str:
 
 
 def now() -> Section:
-    """The tier in six figures."""
+    """Six figures that show the state of the tier."""
     wait = figure(
         About(
             title="Oldest message ÷ target",
-            text="How long the oldest ready message has waited, as a share of the wait target. Above 100 % is bad: "
-            "messages start too late. The sections below show why.",
+            text="How long the oldest ready message has waited, as a share of the wait target. Above 100 % is bad, "
+            "because messages start too late. The sections below show why.",
             unit="percentunit",
             no_value=_NO_SCHEDULER,
             steps=((None, GOOD), (0.8, WARN), (1, BAD)),
@@ -39,8 +39,8 @@ def now() -> Section:
     ready = figure(
         About(
             title="Ready messages",
-            text="Messages that wait for a free slot. Many are fine as long as they start within the target; compare "
-            "with the oldest message.",
+            text="Messages that wait for a free slot. Many are fine as long as they start within the wait target. "
+            "Compare this with the oldest message.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -53,8 +53,8 @@ def now() -> Section:
     workers = figure(
         About(
             title="Missing workers",
-            text="Live workers that the tier lacks to reach its minimum. Anything above 0 is bad: look at the pods of "
-            "the tier and at why they do not start.",
+            text="The number of live workers that the tier needs to reach its minimum. Anything above 0 is bad. Look "
+            "at the pods of the tier and find out why they do not start.",
             unit="none",
             no_value=_NO_SCHEDULER,
             steps=ABOVE_ZERO_IS_BAD,
@@ -65,8 +65,8 @@ def now() -> Section:
     busy = figure(
         About(
             title="Busy slots",
-            text="The share of slots (threads) that are running a message. At 100 % every further message waits: if "
-            "the wait climbs as well, allow the tier more workers.",
+            text="The share of slots (threads) that are running a message. At 100 % every further message waits. If "
+            "the wait rises as well, allow the tier more workers.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (1, WARN)),
@@ -79,7 +79,7 @@ def now() -> Section:
     orphaned = figure(
         About(
             title="Orphaned messages",
-            text="Messages held by workers that are gone. A scheduler takes them back within seconds. A number that "
+            text="Messages in the hands of dead workers. A scheduler reclaims them within seconds. A number that "
             "stays for minutes is bad: read the scheduler's log lines about the janitor.",
             unit="none",
             no_value=_NO_SCHEDULER,
@@ -91,8 +91,8 @@ def now() -> Section:
     dead = figure(
         About(
             title="Dead letters",
-            text="Messages of this tier that were given up and are kept for inspection. Read the errors with "
-            "`financehub dead list`, and requeue the messages once the cause is gone.",
+            text="Messages of this tier that failed for good and are kept for inspection. Read the errors with "
+            "`financehub dead list`, and requeue the messages once the cause is fixed.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -103,12 +103,12 @@ def now() -> Section:
 
 
 def start() -> Section:
-    """How long messages wait."""
+    """The waits of messages before they start."""
     state = graph(
         About(
             title="State of the queue",
-            text="Messages by state: ready ones wait for a slot, inflight ones run, delayed ones wait for their retry. "
-            "A ready band that keeps growing is bad: the tier receives more work than it can do.",
+            text="Messages by state: ready ones wait for a slot, inflight ones run, and delayed ones wait for their "
+            "retry. A ready band that keeps growing is bad, because the tier receives more work than it can do.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -122,8 +122,8 @@ def start() -> Section:
     oldest = graph(
         About(
             title="Oldest message and its target",
-            text="How long the oldest ready message has waited, and the wait within which it should start. A wait "
-            "above the target for five minutes is bad and raises an alert.",
+            text="How long the oldest ready message has waited, and its wait target. A wait above the target for five "
+            "minutes is bad and raises an alert.",
             unit="s",
             no_value=_NO_SCHEDULER,
         ),
@@ -132,8 +132,8 @@ def start() -> Section:
     wait = distribution(
         About(
             title="Time from ready to start",
-            text="The distribution of waits before tries started; darker means more tries. Dark cells that move up are "
-            "bad: all messages wait longer. A second band high up comes from a burst or a stuck slot.",
+            text="The distribution of waits before attempts started. Darker means more attempts. Dark cells that move "
+            "up are bad, because all messages wait longer. A burst or a stuck slot causes a second band higher up.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -145,9 +145,9 @@ def start() -> Section:
     started = rate("financehub_messages_started_total", "actor", TIER)
     late = graph(
         About(
-            title="Share of tries that start late",
-            text="The share of tries that started after the wait target. The objective allows 1 % over 30 days. More "
-            "than that for hours is bad; if it affects all tasks at once, the tier lacks capacity.",
+            title="Share of attempts that start late",
+            text="The share of attempts that started after the wait target. The objective allows 1 % over 30 days. "
+            "More than that for hours is bad. If it affects all tasks, the tier lacks capacity.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (0.01, WARN), (0.144, BAD)),
@@ -164,12 +164,12 @@ def start() -> Section:
 
 
 def capacity() -> Section:
-    """Whether there are enough workers."""
+    """The slots, the workers and the flow of messages."""
     busy = graph(
         About(
             title="Busy ÷ slots",
             text="The share of the tier's slots (threads) that are running a message. 100 % while messages wait is "
-            "bad: allow more workers, or find what blocks the slots under Longest running try.",
+            "bad: allow more workers, or look for blocked slots in the panel Longest running attempt.",
             unit="percentunit",
             no_value=_NO_WORKER,
             high=1,
@@ -197,8 +197,9 @@ def capacity() -> Section:
     flow = graph(
         About(
             title="Messages in and out",
-            text="Messages enqueued, tries started and retries enqueued, per minute. More enqueued than started for a "
-            "long time is bad: the queue grows. Many retries are extra work caused by a failing upstream.",
+            text="Messages enqueued, attempts started and retries enqueued, per minute. If more are enqueued than "
+            "started for a long time, the queue grows, which is bad. Many retries are extra work caused by a failing "
+            "upstream.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -216,15 +217,15 @@ def capacity() -> Section:
 
 
 def runs() -> Section:
-    """What runs do once they have started."""
+    """The duration and outcomes of attempts."""
     longest = f"max by (actor) ({series('financehub_longest_running_message_seconds', COMPONENT)})"
     limit = f"max by (actor) ({series('financehub_message_time_limit_seconds', COMPONENT)})"
     running = graph(
         About(
-            title="Longest running try ÷ its limit",
-            text="The age of the longest running try of each task, as a share of the time after which it is "
-            "interrupted. Above 100 % for more than a minute is bad: the interrupt did not end the try, which blocks "
-            "its slot. Restart that worker.",
+            title="Longest running attempt ÷ its limit",
+            text="The age of the longest running attempt of each task, as a share of the time after which it is "
+            "interrupted. Above 100 % for more than a minute is bad: the interrupt did not end the attempt, and the "
+            "attempt blocks its slot. Restart that worker.",
             unit="percentunit",
             no_value=_NO_WORKER,
             steps=((None, GOOD), (1, BAD)),
@@ -233,9 +234,9 @@ def runs() -> Section:
     )
     duration = distribution(
         About(
-            title="Duration of tries",
-            text="The distribution of how long tries took; darker means more tries. Dark cells that move up are bad: "
-            "an upstream or Redis has become slow. Compare with the latencies on Providers.",
+            title="Duration of attempts",
+            text="The distribution of the duration of attempts. Darker means more attempts. Dark cells that move up "
+            "are bad: an upstream or Redis has become slow. Compare with the latencies on Providers.",
             unit="s",
             no_value=_NO_WORKER,
         ),
@@ -246,9 +247,9 @@ def runs() -> Section:
     )
     outcomes = graph(
         About(
-            title="Tries by outcome",
-            text="How tries ended, per minute. Skipped messages were too old to be useful. Dead-lettered ones are bad: "
-            "they were given up. Read the errors with `financehub dead list`.",
+            title="Attempts by outcome",
+            text="The outcomes of attempts, per minute. Skipped messages were too old to be useful. Dead-lettered "
+            "ones are bad, because they failed for good. Read the errors with `financehub dead list`.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -258,10 +259,10 @@ def runs() -> Section:
     exceptions = graph(
         About(
             title="Exceptions",
-            text="Exceptions that ended tries, by task and type. Upstream errors end when the upstream recovers. Any "
-            "other type is bad: a defect or a wrong setting. Search the worker's log for its name.",
+            text="Exceptions that ended attempts, by task and type. Upstream errors end when the upstream recovers. "
+            "Any other type is bad, because it shows a bug or a wrong setting. Search the worker's log for its name.",
             unit="cpm",
-            no_value=none_is_good("no try has raised an exception"),
+            no_value=none_is_good("no attempt has raised an exception"),
         ),
         Query(
             per_minute("financehub_message_failures_total", "actor, exception", COMPONENT), "{{actor}}: {{exception}}"
@@ -274,12 +275,13 @@ def runs() -> Section:
 
 
 def losses() -> Section:
-    """Details for after the rest: workers that died, and what they left behind."""
+    """Details that are rarely needed: memory, dead workers and dead letters."""
     orphaned = graph(
         About(
             title="Messages of dead workers",
-            text="Messages held by workers that are gone, and messages taken back from such workers per minute. Each "
-            "one taken back means that a worker died during a run: look for restarts, most often for lack of memory.",
+            text="Messages in the hands of dead workers, and messages reclaimed from dead workers per minute. Each "
+            "reclaimed message means that a worker died during a run. Look for restarts; the most frequent reason is "
+            "a lack of memory.",
             unit="none",
             no_value=_NO_SCHEDULER,
         ),
@@ -287,7 +289,7 @@ def losses() -> Section:
             named(
                 "figure",
                 orphaned=fleet("financehub_queue_orphaned_messages", "queue", TIER),
-                taken_back_per_minute=per_minute("financehub_queue_reclaimed_total", "queue", TIER),
+                reclaimed_per_minute=per_minute("financehub_queue_reclaimed_total", "queue", TIER),
             ),
             "{{figure}}",
         ),
@@ -295,10 +297,10 @@ def losses() -> Section:
     dead = graph(
         About(
             title="Dead letters by reason",
-            text="Messages given up, by task and reason, per minute. Each is bad: its run will not happen. Requeue the "
-            "message with `financehub dead requeue` once the cause is gone.",
+            text="Dead-lettered messages by task and reason, per minute. Each is bad, because its run failed for "
+            "good. Requeue the message with `financehub dead requeue` once the cause is fixed.",
             unit="cpm",
-            no_value=none_is_good("no message was given up"),
+            no_value=none_is_good("no message was dead-lettered"),
         ),
         Query(per_minute("financehub_messages_dead_lettered_total", "actor, reason", TIER), "{{actor}}: {{reason}}"),
         bar=True,
@@ -321,6 +323,6 @@ def losses() -> Section:
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     text = "Why one tier is behind: too few workers, too much work, or work that hangs or fails."
     return assemble(UID, text, [now(), start(), capacity(), runs(), losses()], period="3h", with_tier=True)

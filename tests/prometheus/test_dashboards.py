@@ -22,7 +22,7 @@ MOVED_BY_FAULTS = {
     "Active alerts",
     "Top reasons of quarantine",
     "Failed requests by outcome",
-    "Failures in a row",
+    "Consecutive failures",
     "Exceptions",
     "Dead letters by reason",
 }
