@@ -120,7 +120,7 @@ class QuotesContract:
             upstream_at=T0 - 60.25,
             change_percent=Decimal("-1.50"),
             volume=Decimal("1E+3"),
-            quality=Quality.MENDED,
+            quality=Quality.CORRECTED,
             note="GBp → GBP",
         )
         bare = quote("BTC-USD", "65000.10", upstream_at=None)

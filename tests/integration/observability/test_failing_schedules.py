@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from financehub_scheduler.core.engine import Engine
-from financehub_scheduler.core.observer import MAX_LABELS, OTHER, Observer
-from financehub_scheduler.core.state import Changes, Live
+from financehub_scheduler.core.reporter import MAX_LABELS, OTHER, Reporter
+from financehub_scheduler.core.state import Changes, ScheduleState
 from financehub_scheduler.metrics import FailingSchedules
 from financehub_shared.broker import options
 from financehub_shared.broker.message import delivery_of
@@ -190,9 +190,9 @@ def test_the_worst_of_those_without_a_series_of_their_own_is_shown_as_other(redi
     """The first 200 have a series each, 0 while they do not fail; of the rest the highest count is shown, and none
     while none of them fails.
     """
-    observer = Observer(Metrics("scheduler"))
+    observer = Reporter(Metrics("scheduler"))
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(MAX_LABELS + 20)]
-    live = {one.uid: Live(one, 0.0) for one in many}
+    live = {one.uid: ScheduleState(one, 0.0) for one in many}
     for one in many:
         observer.next_run(one.name, NOW)
     source = FailingSchedules(live, observer, redis_client)
@@ -215,7 +215,7 @@ def test_the_worst_of_those_without_a_series_of_their_own_is_shown_as_other(redi
 
 def series_of(scheduler: Scheduler, name: str) -> set[str]:
     """Families with a series of this schedule, those that are read at a scrape too."""
-    source = FailingSchedules(scheduler.engine.live, scheduler.observer, scheduler.client)
+    source = FailingSchedules(scheduler.engine.states, scheduler.observer, scheduler.client)
     families = [*scheduler.metrics.registry.collect(), *source.read()]
     return {one.name for one in families if any(each.labels.get("scheduledtask") == name for each in one.samples)}
 

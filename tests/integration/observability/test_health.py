@@ -180,7 +180,7 @@ def test_a_process_is_alive_while_it_beats_and_forgotten_when_it_stops(redis_cli
     heartbeat.start()
     eventually(registry.alive)
     assert [one.tier for one in registry.alive()] == ["high"]
-    assert 0 < redis_client.ttl(keys.worker(info.id)) <= EXPIRES_SECONDS
+    assert 0 < redis_client.ttl(keys.process(info.id)) <= EXPIRES_SECONDS
     heartbeat.stop()
     assert registry.alive() == []
 

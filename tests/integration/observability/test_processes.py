@@ -159,7 +159,7 @@ def test_the_server_stays_up_through_the_drain(
     redis_client.set("go", 1)
     assert process.wait() == 0
     assert counts(TaskMonitor(redis_client), "wait") == {"succeeded": 1}
-    assert redis_client.keys(keys.worker("*")) == [], "it signed off"
+    assert redis_client.keys(keys.process("*")) == [], "it signed off"
 
 
 def test_a_taken_port_is_one_line_and_exit_code_2(start: Callable[..., Process]) -> None:

@@ -261,7 +261,7 @@ def test_a_run_is_lost_when_nobody_can_end_it(redis_url: str, age: float, beats:
     if not queued:
         fleet.client.delete("dramatiq:high", "dramatiq:high.msgs")
     if beats:
-        fleet.client.set(keys.worker("w-dead"), "{}")
+        fleet.client.set(keys.process("w-dead"), "{}")
     now = float(fleet.client.time()[0])
     assert counts(fleet, "task") == {"running": 1}
     assert [fleet.monitor.reap_lost(now), fleet.monitor.reap_lost(now)] == [lost, 0]

@@ -1,4 +1,4 @@
-"""Which assets a task works on: the active ones of its type, or those it was narrowed to."""
+"""Selects the assets of one run: the active assets of the task's type, or the symbols that the run names."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,29 +8,33 @@ from financehub_shared.core.models import Asset
 
 
 def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asset]) -> list[Asset]:
-    """Choose the assets of one run; CLI and scheduler call it too, so that a wrong symbol never reaches a queue.
+    """Return the assets of one run.
+
+    The CLI and the scheduler call this function as well as the task, so a wrong symbol never reaches a queue.
 
     Args:
-        task: a catalogue task; its `asset_type` decides which assets it takes (None: all types).
-        symbols: canonical symbols the run is narrowed to; None: every active asset of the type.
-        known: all assets, inactive ones included.
+        task: Name of a task in the catalog. Its `asset_type` decides which assets it takes; None takes all types.
+        symbols: Canonical symbols to which the run is limited. None selects every active asset of the type.
+        known: All assets, including inactive ones.
 
     Raises:
-        InvalidArgumentsError: naming the first symbol that is unknown, inactive or of another type.
+        InvalidArgumentsError: A symbol is unknown, inactive or of another type. The error names the first one.
     """
-    wanted = CATALOG[task].asset_type
+    required_type = CATALOG[task].asset_type
     by_symbol = {asset.symbol: asset for asset in known}
     if symbols is None:
-        return [asset for asset in by_symbol.values() if asset.active and wanted in {None, asset.type}]
-    chosen: dict[str, Asset] = {}
+        return [asset for asset in by_symbol.values() if asset.active and required_type in {None, asset.type}]
+    selected: dict[str, Asset] = {}
     for index, symbol in enumerate(symbols):
         asset = by_symbol.get(symbol)
         field = f"symbols.{index}"
         if asset is None:
             raise InvalidArgumentsError(task, field, f"unknown symbol {symbol!r}; `financehub assets list` shows all")
-        if wanted not in {None, asset.type}:
-            raise InvalidArgumentsError(task, field, f"{symbol} is a {asset.type} asset; this task takes {wanted}")
+        if required_type not in {None, asset.type}:
+            raise InvalidArgumentsError(
+                task, field, f"{symbol} is a {asset.type} asset; this task takes {required_type}"
+            )
         if not asset.active:
             raise InvalidArgumentsError(task, field, f"{symbol} is not active; activate it in the assets file")
-        chosen[symbol] = asset
-    return list(chosen.values())
+        selected[symbol] = asset
+    return list(selected.values())

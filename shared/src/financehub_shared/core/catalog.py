@@ -1,4 +1,4 @@
-"""The catalogue of the seven tasks: the one place their names, queues, schedules, limits and arguments are written."""
+"""The catalog of the seven built-in tasks: their names, queues, default schedules, limits and arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,65 +15,66 @@ Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}
 
 
 class Tier(StrEnum):
-    """Priority tiers; each is a queue, an image and a Deployment of its own."""
+    """Built-in priority tiers. Each has its own queue, image and Deployment."""
 
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
 
 
-#: Seconds within which a message of a tier should start, before users notice: half a period of its shortest task.
+#: Seconds within which a message of a tier should start: half the period of its most frequent task.
 WAIT_TARGETS: Mapping[str, float] = {Tier.HIGH: 60, Tier.MEDIUM: 900, Tier.LOW: 1_800}
-#: For queues that users add.
+#: Wait target of queues that users add.
 OTHER_WAIT_TARGET = 900.0
 
 
 def wait_target(queue: str) -> float:
-    """Seconds within which a message of a queue should start.
+    """Return the seconds within which a message of a queue should start.
 
     Args:
-        queue: its name; one that is not a built-in tier's has the target of all such queues.
+        queue: Name of the queue. All queues that do not belong to a built-in tier share one target.
     """
     return WAIT_TARGETS.get(queue, OTHER_WAIT_TARGET)
 
 
 class NoArguments(BaseModel):
-    """Arguments of a task that takes none."""
+    """Arguments of a task that takes no arguments."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SymbolArguments(NoArguments):
-    """Arguments of a task that can be narrowed to some assets."""
+    """Arguments of a task that can be limited to some assets."""
 
     symbols: list[Symbol] | None = Field(default=None, min_length=1, max_length=10_000)
 
 
 class NewsArguments(NoArguments):
-    """Arguments of the news task: narrow it to some sources by name."""
+    """Arguments of the news task, which can be limited to some sources by name."""
 
     sources: list[str] | None = Field(default=None, min_length=1, max_length=100)
 
 
 class CleanupArguments(NoArguments):
-    """Arguments of the clean-up tasks."""
+    """Arguments of the cleanup tasks."""
 
     dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task of the catalogue.
+    """One task of the catalog.
 
     Args:
-        name: actor name, also the name on the wire.
-        queue: the tier's queue.
-        schedule: default schedule, as `ScheduledTask.spec.schedule` takes it.
-        summary: one line for people.
-        arguments: model of the keyword arguments.
-        asset_type: the type of the assets it works on; None: all types, or none at all.
-        time_limit_seconds: a run longer than this is interrupted; upstream calls get a deadline below it.
-        max_age_seconds: a message older than this when it starts is skipped, the next run is due anyway; None: never.
+        name: Name of the dramatiq actor, which messages carry.
+        queue: Queue of the tier that runs the task.
+        schedule: Default schedule, in the form of `ScheduledTask.spec.schedule`.
+        summary: One line that describes the task to users.
+        arguments: Model of the keyword arguments.
+        asset_type: Type of the assets that the task works on. None means all types, or no assets at all.
+        time_limit_seconds: A run that takes longer is interrupted. Upstream calls get a deadline below this limit.
+        max_age_seconds: A message that is older than this when it starts is skipped, because the next run follows soon.
+            None means that no message is too old.
     """
 
     name: str
@@ -121,7 +122,7 @@ CATALOG: Mapping[str, TaskSpec] = {
             "calculate_indicators_task",
             Tier.MEDIUM,
             "@hourly",
-            "Daily bars brought up to date, then indicators of all active assets",
+            "Daily bars, then indicators of all active assets",
             SymbolArguments,
             time_limit_seconds=1_800,
         ),
@@ -152,18 +153,18 @@ CATALOG: Mapping[str, TaskSpec] = {
 
 
 def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseModel:
-    """Check a call of a catalogue task against its argument model.
+    """Validate the arguments of a call of a catalog task.
 
     Args:
-        task: name of a catalogue task.
-        args: positional arguments; catalogue tasks take none.
-        kwargs: keyword arguments.
+        task: Name of a task in the catalog.
+        args: Positional arguments. They must be empty, because catalog tasks accept keyword arguments only.
+        kwargs: Keyword arguments.
 
     Raises:
-        InvalidArgumentsError: naming the first field at fault.
+        InvalidArgumentsError: An argument is invalid. The error names the first one.
     """
     if args:
-        raise InvalidArgumentsError(task, "args", "takes keyword arguments only; write them under kwargs")
+        raise InvalidArgumentsError(task, "args", "accepts keyword arguments only; move them to kwargs")
     model = CATALOG[task].arguments
     try:
         return model.model_validate(dict(kwargs))

@@ -1,4 +1,4 @@
-"""Time as an argument: the port that everything which waits or stamps takes."""
+"""The clock that code receives as an argument, so that tests can control time."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """A source of time."""
 
     def now(self) -> float:
-        """Wall clock, seconds since the Unix epoch."""
+        """Return the wall-clock time in seconds since the Unix epoch."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start, never set back."""
+        """Return seconds since an arbitrary start; they never go backwards."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The clock of the machine."""
 
     def now(self) -> float:
         return time.time()
@@ -35,10 +35,10 @@ class SystemClock:
 
 
 class ManualClock:
-    """The in-memory peer: moves only when told; `sleep` moves it.
+    """A clock for tests that moves only in `advance` and `sleep`.
 
     Args:
-        now: first wall-clock time, seconds since the Unix epoch.
+        now: Initial wall-clock time in seconds since the Unix epoch.
     """
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
@@ -56,10 +56,10 @@ class ManualClock:
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass on both clocks."""
+        """Move the wall clock and the monotonic clock forward."""
         self._now += seconds
         self._monotonic += seconds
 
     def set_wall(self, now: float) -> None:
-        """Set the wall clock, as an administrator or NTP would; monotonic time is untouched."""
+        """Set the wall clock, as an administrator or NTP would. The monotonic clock does not change."""
         self._now = now

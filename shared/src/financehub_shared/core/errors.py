@@ -1,26 +1,26 @@
-"""The one error taxonomy: what went wrong decides what the caller does next.
+"""The error classes of FinanceHub; the class of an error decides what the caller does next.
 
-Foreign exceptions are translated where they enter (`raise ... from error`), never later.
+Code translates exceptions of libraries into these classes where they occur (`raise ... from error`).
 """
 
 from typing import ClassVar
 
 
 class FinanceHubError(Exception):
-    """Root of everything FinanceHub raises on purpose."""
+    """Base class of every error that FinanceHub raises deliberately."""
 
 
 class ConfigError(FinanceHubError):
-    """A setting, file or flag is wrong; the process ends with this one line and exit code 2."""
+    """A setting, file or command-line option is invalid. The process prints this one line and exits with code 2."""
 
 
 class InvalidArgumentsError(FinanceHubError):
-    """A task was called with arguments its model refuses; retrying cannot help.
+    """A task was called with invalid arguments. A retry cannot help.
 
     Args:
-        task: the actor's name.
-        field: the argument at fault, dotted for a nested one (`symbols.0`).
-        problem: what is wrong and what is allowed.
+        task: Name of the task.
+        field: The invalid argument, dotted if it is nested (`symbols.0`).
+        problem: What is wrong and what is allowed.
     """
 
     def __init__(self, task: str, field: str, problem: str) -> None:
@@ -31,15 +31,15 @@ class InvalidArgumentsError(FinanceHubError):
 
 
 class StoreUnavailableError(FinanceHubError):
-    """Redis did not answer, or refused to write; the same call may work later."""
+    """Redis did not answer or refused to write. The same call may succeed later."""
 
 
 class CorruptDataError(FinanceHubError):
-    """What is stored under a key cannot be read; it is never passed on as data.
+    """A value in Redis cannot be decoded. It is reported and never used as data.
 
     Args:
-        key: the Redis key, with the field of a hash after a space.
-        problem: what is wrong with it.
+        key: The Redis key; for a field of a hash the key, a space and the field.
+        problem: What is wrong with the value.
     """
 
     def __init__(self, key: str, problem: str) -> None:
@@ -48,11 +48,11 @@ class CorruptDataError(FinanceHubError):
 
 
 class TaskFailedError(FinanceHubError):
-    """A task reached nothing of what it was asked for; it is retried.
+    """A task obtained none of the data that it should fetch or compute. The run is retried.
 
     Args:
-        message: what failed, with the reason per provider.
-        retry_after: seconds until a retry can succeed, where an upstream said so.
+        message: What failed, with the reason for each provider.
+        retry_after: Seconds until a retry can succeed, if an upstream named them.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -64,13 +64,14 @@ class ProviderError(FinanceHubError):
     """An upstream did not deliver.
 
     Args:
-        provider: the adapter's name (`binance`).
-        detail: what was seen, free of secrets.
-        retry_after: seconds the upstream asks us to stay away, where it said so.
+        provider: Name of the provider (`binance`).
+        detail: What happened, without secrets.
+        retry_after: Seconds for which the upstream wants no further calls, if it named them.
     """
 
     kind: ClassVar[str] = "upstream"
-    #: Whether the circuit breaker counts it: a failure of the upstream's health, not of one symbol or of ours.
+    #: Whether the circuit breaker counts the error. It counts faults of the upstream, and neither faults of one symbol
+    #: nor our own.
     trips_breaker: ClassVar[bool] = True
 
     def __init__(self, provider: str, detail: str, retry_after: float | None = None) -> None:
@@ -81,64 +82,67 @@ class ProviderError(FinanceHubError):
 
 
 class ProviderTimeoutError(ProviderError):
-    """No answer within the deadline."""
+    """The upstream did not answer within the deadline."""
 
     kind = "timeout"
 
 
 class RateLimitedError(ProviderError):
-    """The upstream said 'slow down' (429, 418)."""
+    """The upstream refused the call because there were too many (HTTP 429 or 418)."""
 
     kind = "rate-limited"
 
 
 class QuotaExceededError(ProviderError):
-    """A budget per minute, day or month is used up, ours or the upstream's; nothing was sent if ours."""
+    """A budget per minute, day or month is used up. If it is our own budget, no request was sent."""
 
     kind = "quota"
     trips_breaker = False
 
 
 class AuthFailedError(ProviderError):
-    """The key, cookie or crumb was refused (401)."""
+    """The upstream refused the key, cookie or crumb (HTTP 401)."""
 
     kind = "auth"
 
 
 class BlockedError(ProviderError):
-    """The upstream will not serve this address or country (403, 451, 1020)."""
+    """The upstream does not serve this IP address or country (HTTP 403 or 451, or Cloudflare error 1020)."""
 
     kind = "blocked"
 
 
 class UpstreamError(ProviderError):
-    """The upstream broke: a 5xx, a cut connection, an error in the body."""
+    """The upstream failed: a 5xx status, a broken connection or an error in the body."""
 
     kind = "upstream"
 
 
 class NotFoundError(ProviderError):
-    """The upstream is well and does not know the symbol."""
+    """The upstream answered and does not list the symbol."""
 
     kind = "not-found"
     trips_breaker = False
 
 
 class MalformedError(ProviderError):
-    """The answer is not of the documented shape (HTML at 200, NaN, cut JSON, too large)."""
+    """The answer does not have the documented shape (HTML with status 200, NaN, truncated JSON, too large)."""
 
     kind = "malformed"
 
 
 class StaleError(ProviderError):
-    """The answer is right in shape and too old to be called a quote."""
+    """The answer is valid and too old to be used as a quote."""
 
     kind = "stale"
     trips_breaker = False
 
 
 class BreakerOpenError(ProviderError):
-    """The circuit breaker rejected the call; nothing was sent. `retry_after` is when a probe may go."""
+    """The circuit breaker rejected the call, so no request was sent.
+
+    `retry_after` is the time until the next probe is allowed.
+    """
 
     kind = "breaker-open"
     trips_breaker = False

@@ -1,4 +1,4 @@
-"""The nouns of market data. Times are Unix seconds (float, UTC); prices are Decimals in the major currency unit."""
+"""The records of market data. Times are Unix seconds (float, UTC); prices are Decimals in the major currency unit."""
 
 from array import array
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from enum import StrEnum
 
 
 def is_simulated(provider: str) -> bool:
-    """Whether a record is of the simulator (`simulated/binance`), whose prices say nothing about the market."""
+    """Whether a record comes from the simulator (`simulated/binance`), whose prices are not those of the market."""
     return provider.startswith("simulated/")
 
 
 class AssetType(StrEnum):
-    """What kind of instrument a symbol names; decides the provider order."""
+    """The kind of an instrument, which decides the provider order."""
 
     CRYPTO = "crypto"
     STOCK = "stock"
@@ -21,16 +21,16 @@ class AssetType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Something FinanceHub keeps data of.
+    """An instrument that FinanceHub tracks.
 
     Args:
-        symbol: canonical symbol: `BTC-USD`, `AAPL`, `VOD.L`.
-        type: crypto or stock.
-        name: for people.
-        currency: ISO 4217 code of the major unit the price is kept in (`GBP`, not `GBp`).
-        active: only active assets are fetched and computed.
-        provider_symbols: provider name → its own symbol, where it cannot be derived.
-        declared: came from the assets file, which owns it, rather than from the CLI.
+        symbol: Canonical symbol, such as `BTC-USD`, `AAPL` or `VOD.L`.
+        type: Crypto or stock.
+        name: Display name.
+        currency: ISO 4217 code of the major unit in which the price is stored (`GBP`, not `GBp`).
+        active: Only active assets are fetched and computed.
+        provider_symbols: Provider name → that provider's symbol, if it cannot be derived.
+        declared: The asset comes from the assets file, which owns it, rather than from the CLI.
     """
 
     symbol: str
@@ -46,7 +46,7 @@ class Quality(StrEnum):
     """How far a stored quote can be trusted."""
 
     GOOD = "good"
-    MENDED = "mended"  # a known unit error was corrected; `Quote.note` says how
+    CORRECTED = "corrected"  # a known error was corrected; `Quote.note` says how
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ class Quote:
     """The latest price of one asset.
 
     Args:
-        symbol: canonical symbol.
-        price: in the major unit of `currency`.
-        currency: ISO 4217.
-        upstream_at: when the upstream says the price was made, Unix seconds; None where it does not say.
-        fetched_at: when we received it, Unix seconds.
-        provider: which adapter answered (`binance`; `simulated/binance` from the simulator).
-        change_percent: against the previous close (24 h for crypto), in percent.
-        volume: 24 h or session volume, in units of the asset.
-        quality: good or mended.
-        note: why it is not plainly good, or which providers failed before this one; empty else.
+        symbol: Canonical symbol.
+        price: Price in the major unit of `currency`.
+        currency: ISO 4217 code.
+        upstream_at: Time of the price according to the upstream, in Unix seconds. None if the upstream does not say.
+        fetched_at: Time at which we received the quote, in Unix seconds.
+        provider: Provider that delivered the quote (`binance`, or `simulated/binance` from the simulator).
+        change_percent: Change against the previous close (for crypto, against the price 24 h ago) in percent.
+        volume: Volume of 24 h or of the session, in units of the asset.
+        quality: Good or corrected.
+        note: Why the quality is not good, or which providers failed before this one. Otherwise empty.
     """
 
     symbol: str
@@ -80,13 +80,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Daily OHLCV of one asset, columnar and ascending by day; all columns are of equal length.
+    """Daily OHLCV bars of one asset as columns of equal length, ascending by day.
 
     Args:
-        symbol: canonical symbol.
-        provider: who delivered the newest bars.
-        days: days since 1970-01-01 (UTC), array type `i`.
-        open, high, low, close, volume: arrays of type `d`, prices in the major unit.
+        symbol: Canonical symbol.
+        provider: Provider of the newest bars.
+        days: Days since 1970-01-01 (UTC), array type `i`.
+        open, high, low, close, volume: Arrays of type `d`. Prices are in the major unit.
     """
 
     symbol: str
@@ -107,13 +107,13 @@ class Indicators:
     """Technical indicators of one asset.
 
     Args:
-        symbol: canonical symbol.
+        symbol: Canonical symbol.
         engine: `talib` or `ta`.
-        computed_at: Unix seconds.
-        first_day, last_day: the input window, days since 1970-01-01.
-        bars: how many bars went in.
-        days: days of the series, ascending.
-        series: output name (`rsi_14`) → values, one per day in `days`; NaN where not defined yet.
+        computed_at: Time of the computation in Unix seconds.
+        first_day, last_day: First and last day of the input, in days since 1970-01-01.
+        bars: Number of bars in the input.
+        days: Days of the series, ascending.
+        series: Output name (`rsi_14`) → one value for each day in `days`. A value that is not defined yet is NaN.
     """
 
     symbol: str
@@ -131,11 +131,11 @@ class IndicatorValues:
     """The newest indicator values of one asset.
 
     Args:
-        symbol: canonical symbol.
+        symbol: Canonical symbol.
         engine: `talib` or `ta`.
-        computed_at: Unix seconds.
-        last_day: the day they are of, days since 1970-01-01.
-        values: output name → value; those not defined (yet) are left out.
+        computed_at: Time of the computation in Unix seconds.
+        last_day: Day of the values, in days since 1970-01-01.
+        values: Output name → value. Values that are not defined yet are left out.
     """
 
     symbol: str
@@ -150,15 +150,15 @@ class NewsItem:
     """One article.
 
     Args:
-        id: stable id, a hash of the canonical URL.
-        title: plain text, no markup.
-        url: canonical (no utm_*, sorted query, lower-case host).
-        source: the publisher's name (`CoinDesk`).
-        published_at: Unix seconds; the fetch time where the feed does not say.
-        fetched_at: Unix seconds.
-        provider: the adapter (`rss`, `gdelt`; `simulated/…`).
-        guid: the feed's own id, where it has one.
-        assets: canonical symbols the article names.
+        id: Stable id, a hash of the canonical URL.
+        title: Title as plain text without markup.
+        url: Canonical URL (without utm_*, with a sorted query and a lower-case host).
+        source: Name of the publisher (`CoinDesk`).
+        published_at: Time of publication in Unix seconds; the fetch time if the feed does not say.
+        fetched_at: Time at which we received the article, in Unix seconds.
+        provider: Provider that delivered the article (`rss`, `gdelt` or `simulated/…`).
+        guid: The feed's id of the article, if it has one.
+        assets: Canonical symbols of the assets that the article is about.
     """
 
     id: str
@@ -172,21 +172,21 @@ class NewsItem:
     assets: tuple[str, ...] = ()
 
 
-#: Characters of a quarantined payload that are kept.
+#: Longest payload that the quarantine keeps, in characters.
 PAYLOAD_LIMIT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Data that failed validation, kept with the reason.
+    """Data that failed validation, with the reason.
 
     Args:
         kind: `quote`, `bar` or `news`.
-        symbol: canonical symbol, or the feed for news.
-        provider: who delivered it.
-        reason: machine-readable class, then detail (`jump: +9900 % against 1.02`).
-        payload: what was delivered, as JSON-able text, at most `PAYLOAD_LIMIT` characters.
-        at: Unix seconds.
+        symbol: Canonical symbol, or the feed of a news item.
+        provider: Provider that delivered the data.
+        reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`).
+        payload: The delivered data as text, at most `PAYLOAD_LIMIT` characters.
+        at: Time of the rejection in Unix seconds.
     """
 
     kind: str
@@ -198,6 +198,6 @@ class Quarantined:
 
     @property
     def reason_class(self) -> str:
-        """The class that the reason begins with (`jump`), so that it can be a label; `other` where it has none."""
+        """The class at the beginning of the reason (`jump`), for use as a label; `other` if there is none."""
         name, colon, _ = self.reason.partition(":")
         return name if colon and name.isalpha() and name.isascii() else "other"

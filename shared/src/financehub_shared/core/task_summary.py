@@ -1,4 +1,4 @@
-"""What a task says of its run: the actor's return value, its log line and the monitor's record."""
+"""The summary that a task returns: the actor's return value, part of its log line and of its run record."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,12 +10,12 @@ class TaskSummary:
     """Summary of one run.
 
     Args:
-        asked: how many things (symbols, sources, records) the run was about.
-        stored: how many of them are now stored or done.
-        missing: thing → why not (`not-found`, `quota`, …), at most `MISSING_SHOWN` of them.
-        missing_count: how many are missing in all.
-        providers: provider → how many things it delivered.
-        details: further figures of the task, JSON-able.
+        asked: Number of items (symbols, sources or records) that the run should process.
+        stored: Number of items that were stored or done.
+        missing: Item → the reason why it is missing (`not-found`, `quota`, …), at most `MISSING_SHOWN` entries.
+        missing_count: Number of missing items in total.
+        providers: Provider → number of items that it delivered.
+        details: Further figures of the task, which can be serialized as JSON.
     """
 
     MISSING_SHOWN: ClassVar[int] = 50
@@ -28,5 +28,5 @@ class TaskSummary:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the summary as a dictionary that can be serialized as JSON."""
         return asdict(self)

@@ -1,8 +1,8 @@
-"""Minor currency units that exchanges quote in, and their major unit. Pure."""
+"""Conversion of the minor currency units in which some exchanges quote, such as pence, to the major unit."""
 
 from collections.abc import Mapping
 
-#: Unit as upstreams write it → (ISO 4217 code of the major unit, minor units in one major unit).
+#: Unit as upstreams write it → (ISO 4217 code of the major unit, number of minor units in one major unit).
 #: London quotes pence, Johannesburg cents, Tel Aviv agorot, Kuwait fils; some US futures are in cents.
 MINOR_UNITS: Mapping[str, tuple[str, int]] = {
     "GBp": ("GBP", 100),
@@ -16,6 +16,6 @@ MINOR_UNITS: Mapping[str, tuple[str, int]] = {
 }
 
 
-def major(currency: str) -> tuple[str, int]:
-    """The major unit of `currency` and what a price must be divided by: `GBp` → (`GBP`, 100), `USD` → (`USD`, 1)."""
+def to_major_unit(currency: str) -> tuple[str, int]:
+    """Return the major unit of a currency and the divisor of a price: `GBp` → (`GBP`, 100), `USD` → (`USD`, 1)."""
     return MINOR_UNITS.get(currency, (currency, 1))

@@ -68,24 +68,24 @@ class WorkerRegistry:
     def beat(self, info: ProcessInfo) -> None:
         """Say that a process is alive; also clears out who has long been dead."""
         pipeline = self._client.pipeline(transaction=True)
-        pipeline.set(keys.worker(info.id), json.dumps(asdict(info)), ex=EXPIRES_SECONDS)
-        pipeline.zadd(keys.WORKERS, {info.id: info.beat_at})
-        pipeline.zremrangebyscore(keys.WORKERS, "-inf", info.beat_at - 3_600)
+        pipeline.set(keys.process(info.id), json.dumps(asdict(info)), ex=EXPIRES_SECONDS)
+        pipeline.zadd(keys.PROCESSES, {info.id: info.beat_at})
+        pipeline.zremrangebyscore(keys.PROCESSES, "-inf", info.beat_at - 3_600)
         pipeline.execute()
 
     def forget(self, id: str) -> None:
         """Say that a process has stopped in good order."""
         pipeline = self._client.pipeline(transaction=True)
-        pipeline.delete(keys.worker(id))
-        pipeline.zrem(keys.WORKERS, id)
+        pipeline.delete(keys.process(id))
+        pipeline.zrem(keys.PROCESSES, id)
         pipeline.execute()
 
     def alive(self) -> list[ProcessInfo]:
         """Every process that beat within the last 20 s, by tier."""
-        ids = cast("list[bytes]", self._client.zrange(keys.WORKERS, 0, -1))
+        ids = cast("list[bytes]", self._client.zrange(keys.PROCESSES, 0, -1))
         if not ids:
             return []
-        rows = cast("list[bytes | None]", self._client.mget([keys.worker(id.decode()) for id in ids]))
+        rows = cast("list[bytes | None]", self._client.mget([keys.process(id.decode()) for id in ids]))
         found = [json.loads(row) for row in rows if row is not None]
         infos = [ProcessInfo(**{**one, "queues": tuple(one["queues"])}) for one in found]
         return sorted(infos, key=lambda info: (info.tier, info.id))

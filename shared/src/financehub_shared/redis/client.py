@@ -1,8 +1,8 @@
-"""Redis clients that notice a dead, hung or demoted server and recover without a restart of the process.
+"""Builds Redis clients that detect a dead, hung or demoted server and recover without a restart of the process.
 
-One policy for every user: a hung server costs at most `COMMAND_TIMEOUT_SECONDS` a command and raises
-`redis.TimeoutError`; a cut connection is re-opened. A timeout is never retried here: the command may have run, and
-only the caller knows whether running it twice is harmless.
+All clients follow one policy. A command to a hung server raises `redis.TimeoutError` after at most
+`COMMAND_TIMEOUT_SECONDS`, and a broken connection is opened again. Timeouts are not retried here, because the command
+may have run and only the caller knows whether running it twice is harmless.
 """
 
 import redis
@@ -11,25 +11,25 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-#: A Redis that has not answered for this long is hung; a healthy one answers any of our scripts in milliseconds.
+#: A Redis that has not answered for this long is hung. A healthy one answers each of our scripts in milliseconds.
 COMMAND_TIMEOUT_SECONDS = 5.0
-#: A scrape asks a server that may hang, and must be answered within 2 s in all.
+#: A scrape queries a server that may hang, and has to end within 2 s in total.
 SCRAPE_TIMEOUT_SECONDS = 0.8
-#: A TCP and TLS handshake inside one region takes milliseconds; packets may be lost once.
+#: A TCP and TLS handshake within one region takes milliseconds. The timeout allows for one lost packet.
 CONNECT_TIMEOUT_SECONDS = 3.0
-#: A connection unused for this long is checked by a PING first, so that a silently dropped one costs no command.
+#: A connection that was unused for this long is checked by a PING first, so that no command fails on a dropped one.
 HEALTH_CHECK_SECONDS = 15
-#: A restart of Redis is over sooner than 3 tries with up to 1 s between them in most cases; then the caller decides.
+#: Three retries with up to 1 s between them outlast most restarts of Redis. After that the caller decides.
 CONNECTION_RETRIES = 3
 
 
 def connect(url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS) -> "redis.Redis":
-    """Build a client; nothing is opened before the first command. Answers are bytes.
+    """Build a client that opens its connection with the first command and returns replies as bytes.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, with user, password and db.
-        retries: tries after a cut connection; 0 where a command must not run twice.
-        timeout: seconds a command may take.
+        retries: Number of retries after a broken connection. Use 0 if a command must not run twice.
+        timeout: Longest duration of a command in seconds.
     """
     return redis.Redis.from_url(
         url,
@@ -44,7 +44,7 @@ def connect(url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COM
 def connect_async(
     url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS
 ) -> "redis.asyncio.Redis":
-    """The same for coroutines; belongs to the event loop that first uses it. Arguments as of `connect`."""
+    """Build a client for coroutines, which belongs to the event loop that uses it first. See `connect`."""
     return redis.asyncio.Redis.from_url(
         url,
         socket_timeout=timeout,
@@ -58,5 +58,5 @@ def connect_async(
 
 
 def _keepalive(url: str) -> dict[str, bool]:
-    # a unix socket has no peer that can vanish, and its connection class refuses the option
+    # the peer of a unix socket cannot disappear silently, and the connection class refuses the option
     return {} if url.startswith("unix://") else {"socket_keepalive": True}

@@ -1,6 +1,6 @@
-"""Every Redis key that is ours, in one place; docs/data-model.md gives types, sizes and TTLs.
+"""All Redis keys of FinanceHub; docs/data-model.md lists their types, sizes and TTLs.
 
-Dramatiq's own keys live under `dramatiq:`; ours under `financehub:`.
+Our keys begin with `financehub:`. The keys of dramatiq begin with `dramatiq:` and are in `queue_keys`.
 """
 
 ASSETS = "financehub:assets"
@@ -11,86 +11,86 @@ QUARANTINE = "financehub:quarantine"
 HEALTH = "financehub:health"
 #: Set of the names of all upstreams that have a circuit breaker.
 BREAKERS = "financehub:breakers"
-#: Hash schedule uid → due time (ms) of the last run that was enqueued or deliberately skipped.
+#: Hash schedule uid → high-water mark (ms): the due time of the last run that was enqueued, skipped or missed.
 HIGH_WATER_MARKS = "financehub:schedules:high-water-marks"
-#: Sorted set schedule uid by the time (s) a live scheduler last claimed it.
+#: Sorted set: schedule uid by the time (s) at which a live scheduler last claimed it.
 SCHEDULES = "financehub:schedules"
 #: Hash `namespace/name` → schedule uid.
 SCHEDULE_NAMES = "financehub:schedules:names"
-#: Hash `file:line` → JSON {message, at} of what the scheduler refused.
+#: Hash `file:line` → JSON {message, at} of documents that the scheduler refused.
 SCHEDULES_REFUSED = "financehub:schedules:refused"
-#: Hash schedule uid → due time (ms) of the one run that `BufferOne` lets wait.
+#: Hash schedule uid → due time (ms) of the buffered run under `concurrencyPolicy: BufferOne`.
 SCHEDULES_BUFFERED = "financehub:schedules:buffered"
 #: Hash schedule uid → JSON {next: [Unix seconds], problem}: what the scheduler expects.
 SCHEDULE_OUTLOOK = "financehub:schedules:outlook"
-#: Hash request id → JSON {uid, at}: triggers asked for by CLI and not yet enqueued.
+#: Hash request id → JSON {uid, at} of triggers that are not enqueued yet.
 SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
-#: Set of the ids of backfills that are not over.
+#: Set of the ids of backfills that have not ended.
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
 #: Set of the uids of schedules whose record changed since the writer of status took them out.
 SCHEDULES_TOUCHED = "financehub:schedules:touched"
-#: Hash schedule uid → how many of its newest runs failed in a row; one whose newest run succeeded is not in it.
+#: Hash schedule uid → number of its newest runs that failed in a row. A schedule whose newest run succeeded is absent.
 SCHEDULES_FAILING = "financehub:schedules:failing"
 
 
 #: Hash news id → article.
 NEWS = "financehub:news"
-#: Sorted set news id by publication time.
+#: Sorted set: news id by time of publication.
 NEWS_BY_TIME = "financehub:news:by-time"
 #: Hash source and guid → news id.
 NEWS_GUIDS = "financehub:news:guids"
-#: Sorted set `id normalised-title` by publication time.
+#: Sorted set: `id normalized-title` by time of publication.
 NEWS_TITLES = "financehub:news:titles"
 
 
 def bars(symbol: str) -> str:
-    """Columnar blob of one asset's daily bars."""
+    """Daily bars of one asset as packed columns."""
     return f"financehub:bars:{symbol}"
 
 
 def indicator_series(symbol: str) -> str:
-    """Columnar blob of one asset's indicator series."""
+    """Indicator series of one asset as packed columns."""
     return f"financehub:indicators:series:{symbol}"
 
 
 def news_by_asset(symbol: str) -> str:
-    """Sorted set of the ids of articles that name one asset, by publication time."""
+    """Sorted set of the ids of the news items about one asset, by time of publication."""
     return f"financehub:news:by-asset:{symbol}"
 
 
 def run(message_id: str) -> str:
-    """Hash of one run: state, schedule, times, tries, outcome. The overlap check reads `state`."""
+    """Hash of one run: state, schedule, times, attempts and outcome. The check for overlap reads `state`."""
     return f"financehub:run:{message_id}"
 
 
-#: Set of the names of every task that ran.
+#: Set of the names of all tasks that ran.
 TASKS = "financehub:tasks"
-#: Sorted set worker id by the time (s) of its last beat.
-WORKERS = "financehub:workers"
+#: Sorted set: process id by the time (s) of its last heartbeat.
+PROCESSES = "financehub:processes"
 
 
 def task_stats(task: str) -> str:
-    """Hash of one task: counters, runtime buckets, last success, last failure, last error."""
+    """Hash of one task: counters, buckets of durations, last success, last failure and last error."""
     return f"financehub:task:{task}"
 
 
 def task_running(task: str) -> str:
-    """Sorted set of the ids of the runs of one task that run now, by start (s)."""
+    """Sorted set of the ids of the active runs of one task, by start (s)."""
     return f"financehub:task:{task}:running"
 
 
 def task_recent(task: str) -> str:
-    """Sorted set of the ids of the finished runs of one task, by finish (s), at most `RUNS_KEPT`."""
+    """Sorted set of the ids of the finished runs of one task, by end (s), at most `RUNS_KEPT`."""
     return f"financehub:task:{task}:recent"
 
 
-def worker(id: str) -> str:
-    """JSON of one live process (tier, queues, threads, pid, host, busy); expires unless it beats."""
-    return f"financehub:worker:{id}"
+def process(id: str) -> str:
+    """JSON of one live process (tier, queues, threads, pid, host, busy). It expires without a heartbeat."""
+    return f"financehub:process:{id}"
 
 
 def schedule(uid: str) -> str:
-    """Hash of one schedule: counters and the last run."""
+    """Schedule record: hash of one schedule with its spec, counters and last run."""
     return f"financehub:schedule:{uid}"
 
 
@@ -100,7 +100,7 @@ def schedule_recent(uid: str) -> str:
 
 
 def backfill(id: str) -> str:
-    """Hash of one backfill: schedule, range, cursor (due time of the last enqueued run, ms), counters, state."""
+    """Hash of one backfill: schedule, range, cursor (due time of the last enqueued run, ms), counters and state."""
     return f"financehub:backfill:{id}"
 
 
@@ -110,10 +110,10 @@ def breaker(upstream: str) -> str:
 
 
 def budget(upstream: str, window: str) -> str:
-    """Hash of one rate budget in one window (`60s`): what was spent in each slice of it."""
+    """Hash of one budget in one window (`60s`): units spent in each slice of the window."""
     return f"financehub:budget:{upstream}:{window}"
 
 
 def validators(url_hash: str) -> str:
-    """JSON of the ETag and Last-Modified of one URL; expires after a week."""
+    """JSON of the ETag and Last-Modified of one URL. It expires after a week."""
     return f"financehub:validators:{url_hash}"

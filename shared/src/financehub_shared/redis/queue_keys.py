@@ -1,6 +1,6 @@
-"""Dramatiq's keys in Redis, as its `dispatch.lua` (2.2.1) lays them out, and the one that we add.
+"""The Redis keys of dramatiq, as its `dispatch.lua` (2.2.1) uses them, and one key that we add.
 
-A plain dramatiq, KEDA and our broker meet in these keys; a test compares them with the stock broker's.
+Plain dramatiq, KEDA and our broker share these keys. A test compares them with those of the stock broker.
 """
 
 import re
@@ -8,33 +8,33 @@ import re
 from dramatiq.common import q_name
 
 NAMESPACE = "dramatiq"
-#: Sorted set worker id → last heartbeat, Unix milliseconds.
+#: Sorted set: worker id by last heartbeat in Unix milliseconds.
 HEARTBEATS = f"{NAMESPACE}:__heartbeats__"
-#: Every key of the broker, for SCAN.
+#: Pattern of every key of the broker, for SCAN.
 EVERYTHING = f"{NAMESPACE}:*"
-#: `acks(worker, queue)`, read backwards. Worker ids are UUIDs; queue names may hold dots (`high.DQ`).
+#: Parses `acks(worker, queue)`. Worker ids are UUIDs; queue names may contain dots (`high.DQ`).
 ACKS_KEY = re.compile(rf"^{NAMESPACE}:__acks__\.(?P<worker>[^.]+)\.(?P<queue>.+)$")
-#: `messages(queue)` or `dead(queue)`, read backwards.
+#: Parses `messages(queue)` or `dead(queue)`.
 QUEUE_KEY = re.compile(rf"^{NAMESPACE}:(?P<queue>.+?)(?:\.DQ|\.XQ)?(?:\.msgs|\.XQ)$")
 
 
 def ready(queue: str) -> str:
-    """List of ids, in the order of delivery."""
+    """List of the ids of waiting messages, in the order of delivery."""
     return f"{NAMESPACE}:{queue}"
 
 
 def messages(queue: str) -> str:
-    """Hash id → message: ready and in flight."""
+    """Hash id → message, for messages that wait or are in flight."""
     return f"{NAMESPACE}:{queue}.msgs"
 
 
 def acks(worker: str, queue: str) -> str:
-    """Set of ids that a worker holds: fetched and not settled."""
+    """Set of the ids that a worker has fetched and not yet finished."""
     return f"{NAMESPACE}:__acks__.{worker}.{queue}"
 
 
 def dead(queue: str) -> str:
-    """Sorted set of dead letters by time of death, Unix milliseconds; a queue and its delay queue share it."""
+    """Sorted set of dead letters by time of death in Unix milliseconds. A queue and its delay queue share it."""
     return f"{NAMESPACE}:{q_name(queue)}.XQ"
 
 
@@ -44,5 +44,5 @@ def dead_messages(queue: str) -> str:
 
 
 def losses(queue: str) -> str:
-    """Ours: hash id → how many workers died holding the message; ids that never lost one are absent."""
+    """Hash id → number of workers that died holding the message. This key is ours; ids without a loss are absent."""
     return f"{NAMESPACE}:{queue}.losses"

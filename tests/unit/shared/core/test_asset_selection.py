@@ -1,4 +1,4 @@
-"""Which assets a task works on."""
+"""The selection of the assets of one run."""
 
 import pytest
 
@@ -15,29 +15,29 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(
-    ("task", "chosen"),
+    ("task", "selected"),
     [
         ("fetch_stock_prices_task", ["AAPL"]),
         ("fetch_crypto_prices_task", ["BTC-USD", "ETH-USD"]),
         ("calculate_indicators_task", ["AAPL", "BTC-USD", "ETH-USD"]),
     ],
 )
-def test_without_symbols_a_task_takes_every_active_asset_of_its_type(task: str, chosen: list[str]) -> None:
-    """Stock prices never take crypto, crypto never takes stocks, indicators take all, inactive ones are left out."""
-    assert [asset.symbol for asset in select_assets(task, None, KNOWN)] == chosen
+def test_select_assets_without_symbols_returns_active_assets_of_type(task: str, selected: list[str]) -> None:
+    """A task gets all active assets of its type, and the indicator task those of all types."""
+    assert [asset.symbol for asset in select_assets(task, None, KNOWN)] == selected
 
 
-def test_symbols_narrow_a_task_and_repeats_count_once() -> None:
-    """Only the named assets are taken, each once, in the order named."""
-    chosen = select_assets("calculate_indicators_task", ["ETH-USD", "AAPL", "ETH-USD"], KNOWN)
-    assert [asset.symbol for asset in chosen] == ["ETH-USD", "AAPL"]
+def test_select_assets_with_symbols_returns_each_once_in_order() -> None:
+    """A run that names symbols gets exactly those assets, each once and in the given order."""
+    selected = select_assets("calculate_indicators_task", ["ETH-USD", "AAPL", "ETH-USD"], KNOWN)
+    assert [asset.symbol for asset in selected] == ["ETH-USD", "AAPL"]
 
 
 @pytest.mark.parametrize(
-    ("symbol", "says"), [("NOPE", "unknown symbol 'NOPE'"), ("BTC-USD", "takes stock"), ("GONE", "not active")]
+    ("symbol", "message"), [("NOPE", "unknown symbol 'NOPE'"), ("BTC-USD", "takes stock"), ("GONE", "not active")]
 )
-def test_a_symbol_that_cannot_be_served_is_named(symbol: str, says: str) -> None:
-    """An unknown symbol, one of another type or an inactive one is refused with its place in the list."""
-    with pytest.raises(InvalidArgumentsError, match=says) as caught:
+def test_select_assets_with_invalid_symbol_raises_with_position(symbol: str, message: str) -> None:
+    """A symbol that is unknown, of another type or inactive is refused, and the error names its position."""
+    with pytest.raises(InvalidArgumentsError, match=message) as caught:
         select_assets("fetch_stock_prices_task", ["AAPL", symbol], KNOWN)
     assert caught.value.field == "symbols.1"
