@@ -1,4 +1,4 @@
-"""The chart as data: rendered by Helm itself, without a cluster."""
+"""Renders the chart with Helm, without a cluster, and gives access to the resources."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Document = dict[str, Any]
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML in which a key stands once: of two, Kubernetes would take the later without a word."""
+    """A YAML loader that refuses duplicate keys, because Kubernetes would silently use the last one."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Document:
     keys = [key.value for key, _ in node.value]
-    assert len(set(keys)) == len(keys), f"a key stands twice: {sorted(keys)}"
+    assert len(set(keys)) == len(keys), f"duplicate key in {sorted(keys)}"
     return loader.construct_mapping(node, deep=True)
 
 
@@ -31,59 +31,59 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 @cache
 def chart() -> helm_python.Chart:
-    """The chart as it lies in the tree, read once."""
+    """Return the chart of this checkout. It is read once."""
     return helm_python.Chart.load(CHART)
 
 
 @dataclass(frozen=True)
 class Manifests:
-    """What a release would consist of.
+    """The rendered resources of a release.
 
     Args:
-        documents: every resource, hooks among them.
-        notes: what Helm prints after an install.
+        documents: All resources, including hooks.
+        notes: The text that Helm prints after an install.
     """
 
     documents: list[Document]
     notes: str
 
     def all(self, *kinds: str) -> list[Document]:
-        """Every resource of these kinds."""
+        """Return all resources of these kinds."""
         return [each for each in self.documents if each["kind"] in kinds]
 
     def has(self, kind: str, name: str) -> bool:
-        """Whether there is such a resource."""
+        """Whether a resource of this kind and name exists."""
         return any(each["metadata"]["name"] == name for each in self.all(kind))
 
     def one(self, kind: str, name: str) -> Document:
-        """The resource of this kind and name.
+        """Return the resource of this kind and name.
 
         Raises:
-            AssertionError: there is none, or there are two.
+            AssertionError: There is not exactly one.
         """
         found = [each for each in self.all(kind) if each["metadata"]["name"] == name]
         assert len(found) == 1, f"{len(found)} of {kind} {name} among {sorted(map(label, self.documents))}"
         return found[0]
 
     def deployment(self, component: str) -> Document:
-        """The Deployment of a tier, the scheduler or the simulator."""
+        """Return the Deployment of a tier, the scheduler or the simulator."""
         return self.one("Deployment", f"{RELEASE}-{component}")
 
     def pods(self) -> dict[str, Document]:
-        """Name of whatever starts it → template of a pod (metadata and spec)."""
+        """Return every pod template, with metadata and spec, by the kind and name of its resource."""
         return {
             label(each): each if each["kind"] == "Pod" else each["spec"]["template"]
             for each in self.all("Deployment", "StatefulSet", "Job", "Pod")
         }
 
     def containers(self) -> Iterator[tuple[str, Document]]:
-        """Name of whatever starts it, and each container."""
+        """Yield every container, with the kind and name of its resource."""
         for name, pod in self.pods().items():
             for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
                 yield name, container
 
     def environment(self, component: str) -> dict[str, Any]:
-        """What a tier or the scheduler finds in its environment: values, or where they are read from."""
+        """Return the environment variables of a tier or the scheduler: their values or their sources."""
         (container,) = self.deployment(component)["spec"]["template"]["spec"]["containers"]
         found: dict[str, Any] = {}
         for source in container["envFrom"]:
@@ -93,7 +93,7 @@ class Manifests:
 
 
 def label(document: Document) -> str:
-    """Kind and name, for messages."""
+    """Return the kind and name of a resource, for messages."""
     return f"{document['kind']}/{document['metadata']['name']}"
 
 
@@ -104,16 +104,16 @@ def render(
     namespace: str = NAMESPACE,
     of: helm_python.Chart | None = None,
 ) -> Manifests:
-    """What `helm install` with these values would create.
+    """Return what `helm install` with these values would create.
 
     Args:
-        values: over the chart's own.
-        release: its name.
-        namespace: where it is.
-        of: another chart than the tree's.
+        values: Values to merge over the defaults.
+        release: The name of the release.
+        namespace: The namespace of the release.
+        of: The chart to render. It defaults to the chart of this checkout.
 
     Raises:
-        helm_python.HelmError: the schema or a template refuses them.
+        helm_python.HelmError: The schema or a template refuses the values.
     """
     rendered = (of or chart()).render(values or {}, name=release, namespace=namespace)
     texts = {Path(path).name: text for path, text in rendered.items()}
@@ -123,10 +123,10 @@ def render(
 
 
 def refusal(values: Document, release: str = RELEASE) -> str:
-    """The message with which these values are refused, or the name of the release.
+    """Return the message with which the chart refuses these values or this release name.
 
     Raises:
-        AssertionError: they are not.
+        AssertionError: The chart accepts them.
     """
     try:
         render(values, release=release)

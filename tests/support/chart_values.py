@@ -1,4 +1,4 @@
-"""The values that a user of the chart chooses from, by dimension, and combinations of them."""
+"""The options that a user of the chart can choose from, by dimension, and combinations of them."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from support.pairs import pairwise
 
 Values = dict[str, Any]
 
-#: Everything that one can say about where and how a pod runs.
+#: All values about the scheduling of a pod.
 _POD = """
 nodeSelector: {disk: fast}
 tolerations: [{key: market, operator: Exists}]
@@ -28,7 +28,7 @@ extraEnvFrom: [{secretRef: {name: mine}}]
 extraVolumes: [{name: more, configMap: {name: mine}}]
 extraVolumeMounts: [{name: more, mountPath: /more}]
 """
-#: Everything that can be said of a PodMonitor.
+#: All values of a PodMonitor.
 _MONITOR = """
 enabled: true
 namespace: monitoring
@@ -71,7 +71,7 @@ def _everywhere() -> Values:
     return {"tierDefaults": process, "scheduler": process, "redis": redis, "simulator": pod}
 
 
-#: Dimension → option → values.
+#: The values of each option, by dimension and option.
 OPTIONS: dict[str, dict[str, Values]] = {
     "scaling": {
         "auto": {},
@@ -149,7 +149,7 @@ OPTIONS: dict[str, dict[str, Values]] = {
 
 
 def merged(*values: Values) -> Values:
-    """The later over the earlier, as Helm merges files of values; what the later has as None is left out."""
+    """Merge values as Helm merges files: later values win, and None removes a key."""
     result: Values = {}
     for each in values:
         for key, value in each.items():
@@ -163,11 +163,11 @@ def merged(*values: Values) -> Values:
 
 
 def choice(**options: str) -> Values:
-    """Values of these options, by dimension; the others are at their default."""
+    """Return the values of these options, by dimension. All other dimensions have their defaults."""
     return merged(*(OPTIONS[dimension][option] for dimension, option in options.items()))
 
 
-#: Every pair of options: the values by what was chosen, defaults left out.
+#: Values that together contain every pair of options, by a name that lists the options other than defaults.
 COMBINATIONS = {
     ", ".join(f"{dimension}={option}" for dimension, option in sorted(options.items()) if OPTIONS[dimension][option]): (
         choice(**options)
@@ -178,5 +178,5 @@ COMBINATIONS = {
 
 @cache
 def combination(name: str) -> Manifests:
-    """One of them, rendered once a process."""
+    """Return the manifests of one combination, which each process renders once."""
     return render(COMBINATIONS[name])

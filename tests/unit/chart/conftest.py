@@ -1,4 +1,4 @@
-"""What a law of the chart is held against."""
+"""The combinations of values for which every property of the chart must hold."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from support.chart_values import COMBINATIONS, combination
 
 @pytest.fixture(params=COMBINATIONS, ids=list(COMBINATIONS))
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """The chart with one combination of values after the other; every pair of options is in one of them."""
+    """The chart with each combination of values in turn. Every pair of options is in one of the combinations."""
     return combination(request.param)

@@ -1,4 +1,4 @@
-"""Dashboards reach Grafana as they lie in the tree, by its sidecar or by its operator."""
+"""The dashboards reach Grafana unchanged, by its sidecar or by its operator."""
 
 import json
 from typing import Any
@@ -9,35 +9,35 @@ from support.chart import CHART, NAMESPACE, Document, render
 
 FILES = sorted((CHART / "files" / "dashboards").glob("*.json"))
 SELECTOR = {"matchLabels": {"dashboards": "grafana"}}
-#: Of an object in the API server.
+#: The size limit of an object in the API server.
 LIMIT_BYTES = 1_048_576
 
 
 def resources(kind: str, **values: Any) -> list[Document]:
-    """Resources of a kind that are made of dashboards, with these values of `metrics.dashboards`."""
+    """Return the resources of a kind that contain dashboards, with these values of `metrics.dashboards`."""
     found = render({"metrics": {"dashboards": {"enabled": True} | values}}).all(kind)
     return [each for each in found if each["metadata"]["labels"]["app.kubernetes.io/component"] == "dashboard"]
 
 
-def test_there_are_dashboards():
-    """The tree has some: the other tests hold something."""
+def test_chart_contains_dashboards():
+    """There is at least one dashboard, so that the other tests check something."""
     assert FILES
 
 
-def test_each_file_is_in_one_config_map_byte_for_byte():
-    """Each dashboard has a ConfigMap, whose one key is a file name that no other chart's dashboard has."""
+def test_config_map_contains_the_unchanged_dashboard():
+    """Each dashboard has a ConfigMap with one key: a file name that no dashboard of another chart has."""
     data = [each["data"] for each in resources("ConfigMap")]
     names = [f"financehub-{path.stem.removeprefix('financehub-')}.json" for path in FILES]
     assert data == [{name: path.read_bytes().decode()} for name, path in zip(names, FILES, strict=True)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_dashboard_fits_into_a_config_map(path: Any):
-    """The API server takes each, with room for what else a ConfigMap has."""
+def test_dashboard_fits_into_a_config_map(path: Any):
+    """Each dashboard is smaller than the limit of the API server, including the metadata of the ConfigMap."""
     assert path.stat().st_size < LIMIT_BYTES - 10_000
 
 
-def test_the_sidecar_finds_them_by_a_label():
+def test_config_maps_have_the_label_of_the_sidecar():
     """ConfigMaps have the sidecar's label and annotations, in the namespace that the values name."""
     for each in resources("ConfigMap"):
         assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -56,15 +56,15 @@ def test_the_sidecar_finds_them_by_a_label():
         assert metadata["namespace"] == "monitoring"
 
 
-def test_a_sidecar_that_is_not_wanted_finds_none():
-    """With an empty label the ConfigMaps have those of every resource and no other."""
+def test_config_maps_without_a_label_are_not_found_by_the_sidecar():
+    """With an empty `label`, the ConfigMaps have only the labels of every resource."""
     (plain, *_) = resources("ConfigMap", label="")
     (labelled, *_) = resources("ConfigMap")
     assert labelled["metadata"]["labels"].keys() - plain["metadata"]["labels"].keys() == {"grafana_dashboard"}
 
 
-def test_the_operator_is_led_to_each_config_map():
-    """A GrafanaDashboard names the key of its ConfigMap beside it, the Grafana that takes it, and the folder."""
+def test_grafana_dashboards_refer_to_the_config_maps():
+    """Each GrafanaDashboard names the key of its ConfigMap, the selector of its Grafana and the folder."""
     values = {
         "namespace": "monitoring",
         "grafanaOperator": {"enabled": True, "instanceSelector": SELECTOR, "folder": "F"},
@@ -79,16 +79,16 @@ def test_the_operator_is_led_to_each_config_map():
         assert (spec["instanceSelector"], spec["folder"], spec["allowCrossNamespaceImport"]) == (SELECTOR, "F", True)
 
 
-def test_without_the_operator_there_is_none_of_its_resources():
-    """GrafanaDashboards need an API that most clusters lack, so they are opt-in; without metrics there is nothing."""
+def test_grafana_dashboards_are_opt_in():
+    """Most clusters lack the API of GrafanaDashboards, so they are opt-in; without metrics there are no dashboards."""
     assert resources("GrafanaDashboard") == []
     off = {"enabled": False, "dashboards": {"enabled": True}}
     names = [each["metadata"]["name"] for each in render({"metrics": off}).all("ConfigMap")]
     assert [name for name in names if "dashboard" in name] == []
 
 
-def test_runbook_links_lead_to_where_the_runbooks_are_published():
-    """With `runbookUrl` the variable that every runbook link begins with is that address; nothing else changes."""
+def test_runbook_links_use_the_runbook_url():
+    """With `runbookUrl`, the variable with which every runbook link begins is that URL, and nothing else changes."""
     rules = {"runbookUrl": "https://wiki.example/runbooks/"}
     found = render({"metrics": {"dashboards": {"enabled": True}, "prometheusRule": rules}}).all("ConfigMap")
     boards = [json.loads(text) for each in found for key, text in each["data"].items() if key.endswith(".json")]

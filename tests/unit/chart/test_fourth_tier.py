@@ -1,4 +1,4 @@
-"""A tier by values alone."""
+"""Values alone can add a tier."""
 
 import re
 from typing import Any
@@ -8,14 +8,14 @@ from helm_python import values_from_yaml
 from support.chart import CHART, label, render
 from support.chart_values import merged
 
-#: As the README of the chart shows it.
+#: The example in the README of the chart.
 VALUES: dict[str, Any] = values_from_yaml(
     re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
 )
 
 
-def test_it_has_all_that_a_tier_has():
-    """Image and module are enough: of each kind of resource that a tier of the chart has, the new one has its own."""
+def test_added_tier_has_the_resources_of_a_default_tier():
+    """With only an image and a module, the new tier has every kind of resource that a default tier has."""
     for mode in ("keda", "hpa"):
         manifests = render(merged(VALUES, {"autoscaling": {"mode": mode}}))
         kinds = {
@@ -25,8 +25,8 @@ def test_it_has_all_that_a_tier_has():
         assert kinds["research"] == kinds["low"] > {"Deployment", "PodDisruptionBudget"}
 
 
-def test_it_runs_its_own_image_and_module():
-    """Its pods run its image and module, and have its queue's scaling; the defaults do the rest."""
+def test_added_tier_runs_its_image_and_module():
+    """Its pods run its image and module and are scaled by its queue."""
     manifests = render(merged(VALUES, {"autoscaling": {"mode": "keda"}}))
     (container,) = manifests.deployment("research")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "team/research:1.0.0"
@@ -38,14 +38,14 @@ def test_it_runs_its_own_image_and_module():
     assert lists == ["dramatiq:research.msgs", "dramatiq:research.DQ.msgs", None]
 
 
-def test_its_schedule_goes_to_its_queue():
-    """A schedule of the values goes to the queue of the new tier."""
+def test_schedule_of_an_added_tier_uses_its_queue():
+    """The schedule in the example has the queue of the new tier."""
     assert render(VALUES).one("ScheduledTask", "nightly-report")["spec"]["queue"] == "research"
 
 
-def test_the_other_tiers_do_not_notice():
-    """No other tier changes. The scheduler learns how far the new one may grow; each rendering makes a new password."""
-    before, after = ({label(each): each for each in one.documents} for one in (render(), render(VALUES)))
+def test_added_tier_changes_no_other_tier():
+    """Only the scheduler changes, which gets the new maximum, and the password, which each rendering generates."""
+    before, after = ({label(each): each for each in manifests.documents} for manifests in (render(), render(VALUES)))
     assert {name for name, each in before.items() if each != after[name]} == {
         "Deployment/financehub-scheduler",
         "Secret/financehub-redis",
@@ -56,8 +56,8 @@ def test_the_other_tiers_do_not_notice():
     }
 
 
-def test_every_field_of_the_defaults_can_be_of_one_tier():
-    """What `tierDefaults` says, a tier may say otherwise, and the others stay as they are."""
+def test_tier_can_override_the_defaults():
+    """A tier can override any value of `tierDefaults` without affecting the other tiers."""
     tier = {"image": {"registry": "mirror.example"}, "threads": 9, "priorityClassName": "urgent", "spread": False}
     manifests = render({"tiers": {"high": tier}})
     high, low = (manifests.deployment(name)["spec"]["template"]["spec"] for name in ("high", "low"))

@@ -1,4 +1,4 @@
-"""Every Kubernetes that the chart is for knows what it renders."""
+"""The rendered resources match the schemas of every supported Kubernetes version."""
 
 import json
 from functools import cache
@@ -12,7 +12,7 @@ from support.chart import Document, chart, label, render
 from support.chart_values import choice
 
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34")
-#: Kinds that Kubernetes itself does not have: the CRD's tests and the end-to-end tests check those.
+#: Kinds that are not part of Kubernetes. The tests of the CRD and the end-to-end tests check them.
 _FOREIGN = {
     "ScheduledTask",
     "ScaledObject",
@@ -21,7 +21,7 @@ _FOREIGN = {
     "PrometheusRule",
     "GrafanaDashboard",
 }
-#: Between them, every kind and every optional part.
+#: Together, these render every kind and every optional part.
 _CHOICES = (
     choice(),
     choice(pods="everything", simulator="on", keys="given", network="named", definition="removed", images="mirror"),
@@ -38,7 +38,7 @@ _CHOICES = (
 
 @cache
 def documents() -> list[Document]:
-    """Each document once."""
+    """Return all different documents."""
     every = [each for values in _CHOICES for each in render(values).documents] + [
         yaml.safe_load(each["data"]) for each in chart().crds
     ]
@@ -46,9 +46,9 @@ def documents() -> list[Document]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_field_is_known(version: str, monkeypatch: pytest.MonkeyPatch):
-    """Each document fits the schema of this Kubernetes, in which an unknown field is a fault."""
-    # the definitions of all kinds are megabytes: read once, not once a document
+def test_documents_match_the_schema_of_kubernetes(version: str, monkeypatch: pytest.MonkeyPatch):
+    """Each document matches the schema of this version, which does not allow unknown fields."""
+    # The schemas have several megabytes, so they are read once and not for each document.
     monkeypatch.setattr(utils, "schema_contents", cache(utils.schema_contents))
     faults = []
     for document in documents():

@@ -1,4 +1,4 @@
-"""The monitoring that the chart's README shows works as it is written there."""
+"""The examples in the section "Monitoring" of the chart's README work."""
 
 import copy
 import re
@@ -22,8 +22,8 @@ VALUES = [block for block in BLOCKS if "metrics" in block]
 CONFIGURATIONS = [block for block in BLOCKS if "scrape_configs" in block]
 
 
-def test_the_values_render_what_they_are_for():
-    """The values for the two operators and for other thresholds are taken, each by itself and all together."""
+def test_values_of_the_readme_render_the_described_resources():
+    """The values for the two operators and for changed alerts are valid, separately and together."""
     kinds = [{each["kind"] for each in render(values).documents} for values in VALUES]
     operator, grafana, changed = kinds
     assert operator >= {"PodMonitor", "PrometheusRule", "ConfigMap"}
@@ -32,10 +32,10 @@ def test_the_values_render_what_they_are_for():
     assert render(merged(*VALUES)).documents
 
 
-def test_prometheus_takes_the_scrape_configuration(tmp_path: Path):
-    """Prometheus's own checker finds no fault in the configuration for a plain Prometheus.
+def test_prometheus_accepts_the_scrape_configuration(tmp_path: Path):
+    """The tool promtool finds no problem in the configuration for a plain Prometheus.
 
-    Debian builds Prometheus without the discovery of pods, so that line is compared instead.
+    Debian builds Prometheus without Kubernetes discovery, so the test compares that line instead.
     """
     configuration = copy.deepcopy(CONFIGURATIONS[0])
     assert configuration["scrape_configs"][0].pop("kubernetes_sd_configs") == [{"role": "pod"}]
@@ -45,8 +45,8 @@ def test_prometheus_takes_the_scrape_configuration(tmp_path: Path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_scrape_configuration_keeps_our_processes_alone():
-    """Every process of ours passes each `keep` rule, and neither Redis nor a hook's pod passes all."""
+def test_scrape_configuration_keeps_only_the_processes():
+    """Every FinanceHub process passes all `keep` rules, and neither Redis nor the pod of a hook does."""
     (job,) = CONFIGURATIONS[0]["scrape_configs"]
     kept = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
     assert len(kept) == 3

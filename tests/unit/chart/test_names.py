@@ -1,4 +1,4 @@
-"""Names, labels, images and notes."""
+"""Names, labels, image references and notes of a release."""
 
 import re
 
@@ -7,20 +7,20 @@ import pytest
 
 from support.chart import CHART, label, render
 
-#: As long as Helm lets a release's name be.
+#: The longest release name that Helm accepts.
 LONGEST = "r" * 53
 
 
-def test_helm_finds_nothing_to_say():
-    """`helm lint --strict` is content."""
+def test_helm_lint_reports_nothing():
+    """`helm lint --strict` finds no problem."""
     report = helm_python.lint(CHART, strict=True)
     assert [each for each in report["messages"] if each["severity"] > 1] == []
     assert report["errors"] == []
 
 
 @pytest.mark.parametrize("release", ["financehub", "my-financehub", "prices", LONGEST])
-def test_names_fit_and_are_the_releases_own(release: str):
-    """Every name and label is one that Kubernetes takes, however the release is called, and is told from others'."""
+def test_names_of_any_release_are_valid_and_contain_its_name(release: str):
+    """Kubernetes accepts every name and label, and names of different releases differ."""
     tier = {"image": {"repository": "a/b"}, "module": "m"}
     manifests = render(
         {"simulator": {"enabled": True}, "crds": {"keep": False}, "tiers": {"t" * 22: tier}}, release=release
@@ -36,14 +36,14 @@ def test_names_fit_and_are_the_releases_own(release: str):
             assert re.fullmatch(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?", value), (label(each), value)
 
 
-def test_a_pod_of_a_job_or_stateful_set_has_a_name_that_fits():
-    """What Kubernetes appends to a name still fits: an ordinal, a hash, a revision as a label."""
+def test_names_of_jobs_and_stateful_sets_leave_room_for_suffixes():
+    """Kubernetes can append an ordinal, a hash or a revision to the name."""
     for each in render(release=LONGEST).all("StatefulSet", "Job"):
         assert len(each["metadata"]["name"]) + len("-0123456789") <= 63
 
 
-def test_names_can_be_ones_own():
-    """`fullnameOverride` begins every name, `commonLabels` are on every resource and pod."""
+def test_fullname_override_and_common_labels_apply_to_every_resource():
+    """Every name begins with `fullnameOverride`, and every resource and pod has the `commonLabels`."""
     manifests = render({"fullnameOverride": "prices", "commonLabels": {"team": "quants"}})
     ours = [each for each in manifests.documents if not each["kind"].startswith("Validating")]
     for each in ours:
@@ -53,8 +53,8 @@ def test_names_can_be_ones_own():
         assert pod["metadata"]["labels"]["team"] == "quants", name
 
 
-def test_names_that_look_like_something_else_are_text():
-    """A release called by a number and a tier called by YAML's word for true are names, in every label."""
+def test_names_that_look_like_numbers_or_booleans_stay_text():
+    """A release called 2024 and a tier called `on` appear as strings in every label."""
     tier = {"image": {"repository": "a/b"}, "module": "m"}
     manifests = render({"fullnameOverride": "prices", "tiers": {"on": tier}}, release="2024")
     for each in manifests.documents:
@@ -67,8 +67,8 @@ def test_names_that_look_like_something_else_are_text():
     }
 
 
-def test_what_is_nearer_wins():
-    """A pod's own label or annotation stands instead of the release's or the chart's of that key, once."""
+def test_labels_and_annotations_of_a_pod_take_precedence():
+    """A pod's own label or annotation replaces one with the same key of the release or the chart."""
     own = {"podLabels": {"team": "quants"}, "podAnnotations": {"prometheus.io/port": "9000"}}
     pods = render({"commonLabels": {"team": "data"}, "tiers": {"high": own}}).pods()
     high, low = (pods[f"Deployment/financehub-{tier}"]["metadata"] for tier in ("high", "low"))
@@ -76,8 +76,8 @@ def test_what_is_nearer_wins():
     assert (high["annotations"]["prometheus.io/port"], low["annotations"]["prometheus.io/port"]) == ("9000", "8000")
 
 
-def test_all_images_come_from_one_place():
-    """`image.registry` is before every image of ours, and Redis' stays where Redis is; its Secrets are in every pod."""
+def test_image_registry_applies_to_all_own_images():
+    """Every FinanceHub image has the `image.registry`, Redis keeps its own, and every pod has the pull Secrets."""
     manifests = render(
         {
             "simulator": {"enabled": True},
@@ -94,8 +94,8 @@ def test_all_images_come_from_one_place():
         assert pod["spec"]["imagePullSecrets"] == [{"name": "p"}], name
 
 
-def test_a_digest_wins():
-    """With a digest no tag is named: the digest is what runs."""
+def test_image_with_a_digest_has_no_tag():
+    """A digest takes precedence over the tag."""
     digest = f"sha256:{'0' * 64}"
     manifests = render({"tiers": {"high": {"image": {"digest": digest, "tag": "1.2.3"}}}})
     (container,) = manifests.deployment("high")["spec"]["template"]["spec"]["containers"]
@@ -103,15 +103,15 @@ def test_a_digest_wins():
 
 
 @pytest.mark.parametrize("url", ["", "https://wiki.example/runbooks"])
-def test_notes_ask_for_the_address_of_the_runbooks(url: str):
-    """Where alerts are installed and their runbooks have no address, the notes say which value to set."""
+def test_notes_without_a_runbook_url_ask_for_it(url: str):
+    """If alerts are installed without a `runbookUrl`, the notes name the value to set."""
     notes = render({"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": url}}}).notes
     assert ("metrics.prometheusRule.runbookUrl" in notes) == (not url)
     assert "runbookUrl" not in render().notes
 
 
-def test_notes_say_what_to_do_next():
-    """The notes name three commands, with this release's namespace and names."""
+def test_notes_list_three_commands():
+    """The notes list three commands with the namespace and the names of this release."""
     commands = [line.strip() for line in render().notes.splitlines() if line.startswith("  ")]
     assert len(commands) == 3
     assert all("-n market" in command for command in commands)
@@ -120,8 +120,8 @@ def test_notes_say_what_to_do_next():
     assert commands[2].startswith("kubectl logs -n market deploy/financehub-high")
 
 
-def test_simulated_data_is_said_loudly():
-    """With the simulator the notes say so, and its Deployment too; without it neither is there."""
+def test_simulator_is_announced_in_the_notes():
+    """If the simulator is enabled, the notes and its Deployment say that the data is simulated."""
     manifests = render({"simulator": {"enabled": True}})
     assert "SIMULATED DATA" in manifests.notes
     assert "no market data" in manifests.deployment("simulator")["metadata"]["annotations"]["financehub.io/simulated"]
@@ -129,12 +129,12 @@ def test_simulated_data_is_said_loudly():
     assert not render().has("Deployment", "financehub-simulator")
 
 
-def test_helm_test_asks_the_fleet():
-    """`helm test` runs the fleet's own health check beside it, and lets nothing be left."""
+def test_helm_test_runs_the_health_check():
+    """`helm test` runs `financehub status` in a pod that is deleted after it succeeded."""
     (pod,) = render().all("Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    # by itself it tries again while the first runs are not over, and no longer
+    # The script retries for a limited time, because the first runs may not have ended yet.
     assert container["command"][:2] == ["sh", "-c"]
     assert "financehub status && exit 0" in container["command"][2]
     assert container["command"][2].endswith("exit 1")

@@ -1,29 +1,29 @@
-"""Who may talk to whom, and who is told of metrics."""
+"""The network policies, and how Prometheus discovers metrics."""
 
 import re
 from typing import Any
 
 import pytest
 
-from support import catalogue
+from support import metric_catalog
 from support.chart import NAMESPACE, Document, Manifests, render
 from support.chart_values import OPTIONS
 
 _COMPONENTS = ("high", "medium", "low", "scheduler")
 _MONITORING = {"namespaceSelector": {"matchLabels": {"team": "ops"}}}
 _SIMULATOR = {"simulator": {"enabled": True}}
-#: What the Prometheus operator puts on every target of a PodMonitor.
+#: The labels that the Prometheus operator adds to every target of a PodMonitor.
 _OPERATOR_LABELS = {"namespace", "pod", "container", "endpoint", "job", "instance"}
 
 
 def _sources(manifests: Manifests, name: str) -> list[Document] | None:
-    """Who may talk to what this policy guards; None: everybody."""
+    """Return the sources that a policy admits, or None if it admits everything."""
     (rule,) = manifests.one("NetworkPolicy", name)["spec"]["ingress"]
     return rule.get("from")
 
 
 def _names(sources: list[Document] | None) -> list[str]:
-    """Each source by its first label."""
+    """Return the value of the first label of each source."""
     found = []
     for each in sources or []:
         labels = (each.get("podSelector") or each["namespaceSelector"])["matchLabels"]
@@ -31,29 +31,29 @@ def _names(sources: list[Document] | None) -> list[str]:
     return found
 
 
-def test_redis_is_for_the_release_and_keda():
-    """Redis answers pods of the release and KEDA, and talks to nobody."""
+def test_redis_policy_admits_the_release_and_keda():
+    """Redis accepts connections from the release's pods and KEDA, and opens none."""
     manifests = render({"networkPolicy": {"kedaNamespace": "scaling"}})
     assert _names(_sources(manifests, "financehub-redis")) == ["financehub", "scaling"]
     assert manifests.one("NetworkPolicy", "financehub-redis")["spec"]["egress"] == []
 
 
-def test_the_simulator_is_for_the_release():
-    """The simulator answers the release, and talks to nobody: it never asks a provider."""
+def test_simulator_policy_admits_the_release():
+    """The simulator accepts connections from the release's pods, and opens none: it never calls a provider."""
     manifests = render(_SIMULATOR)
     assert _names(_sources(manifests, "financehub-simulator")) == ["financehub"]
     assert manifests.one("NetworkPolicy", "financehub-simulator")["spec"]["egress"] == []
 
 
-def test_metrics_are_for_whom_the_values_name():
-    """Metrics, health and queues are for everybody in the cluster, or for those named, the release and KEDA."""
+def test_metrics_policy_admits_the_sources_in_the_values():
+    """Any pod may read metrics, health and queues by default; otherwise `metricsFrom`, the release and KEDA may."""
     assert _sources(render(), "financehub") is None
     manifests = render({"networkPolicy": {"metricsFrom": [_MONITORING]}})
     assert _names(_sources(manifests, "financehub")) == ["ops", "financehub", "keda"]
 
 
 def _selects(selector: Document | None, labels: dict[str, str]) -> bool:
-    """Whether a label selector selects these; one that is missing selects nothing."""
+    """Whether a label selector matches these labels. A missing selector matches nothing."""
     if selector is None:
         return False
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
@@ -63,13 +63,13 @@ def _selects(selector: Document | None, labels: dict[str, str]) -> bool:
 
 
 def _admits(source: Document, namespace: dict[str, str], pod: dict[str, str]) -> bool:
-    """Whether a source of a NetworkPolicy is this pod: without a namespaceSelector, the policy's namespace is meant."""
+    """Whether a source of a NetworkPolicy matches a pod. Without a namespaceSelector, the policy's namespace counts."""
     where = source.get("namespaceSelector", {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}})
     return _selects(where, namespace) and _selects(source.get("podSelector", {}), pod)
 
 
 def _reaches(manifests: Manifests, component: str, namespace: str, pod: dict[str, str]) -> bool:
-    """Whether Kubernetes lets a pod of this namespace, with these labels, open the port `http` of a process."""
+    """Whether the policies let a pod with these labels in this namespace connect to the port `http` of a process."""
     template = manifests.deployment(component)["spec"]["template"]
     assert [each["name"] for each in template["spec"]["containers"][0]["ports"]] == ["http"]
     guards = [
@@ -86,7 +86,7 @@ def _reaches(manifests: Manifests, component: str, namespace: str, pod: dict[str
 
 @pytest.mark.parametrize("component", _COMPONENTS)
 def test_prometheus_in_another_namespace_reaches_every_process(component: str):
-    """By default any Prometheus may scrape each process; with `metricsFrom`, the one that it names and no other."""
+    """By default, any Prometheus may scrape each process; with `metricsFrom`, only the one that it selects."""
     prometheus = {"app.kubernetes.io/name": "prometheus"}
     assert _reaches(render(), component, "monitoring", prometheus)
     by_namespace = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
@@ -100,15 +100,15 @@ def test_prometheus_in_another_namespace_reaches_every_process(component: str):
     assert _reaches(alone, component, NAMESPACE, prometheus)
 
 
-def test_redis_is_for_whom_the_values_name_too():
-    """A client that is not of the release reaches its Redis where it is named, and nobody else is shut out by it."""
+def test_redis_policy_admits_additional_sources():
+    """`redisFrom` adds a source to the policy of Redis and removes none."""
     release = [*_names(_sources(render(), "financehub-redis"))]
     named = render({"networkPolicy": {"redisFrom": [_MONITORING]}})
     assert _names(_sources(named, "financehub-redis")) == [*release, "ops"]
 
 
-def test_no_port_but_the_documented_ones():
-    """Each policy opens one port, which is one of the container's."""
+def test_policies_open_only_one_port_each():
+    """Each policy opens either the port `http` or the port `redis`."""
     for policy in render(_SIMULATOR).all("NetworkPolicy"):
         assert [port for rule in policy["spec"]["ingress"] for port in rule["ports"]] in (
             [{"port": "http"}],
@@ -116,8 +116,8 @@ def test_no_port_but_the_documented_ones():
         )
 
 
-def test_policies_can_be_left_out():
-    """Where the cluster has policies of its own, the chart brings none."""
+def test_policies_can_be_disabled():
+    """With `networkPolicy.enabled=false` there are no policies."""
     assert render(_SIMULATOR | {"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []
 
 
@@ -131,21 +131,21 @@ def test_policies_can_be_left_out():
     ],
     ids=str,
 )
-def test_prometheus_is_told_as_the_values_say(metrics: dict[str, Any], annotated: bool, monitored: bool):
-    """Prometheus learns of /metrics by annotations, by a PodMonitor, by both or not at all."""
+def test_metrics_are_advertised_as_configured(metrics: dict[str, Any], annotated: bool, monitored: bool):
+    """Annotations, a PodMonitor, both or neither advertise /metrics to Prometheus."""
     manifests = render({"metrics": metrics})
     for component in _COMPONENTS:
         template = manifests.deployment(component)["spec"]["template"]
-        said = template["metadata"]["annotations"]
-        assert (said.get("prometheus.io/scrape") == "true") is annotated
+        annotations = template["metadata"]["annotations"]
+        assert (annotations.get("prometheus.io/scrape") == "true") is annotated
         if annotated:
             (port,) = template["spec"]["containers"][0]["ports"]
-            assert said["prometheus.io/port"] == str(port["containerPort"])
+            assert annotations["prometheus.io/port"] == str(port["containerPort"])
     assert bool(manifests.all("PodMonitor")) is monitored
 
 
-def test_a_pod_monitor_is_found_and_finds():
-    """A PodMonitor bears the labels by which Prometheus selects it, and selects processes of ours, not Redis."""
+def test_pod_monitor_selects_the_processes_only():
+    """A PodMonitor has the labels by which Prometheus selects it, and selects FinanceHub's processes, not Redis."""
     values = {"metrics": {"podMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}}}}
     (monitor,) = render(values).all("PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
@@ -161,15 +161,15 @@ def _monitor(**values: Any) -> Document:
     return monitor
 
 
-def test_a_pod_monitor_says_no_more_than_the_values():
-    """Without values a PodMonitor leaves timeout, job, honorLabels and relabeling to the operator."""
+def test_pod_monitor_without_values_uses_the_defaults_of_the_operator():
+    """By default, a PodMonitor does not set the timeout, the job, honorLabels or relabelings."""
     spec = _monitor()["spec"]
     assert spec.keys() == {"selector", "podTargetLabels", "podMetricsEndpoints"}
     assert spec["podMetricsEndpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
 
 
-def test_a_pod_monitor_has_all_that_the_values_say():
-    """Each value of `metrics.podMonitor` arrives where the operator reads it."""
+def test_pod_monitor_contains_every_value():
+    """Each value of `metrics.podMonitor` is in the field that the operator reads."""
     (monitor,) = render(OPTIONS["metrics"]["elsewhere"]).all("PodMonitor")
     values = OPTIONS["metrics"]["elsewhere"]["metrics"]["podMonitor"]
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
@@ -180,16 +180,16 @@ def test_a_pod_monitor_has_all_that_the_values_say():
 
 
 @pytest.mark.parametrize(("namespace", "selected"), [("", None), (NAMESPACE, None), ("monitoring", [NAMESPACE])])
-def test_a_pod_monitor_elsewhere_still_selects_the_release(namespace: str, selected: list[str] | None):
-    """In another namespace a PodMonitor names the release's, for it would look for pods in its own."""
+def test_pod_monitor_in_another_namespace_selects_the_release(namespace: str, selected: list[str] | None):
+    """A PodMonitor in another namespace names the release's namespace, because the default is its own."""
     monitor = _monitor(namespace=namespace)
     assert monitor["metadata"]["namespace"] == (namespace or NAMESPACE)
     assert monitor["spec"].get("namespaceSelector", {}).get("matchNames") == selected
 
 
-def test_labels_of_targets_hide_none_of_a_process():
-    """No label that the PodMonitor puts on a target has the name of a label in the catalogue of metrics."""
-    served = catalogue.COMMON_LABELS.union(*(row.labels for row in catalogue.rows()))
+def test_target_labels_do_not_conflict_with_metric_labels():
+    """No label that the PodMonitor adds to a target has the name of a label in the catalog of metrics."""
+    served = metric_catalog.COMMON_LABELS.union(*(row.labels for row in metric_catalog.rows()))
     assert served > {"release", "component", "queue", "scheduledtask", "provider"}
     copied = {re.sub(r"\W", "_", name) for name in _monitor()["spec"]["podTargetLabels"]}
     assert copied

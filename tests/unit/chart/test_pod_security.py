@@ -1,15 +1,15 @@
-"""Every pod passes the `restricted` Pod Security Standard, and has nothing of Kubernetes that it does not need."""
+"""Every pod meets the restricted Pod Security Standard and has only the rights that it needs."""
 
 import re
 
 from support.chart import Document, Manifests
 
-#: Volumes that `restricted` allows.
+#: The types of volumes that the restricted standard allows.
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
 def test_pods_are_restricted(manifests: Manifests):
-    """No pod asks for root, the host's namespaces, capabilities or volumes of the host."""
+    """No pod requires root, the namespaces of the host, capabilities or volumes of the host."""
     for name, pod in manifests.pods().items():
         spec = pod["spec"]
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
@@ -21,7 +21,7 @@ def test_pods_are_restricted(manifests: Manifests):
 
 
 def test_containers_are_restricted(manifests: Manifests):
-    """No container gains rights or writes to its root file system; ports of the host are not taken."""
+    """No container gains rights, writes to its root file system or uses ports of the host."""
     for name, container in manifests.containers():
         context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False, name
@@ -31,7 +31,7 @@ def test_containers_are_restricted(manifests: Manifests):
         assert all("hostPort" not in port for port in container.get("ports", [])), name
 
 
-def test_only_who_asks_the_api_server_has_a_token(manifests: Manifests):
+def test_only_clients_of_the_api_server_have_a_token(manifests: Manifests):
     """The scheduler and the hooks of the definition have a token; workers, Redis and the simulator have none."""
     with_token = {name for name, pod in manifests.pods().items() if pod["spec"]["automountServiceAccountToken"]}
     assert {re.sub(r"/.*-(scheduler|crd-\w+)$", r"/\1", name) for name in with_token} <= {
@@ -43,20 +43,20 @@ def test_only_who_asks_the_api_server_has_a_token(manifests: Manifests):
     assert all(account["automountServiceAccountToken"] is False for account in manifests.all("ServiceAccount"))
 
 
-def test_services_are_not_told_by_the_environment(manifests: Manifests):
-    """No pod gets REDIS_PORT=tcp://… or an unknown FINANCEHUB_… variable because of a Service's name."""
+def test_service_links_are_disabled(manifests: Manifests):
+    """The name of a Service sets no variable such as REDIS_PORT=tcp://… or an unknown FINANCEHUB_…."""
     assert [name for name, pod in manifests.pods().items() if pod["spec"]["enableServiceLinks"] is not False] == []
 
 
-def test_every_container_says_what_it_takes(manifests: Manifests):
-    """Requests of processor and memory, so that each is placed well; a limit of memory, so that none takes a node."""
+def test_containers_have_requests_and_a_memory_limit(manifests: Manifests):
+    """Every container requests CPU and memory for its scheduling, and limits its memory to protect the node."""
     for name, container in manifests.containers():
         assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
         assert "memory" in container["resources"]["limits"], name
 
 
 def test_images_are_pinned(manifests: Manifests):
-    """No image without a tag or digest, and none `:latest`."""
+    """Every image has a tag other than `latest`, or a digest."""
     for name, container in manifests.containers():
         _, _, last = container["image"].rpartition("/")
         assert re.search(r"@sha256:[0-9a-f]{64}$|:[\w.-]+$", last), (name, container["image"])
@@ -64,11 +64,11 @@ def test_images_are_pinned(manifests: Manifests):
         assert container["imagePullPolicy"] == "IfNotPresent", name
 
 
-def _writes(container: Document) -> set[str]:
+def _writable_paths(container: Document) -> set[str]:
     return {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
 
 
-def test_a_place_to_write_is_there(manifests: Manifests):
-    """With the root file system read-only, our processes have /tmp, and Redis has its data."""
+def test_containers_have_a_writable_folder(manifests: Manifests):
+    """Beside the read-only root file system, FinanceHub's processes can write to /tmp and Redis to /data."""
     for name, container in manifests.containers():
-        assert ("/data" if container["name"] == "redis" else "/tmp") in _writes(container), name  # noqa: S108 — in the pod
+        assert ("/data" if container["name"] == "redis" else "/tmp") in _writable_paths(container), name  # noqa: S108 — in the pod

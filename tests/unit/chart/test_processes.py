@@ -1,4 +1,4 @@
-"""What the chart tells our processes, they understand: settings, arguments, files."""
+"""Processes accept the settings, arguments and files that the chart gives them."""
 
 import socket
 import subprocess
@@ -26,21 +26,20 @@ _SIMULATED = {"simulator": {"enabled": True}}
 
 
 def settings_of(manifests: Manifests, component: str) -> Settings:
-    """The settings of a process in the release, with a password where it is in a Secret."""
+    """Return the settings of a process in the release, with a password in place of each Secret."""
     environment = manifests.environment(component)
-    # what a user adds by hand is the user's
     return load_settings({name: value if isinstance(value, str) else "s3cret" for name, value in environment.items()})
 
 
 def command(manifests: Manifests, component: str) -> list[str]:
-    """The command of a process in the release."""
+    """Return the command of a process in the release."""
     (container,) = manifests.deployment(component)["spec"]["template"]["spec"]["containers"]
     return [str(each) for each in container["command"]]
 
 
 @pytest.mark.parametrize("component", [*TIERS, "scheduler"])
-def test_settings_are_accepted(component: str):
-    """Each process' environment is one that it starts with, and leads to the release's Redis with a password."""
+def test_settings_of_the_chart_are_accepted(component: str):
+    """Each process accepts its environment, which leads to the release's Redis with a password."""
     settings = settings_of(render(), component)
     assert settings.store_url == "redis://:s3cret@financehub-redis.market.svc:6379/0"
     assert settings.broker_url == settings.store_url
@@ -49,27 +48,27 @@ def test_settings_are_accepted(component: str):
 
 @pytest.mark.parametrize("component", [*TIERS, "scheduler"])
 @pytest.mark.parametrize("release", ["financehub", "2024-prices"])
-def test_the_release_labels_every_metric(component: str, release: str):
-    """Each process knows the name of its release, which is a label of all that it serves."""
+def test_processes_know_the_name_of_the_release(component: str, release: str):
+    """Each process has the release name in its settings, because it is a label of every metric."""
     manifests = render({"fullnameOverride": "financehub"}, release=release)
     assert settings_of(manifests, component).release == release
 
 
-def test_the_scheduler_knows_how_far_each_tier_may_grow():
-    """By queue: the maximum of an autoscaler, or the replicas where nothing scales; a change restarts no worker."""
+def test_scheduler_knows_the_maximum_workers_of_each_tier():
+    """It is the maximum of the autoscaler, or the replicas without one. Workers do not have the variable."""
     tiers: dict[str, Any] = {
         "high": {"autoscaling": {"maxReplicas": 9}},
         "low": {"replicas": 3, "autoscaling": {"enabled": False}},
         "research": {"image": {"repository": "a/b"}, "module": "research", "queue": "night"},
     }
     manifests = render({"tiers": tiers})
-    most = settings_of(manifests, "scheduler").max_workers
-    assert most == {"high": 9, "medium": 5, "low": 3, "night": 5}
+    maximums = settings_of(manifests, "scheduler").max_workers
+    assert maximums == {"high": 9, "medium": 5, "low": 3, "night": 5}
     assert "FINANCEHUB_MAX_WORKERS" not in manifests.environment("high")
 
 
-def test_settings_of_the_user_arrive():
-    """Values of `settings` arrive as they are written: numbers of any size, booleans, texts."""
+def test_settings_in_the_values_reach_the_process_unchanged():
+    """Numbers of any size, booleans and texts in `settings` keep their value."""
     values = {
         "DRAMATIQ_TASK_TIMEOUT": 3_600_000,
         "DRAMATIQ_RETRY_BACKOFF": False,
@@ -85,8 +84,8 @@ def test_settings_of_the_user_arrive():
     assert settings.rss_feeds == ['https://example.org/a?b="c"', "https://example.org/d"]
 
 
-def test_the_simulator_stands_in_for_every_upstream():
-    """With the simulator, a tier has the settings that the simulator itself says it needs."""
+def test_simulator_replaces_every_upstream():
+    """With the simulator, a tier has the settings that the simulator's own helper defines."""
     environment = render(_SIMULATED).environment("high")
     wanted = settings_for("http://financehub-simulator:8099")
     assert {name: environment[name] for name in wanted} == wanted
@@ -110,8 +109,8 @@ def test_the_simulator_stands_in_for_every_upstream():
         ),
     ],
 )
-def test_a_redis_of_ones_own_is_found(url: str, ca: str, expected: str):
-    """URL, password from a Secret and certificate authority of an external Redis come together."""
+def test_url_of_an_external_redis_is_complete(url: str, ca: str, expected: str):
+    """The URL of an external Redis contains the password from the Secret and the CA certificate."""
     external: dict[str, Any] = {"url": url, "existingSecret": "mine"}
     if ca:
         external["tls"] = {"caSecret": ca}
@@ -120,16 +119,16 @@ def test_a_redis_of_ones_own_is_found(url: str, ca: str, expected: str):
     assert not manifests.all("StatefulSet")
 
 
-def test_a_url_may_be_in_a_secret_as_a_whole():
-    """With `urlKey` nothing of where Redis is stands in a ConfigMap."""
+def test_url_in_a_secret_is_not_in_a_config_map():
+    """With `urlKey`, the address of Redis is only in the Secret."""
     values = {"redis": {"enabled": False}, "externalRedis": {"existingSecret": "mine", "urlKey": "url"}}
     environment = render(values).environment("high")
     assert environment["REDIS_URL"] == {"secretKeyRef": {"name": "mine", "key": "url"}}
     assert "REDIS_PASSWORD" not in environment
 
 
-def test_keys_of_providers_are_read_from_the_secret():
-    """Keys reach a process as files of the Secret that the values name, in the folder that the settings name."""
+def test_provider_keys_are_mounted_from_the_secret():
+    """The Secret with provider keys is mounted at the folder that the settings name."""
     manifests = render({"providerKeys": {"existingSecret": "keys"}})
     for component in (*TIERS, "scheduler"):
         spec = manifests.deployment(component)["spec"]["template"]["spec"]
@@ -139,8 +138,8 @@ def test_keys_of_providers_are_read_from_the_secret():
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_dramatiq_takes_the_command(tier: str):
-    """A worker's command is one of dramatiq: a module that is there, one process, the threads, the shutdown timeout."""
+def test_dramatiq_accepts_the_command_of_a_tier(tier: str):
+    """A worker's command has an existing module, one process, the threads and the shutdown timeout."""
     program, *arguments = command(render({"tiers": {tier: {"threads": 7, "shutdownTimeoutSeconds": 3600}}}), tier)
     assert program == "dramatiq"
     parsed = dramatiq.cli.make_argument_parser().parse_args(arguments)
@@ -149,8 +148,8 @@ def test_dramatiq_takes_the_command(tier: str):
     assert parsed.worker_shutdown_timeout == 3_600_000
 
 
-def test_the_scheduler_takes_its_command(monkeypatch: pytest.MonkeyPatch):
-    """The scheduler's command is one that it understands, with the namespaces and the assets of the values."""
+def test_scheduler_accepts_its_command(monkeypatch: pytest.MonkeyPatch):
+    """The scheduler's command is valid and has the namespaces and the assets of the values."""
     manifests = render({"scheduler": {"namespaces": ["market", "research"]}})
     monkeypatch.setattr(sys, "argv", command(manifests, "scheduler"))
     arguments = scheduler_main._arguments()
@@ -159,27 +158,27 @@ def test_the_scheduler_takes_its_command(monkeypatch: pytest.MonkeyPatch):
     folder, _, file = arguments.assets.rpartition("/")
     spec = manifests.deployment("scheduler")["spec"]["template"]["spec"]
     (mount,) = [each for each in spec["containers"][0]["volumeMounts"] if each["mountPath"] == folder]
-    # what is mounted by subPath does not change with its ConfigMap
+    # Kubernetes does not update a subPath mount when its ConfigMap changes.
     assert "subPath" not in mount
     (volume,) = [each for each in spec["volumes"] if each["name"] == mount["name"]]
     assert file in manifests.one("ConfigMap", volume["configMap"]["name"])["data"]
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_workers_await_the_simulator(tier: str):
-    """A worker of a trial begins once the simulator listens: first fetches that met nobody would open breakers.
+def test_workers_wait_for_the_simulator(tier: str):
+    """With the simulator, a worker starts once the simulator listens, because failed fetches would open breakers.
 
-    A pod that goes meanwhile does not wait for it.
+    A pod that is deleted while it waits ends immediately.
     """
     (wait,) = render(_SIMULATED).deployment(tier)["spec"]["template"]["spec"]["initContainers"]
     script = wait["command"][-1]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         here = script.replace('"financehub-simulator", 8099', repr(listener.getsockname())[1:-1])
-        # a word when it begins to wait: before that a signal would find no handler
-        told = here.replace("while True:", "print('waits', flush=True)\nwhile True:")
-        assert len({script, here, told}) == 3
-        arguments = [sys.executable, *wait["command"][1:-1], told]
+        # The script prints a line once it waits, because its signal handler is installed only then.
+        announced = here.replace("while True:", "print('waits', flush=True)\nwhile True:")
+        assert len({script, here, announced}) == 3
+        arguments = [sys.executable, *wait["command"][1:-1], announced]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as gone:
             assert gone.stdout is not None
             assert gone.stdout.readline() == "waits\n"
@@ -193,16 +192,16 @@ def test_workers_await_the_simulator(tier: str):
     assert "initContainers" not in render().deployment(tier)["spec"]["template"]["spec"]
 
 
-def test_the_simulator_takes_its_command():
-    """The simulator listens for the whole cluster, on the port of its Service, with exchanges that are always open."""
+def test_simulator_accepts_its_command():
+    """The simulator listens on all addresses at the port of its Service, with exchanges that are always open."""
     manifests = render(_SIMULATED)
     options = simulator_main._options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
     assert (options.host, options.port, options.always_open) == ("0.0.0.0", port["port"], True)  # noqa: S104 — in a pod
 
 
-def test_assets_are_those_of_the_values():
-    """The default assets are those of `make run`; others, and none at all, are files that the scheduler reads."""
+def test_assets_of_the_values_are_in_the_config_map():
+    """The default assets are those of `make run`, and the scheduler can read any other list, also an empty one."""
     written = render().one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
     assert parse_assets(written, "assets.yaml") == load_assets(LOCAL / "assets.yaml")
     mine = [{"symbol": "ON", "type": "stock", "name": 'say "no": {a}'}]
@@ -211,8 +210,8 @@ def test_assets_are_those_of_the_values():
         assert [asset.name for asset in parse_assets(written, "assets.yaml")] == names
 
 
-def test_schedules_are_those_of_make_run():
-    """The default ScheduledTasks are those of `make run`, and each is one that the scheduler takes."""
+def test_default_schedules_are_those_of_make_run():
+    """The default ScheduledTasks are those of `make run`, and the scheduler accepts each of them."""
     rendered = {each["metadata"]["name"]: each for each in render().all("ScheduledTask")}
     local = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (LOCAL / "schedules").glob("*.yaml")]
     assert {name: (each["spec"], each["metadata"].get("annotations")) for name, each in rendered.items()} == {
@@ -225,15 +224,15 @@ def test_schedules_are_those_of_make_run():
         assert task.spec.task in CATALOG
 
 
-def test_one_schedule_is_changed_by_what_changes():
-    """A value of a schedule is changed alone; the rest of it stays."""
+def test_changed_value_of_a_schedule_leaves_the_others():
+    """Changing one value of a schedule does not affect its other values."""
     before = render().one("ScheduledTask", "fetch-stock-prices")["spec"]
     after = render({"schedules": {"fetch-stock-prices": {"spec": {"schedule": "@every 1m"}}}})
     assert after.one("ScheduledTask", "fetch-stock-prices")["spec"] == before | {"schedule": "@every 1m"}
 
 
-def test_a_schedule_needs_no_more_than_a_spec():
-    """A schedule of one's own is there without `enabled`, and gone with `enabled: false`."""
+def test_schedule_without_enabled_is_rendered():
+    """An added schedule needs only a spec, and `enabled: false` removes it."""
     mine = {"spec": {"task": "health_check_task", "schedule": "@hourly"}}
     assert render({"schedules": {"mine": mine}}).has("ScheduledTask", "mine")
     assert not render({"schedules": {"mine": mine | {"enabled": False}}}).has("ScheduledTask", "mine")

@@ -1,4 +1,4 @@
-"""The PrometheusRule says what the files of rules say, with what the values change."""
+"""The PrometheusRule contains the rule files with the changes in the values."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from support.chart_values import OPTIONS
 from support.promtool import promtool_path
 from support.rules import RULE_FILES, grouping_labels
 
-#: Groups of all rule files, in the order of their names.
+#: The groups of all rule files, in the order of the file names.
 GROUPS: list[Document] = [
     group for path in RULE_FILES for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
 ]
@@ -22,33 +22,33 @@ SKEW, TOO_OLD = "FinanceHubClockSkew", "FinanceHubQueueTooOld"
 
 
 def rendered(**values: Any) -> Document:
-    """The PrometheusRule with these values of `metrics.prometheusRule`."""
+    """Return the PrometheusRule with these values of `metrics.prometheusRule`."""
     (resource,) = render({"metrics": {"prometheusRule": {"enabled": True} | values}}).all("PrometheusRule")
     return resource
 
 
 def alerts(**values: Any) -> dict[str, Document]:
-    """Name → alert of the PrometheusRule with these values."""
+    """Return the alerts of the PrometheusRule with these values, by name."""
     groups = rendered(**values)["spec"]["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
 def test_rules_without_values_are_those_of_the_files():
-    """Every group and rule arrives as it is in its file, with Prometheus's own templates in it."""
+    """Every group and rule is the same as in its file, including the templates of Prometheus."""
     groups = rendered()["spec"]["groups"]
     assert groups == GROUPS
     assert "{{ $labels.release }}" in json.dumps(groups)
 
 
 def test_rules_are_not_rendered_unless_enabled():
-    """Without the value there is no PrometheusRule, and none where metrics are off."""
+    """There is no PrometheusRule by default, and none if metrics are disabled."""
     assert render().all("PrometheusRule") == []
     off = {"metrics": {"enabled": False, "prometheusRule": {"enabled": True}}}
     assert render(off).all("PrometheusRule") == []
 
 
-def test_metadata_is_that_of_the_values():
-    """A Prometheus finds the rules by labels, in the namespace that the values name."""
+def test_metadata_comes_from_the_values():
+    """The PrometheusRule has the namespace, labels and annotations of the values."""
     metadata = rendered(namespace="monitoring", labels={"release": "p"}, annotations={"a": "b"})["metadata"]
     assert (metadata["namespace"], metadata["labels"]["release"], metadata["annotations"]) == (
         "monitoring",
@@ -58,16 +58,16 @@ def test_metadata_is_that_of_the_values():
     assert rendered()["metadata"]["namespace"] == NAMESPACE
 
 
-def test_a_disabled_alert_is_gone_and_nothing_else():
-    """`disabled` takes away the alerts that it names with true; recording rules and other alerts stay."""
+def test_disabled_alert_is_removed_and_other_rules_remain():
+    """`disabled` removes the alerts that it sets to true; recording rules and other alerts remain."""
     groups = rendered(disabled={SKEW: True, TOO_OLD: False})["spec"]["groups"]
-    left = [{**group, "rules": [rule for rule in group["rules"] if rule.get("alert") != SKEW]} for group in GROUPS]
-    assert groups == [group for group in left if group["rules"]]
+    remaining = [{**group, "rules": [rule for rule in group["rules"] if rule.get("alert") != SKEW]} for group in GROUPS]
+    assert groups == [group for group in remaining if group["rules"]]
     assert SKEW in ALERTS
 
 
-def test_a_group_without_rules_is_left_out():
-    """A group of which every alert is disabled is not rendered, for an empty one says nothing."""
+def test_group_without_rules_is_not_rendered():
+    """If every alert of a group is disabled, the group is not rendered."""
     group = next(group for group in GROUPS if all("alert" in rule for rule in group["rules"]))
     names = [
         each["name"] for each in rendered(disabled={rule["alert"]: True for rule in group["rules"]})["spec"]["groups"]
@@ -75,8 +75,8 @@ def test_a_group_without_rules_is_left_out():
     assert names == [each["name"] for each in GROUPS if each is not group]
 
 
-def test_an_override_replaces_what_it_names():
-    """Each key of an override replaces that part of that alert; the rest of it and all others stay."""
+def test_override_replaces_only_the_named_parts():
+    """Each key of an override replaces that part of the alert; all else stays the same."""
     override = {
         "expr": "vector(1)",
         "for": "30m",
@@ -93,15 +93,15 @@ def test_an_override_replaces_what_it_names():
     }
 
 
-def test_an_override_of_nothing_changes_nothing():
-    """Sections of which only the heading is left, and an empty override, render the rules of the files."""
+def test_empty_override_changes_nothing():
+    """Empty sections and an empty override render the rules of the files."""
     empty: dict[str, Any] = dict.fromkeys(("ruleLabels", "disabled", "overrides", "additionalGroups"))
     assert rendered(**empty)["spec"]["groups"] == GROUPS
     assert alerts(overrides={TOO_OLD: {}}) == ALERTS
 
 
-def test_labels_of_all_alerts_are_on_alerts_alone():
-    """`ruleLabels` are on each alert, an override's win, and recorded series have none of them."""
+def test_rule_labels_apply_to_alerts_only():
+    """Each alert has the `ruleLabels`, unless an override replaces them; recorded series do not have them."""
     groups = rendered(ruleLabels={"team": "markets"}, overrides={SKEW: {"labels": {"team": "ops"}}})["spec"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert {rule["alert"]: rule["labels"]["team"] for rule in rules if "alert" in rule} == dict.fromkeys(
@@ -112,15 +112,15 @@ def test_labels_of_all_alerts_are_on_alerts_alone():
     assert [rule for rule in rules if "record" in rule] == recorded
 
 
-#: By which alerts differ; Prometheus and the chart set the first two.
+#: The labels by which alerts differ. Prometheus and the chart set the first two.
 DISTINGUISHING = sorted({"alertname", "severity"} | grouping_labels())
 
 
 @pytest.mark.parametrize("label", DISTINGUISHING)
 @pytest.mark.parametrize("where", ["ruleLabels", "override"])
-def test_a_label_by_which_alerts_differ_is_refused(label: str, where: str):
-    """No label of all alerts or of one may replace a label by which the rules group: with one value for two queues,
-    Prometheus refuses the whole rule. The message names the label and everything that is refused.
+def test_label_by_which_alerts_differ_is_refused(label: str, where: str):
+    """Neither `ruleLabels` nor an override may replace a label by which the rules group, because Prometheus refuses a
+    rule that yields two alerts with the same labels. The message names the label and lists all refused ones.
     """
     values = {"ruleLabels": {label: "x"}} if where == "ruleLabels" else {"overrides": {SKEW: {"labels": {label: "x"}}}}
     key = "ruleLabels" if where == "ruleLabels" else f"overrides.{SKEW}.labels"
@@ -129,28 +129,28 @@ def test_a_label_by_which_alerts_differ_is_refused(label: str, where: str):
     assert f"use a name other than {', '.join(DISTINGUISHING)}" in message
 
 
-def test_the_labels_by_which_rules_group_are_found_in_the_rule_files():
-    """The list that the test above takes from the rule files has the labels of each kind of rule."""
+def test_grouping_labels_of_the_rule_files_are_complete():
+    """The list that the previous test reads from the rule files has the labels of each kind of rule."""
     assert {"namespace", "release", "queue", "dataset", "provider", "server", "pod", "slo"} <= grouping_labels()
 
 
-def test_runbooks_are_where_they_are_published():
-    """`runbookUrl` takes the place of docs/runbooks in every alert, with or without a slash at its end."""
+def test_runbook_url_replaces_the_path_in_every_alert():
+    """`runbookUrl` replaces docs/runbooks in every alert, with or without a slash at its end."""
     for url in ("https://example.org/a/runbooks", "https://example.org/a/runbooks/"):
         assert {name: each["annotations"]["runbook_url"] for name, each in alerts(runbookUrl=url).items()} == {
             name: f"https://example.org/a/runbooks/{name}.md" for name in ALERTS
         }
 
 
-def test_an_alerts_own_runbook_wins():
-    """A runbook that an override names is not changed."""
+def test_runbook_of_an_override_takes_precedence():
+    """A `runbook_url` in an override is not changed."""
     own = {SKEW: {"annotations": {"runbook_url": "https://wiki.example.org/clocks"}}}
     found = alerts(runbookUrl="https://example.org", overrides=own)
     assert found[SKEW]["annotations"]["runbook_url"] == "https://wiki.example.org/clocks"
 
 
-def test_groups_of_ones_own_come_after_the_charts():
-    """`additionalGroups` are rendered as they are."""
+def test_additional_groups_are_appended():
+    """`additionalGroups` come after the groups of the files and are not changed."""
     mine = {
         "name": "mine",
         "interval": "1m",
@@ -159,8 +159,8 @@ def test_groups_of_ones_own_come_after_the_charts():
     assert rendered(additionalGroups=[mine])["spec"]["groups"] == [*GROUPS, mine]
 
 
-def test_prometheus_takes_the_changed_rules(tmp_path: Path):
-    """Prometheus's own checker finds no fault in the rules with every kind of change made."""
+def test_prometheus_accepts_the_changed_rules(tmp_path: Path):
+    """The tool promtool finds no problem in the rules with every kind of change."""
     (resource,) = render(OPTIONS["rules"]["changed"]).all("PrometheusRule")
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(resource["spec"]), encoding="utf-8")

@@ -1,11 +1,11 @@
-"""What one resource says of another is true: names, selectors, ports, mounts."""
+"""References between resources are valid: names, selectors, ports and mounts."""
 
 from collections.abc import Iterator
 
 from support.chart import NAMESPACE, Document, Manifests, label
 
-#: What the values name, and the user makes.
-_GIVEN = {"mine", "keys", "authority"}
+#: Resources that the values name and the user creates.
+_CREATED_BY_THE_USER = {"mine", "keys", "authority"}
 
 
 def _matches(selector: Document, labels: dict[str, str]) -> bool:
@@ -22,14 +22,14 @@ def _selected(manifests: Manifests, selector: Document) -> set[str]:
     return {name for name, pod in manifests.pods().items() if _matches(selector, pod["metadata"]["labels"])}
 
 
-def test_each_resource_is_there_once(manifests: Manifests):
-    """No two of a kind and name: the later would replace the earlier without a word."""
+def test_resources_are_unique(manifests: Manifests):
+    """No two resources have the same kind and name, because one would silently replace the other."""
     names = [(each["apiVersion"], label(each), each["metadata"].get("namespace")) for each in manifests.documents]
     assert sorted(set(names)) == sorted(names)
 
 
 def _referenced(value: object) -> Iterator[tuple[str, str]]:
-    """(kind, name) of every ConfigMap and Secret that a pod reads, or KEDA for it."""
+    """Yield the kind and name of every ConfigMap and Secret that a pod reads, or that KEDA reads for it."""
     if isinstance(value, list):
         for each in value:
             yield from _referenced(each)
@@ -48,16 +48,16 @@ def _referenced(value: object) -> Iterator[tuple[str, str]]:
                     yield from _referenced(each)
 
 
-def test_config_maps_and_secrets_exist(manifests: Manifests):
-    """A pod never waits for a ConfigMap or Secret that neither the release brings nor the values name."""
+def test_referenced_config_maps_and_secrets_exist(manifests: Manifests):
+    """Every ConfigMap or Secret that a pod reads is part of the release or named in the values."""
     read = {found for each in manifests.documents if each["kind"] != "ConfigMap" for found in _referenced(each)}
     assert read
     brought = {(each["kind"], each["metadata"]["name"]) for each in manifests.all("ConfigMap", "Secret")}
-    assert {found for found in read - brought if found[1] not in _GIVEN} == set()
+    assert {found for found in read - brought if found[1] not in _CREATED_BY_THE_USER} == set()
 
 
-def test_keys_of_secrets_exist(manifests: Manifests):
-    """The key under which a process looks for the password is the one that the release writes."""
+def test_referenced_keys_of_secrets_exist(manifests: Manifests):
+    """The Secret of the release contains the key from which each process reads the password."""
     written = {each["metadata"]["name"]: each["data"].keys() for each in manifests.all("Secret")}
     for name, container in manifests.containers():
         for variable in container.get("env") or []:
@@ -66,8 +66,8 @@ def test_keys_of_secrets_exist(manifests: Manifests):
                 assert reference["key"] in written[reference["name"]], (name, variable["name"])
 
 
-def test_accounts_exist(manifests: Manifests):
-    """Every pod runs as an account of the release, and every binding binds a role of it to one of them."""
+def test_referenced_accounts_and_roles_exist(manifests: Manifests):
+    """Pods use ServiceAccounts of the release, and bindings refer to its roles and ServiceAccounts."""
     accounts = {each["metadata"]["name"] for each in manifests.all("ServiceAccount")}
     assert {pod["spec"]["serviceAccountName"] for pod in manifests.pods().values()} <= accounts
     for binding in manifests.all("RoleBinding", "ClusterRoleBinding"):
@@ -75,22 +75,22 @@ def test_accounts_exist(manifests: Manifests):
         assert all(each["name"] in accounts and each["namespace"] == NAMESPACE for each in binding["subjects"])
 
 
-def test_workloads_select_their_pods_alone(manifests: Manifests):
-    """A Deployment selects the pods of its template and no other workload's, not even a hook's."""
+def test_workloads_select_only_their_own_pods(manifests: Manifests):
+    """A Deployment or StatefulSet selects the pods of its template and no others, not even those of a hook."""
     for workload in manifests.all("Deployment", "StatefulSet"):
         assert _selected(manifests, workload["spec"]["selector"]) == {label(workload)}
 
 
 def test_budgets_and_services_select_one_workload(manifests: Manifests):
-    """A disruption budget or a Service is of one workload, never of a hook's pod beside it."""
+    """A disruption budget or a Service selects the pods of exactly one workload, never those of a hook."""
     found = [each["spec"]["selector"] for each in manifests.all("PodDisruptionBudget")]
     found += [{"matchLabels": each["spec"]["selector"]} for each in manifests.all("Service")]
     for selector in found:
         assert len(_selected(manifests, selector)) == 1, selector
 
 
-def test_named_ports_exist(manifests: Manifests):
-    """Ports of Services and probes are ports of the container."""
+def test_referenced_ports_exist(manifests: Manifests):
+    """Services and probes refer to ports of the container."""
     pods = manifests.pods()
     for service in manifests.all("Service"):
         (target,) = _selected(manifests, {"matchLabels": service["spec"]["selector"]})
@@ -103,8 +103,8 @@ def test_named_ports_exist(manifests: Manifests):
                 assert container.get(probe, {}).get(how, {}).get("port", "none") in named | {"none"}, (name, probe)
 
 
-def test_every_mount_has_its_volume(manifests: Manifests):
-    """No mount without a volume, no volume that nobody mounts, no two mounts at one place."""
+def test_mounts_and_volumes_match(manifests: Manifests):
+    """Every mount has a volume, every volume is mounted, and no two mounts have the same path."""
     claims = {
         each["metadata"]["name"]: [claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", [])]
         for each in manifests.all("StatefulSet")
@@ -117,8 +117,8 @@ def test_every_mount_has_its_volume(manifests: Manifests):
         assert len(set(places)) == len(places), name
 
 
-def test_scalers_scale_what_exists(manifests: Manifests):
-    """A scaler scales one Deployment, which has no other and leaves its replicas to it."""
+def test_scalers_refer_to_one_deployment_each(manifests: Manifests):
+    """Each scaler scales one Deployment, which has no other scaler and does not set its replicas."""
     scalers = manifests.all("ScaledObject", "HorizontalPodAutoscaler")
     scaled = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
     assert len(set(scaled)) == len(scaled)
@@ -127,8 +127,8 @@ def test_scalers_scale_what_exists(manifests: Manifests):
     assert set(scaled) <= {each["metadata"]["name"] for each in manifests.all("Deployment")}
 
 
-def test_labels_say_whose_each_resource_is(manifests: Manifests):
-    """Every resource has the labels that Kubernetes recommends, and the same release in them."""
+def test_resources_have_the_recommended_labels(manifests: Manifests):
+    """Every resource has the labels that Kubernetes recommends, with the name of the release."""
     ours = [each for each in manifests.documents if not each["kind"].startswith("ValidatingAdmission")]
     for each in ours:
         labels = each["metadata"]["labels"]

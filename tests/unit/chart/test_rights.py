@@ -1,4 +1,4 @@
-"""What the release may do in the cluster."""
+"""The RBAC rights of a release, and its hooks."""
 
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,16 @@ def _hook(document: Document) -> str:
     return document["metadata"].get("annotations", {}).get("helm.sh/hook", "")
 
 
-def test_the_scheduler_may_what_the_operator_needs():
-    """In all namespaces, the scheduler has the rights of deploy/operator/rbac.yaml, which are tested one by one."""
+def test_scheduler_has_the_rights_of_the_operator():
+    """The scheduler has the rights of deploy/operator/rbac.yaml, each of which has its own test."""
     rendered = render().documents
     assert _rules(rendered, "ClusterRole") == _rules(RBAC, "ClusterRole")
     assert _rules(rendered, "Role") == _rules(RBAC, "Role", namespace="financehub")
 
 
 @pytest.mark.parametrize("release", ["financehub", "blue"])
-def test_the_scheduler_holds_the_lease_that_it_may(release: str):
-    """Each release has a Lease of its own name, and its scheduler has rights to that one alone."""
+def test_scheduler_has_rights_to_its_own_lease_only(release: str):
+    """The Lease has the name of the release, and the scheduler has rights to no other Lease."""
     manifests = render(release=release)
     (scheduler,) = [each for each in manifests.all("Deployment") if each["metadata"]["name"].endswith("-scheduler")]
     (container,) = scheduler["spec"]["template"]["spec"]["containers"]
@@ -45,8 +45,8 @@ def test_the_scheduler_holds_the_lease_that_it_may(release: str):
     assert named == [[lease]]
 
 
-def test_rights_can_be_of_some_namespaces_only():
-    """With `namespaces` the scheduler has no right in the cluster, and the same in each of those."""
+def test_scheduler_with_namespaces_has_no_cluster_rights():
+    """With `scheduler.namespaces`, the scheduler has the same rights in each of them and none in the cluster."""
     rendered = render({"scheduler": {"namespaces": ["market", "research"]}}).documents
     assert _rules(rendered, "ClusterRole") == []
     wanted = [rule for rule in _rules(RBAC, "ClusterRole") if rule["resources"] != [_DEFINITIONS]]
@@ -76,8 +76,8 @@ def _hooked(manifests: Manifests, hook: str) -> dict[str, Document]:
     ],
     ids=str,
 )
-def test_the_definition_is_cared_for_as_the_values_say(crds: dict[str, Any], hooks: dict[str, str]):
-    """An upgrade or rollback brings the definition up to date; an uninstall removes it only on request."""
+def test_definition_is_updated_and_deleted_as_configured(crds: dict[str, Any], hooks: dict[str, str]):
+    """An upgrade or rollback updates the definition, and an uninstall deletes it only with `crds.keep=false`."""
     manifests = render({"crds": crds})
     for hook in ("pre-install", "pre-upgrade", "pre-rollback", "post-delete"):
         found = _hooked(manifests, hook)
@@ -89,8 +89,8 @@ def test_the_definition_is_cared_for_as_the_values_say(crds: dict[str, Any], hoo
         assert container["command"] == ["python", "-m", "financehub_scheduler.manage_definition", hooks[hook]]
 
 
-def test_hooks_may_no_more_than_they_do():
-    """A hook's rights are to one definition; only what is created has no name to be granted by."""
+def test_hooks_have_rights_to_one_definition_only():
+    """The rights of a hook name one definition, except the right to create, which cannot be limited by name."""
     manifests = render({"crds": {"keep": False}})
     for hook, verb in (("pre-upgrade", "patch"), ("post-delete", "delete")):
         named, *others = _hooked(manifests, hook)["ClusterRole"]["rules"]
@@ -99,8 +99,8 @@ def test_hooks_may_no_more_than_they_do():
         assert {*named["resources"], *(each for rule in others for each in rule["resources"])} == {_DEFINITIONS}
 
 
-def test_hooks_leave_nothing():
-    """Each resource of a hook goes when the hook is done, and those before the Job are there before it."""
+def test_hook_resources_are_deleted_and_ordered():
+    """Helm deletes the resources of a hook after it succeeded, and creates its Job after the other resources."""
     for each in render({"crds": {"keep": False}}).documents:
         if hook := _hook(each):
             policies = each["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
@@ -109,8 +109,8 @@ def test_hooks_leave_nothing():
             assert hook == "test" or (weight == 0) == (each["kind"] == "Job")
 
 
-def test_the_policy_is_the_operators():
-    """The admission policy is that of deploy/operator, with the release's labels, and can be left out."""
+def test_admission_policy_is_that_of_the_operator():
+    """The admission policy is that of deploy/operator with the labels of the release, and can be disabled."""
     policies = list(yaml.safe_load_all((OPERATOR / "admission-policy.yaml").read_text(encoding="utf-8")))
     kinds = {each["kind"] for each in policies}
     rendered = render().all(*kinds)

@@ -1,4 +1,4 @@
-"""Who sets the number of a tier's pods, and by what."""
+"""The autoscalers of the tiers and the signals that they use."""
 
 from typing import Any
 
@@ -15,24 +15,24 @@ def _scaled(manifests: Manifests, kind: str) -> dict[str, Document]:
     return {each["metadata"]["name"].removeprefix("financehub-"): each["spec"] for each in manifests.all(kind)}
 
 
-def test_each_tier_is_scaled_by_itself():
-    """KEDA or a HorizontalPodAutoscaler: one for each tier and none for anything else."""
+def test_each_tier_has_its_own_autoscaler():
+    """Each tier has one ScaledObject or HorizontalPodAutoscaler, and nothing else has one."""
     assert _scaled(render(KEDA), "ScaledObject").keys() == {*TIERS}
     assert not render(KEDA).all("HorizontalPodAutoscaler")
     assert _scaled(render(), "HorizontalPodAutoscaler").keys() == {*TIERS}
     assert not render().all("ScaledObject", "TriggerAuthentication")
 
 
-def test_a_fixed_tier_has_its_replicas():
-    """With autoscaling off a tier has `replicas` pods, and the others go on being scaled."""
+def test_tier_without_autoscaling_has_fixed_replicas():
+    """A tier without autoscaling has `replicas` pods, and the other tiers keep their autoscalers."""
     manifests = render({"tiers": {"high": {"replicas": 3, "autoscaling": {"enabled": False}}}} | KEDA)
     assert manifests.deployment("high")["spec"]["replicas"] == 3
     assert _scaled(manifests, "ScaledObject").keys() == {"low", "medium"}
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_three_signals(tier: str):
-    """A tier grows with what of its own waits and runs, with what is delayed and with the age of the oldest message."""
+def test_keda_scales_a_tier_by_three_signals(tier: str):
+    """KEDA scales a tier by its waiting and running messages, its delayed messages and the age of its oldest one."""
     triggers = {each["name"]: each for each in _scaled(render(KEDA), "ScaledObject")[tier]["triggers"]}
     assert triggers["messages"]["type"] == triggers["delayed"]["type"] == "redis"
     assert triggers["messages"]["metadata"]["listName"] == f"dramatiq:{tier}.msgs"
@@ -42,8 +42,8 @@ def test_three_signals(tier: str):
     assert triggers["oldest"]["metadata"]["valueLocation"] == "oldest_age_seconds"
 
 
-def test_figures_of_keda_are_text():
-    """KEDA takes the metadata of a trigger as strings; a number there is refused by its definition."""
+def test_trigger_metadata_contains_only_strings():
+    """KEDA's resource definition refuses numbers in the metadata of a trigger."""
     for scaled in _scaled(render(KEDA), "ScaledObject").values():
         for trigger in scaled["triggers"]:
             assert {type(value) for value in trigger["metadata"].values()} == {str}
@@ -62,8 +62,8 @@ EXTERNAL: dict[str, Any] = {"redis": {"enabled": False}}
     ],
     ids=["embedded", "external", "TLS", "IPv6"],
 )
-def test_keda_asks_the_redis_of_the_release(values: dict[str, Any], address: str, database: str, tls: bool):
-    """KEDA looks into the Redis that the workers use: address, database and encryption."""
+def test_keda_uses_the_redis_of_the_workers(values: dict[str, Any], address: str, database: str, tls: bool):
+    """KEDA connects to the Redis of the workers, with the same address, database and encryption."""
     for scaled in _scaled(render(values | KEDA), "ScaledObject").values():
         for trigger in scaled["triggers"][:2]:
             assert trigger["metadata"]["address"] == address
@@ -72,8 +72,8 @@ def test_keda_asks_the_redis_of_the_release(values: dict[str, Any], address: str
             assert trigger["metadata"].get("username") == ("reader" if tls else None)
 
 
-def test_keda_has_the_password_from_the_secret():
-    """The password reaches KEDA by a reference to the Secret and nothing else; without a password there is none."""
+def test_keda_reads_the_password_from_the_secret():
+    """KEDA gets the password only by a reference to the Secret, and there is no reference without a password."""
     manifests = render(KEDA)
     (authentication,) = manifests.all("TriggerAuthentication")
     (target,) = authentication["spec"]["secretTargetRef"]
@@ -86,25 +86,25 @@ def test_keda_has_the_password_from_the_secret():
     assert not open_redis.all("TriggerAuthentication")
 
 
-def test_keda_knows_who_signed_for_redis():
-    """The authority of an external Redis reaches KEDA from its Secret, with a password and without."""
+def test_keda_reads_the_ca_certificate_from_the_secret():
+    """KEDA gets the CA certificate of an external Redis from its Secret, with and without a password."""
     external = {"url": "rediss://cache.example", "tls": {"caSecret": "authority"}}
     for secret, parameters in (("", ["ca"]), ("mine", ["password", "ca"])):
         manifests = render(KEDA | EXTERNAL | {"externalRedis": external | {"existingSecret": secret}})
         (authentication,) = manifests.all("TriggerAuthentication")
-        assert [one["parameter"] for one in authentication["spec"]["secretTargetRef"]] == parameters
+        assert [target["parameter"] for target in authentication["spec"]["secretTargetRef"]] == parameters
         trigger = _scaled(manifests, "ScaledObject")["high"]["triggers"][0]
         assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
 
 
-def test_keda_may_take_over():
-    """A HorizontalPodAutoscaler of the chart tells KEDA's admission that it is no obstacle."""
+def test_keda_may_replace_a_horizontal_pod_autoscaler():
+    """A HorizontalPodAutoscaler has the annotation with which KEDA's admission allows a second autoscaler."""
     for each in render().all("HorizontalPodAutoscaler"):
         assert each["metadata"]["annotations"]["validations.keda.sh/hpa-ownership"] == "false"
 
 
-def test_a_pod_goes_late_and_alone():
-    """Up at once and twofold, down one pod a minute after calm; to zero only when a drained pod is gone."""
+def test_scaling_up_is_fast_and_scaling_down_is_slow():
+    """A tier doubles immediately, loses one pod a minute, and reaches zero only after a drained pod terminated."""
     for manifests, kind in ((render(KEDA), "ScaledObject"), (render(), "HorizontalPodAutoscaler")):
         for tier, scaled in _scaled(manifests, kind).items():
             behavior = (scaled["advanced"]["horizontalPodAutoscalerConfig"] if kind == "ScaledObject" else scaled)[
@@ -118,8 +118,8 @@ def test_a_pod_goes_late_and_alone():
                 assert scaled["cooldownPeriod"] > pod["terminationGracePeriodSeconds"]
 
 
-def test_low_may_rest():
-    """With KEDA a tier may have no pod, which is no fault of the fleet's health; when KEDA cannot see, it has one."""
+def test_tier_with_zero_minimum_pods_is_healthy_without_a_pod():
+    """With KEDA, a tier may have no pods and is then listed as idle; if KEDA cannot read Redis, it has one pod."""
     values = merged(KEDA, {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}})
     manifests = render(values)
     assert manifests.environment("low")["FINANCEHUB_IDLE_TIERS"] == "low"
@@ -130,8 +130,8 @@ def test_low_may_rest():
 
 
 @pytest.mark.parametrize("seconds", [1, 60, 3600])
-def test_a_worker_has_time_to_hand_back(seconds: int):
-    """The grace period is at least 15 s longer than the shutdown timeout that the worker is told."""
+def test_grace_period_exceeds_the_shutdown_timeout(seconds: int):
+    """The grace period is at least 15 s longer than the shutdown timeout in the worker's command."""
     manifests = render({"tiers": {tier: {"shutdownTimeoutSeconds": seconds} for tier in TIERS}})
     for tier in TIERS:
         spec = manifests.deployment(tier)["spec"]["template"]["spec"]
@@ -139,8 +139,8 @@ def test_a_worker_has_time_to_hand_back(seconds: int):
         assert spec["terminationGracePeriodSeconds"] - seconds >= 15
 
 
-def test_a_pod_is_ready_only_while_it_can_work():
-    """Startup and liveness ask whether the process lives, readiness whether it can work."""
+def test_probes_use_the_liveness_and_readiness_endpoints():
+    """The startup and liveness probes call /livez, and the readiness probe calls /readyz."""
     for component in (*TIERS, "scheduler"):
         (container,) = render().deployment(component)["spec"]["template"]["spec"]["containers"]
         assert {
@@ -150,5 +150,5 @@ def test_a_pod_is_ready_only_while_it_can_work():
             "liveness": "/livez",
             "readiness": "/readyz",
         }
-        # a second signal would end a draining worker at once
+        # A preStop hook could send a second signal, which would end a draining worker immediately.
         assert "lifecycle" not in container

@@ -1,4 +1,4 @@
-"""Where the password is, and where nothing secret is."""
+"""The password of Redis is in its Secret only."""
 
 import base64
 import json
@@ -15,15 +15,15 @@ def _password(manifests: Manifests) -> str:
     return base64.b64decode(encoded).decode()
 
 
-def test_a_password_is_made():
-    """Without a word the embedded Redis has a password of its own, long, and another in each release."""
+def test_password_is_generated_by_default():
+    """Each release has a different password of 32 characters for the embedded Redis."""
     first, second = _password(render()), _password(render())
     assert re.fullmatch(r"[A-Za-z0-9]{32}", first)
     assert first != second
 
 
-def test_the_password_is_in_its_secret_alone():
-    """No other resource holds the password, neither as it is nor encoded; not even the notes."""
+def test_generated_password_is_only_in_its_secret():
+    """Neither another resource nor the notes contain the password, in plain or encoded form."""
     manifests = render({"simulator": {"enabled": True}, "autoscaling": {"mode": "keda"}})
     password = _password(manifests)
     for form in (password, base64.b64encode(password.encode()).decode()):
@@ -32,47 +32,47 @@ def test_the_password_is_in_its_secret_alone():
         assert form not in manifests.notes
 
 
-def test_the_password_survives_the_release():
-    """The Secret is kept at an uninstall, as the claim of the data is: a reinstall finds both or neither."""
+def test_generated_password_is_kept_after_an_uninstall():
+    """An uninstall keeps the Secret, as it keeps the claim of the data, because a new install needs both."""
     (secret,) = render().all("Secret")
     assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-def test_a_password_of_ones_own_is_used():
-    """With `existingSecret` no Secret is made, and Redis and all its clients read the given key."""
+def test_existing_secret_is_used_instead_of_a_generated_one():
+    """With `existingSecret`, no Secret is created, and Redis and all clients read the given key."""
     manifests = render({"redis": {"existingSecret": "mine", "passwordKey": "secret"}, "autoscaling": {"mode": "keda"}})
     assert not manifests.all("Secret")
-    wanted = {"name": "mine", "key": "secret"}
+    reference = {"name": "mine", "key": "secret"}
     for component in ("high", "scheduler"):
-        assert manifests.environment(component)["REDIS_PASSWORD"] == {"secretKeyRef": wanted}
+        assert manifests.environment(component)["REDIS_PASSWORD"] == {"secretKeyRef": reference}
     redis = manifests.one("StatefulSet", "financehub-redis")["spec"]["template"]["spec"]["containers"][0]
-    assert [each["valueFrom"]["secretKeyRef"] for each in redis["env"]] == [wanted]
+    assert [each["valueFrom"]["secretKeyRef"] for each in redis["env"]] == [reference]
     (target,) = manifests.all("TriggerAuthentication")[0]["spec"]["secretTargetRef"]
-    assert wanted.items() <= target.items()
+    assert reference.items() <= target.items()
 
 
-def test_the_process_list_shows_no_password(manifests: Manifests):
-    """Neither commands nor probes hold a password, or have one written into them by the kubelet."""
+def test_commands_contain_no_password(manifests: Manifests):
+    """Commands and probes contain neither a password nor a variable that the kubelet would replace with one."""
     for name, container in manifests.containers():
         probes = [container.get(f"{each}Probe", {}) for each in ("startup", "liveness", "readiness")]
-        said = json.dumps([container["command"], container.get("args"), probes])
-        assert not re.search(r"\$\(\w+\)|redis-cli[^;]* -a|--requirepass|--pass", said), name
+        commands = json.dumps([container["command"], container.get("args"), probes])
+        assert not re.search(r"\$\(\w+\)|redis-cli[^;]* -a|--requirepass|--pass", commands), name
 
 
 def _secret_variables(container: Document) -> list[Document]:
     return [each for each in container.get("env") or [] if re.search("PASSWORD|SECRET|TOKEN|KEY|AUTH", each["name"])]
 
 
-def test_secrets_are_referred_to(manifests: Manifests):
-    """What a variable's name calls a secret comes from a Secret."""
+def test_secret_variables_come_from_secrets(manifests: Manifests):
+    """Every variable with a name like PASSWORD or TOKEN takes its value from a Secret."""
     for name, container in manifests.containers():
         for variable in _secret_variables(container):
             assert variable.keys() == {"name", "valueFrom"}, (name, variable)
             assert "secretKeyRef" in variable["valueFrom"], (name, variable)
 
 
-def test_config_maps_hold_no_secret(manifests: Manifests):
-    """No ConfigMap has a password in a URL or a key of a provider, but the simulator's, which is none."""
+def test_config_maps_contain_no_secrets(manifests: Manifests):
+    """No ConfigMap contains a URL with a password or an API key, except the simulator's fake key."""
     for each in manifests.all("ConfigMap"):
         assert not re.search(r"//[^/@\s]*:[^/@\s]+@", json.dumps(each["data"])), label(each)
         keys = {name: value for name, value in each["data"].items() if re.search("PASSWORD|_KEY$", name)}
@@ -82,8 +82,8 @@ def test_config_maps_hold_no_secret(manifests: Manifests):
 @pytest.mark.parametrize(
     ("memory", "maxmemory"), [("512Mi", "307mb"), ("1Gi", "614mb"), ("100Mi", "60mb"), ("16Gi", "9830mb")]
 )
-def test_redis_fits_into_its_pod(memory: str, maxmemory: str):
-    """Redis has 60 % of its pod's memory, so that the copy for a rewrite has room; it refuses rather than forgets."""
+def test_redis_uses_sixty_percent_of_its_pods_memory(memory: str, maxmemory: str):
+    """Redis leaves 40 % of the pod's memory for rewriting its file, and never evicts keys."""
     manifests = render({"redis": {"memory": memory, "persistence": {"size": "1Ti"}}})
     configuration = manifests.one("ConfigMap", "financehub-redis")["data"]["redis.conf"].splitlines()
     assert f"maxmemory {maxmemory}" in configuration
@@ -92,8 +92,8 @@ def test_redis_fits_into_its_pod(memory: str, maxmemory: str):
     assert redis["resources"]["limits"]["memory"] == redis["resources"]["requests"]["memory"] == memory
 
 
-def test_data_has_a_disk_or_is_said_to_have_none():
-    """By default the data is in a claim; where the loss is accepted, in the pod."""
+def test_data_is_on_a_claim_unless_its_loss_is_accepted():
+    """By default, the data is on a PersistentVolumeClaim; with `acceptLoss`, it may be in the pod."""
     (claim,) = render().one("StatefulSet", "financehub-redis")["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
     assert "storageClassName" not in claim["spec"]

@@ -1,4 +1,4 @@
-"""What an upgrade may change, and what the API server would refuse to change."""
+"""An upgrade changes no immutable field and restarts only the pods that need it."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ import pytest
 from support.chart import CHART, Document, Manifests, chart, label, render
 from support.chart_values import COMBINATIONS, combination
 
-#: Immutable fields of each version that was released, with default values.
+#: The immutable fields of each released version, with default values.
 RELEASED = Path(__file__).parents[2] / "fixtures" / "chart"
-#: Of a StatefulSet, only these may change.
+#: The only fields of a StatefulSet that may change.
 _MUTABLE = {"replicas", "template", "updateStrategy", "minReadySeconds", "revisionHistoryLimit"}
 
 
 def immutable(manifests: Manifests) -> dict[str, Any]:
-    """Resource → what the API server lets nobody change."""
+    """Return the immutable fields of each resource."""
     found: dict[str, Any] = {}
     for each in manifests.documents:
         match each["kind"]:
@@ -33,39 +33,41 @@ def immutable(manifests: Manifests) -> dict[str, Any]:
 
 
 def version(folder: Path, **versions: str) -> helm_python.Chart:
-    """The chart of the tree under another version."""
+    """Return this checkout's chart with another version."""
     return helm_python.Chart.load(helm_python.package(CHART, destination=folder, **versions))
 
 
 @pytest.mark.parametrize("path", sorted(RELEASED.glob("*.json")), ids=lambda path: path.stem)
-def test_upgrades_from_every_release_are_possible(path: Path):
-    """Since its first version the chart has never changed what cannot be changed.
+def test_upgrade_from_every_release_changes_no_immutable_field(path: Path):
+    """The chart has never changed an immutable field since its first version.
 
-    For a new version: `json.dumps(immutable(render()), indent=2)` into a file of its name.
+    For a new version, write `json.dumps(immutable(render()), indent=2)` to a file named after it.
     """
     before = json.loads(path.read_text(encoding="utf-8"))
     now = immutable(render())
     assert {name: now.get(name) for name in before} == before
 
 
-def test_this_version_is_recorded():
-    """The chart's version is among those that later ones are held against."""
+def test_immutable_fields_of_this_version_are_recorded():
+    """The fixtures contain the chart's present version, so that later versions are compared with it."""
     assert (RELEASED / f"{chart().version}.json").exists()
 
 
-def test_a_new_version_changes_nothing_immutable(tmp_path: Path):
-    """No version of the chart or of the images is in a selector."""
+def test_new_version_changes_no_immutable_field(tmp_path: Path):
+    """No selector contains the version of the chart or of the images."""
     other = version(tmp_path, version="9.9.9", app_version="9.9.9")
     assert immutable(render(of=other)) == immutable(render())
 
 
-#: A claim comes and goes with its StatefulSet; a selector has a name in it.
+#: Names are part of selectors, and the claim is part of the StatefulSet.
 _NOT_BY_UPGRADE = ("names=own", "redis=without a disk")
 
 
-@pytest.mark.parametrize("name", [each for each in COMBINATIONS if not any(one in each for one in _NOT_BY_UPGRADE)])
-def test_changed_values_change_nothing_immutable(name: str):
-    """One may upgrade from the defaults to any values, but those of names and of whether Redis has a disk."""
+@pytest.mark.parametrize(
+    "name", [each for each in COMBINATIONS if not any(option in each for option in _NOT_BY_UPGRADE)]
+)
+def test_changed_values_change_no_immutable_field(name: str):
+    """An upgrade from the defaults may change all values except the names and the persistence of Redis."""
     before, after = immutable(render()), immutable(combination(name))
     assert {each: after[each] for each in before.keys() & after.keys()} == {
         each: before[each] for each in before.keys() & after.keys()
@@ -76,8 +78,8 @@ def _templates(manifests: Manifests) -> dict[str, Document]:
     return {name: pod for name, pod in manifests.pods().items() if name.startswith(("Deployment", "StatefulSet"))}
 
 
-def test_a_new_version_of_the_chart_alone_restarts_nothing(tmp_path: Path):
-    """Pods know nothing of the chart's version."""
+def test_new_version_of_the_chart_restarts_no_pods(tmp_path: Path):
+    """Pod templates do not contain the version of the chart."""
     assert _templates(render(of=version(tmp_path, version="9.9.9"))) == _templates(render())
 
 
@@ -100,9 +102,9 @@ def _restarted(values: dict[str, Any]) -> list[str]:
     ],
     ids=str,
 )
-def test_only_what_changes_restarts(values: dict[str, Any], restarted: list[str]):
-    """A change restarts the pods that read it at start, and no others: assets and schedules are read while running.
+def test_changed_values_restart_only_the_pods_that_read_them(values: dict[str, Any], restarted: list[str]):
+    """A change restarts only the pods that read it at start. Assets and schedules are read while running.
 
-    The scheduler reads how far a tier may grow, for its metrics.
+    The scheduler reads the maximum number of workers of each tier, for its metrics.
     """
     assert _restarted(values) == restarted

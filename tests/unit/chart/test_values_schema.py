@@ -1,4 +1,4 @@
-"""values.schema.json: what is no value of the chart is refused, wherever it stands."""
+"""values.schema.json refuses unknown keys and invalid values at every level."""
 
 import copy
 import re
@@ -13,9 +13,9 @@ from support.chart import CHART, chart, refusal, render
 SCHEMA: dict[str, Any] = chart().schema or {}
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
-#: Keys of these are the user's own.
+#: Levels whose keys the user chooses.
 _OPEN = {"global", "commonLabels", "tiers", "schedules", "kwargs", "ruleLabels", "disabled"}
-#: What Kubernetes takes as a whole; the API server checks it.
+#: Values in a format of Kubernetes, which the API server checks.
 _AS_KUBERNETES = {
     *("affinity", "tolerations", "nodeSelector", "podLabels", "podAnnotations", "labels", "annotations"),
     *(
@@ -30,14 +30,14 @@ _AS_KUBERNETES = {
         "additionalGroups",
         "instanceSelector",
     ),
-    # the templates refuse what is not known there, with the list of what is
+    # The templates refuse unknown keys there, with a list of the known ones.
     "overrides",
 }
 
 
 def _levels(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Path and schema of every object that a user fills in: `*` stands for any tier, schedule or asset."""
-    # null takes an entry away; everything else has to be one
+    """Yield the path and schema of every object in the values; `*` means any tier, schedule or asset."""
+    # An entry may also be null, which removes it. Its schema is in the branch `else`.
     schema = schema.get("else", schema)
     if reference := schema.get("$ref"):
         schema = SCHEMA["$defs"][reference.rpartition("/")[2]]
@@ -56,8 +56,8 @@ LEVELS = {".".join(path) or "(top)": (path, schema) for path, schema in _levels(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_every_level_is_closed(level: str):
-    """No level takes just any key, but those whose keys are the user's."""
+def test_schema_refuses_unknown_keys_at_every_level(level: str):
+    """No level accepts arbitrary keys, except those whose keys the user chooses."""
     path, schema = LEVELS[level]
     assert (schema.get("additionalProperties") is False) or path[-1] in _OPEN
 
@@ -77,8 +77,8 @@ CLOSED = [
 
 
 @pytest.mark.parametrize("path", CLOSED, ids=[".".join(map(str, path)) or "(top)" for path in CLOSED])
-def test_a_typing_error_is_named(path: tuple[str | int, ...]):
-    """A key that does not exist is refused at every level of values.yaml, by its name."""
+def test_misspelled_key_is_refused_by_name(path: tuple[str | int, ...]):
+    """At every level of values.yaml, the message for an unknown key names it."""
     values = copy.deepcopy(DEFAULTS)
     place = values
     for step in path:
@@ -87,10 +87,10 @@ def test_a_typing_error_is_named(path: tuple[str | int, ...]):
     assert "'enabeld'" in refusal(values)
 
 
-# settings are explained where they are read
+# settings.py explains the settings, so values.yaml does not list them.
 @pytest.mark.parametrize("level", [level for level, (path, _) in LEVELS.items() if not {"*", "settings"} & {*path}])
-def test_values_and_schema_know_the_same_names(level: str):
-    """What the schema allows stands in values.yaml, where it is explained; at every level but inside a user's own."""
+def test_schema_and_values_have_the_same_keys(level: str):
+    """values.yaml, which explains the values, contains every key of the schema, except in the user's own entries."""
     path, schema = LEVELS[level]
     place: Any = DEFAULTS
     for step in path:
@@ -105,10 +105,10 @@ SECTIONS = [
 ]
 
 
-# those of tierDefaults are a tier's too, which need not have them
+# The sections of tierDefaults are also sections of a tier, where they are optional.
 @pytest.mark.parametrize("path", [path for path in SECTIONS if path[:-1] != ("tierDefaults",)], ids=".".join)
-def test_a_section_that_was_emptied_is_named(path: tuple[str, ...]):
-    """A section of which only the heading is left is null for Helm: that is refused, by its name."""
+def test_empty_section_is_refused_by_name(path: tuple[str, ...]):
+    """A section without keys is null for Helm, and the message names it."""
     values: Any = None
     for step in reversed(path):
         values = {step: values}
@@ -157,19 +157,19 @@ def test_a_section_that_was_emptied_is_named(path: tuple[str, ...]):
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_where_it_stands(values: dict[str, Any], named: str):
-    """A value of a wrong type or out of its bounds is refused before anything is rendered, with its place."""
+def test_invalid_value_is_refused_with_its_path(values: dict[str, Any], named: str):
+    """The schema refuses a value of a wrong type or out of range, and the message contains its path."""
     message = refusal(values)
     assert "values don't meet the specifications of the schema" in message
     assert named in message
 
 
-def test_a_default_tier_and_schedule_can_be_left_out():
-    """`null` takes a tier or a schedule of the chart away, as everywhere in Helm."""
-    gone = render({"tiers": {"low": None}, "schedules": dict.fromkeys(_of_tier("low"))})
-    assert not gone.has("Deployment", "financehub-low")
-    left = {each["metadata"]["name"] for each in gone.all("ScheduledTask")}
-    assert left == DEFAULTS["schedules"].keys() - _of_tier("low")
+def test_null_removes_a_default_tier_or_schedule():
+    """As everywhere in Helm, `null` removes a default tier or schedule."""
+    manifests = render({"tiers": {"low": None}, "schedules": dict.fromkeys(_of_tier("low"))})
+    assert not manifests.has("Deployment", "financehub-low")
+    remaining = {each["metadata"]["name"] for each in manifests.all("ScheduledTask")}
+    assert remaining == DEFAULTS["schedules"].keys() - _of_tier("low")
 
 
 def _of_tier(queue: str) -> set[str]:
@@ -177,12 +177,12 @@ def _of_tier(queue: str) -> set[str]:
     return {name for name, each in DEFAULTS["schedules"].items() if queues[each["spec"]["task"]] == queue}
 
 
-#: Sections that are the user's content, and explained as a whole.
+#: Sections whose entries are data. A comment explains the whole section.
 _CONTENT = ("assets:", "schedules:")
 
 
-def test_every_value_is_explained_where_it_stands() -> None:
-    """Each name in values.yaml has a comment beside or above it; one that comes several times, once at least."""
+def test_values_have_comments() -> None:
+    """Each key in values.yaml has a comment next to or above it; a repeated key has at least one."""
     lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
     section, explained, named = "", set[str](), set[str]()
     for above, line in zip(["", *lines], lines, strict=False):
@@ -190,7 +190,7 @@ def test_every_value_is_explained_where_it_stands() -> None:
         if key is None:
             continue
         section = section if key[1] else line
-        # a heading needs none
+        # Headings need no comment.
         if section.startswith(_CONTENT) or not key[3]:
             continue
         named.add(key[2])
