@@ -10,9 +10,9 @@ from dramatiq import Message
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 from prometheus.conftest import StartWatched, Watched
-from support.answers import Series, problems, row_problems
 from support.dashboards import Expression, expressions
 from support.fleet import eventually
+from support.panel_results import Series, problems, table_problems
 
 TASK = "fetch_crypto_prices_task"
 #: As Grafana computes it: four scrapes and one more.
@@ -51,7 +51,7 @@ def _problems(watched: Watched, required: Callable[[Expression], bool], shown: f
         ]
         if one.kind == "table":
             tables.setdefault(where, {})[one.legend] = series
-    return found + [f"{where}: {each}" for where, columns in tables.items() for each in row_problems(columns)]
+    return found + [f"{where}: {each}" for where, columns in tables.items() for each in table_problems(columns)]
 
 
 def _until_every_panel_answers(

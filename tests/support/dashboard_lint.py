@@ -12,7 +12,7 @@ from typing import Any
 
 from grafana_foundation_sdk.models import units
 
-from support import catalogue, promql
+from support import metric_catalog, promql
 from support.dashboards import EMPTY_IS_FINE, panels
 
 Dashboard = Mapping[str, Any]
@@ -25,7 +25,7 @@ UNITS = {value for name, value in vars(units).items() if not name.startswith("_"
 _WITH_UNIT = {"stat", "table", "timeseries", "gauge", "bargauge", "heatmap", "state-timeline"}
 _COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 #: Every scheduler serves them, so two schedulers serve them twice.
-FLEET_GAUGES = {row.name for row in catalogue.rows() if row.kind == "gauge" and row.by_schedulers}
+FLEET_GAUGES = {row.name for row in metric_catalog.rows() if row.kind == "gauge" and row.by_schedulers}
 
 
 def counts_schedulers(selector: promql.Selector) -> bool:

@@ -1,4 +1,4 @@
-"""The dashboards as they are committed, and every expression in them as Grafana would send it."""
+"""Reads the committed dashboards and their expressions as Grafana would send them."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "deploy/helm/financehub/files/dashboards"
-#: Beginning of the no-value text of a panel whose result is empty when all is well.
+#: Beginning of the no-value text of a panel whose result is normally empty.
 EMPTY_IS_FINE = "None"
-#: What Grafana would fill in for a release outside Kubernetes; a namespace of `.*` matches series without one.
+#: Values of the variables for a release outside Kubernetes. The namespace `.*` also matches series without one.
 LOCAL = {
     "namespace": ".*",
     "release": "local",
@@ -24,19 +24,19 @@ _VARIABLE = re.compile(r"\$(?:\{([a-z_]\w*)(?::\w+)?\}|([a-z_]\w*))")
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression of one panel.
+    """An expression of a panel.
 
     Args:
-        dashboard: uid of the dashboard.
-        panel: title of the panel.
-        legend: legend format, or the title of a table's column.
-        text: the expression with its variables filled in.
-        no_value: what the panel shows in place of an empty answer.
-        kind: the panel's type, such as `timeseries`.
+        dashboard: Uid of the dashboard.
+        panel: Title of the panel.
+        legend: Legend format, or the title of a table's column.
+        text: Expression with its variables filled in.
+        no_value: Text that the panel shows instead of an empty result.
+        kind: Type of the panel, such as `timeseries`.
         format: `time_series`, `table` or `heatmap`.
-        instant: asked for one moment instead of a range.
-        unit: of the panel, or of the table's column.
-        maximum: of the panel, or of the table's column; None where the values decide.
+        instant: Whether the query is for one moment instead of a range.
+        unit: Unit of the panel, or of the table's column.
+        maximum: Maximum of the panel, or of the table's column; None if the values decide.
     """
 
     dashboard: str
@@ -52,17 +52,17 @@ class Expression:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether an empty result is good news."""
+        """Whether an empty result is expected."""
         return self.no_value.startswith(EMPTY_IS_FINE)
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """File name → dashboard."""
+    """Return file name → dashboard."""
     return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Panels in reading order, those of collapsed rows too, without the rows themselves."""
+    """Yield the panels in reading order, including those of collapsed rows, without the rows themselves."""
     for panel in dashboard["panels"]:
         if panel["type"] == "row":
             yield from panel["panels"]
@@ -71,25 +71,25 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def fill_in(expression: str, values: Mapping[str, str]) -> str:
-    """An expression with its variables replaced.
+    """Replace the variables of an expression.
 
     Args:
-        expression: as the dashboard holds it.
-        values: variable → value.
+        expression: Expression from the dashboard.
+        values: Variable → value.
 
     Raises:
-        KeyError: naming a variable without a value.
+        KeyError: A variable has no value.
     """
     return _VARIABLE.sub(lambda found: values[found[1] or found[2]], expression)
 
 
 def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]:
-    """Every expression of every panel of every dashboard.
+    """Yield every expression of every panel of every dashboard.
 
-    A panel that sets its shortest step looks back at least as far, whatever `__rate_interval` is.
+    If a panel sets its shortest step, that step replaces `__rate_interval`.
 
     Args:
-        values: variables that differ from `LOCAL`.
+        values: Variables that differ from `LOCAL`.
     """
     for dashboard in load().values():
         for panel in panels(dashboard):
@@ -113,10 +113,10 @@ def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]
 
 
 def _overridden(panel: Mapping[str, Any], column: str) -> dict[str, Any]:
-    """What a table says of one column only."""
+    """Return the properties that a table overrides for one column."""
     return {
-        each["id"]: each["value"]
+        property["id"]: property["value"]
         for override in panel["fieldConfig"].get("overrides", [])
         if override["matcher"] == {"id": "byName", "options": column}
-        for each in override["properties"]
+        for property in override["properties"]
     }

@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real fleet: started, queried through its HTTP API, and stopped by the test."""
+"""Runs a real Prometheus that a test starts, queries through its HTTP API, and stops."""
 
 import json
 import re
@@ -18,59 +18,61 @@ from support.promtool import prometheus_path
 from support.redis_server import free_port
 from support.rules import RULE_FILES
 
-#: Minutes of the chart's rules are seconds in a test: 10m → 10s, 1h → 60s.
-TIMES_FASTER = 60
-#: Seconds between two scrapes, and after which a scrape is given up: a loaded machine answers late.
+#: Factor by which durations of the chart's rules are shorter in a test: 10m → 10s, 1h → 60s.
+SPEEDUP = 60
+#: Seconds between two scrapes, and the timeout of a scrape, because a loaded machine answers late.
 SCRAPE_SECONDS = 2
-#: The least that remains of a `for`, so that one failed scrape raises no alert.
-LEAST_FOR = 5
-#: The least that remains of a range or an offset: three scrapes, so that a rate survives a failed one.
-LEAST_RANGE = 6
+#: Minimum of a shortened `for`, so that one failed scrape does not raise an alert.
+MINIMUM_FOR_SECONDS = 5
+#: Minimum of a shortened range or offset: three scrapes, so that a rate survives a failed one.
+MINIMUM_RANGE_SECONDS = 6
 
-#: Durations in an expression: range selectors, subqueries, and offsets. Thresholds in seconds stay as they are.
+#: Durations in an expression: range selectors, subqueries and offsets. Thresholds in seconds do not change.
 _IN_EXPRESSION = re.compile(r"(?<=\[)[\dsmhdw:]+(?=\])|(?<=offset )[\dsmhdw]+")
 
 Sample = tuple[Mapping[str, str], float]
 
 
-def faster(duration: str, least: int) -> str:
-    """A duration divided by `TIMES_FASTER`.
+def shorten(duration: str, minimum: int) -> str:
+    """Divide a duration by `SPEEDUP`.
 
     Args:
-        duration: as Prometheus writes it, such as `1h30m`.
-        least: the shortest result in seconds, unless the duration is zero.
+        duration: Prometheus duration such as `1h30m`.
+        minimum: Shortest result in seconds, unless the duration is zero.
     """
     seconds = promql.seconds(duration)
-    return f"{max(least, round(seconds / TIMES_FASTER))}s" if seconds else "0s"
+    return f"{max(minimum, round(seconds / SPEEDUP))}s" if seconds else "0s"
 
 
-def faster_rules(text: str) -> str:
-    """A rule file with every duration of its expressions and every `for` divided by `TIMES_FASTER`.
+def speed_up_rules(text: str) -> str:
+    """Divide every duration and every `for` in a rule file by `SPEEDUP`.
 
-    Groups lose their interval, so that the server's own is theirs as well.
+    The intervals of the groups are removed, so that the interval of the server applies.
 
     Args:
-        text: the file as it is shipped.
+        text: Content of the rule file.
     """
     document = yaml.safe_load(text)
     for group in document["groups"]:
         group.pop("interval", None)
         for rule in group["rules"]:
             rule["expr"] = _IN_EXPRESSION.sub(
-                lambda found: ":".join(faster(part, LEAST_RANGE) if part else "" for part in found[0].split(":")),
+                lambda found: ":".join(
+                    shorten(part, MINIMUM_RANGE_SECONDS) if part else "" for part in found[0].split(":")
+                ),
                 rule["expr"],
             )
             if "for" in rule:
-                rule["for"] = faster(rule["for"], LEAST_FOR)
+                rule["for"] = shorten(rule["for"], MINIMUM_FOR_SECONDS)
     return str(yaml.safe_dump(document, sort_keys=False))
 
 
 class Prometheus:
-    """A server with the chart's rules, sped up.
+    """A Prometheus server with the chart's rules, sped up.
 
     Args:
-        folder: for its configuration, data, and log.
-        scrape_seconds: between two scrapes.
+        folder: Folder for the configuration, data and log.
+        scrape_seconds: Seconds between two scrapes.
     """
 
     def __init__(self, folder: Path, *, scrape_seconds: int = SCRAPE_SECONDS) -> None:
@@ -82,7 +84,7 @@ class Prometheus:
         rules = self._folder / "rules"
         rules.mkdir()
         for file in RULE_FILES:
-            (rules / file.name).write_text(faster_rules(file.read_text(encoding="utf-8")))
+            (rules / file.name).write_text(speed_up_rules(file.read_text(encoding="utf-8")))
         config = {
             "global": {
                 "scrape_interval": f"{scrape_seconds}s",
@@ -104,7 +106,7 @@ class Prometheus:
             "config.file": self._folder / "prometheus.yaml",
             "storage.tsdb.path": self._folder / "data",
             "web.listen-address": f"127.0.0.1:{port}",
-            # a series of a process that is gone is forgotten as soon as the rules, sped up, need it to be
+            # the series of a process that has ended must disappear as fast as the sped-up rules require
             "query.lookback-delta": f"{5 * scrape_seconds}s",
         }
         with (self._folder / "prometheus.log").open("ab") as log:
@@ -112,7 +114,7 @@ class Prometheus:
             self._process = launch(command, stdout=log, stderr=log)
 
     def wait_until_ready(self) -> "Prometheus":
-        """Wait until it answers; returns itself."""
+        """Wait until the server answers, and return self."""
         limit = time.monotonic() + 30
         while True:
             try:
@@ -125,14 +127,14 @@ class Prometheus:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the server."""
         end(self._process)
 
     def scrape(self, ports: Mapping[str, int]) -> None:
-        """Scrape these processes from now on, and no others.
+        """Replace the scraped processes.
 
         Args:
-            ports: of each process, by name.
+            ports: Port of each process, by name.
         """
         content = json.dumps([{"targets": [f"127.0.0.1:{port}" for port in ports.values()]}])
         unfinished = self._targets.with_suffix(".new")
@@ -140,14 +142,14 @@ class Prometheus:
         unfinished.replace(self._targets)
 
     def query(self, expression: str) -> list[Sample]:
-        """The current result of an expression: labels and value of each series."""
+        """Return the labels and the current value of each series of an expression."""
         answer = self._get("query", query=expression)
         if answer["resultType"] == "scalar":
             return [({}, float(answer["result"][1]))]
-        return [(one["metric"], float(one["value"][1])) for one in answer["result"]]
+        return [(series["metric"], float(series["value"][1])) for series in answer["result"]]
 
     def value(self, expression: str) -> float | None:
-        """The value of an expression that has one series; None while it has none."""
+        """Return the value of an expression with one series, or None if it has no series."""
         samples = self.query(expression)
         assert len(samples) < 2, f"{expression} has {len(samples)} series"
         return samples[0][1] if samples else None
@@ -155,17 +157,17 @@ class Prometheus:
     def query_range(
         self, expression: str, seconds: float, step: float = 1
     ) -> list[tuple[Mapping[str, str], list[float]]]:
-        """The result of an expression over the last seconds: labels and values of each series."""
+        """Return the labels and the values over the last seconds of each series of an expression."""
         now = time.time()
         answer = self._get("query_range", query=expression, start=now - seconds, end=now, step=step)
-        return [(one["metric"], [float(value) for _, value in one["values"]]) for one in answer["result"]]
+        return [(series["metric"], [float(value) for _, value in series["values"]]) for series in answer["result"]]
 
     def targets(self) -> dict[str, str]:
-        """`up`, `down` or `unknown` of each target, by its address."""
-        return {one["labels"]["instance"]: one["health"] for one in self._get("targets")["activeTargets"]}
+        """Return address → health of each target: `up`, `down` or `unknown`."""
+        return {target["labels"]["instance"]: target["health"] for target in self._get("targets")["activeTargets"]}
 
     def rule_problems(self) -> list[str]:
-        """What Prometheus says of rules that it could not evaluate."""
+        """Return the errors of the rules that Prometheus could not evaluate."""
         groups = self._get("rules")["groups"]
         assert groups, "no rules are loaded"
         return [
@@ -176,18 +178,18 @@ class Prometheus:
         ]
 
     def firing(self) -> set[str]:
-        """Alerts that fire now, by name."""
-        return {one["labels"]["alertname"] for one in self._firing()}
+        """Return the names of the alerts that fire now."""
+        return {alert["labels"]["alertname"] for alert in self._firing()}
 
     def alert(self, name: str) -> list[Mapping[str, Any]]:
-        """The firing alerts of one name, with labels and annotations."""
-        return [one for one in self._firing() if one["labels"]["alertname"] == name]
+        """Return the firing alerts of one name, with their labels and annotations."""
+        return [alert for alert in self._firing() if alert["labels"]["alertname"] == name]
 
     def _firing(self) -> list[Mapping[str, Any]]:
-        return [one for one in self._get("alerts")["alerts"] if one["state"] == "firing"]
+        return [alert for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"]
 
     def fired(self, seconds: float) -> set[str]:
-        """Alerts that fired at any time in the last seconds, by name."""
+        """Return the names of the alerts that fired at any time in the last seconds."""
         expression = f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{round(seconds)}s]))'
         return {labels["alertname"] for labels, _ in self.query(expression)}
 

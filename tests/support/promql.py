@@ -1,4 +1,4 @@
-"""Just enough PromQL to inspect expressions; promtool decides whether they are valid."""
+"""A parser for the parts of PromQL that the tests inspect. It does not decide whether an expression is valid."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800,
 _DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
 _MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 _GROUPING = re.compile(r"\bby\s*\(([^()]*)\)")
-#: The parts of an expression in their order. What has no name here is skipped: comments, strings, numbers, durations,
-#: and the words in parentheses behind `by`, `on` and the like, which are labels and not metrics.
+#: The parts of an expression in their order. Parts without a group name are skipped: comments, strings, numbers,
+#: durations, and the words in parentheses after `by`, `on` and the like, which are labels and not metrics.
 _PARTS = re.compile(
     r"""
     \#[^\n]* | "[^"]*" | \d[\w.]* | \[[^\]]*\]
@@ -31,14 +31,14 @@ _AGGREGATIONS = {
 
 @dataclass(frozen=True)
 class Selector:
-    """A selector within an expression.
+    """A selector in an expression.
 
     Args:
-        metric: name of the metric.
-        matchers: what stands in braces; empty without them.
-        range: what stands in brackets; None for an instant vector.
-        function: name of the innermost function or aggregation around it.
-        aggregation: name of the innermost aggregation around it.
+        metric: Name of the metric.
+        matchers: Text in braces; empty if there are no braces.
+        range: Text in brackets; None for an instant vector.
+        function: Name of the innermost function or aggregation around the selector.
+        aggregation: Name of the innermost aggregation around the selector.
     """
 
     metric: str
@@ -49,22 +49,22 @@ class Selector:
 
     @property
     def conditions(self) -> list[tuple[str, str, str]]:
-        """Label, operator and value of each matcher."""
+        """The label, operator and value of each matcher."""
         return _MATCHER.findall(self.matchers)
 
 
 def selectors(expression: str) -> Iterator[Selector]:
-    """Every selector, with matchers or without."""
-    around: list[str | None] = []
+    """Yield every selector, with or without matchers."""
+    enclosing: list[str | None] = []
     for part in _PARTS.finditer(expression):
         if part["close"]:
-            around.pop()
+            enclosing.pop()
         elif part["open"] or (part["call"] or "").lower() in _OPERATORS:
-            around.append(None)
+            enclosing.append(None)
         elif part["call"]:
-            around.append(part["call"])
+            enclosing.append(part["call"])
         elif part["name"]:
-            names = [name for name in reversed(around) if name]
+            names = [name for name in reversed(enclosing) if name]
             aggregation = next((name for name in names if name in _AGGREGATIONS), None)
             yield Selector(
                 part["name"], part["matchers"] or "", part["range"], names[0] if names else None, aggregation
@@ -72,20 +72,20 @@ def selectors(expression: str) -> Iterator[Selector]:
 
 
 def metrics(expression: str) -> set[str]:
-    """Names of all metrics."""
-    return {each.metric for each in selectors(expression)}
+    """Return the names of all metrics."""
+    return {selector.metric for selector in selectors(expression)}
 
 
 def grouping_labels(expression: str) -> set[str]:
-    """Labels that an aggregation of the expression keeps."""
+    """Return the labels that the aggregations of the expression keep."""
     return {label.strip() for text in _GROUPING.findall(expression) for label in text.split(",") if label.strip()}
 
 
 def without_selectors(expression: str) -> str:
-    """The rest of an expression: functions, operators, and the labels that they keep or make."""
+    """Return the expression without its selectors: functions, operators, and the labels that they keep or create."""
     return _PARTS.sub(lambda part: " " if part["name"] else part[0], expression)
 
 
 def seconds(duration: str) -> float:
-    """The seconds of a duration as Prometheus writes it, such as `1h30m`."""
+    """Return the seconds of a Prometheus duration such as `1h30m`."""
     return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))

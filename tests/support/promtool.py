@@ -1,4 +1,4 @@
-"""Paths of Prometheus's programs."""
+"""Finds the programs of Prometheus."""
 
 import os
 import shutil
@@ -7,19 +7,19 @@ import pytest
 
 
 def promtool_path() -> str:
-    """Path of promtool."""
+    """Return the path of promtool."""
     return _path("promtool")
 
 
 def prometheus_path() -> str:
-    """Path of the server."""
+    """Return the path of the Prometheus server."""
     return _path("prometheus")
 
 
 def _path(name: str) -> str:
-    # a laptop may lack it, the machine that decides may not
+    # the program may be missing on a laptop, but not in CI
     found = shutil.which(name)
     if found is None:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up(f"{name} is not on the PATH; install Debian's package prometheus, which brings it")
+        give_up(f"{name} is not on the PATH; install Debian's package prometheus, which contains it")
     return found

@@ -1,4 +1,4 @@
-"""The chart's Prometheus rules and the promtool tests beside them, as Python reads them."""
+"""Reads the chart's Prometheus rules and their promtool tests."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ RULE_TESTS = sorted(TESTS.glob("*.yaml"))
 
 @dataclass(frozen=True)
 class Expectation:
-    """What one promtool test expects of one alert.
+    """The expectation of a promtool test for one alert at one time.
 
     Args:
-        test: file and name of the test.
-        alert: the alert's name.
-        seconds: when, from the start of the test.
-        fires: whether any alert is expected.
+        test: File and name of the test.
+        alert: Name of the alert.
+        seconds: Time since the start of the test.
+        fires: Whether the alert is expected to fire.
     """
 
     test: str
@@ -35,24 +35,24 @@ class Expectation:
 
 
 def rules() -> Iterator[Mapping[str, Any]]:
-    """Every rule of every file, in order."""
+    """Yield every rule of every file, in order."""
     for path in RULE_FILES:
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
             yield from group["rules"]
 
 
 def alerts() -> dict[str, Mapping[str, Any]]:
-    """Alert → its rule."""
+    """Return name → rule of every alert."""
     return {rule["alert"]: rule for rule in rules() if "alert" in rule}
 
 
 def recorded() -> set[str]:
-    """Names of the recorded series."""
+    """Return the names of the recorded series."""
     return {rule["record"] for rule in rules() if "record" in rule}
 
 
 def grouping_labels() -> set[str]:
-    """Labels that tell the series of a rule apart: those by which rules group, and those of recorded series."""
+    """Return the labels that distinguish the series of a rule: grouping labels and labels of recorded series."""
     grouped = {label for rule in rules() for label in promql.grouping_labels(rule["expr"])}
     of_series = {label for rule in rules() if "record" in rule for label in rule.get("labels", {})}
     return grouped | of_series
@@ -60,12 +60,12 @@ def grouping_labels() -> set[str]:
 
 @cache
 def expectations() -> list[Expectation]:
-    """What all promtool tests expect of alerts."""
+    """Return what all promtool tests expect of alerts."""
     return [
         Expectation(
-            f"{path.name}: {test['name']}", one["alertname"], promql.seconds(one["eval_time"]), "exp_alerts" in one
+            f"{path.name}: {test['name']}", case["alertname"], promql.seconds(case["eval_time"]), "exp_alerts" in case
         )
         for path in RULE_TESTS
         for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
-        for one in test.get("alert_rule_test", ())
+        for case in test.get("alert_rule_test", ())
     ]

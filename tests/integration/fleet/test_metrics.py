@@ -11,9 +11,9 @@ from dramatiq import Message
 from financehub_shared.core.catalog import WAIT_TARGETS
 from financehub_shared.redis import keys
 from integration.fleet.conftest import StartFleet
-from support import catalogue
+from support import metric_catalog
 from support.fleet import Fleet, eventually
-from support.metrics import families, labels_of, moved
+from support.metrics import families, labels_of, nonzero_metrics
 
 #: What no fault of this test moves; another one does: a Redis that evicts, and one that cannot write its file.
 STILL = ("redis_evicted_keys", "redis_persistence_failing")
@@ -21,7 +21,7 @@ CRYPTO = ("binance", "coingecko", "kraken")
 
 
 class Scrapes:
-    """What has moved so far on any process of a fleet.
+    """What has nonzero_metrics so far on any process of a fleet.
 
     Args:
         fleet: whose processes are scraped.
@@ -34,7 +34,7 @@ class Scrapes:
         self.shapes: dict[str, tuple[str, frozenset[str]]] = {}
 
     def until(self, *names: str) -> None:
-        """Scrape all processes until each of these metrics has moved at least once."""
+        """Scrape all processes until each of these metrics has nonzero_metrics at least once."""
         for name in names:
             eventually(f"{name} moves", partial(self._moves, f"financehub_{name}"))
 
@@ -48,7 +48,7 @@ class Scrapes:
                     scrape = answer.read().decode()
             except OSError:
                 continue  # not up yet, or killed by the test
-            self.seen |= moved(scrape)
+            self.seen |= nonzero_metrics(scrape)
             self.shapes |= {
                 name: (family.type, labels_of(family)) for name, family in families(scrape).items() if family.samples
             }
@@ -56,8 +56,8 @@ class Scrapes:
 
 
 def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet: StartFleet) -> None:
-    """Runs, failures, a killed worker, a drain, a scheduler's downtime: each metric of the catalogue has then moved on
-    some process, and nothing outside the catalogue is scraped.
+    """After runs, failures, a killed worker, a drain and a scheduler's downtime, each metric of the catalog has had a value
+    above 0 on some process, and no metric outside the catalog is scraped.
     """
     # The janitor's first round is at the start of a scheduler: the second one finds what the first does not look for.
     settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}
@@ -113,8 +113,8 @@ def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet:
     drain.start()
     scrapes.until("worker_draining")
     drain.join()
-    assert scrapes.shapes == catalogue.families()
-    assert set(catalogue.families()) - scrapes.seen == {f"financehub_{name}" for name in STILL}
+    assert scrapes.shapes == metric_catalog.families()
+    assert set(metric_catalog.families()) - scrapes.seen == {f"financehub_{name}" for name in STILL}
 
 
 def _enqueue_late(client: "redis.Redis") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support import catalogue, promql
+from support import metric_catalog, promql
 from support.dashboards import LOCAL, expressions, fill_in, load
 from support.promtool import promtool_path
 from support.rules import recorded
@@ -50,7 +50,7 @@ def test_invalid_promql_is_noticed(tmp_path: Path) -> None:
 
 def test_every_metric_is_in_the_catalogue_or_recorded() -> None:
     """Every metric that a panel shows is served by a process or recorded by a rule."""
-    known = catalogue.series().keys() | recorded() | BUILT_IN
+    known = metric_catalog.series().keys() | recorded() | BUILT_IN
     used = {
         metric for text in [each.text for each in expressions()] + variable_queries() for metric in promql.metrics(text)
     }

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from support import catalogue, promql
+from support import metric_catalog, promql
 from support.dashboard_lint import counts_schedulers
 from support.rules import ROOT, alerts, expectations, recorded, rules
 
 ALERTS = alerts()
-CATALOGUE = catalogue.series()
+CATALOGUE = metric_catalog.series()
 
 
 def test_alert_names_are_unique() -> None:
@@ -84,7 +84,7 @@ def _is_known(metric: str, label: str, operator: str, value: str) -> bool:
     if metric in recorded():
         # one series is recorded from another, with its labels
         return value in {rule.get("labels", {}).get(label) for rule in rules() if "record" in rule}
-    if label in catalogue.COMMON_LABELS:
+    if label in metric_catalog.COMMON_LABELS:
         return (label, operator, value) == ("component", "=", "scheduler")
     row = CATALOGUE[metric]
     return label in row.labels and ("~" in operator or f"`{value}`" in row.text)

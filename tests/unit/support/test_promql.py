@@ -1,4 +1,4 @@
-"""What is read out of a PromQL expression."""
+"""Tests of the PromQL parser."""
 
 import pytest
 
@@ -14,8 +14,8 @@ max by (namespace, release) (
 """
 
 
-def test_every_selector_is_found_with_what_is_around_it() -> None:
-    """Selectors with and without braces, in several lines; comments, strings, labels and keywords are none."""
+def test_selectors_of_a_nested_expression_returns_each_with_its_context() -> None:
+    """Selectors with and without braces are found on several lines. Comments, strings, labels and keywords are not."""
     assert list(promql.selectors(NESTED)) == [
         Selector("a_total", 'job="x{y}", tier=~"a|b"', "5m", "rate", "max"),
         Selector("b", "", None, "max", "max"),
@@ -38,30 +38,30 @@ def test_every_selector_is_found_with_what_is_around_it() -> None:
         ("m > 0", None),
     ],
 )
-def test_the_innermost_aggregation_counts(expression: str, aggregation: str | None) -> None:
-    """An aggregation around another does not change what happens to the series first."""
+def test_selector_in_nested_aggregations_has_the_innermost_one(expression: str, aggregation: str | None) -> None:
+    """The aggregation of a selector is the innermost one, because it is applied to the series first."""
     assert next(iter(promql.selectors(expression))).aggregation == aggregation
 
 
-def test_matchers_are_split() -> None:
-    """Label, operator and value, whatever the value contains."""
+def test_selector_conditions_with_any_value_are_split() -> None:
+    """A matcher is split into label, operator and value, whatever the value contains."""
     (selector,) = promql.selectors('m{a="1,2", b!~"x=y", c != ""}')
     assert selector.conditions == [("a", "=", "1,2"), ("b", "!~", "x=y"), ("c", "!=", "")]
 
 
-def test_grouping_labels_are_those_that_are_kept() -> None:
-    """Labels behind `by`, not those behind `on` or `without`."""
+def test_grouping_labels_of_an_expression_are_those_of_by() -> None:
+    """Grouping labels are those after `by`, not those after `on` or `without`."""
     assert promql.grouping_labels("sum by (a, b) (m) / on (c) max(n) by (d)") == {"a", "b", "d"}
 
 
-def test_rest_of_an_expression_has_no_selector() -> None:
-    """Labels of an aggregation and of label_replace stay, the matchers of a metric go."""
+def test_without_selectors_removes_selectors_and_keeps_labels() -> None:
+    """Labels of an aggregation and of label_replace are kept, and the matchers of a metric are removed."""
     assert "queue" not in promql.without_selectors('max by (tier) (m{queue="high"}[5m])')
     assert "tier" in promql.without_selectors('max by (tier) (m{queue="high"}[5m])')
     assert '"reason"' in promql.without_selectors('label_replace(m, "reason", "$1", "kind", "(.+)")')
 
 
 @pytest.mark.parametrize(("duration", "seconds"), [("1h30m", 5_400), ("250ms", 0.25), ("2w", 1_209_600), ("0s", 0)])
-def test_durations_are_seconds(duration: str, seconds: float) -> None:
-    """Every unit of Prometheus, alone or in a row."""
+def test_seconds_of_a_duration_sums_all_units(duration: str, seconds: float) -> None:
+    """Every unit of Prometheus is converted, alone or in combination."""
     assert promql.seconds(duration) == seconds

@@ -5,7 +5,7 @@ from prometheus_client import generate_latest
 
 from financehub_shared.core.models import Quarantined
 from financehub_shared.metrics import BREAKER_STATES, Metrics
-from support import catalogue
+from support import metric_catalog
 from support.metrics import families, labels_of
 
 
@@ -23,7 +23,7 @@ def test_what_a_process_counts_is_in_the_catalogue_with_its_type_and_labels() ->
     scraped = families(generate_latest(metrics.registry).decode())
     assert len(scraped) > 25
     assert {name: (family.type, labels_of(family)) for name, family in scraped.items()} == {
-        name: catalogue.families()[name] for name in scraped if name in catalogue.families()
+        name: metric_catalog.families()[name] for name in scraped if name in metric_catalog.families()
     }
 
 

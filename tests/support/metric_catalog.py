@@ -1,4 +1,4 @@
-"""The metric catalogue: the tables of docs/metrics.md, read in one place."""
+"""Reads the metric catalog from the tables of docs/metrics.md."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-#: Labels that the process writes on every series.
+#: Labels that the process adds to every series.
 COMMON_LABELS = frozenset({"release", "component"})
 _NAME = re.compile(r"`((?:financehub|process)_\w+)`")
 _HISTOGRAM_PARTS = ("_bucket", "_count", "_sum")
@@ -14,14 +14,14 @@ _HISTOGRAM_PARTS = ("_bucket", "_count", "_sum")
 
 @dataclass(frozen=True)
 class Row:
-    """One metric of the catalogue.
+    """A metric of the catalog.
 
     Args:
-        name: as the page writes it, with the `_total` of a counter.
-        kind: `counter`, `gauge`, `histogram`; empty where the client library decides.
-        labels: its labels, without those that every series has.
-        by_schedulers: whether every scheduler serves it, so that two of them serve the same figure twice.
-        text: the line of the table.
+        name: Name as on the page, with the `_total` of a counter.
+        kind: `counter`, `gauge` or `histogram`; empty if the client library decides.
+        labels: Labels of the metric, without those that every series has.
+        by_schedulers: Whether every scheduler serves the metric, so that two schedulers serve the same value twice.
+        text: Line of the table.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Row:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Names of the series that are served; a histogram is served as three."""
+        """Names of the series that are served. A histogram is served as three series."""
         return tuple(self.name + part for part in (_HISTOGRAM_PARTS if self.kind == "histogram" else ("",)))
 
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """Every metric that the page names, in its order."""
-    found = []
+    """Return every metric of the page, in the order of the page."""
+    parsed = []
     of_schedulers = False
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
@@ -54,15 +54,15 @@ def rows() -> tuple[Row, ...]:
             continue
         labels = frozenset(re.findall(r"`(\w+)`", cells[2]))
         by_schedulers = of_schedulers or "fleet" in line or cells[3] == "scheduler"
-        found += [Row(name, cells[1], labels, by_schedulers, line) for name in _NAME.findall(cells[0])]
-    return tuple(found)
+        parsed += [Row(name, cells[1], labels, by_schedulers, line) for name in _NAME.findall(cells[0])]
+    return tuple(parsed)
 
 
 def series() -> dict[str, Row]:
-    """Name of each served series → its row."""
+    """Return name → row of each served series."""
     return {name: row for row in rows() for name in row.series}
 
 
 def families() -> dict[str, tuple[str, frozenset[str]]]:
-    """Name of each of our families → (type, labels); those of the process collector are left out."""
+    """Return name → (type, labels) of each FinanceHub family, without those of the process collector."""
     return {row.family: (row.kind, row.labels) for row in rows() if row.name.startswith("financehub_")}
