@@ -1,19 +1,19 @@
-"""Dramatiq on Redis, mended: see ADR 0006 for what stock dramatiq loses and what is done about it."""
+"""Dramatiq on Redis, with fixes: ADR 0006 lists what stock dramatiq loses and how this package prevents it."""
 
-from financehub_shared.broker.dead_letter import DeadLetter, Reason
-from financehub_shared.broker.dead_letters import DeadLetters, Filter
+from financehub_shared.broker.dead_letter import DeadLetter, DeadLetterReason
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.broker.queues import QueueStats, discover_queues, queue_stats
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 
 __all__ = [
     "DeadLetter",
-    "DeadLetters",
-    "Filter",
+    "DeadLetterFilter",
+    "DeadLetterQueue",
+    "DeadLetterReason",
     "FinanceHubBroker",
     "Janitor",
     "QueueStats",
-    "Reason",
     "discover_queues",
     "queue_stats",
 ]
