@@ -15,12 +15,15 @@ FINANCEHUB_SECRETS_DIR: /etc/financehub/keys
 {{- if .Values.simulator.enabled }}
 {{- $url := printf "http://%s-simulator:8099" (include "financehub.fullname" .) }}
 FINANCEHUB_SIMULATED: "true"
-{{- range list "binance" "coingecko" "kraken" "finnhub" "yahoo" "gdelt" }}
-FINANCEHUB_{{ upper . }}_URL: {{ $url }}/{{ . }}
+{{- $providers := .Files.Get "files/providers.yaml" | fromYaml }}
+{{- range $variable, $provider := $providers.urls }}
+{{ $variable }}: {{ $url }}/{{ $provider }}
 {{- end }}
 FINANCEHUB_RSS_FEEDS: {{ $url }}/rss/yahoo,{{ $url }}/rss/cnbc,{{ $url }}/rss/marketwatch,{{ $url }}/rss/coindesk,{{ $url }}/rss/atom
-{{- /* The simulator accepts any key. Without a key, Finnhub is not called. */}}
-FINANCEHUB_FINNHUB_API_KEY: simulated-key
+{{- /* The simulator accepts any key, but a provider that requires a key is not called without one. */}}
+{{- range $providers.requiredApiKeys }}
+{{ . }}: simulated-key
+{{- end }}
 {{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
