@@ -1,9 +1,9 @@
-"""The rules of grafana/dashboard-linter for our dashboards, and some of our own.
+"""The rules of grafana/dashboard-linter for our dashboards, and additional rules.
 
-A rule takes a dashboard and yields what is wrong with it. Not here: target-logql-rule and target-logql-auto-rule (no
-Loki), element-reference-rule (dashboards of schema v2 only), and target-promql-rule, for which a test asks promtool.
-The rules on job and instance are replaced by the same rules on namespace and release: they are what every series of
-FinanceHub has, whichever way it is scraped.
+A rule takes a dashboard and yields its problems. These rules are left out: target-logql-rule and
+target-logql-auto-rule, because there is no Loki; element-reference-rule, which is for dashboards of schema v2; and
+target-promql-rule, because a test runs promtool instead. The rules on job and instance are replaced by the same rules
+on namespace and release, because every series of FinanceHub has these labels, however it is scraped.
 """
 
 import re
@@ -21,32 +21,32 @@ Problems = Iterator[str]
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 REQUIRED = ("namespace", "release")
 UNITS = {value for name, value in vars(units).items() if not name.startswith("_") and isinstance(value, str)}
-#: Of these Grafana shows values with a unit.
+#: Types of panels that show values with a unit.
 _WITH_UNIT = {"stat", "table", "timeseries", "gauge", "bargauge", "heatmap", "state-timeline"}
 _COUNTER = re.compile(r"_(total|bucket|sum|count)$")
-#: Every scheduler serves them, so two schedulers serve them twice.
+#: Gauges that every scheduler serves, so that two schedulers serve them twice.
 FLEET_GAUGES = {row.name for row in metric_catalog.rows() if row.kind == "gauge" and row.by_schedulers}
 
 
 def counts_schedulers(selector: promql.Selector) -> bool:
-    """Whether a gauge that every scheduler serves is not reduced to one series by a maximum or minimum first."""
+    """Whether the selector uses a gauge of every scheduler without reducing it by a maximum or minimum first."""
     reduced = selector.aggregation in {"max", "min", "group"}
-    # as a condition behind `and`, in which the number of series does not matter
+    # as a condition after `and`, where the number of series does not matter
     over_time = selector.aggregation is None and selector.function in {"max_over_time", "min_over_time"}
     return selector.metric in FLEET_GAUGES and not reduced and not over_time
 
 
 def template_datasource(dashboard: Dashboard) -> Problems:
-    """One variable selects the Prometheus."""
-    found = [each for each in dashboard["templating"]["list"] if each["type"] == "datasource"]
-    if [(each["name"], each["label"], each["query"]) for each in found] != [
+    """One variable selects the Prometheus data source."""
+    found = [variable for variable in dashboard["templating"]["list"] if variable["type"] == "datasource"]
+    if [(variable["name"], variable["label"], variable["query"]) for variable in found] != [
         ("datasource", "Data source", "prometheus")
     ]:
         yield "needs one variable of type datasource: named datasource, labeled Data source, of type prometheus"
 
 
 def template_required_variables(dashboard: Dashboard) -> Problems:
-    """Namespace and release can be chosen; all namespaces include series without one."""
+    """Variables select the namespace and the release. The choice of all namespaces includes series without one."""
     variables = {each["name"]: each for each in dashboard["templating"]["list"]}
     for name in REQUIRED:
         variable = variables.get(name)
@@ -58,7 +58,7 @@ def template_required_variables(dashboard: Dashboard) -> Problems:
 
 
 def template_label_promql(dashboard: Dashboard) -> Problems:
-    """A query variable asks for the values of a label."""
+    """A query variable queries the values of a label."""
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query" and not re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]):
             yield f"variable {variable['name']}: {variable['query']!r} is not label_values(<selector>, <label>)"
@@ -72,26 +72,26 @@ def template_on_time_change_reload(dashboard: Dashboard) -> Problems:
 
 
 def panel_datasource(dashboard: Dashboard) -> Problems:
-    """Panels and targets query the selected Prometheus."""
+    """Panels and targets query the selected data source."""
     for panel in panels(dashboard):
         if any(each.get("datasource") != DATASOURCE for each in (panel, *panel["targets"])):
             yield f"{panel['title']}: a data source other than ${{datasource}}"
 
 
 def panel_title_description(dashboard: Dashboard) -> Problems:
-    """A panel says what it shows and what to do."""
-    seen = set()
+    """A panel has a unique title and a description."""
+    titles = set()
     for panel in panels(dashboard):
         title = panel.get("title", "")
         if not title or len(panel.get("description", "")) < 60 or not panel["description"].endswith("."):
             yield f"{title!r} (id {panel['id']}): no title, or no description of a sentence or more"
-        if title in seen:
-            yield f"{title!r}: two panels of this title"
-        seen.add(title)
+        if title in titles:
+            yield f"{title!r}: two panels have this title"
+        titles.add(title)
 
 
 def panel_units(dashboard: Dashboard) -> Problems:
-    """A unit that Grafana knows."""
+    """A panel has a unit that Grafana knows."""
     for panel in panels(dashboard):
         config = panel["fieldConfig"]
         overrides = [each for override in config.get("overrides", []) for each in override["properties"]]
@@ -101,15 +101,15 @@ def panel_units(dashboard: Dashboard) -> Problems:
 
 
 def panel_no_targets(dashboard: Dashboard) -> Problems:
-    """A panel has queries, and no two share a name."""
+    """A panel has queries with unique names."""
     for panel in panels(dashboard):
         names = [target["refId"] for target in panel.get("targets", [])]
         if not names or len(set(names)) != len(names):
-            yield f"{panel['title']}: no targets, or two of one refId"
+            yield f"{panel['title']}: no targets, or two with the same refId"
 
 
 def panel_no_value(dashboard: Dashboard) -> Problems:
-    """An empty result is explained: there is none of what the panel shows, or there is no data."""
+    """A panel explains an empty result: either there is nothing to show, or there is no data."""
     for panel in panels(dashboard):
         text = panel["fieldConfig"]["defaults"].get("noValue", "")
         if not re.match(rf"({EMPTY_IS_FINE}|No data): \w", text):
@@ -128,7 +128,7 @@ def panel_legend(dashboard: Dashboard) -> Problems:
 
 
 def panel_scale(dashboard: Dashboard) -> Problems:
-    """A scale begins where it should, and thresholds rise from a base."""
+    """The minimum of a scale is below its maximum, and thresholds rise from a base."""
     for panel in panels(dashboard):
         defaults = panel["fieldConfig"]["defaults"]
         steps = [step["value"] for step in defaults["thresholds"]["steps"]]
@@ -146,11 +146,11 @@ def target_required_matchers(dashboard: Dashboard) -> Problems:
         for selector in promql.selectors(expression):
             for label in REQUIRED:
                 if f'{label}=~"${label}"' not in selector.matchers:
-                    yield f'{name}: {selector.metric} lacks {label}=~"${label}"'
+                    yield f'{name}: {selector.metric} does not filter by {label}=~"${label}"'
 
 
 def target_rate_interval(dashboard: Dashboard) -> Problems:
-    """Rates look back as far as the scrape interval and the zoom require."""
+    """Rates use $__rate_interval, which depends on the scrape interval and the zoom."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
             if selector.function in {"rate", "irate"} and selector.range != "$__rate_interval":
@@ -158,16 +158,16 @@ def target_rate_interval(dashboard: Dashboard) -> Problems:
 
 
 def target_counter_agg(dashboard: Dashboard) -> Problems:
-    """A counter, and each part of a histogram, appears only inside a rate or an increase."""
+    """Counters and the parts of histograms appear only inside a rate or an increase."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
-            grows = _COUNTER.search(selector.metric)
-            if grows and selector.function not in {"rate", "irate", "increase"}:
+            is_counter = _COUNTER.search(selector.metric)
+            if is_counter and selector.function not in {"rate", "irate", "increase"}:
                 yield f"{name}: {selector.metric} without rate, irate or increase"
 
 
 def target_fleet_gauge(dashboard: Dashboard) -> Problems:
-    """Every scheduler serves the fleet's gauges: a sum or a count over them would grow with the schedulers."""
+    """The fleet's gauges are not summed or counted, because the result would grow with the number of schedulers."""
     for name, expression in _expressions(dashboard):
         for selector in promql.selectors(expression):
             if counts_schedulers(selector):
@@ -175,7 +175,7 @@ def target_fleet_gauge(dashboard: Dashboard) -> Problems:
 
 
 def target_histogram(dashboard: Dashboard) -> Problems:
-    """Buckets end in a quantile or a heatmap."""
+    """Buckets are used in a quantile or a heatmap."""
     for panel in panels(dashboard):
         for target in panel["targets"]:
             metrics = {each.metric for each in promql.selectors(target["expr"])}
@@ -193,7 +193,7 @@ def uneditable(dashboard: Dashboard) -> Problems:
 
 
 def identity(dashboard: Dashboard) -> Problems:
-    """A fixed uid, the viewer's time zone, and a range that ends now and is refreshed."""
+    """A dashboard has a fixed uid, the viewer's time zone, and a range that ends now and is refreshed."""
     if not re.fullmatch(r"financehub-[a-z]{1,29}", dashboard.get("uid", "")) or dashboard.get("id") is not None:
         yield "needs a uid financehub-<name> of at most 40 characters, and no id"
     if dashboard.get("timezone") != "browser":
@@ -208,7 +208,7 @@ def _expressions(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
             yield panel["title"], target["expr"]
 
 
-#: Name → rule; the names of grafana/dashboard-linter where it has such a rule.
+#: Name → rule. The names are those of grafana/dashboard-linter if it has the same rule.
 RULES: Mapping[str, Callable[[Dashboard], Problems]] = {
     "template-datasource-rule": template_datasource,
     "template-required-variables-rule": template_required_variables,

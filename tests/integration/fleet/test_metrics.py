@@ -56,8 +56,8 @@ class Scrapes:
 
 
 def test_every_metric_moves_when_a_fleet_lives_through_good_and_bad_times(fleet: StartFleet) -> None:
-    """After runs, failures, a killed worker, a drain and a scheduler's downtime, each metric of the catalog has had a value
-    above 0 on some process, and no metric outside the catalog is scraped.
+    """After runs, failures, a killed worker, a drain and a scheduler's downtime, each metric of the catalog has had
+    a value above 0 on some process, and no metric outside the catalog is scraped.
     """
     # The janitor's first round is at the start of a scheduler: the second one finds what the first does not look for.
     settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}

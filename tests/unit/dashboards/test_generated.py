@@ -1,4 +1,4 @@
-"""The committed JSON is what the code makes, and Grafana's own types can represent it."""
+"""Tests of the committed JSON: the code generates it, and Grafana's own types can represent it."""
 
 import json
 
@@ -15,24 +15,24 @@ from support.dashboards import FOLDER, load
 LARGEST_BYTES = 200_000
 
 
-def test_committed_dashboards_are_what_the_code_makes() -> None:
-    """`make dashboards` changes nothing."""
+def test_committed_dashboards_are_up_to_date() -> None:
+    """`make dashboards` would not change any file."""
     assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == files()
 
 
-def test_two_runs_make_the_same_bytes() -> None:
-    """Nothing in the JSON depends on the time or on the order of a set."""
+def test_dashboard_files_are_deterministic() -> None:
+    """The JSON does not depend on the time or on the order of a set."""
     assert files() == files()
 
 
-def test_every_named_dashboard_is_committed() -> None:
-    """The dashboards that links name and those that exist are the same five, with the same titles."""
-    assert {each["uid"]: each["title"] for each in load().values()} == DASHBOARDS
+def test_committed_dashboards_are_exactly_the_named_ones() -> None:
+    """The dashboards that links name are those that exist, with the same titles."""
+    assert {dashboard["uid"]: dashboard["title"] for dashboard in load().values()} == DASHBOARDS
 
 
 @pytest.mark.parametrize("name", load())
-def test_grafanas_types_hold_the_whole_dashboard(name: str) -> None:
-    """A dashboard that the SDK's types read and write again has lost nothing."""
+def test_dashboard_survives_a_round_trip_through_grafanas_types(name: str) -> None:
+    """A dashboard does not change when the SDK's types read and write it."""
     register_default_plugins()
     committed = load()[name]
     read = Dashboard.from_json(committed)
@@ -41,5 +41,5 @@ def test_grafanas_types_hold_the_whole_dashboard(name: str) -> None:
 
 @pytest.mark.parametrize("name", load())
 def test_dashboard_fits_into_a_config_map(name: str) -> None:
-    """A dashboard is far smaller than a ConfigMap may be."""
+    """A dashboard is far below the size limit of a ConfigMap."""
     assert (FOLDER / name).stat().st_size < LARGEST_BYTES

@@ -1,4 +1,4 @@
-"""The grid of each dashboard: 24 columns, no overlaps, no gaps, panels that can be read."""
+"""Tests of the layout of each dashboard: 24 columns, no overlaps, no gaps, readable panels."""
 
 from collections import Counter
 from typing import Any
@@ -9,16 +9,16 @@ from support.dashboards import load, panels
 
 WIDTH = 24
 HEIGHTS = range(4, 11)
-#: Grid units that are visible when a dashboard opens; about three screens.
-LONGEST = 45
+#: Maximum height in grid units of a dashboard with closed rows, which is about three screens.
+MAXIMUM_HEIGHT = 45
 DASHBOARDS = load()
 Cells = Counter[tuple[int, int]]
 
 
-def cells(some: list[dict[str, Any]]) -> Cells:
-    """How many panels cover each unit of the grid."""
+def cells(chosen: list[dict[str, Any]]) -> Cells:
+    """Count the panels that cover each unit of the grid."""
     covered: Cells = Counter()
-    for panel in some:
+    for panel in chosen:
         place = panel["gridPos"]
         rows = range(place["y"], place["y"] + place["h"])
         covered.update((x, y) for y in rows for x in range(place["x"], place["x"] + place["w"]))
@@ -26,23 +26,23 @@ def cells(some: list[dict[str, Any]]) -> Cells:
 
 
 def faults(covered: Cells) -> list[str]:
-    """Overlaps, gaps and panels past the edge."""
+    """Return the overlaps, the gaps and the panels past the edge."""
     lines = {y for _, y in covered}
-    wanted = {(x, y) for x in range(WIDTH) for y in range(min(lines), max(lines) + 1)}
+    expected = {(x, y) for x in range(WIDTH) for y in range(min(lines), max(lines) + 1)}
     found = [f"overlap at {cell}" for cell, times in covered.items() if times > 1]
-    found += [f"gap at {cell}" for cell in wanted - set(covered)]
-    return found + [f"past the edge at {cell}" for cell in set(covered) - wanted]
+    found += [f"gap at {cell}" for cell in expected - set(covered)]
+    return found + [f"past the edge at {cell}" for cell in set(covered) - expected]
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_grid_is_covered_once(name: str) -> None:
-    """With all rows as they are stored, every unit of the grid belongs to one panel or row."""
+def test_grid_of_a_dashboard_has_no_faults(name: str) -> None:
+    """With all rows open or closed as stored, every unit of the grid belongs to exactly one panel or row."""
     assert faults(cells(DASHBOARDS[name]["panels"])) == []
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_collapsed_rows_are_covered_once(name: str) -> None:
-    """The panels of a collapsed row are a grid without faults too, right below the row."""
+def test_grid_of_a_collapsed_row_has_no_faults(name: str) -> None:
+    """The panels of a collapsed row also form a grid without faults, directly below the row."""
     for row in DASHBOARDS[name]["panels"]:
         if row["type"] == "row" and row["collapsed"]:
             assert faults(cells(row["panels"])) == []
@@ -51,10 +51,10 @@ def test_collapsed_rows_are_covered_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_heights_and_length_stay_within_bounds(name: str) -> None:
-    """No panel is too flat to read or fills the screen, and the panels that are open fit on three screens."""
+    """No panel is too flat or fills the screen, and the open panels fit on three screens."""
     heights = {panel["title"]: panel["gridPos"]["h"] for panel in panels(DASHBOARDS[name])}
     assert {title: height for title, height in heights.items() if height not in HEIGHTS} == {}
-    assert max(y for _, y in cells(DASHBOARDS[name]["panels"])) < LONGEST
+    assert max(y for _, y in cells(DASHBOARDS[name]["panels"])) < MAXIMUM_HEIGHT
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -69,9 +69,9 @@ def test_ids_are_unique_and_follow_reading_order(name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"), [({"w": 13}, "overlap"), ({"w": 11}, "gap"), ({"w": 13, "x": 12}, "past the edge")]
 )
-def test_faults_of_a_grid_are_noticed(change: dict[str, int], fault: str) -> None:
+def test_faults_of_an_invalid_grid_are_found(change: dict[str, int], fault: str) -> None:
     """Overlaps, gaps and panels past the edge are all found."""
     left, right = ({"gridPos": {"x": x, "y": 0, "w": 12, "h": 4}} for x in (0, 12))
     changed = right if "x" in change else left
     changed["gridPos"].update(change)
-    assert [each for each in faults(cells([left, right])) if each.startswith(fault)]
+    assert [found for found in faults(cells([left, right])) if found.startswith(fault)]

@@ -1,4 +1,4 @@
-"""The rules of grafana/dashboard-linter hold for our dashboards, and each rule finds the violation that it is for."""
+"""Tests of the lint rules: the committed dashboards obey them, and each rule finds a violation."""
 
 import copy
 from collections.abc import Callable
@@ -10,30 +10,30 @@ from support.dashboard_lint import FLEET_GAUGES, RULES
 from support.dashboards import load, panels
 
 DASHBOARDS = load()
-Break = Callable[[dict[str, Any]], None]
+Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_committed_dashboard_breaks_no_rule(name: str, rule: str) -> None:
-    """No rule finds anything wrong with a committed dashboard."""
+def test_committed_dashboard_obeys_the_rule(name: str, rule: str) -> None:
+    """No rule finds a problem in a committed dashboard."""
     assert list(RULES[rule](DASHBOARDS[name])) == []
 
 
 def _variable(dashboard: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(each for each in dashboard["templating"]["list"] if each["name"] == name)
+    return next(variable for variable in dashboard["templating"]["list"] if variable["name"] == name)
 
 
 def _panel(dashboard: dict[str, Any], kind: str = "timeseries") -> dict[str, Any]:
-    return next(each for each in panels(dashboard) if each["type"] == kind)
+    return next(panel for panel in panels(dashboard) if panel["type"] == kind)
 
 
 def _defaults(dashboard: dict[str, Any]) -> dict[str, Any]:
     return _panel(dashboard)["fieldConfig"]["defaults"]
 
 
-def _replace(old: str, new: str) -> Break:
-    """Change the first expression that contains a text."""
+def _replace(old: str, new: str) -> Change:
+    """Return a change that replaces a text in the first expression that contains it."""
 
     def change(dashboard: dict[str, Any]) -> None:
         targets = (target for panel in panels(dashboard) for target in panel["targets"])
@@ -43,14 +43,14 @@ def _replace(old: str, new: str) -> Break:
     return change
 
 
-def _set(expression: str) -> Break:
+def _set(expression: str) -> Change:
     def change(dashboard: dict[str, Any]) -> None:
         _panel(dashboard)["targets"][0]["expr"] = expression
 
     return change
 
 
-VIOLATIONS: list[tuple[str, str, Break]] = [
+VIOLATIONS: list[tuple[str, str, Change]] = [
     ("template-datasource-rule", "none", lambda d: d["templating"]["list"].pop(0)),
     ("template-datasource-rule", "name", lambda d: _variable(d, "datasource").update(name="ds")),
     ("template-datasource-rule", "label", lambda d: _variable(d, "datasource").update(label="Source")),
@@ -98,28 +98,28 @@ VIOLATIONS: list[tuple[str, str, Break]] = [
 @pytest.mark.parametrize(
     ("rule", "change"), [pytest.param(rule, change, id=f"{rule}: {name}") for rule, name, change in VIOLATIONS]
 )
-def test_rule_notices_a_planted_violation(rule: str, change: Break) -> None:
-    """A dashboard that breaks a rule in one place is found by that rule."""
+def test_rule_with_a_violation_finds_it(rule: str, change: Change) -> None:
+    """A rule finds a dashboard that violates it in one place."""
     dashboard = copy.deepcopy(DASHBOARDS["overview.json"])
     change(dashboard)
     assert list(RULES[rule](dashboard))
 
 
-def test_catalogue_says_what_every_scheduler_serves() -> None:
-    """The rule on the fleet's gauges knows them from docs/metrics.md: queues, schedules, data, budgets and Redis."""
-    wanted = {
+def test_fleet_gauges_are_those_that_every_scheduler_serves() -> None:
+    """The gauges of the fleet come from docs/metrics.md: queues, schedules, data, budgets and Redis."""
+    expected = {
         "financehub_queue_workers",
         "financehub_schedules",
         "financehub_data_stale",
         "financehub_provider_budget_used_units",
         "financehub_redis_aof_enabled",
     }
-    assert wanted <= FLEET_GAUGES
+    assert expected <= FLEET_GAUGES
     assert {"financehub_worker_slots", "financehub_redis_up", "financehub_queue_reclaimed_total"}.isdisjoint(
         FLEET_GAUGES
     )
 
 
-def test_every_rule_has_a_planted_violation() -> None:
-    """A new rule comes with the proof that it can fail."""
+def test_violations_cover_every_rule() -> None:
+    """Every rule has a violation that proves that it can fail."""
     assert {rule for rule, _, _ in VIOLATIONS} == set(RULES)

@@ -1,4 +1,4 @@
-"""What the README says can be done, can be done."""
+"""Tests of the README: its schedules are valid, and its make targets and links exist."""
 
 import re
 import textwrap
@@ -15,13 +15,13 @@ MANIFESTS = [textwrap.dedent(block) for block in _YAML.findall(README)]
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_every_schedule_of_the_readme_is_accepted(manifest: str) -> None:
-    """The schedules that the README shows pass the scheduler's validation."""
+def test_readme_schedules_are_valid(manifest: str) -> None:
+    """The schedules of the README pass the validation of the scheduler."""
     assert [task for document in split(manifest) if (task := parse(document))]
 
 
-def test_every_make_target_of_the_readme_exists() -> None:
-    """Each `make x` of README and CONTRIBUTING is a documented target of the Makefile."""
+def test_readme_make_targets_exist() -> None:
+    """Each `make x` in README and CONTRIBUTING is a documented target of the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     documented = set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", makefile, re.MULTILINE))
     text = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ def test_every_make_target_of_the_readme_exists() -> None:
     assert named <= documented
 
 
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    """The files that README and CONTRIBUTING link to are there."""
+def test_readme_links_lead_to_existing_files() -> None:
+    """The files to which README and CONTRIBUTING link exist."""
     for page in ("README.md", "CONTRIBUTING.md"):
         links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
         assert [link for link in links if not (ROOT / link).exists()] == []

@@ -1,4 +1,4 @@
-"""The compose file of Prometheus and Grafana: what it mounts is there, and what is configured is mounted."""
+"""Tests of the compose file of Prometheus and Grafana: mounted files exist, and configured paths are mounted."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / "deploy" / "local" / "monitoring"
 
 
 def read(name: str) -> Any:
-    """A file of the folder."""
+    """Read a YAML file of the folder."""
     return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
 
 
@@ -21,36 +21,36 @@ SERVICES: dict[str, Any] = read("compose.yaml")["services"]
 
 
 def mounts(service: str) -> dict[str, Path]:
-    """Path in a service's container → what is mounted there from the tree."""
-    pairs = [each.split(":") for each in SERVICES[service]["volumes"]]
+    """Return path in the container → path in the repository of each mount of a service."""
+    pairs = [volume.split(":") for volume in SERVICES[service]["volumes"]]
     return {target: (FOLDER / source).resolve() for source, target, *_ in pairs if source.startswith(".")}
 
 
-def test_what_is_mounted_is_there():
-    """Docker would make a folder of a path that does not exist, and say nothing."""
+def test_mounted_paths_exist():
+    """Every mounted path exists. Docker would silently create a folder for a missing path."""
     for service in SERVICES:
         found = mounts(service)
         assert found
         assert [str(path) for path in found.values() if not path.exists()] == []
 
 
-def test_what_is_mounted_is_read_only():
-    """No container writes into the tree."""
+def test_mounts_are_read_only():
+    """No container can write to the repository."""
     for service in SERVICES.values():
-        assert [each for each in service["volumes"] if each.startswith(".") and not each.endswith(":ro")] == []
+        assert [volume for volume in service["volumes"] if volume.startswith(".") and not volume.endswith(":ro")] == []
 
 
-def test_prometheus_has_the_configuration_of_make_monitoring():
-    """The container scrapes the default ports of `make run` on this machine, and loads the rules of the chart."""
+def test_prometheus_configuration_is_that_of_make_monitoring():
+    """The container scrapes the default ports of `make run` on this machine and loads the rules of the chart."""
     assert read("prometheus.yaml") == configuration(8000, CONTAINER_HOST, "/rules")
     assert mounts("prometheus")["/rules"] == RULES
     assert SERVICES["prometheus"]["extra_hosts"] == [f"{CONTAINER_HOST}:host-gateway"]
-    (config,) = [each.partition("=")[2] for each in SERVICES["prometheus"]["command"] if "config.file" in each]
+    (config,) = [option.partition("=")[2] for option in SERVICES["prometheus"]["command"] if "config.file" in option]
     assert mounts("prometheus")[config] == FOLDER / "prometheus.yaml"
 
 
-def test_grafana_has_the_data_source_and_the_dashboards():
-    """The data source is the other service; the provider's folder and the home page are in the mounted dashboards."""
+def test_grafana_provisioning_has_the_data_source_and_the_dashboards():
+    """The data source is the other service, and the dashboards and the home page are mounted."""
     (source,) = read("grafana/datasources.yaml")["datasources"]
     assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
     assert "prometheus" in SERVICES
@@ -59,28 +59,28 @@ def test_grafana_has_the_data_source_and_the_dashboards():
     assert found[provider["options"]["path"]] == DASHBOARDS
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (DASHBOARDS / home.removeprefix(f"{provider['options']['path']}/")).is_file()
-    # where Grafana looks for them
+    # Grafana reads its provisioning files from these paths
     for kind in ("datasources", "dashboards"):
         assert found[f"/etc/grafana/provisioning/{kind}/financehub.yaml"] == FOLDER / "grafana" / f"{kind}.yaml"
 
 
-def test_images_are_pinned():
-    """Each image has the tag of one release, and Prometheus is the one of `make monitoring`."""
+def test_images_have_fixed_tags():
+    """Each image has the tag of one release, and the Prometheus image is that of `make monitoring`."""
     images = {name: service["image"] for name, service in SERVICES.items()}
     assert images["prometheus"] == IMAGE
     assert [image for image in images.values() if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image)] == []
 
 
-def test_ports_are_open_to_this_machine_alone():
-    """Each published port is on loopback, and a variable moves it."""
+def test_ports_are_published_on_loopback_only():
+    """Each port is published on loopback, and a variable changes it."""
     for service in SERVICES.values():
         (port,) = service["ports"]
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port)
 
 
-def test_compose_starts_beside_make_monitoring():
-    """Prometheus is published on another port than that of `make monitoring`, and another variable moves it, because
-    what `make monitoring` prints says to run the compose file while it holds its port.
+def test_compose_port_differs_from_that_of_make_monitoring():
+    """Prometheus has another port and another variable than in `make monitoring`, because the output of
+    `make monitoring` says to start the compose file while `make monitoring` still uses its port.
     """
     (port,) = SERVICES["prometheus"]["ports"]
     assert port == f"127.0.0.1:${{GRAFANA_PROMETHEUS_PORT:-{COMPOSE_PORT}}}:9090"

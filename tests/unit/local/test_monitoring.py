@@ -1,4 +1,4 @@
-"""`make monitoring`: what Prometheus is told, and what is said when it cannot start."""
+"""Tests of `make monitoring`: its configuration, its command and its error messages."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ FOLDER = ROOT / ".data" / "prometheus"
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
-    """`make monitoring` with this environment, where it ends by itself."""
+    """Run `make monitoring` with this environment until it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "monitoring"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "deploy/local")} | environment,
@@ -30,20 +30,20 @@ def run(**environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_prometheus_takes_the_configuration_with_the_rules_of_the_chart(tmp_path: Path):
-    """The checker finds no fault, and it has looked into every rule file of the chart."""
+def test_configuration_with_the_rules_of_the_chart_is_valid(tmp_path: Path):
+    """Promtool accepts the configuration and has read every rule file of the chart."""
     path = tmp_path / "prometheus.yaml"
     path.write_text(text(configuration(8000, "localhost", str(RULES))), encoding="utf-8")
     done = subprocess.run([promtool_path(), "check", "config", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     files = sorted(RULES.glob("*.yaml"))
     assert files
-    assert [each.name for each in files if str(each) not in done.stdout] == []
+    assert [path.name for path in files if str(path) not in done.stdout] == []
 
 
 @pytest.mark.parametrize("first", [8000, 18000])
-def test_every_process_of_make_run_is_scraped(first: int):
-    """There is one target for each process of the Procfile that serves metrics, on the ports that it gives them."""
+def test_configuration_scrapes_every_process_of_make_run(first: int):
+    """Each process of the Procfile that serves metrics is a target, with the port from the Procfile."""
     (job,) = configuration(first, "localhost", str(RULES))["scrape_configs"]
     served = [
         line
@@ -64,15 +64,15 @@ def test_every_process_of_make_run_is_scraped(first: int):
     assert job["static_configs"] == [{"targets": [f"localhost:{port}" for port in ports]}]
 
 
-def test_a_program_listens_on_loopback_alone():
-    """Prometheus of this machine is reached from this machine, on the port that was asked for."""
+def test_from_path_listens_on_loopback_only():
+    """A Prometheus program listens on the given port of the loopback address."""
     launch = from_path("/usr/bin/prometheus", FOLDER, 9191, 8000)
     assert "--web.listen-address=127.0.0.1:9191" in launch.command
     assert f"--config.file={FOLDER}/prometheus.yaml" in launch.command
 
 
-def test_a_container_sees_the_rules_and_the_processes_of_the_machine():
-    """Each path and host in a container's configuration is one that its command brings; its port is on loopback."""
+def test_from_docker_maps_rules_data_and_host():
+    """The command of the container defines every path and host of its configuration, and publishes on loopback."""
     launch = from_docker("/usr/bin/docker", FOLDER, 9191, 8000)
     options, flags = launch.command[: launch.command.index(IMAGE)], launch.command[launch.command.index(IMAGE) + 1 :]
     pairs = list(itertools.pairwise(options))
@@ -93,8 +93,8 @@ def _program(folder: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_program_on_path_goes_before_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Where both are there, the program is started; without it, a container if an engine answers."""
+def test_find_with_both_prefers_the_program_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A program on PATH is preferred to Docker. Without a program, a Docker engine that answers is used."""
     monkeypatch.setenv("PATH", str(tmp_path))
     _program(tmp_path, "docker", "exit 0")
     assert find(FOLDER, 9090, 8000).command[:2] == [str(tmp_path / "docker"), "run"]
@@ -102,8 +102,8 @@ def test_a_program_on_path_goes_before_docker(tmp_path: Path, monkeypatch: pytes
     assert find(FOLDER, 9090, 8000).command[0] == str(tmp_path / "prometheus")
 
 
-def test_without_a_prometheus_the_message_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """With neither a program nor an engine that answers, one line names both ways."""
+def test_find_without_program_and_engine_names_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without a program and without an engine that answers, one line names both ways to get Prometheus."""
     monkeypatch.setenv("PATH", str(tmp_path))
     for script in (None, "echo 'Cannot connect to the Docker daemon' >&2; exit 1"):
         if script is not None:
@@ -122,8 +122,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_taken_port_is_named_with_the_variable_that_moves_it():
-    """Where somebody listens on the port, one line says which it is and how to use another."""
+def test_make_monitoring_with_a_used_port_names_port_and_variable():
+    """If another process listens on the port, one line names the port and how to use another one."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -131,8 +131,8 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it():
         done = run(PROMETHEUS_PORT=str(port))
     assert done.returncode == 2
     assert done.stderr == (
-        f"make monitoring: port {port} (Prometheus) is in use; stop the process that uses it, or set PROMETHEUS_PORT to "
-        "another port\n"
+        f"make monitoring: port {port} (Prometheus) is in use; stop the process that uses it, or set PROMETHEUS_PORT "
+        "to another port\n"
     )
 
 
@@ -140,8 +140,8 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it():
     ("variable", "value", "last"),
     [("PROMETHEUS_PORT", "nine", 65_535), ("PROMETHEUS_PORT", "65536", 65_535), ("HTTP_PORT", "65533", 65_532)],
 )
-def test_a_port_that_cannot_be_is_refused(variable: str, value: str, last: int):
-    """Neither a word nor a number beyond the last port; `make run` needs four in a row."""
+def test_make_monitoring_with_an_invalid_port_refuses_it(variable: str, value: str, last: int):
+    """A word and a number beyond the last port are refused. `make run` needs four consecutive ports."""
     done = run(**{variable: value})
     assert (done.returncode, done.stderr) == (
         2,
@@ -150,8 +150,8 @@ def test_a_port_that_cannot_be_is_refused(variable: str, value: str, last: int):
 
 
 @pytest.mark.parametrize("free", [True, False])
-def test_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, free: bool):
-    """The README's output of `make monitoring` is what it prints for the default ports while `make run` runs."""
+def test_readme_shows_the_output_of_make_monitoring(monkeypatch: pytest.MonkeyPatch, free: bool):
+    """The README has the output of `make monitoring` for the default ports while `make run` runs."""
     monkeypatch.setattr(command, "FOLDER", FOLDER)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -165,13 +165,13 @@ def test_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, free: boo
     assert f"$ make monitoring\n{shown}```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_dashboards_that_are_to_be_imported_are_there():
-    """The folder that the hints name has dashboards in it."""
+def test_dashboards_folder_contains_dashboards():
+    """The folder that the output names contains dashboards."""
     assert list(DASHBOARDS.glob("*.json"))
 
 
-def test_the_interval_is_one_for_prometheus_and_grafana():
-    """Grafana's data source has Prometheus's interval, or `$__rate_interval` would see too few samples."""
+def test_scrape_interval_is_the_same_in_grafana():
+    """Grafana's data source has Prometheus's interval, because otherwise `$__rate_interval` is too short."""
     source = yaml.safe_load((ROOT / "deploy/local/monitoring/grafana/datasources.yaml").read_text(encoding="utf-8"))
     interval = configuration(8000, "localhost", str(RULES))["global"]["scrape_interval"]
-    assert [each["jsonData"]["timeInterval"] for each in source["datasources"]] == [interval]
+    assert [item["jsonData"]["timeInterval"] for item in source["datasources"]] == [interval]

@@ -1,4 +1,4 @@
-"""What every alert has: a test, annotations, a runbook page, and metrics that are in the catalog."""
+"""Tests of the alert rules: each has a promtool test, annotations, a runbook and metrics from the catalog."""
 
 import re
 
@@ -9,7 +9,7 @@ from support.dashboard_lint import counts_schedulers
 from support.rules import ROOT, alerts, expectations, recorded, rules
 
 ALERTS = alerts()
-CATALOGUE = metric_catalog.series()
+CATALOG = metric_catalog.series()
 
 
 def test_alert_names_are_unique() -> None:
@@ -20,7 +20,7 @@ def test_alert_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_alert_waits_and_has_a_severity(name: str) -> None:
+def test_alert_has_a_for_and_a_severity(name: str) -> None:
     """An alert has a `for` above zero and one of two severities."""
     rule = ALERTS[name]
     assert re.fullmatch(r"[1-9]\d*[mh]", rule["for"])
@@ -29,8 +29,8 @@ def test_alert_waits_and_has_a_severity(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_alert_says_what_where_and_what_first(name: str) -> None:
-    """The annotations name the release, the value, the first thing to do and the alert's own page."""
+def test_alert_annotations_are_complete(name: str) -> None:
+    """The annotations name the release, the value, the first step and the runbook of the alert."""
     annotations = ALERTS[name]["annotations"]
     assert annotations.keys() == {"summary", "description", "runbook_url"}
     assert "{{ $labels.release }}" in annotations["summary"]
@@ -42,56 +42,56 @@ def test_alert_says_what_where_and_what_first(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_alert_has_a_promtool_test_that_sees_it_fire_and_resolve(name: str) -> None:
-    """In one promtool test the alert is quiet, then fires, then is quiet again."""
+def test_alert_has_a_promtool_test_where_it_fires_and_resolves(name: str) -> None:
+    """In one promtool test the alert does not fire, then fires, then does not fire again."""
     by_test: dict[str, list[bool]] = {}
-    for one in sorted(expectations(), key=lambda one: one.seconds):
-        if one.alert == name:
-            by_test.setdefault(one.test, []).append(one.fires)
-    assert any(_quiet_fires_quiet(seen) for seen in by_test.values()), by_test
+    for expected in sorted(expectations(), key=lambda expected: expected.seconds):
+        if expected.alert == name:
+            by_test.setdefault(expected.test, []).append(expected.fires)
+    assert any(_fires_and_resolves(states) for states in by_test.values()), by_test
 
 
-def _quiet_fires_quiet(seen: list[bool]) -> bool:
-    return True in seen and not seen[0] and False in seen[seen.index(True) :]
+def _fires_and_resolves(states: list[bool]) -> bool:
+    return True in states and not states[0] and False in states[states.index(True) :]
 
 
-def test_every_promtool_test_is_of_an_alert_that_exists() -> None:
-    """A promtool test of a renamed alert would expect no alert and always pass."""
-    assert {one.alert for one in expectations()} == set(ALERTS)
+def test_promtool_tests_name_only_existing_alerts() -> None:
+    """Every promtool test names an existing alert. For an unknown name it would expect no alert and always pass."""
+    assert {expected.alert for expected in expectations()} == set(ALERTS)
 
 
-def test_expressions_name_only_metrics_of_the_catalogue() -> None:
-    """Every metric of an expression is in docs/metrics.md, and every recorded series is recorded."""
-    known = CATALOGUE.keys() | recorded()
+def test_expressions_use_only_known_metrics() -> None:
+    """Every metric of an expression is in docs/metrics.md or recorded by a rule."""
+    known = CATALOG.keys() | recorded()
     used = {name for rule in rules() for name in promql.metrics(rule["expr"])}
     assert used - known == set()
     assert "financehub_build_info" in used
 
 
-def test_matchers_name_only_labels_and_values_of_the_catalogue() -> None:
-    """A label that a matcher names is one of its metric, and an exact value stands in the metric's row."""
-    wrong = [
+def test_matchers_use_only_known_labels_and_values() -> None:
+    """The label of a matcher belongs to its metric, and an exact value is in the metric's row of the catalog."""
+    unknown = [
         (selector.metric, *condition)
         for rule in rules()
         for selector in promql.selectors(rule["expr"])
         for condition in selector.conditions
         if not _is_known(selector.metric, *condition)
     ]
-    assert wrong == []
+    assert unknown == []
 
 
 def _is_known(metric: str, label: str, operator: str, value: str) -> bool:
     if metric in recorded():
-        # one series is recorded from another, with its labels
+        # a series that is recorded from another one has its labels
         return value in {rule.get("labels", {}).get(label) for rule in rules() if "record" in rule}
     if label in metric_catalog.COMMON_LABELS:
         return (label, operator, value) == ("component", "=", "scheduler")
-    row = CATALOGUE[metric]
+    row = CATALOG[metric]
     return label in row.labels and ("~" in operator or f"`{value}`" in row.text)
 
 
-def test_every_recorded_series_is_used() -> None:
-    """Every recorded series is read by a rule or a dashboard; any other costs every Prometheus and is useless."""
+def test_recorded_series_are_all_used() -> None:
+    """Every recorded series is used by a rule or a dashboard. An unused one would only cost resources."""
     used = {name for rule in rules() for name in promql.metrics(rule["expr"])}
     dashboards = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "deploy/helm/financehub/files/dashboards").glob("*.json")
@@ -99,15 +99,15 @@ def test_every_recorded_series_is_used() -> None:
     assert {name for name in recorded() - used if name not in dashboards} == set()
 
 
-def test_fleet_figures_are_never_summed() -> None:
-    """Every scheduler serves the fleet's figures, so rules take a maximum or minimum; a sum would count them twice."""
-    wrong = [
+def test_rules_never_sum_fleet_gauges() -> None:
+    """Rules use a maximum or minimum of the fleet's gauges. A sum would count them once per scheduler."""
+    summed = [
         f"{rule.get('alert') or rule['record']}: {selector.aggregation} of {selector.metric}"
         for rule in rules()
         for selector in promql.selectors(rule["expr"])
         if counts_schedulers(selector)
     ]
-    assert wrong == []
+    assert summed == []
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_fleet_figures_are_never_summed() -> None:
         ("sum(financehub_redis_up)", False),
     ],
 )
-def test_a_fleet_figure_that_is_summed_is_noticed(expression: str, counts: bool) -> None:
-    """Any aggregation but a maximum or minimum, and none at all, for any gauge that every scheduler serves."""
+def test_counts_schedulers_with_a_sum_of_a_fleet_gauge_is_true(expression: str, counts: bool) -> None:
+    """The check finds any aggregation other than a maximum or minimum, and a missing one, of the fleet's gauges."""
     assert any(counts_schedulers(selector) for selector in promql.selectors(expression)) is counts
 
 
-def test_no_rule_is_bound_to_one_release() -> None:
-    """The rules cover every release that the Prometheus scrapes: each keeps the label and none filters by it."""
+def test_rules_cover_every_release() -> None:
+    """The rules cover every release that Prometheus scrapes: each keeps the label, and none filters by it."""
     for rule in rules():
         assert not re.search(r'(release|namespace)\s*(=|!=|=~|!~)\s*"', rule["expr"])
     for name, rule in ALERTS.items():

@@ -1,4 +1,4 @@
-"""Runbooks: one page per alert, complete, in the index, with commands that exist."""
+"""Tests of the runbooks: there is one complete page per alert, in the index, with commands that exist."""
 
 import re
 from pathlib import Path
@@ -19,13 +19,13 @@ _COMMAND = re.compile(r"(?:^|[`\s(])financehub((?: [a-z-]+)+)")
 _CLI = typer.main.get_command(app)
 
 
-def test_alerts_and_pages_are_the_same() -> None:
-    """No alert is without a page, and no page without an alert."""
+def test_runbooks_exist_for_exactly_the_alerts() -> None:
+    """Every alert has a page, and every page has an alert."""
     assert PAGES.keys() == ALERTS.keys()
 
 
 def test_index_lists_every_alert_with_its_severity() -> None:
-    """The index has one row per alert, in which severity and link are right."""
+    """The index has one row per alert, with the correct severity and link."""
     rows = _ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
     assert {name: severity for name, _, severity, _ in rows} == {
         name: rule["labels"]["severity"] for name, rule in ALERTS.items()
@@ -35,7 +35,7 @@ def test_index_lists_every_alert_with_its_severity() -> None:
 
 
 def test_readme_lists_every_alert_under_its_severity() -> None:
-    """The README names each alert once, in the list of its severity, and none that does not exist."""
+    """The README names each alert once, in the list of its severity, and no alert that does not exist."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for severity in ("critical", "warning"):
         listed = re.search(rf"^- `{severity}` (?:.+\n)(?:  .+\n)*", readme, re.MULTILINE)
@@ -45,8 +45,8 @@ def test_readme_lists_every_alert_under_its_severity() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
-def test_page_is_complete(page: Path) -> None:
-    """A page has its alert's name and severity at the top, then the five sections, none of them empty."""
+def test_page_has_title_severity_and_all_sections(page: Path) -> None:
+    """A page begins with the name and severity of its alert and has the five sections, none of which is empty."""
     text = page.read_text(encoding="utf-8")
     title, severity = text.splitlines()[0], ALERTS[page.stem]["labels"]["severity"]
     assert title == f"# {page.stem}"
@@ -56,21 +56,21 @@ def test_page_is_complete(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES.values(), FOLDER / "README.md"], ids=lambda page: page.stem)
-def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+def test_page_links_lead_to_existing_files(page: Path) -> None:
     """Every link of a page leads to a file that exists."""
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
-def test_commands_of_a_page_exist(page: Path) -> None:
-    """Every `financehub …` command that a page tells somebody to run is one of the command line's."""
+def test_page_commands_exist(page: Path) -> None:
+    """Every `financehub …` command on a page exists."""
     found = _COMMAND.findall(page.read_text(encoding="utf-8"))
     assert [words for words in found if not _exists(words.split())] == []
 
 
 def _exists(words: list[str]) -> bool:
-    # typer's own copy of click has no public name for a group
+    # typer's own copy of click does not have a public name for a group
     command: Any = _CLI
     while words and hasattr(command, "commands"):
         command = command.commands.get(words.pop(0))
