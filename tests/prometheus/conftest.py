@@ -1,4 +1,4 @@
-"""A fleet and a real Prometheus that scrapes it with the chart's rules, in which minutes are seconds."""
+"""Fixtures for a fleet and a real Prometheus that scrapes it, with the chart's rules sped up to seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from support.fleet import Fleet, eventually
 from support.prometheus import SCRAPE_SECONDS, Prometheus
 from support.redis_server import RedisServer
 
-#: Outages in these tests start and end within seconds, so every interval of the fleet is short.
+#: Outages in these tests start and end within seconds, so retries and breakers must react quickly.
 SETTINGS = {
     "DRAMATIQ_MAX_RETRIES": "0",
     "FINANCEHUB_BREAKER_MINIMUM_CALLS": "3",
@@ -19,12 +19,12 @@ SETTINGS = {
 }
 
 
-class Watched:
-    """A fleet, and the Prometheus that watches it.
+class MonitoredFleet:
+    """A fleet and the Prometheus that scrapes it.
 
     Args:
-        fleet: the test starts its processes.
-        prometheus: scrapes those that run.
+        fleet: Fleet whose processes the test starts.
+        prometheus: Prometheus that scrapes the running processes.
     """
 
     def __init__(self, fleet: Fleet, prometheus: Prometheus) -> None:
@@ -33,33 +33,33 @@ class Watched:
         self._since = time.monotonic()
 
     def start(self, *tiers: str) -> None:
-        """Start a scheduler and these tiers, and wait until all are scraped."""
+        """Start a scheduler and the given tiers, and wait until all of them are scraped."""
         self.fleet.start_scheduler()
         for tier in tiers:
             self.fleet.start_tier(tier)
         self.scrape()
 
     def scrape(self) -> None:
-        """Scrape what runs now, and wait until every target is up."""
+        """Scrape the processes that run now, and wait until every target is up."""
         self.prometheus.scrape(self.fleet.ports)
         addresses = {f"127.0.0.1:{port}": "up" for port in self.fleet.ports.values()}
         eventually("all targets are up", lambda: self.prometheus.targets() == addresses)
 
     def kill(self, name: str) -> None:
-        """SIGKILL a process; like a pod that is gone, it is no longer scraped."""
+        """Kill a process with SIGKILL and stop scraping it, as Prometheus does for a deleted pod."""
         self.fleet.kill(name)
         del self.fleet.ports[name]
         self.prometheus.scrape(self.fleet.ports)
 
-    def until_firing(self, *alerts: str, within: float = 60) -> None:
-        """Wait until all of these alerts fire."""
+    def wait_until_firing(self, *alerts: str, within: float = 60) -> None:
+        """Wait until all of the given alerts fire."""
         limit = time.monotonic() + within
         while missing := {*alerts} - (firing := self.prometheus.firing()):
-            assert time.monotonic() < limit, f"not within {within} s: {missing} fire; {firing or 'none'} do"
+            assert time.monotonic() < limit, f"not firing within {within} s: {missing}; firing: {firing or 'none'}"
             time.sleep(0.2)
 
-    def until_calm(self, *alerts: str, within: float = 60) -> None:
-        """Wait until none of these alerts fires; without names, until none does."""
+    def wait_until_resolved(self, *alerts: str, within: float = 60) -> None:
+        """Wait until none of the given alerts fires; without names, until no alert fires."""
         chosen = set(alerts)
         eventually(
             f"{alerts or 'all alerts'} have ended",
@@ -69,27 +69,27 @@ class Watched:
 
     @property
     def fired(self) -> set[str]:
-        """Every alert that has fired since the start."""
+        """The alerts that have fired since the start."""
         return self.prometheus.fired(time.monotonic() - self._since + 1)
 
 
-StartWatched = Callable[..., Watched]
+StartFleet = Callable[..., MonitoredFleet]
 
 
 @pytest.fixture
-def watched(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[StartWatched]:
-    """Build a fleet with its Prometheus; keywords are settings, `scrape_seconds` the time between two scrapes."""
+def start_fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[StartFleet]:
+    """Return a function that builds a fleet with its Prometheus. Its keywords are settings of the fleet."""
     simulator = RunningSimulator(limited=False)
-    built: list[Watched] = []
+    built: list[MonitoredFleet] = []
 
-    def build(*, scrape_seconds: int = SCRAPE_SECONDS, **environment: str) -> Watched:
+    def build(*, scrape_seconds: int = SCRAPE_SECONDS, **environment: str) -> MonitoredFleet:
         server = redis_server("--maxmemory", "200mb")
         fleet = Fleet(tmp_path, server, simulator, {**SETTINGS, **environment})
-        built.append(Watched(fleet, Prometheus(tmp_path, scrape_seconds=scrape_seconds).wait_until_ready()))
+        built.append(MonitoredFleet(fleet, Prometheus(tmp_path, scrape_seconds=scrape_seconds).wait_until_ready()))
         return built[-1]
 
     with simulator:
         yield build
-        for each in built:
-            each.prometheus.stop()
-            each.fleet.stop()
+        for monitored in built:
+            monitored.prometheus.stop()
+            monitored.fleet.stop()

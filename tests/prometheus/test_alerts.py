@@ -1,4 +1,4 @@
-"""The chart's rules on a real fleet: each fault raises its alerts and no others, and they end with the fault."""
+"""Tests of the chart's rules on a real fleet: each fault raises exactly its alerts, and they end with the fault."""
 
 import time
 
@@ -6,24 +6,24 @@ import pytest
 import redis
 
 from financehub_shared.redis import keys
-from prometheus.conftest import StartWatched, Watched
+from prometheus.conftest import MonitoredFleet, StartFleet
 from support.fleet import eventually
 
 CRYPTO = ("binance", "coingecko", "kraken")
 
 
-def _no_rule_fails(watched: Watched) -> None:
-    assert watched.prometheus.rule_problems() == []
+def _assert_no_rule_fails(monitored: MonitoredFleet) -> None:
+    assert monitored.prometheus.rule_problems() == []
 
 
-# two minutes of waiting on an idle machine
+# the test waits for two minutes on an idle machine
 @pytest.mark.timeout(240)
-def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
-    """Normal work raises nothing; wrong prices raise the quarantine alert; with every crypto provider down the
-    breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise alerts, each
-    with the release and a runbook. When the providers are back, every alert that can end does.
+def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: StartFleet) -> None:
+    """Normal work does not raise an alert, and wrong prices raise the quarantine alert. While all crypto providers are
+    down, the breakers, the dead letters, the failing schedule, the error budgets and finally the stale dataset raise
+    alerts, each with the release and a runbook. When the providers are back, every alert that can end does.
     """
-    running = watched()
+    running = start_fleet()
     fleet, prometheus = running.fleet, running.prometheus
     fleet.schedule("crypto", "fetch_crypto_prices_task", "@every 2s", "  catchUp: None\n")
     fleet.schedule("stocks", "fetch_stock_prices_task", "@every 2s", "  catchUp: None\n")
@@ -31,25 +31,25 @@ def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: S
     running.start("high", "low")
     known = 'last_over_time(release:financehub_slo_events:rate5m{slo="success"}[60s] offset 30s)'
     eventually("the error budgets know the release", lambda: prometheus.query(known), 60)
-    _no_rule_fails(running)
-    assert running.fired == set(), "nothing is wrong"
+    _assert_no_rule_fails(running)
+    assert running.fired == set(), "an alert has fired without a fault"
 
     for upstream in CRYPTO:
         fleet.simulator.fault("zero", upstream, symbol="BTC-USD")
-    running.until_firing("FinanceHubQuarantineRate")
+    running.wait_until_firing("FinanceHubQuarantineRate")
     assert running.fired == {"FinanceHubQuarantineRate"}
     fleet.simulator.reset()
 
     for upstream in CRYPTO:
         fleet.simulator.fault("server-error", upstream)
-    soon = {"FinanceHubBreakerOpen", "FinanceHubDeadLettersRising", "FinanceHubScheduleFailing"}
-    running.until_firing(*soon, "FinanceHubSuccessBudgetBurnFast")
-    # as if they had been down for ten minutes
+    early = {"FinanceHubBreakerOpen", "FinanceHubDeadLettersRising", "FinanceHubScheduleFailing"}
+    running.wait_until_firing(*early, "FinanceHubSuccessBudgetBurnFast")
+    # simulate an outage of ten minutes
     with fleet.redis() as client:
         client.hset(keys.FRESHNESS, "quotes:crypto|simulated/binance", str(time.time() - 600))
     late = {"FinanceHubDatasetStale", "FinanceHubFreshnessBudgetBurnFast"}
-    running.until_firing(*late)
-    expected = soon | late | {"FinanceHubQuarantineRate", "FinanceHubSuccessBudgetBurnFast"}
+    running.wait_until_firing(*late)
+    expected = early | late | {"FinanceHubQuarantineRate", "FinanceHubSuccessBudgetBurnFast"}
     assert running.fired == expected
     for name in expected - {"FinanceHubQuarantineRate"}:
         for alert in prometheus.alert(name):
@@ -62,17 +62,18 @@ def test_faults_of_providers_and_data_raise_their_alerts_and_no_other(watched: S
     fleet.simulator.reset()
     for upstream in CRYPTO:
         fleet.cli("breakers", "reset", upstream)
-    # the others end with their windows, of up to an hour
-    running.until_calm("FinanceHubBreakerOpen", "FinanceHubDatasetStale", "FinanceHubScheduleFailing")
+    # the other alerts end with their windows of up to an hour
+    running.wait_until_resolved("FinanceHubBreakerOpen", "FinanceHubDatasetStale", "FinanceHubScheduleFailing")
     assert running.fired == expected
-    _no_rule_fails(running)
+    _assert_no_rule_fails(running)
 
 
-def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
-    """A killed tier alerts once its messages wait, a killed scheduler at once, and due times missed meanwhile once it
-    is back; each alert ends with its fault. Without a scheduler nobody vouches for the data, which costs its budget.
+def test_alerts_with_killed_processes_are_exactly_theirs(start_fleet: StartFleet) -> None:
+    """A killed tier raises an alert once its messages wait, and a killed scheduler immediately. Missed due times
+    raise an alert once a scheduler is back. Each alert ends with its fault. Without a scheduler the freshness of the
+    data is unknown, which counts against the error budget.
     """
-    running = watched()
+    running = start_fleet()
     fleet = running.fleet
     fleet.schedule("crypto", "fetch_crypto_prices_task", "@every 2s", "  catchUp: None\n")
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n  concurrencyPolicy: Forbid\n")
@@ -80,53 +81,53 @@ def test_processes_that_die_raise_their_alerts_and_no_other(watched: StartWatche
     eventually("quotes are there", lambda: fleet.cli("quotes"))
 
     running.kill("low")
-    running.until_firing("FinanceHubTierWithoutWorker")
+    running.wait_until_firing("FinanceHubTierWithoutWorker")
     (alert,) = running.prometheus.alert("FinanceHubTierWithoutWorker")
     assert alert["labels"]["queue"] == "low"
     fleet.start_tier("low")
     running.scrape()
-    running.until_calm()
+    running.wait_until_resolved()
     assert running.fired == {"FinanceHubTierWithoutWorker"}
 
     running.kill("scheduler")
-    running.until_firing("FinanceHubSchedulerAbsent", "FinanceHubFreshnessBudgetBurnFast")
+    running.wait_until_firing("FinanceHubSchedulerAbsent", "FinanceHubFreshnessBudgetBurnFast")
     fleet.start_scheduler()
     running.scrape()
-    running.until_calm("FinanceHubSchedulerAbsent")
-    running.until_firing("FinanceHubScheduleMissed")
+    running.wait_until_resolved("FinanceHubSchedulerAbsent")
+    running.wait_until_firing("FinanceHubScheduleMissed")
     absence = {"FinanceHubSchedulerAbsent", "FinanceHubFreshnessBudgetBurnFast", "FinanceHubScheduleMissed"}
     assert running.fired == {"FinanceHubTierWithoutWorker", *absence}
-    _no_rule_fails(running)
+    _assert_no_rule_fails(running)
 
 
-def test_faults_of_redis_raise_their_alerts_and_no_other(watched: StartWatched) -> None:
-    """Redis hangs, is nearly full, may evict keys, or does not persist: one alert each, which ends with its fault."""
-    running = watched()
+def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) -> None:
+    """If Redis hangs, is nearly full, may evict keys or does not persist, one alert fires and ends with the fault."""
+    running = start_fleet()
     fleet = running.fleet
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: All\n")
     running.start("low")
     eventually("health is checked", lambda: running.prometheus.query("financehub_messages_total > 3"))
 
     fleet.server.hang()
-    running.until_firing("FinanceHubRedisDown")
+    running.wait_until_firing("FinanceHubRedisDown")
     fleet.server.resume()
-    running.until_calm("FinanceHubRedisDown")
+    running.wait_until_resolved("FinanceHubRedisDown")
     assert running.fired == {"FinanceHubRedisDown"}
 
     with fleet.redis() as client:
-        _one_alert(running, client, "FinanceHubRedisMemoryHigh", "maxmemory", client.info()["used_memory"] + 300_000)
+        _expect_alert(running, client, "FinanceHubRedisMemoryHigh", "maxmemory", client.info()["used_memory"] + 300_000)
         client.config_set("maxmemory", "200mb")
-        _one_alert(running, client, "FinanceHubRedisEvictionPolicy", "maxmemory-policy", "allkeys-lru")
+        _expect_alert(running, client, "FinanceHubRedisEvictionPolicy", "maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory-policy", "noeviction")
-        _one_alert(running, client, "FinanceHubRedisWithoutPersistence", "appendonly", "no")
+        _expect_alert(running, client, "FinanceHubRedisWithoutPersistence", "appendonly", "no")
         client.config_set("appendonly", "yes")
-    running.until_calm()
-    _no_rule_fails(running)
+    running.wait_until_resolved()
+    _assert_no_rule_fails(running)
 
 
-def _one_alert(watched: Watched, client: "redis.Redis", alert: str, setting: str, value: object) -> None:
-    before = watched.fired
-    watched.until_calm()
+def _expect_alert(monitored: MonitoredFleet, client: "redis.Redis", alert: str, setting: str, value: object) -> None:
+    before = monitored.fired
+    monitored.wait_until_resolved()
     client.config_set(setting, value)
-    watched.until_firing(alert)
-    assert watched.fired == {*before, alert}
+    monitored.wait_until_firing(alert)
+    assert monitored.fired == {*before, alert}

@@ -1,4 +1,4 @@
-"""Every bound of the burn-rate alerts, judged by promtool from shares that are given rather than recorded."""
+"""Tests of every threshold of the burn-rate alerts by promtool, with given shares instead of recorded ones."""
 
 import json
 import subprocess
@@ -16,13 +16,13 @@ LIMIT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Pair:
-    """A long and a short window, and the percentage of bad events above which an alert fires in both.
+    """A long and a short window, and the percentage of bad events that both must exceed for an alert.
 
     Args:
-        long: window, as Prometheus writes it.
-        minutes: of the long window.
-        short: window.
-        percent: the bound.
+        long: Long window, as a Prometheus duration.
+        minutes: Length of the long window in minutes.
+        short: Short window, as a Prometheus duration.
+        percent: Threshold in percent.
     """
 
     long: str
@@ -36,11 +36,11 @@ class Speed:
     """One of the two alerts of an objective.
 
     Args:
-        name: last word of the alert.
-        severity: of the alert.
-        pairs: either is enough.
-        step: minutes between two evaluations, at most the alert's `for`.
-        until: minute at which the alerts are looked at; the long windows have passed.
+        name: Last word of the alert's name.
+        severity: Severity of the alert.
+        pairs: Pairs of windows, of which one is enough for the alert.
+        step: Minutes between two evaluations, at most the alert's `for`.
+        until: Minute at which the alerts are checked, after the end of the long windows.
     """
 
     name: str
@@ -56,9 +56,9 @@ SLOW = Speed("Slow", "warning", (Pair("1d", 1_440, "2h", 3), Pair("3d", 4_320, "
 
 @pytest.mark.parametrize("speed", [FAST, SLOW], ids=lambda speed: speed.name)
 @pytest.mark.parametrize("slo", ["freshness", "start", "success"])
-def test_alert_fires_above_every_bound_and_below_none(slo: str, speed: Speed, tmp_path: Path) -> None:
-    """An alert fires if one pair of windows is above its bound and its long window has three bad events; it is quiet if
-    one of the two windows is below or the third event is older. Freshness needs no number of events.
+def test_burn_rate_alert_fires_only_above_its_thresholds(slo: str, speed: Speed, tmp_path: Path) -> None:
+    """An alert fires if both windows of a pair are above the threshold and the long window has three bad events. If one
+    of the windows is below or the third event is older, it does not fire. Freshness does not need a number of events.
     """
     series: dict[str, str] = {}
     firing = []
@@ -80,18 +80,18 @@ def test_alert_fires_above_every_bound_and_below_none(slo: str, speed: Speed, tm
 
 def _series(slo: str, release: str, speed: Speed, pair: Pair, shares: dict[str, float], events: int) -> dict[str, str]:
     labels = f'{{release="{release}", slo="{slo}"}}'
-    steady = {
-        f"release:financehub_slo_errors:ratio_rate{window}": 0.0 for one in speed.pairs for window in _windows(one)
+    constant = {
+        f"release:financehub_slo_errors:ratio_rate{window}": 0.0 for other in speed.pairs for window in _windows(other)
     }
-    steady |= {f"release:financehub_slo_errors:ratio_rate{window}": share for window, share in shares.items()}
-    steady["release:financehub_slo_events:rate5m"] = 1.0
-    # each sample stands for a minute; the first event is older than the long window, unless it is one of three
+    constant |= {f"release:financehub_slo_errors:ratio_rate{window}": share for window, share in shares.items()}
+    constant["release:financehub_slo_events:rate5m"] = 1.0
+    # each sample covers a minute; the first event is older than the long window, unless it is one of three
     recent = speed.until - pair.minutes + speed.step + 1
     counts = [0] * (speed.until + 1)
     counts[recent] = events
     counts[recent - 2 * speed.step - 1] = 3 - events
     return {
-        **{f"{name}{labels}": f"{value}x{speed.until}" for name, value in steady.items()},
+        **{f"{name}{labels}": f"{value}x{speed.until}" for name, value in constant.items()},
         f"release:financehub_slo_bad_events:rate5m{labels}": " ".join(str(count / 60) for count in counts),
     }
 

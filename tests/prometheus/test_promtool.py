@@ -1,4 +1,4 @@
-"""promtool checks the chart's rule files and runs the tests beside this file."""
+"""Tests that run promtool on the chart's rule files and on the rule tests in tests/unit/monitoring/rules."""
 
 import os
 import shutil
@@ -10,18 +10,18 @@ import pytest
 from support.promtool import promtool_path
 from support.rules import ROOT, RULE_FILES, RULE_TESTS, RULES, TESTS
 
-#: Just below the limit of pytest, which would not show what promtool has printed. A loaded machine is slow.
+#: Just below the limit of pytest, which would not show the output of promtool. A loaded machine is slow.
 LIMIT_SECONDS = 170
 
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    """Path of promtool."""
+    """Return the path of promtool."""
     return promtool_path()
 
 
 def _run(promtool: str, *arguments: str, directory: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    # it collects garbage for a fifth of its time, and its memory is small
+    # promtool spends a fifth of its time on garbage collection although it needs little memory
     environment = {**os.environ, "GOGC": "800"}
     return subprocess.run(
         [promtool, *arguments],
@@ -34,22 +34,22 @@ def _run(promtool: str, *arguments: str, directory: Path | None = None) -> "subp
     )
 
 
-def test_promtool_accepts_every_rule_file(promtool: str) -> None:
-    """Promtool finds neither an error nor a duplicate in the rule files."""
+def test_rule_files_are_valid(promtool: str) -> None:
+    """Promtool does not find an error or a duplicate in the rule files."""
     assert RULE_FILES
     done = _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *map(str, RULE_FILES))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
-def test_rules_do_what_the_promtool_tests_expect(promtool: str, path: Path) -> None:
-    """Each alert fires after its `for` with exactly these labels and annotations, not below, and resolves."""
+def test_rules_pass_their_promtool_tests(promtool: str, path: Path) -> None:
+    """Each alert fires after its `for` with exactly the expected labels and annotations, and resolves."""
     done = _run(promtool, "test", "rules", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_promtool_tests_fail_when_a_rule_changes(promtool: str, tmp_path: Path) -> None:
-    """The tests read the chart's rules: with the threshold of Redis's memory at 90 % they fail."""
+def test_promtool_tests_with_a_changed_rule_fail(promtool: str, tmp_path: Path) -> None:
+    """The promtool tests read the chart's rules: with a threshold of 90 % for the memory of Redis they fail."""
     folder = tmp_path / TESTS.relative_to(ROOT)
     rules = tmp_path / RULES.relative_to(ROOT)
     folder.mkdir(parents=True)
