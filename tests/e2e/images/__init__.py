@@ -1,1 +1,1 @@
-"""The images as the end-to-end tests get them: an engine, base images where none can be pulled, builds and archives."""
+"""Builds the images for the end-to-end tests, with a Docker engine and base images of its own if there are none."""

@@ -1,4 +1,4 @@
-"""`python -m e2e.images up`, `down`, `build TAG`, `save FILE IMAGE …`, or `in COMMAND …` with the engine at hand."""
+"""The command line `python -m e2e.images`: starts the engine, builds and saves images, or runs a command with it."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ def _main(arguments: list[str]) -> str | None:
             case ["save", archive, *images] if images:
                 engine().save(images, Path(archive))
             case ["in", *command] if command:
-                os.execvpe(command[0], command, _environment(engine()))  # noqa: S606 — there is no shell in it
+                os.execvpe(command[0], command, _environment(engine()))  # noqa: S606 — no shell is needed
             case _:
                 return _USAGE
     except (EngineError, StartError, FileNotFoundError) as error:
@@ -34,9 +34,12 @@ def _main(arguments: list[str]) -> str | None:
 
 
 def _environment(found: Engine) -> dict[str, str]:
-    """For tests that run Redis through testcontainers; no name of ours, for settings refuse what they do not know."""
+    """Return the environment for tests that run Redis with testcontainers.
+
+    No variable begins with FINANCEHUB_, because the settings refuse unknown variables.
+    """
     redis = redis_image(found)
-    # where Redis cannot be pulled, the container that cleans up after testcontainers cannot either
+    # If Redis cannot be pulled, the cleanup container of testcontainers cannot be pulled either.
     no_cleaner = {"TESTCONTAINERS_RYUK_DISABLED": "true"} if redis == OWN_REDIS else {}
     return {**found.environment, "TEST_REDIS_IMAGE": redis, **no_cleaner}
 

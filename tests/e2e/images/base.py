@@ -1,4 +1,4 @@
-"""Base images made here, from Debian's packages, for an engine that cannot pull."""
+"""Builds base images from Debian packages for an engine that cannot pull images."""
 
 import fcntl
 import hashlib
@@ -12,27 +12,27 @@ from pathlib import Path
 
 from e2e.images.engine import Engine, EngineError
 
-#: What the Dockerfiles name, and what stands for it here.
+#: The base image of the Dockerfile, and the image that replaces it if it cannot be pulled.
 PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"
-# the chart's own
+#: The Redis image of the chart, and its replacement.
 PULLED_REDIS, OWN_REDIS = "redis:7.4.7-bookworm", "localhost/redis:7"
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _LABEL = "financehub.base"
 _FETCHES = 3
 _REDIS_FOLDER = Path(__file__).with_name("redis")
-#: A bundle's place in Debian, and here unless SSL_CERT_FILE names another.
+#: The CA bundle in Debian, and on this machine unless SSL_CERT_FILE names another.
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def python_image(engine: Engine) -> str:
-    """Reference of the image that ours start from: pulled if that is possible, otherwise made.
+    """Return the reference of the base image, after it was pulled or built.
 
     Args:
-        engine: that holds it afterwards.
+        engine: The engine that gets the image.
 
     Raises:
-        EngineError: it can neither be pulled nor made.
+        EngineError: The image can be neither pulled nor built.
     """
     if engine.pulls(PULLED_PYTHON):
         return PULLED_PYTHON
@@ -45,13 +45,13 @@ def python_image(engine: Engine) -> str:
 
 
 def redis_image(engine: Engine) -> str:
-    """Reference of an image of Redis 7: pulled if that is possible, otherwise made.
+    """Return the reference of an image of Redis 7, after it was pulled or built.
 
     Args:
-        engine: that holds it afterwards.
+        engine: The engine that gets the image.
 
     Raises:
-        EngineError: it can neither be pulled nor made.
+        EngineError: The image can be neither pulled nor built.
     """
     if engine.pulls(PULLED_REDIS):
         return PULLED_REDIS
@@ -61,17 +61,17 @@ def redis_image(engine: Engine) -> str:
 
 
 def _key() -> str:
-    """Another recipe or other certificates: another image."""
+    """Return a hash that changes with the packages and the certificates of the image."""
     recipe = f"{_SUITE} {_PACKAGES}".encode()
-    return hashlib.sha256(recipe + _own_certificates().read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(recipe + _local_certificates().read_bytes()).hexdigest()[:16]
 
 
 def _root_filesystem(key: str) -> Path:
-    """The archive in the cache, made if it is not there (a minute)."""
+    """Return the archive from the cache, after it was built if necessary, which takes a minute."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "financehub"
     archive = cache / f"base-{key}.tar"
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache / "base.lock"):
+    with _locked(cache / "base.lock"):
         if not archive.exists():
             _make(archive)
     return archive
@@ -80,13 +80,13 @@ def _root_filesystem(key: str) -> Path:
 def _make(archive: Path) -> None:
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise EngineError(
-            f"the engine cannot pull {PULLED_PYTHON}, and to make an image in its place takes root and debootstrap"
+            f"the engine cannot pull {PULLED_PYTHON}, and building a replacement requires root and debootstrap"
         )
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root, unfinished = Path(folder) / "root", Path(folder) / "unfinished.tar"
         _debootstrap(root, Path(folder) / "packages")
-        # registries may be reached through a proxy that only this machine's bundle knows
-        shutil.copyfile(_own_certificates(), root / _CERTIFICATES.lstrip("/"))
+        # A proxy may sign for the registries with a certificate that only this machine's bundle contains.
+        shutil.copyfile(_local_certificates(), root / _CERTIFICATES.lstrip("/"))
         for leftover in ("var/cache/apt/archives", "var/lib/apt/lists"):
             shutil.rmtree(root / leftover)
             (root / leftover).mkdir()
@@ -95,7 +95,7 @@ def _make(archive: Path) -> None:
 
 
 def _debootstrap(root: Path, packages: Path) -> None:
-    """Fetch and unpack; a mirror that failed to give one of a hundred packages is asked for it again."""
+    """Download and unpack the packages. It is repeated, because mirrors sometimes fail to deliver one of a hundred."""
     packages.mkdir()
     options = ("--variant=minbase", f"--include={_PACKAGES}", f"--cache-dir={packages}")
     for attempt in range(_FETCHES):
@@ -109,7 +109,7 @@ def _debootstrap(root: Path, packages: Path) -> None:
             return
 
 
-def _own_certificates() -> Path:
+def _local_certificates() -> Path:
     return Path(os.environ.get("SSL_CERT_FILE", _CERTIFICATES))
 
 
@@ -118,11 +118,11 @@ def _run(*command: str | Path) -> None:
         [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode != 0:
-        raise EngineError(f"{command[0]} failed; it ended with:\n{done.stdout[-2_000:]}")
+        raise EngineError(f"{command[0]} failed; the end of its output is:\n{done.stdout[-2_000:]}")
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def _locked(lock: Path) -> Iterator[None]:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""All images that a cluster needs to run FinanceHub, from this checkout."""
+"""Builds all images that a cluster needs to run FinanceHub, from this checkout."""
 
 import subprocess
 from pathlib import Path
@@ -12,17 +12,18 @@ IMAGES = ("high-priority", "medium-priority", "low-priority", "scheduler", "simu
 
 
 def build_all(engine: Engine, tag: str) -> list[str]:
-    """Build the images by `make images`, see to that of Redis, and return the references of all.
+    """Build the images with `make images`, get the image of Redis, and return the references of all.
 
     Args:
-        engine: that builds and holds them.
-        tag: of ours.
+        engine: The engine that builds and keeps the images.
+        tag: The tag of FinanceHub's images.
 
     Raises:
-        EngineError: a build failed; it has said why.
+        EngineError: A build failed. Its output contains the reason.
     """
     base = python_image(engine)
-    # a base of our own reaches package registries as this machine does, and an engine of our own gives no network
+    # A base image that was built here reaches package registries only as this machine does, and the engine of the tests
+    # has no network for containers.
     arguments = "--network host" if base == OWN_PYTHON or engine.host == daemon.HOST else ""
     command = ["make", "images", f"TAG={tag}", f"BASE_IMAGE={base}", f"ARGS={arguments}"]
     if subprocess.run(command, cwd=_ROOT, env=engine.environment, check=False).returncode != 0:

@@ -1,4 +1,4 @@
-"""A Docker engine of our own for a machine where none runs: all it has is below one folder and goes with it."""
+"""Runs a Docker engine on a machine without one. All of its files are in one folder and are removed with it."""
 
 import contextlib
 import os
@@ -15,9 +15,9 @@ _LAYOUT = Layout(Path(__file__).parents[3] / ".data" / "docker")
 _NAME = "dockerd"
 _EXEC = _LAYOUT.run / "exec"
 _PID_FILE = _LAYOUT.run / "docker.pid"
-#: Value of DOCKER_HOST.
+#: The value of DOCKER_HOST.
 HOST = f"unix://{_LAYOUT.run / 'docker.sock'}"
-# each checkout's has a network of its own, in a range for benchmarks, which is never routed
+# The engine of each checkout has its own network, in the range for benchmarks, which is never routed.
 _NUMBER = zlib.crc32(os.fsencode(_LAYOUT.root)) % 256
 _BRIDGE, _ADDRESS = f"financehub{_NUMBER}", f"198.18.{_NUMBER}.1/24"
 _CGROUP = f"financehub-docker-{_NUMBER}"
@@ -25,22 +25,23 @@ _PACKAGES = {"dockerd": "docker.io", "containerd": "containerd", "runc": "runc",
 
 
 def lacking() -> str:
-    """What keeps an engine from running here; empty when nothing does."""
+    """Return why an engine cannot run on this machine; empty if it can."""
     if os.geteuid() != 0:
         return "needs root"
     missing = sorted(package for command, package in _PACKAGES.items() if shutil.which(command) is None)
-    return f"needs what is not installed: {', '.join(missing)}" if missing else ""
+    return f"needs packages that are not installed: {', '.join(missing)}" if missing else ""
 
 
 def up() -> None:
-    """Start the engine unless it runs.
+    """Start the engine unless it is running.
 
     Raises:
-        StartError: it does not start; the end of its log is in the message.
+        StartError: The engine does not start. The message contains the end of its log.
     """
     _LAYOUT.make()
     if pid_of(_LAYOUT, _NAME) is None:
-        # those of one that was killed, which the next would take for alive; its containerd has died with it
+        # An engine that was killed leaves these files, and the next one would mistake it for alive. Its containerd
+        # ended with it.
         for stale in (_PID_FILE, _EXEC / "containerd" / "containerd.pid"):
             stale.unlink(missing_ok=True)
     if not _has_bridge():
@@ -54,7 +55,7 @@ def up() -> None:
         "host": HOST,
         "bridge": _BRIDGE,
         "cgroup-parent": _CGROUP,
-        # containers are reached through published ports; the machine's own tables stay as they are
+        # Published ports suffice to reach containers, so the firewall of the machine is not changed.
         "iptables": "false",
         "ip-forward": "false",
     }
@@ -63,10 +64,10 @@ def up() -> None:
 
 
 def down() -> None:
-    """End the engine and remove its containers, images, network, cgroups and files.
+    """Stop the engine and remove its containers, images, network, cgroups and files.
 
     Raises:
-        StartError: it was killed before and does not start again, which is how its containers are ended.
+        StartError: The engine was killed and cannot start again, so its containers cannot be removed.
     """
     if not _LAYOUT.root.exists():
         return
@@ -84,7 +85,7 @@ def down() -> None:
 
 
 def _remove(cgroup: Path) -> None:
-    # busy for a moment after its last process has ended
+    # A cgroup is busy for a moment after its last process has ended.
     limit = time.monotonic() + 5
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The Docker engine: the one that answers, otherwise one of our own."""
+"""Access to the Docker engine of this machine, or to one that the tests start."""
 
 import contextlib
 import functools
@@ -13,7 +13,7 @@ from e2e.images import daemon
 
 
 class EngineError(Exception):
-    """There is no engine, or it cannot do what was asked; the message says why and what to do."""
+    """There is no engine, or a command failed. The message contains the reason and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +21,24 @@ class Engine:
     """Access to an engine.
 
     Args:
-        host: value of DOCKER_HOST; empty: where Docker's own settings say.
+        host: The value of DOCKER_HOST; empty for the engine in Docker's own settings.
     """
 
     host: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that bring any of Docker's clients to it."""
+        """The environment with which any Docker client connects to the engine."""
         return {**os.environ, "DOCKER_HOST": self.host} if self.host else {**os.environ}
 
     def run(self, *arguments: str | Path) -> str:
-        """Run the command `docker` and return what it prints.
+        """Run the command `docker` and return its output.
 
         Args:
-            arguments: of it.
+            arguments: The arguments of the command.
 
         Raises:
-            EngineError: it failed; what it said is in the message.
+            EngineError: The command failed. The message contains its output.
         """
         done = subprocess.run(
             ["docker", *map(str, arguments)], env=self.environment, capture_output=True, text=True, check=False
@@ -48,29 +48,29 @@ class Engine:
         return done.stdout
 
     def answers(self) -> bool:
-        """Whether it can be reached."""
+        """Whether the engine answers."""
         with contextlib.suppress(EngineError):
             self.run("version")
             return True
         return False
 
     def has(self, image: str) -> bool:
-        """Whether it holds an image.
+        """Whether the engine has an image.
 
         Args:
-            image: its reference.
+            image: The reference of the image.
         """
         with contextlib.suppress(EngineError):
             self.run("image", "inspect", image)
             return True
         return False
 
-    @functools.cache  # noqa: B019 — engines are few, and asking a registry that is not there takes seconds
+    @functools.cache  # noqa: B019 — there are few engines, and a registry that is unreachable costs seconds
     def pulls(self, image: str) -> bool:
-        """Whether it holds an image or can pull it.
+        """Whether the engine has an image or can pull it.
 
         Args:
-            image: its reference.
+            image: The reference of the image.
         """
         if self.has(image):
             return True
@@ -80,30 +80,30 @@ class Engine:
         return False
 
     def save(self, images: Iterable[str], archive: Path) -> None:
-        """Write images into one archive, as `kind load` and `ctr import` read it.
+        """Write images to one archive, in the format of `kind load` and `ctr import`.
 
         Args:
-            images: their references.
-            archive: the file.
+            images: The references of the images.
+            archive: The path of the archive.
         """
         self.run("save", "--output", archive, *images)
 
 
 def engine() -> Engine:
-    """The engine that DOCKER_HOST or Docker's settings name; where none answers, our own is started.
+    """Return the engine of DOCKER_HOST or Docker's settings, or start one if none answers.
 
     Raises:
-        EngineError: there is none, and none of our own can be had.
-        StartError: our own does not start.
+        EngineError: No engine answers, and none can be started.
+        StartError: The engine was started and failed.
     """
     if shutil.which("docker") is None:
-        raise EngineError("there is no `docker`; install Docker (on Debian: apt-get install docker.io)")
+        raise EngineError("the command `docker` is missing; install Docker (on Debian: apt-get install docker.io)")
     named = Engine(os.environ.get("DOCKER_HOST", ""))
     if named.answers():
         return named
     if named.host:
         raise EngineError(f"no Docker engine answers at DOCKER_HOST={named.host}; start it, or unset the variable")
     if lacking := daemon.lacking():
-        raise EngineError(f"no Docker engine answers, and one of our own {lacking}")
+        raise EngineError(f"no Docker engine answers, and starting one {lacking}")
     daemon.up()
     return Engine(daemon.HOST)

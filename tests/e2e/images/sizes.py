@@ -1,24 +1,24 @@
-"""How large the images are, and may be."""
+"""The sizes of the images and their limits."""
 
 from e2e.images.base import python_image
 from e2e.images.engine import Engine
 
-#: MB that an image may add to its base.
+#: The maximum size in MB that an image may add to its base.
 LIMITS = {"high-priority": 200, "medium-priority": 250, "low-priority": 60, "scheduler": 150, "simulator": 60}
 
 
 def layers_over_base(engine: Engine, image: str) -> list[float]:
-    """MB of each layer over the base, the first first.
+    """Return the size in MB of each layer above the base, in their order.
 
     Args:
-        engine: that holds the image.
-        image: its reference.
+        engine: The engine that has the image.
+        image: The reference of the image.
     """
     below = len(_sizes(engine, python_image(engine)))
     return _sizes(engine, image)[below:]
 
 
 def _sizes(engine: Engine, image: str) -> list[float]:
-    """Entries of an image's history that are layers; those of settings hold nothing."""
+    """Return the sizes of an image's layers in MB. Entries of its history without content are left out."""
     sizes = engine.run("history", "--human=false", "--format={{.Size}}", image).split()
     return [int(size) / 1e6 for size in reversed(sizes) if int(size)]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Options alone are the server's, and it answers from outside its container, as that of redis:7 does.
+# As with redis:7, arguments that are only options are passed to the server, and it accepts connections from outside.
 set -e
 case "$1" in
   -* | *.conf) set -- redis-server "$@" ;;
