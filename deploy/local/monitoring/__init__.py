@@ -1,1 +1,1 @@
-"""`make monitoring`: a Prometheus for the processes of `make run`."""
+"""`make monitoring` starts a Prometheus for the processes of `make run`."""

@@ -1,4 +1,4 @@
-"""`make monitoring`: Prometheus in the foreground until Ctrl-C."""
+"""Command of `make monitoring`, which runs Prometheus in the foreground until Ctrl-C."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PROCESSES, ROOT, text
+from monitoring.config import COMPOSE_PORT, DASHBOARDS, PORT, PROCESSES, ROOT, to_yaml
 from monitoring.launch import Launch, MissingPrometheusError, find
 from ports import PortError, port_of, require_free
 
-#: Configuration, data and log.
+#: Folder of the configuration, data and log.
 FOLDER = Path(os.environ.get("PROMETHEUS_DIR", ROOT / ".data/prometheus")).absolute()
 LOG = FOLDER / "prometheus.log"
-#: The container image may have to be pulled first.
+#: Seconds until Prometheus must be ready. The container image may have to be pulled first.
 READY_LIMIT_SECONDS = 300
 STOP_LIMIT_SECONDS = 30
-#: Ctrl-C, `kill`, and a closed terminal.
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals of Ctrl-C, `kill` and a closed terminal.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 HINTS = """
 Prometheus is up and scrapes the processes of `make run` every 15 seconds.
@@ -32,7 +32,7 @@ Dashboards: add a Prometheus data source to your Grafana, with the address {url}
 and import {dashboards}/*.json. Without a Grafana,
 start one with Docker; it comes with a second Prometheus, on port {compose}:
   docker compose -f deploy/local/monitoring/compose.yaml up
-Ctrl-C stops Prometheus. What it has scraped stays in {folder}.
+Ctrl-C stops Prometheus. Its data stays in {folder}.
 """
 
 MISSING = "Nothing listens on port {port} yet: start `make run` in another terminal.\n"
@@ -42,7 +42,7 @@ class StartError(Exception):
     """Prometheus exited unexpectedly, or never became ready."""
 
 
-def _shown(path: Path) -> Path:
+def _relative(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
@@ -52,24 +52,24 @@ def _listens(port: int) -> bool:
 
 
 def hints(port: int, http_port: int) -> str:
-    """Where to look, and what to do if `make run` is not running."""
-    known = HINTS.format(
+    """Return the greeting, with a hint if `make run` is not running."""
+    greeting = HINTS.format(
         url=f"http://localhost:{port}",
         first=http_port,
         last=http_port + len(PROCESSES) - 1,
-        dashboards=_shown(DASHBOARDS),
-        folder=_shown(FOLDER),
+        dashboards=_relative(DASHBOARDS),
+        folder=_relative(FOLDER),
         compose=COMPOSE_PORT,
     )
-    return known if _listens(http_port) else known + MISSING.format(port=http_port)
+    return greeting if _listens(http_port) else greeting + MISSING.format(port=http_port)
 
 
-def _end_of_log() -> StartError:
+def _exit_error() -> StartError:
     lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
-    return StartError("\n  ".join([f"Prometheus exited; the last lines of {_shown(LOG)} are:", *lines[-5:]]))
+    return StartError("\n  ".join([f"Prometheus exited; the last lines of {_relative(LOG)} are:", *lines[-5:]]))
 
 
-def _ready(port: int) -> bool:
+def _is_ready(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=2).close()
     except OSError:
@@ -77,52 +77,52 @@ def _ready(port: int) -> bool:
     return True
 
 
-def attend(
+def wait_until_stopped(
     process: "subprocess.Popen[bytes]", stopped: threading.Event, greeting: Callable[[], str], port: int
 ) -> None:
-    """Greet once Prometheus answers, and return when somebody stops it.
+    """Print the greeting once Prometheus answers, and return when it is stopped.
 
     Args:
-        process: Prometheus.
-        stopped: set when somebody does.
-        greeting: makes the text to print.
-        port: where Prometheus listens.
+        process: Process of Prometheus.
+        stopped: Event that is set when Prometheus should stop.
+        greeting: Function that returns the text to print.
+        port: Port of Prometheus.
 
     Raises:
-        StartError: it exited unexpectedly, or never answered.
+        StartError: Prometheus exited unexpectedly or never answered.
     """
     limit = time.monotonic() + READY_LIMIT_SECONDS
     greeted = False
     while not stopped.wait(0.1):
         if process.poll() is not None:
-            raise _end_of_log()
-        if not greeted and _ready(port):
+            raise _exit_error()
+        if not greeted and _is_ready(port):
             sys.stdout.write(greeting())
             sys.stdout.flush()
             greeted = True
         if not greeted and time.monotonic() > limit:
-            raise StartError(f"Prometheus did not become ready within {READY_LIMIT_SECONDS} s; see {_shown(LOG)}")
+            raise StartError(f"Prometheus did not become ready within {READY_LIMIT_SECONDS} s; see {_relative(LOG)}")
 
 
 def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -> None:
-    """Run Prometheus until somebody stops it.
+    """Run Prometheus until it is stopped.
 
     Args:
-        launch: how it is started.
-        stopped: set when somebody does.
-        port: where it listens.
-        http_port: the first of the ports of `make run`.
+        launch: Command and configuration.
+        stopped: Event that is set when Prometheus should stop.
+        port: Port of Prometheus.
+        http_port: First port of `make run`.
 
     Raises:
-        StartError: it exited unexpectedly.
+        StartError: Prometheus exited unexpectedly or never answered.
     """
     (FOLDER / "data").mkdir(parents=True, exist_ok=True)
-    (FOLDER / "prometheus.yaml").write_text(text(launch.configuration), encoding="utf-8")
+    (FOLDER / "prometheus.yaml").write_text(to_yaml(launch.configuration), encoding="utf-8")
     with LOG.open("wb") as log:
-        # its own session, so that Ctrl-C does not reach Prometheus directly and it is stopped once, from here
+        # Prometheus gets its own session, so that Ctrl-C does not reach it directly and only this process stops it
         process = subprocess.Popen(launch.command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     try:
-        attend(process, stopped, lambda: hints(port, http_port), port)
+        wait_until_stopped(process, stopped, lambda: hints(port, http_port), port)
     finally:
         process.terminate()
         try:
@@ -133,11 +133,11 @@ def serve(launch: Launch, stopped: threading.Event, port: int, http_port: int) -
 
 
 def main() -> int:
-    """Run until Ctrl-C; returns the exit code."""
+    """Run until Ctrl-C and return the exit code."""
     stopped = threading.Event()
-    for each in STOPS:
-        # a handler that raises could do so after Prometheus has started and before its process is stored here
-        signal.signal(each, lambda _signal, _frame: stopped.set())
+    for number in STOP_SIGNALS:
+        # the handler only sets an event: an exception could occur after the start but before the process is stored
+        signal.signal(number, lambda _signal, _frame: stopped.set())
     try:
         port = port_of(os.environ, "PROMETHEUS_PORT", PORT)
         http_port = port_of(os.environ, "HTTP_PORT", 8000, len(PROCESSES))

@@ -1,4 +1,4 @@
-"""Prometheus's configuration: which processes it scrapes, and the rules of the chart."""
+"""The configuration of Prometheus, with the processes of `make run` as targets and the rules of the chart."""
 
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ RULES = ROOT / "deploy/helm/financehub/files/rules"
 DASHBOARDS = ROOT / "deploy/helm/financehub/files/dashboards"
 #: The processes of `make run`, in the order of their ports.
 PROCESSES = ("scheduler", "high", "medium", "low")
-#: Where `make monitoring` listens, and where compose.yaml publishes its Prometheus: both can run at once.
+#: Ports of `make monitoring` and of the Prometheus in compose.yaml. They differ, so that both can run together.
 PORT = 9090
 COMPOSE_PORT = 9091
-#: Alerts and panels react on a laptop within half a minute.
+#: Interval of scrapes and evaluations, short enough that alerts and panels react within half a minute.
 INTERVAL = "15s"
 
 
 def configuration(http_port: int, host: str, rules: str) -> dict[str, Any]:
-    """The configuration of a Prometheus that scrapes `make run`.
+    """Return the configuration of a Prometheus that scrapes `make run`.
 
-    The rule files are those of the chart, unchanged. Their `runbook_url` stays a path in the repository, which
-    opens in a checkout; a browser does not follow a file:// link from a page of Prometheus.
+    The rule files are those of the chart, unchanged. Their `runbook_url` is a path in the repository, because a browser
+    does not follow a file:// link from a page of Prometheus.
 
     Args:
-        http_port: the first of the ports of `make run`; the processes themselves say which component they are.
-        host: where the processes are, as Prometheus sees it.
-        rules: the folder of the rule files, as Prometheus sees it.
+        http_port: First port of `make run`. The processes themselves report which component they are.
+        host: Host name of the processes as Prometheus sees it.
+        rules: Folder of the rule files as Prometheus sees it.
     """
     targets = [f"{host}:{http_port + index}" for index in range(len(PROCESSES))]
     return {
@@ -36,6 +36,6 @@ def configuration(http_port: int, host: str, rules: str) -> dict[str, Any]:
     }
 
 
-def text(content: dict[str, Any]) -> str:
-    """The configuration as a file."""
+def to_yaml(content: dict[str, Any]) -> str:
+    """Return the configuration as YAML."""
     return yaml.safe_dump(content, sort_keys=False)

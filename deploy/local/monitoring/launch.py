@@ -1,4 +1,4 @@
-"""Finds a Prometheus for one machine: a program on PATH, or else a Docker container."""
+"""Finds a Prometheus on this machine: a program on PATH, or a Docker container if there is none."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from typing import Any
 
 from monitoring.config import RULES, configuration
 
-#: The long-term release of Prometheus 3; compose.yaml has the same.
+#: Long-term release of Prometheus 3. compose.yaml uses the same image.
 IMAGE = "prom/prometheus:v3.5.0"
-#: This machine, seen from a container.
+#: Host name of this machine in a container.
 CONTAINER_HOST = "host.docker.internal"
 MISSING = (
     "there is no prometheus on PATH, and no Docker engine answers; install Prometheus (apt install prometheus, "
@@ -20,16 +20,16 @@ MISSING = (
 
 
 class MissingPrometheusError(Exception):
-    """This machine has neither Prometheus nor Docker; the message says what to install."""
+    """This machine has neither Prometheus nor Docker. The message says what to install."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How Prometheus is started.
+    """The command and the configuration of a Prometheus.
 
     Args:
-        command: runs it until it is told to stop by SIGTERM.
-        configuration: what it reads; addresses are as Prometheus sees this machine.
+        command: Command that runs Prometheus until SIGTERM.
+        configuration: Configuration with addresses as Prometheus sees this machine.
     """
 
     command: list[str]
@@ -41,30 +41,30 @@ def _flags(config: str, data: str, listen: str) -> list[str]:
 
 
 def from_path(program: str, folder: Path, port: int, http_port: int) -> Launch:
-    """Start a program on this machine.
+    """Return the launch of a program on this machine.
 
     Args:
-        program: path of Prometheus, 2 or 3.
-        folder: holds the configuration and the data.
-        port: where it listens, on loopback.
-        http_port: the first of the ports of `make run`.
+        program: Path of Prometheus 2 or 3.
+        folder: Folder of the configuration and the data.
+        port: Port of Prometheus on loopback.
+        http_port: First port of `make run`.
     """
     flags = _flags(str(folder / "prometheus.yaml"), str(folder / "data"), f"127.0.0.1:{port}")
     return Launch([program, *flags], configuration(http_port, "localhost", str(RULES)))
 
 
 def from_docker(docker: str, folder: Path, port: int, http_port: int) -> Launch:
-    """Start a container that sees the rules, the folder and the processes of this machine.
+    """Return the launch of a container that can access the rules, the folder and the processes of this machine.
 
     Args:
-        docker: path of the client.
-        folder: holds the configuration and the data.
-        port: where it listens, on loopback.
-        http_port: the first of the ports of `make run`.
+        docker: Path of the Docker client.
+        folder: Folder of the configuration and the data.
+        port: Port of Prometheus on loopback.
+        http_port: First port of `make run`.
     """
     command = [
         *(docker, "run", "--rm", "--name", f"financehub-prometheus-{port}"),
-        # so that the user who starts it owns the data and can remove it
+        # the user who starts the container owns the data and can remove it
         *("--user", f"{os.getuid()}:{os.getgid()}"),
         *("--add-host", f"{CONTAINER_HOST}:host-gateway"),
         *("--publish", f"127.0.0.1:{port}:9090"),
@@ -75,24 +75,24 @@ def from_docker(docker: str, folder: Path, port: int, http_port: int) -> Launch:
     return Launch(command, configuration(http_port, CONTAINER_HOST, "/rules"))
 
 
-def _answers(docker: str) -> bool:
+def _engine_answers(docker: str) -> bool:
     return subprocess.run([docker, "version"], capture_output=True, check=False, timeout=20).returncode == 0
 
 
 def find(folder: Path, port: int, http_port: int) -> Launch:
-    """The first of the two that this machine has.
+    """Return the launch of a program on PATH, or of a container if there is no program.
 
     Args:
-        folder: holds the configuration and the data.
-        port: where it listens, on loopback.
-        http_port: the first of the ports of `make run`.
+        folder: Folder of the configuration and the data.
+        port: Port of Prometheus on loopback.
+        http_port: First port of `make run`.
 
     Raises:
-        MissingPrometheusError: it has neither.
+        MissingPrometheusError: This machine has neither a program nor a Docker engine that answers.
     """
     if program := shutil.which("prometheus"):
         return from_path(program, folder, port, http_port)
     docker = shutil.which("docker")
-    if docker and _answers(docker):
+    if docker and _engine_answers(docker):
         return from_docker(docker, folder, port, http_port)
     raise MissingPrometheusError(MISSING)

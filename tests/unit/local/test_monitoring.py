@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitoring import __main__ as command
-from monitoring.config import DASHBOARDS, PORT, PROCESSES, ROOT, RULES, configuration, text
+from monitoring.config import DASHBOARDS, PORT, PROCESSES, ROOT, RULES, configuration, to_yaml
 from monitoring.launch import IMAGE, MissingPrometheusError, find, from_docker, from_path
 from support.promtool import promtool_path
 
@@ -33,7 +33,7 @@ def run(**environment: str) -> "subprocess.CompletedProcess[str]":
 def test_configuration_with_the_rules_of_the_chart_is_valid(tmp_path: Path):
     """Promtool accepts the configuration and has read every rule file of the chart."""
     path = tmp_path / "prometheus.yaml"
-    path.write_text(text(configuration(8000, "localhost", str(RULES))), encoding="utf-8")
+    path.write_text(to_yaml(configuration(8000, "localhost", str(RULES))), encoding="utf-8")
     done = subprocess.run([promtool_path(), "check", "config", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     files = sorted(RULES.glob("*.yaml"))
