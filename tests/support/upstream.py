@@ -8,7 +8,7 @@ import httpx
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ProviderError
 from financehub_shared.core.settings import Settings
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.transport.http import HttpClient
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Upstream:
             )
 
         self.http = HttpClient(Settings(**settings), self.clock, httpx.MockTransport(remember))
-        self.guard = Guard("upstream", self, self.breaker, self.clock, lambda p, o, _: self.observed.append((p, o)))
+        self.guard = UpstreamGuard("upstream", self, self.breaker, self.clock, lambda p, o, _: self.observed.append((p, o)))
 
     async def spend(self, weight: int) -> None:
         """The budget: unlimited."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import redis
 import typer
@@ -11,7 +11,7 @@ from financehub_cli.output import AsJson, View, iso, present, span, table
 from financehub_cli.session import COMPLETION_TIMEOUT_SECONDS, Session, one_of
 from financehub_shared.breaker import BreakerInfo, close, force_open, list_breakers, reset
 from financehub_shared.core.errors import FinanceHubError
-from financehub_shared.market.asset_entry import ProviderName
+from financehub_shared.core.provider_specs import PROVIDERS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,8 +19,6 @@ app = typer.Typer(
     help="The circuit breakers, one per upstream, shared by all processes.",
 )
 
-#: Upstreams whose breaker may be opened before it was ever used.
-_KNOWN = (*get_args(ProviderName), "rss", "gdelt")
 _TIMES = ("since", "open_until", "last_error_at")
 
 
@@ -66,7 +64,8 @@ def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
 def _apply(change: "Callable[[redis.Redis, str], Any]", upstreams: list[str], *, as_json: bool) -> None:
     session = Session()
-    known = {*_KNOWN, *(each.upstream for each in list_breakers(session.store_client))}
+    # the breaker of a provider can be opened before it was ever used
+    known = {*PROVIDERS, *(each.upstream for each in list_breakers(session.store_client))}
     for upstream in [one_of("upstream", upstream, known) for upstream in upstreams]:
         change(session.store_client, upstream)
     present(_view(session, upstreams), as_json=as_json)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from financehub_shared.core.clock import ManualClock, SystemClock
 from financehub_shared.core.errors import QuotaExceededError
 from financehub_shared.metrics.families import BudgetFigures, budget_metrics
-from financehub_shared.providers.budget import Budget, Limit, core
-from financehub_shared.providers.budget.figures import read_budgets
+from financehub_shared.providers.budget import Budget, Limit, sliding_window
+from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.redis.scripts import RedisScripts
 
 GREEDY = """
@@ -96,19 +96,19 @@ async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
     redis_client.flushdb()
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     # time stands still for waiting, so that a used up window refuses at once
-    spending = Budget("upstream", WINDOWS, scripts, ManualClock(), patience=0)
+    spending = Budget("upstream", WINDOWS, scripts, ManualClock(), max_wait_seconds=0)
     limits = [Limit(*window) for window in WINDOWS]
     spent: list[dict[int, int]] = [{}, {}]
     for weight in weights:
         now = int(time.time() * 1_000)
-        fits = all(core.wait(of, now, limit, weight) == 0 for of, limit in zip(spent, limits, strict=True))
+        fits = all(sliding_window.wait(of, now, limit, weight) == 0 for of, limit in zip(spent, limits, strict=True))
         if fits:
-            spent = [core.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
+            spent = [sliding_window.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
             await spending.spend(weight)
         else:
             with pytest.raises(QuotaExceededError):
                 await spending.spend(weight)
-        used = [core.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
+        used = [sliding_window.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
         for _ in range(2):
             assert read_budgets(redis_client, [spending]) == [
                 BudgetFigures("upstream", "600s", used[0], 100),

@@ -21,7 +21,7 @@ from financehub_shared.breaker.states import (
     State,
     state_from_fields,
 )
-from financehub_shared.providers.budget import Limit, budget, core
+from financehub_shared.providers.budget import Limit, budget, sliding_window
 from financehub_shared.redis import keys
 
 NOW = 1_800_000_000_000
@@ -92,23 +92,23 @@ def test_the_budget_script_is_its_core(client: "redis.Redis", seed: int, limits:
     names = [f"financehub:budget:law:{number}" for number, _ in enumerate(limits)]
     client.delete(*names)
     spent: list[dict[int, int]] = [{} for _ in limits]
-    sizes = [number for limit in limits for number in (limit.slice_ms, limit.units)]
+    sizes = [number for limit in limits for number in (sliding_window.slice_ms(limit), limit.units)]
     now = NOW
     for _ in range(40):
         now += int(dice.choice([0, 0.01, 0.3, 1.1]) * dice.choice(limits).window_seconds * 1000)
         if dice.random() < 0.1:
             used = dice.randrange(60)
-            more = used - core.used(spent[0], now, limits[0])
+            more = used - sliding_window.used(spent[0], now, limits[0])
             if more > 0:
-                spent[0] = core.spend(spent[0], now, limits[0], more)
-            arguments = ["correct", used, core.SLICES, *sizes[:2], now]
+                spent[0] = sliding_window.spend(spent[0], now, limits[0], more)
+            arguments = ["correct", used, sliding_window.SLICES, *sizes[:2], now]
             answer = client.eval(lua.source, 1, names[0], *arguments)
-            assert answer == [0, 0, core.used(spent[0], now, limits[0])]
+            assert answer == [0, 0, sliding_window.used(spent[0], now, limits[0])]
             continue
         weight = dice.randint(1, min(limit.units for limit in limits))
-        wait = max(core.wait(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True))
+        wait = max(sliding_window.wait(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True))
         if wait == 0:
-            spent = [core.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
-        answer = client.eval(lua.source, len(names), *names, "spend", weight, core.SLICES, *sizes, now)
+            spent = [sliding_window.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
+        answer = client.eval(lua.source, len(names), *names, "spend", weight, sliding_window.SLICES, *sizes, now)
         assert answer[0] == wait
-        assert answer[2:] == [core.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]
+        assert answer[2:] == [sliding_window.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import redis
 
+from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.providers.transport.conditional import KEPT_SECONDS, RedisValidators, Validators
-from financehub_shared.providers.transport.loop_local import PerLoop
 from financehub_shared.redis.client import connect_async
 from support.redis_server import RedisServer
 
@@ -15,7 +15,7 @@ KNOWN = Validators('"v1"', "Fri, 31 Jan 2025 12:00:00 GMT")
 
 async def test_what_one_process_keeps_another_reads(redis_url: str, redis_client: redis.Redis):
     """Validators are kept for a week under a key that does not tell the URL."""
-    one, two = (PerLoop(lambda: connect_async(redis_url)) for _ in range(2))
+    one, two = (LoopLocal(lambda: connect_async(redis_url)) for _ in range(2))
     await RedisValidators(one).put(URL, KNOWN)
     assert await RedisValidators(two).get(URL) == KNOWN
     assert await RedisValidators(two).get("https://other.test") == Validators()
@@ -33,7 +33,7 @@ async def test_what_one_process_keeps_another_reads(redis_url: str, redis_client
 async def test_without_redis_everything_is_read_in_full(redis_server: Callable[[], RedisServer]):
     """A Redis that is away costs a full answer, not the news."""
     server = redis_server()
-    client = PerLoop(lambda: connect_async(server.url, retries=0))
+    client = LoopLocal(lambda: connect_async(server.url, retries=0))
     server.kill()
     await RedisValidators(client).put(URL, KNOWN)
     assert await RedisValidators(client).get(URL) == Validators()

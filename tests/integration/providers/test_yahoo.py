@@ -23,7 +23,7 @@ from financehub_shared.core.errors import (
     UpstreamError,
 )
 from financehub_shared.core.models import Asset, AssetType
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 from financehub_simulator.testing import RunningSimulator
 from support.upstream import OpenBreaker
@@ -62,7 +62,7 @@ async def build(breaker: OpenBreaker) -> AsyncIterator[Build]:
 
     def one(base_url: str, **limits: float) -> Yahoo:
         bounds: dict[str, Any] = {"connect_seconds": 1.0, "read_seconds": 5.0, "max_bytes": 8_000_000, **limits}
-        guard = Guard("yahoo", None, breaker, CLOCK, lambda *_: None)
+        guard = UpstreamGuard("yahoo", None, breaker, CLOCK, lambda *_: None)
         made.append(Yahoo(guard, base_url, YahooLimits(**bounds), CLOCK, "simulated/yahoo"))
         return made[-1]
 
@@ -268,7 +268,7 @@ FIRST_FETCH = """
 import asyncio, json, sys, warnings
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.models import Asset, AssetType
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 
 class Breaker:
@@ -277,7 +277,7 @@ class Breaker:
 
 async def main():
     clock = SystemClock()
-    guard = Guard("yahoo", None, Breaker(), clock, lambda *_: None)
+    guard = UpstreamGuard("yahoo", None, Breaker(), clock, lambda *_: None)
     yahoo = Yahoo(guard, None, YahooLimits(20, 40, 8_000_000), clock)
     before = [name for name in ("yfinance", "pandas", "curl_cffi") if name in sys.modules]
     batch = await yahoo.fetch_quotes([Asset("AAPL", AssetType.STOCK)], clock.monotonic() + 50)

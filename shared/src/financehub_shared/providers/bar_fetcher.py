@@ -1,4 +1,4 @@
-"""Daily bars: which days are missing, and fetching exactly those, many assets at a time."""
+"""Fetches daily bars: finds the missing days and fetches exactly those, for many assets in parallel."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,32 +7,32 @@ from dataclasses import dataclass, field
 import structlog
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, AssetType, Bars
-from financehub_shared.providers.failover import reasons, share
+from financehub_shared.providers.failover import deadline_share, format_reasons
 from financehub_shared.providers.ports import BarProvider
 
 log = structlog.get_logger(__name__)
 
-#: Requests in flight; with 50 ms a request that is 320 a second, and far below any upstream's burst limit.
+#: Requests in parallel. At 50 ms per request that is 320 per second, far below the burst limit of any upstream.
 CONCURRENCY = 16
-DAY_SECONDS = 86_400
-#: A day's bar that is not there may be late rather than a holiday's.
-ASK_AGAIN_SECONDS = 6 * 3_600.0
+#: Pause before a missing bar is fetched again. The bar may only be late, or the day may be a holiday.
+RETRY_MISSING_SECONDS = 6 * 3_600.0
 #: 1970-01-01 was a Thursday.
 _THURSDAY = 3
 
 
 @dataclass(slots=True)
 class BarReport:
-    """What a fetch of bars came to.
+    """The result of a fetch of bars.
 
     Args:
-        asked: symbol → first missing day, of the assets that were asked for.
-        bars: symbol → its new bars; empty ones where the upstream has nothing new.
-        failures: symbol → provider → why it did not deliver.
-        delivered: provider → how many assets it answered.
-        retry_after: seconds until the first provider that named a time can be asked again.
+        asked: Symbol → first missing day, for all requested assets.
+        bars: Symbol → its new bars, which are empty if the upstream has none.
+        failures: Symbol → provider → reason why it did not deliver.
+        delivered: Provider → number of assets that it delivered.
+        retry_after: Seconds until the first provider that named a time may be called again.
     """
 
     asked: Mapping[str, int]
@@ -43,17 +43,20 @@ class BarReport:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Symbol → reason per provider, of what nobody delivered."""
-        return {symbol: reasons(self.failures.get(symbol, {})) for symbol in self.asked if symbol not in self.bars}
+        """Symbol → reason of each provider, for symbols that no provider delivered."""
+        return {
+            symbol: format_reasons(self.failures.get(symbol, {})) for symbol in self.asked if symbol not in self.bars
+        }
 
 
 def last_complete_day(asset: Asset, now: float) -> int:
-    """The newest day (since 1970-01-01) whose bar is final.
+    """Return the newest day whose bar is final, in days since 1970-01-01.
 
-    Coins trade on every day; exchanges do not on weekends. A holiday is asked for in vain (see `BarFetcher`).
+    Coins are traded on every day, stocks only on weekdays. Holidays are not known here: the bar of a holiday is fetched
+    and does not arrive (see `BarFetcher`).
 
     Args:
-        asset: its type decides.
+        asset: The asset.
         now: Unix seconds.
     """
     day = int(now // DAY_SECONDS) - 1
@@ -64,13 +67,13 @@ def last_complete_day(asset: Asset, now: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What an asset was last asked for.
+class _LastFetch:
+    """The last fetch of one asset.
 
     Args:
-        through: newest day that was asked for.
+        through: Newest day that was requested.
         at: Unix seconds of the answer.
-        stored: a store that has not lost anything since has bars of this day or a later one.
+        stored: Day of the first bar of the answer. A store whose newest bar is older has lost data since.
     """
 
     through: int
@@ -79,57 +82,57 @@ class _Answer:
 
 
 class BarFetcher:
-    """Fetches what is missing, and remembers what was asked in vain: a holiday must not cost a request an hour.
+    """Fetches missing bars. It remembers bars that did not arrive, so that a holiday does not cost a request per hour.
 
     Args:
-        providers: in order of preference; the first that serves an asset is asked first.
-        clock: the time.
-        concurrency: requests in flight.
+        providers: The providers, first choice first. The first one that serves an asset is called first.
+        clock: The current time.
+        concurrency: Requests in parallel.
     """
 
     def __init__(self, providers: Sequence[BarProvider], clock: Clock, concurrency: int = CONCURRENCY) -> None:
         self._providers = providers
         self._clock = clock
         self._concurrency = concurrency
-        self._answers: dict[str, _Answer] = {}
+        self._last_fetches: dict[str, _LastFetch] = {}
 
     def missing(self, assets: Sequence[Asset], last_days: Mapping[str, int], history_days: int) -> dict[str, int]:
-        """Symbol → first day to ask for, of the assets whose newest complete day is not there.
+        """Return symbol → first day to fetch, for assets whose newest complete day is not stored.
 
         Args:
-            assets: all of interest.
-            last_days: symbol → newest stored day.
-            history_days: how far back a new asset begins.
+            assets: The assets to check.
+            last_days: Symbol → newest stored day.
+            history_days: Number of days to fetch for a new asset.
         """
         now = self._clock.now()
         first = int(now // DAY_SECONDS) - history_days
-        wanted = {}
+        first_days = {}
         for asset in assets:
             newest = last_complete_day(asset, now)
-            have = last_days.get(asset.symbol, first - 1)
-            if have < newest and not self._was_in_vain(asset.symbol, newest, have, now):
-                wanted[asset.symbol] = max(have + 1, first)
-        return wanted
+            stored = last_days.get(asset.symbol, first - 1)
+            if stored < newest and not self._was_fetched_recently(asset.symbol, newest, stored, now):
+                first_days[asset.symbol] = max(stored + 1, first)
+        return first_days
 
-    def _was_in_vain(self, symbol: str, newest: int, have: int, now: float) -> bool:
-        """Whether these days were asked for lately and did not come; no longer once the store has lost what did."""
-        answer = self._answers.get(symbol)
+    def _was_fetched_recently(self, symbol: str, newest: int, stored: int, now: float) -> bool:
+        """Whether these days were fetched recently and did not arrive. False if the store has lost bars since."""
+        last = self._last_fetches.get(symbol)
         return (
-            answer is not None
-            and answer.through >= newest
-            and now - answer.at < ASK_AGAIN_SECONDS
-            and have >= answer.stored
+            last is not None
+            and last.through >= newest
+            and now - last.at < RETRY_MISSING_SECONDS
+            and stored >= last.stored
         )
 
     async def fetch(self, assets: Sequence[Asset], first_days: Mapping[str, int], deadline: float) -> BarReport:
-        """Fetch the bars of the assets in `first_days`, one request each, at most `concurrency` at once.
+        """Fetch the bars of the assets in `first_days`, with one request per asset and `concurrency` in parallel.
 
-        Memory grows with the assets: give a few hundred at a time.
+        Memory grows with the number of assets, so pass a few hundred at a time.
 
         Args:
-            assets: those to fetch are the ones `first_days` names.
-            first_days: symbol → first day, as `missing` returns it.
-            deadline: monotonic seconds by which it ends.
+            assets: Assets, of which those in `first_days` are fetched.
+            first_days: Symbol → first day, as returned by `missing`.
+            deadline: Monotonic time in seconds by which the fetch must end.
         """
         report = BarReport(asked=dict(first_days))
         waiting = [asset for asset in reversed(assets) if asset.symbol in first_days]
@@ -137,28 +140,28 @@ class BarFetcher:
         async def work() -> None:
             while waiting:
                 asset = waiting.pop()
-                await self._fetch_one(asset, first_days[asset.symbol], deadline, report)
+                await self._fetch_asset(asset, first_days[asset.symbol], deadline, report)
 
         await asyncio.gather(*(work() for _ in range(self._concurrency)))
         return report
 
-    async def _fetch_one(self, asset: Asset, first_day: int, deadline: float, report: BarReport) -> None:
-        able = [provider for provider in self._providers if provider.serves(asset)]
-        for place, provider in enumerate(able):
-            until = share(self._clock.monotonic(), deadline, len(able) - place)
+    async def _fetch_asset(self, asset: Asset, first_day: int, deadline: float, report: BarReport) -> None:
+        serving = [provider for provider in self._providers if provider.serves(asset)]
+        for index, provider in enumerate(serving):
+            until = deadline_share(self._clock.monotonic(), deadline, len(serving) - index)
             try:
                 bars = await provider.fetch_bars(asset, first_day, until)
             except ProviderError as error:
                 failure = error
-            except Exception as error:  # boundary: a bug in one adapter must not take the others' answers away
-                log.exception("provider_bug", provider=provider.name, symbol=asset.symbol)
-                failure = MalformedError(provider.name, f"the adapter failed: {type(error).__name__}")
+            except Exception as error:  # a bug in one provider must not cost the answers of the others
+                log.exception("provider_code_failed", provider=provider.name, symbol=asset.symbol)
+                failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
             else:
                 report.bars[asset.symbol] = bars
                 report.delivered[provider.name] = report.delivered.get(provider.name, 0) + 1
                 now = self._clock.now()
                 stored = bars.days[0] if len(bars) else first_day - 1
-                self._answers[asset.symbol] = _Answer(last_complete_day(asset, now), now, stored)
+                self._last_fetches[asset.symbol] = _LastFetch(last_complete_day(asset, now), now, stored)
                 return
             report.failures.setdefault(asset.symbol, {})[provider.name] = failure.kind
             if failure.retry_after is not None:

@@ -1,7 +1,4 @@
-"""Failover: who is asked in which order, what is still missing, and what the record says of it.
-
-Order and accounting are pure; the only I/O is the providers' own.
-"""
+"""Fetches quotes with failover: each provider is called only for the symbols that the previous ones did not deliver."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,26 +14,26 @@ from financehub_shared.providers.ports import QuoteBatch, QuoteProvider
 
 log = structlog.get_logger(__name__)
 
-#: Two independent providers that agree this closely on a jump saw the market, not an error.
+#: If two independent providers agree this closely on a jump, the market moved and it is not an error.
 CONFIRMED_WITHIN = Decimal("0.05")
-#: The reason class of `Quarantined.reason` that a second provider can confirm.
+#: The class of `Quarantined.reason` that a second provider can confirm.
 CONFIRMABLE = "jump"
 
-#: (asset, quote, previous quote or None, now) → the quote to store (perhaps mended), or why not.
+#: (asset, quote, previous quote or None, now) → the quote to store, possibly corrected, or the quarantine record.
 Validate = Callable[[Asset, Quote, Quote | None, float], Quote | Quarantined]
 
 
 @dataclass(slots=True)
 class QuoteReport:
-    """What a fetch of quotes came to.
+    """The result of a fetch of quotes.
 
     Args:
-        asked: how many assets it was about.
-        quotes: symbol → quote that passed validation.
-        failures: symbol → provider → why it did not deliver; also of symbols that a later provider answered.
-        quarantined: what failed validation.
-        delivered: provider → how many of `quotes` are its own.
-        retry_after: seconds until the first provider that named a time can be asked again.
+        asked: Number of requested assets.
+        quotes: Symbol → quote that passed validation.
+        failures: Symbol → provider → reason why it did not deliver. Includes symbols that a later provider delivered.
+        quarantined: Quotes that failed validation.
+        delivered: Provider → number of quotes that it delivered.
+        retry_after: Seconds until the first provider that named a time may be called again.
     """
 
     asked: int
@@ -48,11 +45,11 @@ class QuoteReport:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Symbol → reason per provider, of what nobody delivered."""
-        return {symbol: reasons(why) for symbol, why in self.failures.items() if symbol not in self.quotes}
+        """Symbol → reason of each provider, for symbols that no provider delivered."""
+        return {symbol: format_reasons(why) for symbol, why in self.failures.items() if symbol not in self.quotes}
 
     def summary(self) -> TaskSummary:
-        """The task's summary, once all `quotes` are stored."""
+        """Return the summary of the task, which assumes that all `quotes` were stored."""
         missing = self.missing
         shown = dict(list(missing.items())[: TaskSummary.MISSING_SHOWN])
         return TaskSummary(
@@ -64,29 +61,29 @@ class QuoteReport:
             details={"quarantined": len(self.quarantined)},
         )
 
-    def fail(self, symbols: Iterable[str], provider: str, why: str) -> None:
-        """Note that `provider` did not deliver these."""
+    def add_failures(self, symbols: Iterable[str], provider: str, reason: str) -> None:
+        """Record that `provider` did not deliver these symbols."""
         for symbol in symbols:
-            self.failures.setdefault(symbol, {})[provider] = why
+            self.failures.setdefault(symbol, {})[provider] = reason
 
-    def wait(self, error: ProviderError) -> None:
-        """Keep the shortest time an upstream asked for."""
+    def add_retry_after(self, error: ProviderError) -> None:
+        """Keep the shortest time that an upstream requested."""
         if error.retry_after is not None and (self.retry_after is None or error.retry_after < self.retry_after):
             self.retry_after = error.retry_after
 
 
-def reasons(why: Mapping[str, str]) -> str:
-    """`binance: timeout; kraken: not-found`; `no provider serves it` when none was asked."""
-    return "; ".join(f"{provider}: {reason}" for provider, reason in why.items()) or "no provider serves it"
+def format_reasons(reasons: Mapping[str, str]) -> str:
+    """Return `binance: timeout; kraken: not-found`, or `no provider serves it` if there are no reasons."""
+    return "; ".join(f"{provider}: {reason}" for provider, reason in reasons.items()) or "no provider serves it"
 
 
-def share(now: float, deadline: float, providers_left: int) -> float:
-    """The deadline of the next provider: an equal share of the time left, so that a hanging one leaves some.
+def deadline_share(now: float, deadline: float, providers_left: int) -> float:
+    """Return the deadline of the next provider: an equal share of the time left, so that one that hangs leaves some.
 
     Args:
-        now: monotonic seconds.
-        deadline: of the whole fetch, monotonic seconds.
-        providers_left: the next one included.
+        now: Monotonic time in seconds.
+        deadline: Monotonic time in seconds by which the whole fetch must end.
+        providers_left: Number of providers that are left, including the next one.
     """
     return now + max(deadline - now, 0.0) / max(providers_left, 1)
 
@@ -99,79 +96,79 @@ async def fetch_quotes(
     clock: Clock,
     validate: Validate,
 ) -> QuoteReport:
-    """Fetch quotes, asking each provider only for what the ones before it did not deliver.
+    """Fetch quotes from the providers in order.
 
     Args:
-        providers: in order of preference.
-        assets: what to fetch.
-        previous: symbol → last stored quote, for the validation.
-        deadline: monotonic seconds by which it ends.
-        clock: the time.
-        validate: says whether a quote can be stored.
+        providers: The providers, first choice first.
+        assets: The assets to fetch.
+        previous: Symbol → last stored quote, for validation.
+        deadline: Monotonic time in seconds by which the fetch must end.
+        clock: The current time.
+        validate: Decides whether a quote can be stored.
 
     Returns:
-        A report; that nothing could be had is for the caller to judge.
+        A report. The caller decides what it means if no quote was delivered.
     """
     report = QuoteReport(asked=len(assets), failures={asset.symbol: {} for asset in assets})
     suspects: dict[str, Quote] = {}
-    for place, provider in enumerate(providers):
+    for index, provider in enumerate(providers):
         wanted = [asset for asset in assets if asset.symbol not in report.quotes and provider.serves(asset)]
         if not wanted:
             continue
-        until = share(clock.monotonic(), deadline, len(providers) - place)
-        batch = await _ask_for_quotes(provider, wanted, until, report)
+        until = deadline_share(clock.monotonic(), deadline, len(providers) - index)
+        batch = await _fetch_batch(provider, wanted, until, report)
         for asset in wanted:
             quote = batch.quotes.get(asset.symbol)
             if quote is None:
                 error = batch.missing.get(asset.symbol)
-                report.fail([asset.symbol], provider.name, error.kind if error else "not-found: left out")
+                report.add_failures([asset.symbol], provider.name, error.kind if error else "not-found: left out")
                 continue
-            judged = validate(asset, quote, previous.get(asset.symbol), clock.now())
-            if isinstance(judged, Quarantined) and judged.reason.split(":", 1)[0] == CONFIRMABLE:
-                # all else about it is right, so that without a stored price it passes, in the unit to be stored
+            result = validate(asset, quote, previous.get(asset.symbol), clock.now())
+            if isinstance(result, Quarantined) and result.reason.split(":", 1)[0] == CONFIRMABLE:
+                # Without a stored price only the other checks apply. They also convert the quote to the stored unit.
                 suspect = validate(asset, quote, None, clock.now())
-                judged = _confirm(suspects, suspect, judged) if isinstance(suspect, Quote) else judged
-            if isinstance(judged, Quarantined):
-                report.quarantined.append(judged)
-                report.fail([asset.symbol], provider.name, f"quarantined: {judged.reason}")
+                result = _confirm(suspects, suspect, result) if isinstance(suspect, Quote) else result
+            if isinstance(result, Quarantined):
+                report.quarantined.append(result)
+                report.add_failures([asset.symbol], provider.name, f"quarantined: {result.reason}")
                 continue
-            _accept(report, provider.name, judged)
+            _accept(report, provider.name, result)
     return report
 
 
 def _accept(report: QuoteReport, provider: str, quote: Quote) -> None:
     failed = report.failures[quote.symbol]
-    note = "; ".join(part for part in (quote.note, reasons(failed) if failed else "") if part)
+    note = "; ".join(part for part in (quote.note, format_reasons(failed) if failed else "") if part)
     report.quotes[quote.symbol] = replace(quote, note=note)
     report.delivered[provider] = report.delivered.get(provider, 0) + 1
 
 
-def _confirm(suspects: dict[str, Quote], suspect: Quote, judged: Quarantined) -> Quote | Quarantined:
-    """The quote after all, when another provider's quote of the same symbol made the same jump."""
+def _confirm(suspects: dict[str, Quote], suspect: Quote, rejected: Quarantined) -> Quote | Quarantined:
+    """Return the quote if another provider's quote of the same symbol made the same jump."""
     other = suspects.setdefault(suspect.symbol, suspect)
     if other is suspect or abs(other.price - suspect.price) > CONFIRMED_WITHIN * other.price:
-        return judged
-    note = "; ".join(part for part in (suspect.note, f"{judged.reason}, confirmed by {other.provider}") if part)
+        return rejected
+    note = "; ".join(part for part in (suspect.note, f"{rejected.reason}, confirmed by {other.provider}") if part)
     return replace(suspect, note=note)
 
 
-async def _ask_for_quotes(
+async def _fetch_batch(
     provider: QuoteProvider, wanted: Sequence[Asset], until: float, report: QuoteReport
 ) -> QuoteBatch:
-    """The provider's batch; an empty one, with the reasons noted, when it failed for all."""
+    """Return the batch of one provider. If it fails, the batch has its error for every symbol."""
     try:
         batch = await provider.fetch_quotes(wanted, until)
     except ProviderError as error:
-        batch = _failed(provider.name, error, wanted)
-    except Exception as error:  # boundary: a bug in one adapter must not take the others' answers away
-        log.exception("provider_bug", provider=provider.name)
-        failure = MalformedError(provider.name, f"the adapter failed: {type(error).__name__}")
-        batch = _failed(provider.name, failure, wanted)
-    for lost in batch.missing.values():
-        report.wait(lost)
+        batch = _failed_batch(provider.name, error, wanted)
+    except Exception as error:  # a bug in one provider must not cost the answers of the others
+        log.exception("provider_code_failed", provider=provider.name)
+        failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
+        batch = _failed_batch(provider.name, failure, wanted)
+    for missing in batch.missing.values():
+        report.add_retry_after(missing)
     return batch
 
 
-def _failed(provider: str, error: ProviderError, wanted: Sequence[Asset]) -> QuoteBatch:
+def _failed_batch(provider: str, error: ProviderError, wanted: Sequence[Asset]) -> QuoteBatch:
     log.warning("provider_failed", provider=provider, reason=error.kind, detail=error.detail, asked=len(wanted))
     return QuoteBatch(missing=dict.fromkeys((asset.symbol for asset in wanted), error))

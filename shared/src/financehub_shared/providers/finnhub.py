@@ -1,4 +1,4 @@
-"""Finnhub: quotes of US stocks, with a key, one symbol a request.
+"""Finnhub: quotes of US stocks, one symbol per request. Requires an API key.
 
 Source: https://finnhub.io/docs/api/quote; limits: /docs/api/rate-limit.
 """
@@ -20,31 +20,44 @@ from financehub_shared.core.errors import (
     RateLimitedError,
 )
 from financehub_shared.core.models import Asset, AssetType, Quote
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 
-#: Finnhub allows 30 requests a second; at 50 ms a request five in flight stay below 100 and the budget keeps the rest.
+#: Requests in parallel. Finnhub allows 30 requests per second. At 50 ms per request, five in parallel stay below 100,
+#: and the budget enforces the rest.
 CONCURRENCY = 5
-#: After one of these the next request would fare no better.
-HOPELESS = (AuthFailedError, BlockedError, BreakerOpenError, QuotaExceededError, RateLimitedError)
+#: After one of these errors the next request would fail too.
+FINAL_ERRORS = (AuthFailedError, BlockedError, BreakerOpenError, QuotaExceededError, RateLimitedError)
+
+
+def build(context: ProviderContext) -> "Finnhub":
+    """Build the provider."""
+    return Finnhub(context.http, context.guard, context.base_url, context.api_key, context.clock, context.name)
 
 
 class Finnhub:
     """Quotes.
 
     Args:
-        http: sends the requests.
-        guard: budget and breaker of this upstream.
-        base_url: without a trailing slash.
-        key: the API key, sent as a header.
-        clock: for fetch times.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard: Budget and breaker of this upstream.
+        base_url: Base URL of the API.
+        key: API key, sent as a header.
+        clock: For fetch times.
+        name: Name of this provider in records.
     """
 
     def __init__(
-        self, http: HttpClient, guard: Guard, base_url: str, key: SecretStr, clock: Clock, name: str = "finnhub"
+        self,
+        http: HttpClient,
+        guard: UpstreamGuard,
+        base_url: str,
+        key: SecretStr,
+        clock: Clock,
+        name: str = "finnhub",
     ) -> None:
         self.name = name
         self._http = http
@@ -57,44 +70,44 @@ class Finnhub:
         return asset.type is AssetType.STOCK and asset.currency == "USD" and _symbol(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        """One request an asset, until the upstream or our budget says enough; see `QuoteProvider`."""
+        """Send one request per asset until the upstream or our budget refuses more; see `QuoteProvider`."""
         quotes: dict[str, Quote] = {}
         missing: dict[str, ProviderError] = {}
         waiting = list(reversed(assets))
-        enough: list[ProviderError] = []
+        final: list[ProviderError] = []
 
         async def work() -> None:
-            while waiting and not enough:
+            while waiting and not final:
                 asset = waiting.pop()
                 try:
                     quotes[asset.symbol] = await self._quote(asset, deadline)
                 except ProviderError as error:
                     missing[asset.symbol] = error
-                    if isinstance(error, HOPELESS):
-                        enough.append(error)
+                    if isinstance(error, FINAL_ERRORS):
+                        final.append(error)
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
-        missing.update({asset.symbol: enough[0] for asset in waiting})
+        missing.update({asset.symbol: final[0] for asset in waiting})
         return QuoteBatch(quotes, missing)
 
     async def _quote(self, asset: Asset, deadline: float) -> Quote:
         symbol = _symbol(asset) or asset.symbol
-        row = await self._guard.call(lambda: self._ask(symbol, deadline))
+        row = await self._guard.call(lambda: self._get(symbol, deadline))
         price = parse.number(self.name, row.get("c"), f"{symbol} c")
-        made_at = parse.seconds(self.name, row.get("t"), f"{symbol} t")
-        if price == 0 and made_at == 0:
-            raise NotFoundError(self.name, f"no symbol {symbol} (all zero)")
+        upstream_at = parse.seconds(self.name, row.get("t"), f"{symbol} t")
+        if price == 0 and upstream_at == 0:
+            raise NotFoundError(self.name, f"unknown symbol {symbol} (all values are zero)")
         return Quote(
             symbol=asset.symbol,
             price=price,
             currency=asset.currency,
-            upstream_at=made_at,
+            upstream_at=upstream_at,
             fetched_at=self._clock.now(),
             provider=self.name,
             change_percent=parse.optional_number(self.name, row.get("dp"), f"{symbol} dp"),
         )
 
-    async def _ask(self, symbol: str, deadline: float) -> Mapping[str, Any]:
+    async def _get(self, symbol: str, deadline: float) -> Mapping[str, Any]:
         headers = {"x-finnhub-token": self._key.get_secret_value()}
         answer = await self._http.get_json(
             self.name, self._url, params={"symbol": symbol}, headers=headers, deadline=deadline
@@ -103,8 +116,11 @@ class Finnhub:
 
 
 def _symbol(asset: Asset) -> str | None:
-    """`BRK-B` → `BRK.B`; None for what the free plan lacks: other exchanges (`VOD.L`), indices, currencies."""
-    own = asset.provider_symbols.get("finnhub")
-    if own is not None:
-        return own
+    """Return Finnhub's symbol (`BRK-B` → `BRK.B`).
+
+    None for assets that the free plan does not include: other exchanges (`VOD.L`), indices and currencies.
+    """
+    explicit = asset.provider_symbols.get("finnhub")
+    if explicit is not None:
+        return explicit
     return None if any(mark in asset.symbol for mark in ".^=") else asset.symbol.replace("-", ".")

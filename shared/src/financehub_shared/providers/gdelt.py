@@ -1,7 +1,7 @@
-"""GDELT DOC 2.0: headlines of the world's press about markets.
+"""GDELT DOC 2.0: headlines about markets from news sites worldwide.
 
-Source: https://blog.gdeltproject.org/gdelt-doc-2-0-api-debuts/ (mode artlist, at most 250 records);
-one request per 5 s.
+Source: https://blog.gdeltproject.org/gdelt-doc-2-0-api-debuts/ (mode artlist, at most 250 records); one request per
+5 s.
 """
 
 import json
@@ -13,11 +13,12 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.market.news_text import canonical_url, news_id
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import NewsBatch
-from financehub_shared.providers.rss.plain_text import plain_text
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
+from financehub_shared.providers.transport.plain_text import plain_text
 
 QUERY = '("stock market" OR earnings OR cryptocurrency OR bitcoin) sourcelang:english'
 RECORDS_MAX = 250
@@ -26,18 +27,25 @@ TIMESPAN = "60min"
 SOURCE = "gdelt"
 
 
+def build(context: ProviderContext) -> "Gdelt":
+    """Build the provider."""
+    return Gdelt(context.http, context.guard, context.base_url, context.clock, context.name)
+
+
 class Gdelt:
     """Articles.
 
     Args:
-        http: sends the requests.
-        guard: budget and breaker of this upstream.
-        base_url: without a trailing slash.
-        clock: for fetch times.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard: Budget and breaker of this upstream.
+        base_url: Base URL of the API.
+        clock: For fetch times.
+        name: Name of this provider in records.
     """
 
-    def __init__(self, http: HttpClient, guard: Guard, base_url: str, clock: Clock, name: str = "gdelt") -> None:
+    def __init__(
+        self, http: HttpClient, guard: UpstreamGuard, base_url: str, clock: Clock, name: str = "gdelt"
+    ) -> None:
         self.name = name
         self._http = http
         self._guard = guard
@@ -48,10 +56,10 @@ class Gdelt:
         return [SOURCE]
 
     async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-        """One request; see `NewsProvider`. `sources` that do not name GDELT ask for nothing."""
+        """Send one request, or none if `sources` does not include GDELT; see `NewsProvider`."""
         if sources is not None and not any(part in SOURCE for part in sources):
             return NewsBatch()
-        articles = await self._guard.call(lambda: self._ask(deadline))
+        articles = await self._guard.call(lambda: self._get(deadline))
         now = self._clock.now()
         items: list[NewsItem] = []
         quarantined: list[Quarantined] = []
@@ -63,7 +71,7 @@ class Gdelt:
                 quarantined.append(Quarantined("news", SOURCE, self.name, f"unusable: {error}", payload, now))
         return NewsBatch(items, quarantined=quarantined)
 
-    async def _ask(self, deadline: float) -> list[Any]:
+    async def _get(self, deadline: float) -> list[Any]:
         params = {
             "query": QUERY,
             "mode": "artlist",
@@ -75,7 +83,7 @@ class Gdelt:
         answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline)
         body = parse.mapping(self.name, answer, "artlist")
         if not body.get("articles"):
-            # The whole press silent for an hour is no news day but a broken index.
+            # An hour without any article worldwide means that the index is broken.
             raise NotFoundError(self.name, f"no articles within {TIMESPAN}")
         return parse.sequence(self.name, body["articles"], "articles")
 
@@ -97,7 +105,7 @@ class Gdelt:
 
 
 def _seen_at(value: object) -> float | None:
-    """`20240216T021500Z` as Unix seconds; None when it is no such time."""
+    """Return the Unix seconds of `20240216T021500Z`. None if the value is not such a time."""
     try:
         return datetime.strptime(str(value), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The way of every upstream call: breaker, then budget, then HTTP (ADR 0011); each call is observed once."""
+"""The way of every upstream call: circuit breaker, then budget, then HTTP (ADR 0011). Each call is reported once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -8,65 +8,69 @@ from financehub_shared.core.errors import ProviderError
 
 T = TypeVar("T")
 
-#: (provider, outcome, seconds): outcome is `ok` or an error's `kind`; seconds include waiting for Redis.
-Observe = Callable[[str, str, float], None]
+#: (provider, outcome, seconds) of one call. The outcome is `ok` or the `kind` of an error. The seconds include waiting
+#: for Redis.
+CallObserver = Callable[[str, str, float], None]
 
 
-class Budget(Protocol):
-    """The rate budgets of one upstream, shared by all pods."""
+class BudgetPort(Protocol):
+    """The part of `Budget` that a guard uses."""
 
     async def spend(self, weight: int) -> None:
         """Take `weight` units from every window.
 
         Raises:
-            QuotaExceededError: a window is used up; nothing was taken.
+            QuotaExceededError: A window is used up and nothing was taken.
         """
         ...
 
     async def correct(self, used: int) -> None:
-        """Take over what the upstream has counted in the last minute, where that is more than ours."""
+        """Raise our count of the last minute to that of the upstream, if it is higher."""
         ...
 
 
-class Breaker(Protocol):
-    """The circuit breaker of one upstream, shared by all pods."""
+class BreakerPort(Protocol):
+    """The part of `CircuitBreaker` that a guard uses."""
 
     async def acall(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send and count the outcome.
+        """Send and record the outcome.
 
         Raises:
-            BreakerOpenError: nothing was sent.
+            BreakerOpenError: The breaker is open and nothing was sent.
         """
         ...
 
 
-class Guard:
-    """What stands between one adapter and its upstream.
+class UpstreamGuard:
+    """Lets calls of one provider through to its upstream if breaker and budget allow them.
 
     Args:
-        provider: the adapter's name.
-        budget: its rate budgets; None where the upstream has no limit.
-        breaker: its circuit breaker.
-        clock: for the seconds a call took.
-        observe: told of every call.
+        provider: Name of the provider.
+        budget: Rate budget of the upstream. None if the upstream does not limit calls.
+        breaker: Circuit breaker of the upstream.
+        clock: Measures the duration of calls.
+        on_call: Receives the outcome of every call.
     """
 
-    def __init__(self, provider: str, budget: Budget | None, breaker: Breaker, clock: Clock, observe: Observe) -> None:
+    def __init__(
+        self, provider: str, budget: BudgetPort | None, breaker: BreakerPort, clock: Clock, on_call: CallObserver
+    ) -> None:
         self.provider = provider
         self._budget = budget
         self._breaker = breaker
         self._clock = clock
-        self._observe = observe
+        self._on_call = on_call
 
     async def call(self, send: Callable[[], Awaitable[T]], weight: int = 1) -> T:
-        """One upstream call.
+        """Make one upstream call.
 
         Args:
-            send: does the request; raises ProviderError.
-            weight: what the upstream charges for it.
+            send: Sends the request. It may raise a ProviderError.
+            weight: Units that the upstream charges for the call.
 
         Raises:
-            ProviderError: the call's own, QuotaExceededError or BreakerOpenError; nothing was sent for the last two.
+            ProviderError: The error of the call, QuotaExceededError or BreakerOpenError. With the last two, nothing
+                was sent.
         """
         started = self._clock.monotonic()
         outcome = "cancelled"
@@ -77,7 +81,8 @@ class Guard:
             return await send()
 
         try:
-            # A rejected call must cost no unit: a month's budget is small, and what is spent is never given back.
+            # The breaker comes first, so that a rejected call costs no unit: the budget of a month is small, and spent
+            # units are never returned.
             result = await self._breaker.acall(spend_and_send)
             outcome = "ok"
             return result
@@ -85,9 +90,9 @@ class Guard:
             outcome = error.kind
             raise
         finally:
-            self._observe(self.provider, outcome, self._clock.monotonic() - started)
+            self._on_call(self.provider, outcome, self._clock.monotonic() - started)
 
     async def correct(self, used: int) -> None:
-        """Tell the budget what the upstream says we have used in the last minute; others may share our address."""
+        """Report to the budget how much the upstream has counted in the last minute. Others may share our address."""
         if self._budget is not None:
             await self._budget.correct(used)

@@ -1,4 +1,4 @@
-"""Kraken spot: quotes and daily bars of coins in USD, and what a USDT is worth.
+"""Kraken spot: quotes and daily bars of coins in USD, and the rate of USDT in USD.
 
 Source: https://docs.kraken.com/api/docs/rest-api/get-ticker-information, get-ohlc-data, guides/spot-errors.
 """
@@ -10,34 +10,42 @@ from decimal import Decimal
 from typing import Any
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, Bars, Quote
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 
-#: Kraken's names of coins that everyone else names otherwise.
+#: Kraken's own names of coins.
 OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
-#: More pairs than this make the URL long; all of them come without naming any.
+#: More pairs than this would make the URL long. Without a list, Kraken returns all of its pairs.
 BATCH_MAX = 100
-DAY_SECONDS = 86_400
 USDT = Asset("USDT-USD", AssetType.CRYPTO)
 _PAIR = re.compile(r"[A-Z0-9]{4,20}")
+
+
+def build(context: ProviderContext) -> "Kraken":
+    """Build the provider."""
+    return Kraken(context.http, context.guard, context.base_url, context.clock, context.name)
 
 
 class Kraken:
     """Quotes and daily bars.
 
     Args:
-        http: sends the requests.
-        guard: budget and breaker of this upstream.
-        base_url: without a trailing slash.
-        clock: for fetch times.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard: Budget and breaker of this upstream.
+        base_url: Base URL of the API.
+        clock: For fetch times.
+        name: Name of this provider in records.
     """
 
-    def __init__(self, http: HttpClient, guard: Guard, base_url: str, clock: Clock, name: str = "kraken") -> None:
+    def __init__(
+        self, http: HttpClient, guard: UpstreamGuard, base_url: str, clock: Clock, name: str = "kraken"
+    ) -> None:
         self.name = name
         self._http = http
         self._guard = guard
@@ -48,7 +56,7 @@ class Kraken:
         return asset.type is AssetType.CRYPTO and _pair(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        """One request, two where a pair is unknown; see `QuoteProvider`."""
+        """Send one request, or two if a pair is unknown; see `QuoteProvider`."""
         pairs = {asset.symbol: pair for asset in assets if (pair := _pair(asset)) is not None}
         tickers = await self._tickers(list(pairs.values()), deadline)
         quotes: dict[str, Quote] = {}
@@ -65,13 +73,13 @@ class Kraken:
             try:
                 return await self._get("/0/public/Ticker", {"pair": ",".join(pairs)}, deadline)
             except NotFoundError:
-                pass  # one unknown pair refuses all; without a list Kraken answers with every pair it has
+                pass  # Kraken refuses the whole request if one pair is unknown
         return await self._get("/0/public/Ticker", {}, deadline)
 
     def _quote(self, asset: Asset, pair: str, tickers: Mapping[str, Any]) -> Quote:
         ticker = next((tickers[key] for key in spellings(pair) if key in tickers), None)
         if ticker is None:
-            raise NotFoundError(self.name, f"no pair {pair}")
+            raise NotFoundError(self.name, f"unknown pair {pair}")
         fields = parse.mapping(self.name, ticker, pair)
         last = parse.sequence(self.name, fields.get("c"), f"{pair} c", at_least=1)
         volumes = parse.sequence(self.name, fields.get("v"), f"{pair} v", at_least=2)
@@ -79,7 +87,7 @@ class Kraken:
             symbol=asset.symbol,
             price=parse.figure(self.name, last[0], f"{pair} c"),
             currency=asset.currency,
-            # Kraken tells neither the time of the last trade nor the price 24 h ago.
+            # Kraken returns neither the time of the last trade nor the price 24 h ago.
             upstream_at=None,
             fetched_at=self._clock.now(),
             provider=self.name,
@@ -87,21 +95,21 @@ class Kraken:
         )
 
     async def usdt_rate(self, deadline: float) -> Decimal:
-        """USD per USDT; see `usd.RateSource`."""
+        """Fetch the current rate in USD per USDT; see `usd.RateSource`."""
         tickers = await self._get("/0/public/Ticker", {"pair": "USDTUSD"}, deadline)
         return self._quote(USDT, "USDTUSD", tickers).price
 
     async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
-        """Daily closes of USDT in USD, the last 720; see `usd.DailyRateSource`."""
+        """Fetch the last 720 daily closes of USDT in USD; see `usd.DailyRateSource`."""
         bars = await self.fetch_bars(USDT, 0, deadline)
         return dict(zip(bars.days, bars.close, strict=True))
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """One request, which gives the last 720 days at most; see `BarProvider`."""
+        """Send one request, which returns the last 720 days at most; see `BarProvider`."""
         pair = _pair(asset)
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
-        # `since` leaves out the candle of that second itself
+        # the candle that begins in the second `since` is not part of the answer
         since = {"since": str(first_day * DAY_SECONDS - 1)} if first_day > 0 else {}
         params = {"pair": pair, "interval": str(DAY_SECONDS // 60), **since}
         result = await self._get("/0/public/OHLC", params, deadline)
@@ -122,7 +130,7 @@ class Kraken:
         async def send() -> Mapping[str, Any]:
             answer = await self._http.get_json(self.name, self._base + path, params=params, deadline=deadline)
             body = parse.mapping(self.name, answer, path)
-            # Kraken's errors come with HTTP 200, inside the guard so that the breaker sees them.
+            # Kraken reports errors with HTTP 200. They are raised inside the guard, so that the breaker counts them.
             errors = [str(error)[:100] for error in parse.sequence(self.name, body.get("error"), f"{path} error")]
             if serious := [error for error in errors if not error.startswith("W")]:
                 raise error_of(self.name, serious[0])
@@ -132,7 +140,7 @@ class Kraken:
 
 
 def error_of(provider: str, error: str) -> ProviderError:
-    """The taxonomy's error of `EAPI:Rate limit exceeded` and the like: severity, category, text."""
+    """Return the provider error for one of Kraken's (`EAPI:Rate limit exceeded`): severity, category and text."""
     category, _, text = error.partition(":")
     lowered = text.lower()
     if "rate limit" in lowered or "too many requests" in lowered or "lockout" in lowered:
@@ -140,14 +148,14 @@ def error_of(provider: str, error: str) -> ProviderError:
     if category == "EQuery" and "unknown asset" in lowered:
         return NotFoundError(provider, error)
     if category == "EQuery" or "invalid arguments" in lowered:
-        return MalformedError(provider, f"our question was refused: {error}")
+        return MalformedError(provider, f"request rejected: {error}")
     return UpstreamError(provider, error)
 
 
 def spellings(pair: str) -> list[str]:
-    """Under which keys Kraken may answer for a pair: `XBTUSD` comes back as `XXBTZUSD`, `USDTUSD` as `USDTZUSD`.
+    """Return the keys under which Kraken may answer for a pair: `XBTUSD` → `XXBTZUSD`, `USDTUSD` → `USDTZUSD`.
 
-    Old assets carry an X (coins) or Z (money) in front; which ones, only Kraken's list of assets tells.
+    Old assets have the prefix X (coins) or Z (currencies), but only Kraken's list of assets says which ones.
     """
     found = [pair]
     for quote in ("USDT", "USDC", "USD", "EUR", "GBP", "CAD", "JPY", "CHF", "AUD"):
@@ -159,7 +167,7 @@ def spellings(pair: str) -> list[str]:
 
 
 def _pair(asset: Asset) -> str | None:
-    """`BTC-USD` → `XBTUSD`; None where Kraken cannot have it."""
+    """Return Kraken's pair (`BTC-USD` → `XBTUSD`). None if Kraken cannot have the asset."""
     base, _, quote = asset.symbol.rpartition("-")
     pair = asset.provider_symbols.get("kraken") or OWN_NAMES.get(base, base) + quote
     return pair if base and _PAIR.fullmatch(pair) else None

@@ -1,4 +1,4 @@
-"""News of all providers at once: every source counts, none replaces another."""
+"""Fetches news from all providers in parallel. Every source counts, so there is no failover."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,16 +16,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class NewsReport:
-    """What a fetch of news came to.
+    """The result of a fetch of news.
 
     Args:
-        items: articles, linked to the assets they name; the store drops those it knows.
-        failed: source → why it gave nothing, or nothing new for long.
-        unchanged: sources that answered 304.
-        quarantined: articles that cannot be stored.
-        delivered: provider → how many of `items`.
-        sources: how many sources were asked.
-        retry_after: seconds until the first provider that named a time can be asked again.
+        items: Articles, linked to the assets in their titles. The store drops articles that it already has.
+        failed: Source → error. A source without new articles for weeks has failed too.
+        unchanged: Sources that answered 304.
+        quarantined: Articles that cannot be stored.
+        delivered: Provider → number of articles.
+        sources: Number of requested sources.
+        retry_after: Seconds until the first provider that named a time may be called again.
+        on_stored: Functions to await once `items` are stored; see `stored`.
     """
 
     items: list[NewsItem] = field(default_factory=list)
@@ -39,13 +40,13 @@ class NewsReport:
 
     @property
     def answered(self) -> bool:
-        """Whether any source was read or said 'unchanged'."""
+        """Whether any source delivered articles or answered 'not modified'."""
         return bool(self.items or self.unchanged) or (self.sources > 0 and not self.failed)
 
     async def stored(self) -> None:
-        """Say that `items` are stored: from now on an unchanged source may answer 304."""
-        for remember in self.on_stored:
-            await remember()
+        """Report that `items` are stored, so that an unchanged source may answer 304 from now on."""
+        for callback in self.on_stored:
+            await callback()
 
 
 async def fetch_news(
@@ -54,23 +55,23 @@ async def fetch_news(
     sources: Sequence[str] | None,
     deadline: float,
 ) -> NewsReport:
-    """Read all sources and link what they say to the assets it names.
+    """Read all sources and link their articles to the assets in their titles.
 
     Args:
-        providers: all of them are asked, at once.
-        assets: what articles can be linked to.
-        sources: names or parts of names (`coindesk`, `gdelt`); None: all.
-        deadline: monotonic seconds by which it ends.
+        providers: The providers, all of which are called.
+        assets: Assets that articles can be linked to.
+        sources: Names of sources, or parts of names (`coindesk`, `gdelt`). None for all sources.
+        deadline: Monotonic time in seconds by which the fetch must end.
 
     Returns:
-        A report; await its `stored()` once its items are stored.
+        A report. Await its `stored()` once its items are stored.
     """
     report = NewsReport()
     known = [name for provider in providers for name in provider.sources()]
     report.sources = sum(sources is None or any(part in name for part in sources) for name in known)
     linker = AssetLinker(assets)
-    answers = await asyncio.gather(*(_ask(provider, sources, deadline) for provider in providers))
-    for provider, batch in zip(providers, answers, strict=True):
+    batches = await asyncio.gather(*(_fetch_batch(provider, sources, deadline) for provider in providers))
+    for provider, batch in zip(providers, batches, strict=True):
         for item in batch.items:
             report.items.append(replace(item, assets=linker.link(item.title)))
         if batch.items:
@@ -86,12 +87,13 @@ async def fetch_news(
     return report
 
 
-async def _ask(provider: NewsProvider, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
+async def _fetch_batch(provider: NewsProvider, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
+    """Return the batch of one provider. If it fails, the batch has its error."""
     try:
         return await provider.fetch_news(sources, deadline)
     except ProviderError as error:
         return NewsBatch(failed={provider.name: error})
-    except Exception as error:  # boundary: a bug in one adapter must not take the others' answers away
-        log.exception("provider_bug", provider=provider.name)
-        failure = MalformedError(provider.name, f"the adapter failed: {type(error).__name__}")
+    except Exception as error:  # a bug in one provider must not cost the answers of the others
+        log.exception("provider_code_failed", provider=provider.name)
+        failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
         return NewsBatch(failed={provider.name: failure})

@@ -1,4 +1,4 @@
-"""The ports of market data: what an adapter offers and what a fetch reports."""
+"""Interfaces of providers, and the batches that they return."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from financehub_shared.core.models import Asset, Bars, NewsItem, Quarantined, Qu
 
 @dataclass(frozen=True, slots=True)
 class QuoteBatch:
-    """Answer of one provider to one request for quotes.
+    """The answer of one provider to one request for quotes.
 
     Args:
-        quotes: symbol → quote, for what was answered.
-        missing: symbol → why not, for everything else that was asked.
+        quotes: Symbol → quote, for all symbols that the provider delivered.
+        missing: Symbol → error, for all other requested symbols.
     """
 
     quotes: Mapping[str, Quote] = field(default_factory=dict)
@@ -22,55 +22,60 @@ class QuoteBatch:
 
 
 class QuoteProvider(Protocol):
-    """Latest prices, in batches."""
+    """Delivers latest prices in batches."""
 
     name: str
 
     def serves(self, asset: Asset) -> bool:
-        """Whether this provider knows assets of this kind at all."""
+        """Whether this provider can have data of the asset."""
         ...
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Fetch quotes with as few requests as the upstream allows.
 
         Args:
-            assets: what to fetch, all of them served.
-            deadline: monotonic seconds by which an answer must be there.
+            assets: The assets to fetch, all of them served by this provider.
+            deadline: Monotonic time in seconds by which the fetch must end.
 
         Raises:
-            ProviderError: the provider failed for all of them.
+            ProviderError: The provider delivered none of them.
         """
         ...
 
 
 class BarProvider(Protocol):
-    """Daily bars, one asset a request."""
+    """Delivers daily bars, one asset per request."""
 
     name: str
 
     def serves(self, asset: Asset) -> bool:
-        """Whether this provider knows assets of this kind at all."""
+        """Whether this provider can have data of the asset."""
         ...
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """Fetch the daily bars from `first_day` (days since 1970-01-01) up to the last complete day.
+        """Fetch the daily bars from `first_day` to the last complete day.
+
+        Args:
+            asset: The asset, which this provider serves.
+            first_day: Days since 1970-01-01.
+            deadline: Monotonic time in seconds by which the fetch must end.
 
         Raises:
-            ProviderError: nothing could be had.
+            ProviderError: The provider delivered no bars.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NewsBatch:
-    """Answer of one news provider.
+    """The answer of one news provider.
 
     Args:
-        items: what is new; empty when every source said 'not modified'.
-        failed: source name → why it gave nothing.
-        unchanged: sources that answered 304.
-        quarantined: articles that cannot be stored, with the reason.
-        on_stored: to be awaited once `items` are stored; only then may an unchanged source answer 304 next time.
+        items: The articles. Empty if every source answered 'not modified'.
+        failed: Source → error.
+        unchanged: Sources that answered 304.
+        quarantined: Articles that cannot be stored, with the reason.
+        on_stored: Functions to await once `items` are stored. Only then may an unchanged source answer 304 next time.
     """
 
     items: Sequence[NewsItem] = ()
@@ -81,18 +86,22 @@ class NewsBatch:
 
 
 class NewsProvider(Protocol):
-    """Articles of one or several sources."""
+    """Delivers articles of one or several sources."""
 
     name: str
 
     def sources(self) -> Sequence[str]:
-        """Names of the sources it reads."""
+        """Return the names of the sources."""
         ...
 
     async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-        """Fetch the newest articles of the sources whose name contains one of `sources` (None: all).
+        """Fetch the newest articles.
+
+        Args:
+            sources: Names of sources, or parts of names. None for all sources.
+            deadline: Monotonic time in seconds by which the fetch must end.
 
         Raises:
-            ProviderError: its only source failed; of several, each that fails is in `failed`.
+            ProviderError: The only source failed. If there are several, `failed` has the error of each.
         """
         ...

@@ -1,30 +1,33 @@
-"""From settings to providers: the chains of one process, each built when it is first asked for.
+"""Builds the providers of a process from settings, each one on first use.
 
-A tier builds only what it uses, so an image without feedparser or yfinance never misses them.
+A process imports only the providers that it uses, so its image does not need the libraries of the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pkgutil import resolve_name
 from typing import Any
 
 import redis.asyncio
+from pydantic import SecretStr
 
 from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_transitions, log_transition
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.models import AssetType
+from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.core.settings import Settings, exit_on_config_error
-from financehub_shared.metrics import Metrics, Source
+from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.metrics.families import budget_metrics
 from financehub_shared.providers.bar_fetcher import BarFetcher
-from financehub_shared.providers.budget import LIMITS, Budget
-from financehub_shared.providers.budget.figures import read_budgets
-from financehub_shared.providers.guard import Guard, Observe
+from financehub_shared.providers.budget import Budget
+from financehub_shared.providers.budget.usage import read_budgets
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import CallObserver, UpstreamGuard
 from financehub_shared.providers.ports import BarProvider, NewsProvider, QuoteProvider
 from financehub_shared.providers.transport.conditional import MemoryValidators, RedisValidators, ValidatorStore
 from financehub_shared.providers.transport.http import HttpClient
-from financehub_shared.providers.transport.loop_local import PerLoop
-from financehub_shared.providers.usd import UsdtRates
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
 
@@ -32,34 +35,35 @@ from financehub_shared.redis.scripts import RedisScripts
 def build_providers(
     settings: Settings,
     clock: Clock,
-    observe: Observe,
+    on_call: CallObserver,
     *,
     redis_url: str | None,
     breaker_listeners: Sequence[Listener] = (log_transition,),
 ) -> "Providers":
-    """The providers of this process.
+    """Build the providers of this process.
 
     Args:
-        settings: orders, base URLs, keys, timeouts.
-        clock: the time.
-        observe: told of every upstream call.
-        redis_url: where budgets, breakers and ETags are shared; None: this process is alone.
-        breaker_listeners: told of each change of a breaker.
+        settings: Orders, base URLs, keys and timeouts.
+        clock: The clock of the process.
+        on_call: Receives the outcome of every upstream call.
+        redis_url: Redis that holds the budgets, breakers and ETags of the fleet. None if this process is alone.
+        breaker_listeners: Receive every transition of a breaker.
 
     Raises:
-        ConfigError: a key that no HTTP header can carry.
+        ConfigError: A key contains characters that an HTTP header cannot carry.
     """
-    for field in ("coingecko_api_key", "finnhub_api_key"):
-        key = getattr(settings, field)
+    for spec in PROVIDERS.values():
+        key = settings.provider_api_key(spec.name)
         if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
-            raise ConfigError(f"FINANCEHUB_{field.upper()}: holds characters that no HTTP header can carry")
-    return Providers(settings, clock, observe, redis_url, breaker_listeners)
+            variable = f"FINANCEHUB_{spec.name}_api_key".upper()
+            raise ConfigError(f"{variable}: contains characters that an HTTP header cannot carry; correct the key")
+    return Providers(settings, clock, on_call, redis_url, breaker_listeners)
 
 
 def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
-    """The providers of a tier: budgets and breakers are the fleet's, calls and changes of breakers go to its metrics.
+    """Build the providers of a tier, which share budgets and breakers with the fleet and count calls in its metrics.
 
-    A wrong setting ends the process with one line and exit code 2.
+    A wrong setting ends the process with a one-line message and exit code 2.
     """
     listeners = (log_transition, count_transitions(metrics))
     try:
@@ -73,154 +77,102 @@ def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Provi
     except ConfigError as error:
         exit_on_config_error(error)
     client = connect(settings.store_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
-    metrics.add_source(Source("budgets", lambda: budget_metrics(read_budgets(client, providers.budgets))))
+    metrics.add_source(MetricSource("budgets", lambda: budget_metrics(read_budgets(client, providers.budgets))))
     return providers
 
 
 class Providers:
-    """The chains of a process; made by `build_providers`. Nothing connects before the first call."""
+    """The providers of a process; use `build_providers` to create them. Nothing connects before the first call."""
 
     def __init__(
         self,
         settings: Settings,
         clock: Clock,
-        observe: Observe,
+        on_call: CallObserver,
         redis_url: str | None,
         breaker_listeners: Sequence[Listener],
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._observe = observe
+        self._on_call = on_call
         self._scripts = RedisScripts.of_url(redis_url, clock) if redis_url else None
-        self._redis: PerLoop[redis.asyncio.Redis] | None = None
+        self._redis: LoopLocal[redis.asyncio.Redis] | None = None
         if redis_url:
-            self._redis = PerLoop(lambda: connect_async(redis_url))
+            self._redis = LoopLocal(lambda: connect_async(redis_url))
         self.breakers = BreakerRegistry(Policy.from_settings(settings), self._scripts, clock, breaker_listeners)
+        self._http = HttpClient(settings, clock)
+        self._validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
         self._budgets: dict[str, Budget] = {}
-        self._made: dict[str, Any] = {}
-
-    @cached_property
-    def http(self) -> HttpClient:
-        """The one HTTP client of the process."""
-        return HttpClient(self._settings, self._clock)
+        self._built: dict[str, Any] = {}
 
     @cached_property
     def quotes(self) -> Mapping[AssetType, Sequence[QuoteProvider]]:
-        """Providers of quotes per asset type, in order."""
-        orders: Mapping[AssetType, Sequence[str]] = {
-            AssetType.CRYPTO: self._settings.crypto_providers,
-            AssetType.STOCK: self._settings.stock_providers,
+        """The providers of quotes for each asset type, first choice first."""
+        return {
+            AssetType.CRYPTO: self._of(Dataset.CRYPTO_QUOTES),
+            AssetType.STOCK: self._of(Dataset.STOCK_QUOTES),
         }
-        return {type: self._chain(order) for type, order in orders.items()}
 
     @cached_property
     def bars(self) -> BarFetcher:
-        """Daily bars over the chain of their providers."""
-        chain: list[BarProvider] = self._chain(self._settings.bar_providers)
-        return BarFetcher(chain, self._clock)
+        """The fetcher of daily bars."""
+        providers: list[BarProvider] = self._of(Dataset.BARS)
+        return BarFetcher(providers, self._clock)
 
     @cached_property
     def news(self) -> Sequence[NewsProvider]:
-        """Providers of news; all are asked."""
-        return self._chain(self._settings.news_providers)
-
-    def guard(self, upstream: str, part: str = "") -> Guard:
-        """Budget and breaker of an upstream, shared by whoever calls it.
-
-        Args:
-            upstream: its name in `LIMITS` and in the metrics.
-            part: which of several of that kind (a feed); each has a budget and a breaker of its own.
-        """
-        name = f"{upstream}:{part}" if part else upstream
-        if name not in self._budgets:
-            self._budgets[name] = Budget(name, LIMITS[upstream], self._scripts, self._clock)
-        return Guard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._observe)
+        """The providers of news. All of them are called."""
+        return self._of(Dataset.NEWS)
 
     @property
     def budgets(self) -> Sequence[Budget]:
-        """Every budget that this process has asked for so far."""
+        """Every budget that this process has used so far."""
         return list(self._budgets.values())
 
     async def aclose(self) -> None:
-        """Close connections."""
-        for provider in self._made.values():
+        """Close all connections."""
+        for provider in self._built.values():
             close = getattr(provider, "aclose", None)
             if close is not None:
                 await close()
-        if "http" in self.__dict__:
-            await self.http.aclose()
-        client = self._redis.take() if self._redis else None
+        await self._http.aclose()
+        client = self._redis.pop() if self._redis else None
         if client is not None:
             await client.aclose()
         if self._scripts is not None:
             await self._scripts.aclose()
             self._scripts.close()
 
-    # building ------------------------------------------------------------------------------------------
-    def _chain(self, names: Sequence[str]) -> list[Any]:
-        made = (self._provider(name) for name in names)
-        return [provider for provider in made if provider is not None]
+    def _of(self, dataset: Dataset) -> list[Any]:
+        """The providers of a dataset in order, without those that lack their API key."""
+        order = self._settings.provider_order(dataset)
+        return [self._provider(name) for name in order if PROVIDERS[name].api_key != "required" or self._key(name)]
 
     def _provider(self, name: str) -> Any:
-        """The provider of this name, one per process; None when it lacks its key."""
-        if name not in self._made:
-            builders: Mapping[str, Callable[[str], Any]] = {
-                "binance": self._binance,
-                "coingecko": self._coingecko,
-                "kraken": self._kraken,
-                "yahoo": self._yahoo,
-                "finnhub": self._finnhub,
-                "rss": self._rss,
-                "gdelt": self._gdelt,
-            }
-            made = builders[name](f"simulated/{name}" if self._settings.simulated else name)
-            if made is None:
-                return None
-            self._made[name] = made
-        return self._made[name]
+        """The provider of this name, one per process."""
+        if name not in self._built:
+            self._built[name] = resolve_name(PROVIDERS[name].build)(self._context(name))
+        return self._built[name]
 
-    def _binance(self, name: str) -> Any:
-        from financehub_shared.providers.binance.provider import Binance
-
-        kraken, coingecko = self._provider("kraken"), self._provider("coingecko")
-        rates = UsdtRates([kraken, coingecko], kraken, self._clock)
-        return Binance(self.http, self.guard("binance"), self._settings.binance_url, rates, self._clock, name)
-
-    def _coingecko(self, name: str) -> Any:
-        from financehub_shared.providers.coingecko.provider import CoinGecko
-
-        base, key = self._settings.coingecko_url, self._settings.coingecko_api_key
-        return CoinGecko(self.http, self.guard("coingecko"), base, key, self._clock, name)
-
-    def _kraken(self, name: str) -> Any:
-        from financehub_shared.providers.kraken import Kraken
-
-        return Kraken(self.http, self.guard("kraken"), self._settings.kraken_url, self._clock, name)
-
-    def _yahoo(self, name: str) -> Any:
-        from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
-
-        settings = self._settings
-        limits = YahooLimits(
-            settings.connect_timeout_seconds, settings.read_timeout_seconds, settings.max_response_bytes
-        )
-        return Yahoo(self.guard("yahoo"), settings.yahoo_url, limits, self._clock, name)
-
-    def _finnhub(self, name: str) -> Any:
-        from financehub_shared.providers.finnhub import Finnhub
-
-        base, key = self._settings.finnhub_url, self._settings.finnhub_api_key
-        return Finnhub(self.http, self.guard("finnhub"), base, key, self._clock, name) if key else None
-
-    def _rss(self, name: str) -> Any:
-        from financehub_shared.providers.rss.provider import Rss
-
-        validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
-        return Rss(
-            self.http, lambda label: self.guard("rss", label), self._settings.rss_feeds, validators, self._clock, name
+    def _context(self, name: str) -> ProviderContext:
+        return ProviderContext(
+            name=f"simulated/{name}" if self._settings.simulated else name,
+            base_url=self._settings.provider_url(name) or "",
+            api_key=self._key(name),
+            settings=self._settings,
+            clock=self._clock,
+            http=self._http,
+            validators=self._validators,
+            guard_for=lambda part: self._guard(name, part),
+            provider=self._provider,
         )
 
-    def _gdelt(self, name: str) -> Any:
-        from financehub_shared.providers.gdelt import Gdelt
+    def _key(self, name: str) -> SecretStr:
+        return self._settings.provider_api_key(name) or SecretStr("")
 
-        return Gdelt(self.http, self.guard("gdelt"), self._settings.gdelt_url, self._clock, name)
+    def _guard(self, upstream: str, part: str) -> UpstreamGuard:
+        """Budget and breaker of an upstream, or of one part of it, shared by all providers that call it."""
+        name = f"{upstream}:{part}" if part else upstream
+        if name not in self._budgets:
+            self._budgets[name] = Budget(name, PROVIDERS[upstream].limits, self._scripts, self._clock)
+        return UpstreamGuard(upstream, self._budgets[name], self.breakers.get(name), self._clock, self._on_call)

@@ -1,4 +1,4 @@
-"""What one USDT is worth in USD: Binance quotes in USDT, and USDT is not USD (ADR 0015)."""
+"""Exchange rates of USDT in USD. Binance quotes prices in USDT, which is not worth exactly one dollar (ADR 0015)."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,46 +8,46 @@ from typing import Protocol
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ProviderError, UpstreamError
-from financehub_shared.providers.transport.loop_local import PerLoop
+from financehub_shared.core.loop_local import LoopLocal
 
-#: A rate is asked for again after this long; USDT moves by less than 0.1 % in ten minutes outside of a panic.
+#: Age at which a rate is fetched again. USDT moves by less than 0.1 % in ten minutes outside of a panic.
 FRESH_SECONDS = 600.0
-#: While no source answers, a known rate serves for this long, and the quote's note tells its age.
+#: Age up to which a known rate is used while all sources fail. The note of the quote shows the age.
 USABLE_SECONDS = 86_400.0
-#: Outside of this the peg is gone or the source is wrong: better no conversion than that one.
+#: Outside this range the peg is broken or the source is wrong, and failing is better than converting.
 PLAUSIBLE = (Decimal("0.8"), Decimal("1.2"))
-#: A day without a rate of its own takes the last one up to this many days before it.
+#: A day without a rate takes that of an earlier day, at most this many days before.
 CARRY_DAYS = 7
 
 
 class RateSource(Protocol):
-    """Who knows the price of USDT in USD."""
+    """A provider that knows the current price of USDT in USD."""
 
     name: str
 
     async def usdt_rate(self, deadline: float) -> Decimal:
-        """USD per USDT, now."""
+        """Fetch the current rate, in USD per USDT."""
         ...
 
 
 class DailyRateSource(Protocol):
-    """Who knows the daily closes of USDT in USD."""
+    """A provider that knows the daily closes of USDT in USD."""
 
     name: str
 
     async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
-        """Day (since 1970-01-01) → USD per USDT at its close, as far back as the upstream keeps them."""
+        """Fetch day (since 1970-01-01) → USD per USDT at its close, for as many days as the upstream has."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UsdtRate:
-    """USD per USDT.
+    """A rate in USD per USDT.
 
     Args:
-        value: the rate.
-        source: who said so.
-        at: when it was asked, Unix seconds.
+        value: The rate.
+        source: Name of the provider.
+        at: Unix seconds of the fetch.
     """
 
     value: Decimal
@@ -56,27 +56,27 @@ class UsdtRate:
 
 
 class UsdtRates:
-    """Keeps the rates of a process.
+    """Fetches and caches the rates of a process.
 
     Args:
-        spot: sources of the present rate, in order of preference.
-        daily: source of the daily rates; None: none.
-        clock: for ages.
+        spot: Sources of the current rate, first choice first.
+        daily: Source of the daily rates. None if there is none.
+        clock: For the age of rates.
     """
 
     def __init__(self, spot: Sequence[RateSource], daily: DailyRateSource | None, clock: Clock) -> None:
         self._spot_sources = spot
         self._daily_source = daily
         self._clock = clock
-        self._lock = PerLoop(asyncio.Lock)
+        self._lock = LoopLocal(asyncio.Lock)
         self._spot: UsdtRate | None = None
         self._daily = DailyRates({})
 
     async def spot(self, deadline: float) -> UsdtRate:
-        """The present rate, at most `FRESH_SECONDS` old while a source answers.
+        """Return the current rate, at most `FRESH_SECONDS` old while a source answers.
 
         Raises:
-            UpstreamError: no source answers and no usable rate is known.
+            UpstreamError: All sources failed and no usable rate is known.
         """
         async with self._lock.get():
             now = self._clock.now()
@@ -95,18 +95,19 @@ class UsdtRates:
                 failures.append(f"{source.name}: {value} USD per USDT is not plausible")
             if self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
                 return self._spot
-            raise UpstreamError("usdt-rate", f"no USD per USDT: {'; '.join(failures) or 'no source is set'}")
+            detail = "; ".join(failures) or "no source is configured"
+            raise UpstreamError("usdt-rate", f"the rate of USDT in USD is unknown: {detail}")
 
     async def daily(self, last_day: int, deadline: float) -> "DailyRates":
-        """The daily rates, asked for once until `last_day` is no longer among them.
+        """Return the daily rates. They are fetched only if they do not include `last_day` yet.
 
         Raises:
-            ProviderError: the source failed and nothing usable is known.
+            ProviderError: The source failed and no usable rates are known.
         """
         async with self._lock.get():
             if not self._daily.has(last_day):
                 if self._daily_source is None:
-                    raise UpstreamError("usdt-rate", "no source of daily rates is set")
+                    raise UpstreamError("usdt-rate", "no source of daily rates is configured")
                 try:
                     self._daily = DailyRates(await self._daily_source.usdt_daily(deadline))
                 except ProviderError:
@@ -116,10 +117,10 @@ class UsdtRates:
 
 
 class DailyRates:
-    """Rate of each day; pure.
+    """The rate of each day. Pure.
 
     Args:
-        closes: day → USD per USDT.
+        closes: Day → USD per USDT. Implausible rates are dropped.
     """
 
     def __init__(self, closes: Mapping[int, float]) -> None:
@@ -127,11 +128,11 @@ class DailyRates:
         self._closes = {day: rate for day, rate in closes.items() if low <= rate <= high}
 
     def has(self, day: int) -> bool:
-        """Whether the day has a rate of its own."""
+        """Whether the rate of this very day is known."""
         return day in self._closes
 
     def at(self, day: int) -> float | None:
-        """The day's rate, or the last one up to `CARRY_DAYS` before; None when there is none."""
+        """Return the rate of a day, or the last one of the `CARRY_DAYS` before. None if there is none."""
         for candidate in range(day, day - CARRY_DAYS - 1, -1):
             rate = self._closes.get(candidate)
             if rate is not None:

@@ -12,7 +12,7 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError, RateLimitedError
 from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
 from financehub_shared.market.quality.quotes import validate_quote
-from financehub_shared.providers.failover import fetch_quotes, share
+from financehub_shared.providers.failover import deadline_share, fetch_quotes
 from financehub_shared.providers.ports import QuoteBatch
 
 CLOCK = ManualClock()
@@ -170,7 +170,7 @@ async def test_each_provider_gets_its_share_of_the_time():
 @given(st.floats(0, 1e6), st.floats(-1e3, 1e3), st.integers(1, 10))
 def test_a_share_never_passes_the_deadline_nor_the_past(now: float, left: float, providers: int):
     """A share lies between now and the deadline, whatever is left."""
-    until = share(now, now + left, providers)
+    until = deadline_share(now, now + left, providers)
     assert now <= until <= max(now, now + left) + 1e-6
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy
 from financehub_shared.core.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.guard import UpstreamGuard
 from support.upstream import Upstream
 
 
@@ -32,10 +32,10 @@ async def slow() -> None:
     raise ProviderTimeoutError("upstream", "slow")
 
 
-def guard(upstream: Upstream, **parts: object) -> Guard:
+def guard(upstream: Upstream, **parts: object) -> UpstreamGuard:
     chosen = {"budget": upstream, "breaker": upstream.breaker, **parts}
     observe = lambda provider, outcome, _: upstream.observed.append((provider, outcome))  # noqa: E731 — one line reads best
-    return Guard("upstream", chosen["budget"], chosen["breaker"], upstream.clock, observe)
+    return UpstreamGuard("upstream", chosen["budget"], chosen["breaker"], upstream.clock, observe)
 
 
 @pytest.fixture

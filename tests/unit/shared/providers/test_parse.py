@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.errors import MalformedError
-from financehub_shared.providers.rss.plain_text import plain_text
 from financehub_shared.providers.transport import parse, strict_json
+from financehub_shared.providers.transport.plain_text import plain_text
 
 
 @pytest.mark.parametrize("value", ["1_000", "٣", "NaN", "Infinity", "1e99999999", "", "0x10", True, None, [], {}, "1 "])

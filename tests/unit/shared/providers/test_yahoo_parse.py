@@ -132,7 +132,7 @@ def test_recorded_charts_are_read_right(
     per_unit = 100 if result["meta"]["currency"] == "GBp" else 1
     assert list(chart.bars.close) == pytest.approx([close / per_unit for close in raw])
     assert list(chart.bars.days) == sorted(set(chart.bars.days))
-    assert chart.split is split
+    assert chart.has_split is split
     if first:
         assert chart.bars.days[0] == day_of(first)
     if last:
@@ -218,8 +218,8 @@ def test_a_split_that_yahoo_announces_and_forgets_is_applied():
     chart = read_chart("yahoo", stock("X"), json.dumps(body).encode(), 0, NOW)
     assert list(chart.bars.close) == [20.0] * 8
     assert list(chart.bars.volume) == [500.0] * 4 + [100.0] * 4
-    assert chart.split
-    assert chart.mended == ["split 5:1 of day 20105 applied to the 4 bars before day 20105"]
+    assert chart.has_split
+    assert chart.corrections == ["split 5:1 of day 20105 applied to the 4 bars before day 20105"]
 
 
 def test_no_timestamps_are_no_bars():

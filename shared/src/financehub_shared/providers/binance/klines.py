@@ -1,4 +1,4 @@
-"""Binance's klines as columns of bars. Pure; whole columns at a time, since a cold start reads half a million rows."""
+"""Converts klines of Binance to bars. Pure. It converts whole columns, because a cold start reads 500,000 rows."""
 
 from array import array
 from collections.abc import Sequence
@@ -10,32 +10,32 @@ from financehub_shared.providers.transport import parse
 from financehub_shared.providers.usd import DailyRates
 
 DAY_MS = 86_400_000
-#: The year 2159; a time beyond it is in another unit (microseconds) or wrong.
+#: A day in the year 2158. A later time is in another unit (microseconds) or wrong.
 DAY_MAX = 69_000
 
 
 def empty_bars(symbol: str, provider: str) -> Bars:
-    """Bars to append to."""
+    """Return bars without a day, to append to."""
     return Bars(symbol, provider, array("i"), array("d"), array("d"), array("d"), array("d"), array("d"))
 
 
 def append_klines(bars: Bars, rows: Sequence[Any], rates: DailyRates | None) -> None:
-    """Append one page of klines: open time in ms, open, high, low, close, volume, and more that is not read.
+    """Append one page of klines. Each has the open time in ms, open, high, low, close, volume and unused fields.
 
     Args:
-        bars: what the pages before gave.
-        rows: the page.
-        rates: converts USDT to USD day by day; days before its first are left out, as a bar in USDT would pass for one
-            in USD. None: prices are already in the asset's currency.
+        bars: The bars of the previous pages.
+        rows: The page.
+        rates: Converts USDT to USD for each day. Days before its first day are left out, because a bar in USDT would be
+            taken for one in USD. None if prices are already in the asset's currency.
 
     Raises:
-        MalformedError: a row is none, or days do not ascend; nothing was appended.
+        MalformedError: A row does not have the shape of a kline, or days do not ascend. Nothing was appended.
     """
     what = f"{bars.symbol} klines"
     if not rows:
         return
     if not all(isinstance(row, list) and len(row) >= 6 for row in rows):
-        raise MalformedError(bars.provider, f"{what}: a row is not an array of 6 or more")
+        raise MalformedError(bars.provider, f"{what}: a row is not an array of 6 or more values")
     columns = zip(*(row[:6] for row in rows), strict=True)
     times, *prices, volumes = (parse.reals(bars.provider, column, what) for column in columns)
     days = [int(time // DAY_MS) for time in times]

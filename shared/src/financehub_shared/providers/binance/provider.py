@@ -10,20 +10,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import QuoteBatch
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.providers.usd import UsdtRate, UsdtRates
 
-#: `-1121 Invalid symbol`: one unknown pair refuses the whole request.
+#: Code of `-1121 Invalid symbol`. One unknown pair makes Binance refuse the whole request.
 INVALID_SYMBOL = -1121
-#: More pairs than this in a request cost as much as asking for all of them, whose URL is short.
+#: A request for more pairs than this costs as much as one for all pairs, whose URL is short.
 BATCH_MAX = 100
-#: Binance counts per address, which other programs may share.
+#: Header with the used weight. Binance counts per IP address, which other programs may share.
 USED_WEIGHT = "x-mbx-used-weight-1m"
 KLINES_MAX = 1_000
 KLINES_WEIGHT = 2
@@ -31,28 +33,41 @@ _PAIR = re.compile(r"[A-Z0-9]{2,20}")
 
 
 def ticker_weight(pairs: int) -> int:
-    """What `/api/v3/ticker/24hr` charges for that many pairs (0: all of them)."""
+    """Return the weight that `/api/v3/ticker/24hr` charges for that many pairs. 0 stands for all pairs."""
     if pairs == 0 or pairs > BATCH_MAX:
         return 80
     return 2 if pairs <= 20 else 40
 
 
+def build(context: ProviderContext) -> "Binance":
+    """Build the provider, which takes the rate of USDT from Kraken, or from CoinGecko if Kraken fails."""
+    kraken, coingecko = context.provider("kraken"), context.provider("coingecko")
+    rates = UsdtRates([kraken, coingecko], kraken, context.clock)
+    return Binance(context.http, context.guard, context.base_url, rates, context.clock, context.name)
+
+
 class Binance:
     """Quotes and daily bars.
 
-    Binance has no USD pairs: `BTC-USD` is read from `BTCUSDT` and converted with `rates`.
+    Binance does not have USD pairs, so `BTC-USD` is read from `BTCUSDT` and converted with `rates`.
 
     Args:
-        http: sends the requests.
-        guard: budget and breaker of this upstream.
-        base_url: without a trailing slash.
-        rates: USD per USDT.
-        clock: for fetch times and days.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard: Budget and breaker of this upstream.
+        base_url: Base URL of the API.
+        rates: Rates in USD per USDT.
+        clock: For fetch times and days.
+        name: Name of this provider in records.
     """
 
     def __init__(
-        self, http: HttpClient, guard: Guard, base_url: str, rates: UsdtRates, clock: Clock, name: str = "binance"
+        self,
+        http: HttpClient,
+        guard: UpstreamGuard,
+        base_url: str,
+        rates: UsdtRates,
+        clock: Clock,
+        name: str = "binance",
     ) -> None:
         self.name = name
         self._http = http
@@ -65,7 +80,7 @@ class Binance:
         return asset.type is AssetType.CRYPTO and _pair(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        """One request, two where a pair is unknown; see `QuoteProvider`."""
+        """Send one request, or two if a pair is unknown; see `QuoteProvider`."""
         by_pair = {pair: asset for asset in assets if (pair := _pair(asset)) is not None}
         in_usdt = any(_is_converted(pair, asset) for pair, asset in by_pair.items())
         answers = await asyncio.gather(
@@ -80,18 +95,17 @@ class Binance:
         return self._batch(by_pair, rows, rate)
 
     async def _tickers(self, pairs: Sequence[str], deadline: float) -> Mapping[str, Any]:
-        rows = await self._ask_tickers(pairs if len(pairs) <= BATCH_MAX else (), deadline)
+        rows = await self._get_tickers(pairs if len(pairs) <= BATCH_MAX else (), deadline)
         if rows is None:
-            # One answer with every pair there is tells all unknown ones at once; splitting would ask many times.
-            rows = await self._ask_tickers((), deadline)
+            # One answer with every existing pair identifies all unknown ones. Splitting would take many requests.
+            rows = await self._get_tickers((), deadline)
         return {
             row["symbol"]: row for row in rows or () if isinstance(row, dict) and isinstance(row.get("symbol"), str)
         }
 
-    async def _ask_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
-        """The parsed answer; None when a pair is unknown."""
+    async def _get_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
+        """Fetch the tickers of `pairs`, or all tickers if it is empty. None if a pair is unknown."""
         params = {"symbols": json.dumps(list(pairs), separators=(",", ":"))} if pairs else None
-
         try:
             return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)))
         except NotFoundError:
@@ -105,7 +119,7 @@ class Binance:
         for pair, asset in by_pair.items():
             try:
                 if pair not in rows:
-                    raise NotFoundError(self.name, f"no pair {pair}")
+                    raise NotFoundError(self.name, f"unknown pair {pair}")
                 quotes[asset.symbol] = self._quote(asset, pair, rows[pair], rate)
             except ProviderError as error:
                 missing[asset.symbol] = error
@@ -132,11 +146,11 @@ class Binance:
         )
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """One request per 1,000 days; see `BarProvider`."""
+        """Send one request per 1,000 days; see `BarProvider`."""
         pair = _pair(asset)
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
-        last_day = int(self._clock.now() // 86_400) - 1
+        last_day = int(self._clock.now() // DAY_SECONDS) - 1
         rates = await self._rates.daily(last_day, deadline) if _is_converted(pair, asset) else None
         bars = empty_bars(asset.symbol, self.name)
         day = first_day
@@ -157,7 +171,7 @@ class Binance:
 
     async def _list(self, path: str, params: Mapping[str, str] | None, deadline: float, weight: int) -> list[Any]:
         async def send() -> list[Any]:
-            # Inside the guard: an answer of another shape is a failure that the breaker counts.
+            # The shape is checked inside the guard, so that the breaker counts an unexpected one as a failure.
             return parse.sequence(self.name, await self._get(path, params, deadline), path)
 
         return await self._guard.call(send, weight)
@@ -173,20 +187,20 @@ class Binance:
         if response.status == 400:
             code = parse.mapping(self.name, body, "error").get("code")
             if code == INVALID_SYMBOL:
-                raise NotFoundError(self.name, f"{path}: code {INVALID_SYMBOL}, an unknown symbol")
+                raise NotFoundError(self.name, f"{path}: code {INVALID_SYMBOL}, unknown symbol")
             raise UpstreamError(self.name, f"{path}: HTTP 400, code {str(code)[:10]}")
         return body
 
 
 def _pair(asset: Asset) -> str | None:
-    """`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`; None where Binance cannot have it."""
-    own = asset.provider_symbols.get("binance")
-    if own is None:
+    """Return Binance's pair (`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`). None if Binance cannot have the asset."""
+    pair = asset.provider_symbols.get("binance")
+    if pair is None:
         base, _, quote = asset.symbol.rpartition("-")
-        own = base + ("USDT" if quote == "USD" else quote)
+        pair = base + ("USDT" if quote == "USD" else quote)
         if base == "USDT" or not base:
             return None
-    return own if _PAIR.fullmatch(own) else None
+    return pair if _PAIR.fullmatch(pair) else None
 
 
 def _is_converted(pair: str, asset: Asset) -> bool:

@@ -1,7 +1,6 @@
-"""Rate budgets: what may be sent to each upstream, by all pods together."""
+"""Rate budgets: the calls that may be sent to each upstream by all processes of the fleet together."""
 
+from financehub_shared.core.provider_specs import Limit
 from financehub_shared.providers.budget.budget import Budget
-from financehub_shared.providers.budget.core import Limit
-from financehub_shared.providers.budget.limits import LIMITS
 
-__all__ = ["LIMITS", "Budget", "Limit"]
+__all__ = ["Budget", "Limit"]

@@ -1,10 +1,11 @@
--- The rate budgets of one upstream, atomic for the fleet: budget/core.py for the hashes KEYS, one a window.
--- `now` (Unix ms) is defined by the line that Python puts before this text.
--- A hash is a ring: slot (slice % (slices + 1)) → `slice:units`.
+-- The rate budget of one upstream, atomic for the whole fleet. It does the arithmetic of budget/sliding_window.py on
+-- the hashes KEYS, one per window. The line that Python puts before this text defines `now`, in Unix milliseconds.
+-- Each hash is a ring of slots: slice % (slices + 1) -> `slice:units`.
 --
 -- ARGV: op, units, slices, then slice_ms and limit of each window
---   spend:   take `units` from every window, or from none. Returns {wait_ms, window that makes wait (from 1), used of each}
---   correct: the upstream has counted `units` in the window. Returns {0, 0, used of each}
+--   spend:   Takes `units` from every window, or from none.
+--            Returns {wait_ms, number of the window that requires the wait (from 1), used units of each window}.
+--   correct: The upstream has counted `units` in the window. Returns {0, 0, used units of each window}.
 
 local op, units, slices = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local windows = {}

@@ -1,8 +1,8 @@
-"""CoinGecko's ids of the coins with the largest markets; any other coin's id belongs into its asset. Data."""
+"""CoinGecko's ids of the largest coins. For other coins, set `coingecko` under the providers of the asset. Data."""
 
 from collections.abc import Mapping
 
-#: Base of the canonical symbol → id.
+#: Base currency of the symbol → id.
 IDS: Mapping[str, str] = {
     "AAVE": "aave",
     "ADA": "cardano",

@@ -1,4 +1,4 @@
-"""CoinGecko: quotes of coins by CoinGecko's own ids, 250 a request.
+"""CoinGecko: quotes of coins, which CoinGecko identifies by its own ids, 250 per request.
 
 Source: https://docs.coingecko.com/reference/coins-markets, /reference/simple-price.
 """
@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
 from financehub_shared.core.models import Asset, AssetType, Quote
 from financehub_shared.providers.coingecko.ids import IDS
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
@@ -21,29 +23,34 @@ from financehub_shared.providers.transport.http import HttpClient
 T = TypeVar("T")
 
 PAGE = 250
-#: Digits after the point; the smallest unit of most coins.
+#: Digits after the point of a volume. Most coins have no smaller unit.
 VOLUME_DIGITS = 8
+
+
+def build(context: ProviderContext) -> "CoinGecko":
+    """Build the provider."""
+    return CoinGecko(context.http, context.guard, context.base_url, context.api_key, context.clock, context.name)
 
 
 class CoinGecko:
     """Quotes.
 
-    Symbols are not unique at CoinGecko, so only coins with a known id are served: those of `coingecko_ids`
-    and assets that name theirs (`provider_symbols.coingecko`).
+    Symbols are not unique at CoinGecko, so it serves only coins whose id is known: those in `ids.py`, and assets with
+    a `coingecko` entry in their provider symbols.
 
     Args:
-        http: sends the requests.
-        guard: budget and breaker of this upstream.
-        base_url: without a trailing slash.
-        key: Demo key, sent as a header; None: the public limits.
-        clock: for fetch times.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard: Budget and breaker of this upstream.
+        base_url: Base URL of the API.
+        key: Demo key, sent as a header. The public limits apply if it is None or empty.
+        clock: For fetch times.
+        name: Name of this provider in records.
     """
 
     def __init__(
         self,
         http: HttpClient,
-        guard: Guard,
+        guard: UpstreamGuard,
         base_url: str,
         key: SecretStr | None,
         clock: Clock,
@@ -60,7 +67,7 @@ class CoinGecko:
         return asset.type is AssetType.CRYPTO and _id(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        """One request per 250 coins and currency; a page that fails costs its own coins only."""
+        """Send one request per 250 coins of one currency. A failed page affects only its own coins."""
         quotes: dict[str, Quote] = {}
         missing: dict[str, ProviderError] = {}
         for page in _pages(assets):
@@ -88,7 +95,7 @@ class CoinGecko:
 
     def _quote(self, asset: Asset, row: Mapping[str, Any] | None) -> Quote:
         if row is None:
-            raise NotFoundError(self.name, f"no coin {_id(asset)!r}")
+            raise NotFoundError(self.name, f"unknown coin {_id(asset)!r}")
         if row.get("current_price") is None:
             raise MalformedError(self.name, f"{_id(asset)}: the price is null")
         price = parse.number(self.name, row["current_price"], f"{asset.symbol} current_price")
@@ -102,12 +109,12 @@ class CoinGecko:
             fetched_at=self._clock.now(),
             provider=self.name,
             change_percent=parse.optional_number(self.name, change, f"{asset.symbol} change"),
-            # CoinGecko counts volume in money, FinanceHub in coins.
+            # CoinGecko returns the volume in the currency, and FinanceHub stores it in coins.
             volume=round(turnover / price, VOLUME_DIGITS) if turnover is not None and price > 0 else None,
         )
 
     async def usdt_rate(self, deadline: float) -> Decimal:
-        """USD per USDT; see `usd.RateSource`."""
+        """Fetch the current rate in USD per USDT; see `usd.RateSource`."""
         params = {"ids": "tether", "vs_currencies": "usd"}
         coins = await self._get("/api/v3/simple/price", params, deadline, parse.mapping)
         return parse.number(self.name, parse.mapping(self.name, coins.get("tether"), "tether").get("usd"), "tether usd")
@@ -116,7 +123,7 @@ class CoinGecko:
         headers = {"x-cg-demo-api-key": self._key.get_secret_value()} if self._key else None
 
         async def send() -> T:
-            # Inside the guard: an answer of another shape is a failure that the breaker counts.
+            # The shape is checked inside the guard, so that the breaker counts an unexpected one as a failure.
             url = self._base + path
             answer = await self._http.get_json(self.name, url, params=params, headers=headers, deadline=deadline)
             return shape(self.name, answer, path)
@@ -125,12 +132,13 @@ class CoinGecko:
 
 
 def _id(asset: Asset) -> str | None:
+    """Return CoinGecko's id of a coin. None if it is not known."""
     return asset.provider_symbols.get("coingecko") or IDS.get(asset.symbol.rpartition("-")[0])
 
 
 def _pages(assets: Sequence[Asset]) -> list[list[Asset]]:
-    """Assets of one currency each, at most `PAGE` of them."""
+    """Split assets into pages of one currency and at most `PAGE` assets."""
     by_currency: dict[str, list[Asset]] = {}
     for asset in assets:
         by_currency.setdefault(asset.currency, []).append(asset)
-    return [group[start : start + PAGE] for group in by_currency.values() for start in range(0, len(group), PAGE)]
+    return [page for group in by_currency.values() for page in chunks(group, PAGE)]

@@ -1,4 +1,4 @@
-"""From the bytes of a feed to articles. Pure: no network, no clock."""
+"""Parses the bytes of a feed into articles. Pure: no network, no clock."""
 
 import calendar
 import io
@@ -13,22 +13,22 @@ from feedparser.encodings import convert_to_utf8
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.market.news_text import canonical_url, news_id
-from financehub_shared.providers.rss.plain_text import plain_text
+from financehub_shared.providers.transport.plain_text import plain_text
 
-#: A feed shows its newest few dozen; what lies beyond is old.
+#: Entries that are read. Feeds list a few dozen, newest first, so further entries are old.
 ENTRIES_MAX = 500
-#: A feed whose clock is ahead by more than this gives no usable time.
+#: A date that is further in the future than this is not used.
 FUTURE_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed that was read.
+    """A parsed feed.
 
     Args:
-        items: its articles.
-        quarantined: entries that are none.
-        newest_at: Unix seconds of the newest dated entry; None when no entry has a date.
+        items: Its articles.
+        quarantined: Entries that are not usable as articles.
+        newest_at: Unix seconds of the newest dated entry. None if no entry has a date.
     """
 
     items: list[NewsItem]
@@ -37,28 +37,28 @@ class Feed:
 
 
 def parse_feed(provider: str, label: str, body: bytes, content_type: str, fetched_at: float) -> Feed:
-    """Read RSS or Atom of any version, as broken as they come.
+    """Parse RSS or Atom of any version, well-formed or not.
 
     Args:
-        provider: how records name the adapter.
-        label: the feed's name until it tells its own.
-        body: as received, decompressed.
-        content_type: of the response; it may name the encoding.
-        fetched_at: Unix seconds.
+        provider: Name of the provider in records.
+        label: Name of the feed, used as source if the feed does not have a title.
+        body: Decompressed body.
+        content_type: Content type of the response, which may name the encoding.
+        fetched_at: Unix seconds of the fetch.
 
     Raises:
-        MalformedError: no feed, or one that declares entities.
-        NotFoundError: a feed without entries.
+        MalformedError: The body is not a feed, or it declares entities.
+        NotFoundError: The feed has no entries.
     """
-    # The check must see what the parser will see, whatever the encoding; so both get UTF-8.
+    # The check and the parser must read the same text whatever its encoding, so both get UTF-8.
     utf8: bytes = convert_to_utf8({"content-type": content_type or "application/xml"}, body, {})
     if b"<!ENTITY" in utf8.upper():
-        raise MalformedError(provider, f"{label}: the XML declares entities, which may expand without end")
+        raise MalformedError(provider, f"{label}: the XML declares entities, which could expand without limit")
     parsed = feedparser.parse(
         io.BytesIO(utf8), response_headers={"content-type": "application/xml; charset=utf-8"}, sanitize_html=False
     )
     if not parsed.get("version"):
-        raise MalformedError(provider, f"{label}: neither RSS nor Atom")
+        raise MalformedError(provider, f"{label}: not an RSS or Atom feed")
     if not parsed.entries:
         raise NotFoundError(provider, f"{label}: the feed has no entries")
     source = plain_text(parsed.feed.get("title")) or label
@@ -97,7 +97,7 @@ def _item(provider: str, source: str, entry: Mapping[str, Any], published_at: fl
 
 
 def _published(entry: Mapping[str, Any], fetched_at: float) -> float | None:
-    """Unix seconds; None where the entry has no date or an impossible one."""
+    """Return the date of an entry in Unix seconds. None if it is missing or impossible."""
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
         parts = entry[name] if name in entry else None  # noqa: SIM401 — feedparser's `get` maps one date to another
         if parts:

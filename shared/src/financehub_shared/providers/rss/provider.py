@@ -1,4 +1,4 @@
-"""RSS and Atom feeds: read politely, refused when dangerous, reported when dead."""
+"""RSS and Atom feeds. Each feed has its own budget and breaker, and a feed without news for weeks counts as failed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,23 +6,27 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ProviderError, ProviderTimeoutError, StaleError
 from financehub_shared.core.models import NewsItem, Quarantined
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import NewsBatch
 from financehub_shared.providers.rss.feed import parse_feed
 from financehub_shared.providers.transport.conditional import Validators, ValidatorStore
 from financehub_shared.providers.transport.http import HttpClient, Response
 
-#: The largest of the known feeds has 0.4 MB; feedparser takes about a second per MB.
+#: The largest known feed has 0.4 MB, and feedparser takes about a second per MB.
 FEED_BYTES_MAX = 2_000_000
-#: A financial feed that says nothing for two weeks is dead, though it answers.
-SILENT_SECONDS = 14 * 86_400.0
+#: A financial feed without a new entry for two weeks is dead, although it answers.
+DEAD_AFTER_SECONDS = 14.0 * DAY_SECONDS
 ACCEPT = "application/rss+xml, application/atom+xml, application/xml;q=0.9, text/xml;q=0.8"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _FeedAnswer:
+    """The result of reading one feed."""
+
     items: Sequence[NewsItem] = ()
     quarantined: Sequence[Quarantined] = ()
     stale: StaleError | None = None
@@ -30,22 +34,28 @@ class _Answer:
     validators: Validators = field(default_factory=Validators)
 
 
+def build(context: ProviderContext) -> "Rss":
+    """Build the provider."""
+    feeds = context.settings.rss_feeds
+    return Rss(context.http, context.guard_for, feeds, context.validators, context.clock, context.name)
+
+
 class Rss:
-    """Articles of feeds, each with a breaker of its own: a dead feed says nothing about the others.
+    """Articles of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
 
     Args:
-        http: sends the requests.
-        guard_for: feed label → its guard.
-        feeds: URLs; one may hold a subscriber's token, so records use `feed_labels`.
-        validators: ETags and dates of what was last read.
-        clock: for fetch times.
-        name: how records name this provider.
+        http: Sends the requests.
+        guard_for: Feed label → its guard.
+        feeds: URLs. A URL may contain a subscriber's token, so records use `feed_labels` instead.
+        validators: ETags and dates of the last answers.
+        clock: For fetch times.
+        name: Name of this provider in records.
     """
 
     def __init__(
         self,
         http: HttpClient,
-        guard_for: Callable[[str], Guard],
+        guard_for: Callable[[str], UpstreamGuard],
         feeds: Sequence[str],
         validators: ValidatorStore,
         clock: Clock,
@@ -62,11 +72,11 @@ class Rss:
         return list(self._feeds)
 
     async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-        """Read the feeds at once, one request each; see `NewsProvider`.
+        """Read all feeds in parallel, with one request each; see `NewsProvider`.
 
         Args:
-            sources: feed labels, or parts of them (`coindesk`); None: all feeds.
-            deadline: monotonic seconds.
+            sources: Feed labels, or parts of them (`coindesk`). None for all feeds.
+            deadline: Monotonic time in seconds by which the fetch must end.
         """
         chosen = [label for label in self._feeds if sources is None or any(part in label for part in sources)]
         answers = await asyncio.gather(*(self._read(label, deadline) for label in chosen), return_exceptions=True)
@@ -89,17 +99,17 @@ class Rss:
                     unchanged.append(label)
                 elif answer.validators.headers():
                     read.append((label, answer.validators))
-        return NewsBatch(items, failed, unchanged, quarantined, (lambda: self._remember(read),))
+        return NewsBatch(items, failed, unchanged, quarantined, (lambda: self._store_validators(read),))
 
-    async def _remember(self, read: Sequence[tuple[str, Validators]]) -> None:
+    async def _store_validators(self, read: Sequence[tuple[str, Validators]]) -> None:
         for label, validators in read:
             await self._validators.put(self._feeds[label], validators)
 
-    async def _read(self, label: str, deadline: float) -> _Answer:
+    async def _read(self, label: str, deadline: float) -> _FeedAnswer:
         url = self._feeds[label]
         known = await self._validators.get(url)
 
-        async def send_and_parse() -> _Answer:
+        async def send_and_parse() -> _FeedAnswer:
             response = await self._http.get(
                 self.name,
                 url,
@@ -108,12 +118,14 @@ class Rss:
                 follow_redirects=True,
                 max_bytes=FEED_BYTES_MAX,
             )
-            # Inside the guard: an answer that is no feed is a failure that the breaker counts.
-            return _Answer(changed=False) if response.status == 304 else await self._parse(label, response, deadline)
+            if response.status == 304:
+                return _FeedAnswer(changed=False)
+            # The feed is parsed inside the guard, so that the breaker counts an unreadable one as a failure.
+            return await self._parse(label, response, deadline)
 
         return await self._guards[label].call(send_and_parse)
 
-    async def _parse(self, label: str, response: Response, deadline: float) -> _Answer:
+    async def _parse(self, label: str, response: Response, deadline: float) -> _FeedAnswer:
         now = self._clock.now()
         content_type = response.headers.get("content-type", "")
         parsing = asyncio.to_thread(parse_feed, self.name, label, response.body, content_type, now)
@@ -121,16 +133,16 @@ class Rss:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 feed = await parsing
         except TimeoutError:
-            raise ProviderTimeoutError(self.name, f"{label}: not parsed in time") from None
+            raise ProviderTimeoutError(self.name, f"{label}: parsing did not end in time") from None
         stale = None
-        if feed.newest_at is not None and now - feed.newest_at > SILENT_SECONDS:
-            days = (now - feed.newest_at) / 86_400
-            stale = StaleError(self.name, f"{label}: nothing new for {days:.0f} days; is the feed dead?")
-        return _Answer(feed.items, feed.quarantined, stale, validators=Validators.of(response.headers))
+        if feed.newest_at is not None and now - feed.newest_at > DEAD_AFTER_SECONDS:
+            days = (now - feed.newest_at) / DAY_SECONDS
+            stale = StaleError(self.name, f"{label}: no new entry for {days:.0f} days; replace the feed if it is dead")
+        return _FeedAnswer(feed.items, feed.quarantined, stale, validators=Validators.of(response.headers))
 
 
 def feed_labels(feeds: Sequence[str]) -> list[str]:
-    """A readable, unique name per feed: host and path, without user, password and query.
+    """Return a readable, unique name for each feed: host and path, without user, password and query.
 
     `https://www.coindesk.com/arc/outboundfeeds/rss/?token=x` → `coindesk.com/arc/outboundfeeds/rss`.
     """
@@ -139,6 +151,6 @@ def feed_labels(feeds: Sequence[str]) -> list[str]:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
         label = f"{(parts.hostname or '').removeprefix('www.')}{port}{parts.path.rstrip('/')}"
-        twins = sum(known.split("#")[0] == label for known in labels)
-        labels.append(f"{label}#{twins + 1}" if twins else label)
+        duplicates = sum(known.split("#")[0] == label for known in labels)
+        labels.append(f"{label}#{duplicates + 1}" if duplicates else label)
     return labels

@@ -1,4 +1,4 @@
-"""ETag and Last-Modified of what was last read, shared by all pods through Redis (RFC 9110, 13)."""
+"""Stores the ETag and Last-Modified headers of the last answers, shared by the fleet in Redis (RFC 9110, 13)."""
 
 import hashlib
 import json
@@ -10,85 +10,86 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from financehub_shared.providers.transport.loop_local import PerLoop
+from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-#: A week without a full answer would hide that a feed has died, so the validators are forgotten by then.
-KEPT_SECONDS = 7 * 86_400
-#: Validators of an upstream that writes novels into its headers are not kept.
-LONGEST = 1_000
+#: Validators expire after a week, because a week without a full answer would hide that a feed is dead.
+TTL_SECONDS = 7 * 86_400
+#: Longer headers are cut, so that an upstream cannot fill Redis. A cut validator never matches, which only means that
+#: the whole document is read again.
+MAX_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server gave to ask 'has it changed?' with; empty where it gave none."""
+    """The headers by which a server can tell whether a document has changed. Empty if the server sent none."""
 
     etag: str = ""
     last_modified: str = ""
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Validators":
-        """From response headers with lower-case names."""
-        return cls(headers.get("etag", "")[:LONGEST], headers.get("last-modified", "")[:LONGEST])
+        """Return the validators of response headers with lower-case names."""
+        return cls(headers.get("etag", "")[:MAX_CHARACTERS], headers.get("last-modified", "")[:MAX_CHARACTERS])
 
     def headers(self) -> dict[str, str]:
-        """The request headers that ask."""
-        asked = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
-        return {name: value for name, value in asked.items() if value}
+        """Return the headers of a conditional request."""
+        conditions = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
+        return {name: value for name, value in conditions.items() if value}
 
 
 class ValidatorStore(Protocol):
-    """Where validators are kept."""
+    """A store of validators by URL."""
 
     async def get(self, url: str) -> Validators:
-        """The validators of `url`; empty ones when none are known."""
+        """Return the validators of `url`, which are empty if none are known."""
         ...
 
     async def put(self, url: str, validators: Validators) -> None:
-        """Keep them; call it once what was read is stored, or it is lost to the next reader."""
+        """Store validators. Call it only once the document is stored, or the next reader would never receive it."""
         ...
 
 
 class MemoryValidators:
-    """The in-memory peer."""
+    """Validators in the memory of this process."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Validators] = {}
+        self._validators: dict[str, Validators] = {}
 
     async def get(self, url: str) -> Validators:
-        return self._kept.get(url, Validators())
+        return self._validators.get(url, Validators())
 
     async def put(self, url: str, validators: Validators) -> None:
-        self._kept[url] = validators
+        self._validators[url] = validators
 
 
 class RedisValidators:
-    """Validators in Redis; while it is away everything is read in full, which is right and only costs more.
+    """Validators in Redis. While Redis is unavailable, documents are read in full, which is correct but costs more.
 
     Args:
-        client: the Redis of the data, of the running loop.
+        client: Client of the Redis of the data.
     """
 
-    def __init__(self, client: PerLoop[redis.asyncio.Redis]) -> None:
+    def __init__(self, client: LoopLocal[redis.asyncio.Redis]) -> None:
         self._client = client
 
     async def get(self, url: str) -> Validators:
         try:
-            kept = await self._client.get().get(_key(url))
-            return Validators(**json.loads(kept)) if kept else Validators()
+            stored = await self._client.get().get(_key(url))
+            return Validators(**json.loads(stored)) if stored else Validators()
         except (RedisError, OSError, ValueError, TypeError) as error:
-            log.warning("validators_unread", error=type(error).__name__)
+            log.warning("validator_read_failed", error=type(error).__name__)
             return Validators()
 
     async def put(self, url: str, validators: Validators) -> None:
         try:
-            await self._client.get().set(_key(url), json.dumps(asdict(validators)), ex=KEPT_SECONDS)
+            await self._client.get().set(_key(url), json.dumps(asdict(validators)), ex=TTL_SECONDS)
         except (RedisError, OSError) as error:
-            log.warning("validators_unkept", error=type(error).__name__)
+            log.warning("validator_write_failed", error=type(error).__name__)
 
 
 def _key(url: str) -> str:
-    # The URL of a feed may hold a subscriber's token.
+    # The URL of a feed may contain a subscriber's token.
     return keys.validators(hashlib.sha256(url.encode()).hexdigest()[:32])

@@ -1,4 +1,4 @@
-"""HTTP as FinanceHub speaks it: one pool a process, deadlines, a cap on bytes, errors translated at the edge."""
+"""HTTP client of all providers: one connection pool per process, deadlines, a size limit and error translation."""
 
 import asyncio
 import contextlib
@@ -11,28 +11,28 @@ import httpx
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, ProviderTimeoutError, UpstreamError
+from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.settings import Settings
 from financehub_shared.providers.transport import strict_json
-from financehub_shared.providers.transport.loop_local import PerLoop
 from financehub_shared.providers.transport.status import error_of_exception, error_of_status
 
-#: Some feeds answer 403 to anything that does not begin like a browser.
+#: Some feeds answer 403 to a user agent that does not begin like a browser's.
 USER_AGENT = "Mozilla/5.0 (compatible; FinanceHub/0.1)"
-#: Enough of an error's body to see Cloudflare's code or an upstream's own.
+#: Bytes of an error's body that are read: enough for the error code of Cloudflare or of the upstream.
 ERROR_BODY_BYTES = 4_096
 REDIRECTS_MAX = 5
-#: More parallel connections than the widest fan-out (bars, 16) and a feed or two.
+#: Covers the largest number of parallel requests: 16 for bars, and a few for feeds.
 POOL = httpx.Limits(max_connections=32, max_keepalive_connections=20)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer that was read to its end.
+    """A complete answer.
 
     Args:
         status: HTTP status.
-        headers: names in lower case.
-        body: decompressed, at most `max_response_bytes`.
+        headers: Response headers with lower-case names.
+        body: Decompressed body, at most `max_response_bytes` long.
     """
 
     status: int
@@ -41,12 +41,12 @@ class Response:
 
 
 class HttpClient:
-    """Sends GET requests for all adapters of a process.
+    """Sends GET requests for all providers of a process.
 
     Args:
-        settings: connect and read timeouts, the cap on response bytes.
-        clock: for deadlines and HTTP dates.
-        transport: another way to send, for tests; None: the network.
+        settings: Timeouts and the limit of response bytes.
+        clock: For deadlines and HTTP dates.
+        transport: Replaces the network in tests.
     """
 
     def __init__(self, settings: Settings, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -54,9 +54,9 @@ class HttpClient:
         self._read_seconds = settings.read_timeout_seconds
         self._max_bytes = settings.max_response_bytes
         self._clock = clock
-        self._client = PerLoop(
+        self._client = LoopLocal(
             lambda: httpx.AsyncClient(
-                # gzip alone is asked for: `_Body` bounds what it inflates to, httpx's own decoders do not.
+                # Only gzip is accepted, because `_BodyReader` bounds the inflated size and httpx's decoders do not.
                 headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
                 limits=POOL,
                 transport=transport,
@@ -78,33 +78,34 @@ class HttpClient:
         """Send one request and read its answer.
 
         Args:
-            provider: the adapter's name, for errors.
-            url: absolute; holds no secret.
-            deadline: monotonic seconds by which the whole answer must be there.
-            params: query parameters, no secrets.
-            headers: further headers; a key goes here and nowhere else.
-            handled: error statuses the caller reads itself; their body is cut at `ERROR_BODY_BYTES`.
-            follow_redirects: only for requests without a key, which another host would see.
-            max_bytes: a lower cap than the setting's.
+            provider: Name of the provider, for errors.
+            url: Absolute URL without secrets.
+            deadline: Monotonic time in seconds by which the whole answer must be read.
+            params: Query parameters without secrets.
+            headers: Further headers. An API key belongs here and nowhere else.
+            handled: Error statuses that the caller handles. Their body is cut at `ERROR_BODY_BYTES`.
+            follow_redirects: Whether to follow redirects. Not allowed for requests with a key, which the other host
+                would receive.
+            max_bytes: A size limit below that of the settings.
 
         Raises:
-            ProviderError: translated from whatever went wrong.
+            ProviderError: The request failed.
         """
         remaining = deadline - self._clock.monotonic()
         if remaining <= 0:
             raise ProviderTimeoutError(provider, "the deadline passed before the request")
         client = self._client.get()
         timeout = httpx.Timeout(min(self._read_seconds, remaining), connect=min(self._connect_seconds, remaining))
-        call = _Call(provider, handled, min(max_bytes or self._max_bytes, self._max_bytes))
+        options = _ReadOptions(provider, handled, min(max_bytes or self._max_bytes, self._max_bytes))
         try:
             request = client.build_request("GET", url, params=params, headers=dict(headers or {}), timeout=timeout)
-            # httpx's read timeout is per chunk: only this ends an answer that drips.
+            # The read timeout of httpx applies to each chunk, so only this ends an answer that arrives in drips.
             async with asyncio.timeout(remaining):
-                return await self._send(client, call, request, REDIRECTS_MAX if follow_redirects else 0)
+                return await self._send(client, options, request, REDIRECTS_MAX if follow_redirects else 0)
         except TimeoutError:
             raise ProviderTimeoutError(provider, f"no complete answer within {remaining:.1f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # `from None`: the cause may quote a header that holds a key.
+            # `from None`: the cause may quote a header with a key.
             raise error_of_exception(provider, error) from None
 
     async def get_json(
@@ -116,67 +117,72 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """`get`, parsed as strict JSON.
+        """Send one request as `get` does, and parse the body as strict JSON.
 
         Raises:
-            ProviderError: as `get`, and MalformedError where the body is no JSON.
+            ProviderError: The request failed, or the body is not JSON.
         """
         response = await self.get(provider, url, deadline=deadline, params=params, headers=headers)
         return strict_json.loads(provider, response.body)
 
-    async def _send(self, client: httpx.AsyncClient, call: "_Call", request: httpx.Request, redirects: int) -> Response:
-        # httpx's own redirect handling reads the redirect's body without a bound.
+    async def _send(
+        self, client: httpx.AsyncClient, options: "_ReadOptions", request: httpx.Request, redirects: int
+    ) -> Response:
+        # httpx's own handling of redirects reads the body of a redirect without a limit.
         response = await client.send(request, stream=True, follow_redirects=False)
         try:
             if response.next_request is None or not redirects:
-                return await self._read(response, call)
+                return await self._read(response, options)
             next_request = response.next_request
         finally:
             await response.aclose()
-        return await self._send(client, call, next_request, redirects - 1)
+        return await self._send(client, options, next_request, redirects - 1)
 
-    async def _read(self, response: httpx.Response, call: "_Call") -> Response:
+    async def _read(self, response: httpx.Response, options: "_ReadOptions") -> Response:
         status = response.status_code
         headers = {name.lower(): value for name, value in response.headers.items()}
         if status == 304:
             return Response(status, headers, b"")
         if response.is_success:
-            return Response(status, headers, await _read_all(response, headers, call))
-        start = await _read_start(response, headers, call)
-        if status in call.handled:
+            return Response(status, headers, await _read_all(response, headers, options))
+        start = await _read_start(response, headers, options)
+        if status in options.handled:
             return Response(status, headers, start)
-        raise error_of_status(call.provider, status, headers, start, self._clock.now())
+        raise error_of_status(options.provider, status, headers, start, self._clock.now())
 
     async def aclose(self) -> None:
-        """Close the pool."""
-        client = self._client.take()
+        """Close the connection pool of the running event loop."""
+        client = self._client.pop()
         if client is not None:
             await client.aclose()
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _ReadOptions:
+    """The arguments of `HttpClient.get` that matter for reading the answer."""
+
     provider: str
     handled: frozenset[int]
     max_bytes: int
 
 
-async def _read_all(response: httpx.Response, headers: Mapping[str, str], call: _Call) -> bytes:
+async def _read_all(response: httpx.Response, headers: Mapping[str, str], options: _ReadOptions) -> bytes:
     announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:18]) > call.max_bytes:
-        raise MalformedError(call.provider, f"an answer of {announced[:18]} bytes; at most {call.max_bytes} are read")
-    body = _Body(call.provider, headers.get("content-encoding", ""), call.max_bytes)
+    if announced.isdigit() and int(announced[:18]) > options.max_bytes:
+        detail = f"an answer of {announced[:18]} bytes exceeds the limit of {options.max_bytes} bytes"
+        raise MalformedError(options.provider, detail)
+    body = _BodyReader(options.provider, headers.get("content-encoding", ""), options.max_bytes)
     async for chunk in response.aiter_raw():
         body.feed(chunk)
         if body.too_large:
-            raise MalformedError(call.provider, f"more than {call.max_bytes} bytes, decompressed")
+            raise MalformedError(options.provider, f"more than {options.max_bytes} bytes after decompression")
     return body.finish()
 
 
-async def _read_start(response: httpx.Response, headers: Mapping[str, str], call: _Call) -> bytes:
-    # A body that breaks off or does not decompress changes nothing: the status says what to do.
+async def _read_start(response: httpx.Response, headers: Mapping[str, str], options: _ReadOptions) -> bytes:
+    # The status decides, so a body that is truncated or cannot be decompressed does not matter.
     with contextlib.suppress(httpx.HTTPError, MalformedError):
-        body = _Body(call.provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
+        body = _BodyReader(options.provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
         async for chunk in response.aiter_raw():
             body.feed(chunk)
             if body.too_large:
@@ -185,8 +191,8 @@ async def _read_start(response: httpx.Response, headers: Mapping[str, str], call
     return b""
 
 
-class _Body:
-    """Collects a body and inflates it no further than one byte past `limit`, so a zip bomb costs `limit` bytes."""
+class _BodyReader:
+    """Collects a body and inflates it to at most one byte more than `limit`, so a zip bomb costs `limit` bytes."""
 
     def __init__(self, provider: str, encoding: str, limit: int) -> None:
         self.data = bytearray()
@@ -195,12 +201,12 @@ class _Body:
         self._limit = limit
         encoding = encoding.strip().lower()
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise MalformedError(provider, f"content-encoding {encoding[:40]!r} was not asked for")
+            raise MalformedError(provider, f"content-encoding {encoding[:40]!r} was not requested")
         self._gzip = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
 
     @property
     def too_large(self) -> bool:
-        # Received bytes count too: what follows the end of the gzip stream would pile up unseen.
+        # Received bytes count too, because bytes after the end of the gzip stream do not appear in `data`.
         return max(len(self.data), self._received) > self._limit
 
     def feed(self, chunk: bytes) -> None:
@@ -212,9 +218,9 @@ class _Body:
         try:
             self.data += self._gzip.decompress(chunk, room)
         except zlib.error as error:
-            raise MalformedError(self._provider, "the body does not decompress") from error
+            raise MalformedError(self._provider, "the body cannot be decompressed") from error
 
     def finish(self) -> bytes:
         if self._gzip is not None and not self._gzip.eof and self.data:
-            raise UpstreamError(self._provider, "the compressed body was cut")
+            raise UpstreamError(self._provider, "the compressed body was truncated")
         return bytes(self.data)

@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no Infinity; numbers with a point become Decimals. Pure."""
+"""Parses JSON strictly: NaN and Infinity are refused, and numbers with a point become Decimals. Pure."""
 
 import json
 from decimal import Decimal
@@ -11,11 +11,11 @@ def loads(provider: str, body: bytes) -> Any:
     """Parse a JSON body.
 
     Args:
-        provider: the adapter's name, for the error.
-        body: the decompressed body.
+        provider: Name of the provider, for the error.
+        body: The decompressed body.
 
     Raises:
-        MalformedError: HTML, cut, not UTF-8, NaN or Infinity, nested without end.
+        MalformedError: The body is HTML, truncated or not UTF-8, contains NaN or Infinity, or is nested too deeply.
     """
 
     def refuse(constant: str) -> NoReturn:
@@ -25,8 +25,8 @@ def loads(provider: str, body: bytes) -> Any:
         return json.loads(body, parse_float=Decimal, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
-            raise MalformedError(provider, "HTML or XML where JSON was due") from None
-        # `JSONDecodeError` carries the document; only its position is told.
+            raise MalformedError(provider, "expected JSON, got HTML or XML") from None
+        # `JSONDecodeError` contains the whole document, so only its position is reported.
         raise MalformedError(
             provider, f"not JSON ({type(error).__name__} at byte {getattr(error, 'pos', 0)} of {len(body)})"
         ) from None

@@ -1,6 +1,6 @@
-"""Yahoo's answers: quotes, charts, errors. Pure.
+"""Parses the answers of Yahoo: quotes, charts and errors. Pure.
 
-Yahoo publishes no documentation; the shapes are those of recorded answers (February 2025).
+Yahoo publishes no documentation. The shapes come from recorded answers (February 2025).
 """
 
 from array import array
@@ -13,49 +13,52 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, Bars, Quote
-from financehub_shared.core.units import major
+from financehub_shared.core.units import to_major_unit
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.status import error_of_status
 from financehub_shared.providers.yahoo.splits import apply_missing_splits
 
-#: Yahoo's page for 'we are down', served with status 200.
-DOWN = b"will be right back"
+#: Text of Yahoo's maintenance page, which has status 200.
+MAINTENANCE = b"will be right back"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
 class NoDataInRangeError(NotFoundError):
-    """The symbol is known and was not traded in the days asked for."""
+    """The symbol is known but was not traded in the requested days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Daily bars and what a reader of them has to know.
+    """Daily bars of one asset.
 
     Args:
-        bars: complete days only, prices adjusted for splits and not for dividends.
-        split: a split took effect in the days asked for, so that bars stored before it are out of scale.
-        mended: what was done to the bars, in words.
+        bars: Bars of complete days. Prices are adjusted for splits and not for dividends.
+        has_split: Whether a split took effect in the requested days, so that bars stored before it are out of scale.
+        corrections: A description of each correction of the bars.
     """
 
     bars: Bars
-    split: bool = False
-    mended: Sequence[str] = ()
+    has_split: bool = False
+    corrections: Sequence[str] = ()
 
 
 def own_symbol(asset: Asset) -> str | None:
-    """Yahoo's symbol; None for coins it is not stated for: Yahoo numbers them, and `UNI-USD` is not Uniswap."""
-    stated = asset.provider_symbols.get("yahoo")
-    return stated or (asset.symbol if asset.type is AssetType.STOCK else None)
+    """Return Yahoo's symbol of an asset.
+
+    None for a coin without a `yahoo` entry in its provider symbols: Yahoo numbers coins, and `UNI-USD` is not Uniswap.
+    """
+    explicit = asset.provider_symbols.get("yahoo")
+    return explicit or (asset.symbol if asset.type is AssetType.STOCK else None)
 
 
 def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ProviderError:
-    """The error of an answer with a status that is none; a 404 is 'not found' only where Yahoo's JSON says so.
+    """Return the error for an answer with an error status. A 404 means 'not found' only if Yahoo's JSON says so.
 
     Args:
-        provider: the adapter's name.
-        status: 400 or more.
-        headers: lower-case names.
-        body: as far as it was read.
+        provider: Name of the provider.
+        status: HTTP status of 400 or more.
+        headers: Response headers with lower-case names.
+        body: The body, as far as it was read.
         now: Unix seconds.
     """
     if status not in {400, 404, 422}:
@@ -63,26 +66,26 @@ def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body
     try:
         answer = parse.mapping(provider, strict_json.loads(provider, body), "error")
     except MalformedError:
-        return UpstreamError(provider, f"HTTP {status} without Yahoo's error; has the path changed?")
+        return UpstreamError(provider, f"HTTP {status} without an error of Yahoo; the path may have changed")
     section = answer.get("chart") or answer.get("finance") or answer.get("quoteResponse")
     error = section.get("error") if isinstance(section, dict) else None
     description = str(error.get("description", ""))[:200] if isinstance(error, dict) else ""
     if description.startswith("Data doesn't exist"):
-        return NoDataInRangeError(provider, "not traded in the days asked for")
+        return NoDataInRangeError(provider, "not traded in the requested days")
     if status == 404:
         return NotFoundError(provider, description or "HTTP 404")
     return UpstreamError(provider, f"HTTP {status}: {description}")
 
 
 def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
-    """The named part of an answer with status 200.
+    """Return the named section of an answer with status 200.
 
     Raises:
-        UpstreamError: 'Will be right back', or an error in the body.
-        MalformedError: not JSON, or of another shape.
+        UpstreamError: The answer is the maintenance page, or contains an error.
+        MalformedError: The answer is not JSON or has an unexpected shape.
     """
-    if not body.lstrip()[:1] == b"{" and DOWN in body[:65_536].lower():
-        raise UpstreamError(provider, "'Will be right back' at 200: down for maintenance")
+    if not body.lstrip()[:1] == b"{" and MAINTENANCE in body[:65_536].lower():
+        raise UpstreamError(provider, "down for maintenance ('Will be right back' with status 200)")
     part = parse.mapping(provider, strict_json.loads(provider, body), section).get(section)
     found = parse.mapping(provider, part, section)
     if found.get("error"):
@@ -91,33 +94,33 @@ def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
 
 
 def quote_rows(provider: str, body: bytes) -> dict[str, Mapping[str, Any]]:
-    """Yahoo's symbol → row of `v7/finance/quote`; what Yahoo does not know is left out."""
+    """Return Yahoo's symbol → row of `v7/finance/quote`. Unknown symbols are missing."""
     rows = parse.sequence(provider, document(provider, body, "quoteResponse").get("result"), "result")
     return {row["symbol"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("symbol"), str)}
 
 
 def read_quote(provider: str, asset: Asset, row: Mapping[str, Any] | None, now: float) -> Quote:
-    """One row as a quote in the major unit.
+    """Return one row as a quote in the major unit.
 
     Raises:
-        NotFoundError: Yahoo left it out, or knows it without a price (delisted).
-        MalformedError: a value is not of its type.
+        NotFoundError: The row is missing, or has no price (a delisted symbol).
+        MalformedError: A value has the wrong type.
     """
     if row is None:
-        raise NotFoundError(provider, "left out of the answer")
+        raise NotFoundError(provider, "missing from the answer")
     if "regularMarketPrice" not in row:
-        raise NotFoundError(provider, f"has no price (quoteType {str(row.get('quoteType'))[:20]}), perhaps delisted")
-    currency, per_unit = major(parse.text(provider, row.get("currency"), f"{asset.symbol} currency"))
+        raise NotFoundError(provider, f"no price (quoteType {str(row.get('quoteType'))[:20]}); it may be delisted")
+    currency, per_unit = to_major_unit(parse.text(provider, row.get("currency"), f"{asset.symbol} currency"))
     price = parse.number(provider, row["regularMarketPrice"], f"{asset.symbol} price") / per_unit
-    made_at = row.get("regularMarketTime")
+    upstream_at = row.get("regularMarketTime")
     volume = parse.optional_number(provider, row.get("regularMarketVolume"), f"{asset.symbol} volume")
     if volume is not None and asset.type is AssetType.CRYPTO:
-        volume = volume / price if price > 0 else None  # Yahoo gives a coin's turnover in its currency
+        volume = volume / price if price > 0 else None  # Yahoo returns the turnover of a coin in its currency
     return Quote(
         symbol=asset.symbol,
         price=price,
         currency=currency,
-        upstream_at=None if made_at is None else parse.seconds(provider, made_at, f"{asset.symbol} time"),
+        upstream_at=None if upstream_at is None else parse.seconds(provider, upstream_at, f"{asset.symbol} time"),
         fetched_at=now,
         provider=provider,
         change_percent=parse.optional_number(provider, row.get("regularMarketChangePercent"), f"{asset.symbol} change"),
@@ -126,26 +129,26 @@ def read_quote(provider: str, asset: Asset, row: Mapping[str, Any] | None, now: 
 
 
 def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: float) -> Chart:
-    """The bars of `v8/finance/chart` from `first_day` to the last complete day, in the major unit.
+    """Parse the bars of `v8/finance/chart` from `first_day` to the last complete day, in the major unit.
 
     Args:
-        provider: how records name Yahoo.
-        asset: whose chart it is.
-        body: the answer.
-        first_day: days since 1970-01-01; earlier bars are left out.
-        now: Unix seconds; the day of a session that is not over is left out.
+        provider: Name of the provider in records.
+        asset: The asset of the chart.
+        body: The answer.
+        first_day: Days since 1970-01-01. Earlier bars are left out.
+        now: Unix seconds. The day of a session that has not ended yet is left out.
 
     Raises:
-        ProviderError: see `document`; MalformedError also for a currency that is not the asset's.
+        ProviderError: See `document`. A chart in another currency than the asset's is a MalformedError too.
     """
     results = parse.sequence(provider, document(provider, body, "chart").get("result"), "result")
     if not results:
         raise NotFoundError(provider, "no chart")
     result = parse.mapping(provider, results[0], "result")
     meta = parse.mapping(provider, result.get("meta"), "meta")
-    currency, per_unit = major(parse.text(provider, meta.get("currency"), "meta.currency"))
-    if currency != major(asset.currency)[0]:
-        raise MalformedError(provider, f"bars of {asset.symbol} in {currency} where {asset.currency} is due")
+    currency, per_unit = to_major_unit(parse.text(provider, meta.get("currency"), "meta.currency"))
+    if currency != to_major_unit(asset.currency)[0]:
+        raise MalformedError(provider, f"bars of {asset.symbol} are in {currency}; expected {asset.currency}")
     zone = _zone(meta)
     times = parse.sequence(provider, result.get("timestamp") or [], "timestamp")
     days = [_day(parse.seconds(provider, time, "timestamp"), zone) for time in times]
@@ -157,8 +160,8 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
     open, high, low, close, volume = columns
     splits = _splits(provider, result, zone)
     bars = Bars(asset.symbol, provider, chosen, open, high, low, close, volume)
-    bars, mended = apply_missing_splits(bars, splits)
-    return Chart(bars, bool(splits), mended)
+    bars, corrections = apply_missing_splits(bars, splits)
+    return Chart(bars, bool(splits), corrections)
 
 
 def _zone(meta: Mapping[str, Any]) -> tzinfo:
@@ -166,20 +169,20 @@ def _zone(meta: Mapping[str, Any]) -> tzinfo:
     try:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError):
-        # A host without the zone database; a day is then right except where a session begins at midnight.
+        # The host does not have the zone database. Days are still correct unless a session begins at midnight.
         offset = meta.get("gmtoffset")
         return timezone(timedelta(seconds=offset if isinstance(offset, int) and abs(offset) < 86_400 else 0))
 
 
 def _day(at: float, zone: tzinfo) -> int:
-    """The exchange's own date, as days since 1970-01-01."""
+    """Return the date in the time zone of the exchange, as days since 1970-01-01."""
     return datetime.fromtimestamp(at, zone).toordinal() - _EPOCH
 
 
 def _rows(
     provider: str, result: Mapping[str, Any], days: list[int], per_unit: int, asset: Asset
 ) -> dict[int, tuple[float, ...]]:
-    """Day → (open, high, low, close, volume); Yahoo writes null for days without trading, which are left out."""
+    """Return day → (open, high, low, close, volume). Days without trading, which Yahoo sends as null, are left out."""
     if not days:
         return {}
     indicators = parse.mapping(provider, result.get("indicators"), "indicators")
@@ -196,12 +199,12 @@ def _rows(
         volume = parse.number(provider, cells[4] or 0, "volume")
         if asset.type is AssetType.CRYPTO:
             volume = volume / prices[3] if prices[3] > 0 else Decimal(0)
-        rows[day] = (*map(float, prices), float(volume))  # of two rows of a day the later is the corrected one
+        rows[day] = (*map(float, prices), float(volume))  # the later of two rows of a day is the corrected one
     return rows
 
 
 def _first_incomplete_day(provider: str, meta: Mapping[str, Any], zone: tzinfo, now: float) -> int:
-    """Today, where its session is not over; else tomorrow."""
+    """Return today if its session has not ended yet, and tomorrow otherwise."""
     period = meta.get("currentTradingPeriod")
     regular = period.get("regular") if isinstance(period, dict) else None
     if isinstance(regular, dict):
@@ -215,7 +218,7 @@ def _first_incomplete_day(provider: str, meta: Mapping[str, Any], zone: tzinfo, 
 
 
 def _splits(provider: str, result: Mapping[str, Any], zone: tzinfo) -> dict[int, float]:
-    """Day a split takes effect → new shares per old one."""
+    """Return the day on which a split takes effect → new shares per old share."""
     events = result.get("events")
     found = events.get("splits") if isinstance(events, dict) else None
     splits = {}

@@ -1,7 +1,7 @@
-"""Yahoo Finance: quotes of stocks, funds and currencies in batches, daily bars of one symbol a request.
+"""Yahoo Finance: quotes of stocks, funds and currencies in batches, and daily bars of one symbol per request.
 
-Source: yfinance 1.7 (`YfData.get`), which alone knows Yahoo's cookies and crumbs. It blocks, so it runs in threads; it
-takes 0.5 s and 65 MB to import, so the first request does that.
+Source: yfinance 1.7 (`YfData.get`), which handles Yahoo's cookies and crumbs. It blocks, so it runs in threads. Its
+import takes 0.5 s and 65 MB, so the first request imports it.
 """
 
 import asyncio
@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError
 from financehub_shared.core.models import Asset, Bars, Quote
-from financehub_shared.providers.guard import Guard
+from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.ports import QuoteBatch
 from financehub_shared.providers.yahoo.parse import (
     Chart,
@@ -37,27 +40,26 @@ T = TypeVar("T")
 
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 CHART_URL = "https://query1.finance.yahoo.com/v8/finance/chart/"
-#: Yahoo cuts off what lies beyond.
+#: Symbols per request. Yahoo leaves further symbols out of its answer.
 BATCH_MAX = 99
-#: Without it an answer has 80 fields a symbol.
+#: Requested fields. Without this list an answer has 80 fields per symbol.
 FIELDS = "currency,regularMarketPrice,regularMarketTime,regularMarketChangePercent,regularMarketVolume"
-#: As many as `bars.CONCURRENCY`, each with a connection of its own.
+#: As many as `bar_fetcher.CONCURRENCY`, each with its own connection.
 THREADS = 16
-DAY_SECONDS = 86_400
-#: A fetch that goes further back than this is a first one: no stored bars have to be brought to a new scale.
+#: A fetch of more days than this is the first fetch of an asset, so there are no stored bars to rescale.
 INCREMENT_DAYS_MAX = 180
-#: After a split everything that can be stored is asked for again (longest useful retention: three years and a bit).
-RESTATED_DAYS = 1_200
+#: Days that are fetched again after a split: all that can be stored, with a retention of a little over three years.
+REFETCH_DAYS = 1_200
 
 
 @dataclass(frozen=True, slots=True)
 class YahooLimits:
-    """Bounds of one request.
+    """Limits of one request.
 
     Args:
-        connect_seconds: to connect.
-        read_seconds: for the whole request.
-        max_bytes: largest body, decompressed.
+        connect_seconds: Seconds to connect.
+        read_seconds: Seconds for the whole request.
+        max_bytes: Largest decompressed body.
     """
 
     connect_seconds: float
@@ -65,22 +67,30 @@ class YahooLimits:
     max_bytes: int
 
 
+def build(context: ProviderContext) -> "Yahoo":
+    """Build the provider."""
+    settings = context.settings
+    limits = YahooLimits(settings.connect_timeout_seconds, settings.read_timeout_seconds, settings.max_response_bytes)
+    return Yahoo(context.guard, context.base_url or None, limits, context.clock, context.name)
+
+
 class Yahoo:
     """Quotes and daily bars.
 
-    Prices are adjusted for splits, not for dividends. The first request of a process makes two more, for cookie and
-    crumb; a refused crumb is replaced and the request repeated once.
+    Prices are adjusted for splits and not for dividends. The first request of a process sends two further requests, for
+    the cookie and the crumb. If Yahoo refuses the crumb, it is renewed and the request is sent once more.
 
     Args:
-        guard: budget and breaker of this upstream.
-        base_url: replaces Yahoo's scheme and host (the simulator); None: Yahoo, through the environment's proxy.
-        limits: of one request.
-        clock: for fetch times, days and deadlines.
-        name: how records name this provider.
+        guard: Budget and breaker of this upstream.
+        base_url: Replaces Yahoo's scheme and host, for the simulator. None for Yahoo itself, through the environment's
+            proxy.
+        limits: Limits of one request.
+        clock: For fetch times, days and deadlines.
+        name: Name of this provider in records.
     """
 
     def __init__(
-        self, guard: Guard, base_url: str | None, limits: YahooLimits, clock: Clock, name: str = "yahoo"
+        self, guard: UpstreamGuard, base_url: str | None, limits: YahooLimits, clock: Clock, name: str = "yahoo"
     ) -> None:
         self.name = name
         self._guard = guard
@@ -95,27 +105,27 @@ class Yahoo:
         return own_symbol(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        """One request per 99 assets, in parallel; see `QuoteProvider`."""
-        chunks = [assets[start : start + BATCH_MAX] for start in range(0, len(assets), BATCH_MAX)]
-        batches = await asyncio.gather(*(self._fetch_chunk(chunk, deadline) for chunk in chunks))
+        """Send one request per 99 assets, in parallel; see `QuoteProvider`."""
+        groups = list(chunks(assets, BATCH_MAX))
+        batches = await asyncio.gather(*(self._fetch_group(group, deadline) for group in groups))
         errors = [batch for batch in batches if isinstance(batch, ProviderError)]
         if errors and len(errors) == len(batches):
             raise errors[0]
         quotes: dict[str, Quote] = {}
         missing: dict[str, ProviderError] = {}
-        for chunk, batch in zip(chunks, batches, strict=True):
+        for group, batch in zip(groups, batches, strict=True):
             if isinstance(batch, ProviderError):
-                missing.update({asset.symbol: batch for asset in chunk})
+                missing.update({asset.symbol: batch for asset in group})
             else:
                 quotes.update(batch.quotes)
                 missing.update(batch.missing)
         return QuoteBatch(quotes, missing)
 
-    async def _fetch_chunk(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch | ProviderError:
+    async def _fetch_group(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch | ProviderError:
         symbols = {asset.symbol: own_symbol(asset) or asset.symbol for asset in assets}
         params = {"symbols": ",".join(symbols.values()), "formatted": "false", "fields": FIELDS}
         try:
-            rows = await self._ask(QUOTE_URL, params, deadline, lambda body: quote_rows(self.name, body))
+            rows = await self._get(QUOTE_URL, params, deadline, lambda body: quote_rows(self.name, body))
         except ProviderError as error:
             return error
         quotes: dict[str, Quote] = {}
@@ -129,25 +139,25 @@ class Yahoo:
         return QuoteBatch(quotes, missing)
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """One request; a second one when a split changed the scale of bars before `first_day`, which are returned too.
+        """Send one request, or two if a split changed the scale of bars before `first_day`; see `BarProvider`.
 
-        See `BarProvider`.
+        After a split the bars before `first_day` are returned too.
         """
         chart = await self._chart(asset, first_day, deadline)
         today = int(self._clock.now() // DAY_SECONDS)
-        if chart.split and today - first_day <= INCREMENT_DAYS_MAX:
-            chart = await self._chart(asset, today - RESTATED_DAYS, deadline)
-        if chart.mended:
-            log.warning("bars_mended", provider=self.name, symbol=asset.symbol, what=chart.mended)
+        if chart.has_split and today - first_day <= INCREMENT_DAYS_MAX:
+            chart = await self._chart(asset, today - REFETCH_DAYS, deadline)
+        if chart.corrections:
+            log.warning("bars_corrected", provider=self.name, symbol=asset.symbol, corrections=chart.corrections)
         return chart.bars
 
     async def _chart(self, asset: Asset, first_day: int, deadline: float) -> Chart:
         symbol = own_symbol(asset)
         if symbol is None:
-            raise NotFoundError(self.name, f"{asset.symbol}: state its Yahoo symbol under provider symbols")
+            raise NotFoundError(self.name, f"{asset.symbol}: set `yahoo` under the providers of the asset")
         now = self._clock.now()
         params = {
-            # East of Greenwich a day begins on the UTC day before.
+            # East of Greenwich, a day begins on the previous day in UTC.
             "period1": str((first_day - 1) * DAY_SECONDS),
             "period2": str(int(now) + DAY_SECONDS),
             "interval": "1d",
@@ -159,21 +169,24 @@ class Yahoo:
             return read_chart(self.name, asset, body, first_day, now)
 
         try:
-            return await self._ask(CHART_URL + symbol, params, deadline, read)
+            return await self._get(CHART_URL + symbol, params, deadline, read)
         except NoDataInRangeError:
             return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
 
-    async def _ask(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
-        """One guarded request; the answer is read in its thread too, so that what is malformed counts as a failure."""
+    async def _get(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
+        """Send one guarded request and parse the answer in the same thread.
+
+        Parsing is part of the guarded call, so that a malformed answer counts as a failure.
+        """
 
         async def send() -> T:
-            left = deadline - self._clock.monotonic()
+            remaining = deadline - self._clock.monotonic()
             try:
-                async with asyncio.timeout(left):
-                    return await self._in_thread(lambda: read(self._connected().get(url, params, deadline)))
+                async with asyncio.timeout(remaining):
+                    return await self._in_thread(lambda: read(self._connected_client().get(url, params, deadline)))
             except TimeoutError:
-                # The thread ends by curl's own timeout; this ends the wait for a thread or for another's crumb.
-                raise ProviderTimeoutError(self.name, f"no answer within {left:.1f} s") from None
+                # curl's timeout ends the thread. This one ends the wait for a free thread, or for the crumb of another.
+                raise ProviderTimeoutError(self.name, f"no answer within {remaining:.1f} s") from None
 
         return await self._guard.call(send)
 
@@ -182,7 +195,7 @@ class Yahoo:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="yahoo")
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _connected(self) -> "YahooClient":
+    def _connected_client(self) -> "YahooClient":
         with self._lock:
             if self._client is None:
                 from financehub_shared.providers.yahoo.session import YahooClient, YahooSession
@@ -194,7 +207,7 @@ class Yahoo:
             return self._client
 
     async def aclose(self) -> None:
-        """Close the connections; threads that still wait end by their timeouts."""
+        """Close the connections. Threads that still wait end by their timeouts."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:

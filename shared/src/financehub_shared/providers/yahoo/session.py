@@ -1,7 +1,7 @@
-"""yfinance's HTTP, made to keep deadlines, sizes and the error taxonomy. Heavy: imported by the first request alone.
+"""HTTP session for yfinance with deadlines, a size limit and error translation. Heavy, so the first request imports it.
 
-yfinance keeps cookie and crumb and knows how to get new ones; everything else is done here, in the one place all its
-requests pass: the session. Reasons: ADR 0019.
+yfinance holds the cookie and the crumb and knows how to renew them. Everything else is done in the session, which all
+its requests pass. ADR 0019 has the reasons.
 """
 
 import threading
@@ -27,39 +27,39 @@ from financehub_shared.core.errors import (
 from financehub_shared.providers.transport.status import retry_after
 from financehub_shared.providers.yahoo.parse import error_of_answer
 
-# yfinance turns its DeprecationWarnings on at import; they are for its authors.
+# yfinance enables its DeprecationWarnings on import, and they are meant for its authors.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
-#: Paths of market data; all others (cookie, consent, crumb) are yfinance's own affair.
+#: Paths of market data. yfinance handles the answers of all other paths (cookie, consent, crumb) itself.
 DATA_PATHS = ("/v7/finance/", "/v8/finance/")
 CRUMB_PATH = "/v1/test/getcrumb"
-#: Errors of yfinance's cookie and consent code, which takes pages apart without asking what they are.
+#: Errors of yfinance's cookie and consent code, which parses pages without checking them.
 CRUMB_ERRORS = (YFException, requests.RequestsError, KeyError, TypeError, AttributeError, ValueError)
 
 
-class _Call(threading.local):
-    """What the requests of one `YahooClient.get` share, in its thread."""
+class _CallState(threading.local):
+    """State that the requests of one `YahooClient.get` share in its thread."""
 
     deadline: float = 0.0
     crumb_refused: RateLimitedError | None = None
 
 
 class YahooSession(requests.Session[requests.Response]):
-    """A browser-like session (TLS fingerprint of Chrome) with a deadline and a cap on bytes.
+    """A session with the TLS fingerprint of Chrome, a deadline and a size limit.
 
     Args:
-        provider: the adapter's name, for errors.
-        base_url: replaces scheme and host of every request; None: Yahoo itself, through the environment's proxy.
-        timeouts: seconds to connect, and for the whole request.
-        max_bytes: largest body, decompressed.
-        clock: for deadlines.
+        provider: Name of the provider, for errors.
+        base_url: Replaces scheme and host of every request. None for Yahoo itself, through the environment's proxy.
+        timeouts: Seconds to connect, and seconds for the whole request.
+        max_bytes: Largest decompressed body.
+        clock: For deadlines.
     """
 
     def __init__(
         self, provider: str, base_url: str | None, timeouts: tuple[float, float], max_bytes: int, clock: Clock
     ) -> None:
         super().__init__(impersonate="chrome")
-        self.call = _Call()
+        self.call = _CallState()
         self._provider = provider
         self._base = base_url.rstrip("/") if base_url else None
         self._timeouts = timeouts
@@ -67,14 +67,15 @@ class YahooSession(requests.Session[requests.Response]):
         self._clock = clock
 
     def request(self, method: Any, url: str, **options: Any) -> requests.Response:  # type: ignore[override] # as yfinance calls it
-        """Send one request of yfinance's.
+        """Send one request of yfinance.
 
         Raises:
-            ProviderError: for market data, whatever goes wrong; 401 alone is returned, for yfinance to get a new crumb.
-            RequestsError: for cookie, consent and crumb, as yfinance expects.
+            ProviderError: A request for market data failed. Status 401 is returned instead, so that yfinance renews
+                the crumb.
+            RequestsError: A request for cookie, consent or crumb failed. yfinance expects this error.
         """
         path = urlsplit(url).path
-        body = _Body(self._max_bytes)
+        body = _BodyCollector(self._max_bytes)
         options["timeout"] = self._remaining()
         options["content_callback"] = body.feed
         target = url if self._base is None else self._base + (path or "/") + _query(url)
@@ -91,12 +92,12 @@ class YahooSession(requests.Session[requests.Response]):
             wait = retry_after(headers, self._clock.now())
             self.call.crumb_refused = RateLimitedError(self._provider, "HTTP 429 for the crumb", wait)
         if is_data and response.status_code >= 400 and response.status_code != 401:
-            # yfinance would ask again with another cookie: five requests to an upstream that said no.
+            # yfinance would try again with another cookie, which makes five requests to an upstream that refused.
             raise error_of_answer(self._provider, response.status_code, headers, response.content, self._clock.now())
         return response
 
     def _remaining(self) -> tuple[float, float]:
-        """(seconds to connect, seconds from there), together no more than one request may take and than is left."""
+        """Return the seconds to connect and those after that, within the timeout of a request and the deadline."""
         left = min(self._timeouts[1], self.call.deadline - self._clock.monotonic())
         if left <= 0:
             raise ProviderTimeoutError(self._provider, "the deadline passed before the request")
@@ -104,8 +105,8 @@ class YahooSession(requests.Session[requests.Response]):
         return connect, left - connect
 
 
-class _Yahoo(YfData):  # type: ignore[misc] # yfinance has no types
-    """YfData that keeps its cookie in memory; the original keeps it in SQLite on disk, as a pickle."""
+class _MemoryCookieData(YfData):  # type: ignore[misc] # yfinance has no types
+    """YfData that keeps its cookie in memory. The original stores it as a pickle in SQLite on disk."""
 
     _cookie: Any
 
@@ -122,29 +123,29 @@ class _Yahoo(YfData):  # type: ignore[misc] # yfinance has no types
 
 
 class YahooClient:
-    """`get` for market data; calls block, and are made from any thread.
+    """Fetches market data. Calls block and may come from any thread.
 
     Args:
-        session: sends.
-        provider: the adapter's name, for errors.
+        session: Sends the requests.
+        provider: Name of the provider, for errors.
     """
 
     def __init__(self, session: YahooSession, provider: str) -> None:
         self._session = session
         self._provider = provider
-        # YfData is a singleton; called like this it is not, and cookie and crumb belong to this session.
-        self._yahoo: YfData = type.__call__(_Yahoo, session=session)
+        # YfData is a singleton. This call creates a separate instance, so that cookie and crumb belong to this session.
+        self._yahoo: YfData = type.__call__(_MemoryCookieData, session=session)
 
     def get(self, url: str, params: Mapping[str, str], deadline: float) -> bytes:
-        """The body of an answer with status 200.
+        """Fetch a URL and return the body of an answer with status 200.
 
         Args:
-            url: on Yahoo's own host.
-            params: query parameters without the crumb.
-            deadline: monotonic seconds by which all requests that it takes end.
+            url: URL on Yahoo's own host.
+            params: Query parameters without the crumb.
+            deadline: Monotonic time in seconds by which all requests must end.
 
         Raises:
-            ProviderError: whatever went wrong; AuthFailedError where a fresh crumb was refused too.
+            ProviderError: The fetch failed. It is an AuthFailedError if a fresh crumb was refused too.
         """
         call = self._session.call
         call.deadline, call.crumb_refused = deadline, None
@@ -155,7 +156,7 @@ class YahooClient:
         except CRUMB_ERRORS as error:
             raise UpstreamError(self._provider, f"no cookie or crumb ({type(error).__name__})") from None
         if response.status_code == 401:
-            raise call.crumb_refused or AuthFailedError(self._provider, "HTTP 401, a fresh crumb was refused too")
+            raise call.crumb_refused or AuthFailedError(self._provider, "HTTP 401; a fresh crumb was refused too")
         content: bytes = response.content
         return content
 
@@ -164,7 +165,7 @@ class YahooClient:
         self._session.close()
 
 
-class _Body:
+class _BodyCollector:
     """Collects a decompressed body up to a limit."""
 
     def __init__(self, limit: int) -> None:
@@ -183,19 +184,26 @@ def _query(url: str) -> str:
     return f"?{query}" if query else ""
 
 
-def _error_of_curl(provider: str, error: requests.RequestsError, body: _Body) -> ProviderError:
-    """The error of a request that got no answer; curl's own message can hold the crumb, its code cannot."""
+def _error_of_curl(provider: str, error: requests.RequestsError, body: _BodyCollector) -> ProviderError:
+    """Return the error for a request that received no answer.
+
+    curl's message may contain the crumb, so only its code is used.
+    """
     code = error.code
     if body.too_large:
-        return MalformedError(provider, f"more than {len(body.data) - 1} bytes, decompressed")
+        return MalformedError(provider, f"more than {len(body.data) - 1} bytes after decompression")
     match code:
         case CurlECode.OPERATION_TIMEDOUT:
             return ProviderTimeoutError(provider, "no complete answer in time")
         case CurlECode.BAD_CONTENT_ENCODING:
-            return MalformedError(provider, "the body does not decompress")
+            return MalformedError(provider, "the body cannot be decompressed")
         case CurlECode.COULDNT_CONNECT | CurlECode.COULDNT_RESOLVE_HOST | CurlECode.COULDNT_RESOLVE_PROXY:
-            return UpstreamError(provider, f"cannot connect (curl {int(code)}); is the URL right and the host up?")
+            return UpstreamError(
+                provider, f"cannot connect (curl {int(code)}); check the URL and whether the host is up"
+            )
         case CurlECode.PEER_FAILED_VERIFICATION | CurlECode.SSL_CONNECT_ERROR | CurlECode.SSL_CACERT_BADFILE:
-            return UpstreamError(provider, f"TLS failed (curl {int(code)}); is the certificate's authority trusted?")
+            return UpstreamError(
+                provider, f"TLS failed (curl {int(code)}); check that the certificate authority is trusted"
+            )
         case _:
-            return UpstreamError(provider, f"the connection was cut (curl {int(code)})")
+            return UpstreamError(provider, f"the connection broke (curl {int(code)})")

@@ -4,8 +4,9 @@ import pytest
 
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import QuotaExceededError
-from financehub_shared.providers.budget import LIMITS, Budget
-from financehub_shared.providers.budget.budget import PATIENCE_SECONDS
+from financehub_shared.core.provider_specs import PROVIDERS
+from financehub_shared.providers.budget import Budget
+from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS
 
 
 async def test_a_used_up_window_sends_nothing_and_says_when_to_come_back():
@@ -14,7 +15,7 @@ async def test_a_used_up_window_sends_nothing_and_says_when_to_come_back():
     budget = Budget("coingecko", [(60, 3)], None, clock)
     for _ in range(3):
         await budget.spend()
-    with pytest.raises(QuotaExceededError, match="3 per 60 s are used up") as caught:
+    with pytest.raises(QuotaExceededError, match="3 per 60 s is used up") as caught:
         await budget.spend()
     assert 57 <= (caught.value.retry_after or 0) <= 63
     clock.advance(caught.value.retry_after or 0)
@@ -48,15 +49,15 @@ async def test_a_short_window_is_waited_for():
 async def test_a_weight_that_never_fits_is_an_error():
     """A call heavier than the limit is a mistake of the caller, said at once."""
     with pytest.raises(ValueError, match="weight 31"):
-        await Budget("coingecko", LIMITS["coingecko"], None, ManualClock()).spend(31)
+        await Budget("coingecko", PROVIDERS["coingecko"].limits, None, ManualClock()).spend(31)
 
 
-@pytest.mark.parametrize("upstream", sorted(LIMITS))
+@pytest.mark.parametrize("upstream", sorted(PROVIDERS))
 async def test_every_upstream_gets_its_limit_and_no_more(upstream: str):
     """Calls as fast as they are let through end at the smallest of the limits that are not waited for."""
     clock = ManualClock()
-    budget = Budget(upstream, LIMITS[upstream], None, clock)
-    smallest = min(limit.units for limit in LIMITS[upstream] if limit.window_seconds > PATIENCE_SECONDS)
+    budget = Budget(upstream, PROVIDERS[upstream].limits, None, clock)
+    smallest = min(limit.units for limit in PROVIDERS[upstream].limits if limit.window_seconds > MAX_WAIT_SECONDS)
     for _ in range(smallest):
         await budget.spend()
     with pytest.raises(QuotaExceededError):

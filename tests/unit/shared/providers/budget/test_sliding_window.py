@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.providers.budget.core import SLICES, Limit, share_of, spend, used, wait
+from financehub_shared.core.provider_specs import Limit
+from financehub_shared.providers.budget.sliding_window import SLICES, share_of, slice_ms, spend, used, wait
 
 NOW = 1_800_000_000_000
 LIMITS = st.builds(Limit, st.sampled_from([0.5, 1.0, 5.0, 60.0, 3_600.0, 2_592_000.0]), st.integers(1, 50))
@@ -40,7 +41,7 @@ def test_the_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight:
     for at, units in spent_over(calls, limit):
         now, spent = at, spend(spent, at, limit, units)
     announced = wait(spent, now, limit, weight)
-    assert 0 <= announced <= limit.slice_ms * (SLICES + 1)
+    assert 0 <= announced <= slice_ms(limit) * (SLICES + 1)
     assert wait(spent, now + announced, limit, weight) == 0
     if announced:
         assert wait(spent, now + announced - 1, limit, weight) > 0

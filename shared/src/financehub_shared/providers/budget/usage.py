@@ -1,4 +1,4 @@
-"""What the fleet has used of its budgets, for a scrape: read beside the calls, never in their way."""
+"""Usage of the fleet's budgets, read for a metrics scrape without delaying any upstream call."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -6,16 +6,17 @@ from typing import cast
 import redis
 
 from financehub_shared.metrics.families import BudgetFigures
-from financehub_shared.providers.budget import core
+from financehub_shared.providers.budget import sliding_window
 from financehub_shared.providers.budget.budget import Budget
 
 
 def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[BudgetFigures]:
-    """Use of every window of every budget, in one round trip.
+    """Read the usage of every window of every budget in one round trip.
 
     Args:
-        client: Redis of the budgets; not the client of calls, which must not suffer from a scrape that waits.
-        budgets: whose.
+        client: Client of the Redis with the budgets. Upstream calls use another client, so that a slow scrape does not
+            delay them.
+        budgets: The budgets to read.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -28,7 +29,7 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     (seconds, microseconds), *rings = cast("list[list[bytes]]", pipeline.execute())
     now = int(seconds) * 1_000 + int(microseconds) // 1_000
     return [
-        BudgetFigures(upstream, f"{limit.seconds}s", core.used(_spent(ring), now, limit), limit.units)
+        BudgetFigures(upstream, f"{limit.seconds}s", sliding_window.used(_spent(ring), now, limit), limit.units)
         for (upstream, _, limit), ring in zip(windows, rings, strict=True)
     ]
 

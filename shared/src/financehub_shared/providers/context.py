@@ -1,0 +1,46 @@
+"""Everything that the `build` function of a provider may use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.settings import Settings
+from financehub_shared.providers.guard import UpstreamGuard
+from financehub_shared.providers.transport.conditional import ValidatorStore
+from financehub_shared.providers.transport.http import HttpClient
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderContext:
+    """The parts of this process from which one provider is built.
+
+    Args:
+        name: Name of the provider in records: `kraken`, or `simulated/kraken` if the simulator answers.
+        base_url: Base URL of the upstream. Empty if its setting does not have a default and is unset.
+        api_key: API key of the upstream. Empty if there is none. A provider that requires a key is only built with one.
+        settings: All settings.
+        clock: The clock of the process.
+        http: The HTTP client of the process.
+        validators: ETags and dates of the documents that were read last.
+        guard_for: Part of the upstream → its guard. Each part, such as a feed, has its own budget and breaker. The
+            empty text stands for an upstream without parts.
+        provider: Name → another provider of this process.
+    """
+
+    name: str
+    base_url: str
+    api_key: SecretStr
+    settings: Settings
+    clock: Clock
+    http: HttpClient
+    validators: ValidatorStore
+    guard_for: Callable[[str], UpstreamGuard]
+    provider: Callable[[str], Any]
+
+    @property
+    def guard(self) -> UpstreamGuard:
+        """The guard of an upstream without parts."""
+        return self.guard_for("")
