@@ -8,8 +8,8 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from financehub_scheduler.core.health_probe import Vitals
-from financehub_scheduler.core.state import Changes
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys
 from financehub_shared.schedules import show_schedule
@@ -185,7 +185,7 @@ async def test_a_withdrawn_schedule_goes_on_from_now(scheduler: Scheduler, secon
     await scheduler.load(schedule(**spec))
     await second.load(schedule(**spec))
     await scheduler.pass_time(59.5)
-    scheduler.engine.apply(Changes(withdrawn={UID: "spec.schedule: never comes"}))
+    scheduler.engine.apply(Changes(deactivated={UID: "spec.schedule: never comes"}))
     await scheduler.settle()
     # the other one still holds the old state
     for _ in range(3):
@@ -205,12 +205,12 @@ async def test_a_withdrawn_schedule_goes_on_from_now(scheduler: Scheduler, secon
 async def test_the_newest_word_on_a_schedule_counts(scheduler: Scheduler) -> None:
     """Of changes that come while Redis is away, each schedule's last one holds: there, withdrawn, gone, there again."""
     one = schedule(**allow())
-    for changes in (Changes([one]), Changes(withdrawn={UID: "why"}), Changes(removed=[UID]), Changes([one])):
+    for changes in (Changes([one]), Changes(deactivated={UID: "why"}), Changes(removed=[UID]), Changes([one])):
         scheduler.engine.apply(changes)
     await scheduler.settle()
     await scheduler.pass_time(60)
     assert scheduler.due() == [60]
-    for changes in (Changes(removed=[UID]), Changes([one]), Changes(withdrawn={UID: "why"})):
+    for changes in (Changes(removed=[UID]), Changes([one]), Changes(deactivated={UID: "why"})):
         scheduler.engine.apply(changes)
     await scheduler.settle()
     await scheduler.pass_time(60)
@@ -251,13 +251,13 @@ async def test_a_clock_far_ahead_fires_nothing_and_leaves_no_mark(redis_url: str
     """A scheduler a day ahead of Redis's clock enqueues nothing and says so once; set right, it misses no due time."""
     clock = ManualClock(time.time() // 60 * 60 + 86_400.5)
     driver = build(redis_url, clock, redis_client, ahead_limit=60)
-    health = Vitals(driver.engine, clock)
+    health = HealthProbe(driver.engine, clock)
     with capture_logs() as logs:
         await driver.load(schedule(**allow()))
         for _ in range(20):
             await driver.pass_time(5)
     assert messages(redis_client) == []
-    assert [entry["event"] for entry in logs].count("clock_ahead_of_redis") == 1
+    assert [entry["event"] for entry in logs].count("clock_skew_detected") == 1
     assert ["far ahead of Redis" in why for why in health.ready()] == [True]
     marked = float(redis_client.hget(keys.HIGH_WATER_MARKS, UID) or 0) / 1000
     assert marked == pytest.approx(time.time(), abs=10)
@@ -306,7 +306,7 @@ async def test_a_deletion_seen_by_one_stops_the_other(scheduler: Scheduler, seco
     await scheduler.settle()
     await second.pass_time(60)
     assert scheduler.due() == []
-    assert second.engine.live[UID].superseded is not None
+    assert second.engine.states[UID].superseded_at is not None
 
 
 async def test_an_edit_seen_by_one_holds_for_the_other(scheduler: Scheduler, second: Scheduler) -> None:
@@ -378,14 +378,14 @@ async def test_end_time_and_max_runs_end_a_schedule(scheduler: Scheduler) -> Non
         await scheduler.pass_time(60)
     assert scheduler.due() == [60, 120]
     assert scheduler.due("q2") == [60]
-    assert scheduler.engine.live[OTHER].problem == "maxRuns reached"
+    assert scheduler.engine.states[OTHER].problem == "maxRuns reached"
 
 
 async def test_a_calendar_that_ends_stops_its_schedule_loudly(scheduler: Scheduler) -> None:
     """Beyond the calendar's last day a schedule does not run, says so, and hinders no other."""
     scheduler.clock.set_wall(2_000_000_000.5)
     await scheduler.load(schedule(**allow(calendar="XNYS")), schedule("other", uid=OTHER, **allow(queue="q2")))
-    assert "XNYS is known from" in scheduler.engine.live[UID].problem
+    assert "XNYS is known from" in scheduler.engine.states[UID].problem
     await scheduler.pass_time(60)
     assert scheduler.due() == []
     assert len(scheduler.due("q2")) == 1
@@ -401,18 +401,18 @@ async def test_a_refused_schedule_waits_until_it_no_longer_is(
         await scheduler.load(schedule(**allow(catchUp=catch_up)), schedule("other", uid=OTHER, **allow(queue="q2")))
         for _ in range(2):
             await scheduler.pass_time(60)
-            scheduler.engine.recheck()
-    await scheduler.outlook.step()
+            scheduler.engine.recheck_arguments()
+    await scheduler.publisher.step()
     assert [entry["problem"] for entry in logs if entry["event"] == "schedule_refused"] == ["no such symbol"]
     assert show_schedule(scheduler.client, "demo").problem == "no such symbol"
     assert (scheduler.due(), scheduler.due("q2")) == ([], [60, 120])
     await scheduler.pass_time(15)
     scheduler.refused.clear()
-    scheduler.engine.recheck()
+    scheduler.engine.recheck_arguments()
     await scheduler.settle()
     assert scheduler.due() == fired
     await scheduler.pass_time(45)
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
     assert scheduler.due() == [*fired, 180]
     assert show_schedule(scheduler.client, "demo").problem == ""
 
@@ -422,7 +422,7 @@ async def test_a_schedule_is_refused_while_it_runs(scheduler: Scheduler) -> None
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(60)
     scheduler.refused["default/demo"] = "no longer active"
-    scheduler.engine.recheck()
+    scheduler.engine.recheck_arguments()
     await scheduler.pass_time(60)
     assert scheduler.due() == [60]
 
@@ -458,7 +458,7 @@ async def test_batches_that_fail_together_are_one_outage(scheduler: Scheduler, m
 
 async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.Redis") -> None:
     """Runs a little apart are enqueued at once each, and recorded together soon after the first."""
-    driver = build(redis_url, ManualClock(T + 0.5), redis_client, book_seconds=0.25)
+    driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     first, second = schedule(), schedule("other", uid=OTHER, startTime="2027-01-15T08:01:01Z")
     await driver.load(first, second)
 
@@ -477,7 +477,7 @@ async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.
 
 async def test_a_record_that_comes_late_brings_nothing_back(redis_url: str, redis_client: "redis.Redis") -> None:
     """Of a schedule that is deleted before its last run is recorded, nothing stays that would not expire."""
-    driver = build(redis_url, ManualClock(T + 0.5), redis_client, book_seconds=0.25)
+    driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     await driver.load(schedule())
     await driver.pass_time(59.6)
     driver.engine.apply(Changes(removed=[UID]))
@@ -508,7 +508,7 @@ async def test_metrics(scheduler: Scheduler) -> None:
     await scheduler.load(schedule(catchUp="All"))
     scheduler.clock.advance(140)
     await scheduler.settle()
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
 
     def value(name: str, **labels: str) -> float | None:
         return scheduler.metrics.registry.get_sample_value(f"financehub_{name}", labels)

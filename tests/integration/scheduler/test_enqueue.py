@@ -7,9 +7,9 @@ import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_scheduler.redis.enqueuer import Run
+from financehub_scheduler.redis.enqueuer import ScheduledRun
 from financehub_shared.core.clock import ManualClock
-from financehub_shared.monitor import Run as RunRecord
+from financehub_shared.monitor import RunRecord
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
@@ -26,7 +26,7 @@ async def test_a_message_is_what_dramatiq_expects(scheduler: Scheduler, redis_ur
     )
     demo = schedule(args=[1, "a"], kwargs={"x": None})
     await scheduler.load(demo)
-    assert await scheduler.submit(Run(demo, "due", T + MINUTE)) == ["enqueued"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + MINUTE)) == ["enqueued"]
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
     broker.join(actor.queue_name, timeout=5_000, interval=20)
@@ -39,8 +39,8 @@ async def test_the_record_of_a_run(scheduler: Scheduler) -> None:
     """An enqueued run has a record that the monitor can read, it expires, and the schedule knows it as its newest."""
     demo = schedule()
     await scheduler.load(demo)
-    run = Run(demo, "due", T + MINUTE)
-    await scheduler.submit(run)
+    run = ScheduledRun(demo, "due", T + MINUTE)
+    await scheduler.outcomes(run)
     fields = {k.decode(): v.decode() for k, v in scheduler.client.hgetall(keys.run(run.message_id)).items()}
     record = RunRecord.from_fields(run.message_id, fields)
     assert (record.state, record.task, record.queue) == ("queued", "demo_task", "q")
@@ -55,8 +55,8 @@ async def test_the_newest_ten_runs_are_kept(scheduler: Scheduler) -> None:
     """Of many runs a schedule remembers the newest ten, newest first."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    runs = [Run(demo, "due", T + MINUTE * number) for number in range(1, 16)]
-    assert await scheduler.submit(*runs) == ["enqueued"] * 15
+    runs = [ScheduledRun(demo, "due", T + MINUTE * number) for number in range(1, 16)]
+    assert await scheduler.outcomes(*runs) == ["enqueued"] * 15
     recent = [entry.decode() for entry in scheduler.client.lrange(keys.schedule_recent(UID), 0, -1)]
     assert recent == [run.message_id for run in reversed(runs[5:])]
 
@@ -66,9 +66,9 @@ async def test_a_due_time_at_or_below_the_mark_is_not_enqueued_again(scheduler: 
     """What was enqueued, and whatever was due before it, is never enqueued again, in one batch or in two."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    run, again = Run(demo, "due", T + 2 * MINUTE), Run(demo, "due", T + 2 * MINUTE + earlier)
-    assert await scheduler.submit(run, again) == ["enqueued", "already"]
-    assert await scheduler.submit(again) == ["already"]
+    run, again = ScheduledRun(demo, "due", T + 2 * MINUTE), ScheduledRun(demo, "due", T + 2 * MINUTE + earlier)
+    assert await scheduler.outcomes(run, again) == ["enqueued", "already"]
+    assert await scheduler.outcomes(again) == ["already"]
     assert scheduler.due() == [2 * MINUTE]
 
 
@@ -81,7 +81,7 @@ async def test_a_due_time_far_ahead_of_redis_is_not_believed(
     demo = schedule()
     await driver.load(demo)
     before = redis_client.hget(keys.HIGH_WATER_MARKS, UID)
-    (answer,) = await driver.submit(Run(demo, "due", time.time() + ahead))
+    (answer,) = await driver.outcomes(ScheduledRun(demo, "due", time.time() + ahead))
     await driver.connection.aclose()
     assert answer.partition(":")[0] == verdict
     assert len(messages(redis_client)) == (verdict == "enqueued")
@@ -93,10 +93,10 @@ async def test_the_mark_moves_when_a_run_is_skipped(scheduler: Scheduler) -> Non
     demo = schedule(maxQueueDepth=0)
     await scheduler.load(demo)
     scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
-    run = Run(demo, "due", T + MINUTE)
-    assert await scheduler.submit(run) == ["backlog"]
+    run = ScheduledRun(demo, "due", T + MINUTE)
+    assert await scheduler.outcomes(run) == ["backlog"]
     scheduler.client.delete("dramatiq:q.msgs")
-    assert await scheduler.submit(run) == ["already"]
+    assert await scheduler.outcomes(run) == ["already"]
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ async def test_overlap(scheduler: Scheduler, policy: str, state: str, verdict: s
     """While the last run is queued, running or waits for a retry the policy decides; one that is over hinders none."""
     demo = schedule(concurrencyPolicy=policy)
     await scheduler.load(demo)
-    last = Run(demo, "due", T + 60)
-    await scheduler.submit(last)
+    last = ScheduledRun(demo, "due", T + 60)
+    await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", state)
     if state != "queued":
         # a worker has fetched it: off the list, and in the hash until it is acked
         scheduler.client.lrem("dramatiq:q", 0, last.message_id)
-    assert await scheduler.submit(Run(demo, "due", T + 120)) == [verdict]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == [verdict]
     listed = {60.0} if state != "queued" and 60 in left else set()
     assert sorted({*scheduler.due(), *listed}) == left
     assert scheduler.field(UID, "skipped_overlap") == ("1" if verdict == "overlap" else None)
@@ -137,8 +137,8 @@ async def test_a_replaced_run_is_told_so(scheduler: Scheduler) -> None:
     """A run replaced before a worker took it is recorded as skipped, with the reason, and its message is gone."""
     demo = schedule(concurrencyPolicy="Replace")
     await scheduler.load(demo)
-    first, second = Run(demo, "due", T + 60), Run(demo, "due", T + 120)
-    assert await scheduler.submit(first, second) == ["enqueued", "enqueued"]
+    first, second = ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)
+    assert await scheduler.outcomes(first, second) == ["enqueued", "enqueued"]
     assert scheduler.due() == [120]
     assert scheduler.client.hkeys("dramatiq:q.msgs") == [second.message_id.encode()]
     assert scheduler.client.hmget(keys.run(first.message_id), "state", "error") == [
@@ -152,32 +152,32 @@ async def test_a_run_whose_message_is_gone_blocks_nobody(scheduler: Scheduler, s
     """A record that says queued or running does not count once no queue holds its message (purged, flushed)."""
     demo = schedule()
     await scheduler.load(demo)
-    last = Run(demo, "due", T + 60)
-    await scheduler.submit(last)
+    last = ScheduledRun(demo, "due", T + 60)
+    await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", state)
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
-    assert await scheduler.submit(Run(demo, "due", T + 120)) == ["enqueued"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["enqueued"]
 
 
 async def test_the_queue_is_asked_where_nothing_is_recorded(scheduler: Scheduler) -> None:
     """A run without a record (a plain worker, a scheduler that died) is not over while its queue holds the message."""
     demo = schedule()
     await scheduler.load(demo)
-    last = Run(demo, "due", T + 60)
-    await scheduler.submit(last)
+    last = ScheduledRun(demo, "due", T + 60)
+    await scheduler.outcomes(last)
     scheduler.client.delete(keys.run(last.message_id), "dramatiq:q")
-    assert await scheduler.submit(Run(demo, "due", T + 120)) == ["overlap"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
     scheduler.client.delete("dramatiq:q.msgs")
-    assert await scheduler.submit(Run(demo, "due", T + 180)) == ["enqueued"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
 
 
 async def test_a_worker_that_was_quicker_is_not_overwritten(scheduler: Scheduler) -> None:
     """A run that has begun, or ended, before its record is written keeps the state that its worker gave it."""
     demo = schedule()
     await scheduler.load(demo)
-    run = Run(demo, "due", T + 60)
+    run = ScheduledRun(demo, "due", T + 60)
     scheduler.client.hset(keys.run(run.message_id), "state", "succeeded")
-    await scheduler.submit(run)
+    await scheduler.outcomes(run)
     assert scheduler.client.hgetall(keys.run(run.message_id)) == {b"state": b"succeeded"}
 
 
@@ -185,38 +185,38 @@ async def test_a_retry_is_followed_by_its_new_message(scheduler: Scheduler) -> N
     """A running retry, whose message has another Redis id than the first try's, still counts as running."""
     demo = schedule()
     await scheduler.load(demo)
-    last = Run(demo, "due", T + 60)
-    await scheduler.submit(last)
+    last = ScheduledRun(demo, "due", T + 60)
+    await scheduler.outcomes(last)
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
     scheduler.client.hset("dramatiq:q.msgs", "second-delivery", "{}")
-    scheduler.client.hset(keys.run(last.message_id), mapping={"state": "running", "delivery": "second-delivery"})
-    assert await scheduler.submit(Run(demo, "due", T + 120)) == ["overlap"]
+    scheduler.client.hset(keys.run(last.message_id), mapping={"state": "running", "redis_id": "second-delivery"})
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
 
 
 async def test_a_retry_nobody_finishes_blocks_for_two_days_at_most(scheduler: Scheduler) -> None:
     """A record stuck in 'retrying' hinders its schedule for two days, not for ever."""
     demo = schedule()
     await scheduler.load(demo)
-    last = Run(demo, "due", T + 60)
-    await scheduler.submit(last)
+    last = ScheduledRun(demo, "due", T + 60)
+    await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", "retrying")
     scheduler.clock.advance(2 * 86_400 - 60)
-    assert await scheduler.submit(Run(demo, "due", T + 120)) == ["overlap"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
     scheduler.clock.advance(60)
-    assert await scheduler.submit(Run(demo, "due", T + 180)) == ["enqueued"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
 
 
 async def test_at_most_one_run_waits(scheduler: Scheduler) -> None:
     """With BufferOne one run waits for the running one, further ones are skipped, and the waiting one goes first."""
     demo = schedule(concurrencyPolicy="BufferOne")
     await scheduler.load(demo)
-    runs = [Run(demo, "due", T + 60 * number) for number in range(1, 5)]
-    assert await scheduler.submit(*runs[:3]) == ["enqueued", "buffered", "overlap"]
-    waiting = Run(demo, "buffered", T + 120)
-    assert await scheduler.submit(waiting) == ["wait"]
+    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
+    assert await scheduler.outcomes(*runs[:3]) == ["enqueued", "buffered", "overlap"]
+    waiting = ScheduledRun(demo, "buffered", T + 120)
+    assert await scheduler.outcomes(waiting) == ["wait"]
     scheduler.end_run(runs[0].message_id)
-    assert await scheduler.submit(runs[3]) == ["overlap"]
-    assert await scheduler.submit(waiting, waiting) == ["enqueued", "already"]
+    assert await scheduler.outcomes(runs[3]) == ["overlap"]
+    assert await scheduler.outcomes(waiting, waiting) == ["enqueued", "already"]
     assert scheduler.due() == [120]
 
 
@@ -227,7 +227,7 @@ async def test_backpressure(scheduler: Scheduler, depth: int, held: int, verdict
     await scheduler.load(demo)
     for number in range(held):
         scheduler.client.hset("dramatiq:q.msgs", f"other-{number}", "{}")
-    assert await scheduler.submit(Run(demo, "due", T + 60)) == [verdict]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60)) == [verdict]
     assert scheduler.field(UID, "skipped_backlog") == ("1" if verdict == "backlog" else None)
 
 
@@ -235,28 +235,28 @@ async def test_backpressure_counts_its_own_batch(scheduler: Scheduler) -> None:
     """Runs of one batch see each other: no more go than the queue may hold."""
     demo = schedule(maxQueueDepth=1, concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    runs = [Run(demo, "due", T + 60 * number) for number in range(1, 5)]
-    assert await scheduler.submit(*runs) == ["enqueued", "enqueued", "backlog", "backlog"]
+    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
+    assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "backlog", "backlog"]
 
 
 async def test_max_runs(scheduler: Scheduler) -> None:
     """After `maxRuns` scheduled runs the schedule is exhausted; what is triggered by hand does not count."""
     demo = schedule(maxRuns=2, concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    assert await scheduler.submit(Run(demo, "annotation", T, fence="x")) == ["enqueued"]
-    runs = [Run(demo, "due", T + 60 * number) for number in range(1, 4)]
-    assert await scheduler.submit(*runs) == ["enqueued", "enqueued", "exhausted"]
-    assert await scheduler.submit(runs[2]) == ["exhausted"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "annotation", T, fence="x")) == ["enqueued"]
+    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 4)]
+    assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "exhausted"]
+    assert await scheduler.outcomes(runs[2]) == ["exhausted"]
 
 
 async def test_missed_runs_are_counted_once(scheduler: Scheduler) -> None:
     """Of two schedulers that plan the same catch-up the second finds its plan void, and counts nothing."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    first = Run(demo, "due", T + 300, missed=4, expected=T + 0.5)
-    late = [Run(demo, "due", T + 360, missed=5, expected=T + 0.5), Run(demo, "due", T + 420)]
-    assert await scheduler.submit(first) == ["enqueued"]
-    assert await scheduler.submit(*late) == [f"moved:{int(T + 300) * 1000}"] * 2
+    first = ScheduledRun(demo, "due", T + 300, missed=4, expected=T + 0.5)
+    late = [ScheduledRun(demo, "due", T + 360, missed=5, expected=T + 0.5), ScheduledRun(demo, "due", T + 420)]
+    assert await scheduler.outcomes(first) == ["enqueued"]
+    assert await scheduler.outcomes(*late) == [f"moved:{int(T + 300) * 1000}"] * 2
     assert scheduler.field(UID, "missed") == "4"
     assert scheduler.due() == [300]
 
@@ -265,9 +265,9 @@ async def test_giving_up_moves_the_mark_alone(scheduler: Scheduler) -> None:
     """Due times that are given up are counted, enqueue nothing, and do not come back."""
     demo = schedule()
     await scheduler.load(demo)
-    given_up = Run(demo, "due", T + 300, missed=5, expected=T + 0.5, fire=False)
-    assert await scheduler.submit(given_up) == ["missed"]
-    assert await scheduler.submit(Run(demo, "due", T + 300)) == ["already"]
+    given_up = ScheduledRun(demo, "due", T + 300, missed=5, expected=T + 0.5, fire=False)
+    assert await scheduler.outcomes(given_up) == ["missed"]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 300)) == ["already"]
     assert messages(scheduler.client) == []
     assert scheduler.field(UID, "missed") == "5"
 
@@ -275,11 +275,11 @@ async def test_giving_up_moves_the_mark_alone(scheduler: Scheduler) -> None:
 async def test_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> None:
     """A scheduler that still holds an older spec, or a schedule that is deleted or unknown, is told so."""
     old, new = schedule(), schedule(schedule="@daily")
-    assert await scheduler.submit(Run(old, "due", T + 60)) == ["unknown"]
+    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["unknown"]
     await scheduler.load(new)
-    assert await scheduler.submit(Run(old, "due", T + 60)) == ["changed"]
+    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["changed"]
     await scheduler.registry.unregister([UID])
-    assert await scheduler.submit(Run(old, "due", T + 60)) == ["deleted"]
+    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["deleted"]
     assert messages(scheduler.client) == []
 
 
@@ -290,7 +290,7 @@ async def test_a_batch_with_many_queues_and_schedules(scheduler: Scheduler) -> N
         for number in range(300)
     ]
     await scheduler.load(*schedules)
-    assert set(await scheduler.submit(*(Run(each, "due", T + 60) for each in schedules))) == {"enqueued"}
+    assert set(await scheduler.outcomes(*(ScheduledRun(each, "due", T + 60) for each in schedules))) == {"enqueued"}
     for number in range(3):
         names = [message["options"]["schedule"] for message in messages(scheduler.client, f"q{number}")]
         assert names == [each.name for each in schedules[number::3]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
-from financehub_scheduler.redis.enqueuer import Run
+from financehub_scheduler.redis.enqueuer import ScheduledRun
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
@@ -33,7 +33,7 @@ async def test_a_trigger_annotation_runs_once_per_value(scheduler: Scheduler, se
     for value, expected in (("first-start", 1), ("again", 2)):
         for each in (scheduler, second, scheduler):
             await each.load(schedule(annotations={TRIGGER: value}, concurrencyPolicy="Allow"))
-            await each.errands.step()
+            await each.on_demand.step()
         assert len(messages(scheduler.client)) == expected
     assert show_schedule(scheduler.client, "demo").triggered == 2
 
@@ -45,7 +45,7 @@ async def test_a_suspended_schedule_can_be_triggered(scheduler: Scheduler, now: 
     await scheduler.load(schedule(**spec))
     scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
     request_trigger(scheduler.client, "demo")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert scheduler.client.llen("dramatiq:q") == 1
 
 
@@ -56,7 +56,7 @@ async def test_a_request_runs_once(scheduler: Scheduler, second: Scheduler, now:
         await each.load(schedule(concurrencyPolicy="Allow"))
     promised = request_trigger(scheduler.client, "default/demo")
     for each in (scheduler, second, scheduler):
-        await each.errands.step()
+        await each.on_demand.step()
     assert [message["message_id"] for message in messages(scheduler.client)] == [promised]
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
 
@@ -68,7 +68,7 @@ async def test_a_request_nobody_can_read_stops_nobody(scheduler: Scheduler, now:
     await scheduler.load(schedule())
     scheduler.client.hset(keys.SCHEDULE_TRIGGERS, "by hand", garbage)
     promised = request_trigger(scheduler.client, "default/demo")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert [message["message_id"] for message in messages(scheduler.client)] == [promised]
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
 
@@ -78,9 +78,9 @@ async def test_a_request_that_the_policy_forbids_says_so(scheduler: Scheduler, n
     scheduler.clock.set_wall(now)
     demo = schedule()
     await scheduler.load(demo)
-    await scheduler.submit(Run(demo, "due", now + 60))
+    await scheduler.outcomes(ScheduledRun(demo, "due", now + 60))
     promised = request_trigger(scheduler.client, "demo")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert scheduler.client.hmget(keys.run(promised), "state", "error") == [b"skipped", b"overlap"]
     assert len(messages(scheduler.client)) == 1
 
@@ -91,7 +91,7 @@ async def test_a_request_of_a_refused_schedule_says_why(scheduler: Scheduler, no
     scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
     await scheduler.load(schedule())
     promised = request_trigger(scheduler.client, "demo")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     expected = [b"skipped", b"argument 'symbols.0': unknown symbol"]
     assert scheduler.client.hmget(keys.run(promised), "state", "error") == expected
     assert messages(scheduler.client) == []
@@ -116,12 +116,12 @@ async def test_annotations_of_a_refused_schedule_wait(scheduler: Scheduler, now:
     wish = {TRIGGER: "1", BACKFILL: f"{iso(now - 600.5)}/{iso(now - 300.5)}"}
     await scheduler.load(schedule(annotations=wish, concurrencyPolicy="Allow"))
     for _ in range(2):
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
     scheduler.refused.clear()
-    scheduler.engine.recheck()
+    scheduler.engine.recheck_arguments()
     for _ in range(3):
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
     assert len(messages(scheduler.client)) == 7
 
 
@@ -132,12 +132,12 @@ async def test_a_waiting_run_waits_while_it_is_refused(scheduler: Scheduler) -> 
         await scheduler.pass_time(60)
     scheduler.end_run(messages(scheduler.client)[0]["message_id"])
     scheduler.refused["default/demo"] = "unknown symbol"
-    scheduler.engine.recheck()
-    await scheduler.errands.step()
+    scheduler.engine.recheck_arguments()
+    await scheduler.on_demand.step()
     assert scheduler.due() == []
     scheduler.refused.clear()
-    scheduler.engine.recheck()
-    await scheduler.errands.step()
+    scheduler.engine.recheck_arguments()
+    await scheduler.on_demand.step()
     assert scheduler.due() == [120]
 
 
@@ -146,7 +146,7 @@ async def test_a_request_nobody_could_carry_out_is_forgotten(scheduler: Schedule
     await scheduler.load(schedule())
     scheduler.clock.set_wall(time.time() + 3_700)
     promised = request_trigger(scheduler.client, "demo")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
     assert scheduler.client.exists(keys.run(promised)) == 0
@@ -159,11 +159,11 @@ async def test_a_waiting_run_follows_the_running_one(scheduler: Scheduler, secon
     for _ in range(3):
         await scheduler.pass_time(60)
     assert scheduler.due() == [60]
-    await second.errands.step()
+    await second.on_demand.step()
     assert scheduler.due() == [60]
     scheduler.end_run(messages(scheduler.client)[0]["message_id"])
     for each in (second, scheduler):
-        await each.errands.step()
+        await each.on_demand.step()
     assert scheduler.due() == [120]
     assert scheduler.field(UID, "skipped_overlap") == "1"
 
@@ -176,13 +176,13 @@ async def test_an_edit_drops_the_waiting_run(scheduler: Scheduler, edit: dict[st
         await scheduler.pass_time(60)
     await scheduler.load(schedule(concurrencyPolicy="BufferOne", **edit), initial=False)
     scheduler.end_run(messages(scheduler.client)[0]["message_id"])
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
 
 
 async def run_backfill(scheduler: Scheduler, id: str, steps: int = 20) -> str:
     for _ in range(steps):
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
         if (state := show_backfill(scheduler.client, id).state) in {"finished", "refused"}:
             return state
     return show_backfill(scheduler.client, id).state
@@ -195,9 +195,9 @@ async def test_a_backfill_runs_the_range_once(scheduler: Scheduler, second: Sche
         await each.load(schedule(concurrencyPolicy="Allow"))
     start = now - 0.5 - 600
     id = request_backfill(scheduler.client, "demo", start, start + 300)
-    await second.errands.step()
+    await second.on_demand.step()
     assert await run_backfill(scheduler, id) == "finished"
-    await second.errands.step()
+    await second.on_demand.step()
     expected = [start + 60 * number - T for number in range(6)]
     assert scheduler.due() == pytest.approx(expected)
     found = show_backfill(scheduler.client, id)
@@ -210,12 +210,12 @@ async def test_start_and_end_of_a_backfill_are_told_once(scheduler: Scheduler, s
     scheduler.clock.set_wall(now)
     told: list[tuple[str, ...]] = []
     for each in (scheduler, second):
-        each.errands.on_backfill = lambda *news: told.append(news)
+        each.on_demand.on_backfill = lambda *news: told.append(news)
         await each.load(schedule(concurrencyPolicy="Allow"))
     start = now - 0.5 - 600
     request_backfill(scheduler.client, "demo", start, start + 300)
     for _ in range(5):
-        await asyncio.gather(scheduler.errands.step(), second.errands.step())
+        await asyncio.gather(scheduler.on_demand.step(), second.on_demand.step())
     assert told == [(UID, "started", "due times of its range to be enqueued: 6"), (UID, "finished", "")]
 
 
@@ -229,7 +229,7 @@ async def test_a_backfill_waits_for_room(scheduler: Scheduler, now: float) -> No
     for _ in range(10):
         for message in messages(scheduler.client):
             scheduler.end_run(message["message_id"])
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
     found = show_backfill(scheduler.client, id)
     assert (found.state, found.enqueued, found.total) == ("finished", 10, 10)
     assert scheduler.field(UID, "skipped_backlog") is None
@@ -242,7 +242,7 @@ async def test_a_backfill_takes_its_turn(scheduler: Scheduler, now: float, polic
     await scheduler.load(schedule(concurrencyPolicy=policy))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 900)
     for number in range(1, 6):
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
         assert show_backfill(scheduler.client, id).enqueued == number
         (message,) = messages(scheduler.client)
         scheduler.end_run(message["message_id"])
@@ -253,13 +253,13 @@ async def test_a_backfill_survives_its_scheduler(scheduler: Scheduler, second: S
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=4))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 600)
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     seen = scheduler.due()
     for message in messages(scheduler.client):
         scheduler.end_run(message["message_id"])
     await second.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=4))
     while show_backfill(scheduler.client, id).state != "finished":
-        await second.errands.step()
+        await second.on_demand.step()
         seen += scheduler.due()
         for message in messages(scheduler.client):
             scheduler.end_run(message["message_id"])
@@ -281,7 +281,7 @@ async def test_a_scheduler_that_is_late_does_not_revive_a_backfill(
         return work(*arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", slow)
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert show_backfill(scheduler.client, id).state == "finished"
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from financehub_scheduler.core.state import Changes
-from financehub_scheduler.redis.enqueuer import Run
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.redis.enqueuer import ScheduledRun
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
 from support.hand_driven import Scheduler, T
@@ -15,9 +15,9 @@ OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 async def test_a_schedule_at_a_glance(scheduler: Scheduler) -> None:
     """A listing says what runs when, when next, how often it ran, and what the last run is up to."""
     await scheduler.load(schedule(jitterSeconds=50, catchUp="All", concurrencyPolicy="Allow"))
-    offset = scheduler.engine.live[UID].schedule.timing.offset
+    offset = scheduler.engine.states[UID].schedule.timing.offset
     await scheduler.pass_time(120 + offset)
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
     (found,) = list_schedules(scheduler.client)
     assert found == show_schedule(scheduler.client, "demo")
     assert (found.uid, found.name, found.task, found.queue) == (UID, "default/demo", "demo_task", "q")
@@ -34,9 +34,12 @@ async def test_problems_and_misses_are_shown(scheduler: Scheduler) -> None:
     scheduler.clock.advance(330)
     await scheduler.settle()
     await scheduler.pass_time(60)
-    demo = scheduler.engine.live[OTHER].schedule
-    assert await scheduler.submit(Run(demo, "due", T + 60), Run(demo, "due", T + 120)) == ["enqueued", "exhausted"]
-    await scheduler.outlook.step()
+    demo = scheduler.engine.states[OTHER].schedule
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)) == [
+        "enqueued",
+        "exhausted",
+    ]
+    await scheduler.publisher.step()
     first, other = list_schedules(scheduler.client)
     assert (first.missed, dict(first.skipped)) == (4, {"overlap": 1})
     assert (other.suspended, other.next_times) == (True, ())
@@ -46,7 +49,7 @@ async def test_a_deleted_schedule_is_not_listed(scheduler: Scheduler) -> None:
     """After its deletion a schedule is gone from every listing, and nothing of it is left but a short-lived note."""
     await scheduler.load(schedule())
     await scheduler.pass_time(60)
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
     scheduler.engine.apply(Changes(removed=[UID]))
     await scheduler.settle()
     assert list_schedules(scheduler.client) == []
@@ -58,10 +61,10 @@ async def test_a_deleted_schedule_is_not_listed(scheduler: Scheduler) -> None:
 async def test_refused_documents_are_listed(scheduler: Scheduler) -> None:
     """What the scheduler refuses can be read with its place and remedy, until it is mended."""
     scheduler.outlook.refused = {"a.yaml:7": "31 February never comes"}
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
     assert refused_schedules(scheduler.client) == {"a.yaml:7": "31 February never comes"}
     scheduler.outlook.refused = {}
-    await scheduler.outlook.step()
+    await scheduler.publisher.step()
     assert refused_schedules(scheduler.client) == {}
 
 

@@ -118,12 +118,12 @@ def test_redis_comes_and_goes(
     eventually(lambda: client.llen("dramatiq:q") >= 3, "first runs")
     begin, finish = FAULTS[fault]
     begin(server)
-    eventually(lambda: all(each.events("redis_away") for each in fleet), "the outage is noticed and logged")
+    eventually(lambda: all(each.events("redis_unavailable") for each in fleet), "the outage is noticed and logged")
     finish(server)
     client = server.client()
     held = client.llen("dramatiq:q")
     eventually(lambda: client.llen("dramatiq:q") >= held + 9, "runs go on after the fault")
-    eventually(lambda: all(each.events("redis_back") for each in fleet), "its end is logged")
+    eventually(lambda: all(each.events("redis_available_again") for each in fleet), "its end is logged")
     for each in fleet:
         assert each.process.poll() is None, "a scheduler has died"
         assert each.stop() == 0
@@ -140,9 +140,9 @@ def test_redis_comes_after_the_scheduler(
     server.kill()
     write_all(tmp_path, ["a"])
     process = start(server.url)
-    eventually(lambda: process.events("redis_away"), "the wait is logged")
+    eventually(lambda: process.events("redis_unavailable"), "the wait is logged")
     time.sleep(0.5)
     server.start()
     eventually(lambda: server.client().llen("dramatiq:q") >= 1, "runs")
-    assert len(process.events("redis_away")) == 1
+    assert len(process.events("redis_unavailable")) == 1
     assert process.stop() == 0

@@ -41,7 +41,7 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
 
 def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
     """One request to the process's own server."""
-    port = eventually(lambda: process.events("health_server_listens"), "the server listens")[0]["port"]
+    port = eventually(lambda: process.events("health_server_started"), "the server listens")[0]["port"]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -112,7 +112,7 @@ def test_first_triggers_wait_for_the_declared_assets(
     assets = str(ROOT / "deploy/local/assets.yaml")
     process = start(folder, "--assets", assets, data=data.url)
     eventually(lambda: redis_client.llen("dramatiq:due"), "a due run")
-    assert process.events("assets_unread")
+    assert process.events("assets_read_failed")
     # at least one look at triggers has gone by
     held = redis_client.llen("dramatiq:due")
     eventually(lambda: process.events("run_skipped") or redis_client.llen("dramatiq:due") > held, "another second")
@@ -227,7 +227,7 @@ def test_a_password_is_never_shown(redis_server: Callable[..., RedisServer], tmp
     server.client().config_set("requirepass", "another")
     process = SchedulerProcess(server.url.replace("redis://", "redis://:hunter2-secret@"), tmp_path, log).start()
     try:
-        eventually(lambda: process.events("redis_away"), "the refusal is logged")
+        eventually(lambda: process.events("redis_unavailable"), "the refusal is logged")
         assert process.stop() == 0
     finally:
         process.end()

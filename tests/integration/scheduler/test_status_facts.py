@@ -9,12 +9,12 @@ from dramatiq import Message, MessageProxy
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.kubernetes.status.snapshot import Facts, Record, read_facts, read_records
-from financehub_scheduler.redis.enqueuer import Run
-from financehub_shared.broker.message import delivery_of
+from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_shared.broker.message import attempt_id
 from financehub_shared.monitor import RunState
-from financehub_shared.monitor.attempt import Flight
-from financehub_shared.monitor.events import started
-from financehub_shared.monitor.writer import RecordWriter
+from financehub_shared.monitor.attempt import Attempt
+from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_events import started
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T
 from support.observed import Fleet
@@ -25,7 +25,7 @@ BUSY = "6d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c12"
 
 def touched(client: "redis.Redis") -> set[str]:
     """Take out who was touched, as the writer of status does."""
-    found: Any = client.spop(keys.SCHEDULES_TOUCHED, 1_000)
+    found: Any = client.spop(keys.SCHEDULES_CHANGED, 1_000)
     return {uid.decode() for uid in found}
 
 
@@ -72,7 +72,7 @@ async def test_runs_beside_the_timetable_move_no_last_due_time(scheduler: Schedu
     """Triggered and backfilled runs are counted apart, and are no scheduled runs."""
     annotations = {TRIGGER: "now"} if kind == "annotation" else {BACKFILL: "2027-01-15T07:00:00Z/2027-01-15T07:01:00Z"}
     await scheduler.load(schedule(annotations=annotations, concurrencyPolicy="Allow"))
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert touched(scheduler.client) == {UID}
     record = (await facts(scheduler)).record
     assert record.last_due_at is None
@@ -85,7 +85,7 @@ async def test_a_buffered_run_is_a_scheduled_one(scheduler: Scheduler) -> None:
     await scheduler.pass_time(60)
     await scheduler.pass_time(60)
     scheduler.end_run(scheduler.field(UID, "last_message_id") or "")
-    await scheduler.errands.step()
+    await scheduler.on_demand.step()
     assert (await facts(scheduler)).record.last_due_at == T + 120
 
 
@@ -96,7 +96,7 @@ async def test_each_move_of_a_backfill_touches(scheduler: Scheduler) -> None:
     await scheduler.load(one)
     seen: list[tuple[str, int, bool]] = []
     for _ in range(4):
-        await scheduler.errands.step()
+        await scheduler.on_demand.step()
         progress = (await facts(scheduler, backfill=one.backfill.id)).backfill
         assert progress
         seen.append((progress.state, progress.enqueued, touched(scheduler.client) == {UID}))
@@ -137,12 +137,12 @@ async def test_a_lost_run_touches_its_schedule(scheduler: Scheduler, redis_url: 
     (body,) = messages(scheduler.client)
     message: Message[Any] = Message(**{**body, "args": (), "kwargs": {}})
     writer = RecordWriter(scheduler.client, time.monotonic, 86_400)
-    writer.begin(started(Flight(MessageProxy(message), delivery_of(message), T, 0.0, 300.0), "w-dead"))
+    writer.begin(started(Attempt(MessageProxy(message), attempt_id(message), T, 0.0, 300.0), "w-dead"))
     writer.flush()
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
     touched(scheduler.client)
     fleet = Fleet(redis_url)
-    assert fleet.monitor.reap_lost(T + 3_600) == 1
+    assert fleet.monitor.declare_lost(T + 3_600) == 1
     assert touched(scheduler.client) == {UID}
     assert (await facts(scheduler)).record.outcome.last_run_outcome == RunState.LOST
 
@@ -174,7 +174,7 @@ async def test_many_are_read_in_two_round_trips(scheduler: Scheduler) -> None:
     await scheduler.load(*many)
     for _ in range(3):
         await scheduler.pass_time(60)
-    await scheduler.submit(Run(many[7], "due", T + 240))
+    await scheduler.outcomes(ScheduledRun(many[7], "due", T + 240))
     sends = scheduler.client.info("stats")["total_reads_processed"]
     found = await read_facts(scheduler.connection, {each.uid: "" for each in many})
     # the figure itself is asked for once; a large request arrives in some pieces

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from financehub_scheduler.core.state import Live
+from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.metrics import known_schedules
-from financehub_scheduler.redis.enqueuer import Run, pack
+from financehub_scheduler.redis.enqueuer import ScheduledRun, encode
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.health.periods import stale_after
+from financehub_shared.health.freshness import stale_after
 from support.schedules import schedule
 
 #: The last due time of Friday, 27 February 2026, in New York, and Sunday noon.
@@ -16,12 +16,14 @@ CLOSE = datetime(2026, 2, 27, 20, 55, tzinfo=UTC).timestamp()
 SUNDAY = datetime(2026, 3, 1, 17, 0, tzinfo=UTC).timestamp()
 
 
-def live(name: str, task: str = "fetch_stock_prices_task", queue: str = "high", *, suspended: bool = False) -> Live:
+def live(
+    name: str, task: str = "fetch_stock_prices_task", queue: str = "high", *, suspended: bool = False
+) -> ScheduleState:
     """A schedule of New York's trading hours, as the engine keeps it on a Sunday."""
     hours = {"schedule": "*/5 * * * *", "calendar": "XNYS", "timeZone": "America/New_York"}
     made = schedule(name, task=task, queue=queue, suspend=suspended, **hours)
     due = None if suspended else made.timing.next_after(CLOSE)
-    return Live(made, CLOSE, None if due is None else pack(Run(made, "due", due), due))
+    return ScheduleState(made, CLOSE, None if due is None else encode(ScheduledRun(made, "due", due), due))
 
 
 def test_a_closed_market_makes_nothing_stale_however_many_schedules_there_are() -> None:

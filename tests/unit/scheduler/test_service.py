@@ -6,7 +6,7 @@ import gc
 from dataclasses import dataclass
 
 from financehub_scheduler.app import end, every, spare_garbage_collection
-from financehub_scheduler.core.state import Pulse
+from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_shared.core.clock import ManualClock, SystemClock
 
 
@@ -14,7 +14,7 @@ from financehub_shared.core.clock import ManualClock, SystemClock
 class StartingEngine:
     """An engine that is settled at the third look."""
 
-    pulse: Pulse
+    health: LoopHealth
     looks: int = 0
 
     @property
@@ -22,7 +22,7 @@ class StartingEngine:
         self.looks += 1
         return self.looks == 3
 
-    def heap_lag(self) -> float:
+    def due_lag(self) -> float:
         return 0.0
 
 
@@ -45,7 +45,7 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():
 
 async def test_the_schedules_of_the_start_are_spared_by_garbage_collection():
     """Once all schedules are registered, and not before, what there is is set apart from later collections."""
-    engine = StartingEngine(Pulse(0, 0))
+    engine = StartingEngine(LoopHealth(0, 0))
     before = gc.get_freeze_count()
     try:
         await spare_garbage_collection(engine, ManualClock())

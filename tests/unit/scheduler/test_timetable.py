@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.core.due_queue import Timetable
+from financehub_scheduler.core.due_queue import DueQueue
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.integers(0, 50))), max_size=40)
 
@@ -11,7 +11,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.int
 @given(STEPS, st.integers(0, 50), st.integers(1, 6))
 def test_it_is_a_sorted_dictionary(steps: list[tuple[str, int | None]], now: int, limit: int):
     """Whatever was put, replaced and discarded, what comes out is each current entry that is due, earliest first."""
-    timetable, model = Timetable(), {}
+    timetable, model = DueQueue(), {}
     for uid, time in steps:
         if time is None:
             timetable.discard(uid)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from financehub_scheduler.core.health_probe import Vitals
-from financehub_scheduler.core.state import Pulse
+from financehub_scheduler.core.health_probe import HealthProbe, LoopHealth
 from financehub_shared.core.clock import ManualClock
 
 
@@ -13,19 +12,19 @@ from financehub_shared.core.clock import ManualClock
 class FakeEngine:
     """What the vitals ask of an engine."""
 
-    pulse: Pulse
+    health: LoopHealth
     lag: float = 0.0
     settled: bool = True
 
-    def heap_lag(self) -> float:
+    def due_lag(self) -> float:
         return self.lag
 
 
-def vitals(tick: float, ack: float, lag: float = 0.0, *, settled: bool = True, ahead: float = 3_600) -> Vitals:
+def vitals(tick: float, ack: float, lag: float = 0.0, *, settled: bool = True, ahead: float = 3_600) -> HealthProbe:
     """The loop came round `tick`, Redis answered `ack` and disbelieved our clock `ahead` seconds ago."""
     clock = ManualClock()
-    engine = FakeEngine(Pulse(tick=-tick, ack=-ack, ahead=-ahead), lag, settled)
-    return Vitals(engine, clock)
+    engine = FakeEngine(LoopHealth(last_step=-tick, last_reply=-ack, last_ahead=-ahead), lag, settled)
+    return HealthProbe(engine, clock)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +51,8 @@ def test_readiness() -> None:
 
 def test_what_keeps_the_source_is_the_reason_not_to_be_ready() -> None:
     """Until all schedules are known, what keeps their source is said; afterwards it is no longer asked."""
-    engine = FakeEngine(Pulse(tick=0, ack=0), settled=False)
-    found = Vitals(engine, ManualClock(), starting=lambda: ["forbidden"])
+    engine = FakeEngine(LoopHealth(last_step=0, last_reply=0), settled=False)
+    found = HealthProbe(engine, ManualClock(), starting=lambda: ["forbidden"])
     assert found.ready() == ["forbidden"]
     engine.settled = True
     assert found.ready() == []

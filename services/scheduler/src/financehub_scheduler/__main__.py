@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from financehub_scheduler.app import Cluster, serve
+from financehub_scheduler.app import ClusterOrigin, serve
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error, load_settings
 
@@ -37,7 +37,9 @@ def _arguments() -> argparse.Namespace:
         help="with --kubernetes: only this namespace; may be repeated (default: all)",
     )
     parser.add_argument(
-        "--lease", metavar="NAME", help=f"with --kubernetes: of whoever writes status (default: {Cluster().lease})"
+        "--lease",
+        metavar="NAME",
+        help=f"with --kubernetes: of whoever writes status (default: {ClusterOrigin().lease})",
     )
     parser.add_argument("--assets", metavar="FILE", help="declared assets (YAML), reconciled into the store")
     arguments = parser.parse_args()
@@ -53,7 +55,7 @@ def main() -> None:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
         # flags win, and are checked as the variables are
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
-        cluster = Cluster(tuple(arguments.namespace), arguments.lease or Cluster().lease)
+        cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
         origin = cluster if arguments.kubernetes else arguments.schedules
         sys.setswitchinterval(_SWITCH_SECONDS)
         asyncio.run(serve(settings, origin, (signal.SIGTERM, signal.SIGINT)))

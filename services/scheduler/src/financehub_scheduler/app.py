@@ -1,9 +1,8 @@
-"""Everything one scheduler process runs, wired together and ended together."""
+"""The composition root: builds everything that one scheduler process runs, connects it, runs it and ends it."""
 
 import asyncio
-import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,45 +10,40 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.engine import Engine
-from financehub_scheduler.core.health_probe import Vitals, Watched
-from financehub_scheduler.core.next_runs import PUBLISH_SECONDS, Outlook
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, Errands
-from financehub_scheduler.core.state import Changes
-from financehub_scheduler.declared_assets import ASSETS_SECONDS, Assets
-from financehub_scheduler.janitor import JanitorRounds
+from financehub_scheduler.core.health_probe import HealthProbe
+from financehub_scheduler.core.listener import Listeners
+from financehub_scheduler.core.next_runs import PUBLISH_SECONDS, NextRunPublisher
+from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, OnDemandRuns
+from financehub_scheduler.core.reporter import Reporter
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
+from financehub_scheduler.janitor import PeriodicJanitor
 from financehub_scheduler.metrics import FailingSchedules, known_schedules, state_metrics, time_event_loop
+from financehub_scheduler.observers import SchedulerObservers
+from financehub_scheduler.periodic import Step, cancel_all, every, freeze_startup_objects, redis_step
 from financehub_scheduler.redis.enqueuer import Enqueuer
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, Registry
 from financehub_scheduler.sources.files import FileSource
 from financehub_shared.broker.janitor import Janitor
 from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.logging import Redactor, configure_logging, known_secrets
 from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.metrics import Metrics
-from financehub_shared.metrics import Source as MetricsSource
+from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
-from financehub_shared.worker.observers import SchedulerObservers
 
 if TYPE_CHECKING:
     from financehub_scheduler.kubernetes.operator import Operator
-    from financehub_scheduler.kubernetes.watch.source import CrdSource
 
 log = structlog.get_logger(__name__)
 
-_SETTLED_POLL_SECONDS = 0.2
-#: How long a cancelled task may take to end before it is cancelled again.
-_CANCEL_AGAIN_SECONDS = 0.5
-
-Step = Callable[[], Awaitable[None]]
-
 
 class Source(Protocol):
-    """Where schedules come from."""
+    """A source of schedules: a folder or a cluster."""
 
     @property
     def refused(self) -> Mapping[str, str]: ...
@@ -57,12 +51,12 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """Schedules come from the cluster's ScheduledTasks.
+class ClusterOrigin:
+    """Schedules come from the ScheduledTasks of a cluster.
 
     Args:
-        namespaces: whose; none: all.
-        lease: who of several schedulers holds it writes status; another name where releases share a namespace.
+        namespaces: The watched namespaces; empty for all.
+        lease: Name of the Lease whose holder writes status. Releases that share a namespace need different names.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -72,149 +66,145 @@ class Cluster:
         return f"cluster, namespaces {', '.join(self.namespaces) or 'all'}"
 
 
-async def serve(settings: Settings, origin: Path | Cluster, signals: Sequence[signal.Signals]) -> None:
-    """Run one scheduler until a signal.
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Everything that one process runs."""
+
+    clock: Clock
+    metrics: Metrics
+    client: Redis
+    source: Source
+    operator: "Operator | None"
+    engine: Engine
+    publisher: NextRunPublisher
+    assets: DeclaredAssets
+    observers: SchedulerObservers
+    steps: Sequence[tuple[float, Step]]
+
+
+async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Sequence[signal.Signals]) -> None:
+    """Run one scheduler until a signal arrives.
 
     Args:
-        settings: of the process.
-        origin: where schedules come from: a folder of ScheduledTask files, or a cluster.
-        signals: which ones end it; the batch under way is finished first.
+        settings: Settings of the process.
+        origin: Source of the schedules: a folder of ScheduledTask files, or a cluster.
+        signals: The signals that end it. The batch under way is finished first.
 
     Raises:
-        ConfigError: the folder or the cluster's address is not there, or the HTTP port is taken.
+        ConfigError: The folder does not exist, no cluster is configured, or the HTTP port is in use.
     """
     configure_logging(settings, "scheduler")
+    parts = await _build(settings, origin)
+    engine, clock = parts.engine, parts.clock
+    parts.observers.start()
+    for number in signals:
+        asyncio.get_running_loop().add_signal_handler(number, engine.stop)
+    log.info("scheduler_started", schedules=str(origin))
+    try:
+        await _read_assets(parts.assets, engine)
+        async with asyncio.TaskGroup() as group:
+            background = [
+                follow(parts.source, engine, parts.publisher),
+                freeze_startup_objects(engine, clock),
+                time_event_loop(parts.metrics.event_loop_lag, clock),
+                *(every(seconds, step, clock) for seconds, step in parts.steps),
+            ]
+            tasks = [group.create_task(coroutine) for coroutine in background]
+            try:
+                await engine.run()
+            finally:
+                await cancel_all(tasks)
+    finally:
+        await asyncio.to_thread(parts.observers.stop)
+        if parts.operator:
+            await parts.operator.aclose()
+        await parts.client.aclose()
+    log.info("scheduler_stopped")
+
+
+async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     clock, metrics = SystemClock(), Metrics("scheduler", settings.release)
-    source, operator = await _open(origin, clock)
-    # One retry mends a connection that a restart of Redis has cut: a batch may be carried out twice without harm.
+    # One retry repairs a connection that a restart of Redis has cut. Executing a batch twice does no harm.
     client = connect_async(settings.broker_url, retries=1)
-    observer, registry = Observer(metrics), Registry(client)
-    enqueuer = Enqueuer(client, settings.run_retention_days * 86_400)
-    assets = Assets(RedisStore(connect(settings.store_url, retries=0)), settings.assets_file)
-    engine = Engine(clock, registry, enqueuer, observer, assets.refusal)
-    errands = Errands(clock, client, enqueuer, observer, engine.live)
-    engine.on_registered = errands.registered
-    outlook = Outlook(clock, registry, observer, engine)
-    vitals = Vitals(engine, clock, *((operator.source.live, operator.source.starting) if operator else ()))
-    observers = observe(settings, metrics, vitals, engine, observer)
+    #: uid → state of each active schedule; the engine fills it.
+    states: dict[str, ScheduleState] = {}
+    operator: Operator | None = None
+    if isinstance(origin, Path):
+        source: Source = FileSource(origin, clock)
+    else:
+        # Imported here, because kopf takes a second and 25 MB, which a scheduler of a folder does not need.
+        from financehub_scheduler.kubernetes import operator as kubernetes
+
+        redact = Redactor(known_secrets(settings))
+        operator = await kubernetes.Operator.connect(clock, origin.namespaces, origin.lease, states, client, redact)
+        source = operator.source
+    registry = Registry(client)
+    enqueuer = Enqueuer(client, settings.run_retention_days * DAY_SECONDS)
+    assets = DeclaredAssets(RedisStore(connect(settings.store_url, retries=0)), settings.assets_file)
+    reporter = Reporter(metrics, states)
+    outward = Listeners([reporter, *(operator.listeners if operator else ())])
+    on_demand = OnDemandRuns(clock, client, enqueuer, states, outward)
+    publisher = NextRunPublisher(clock, registry, reporter, states)
+    listeners = Listeners([outward, on_demand, publisher])
+    engine = Engine(clock, registry, enqueuer, states, listeners, assets.argument_problem)
+    source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
+    observers = _build_observers(settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter)
     janitor = Janitor(
         connect(settings.broker_url, retries=0),
         heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
         dead_letter_retention_days=settings.dead_letter_retention_days,
     )
 
-    async def look_at_assets() -> None:
-        if await asyncio.to_thread(assets.step):
-            engine.recheck()
-
-    async def carry_out() -> None:
-        # the first triggers fetch for the declared assets, which come first
+    async def run_requests() -> None:
+        # The first triggers fetch data of the declared assets, which therefore come first.
         if assets.known:
-            await errands.step()
+            await on_demand.step()
 
     async def claim() -> None:
-        engine.restore(await registry.claim(list(engine.live), clock.now()))
-        # of two folders either may be right; in a cluster there is one truth, and ours is late until it is seen anew
-        engine.reclaim(operator.source.looked if operator else clock.monotonic())
+        engine.restore(await registry.claim(list(states), clock.now()))
+        # Of two folders, either may be right. In a cluster there is one truth, and our copy may be late.
+        engine.reclaim(operator.source.observed_at if operator else clock.monotonic())
 
-    steps: list[tuple[float, Step]] = [
-        (INTERVAL_SECONDS, acknowledged(carry_out, engine, client)),
-        (PUBLISH_SECONDS, acknowledged(outlook.step, engine, client)),
-        (CLAIM_INTERVAL_SECONDS, acknowledged(claim, engine, client)),
-        (settings.janitor_interval_seconds, partial(asyncio.to_thread, JanitorRounds(janitor, metrics).step)),
-        (ASSETS_SECONDS, look_at_assets),
+    redis_steps: list[tuple[float, Step]] = [
+        (INTERVAL_SECONDS, run_requests),
+        (PUBLISH_SECONDS, publisher.step),
+        (CLAIM_INTERVAL_SECONDS, claim),
+        *(operator.redis_steps if operator else ()),
     ]
-    if operator:
-        steady, on_redis = operator.steps(engine, errands, observer, client, Redactor(known_secrets(settings)))
-        steps += [*steady, *((seconds, acknowledged(step, engine, client)) for seconds, step in on_redis)]
-    observers.start()
-    for number in signals:
-        asyncio.get_running_loop().add_signal_handler(number, engine.stop)
-    log.info("scheduler_started", schedules=str(origin))
-    try:
-        await look_at_assets()
-        async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(follow(source, engine, outlook))]
-            helpers.append(group.create_task(spare_garbage_collection(engine, clock)))
-            helpers.append(group.create_task(time_event_loop(metrics.event_loop_lag, clock)))
-            helpers += [group.create_task(every(*step, clock)) for step in steps]
-            try:
-                await engine.run()
-            finally:
-                await end(helpers)
-    finally:
-        await asyncio.to_thread(observers.stop)
-        if operator:
-            await operator.aclose()
-        await client.aclose()
-    log.info("scheduler_stopped")
+    other_steps: list[tuple[float, Step]] = [
+        (settings.janitor_interval_seconds, partial(asyncio.to_thread, PeriodicJanitor(janitor, metrics).step)),
+        (ASSETS_SECONDS, partial(_read_assets, assets, engine)),
+        *(operator.steps if operator else ()),
+    ]
+    steps = [*((seconds, redis_step(step, engine, client)) for seconds, step in redis_steps), *other_steps]
+    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observers, steps)
 
 
-async def _open(origin: Path | Cluster, clock: Clock) -> "tuple[FileSource, None] | tuple[CrdSource, Operator]":
-    if isinstance(origin, Path):
-        return FileSource(origin, clock), None
-    # here, because kopf takes a second and 25 MB, which a folder has no use for
-    from financehub_scheduler.kubernetes.operator import Operator
-
-    operator = await Operator.connect(clock, origin.namespaces, origin.lease)
-    return operator.source, operator
-
-
-def observe(
-    settings: Settings, metrics: Metrics, vitals: Vitals, engine: Engine, observer: Observer
+def _build_observers(
+    settings: Settings,
+    metrics: Metrics,
+    probe: HealthProbe,
+    states: Mapping[str, ScheduleState],
+    reporter: Reporter,
 ) -> SchedulerObservers:
-    """Build what shows this process and the fleet: probes, health, heartbeat, and what each scrape reads."""
+    """Build the observers of this process: probes, health reports, heartbeat and scraped metrics."""
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
-    failing = FailingSchedules(engine.live, observer, client)
-    metrics.add_source(MetricsSource("schedules", partial(state_metrics, engine.live), asks_redis=False))
-    metrics.add_source(MetricsSource("failing schedules", failing.read))
-    known = partial(known_schedules, engine.live)
-    return SchedulerObservers(settings, metrics, live=vitals.live, ready=vitals.ready, known_schedules=known)
+    failing = FailingSchedules(states, reporter, client)
+    metrics.add_source(MetricSource("schedules", partial(state_metrics, states), needs_redis=False))
+    metrics.add_source(MetricSource("failing schedules", failing.read))
+    known = partial(known_schedules, states)
+    return SchedulerObservers(
+        settings, metrics, liveness=probe.liveness, readiness=probe.readiness, known_schedules=known
+    )
 
 
-async def follow(source: Source, engine: Engine, outlook: Outlook) -> None:
-    """Hand over what a source finds, for ever."""
+async def _read_assets(assets: DeclaredAssets, engine: Engine) -> None:
+    if await asyncio.to_thread(assets.step):
+        engine.recheck_arguments()
+
+
+async def follow(source: Source, engine: Engine, publisher: NextRunPublisher) -> None:
+    """Pass everything that a source reports to the engine, forever."""
     async for changes in source.changes():
-        outlook.refused = dict(source.refused)
+        publisher.refused = dict(source.refused)
         engine.apply(changes)
-
-
-async def every(seconds: float, step: Step, clock: Clock) -> None:
-    """Repeat a step for ever, `seconds` apart."""
-    while True:
-        await step()
-        await clock.sleep(seconds)
-
-
-async def spare_garbage_collection(engine: Watched, clock: Clock) -> None:
-    """Set the schedules of the start apart: a walk through ten thousand takes 50 ms, often in the midst of a burst."""
-    while not engine.settled:
-        await clock.sleep(_SETTLED_POLL_SECONDS)
-    gc.collect()
-    gc.freeze()
-
-
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until all are done: a cancellation that meets a timeout of Redis is taken for the timeout."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
-
-
-def acknowledged(step: Step, engine: Engine, client: Redis) -> Step:
-    """A step on Redis: its success is a sign of life, and its failure not the end of the process."""
-
-    async def run() -> None:
-        try:
-            await step()
-            # one that had nothing to do has asked nothing
-            await client.ping()
-        except RedisError as error:
-            # found again by the next step
-            engine.away(error)
-        else:
-            engine.acknowledged()
-
-    return run

@@ -1,4 +1,7 @@
-"""The store's assets as the scheduler knows them: it keeps the declared ones there, and schedules may name them."""
+"""Writes the declared assets of a file into the store, and remembers all assets of the store.
+
+Schedules may name assets as arguments, and the scheduler refuses a schedule that names an unknown one.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,53 +17,53 @@ from financehub_shared.market.port import Store
 
 log = structlog.get_logger(__name__)
 
-#: A changed assets file is in force, and a new asset known to the schedules, within about this time.
+#: A changed assets file, or a new asset in the store, takes effect within about this time.
 ASSETS_SECONDS = 2.0
 
 
-class Assets:
-    """Keeps the store's declared assets equal to a file, and remembers what the store holds.
+class DeclaredAssets:
+    """Keeps the declared assets of the store equal to a file, and remembers what the store has.
 
     Args:
-        store: where assets are kept.
-        declared: YAML file, or a mounted ConfigMap's, of the declared assets; None: there are none.
+        store: The store of the assets.
+        file: YAML file of the declared assets, possibly mounted from a ConfigMap; None if there is none.
     """
 
-    def __init__(self, store: Store, declared: Path | None) -> None:
+    def __init__(self, store: Store, file: Path | None) -> None:
         self._store = store
-        self._declared = declared
+        self._file = file
         self._reconciled: tuple[int, int, int] | None = None
         self._known: Mapping[str, Asset] | None = None
-        self._unread = False
+        self._failing = False
 
     @property
     def known(self) -> bool:
-        """Whether the store has been read, its declared assets in it."""
+        """Whether the store has been read after the declared assets were written."""
         return self._known is not None
 
     def step(self) -> bool:
-        """Reconcile if the file has changed, then read the store. Blocks: call it in a thread.
+        """Write the declared assets if the file has changed, then read the store. It blocks, so call it in a thread.
 
-        What fails leaves everything as it was, is logged once, and is made up for by a later step.
+        A failure changes nothing, is logged once, and a later step repeats the work.
 
         Returns:
-            Whether the store holds something else than at the last step.
+            Whether the assets of the store differ from those of the last step.
         """
         try:
-            if self._declared is not None:
-                self._reconcile(self._declared)
+            if self._file is not None:
+                self._reconcile(self._file)
             known = {asset.symbol: asset for asset in self._store.assets(active_only=False)}
         except (StoreUnavailableError, CorruptDataError) as error:
-            if not self._unread:
-                log.warning("assets_unread", error=str(error))
-            self._unread = True
+            if not self._failing:
+                log.warning("assets_read_failed", error=str(error))
+            self._failing = True
             return False
         changed = known != self._known
-        self._known, self._unread = known, False
+        self._known, self._failing = known, False
         return changed
 
-    def refusal(self, schedule: Schedule) -> str:
-        """Why the arguments of a schedule do not fit the assets there are, naming the field; empty: they do."""
+    def argument_problem(self, schedule: Schedule) -> str:
+        """Return why the arguments of a schedule do not fit the known assets, naming the field; empty if they fit."""
         if not schedule.symbols:
             return ""
         if self._known is None:
@@ -77,15 +80,15 @@ class Assets:
             status = file.stat()
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError:
-            stamp = (0, 0, 0)  # `load_assets` says what is wrong, once
+            stamp = (0, 0, 0)  # `load_assets` reports the problem, once
         if stamp == self._reconciled:
             return
         try:
             written, removed = self._store.reconcile_assets(load_assets(file))
         except AssetsFileError as error:
-            # a bad file leaves the assets as they are
+            # An invalid file leaves the assets as they are.
             for problem in error.problems:
-                log.error("assets_refused", problem=problem)  # noqa: TRY400 — the traceback would say no more
+                log.error("assets_refused", problem=problem)  # noqa: TRY400 — a traceback would say no more
         else:
             log.info("assets_reconciled", file=str(file), written=written, removed=removed)
         self._reconciled = stamp

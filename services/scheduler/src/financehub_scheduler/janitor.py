@@ -1,4 +1,4 @@
-"""The janitor's rounds: what the scheduler does for queues whose workers died."""
+"""Runs the janitor of the queues as a periodic step of the scheduler."""
 
 import redis
 import structlog
@@ -9,12 +9,12 @@ from financehub_shared.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 
-class JanitorRounds:
-    """Gives back what dead workers held. Blocks: call it in a thread.
+class PeriodicJanitor:
+    """Reclaims the messages of dead workers. It blocks, so call it in a thread.
 
     Args:
-        janitor: of the broker.
-        metrics: where it is counted.
+        janitor: The janitor of the broker.
+        metrics: Counts reclaimed messages.
     """
 
     def __init__(self, janitor: Janitor, metrics: Metrics) -> None:
@@ -22,7 +22,7 @@ class JanitorRounds:
         self._metrics = metrics
 
     def step(self) -> None:
-        """One round; what fails is made up for by the next."""
+        """Run the janitor once. If Redis is unavailable, the next step does the work."""
         try:
             reclaimed = self._janitor.run()
         except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""What the scheduler knows of its schedules at a scrape: how many there are, and which of them fail again and again."""
+"""Metrics that are read at each scrape: the number of schedules by state, and how often each has failed in a row."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,24 +9,25 @@ import redis
 from prometheus_client import Histogram
 from prometheus_client.metrics_core import Metric
 
-from financehub_scheduler.core.observer import OTHER, Observer
-from financehub_scheduler.core.state import Live, next_times
+from financehub_scheduler.core.reporter import OTHER, Reporter
+from financehub_scheduler.core.state import ScheduleState, next_times
 from financehub_shared.core.clock import Clock
-from financehub_shared.health.periods import DATASETS
+from financehub_shared.health.freshness import DATASETS
 from financehub_shared.metrics.families import gauge
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
 
 STATES = ("active", "suspended", "stopped")
 _FETCHING = frozenset(DATASETS.values())
-#: Schedules that are told with their times; next times cost some 50 µs each.
-_TIMED = 200
+#: Schedules that are reported with their next times, which cost some 50 µs each.
+_MAX_WITH_TIMES = 200
 #: How often the event loop is timed.
 LOOP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSchedule:
-    """What freshness depends on of one schedule; fields as of `ScheduleInfo`."""
+    """The facts of one schedule that freshness depends on; the fields are those of `ScheduleInfo`."""
 
     task: str
     queue: str
@@ -36,88 +37,88 @@ class KnownSchedule:
     runs: int = 0
 
 
-def known_schedules(live: Mapping[str, Live]) -> Sequence[KnownSchedule]:
-    """What a fleet with too many schedules to read from Redis is judged by.
+def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedule]:
+    """Return the schedules by which a fleet is judged that has too many schedules to read from Redis.
 
-    Schedules of tasks that fetch data are told with their times; of the others, one for each pair of task and queue.
+    Schedules of tasks that fetch data come with their times. Of the others, each pair of task and queue comes once.
 
     Args:
-        live: uid → schedule, which another thread changes.
+        states: uid → state of each active schedule, which another thread changes.
     """
-    schedules = list(live.values())
-    fetching = [one for one in schedules if one.schedule.task in _FETCHING][:_TIMED]
-    pairs = {(one.schedule.task, one.schedule.queue) for one in schedules}
+    all_states = list(states.values())
+    fetching = [state for state in all_states if state.schedule.task in _FETCHING][:_MAX_WITH_TIMES]
+    pairs = {(state.schedule.task, state.schedule.queue) for state in all_states}
     return [*map(_known, fetching), *(KnownSchedule(task, queue, suspended=True) for task, queue in sorted(pairs))]
 
 
-def _known(one: Live) -> KnownSchedule:
-    schedule = one.schedule
-    # `mark` is the last due time that is over: with one, a run was due
+def _known(state: ScheduleState) -> KnownSchedule:
+    schedule, mark = state.schedule, state.high_water_mark
+    # A high-water mark means that a run was due.
     return KnownSchedule(
         schedule.task,
         schedule.queue,
         suspended=schedule.suspended,
-        next_times=tuple(next_times(one, 2)),
-        last_due_at=one.mark or None,
-        runs=2 if one.mark else 0,
+        next_times=tuple(next_times(state, 2)),
+        last_due_at=mark or None,
+        runs=2 if mark else 0,
     )
 
 
-def state_metrics(live: Mapping[str, Live]) -> Iterable[Metric]:
-    """Schedules by state.
+def state_metrics(states: Mapping[str, ScheduleState]) -> Iterable[Metric]:
+    """Return the number of schedules by state.
 
     Args:
-        live: uid → schedule, which another thread changes.
+        states: uid → state of each active schedule, which another thread changes.
     """
-    counts = Counter(_state(one) for one in list(live.values()))
+    counts = Counter(_label(state) for state in list(states.values()))
     text = "Schedules that this scheduler knows"
-    return [gauge("schedules", text, ["state"], {(state,): float(counts[state]) for state in STATES})]
+    return [gauge("schedules", text, ["state"], {(label,): float(counts[label]) for label in STATES})]
 
 
-def _state(one: Live) -> str:
-    if one.schedule.suspended:
+def _label(state: ScheduleState) -> str:
+    if state.schedule.suspended:
         return "suspended"
-    return "stopped" if one.problem else "active"
+    return "stopped" if state.problem else "active"
 
 
 class FailingSchedules:
-    """How often each schedule has failed in a row.
+    """Reads how often each schedule has failed in a row.
 
     Args:
-        live: uid → schedule, which another thread changes.
-        observer: knows which schedules have their own series; the worst of the rest stands for all of them.
+        states: uid → state of each active schedule, which another thread changes.
+        reporter: Knows which schedules have their own series. The others share one, which shows the worst of them.
         client: Redis of the queues, with a short timeout.
     """
 
-    def __init__(self, live: Mapping[str, Live], observer: Observer, client: "redis.Redis") -> None:
-        self._live = live
-        self._observer = observer
+    def __init__(self, states: Mapping[str, ScheduleState], reporter: Reporter, client: "redis.Redis") -> None:
+        self._states = states
+        self._reporter = reporter
         self._client = client
 
     def read(self) -> Iterable[Metric]:
-        """The family.
+        """Return the metric family.
 
         Raises:
             redis.RedisError: Redis does not answer.
         """
         failing = cast("dict[bytes, bytes]", self._client.hgetall(keys.SCHEDULES_FAILING))
-        labels = self._observer.labels
+        labels = self._reporter.labels
         values = {(name,): 0.0 for name in labels}
         for uid, count in failing.items():
-            live = self._live.get(uid.decode(errors="replace"))
-            if live is not None:
-                key = (live.schedule.name if live.schedule.name in labels else OTHER,)
+            state = self._states.get(decode(uid))
+            if state is not None:
+                key = (state.schedule.name if state.schedule.name in labels else OTHER,)
                 values[key] = max(values.get(key, 0.0), float(count))
         text = "Runs in a row that were dead-lettered or lost"
         return [gauge("schedule_consecutive_failures", text, ["scheduledtask"], values)]
 
 
 async def time_event_loop(lag: Histogram, clock: Clock) -> None:
-    """Observe forever how late the event loop wakes up.
+    """Measure forever how late the event loop wakes up.
 
     Args:
-        lag: where to, seconds.
-        clock: what is slept on.
+        lag: Receives the delay in seconds.
+        clock: The clock.
     """
     while True:
         started = clock.monotonic()

@@ -21,14 +21,14 @@ SCHEDULE_NAMES = "financehub:schedules:names"
 SCHEDULES_REFUSED = "financehub:schedules:refused"
 #: Hash schedule uid → due time (ms) of the buffered run under `concurrencyPolicy: BufferOne`.
 SCHEDULES_BUFFERED = "financehub:schedules:buffered"
-#: Hash schedule uid → JSON {next: [Unix seconds], problem}: what the scheduler expects.
-SCHEDULE_OUTLOOK = "financehub:schedules:outlook"
+#: Hash schedule uid → JSON {next: [Unix seconds], problem}: its next runs.
+SCHEDULE_NEXT_RUNS = "financehub:schedules:next-runs"
 #: Hash request id → JSON {uid, at} of triggers that are not enqueued yet.
 SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
 #: Set of the ids of backfills that have not ended.
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
 #: Set of the uids of schedules whose record changed since the writer of status took them out.
-SCHEDULES_TOUCHED = "financehub:schedules:touched"
+SCHEDULES_CHANGED = "financehub:schedules:changed"
 #: Hash schedule uid → number of its newest runs that failed in a row. A schedule whose newest run succeeded is absent.
 SCHEDULES_FAILING = "financehub:schedules:failing"
 

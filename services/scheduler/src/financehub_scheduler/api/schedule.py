@@ -8,8 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from financehub_scheduler.api.policies import ConcurrencyPolicy
-from financehub_scheduler.api.scheduled_task import BACKFILL, MAX_TRIGGER, RANGE, TRIGGER, ScheduledTask
+from financehub_scheduler.api.scheduled_task import (
+    BACKFILL,
+    MAX_TRIGGER,
+    RANGE,
+    TRIGGER,
+    ConcurrencyPolicy,
+    ScheduledTask,
+)
 from financehub_scheduler.recurrence.calendar import load_calendar
 from financehub_scheduler.recurrence.catch_up import CatchUp
 from financehub_scheduler.recurrence.rules import Timing, jitter_offset, parse_rule, parse_zone

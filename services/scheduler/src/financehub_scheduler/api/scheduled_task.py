@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -25,7 +26,6 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from financehub_scheduler.api import cel
-from financehub_scheduler.api.policies import ConcurrencyPolicy
 from financehub_scheduler.recurrence.calendar import exchanges, load_calendar
 from financehub_scheduler.recurrence.catch_up import CatchUp
 from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
@@ -65,6 +65,15 @@ def _rfc_3339(value: Any) -> Any:
 
 #: Strict would take no text here, since a function looks at it first.
 DateTime = Annotated[datetime, BeforeValidator(_rfc_3339), Strict(strict=False)]
+
+
+class ConcurrencyPolicy(StrEnum):
+    """What happens to a due run while the previous run is still queued, running or waiting for a retry."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"  # skip the new run
+    REPLACE = "Replace"  # drop the old run if it is still queued; a running one finishes
+    BUFFER_ONE = "BufferOne"  # let one run wait and skip the others
 
 
 class _Closed(BaseModel):

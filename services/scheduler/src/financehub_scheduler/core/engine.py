@@ -1,56 +1,67 @@
-"""The engine: one heap of next due times, one loop, and no idea where schedules come from."""
+"""The engine: a single loop that turns due times into messages. It does not know where schedules come from.
+
+One step of the loop does three things, in this order:
+
+1. Register. Pending changes of the source go to Redis, which answers with the high-water mark of each schedule. The
+   planner computes the next due time after that mark and queues it.
+2. Fire. Everything that is due leaves the queue in batches, and one Lua script per batch enqueues the messages. The
+   next batch is prepared while Redis works on the previous one.
+3. Settle. For each answer of Redis, the high-water mark advances and the planner queues the next due time. The records
+   of enqueued runs, which listings show, are written a moment later, when nothing else is left to do.
+
+Redis decides what really happens. Any number of schedulers run this loop at the same time without talking to each
+other, and still each run is enqueued once. If Redis is unavailable, the runs return to the queue, so none is lost.
+"""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 
 import structlog
 from redis.exceptions import RedisError
 
-from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.core.due_queue import Timetable
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.registration import Intake
-from financehub_scheduler.core.state import Changes, Live, Pulse, Refusal, parcels
-from financehub_scheduler.core.warnings import doubts
-from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.redis.enqueuer import Enqueuer, Parcel, Run, pack
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.core.health_probe import LoopHealth
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.occurrences import DELAY_SECONDS, OccurrenceRecorder
+from financehub_scheduler.core.planner import ArgumentCheck, Planner
+from financehub_scheduler.core.registration import PendingRegistrations
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.core.warnings import spec_warnings
+from financehub_scheduler.redis.enqueuer import EncodedRun, EnqueueOutcome, Enqueuer, EnqueueResult
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-#: Schedules per script: 3 ms of Redis; larger batches win little and let the first of a burst wait for the last.
+#: Schedules per script: 3 ms of Redis. Larger batches gain little, and the first run of a burst waits for the last.
 BATCH = 200
-#: Batches under way at once: Redis works on one while the next is made.
-_IN_FLIGHT = 2
-#: The longest sleep: how soon a jump of the wall clock, or the end of the machine's sleep, is noticed.
-_TICK_SECONDS = 1.0
+#: Batches under way at the same time: Redis works on one while the next is prepared.
+_BATCHES_IN_FLIGHT = 2
+#: Answers settled between two checks for due runs: about 3 ms.
+_SETTLE_BATCH = 64
+#: The longest sleep. It bounds how late a jump of the wall clock, or the end of the machine's sleep, is noticed.
+_MAX_SLEEP_SECONDS = 1.0
+#: A change of the difference between wall clock and monotonic clock counts as a jump from here.
 _JUMP_SECONDS = 1.0
-#: Verdicts handled between two looks at the heap: about 3 ms.
-_SETTLE = 64
-#: Run records written at once: 2 ms of Redis.
-_BOOK = 50
-#: How long run records wait for each other, so that each run costs the loop one answer of Redis and not two.
-BOOK_SECONDS = 0.25
-#: Run records that wait while Redis is away or busy with due runs; beyond, the workers write them.
-_UNBOOKED = 20_000
-_BACKOFF_SECONDS = (0.1, 2.0)
-#: How long due runs rest whose times Redis does not believe.
-_AHEAD_SECONDS = 2.0
+#: Pauses while Redis is unavailable: the first, and the longest.
+_PAUSE_SECONDS = (0.1, 2.0)
+#: How long the loop pauses when Redis finds a due time too far ahead of its own clock.
+_AHEAD_PAUSE_SECONDS = 2.0
 
 
 class Engine:
-    """Fires what is due.
+    """Enqueues the due runs of all schedules.
 
     Args:
-        clock: time.
-        registry: schedules in Redis.
-        enqueuer: runs to Redis.
-        observer: logs and metrics.
-        refusal: what else is asked before a schedule may run.
-        book_seconds: how long run records wait for each other.
+        clock: The clock.
+        registry: The registry of schedules in Redis.
+        enqueuer: Sends runs to Redis.
+        states: uid → state of each active schedule. The engine fills it; other parts of the process read it.
+        listener: Is notified of everything that happens.
+        check_arguments: Refuses schedules whose arguments are not valid at present.
+        record_delay_seconds: How long run records wait for each other before they are written.
     """
 
     def __init__(
@@ -58,88 +69,90 @@ class Engine:
         clock: Clock,
         registry: Registry,
         enqueuer: Enqueuer,
-        observer: Observer,
-        refusal: Refusal,
-        book_seconds: float = BOOK_SECONDS,
+        states: dict[str, ScheduleState],
+        listener: SchedulerListener,
+        check_arguments: ArgumentCheck,
+        record_delay_seconds: float = DELAY_SECONDS,
     ) -> None:
         self._clock = clock
         self._enqueuer = enqueuer
-        self._observer = observer
-        self._refusal = refusal
-        self._book_seconds = book_seconds
-        self._book_at = 0.0
-        self._timetable = Timetable()
-        self._intake = Intake(registry)
-        self._settling: deque[tuple[Live, Sequence[Parcel], Sequence[str], float]] = deque()
-        self._unbooked: deque[tuple[Run, float]] = deque(maxlen=_UNBOOKED)
+        self._listener = listener
+        self._planner = Planner(clock, states, listener, check_arguments)
+        self._registrations = PendingRegistrations(registry)
+        self._occurrences = OccurrenceRecorder(clock, enqueuer, record_delay_seconds)
+        #: Answers that are not settled yet: state, its runs, their results, and when they came (Unix seconds).
+        self._answers: deque[tuple[ScheduleState, Sequence[EncodedRun], Sequence[EnqueueResult], float]] = deque()
+        first, longest = _PAUSE_SECONDS
+        self._outage = Outage("redis", clock.monotonic, log, pause_seconds=first, longest_pause_seconds=longest)
+        self._paused_until = 0.0
         self._wake = asyncio.Event()
         self._stopping = False
-        self._failures = 0
-        self._retry_at = 0.0
-        self._skew = clock.now() - clock.monotonic()
-        #: Told of every schedule that was registered, new or not.
-        self.on_registered: Callable[[Schedule], None] = lambda _: None
-        #: Told of every schedule (uid) whose next due time or problem changed.
-        self.on_moved: Callable[[str], None] = lambda _: None
-        self.pulse = Pulse(clock.monotonic(), clock.monotonic())
-        #: uid → schedule under care; others read it.
-        self.live: dict[str, Live] = {}
-        #: uids whose next due time or problem changed since a listing was last written.
-        self.dirty: set[str] = set()
+        self._clock_offset = clock.now() - clock.monotonic()
+        self.health = LoopHealth(clock.monotonic(), clock.monotonic())
+        self.states = states
 
-    # what others ask of it ----------------------------------------------------------------------------
+    # called by other parts of the process -------------------------------------------------------------
     def apply(self, changes: Changes) -> None:
-        """Take over what a source found; carried out by the loop, in order, whatever the state of Redis."""
-        self._intake.apply(changes, self._clock.now())
+        """Accept what a source reported. The loop carries it out in order as soon as Redis is available."""
+        self._registrations.add(changes, self._clock.now())
         self._wake.set()
 
     @property
     def settled(self) -> bool:
-        """Whether all that the source has shown is registered."""
-        return self._intake.settled
+        """Whether everything that the source has reported is registered."""
+        return self._registrations.settled
 
     def restore(self, uids: Iterable[str]) -> None:
-        """Register schedules again that Redis has lost, from where we know them to be."""
-        self._intake.again((live.schedule, live.mark) for uid in uids if (live := self.live.get(uid)))
-        self._wake.set()
-
-    def reclaim(self, looked: float) -> None:
-        """Insist on schedules that another scheduler superseded and our source still holds.
-
-        It has seen a newer state, which ours shows within seconds; or its source differs for good or was late itself,
-        and then a schedule of ours must not stay silent should the other one end.
-
-        Args:
-            looked: when our source last made sure of what it holds, monotonic seconds.
-        """
-        now = self._clock.now()
-        self._intake.again(
-            (live.schedule, now)
-            for live in self.live.values()
-            if live.superseded is not None and live.superseded <= looked
+        """Register schedules again that Redis has lost, from the high-water marks in our memory."""
+        self._registrations.repeat(
+            (state.schedule, state.high_water_mark) for uid in uids if (state := self.states.get(uid))
         )
         self._wake.set()
 
-    def recheck(self) -> None:
-        """Ask again which schedules are refused; what is due by then is caught up as after downtime."""
-        for live in self.live.values():
-            if live.refused != self._refusal(live.schedule):
-                self._schedule_next(live)
+    def reclaim(self, observed_at: float) -> None:
+        """Register schedules again that another scheduler superseded and that our source still has.
+
+        The other scheduler has seen a newer state, and our source reports it within seconds. Otherwise its source
+        differs permanently or was itself late, and then our schedule must not stay silent if the other one ends.
+
+        Args:
+            observed_at: When our source last confirmed what it has, monotonic seconds.
+        """
+        now = self._clock.now()
+        self._registrations.repeat(
+            (state.schedule, now)
+            for state in self.states.values()
+            if state.superseded_at is not None and state.superseded_at <= observed_at
+        )
+        self._wake.set()
+
+    def recheck_arguments(self) -> None:
+        """Check the arguments of all schedules again. Runs that were due while refused are subject to catch-up."""
+        self._planner.recheck_arguments()
         self._wake.set()
 
     def stop(self) -> None:
-        """Let the loop end after the batch under way."""
+        """End the loop after the batch under way."""
         self._stopping = True
         self._wake.set()
 
-    def heap_lag(self) -> float:
-        """How long the earliest due time has been waiting, seconds; 0 when nothing is late."""
-        earliest = self._timetable.next_time()
+    def due_lag(self) -> float:
+        """Return how long the earliest due run has been waiting, in seconds; 0 if nothing is late."""
+        earliest = self._planner.next_time()
         return max(0.0, self._clock.now() - earliest) if earliest is not None else 0.0
+
+    def on_redis_unavailable(self, error: RedisError) -> None:
+        """Pause the loop for a moment, because Redis did not answer or refused."""
+        self._outage.failed(error)
+
+    def on_redis_reply(self) -> None:
+        """Record that Redis has answered."""
+        self._outage.succeeded()
+        self.health.last_reply = self._clock.monotonic()
 
     # the loop -----------------------------------------------------------------------------------------
     async def run(self) -> None:
-        """Fire until `stop`."""
+        """Run the loop until `stop`."""
         while not self._stopping:
             self._wake.clear()
             wait = await self.step()
@@ -147,207 +160,151 @@ class Engine:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
-        self._settle(len(self._settling))
-        while self._unbooked and not self._failures:
+        self._settle(len(self._answers))
+        while self._occurrences.pending and not self._outage.active:
             try:
-                await self._book()
+                await self._occurrences.write_batch()
             except RedisError as error:
-                self.away(error)
+                self.on_redis_unavailable(error)
 
     async def step(self) -> float:
-        """Do what is to be done now; returns the seconds until something may be to do again."""
-        self.pulse.tick = self._clock.monotonic()
-        self._watch_clock()
-        if (pause := self._retry_at - self._clock.monotonic()) > 0:
-            return min(pause, _TICK_SECONDS)
+        """Do everything that is due, and return the seconds until the next deadline."""
+        self.health.last_step = self._clock.monotonic()
+        self._check_clock()
+        if (pause := self._pause_seconds()) > 0:
+            return min(pause, _MAX_SLEEP_SECONDS)
         try:
-            if self._intake.pending:
-                await self._take_in()
+            if self._registrations.pending:
+                await self._register()
             await self._fire()
-            if self._unbooked and not self._settling and self._clock.monotonic() >= self._book_at:
-                await self._book()
+            if self._occurrences.pending and not self._answers and self._occurrences.seconds_until_write() <= 0:
+                await self._occurrences.write_batch()
         except RedisError as error:
-            self.away(error)
+            self.on_redis_unavailable(error)
             return 0.0
-        if self._settling:
-            self._settle(_SETTLE)
+        if self._answers:
+            self._settle(_SETTLE_BATCH)
             return 0.0
-        if self._intake.pending:
+        if self._registrations.pending:
             return 0.0
-        waits = [_TICK_SECONDS]
-        if self._unbooked:
-            waits.append(self._book_at - self._clock.monotonic())
-        if (earliest := self._timetable.next_time()) is not None:
+        return self._seconds_until_next_deadline()
+
+    def _pause_seconds(self) -> float:
+        return max(self._outage.remaining_seconds(), self._paused_until - self._clock.monotonic())
+
+    def _seconds_until_next_deadline(self) -> float:
+        waits = [_MAX_SLEEP_SECONDS]
+        if self._occurrences.pending:
+            waits.append(self._occurrences.seconds_until_write())
+        if (earliest := self._planner.next_time()) is not None:
             waits.append(earliest - self._clock.now())
         return max(0.0, min(waits))
 
-    def _watch_clock(self) -> None:
-        skew = self._clock.now() - self._clock.monotonic()
-        jump = skew - self._skew
+    def _check_clock(self) -> None:
+        offset = self._clock.now() - self._clock.monotonic()
+        jump = offset - self._clock_offset
         if abs(jump) > _JUMP_SECONDS:
-            # Forward: due times in between are late and caught up as configured. Back: those that come a second
-            # time stay below the high-water marks and do not run again.
+            # After a jump forward, the due times in between are late and subject to catch-up. After a jump back, the
+            # due times that come a second time are below the high-water marks and do not run again.
             log.warning("clock_jumped", seconds=round(jump, 1))
-        self._skew = skew
+        self._clock_offset = offset
 
-    def away(self, error: RedisError) -> None:
-        """Note that Redis does not answer or refuses, and leave it alone for a moment."""
-        first, longest = _BACKOFF_SECONDS
-        pause = min(longest, first * 2**self._failures)
-        if self._failures == 0:
-            log.warning("redis_away", error=f"{type(error).__name__}: {error}")
-        self._failures = min(self._failures + 1, 10)
-        self._retry_at = self._clock.monotonic() + pause
+    # 1. register --------------------------------------------------------------------------------------
+    async def _register(self) -> None:
+        for uid in await self._registrations.unregister():
+            if state := self._planner.remove(uid):
+                log.info("schedule_removed", schedule=state.schedule.name)
+        for uid in await self._registrations.deactivate():
+            self._planner.remove(uid)
+        registered = await self._registrations.register(self._clock.now())
+        self.on_redis_reply()
+        for registration, result in registered:
+            schedule = registration.schedule
+            # An edit never acts retroactively: what was due before it stays undone.
+            mark = max(result.high_water_mark, result.changed_at - schedule.timing.offset)
+            self._planner.add(ScheduleState(schedule, mark))
+            self._listener.schedule_registered(schedule)
+            for warning in spec_warnings(schedule, self._clock.now()):
+                log.warning("spec_warning_found", schedule=schedule.name, warning=warning)
+        if counts := Counter[str](result.outcome for _, result in registered):
+            log.info("schedules_registered", total=len(self.states), **counts)
 
-    def acknowledged(self) -> None:
-        """Note that Redis has answered."""
-        if self._failures:
-            log.info("redis_back")
-        self._failures = 0
-        self.pulse.ack = self._clock.monotonic()
-
-    # schedules in and out -----------------------------------------------------------------------------
-    async def _take_in(self) -> None:
-        for uid in await self._intake.unregister():
-            if live := self._drop(uid):
-                log.info("schedule_removed", schedule=live.schedule.name)
-        for uid in await self._intake.withdraw():
-            self._drop(uid)
-        registered = await self._intake.register(self._clock.now())
-        self.acknowledged()
-        counts: dict[str, int] = {}
-        for entry, standing in registered:
-            counts[standing.outcome] = counts.get(standing.outcome, 0) + 1
-            offset = entry.schedule.timing.offset
-            # An edit never fires retroactively: what was due before it stays undone.
-            live = Live(entry.schedule, max(standing.mark, standing.changed_at - offset))
-            self.live[entry.schedule.uid] = live
-            self._schedule_next(live)
-            self.on_registered(entry.schedule)
-            for doubt in doubts(entry.schedule, self._clock.now()):
-                log.warning("schedule_doubtful", schedule=entry.schedule.name, doubt=doubt)
-        if counts:
-            log.info("schedules_registered", total=len(self.live), **counts)
-
-    def _drop(self, uid: str) -> Live | None:
-        self._timetable.discard(uid)
-        self.dirty.discard(uid)
-        if live := self.live.pop(uid, None):
-            self._observer.forgotten(live.schedule.name)
-        return live
-
-    def _moved(self, uid: str) -> None:
-        self.dirty.add(uid)
-        self.on_moved(uid)
-
-    def _schedule_next(self, live: Live) -> None:
-        schedule = live.schedule
-        self._moved(schedule.uid)
-        refused = self._refusal(schedule)
-        if refused and refused != live.refused:
-            log.error("schedule_refused", schedule=schedule.name, problem=refused)
-        live.next, live.problem, live.refused = None, refused, refused
-        due = None
-        if not schedule.suspended and not refused:
-            try:
-                due = schedule.timing.next_after(live.mark)
-                live.problem = "" if due is not None else "no due time is left"
-            except CalendarHorizonError as error:
-                live.problem = str(error)
-                # the traceback would say no more than the problem does
-                log.error("schedule_stopped", schedule=schedule.name, problem=live.problem)  # noqa: TRY400
-        if due is None:
-            self._timetable.discard(schedule.uid)
-        else:
-            fire_at = due + schedule.timing.offset
-            # Packed for the time it will be enqueued at: in a burst the last waits for the first, and that is a wait.
-            live.next = pack(Run(schedule, "due", due), max(fire_at, self._clock.now()))
-            self._timetable.put(schedule.uid, fire_at)
-
-    # firing -------------------------------------------------------------------------------------------
+    # 2. fire ------------------------------------------------------------------------------------------
     async def _fire(self) -> None:
-        under_way: set[asyncio.Task[None]] = set()
+        in_flight: set[asyncio.Task[None]] = set()
         try:
-            while popped := self._timetable.pop_due(self._clock.now(), BATCH):
-                batch = [
-                    (live, parcels(live, at, self._clock.now())) for at, uid in popped if (live := self.live.get(uid))
-                ]
-                under_way.add(asyncio.create_task(self._submit(batch)))
-                if len(under_way) >= _IN_FLIGHT:
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    # every exception is looked at, else asyncio complains of those that are not
+            while batch := self._planner.pop_due(BATCH):
+                in_flight.add(asyncio.create_task(self._submit(batch)))
+                if len(in_flight) >= _BATCHES_IN_FLIGHT:
+                    done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+                    # Every exception is retrieved; asyncio would log those that are not.
                     for error in [task.exception() for task in done]:
                         if error:
                             raise error
         finally:
-            # all of them settle or are put back, also when one has failed
-            results = await asyncio.gather(*under_way, return_exceptions=True)
+            # All batches are answered or put back, even if one of them has failed.
+            results = await asyncio.gather(*in_flight, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _submit(self, batch: Sequence[tuple[Live, Sequence[Parcel]]]) -> None:
-        parcels = [parcel for _, parcels in batch for parcel in parcels]
+    async def _submit(self, batch: Sequence[tuple[ScheduleState, Sequence[EncodedRun]]]) -> None:
+        all_runs = [run for _, runs in batch for run in runs]
         try:
-            verdicts = await self._enqueuer.submit(parcels, self._clock.now()) if parcels else []
+            results = await self._enqueuer.submit(all_runs, self._clock.now()) if all_runs else []
         except RedisError:
-            # Whether it was carried out is not known; the same runs again are harmless, and none is lost.
-            for live, _ in batch:
-                if self.live.get(live.schedule.uid) is live and live.due is not None:
-                    self._timetable.put(live.schedule.uid, live.due + live.schedule.timing.offset)
+            # Whether Redis executed the batch is unknown. Submitting the same runs again does no harm.
+            for state, _ in batch:
+                self._planner.put_back(state)
             raise
         now = self._clock.now()
-        self.acknowledged()
-        answers = iter(verdicts)
-        for live, own in batch:
-            self._settling.append((live, own, [next(answers) for _ in own], now))
+        self.on_redis_reply()
+        remaining = iter(results)
+        for state, runs in batch:
+            self._answers.append((state, runs, [next(remaining) for _ in runs], now))
 
+    # 3. settle ----------------------------------------------------------------------------------------
     def _settle(self, limit: int) -> None:
-        for _ in range(min(limit, len(self._settling))):
-            live, parcels, verdicts, at = self._settling.popleft()
-            for parcel, verdict in zip(parcels, verdicts, strict=True):
-                self._observer.verdict(parcel.run, verdict, at, known=live.schedule.uid in self.live)
-                if verdict == "enqueued":
-                    if not self._unbooked:
-                        self._book_at = self._clock.monotonic() + self._book_seconds
-                    self._unbooked.append((parcel.run, at))
-            # replaced or removed while its batch was under way
-            if self.live.get(live.schedule.uid) is live:
-                self._move_on(live, parcels, verdicts)
+        for _ in range(min(limit, len(self._answers))):
+            state, runs, results, at = self._answers.popleft()
+            for encoded, result in zip(runs, results, strict=True):
+                self._listener.run_settled(encoded.run, result.outcome, at)
+                if result.outcome is EnqueueOutcome.ENQUEUED:
+                    self._occurrences.add(encoded.run, at)
+            # The schedule may have been replaced or removed while its batch was under way.
+            if self._planner.is_current(state):
+                self._advance(state, runs, results)
 
-    async def _book(self) -> None:
-        batch = list(islice(self._unbooked, _BOOK))
-        await self._enqueuer.book(batch)
-        for _ in batch:
-            self._unbooked.popleft()
-
-    def _move_on(self, live: Live, parcels: Sequence[Parcel], verdicts: Sequence[str]) -> None:
-        last = verdicts[-1] if verdicts else ""
-        match last.partition(":"):
-            case ("unknown", _, _):
-                log.warning("schedule_lost_by_redis", schedule=live.schedule.name)
-                self.restore([live.schedule.uid])
-            case ("deleted" | "changed", _, _):
-                # Another scheduler has seen a newer state of the source. Ours follows, or else claims it again.
-                live.next, live.superseded = None, self._clock.monotonic()
-                log.warning("schedule_superseded", schedule=live.schedule.name, reason=last)
-            case ("exhausted", _, _):
-                live.next, live.problem = None, "maxRuns reached"
-                self._moved(live.schedule.uid)
-            case ("ahead", _, redis_ms):
-                self._rest(live, int(redis_ms) / 1000)
-            case ("moved", _, mark):
-                live.mark = max(live.mark, int(mark) / 1000)
-                self._schedule_next(live)
+    def _advance(self, state: ScheduleState, runs: Sequence[EncodedRun], results: Sequence[EnqueueResult]) -> None:
+        """Move a schedule on, according to the answer for the last of its runs."""
+        if not runs:
+            self._planner.plan_next(state)
+            return
+        result = results[-1]
+        match result.outcome:
+            case EnqueueOutcome.UNKNOWN:
+                log.warning("schedule_lost", schedule=state.schedule.name)
+                self.restore([state.schedule.uid])
+            case EnqueueOutcome.DELETED | EnqueueOutcome.CHANGED:
+                # Another scheduler has seen a newer state of the source. Our source follows, or we reclaim it.
+                state.next_run, state.superseded_at = None, self._clock.monotonic()
+                log.warning("schedule_superseded", schedule=state.schedule.name, reason=str(result.outcome))
+            case EnqueueOutcome.EXHAUSTED:
+                self._planner.stop(state, "maxRuns reached")
+            case EnqueueOutcome.AHEAD:
+                self._pause_until_due(state, redis_now=result.time)
+            case EnqueueOutcome.MOVED:
+                state.high_water_mark = max(state.high_water_mark, result.time)
+                self._planner.plan_next(state)
             case _:
-                live.mark = parcels[-1].run.due if parcels else live.mark
-                self._schedule_next(live)
+                state.high_water_mark = runs[-1].run.due
+                self._planner.plan_next(state)
 
-    def _rest(self, live: Live, redis_now: float) -> None:
+    def _pause_until_due(self, state: ScheduleState, redis_now: float) -> None:
+        """Pause the loop and put a run back, because Redis finds its due time too far ahead of its own clock."""
         now = self._clock.monotonic()
-        if not self.pulse.is_ahead(now):
-            log.error("clock_ahead_of_redis", seconds=round(self._clock.now() - redis_now, 1))
-        self.pulse.ahead = now
-        self._retry_at = now + _AHEAD_SECONDS
-        if live.due is not None:
-            self._timetable.put(live.schedule.uid, live.due + live.schedule.timing.offset)
+        if not self.health.is_ahead(now):
+            log.error("clock_skew_detected", seconds=round(self._clock.now() - redis_now, 1))
+        self.health.last_ahead = now
+        self._paused_until = now + _AHEAD_PAUSE_SECONDS
+        self._planner.put_back(state)

@@ -1,75 +1,98 @@
-"""Whether this scheduler should be restarted, and whether it is ready: pure questions to the engine's pulse."""
+"""Decides whether this scheduler should be restarted and whether it is ready, from the state of the engine."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from financehub_scheduler.core.state import Pulse
 from financehub_shared.core.clock import Clock
 
-#: The loop comes round every second; a batch may wait for a socket timeout or two.
+#: The loop runs every second, and a batch may wait for one or two socket timeouts.
 _STALL_SECONDS = 30.0
-#: Due runs that wait this long although Redis answers mean that the heap is stuck.
+#: If due runs wait this long although Redis answers, the due queue is stuck.
 _LAG_SECONDS = 60.0
-#: Without any answer from Redis for this long, our connections may be at fault as well as Redis; a restart costs
-#: nothing, since all state is in Redis, and is rare enough not to be a crash loop.
+#: If Redis has not answered for this long, our connections may be at fault as well as Redis. A restart costs nothing,
+#: since all state is in Redis, and happens too rarely to be a crash loop.
 _SILENCE_SECONDS = 300.0
+#: Redis counts as answering if its last answer is not older than this.
 _RECENT_SECONDS = 10.0
-_AHEAD = "the clock is far ahead of Redis's, which does not take runs that are due only then; set it right"
+#: Redis checks a due time that is ahead of its clock again within a fraction of this.
+_AHEAD_SECONDS = 10.0
+_AHEAD = "the clock is far ahead of the clock of Redis, which rejects runs that are not due yet; correct the clock"
+
+
+@dataclass(slots=True)
+class LoopHealth:
+    """When the engine's loop last gave signs of life, monotonic seconds.
+
+    Args:
+        last_step: The loop last ran.
+        last_reply: Redis last answered.
+        last_ahead: Redis last found our clock far ahead of its own.
+    """
+
+    last_step: float
+    last_reply: float
+    last_ahead: float = -math.inf
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether our clock is still far ahead, according to a recent answer of Redis."""
+        return now - self.last_ahead < _AHEAD_SECONDS
 
 
 class Watched(Protocol):
-    """What is asked of the engine."""
+    """The part of the engine that the probe reads."""
 
     @property
-    def pulse(self) -> Pulse: ...
+    def health(self) -> LoopHealth: ...
     @property
     def settled(self) -> bool: ...
-    def heap_lag(self) -> float: ...
+    def due_lag(self) -> float: ...
 
 
-class Vitals:
-    """Reasons, in words; empty lists mean all is well.
+class HealthProbe:
+    """Answers the probes of Kubernetes with a list of problems; an empty list means that all is well.
 
     Args:
-        engine: the engine.
-        clock: time.
-        source: why the source of schedules should be started anew.
-        starting: what keeps the source from showing its schedules for the first time.
+        engine: The engine.
+        clock: The clock.
+        source_liveness: Returns why the source of schedules should be restarted.
+        startup_problems: Returns what prevents the source from reporting its schedules for the first time.
     """
 
     def __init__(
         self,
         engine: Watched,
         clock: Clock,
-        source: Callable[[], list[str]] = list,
-        starting: Callable[[], list[str]] = list,
+        source_liveness: Callable[[], list[str]] = list,
+        startup_problems: Callable[[], list[str]] = list,
     ) -> None:
         self._engine = engine
         self._clock = clock
-        self._source = source
-        self._starting = starting
+        self._source_liveness = source_liveness
+        self._startup_problems = startup_problems
 
-    def live(self) -> list[str]:
-        """Why the process should be restarted."""
-        now, pulse = self._clock.monotonic(), self._engine.pulse
+    def liveness(self) -> list[str]:
+        """Return the reasons to restart the process."""
+        now, health = self._clock.monotonic(), self._engine.health
         problems = []
-        if now - pulse.tick > _STALL_SECONDS:
-            problems.append(f"the loop has not come round for {now - pulse.tick:.0f} s")
-        silence = now - pulse.ack
-        lag = self._engine.heap_lag()
+        if now - health.last_step > _STALL_SECONDS:
+            problems.append(f"the loop has been stalled for {now - health.last_step:.0f} s")
+        silence = now - health.last_reply
+        lag = self._engine.due_lag()
         if silence > _SILENCE_SECONDS:
-            problems.append(f"Redis has not acknowledged anything for {silence:.0f} s")
+            problems.append(f"Redis has not answered for {silence:.0f} s")
         elif silence < _RECENT_SECONDS and lag > _LAG_SECONDS:
             stuck = f"a run has been due for {lag:.0f} s although Redis answers"
-            problems.append(_AHEAD if pulse.is_ahead(now) else stuck)
-        return [*problems, *self._source()]
+            problems.append(_AHEAD if health.is_ahead(now) else stuck)
+        return [*problems, *self._source_liveness()]
 
-    def ready(self) -> list[str]:
-        """Why nothing is enqueued at present."""
-        now, pulse = self._clock.monotonic(), self._engine.pulse
-        silence = now - pulse.ack
+    def readiness(self) -> list[str]:
+        """Return the reasons why nothing is enqueued at present."""
+        now, health = self._clock.monotonic(), self._engine.health
+        silence = now - health.last_reply
         if not self._engine.settled:
-            return self._starting() or ["starting: the schedules are not registered yet"]
+            return self._startup_problems() or ["starting: the schedules are not registered yet"]
         if silence > _STALL_SECONDS:
             return [f"Redis has not answered for {silence:.0f} s"]
-        return [_AHEAD] if pulse.is_ahead(now) else []
+        return [_AHEAD] if health.is_ahead(now) else []

@@ -1,66 +1,77 @@
-"""Writes down when schedules are due next, a little at a time, for listings and metrics."""
+"""Publishes the next runs of all schedules in Redis, in small steps, for listings and metrics."""
 
 import asyncio
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
 from redis.exceptions import RedisError
 
-from financehub_scheduler.core.engine import Engine
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.state import Live, next_times
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.reporter import Reporter
+from financehub_scheduler.core.state import ScheduleState, next_times
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import Clock
+from financehub_shared.redis.schedule_record import NextRuns
 
 PUBLISH_SECONDS = 2.0
-#: Next times shown per schedule.
-_SHOWN = 3
-#: Schedules between two looks at what is due: about 3 ms.
-_CHUNK = 50
+#: Next times that are published per schedule.
+_NEXT_TIMES = 3
+#: Schedules per write, about 3 ms. The engine can check for due runs between two writes.
+_BATCH = 50
 
 
-class Outlook:
-    """Publishes what the engine expects.
+class NextRunPublisher(SchedulerListener):
+    """Publishes what the engine is going to run.
 
     Args:
-        clock: time.
-        registry: where it is written.
-        observer: metrics.
-        engine: whose schedules.
+        clock: The clock.
+        registry: Writes to Redis.
+        reporter: Updates the metrics.
+        states: uid → state of each active schedule.
     """
 
-    def __init__(self, clock: Clock, registry: Registry, observer: Observer, engine: Engine) -> None:
+    def __init__(
+        self, clock: Clock, registry: Registry, reporter: Reporter, states: Mapping[str, ScheduleState]
+    ) -> None:
         self._clock = clock
         self._registry = registry
-        self._observer = observer
-        self._engine = engine
-        #: `file:line` → what is wrong, as the source last said.
+        self._reporter = reporter
+        self._states = states
+        #: Uids of the schedules that changed since they were last published.
+        self._changed: set[str] = set()
+        #: `file:line` → what is wrong, as the source last reported it.
         self.refused: Mapping[str, str] = {}
-        self._published: Mapping[str, str] | None = None
+        self._published_refused: Mapping[str, str] | None = None
+
+    def next_run_changed(self, uid: str) -> None:
+        self._changed.add(uid)
+
+    def schedule_removed(self, schedule: Schedule) -> None:
+        self._changed.discard(schedule.uid)
 
     async def step(self) -> None:
-        """Write what changed since the last step.
+        """Publish what changed since the last step.
 
         Raises:
-            redis.RedisError: Redis is away; the rest is written another time.
+            redis.RedisError: Redis is unavailable; a later step publishes the rest.
         """
-        if self.refused != self._published:
+        if self.refused != self._published_refused:
             refused = self.refused
             await self._registry.publish_refused(refused, self._clock.now())
-            self._published = refused
-        while uids := list(islice(self._engine.dirty, _CHUNK)):
-            entries = {uid: self._entry(live) for uid in uids if (live := self._engine.live.get(uid))}
-            # before it is written: what moves meanwhile has moved again
-            self._engine.dirty.difference_update(uids)
+            self._published_refused = refused
+        while uids := list(islice(self._changed, _BATCH)):
+            entries = {uid: self._next_runs(state) for uid in uids if (state := self._states.get(uid))}
+            # Cleared before the write, so that a change during the write counts as a further change.
+            self._changed.difference_update(uids)
             try:
                 await self._registry.publish(entries)
             except RedisError:
-                self._engine.dirty.update(uids)
+                self._changed.update(uids)
                 raise
             await asyncio.sleep(0)
 
-    def _entry(self, live: Live) -> dict[str, Any]:
-        times = next_times(live, _SHOWN)
-        self._observer.next_run(live.schedule.name, times[0] if times else None)
-        return {"next": times, "problem": live.problem}
+    def _next_runs(self, state: ScheduleState) -> NextRuns:
+        times = next_times(state, _NEXT_TIMES)
+        self._reporter.next_run_published(state.schedule.name, times[0] if times else None)
+        return NextRuns(tuple(times), state.problem)

@@ -1,180 +1,209 @@
-"""Runs beside the timetable: triggers, buffered runs and backfills, looked for every second."""
+"""Enqueues the runs that do not wait for a due time: triggers, backfills and buffered runs."""
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.state import Live
+from financehub_scheduler.api.schedule import Backfill, Schedule
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.redis.enqueuer import Enqueuer, Run, pack
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, ScheduledRun, encode
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
-from financehub_shared.schedules import BACKFILL_TTL_SECONDS, backfill_record
+from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
+from financehub_shared.redis.text import decode_hash
+from financehub_shared.schedules import BACKFILL_TTL_SECONDS
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-#: Runs of one backfill per look: the pace, and how long it can keep the timetable waiting.
-_BACKFILL_STEP = 50
-#: A larger range is refused: it is more likely a slip than a wish.
+#: Runs of one backfill per step. This is the pace of a backfill, and the time for which it can delay due runs.
+_BACKFILL_BATCH = 50
+#: A larger range is refused, because it is more likely a typo than intended.
 MAX_BACKFILL_RUNS = 10_000
-#: A trigger nobody could carry out is forgotten: whoever asked has long given up.
+#: A trigger that no scheduler could carry out is dropped, because whoever requested it has given up by then.
 _REQUEST_TTL_SECONDS = 3_600
-#: Field of a schedule's hash with the backfill that its annotation last asked for.
-_ANNOTATED = "annotated_backfill"
 
 
-class Errands:
-    """Carries out what was asked for; any number of schedulers may do so at once.
+class OnDemandRuns(SchedulerListener):
+    """Carries out requests. Any number of schedulers may do so at the same time.
 
     Args:
-        clock: time.
+        clock: The clock.
         client: Redis of the queues.
-        enqueuer: runs to Redis.
-        observer: logs and metrics.
-        live: the schedules under the engine's care.
+        enqueuer: Sends runs to Redis.
+        states: uid → state of each active schedule.
+        listener: Is notified of settled runs and of backfills.
     """
 
     def __init__(
-        self, clock: Clock, client: "Redis", enqueuer: Enqueuer, observer: Observer, live: Mapping[str, Live]
+        self,
+        clock: Clock,
+        client: "Redis",
+        enqueuer: Enqueuer,
+        states: Mapping[str, ScheduleState],
+        listener: SchedulerListener,
     ) -> None:
         self._clock = clock
         self._client = client
         self._enqueuer = enqueuer
-        self._observer = observer
-        self._live = live
-        #: Told of each backfill that started or ended: uid of its schedule, state, how many runs or why it was refused.
-        self.on_backfill: Callable[[str, str, str], None] = lambda *_: None
-        #: Schedules with annotations that may be news to Redis.
+        self._states = states
+        self._listener = listener
+        #: uid → schedule with annotations that Redis may not know yet.
         self._annotated: dict[str, Schedule] = {}
 
-    def registered(self, schedule: Schedule) -> None:
-        """Look at the annotations of a schedule that was registered."""
+    def schedule_registered(self, schedule: Schedule) -> None:
         if schedule.trigger or schedule.backfill:
             self._annotated[schedule.uid] = schedule
 
     async def step(self) -> None:
-        """Look once.
+        """Carry out all requests as far as possible.
 
         Raises:
-            redis.RedisError: Redis is away; what was not carried out is found again.
+            redis.RedisError: Redis is unavailable; a later step carries out the rest.
         """
-        await self._annotations()
+        await self._carry_out_annotations()
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(keys.SCHEDULES_BUFFERED)
             pipeline.hgetall(keys.SCHEDULE_TRIGGERS)
             pipeline.smembers(keys.SCHEDULE_BACKFILLS)
             buffered, triggers, backfills = await pipeline.execute()
-        runs = [
-            Run(live.schedule, "buffered", int(due) / 1000)
-            for uid, due in buffered.items()
-            if (live := self._live.get(uid.decode())) and not live.schedule.suspended and not live.refused
-        ]
+        await self._submit([*self._buffered_runs(buffered), *await self._requested_runs(triggers)])
+        for id in backfills:
+            await self._continue_backfill(id.decode())
+
+    async def _submit(self, runs: list[ScheduledRun]) -> None:
+        if not runs:
+            return
+        now = self._clock.now()
+        results = await self._enqueuer.submit([encode(run, now) for run in runs], now)
+        enqueued = []
+        for run, result in zip(runs, results, strict=True):
+            self._listener.run_settled(run, result.outcome, now)
+            if result.outcome is EnqueueOutcome.ENQUEUED:
+                enqueued.append((run, now))
+        if enqueued:
+            await self._enqueuer.record_occurrences(enqueued)
+
+    # buffered runs and triggers -----------------------------------------------------------------------
+    def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[ScheduledRun]:
+        for uid, due_ms in buffered.items():
+            state = self._states.get(uid.decode())
+            if state and not state.schedule.suspended and not state.refused:
+                yield ScheduledRun(state.schedule, "buffered", int(due_ms) / 1000)
+
+    async def _requested_runs(self, triggers: Mapping[bytes, bytes]) -> list[ScheduledRun]:
+        runs = []
         for request, value in triggers.items():
+            now = self._clock.now()
             try:
-                wish = json.loads(value)
-                asked_at, uid = float(wish["at"]), str(wish["uid"])
+                trigger = json.loads(value)
+                requested_at, uid = float(trigger["at"]), str(trigger["uid"])
             except (ValueError, TypeError, KeyError):
-                # written by hand: it must not stop what everybody else asked for
-                log.warning("trigger_unreadable", request=request.decode(errors="replace"))
+                # Somebody has written it by hand. It must not block the requests of others.
+                log.warning("trigger_refused", request=request.decode(errors="replace"), reason="unreadable")
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
                 continue
-            if asked_at < self._clock.now() - _REQUEST_TTL_SECONDS:
+            if requested_at < now - _REQUEST_TTL_SECONDS:
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
-            elif live := self._live.get(uid):
-                now = self._clock.now()
-                runs.append(Run(live.schedule, "request", now, fence=request.decode(), refused=live.refused))
-        await self._submit(runs)
-        for id in backfills:
-            await self._backfill(id.decode())
+            elif state := self._states.get(uid):
+                runs.append(ScheduledRun(state.schedule, "request", now, fence=request.decode(), refused=state.refused))
+        return runs
 
-    async def _submit(self, runs: list[Run]) -> None:
-        now = self._clock.now()
-        verdicts = await self._enqueuer.submit([pack(run, now) for run in runs], now) if runs else []
-        for run, verdict in zip(runs, verdicts, strict=True):
-            self._observer.verdict(run, verdict, now)
-        if enqueued := [(run, now) for run, verdict in zip(runs, verdicts, strict=True) if verdict == "enqueued"]:
-            await self._enqueuer.book(enqueued)
-
-    async def _annotations(self) -> None:
-        # what is refused waits until it no longer is
-        todo = [each for uid, each in self._annotated.items() if not ((live := self._live.get(uid)) and live.refused)]
+    # annotations --------------------------------------------------------------------------------------
+    async def _carry_out_annotations(self) -> None:
+        # The annotations of a schedule whose arguments are refused wait until they are valid.
+        schedules = [
+            schedule
+            for uid, schedule in self._annotated.items()
+            if not ((state := self._states.get(uid)) and state.refused)
+        ]
         now = self._clock.now()
         await self._submit(
-            [Run(schedule, "annotation", now, fence=schedule.trigger) for schedule in todo if schedule.trigger]
+            [
+                ScheduledRun(schedule, "annotation", now, fence=schedule.trigger)
+                for schedule in schedules
+                if schedule.trigger
+            ]
         )
-        for schedule in todo:
-            wish = schedule.backfill
-            if wish and await self._client.hget(keys.schedule(schedule.uid), _ANNOTATED) != wish.id.encode():
-                async with self._client.pipeline(transaction=True) as pipeline:
-                    # at once: a scheduler that dies here has done nothing, and two that come at once do the same
-                    for name, value in backfill_record(schedule.uid, schedule.name, wish.start, wish.end).items():
-                        pipeline.hsetnx(keys.backfill(wish.id), name, value)
-                    pipeline.sadd(keys.SCHEDULE_BACKFILLS, wish.id)
-                    pipeline.hset(keys.schedule(schedule.uid), _ANNOTATED, wish.id)
-                    pipeline.sadd(keys.SCHEDULES_TOUCHED, schedule.uid)
-                    await pipeline.execute()
+        for schedule in schedules:
+            if schedule.backfill:
+                await self._request_backfill(schedule, schedule.backfill)
             if self._annotated.get(schedule.uid) is schedule:
                 del self._annotated[schedule.uid]
 
-    async def _backfill(self, id: str) -> None:
+    async def _request_backfill(self, schedule: Schedule, backfill: Backfill) -> None:
+        """Create the backfill that the annotation of a schedule requests, unless it was created before."""
+        record = keys.schedule(schedule.uid)
+        if await self._client.hget(record, ScheduleField.ANNOTATED_BACKFILL) == backfill.id.encode():
+            return
+        # In one transaction: a scheduler that dies here has done nothing, and two schedulers write the same.
+        async with self._client.pipeline(transaction=True) as pipeline:
+            for name, value in new_backfill(schedule.uid, schedule.name, backfill.start, backfill.end).items():
+                pipeline.hsetnx(keys.backfill(backfill.id), name, value)
+            pipeline.sadd(keys.SCHEDULE_BACKFILLS, backfill.id)
+            pipeline.hset(record, ScheduleField.ANNOTATED_BACKFILL, backfill.id)
+            pipeline.sadd(keys.SCHEDULES_CHANGED, schedule.uid)
+            await pipeline.execute()
+
+    # backfills ----------------------------------------------------------------------------------------
+    async def _continue_backfill(self, id: str) -> None:
         answer: Any = await self._client.hgetall(keys.backfill(id))
-        record = {key.decode(): value.decode() for key, value in answer.items()}
+        record = decode_hash(answer)
         if not record:
             await self._client.srem(keys.SCHEDULE_BACKFILLS, id)
             return
-        if not (live := self._live.get(record["uid"])):
+        uid = record[BackfillField.UID]
+        if not (state := self._states.get(uid)):
             return
-        if live.refused:
-            await self._end(record, id, "refused", live.refused)
+        if state.refused:
+            await self._end_backfill(uid, id, "refused", state.refused)
             return
-        timing, cursor, end = live.schedule.timing, int(record["cursor"]) / 1000, float(record["end"])
-        if "total" not in record:
+        timing, cursor = state.schedule.timing, int(record[BackfillField.CURSOR]) / 1000
+        until = min(float(record[BackfillField.END]), self._clock.now())
+        if BackfillField.TOTAL not in record:
             try:
-                # in a thread: ten thousand cron times take longer than a due run may wait
-                total = await asyncio.to_thread(
-                    timing.count, cursor, min(end, self._clock.now()), MAX_BACKFILL_RUNS + 1
-                )
+                # In a thread, because counting ten thousand cron times takes longer than a due run may wait.
+                total = await asyncio.to_thread(timing.count, cursor, until, MAX_BACKFILL_RUNS + 1)
             except CalendarHorizonError as error:
-                await self._end(record, id, "refused", str(error))
+                await self._end_backfill(uid, id, "refused", str(error))
                 return
             if total > MAX_BACKFILL_RUNS:
-                problem = f"more than {MAX_BACKFILL_RUNS} due times; ask for a shorter range"
-                await self._end(record, id, "refused", problem)
+                problem = f"the range has more than {MAX_BACKFILL_RUNS} due times; request a shorter range"
+                await self._end_backfill(uid, id, "refused", problem)
                 return
-            await self._begin(record, id, total)
-        runs = []
-        for due in timing.due_times(cursor, min(end, self._clock.now())):
-            runs.append(Run(live.schedule, "backfill", due, fence=id))
-            if len(runs) == _BACKFILL_STEP:
-                break
-        await self._submit(runs)
-        if not runs:
-            await self._end(record, id, "finished", "")
+            await self._start_backfill(uid, id, total)
+        due_times = islice(timing.due_times(cursor, until), _BACKFILL_BATCH)
+        runs = [ScheduledRun(state.schedule, "backfill", due, fence=id) for due in due_times]
+        if runs:
+            await self._submit(runs)
+        else:
+            await self._end_backfill(uid, id, "finished", "")
 
-    async def _begin(self, record: Mapping[str, str], id: str, total: int) -> None:
+    async def _start_backfill(self, uid: str, id: str, total: int) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hset(keys.backfill(id), "total", str(total))
-            pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
-            first, _ = await pipeline.execute()
-        # of several schedulers that begin it at once, one tells
-        if first:
-            self.on_backfill(record["uid"], "started", f"due times of its range to be enqueued: {total}")
+            pipeline.hset(keys.backfill(id), BackfillField.TOTAL, str(total))
+            pipeline.sadd(keys.SCHEDULES_CHANGED, uid)
+            created, _ = await pipeline.execute()
+        # If several schedulers start it at the same time, only the first reports it.
+        if created:
+            self._listener.backfill_changed(uid, "started", f"due times of its range to be enqueued: {total}")
 
-    async def _end(self, record: Mapping[str, str], id: str, state: str, message: str) -> None:
+    async def _end_backfill(self, uid: str, id: str, state: str, message: str) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hset(keys.backfill(id), mapping={"state": state, "message": message})
+            end: dict[Any, Any] = {BackfillField.STATE: state, BackfillField.MESSAGE: message}
+            pipeline.hset(keys.backfill(id), mapping=end)
             pipeline.expire(keys.backfill(id), BACKFILL_TTL_SECONDS)
             pipeline.srem(keys.SCHEDULE_BACKFILLS, id)
-            pipeline.sadd(keys.SCHEDULES_TOUCHED, record["uid"])
-            _, _, first, _ = await pipeline.execute()
+            pipeline.sadd(keys.SCHEDULES_CHANGED, uid)
+            _, _, removed, _ = await pipeline.execute()
         log.info("backfill_ended", backfill=id, state=state, message=message)
-        # of several schedulers that come to its end at once, one tells
-        if first:
-            self.on_backfill(record["uid"], state, message)
+        # If several schedulers end it at the same time, only the first reports it.
+        if removed:
+            self._listener.backfill_changed(uid, state, message)

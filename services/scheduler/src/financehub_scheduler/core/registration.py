@@ -1,62 +1,71 @@
-"""Schedules on their way to the registry: what a source has shown and what Redis has lost, until Redis has taken it."""
+"""Changes of schedules that Redis has not confirmed yet."""
 
 from collections.abc import Iterable
 from itertools import islice
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.core.state import Changes
-from financehub_scheduler.redis.registry import Entry, Registry, Standing
+from financehub_scheduler.core.changes import Changes
+from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry
 
-#: Schedules taken in at once, so that a thousand edits delay no due run.
-_REGISTER = 250
+#: Schedules registered in one step, so that a thousand edits delay no due run.
+_BATCH = 250
 
 
-class Intake:
-    """Holds changes, newest only, and hands them to the registry; what Redis does not take stays.
+class PendingRegistrations:
+    """Keeps the newest change of each schedule until the registry has confirmed it.
 
     Args:
-        registry: schedules in Redis.
+        registry: The registry of schedules in Redis.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._upserts: dict[str, Entry] = {}
+        self._upserts: dict[str, Registration] = {}
         self._removed: dict[str, None] = {}
-        self._withdrawn: dict[str, str] = {}
-        self._looked = False
+        self._deactivated: dict[str, str] = {}
+        self._source_complete = False
 
-    def apply(self, changes: Changes, now: float) -> None:
-        """Take over what a source found at `now`, Unix seconds."""
-        self._looked = self._looked or changes.complete
-        for uid in (*changes.removed, *changes.withdrawn):
+    def add(self, changes: Changes, now: float) -> None:
+        """Add the changes that a source reported.
+
+        Args:
+            changes: The changes.
+            now: Unix seconds.
+        """
+        self._source_complete = self._source_complete or changes.complete
+        for uid in (*changes.removed, *changes.deactivated):
             self._upserts.pop(uid, None)
         for uid in changes.removed:
-            self._withdrawn.pop(uid, None)
+            self._deactivated.pop(uid, None)
             self._removed[uid] = None
-        self._withdrawn |= changes.withdrawn
+        self._deactivated |= changes.deactivated
         for schedule in changes.upserts:
-            self._withdrawn.pop(schedule.uid, None)
+            self._deactivated.pop(schedule.uid, None)
             since = changes.since.get(schedule.uid, now)
-            self._upserts[schedule.uid] = Entry(schedule, since, added=not changes.initial)
+            self._upserts[schedule.uid] = Registration(schedule, since, added=not changes.initial)
 
-    def again(self, entries: Iterable[tuple[Schedule, float]]) -> None:
-        """Register schedules again, each ours since a time (Unix seconds), unless the source has shown newer states."""
-        for schedule, since in entries:
-            if not any(schedule.uid in waiting for waiting in (self._upserts, self._removed, self._withdrawn)):
-                self._upserts[schedule.uid] = Entry(schedule, since, added=False)
+    def repeat(self, schedules: Iterable[tuple[Schedule, float]]) -> None:
+        """Register schedules again, unless a newer change of them is pending.
+
+        Args:
+            schedules: Each schedule with the time since which this scheduler has had it, Unix seconds.
+        """
+        for schedule, since in schedules:
+            if not any(schedule.uid in pending for pending in (self._upserts, self._removed, self._deactivated)):
+                self._upserts[schedule.uid] = Registration(schedule, since, added=False)
 
     @property
     def pending(self) -> bool:
-        """Whether something waits for Redis."""
-        return bool(self._upserts or self._removed or self._withdrawn)
+        """Whether Redis has to confirm something."""
+        return bool(self._upserts or self._removed or self._deactivated)
 
     @property
     def settled(self) -> bool:
-        """Whether the source has been looked at, and nothing waits."""
-        return self._looked and not self.pending
+        """Whether the source has reported everything and Redis has confirmed it."""
+        return self._source_complete and not self.pending
 
     async def unregister(self) -> list[str]:
-        """Tell Redis what was removed; returns those uids.
+        """Remove the deleted schedules from Redis, and return their uids.
 
         Raises:
             redis.RedisError: Redis did not answer or refused.
@@ -67,30 +76,33 @@ class Intake:
             del self._removed[uid]
         return removed
 
-    async def withdraw(self) -> list[str]:
-        """Tell Redis what does not run at present; returns those uids.
+    async def deactivate(self) -> list[str]:
+        """Deactivate in Redis the schedules that do not run at present, and return their uids.
 
         Raises:
             redis.RedisError: Redis did not answer or refused.
         """
-        withdrawn = dict(self._withdrawn)
-        await self._registry.withdraw(withdrawn)
-        for uid, problem in withdrawn.items():
-            # a newer state, come meanwhile, still waits
-            if self._withdrawn.get(uid) == problem:
-                del self._withdrawn[uid]
-        return list(withdrawn)
+        deactivated = dict(self._deactivated)
+        await self._registry.deactivate(deactivated)
+        for uid, problem in deactivated.items():
+            # A newer state that arrived in the meantime stays pending.
+            if self._deactivated.get(uid) == problem:
+                del self._deactivated[uid]
+        return list(deactivated)
 
-    async def register(self, now: float) -> list[tuple[Entry, Standing]]:
-        """Tell Redis of some schedules that are new or differ; returns what it says of them.
+    async def register(self, now: float) -> list[tuple[Registration, RegistrationResult]]:
+        """Register one batch of schedules that are new or differ, and return the results.
+
+        Args:
+            now: Unix seconds.
 
         Raises:
             redis.RedisError: Redis did not answer or refused.
         """
-        entries = list(islice(self._upserts.values(), _REGISTER))
-        standings = await self._registry.register(entries, now)
-        for entry in entries:
-            # a newer one, come meanwhile, still waits
-            if self._upserts.get(entry.schedule.uid) is entry:
-                del self._upserts[entry.schedule.uid]
-        return list(zip(entries, standings, strict=True))
+        registrations = list(islice(self._upserts.values(), _BATCH))
+        results = await self._registry.register(registrations, now)
+        for registration in registrations:
+            # A newer state that arrived in the meantime stays pending.
+            if self._upserts.get(registration.schedule.uid) is registration:
+                del self._upserts[registration.schedule.uid]
+        return list(zip(registrations, results, strict=True))

@@ -1,28 +1,29 @@
-"""What is legal and suspicious about a schedule: pure."""
+"""Finds specs that are legal but suspicious."""
 
 from datetime import UTC, datetime
 
-from financehub_scheduler.api.policies import ConcurrencyPolicy
 from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.api.scheduled_task import ConcurrencyPolicy
 from financehub_scheduler.recurrence.calendar import WARN_DAYS
 from financehub_scheduler.recurrence.catch_up import CatchUp
+from financehub_shared.core.durations import DAY_SECONDS
 
 
-def doubts(schedule: Schedule, now: float) -> list[str]:
-    """Sentences for whoever wrote the schedule; none if nothing is odd.
+def spec_warnings(schedule: Schedule, now: float) -> list[str]:
+    """Return one sentence per suspicious part of a spec.
 
     Args:
-        schedule: the schedule.
+        schedule: The schedule.
         now: Unix seconds.
     """
     found = []
     if schedule.catch_up is CatchUp.ALL and schedule.policy is not ConcurrencyPolicy.ALLOW:
         found.append(
-            f"catchUp All under concurrencyPolicy {schedule.policy}: most of the runs that are made up for overlap, "
-            "and are skipped or replaced; Allow runs them all"
+            f"catchUp All under concurrencyPolicy {schedule.policy}: most of the runs that catch up overlap and are "
+            "skipped or replaced; set concurrencyPolicy Allow to run all of them"
         )
     calendar = schedule.timing.calendar
-    if calendar is not None and calendar.end - now < WARN_DAYS * 86_400:
+    if calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS:
         end = datetime.fromtimestamp(calendar.end, UTC).date()
         found.append(
             f"calendar {calendar.name} ends on {end}, and the schedule stops there; "

@@ -1,51 +1,55 @@
-"""The one way from a due time to a message: batches of runs, one Lua script each."""
+"""Turns due times into messages: one Lua script enqueues a batch of runs, each exactly once."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_shared.monitor.states import ACTIVE
-from financehub_shared.redis import keys
-from financehub_shared.redis.queue_keys import NAMESPACE
+from financehub_scheduler.redis.lua_scripts import load_script
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.monitor.run_state import ACTIVE
 
-#: A run whose record says it waits for a retry is no longer taken for active after this: a record that nobody
-#: finishes must not block its schedule for ever, and no time limit and retry delay together are longer.
-_ACTIVE_LIMIT_MS = 2 * 86_400_000
-#: A due time this far ahead of Redis's own clock is not believed: servers that keep their time are within a second.
+#: A run whose record waits for a retry no longer counts as active after this time. A record that no worker finishes
+#: must not block its schedule forever, and no time limit plus retry delay is longer.
+_ACTIVE_LIMIT_MS = 2 * DAY_SECONDS * 1000
+#: Redis rejects a due time that is this far ahead of its own clock. Servers that keep their time differ by less than
+#: a second.
 AHEAD_LIMIT_SECONDS = 60.0
-#: Messages a backfill may keep in the queue where the schedule sets no `maxQueueDepth`.
+#: Messages that a backfill may keep in the queue if the schedule sets no `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
+
+#: The reason for a run. It decides which fence makes the run happen exactly once.
+RunKind = Literal["due", "buffered", "annotation", "request", "backfill"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One run to enqueue, or due times to give up.
+class ScheduledRun:
+    """One run of a schedule to enqueue, or due times to give up.
 
     Args:
-        schedule: whose run.
-        kind: `due`, `buffered`, `annotation`, `request` or `backfill`; decides the fence.
-        due: due time, Unix seconds.
-        fence: trigger value, request id or backfill id; empty for the others.
-        missed: due times given up before this one.
-        expected: high-water mark (seconds) that `missed` was counted from.
-        fire: False: only move the mark to `due`.
-        refused: why a request is not granted; empty: it is.
+        schedule: The schedule.
+        kind: Reason for the run.
+        due: Due time, Unix seconds.
+        fence: Trigger value, request id or backfill id; empty for due and buffered runs.
+        missed: Number of due times given up before this one.
+        expected: High-water mark that `missed` was counted from, Unix seconds.
+        fire: False to move the high-water mark to `due` without enqueueing a message.
+        refused: Why a requested run may not happen; empty if it may.
     """
 
     schedule: Schedule
-    kind: str
+    kind: RunKind
     due: float
     fence: str = ""
     missed: int = 0
     expected: float | None = None
     fire: bool = True
     refused: str = ""
-    #: Deterministic: from the schedule's uid and the occasion.
+    #: Derived from the schedule's uid and the occasion, so that every scheduler computes the same id.
     message_id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,29 +65,84 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A run as enqueue.lua reads it; made ahead of time, so that a burst only has to be sent.
+class EncodedRun:
+    """A run in the format of enqueue.lua. It is encoded ahead of time, so that a burst only has to be sent.
 
     Args:
-        run: the run.
-        entry: JSON object.
-        message: encoded message; empty to only move the mark.
+        run: The run.
+        entry: JSON object that describes it.
+        message: Encoded message; empty to only move the high-water mark.
     """
 
-    run: Run
+    run: ScheduledRun
     entry: str
     message: str
 
 
-def pack(run: Run, ready_at: float) -> Parcel:
-    """Encode a run.
+class EnqueueOutcome(StrEnum):
+    """The answer of Redis for one run."""
+
+    ENQUEUED = "enqueued"
+    #: The due time or request was settled before, usually by another scheduler.
+    ALREADY = "already"
+    #: The three reasons to skip a run.
+    OVERLAP = "overlap"
+    BACKLOG = "backlog"
+    REFUSED = "refused"
+    #: The run waits for the previous one under `concurrencyPolicy: BufferOne`.
+    BUFFERED = "buffered"
+    #: The high-water mark was moved without a message.
+    MISSED = "missed"
+    #: A buffered run or a backfill has to wait for the previous run or for room in the queue.
+    WAIT = "wait"
+    #: `maxRuns` is reached.
+    EXHAUSTED = "exhausted"
+    #: Another scheduler has moved the high-water mark, so the plan for missed runs is void.
+    MOVED = "moved"
+    #: The due time is far ahead of Redis's clock.
+    AHEAD = "ahead"
+    #: Redis has another fingerprint: another scheduler has registered a newer spec.
+    CHANGED = "changed"
+    #: The schedule or the backfill was deleted.
+    DELETED = "deleted"
+    #: Redis does not know the schedule.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueResult:
+    """The answer of Redis for one run, with the time that belongs to it.
 
     Args:
-        run: the run.
-        ready_at: when its message becomes ready, Unix seconds; now, or the time it will be enqueued at.
+        outcome: The answer.
+        time: High-water mark in Redis if the outcome is `moved`, Redis's own time if it is `ahead`; Unix seconds.
+    """
+
+    outcome: EnqueueOutcome
+    time: float = 0.0
+
+
+#: Most answers carry no time; these results are shared.
+_TIMELESS = {outcome.encode(): EnqueueResult(outcome) for outcome in EnqueueOutcome}
+
+
+def parse_result(reply: bytes) -> EnqueueResult:
+    """Parse one answer of enqueue.lua: an outcome, followed by `:<Unix ms>` for `moved` and `ahead`."""
+    if known := _TIMELESS.get(reply):
+        return known
+    outcome, _, milliseconds = reply.decode().partition(":")
+    return EnqueueResult(EnqueueOutcome(outcome), int(milliseconds) / 1000)
+
+
+def encode(run: ScheduledRun, ready_at: float) -> EncodedRun:
+    """Encode a run for enqueue.lua.
+
+    Args:
+        run: The run.
+        ready_at: When its message becomes ready, Unix seconds: now, or the time at which it will be enqueued.
     """
     schedule, due_ms = run.schedule, round(run.due * 1000)
-    # whoever triggers a run by hand has seen the queue, or does not care
+    # Someone who triggers a run by hand has seen the queue or does not care.
     depth = None if run.kind in {"annotation", "request"} else schedule.max_queue_depth
     if run.kind == "backfill" and depth is None:
         depth = BACKFILL_QUEUE_DEPTH
@@ -98,66 +157,63 @@ def pack(run: Run, ready_at: float) -> Parcel:
         "schedule": schedule.name,
         "id": run.message_id,
     }
-    # left out where they say nothing: Redis reads a thousand of these while it serves nobody else
+    # Fields with a default value are left out: Redis parses a thousand entries while it serves no other client.
     expected = None if run.expected is None else round(run.expected * 1000)
     rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs, "refused": run.refused}
     entry |= {name: value for name, value in rare.items() if value}
     entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
     message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.fire else ""
-    return Parcel(run, json.dumps(entry, separators=(",", ":")), message)
+    return EncodedRun(run, json.dumps(entry, separators=(",", ":")), message)
 
 
 class Enqueuer:
-    """Carries runs to Redis.
+    """Sends runs to Redis.
 
     Args:
         client: Redis of the queues.
-        run_ttl: seconds a run's record is kept.
-        ahead_limit: seconds by which a due time may be ahead of Redis's own clock.
+        run_ttl: Seconds for which the record of a run is kept.
+        ahead_limit: Seconds by which a due time may be ahead of Redis's own clock.
     """
 
     def __init__(self, client: "Redis", run_ttl: int, ahead_limit: float = AHEAD_LIMIT_SECONDS) -> None:
-        scripts = files(__package__).joinpath("lua")
-        self._script = client.register_script(scripts.joinpath("enqueue.lua").read_bytes())
-        self._book = client.register_script(scripts.joinpath("book.lua").read_bytes())
+        self._enqueue = client.register_script(load_script("enqueue"))
+        self._record_runs = client.register_script(load_script("record_runs"))
         self._context = {
-            "namespace": NAMESPACE,
             "run_ttl": run_ttl,
             "ahead_limit": ahead_limit * 1000,
             "active_limit": _ACTIVE_LIMIT_MS,
             "active": sorted(ACTIVE),
-            **key_patterns(),
         }
 
-    async def submit(self, parcels: Sequence[Parcel], now: float) -> list[str]:
-        """Enqueue a batch atomically; asking again is harmless.
+    async def submit(self, runs: Sequence[EncodedRun], now: float) -> list[EnqueueResult]:
+        """Enqueue a batch atomically. Submitting the same batch again does no harm.
 
         Args:
-            parcels: runs, those of one schedule ascending by due time; up to some hundreds.
+            runs: Up to some hundred runs; those of one schedule in ascending order of their due times.
             now: Unix seconds.
 
         Returns:
-            One verdict per run: `enqueued`, `already`, `overlap`, `backlog`, `refused`, `buffered`, `missed`, `wait`,
-            `exhausted`, `moved:<mark ms>`, `ahead:<Redis's time ms>`, `changed`, `deleted` or `unknown`.
+            One result per run.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused; whether the batch was carried out is not known.
+            redis.RedisError: Redis did not answer or refused. Whether it executed the batch is unknown.
         """
         context = json.dumps({**self._context, "now": int(now * 1000)}, separators=(",", ":"))
-        entries = f"[{','.join(parcel.entry for parcel in parcels)}]"
-        verdicts: list[bytes] = await self._script(args=[context, entries, *(parcel.message for parcel in parcels)])
-        return [verdict.decode() for verdict in verdicts]
+        entries = f"[{','.join(run.entry for run in runs)}]"
+        replies: list[bytes] = await self._enqueue(args=[context, entries, *(run.message for run in runs)])
+        return [parse_result(reply) for reply in replies]
 
-    async def book(self, runs: Sequence[tuple[Run, float]]) -> None:
-        """Record runs that were enqueued, for whoever looks at them before a worker starts them.
+    async def record_occurrences(self, runs: Sequence[tuple[ScheduledRun, float]]) -> None:
+        """Record enqueued runs, so that listings show them before a worker starts them.
 
-        Apart from `submit`, so that a burst does not wait for it. Should it never come, the worker makes the record.
+        This is separate from `submit`, so that a burst does not wait for it. If it never happens, the worker creates
+        the record.
 
         Args:
-            runs: each with the time it was enqueued, Unix seconds.
+            runs: Each run with the time at which it was enqueued, Unix seconds.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused; asking again is harmless.
+            redis.RedisError: Redis did not answer or refused. Recording the same runs again does no harm.
         """
         entries = [
             {
@@ -171,22 +227,4 @@ class Enqueuer:
             }
             for run, at in runs
         ]
-        await self._book(args=[json.dumps(self._context), json.dumps(entries)])
-
-
-def key_patterns() -> dict[str, str]:
-    """The keys that the scripts use, `%s` for the id."""
-    return {
-        "run": keys.run("%s"),
-        "schedule": keys.schedule("%s"),
-        "recent": keys.schedule_recent("%s"),
-        "backfill": keys.backfill("%s"),
-        "marks": keys.HIGH_WATER_MARKS,
-        "schedules": keys.SCHEDULES,
-        "names": keys.SCHEDULE_NAMES,
-        "buffered": keys.SCHEDULES_BUFFERED,
-        "outlook": keys.SCHEDULE_OUTLOOK,
-        "triggers": keys.SCHEDULE_TRIGGERS,
-        "touched": keys.SCHEDULES_TOUCHED,
-        "failing": keys.SCHEDULES_FAILING,
-    }
+        await self._record_runs(args=[json.dumps(self._context), json.dumps(entries)])

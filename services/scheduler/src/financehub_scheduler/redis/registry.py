@@ -1,50 +1,34 @@
-"""Which schedules Redis knows: registration, deletion, claims, and what listings show."""
+"""The registry of schedules in Redis: registration, deletion, claims, and what listings show."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS, key_patterns
+from financehub_scheduler.redis.enqueuer import AHEAD_LIMIT_SECONDS
+from financehub_scheduler.redis.lua_scripts import load_script
+from financehub_shared.core.chunks import chunks
 from financehub_shared.redis import keys
+from financehub_shared.redis.schedule_record import NextRuns
 from financehub_shared.schedules import UNCLAIMED_SECONDS
 
-#: Claims are renewed three times as often as they lapse.
+#: Claims are renewed three times before they expire.
 CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
-#: Schedules per script: some 5 ms of Redis, so that registering thousands delays nobody.
+#: Schedules per script: some 5 ms of Redis, so that registering thousands delays no other client.
 _CHUNK = 250
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What Redis says of a schedule that was registered.
-
-    Args:
-        outcome: `created`, `changed` or `known`.
-        mark: due time of the last run that was enqueued or given up, Unix seconds; 0: none yet.
-        changed_at: creation or last change of the spec, Unix seconds.
-    """
-
-    outcome: str
-    mark: float
-    changed_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Registration:
     """A schedule to register.
 
     Args:
-        schedule: the schedule.
-        since: Unix seconds from which it has been ours, should Redis not know it.
-        added: it appeared while this scheduler ran, rather than being there at its start.
+        schedule: The schedule.
+        since: Time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
+        added: Whether it appeared while this scheduler ran, rather than being there at its start.
     """
 
     schedule: Schedule
@@ -52,68 +36,94 @@ class Entry:
     added: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationResult:
+    """The answer of Redis for one registration.
+
+    Args:
+        outcome: Whether Redis created the schedule, changed it, or knew it.
+        high_water_mark: Newest settled due time, Unix seconds; 0 if there is none yet.
+        changed_at: Creation or last change of the spec, Unix seconds.
+    """
+
+    outcome: Literal["created", "changed", "known"]
+    high_water_mark: float
+    changed_at: float
+
+
 class Registry:
-    """The schedules in Redis.
+    """Reads and writes the schedules in Redis.
 
     Args:
         client: Redis of the queues.
-        ahead_limit: seconds by which our clock may be ahead of Redis's own.
+        ahead_limit: Seconds by which our clock may be ahead of Redis's own.
     """
 
     def __init__(self, client: "Redis", ahead_limit: float = AHEAD_LIMIT_SECONDS) -> None:
         self._client = client
-        self._ahead_limit = ahead_limit
-        scripts = files(__package__).joinpath("lua")
-        self._register = client.register_script(scripts.joinpath("register.lua").read_bytes())
-        self._unregister = client.register_script(scripts.joinpath("unregister.lua").read_bytes())
-        self._withdraw = client.register_script(scripts.joinpath("withdraw.lua").read_bytes())
+        self._limits = {"unclaimed": UNCLAIMED_SECONDS, "ahead_limit": ahead_limit * 1000}
+        self._register = client.register_script(load_script("register"))
+        self._unregister = client.register_script(load_script("unregister"))
+        self._deactivate = client.register_script(load_script("deactivate"))
 
-    async def register(self, entries: Sequence[Entry], now: float) -> list[Standing]:
-        """Make schedules known; one Redis has never seen starts at its `since`."""
-        limits = {"unclaimed": UNCLAIMED_SECONDS, "ahead_limit": self._ahead_limit * 1000}
-        context = json.dumps({**key_patterns(), **limits, "now": int(now * 1000)})
-        standings: list[Standing] = []
-        for chunk in _chunks(entries):
+    async def register(self, registrations: Sequence[Registration], now: float) -> list[RegistrationResult]:
+        """Register schedules. A schedule that Redis has never seen starts at its `since`.
+
+        Args:
+            registrations: The schedules.
+            now: Unix seconds.
+        """
+        context = json.dumps({**self._limits, "now": int(now * 1000)})
+        results: list[RegistrationResult] = []
+        for chunk in chunks(registrations, _CHUNK):
             payload = [
                 {
-                    "uid": entry.schedule.uid,
-                    "name": entry.schedule.name,
-                    "fingerprint": entry.schedule.fingerprint,
-                    "summary": entry.schedule.summary,
-                    "task": entry.schedule.task,
-                    "queue": entry.schedule.queue,
-                    "suspended": int(entry.schedule.suspended),
-                    "since": int(entry.since * 1000),
-                    "added": entry.added,
+                    "uid": registration.schedule.uid,
+                    "name": registration.schedule.name,
+                    "fingerprint": registration.schedule.fingerprint,
+                    "spec": registration.schedule.summary,
+                    "task": registration.schedule.task,
+                    "queue": registration.schedule.queue,
+                    "suspended": int(registration.schedule.suspended),
+                    "since": int(registration.since * 1000),
+                    "added": registration.added,
                 }
-                for entry in chunk
+                for registration in chunk
             ]
             replies = await self._register(args=[context, json.dumps(payload)])
-            standings.extend(
-                Standing(outcome.decode(), int(mark) / 1000, float(changed)) for outcome, mark, changed in replies
+            results.extend(
+                RegistrationResult(outcome.decode(), int(mark) / 1000, float(changed_at))
+                for outcome, mark, changed_at in replies
             )
-        return standings
+        return results
 
     async def unregister(self, uids: Sequence[str]) -> None:
-        """Forget schedules and all that is known of them."""
-        context = json.dumps(key_patterns())
-        for chunk in _chunks(uids):
-            await self._unregister(args=[context, json.dumps(chunk)])
+        """Delete schedules and everything that belongs to them."""
+        for chunk in chunks(uids, _CHUNK):
+            await self._unregister(args=[json.dumps(chunk)])
 
-    async def withdraw(self, problems: Mapping[str, str]) -> None:
-        """Note schedules that do not run at present, uid → why; what is known of them is kept.
+    async def deactivate(self, problems: Mapping[str, str]) -> None:
+        """Deactivate schedules that do not run at present. Their records are kept.
 
-        Whatever they run as next counts as a change, even if it is what they ran as before: nothing that is due
-        meanwhile is made up for.
+        The next registration counts as a change even if the spec is the same as before, so due times in between are
+        not caught up.
+
+        Args:
+            problems: uid → why the schedule does not run.
         """
-        outlooks = ((uid, json.dumps({"next": [], "problem": problem})) for uid, problem in problems.items())
-        for chunk in _chunks(outlooks):
-            await self._withdraw(args=[json.dumps(key_patterns()), json.dumps(chunk)])
+        next_runs = ((uid, NextRuns(problem=problem).to_json()) for uid, problem in problems.items())
+        for chunk in chunks(next_runs, _CHUNK):
+            await self._deactivate(args=[json.dumps(chunk)])
 
     async def claim(self, uids: Iterable[str], now: float) -> list[str]:
-        """Renew the claim on our schedules; returns those that Redis does not know (any more)."""
+        """Renew the claims on schedules, and return the uids of those that Redis does not know.
+
+        Args:
+            uids: The schedules that this scheduler runs.
+            now: Unix seconds.
+        """
         unknown: list[str] = []
-        for chunk in _chunks(uids):
+        for chunk in chunks(uids, _CHUNK):
             scores = await self._client.zmscore(keys.SCHEDULES, chunk)
             known = {uid: now for uid, score in zip(chunk, scores, strict=True) if score is not None}
             unknown.extend(uid for uid in chunk if uid not in known)
@@ -121,15 +131,19 @@ class Registry:
                 await self._client.zadd(keys.SCHEDULES, known, xx=True)
         return unknown
 
-    async def publish(self, outlook: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write when schedules are due next, for listings."""
-        if outlook:
-            await self._client.hset(
-                keys.SCHEDULE_OUTLOOK, mapping={uid: json.dumps(entry) for uid, entry in outlook.items()}
-            )
+    async def publish(self, next_runs: Mapping[str, NextRuns]) -> None:
+        """Write the next runs of schedules, by uid, for listings."""
+        if next_runs:
+            mapping: dict[Any, Any] = {uid: entry.to_json() for uid, entry in next_runs.items()}
+            await self._client.hset(keys.SCHEDULE_NEXT_RUNS, mapping=mapping)
 
     async def publish_refused(self, refused: Mapping[str, str], now: float) -> None:
-        """Replace the list of refused documents, place → what is wrong."""
+        """Replace the list of refused documents.
+
+        Args:
+            refused: `file:line` → what is wrong.
+            now: Unix seconds.
+        """
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.delete(keys.SCHEDULES_REFUSED)
             if refused:
@@ -138,9 +152,3 @@ class Registry:
                 }
                 pipeline.hset(keys.SCHEDULES_REFUSED, mapping=mapping)
             await pipeline.execute()
-
-
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
-from financehub_scheduler.core.state import Changes
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.sources.documents import DocumentError, parse, split
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError

@@ -1,225 +1,226 @@
 -- Enqueue a batch of runs, each exactly once: fence, overlap check, backlog check and enqueue in one atomic step.
--- ARGV[1]: JSON context {now (ms), ahead_limit (ms), namespace, run_ttl (s), active_limit (ms), active (states), key patterns}
--- ARGV[2]: JSON list of runs (enqueue.py names the fields); ARGV[3…]: one message per run, empty to only move the mark
--- Returns one verdict per run; 'moved' carries the true high-water mark behind a colon, 'ahead' Redis's time (ms).
+-- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), active (states)}
+-- ARGV[2]: JSON list of runs (`encode` in enqueuer.py names the fields); ARGV[3…]: one message per run, empty to only
+-- move the high-water mark
+-- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by a
+-- colon and the time of Redis (ms).
 --
--- A thousand schedules may be due at one instant, so what can be is done once per batch: marks are read and written
--- together, messages go to their queues at the end, and run records are written afterwards (book.lua).
+-- A thousand schedules may be due at one instant, so as much as possible is done once per batch: marks are read and
+-- written together, messages go to their queues at the end, and run records are written afterwards (record_runs.lua).
 
 local context = cjson.decode(ARGV[1])
 local runs = cjson.decode(ARGV[2])
 local now = context.now
-
-local function int(number) return string.format('%.0f', number) end
-local function seconds(ms) return string.format('%.3f', ms / 1000) end
-local function run_key(id) return string.format(context.run, id) end
-local time = redis.call('time')
-local redis_now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function list_key(queue) return context.namespace .. ':' .. queue end
-
+local redis_now = redis_time()
 local at = seconds(now)
+local field = schedule_field
 local active_states = {}
 for _, state in ipairs(context.active) do active_states[state] = true end
 
--- Messages that wait for the end of the batch: queue → {hash arguments}, {list arguments}; ids, known to be queued.
-local bodies, lists, fresh, depths = {}, {}, {}, {}
--- Uids whose record changed, for whoever writes status.
-local touched = {}
+-- Messages that wait for the end of the batch: per queue the arguments for its hash and for its list, and its depth.
+local bodies, lists, depths = {}, {}, {}
+-- Ids enqueued by this batch.
+local fresh = {}
+-- Uids whose record changed, for the writer of status.
+local changed = {}
 
 local function flush(queue)
   if lists[queue] and #lists[queue] > 0 then
-    redis.call('hset', list_key(queue) .. '.msgs', unpack(bodies[queue]))
-    redis.call('rpush', list_key(queue), unpack(lists[queue]))
+    redis.call('hset', messages_key(queue), unpack(bodies[queue]))
+    redis.call('rpush', queue_key(queue), unpack(lists[queue]))
   end
   bodies[queue], lists[queue] = {}, {}
 end
 
 local function depth(queue)
-  if not depths[queue] then depths[queue] = redis.call('hlen', list_key(queue) .. '.msgs') end
+  if not depths[queue] then depths[queue] = redis.call('hlen', messages_key(queue)) end
   return depths[queue] + (lists[queue] and #lists[queue] or 0)
 end
 
--- The state of a run that is queued, running or waiting for a retry, else nil. The queue knows best: a message it holds
--- is not over, whatever is recorded, and one it has lost (purged) must not block its schedule. Only the new message of a
--- retry is not known here, so a record of one is trusted until active_limit after the first enqueue.
+-- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue knows best: a
+-- message in it has not ended, whatever the record says, and a message that it has lost (purged) must not block its
+-- schedule. Only the new message of a retry is unknown here, so the record of a retry is trusted until active_limit
+-- after the first enqueue.
 local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
-  local run = redis.call('hmget', run_key(id), 'state', 'queue', 'delivery', 'enqueued_at')
+  local run = redis.call('hmget', run_key(id), 'state', 'queue', 'redis_id', 'enqueued_at')
   local state = run[1] or 'queued'
   if not active_states[state] then return nil end
   local active
   if state == 'retrying' then
     active = now - (tonumber(run[4]) or 0) * 1000 < context.active_limit
   else
-    active = redis.call('hexists', list_key(run[2] or queue) .. '.msgs', run[3] or id) == 1
+    active = redis.call('hexists', messages_key(run[2] or queue), run[3] or id) == 1
   end
   return active and state or nil
 end
 
--- Takes a run that no worker has fetched yet out of its queue.
+-- Removes a run from its queue if no worker has fetched it yet.
 local function replace(id, queue)
   flush(queue)
   depths[queue] = nil
-  if redis.call('lrem', list_key(queue), -1, id) == 1 then
-    redis.call('hdel', list_key(queue) .. '.msgs', id)
+  if redis.call('lrem', queue_key(queue), -1, id) == 1 then
+    redis.call('hdel', messages_key(queue), id)
     redis.call('hset', run_key(id), 'state', 'skipped', 'error', 'replaced by the next run', 'finished_at', at)
   end
 end
 
-local function skip(key, run, reason)
-  redis.call('hincrby', key, 'skipped_' .. reason, 1)
-  redis.call('hset', key, 'last_skip_reason', reason, 'last_skip_at', at)
-  touched[#touched + 1] = run.uid
+local function skip(record, run, reason)
+  redis.call('hincrby', record, field['skipped_' .. reason], 1)
+  redis.call('hset', record, field.last_skip_reason, reason, field.last_skip_at, at)
+  changed[#changed + 1] = run.uid
   return reason
 end
 
--- Whether policy and backlog let the run go: 'go', or why not.
-local function admit(run, last)
+-- Checks concurrency policy and backlog. Returns 'go', or the reason to skip the run.
+local function admit(run, last_id)
   local state = nil
-  if run.policy ~= 'Allow' then state = state_of(last, run.queue) end
+  if run.policy ~= 'Allow' then state = state_of(last_id, run.queue) end
   if state then
     if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
-    if state == 'queued' then replace(last, run.queue) end
+    if state == 'queued' then replace(last_id, run.queue) end
   end
   if run.max_depth and depth(run.queue) > run.max_depth then return 'backlog' end
   return 'go'
 end
 
-local function enqueue(key, run, counter, count, ...)
+local function enqueue(record, run, counter, count, ...)
   if not lists[run.queue] then flush(run.queue) end
   local body, list = bodies[run.queue], lists[run.queue]
   body[#body + 1], body[#body + 2] = run.id, run.message
   list[#list + 1] = run.id
   fresh[run.id] = true
-  redis.call('hset', key, 'last_message_id', run.id, counter, count, ...)
-  touched[#touched + 1] = run.uid
+  redis.call('hset', record, field.last_message_id, run.id, counter, count, ...)
+  changed[#changed + 1] = run.uid
   if #list == 500 then flush(run.queue) end
 end
 
--- Each kind of run has its own fence: a condition that holds once and is gone after the enqueue.
+-- One function per kind of run. Each has its own fence: a condition that holds before the enqueue and not after it.
+-- `last_id` is the newest message of the schedule, `count` its number of scheduled runs.
 local kinds = {}
 
-function kinds.due(key, run, s)
+function kinds.due(record, run, last_id)
   if run.message == '' then return 'missed' end
-  local verdict = admit(run, s[2])
+  local admission = admit(run, last_id)
   if run.policy == 'BufferOne' then
-    if verdict == 'overlap' then
-      return redis.call('hsetnx', context.buffered, run.uid, int(run.due)) == 1 and 'buffered' or skip(key, run, verdict)
+    if admission == 'overlap' then
+      if redis.call('hsetnx', keys.buffered, run.uid, integer(run.due)) == 1 then return 'buffered' end
+      return skip(record, run, admission)
     end
-    -- At most one waits, and it goes first.
-    if verdict == 'go' and redis.call('hexists', context.buffered, run.uid) == 1 then return skip(key, run, 'overlap') end
+    -- At most one run is buffered, and it goes first.
+    if admission == 'go' and redis.call('hexists', keys.buffered, run.uid) == 1 then
+      return skip(record, run, 'overlap')
+    end
   end
-  if verdict ~= 'go' then return skip(key, run, verdict) end
-  enqueue(key, run, 'runs', run.count + 1, 'last_due_at', seconds(run.due))
+  if admission ~= 'go' then return skip(record, run, admission) end
+  enqueue(record, run, field.runs, run.count + 1, field.last_due_at, seconds(run.due))
   return 'enqueued'
 end
 
-function kinds.buffered(key, run, s)
-  if redis.call('hget', context.buffered, run.uid) ~= int(run.due) then return 'already' end
-  if admit(run, s[2]) ~= 'go' then return 'wait' end
-  redis.call('hdel', context.buffered, run.uid)
-  enqueue(key, run, 'runs', tonumber(s[3] or 0) + 1, 'last_due_at', seconds(run.due))
+function kinds.buffered(record, run, last_id, count)
+  if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
+  if admit(run, last_id) ~= 'go' then return 'wait' end
+  redis.call('hdel', keys.buffered, run.uid)
+  enqueue(record, run, field.runs, count + 1, field.last_due_at, seconds(run.due))
   return 'enqueued'
 end
 
-local function triggered(key, run, s)
-  local verdict = run.refused and 'refused' or admit(run, s[2])
-  if verdict == 'go' then
-    enqueue(key, run, 'triggered', tonumber(redis.call('hget', key, 'triggered') or 0) + 1)
+local function triggered(record, run, last_id)
+  local admission = run.refused and 'refused' or admit(run, last_id)
+  if admission == 'go' then
+    enqueue(record, run, field.triggered, tonumber(redis.call('hget', record, field.triggered) or 0) + 1)
     return 'enqueued'
   end
-  -- Whoever asked follows this run and learns why it is not.
+  -- The client that requested the run follows its record and finds the reason there.
   redis.call('hset', run_key(run.id), 'state', 'skipped', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'error', run.refused or verdict, 'enqueued_at', at, 'finished_at', at)
+    'schedule_uid', run.uid, 'error', run.refused or admission, 'enqueued_at', at, 'finished_at', at)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  return skip(key, run, verdict)
+  return skip(record, run, admission)
 end
 
--- The trigger annotation: every new value once.
-function kinds.annotation(key, run, s)
-  if redis.call('hget', key, 'trigger') == run.fence then return 'already' end
-  redis.call('hset', key, 'trigger', run.fence)
-  return triggered(key, run, s)
+-- The trigger annotation: every new value counts once.
+function kinds.annotation(record, run, last_id)
+  if redis.call('hget', record, field.trigger) == run.fence then return 'already' end
+  redis.call('hset', record, field.trigger, run.fence)
+  return triggered(record, run, last_id)
 end
 
--- A trigger asked for by CLI: gone once it is carried out.
-function kinds.request(key, run, s)
-  if redis.call('hexists', context.triggers, run.fence) == 0 then return 'already' end
-  local verdict = triggered(key, run, s)
-  redis.call('hdel', context.triggers, run.fence)
-  return verdict
+-- A trigger by the command line: the request is deleted when it is carried out.
+function kinds.request(record, run, last_id)
+  if redis.call('hexists', keys.triggers, run.fence) == 0 then return 'already' end
+  local outcome = triggered(record, run, last_id)
+  redis.call('hdel', keys.triggers, run.fence)
+  return outcome
 end
 
--- A backfill never skips: it waits for its turn. Its cursor is the fence.
-function kinds.backfill(key, run, s)
-  local backfill = string.format(context.backfill, run.fence)
-  local cursor = redis.call('hget', backfill, 'cursor')
+-- A backfill never skips a run but waits for its turn. Its cursor is the fence.
+function kinds.backfill(record, run, last_id)
+  local backfill = backfill_key(run.fence)
+  local cursor = redis.call('hget', backfill, backfill_field.cursor)
   if not cursor then return 'deleted' end
   if tonumber(cursor) >= run.due then return 'already' end
-  if admit(run, s[2]) ~= 'go' then return 'wait' end
-  redis.call('hset', backfill, 'cursor', int(run.due))
-  redis.call('hincrby', backfill, 'enqueued', 1)
-  enqueue(key, run, 'backfilled', tonumber(redis.call('hget', key, 'backfilled') or 0) + 1)
+  if admit(run, last_id) ~= 'go' then return 'wait' end
+  redis.call('hset', backfill, backfill_field.cursor, integer(run.due))
+  redis.call('hincrby', backfill, backfill_field.enqueued, 1)
+  enqueue(record, run, field.backfilled, tonumber(redis.call('hget', record, field.backfilled) or 0) + 1)
   return 'enqueued'
 end
 
-local verdicts, marks, moved, void, counts = {}, {}, {}, {}, {}
+local outcomes, marks, moved_marks, void_plans, counts = {}, {}, {}, {}, {}
 
 local uids = {}
 for index, run in ipairs(runs) do uids[index] = run.uid end
-for index, mark in ipairs(redis.call('hmget', context.marks, unpack(uids))) do
+for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
   marks[uids[index]] = tonumber(mark or 0)
 end
 
--- The fence of the timetable: the high-water mark. nil: the run may go.
-local function pass(key, run, s)
+-- The fence of due runs: the high-water mark. Returns nil if the run may go, otherwise the outcome.
+local function check_mark(record, run, runs_so_far)
   local uid, mark = run.uid, marks[run.uid]
   if mark >= run.due then return 'already' end
   -- A scheduler whose clock is far ahead must not move marks into the future: the schedule would be silent until then.
-  if run.due > redis_now + context.ahead_limit then return 'ahead:' .. int(redis_now) end
-  -- Missed runs are counted from the mark the scheduler planned with; if another has moved it, the plan is void.
-  if void[uid] or (run.expected and mark > run.expected) then
-    void[uid] = true
-    return 'moved:' .. int(mark)
+  if run.due > redis_now + context.ahead_limit then return 'ahead:' .. integer(redis_now) end
+  -- Missed runs are counted from the mark that the scheduler planned with. If another one has moved it, the plan is void.
+  if void_plans[uid] or (run.expected and mark > run.expected) then
+    void_plans[uid] = true
+    return 'moved:' .. integer(mark)
   end
-  counts[uid] = counts[uid] or tonumber(s[3] or 0)
+  counts[uid] = counts[uid] or runs_so_far
   if run.max_runs and counts[uid] >= run.max_runs then return 'exhausted' end
   run.count = counts[uid]
   if run.message ~= '' then counts[uid] = counts[uid] + 1 end
   marks[uid] = run.due
-  moved[#moved + 1], moved[#moved + 2] = uid, int(run.due)
+  moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, integer(run.due)
   if run.missed then
-    redis.call('hincrby', key, 'missed', run.missed)
-    touched[#touched + 1] = uid
+    redis.call('hincrby', record, field.missed, run.missed)
+    changed[#changed + 1] = uid
   end
 end
 
-local known = {}
+local last_ids, runs_so_far = {}, {}
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
-  local key = string.format(context.schedule, run.uid)
-  local s = redis.call('hmget', key, 'fingerprint', 'last_message_id', 'runs')
-  if not s[1] then
-    verdicts[index] = 'unknown'
-  elseif s[1] ~= run.fingerprint then
-    verdicts[index] = s[1] == 'deleted' and 'deleted' or 'changed'
+  local record = schedule_key(run.uid)
+  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs)
+  runs_so_far[index] = tonumber(known[3] or 0)
+  if not known[1] then
+    outcomes[index] = 'unknown'
+  elseif known[1] ~= run.fingerprint then
+    outcomes[index] = known[1] == fingerprints.deleted and 'deleted' or 'changed'
   elseif run.kind == 'due' then
-    verdicts[index] = pass(key, run, s)
+    outcomes[index] = check_mark(record, run, runs_so_far[index])
   end
-  known[index] = s
+  last_ids[run.uid] = known[2]
 end
--- Before anything is enqueued: should a later command fail, a run is missing and none is there twice.
-if #moved > 0 then redis.call('hset', context.marks, unpack(moved)) end
-local last = {}
+-- Written before anything is enqueued: if a later command fails, a run is missing, but none is there twice.
+if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_marks)) end
 for index, run in ipairs(runs) do
-  if not verdicts[index] then
-    local s = known[index]
-    s[2] = last[run.uid] or s[2]
-    verdicts[index] = kinds[run.kind](string.format(context.schedule, run.uid), run, s)
-    if verdicts[index] == 'enqueued' then last[run.uid] = run.id end
+  if not outcomes[index] then
+    outcomes[index] = kinds[run.kind](schedule_key(run.uid), run, last_ids[run.uid], runs_so_far[index])
+    if outcomes[index] == 'enqueued' then last_ids[run.uid] = run.id end
   end
 end
 for queue in pairs(lists) do flush(queue) end
-if #touched > 0 then redis.call('sadd', context.touched, unpack(touched)) end
-return verdicts
+if #changed > 0 then redis.call('sadd', keys.changed, unpack(changed)) end
+return outcomes

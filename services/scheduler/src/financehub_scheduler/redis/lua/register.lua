@@ -1,43 +1,43 @@
--- Make schedules known: notes creation and change, and says from when each one is to be resumed.
--- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s), key patterns}
--- ARGV[2]: JSON list of schedules {uid, name, fingerprint, summary, task, queue, since (ms), added}
--- Returns per schedule {outcome, high-water mark (ms, 0: none), time of the last change (s)}
+-- Register schedules: write the record of those that are new or changed, and return from when each one resumes.
+-- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
+-- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms), added}
+-- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change (s)}
 
 local context = cjson.decode(ARGV[1])
-local function seconds(ms) return string.format('%.3f', ms / 1000) end
--- A clock that is far ahead must not put marks and changes into the future: nothing would be due until then.
-local time = redis.call('time')
-local redis_now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function sane(ms) return ms > redis_now + context.ahead_limit and redis_now or ms end
-local now = seconds(sane(context.now))
+local redis_now = redis_time()
+-- A clock that is far ahead must not put marks and changes into the future, because nothing would be due until then.
+local function limited(ms) return ms > redis_now + context.ahead_limit and redis_now or ms end
+local now = seconds(limited(context.now))
+local field = schedule_field
 local replies = {}
 
 for index, entry in ipairs(cjson.decode(ARGV[2])) do
-  local key = string.format(context.schedule, entry.uid)
-  local known = redis.call('hmget', key, 'fingerprint', 'changed_at')
-  local claimed = tonumber(redis.call('zscore', context.schedules, entry.uid) or 0)
-  -- Added while a scheduler ran, and nobody else runs it: deleted some time ago and created again.
+  local record = schedule_key(entry.uid)
+  local known = redis.call('hmget', record, field.fingerprint, field.changed_at)
+  local claimed = tonumber(redis.call('zscore', keys.schedules, entry.uid) or 0)
+  -- The schedule appeared while a scheduler ran, and no scheduler runs it: it was deleted some time ago and created again.
   local abandoned = entry.added and claimed < now - context.unclaimed
-  local outcome, changed = 'known', known[2]
-  if not known[1] or known[1] == 'deleted' or abandoned then
-    redis.call('del', key, string.format(context.recent, entry.uid))
-    -- nothing that was due before is ever made up for
-    local since = sane(entry.since)
-    redis.call('hset', context.marks, entry.uid, string.format('%.0f', since))
-    redis.call('hdel', context.buffered, entry.uid)
-    outcome, changed = 'created', seconds(since)
-    redis.call('hset', key, 'created_at', changed)
+  local result, changed = 'known', known[2]
+  if not known[1] or known[1] == fingerprints.deleted or abandoned then
+    redis.call('del', record, recent_runs_key(entry.uid))
+    -- What was due before is never caught up.
+    local since = limited(entry.since)
+    redis.call('hset', keys.high_water_marks, entry.uid, integer(since))
+    redis.call('hdel', keys.buffered, entry.uid)
+    result, changed = 'created', seconds(since)
+    redis.call('hset', record, field.created_at, changed)
   elseif known[1] ~= entry.fingerprint then
-    -- a run that waits was asked for by the old spec
-    redis.call('hdel', context.buffered, entry.uid)
-    outcome, changed = 'changed', now
+    -- The buffered run belongs to the old spec.
+    redis.call('hdel', keys.buffered, entry.uid)
+    result, changed = 'changed', now
   end
-  if outcome ~= 'known' then
-    redis.call('hset', key, 'uid', entry.uid, 'name', entry.name, 'fingerprint', entry.fingerprint, 'spec', entry.summary,
-      'task', entry.task, 'queue', entry.queue, 'suspended', entry.suspended, 'changed_at', changed)
-    redis.call('hset', context.names, entry.name, entry.uid)
+  if result ~= 'known' then
+    redis.call('hset', record, field.uid, entry.uid, field.name, entry.name, field.fingerprint, entry.fingerprint,
+      field.spec, entry.spec, field.task, entry.task, field.queue, entry.queue, field.suspended, entry.suspended,
+      field.changed_at, changed)
+    redis.call('hset', keys.names, entry.name, entry.uid)
   end
-  redis.call('zadd', context.schedules, now, entry.uid)
-  replies[index] = {outcome, redis.call('hget', context.marks, entry.uid) or '0', changed}
+  redis.call('zadd', keys.schedules, now, entry.uid)
+  replies[index] = {result, redis.call('hget', keys.high_water_marks, entry.uid) or '0', changed}
 end
 return replies

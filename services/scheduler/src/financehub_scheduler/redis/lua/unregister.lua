@@ -1,20 +1,20 @@
--- Forget schedules. A tombstone tells slower schedulers, for an hour, that this was a deletion and not a loss of data.
--- ARGV[1]: JSON context {key patterns}; ARGV[2]: JSON list of uids
+-- Remove deleted schedules. For an hour, a tombstone lets slower schedulers see that the schedule was deleted and that
+-- Redis has not lost its data.
+-- ARGV[1]: JSON list of uids
 
-local context = cjson.decode(ARGV[1])
-for _, uid in ipairs(cjson.decode(ARGV[2])) do
-  local key = string.format(context.schedule, uid)
-  local name = redis.call('hget', key, 'name')
-  -- it may be the name of a newer one, already known
-  if name and redis.call('hget', context.names, name) == uid then redis.call('hdel', context.names, name) end
-  redis.call('del', key, string.format(context.recent, uid))
-  redis.call('hset', key, 'fingerprint', 'deleted')
-  redis.call('expire', key, 3600)
-  redis.call('hdel', context.marks, uid)
-  redis.call('hdel', context.buffered, uid)
-  redis.call('hdel', context.outlook, uid)
-  redis.call('zrem', context.schedules, uid)
-  redis.call('srem', context.touched, uid)
-  redis.call('hdel', context.failing, uid)
+for _, uid in ipairs(cjson.decode(ARGV[1])) do
+  local record = schedule_key(uid)
+  local name = redis.call('hget', record, schedule_field.name)
+  -- A newer schedule may have the same name.
+  if name and redis.call('hget', keys.names, name) == uid then redis.call('hdel', keys.names, name) end
+  redis.call('del', record, recent_runs_key(uid))
+  redis.call('hset', record, schedule_field.fingerprint, fingerprints.deleted)
+  redis.call('expire', record, 3600)
+  redis.call('hdel', keys.high_water_marks, uid)
+  redis.call('hdel', keys.buffered, uid)
+  redis.call('hdel', keys.next_runs, uid)
+  redis.call('zrem', keys.schedules, uid)
+  redis.call('srem', keys.changed, uid)
+  redis.call('hdel', keys.failing, uid)
 end
 return redis.status_reply('OK')

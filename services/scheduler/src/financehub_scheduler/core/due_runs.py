@@ -1,0 +1,38 @@
+"""Decides what to enqueue for a schedule whose time has come."""
+
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.recurrence.calendar import CalendarHorizonError
+from financehub_scheduler.recurrence.catch_up import plan
+from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
+
+#: A run that is later than this is subject to catch-up. Below it, the loop was only busy.
+_LATE_SECONDS = 1.0
+
+
+def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRun]:
+    """Return the runs to enqueue for a schedule.
+
+    Args:
+        state: The schedule.
+        fire_at: When its next run was to be enqueued, Unix seconds.
+        now: Unix seconds. After an outage or a sleep of the machine it is much later than `fire_at`.
+    """
+    if state.next_run is None:
+        return []
+    if now - fire_at <= _LATE_SECONDS:
+        return [state.next_run]
+    schedule = state.schedule
+    try:
+        catch_up = plan(schedule.timing, state.high_water_mark, now, schedule.catch_up, schedule.deadline)
+    except CalendarHorizonError:
+        # The calendar has ended in the meantime. The run that is known to be due still happens.
+        return [encode(state.next_run.run, now)]
+    if catch_up.mark is None:
+        return []
+    missed, expected = catch_up.missed, state.high_water_mark
+    if not catch_up.fire:
+        runs = [ScheduledRun(schedule, "due", catch_up.mark, missed=missed, expected=expected, fire=False)]
+    else:
+        first = ScheduledRun(schedule, "due", catch_up.fire[0], missed=missed, expected=expected)
+        runs = [first, *(ScheduledRun(schedule, "due", due) for due in catch_up.fire[1:])]
+    return [encode(run, now) for run in runs]

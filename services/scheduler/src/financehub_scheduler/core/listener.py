@@ -1,0 +1,71 @@
+"""The interface through which the engine and the on-demand runs report what happened.
+
+The composition root passes a listener to the constructors of both. `Listeners` forwards each call to several listeners.
+"""
+
+from collections.abc import Sequence
+
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+
+
+class SchedulerListener:
+    """Ignores everything. Subclasses override the methods that interest them; a method must neither block nor fail."""
+
+    def schedule_registered(self, schedule: Schedule) -> None:
+        """Redis has registered a schedule, whether it is new or known."""
+
+    def schedule_removed(self, schedule: Schedule) -> None:
+        """The engine has dropped a schedule, because it was deleted or deactivated."""
+
+    def next_run_changed(self, uid: str) -> None:
+        """The next due time of a schedule has changed, or the reason why it has none."""
+
+    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+        """Redis has answered for a run.
+
+        Args:
+            run: The run.
+            outcome: Answer of Redis.
+            at: Time of the answer, Unix seconds.
+        """
+
+    def backfill_changed(self, uid: str, state: str, message: str) -> None:
+        """A backfill has started or ended. Of several schedulers, only the one that made the change reports it.
+
+        Args:
+            uid: Uid of its schedule.
+            state: `started`, `finished` or `refused`.
+            message: How many runs it has, or why it was refused.
+        """
+
+
+class Listeners(SchedulerListener):
+    """Forwards every call to several listeners, in their order.
+
+    Args:
+        listeners: The listeners.
+    """
+
+    def __init__(self, listeners: Sequence[SchedulerListener]) -> None:
+        self._listeners = listeners
+
+    def schedule_registered(self, schedule: Schedule) -> None:
+        for listener in self._listeners:
+            listener.schedule_registered(schedule)
+
+    def schedule_removed(self, schedule: Schedule) -> None:
+        for listener in self._listeners:
+            listener.schedule_removed(schedule)
+
+    def next_run_changed(self, uid: str) -> None:
+        for listener in self._listeners:
+            listener.next_run_changed(uid)
+
+    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+        for listener in self._listeners:
+            listener.run_settled(run, outcome, at)
+
+    def backfill_changed(self, uid: str, state: str, message: str) -> None:
+        for listener in self._listeners:
+            listener.backfill_changed(uid, state, message)

@@ -1,0 +1,57 @@
+"""Writes the records of enqueued runs, a little later than the runs themselves."""
+
+from collections import deque
+from itertools import islice
+
+from financehub_scheduler.redis.enqueuer import Enqueuer, ScheduledRun
+from financehub_shared.core.clock import Clock
+
+#: Records written per script: 2 ms of Redis.
+_BATCH = 50
+#: How long a record waits for others, so that most runs cost the loop one answer of Redis instead of two.
+DELAY_SECONDS = 0.25
+#: Records that are kept while Redis is unavailable or busy with due runs. The workers write those beyond the limit.
+_MAX_PENDING = 20_000
+
+
+class OccurrenceRecorder:
+    """Collects enqueued runs and records them in batches.
+
+    Args:
+        clock: The clock.
+        enqueuer: Writes the records.
+        delay_seconds: How long a record waits for others.
+    """
+
+    def __init__(self, clock: Clock, enqueuer: Enqueuer, delay_seconds: float) -> None:
+        self._clock = clock
+        self._enqueuer = enqueuer
+        self._delay_seconds = delay_seconds
+        self._pending: deque[tuple[ScheduledRun, float]] = deque(maxlen=_MAX_PENDING)
+        self._write_at = 0.0
+
+    def add(self, run: ScheduledRun, at: float) -> None:
+        """Add a run that was enqueued at a time in Unix seconds."""
+        if not self._pending:
+            self._write_at = self._clock.monotonic() + self._delay_seconds
+        self._pending.append((run, at))
+
+    @property
+    def pending(self) -> bool:
+        """Whether records have to be written."""
+        return bool(self._pending)
+
+    def seconds_until_write(self) -> float:
+        """Return the seconds until the next batch should be written; 0 or less if it should be written now."""
+        return self._write_at - self._clock.monotonic()
+
+    async def write_batch(self) -> None:
+        """Write one batch.
+
+        Raises:
+            redis.RedisError: Redis did not answer or refused; the batch stays pending.
+        """
+        batch = list(islice(self._pending, _BATCH))
+        await self._enqueuer.record_occurrences(batch)
+        for _ in batch:
+            self._pending.popleft()

@@ -1,0 +1,121 @@
+"""Keeps the state of every active schedule, and the queue of their next due times."""
+
+from collections.abc import Callable
+
+import structlog
+
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.core.due_queue import DueQueue
+from financehub_scheduler.core.due_runs import due_runs
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.recurrence.calendar import CalendarHorizonError
+from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
+from financehub_shared.core.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+#: Returns why the arguments of a schedule are refused at present; empty if they are valid.
+ArgumentCheck = Callable[[Schedule], str]
+
+
+class Planner:
+    """Computes next due times and hands out what is due.
+
+    Args:
+        clock: The clock.
+        states: uid → state of each active schedule. The planner alone changes it; other parts of the process read it.
+        listener: Is notified of removed schedules and changed next runs.
+        check_arguments: Refuses schedules whose arguments are not valid at present.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        states: dict[str, ScheduleState],
+        listener: SchedulerListener,
+        check_arguments: ArgumentCheck,
+    ) -> None:
+        self._clock = clock
+        self._states = states
+        self._listener = listener
+        self._check_arguments = check_arguments
+        self._due = DueQueue()
+
+    def add(self, state: ScheduleState) -> None:
+        """Add a schedule, or replace its state, and plan its next run."""
+        self._states[state.schedule.uid] = state
+        self.plan_next(state)
+
+    def remove(self, uid: str) -> ScheduleState | None:
+        """Remove a schedule, and return its state if it was active."""
+        self._due.discard(uid)
+        if state := self._states.pop(uid, None):
+            self._listener.schedule_removed(state.schedule)
+        return state
+
+    def is_current(self, state: ScheduleState) -> bool:
+        """Whether a state is the newest one of an active schedule, neither replaced nor removed."""
+        return self._states.get(state.schedule.uid) is state
+
+    def plan_next(self, state: ScheduleState) -> None:
+        """Compute the next run after the high-water mark, and queue it."""
+        schedule = state.schedule
+        refused = self._check_arguments(schedule)
+        if refused and refused != state.refused:
+            log.error("schedule_refused", schedule=schedule.name, problem=refused)
+        state.next_run, state.problem, state.refused = None, refused, refused
+        self._listener.next_run_changed(schedule.uid)
+        due = None if schedule.suspended or refused else self._next_due(state)
+        if due is None:
+            self._due.discard(schedule.uid)
+            return
+        fire_at = due + schedule.timing.offset
+        # The message is encoded for the time at which it will be enqueued. In a burst the last messages wait for the
+        # first ones, and that counts as waiting time.
+        state.next_run = encode(ScheduledRun(schedule, "due", due), max(fire_at, self._clock.now()))
+        self._due.put(schedule.uid, fire_at)
+
+    def _next_due(self, state: ScheduleState) -> float | None:
+        try:
+            due = state.schedule.timing.next_after(state.high_water_mark)
+        except CalendarHorizonError as error:
+            state.problem = str(error)
+            # A traceback would say no more than the problem does.
+            log.error("schedule_stopped", schedule=state.schedule.name, problem=state.problem)  # noqa: TRY400
+            return None
+        state.problem = "" if due is not None else "no due time is left"
+        return due
+
+    def stop(self, state: ScheduleState, problem: str) -> None:
+        """Let a schedule run no more, for a reason that listings show."""
+        state.next_run, state.problem = None, problem
+        self._listener.next_run_changed(state.schedule.uid)
+
+    def recheck_arguments(self) -> None:
+        """Check the arguments of all schedules again. Runs that were due while refused are subject to catch-up."""
+        for state in self._states.values():
+            if state.refused != self._check_arguments(state.schedule):
+                self.plan_next(state)
+
+    # the due queue ------------------------------------------------------------------------------------
+    def pop_due(self, limit: int) -> list[tuple[ScheduleState, list[EncodedRun]]]:
+        """Take up to `limit` schedules whose time has come, each with its runs; an empty list if nothing is due."""
+        while popped := self._due.pop_due(self._clock.now(), limit):
+            batch = [
+                (state, due_runs(state, fire_at, self._clock.now()))
+                for fire_at, uid in popped
+                if (state := self._states.get(uid))
+            ]
+            if batch:
+                return batch
+        return []
+
+    def put_back(self, state: ScheduleState) -> None:
+        """Queue the next run of a schedule again, because Redis has not settled it."""
+        if self.is_current(state) and state.next_due is not None:
+            self._due.put(state.schedule.uid, state.next_due + state.schedule.timing.offset)
+
+    def next_time(self) -> float | None:
+        """Return the earliest time at which a run has to be enqueued, Unix seconds; None if there is none."""
+        return self._due.next_time()

@@ -1,0 +1,100 @@
+"""Writes one log line and updates the metrics for everything that happens to a run or a schedule."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from financehub_scheduler.api.schedule import Schedule
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_shared.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+#: Schedules that get their own series. Each has 18 series and 10 kB, and a scrape must not delay due runs.
+MAX_LABELS = 200
+#: Label value that all other schedules share.
+OTHER = "other"
+
+
+class Reporter(SchedulerListener):
+    """Logs and counts.
+
+    Args:
+        metrics: The metrics of the process.
+        states: uid → state of each active schedule.
+    """
+
+    def __init__(self, metrics: Metrics, states: Mapping[str, ScheduleState]) -> None:
+        self._metrics = metrics
+        self._states = states
+        self._labels: set[str] = set()
+
+    def _label(self, name: str) -> str:
+        if name not in self._labels:
+            if len(self._labels) >= MAX_LABELS:
+                return OTHER
+            self._labels.add(name)
+            # `rate()` ignores the event that creates a series.
+            self._metrics.schedule_missed.labels(name)
+        return name
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Names of the schedules that have their own series."""
+        return frozenset(self._labels)
+
+    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+        schedule = run.schedule
+        # The answer for the last run of a schedule may arrive after the schedule was deleted.
+        label = self._label(schedule.name) if schedule.uid in self._states else OTHER
+        if outcome is EnqueueOutcome.ALREADY:
+            return
+        if run.missed and outcome is not EnqueueOutcome.MOVED:
+            self._metrics.schedule_missed.labels(label).inc(run.missed)
+            log.warning("schedule_runs_missed", schedule=schedule.name, missed=run.missed, catch_up=schedule.catch_up)
+        match outcome:
+            case EnqueueOutcome.ENQUEUED:
+                self._run_enqueued(run, label, at)
+            case EnqueueOutcome.OVERLAP | EnqueueOutcome.BACKLOG | EnqueueOutcome.REFUSED:
+                self._metrics.schedule_skipped.labels(label, outcome).inc()
+                log.info("run_skipped", schedule=schedule.name, task=schedule.task, due_at=run.due, reason=str(outcome))
+            case EnqueueOutcome.BUFFERED:
+                log.info("run_buffered", schedule=schedule.name)
+            case EnqueueOutcome.EXHAUSTED:
+                log.info("schedule_exhausted", schedule=schedule.name)
+
+    def _run_enqueued(self, run: ScheduledRun, label: str, at: float) -> None:
+        schedule = run.schedule
+        lag = round(at - run.due - schedule.timing.offset, 4)
+        if run.kind == "due":
+            self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
+        self._metrics.messages_enqueued.labels(schedule.queue, schedule.task).inc()
+        log.info(
+            "run_enqueued",
+            schedule=schedule.name,
+            task=schedule.task,
+            queue=schedule.queue,
+            kind=run.kind,
+            due_at=run.due,
+            lag_seconds=lag if run.kind == "due" else None,
+            message_id=run.message_id,
+            correlation_id=run.message_id,
+        )
+
+    def next_run_published(self, name: str, at: float | None) -> None:
+        """Update the metric of the next due time of a schedule.
+
+        Args:
+            name: Name of the schedule.
+            at: Unix seconds; None if there is no next run.
+        """
+        if (label := self._label(name)) != OTHER:
+            self._metrics.schedule_next_run.labels(label).set(at or 0)
+
+    def schedule_removed(self, schedule: Schedule) -> None:
+        """Drop the series of a schedule."""
+        if schedule.name in self._labels:
+            self._labels.discard(schedule.name)
+            self._metrics.remove_schedule(schedule.name)

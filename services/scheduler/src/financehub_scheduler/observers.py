@@ -1,0 +1,75 @@
+"""Builds the objects that show the state of the scheduler process and of the fleet: health, metrics and heartbeat."""
+
+from collections.abc import Callable, Sequence
+
+from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.settings import Settings
+from financehub_shared.health.app import HealthApp
+from financehub_shared.health.checks import SCHEDULER
+from financehub_shared.health.fleet_metrics import FleetMetrics
+from financehub_shared.health.freshness import ScheduleFacts
+from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
+from financehub_shared.health.readers import RedisReaders
+from financehub_shared.health.redis_probe import RedisProbe
+from financehub_shared.health.server import HealthServer
+from financehub_shared.metrics import Metrics, MetricSource
+from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
+
+
+class SchedulerObservers:
+    """The HTTP server, the heartbeat and the metric sources of a scheduler.
+
+    The scheduler also exposes the metrics of the fleet, because it is the process that knows all queues.
+
+    Args:
+        settings: Settings of the process.
+        metrics: Metrics of the process.
+        liveness: Returns the reasons why the process should be restarted; empty if there are none.
+        readiness: Returns the reasons why the process is not ready; empty if there are none.
+        known_schedules: Returns the schedules of this scheduler, for a fleet with too many to read from Redis.
+        clock: Source of time; the system clock by default.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        liveness: Callable[[], list[str]],
+        readiness: Callable[[], list[str]],
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        readers = RedisReaders(settings, clock, known_schedules=known_schedules)
+        identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
+        # a scrape has its own clients, whose timeout is shorter
+        scrape_readers = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
+        metrics.set_redis_probe(RedisProbe(scrape_readers.servers, clock, metrics.redis_command_duration, details=True))
+        fleet = FleetMetrics(scrape_readers.checker.collect, scrape_readers.store, settings.max_workers, clock)
+        metrics.disable_breaker_state()
+        metrics.add_source(MetricSource("fleet", fleet.read))
+        app = HealthApp(
+            report=readers.checker.report,
+            liveness=liveness,
+            readiness=readiness,
+            metrics=metrics.expose,
+            queue=readers.queues.read,
+        )
+        self.server = HealthServer(app, settings.http_host, settings.http_port)
+        registry = ProcessRegistry(readers.client)
+        observe = metrics.redis_command_duration.labels("queues").observe
+        self._heartbeat = Heartbeat(registry, lambda: identity, clock, observe)
+
+    def start(self) -> None:
+        """Start the server and the heartbeat.
+
+        Raises:
+            ConfigError: The port is in use.
+        """
+        self.server.start()
+        self._heartbeat.start()
+
+    def stop(self) -> None:
+        """Stop the heartbeat and remove the process from the registry. The server runs until the process ends."""
+        self._heartbeat.stop()

@@ -1,0 +1,14 @@
+-- Deactivate schedules that their source refuses at present. The registered fingerprint is replaced, so that a scheduler
+-- that still has the old spec cannot fire it, and so that the next registration counts as a change.
+-- ARGV[1]: JSON list of {uid, next runs as JSON}
+
+for _, entry in ipairs(cjson.decode(ARGV[1])) do
+  local uid, next_runs = entry[1], entry[2]
+  local record = schedule_key(uid)
+  if is_registered(record) then
+    redis.call('hset', record, schedule_field.fingerprint, fingerprints.deactivated)
+    redis.call('hdel', keys.buffered, uid)
+    redis.call('hset', keys.next_runs, uid, next_runs)
+  end
+end
+return redis.status_reply('OK')

@@ -1,0 +1,19 @@
+-- Record enqueued runs: create the record of each, unless a worker was quicker, and add it to the newest runs of its
+-- schedule.
+-- ARGV[1]: JSON context {run_ttl (s)}; ARGV[2]: JSON list of {uid, id, task, queue, schedule, due (ms), at (s)}
+
+local context = cjson.decode(ARGV[1])
+for _, run in ipairs(cjson.decode(ARGV[2])) do
+  local record = run_key(run.id)
+  if redis.call('exists', record) == 0 then
+    redis.call('hset', record, 'state', 'queued', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
+      'schedule_uid', run.uid, 'due_at', run.due / 1000, 'enqueued_at', run.at, 'correlation_id', run.id)
+    redis.call('expire', record, context.run_ttl)
+  end
+  -- A schedule that was deleted in the meantime must not reappear.
+  if is_registered(schedule_key(run.uid)) then
+    local recent = recent_runs_key(run.uid)
+    if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
+  end
+end
+return redis.status_reply('OK')

@@ -1,0 +1,40 @@
+"""Loads the scheduler's Lua scripts, each behind a prelude with the names of all keys and hash fields."""
+
+from importlib.resources import files
+
+from financehub_shared.redis import keys, queue_keys
+from financehub_shared.redis.lua import lua_key_function, lua_table
+from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED, LUA_SCHEDULE_RECORD
+
+_KEY_FUNCTIONS = {
+    "run_key": keys.run,
+    "schedule_key": keys.schedule,
+    "recent_runs_key": keys.schedule_recent,
+    "backfill_key": keys.backfill,
+    "queue_key": queue_keys.ready,
+    "messages_key": queue_keys.messages,
+}
+_KEYS = {
+    "schedules": keys.SCHEDULES,
+    "names": keys.SCHEDULE_NAMES,
+    "high_water_marks": keys.HIGH_WATER_MARKS,
+    "buffered": keys.SCHEDULES_BUFFERED,
+    "next_runs": keys.SCHEDULE_NEXT_RUNS,
+    "triggers": keys.SCHEDULE_TRIGGERS,
+    "changed": keys.SCHEDULES_CHANGED,
+    "failing": keys.SCHEDULES_FAILING,
+}
+_PRELUDE = (
+    lua_table("keys", _KEYS)
+    + "".join(lua_key_function(name, key) for name, key in _KEY_FUNCTIONS.items())
+    + LUA_SCHEDULE_RECORD
+    + lua_table("fingerprints", {"deleted": DELETED, "deactivated": DEACTIVATED})
+)
+
+
+def load_script(name: str) -> bytes:
+    """Return the source of `lua/<name>.lua` with its prelude."""
+    lua = files(__package__).joinpath("lua")
+    return b"".join(
+        (_PRELUDE.encode(), lua.joinpath("times.lua").read_bytes(), lua.joinpath(f"{name}.lua").read_bytes())
+    )
