@@ -29,7 +29,7 @@ extraVolumes: [{name: more, configMap: {name: mine}}]
 extraVolumeMounts: [{name: more, mountPath: /more}]
 """
 #: All values of a PodMonitor.
-_MONITOR = """
+_POD_MONITOR = """
 enabled: true
 namespace: monitoring
 interval: 1m
@@ -53,7 +53,7 @@ overrides:
   FinanceHubQueueTooOld: {for: 30m, severity: critical, labels: {team: data}, annotations: {dashboard: tier}}
 additionalGroups: [{name: mine, rules: [{record: "mine:up:sum", expr: sum(up)}]}]
 """
-_OPERATED_DASHBOARDS = """
+_OPERATOR_DASHBOARDS = """
 enabled: true
 namespace: monitoring
 label: ""
@@ -61,11 +61,11 @@ grafanaOperator: {enabled: true, instanceSelector: {matchLabels: {dashboards: gr
 """
 
 
-def _monitoring_elsewhere() -> Values:
-    return {"metrics": {"podMonitor": values_from_yaml(_MONITOR)}}
+def _pod_monitor_in_another_namespace() -> Values:
+    return {"metrics": {"podMonitor": values_from_yaml(_POD_MONITOR)}}
 
 
-def _everywhere() -> Values:
+def _all_pod_values() -> Values:
     pod, process = values_from_yaml(_POD), values_from_yaml(_POD + _PROCESS)
     redis = pod | {"podAnnotations": process["podAnnotations"]}
     return {"tierDefaults": process, "scheduler": process, "redis": redis, "simulator": pod}
@@ -105,7 +105,7 @@ OPTIONS: dict[str, dict[str, Values]] = {
     "metrics": {
         "annotations": {},
         "monitor": {"metrics": {"annotations": False, "podMonitor": {"enabled": True, "labels": {"release": "p"}}}},
-        "elsewhere": _monitoring_elsewhere(),
+        "elsewhere": _pod_monitor_in_another_namespace(),
         "off": {"metrics": {"enabled": False}},
     },
     "rules": {
@@ -116,14 +116,14 @@ OPTIONS: dict[str, dict[str, Values]] = {
     "dashboards": {
         "none": {},
         "sidecar": {"metrics": {"dashboards": {"enabled": True, "annotations": {"grafana_folder": "FinanceHub"}}}},
-        "operator": {"metrics": {"dashboards": values_from_yaml(_OPERATED_DASHBOARDS)}},
+        "operator": {"metrics": {"dashboards": values_from_yaml(_OPERATOR_DASHBOARDS)}},
     },
     "definition": {
         "kept": {},
         "removed": {"crds": {"keep": False}},
         "not ours": {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}},
     },
-    "pods": {"plain": {}, "everything": _everywhere()},
+    "pods": {"plain": {}, "everything": _all_pod_values()},
     "disruption": {
         "budgets": {},
         "none": {
