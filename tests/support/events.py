@@ -1,52 +1,38 @@
-"""What Events are about, and an API server that answers as a test says."""
+"""Resources that Events are about, and a fake API server whose answers the test decides."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from financehub_scheduler.kubernetes.observed_status import seen
-from financehub_scheduler.kubernetes.watch.resource import Resource
-
-
-def sighted(uid: str = "1", namespace: str = "default", name: str = "demo") -> Resource:
-    """A resource as the watch knows it."""
-    return Resource(uid, namespace, name, 1, "", None, 0.0, ("", ""), seen(None))
+from financehub_scheduler.kubernetes.client.api import ApiRequest
+from financehub_scheduler.kubernetes.observed_status import NO_STATUS
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 
 
-class Asked(NamedTuple):
-    """One request."""
-
-    method: str
-    path: str
-    body: Mapping[str, Any]
+def watched_resource(uid: str = "1", namespace: str = "default", name: str = "demo") -> WatchedResource:
+    """Return a resource as the watch delivers it."""
+    return WatchedResource(uid, namespace, name, 1, "", None, 0.0, ("", ""), NO_STATUS)
 
 
 class ScriptedApi:
-    """The in-memory peer of the connection, for answers that no test can have a real API server give.
+    """In-memory API client, for answers that a test cannot provoke in a real API server.
 
     Args:
-        answer: what comes of a request: an error to raise, or nothing.
+        answer: Returns the error to raise for a request, or None for success.
     """
 
     namespace = "default"
 
-    def __init__(self, answer: Callable[[Asked], Exception | None]) -> None:
+    def __init__(self, answer: Callable[[ApiRequest], Exception | None]) -> None:
         self._answer = answer
-        self.asked: list[Asked] = []
+        self.requests: list[ApiRequest] = []
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        params: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Ask."""
-        assert content_type == ("application/json" if method == "POST" else "application/merge-patch+json")
-        assert params is None
-        asked = Asked(method, path, body or {})
-        self.asked.append(asked)
-        if error := self._answer(asked):
+    async def send(self, request: ApiRequest) -> Any:
+        """Record the request and return an empty object, or raise the error."""
+        assert request.content_type == (
+            "application/json" if request.method == "POST" else "application/merge-patch+json"
+        )
+        assert request.params is None
+        self.requests.append(request)
+        if error := self._answer(request):
             raise error
         return {}

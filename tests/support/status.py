@@ -1,17 +1,17 @@
-"""A scheduler and its writer of status on a real Redis and a real API server, driven by hand."""
+"""A scheduler with its status writer and event recorder on a real Redis and a real API server, stepped by the test."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from financehub_scheduler.app import Cluster as Origin
-from financehub_scheduler.core.state import Changes
+from financehub_scheduler.app import ClusterOrigin as Origin
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
-from financehub_scheduler.kubernetes.events.recorder import Recorder
+from financehub_scheduler.kubernetes.events.recorder import EventRecorder
 from financehub_scheduler.kubernetes.lease import Lease
-from financehub_scheduler.kubernetes.observed_status import seen
-from financehub_scheduler.kubernetes.status.sender import Sender
+from financehub_scheduler.kubernetes.observed_status import observe
+from financehub_scheduler.kubernetes.status.sender import StatusSender
 from financehub_scheduler.kubernetes.status.writer import StatusWriter
-from financehub_scheduler.kubernetes.watch.resource import Resource, read
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
 from financehub_shared.logging import Redactor
 from financehub_shared.redis import keys
 from support.control_plane.cluster import Cluster
@@ -21,27 +21,36 @@ from support.operator import Tasks
 
 
 @dataclass
-class Shown:
-    """Resources as the API server showed them when it was last asked."""
+class PolledSource:
+    """Replaces the watch: the resources as the API server returned them when the test last polled it."""
 
-    resources: dict[str, Resource] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
+    resources: dict[str, WatchedResource] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
 
-class Rig:
-    """One scheduler process without its watch and its timers.
+class OperatorRig:
+    """One scheduler process without its watch and without its timers. The test calls each step.
+
+    `poll` replaces the watch, `step` does everything that the process does every second, and `pass_time` advances the
+    clock and steps once per second. `apply` and `end_run` act as a user and as a worker.
 
     Args:
-        cluster: the API server, as its administrator sees it.
-        namespace: whose resources.
-        user: who writes.
-        api: the writer's connection.
-        scheduler: the rest of the process.
-        identity: of the process.
+        cluster: The API server with administrator rights.
+        namespace: The watched namespace.
+        user: Service account of the scheduler.
+        api: Connection of the scheduler.
+        scheduler: The engine and the on-demand runs.
+        identity: Identity of the process in the leader election.
     """
 
     def __init__(
-        self, cluster: Cluster, namespace: str, user: User, api: KubeApi, scheduler: Scheduler, identity: str = "one"
+        self,
+        cluster: Cluster,
+        namespace: str,
+        user: User,
+        api: KubeApi,
+        scheduler: Scheduler,
+        identity: str = "first",
     ) -> None:
         self.tasks = Tasks(cluster, namespace)
         self.user = user
@@ -50,60 +59,69 @@ class Rig:
         self.clock = scheduler.clock
         self.api = api
         self.lease = Lease(api, self.clock, identity, Origin().lease)
-        self.shown = Shown()
+        self.source = PolledSource()
+        self.events = EventRecorder(self.clock, api, self.source.resources, Redactor(["hunter2-secret"]))
         self.writer = StatusWriter(
-            self.clock, self.lease, Sender(api, self.clock), self.shown, scheduler.engine.live, scheduler.connection
+            self.clock,
+            self.lease,
+            StatusSender(api, self.clock),
+            self.source,
+            scheduler.engine.states,
+            scheduler.connection,
+            self.events,
         )
-        scheduler.engine.on_moved = self.writer.moved.add
-        self.events = Recorder(self.clock, api, self.shown.resources, Redactor(["hunter2-secret"]))
-        self.events.listen(scheduler.observer, scheduler.errands, self.writer)
+        scheduler.listeners += [self.writer, self.events]
 
-    async def look(self) -> None:
-        """Let the source see what the API server has, and the engine take it over."""
+    async def poll(self) -> None:
+        """Read all resources from the API server, and pass the changes to the engine."""
         path = f"/apis/financehub.io/v1alpha1/namespaces/{self.tasks.namespace}/scheduledtasks"
-        before = dict(self.shown.resources)
+        before = dict(self.source.resources)
         found = {
-            body["metadata"]["uid"]: _newer(before.get(body["metadata"]["uid"]), body)
+            body["metadata"]["uid"]: _updated(before.get(body["metadata"]["uid"]), body)
             for body in self.cluster.request("GET", path)["items"]
         }
-        self.shown.resources.clear()
-        self.shown.resources.update(found)
-        self.shown.touched |= {uid for uid, each in found.items() if each != before.get(uid)}
-        changed = [each for uid, each in found.items() if (each.generation, each.asked) != _wish(before.get(uid))]
+        self.source.resources.clear()
+        self.source.resources.update(found)
+        self.source.changed |= {uid for uid, resource in found.items() if resource != before.get(uid)}
+        changed = [
+            resource
+            for uid, resource in found.items()
+            if (resource.generation, resource.annotations) != _spec_version(before.get(uid))
+        ]
         self.scheduler.engine.apply(
             Changes(
-                upserts=[each.schedule for each in changed if each.schedule],
+                upserts=[resource.schedule for resource in changed if resource.schedule],
                 removed=[uid for uid in before if uid not in found],
-                withdrawn={each.uid: each.problem for each in changed if each.problem},
+                deactivated={resource.uid: resource.problem for resource in changed if resource.problem},
                 initial=True,
             )
         )
         await self.scheduler.settle()
 
     async def step(self) -> None:
-        """What happens every second; the watch shows what came of it."""
-        await self.scheduler.errands.step()
+        """Do everything that the process does every second, then poll the resources."""
+        await self.scheduler.on_demand.step()
         await self.scheduler.settle()
         await self.lease.step()
         await self.writer.step()
         await self.events.step()
-        await self.look()
+        await self.poll()
 
     async def pass_time(self, seconds: int) -> None:
-        """Let seconds pass, one by one."""
+        """Advance the clock second by second, with one step in each."""
         for _ in range(seconds):
             await self.scheduler.pass_time(1)
             await self.step()
 
     async def apply(self, name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> str:
-        """Apply a resource, one of every minute unless `spec` says otherwise, and let the watch show it; its uid."""
+        """Apply a resource, due every minute unless `spec` says otherwise, and poll. Returns its uid."""
         timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
         uid = str(self.tasks.apply(name, annotations, **timing | spec)["metadata"]["uid"])
-        await self.look()
+        await self.poll()
         return uid
 
     def end_run(self, uid: str, outcome: str = "succeeded", error: str = "") -> str:
-        """Do to Redis what a worker and its monitor do when the newest run of a schedule ends; its id."""
+        """Write to Redis what a worker and its monitor write when the newest run ends. Returns the id of the run."""
         client, now = self.scheduler.client, self.clock.now()
         id = self.scheduler.field(uid, "last_message_id")
         assert id
@@ -121,11 +139,11 @@ class Rig:
         client.hincrby(keys.schedule(uid), "ended", 1)
         if outcome != "succeeded":
             client.hincrby(keys.schedule(uid), "failures", 1)
-        client.sadd(keys.SCHEDULES_TOUCHED, uid)
+        client.sadd(keys.SCHEDULES_CHANGED, uid)
         return id
 
-    def writes(self) -> list[int]:
-        """What the API server answered to our writes of status, in order."""
+    def write_codes(self) -> list[int]:
+        """Return the HTTP status of every write of a status by the scheduler, in order."""
         return [
             record["responseStatus"]["code"]
             for record in self.cluster.audit(self.user.name)
@@ -133,11 +151,11 @@ class Rig:
         ]
 
 
-def _newer(before: Resource | None, body: Any) -> Resource:
-    if before and before.same_wish(body):
-        return replace(before, status=seen(body.get("status")))
-    return read(body)
+def _updated(before: WatchedResource | None, body: Any) -> WatchedResource:
+    if before and before.same_spec(body):
+        return replace(before, status=observe(body.get("status")))
+    return parse_resource(body)
 
 
-def _wish(resource: Resource | None) -> Any:
-    return resource and (resource.generation, resource.asked)
+def _spec_version(resource: WatchedResource | None) -> Any:
+    return resource and (resource.generation, resource.annotations)

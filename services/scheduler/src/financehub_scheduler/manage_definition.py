@@ -8,7 +8,7 @@ import asyncio
 import sys
 
 from financehub_scheduler.api.manifests.definition import definition
-from financehub_scheduler.kubernetes.client.api import APPLY, ApiError, ApiUnreachableError, KubeApi
+from financehub_scheduler.kubernetes.client.api import APPLY, ApiError, ApiRequest, ApiUnreachableError, KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error
@@ -30,7 +30,7 @@ async def apply(api: KubeApi) -> str:
     wanted = definition()
     name = wanted["metadata"]["name"]
     params = {"fieldManager": _MANAGER, "force": "true"}
-    await api.request("PATCH", f"{_PATH}/{name}", body=wanted, content_type=APPLY, params=params)
+    await api.send(ApiRequest("PATCH", f"{_PATH}/{name}", wanted, content_type=APPLY, params=params))
     return f"{name} is up to date"
 
 
@@ -46,7 +46,7 @@ async def delete(api: KubeApi) -> str:
     """
     name = definition()["metadata"]["name"]
     try:
-        await api.request("DELETE", f"{_PATH}/{name}")
+        await api.send(ApiRequest("DELETE", f"{_PATH}/{name}"))
     except ApiError as error:
         if error.status != 404:
             raise

@@ -1,7 +1,7 @@
-"""Who of several schedulers writes status: the holder of a Lease, by the rules of client-go's leader election.
+"""Leader election among schedulers: the holder of a Lease writes status, by the rules of client-go.
 
-Nobody's clock is believed: a holder is taken for gone when its Lease has not changed for its duration, on our own
-monotonic clock; and we stop by ourselves well before others may think so of us.
+No other machine's clock is trusted. A holder counts as gone if its Lease has not changed for the Lease's duration,
+measured by our own monotonic clock. The holder stops by itself well before others may consider it gone.
 """
 
 import asyncio
@@ -13,31 +13,31 @@ from typing import Any
 
 import structlog
 
-from financehub_scheduler.kubernetes.client.api import Api, ApiError, ApiUnreachableError
+from financehub_scheduler.kubernetes.client.api import Api, ApiError, ApiRequest, ApiUnreachableError
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: Others wait this long for a sign of the holder.
+#: Others take over if the Lease has not changed for this time.
 DURATION_SECONDS = 30
-#: The holder stops this long after it began its last renewal. What it asked for until then has come to its end, at the
-#: latest by the timeout of requests, when others may begin.
+#: The leader stops this long after it began its last renewal. The timeout of requests ends everything that it requested
+#: until then before others may take over.
 HOLD_SECONDS = 20.0
 RENEW_SECONDS = 10.0
-#: How often the others look, and whoever failed tries again.
-LOOK_SECONDS = 2.0
+#: How often the other schedulers check the Lease, and how soon a failed renewal is repeated.
+POLL_SECONDS = 2.0
 _FORBIDDEN_SECONDS = 60.0
 _RELEASE_SECONDS = 2.0
 
 
 class Lease:
-    """One candidate.
+    """One candidate of the leader election.
 
     Args:
-        api: connection to the cluster; the Lease is in its namespace.
-        clock: time.
-        identity: of this process, unlike any other's.
-        name: of the Lease; schedulers that read the same schedules share it.
+        api: Connection to the cluster. The Lease is in its namespace.
+        clock: Time.
+        identity: Unique name of this process.
+        name: Name of the Lease, shared by the schedulers that read the same schedules.
     """
 
     def __init__(self, api: Api, clock: Clock, identity: str, name: str) -> None:
@@ -46,97 +46,102 @@ class Lease:
         self._identity = identity
         self._name = name
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
-        #: What the Lease last said, and since when; monotonic seconds.
+        #: The spec of the Lease when it was last read, and the monotonic time since which it has been the same.
         self._spec: Mapping[str, Any] = {}
-        self._since = -math.inf
-        self._until = -math.inf
-        self._next = -math.inf
+        self._spec_since = -math.inf
+        self._leader_until = -math.inf
+        self._next_step = -math.inf
         self._problem = ""
-        #: How often this process began to hold it.
+        #: How often this process has become the leader.
         self.term = 0
 
     @property
-    def holds(self) -> bool:
-        """Whether this process is the one, at this moment."""
-        return self._clock.monotonic() < self._until
+    def is_leader(self) -> bool:
+        """Whether this process is the leader now."""
+        return self._clock.monotonic() < self._leader_until
 
     async def step(self) -> None:
-        """Renew it, or see whether it is free; does nothing while nothing is due."""
+        """Renew the Lease, or take it if it is free. Does nothing before the next time is reached."""
         began = self._clock.monotonic()
-        if began < self._next:
+        if began < self._next_step:
             return
-        self._next = began + LOOK_SECONDS
+        self._next_step = began + POLL_SECONDS
         try:
             if await self._claim():
-                self._take(began)
+                self._become_leader(began)
         except ApiError as error:
-            # in a conflict another one was quicker
+            # A conflict means that another scheduler was faster.
             if error.status != HTTPStatus.CONFLICT:
-                self._complain(error)
+                self._report(error)
             if error.status == HTTPStatus.FORBIDDEN:
-                self._next = began + _FORBIDDEN_SECONDS
+                self._next_step = began + _FORBIDDEN_SECONDS
         except ApiUnreachableError as error:
-            self._complain(error)
+            self._report(error)
         else:
             self._problem = ""
 
     async def release(self) -> None:
-        """Give it back, so that another one takes it within seconds; no `step` may follow."""
-        self._until = -math.inf
+        """Give the Lease back, so that another scheduler takes it within seconds. Do not call `step` afterwards."""
+        self._leader_until = -math.inf
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
-                lease = await self._api.request("GET", f"{self._path}/{self._name}")
+                lease = await self._read()
                 if _spec(lease).get("holderIdentity") == self._identity:
                     await self._put(lease, {**_spec(lease), "holderIdentity": ""})
                     log.info("lease_released")
         except (ApiError, ApiUnreachableError, TimeoutError) as error:
-            # it lapses by itself
-            log.info("lease_not_released", error=str(error))
+            # The Lease expires by itself.
+            log.info("lease_release_failed", error=str(error))
 
     async def _claim(self) -> bool:
-        """Write our name, if no other one's holds."""
-        fresh = {
+        """Write our identity into the Lease unless another scheduler holds it. Returns whether it was written."""
+        claim = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": DURATION_SECONDS,
             "renewTime": (now := _micro_time(self._clock.now())),
         }
         try:
-            lease = await self._api.request("GET", f"{self._path}/{self._name}")
+            lease = await self._read()
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            body = {"metadata": {"name": self._name}, "spec": {**fresh, "acquireTime": now, "leaseTransitions": 0}}
-            await self._api.request("POST", self._path, body=body)
+            body = {"metadata": {"name": self._name}, "spec": {**claim, "acquireTime": now, "leaseTransitions": 0}}
+            await self._api.send(ApiRequest("POST", self._path, body))
             return True
         spec = _spec(lease)
         if spec != self._spec:
-            self._spec, self._since = spec, self._clock.monotonic()
+            self._spec, self._spec_since = spec, self._clock.monotonic()
         if (holder := spec.get("holderIdentity")) != self._identity:
-            self._until = -math.inf
-            lapses = self._since + spec.get("leaseDurationSeconds", DURATION_SECONDS)
-            if holder and self._clock.monotonic() < lapses:
+            self._leader_until = -math.inf
+            expires = self._spec_since + spec.get("leaseDurationSeconds", DURATION_SECONDS)
+            if holder and self._clock.monotonic() < expires:
                 return False
-            fresh |= {"acquireTime": now, "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
-        await self._put(lease, {**spec, **fresh})
+            claim |= {"acquireTime": now, "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
+        await self._put(lease, {**spec, **claim})
         return True
 
-    async def _put(self, lease: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
-        # with the resourceVersion that we read: of several at once, one succeeds
-        await self._api.request("PUT", f"{self._path}/{self._name}", body={**lease, "spec": spec})
+    async def _read(self) -> Mapping[str, Any]:
+        lease: Mapping[str, Any] = await self._api.send(ApiRequest("GET", f"{self._path}/{self._name}"))
+        return lease
 
-    def _take(self, began: float) -> None:
-        if not self.holds:
+    async def _put(self, lease: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+        # The body contains the resourceVersion that was read, so only one of several concurrent writes succeeds.
+        await self._api.send(ApiRequest("PUT", f"{self._path}/{self._name}", {**lease, "spec": spec}))
+
+    def _become_leader(self, began: float) -> None:
+        if not self.is_leader:
             self.term += 1
             log.info("lease_acquired", identity=self._identity)
-        self._until, self._next = began + HOLD_SECONDS, began + RENEW_SECONDS
+        self._leader_until, self._next_step = began + HOLD_SECONDS, began + RENEW_SECONDS
 
-    def _complain(self, error: ApiError | ApiUnreachableError) -> None:
+    def _report(self, error: ApiError | ApiUnreachableError) -> None:
         kind = str(error.status) if isinstance(error, ApiError) else type(error).__name__
         if kind == self._problem:
             return
         self._problem = kind
-        mend = "; apply deploy/operator/rbac.yaml: leases need get, create and update" if kind == "403" else ""
-        log.warning("lease_not_claimed", error=f"{error}{mend}", consequence="status waits; schedules go on")
+        remedy = "; apply deploy/operator/rbac.yaml: leases need get, create and update" if kind == "403" else ""
+        consequence = "status is not written; schedules keep running"
+        log.warning("lease_claim_failed", error=f"{error}{remedy}", consequence=consequence)
 
 
 def _spec(lease: Mapping[str, Any]) -> Mapping[str, Any]:

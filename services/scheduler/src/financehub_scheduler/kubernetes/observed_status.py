@@ -1,4 +1,7 @@
-"""What is remembered of a status: enough to tell whether a write would change it, in few bytes."""
+"""Compact copy of a status that the API server returned, small enough to keep for every schedule.
+
+It is used to recognize writes that would change nothing.
+"""
 
 import hashlib
 import json
@@ -11,13 +14,13 @@ from typing import Any, NamedTuple
 _DIGEST_BYTES = 16
 
 
-class Standing(NamedTuple):
-    """One condition, as far as the next status depends on it.
+class ConditionDigest(NamedTuple):
+    """The fields of one condition that influence the next status.
 
     Args:
-        type, status: as in the condition.
-        generation: its `observedGeneration`.
-        since: its `lastTransitionTime`.
+        type, status: As in the condition.
+        generation: Its `observedGeneration`.
+        since: Its `lastTransitionTime`.
     """
 
     type: str
@@ -27,44 +30,44 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A status as the API server has shown it.
+class ObservedStatus:
+    """A status as the API server last returned it.
 
     Args:
-        digest: of all of it; empty: there is none.
-        conditions: those it has, in its order.
-        last: its `lastScheduleTime`, Unix seconds; the only copy once Redis has lost its data.
+        digest: Hash of the whole status, empty if there is none.
+        conditions: Its conditions, in their order.
+        last_schedule_time: Its `lastScheduleTime` in Unix seconds. It is the only copy after Redis has lost its data.
     """
 
     digest: bytes = b""
-    conditions: tuple[Standing, ...] = ()
-    last: float | None = None
+    conditions: tuple[ConditionDigest, ...] = ()
+    last_schedule_time: float | None = None
 
 
-NOTHING = Seen()
+NO_STATUS = ObservedStatus()
 
 
 def digest(status: Mapping[str, Any]) -> bytes:
-    """A name for one status, whatever the order of its fields.
+    """Return a hash of a status that does not depend on the order of its fields.
 
     Args:
-        status: as JSON has it.
+        status: JSON object.
     """
     text = json.dumps(status, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-def seen(status: Mapping[str, Any] | None) -> Seen:
-    """Look at the `status` of a resource; never raises, whoever wrote it.
+def observe(status: Mapping[str, Any] | None) -> ObservedStatus:
+    """Digest the `status` of a resource. Never raises, even if a user wrote invalid values into it.
 
     Args:
-        status: as the API server sent it.
+        status: JSON object from the API server, or None if the resource has no status.
     """
     if not status or not isinstance(status, Mapping):
-        return NOTHING
+        return NO_STATUS
     try:
         conditions = tuple(
-            Standing(
+            ConditionDigest(
                 intern(condition["type"]),
                 intern(condition["status"]),
                 condition["observedGeneration"],
@@ -73,13 +76,13 @@ def seen(status: Mapping[str, Any] | None) -> Seen:
             for condition in status.get("conditions") or ()
         )
     except (KeyError, TypeError, ValueError):
-        # written by hand: whatever is in it is written anew
+        # Somebody edited the status by hand, so all conditions are written again.
         conditions = ()
-    return Seen(digest(status), conditions, unix(status.get("lastScheduleTime")))
+    return ObservedStatus(digest(status), conditions, unix_seconds(status.get("lastScheduleTime")))
 
 
-def unix(text: Any) -> float | None:
-    """A time of Kubernetes as Unix seconds; None: it is not there, or is none."""
+def unix_seconds(text: Any) -> float | None:
+    """Convert a Kubernetes timestamp to Unix seconds. Returns None if it is missing or invalid."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (TypeError, ValueError, OverflowError):

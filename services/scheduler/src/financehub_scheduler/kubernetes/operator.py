@@ -1,86 +1,102 @@
-"""What a scheduler does beside firing where its schedules are resources of a cluster."""
+"""The parts of a scheduler that exist only if its schedules are ScheduledTask resources of a cluster.
+
+They are the watch, the leader election, the status writer and the recorder of Events. The composition root passes
+`listeners` to the engine and to the on-demand runs, and repeats `steps` and `redis_steps`.
+"""
 
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from redis.asyncio import Redis
 
-from financehub_scheduler.core.engine import Engine
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.on_demand import Errands
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
-from financehub_scheduler.kubernetes.events.recorder import INTERVAL_SECONDS as EVENTS_SECONDS
-from financehub_scheduler.kubernetes.events.recorder import Recorder
-from financehub_scheduler.kubernetes.lease import LOOK_SECONDS, Lease
-from financehub_scheduler.kubernetes.status.sender import Sender
-from financehub_scheduler.kubernetes.status.writer import INTERVAL_SECONDS, StatusWriter
+from financehub_scheduler.kubernetes.events.recorder import INTERVAL_SECONDS as EVENTS_INTERVAL_SECONDS
+from financehub_scheduler.kubernetes.events.recorder import EventRecorder
+from financehub_scheduler.kubernetes.lease import POLL_SECONDS, Lease
+from financehub_scheduler.kubernetes.status.sender import StatusSender
+from financehub_scheduler.kubernetes.status.writer import INTERVAL_SECONDS as STATUS_INTERVAL_SECONDS
+from financehub_scheduler.kubernetes.status.writer import StatusWriter
 from financehub_scheduler.kubernetes.watch.source import PROBE_SECONDS, CrdSource
 from financehub_shared.core.clock import Clock
 
-#: API servers keep JSON that is nested ten thousand deep, some 2 MB of a thread's stack; Python's limit of a thousand
-#: would let one such resource end the watch of all.
-_RECURSION = 25_000
+#: API servers store JSON that is nested ten thousand levels deep, which takes about 2 MB of a thread's stack. With
+#: Python's limit of a thousand levels, one such resource would end the watch of all resources.
+_RECURSION_LIMIT = 25_000
 
 Step = Callable[[], Awaitable[None]]
 
 
 class Operator:
-    """The parts that talk to the API server.
+    """The watch, the leader election, the status writer and the recorder of Events, connected to each other.
 
     Args:
-        api: connection to the cluster.
-        clock: time.
-        namespaces: which ones are watched; none: all.
-        lease: its name.
+        api: Connection to the cluster.
+        clock: Time.
+        namespaces: The watched namespaces, empty for all.
+        lease: Name of the Lease.
+        states: uid → state of each active schedule. The engine fills it.
+        client: Redis of the queues.
+        redact: Masks secrets.
     """
 
-    def __init__(self, api: KubeApi, clock: Clock, namespaces: Sequence[str], lease: str) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        clock: Clock,
+        namespaces: Sequence[str],
+        lease: str,
+        states: Mapping[str, ScheduleState],
+        client: "Redis",
+        redact: Callable[[str], str],
+    ) -> None:
         self._api = api
-        self._clock = clock
         self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}", lease)
         self.source = CrdSource(api, clock, namespaces)
+        self._events = EventRecorder(clock, api, self.source.resources, redact)
+        sender = StatusSender(api, clock)
+        self._status = StatusWriter(clock, self._lease, sender, self.source, states, client, self._events)
+        #: Must be notified of everything that happens to schedules and runs.
+        self.listeners: tuple[SchedulerListener, ...] = (self._status, self._events)
 
     @classmethod
-    async def connect(cls, clock: Clock, namespaces: Sequence[str], lease: str) -> "Operator":
-        """Find the cluster; nothing is asked of it yet.
+    async def connect(
+        cls,
+        clock: Clock,
+        namespaces: Sequence[str],
+        lease: str,
+        states: Mapping[str, ScheduleState],
+        client: "Redis",
+        redact: Callable[[str], str],
+    ) -> "Operator":
+        """Find the cluster and its credentials, without a request to it. The arguments are those of the class.
 
         Raises:
-            ConfigError: there is neither a service account nor a kubeconfig.
+            ConfigError: There is neither a service account nor a kubeconfig.
         """
-        sys.setrecursionlimit(max(_RECURSION, sys.getrecursionlimit()))
-        return cls(KubeApi(await Connection.load()), clock, namespaces, lease)
+        sys.setrecursionlimit(max(_RECURSION_LIMIT, sys.getrecursionlimit()))
+        return cls(KubeApi(await Connection.load()), clock, namespaces, lease, states, client, redact)
 
-    def steps(
-        self, engine: Engine, errands: Errands, observer: Observer, client: "Redis", redact: Callable[[str], str]
-    ) -> tuple[list[tuple[float, Step]], list[tuple[float, Step]]]:
-        """What is to be done again and again, seconds apart: first what needs no Redis, then what needs it.
+    @property
+    def steps(self) -> list[tuple[float, Step]]:
+        """Steps to be repeated, each with its interval in seconds. None of them uses Redis."""
+        return [
+            (PROBE_SECONDS, self.source.probe),
+            (POLL_SECONDS / 2, self._lease.step),
+            (EVENTS_INTERVAL_SECONDS, self._events.step),
+        ]
 
-        Args:
-            engine: its schedules have a status.
-            errands: backfills that end are told of.
-            observer: verdicts are told of.
-            client: Redis of the queues.
-            redact: masks secrets.
-        """
-        sender = Sender(self._api, self._clock)
-        writer = StatusWriter(self._clock, self._lease, sender, self.source, engine.live, client)
-        events = Recorder(self._clock, self._api, self.source.resources, redact)
-        engine.on_moved = writer.moved.add
-        events.listen(observer, errands, writer)
-        return (
-            [
-                (PROBE_SECONDS, self.source.probe),
-                (LOOK_SECONDS / 2, self._lease.step),
-                (EVENTS_SECONDS, events.step),
-            ],
-            [(INTERVAL_SECONDS, writer.step)],
-        )
+    @property
+    def redis_steps(self) -> list[tuple[float, Step]]:
+        """Steps to be repeated that use Redis and raise RedisError while it is unavailable."""
+        return [(STATUS_INTERVAL_SECONDS, self._status.step)]
 
     async def aclose(self) -> None:
-        """Let another scheduler write status, and close the connections."""
+        """Release the Lease, so that another scheduler becomes the leader, and close the connections."""
         await self._lease.release()
         await self._api.aclose()

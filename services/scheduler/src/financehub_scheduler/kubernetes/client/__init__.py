@@ -1,1 +1,1 @@
-"""The Kubernetes API: connection and requests."""
+"""Client of the Kubernetes API: connection and requests."""

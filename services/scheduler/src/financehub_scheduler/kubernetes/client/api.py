@@ -1,7 +1,8 @@
-"""Requests to the Kubernetes API, and the two ways in which they fail."""
+"""Requests to the Kubernetes API, and the two ways in which they fail: refused, or without an answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -11,7 +12,8 @@ from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION
 from financehub_scheduler.kubernetes.client.connection import REQUEST_SECONDS, Connection
 from financehub_shared.core.errors import ConfigError, FinanceHubError
 
-#: Server-side apply; its body may be JSON, which is YAML too.
+JSON = "application/json"
+#: Content type of server-side apply. Its body may be JSON, which is valid YAML.
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 #: Objects without spec and status: a fifth of the bytes.
@@ -25,7 +27,7 @@ class ApiError(FinanceHubError):
     Args:
         status: HTTP status.
         reason: Kubernetes' word for it (`NotFound`, `Conflict`, `Forbidden`, …).
-        message: its sentence.
+        message: Kubernetes' explanation.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -36,36 +38,49 @@ class ApiError(FinanceHubError):
 
 
 class ApiUnreachableError(FinanceHubError):
-    """No answer came from the API server; whether a write was carried out is not known."""
+    """The API server did not answer. It is unknown whether a write was performed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One request to the API server.
+
+    Args:
+        method: HTTP method.
+        path: Absolute path on the API server.
+        body: Sent as JSON, None for no body.
+        content_type: Type of the body. It decides how the API server applies a PATCH.
+        accept: Requested form of the answer.
+        params: Query parameters.
+    """
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    content_type: str = JSON
+    accept: str = JSON
+    params: Mapping[str, str] | None = None
 
 
 class Api(Protocol):
-    """What the writers need of the API."""
+    """The part of the API client that the writers of status, Events and the Lease use."""
 
     @property
     def namespace(self) -> str: ...
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        params: Mapping[str, str] | None = None,
-    ) -> Any: ...
+    async def send(self, request: ApiRequest) -> Any: ...
 
 
 def path_of(namespace: str | None, name: str | None = None) -> str:
-    """The path of ScheduledTasks: all, those of a namespace, or one."""
+    """Return the path of all ScheduledTasks, of those in a namespace, or of one of them."""
     scope = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}" + (f"/{name}" if name else "")
 
 
 class KubeApi:
-    """One way to ask the API server.
+    """Client of one API server.
 
     Args:
-        connection: where it is.
+        connection: Its address and credentials.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -75,72 +90,60 @@ class KubeApi:
 
     @property
     def namespace(self) -> str:
-        """The namespace that we live in."""
+        """The scheduler's own namespace."""
         return self._connection.namespace
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        params: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Ask once; with fresh credentials once more if those we have are refused.
+    async def send(self, request: ApiRequest) -> Any:
+        """Send a request, and once more with new credentials if the current ones are refused.
 
         Args:
-            method: of HTTP.
-            path: absolute path on the API server.
-            body: sent as JSON.
-            content_type: of the body; decides what a PATCH means.
-            accept: the form of the answer.
-            params: of the query.
+            request: The request.
 
         Returns:
-            The answer's JSON.
+            The JSON of the answer.
 
         Raises:
-            ApiError: it was refused.
-            ApiUnreachableError: no answer came in time.
+            ApiError: The API server refused the request.
+            ApiUnreachableError: No answer arrived in time.
         """
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers = {"Content-Type": request.content_type, "Accept": request.accept}
+        url = self._connection.server + request.path
         try:
-            # both tries together: whoever asks relies on an end
+            # One timeout for both attempts, because callers rely on this limit.
             async with asyncio.timeout(REQUEST_SECONDS):
                 for last in (False, True):
                     session = self._open()
                     async with session.request(
-                        method, self._connection.server + path, json=body, headers=headers, params=params
+                        request.method, url, json=request.body, headers=headers, params=request.params
                     ) as response:
                         if response.status != HTTPStatus.UNAUTHORIZED or last:
                             return await _answer(response)
                     await self._renew(session)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # the last: something in between answers with what is no JSON
-            raise ApiUnreachableError(f"{method} {path}: {type(error).__name__}: {error}") from error
+            # ValueError: a proxy answered with something other than JSON.
+            problem = f"{request.method} {request.path}: {type(error).__name__}: {error}"
+            raise ApiUnreachableError(problem) from error
 
     async def metadata(self, namespace: str | None, page: int = _PAGE) -> AsyncIterator[Mapping[str, Any]]:
-        """The metadata of all ScheduledTasks at this moment, page by page.
+        """Yield the metadata of all current ScheduledTasks, requested page by page.
 
         Args:
-            namespace: only those of one; None: of all.
-            page: how many are asked for at once.
+            namespace: Only those of this namespace, or None for all.
+            page: Number of resources per request.
 
         Raises:
-            ApiError: it was refused.
-            ApiUnreachableError: no answer came in time.
+            ApiError: The API server refused the request.
+            ApiUnreachableError: No answer arrived in time.
         """
         params = {"limit": str(page)}
         while True:
-            answer = await self.request("GET", path_of(namespace), accept=_METADATA_ONLY, params=params)
-            # null rather than an empty list
+            answer = await self.send(ApiRequest("GET", path_of(namespace), accept=_METADATA_ONLY, params=params))
+            # The API server sends null instead of an empty list.
             for item in answer["items"] or ():
                 yield item["metadata"]
             if not (token := answer["metadata"].get("continue")):
                 return
-            params["continue"] = token
+            params = {**params, "continue": token}
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -154,12 +157,12 @@ class KubeApi:
 
     async def _renew(self, refused: aiohttp.ClientSession) -> None:
         async with self._login:
-            # another request may have renewed it while we waited
+            # Another request may have renewed the session while this one waited for the lock.
             if self._session is refused:
                 try:
                     self._connection = await Connection.load()
                 except ConfigError as error:
-                    # it is being replaced
+                    # The file is being replaced.
                     raise ApiUnreachableError(f"credentials are refused, and there are no others: {error}") from error
                 self._session = self._connection.session()
                 await refused.close()
@@ -172,6 +175,6 @@ async def _answer(response: aiohttp.ClientResponse) -> Any:
         status = await response.json()
         reason, message = str(status.get("reason", "")), str(status.get("message", ""))
     except (aiohttp.ContentTypeError, ValueError, AttributeError):
-        # a proxy in between speaks HTML
+        # A proxy answered with HTML.
         reason, message = "", (await response.text())[:200]
     raise ApiError(response.status, reason, message)

@@ -1,4 +1,7 @@
-"""Where the Kubernetes API is and who we are there: a service account's mounted token, else a kubeconfig."""
+"""Address of the Kubernetes API server, and credentials for it.
+
+Both come from the mounted token of a service account or, outside a pod, from a kubeconfig.
+"""
 
 import asyncio
 import os
@@ -13,17 +16,17 @@ from kubernetes.aio.client import Configuration
 from financehub_shared.core.errors import ConfigError
 
 _MOUNT = Path(config.incluster_config.SERVICE_TOKEN_FILENAME).parent
-#: The whole of one request; lists come in pages, so none takes long.
+#: Limit of a whole request. Lists are requested in pages, so none takes long.
 REQUEST_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 
 
 class Connection:
-    """What one login needs: address, TLS and the means to a fresh token.
+    """Address, TLS settings and credentials of one login. Tokens are renewed when they expire.
 
     Args:
-        configuration: as the Kubernetes client library loaded it.
-        namespace: our own.
+        configuration: As the Kubernetes client library loaded it.
+        namespace: The scheduler's own namespace.
     """
 
     def __init__(self, configuration: Configuration, namespace: str) -> None:
@@ -33,27 +36,27 @@ class Connection:
 
     @classmethod
     async def load(cls) -> "Connection":
-        """Read the configuration anew, with whatever was renewed meanwhile (token, certificate, exec plugin).
+        """Read the configuration again, including everything renewed meanwhile (token, certificate, exec plugin).
 
         Raises:
-            ConfigError: neither a service account is mounted nor a kubeconfig is there, or it cannot be read.
+            ConfigError: There is neither a mounted service account nor a kubeconfig, or it cannot be read.
         """
-        # not Configuration(): its constructor copies process-wide defaults
+        # Not `Configuration()`, because its constructor copies process-wide defaults.
         configuration = type.__call__(Configuration)
         try:
             if config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ and _MOUNT.is_dir():
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
                 return cls(configuration, (_MOUNT / "namespace").read_text(encoding="utf-8").strip())
-            # the library reads the variable only once
+            # The library itself reads the variable only once.
             file = os.environ.get("KUBECONFIG")
             await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]
-            # reads files, like the line above
+            # In a thread, because it reads files, like the line above.
             _, context = await asyncio.to_thread(config.list_kube_config_contexts, file)
         except (TypeError, AttributeError):
-            # what the library makes of it
+            # The library raises these for such a file.
             raise ConfigError(
                 "--kubernetes: the kubeconfig is empty, half written, or has a value of the wrong kind; "
-                "mend it, as `kubectl config view` shows it"
+                "correct it, as shown by `kubectl config view`"
             ) from None
         except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(
@@ -62,11 +65,11 @@ class Connection:
         return cls(configuration, context.get("context", {}).get("namespace") or "default")
 
     def session(self, trace: aiohttp.TraceConfig | None = None, *, reuse: bool = True) -> aiohttp.ClientSession:
-        """A session on the running loop; each of its requests carries a token that is up to date.
+        """Open a session on the running event loop. Each of its requests carries a valid token.
 
         Args:
-            trace: told of every request.
-            reuse: keep connections for further requests; one that is cut off on the way then fails several of them.
+            trace: Follows every request.
+            reuse: Whether to keep connections open, with the risk that one half-open connection fails several requests.
         """
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
@@ -82,7 +85,7 @@ class Connection:
             context.load_cert_chain(configuration.cert_file, configuration.key_file)
         if not configuration.verify_ssl:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        # the certificates of many clusters lack what Python 3.13 begins to ask for
+        # The certificates of many clusters lack extensions that Python 3.13 requires.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
 
@@ -92,7 +95,7 @@ class Connection:
         try:
             token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         except config.ConfigException as error:
-            # it is being replaced: whoever asks, kopf too, tries again as after a lost connection
+            # The file is being replaced. Callers, including kopf, try again as after a lost connection.
             raise aiohttp.ClientConnectionError(f"credentials cannot be read: {error}") from error
         if token:
             request.headers["Authorization"] = token

@@ -1,1 +1,1 @@
-"""Kubernetes Events: what happened to a ScheduledTask, for `kubectl describe`."""
+"""Kubernetes Events about ScheduledTasks, as `kubectl describe` shows them."""

@@ -1,46 +1,46 @@
-"""An Event as the API server has it: core/v1, whose count `kubectl describe` and `kubectl events` show."""
+"""Requests that create and update an Event. core/v1 Events, because `kubectl describe` shows their count."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from financehub_scheduler.api.scheduled_task import GROUP, VERSION
-from financehub_scheduler.kubernetes.events.correlator import Note
+from financehub_scheduler.kubernetes.events.correlator import EventRecord
 
 COMPONENT = "financehub-scheduler"
-#: Kubernetes takes no longer message.
+#: Kubernetes refuses longer messages.
 _MESSAGE_BYTES = 1_024
 
 
-def news(note: Note, redact: Callable[[str], str]) -> dict[str, Any]:
-    """What changes when it happens again.
+def patch_body(record: EventRecord, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return the fields that change when the same thing happens again.
 
     Args:
-        note: what is told.
-        redact: masks secrets.
+        record: The Event.
+        redact: Masks secrets.
     """
-    # masked first: half a secret would not be recognized
-    message = redact(note.happening.message).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
+    # Masked before it is cut, because half a secret would not be recognized.
+    message = redact(record.draft.message).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
     return {
-        "type": note.happening.type,
+        "type": record.draft.type,
         "message": message,
-        "count": note.count,
-        "lastTimestamp": _time(note.last),
+        "count": record.count,
+        "lastTimestamp": _timestamp(record.last_at),
     }
 
 
-def whole(note: Note, redact: Callable[[str], str], host: str) -> dict[str, Any]:
-    """All of it, as it is created.
+def create_body(record: EventRecord, redact: Callable[[str], str], host: str) -> dict[str, Any]:
+    """Return all fields of a new Event.
 
     Args:
-        note: what is told.
-        redact: masks secrets.
-        host: where this process runs.
+        record: The Event.
+        redact: Masks secrets.
+        host: Name of the machine of this process.
     """
-    resource = note.resource
+    resource = record.resource
     return {
-        **news(note, redact),
-        "metadata": {"name": note.name, "namespace": resource.namespace},
+        **patch_body(record, redact),
+        "metadata": {"name": record.name, "namespace": resource.namespace},
         "involvedObject": {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "ScheduledTask",
@@ -48,13 +48,13 @@ def whole(note: Note, redact: Callable[[str], str], host: str) -> dict[str, Any]
             "name": resource.name,
             "uid": resource.uid,
         },
-        "reason": note.happening.reason,
-        "firstTimestamp": _time(note.first),
+        "reason": record.draft.reason,
+        "firstTimestamp": _timestamp(record.first_at),
         "source": {"component": COMPONENT, "host": host},
         "reportingComponent": COMPONENT,
         "reportingInstance": host,
     }
 
 
-def _time(now: float) -> str:
-    return datetime.fromtimestamp(int(now), UTC).isoformat().replace("+00:00", "Z")
+def _timestamp(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(int(unix_seconds), UTC).isoformat().replace("+00:00", "Z")

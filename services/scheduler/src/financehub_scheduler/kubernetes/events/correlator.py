@@ -1,4 +1,4 @@
-"""What was noted of each resource: the same again is counted, and what is too much is dropped."""
+"""Correlates Events: repetitions are counted in one Event, and excess is dropped, as in client-go's correlator."""
 
 import math
 import re
@@ -7,125 +7,126 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from financehub_scheduler.kubernetes.events.drafts import Happening
-from financehub_scheduler.kubernetes.events.token_bucket import Bucket
-from financehub_scheduler.kubernetes.watch.resource import Resource
+from financehub_scheduler.kubernetes.events.drafts import EventDraft
+from financehub_scheduler.kubernetes.events.token_bucket import TokenBucket
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 
-#: The same of one resource within this time is one Event, counted up.
+#: Repetitions within this time of the previous one are counted in the same Event.
 SAME_SECONDS = 600.0
-#: How often an Event is brought up to date.
+#: Shortest time between two updates of one Event.
 UPDATE_SECONDS = 30.0
-#: New Events of one resource: so many at once, then one in five minutes; as client-go limits them.
+#: New Events of one resource: a burst, then one in five minutes. These are client-go's limits.
 RESOURCE_BURST, RESOURCE_SECONDS = 10, 300.0
-#: Notes kept, 0.5 kB each; beyond, those noted least recently are forgotten, told or not.
-REMEMBERED = 2_000
-#: What differs between two messages that say the same: ids of runs, and numbers.
-_VARIES = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
-#: Kubernetes allows 253 characters, of which a dot and 16 hex digits are ours.
+#: Records kept, 0.5 kB each. Beyond this number, those updated least recently are dropped, posted or not.
+MAX_RECORDS = 2_000
+#: The parts in which two messages about the same thing differ: ids of runs, and numbers.
+_VARIABLE_PARTS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
+#: Kubernetes allows 253 characters in a name. A dot and 16 hexadecimal digits are appended to the resource's name.
 _NAME_CHARACTERS = 253 - 17
 
-#: uid, reason, and the message without what varies.
+#: Uid, reason, and the message without its variable parts.
 Key = tuple[str, str, str]
 
 
 @dataclass(slots=True, eq=False)
-class Note:
-    """What one Event says.
+class EventRecord:
+    """One Event: its contents, and what the API server knows about it.
 
     Args:
-        resource: what it is about.
-        happening: as it was noted last.
-        first, last: when it was noted, Unix seconds.
-        noted: when it was noted last, monotonic seconds.
-        due: when the API server is to be told, monotonic seconds; infinite: it knows.
+        resource: The resource that it is about.
+        draft: The latest contents.
+        first_at, last_at: Unix time of the first and of the last occurrence, in seconds.
+        updated_at: Monotonic time of the last occurrence, in seconds.
+        due_at: Monotonic time of the next request to the API server, infinite if it is up to date there.
     """
 
-    resource: Resource
-    happening: Happening
-    first: float
-    last: float
-    noted: float
-    due: float
-    #: How often it was noted.
+    resource: WatchedResource
+    draft: EventDraft
+    first_at: float
+    last_at: float
+    updated_at: float
+    due_at: float
+    #: Number of occurrences.
     count: int = 1
-    #: When the API server was told last, monotonic seconds.
-    sent: float = -math.inf
-    #: Whether the Event exists.
-    posted: bool = False
-    #: Of the Event: made once, so that one that was created and never answered for is not created again.
+    #: Monotonic time of the last successful request to the API server.
+    sent_at: float = -math.inf
+    #: Whether the Event exists in the API server.
+    exists: bool = False
+    #: Name of the Event. It is chosen only once, so that a creation whose answer was lost is not repeated.
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.name = f"{self.resource.name[:_NAME_CHARACTERS].rstrip('-.')}.{secrets.token_hex(8)}"
 
 
-class Notes:
-    """Correlates and limits what is noted, in bounded memory.
+class EventCorrelator:
+    """Counts repetitions and limits new Events, in bounded memory.
 
     Args:
-        clock: time.
-        resources: uid → resource; what is not among them is gone.
+        clock: Time.
+        resources: uid → resource. Other resources do not exist any more.
     """
 
-    def __init__(self, clock: Clock, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, clock: Clock, resources: Mapping[str, WatchedResource]) -> None:
         self._clock = clock
         self._resources = resources
-        #: Both in the order in which they were used last.
-        self._notes: OrderedDict[Key, Note] = OrderedDict()
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        #: Both are in the order of their last use.
+        self._records: OrderedDict[Key, EventRecord] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._dropped = 0
 
-    def add(self, uid: str, happening: Happening) -> None:
-        """Note what happened to a resource."""
+    def add(self, uid: str, draft: EventDraft) -> None:
+        """Add an occurrence for a resource."""
         if (resource := self._resources.get(uid)) is None:
             return
         now, wall = self._clock.monotonic(), self._clock.now()
-        key = (uid, happening.reason, _VARIES.sub("#", happening.message))
-        note = self._notes.get(key)
-        # what the API server has not heard of yet is not begun anew, however old
-        if note and (now < note.noted + SAME_SECONDS or note.due < math.inf):
-            note.happening, note.last, note.noted, note.count = happening, wall, now, note.count + 1
-            if note.due == math.inf:
-                note.due = max(now, note.sent + UPDATE_SECONDS)
+        key = (uid, draft.reason, _VARIABLE_PARTS.sub("#", draft.message))
+        record = self._records.get(key)
+        # A record that the API server does not have yet is continued, no matter how old it is.
+        if record and (now < record.updated_at + SAME_SECONDS or record.due_at < math.inf):
+            record.draft, record.last_at, record.updated_at, record.count = draft, wall, now, record.count + 1
+            if record.due_at == math.inf:
+                record.due_at = max(now, record.sent_at + UPDATE_SECONDS)
         elif self._bucket(uid, now).take(now):
-            self._notes[key] = Note(resource, happening, first=wall, last=wall, noted=now, due=now)
+            self._records[key] = EventRecord(resource, draft, first_at=wall, last_at=wall, updated_at=now, due_at=now)
         else:
             self._dropped += 1
             return
-        self._notes.move_to_end(key)
-        while len(self._notes) > REMEMBERED:
-            _, oldest = self._notes.popitem(last=False)
-            self._dropped += oldest.due < math.inf
+        self._records.move_to_end(key)
+        while len(self._records) > MAX_RECORDS:
+            _, oldest = self._records.popitem(last=False)
+            self._dropped += oldest.due_at < math.inf
 
-    def due(self) -> list[tuple[Key, Note]]:
-        """What the API server is to be told now, the longest due first."""
+    def due(self) -> list[tuple[Key, EventRecord]]:
+        """Return the records that must be sent now, the one that has waited longest first."""
         now = self._clock.monotonic()
-        return sorted(((key, note) for key, note in self._notes.items() if note.due <= now), key=lambda it: it[1].due)
+        due = [(key, record) for key, record in self._records.items() if record.due_at <= now]
+        return sorted(due, key=lambda item: item[1].due_at)
 
-    def holds(self, key: Key, note: Note) -> bool:
-        """Whether a note is still kept: while another one is on its way, it may be forgotten."""
-        return self._notes.get(key) is note
+    def has(self, key: Key, record: EventRecord) -> bool:
+        """Whether a record is still kept. It may have been dropped while another one was sent."""
+        return self._records.get(key) is record
 
-    def told(self, note: Note, count: int) -> None:
-        """The API server knows of the first `count`; what was noted meanwhile is told the next time."""
+    def sent(self, record: EventRecord, count: int) -> None:
+        """Note that the API server knows the first `count` occurrences. Later ones are sent with the next update."""
         now = self._clock.monotonic()
-        note.posted, note.sent = True, now
-        note.due = math.inf if note.count == count else now + UPDATE_SECONDS
+        record.exists, record.sent_at = True, now
+        record.due_at = math.inf if record.count == count else now + UPDATE_SECONDS
 
-    def forget(self, key: Key, note: Note) -> None:
-        """Keep a note no longer; the next of its kind is a new one."""
-        if self.holds(key, note):
-            del self._notes[key]
+    def forget(self, key: Key, record: EventRecord) -> None:
+        """Drop a record. The next occurrence of the same kind starts a new one."""
+        if self.has(key, record):
+            del self._records[key]
 
     def take_dropped(self) -> int:
-        """How many were dropped since this was last asked."""
+        """Return the number of occurrences and records dropped since the last call."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
-    def _bucket(self, uid: str, now: float) -> Bucket:
-        bucket = self._buckets.setdefault(uid, Bucket(RESOURCE_BURST, RESOURCE_SECONDS, now))
+    def _bucket(self, uid: str, now: float) -> TokenBucket:
+        bucket = self._buckets.setdefault(uid, TokenBucket(RESOURCE_BURST, RESOURCE_SECONDS, now))
         self._buckets.move_to_end(uid)
-        while len(self._buckets) > REMEMBERED:
+        while len(self._buckets) > MAX_RECORDS:
             self._buckets.popitem(last=False)
         return bucket

@@ -1,20 +1,20 @@
-"""What is worth an Event, and in which words: pure. Never a normal run."""
+"""Decides what deserves an Event, and words it. Normal runs never get one. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from financehub_scheduler.kubernetes.observed_status import Standing
-from financehub_scheduler.redis.enqueuer import Run
-from financehub_shared.monitor.states import RunState
+from financehub_scheduler.kubernetes.observed_status import ConditionDigest
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_shared.monitor import RunState
 
 
-class Happening(NamedTuple):
-    """One thing to tell.
+class EventDraft(NamedTuple):
+    """The contents of one Event.
 
     Args:
         type: `Normal` or `Warning`.
-        reason: one CamelCase word.
-        message: a sentence for whoever reads `kubectl describe`.
+        reason: One CamelCase word.
+        message: One sentence for users of `kubectl describe`.
     """
 
     type: Literal["Normal", "Warning"]
@@ -22,72 +22,75 @@ class Happening(NamedTuple):
     message: str
 
 
-_ASKED = {"annotation": "by its annotation", "request": "by the command line"}
+#: Kind of a run that a user requested → how.
+_REQUESTED = {"annotation": "by the trigger annotation", "request": "on the command line"}
 
 
-def of_verdict(run: Run, verdict: str) -> list[Happening]:
-    """What Redis's verdict on a run means to whoever wrote its schedule.
+def from_enqueue_outcome(run: ScheduledRun, outcome: EnqueueOutcome) -> list[EventDraft]:
+    """Return the Events about the enqueue outcome of a run.
 
     Args:
-        run: the run.
-        verdict: as `Enqueuer.submit` gives it.
+        run: The run.
+        outcome: The answer of Redis.
     """
-    schedule, found = run.schedule, []
-    if run.missed and verdict != "already" and not verdict.startswith("moved"):
+    schedule, drafts = run.schedule, []
+    if run.missed and outcome not in {EnqueueOutcome.ALREADY, EnqueueOutcome.MOVED}:
         deadline = f", startingDeadlineSeconds {schedule.deadline}" if schedule.deadline is not None else ""
         count = "1 due time was" if run.missed == 1 else f"{run.missed} due times were"
-        found.append(
-            Happening("Warning", "Missed", f"{count} too late and given up (catchUp {schedule.catch_up}{deadline})")
-        )
-    match verdict:
-        case "enqueued" if run.kind in _ASKED:
-            found.append(Happening("Normal", "Triggered", f"run {run.message_id}, asked for {_ASKED[run.kind]}"))
-        case "overlap":
-            why = f"the last run is still queued, running or retrying (concurrencyPolicy {schedule.policy})"
-            found.append(Happening("Normal", "Skipped", f"a run was left out: {why}"))
-        case "backlog":
-            why = f"queue {schedule.queue} holds more than {schedule.max_queue_depth} messages (maxQueueDepth)"
-            found.append(Happening("Warning", "Skipped", f"a run was left out: {why}"))
-        case "refused":
-            found.append(Happening("Warning", "Skipped", f"a run was left out: {run.refused}"))
-        case "exhausted":
-            found.append(
-                Happening("Normal", "Exhausted", f"all of its {schedule.max_runs} runs are enqueued (maxRuns)")
-            )
-    return found
+        message = f"{count} missed, too late to run (catchUp {schedule.catch_up}{deadline})"
+        drafts.append(EventDraft("Warning", "Missed", message))
+    match outcome:
+        case EnqueueOutcome.ENQUEUED if run.kind in _REQUESTED:
+            message = f"run {run.message_id} was requested {_REQUESTED[run.kind]}"
+            drafts.append(EventDraft("Normal", "Triggered", message))
+        case EnqueueOutcome.OVERLAP:
+            cause = f"the previous run is still queued, running or retrying (concurrencyPolicy {schedule.policy})"
+            drafts.append(EventDraft("Normal", "Skipped", f"a run was skipped: {cause}"))
+        case EnqueueOutcome.BACKLOG:
+            cause = f"queue {schedule.queue} holds more than {schedule.max_queue_depth} messages (maxQueueDepth)"
+            drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {cause}"))
+        case EnqueueOutcome.REFUSED:
+            drafts.append(EventDraft("Warning", "Skipped", f"a run was skipped: {run.refused}"))
+        case EnqueueOutcome.EXHAUSTED:
+            message = f"all {schedule.max_runs} runs have been enqueued (maxRuns)"
+            drafts.append(EventDraft("Normal", "Exhausted", message))
+    return drafts
 
 
-def of_backfill(state: str, message: str) -> Happening:
-    """What became of a backfill.
+def from_backfill(state: str, message: str) -> EventDraft:
+    """Return the Event about a backfill that started or ended.
 
     Args:
         state: `started`, `finished` or `refused`.
-        message: how many runs it has, or why it was refused.
+        message: Number of its runs, or why it was refused.
     """
     match state:
         case "started":
-            return Happening("Normal", "BackfillStarted", message)
+            return EventDraft("Normal", "BackfillStarted", message)
         case "refused":
-            return Happening("Warning", "BackfillRefused", message)
+            return EventDraft("Warning", "BackfillRefused", message)
         case _:
-            return Happening("Normal", "BackfillFinished", "all due times of the range are enqueued")
+            return EventDraft("Normal", "BackfillFinished", "all due times of the range have been enqueued")
 
 
-def of_status(status: Mapping[str, Any], before: Sequence[Standing], *, fresh: bool) -> list[Happening]:
-    """What a status that was written says for the first time.
+def from_status(status: Mapping[str, Any], before: Sequence[ConditionDigest], *, has_new_run: bool) -> list[EventDraft]:
+    """Return the Events about everything that a status shows for the first time.
 
     Args:
-        status: as JSON has it.
-        before: the conditions until then.
-        fresh: the run that ended last did so since the last look.
+        status: The status that was written, as a JSON object.
+        before: The conditions until then.
+        has_new_run: Whether the run that ended last is not in the previous status.
     """
-    found = []
-    last = status.get("lastRun")
-    if fresh and last and last["outcome"] in {RunState.DEAD_LETTERED, RunState.LOST}:
-        found.append(Happening("Warning", "Failed", f"run {last['id']} was {last['outcome']}: {last.get('error', '')}"))
-    known = {(each.type, each.status, each.generation) for each in before}
-    for each in status["conditions"]:
-        told = (each["type"], each["status"], each["observedGeneration"]) in known
-        if each["type"] == "Ready" and each["status"] == "False" and not told and each["reason"] != "Exhausted":
-            found.append(Happening("Warning", each["reason"], each["message"]))
-    return found
+    drafts = []
+    last_run = status.get("lastRun")
+    if has_new_run and last_run and last_run["outcome"] in {RunState.DEAD_LETTERED, RunState.LOST}:
+        message = f"run {last_run['id']} was {last_run['outcome']}: {last_run.get('error', '')}"
+        drafts.append(EventDraft("Warning", "Failed", message))
+    known = {(condition.type, condition.status, condition.generation) for condition in before}
+    for condition in status["conditions"]:
+        if (condition["type"], condition["status"], condition["observedGeneration"]) in known:
+            continue
+        # The enqueue outcome has already reported an exhausted schedule.
+        if (condition["type"], condition["status"]) == ("Ready", "False") and condition["reason"] != "Exhausted":
+            drafts.append(EventDraft("Warning", condition["reason"], condition["message"]))
+    return drafts

@@ -1,151 +1,177 @@
-"""Posts Events, few of them whatever happens, and in the background."""
+"""Posts Events to the API server in the background, within limits that hold no matter how much happens."""
 
 import math
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 
-from financehub_scheduler.core.observer import Observer
-from financehub_scheduler.core.on_demand import Errands
-from financehub_scheduler.kubernetes.client.api import MERGE, Api, ApiError, ApiUnreachableError
-from financehub_scheduler.kubernetes.events.bodies import news, whole
-from financehub_scheduler.kubernetes.events.correlator import Key, Note, Notes
-from financehub_scheduler.kubernetes.events.drafts import Happening, of_backfill, of_status, of_verdict
-from financehub_scheduler.kubernetes.events.token_bucket import Bucket
-from financehub_scheduler.kubernetes.status.writer import StatusWriter
-from financehub_scheduler.kubernetes.watch.resource import Resource
+from financehub_scheduler.core.listener import SchedulerListener
+from financehub_scheduler.kubernetes.client.api import MERGE, Api, ApiError, ApiRequest, ApiUnreachableError
+from financehub_scheduler.kubernetes.events.bodies import create_body, patch_body
+from financehub_scheduler.kubernetes.events.correlator import EventCorrelator, EventRecord, Key
+from financehub_scheduler.kubernetes.events.drafts import (
+    EventDraft,
+    from_backfill,
+    from_enqueue_outcome,
+    from_status,
+)
+from financehub_scheduler.kubernetes.events.token_bucket import TokenBucket
+from financehub_scheduler.kubernetes.observed_status import ConditionDigest
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-#: Requests of this process: so many at once, then so many a second.
+#: Requests of this process: a burst, then this many per second.
 BURST, RATE = 50, 10.0
-#: Somebody has to change a role first.
+#: Pause for a namespace without the right to write Events. An administrator must change a role first.
 FORBIDDEN_SECONDS = 60.0
-AWAY_SECONDS = 10.0
-#: How often the log says that Events were dropped or refused: where one is, thousands may be.
-COMPLAIN_SECONDS = 60.0
-_CONSEQUENCE = "Events wait; schedules go on"
+#: Pause while the API server does not answer.
+OUTAGE_SECONDS = 10.0
+#: Shortest time between two log lines about dropped or refused Events. There may be thousands of them.
+LOG_INTERVAL_SECONDS = 60.0
+_CONSEQUENCE = "Events are posted later; schedules keep running"
 _VERBS = {"POST": "create", "PATCH": "patch"}
 
 
-class Recorder:
-    """Takes notes at once and posts them when it may.
+class EventRecorder(SchedulerListener):
+    """Records Events immediately and posts them later.
+
+    It listens to the engine, to the on-demand runs and to the status writer.
 
     Args:
-        clock: time.
-        api: connection to the cluster.
+        clock: Time.
+        api: Connection to the cluster.
         resources: uid → resource.
-        redact: masks secrets.
+        redact: Masks secrets.
     """
 
-    def __init__(self, clock: Clock, api: Api, resources: Mapping[str, Resource], redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, clock: Clock, api: Api, resources: Mapping[str, WatchedResource], redact: Callable[[str], str]
+    ) -> None:
         self._clock = clock
         self._api = api
         self._resources = resources
         self._redact = redact
         self._host = socket.gethostname()
-        self._notes = Notes(clock, resources)
-        self._bucket = Bucket(BURST, 1 / RATE, clock.monotonic())
-        self._away_until = -math.inf
-        #: Namespace and method → when it is tried again; in one namespace roles may be missing that others have.
-        self._forbidden: dict[tuple[str, str], float] = {}
-        self._told_of_dropped = self._told_of_refused = -math.inf
+        self._correlator = EventCorrelator(clock, resources)
+        self._bucket = TokenBucket(BURST, 1 / RATE, clock.monotonic())
+        self._outage = Outage(
+            "event_writes", clock.monotonic, log, pause_seconds=OUTAGE_SECONDS, consequence=_CONSEQUENCE
+        )
+        #: Namespace and HTTP method → monotonic time of the next attempt. Roles may differ between namespaces.
+        self._forbidden_until: dict[tuple[str, str], float] = {}
+        self._dropped_logged_at = self._refused_logged_at = -math.inf
 
-    def listen(self, observer: Observer, errands: Errands, writer: StatusWriter) -> None:
-        """Note whatever they tell that is worth an Event."""
-        observer.on_verdict = lambda run, verdict: self.note(run.schedule.uid, of_verdict(run, verdict))
-        errands.on_backfill = lambda uid, state, message: self.note(uid, [of_backfill(state, message)])
-        writer.on_written = lambda uid, status, before, fresh: self.note(uid, of_status(status, before, fresh=fresh))
+    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:  # noqa: ARG002
+        self.record(run.schedule.uid, from_enqueue_outcome(run, outcome))
 
-    def note(self, uid: str, happenings: Iterable[Happening]) -> None:
-        """Note what happened to a resource; neither blocks nor fails."""
-        for each in happenings:
-            self._notes.add(uid, each)
+    def backfill_changed(self, uid: str, state: str, message: str) -> None:
+        self.record(uid, [from_backfill(state, message)])
+
+    def status_written(
+        self, uid: str, status: Mapping[str, Any], before: Sequence[ConditionDigest], *, has_new_run: bool
+    ) -> None:
+        """Record the Events about a status that was written."""
+        self.record(uid, from_status(status, before, has_new_run=has_new_run))
+
+    def record(self, uid: str, drafts: Iterable[EventDraft]) -> None:
+        """Record Events about a resource. Neither blocks nor fails."""
+        for draft in drafts:
+            self._correlator.add(uid, draft)
 
     async def step(self) -> None:
-        """Post what is due, as far as the limits let it."""
+        """Post the Events that are due, as far as the limits permit."""
+        self._log_dropped()
         now = self._clock.monotonic()
-        if now >= self._told_of_dropped + COMPLAIN_SECONDS and (dropped := self._notes.take_dropped()):
-            log.warning("events_dropped", count=dropped, why="more happened than Events may be written")
-            self._told_of_dropped = now
-        for key, note in self._notes.due():
-            method = "PATCH" if note.posted else "POST"
-            forbidden = now < self._forbidden.get((note.resource.namespace, method), -math.inf)
-            if forbidden or not self._notes.holds(key, note):
+        for key, record in self._correlator.due():
+            method = "PATCH" if record.exists else "POST"
+            forbidden = now < self._forbidden_until.get((record.resource.namespace, method), -math.inf)
+            if forbidden or not self._correlator.has(key, record):
                 continue
-            if now < self._away_until or not self._bucket.take(now):
+            if now < self._outage.retry_at or not self._bucket.take(now):
                 return
-            await self._send(method, key, note)
+            await self._send(method, key, record)
 
-    async def _send(self, method: str, key: Key, note: Note) -> None:
-        count, path = note.count, f"/api/v1/namespaces/{note.resource.namespace}/events"
-        try:
-            if method == "PATCH":
-                body = news(note, self._redact)
-                await self._api.request(method, f"{path}/{note.name}", body=body, content_type=MERGE)
-            else:
-                await self._api.request(method, path, body=whole(note, self._redact, self._host))
-        except ApiUnreachableError as error:
-            self._away(note, error)
-        except ApiError as error:
-            self._understand(method, key, note, error)
+    def _log_dropped(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._dropped_logged_at + LOG_INTERVAL_SECONDS and (dropped := self._correlator.take_dropped()):
+            log.warning("events_dropped", count=dropped, reason="more happened than the limits of Events permit")
+            self._dropped_logged_at = now
+
+    async def _send(self, method: str, key: Key, record: EventRecord) -> None:
+        count, path = record.count, f"/api/v1/namespaces/{record.resource.namespace}/events"
+        if method == "PATCH":
+            body = patch_body(record, self._redact)
+            request = ApiRequest(method, f"{path}/{record.name}", body, content_type=MERGE)
         else:
-            self._notes.told(note, count)
-            self._answered(note.resource.namespace, method)
+            request = ApiRequest(method, path, create_body(record, self._redact, self._host))
+        try:
+            await self._api.send(request)
+        except ApiUnreachableError as error:
+            self._on_outage(record, error)
+        except ApiError as error:
+            self._on_refusal(method, key, record, error)
+        else:
+            self._correlator.sent(record, count)
+            self._on_success(record.resource.namespace, method)
 
-    def _understand(self, method: str, key: Key, note: Note, error: ApiError) -> None:
+    def _on_refusal(self, method: str, key: Key, record: EventRecord, error: ApiError) -> None:
         match error.status:
             case HTTPStatus.CONFLICT if method == "POST":
-                # created by a request whose answer was lost
-                note.posted = True
+                # An earlier request created it, and the answer was lost.
+                record.exists = True
             case HTTPStatus.NOT_FOUND if method == "PATCH":
-                # Events last an hour; if its namespace is gone too, creating it anew says so
-                note.posted = False
+                # Events expire after an hour. If the namespace is gone too, creating the Event again fails with 404.
+                record.exists = False
             case HTTPStatus.NOT_FOUND:
-                self._notes.forget(key, note)
-            case HTTPStatus.FORBIDDEN if "being terminated" in error.message or not self._exists(note):
-                # roles go with their namespace
-                self._notes.forget(key, note)
+                self._correlator.forget(key, record)
+            case HTTPStatus.FORBIDDEN if "being terminated" in error.message or not self._resource_exists(record):
+                # The roles of a namespace are deleted with it.
+                self._correlator.forget(key, record)
             case HTTPStatus.FORBIDDEN:
-                self._forbid(note.resource.namespace, method, error)
+                self._forbid(record.resource.namespace, method, error)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.TOO_MANY_REQUESTS:
-                self._away(note, error)
+                self._on_outage(record, error)
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._away(note, error)
+                self._on_outage(record, error)
             case _:
-                self._refused(note, error)
-                self._notes.forget(key, note)
+                self._log_refused(record, error)
+                self._correlator.forget(key, record)
 
-    def _exists(self, note: Note) -> bool:
-        return note.resource.uid in self._resources
+    def _resource_exists(self, record: EventRecord) -> bool:
+        return record.resource.uid in self._resources
 
-    def _answered(self, namespace: str, method: str) -> None:
-        forbidden = self._forbidden.pop((namespace, method), None)
-        if forbidden is not None or self._away_until > -math.inf:
-            log.info("events_posted_again", namespace=namespace)
-        self._away_until = -math.inf
+    def _on_success(self, namespace: str, method: str) -> None:
+        ended = self._outage.succeeded(namespace=namespace)
+        was_forbidden = self._forbidden_until.pop((namespace, method), None) is not None
+        if was_forbidden and not ended:
+            log.info("event_writes_available_again", namespace=namespace)
 
     def _forbid(self, namespace: str, method: str, error: ApiError) -> None:
         now = self._clock.monotonic()
-        # what was not tried again when it could be, nobody waits for: its namespace went, or its notes are forgotten
-        lasting = {key: until for key, until in self._forbidden.items() if now < until + FORBIDDEN_SECONDS}
-        if not lasting:
-            mend = f"apply deploy/operator/rbac.yaml: events need {_VERBS[method]}"
-            log.error("events_forbidden", error=error.message, mend=mend, consequence=_CONSEQUENCE)
-        self._forbidden = lasting | {(namespace, method): now + FORBIDDEN_SECONDS}
+        # An entry that was not tried again when it could have been has no Events left: its namespace no longer exists,
+        # or its records were dropped.
+        still_forbidden = {
+            key: until for key, until in self._forbidden_until.items() if now < until + FORBIDDEN_SECONDS
+        }
+        if not still_forbidden:
+            remedy = f"apply deploy/operator/rbac.yaml: events need {_VERBS[method]}"
+            log.error("event_write_failed", error=error.message, remedy=remedy, consequence=_CONSEQUENCE)
+        self._forbidden_until = still_forbidden | {(namespace, method): now + FORBIDDEN_SECONDS}
 
-    def _away(self, note: Note, error: ApiError | ApiUnreachableError) -> None:
-        if self._away_until == -math.inf:
-            log.warning("events_wait", error=str(error), consequence=_CONSEQUENCE)
-        # behind the others: a server may fail for this one alone
-        self._away_until = note.due = self._clock.monotonic() + AWAY_SECONDS
+    def _on_outage(self, record: EventRecord, error: ApiError | ApiUnreachableError) -> None:
+        # The record moves behind the others, because the API server may fail for this one only.
+        record.due_at = self._outage.failed(error)
 
-    def _refused(self, note: Note, error: ApiError) -> None:
+    def _log_refused(self, record: EventRecord, error: ApiError) -> None:
         now = self._clock.monotonic()
-        if now >= self._told_of_refused + COMPLAIN_SECONDS:
-            log.error("event_refused", schedule=note.resource.full_name, reason=note.happening.reason, error=str(error))
-            self._told_of_refused = now
+        if now >= self._refused_logged_at + LOG_INTERVAL_SECONDS:
+            log.error("event_refused", schedule=record.resource.full_name, reason=record.draft.reason, error=str(error))
+            self._refused_logged_at = now

@@ -1,1 +1,1 @@
-"""What `kubectl get st` shows: status of ScheduledTasks, written by the holder of a Lease."""
+"""Status of ScheduledTasks, as `kubectl get st` shows it. Only the leader writes it."""

@@ -1,4 +1,4 @@
-"""From what is known to the status that says it: pure."""
+"""Builds the status of a ScheduledTask from its schedule, its schedule record and its runs. Pure."""
 
 import json
 from datetime import UTC, datetime
@@ -6,70 +6,77 @@ from typing import Any
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.api.status import NEXT, BackfillProgress, LastRun, LastSkip, RecentRun, ScheduledTaskStatus
-from financehub_scheduler.core.state import Live, next_times
-from financehub_scheduler.kubernetes.observed_status import Seen
-from financehub_scheduler.kubernetes.status.conditions import conditions, judge, one_line
-from financehub_scheduler.kubernetes.status.snapshot import Facts
-from financehub_scheduler.kubernetes.watch.resource import Resource
-from financehub_shared.monitor.records import Run, ScheduleOutcome
-from financehub_shared.monitor.states import ACTIVE
+from financehub_scheduler.core.state import ScheduleState, next_times
+from financehub_scheduler.kubernetes.observed_status import ObservedStatus
+from financehub_scheduler.kubernetes.status.conditions import evaluate, one_line, to_conditions
+from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
+from financehub_shared.monitor import ACTIVE, RunRecord
+from financehub_shared.redis.schedule_record import ScheduleOutcome
 
 
-def build(resource: Resource, live: Live | None, facts: Facts, shown: Seen, now: float) -> ScheduledTaskStatus:
-    """The status of one resource.
+def build_status(
+    resource: WatchedResource,
+    state: ScheduleState | None,
+    snapshot: ScheduleSnapshot,
+    current: ObservedStatus,
+    now: float,
+) -> ScheduledTaskStatus:
+    """Return the status of one resource.
 
     Args:
-        resource: as the API server has it.
-        live: its schedule under the engine's care; None: it is refused.
-        facts: what Redis knows of it.
-        shown: its status so far.
+        resource: The resource in the API server.
+        state: Its active schedule, None if its spec is refused.
+        snapshot: Its record, runs and backfill in Redis.
+        current: Its current status in the API server.
         now: Unix seconds.
     """
-    record = facts.record
+    record = snapshot.record
+    values = evaluate(resource, state, record)
     return ScheduledTaskStatus(
         observed_generation=resource.generation,
-        schedule=_line(live.schedule) if live else None,
-        queue=live.schedule.queue if live else None,
-        # where Redis has lost it, the status itself is what remembers it
-        last_schedule_time=_time(shown.last if record.last_due_at is None else record.last_due_at),
+        schedule=_recurrence(state.schedule) if state else None,
+        queue=state.schedule.queue if state else None,
+        # If Redis has lost the time, the current status is the only copy.
+        last_schedule_time=_time(current.last_schedule_time if record.last_due_at is None else record.last_due_at),
         last_success_time=_time(record.outcome.last_success_at),
         last_failure_time=_time(record.outcome.last_failure_at),
         last_run=_last_run(record.outcome),
-        next_schedule_times=[_second(time) for time in next_times(live, NEXT)] if live else [],
-        active=sum(run.state in ACTIVE for run in facts.recent),
+        next_schedule_times=[_second(time) for time in next_times(state, NEXT)] if state else [],
+        active=sum(run.state in ACTIVE for run in snapshot.recent),
         runs=record.runs,
         triggered=record.triggered,
         backfilled=record.backfilled,
         failures=record.outcome.failures,
         missed=record.missed,
-        skipped=record.skipped,
+        skipped=sum(record.skipped.values()),
         last_skip=LastSkip(reason=record.last_skip[0], time=_second(record.last_skip[1])) if record.last_skip else None,
-        recent=[_recent(run) for run in facts.recent],
-        backfill=_backfill(resource, live, facts),
-        conditions=conditions(judge(resource, live, record), resource.generation, shown.conditions, _second(now)),
+        recent=[_recent(run) for run in snapshot.recent],
+        backfill=_backfill(resource, state, snapshot),
+        conditions=to_conditions(values, resource.generation, current.conditions, _second(now)),
     )
 
 
-def as_json(status: ScheduledTaskStatus) -> dict[str, Any]:
-    """A status as the API server has it after it was written: what it does not say is left out."""
-    found: dict[str, Any] = _plain(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+def to_json(status: ScheduledTaskStatus) -> dict[str, Any]:
+    """Return a status as the API server stores it, without empty fields."""
+    found: dict[str, Any] = _normalized(status.model_dump(mode="json", by_alias=True, exclude_none=True))
     return found
 
 
-def _plain(value: Any) -> Any:
-    # JSON knows one kind of number: the API server gives 12.0 back as 12
+def _normalized(value: Any) -> Any:
+    # JSON has one kind of number, so the API server returns 12.0 as 12.
     match value:
         case dict():
-            return {name: _plain(each) for name, each in value.items()}
+            return {name: _normalized(item) for name, item in value.items()}
         case list():
-            return [_plain(each) for each in value]
+            return [_normalized(item) for item in value]
         case float() if value.is_integer():
             return int(value)
         case _:
             return value
 
 
-def _line(schedule: Schedule) -> str:
+def _recurrence(schedule: Schedule) -> str:
     spec = json.loads(schedule.summary)
     rules = "; ".join(spec.get("schedules") or [spec["schedule"]])
     return f"{rules} ({spec['timeZone']})" if "timeZone" in spec else rules
@@ -87,7 +94,7 @@ def _last_run(outcome: ScheduleOutcome) -> LastRun | None:
     )
 
 
-def _recent(run: Run) -> RecentRun:
+def _recent(run: RunRecord) -> RecentRun:
     return RecentRun(
         id=run.message_id,
         state=run.state,
@@ -97,20 +104,21 @@ def _recent(run: Run) -> RecentRun:
     )
 
 
-def _backfill(resource: Resource, live: Live | None, facts: Facts) -> BackfillProgress | None:
-    wish = live.schedule.backfill if live else None
-    if wish is None:
+def _backfill(
+    resource: WatchedResource, state: ScheduleState | None, snapshot: ScheduleSnapshot
+) -> BackfillProgress | None:
+    if state is None or state.schedule.backfill is None:
         return None
-    _, text = resource.asked
-    known = facts.backfill
-    if known is None:
+    _, text = resource.annotations
+    progress = snapshot.backfill
+    if progress is None:
         return BackfillProgress(range=text, state="pending")
     return BackfillProgress(
         range=text,
-        state=known.state,
-        total=known.total,
-        enqueued=known.enqueued,
-        message=one_line(known.message) or None,
+        state=progress.state,
+        total=progress.total,
+        enqueued=progress.enqueued,
+        message=one_line(progress.message) or None,
     )
 
 

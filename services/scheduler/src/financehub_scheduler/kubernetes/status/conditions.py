@@ -1,4 +1,4 @@
-"""Ready, Suspended and Failing: pure."""
+"""The conditions Ready, Suspended and Failing. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -7,20 +7,20 @@ from typing import Literal, NamedTuple
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.api.status import Condition
-from financehub_scheduler.core.state import Live
-from financehub_scheduler.kubernetes.observed_status import Standing
-from financehub_scheduler.kubernetes.status.snapshot import Record
-from financehub_scheduler.kubernetes.watch.resource import Resource
+from financehub_scheduler.core.state import ScheduleState
+from financehub_scheduler.kubernetes.observed_status import ConditionDigest
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_shared.monitor.states import RunState
+from financehub_shared.monitor import RunState
+from financehub_shared.redis.schedule_record import ScheduleRecord
 
-#: An error line longer than this is cut, and so is what is wrong with a spec.
+#: Longer error messages of runs are cut, and so are longer problems of a spec.
 ERROR_CHARACTERS = 300
 PROBLEM_CHARACTERS = 1_000
 
 
-class Verdict(NamedTuple):
-    """One condition without its history."""
+class ConditionValue(NamedTuple):
+    """The current value of one condition, without the time of its last transition."""
 
     type: Literal["Ready", "Suspended", "Failing"]
     status: Literal["True", "False", "Unknown"]
@@ -28,101 +28,109 @@ class Verdict(NamedTuple):
     message: str
 
 
-def judge(resource: Resource, live: Live | None, record: Record) -> tuple[Verdict, Verdict, Verdict]:
-    """What holds for a resource now.
+def evaluate(
+    resource: WatchedResource, state: ScheduleState | None, record: ScheduleRecord
+) -> tuple[ConditionValue, ConditionValue, ConditionValue]:
+    """Return the current values of all conditions of a resource.
 
     Args:
-        resource: as the API server has it.
-        live: its schedule under the engine's care; None: it is refused.
-        record: what Redis knows of it.
+        resource: The resource in the API server.
+        state: Its active schedule, None if its spec is refused.
+        record: Its schedule record in Redis.
     """
-    return _ready(resource, live, record), _suspended(resource.schedule), _failing(record)
+    return _ready(resource, state, record), _suspended(resource.schedule), _failing(record)
 
 
-def conditions(
-    verdicts: Sequence[Verdict], generation: int, before: Sequence[Standing], now: datetime
+def to_conditions(
+    values: Sequence[ConditionValue], generation: int, before: Sequence[ConditionDigest], now: datetime
 ) -> list[Condition]:
-    """The conditions as they are written.
+    """Return the conditions to be written.
 
     Args:
-        verdicts: what holds now.
-        generation: of the resource that they are about.
-        before: the conditions so far; one whose status stays keeps its time.
-        now: time of those that change.
+        values: Their current values.
+        generation: Generation of the resource that they describe.
+        before: The previous conditions. A condition keeps its transition time if its status is the same.
+        now: Transition time of the others.
     """
-    since = {(each.type, each.status): each.since for each in before}
+    since = {(condition.type, condition.status): condition.since for condition in before}
     return [
         Condition(
-            type=each.type,
-            status=each.status,
-            reason=each.reason,
-            message=each.message,
-            last_transition_time=since.get((each.type, each.status), now),
+            type=value.type,
+            status=value.status,
+            reason=value.reason,
+            message=value.message,
+            last_transition_time=since.get((value.type, value.status), now),
             observed_generation=generation,
         )
-        for each in verdicts
+        for value in values
     ]
 
 
-def differ(verdicts: Sequence[Verdict], generation: int, before: Sequence[Standing]) -> bool:
-    """Whether a status changes, or is about another generation: what cannot wait.
+def must_be_written_now(values: Sequence[ConditionValue], generation: int, before: Sequence[ConditionDigest]) -> bool:
+    """Whether a condition transitions or describes another generation. Such a write must not wait.
 
     Args:
-        verdicts: what holds now.
-        generation: of the resource that they are about.
-        before: the conditions so far.
+        values: The current values.
+        generation: Generation of the resource that they describe.
+        before: The previous conditions.
     """
-    return {(each.type, each.status, generation) for each in verdicts} != {each[:3] for each in before}
+    return {(value.type, value.status, generation) for value in values} != {
+        (condition.type, condition.status, condition.generation) for condition in before
+    }
 
 
 def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
-    """A text that people read in a listing, cut where it is too long."""
+    """Return a text on one line for listings, cut if it is longer than `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def _ready(resource: Resource, live: Live | None, record: Record) -> Verdict:
-    if live is None:
-        return Verdict("Ready", "False", "Invalid", one_line(resource.problem, PROBLEM_CHARACTERS))
-    if live.refused:
-        return Verdict("Ready", "False", "Refused", one_line(live.refused, PROBLEM_CHARACTERS))
-    if live.schedule.suspended:
-        return Verdict("Ready", "True", "Suspended", "the spec is valid; nothing is due while it is suspended")
-    return _stopped(live, record) if live.problem else Verdict("Ready", "True", "Scheduled", "runs as scheduled")
+def _ready(resource: WatchedResource, state: ScheduleState | None, record: ScheduleRecord) -> ConditionValue:
+    if state is None:
+        return ConditionValue("Ready", "False", "Invalid", one_line(resource.problem, PROBLEM_CHARACTERS))
+    if state.refused:
+        return ConditionValue("Ready", "False", "Refused", one_line(state.refused, PROBLEM_CHARACTERS))
+    if state.schedule.suspended:
+        message = "the spec is valid; no run is due while the schedule is suspended"
+        return ConditionValue("Ready", "True", "Suspended", message)
+    if state.problem:
+        return _stopped(state, record)
+    return ConditionValue("Ready", "True", "Scheduled", "runs as scheduled")
 
 
-def _stopped(live: Live, record: Record) -> Verdict:
-    schedule = live.schedule
+def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
+    schedule = state.schedule
     if schedule.max_runs is not None and record.runs >= schedule.max_runs:
-        message = f"all of its {schedule.max_runs} runs are enqueued; raise spec.maxRuns to go on"
-        return Verdict("Ready", "False", "Exhausted", message)
+        message = f"all {schedule.max_runs} runs have been enqueued; raise spec.maxRuns to continue"
+        return ConditionValue("Ready", "False", "Exhausted", message)
     try:
-        schedule.timing.next_after(live.mark)
+        schedule.timing.next_after(state.high_water_mark)
     except CalendarHorizonError as error:
-        return Verdict("Ready", "False", "CalendarEnded", str(error))
-    message = f"{live.problem}; change spec.endTime, spec.calendar or the schedule, or delete it"
-    return Verdict("Ready", "False", "NoDueTime", message)
+        return ConditionValue("Ready", "False", "CalendarEnded", str(error))
+    message = f"{state.problem}; change spec.endTime, spec.calendar or the schedule, or delete the ScheduledTask"
+    return ConditionValue("Ready", "False", "NoDueTime", message)
 
 
-def _suspended(schedule: Schedule | None) -> Verdict:
+def _suspended(schedule: Schedule | None) -> ConditionValue:
     if schedule is None:
-        return Verdict("Suspended", "Unknown", "Invalid", "the spec is not valid")
+        return ConditionValue("Suspended", "Unknown", "Invalid", "the spec is invalid")
     if not schedule.suspended:
-        return Verdict("Suspended", "False", "Active", "spec.suspend is not set")
+        return ConditionValue("Suspended", "False", "Active", "spec.suspend is not set")
     reason = json.loads(schedule.summary).get("suspendReason") or "spec.suspend is set"
-    return Verdict("Suspended", "True", "Suspended", reason)
+    return ConditionValue("Suspended", "True", "Suspended", reason)
 
 
-def _failing(record: Record) -> Verdict:
+def _failing(record: ScheduleRecord) -> ConditionValue:
     outcome = record.outcome
+    error = one_line(outcome.last_run_error)
     match outcome.last_run_outcome:
         case RunState.DEAD_LETTERED:
-            return Verdict("Failing", "True", "RunFailed", one_line(outcome.last_run_error) or "the last run failed")
+            return ConditionValue("Failing", "True", "RunFailed", error or "the last run failed")
         case RunState.LOST:
-            return Verdict("Failing", "True", "RunLost", one_line(outcome.last_run_error) or "the last run was lost")
+            return ConditionValue("Failing", "True", "RunLost", error or "the last run was lost")
         case RunState.SUCCEEDED:
-            return Verdict("Failing", "False", "RunSucceeded", "the last run succeeded")
+            return ConditionValue("Failing", "False", "RunSucceeded", "the last run succeeded")
         case RunState.SKIPPED:
-            return Verdict("Failing", "False", "RunSkipped", "the last run was skipped by its worker")
+            return ConditionValue("Failing", "False", "RunSkipped", "the last run was skipped by its worker")
         case _:
-            return Verdict("Failing", "False", "NoRunEnded", "no run has ended yet")
+            return ConditionValue("Failing", "False", "NoRunEnded", "no run has ended yet")

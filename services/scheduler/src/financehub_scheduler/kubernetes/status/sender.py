@@ -1,4 +1,4 @@
-"""Status on its way to the API server, and what may come of it."""
+"""Sends status to the API server and decides how long to wait after a failure."""
 
 import math
 from collections.abc import Mapping
@@ -8,71 +8,91 @@ from typing import Any
 import structlog
 
 from financehub_scheduler.api.scheduled_task import GROUP, VERSION
-from financehub_scheduler.kubernetes.client.api import APPLY, Api, ApiError, ApiUnreachableError, path_of
-from financehub_scheduler.kubernetes.observed_status import Seen, seen
-from financehub_scheduler.kubernetes.watch.resource import Resource
+from financehub_scheduler.kubernetes.client.api import (
+    APPLY,
+    Api,
+    ApiError,
+    ApiRequest,
+    ApiUnreachableError,
+    path_of,
+)
+from financehub_scheduler.kubernetes.observed_status import ObservedStatus, observe
+from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-#: Owner of every field of status, and of nothing else.
+#: Field manager of server-side apply. It owns every field of status and no other field.
 MANAGER = "financehub-scheduler"
-#: A resource that is gone, as the watch is about to say, is left alone for this long.
+#: Pause for a resource that is gone, until the watch delivers its deletion.
 RETRY_SECONDS = 30.0
-#: Somebody has to change a role first.
+#: Pause for a namespace without the right to write status. An administrator must change a role first.
 FORBIDDEN_SECONDS = 60.0
-_AWAY_SECONDS = (1.0, 30.0)
-_CONSEQUENCE = "status waits; schedules go on"
-#: Statuses that the API server does not take have one cause, most likely: one line a minute tells of them.
-_REFUSED_SECONDS = 60.0
+_OUTAGE_SECONDS = (1.0, 30.0)
+_CONSEQUENCE = "status is not written; schedules keep running"
+#: If the API server refuses several statuses, they most likely have one cause, so one line per minute is logged.
+_REFUSED_LOG_SECONDS = 60.0
 
 
-class StatusRefusedError(Exception):
-    """The API server does not take a status for what is in it."""
+class StatusRefusedError(FinanceHubError):
+    """The API server refuses the contents of a status. The same status would be refused again."""
 
 
-class NotWrittenError(Exception):
-    """A status could not be written now; it may be tried again at `at`, monotonic seconds."""
-
-    def __init__(self, at: float) -> None:
-        super().__init__(at)
-        self.at = at
-
-
-class Sender:
-    """Writes status by server-side apply: fields of others are never touched.
+class StatusWriteFailedError(FinanceHubError):
+    """A status could not be written now.
 
     Args:
-        api: connection to the cluster.
-        clock: time.
+        retry_at: Monotonic time of the next attempt, in seconds.
+    """
+
+    def __init__(self, retry_at: float) -> None:
+        super().__init__(f"status not written; next attempt at {retry_at:.1f} s of the monotonic clock")
+        self.retry_at = retry_at
+
+
+class StatusSender:
+    """Writes status by server-side apply, which never changes fields of others.
+
+    Args:
+        api: Connection to the cluster.
+        clock: Time.
     """
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._failures = 0
-        self._away_until = -math.inf
-        #: Namespace → when it is tried again.
-        self._forbidden: dict[str, float] = {}
-        self._told_of_refused = -math.inf
+        first, longest = _OUTAGE_SECONDS
+        self._outage = Outage(
+            "status_writes",
+            clock.monotonic,
+            log,
+            pause_seconds=first,
+            longest_pause_seconds=longest,
+            consequence=_CONSEQUENCE,
+        )
+        #: Namespace → monotonic time of the next attempt.
+        self._forbidden_until: dict[str, float] = {}
+        self._refused_logged_at = -math.inf
 
-    def rest(self, namespace: str) -> float:
-        """Until when nothing is to be sent to a namespace; monotonic seconds."""
-        return max(self._away_until, self._forbidden.get(namespace, -math.inf))
+    def retry_after(self, namespace: str) -> float:
+        """Return the monotonic time before which nothing must be sent to a namespace."""
+        return max(self._outage.retry_at, self._forbidden_until.get(namespace, -math.inf))
 
-    async def send(self, resource: Resource, status: Mapping[str, Any]) -> Seen:
-        """Make `status` the status of a resource.
+    async def send(self, resource: WatchedResource, status: Mapping[str, Any]) -> ObservedStatus:
+        """Write the status of a resource.
 
         Args:
-            resource: whose.
-            status: as JSON has it.
+            resource: The resource.
+            status: JSON object.
 
         Returns:
-            The status as the API server has it now.
+            The status that the API server has now.
 
         Raises:
-            NotWrittenError: it did not take it now.
-            StatusRefusedError: it will not take it.
+            StatusWriteFailedError: The status could not be written now.
+            StatusRefusedError: The API server refuses this status.
         """
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
@@ -83,52 +103,51 @@ class Sender:
         path = f"{path_of(resource.namespace, resource.name)}/status"
         params = {"fieldManager": MANAGER, "force": "true"}
         try:
-            answer = await self._api.request("PATCH", path, body=body, content_type=APPLY, params=params)
+            answer = await self._api.send(ApiRequest("PATCH", path, body, content_type=APPLY, params=params))
         except ApiUnreachableError as error:
-            raise NotWrittenError(self._away(error)) from error
+            raise StatusWriteFailedError(self._outage.failed(error)) from error
         except ApiError as error:
-            raise NotWrittenError(self._understand(resource, error)) from error
-        self._written(resource)
-        return seen(answer.get("status"))
+            raise StatusWriteFailedError(self._retry_time(resource, error)) from error
+        self._on_success(resource)
+        return observe(answer.get("status"))
 
-    def _understand(self, resource: Resource, error: ApiError) -> float:
-        now = self._clock.monotonic()
+    def _retry_time(self, resource: WatchedResource, error: ApiError) -> float:
+        """Return the monotonic time of the next attempt after a refusal, or raise StatusRefusedError."""
         match error.status:
             case HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
-                # gone, perhaps with a namesake in its place; the watch will say so
-                return now + RETRY_SECONDS
+                # The resource is gone, perhaps replaced by one of the same name. The watch will deliver that.
+                return self._clock.monotonic() + RETRY_SECONDS
             case HTTPStatus.FORBIDDEN:
-                # what was not tried again when it could be, nobody waits for: its namespace went
-                lasting = {name: until for name, until in self._forbidden.items() if now < until + FORBIDDEN_SECONDS}
-                if not lasting:
-                    mend = "apply deploy/operator/rbac.yaml: scheduledtasks/status needs patch"
-                    log.error("status_forbidden", error=error.message, mend=mend, consequence=_CONSEQUENCE)
-                self._forbidden = lasting | {resource.namespace: now + FORBIDDEN_SECONDS}
-                return now + FORBIDDEN_SECONDS
+                return self._forbid(resource.namespace, error)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.TOO_MANY_REQUESTS:
-                return self._away(error)
+                return self._outage.failed(error)
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                return self._away(error)
+                return self._outage.failed(error)
             case _:
-                if now >= self._told_of_refused + _REFUSED_SECONDS:
-                    mend = "apply deploy/operator/crd.yaml of this version"
-                    log.error("status_refused", schedule=resource.full_name, error=str(error), mend=mend)
-                    self._told_of_refused = now
+                self._log_refused(resource, error)
                 raise StatusRefusedError(str(error)) from error
 
-    def _away(self, error: ApiError | ApiUnreachableError) -> float:
-        first, longest = _AWAY_SECONDS
+    def _forbid(self, namespace: str, error: ApiError) -> float:
         now = self._clock.monotonic()
-        # those that were under way together fail together
-        if now >= self._away_until:
-            if not self._failures:
-                log.warning("status_waits", error=str(error), consequence=_CONSEQUENCE)
-            self._away_until = now + min(longest, first * 2**self._failures)
-            self._failures = min(self._failures + 1, 10)
-        return self._away_until
+        # A namespace that was not tried again when it could have been no longer exists.
+        still_forbidden = {
+            name: until for name, until in self._forbidden_until.items() if now < until + FORBIDDEN_SECONDS
+        }
+        if not still_forbidden:
+            remedy = "apply deploy/operator/rbac.yaml: scheduledtasks/status needs patch"
+            log.error("status_write_failed", error=error.message, remedy=remedy, consequence=_CONSEQUENCE)
+        self._forbidden_until = still_forbidden | {namespace: now + FORBIDDEN_SECONDS}
+        return now + FORBIDDEN_SECONDS
 
-    def _written(self, resource: Resource) -> None:
-        if self._failures or resource.namespace in self._forbidden:
-            log.info("status_written_again", namespace=resource.namespace)
-        self._forbidden.pop(resource.namespace, None)
-        self._failures, self._away_until = 0, -math.inf
+    def _log_refused(self, resource: WatchedResource, error: ApiError) -> None:
+        now = self._clock.monotonic()
+        if now >= self._refused_logged_at + _REFUSED_LOG_SECONDS:
+            remedy = "apply deploy/operator/crd.yaml of this version"
+            log.error("status_refused", schedule=resource.full_name, error=str(error), remedy=remedy)
+            self._refused_logged_at = now
+
+    def _on_success(self, resource: WatchedResource) -> None:
+        ended = self._outage.succeeded(namespace=resource.namespace)
+        was_forbidden = self._forbidden_until.pop(resource.namespace, None) is not None
+        if was_forbidden and not ended:
+            log.info("status_writes_available_again", namespace=resource.namespace)

@@ -1,4 +1,7 @@
-"""What the requests of the watch say about its health, and the one place that logs it: once, not once a try."""
+"""Health of a watch, derived from its HTTP requests, and the only place that logs its outages.
+
+An outage is logged once, not once per attempt.
+"""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,123 +17,127 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-_SERVE = "kubectl apply -f deploy/operator/crd.yaml lets the API server serve ScheduledTasks"
-_MEND: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "its credentials are refused; they are read again until they are valid",
-    HTTPStatus.FORBIDDEN: "kubectl apply -f deploy/operator/rbac.yaml grants what is used; see that our service "
-    "account is bound to it in this namespace",
-    HTTPStatus.NOT_FOUND: _SERVE,
+_APPLY_CRD = "run `kubectl apply -f deploy/operator/crd.yaml` so that the API server serves ScheduledTasks"
+_REMEDIES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the credentials are refused; they are read again until they are valid",
+    HTTPStatus.FORBIDDEN: "run `kubectl apply -f deploy/operator/rbac.yaml` to grant the required rights, and check "
+    "that the scheduler's service account is bound to them in this namespace",
+    HTTPStatus.NOT_FOUND: _APPLY_CRD,
 }
 
 
-class Traffic:
-    """Follows requests; all of it in the watch's thread, but `began` and `problem`.
+class WatchMonitor:
+    """Follows the requests of one watch. Everything runs in the watch's thread, except reads of the public attributes.
 
     Args:
-        clock: time.
-        namespace: which one is watched; None: all.
-        listed: called after each list, when the watch behind it begins.
+        clock: Time.
+        namespace: The watched namespace, or None for all of them.
+        on_list: Called after each complete list, when the watch that follows it begins.
     """
 
-    def __init__(self, clock: Clock, namespace: str | None, listed: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, namespace: str | None, on_list: Callable[[], None]) -> None:
         self._clock = clock
         self._log = log.bind(namespace=namespace or "all")
-        self._listed = listed
-        #: When a watch last began, monotonic seconds.
-        self.began = clock.monotonic()
-        #: Whether a list has begun and the watch behind it has not.
+        self._on_list = on_list
+        #: Monotonic time at which a watch request last began.
+        self.began_at = clock.monotonic()
+        #: Whether a list has begun and the watch that follows it has not.
         self._listing = False
-        #: What has been wrong since, and the last of it; empty: nothing.
-        self._problems: set[str] = set()
+        #: Problems logged during the current outage, and the latest of them. Empty while there is no outage.
+        self._logged_problems: set[str] = set()
         self.problem = ""
-        self._heard = 0.0
-        #: Whether this start of kopf has got any answer, and whether it has asked for ScheduledTasks.
-        self._reached = False
-        self.asked = False
-        #: How often in a row credentials were refused.
-        self.refused = 0
+        #: Monotonic time of the last answer, or of kopf's start.
+        self._answered_at = 0.0
+        #: Whether this run of kopf has received any answer, and whether it has requested ScheduledTasks.
+        self._reached_server = False
+        self.requested_tasks = False
+        #: Number of consecutive times that credentials were refused.
+        self.refused_logins = 0
 
-    def silence(self) -> float:
-        """Seconds since the last answer about ScheduledTasks; before these are asked for, of any; or kopf's start."""
-        return self._clock.monotonic() - self._heard
+    def silence_seconds(self) -> float:
+        """Return the seconds since the last answer about ScheduledTasks.
 
-    def started(self) -> None:
-        """Note that kopf begins."""
-        self._heard, self._reached, self.asked = self._clock.monotonic(), False, False
+        Before kopf has requested ScheduledTasks, any answer and kopf's start count as well.
+        """
+        return self._clock.monotonic() - self._answered_at
 
-    def ended(self, error: Exception) -> None:
-        """Note why kopf ended."""
-        # an answer that ends it has been told already, and better
-        if not self._problems:
-            self._wrong("the watch failed and starts anew", error)
+    def kopf_started(self) -> None:
+        """Record that kopf starts."""
+        self._answered_at, self._reached_server, self.requested_tasks = self._clock.monotonic(), False, False
 
-    def has_no_credentials(self, error: ConfigError) -> None:
-        """Note that there is nothing to log in with, as while a file is being replaced."""
-        self.refused += 1
-        self._wrong("there are no credentials; they are read again until there are", error)
+    def kopf_ended(self, error: Exception) -> None:
+        """Record the exception that ended kopf."""
+        # If an answer of the API server ended it, that has already been logged, with more detail.
+        if not self._logged_problems:
+            self._report("the watch failed and restarts", error)
 
-    def nothing_found(self) -> None:
-        """Note that kopf has not asked for ScheduledTasks: it has not found them, unless it has reached nobody."""
-        if self._reached:
-            self._wrong(f"there is nothing to watch; {_SERVE}")
+    def credentials_missing(self, error: ConfigError) -> None:
+        """Record that there are no credentials to log in with, as happens while a file is being replaced."""
+        self.refused_logins += 1
+        self._report("there are no credentials; they are read again until there are", error)
+
+    def nothing_to_watch(self) -> None:
+        """Record that kopf has not requested ScheduledTasks although it reached the API server."""
+        if self._reached_server:
+            self._report(f"there is nothing to watch; {_APPLY_CRD}")
 
     def trace(self) -> aiohttp.TraceConfig:
-        """To be told of every request of a session."""
+        """Return a trace that reports every request of a session to this monitor."""
         trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(self._asks)
-        trace.on_request_end.append(self._answered)
-        trace.on_request_exception.append(self._unanswered)
+        trace.on_request_start.append(self._on_request)
+        trace.on_request_end.append(self._on_answer)
+        trace.on_request_exception.append(self._on_exception)
         return trace
 
-    async def _asks(
+    async def _on_request(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestStartParams
     ) -> None:
-        self.asked = self.asked or params.url.name == PLURAL
+        self.requested_tasks = self.requested_tasks or params.url.name == PLURAL
 
-    async def _unanswered(
+    async def _on_exception(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        # how it fails may differ from try to try
+        # The exception is not part of the problem, because it may differ between attempts.
         if isinstance(params.exception, Exception):
-            self._wrong("the API server does not answer", params.exception)
+            self._report("the API server does not answer", params.exception)
 
-    async def _answered(
+    async def _on_answer(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
     ) -> None:
         status = params.response.status
         if status >= HTTPStatus.BAD_REQUEST:
             if status == HTTPStatus.UNAUTHORIZED:
-                self.refused += 1
-            mend = _MEND.get(status, "it is asked again")
-            self._wrong(f"{params.method} {params.url.path} is answered with {status}: {mend}")
+                self.refused_logins += 1
+            remedy = _REMEDIES.get(status, "the request is repeated")
+            self._report(f"{params.method} {params.url.path} is answered with {status}: {remedy}")
             return
-        self.refused, self._reached = 0, True
-        if not self.asked:
-            self._heard = self._clock.monotonic()
+        self.refused_logins, self._reached_server = 0, True
+        if not self.requested_tasks:
+            self._answered_at = self._clock.monotonic()
         self._follow(params.url)
 
     def _follow(self, url: yarl.URL) -> None:
         if url.name != PLURAL:
             return
-        self._heard = self._clock.monotonic()
+        self._answered_at = self._clock.monotonic()
         if url.query.get("watch") != "true":
             self._listing = True
             return
-        self.began = self._heard
-        self._right()
+        self.began_at = self._answered_at
+        self._report_recovery()
         if self._listing:
             self._listing = False
-            self._listed()
+            self._on_list()
 
-    def _wrong(self, problem: str, error: Exception | None = None) -> None:
+    def _report(self, problem: str, error: Exception | None = None) -> None:
         self.problem = problem
-        if problem not in self._problems:
-            self._problems.add(problem)
+        if problem not in self._logged_problems:
+            self._logged_problems.add(problem)
             detail = {"error": f"{type(error).__name__}: {error}"} if error else {}
-            self._log.warning("watch_interrupted", problem=problem, **detail)
+            self._log.warning("watch_unavailable", problem=problem, **detail)
 
-    def _right(self) -> None:
+    def _report_recovery(self) -> None:
         self.problem = ""
-        if self._problems:
-            self._problems.clear()
-            self._log.info("watch_resumed")
+        if self._logged_problems:
+            self._logged_problems.clear()
+            self._log.info("watch_available_again")

@@ -1,4 +1,4 @@
-"""One namespace under watch, or all of them: what is known of the watch, and what the API server says beside it."""
+"""The watch of one namespace or of all namespaces, and checks of whether it still works."""
 
 import math
 from collections.abc import Callable
@@ -7,29 +7,29 @@ from http import HTTPStatus
 import structlog
 
 from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError, KubeApi
-from financehub_scheduler.kubernetes.watch.watch import Told, Watch
+from financehub_scheduler.kubernetes.watch.watch import EventHandler, Watch
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: A watch that has not begun anew for so many times its length, while the API server answers, is deaf.
-_DEAF = 5
-#: So many probes in a row must find no ScheduledTasks served before they are taken for gone.
-_ABSENT = 2
-#: A watch that begins shows what it was behind with, within this time.
-_SHOWN_SECONDS = 2.0
+#: If a watch has not restarted for this many times its length while the API server answers, it receives nothing.
+_MAX_MISSED_LISTS = 5
+#: ScheduledTasks count as no longer served after this many consecutive probes that did not find them.
+_ABSENT_PROBES = 2
+#: Within this time after its start, a watch has delivered the changes that it missed before.
+_CATCH_UP_SECONDS = 2.0
 
 
-class Scope:
-    """What is watched together.
+class NamespaceWatch:
+    """Watches one namespace, or all of them together.
 
     Args:
-        api: connection to the cluster.
-        clock: time.
-        namespace: which one; None: all.
-        told: of the watch.
-        listed: called in the watch's thread when another list is complete.
-        watch_seconds: how long the server is asked to keep one watch open.
+        api: Connection to the cluster.
+        clock: Time.
+        namespace: The namespace, or None for all of them.
+        on_event: Called in the watch's thread with every event.
+        on_list: Called in the watch's thread when another list is complete.
+        watch_seconds: Seconds for which the server is requested to keep one watch open.
     """
 
     def __init__(
@@ -37,60 +37,74 @@ class Scope:
         api: KubeApi,
         clock: Clock,
         namespace: str | None,
-        told: Told,
-        listed: Callable[[], None],
+        on_event: EventHandler,
+        on_list: Callable[[], None],
         watch_seconds: int,
     ) -> None:
         self._api = api
         self._clock = clock
         self.namespace = namespace
-        self.watch = Watch(clock, namespace, told, self._listed, watch_seconds)
-        self._on_listed = listed
-        self._deaf_seconds = _DEAF * watch_seconds
-        #: Lists that are complete, and the one that was last compared with what is present; -1: it must be again.
-        self.lists = self.compared = 0
-        #: Since when every probe has been answered, monotonic seconds; None: the last one was not.
-        self._answering: float | None = None
-        self._absences = 0
+        self._watch = Watch(clock, namespace, on_event, self._count_list, watch_seconds)
+        self._on_list = on_list
+        self._max_age_seconds = _MAX_MISSED_LISTS * watch_seconds
+        #: Number of complete lists, and the number when the known resources were last compared with those that the API
+        #: server has. -1 requests another comparison.
+        self.lists = self.compared_lists = 0
+        #: Monotonic time since which every probe has been answered, None if the last one was not.
+        self._answering_since: float | None = None
+        self._absent_probes = 0
+
+    def start(self) -> None:
+        """Start watching."""
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._watch.stop()
 
     @property
-    def looked(self) -> float:
-        """Whatever changed here before then has been shown, monotonic seconds."""
-        began = self.watch.began
-        shown = self.lists == self.compared and self._clock.monotonic() > began + _SHOWN_SECONDS
-        return began if shown else -math.inf
+    def problem(self) -> str:
+        """Why the watch does not work at present, empty if it does."""
+        return self._watch.problem
+
+    @property
+    def observed_at(self) -> float:
+        """Monotonic time before which every change in the namespace has been delivered."""
+        began_at = self._watch.began_at
+        caught_up = self.lists == self.compared_lists and self._clock.monotonic() > began_at + _CATCH_UP_SECONDS
+        return began_at if caught_up else -math.inf
 
     @property
     def absent(self) -> bool:
         """Whether the API server no longer serves ScheduledTasks."""
-        return self._absences >= _ABSENT
+        return self._absent_probes >= _ABSENT_PROBES
 
     async def probe(self) -> None:
-        """See whether the API server has what we watch; without that, silence says nothing about the watch."""
+        """Check that the API server serves ScheduledTasks. Otherwise a silent watch would prove nothing."""
         try:
             async for _ in self._api.metadata(self.namespace, page=1):
                 break
         except (ApiError, ApiUnreachableError) as error:
             log.debug("probe_failed", error=str(error))
-            self._answering = None
-            self._absences = self._absences + 1 if _is_not_served(error) else 0
+            self._answering_since = None
+            self._absent_probes = self._absent_probes + 1 if _is_not_served(error) else 0
         else:
-            self._absences = 0
-            if self._answering is None:
-                self._answering = self._clock.monotonic()
+            self._absent_probes = 0
+            if self._answering_since is None:
+                self._answering_since = self._clock.monotonic()
 
-    def live(self) -> list[str]:
-        """Why the process should be restarted; empty: it should not."""
-        if self._answering is None:
+    def liveness(self) -> list[str]:
+        """Return the reasons for restarting the process, none if it is healthy."""
+        if self._answering_since is None:
             return []
-        # after an outage the watch needs a moment to notice
-        age = self._clock.monotonic() - max(self.watch.began, self._answering)
-        if age > self._deaf_seconds:
-            return [f"the watch of ScheduledTasks has not begun anew for {age:.0f} s although the API server answers"]
+        # After an outage, the watch needs a moment to notice that the API server answers again.
+        age = self._clock.monotonic() - max(self._watch.began_at, self._answering_since)
+        if age > self._max_age_seconds:
+            return [f"the watch of ScheduledTasks has not restarted for {age:.0f} s although the API server answers"]
         return []
 
     async def present(self) -> set[str] | None:
-        """The uids that the API server has; None: cannot be told now."""
+        """Return the uids that the API server has, or None if it cannot be queried now."""
         try:
             return {
                 metadata["uid"]
@@ -100,15 +114,15 @@ class Scope:
         except (ApiError, ApiUnreachableError) as error:
             if _is_not_served(error) and self.absent:
                 return set()
-            # the watch meets the same, and has said so
-            log.debug("resources_not_compared", error=str(error))
+            # The watch runs into the same error and logs it.
+            log.debug("resource_comparison_failed", error=str(error))
             return None
 
-    def _listed(self) -> None:
+    def _count_list(self) -> None:
         self.lists += 1
-        self._on_listed()
+        self._on_list()
 
 
 def _is_not_served(error: ApiError | ApiUnreachableError) -> bool:
-    """Whether the API server knows no ScheduledTasks; a namespace that it does not know is empty to it."""
+    """Whether the API server does not know ScheduledTasks. It reports an unknown namespace as empty instead."""
     return isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND

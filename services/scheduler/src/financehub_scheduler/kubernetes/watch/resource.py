@@ -1,4 +1,4 @@
-"""One ScheduledTask as the API server shows it, turned into what the scheduler keeps of it: pure."""
+"""Conversion of a ScheduledTask from the API server into the part that the scheduler keeps. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from typing import Any
 
 from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER, from_resource
-from financehub_scheduler.kubernetes.observed_status import Seen, seen, unix
+from financehub_scheduler.kubernetes.observed_status import ObservedStatus, observe, unix_seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    """What is kept of one ScheduledTask.
+class WatchedResource:
+    """The part of one ScheduledTask that the scheduler keeps.
 
     Args:
-        uid, namespace, name, generation: of its metadata.
-        problem: why it does not run as written, and how to mend it; empty: it does.
-        schedule: what runs; None where there is a problem.
-        since: Unix seconds from which it is ours, should Redis not know it: the newest of its creation, the last change
-            of its spec and its last run.
-        asked: values of the trigger and backfill annotations.
-        status: what its status says at present.
+        uid, namespace, name, generation: From its metadata.
+        problem: Why it does not run as written and how to fix it, empty if it runs.
+        schedule: The compiled schedule, None if there is a problem.
+        since: Unix seconds from which due times count if Redis does not know the schedule: the latest of its creation,
+            the last change of its spec and its last run.
+        annotations: Values of the trigger and backfill annotations.
+        status: Its status when it was last observed.
     """
 
     uid: str
@@ -30,57 +30,89 @@ class Resource:
     problem: str
     schedule: Schedule | None
     since: float
-    asked: tuple[str, str]
-    status: Seen
+    annotations: tuple[str, str]
+    status: ObservedStatus
 
     @property
     def full_name(self) -> str:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"
 
-    def same_wish(self, body: Mapping[str, Any]) -> bool:
-        """Whether a newer state asks for the same as this one, and only its status or labels differ."""
+    def same_spec(self, body: Mapping[str, Any]) -> bool:
+        """Whether a newer state has the same spec and requests, and differs only in its status or labels.
+
+        Args:
+            body: The newer state, as the API server sent it.
+        """
         metadata = body["metadata"]
-        return self.generation == metadata["generation"] and self.asked == _asked(metadata)
+        return self.generation == metadata["generation"] and self.annotations == _annotations(metadata)
 
 
-def read(body: Mapping[str, Any]) -> Resource:
-    """Check and compile one resource; whatever is wrong with it is its `problem`.
+@dataclass(frozen=True, slots=True)
+class ResourceApplied:
+    """Watch event: a resource was added, or its spec or annotations changed."""
+
+    resource: WatchedResource
+
+    @property
+    def uid(self) -> str:
+        """Uid of the resource."""
+        return self.resource.uid
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """Watch event: at most the status or the labels of a known resource changed."""
+
+    uid: str
+    status: ObservedStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDeleted:
+    """Watch event: a resource was deleted, or its deletion began."""
+
+    uid: str
+
+
+WatchEvent = ResourceApplied | StatusChanged | ResourceDeleted
+
+
+def parse_resource(body: Mapping[str, Any]) -> WatchedResource:
+    """Validate and compile one resource. Anything wrong with it becomes its `problem`.
 
     Args:
-        body: as the API server sent it.
+        body: The resource, as the API server sent it.
     """
     metadata = body["metadata"]
-    problem, schedule, status = "", None, seen(body.get("status"))
+    problem, schedule, status = "", None, observe(body.get("status"))
     try:
         schedule = compile_schedule(from_resource(body), metadata["uid"])
     except ValueError as error:
         problem = str(error)
-    return Resource(
+    return WatchedResource(
         uid=metadata["uid"],
         namespace=metadata["namespace"],
         name=metadata["name"],
         generation=metadata["generation"],
         problem=problem,
         schedule=schedule,
-        since=_since(metadata, status.last),
-        asked=_asked(metadata),
+        since=_since(metadata, status.last_schedule_time),
+        annotations=_annotations(metadata),
         status=status,
     )
 
 
-def _asked(metadata: Mapping[str, Any]) -> tuple[str, str]:
+def _annotations(metadata: Mapping[str, Any]) -> tuple[str, str]:
     annotations = metadata.get("annotations") or {}
     return annotations.get(TRIGGER, ""), annotations.get(BACKFILL, "")
 
 
-def _since(metadata: Mapping[str, Any], last: float | None) -> float:
-    times = [
-        metadata["creationTimestamp"],
-        *(
-            entry.get("time")
-            for entry in metadata.get("managedFields") or ()
-            if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
-        ),
+def _since(metadata: Mapping[str, Any], last_schedule_time: float | None) -> float:
+    spec_changes = [
+        entry.get("time")
+        for entry in metadata.get("managedFields") or ()
+        if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
     ]
-    return max(filter(None, [last, *map(unix, times)]), default=0.0)
+    times = [last_schedule_time, *map(unix_seconds, [metadata["creationTimestamp"], *spec_changes])]
+    return max(filter(None, times), default=0.0)

@@ -8,208 +8,219 @@ from typing import Any
 
 import structlog
 
-from financehub_scheduler.core.state import Changes
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
-from financehub_scheduler.kubernetes.observed_status import Seen, seen
-from financehub_scheduler.kubernetes.watch.namespace_watch import Scope
-from financehub_scheduler.kubernetes.watch.resource import Resource, read
+from financehub_scheduler.kubernetes.observed_status import observe
+from financehub_scheduler.kubernetes.watch.namespace_watch import NamespaceWatch
+from financehub_scheduler.kubernetes.watch.resource import (
+    ResourceApplied,
+    ResourceDeleted,
+    StatusChanged,
+    WatchedResource,
+    WatchEvent,
+    parse_resource,
+)
 from financehub_scheduler.kubernetes.watch.watch import WATCH_SECONDS
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: Sightings taken over at once: some 5 ms of the loop.
+#: Watch events applied in one go, which takes the event loop about 5 ms.
 _BATCH = 500
-#: How long the first sighting waits for others.
+#: How long the first watch event waits for others.
 _GATHER_SECONDS = 0.05
-#: How often it is checked that the API server would show a watch something.
+#: How often the API server is queried for ScheduledTasks, beside the watch.
 PROBE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
-
-#: A whole resource, the new status of one (uid, status), or a uid that is gone.
-_Sighting = Resource | tuple[str, Seen] | str
 
 
 class CrdSource:
     """Schedules from ScheduledTask resources.
 
     Args:
-        api: connection to the cluster.
-        clock: time.
-        namespaces: which ones are watched, each on its own; none: all.
-        watch_seconds: how long the server is asked to keep one watch open; less notices sooner that one is deaf.
+        api: Connection to the cluster.
+        clock: Time.
+        namespaces: The watched namespaces, each by its own watch. Empty for all namespaces.
+        watch_seconds: Seconds for which the server is requested to keep one watch open. A shorter time detects sooner
+            that a watch receives nothing.
     """
 
     def __init__(
         self, api: KubeApi, clock: Clock, namespaces: Sequence[str] = (), watch_seconds: int = WATCH_SECONDS
     ) -> None:
-        self._scopes = [
-            Scope(api, clock, namespace, self._told, self._wake, watch_seconds)
+        self._watches = [
+            NamespaceWatch(api, clock, namespace, self._on_event, self._wake, watch_seconds)
             for namespace in dict.fromkeys(namespaces or (None,))
         ]
-        self._sightings: deque[_Sighting] = deque()
+        self._events: deque[WatchEvent] = deque()
         self._arrived = asyncio.Event()
-        #: Whether the loop will take whatever arrives; without it ten thousand sightings would wake it as often.
+        #: Whether the event loop was already woken for the queued events. Without it, ten thousand events would wake it
+        #: ten thousand times.
         self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: uids that the API server has and the watch has listed, but whose sightings are still on their way.
-        self._untold: dict[str, Scope] = {}
-        #: uid → newest state; filled by the threads of the watches alone, each with what it watches.
-        self._shown: dict[str, Resource] = {}
-        #: uid → resource; changed by the loop of `changes` alone.
-        self.resources: dict[str, Resource] = {}
-        #: uid → resource, of those that are refused at present.
-        self._refused: dict[str, Resource] = {}
-        #: uids whose resource was added or changed since somebody took them out.
-        self.touched: set[str] = set()
+        #: Uids that the API server has and the watch has listed, but whose events have not arrived yet.
+        self._pending: dict[str, NamespaceWatch] = {}
+        #: uid → newest state. Only the watches' threads fill it, each for the resources that it watches.
+        self._last_observed: dict[str, WatchedResource] = {}
+        #: uid → resource. Only the event loop of `changes` changes it.
+        self.resources: dict[str, WatchedResource] = {}
+        #: uid → resource, for those that are currently refused.
+        self._refused: dict[str, WatchedResource] = {}
+        #: Uids of resources that were added or changed since the status writer last cleared this set.
+        self.changed: set[str] = set()
 
     @property
     def refused(self) -> dict[str, str]:
-        """`namespace/name` → what is wrong, of everything that is refused at present."""
-        return {each.full_name: each.problem for each in self._refused.values()}
+        """`namespace/name` → problem, for every resource that is currently refused."""
+        return {resource.full_name: resource.problem for resource in self._refused.values()}
 
     async def changes(self) -> AsyncIterator[Changes]:
-        """The cluster's schedules, then every change, of what is refused too, for ever."""
+        """Yield all schedules of the cluster, then every change, forever. Refused schedules are included."""
         self._loop = asyncio.get_running_loop()
-        for scope in self._scopes:
-            scope.watch.start()
+        for watch in self._watches:
+            watch.start()
         try:
             while True:
                 await self._arrived.wait()
-                # one by one, ten thousand would be as many trips to Redis, and as many fights over the interpreter
+                # Handled one by one, ten thousand events would be as many round trips to Redis, and the threads would
+                # compete for the interpreter as often.
                 await asyncio.sleep(_GATHER_SECONDS)
                 self._arrived.clear()
                 self._woken = False
-                listed, owing = {scope: scope.lists for scope in self._scopes}, bool(self._untold)
-                while self._sightings:
-                    yield self._take([self._sightings.popleft() for _ in range(min(_BATCH, len(self._sightings)))])
+                lists_before, had_pending = {watch: watch.lists for watch in self._watches}, bool(self._pending)
+                while self._events:
+                    yield self._apply([self._events.popleft() for _ in range(min(_BATCH, len(self._events)))])
                     await asyncio.sleep(0)
-                for scope, lists in listed.items():
-                    if lists == scope.compared:
+                for watch, lists in lists_before.items():
+                    if lists == watch.compared_lists:
                         continue
-                    gone = await self._compare(scope)
-                    if gone is None:
+                    removed = await self._compare(watch)
+                    if removed is None:
                         self._loop.call_later(_RETRY_SECONDS, self._arrived.set)
                     else:
-                        scope.compared = lists
-                        yield Changes(removed=gone, initial=True, complete=self._complete)
-                if owing and self._complete:
+                        watch.compared_lists = lists
+                        yield Changes(removed=removed, initial=True, complete=self._complete)
+                if had_pending and self._complete:
                     yield Changes(initial=True)
         finally:
-            for scope in self._scopes:
-                scope.watch.stop()
+            for watch in self._watches:
+                watch.stop()
 
     @property
     def _complete(self) -> bool:
-        """Whether everything that there is has been shown."""
-        return not self._untold and all(scope.compared for scope in self._scopes)
+        """Whether every existing resource has been delivered."""
+        return not self._pending and all(watch.compared_lists for watch in self._watches)
 
     @property
-    def looked(self) -> float:
-        """Whatever changed before then has been shown, monotonic seconds."""
-        # what was never listed has shown nothing that could be out of date
-        return min((scope.looked for scope in self._scopes if scope.lists), default=self._scopes[0].looked)
+    def observed_at(self) -> float:
+        """Monotonic time before which every change has been delivered."""
+        # A namespace that was never listed has not delivered anything that could be out of date.
+        return min((watch.observed_at for watch in self._watches if watch.lists), default=self._watches[0].observed_at)
 
     async def probe(self) -> None:
-        """See whether the API server has what we watch."""
-        for scope in self._scopes:
-            await scope.probe()
-            if scope.absent and self._known(scope):
-                # the last deletions may have gone with the watch
-                scope.compared = -1
+        """Check that the API server serves ScheduledTasks in every watched namespace."""
+        for watch in self._watches:
+            await watch.probe()
+            if watch.absent and self._known_uids(watch):
+                # The watch may have ended before it delivered the last deletions.
+                watch.compared_lists = -1
                 self._arrived.set()
 
-    def live(self) -> list[str]:
-        """Why the process should be restarted; empty: it should not."""
-        return [problem for scope in self._scopes for problem in scope.live()]
+    def liveness(self) -> list[str]:
+        """Return the reasons for restarting the process, none if it is healthy."""
+        return [problem for watch in self._watches for problem in watch.liveness()]
 
-    def starting(self) -> list[str]:
-        """What keeps a namespace from being shown for the first time, as far as it is known."""
-        return [scope.watch.problem for scope in self._scopes if not scope.compared and scope.watch.problem]
+    def startup_problems(self) -> list[str]:
+        """Return the known reasons why a namespace has not been listed for the first time."""
+        return [watch.problem for watch in self._watches if not watch.compared_lists and watch.problem]
 
-    def _take(self, sightings: Sequence[_Sighting]) -> Changes:
-        upserts: dict[str, Resource] = {}
-        withdrawn: dict[str, str] = {}
+    def _apply(self, events: Sequence[WatchEvent]) -> Changes:
+        upserts: dict[str, WatchedResource] = {}
+        deactivated: dict[str, str] = {}
         removed: dict[str, None] = {}
-        for sighting in sightings:
-            uid = _uid(sighting)
-            self._untold.pop(uid, None)
-            match sighting:
-                case Resource(problem=""):
-                    self._keep(sighting)
-                    withdrawn.pop(uid, None)
-                    upserts[uid] = sighting
-                case Resource(problem=problem):
-                    self._keep(sighting)
-                    log.error("schedule_refused", schedule=sighting.full_name, problem=problem)
+        for event in events:
+            uid = event.uid
+            self._pending.pop(uid, None)
+            match event:
+                case ResourceApplied(resource) if resource.problem:
+                    self._keep(resource)
+                    log.error("schedule_refused", schedule=resource.full_name, problem=resource.problem)
                     upserts.pop(uid, None)
-                    withdrawn[uid] = problem
-                case (_, status):
+                    deactivated[uid] = resource.problem
+                case ResourceApplied(resource):
+                    self._keep(resource)
+                    deactivated.pop(uid, None)
+                    upserts[uid] = resource
+                case StatusChanged(status=status):
                     if known := self.resources.get(uid):
                         self.resources[uid] = replace(known, status=status)
-                        self.touched.add(uid)
-                case _:
+                        self.changed.add(uid)
+                case ResourceDeleted():
                     self._forget(uid)
                     upserts.pop(uid, None)
-                    withdrawn.pop(uid, None)
+                    deactivated.pop(uid, None)
                     removed[uid] = None
         return Changes(
-            upserts=[each.schedule for each in upserts.values() if each.schedule],
+            upserts=[resource.schedule for resource in upserts.values() if resource.schedule],
             removed=list(removed),
-            withdrawn=withdrawn,
-            since={uid: each.since for uid, each in upserts.items()},
-            # a uid is never used twice, so whatever Redis knows of one still holds
+            deactivated=deactivated,
+            since={uid: resource.since for uid, resource in upserts.items()},
+            # Uids are never reused, so whatever Redis knows about one still holds.
             initial=True,
             complete=False,
         )
 
-    def _keep(self, resource: Resource) -> None:
+    def _keep(self, resource: WatchedResource) -> None:
         self.resources[resource.uid] = resource
-        self.touched.add(resource.uid)
+        self.changed.add(resource.uid)
         self._refused.pop(resource.uid, None)
         if resource.problem:
             self._refused[resource.uid] = resource
 
     def _forget(self, uid: str) -> None:
-        self.touched.discard(uid)
+        self.changed.discard(uid)
         self.resources.pop(uid, None)
         self._refused.pop(uid, None)
 
-    async def _compare(self, scope: Scope) -> list[str] | None:
-        """What is gone without a word, as happens while no watch is open; None: cannot be told now.
+    async def _compare(self, watch: NamespaceWatch) -> list[str] | None:
+        """Forget the resources whose deletion was not delivered, as happens while no watch is open.
 
-        What is there and not known yet is on its way to us: kopf hands a list over piece by piece, behind our back.
+        Resources that exist and are not known yet are on their way: kopf delivers a list object by object, in the
+        background.
+
+        Returns:
+            The uids that are gone, or None if the API server cannot be queried now.
         """
-        known = self._known(scope)
-        if (present := await scope.present()) is None:
+        known = self._known_uids(watch)
+        if (present := await watch.present()) is None:
             return None
         gone = [uid for uid in known if uid not in present]
         for uid in gone:
             self._forget(uid)
-            # atomic; whatever is shown of it again is new
-            self._shown.pop(uid, None)
-        others = {uid: each for uid, each in self._untold.items() if each is not scope}
-        self._untold = others | dict.fromkeys(present.difference(self.resources), scope)
+            # One atomic operation, because the watch's thread uses it too. A later event for this uid counts as new.
+            self._last_observed.pop(uid, None)
+        others = {uid: owner for uid, owner in self._pending.items() if owner is not watch}
+        self._pending = others | dict.fromkeys(present.difference(self.resources), watch)
         return gone
 
-    def _known(self, scope: Scope) -> list[str]:
-        return [uid for uid, each in self.resources.items() if scope.namespace in {None, each.namespace}]
+    def _known_uids(self, watch: NamespaceWatch) -> list[str]:
+        return [uid for uid, resource in self.resources.items() if watch.namespace in {None, resource.namespace}]
 
     # in the watches' threads ----------------------------------------------------------------------------
-    def _told(self, kind: str | None, body: Mapping[str, Any]) -> None:
+    def _on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
         uid = body["metadata"]["uid"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
-            self._shown.pop(uid, None)
-            self._put(uid)
-        elif (shown := self._shown.get(uid)) and shown.same_wish(body):
-            self._put((uid, seen(body.get("status"))))
+            self._last_observed.pop(uid, None)
+            self._put(ResourceDeleted(uid))
+        elif (last := self._last_observed.get(uid)) and last.same_spec(body):
+            self._put(StatusChanged(uid, observe(body.get("status"))))
         else:
-            self._shown[uid] = resource = read(body)
-            self._put(resource)
+            self._last_observed[uid] = resource = parse_resource(body)
+            self._put(ResourceApplied(resource))
 
-    def _put(self, sighting: _Sighting) -> None:
-        self._sightings.append(sighting)
-        # the first tells of all that follow: `changes` takes until none is left
+    def _put(self, event: WatchEvent) -> None:
+        self._events.append(event)
+        # One wake-up is enough for all events that follow, because `changes` empties the queue.
         if not self._woken:
             self._woken = True
             self._wake()
@@ -217,11 +228,3 @@ class CrdSource:
     def _wake(self) -> None:
         assert self._loop is not None  # noqa: S101 — for mypy: it is set before the watches start
         self._loop.call_soon_threadsafe(self._arrived.set)
-
-
-def _uid(sighting: _Sighting) -> str:
-    match sighting:
-        case Resource(uid=uid) | (uid, _):
-            return uid
-        case _:
-            return sighting

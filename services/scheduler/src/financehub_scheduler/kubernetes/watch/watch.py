@@ -1,9 +1,10 @@
-"""kopf's watch of ScheduledTasks, in a thread and an event loop of its own, started anew whenever it is of no use.
+"""kopf's watch of ScheduledTasks. It runs in its own thread and event loop and restarts whenever it fails or stalls.
 
-One namespace that is forbidden ends kopf, and with it the watch of all others that it has: so each has its own.
+Each namespace has its own watch, because one forbidden namespace ends kopf and all watches that it runs.
 
-At its end kopf cancels every task of its loop that it did not find there at its start, the engine's too; and a page
-of 500 resources takes 10 ms to read, which due runs must not wait for.
+Each watch has its own thread for two reasons. When kopf ends, it cancels every task in its event loop that did not
+exist when it started, which would include the engine's tasks. In addition, parsing a page of 500 resources takes 10 ms,
+and due runs must not wait for that.
 """
 
 import asyncio
@@ -18,123 +19,126 @@ import structlog
 
 from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION
 from financehub_scheduler.kubernetes.client.connection import Connection
-from financehub_scheduler.kubernetes.watch.monitor import Traffic
+from financehub_scheduler.kubernetes.watch.monitor import WatchMonitor
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: The server ends each watch after this long, and the next one goes on there: each beginning is a sign of life.
+#: The server ends each watch request after this time and the next one continues, so each start is a sign of life.
 WATCH_SECONDS = 30
-#: A watch that outlives the server's own limit without a word is cut off on the way, half-open; times its limit.
-_SILENT = 4 / 3
+#: A watch that stays silent for this many times the server's own limit has a half-open connection.
+_MAX_SILENCE_FACTOR = 4 / 3
 _REQUEST_SECONDS = 30.0
 _PAGE = 500
-#: How long kopf keeps a task for an object that says nothing; with its 5 s, all of a list have one: 60 MB for 10,000.
+#: How long kopf keeps a task for an object without events. With kopf's default of 5 s, every object of a list has a
+#: task at the same time, which takes 60 MB for 10,000 objects.
 _IDLE_SECONDS = 0.5
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 _RESTART_SECONDS = 2.0
-#: From the last answer at kopf's start until it asks for ScheduledTasks; if it does not, it has found none to watch.
-#: What a watch may be late beyond its limits.
-_FOUND_SECONDS = 5.0
-_LOOK_SECONDS = 0.5
-#: Before a login, by how often credentials were refused; once they are, most are merely out of date.
+#: Longest time from the last answer during kopf's start until it requests ScheduledTasks. If it has not requested them
+#: by then, it did not find any definition to watch. The same time is added to the limit of a silent watch.
+_DISCOVERY_SECONDS = 5.0
+_CHECK_SECONDS = 0.5
+#: Delay before a login, by the number of refused logins. The first ones are immediate: most are only out of date.
 _LOGIN_SECONDS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0)
 
-#: Told of an event's type (None while listing, ADDED, MODIFIED, DELETED) and the object.
-Told = Callable[[str | None, Mapping[str, Any]], None]
+#: Called with the type of an event (None while listing, ADDED, MODIFIED or DELETED) and the object.
+EventHandler = Callable[[str | None, Mapping[str, Any]], None]
 
 
 class Watch:
-    """Lists and watches for ever.
+    """Lists and watches forever.
 
     Args:
-        clock: time.
-        namespace: which one is watched; None: all.
-        told: called in the watch's thread; must neither block nor raise.
-        listed: called in the watch's thread when a list is complete and the watch behind it begins.
-        seconds: how long the server is asked to keep one watch open.
+        clock: Time.
+        namespace: The watched namespace, or None for all of them.
+        on_event: Called in the watch's thread. It must neither block nor raise.
+        on_list: Called in the watch's thread when a list is complete and the watch that follows it begins.
+        seconds: Seconds for which the server is requested to keep one watch open.
     """
 
     def __init__(
         self,
         clock: Clock,
         namespace: str | None,
-        told: Told,
-        listed: Callable[[], None],
+        on_event: EventHandler,
+        on_list: Callable[[], None],
         seconds: int = WATCH_SECONDS,
     ) -> None:
         self._namespace = namespace
-        self._told = told
+        self._on_event = on_event
         self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._traffic = Traffic(clock, namespace, listed)
+        self._monitor = WatchMonitor(clock, namespace, on_list)
 
     @property
-    def began(self) -> float:
-        """When a watch last began, monotonic seconds."""
-        return self._traffic.began
+    def began_at(self) -> float:
+        """Monotonic time at which a watch request last began."""
+        return self._monitor.began_at
 
     @property
     def problem(self) -> str:
-        """Why it has not begun since; empty: nothing is wrong."""
-        return self._traffic.problem
+        """Why no watch request has begun since, empty if nothing is wrong."""
+        return self._monitor.problem
 
     def start(self) -> None:
-        """Begin."""
-        # it reports each try of each request, and each failure up to three times with its traceback; Traffic tells
-        # what is wrong, once. What a handler raises is left: it would be a fault of ours
+        """Start the thread."""
+        # kopf logs every attempt of every request, and each failure up to three times with its traceback. WatchMonitor
+        # logs each outage once instead. Exceptions of handlers stay visible, because they would be our own bugs.
         for name in ("kopf._core", "kopf._cogs", "kopf.activities"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a request under way ends with the process."""
+        """Stop the thread. A request in progress ends with the process."""
         self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 asyncio.run(self._operate())
-            except Exception as error:  # noqa: BLE001 — whatever ends kopf, the only cure is a new start
-                self._traffic.ended(error)
+            except Exception as error:  # noqa: BLE001 — whatever ended kopf, the only remedy is a restart
+                self._monitor.kopf_ended(error)
             self._stop.wait(_RESTART_SECONDS)
 
     async def _operate(self) -> None:
-        # not the thread's own flag, on which kopf would wait in a thread that nothing ends when kopf fails
+        # Not the thread's own flag: kopf would wait for that in another thread, which nothing ends when kopf fails.
         end = asyncio.Event()
-        overseer = asyncio.create_task(self._oversee(end))
+        supervisor = asyncio.create_task(self._supervise(end))
         try:
             await kopf.operator(
                 registry=self._registry(),
                 settings=self._settings(),
                 standalone=True,
-                # kopf would ask who the user is, and a container's numeric user has no name
+                # Without it, kopf would look up the user's name, which a container's numeric user does not have.
                 identity="financehub-scheduler",  # type: ignore[arg-type]  # its type is not public
                 clusterwide=self._namespace is None,
                 namespaces=[self._namespace] if self._namespace else [],
                 stop_flag=end,
             )
         finally:
-            overseer.cancel()
+            supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await overseer
+                await supervisor
 
-    async def _oversee(self, end: asyncio.Event) -> None:
-        """End kopf when asked to, or when it watches nothing.
+    async def _supervise(self, end: asyncio.Event) -> None:
+        """End kopf when `stop` was called, or when it does not watch anything.
 
-        It looks for the definition of ScheduledTasks when it starts and, with rights everywhere, when a definition
-        changes, which is sometimes before they are served.
+        kopf looks for the definition of ScheduledTasks when it starts and, if it has rights in all namespaces, whenever
+        a definition changes. That is sometimes before they are served.
         """
-        traffic = self._traffic
-        traffic.started()
-        longest = _SILENT * self._seconds + _FOUND_SECONDS
-        # no event could tell what has not happened
-        while not self._stop.is_set() and traffic.silence() < (longest if traffic.asked else _FOUND_SECONDS):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
-        if not self._stop.is_set() and not traffic.asked:
-            traffic.nothing_found()
+        monitor = self._monitor
+        monitor.kopf_started()
+        max_silence = _MAX_SILENCE_FACTOR * self._seconds + _DISCOVERY_SECONDS
+        # Polling is necessary: no event reports that something has not happened.
+        while not self._stop.is_set() and monitor.silence_seconds() < (  # noqa: ASYNC110
+            max_silence if monitor.requested_tasks else _DISCOVERY_SECONDS
+        ):
+            await asyncio.sleep(_CHECK_SECONDS)
+        if not self._stop.is_set() and not monitor.requested_tasks:
+            monitor.nothing_to_watch()
         end.set()
 
     def _registry(self) -> kopf.OperatorRegistry:
@@ -143,43 +147,43 @@ class Watch:
         @kopf.on.login(registry=registry, retries=1)
         async def login(**_: Any) -> kopf.AiohttpSession:
             connection = await self._login()
-            session = connection.session(self._traffic.trace(), reuse=False)
+            session = connection.session(self._monitor.trace(), reuse=False)
             return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
         @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
         async def event(event: Mapping[str, Any], **_: Any) -> None:
-            self._told(event["type"], event["object"])
+            self._on_event(event["type"], event["object"])
 
         return registry
 
     async def _login(self) -> Connection:
-        """Credentials, as soon as there are any: where a login fails, kopf waits for another one for ever."""
+        """Wait for credentials and return them. After a failed login, kopf would wait forever for another one."""
         while True:
-            # kopf itself would log in and be refused a hundred times a second
-            await asyncio.sleep(_LOGIN_SECONDS[min(self._traffic.refused, len(_LOGIN_SECONDS) - 1)])
+            # Without a delay, kopf would log in and be refused a hundred times per second.
+            await asyncio.sleep(_LOGIN_SECONDS[min(self._monitor.refused_logins, len(_LOGIN_SECONDS) - 1)])
             try:
                 return await Connection.load()
             except ConfigError as error:
-                self._traffic.has_no_credentials(error)
+                self._monitor.credentials_missing(error)
 
     def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
-        # with rights in some namespaces only, definitions and namespaces cannot be watched
+        # Definitions and namespaces cannot be watched with rights in some namespaces only.
         settings.scanning.disabled = self._namespace is not None
         settings.persistence.diffbase_storage = _NoDiffs()
         settings.queueing.idle_timeout = _IDLE_SECONDS
-        settings.posting.enabled = False  # events are ours to write, with limits
+        settings.posting.enabled = False  # EventRecorder writes the Events, with its own limits
         settings.process.ultimate_exiting_timeout = None  # it would kill the process, not the thread
         settings.networking.request_timeout = _REQUEST_SECONDS
         settings.networking.error_backoffs = _RETRY_SECONDS
         settings.watching.server_timeout = self._seconds
-        settings.watching.inactivity_timeout = _SILENT * self._seconds
+        settings.watching.inactivity_timeout = _MAX_SILENCE_FACTOR * self._seconds
         settings.watching.chunk_size = _PAGE
         return settings
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Spares kopf a deep copy of every object: `on.event` is told of all of them, whatever has changed."""
+    """Saves kopf a deep copy of every object: `on.event` receives all of them, whatever has changed."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence()

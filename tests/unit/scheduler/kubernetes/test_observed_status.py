@@ -1,4 +1,4 @@
-"""What is remembered of a status."""
+"""Compact copies of statuses that the API server returned."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.kubernetes.observed_status import NOTHING, Standing, digest, seen
+from financehub_scheduler.kubernetes.observed_status import NO_STATUS, ConditionDigest, digest, observe
 
 CONDITION = {
     "type": "Ready",
@@ -25,26 +25,26 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, min_size=1), st.randoms())
-def test_the_order_of_fields_says_nothing(status: dict[str, Any], random: Any) -> None:
-    """A status has one digest however its fields are ordered, and another once one of them differs."""
+def test_digest_depends_on_values_and_not_on_field_order(status: dict[str, Any], random: Any) -> None:
+    """A status has the same digest in any order of its fields, and another one if a value differs."""
     items = list(status.items())
     random.shuffle(items)
     assert digest(dict(items)) == digest(status)
     assert digest({**status, items[0][0]: [items[0][1]]}) != digest(status)
 
 
-def test_conditions_are_kept_as_far_as_they_are_needed() -> None:
-    """Type, status, generation and time of a condition are remembered."""
+def test_observe_with_condition_keeps_type_status_generation_and_time() -> None:
+    """A condition digest contains the type, status, generation and transition time of the condition."""
     status = {"conditions": [CONDITION], "runs": 1}
     since = datetime(2027, 1, 15, 8, tzinfo=UTC)
-    assert seen(status).conditions == (Standing("Ready", "True", 3, since),)
-    assert seen(status).digest == digest(status)
+    assert observe(status).conditions == (ConditionDigest("Ready", "True", 3, since),)
+    assert observe(status).digest == digest(status)
 
 
 @pytest.mark.parametrize("status", [None, {}])
-def test_no_status_is_nothing(status: Any) -> None:
-    """A resource without a status, or with an empty one, has nothing to compare with."""
-    assert seen(status) is NOTHING
+def test_observe_without_status_returns_no_status(status: Any) -> None:
+    """A missing and an empty status are both observed as NO_STATUS."""
+    assert observe(status) is NO_STATUS
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_no_status_is_nothing(status: Any) -> None:
         {"Ready": "True"},
     ],
 )
-def test_a_status_written_by_hand_is_borne(conditions: Any) -> None:
-    """Whatever somebody wrote as conditions is as good as none, and no error."""
+def test_observe_with_invalid_conditions_ignores_them(conditions: Any) -> None:
+    """Invalid conditions that a user wrote by hand are ignored and do not raise."""
     status = {"conditions": conditions}
-    assert (seen(status).conditions, seen(status).digest) == ((), digest(status))
+    assert (observe(status).conditions, observe(status).digest) == ((), digest(status))

@@ -1,4 +1,4 @@
-"""What becomes of an answer of the API server, or of whatever stands in its place."""
+"""KubeApi: handling of answers of the API server, or of a proxy in front of it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -7,19 +7,20 @@ from aiohttp import web
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
-from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError, KubeApi
+from financehub_scheduler.kubernetes.client.api import ApiError, ApiRequest, ApiUnreachableError, KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 
 Serve = Callable[[web.Response], Awaitable[KubeApi]]
+REQUEST = ApiRequest("GET", "/x")
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """A server that gives one answer to everything, and a connection to it."""
+    """Start a server that gives the same answer to every request. Returns a client of it."""
     runners: list[web.AppRunner] = []
     apis: list[KubeApi] = []
 
-    async def begin(answer: web.Response) -> KubeApi:
+    async def start(answer: web.Response) -> KubeApi:
         async def handle(_: web.Request) -> web.Response:
             return answer
 
@@ -34,40 +35,40 @@ async def serve() -> AsyncIterator[Serve]:
         apis.append(KubeApi(Connection(configuration, "default")))
         return apis[-1]
 
-    yield begin
+    yield start
     for api in apis:
         await api.aclose()
     for runner in runners:
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/html"])
-async def test_an_answer_that_is_no_json_is_none(serve: Serve, kind: str) -> None:
-    """A proxy that says 200 to everything is no API server: the request failed, and may be tried again."""
-    api = await serve(web.Response(text="<html>welcome</html>", content_type=kind))
+@pytest.mark.parametrize("content_type", ["application/json", "text/html"])
+async def test_send_with_answer_other_than_json_raises_unreachable(serve: Serve, content_type: str) -> None:
+    """A 200 answer that is not JSON comes from a proxy, so the request counts as unanswered."""
+    api = await serve(web.Response(text="<html>welcome</html>", content_type=content_type))
     with pytest.raises(ApiUnreachableError):
-        await api.request("GET", "/x")
+        await api.send(REQUEST)
 
 
-async def test_a_refusal_in_html_is_a_refusal(serve: Serve) -> None:
-    """An error page is told with its status and its beginning."""
+async def test_send_with_html_error_page_raises_api_error(serve: Serve) -> None:
+    """An error page in HTML is an ApiError with the HTTP status and the beginning of the page."""
     api = await serve(web.Response(status=502, text="<html>bad gateway</html>", content_type="text/html"))
     with pytest.raises(ApiError, match="bad gateway") as caught:
-        await api.request("GET", "/x")
+        await api.send(REQUEST)
     assert caught.value.status == 502
 
 
-async def test_a_refusal_has_a_reason(serve: Serve) -> None:
-    """Kubernetes' own words are kept."""
+async def test_send_with_refusal_keeps_reason_and_message(serve: Serve) -> None:
+    """An ApiError has the reason and the message of the API server."""
     status = {"kind": "Status", "reason": "Forbidden", "message": "no"}
     api = await serve(web.json_response(status, status=403))
     with pytest.raises(ApiError) as caught:
-        await api.request("GET", "/x")
+        await api.send(REQUEST)
     assert (caught.value.status, caught.value.reason, caught.value.message) == (403, "Forbidden", "no")
 
 
-async def test_credentials_that_cannot_be_read_are_no_answer(serve: Serve) -> None:
-    """A token that is being replaced fails the request, as an API server that is away does, and not the process."""
+async def test_send_with_unreadable_credentials_raises_unreachable(serve: Serve) -> None:
+    """A token that is being replaced fails the request like an unavailable API server, and not the process."""
     api = await serve(web.json_response({}))
 
     def unreadable(_: Configuration) -> None:
@@ -75,4 +76,4 @@ async def test_credentials_that_cannot_be_read_are_no_answer(serve: Serve) -> No
 
     api._connection._configuration.refresh_api_key_hook = unreadable
     with pytest.raises(ApiUnreachableError, match="Token file exists but empty"):
-        await api.request("GET", "/x")
+        await api.send(REQUEST)

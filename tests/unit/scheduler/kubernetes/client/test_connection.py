@@ -1,4 +1,4 @@
-"""What becomes of a kubeconfig, whatever state it is in."""
+"""Loading of kubeconfig files in any state."""
 
 from pathlib import Path
 
@@ -28,12 +28,10 @@ current-context: x
 """
 
 
-async def test_a_file_that_is_being_written_holds_no_credentials(
+async def test_load_with_partly_written_kubeconfig_raises_config_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a kubeconfig whatever beginning may be there when it is read, none at all too: that is said, and the whole of
-    it is good.
-    """
+    """A kubeconfig that is cut at any position, even empty, is a ConfigError. The complete file is accepted."""
     file = tmp_path / "kubeconfig"
     monkeypatch.setenv("KUBECONFIG", str(file))
     for end in range(len(KUBECONFIG) - len("x\n")):

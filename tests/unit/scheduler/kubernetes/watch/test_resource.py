@@ -1,11 +1,11 @@
-"""What is read from a ScheduledTask as an API server shows it."""
+"""Parsing of ScheduledTasks as the API server sends them."""
 
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.kubernetes.watch.resource import read
+from financehub_scheduler.kubernetes.watch.resource import parse_resource
 from support.schedules import UID
 
 FIELDS = ["task", "queue", "schedule", "schedules", "timeZone", "args", "kwargs", "calendar", "startTime", "maxRuns"]
@@ -14,13 +14,13 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-#: A third of the fields right, so that what comes after the first fault is reached too.
+#: Some specs have valid basic fields, so that the checks after the first error are reached too.
 SPECS = st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda odd: {"task": "t", "queue": "q", **odd}) | JSON
 
 
 @given(spec=SPECS, status=JSON, annotations=st.none() | st.dictionaries(st.text(), st.text()))
-def test_nothing_that_an_api_server_may_hold_stops_the_reader(spec: Any, status: Any, annotations: Any) -> None:
-    """Whatever spec and status hold, a resource is read: it has a schedule, or else a problem that is not long."""
+def test_parse_resource_with_any_json_never_raises(spec: Any, status: Any, annotations: Any) -> None:
+    """Any spec and status can be parsed. The result has either a schedule or a problem of at most 1,000 characters."""
     metadata = {
         "uid": UID,
         "namespace": "default",
@@ -30,6 +30,6 @@ def test_nothing_that_an_api_server_may_hold_stops_the_reader(spec: Any, status:
         "annotations": annotations,
     }
     body = {"apiVersion": "financehub.io/v1alpha1", "kind": "ScheduledTask", "metadata": metadata}
-    resource = read({**body, "spec": spec, "status": status})
+    resource = parse_resource({**body, "spec": spec, "status": status})
     assert (resource.schedule is None) == bool(resource.problem)
     assert len(resource.problem) < 1000

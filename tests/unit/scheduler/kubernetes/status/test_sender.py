@@ -1,0 +1,35 @@
+"""StatusSender: refusals that a test cannot provoke in a real API server in time."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from financehub_scheduler.kubernetes.client.api import ApiError, ApiRequest
+from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, StatusSender, StatusWriteFailedError
+from financehub_shared.core.clock import ManualClock
+from support.events import watched_resource
+
+
+class ForbiddingApi:
+    """In-memory API client whose role is missing."""
+
+    namespace = "default"
+
+    async def send(self, request: ApiRequest) -> Any:
+        raise ApiError(403, "Forbidden", f"cannot {request.method} {request.path}")
+
+
+async def test_sender_with_second_forbidden_namespace_logs_it_after_the_first_is_gone() -> None:
+    """A forbidden namespace that no longer exists does not suppress the log line of the next forbidden namespace."""
+    clock = ManualClock()
+    sender = StatusSender(ForbiddingApi(), clock)
+    with capture_logs() as logs:
+        for uid, namespace, wait in [("1", "gone", 1.0), ("2", "gone", 3 * FORBIDDEN_SECONDS), ("3", "other", 0.0)]:
+            with pytest.raises(StatusWriteFailedError):
+                await sender.send(watched_resource(uid, namespace), {})
+            clock.advance(wait)
+    assert [(line["event"], line["error"].split("/")[5]) for line in logs] == [
+        ("status_write_failed", "gone"),
+        ("status_write_failed", "other"),
+    ]

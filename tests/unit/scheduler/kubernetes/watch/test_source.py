@@ -1,0 +1,100 @@
+"""CrdSource: how it applies watch events that arrive together. The watch itself needs a real API server."""
+
+import math
+from typing import Any
+
+import pytest
+from kubernetes.aio.client import Configuration
+from redis.asyncio import Redis
+
+from financehub_scheduler.core.registration import PendingRegistrations
+from financehub_scheduler.kubernetes.client.api import KubeApi
+from financehub_scheduler.kubernetes.client.connection import Connection
+from financehub_scheduler.kubernetes.observed_status import observe
+from financehub_scheduler.kubernetes.watch.resource import (
+    ResourceApplied,
+    ResourceDeleted,
+    StatusChanged,
+    WatchEvent,
+    parse_resource,
+)
+from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.redis.registry import Registry
+from financehub_shared.core.clock import Clock, ManualClock, SystemClock
+
+UID = "7f3c1c1e-8a1b-4a55-9a53-0d9a2f6f6a11"
+#: Uid of an older resource with the same name.
+OLD_UID = "00000000-8a1b-4a55-9a53-0d9a2f6f6a11"
+#: 31 February.
+INVALID = "0 0 31 2 *"
+
+
+def make_source(clock: Clock | None = None) -> CrdSource:
+    """Return a source that has no connection."""
+    return CrdSource(KubeApi(Connection(type.__call__(Configuration), "default")), clock or SystemClock())
+
+
+def applied(uid: str = UID, schedule: str = "@daily") -> ResourceApplied:
+    """Return the event of a ScheduledTask `default/demo` that was applied."""
+    body: dict[str, Any] = {
+        "apiVersion": "financehub.io/v1alpha1",
+        "kind": "ScheduledTask",
+        "metadata": {
+            "uid": uid,
+            "namespace": "default",
+            "name": "demo",
+            "generation": 1,
+            "creationTimestamp": "2026-11-01T00:00:00Z",
+        },
+        "spec": {"task": "fetch_crypto_prices_task", "schedule": schedule},
+    }
+    return ResourceApplied(parse_resource(body))
+
+
+def test_source_with_status_change_after_new_spec_returns_the_spec() -> None:
+    """A new spec and a status change that are applied together yield the schedule and keep the status."""
+    source = make_source()
+    status = observe({"observedGeneration": 1})
+    changes = source._apply([applied(), StatusChanged(UID, status)])
+    assert [schedule.uid for schedule in changes.upserts] == [UID]
+    assert source.resources[UID].status == status
+
+
+def test_source_with_deleted_namesake_keeps_the_refused_resource() -> None:
+    """Refused resources are listed by name. Deleting an older resource of the same name does not remove the entry."""
+    source = make_source()
+    source._apply([applied(OLD_UID, INVALID), applied(schedule=INVALID), ResourceDeleted(OLD_UID)])
+    assert "31 February" in source.refused["default/demo"]
+    source._apply([ResourceDeleted(UID)])
+    assert not source.refused
+
+
+@pytest.mark.parametrize("schedule", ["@daily", INVALID])
+@pytest.mark.parametrize("position", range(4))
+@pytest.mark.parametrize("split", range(4))
+def test_source_with_events_of_two_namesakes_keeps_the_new_one(schedule: str, position: int, split: int) -> None:
+    """A resource is kept wherever its event is among those of a deleted namesake, applied in one batch or in two."""
+    source, registrations = make_source(), PendingRegistrations(Registry(Redis()))
+    events: list[WatchEvent] = [applied(OLD_UID), applied(OLD_UID, INVALID), ResourceDeleted(OLD_UID)]
+    events.insert(position, applied(schedule=schedule))
+    for batch in (events[:split], events[split:]):
+        registrations.add(source._apply(batch), 0.0)
+    refused = schedule == INVALID
+    assert (list(source.resources), list(source.refused)) == ([UID], ["default/demo"] * refused)
+    assert (list(registrations._upserts), list(registrations._deactivated), list(registrations._removed)) == (
+        [UID] * (not refused),
+        [UID] * refused,
+        [OLD_UID],
+    )
+
+
+def test_source_observed_at_needs_time_and_a_comparison_after_each_list() -> None:
+    """`observed_at` is the start of the watch once missed changes had time to arrive and each list was compared."""
+    clock = ManualClock(1_800_000_000.0)
+    source = make_source(clock)
+    began_at = clock.monotonic()
+    assert source.observed_at == -math.inf
+    clock.advance(5)
+    assert source.observed_at == began_at
+    source._watches[0].lists += 1
+    assert source.observed_at == -math.inf
