@@ -1,4 +1,4 @@
-"""What each image's entry point imports at start: the weights of one service never reach another."""
+"""Imports of the entry point of each image: a process loads only the heavy libraries that its own tasks need."""
 
 import subprocess
 import sys
@@ -11,21 +11,21 @@ HEAVY = {"pandas", "numpy", "ta", "talib", "kopf", "kubernetes", "yfinance", "fe
 
 @cache
 def modules_after(statement: str) -> frozenset[str]:
-    """Top-level modules of a fresh interpreter that ran `statement`."""
+    """Return the top-level modules that a new interpreter has loaded after `statement`."""
     script = f"{statement}\nimport sys\nprint('\\n'.join({{name.split('.')[0] for name in sys.modules}}))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         check=True,
-        # nothing may connect at import: this Redis does not exist
+        # this Redis does not exist, so a connection during import would fail
         env={"REDIS_URL": "redis://127.0.0.1:1/0", "PATH": ""},
     )
     return frozenset(done.stdout.split())
 
 
 @pytest.mark.parametrize(
-    ("entry", "may_hold"),
+    ("entry_point", "allowed"),
     [
         ("financehub_high_priority.worker", set()),
         ("financehub_medium_priority.worker", {"numpy", "talib", "feedparser"}),
@@ -34,22 +34,22 @@ def modules_after(statement: str) -> frozenset[str]:
         ("financehub_cli", set()),
     ],
 )
-def test_an_entry_point_imports_only_its_own_weight(entry: str, may_hold: set[str]) -> None:
-    """At start a process holds none of the heavy libraries that are not its own, and has not needed Redis."""
-    assert modules_after(f"import {entry}") & HEAVY <= may_hold
+def test_entry_point_imports_only_allowed_heavy_libraries(entry_point: str, allowed: set[str]) -> None:
+    """At start a process has loaded no heavy library of another process, and has not connected to Redis."""
+    assert modules_after(f"import {entry_point}") & HEAVY <= allowed
 
 
 @pytest.mark.parametrize(
-    "entry",
+    "entry_point",
     ["financehub_high_priority.worker", "financehub_low_priority.worker", "financehub_scheduler.__main__"],
 )
-def test_a_service_imports_no_other_service(entry: str) -> None:
-    """A process holds its own service and the shared package, never another service."""
-    own = entry.split(".", maxsplit=1)[0]
-    loaded = {name for name in modules_after(f"import {entry}") if name.startswith("financehub_")}
+def test_service_imports_no_other_service(entry_point: str) -> None:
+    """A process loads its own package and the shared package, and no other service."""
+    own = entry_point.split(".", maxsplit=1)[0]
+    loaded = {name for name in modules_after(f"import {entry_point}") if name.startswith("financehub_")}
     assert loaded == {own, "financehub_shared"}
 
 
-def test_the_scheduler_imports_no_provider() -> None:
-    """The scheduler enqueues by name: no provider and no HTTP client is in its process."""
+def test_scheduler_imports_no_http_client() -> None:
+    """The scheduler enqueues tasks by name, so its process loads neither a provider nor an HTTP client."""
     assert "httpx" not in modules_after("import financehub_scheduler.__main__")

@@ -1,0 +1,114 @@
+"""The contracts in .importlinter find violations: each test plants one in a copy of the packages."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIG = REPOSITORY / ".importlinter"
+
+
+def contracts() -> dict[str, str]:
+    """Return the id of each contract in .importlinter → its name."""
+    config = configparser.ConfigParser()
+    config.read(CONFIG)
+    prefix = "importlinter:contract:"
+    return {
+        section.removeprefix(prefix): config[section]["name"]
+        for section in config.sections()
+        if section.startswith(prefix)
+    }
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An import that breaks one contract.
+
+    Args:
+        contract: Id of the contract.
+        module: Path of the importing module below the copies of all packages.
+        line: The line that is added.
+    """
+
+    contract: str
+    module: str
+    line: str
+
+
+#: A function, so that the import is lazy: contracts have to find those too.
+LAZY = "\n\ndef _violation():\n    {}\n"
+VIOLATIONS = [
+    Violation("services", "financehub_high_priority/worker.py", "import financehub_medium_priority"),
+    Violation("services", "financehub_shared/worker/__init__.py", "import financehub_cli"),
+    Violation("simulator", "financehub_simulator/__init__.py", "import financehub_shared.core.models"),
+    Violation("simulator", "financehub_shared/worker/__init__.py", "import financehub_simulator"),
+    Violation("shared-layers", "financehub_shared/core/__init__.py", "import financehub_shared.redis.keys"),
+    Violation("shared-layers", "financehub_shared/breaker/__init__.py", "import financehub_shared.monitor"),
+    Violation("scheduler-layers", "financehub_scheduler/recurrence/__init__.py", "import financehub_scheduler.core"),
+    Violation("scheduler-layers", "financehub_scheduler/sources/__init__.py", "import financehub_scheduler.kubernetes"),
+    Violation("scheduler", "financehub_scheduler/app.py", "import financehub_shared.providers.ports"),
+    Violation("scheduler", "financehub_scheduler/app.py", "import pandas"),
+    Violation("light-tiers", "financehub_high_priority/worker.py", "import pandas"),
+    Violation("light-tiers", "financehub_low_priority/worker.py", "import kopf"),
+    Violation("scheduling-core", "financehub_scheduler/core/__init__.py", "import kopf"),
+    Violation("yfinance", "financehub_shared/providers/rss/provider.py", "import yfinance"),
+    Violation("yfinance", "financehub_shared/providers/yahoo/provider.py", "from yfinance.data import YfData"),
+    Violation("yfinance", "financehub_high_priority/worker.py", "import yfinance"),
+    Violation("feedparser", "financehub_shared/providers/gdelt.py", "import feedparser"),
+]
+
+
+class Copies:
+    """Copies of all packages of the repository, and the cache of the import linter for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for package in REPOSITORY.glob("**/src/financehub_*"):
+            shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def broken_contracts(self) -> set[str]:
+        """Run the import linter on the copies and return the names of broken contracts."""
+        script = (
+            f"import sys; sys.path.insert(0, {str(self.folder)!r}); from importlinter.cli import lint_imports_command"
+        )
+        command = [sys.executable, "-P", "-c", f"{script}; lint_imports_command()"]
+        options = [str(CONFIG), "--no-logo", "--cache-dir", str(self.folder / ".cache")]
+        environment = {"COLUMNS": "400", "PATH": "", "NO_COLOR": "1"}
+        done = subprocess.run([*command, *options], cwd=self.folder, env=environment, capture_output=True, text=True)  # noqa: PLW1510
+        results = dict(re.findall(r"^(.+) (KEPT|BROKEN)", done.stdout, re.MULTILINE))
+        assert set(results) == set(contracts().values()), done.stdout + done.stderr
+        return {name for name, result in results.items() if result == "BROKEN"}
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Copies of all packages, without a violation."""
+    return Copies(tmp_path_factory.mktemp("packages"))
+
+
+def test_contracts_without_violation_are_kept(copies: Copies):
+    """The packages keep all contracts."""
+    assert copies.broken_contracts() == set()
+
+
+def test_contracts_each_have_a_violation_in_this_test():
+    """Every contract in .importlinter is proven by at least one planted violation."""
+    assert {violation.contract for violation in VIOLATIONS} == set(contracts())
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS, ids=lambda violation: f"{violation.contract}-{violation.module}")
+def test_contract_with_a_violation_is_broken(copies: Copies, violation: Violation):
+    """A lazy import that a contract forbids breaks this contract and no other one."""
+    module = copies.folder / violation.module
+    source = module.read_text(encoding="utf-8")
+    module.write_text(source + LAZY.format(violation.line), encoding="utf-8")
+    try:
+        assert copies.broken_contracts() == {contracts()[violation.contract]}
+    finally:
+        module.write_text(source, encoding="utf-8")
