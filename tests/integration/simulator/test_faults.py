@@ -23,7 +23,6 @@ REQUESTS: Mapping[str, str] = {
     "finnhub": "/api/v1/quote?symbol=AAPL&token=t",
     "rss": "/cnbc",
     "gdelt": "/api/v2/doc/doc?query=markets&mode=artlist&format=json",
-    "alphavantage": "/query?function=GLOBAL_QUOTE&symbol=IBM&apikey=k",
 }
 #: Upstream → where the price is in that answer.
 PRICES: Mapping[str, tuple[str | int, ...]] = {
@@ -32,7 +31,6 @@ PRICES: Mapping[str, tuple[str | int, ...]] = {
     "kraken": ("result", "XXBTZUSD", "c", 0),
     "yahoo": ("quoteResponse", "result", 0, "regularMarketPrice"),
     "finnhub": ("c",),
-    "alphavantage": ("Global Quote", "05. price"),
 }
 #: Upstream → the name of the asset there, and ours.
 SYMBOLS: Mapping[str, tuple[str, str]] = {
@@ -41,7 +39,6 @@ SYMBOLS: Mapping[str, tuple[str, str]] = {
     "kraken": ("XBTUSD", "BTC-USD"),
     "yahoo": ("VOD.L", "vod.l"),
     "finnhub": ("AAPL", "AAPL"),
-    "alphavantage": ("IBM", "IBM"),
 }
 #: Fault → status where every upstream answers alike.
 STATUS = {
@@ -112,7 +109,7 @@ def test_answer_fault_has_its_status_and_words(
 @pytest.mark.parametrize(("upstream", "name"), cases("answer"))
 def test_retry_after_is_what_was_set(upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client):
     """Retry-After carries the set number of seconds; set to null, and where a fault has none, there is no header."""
-    in_body = name == "rate-limited" and upstream in {"kraken", "alphavantage"}
+    in_body = name == "rate-limited" and upstream == "kraken"
     if "retry_after" in FAULTS[name].defaults:
         simulator.fault(name, upstream, retry_after=17, times=1)
         assert ask(simulator, client, upstream).headers.get("retry-after") == (None if in_body else "17")
@@ -132,7 +129,6 @@ def test_retry_after_is_what_was_set(upstream: str, name: str, simulator: Runnin
         ("finnhub", 429, "API limit reached"),
         ("rss", 429, "Too Many Requests"),
         ("gdelt", 429, "one every 5 seconds"),
-        ("alphavantage", 200, '"Note"'),
     ],
 )
 def test_rate_limit_is_each_upstreams_own(
@@ -262,7 +258,6 @@ def test_wrong_figure_stands_where_the_price_does(
         ("kraken", 200, "EQuery:Unknown asset pair"),
         ("yahoo", 200, '{"quoteResponse":{"result":[],"error":null}}'),
         ("finnhub", 200, '"c":0,'),
-        ("alphavantage", 200, '{"Global Quote":{}}'),
     ],
 )
 def test_missing_symbol_is_unknown_in_the_upstreams_way(

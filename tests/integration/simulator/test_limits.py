@@ -28,7 +28,6 @@ LIMITS = [
     ("coingecko", "/api/v3/simple/price?ids=bitcoin&vs_currencies=usd", 30, 429, "Rate Limit", "51"),
     ("kraken", "/0/public/Ticker?pair=XBTUSD", 15, 200, "EAPI:Rate limit exceeded", None),
     ("gdelt", "/api/v2/doc/doc?query=markets&mode=artlist&format=json", 1, 429, "one every 5 seconds", None),
-    ("alphavantage", "/query?function=GLOBAL_QUOTE&symbol=IBM&apikey=k", 25, 200, '"Note"', None),
     ("finnhub", "/api/v1/quote?symbol=AAPL&token=t", 30, 429, "API limit reached", None),
     ("binance", "/api/v3/ticker/price?symbol=BTCUSDT", 5, 429, '"code":-1003', "51"),
 ]

@@ -82,13 +82,6 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         f"/articles/[]/{name}": "string"
         for name in ["url", "url_mobile", "title", "seendate", "socialimage", "domain", "language", "sourcecountry"]
     },
-    "/alphavantage/query?function=GLOBAL_QUOTE&symbol=IBM&apikey=k": {
-        f"/Global Quote/{name}": "string"
-        for name in (
-            *("01. symbol", "02. open", "03. high", "04. low", "05. price", "06. volume", "07. latest trading day"),
-            *("08. previous close", "09. change", "10. change percent"),
-        )
-    },
 }
 
 BINANCE_ILLEGAL = '/binance/api/v3/ticker/price?symbols=["btc usdt"]'
@@ -122,8 +115,6 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "/rss/nonsense": (404, "Not Found"),
     "/gdelt/api/v2/doc/doc?query=a&mode=artlist&format=json": (200, "too short or too long"),
     "/gdelt/api/v2/doc/doc?query=zzzzzz&mode=artlist&format=json": (200, "{}"),
-    "/alphavantage/query?function=GLOBAL_QUOTE&symbol=NOPE&apikey=k": (200, '{"Global Quote":{}}'),
-    "/alphavantage/query?function=GLOBAL_QUOTE&symbol=IBM": (200, "Error Message"),
 }
 
 

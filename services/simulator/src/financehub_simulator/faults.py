@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt", "alphavantage")
-QUOTES = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "alphavantage")
+UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt")
+QUOTES = ("binance", "coingecko", "kraken", "yahoo", "finnhub")
 NEWS = ("rss", "gdelt")
 
 
@@ -51,7 +51,7 @@ FAULTS = _catalogue(
         "answer",
         UPSTREAMS,
         "rate-limited",
-        "429 with Retry-After (Kraken: in the body at 200; Alpha Vantage: a Note at 200); retry_after null: no header",
+        "429 with Retry-After (Kraken: in the body at 200); retry_after null: no header",
         {"retry_after": 30},
     ),
     FaultSpec("banned", "answer", ("binance",), "rate-limited", "418 with Retry-After", {"retry_after": 120}),

@@ -48,7 +48,6 @@ class Limits:
         coingecko: Demo plan, 30 to 100 a minute: the lower end.
         kraken: one a second, with a burst of 15.
         finnhub, finnhub_burst: a minute, a second.
-        alphavantage: a day.
         gdelt: one every 5 s.
     """
 
@@ -57,7 +56,6 @@ class Limits:
     kraken: Window = field(default_factory=lambda: Window(15, 15))
     finnhub: Window = field(default_factory=lambda: Window(60, 60))
     finnhub_burst: Window = field(default_factory=lambda: Window(30, 1))
-    alphavantage: Window = field(default_factory=lambda: Window(25, 86_400))
     gdelt: Spacing = field(default_factory=lambda: Spacing(5))
 
     def clear(self) -> None:

@@ -20,7 +20,7 @@ Failure = Callable[[Fault], Response]
 #: Characters of a parameter that the log keeps: a hundred symbols, not a thousand.
 _SHOWN = 2_000
 #: Query parameters that hold a key: never shown by the control endpoint.
-_SECRETS = frozenset({"token", "apikey", "crumb", "x_cg_demo_api_key"})
+_SECRETS = frozenset({"token", "crumb", "x_cg_demo_api_key"})
 
 
 class JsonAnswer(Response):

@@ -1,6 +1,5 @@
-"""All upstreams there are."""
+"""All simulated upstreams."""
 
-from financehub_simulator.upstreams.alphavantage import ALPHAVANTAGE
 from financehub_simulator.upstreams.binance import BINANCE
 from financehub_simulator.upstreams.coingecko import COINGECKO
 from financehub_simulator.upstreams.finnhub import FINNHUB
@@ -9,4 +8,4 @@ from financehub_simulator.upstreams.kraken import KRAKEN
 from financehub_simulator.upstreams.rss import RSS
 from financehub_simulator.upstreams.yahoo import YAHOO
 
-ALL = (BINANCE, COINGECKO, KRAKEN, YAHOO, FINNHUB, RSS, GDELT, ALPHAVANTAGE)
+ALL = (BINANCE, COINGECKO, KRAKEN, YAHOO, FINNHUB, RSS, GDELT)
