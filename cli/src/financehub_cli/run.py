@@ -15,8 +15,8 @@ from financehub_cli.stats import complete_tasks, run_record
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.health.workers import WorkerRegistry
-from financehub_shared.monitor import ACTIVE, Run, RunState
+from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.monitor import ACTIVE, RunRecord, RunState
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 
@@ -53,7 +53,7 @@ def run(
     or is still not over at --timeout.
 
     JSON: the run: {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
-    finished_at, duration, tries, worker, error, summary, correlation_id}; with --no-wait state is queued.
+    finished_at, duration, attempts, worker, error, summary, correlation_id}; with --no-wait state is queued.
 
     Examples:
     - `financehub run fetch_crypto_prices_task --arg symbols=BTC-USD,ETH-USD`
@@ -72,10 +72,10 @@ def run(
     message = enqueue(broker, task, kwargs, queue=queue or None)
     session.monitor.record_queued(message)
     if no_wait:
-        queued = Run(message.message_id, task, message.queue_name, RunState.QUEUED)
+        queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
         present(View(run_record(queued), f"{task} queued as {message.message_id}"), as_json=as_json)
     else:
-        served = any(message.queue_name in one.queues for one in WorkerRegistry(session.broker_client).alive())
+        served = any(message.queue_name in one.queues for one in ProcessRegistry(session.broker_client).live())
         if not served:
             say(f"no live worker serves queue {message.queue_name!r}; the run waits until one starts")
         follow(session, message.message_id, task, timeout=timeout, as_json=as_json)
@@ -106,8 +106,8 @@ def follow(session: Session, message_id: str, task: str, *, timeout: float, as_j
     present(View(run_record(found), _outcome(found), [], code), as_json=as_json)
 
 
-def _wait(session: Session, message_id: str, task: str, *, timeout: float, spin: bool) -> Run:
-    found = Run(message_id, task, "", RunState.QUEUED)  # a record may be a moment late
+def _wait(session: Session, message_id: str, task: str, *, timeout: float, spin: bool) -> RunRecord:
+    found = RunRecord(message_id, task, "", RunState.QUEUED)  # a record may be a moment late
     shown = console(stderr=True)
     limit = time.monotonic() + timeout
     with shown.status(f"{task} …") if shown.is_terminal and spin else nullcontext() as progress:
@@ -120,11 +120,11 @@ def _wait(session: Session, message_id: str, task: str, *, timeout: float, spin:
                 return found
             if progress:
                 why = f" after {found.error}" if found.error else ""
-                progress.update(f"{task} {found.state}, try {max(found.tries, 1)}{escape(why)}")
+                progress.update(f"{task} {found.state}, attempt {max(found.attempts, 1)}{escape(why)}")
             time.sleep(POLL_SECONDS)
 
 
-def _outcome(found: Run) -> str:
+def _outcome(found: RunRecord) -> str:
     took = f" in {span(found.duration)}" if found.duration is not None else ""
     lines = [f"{found.task} {found.state}{took}"]
     if found.error and found.state is not RunState.SUCCEEDED:

@@ -10,14 +10,13 @@ from rich.text import Text
 from financehub_cli.outcome import ExitCode
 from financehub_cli.output import AsJson, Every, View, Watch, iso, plain, present_or_watch, span, table
 from financehub_cli.session import Session
-from financehub_shared.breaker import BreakerInfo, list_breakers
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.health import HealthReport, Status
-from financehub_shared.health.checks import SCHEDULER, Snapshot, evaluate
+from financehub_shared.health import HealthReport, HealthStatus
+from financehub_shared.health.checks import SCHEDULER, FleetSnapshot, evaluate
+from financehub_shared.health.readers import health_checker
 from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
-from financehub_shared.worker.observers import health_checker
 
-_COLOURS = {Status.OK: "bold green", Status.DEGRADED: "bold yellow", Status.DOWN: "bold red"}
+_COLOURS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", HealthStatus.DOWN: "bold red"}
 
 
 def status(as_json: AsJson = False, watch: Watch = False, every: Every = 2.0) -> None:
@@ -35,26 +34,24 @@ def status(as_json: AsJson = False, watch: Watch = False, every: Every = 2.0) ->
     session = Session()
     checker = health_checker(session.settings)
 
-    def look() -> View:
-        seen = checker.look()
-        if seen.redis_error:
-            # ends as any other command does; only a dead Redis is no finding about the fleet
-            session.broker_client.ping()
-            raise StoreUnavailableError(seen.redis_error)
-        schedules, breakers = list_schedules(session.broker_client), list_breakers(session.store_client)
+    def read() -> View:
+        schedules = list_schedules(session.broker_client)
+        snapshot = checker.collect(schedules)
+        if snapshot.redis_error:
+            raise StoreUnavailableError(snapshot.redis_error)
         refused = refused_schedules(session.broker_client)
-        data = _record(seen, schedules, breakers) | {"refused_schedules": refused}
-        report = evaluate(seen)
-        code = ExitCode.OK if report.status is Status.OK else ExitCode.FAILED
-        return View(report.as_dict() | {"at": iso(seen.now)} | data, _shown(report, data), [], code)
+        data = _record(snapshot, schedules) | {"refused_schedules": refused}
+        report = evaluate(snapshot)
+        code = ExitCode.OK if report.status is HealthStatus.OK else ExitCode.FAILED
+        return View(report.as_dict() | {"at": iso(snapshot.now)} | data, _shown(report, data), [], code)
 
-    present_or_watch(look, as_json=as_json, watch=watch, every=every)
+    present_or_watch(read, as_json=as_json, watch=watch, every=every)
 
 
-def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequence[BreakerInfo]) -> dict[str, Any]:
+def _record(snapshot: FleetSnapshot, schedules: Sequence[ScheduleInfo]) -> dict[str, Any]:
     tiers = []
-    schedulers = [one for one in seen.processes if one.tier == SCHEDULER]
-    for tier, members in (*seen.fleet.items(), (SCHEDULER, schedulers)):
+    schedulers = [process for process in snapshot.processes if process.tier == SCHEDULER]
+    for tier, members in (*snapshot.workers_by_tier.items(), (SCHEDULER, schedulers)):
         tiers.append(
             {
                 "tier": tier,
@@ -69,14 +66,14 @@ def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequenc
             "dataset": dataset,
             "provider": provider,
             "last_success": iso(at),
-            "age_seconds": round(seen.now - at, 3),
-            "stale": seen.now - at > seen.limits.get(dataset, float("inf")),
+            "age_seconds": round(snapshot.now - at, 3),
+            "stale": snapshot.now - at > snapshot.limits.get(dataset, float("inf")),
         }
-        for (dataset, provider), at in sorted(seen.last_success.items())
+        for (dataset, provider), at in sorted(snapshot.last_success.items())
     ]
     return {
         "tiers": tiers,
-        "queues": [asdict(queue) for queue in seen.queues],  # type: ignore[call-overload]
+        "queues": [asdict(queue) for queue in snapshot.queues],  # type: ignore[call-overload]
         "schedules": [
             {
                 "name": each.name,
@@ -86,11 +83,13 @@ def _record(seen: Snapshot, schedules: Sequence[ScheduleInfo], breakers: Sequenc
                 "last_outcome": each.outcome.last_run_outcome or None,
                 "last_success": iso(each.outcome.last_success_at),
                 "next": [iso(at) for at in each.next_times],
-                "next_in_seconds": round(each.next_times[0] - seen.now, 3) if each.next_times else None,
+                "next_in_seconds": round(each.next_times[0] - snapshot.now, 3) if each.next_times else None,
             }
             for each in schedules
         ],
-        "breakers": [{"upstream": each.upstream, "state": each.state, "reason": each.reason} for each in breakers],
+        "breakers": [
+            {"upstream": each.upstream, "state": each.state, "reason": each.reason} for each in snapshot.breakers
+        ],
         "freshness": freshness,
     }
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import redis
 
-from financehub_shared.broker import DeadLetters
+from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet
@@ -15,7 +15,7 @@ from support.redis_server import RedisServer
 #: What keys of ours begin with, by where they belong; all of dramatiq's belong to the queues.
 DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
 FETCHING = ("breaker", "budget:", "validators:")
-QUEUES = ("run:", "task", "worker", "health", "schedule", "backfill:")
+QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
 
 
 def strangers(client: "redis.Redis", *prefixes: str) -> list[str]:
@@ -53,7 +53,7 @@ def test_queues_and_data_may_lie_in_two_redis(fleet: StartFleet, redis_server: C
 
         running.simulator.fault("server-error", "rss")
         running.simulator.fault("server-error", "gdelt")
-        eventually("a dead letter", DeadLetters(client).find)
+        eventually("a dead letter", DeadLetterQueue(client).find)
         assert running.cli("dead", "list")
 
         assert strangers(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []

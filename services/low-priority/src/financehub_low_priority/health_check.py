@@ -6,7 +6,7 @@ import redis
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.health import HealthChecker, Status
+from financehub_shared.health import HealthChecker, HealthStatus
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 
@@ -29,10 +29,10 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
     Raises:
         redis.RedisError: The report could not be stored.
     """
-    lost = monitor.reap_lost(clock.now())
+    lost = monitor.declare_lost(clock.now())
     report = checker.report()
     client.set(keys.HEALTH, json.dumps(report.as_dict()))
-    problems = {check.name: check.reason for check in report.checks if check.status is not Status.OK}
+    problems = {check.name: check.reason for check in report.checks if check.status is not HealthStatus.OK}
     shown = dict(list(problems.items())[: TaskSummary.MISSING_SHOWN])
     return TaskSummary(
         asked=len(report.checks),

@@ -2,13 +2,13 @@
 
 from financehub_low_priority.cleanup import cleanup_failed_tasks, cleanup_old_cache
 from financehub_low_priority.health_check import check_health
-from financehub_shared.broker import DeadLetters
+from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.health.readers import health_checker
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
 from financehub_shared.worker.actors import declare
-from financehub_shared.worker.observers import health_checker
 from financehub_shared.worker.tier import start_tier
 
 process = start_tier(Tier.LOW)
@@ -31,7 +31,7 @@ def health_check() -> TaskSummary:
 def cleanup_failed(*, dry_run: bool = False) -> TaskSummary:
     """Delete dead letters and run records past their retention."""
     return cleanup_failed_tasks(
-        dead_letters=DeadLetters(client),
+        dead_letters=DeadLetterQueue(client),
         runs=monitor,
         settings=process.settings,
         clock=process.clock,

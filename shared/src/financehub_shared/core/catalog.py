@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_duration
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.models import AssetType
 
@@ -35,6 +36,10 @@ def wait_target(queue: str) -> float:
         queue: Name of the queue. All queues that do not belong to a built-in tier share one target.
     """
     return WAIT_TARGETS.get(queue, OTHER_WAIT_TARGET)
+
+
+#: Default schedules of the catalog that are not intervals → seconds between two runs.
+_PERIODS: Mapping[str, float] = {"@hourly": HOUR_SECONDS, "@daily": DAY_SECONDS}
 
 
 class NoArguments(BaseModel):
@@ -85,6 +90,12 @@ class TaskSpec:
     asset_type: AssetType | None = None
     time_limit_seconds: int = 300
     max_age_seconds: int | None = None
+
+    @property
+    def period_seconds(self) -> float:
+        """Seconds between two runs of the default schedule."""
+        kind, _, interval = self.schedule.partition(" ")
+        return parse_duration(interval) if kind == "@every" else _PERIODS[kind]
 
 
 CATALOG: Mapping[str, TaskSpec] = {

@@ -1,6 +1,6 @@
-"""Health: who is alive, what is stale, and the HTTP server that says so."""
+"""The health report of the fleet, the probes of a process, and the HTTP server that publishes both."""
 
-from financehub_shared.health.collect import HealthChecker
-from financehub_shared.health.report import Check, HealthReport, Status
+from financehub_shared.health.checker import HealthChecker
+from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 
-__all__ = ["Check", "HealthChecker", "HealthReport", "Status"]
+__all__ = ["HealthCheck", "HealthChecker", "HealthReport", "HealthStatus"]

@@ -1,58 +1,44 @@
-"""The checks themselves: pure functions from what was seen to what it means."""
+"""The checks of the health report: pure functions from a snapshot of the fleet to results."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from financehub_shared.breaker.admin import BreakerInfo
 from financehub_shared.core.catalog import Tier, wait_target
+from financehub_shared.core.durations import HOUR_SECONDS, format_duration
 from financehub_shared.core.models import AssetType
-from financehub_shared.health.periods import DATASETS
-from financehub_shared.health.report import Check, HealthReport, Status
-from financehub_shared.health.workers import ProcessInfo
+from financehub_shared.health.freshness import DATASETS
+from financehub_shared.health.processes import ProcessInfo
+from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import QueueFigures
 
 SCHEDULER = "scheduler"
-#: Seconds after which an upstream that nobody has asked again is not needed: the longest period of the shipped tasks.
-#: A fallback that failed once beside a sound first choice would else be a fault for ever.
-UNASKED_SECONDS = 3_600.0
+#: An upstream is not needed if no call has probed its breaker for this long, the longest period of the built-in tasks.
+#: Without this limit, a fallback that failed once would degrade the health forever while the first choice works.
+PROBE_OVERDUE_SECONDS = float(HOUR_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerView:
-    """One circuit breaker, as the checks see it.
+class FleetSnapshot:
+    """Everything that the checks read, collected at one time.
 
     Args:
-        upstream: its name.
-        state: `closed`, `open` or `half-open`.
-        reason: the last failure, or why it is not closed.
-        may_probe_at: from when on the next call asks the upstream again, Unix seconds; None: closed, or open by hand.
-    """
-
-    upstream: str
-    state: str
-    reason: str
-    may_probe_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything the checks look at, seen at one time.
-
-    Args:
-        now: Unix seconds.
-        redis_error: why Redis did not answer; empty if it did, and nothing else of the snapshot holds otherwise.
-        redis_seconds: how long it took to answer.
-        failures: what else could not be looked at → why (`store: …`).
-        queues: figures of every queue.
-        processes: who is alive.
-        breakers: circuit breakers of the upstreams.
-        symbols: of the active assets, by type.
-        last_success: (dataset, provider) → Unix seconds.
-        wanted: datasets that should be there.
-        limits: dataset → age in seconds at which it is stale.
-        overdue: datasets that should have been fetched by now.
-        task_errors: task → its newest error, if that is newer than its newest success.
-        tiers: which tiers should have a worker, by their queues.
-        idle_tiers: which of them need none while nothing waits for one.
+        now: Time of the snapshot in Unix seconds.
+        redis_error: Why Redis is unavailable. Empty if it answered; otherwise the rest of the snapshot is meaningless.
+        redis_seconds: Time that Redis took to answer.
+        failures: Part that could not be read → the reason. Parts are `schedules`, `store`, `queues`, `processes`,
+            `breakers` and `tasks`.
+        queues: Figures of every queue.
+        processes: The live processes.
+        breakers: The circuit breakers of the upstreams.
+        symbols: Symbols of the active assets, by type.
+        last_success: (dataset, provider) → time of the last delivery in Unix seconds.
+        expected: Datasets that should exist.
+        limits: Dataset → age in seconds from which it is stale.
+        overdue: Datasets that should have been fetched by now.
+        task_errors: Task → its last error, if that is newer than its last success.
+        tiers: Tiers that should have a worker, by their queues.
+        idle_tiers: Tiers that need no worker while their queue is empty.
     """
 
     now: float
@@ -61,10 +47,10 @@ class Snapshot:
     failures: Mapping[str, str] = field(default_factory=dict)
     queues: Sequence[QueueFigures] = ()
     processes: Sequence[ProcessInfo] = ()
-    breakers: Sequence[BreakerView] = ()
+    breakers: Sequence[BreakerInfo] = ()
     symbols: Mapping[AssetType, Sequence[str]] = field(default_factory=dict)
     last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    wanted: Iterable[str] = ()
+    expected: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     overdue: Collection[str] = frozenset(DATASETS)
     task_errors: Mapping[str, str] = field(default_factory=dict)
@@ -72,127 +58,134 @@ class Snapshot:
     idle_tiers: Sequence[str] = ()
 
     @property
-    def fleet(self) -> Mapping[str, Sequence[ProcessInfo]]:
-        """Tier → its live workers: those that should have one, then others that have."""
-        workers = [one for one in self.processes if one.tier != SCHEDULER]
-        others = {one.tier for one in workers if not {one.tier, *one.queues} & {*self.tiers}}
+    def workers_by_tier(self) -> Mapping[str, Sequence[ProcessInfo]]:
+        """Tier → its live workers. Tiers that should have a worker come first, then other tiers that have one."""
+        workers = [process for process in self.processes if process.tier != SCHEDULER]
+        others = {worker.tier for worker in workers if not {worker.tier, *worker.queues} & {*self.tiers}}
         return {
-            tier: [one for one in workers if tier in (one.tier, *one.queues)] for tier in (*self.tiers, *sorted(others))
+            tier: [worker for worker in workers if tier in (worker.tier, *worker.queues)]
+            for tier in (*self.tiers, *sorted(others))
         }
 
 
-def evaluate(seen: Snapshot) -> HealthReport:
-    """What was seen, judged."""
-    if seen.redis_error:
-        return HealthReport.of([Check("redis", Status.DOWN, seen.redis_error)], seen.now)
-    milliseconds = round(seen.redis_seconds * 1_000, 1)
-    checks = [Check("redis", Status.OK, f"answered in {milliseconds} ms", {"milliseconds": milliseconds})]
-    checks += [Check(name, Status.DEGRADED, f"not looked at: {why}") for name, why in sorted(seen.failures.items())]
-    checks += [_queue(queue) for queue in seen.queues]
-    checks += _tiers(seen)
-    checks.append(_scheduler(seen.processes))
-    checks += [_provider(breaker, seen.now) for breaker in seen.breakers]
-    if "store" not in seen.failures:
-        checks.append(_assets(sum(map(len, seen.symbols.values()))))
-        checks += freshness(seen).values()
-    return HealthReport.of(checks, seen.now)
+def evaluate(snapshot: FleetSnapshot) -> HealthReport:
+    """Run all checks on a snapshot."""
+    if snapshot.redis_error:
+        return HealthReport.of([HealthCheck("redis", HealthStatus.DOWN, snapshot.redis_error)], snapshot.now)
+    milliseconds = round(snapshot.redis_seconds * 1_000, 1)
+    checks = [HealthCheck("redis", HealthStatus.OK, f"answered in {milliseconds} ms", {"milliseconds": milliseconds})]
+    checks += [
+        HealthCheck(part, HealthStatus.DEGRADED, f"not checked: {why}")
+        for part, why in sorted(snapshot.failures.items())
+    ]
+    checks += [_check_queue(queue) for queue in snapshot.queues]
+    checks += _check_tiers(snapshot)
+    checks.append(_check_scheduler(snapshot.processes))
+    checks += [_check_provider(breaker, snapshot.now) for breaker in snapshot.breakers]
+    if "store" not in snapshot.failures:
+        checks.append(_check_assets(sum(map(len, snapshot.symbols.values()))))
+        checks += check_freshness(snapshot).values()
+    return HealthReport.of(checks, snapshot.now)
 
 
-def freshness(seen: Snapshot) -> dict[str, Check]:
-    """Dataset that should be there → whether it is fresh."""
-    return {dataset: _freshness(dataset, seen) for dataset in sorted(set(seen.wanted))}
+def check_freshness(snapshot: FleetSnapshot) -> dict[str, HealthCheck]:
+    """Return expected dataset → whether it is fresh."""
+    return {dataset: _check_dataset(dataset, snapshot) for dataset in sorted(set(snapshot.expected))}
 
 
-def stale(seen: Snapshot) -> dict[str, bool]:
-    """Dataset that should be there → whether somebody should be told, which the metrics take from here.
+def stale_datasets(snapshot: FleetSnapshot) -> dict[str, bool]:
+    """Return expected dataset → whether an alert should fire for it. The metrics use this function.
 
-    As the report says, except that what was never fetched and is not overdue is on its way.
+    The result is that of the health report, except that a dataset which was never fetched and is not overdue is not
+    stale: its first run is still to come.
     """
-    fetched = {dataset for dataset, _ in seen.last_success}
+    fetched = {dataset for dataset, _ in snapshot.last_success}
     return {
-        dataset: check.status is not Status.OK and (dataset in fetched or dataset in seen.overdue)
-        for dataset, check in freshness(seen).items()
+        dataset: check.status is not HealthStatus.OK and (dataset in fetched or dataset in snapshot.overdue)
+        for dataset, check in check_freshness(snapshot).items()
     }
 
 
-def _queue(queue: QueueFigures) -> Check:
+def _check_queue(queue: QueueFigures) -> HealthCheck:
     limit = wait_target(queue.queue)
     states = ("ready", "in_flight", "delayed", "dead", "orphaned")
     details = {state: getattr(queue, state) for state in states}
     age = queue.oldest_age_seconds
     name = f"queue:{queue.queue}"
     if age > limit:
-        reason = f"the oldest of {queue.ready} waiting messages has waited {_age(age)}; the limit is {_age(limit)}"
-        return Check(name, Status.DEGRADED, reason, details)
+        reason = (
+            f"the oldest of {queue.ready} waiting messages has waited {format_duration(age)}; "
+            f"the limit is {format_duration(limit)}"
+        )
+        return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     if queue.orphaned:
-        reason = f"{queue.orphaned} messages are held by workers that are gone; the scheduler's janitor takes them back"
-        return Check(name, Status.DEGRADED, reason, details)
+        reason = f"{queue.orphaned} orphaned messages of dead workers; the janitor reclaims them"
+        return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
     figures = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in details.items())
-    return Check(name, Status.OK, figures, details)
+    return HealthCheck(name, HealthStatus.OK, figures, details)
 
 
-def _tiers(seen: Snapshot) -> list[Check]:
+def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
     checks = []
-    busy_queues = {one.queue for one in seen.queues if one.ready or one.in_flight or one.delayed}
-    # one tier gone stops its own tasks; all gone stop everything
-    missing = Status.DEGRADED if any(seen.fleet.values()) else Status.DOWN
-    for tier, members in seen.fleet.items():
+    busy_queues = {queue.queue for queue in snapshot.queues if queue.ready or queue.in_flight or queue.delayed}
+    # one missing tier stops its own tasks; without any tier nothing works
+    if_missing = HealthStatus.DEGRADED if any(snapshot.workers_by_tier.values()) else HealthStatus.DOWN
+    for tier, workers in snapshot.workers_by_tier.items():
         name = f"tier:{tier}"
-        if not members:
-            if tier in seen.idle_tiers and tier not in busy_queues:
-                checks.append(Check(name, Status.OK, "no worker, and nothing to do"))
+        if not workers:
+            if tier in snapshot.idle_tiers and tier not in busy_queues:
+                checks.append(HealthCheck(name, HealthStatus.OK, "no workers; the queue is empty"))
             else:
-                checks.append(Check(name, missing, "no live worker; its tasks wait in the queue"))
+                checks.append(HealthCheck(name, if_missing, "no live worker; its tasks wait in the queue"))
             continue
-        busy, threads = sum(one.busy for one in members), sum(one.threads for one in members)
-        details = {"workers": len(members), "busy": busy, "threads": threads}
-        checks.append(Check(name, Status.OK, f"{len(members)} workers, {busy} of {threads} threads busy", details))
+        busy, threads = sum(worker.busy for worker in workers), sum(worker.threads for worker in workers)
+        details = {"workers": len(workers), "busy": busy, "threads": threads}
+        reason = f"{len(workers)} workers, {busy} of {threads} threads busy"
+        checks.append(HealthCheck(name, HealthStatus.OK, reason, details))
     return checks
 
 
-def _scheduler(processes: Sequence[ProcessInfo]) -> Check:
-    count = sum(one.tier == SCHEDULER for one in processes)
+def _check_scheduler(processes: Sequence[ProcessInfo]) -> HealthCheck:
+    count = sum(process.tier == SCHEDULER for process in processes)
     if not count:
-        return Check(SCHEDULER, Status.DEGRADED, "no live scheduler; nothing is enqueued")
-    return Check(SCHEDULER, Status.OK, f"{count} alive", {"schedulers": count})
+        return HealthCheck(SCHEDULER, HealthStatus.DEGRADED, "no live scheduler; no scheduled runs are enqueued")
+    return HealthCheck(SCHEDULER, HealthStatus.OK, f"{count} live", {"schedulers": count})
 
 
-def _provider(breaker: BreakerView, now: float) -> Check:
+def _check_provider(breaker: BreakerInfo, now: float) -> HealthCheck:
     name = f"provider:{breaker.upstream}"
+    details = {"breaker": breaker.state}
     if breaker.state == "closed":
-        return Check(name, Status.OK, "circuit breaker closed", {"breaker": breaker.state})
-    why = f": {breaker.reason}" if breaker.reason else ""
-    if breaker.may_probe_at is not None and (unasked := now - breaker.may_probe_at) > UNASKED_SECONDS:
-        reason = f"circuit breaker {breaker.state}, and nobody has asked it for {_age(unasked)}{why}"
-        return Check(name, Status.OK, reason, {"breaker": breaker.state})
-    return Check(name, Status.DEGRADED, f"circuit breaker {breaker.state}{why}", {"breaker": breaker.state})
+        return HealthCheck(name, HealthStatus.OK, "circuit breaker closed", details)
+    why = breaker.last_error or breaker.reason
+    suffix = f": {why}" if why else ""
+    if breaker.open_until is not None and (overdue := now - breaker.open_until) > PROBE_OVERDUE_SECONDS:
+        reason = f"circuit breaker {breaker.state}, and no call has probed it for {format_duration(overdue)}{suffix}"
+        return HealthCheck(name, HealthStatus.OK, reason, details)
+    return HealthCheck(name, HealthStatus.DEGRADED, f"circuit breaker {breaker.state}{suffix}", details)
 
 
-def _assets(count: int) -> Check:
+def _check_assets(count: int) -> HealthCheck:
     if not count:
-        return Check("assets", Status.DEGRADED, "no active asset; declare some in the assets file or add them by CLI")
-    return Check("assets", Status.OK, f"{count} active", {"active": count})
+        reason = "no active asset; declare some in the assets file or add them with `financehub assets add`"
+        return HealthCheck("assets", HealthStatus.DEGRADED, reason)
+    return HealthCheck("assets", HealthStatus.OK, f"{count} active", {"active": count})
 
 
-def _freshness(dataset: str, seen: Snapshot) -> Check:
-    name, limit = f"data:{dataset}", seen.limits[dataset]
-    times = {provider: at for (known, provider), at in seen.last_success.items() if known == dataset}
-    error = seen.task_errors.get(DATASETS.get(dataset, ""), "")
-    why = f"; last error: {error}" if error else ""
-    if not times:
-        return Check(name, Status.DEGRADED, f"never fetched{why}")
-    provider, at = max(times.items(), key=lambda item: item[1])
-    age = max(0.0, seen.now - at)
+def _check_dataset(dataset: str, snapshot: FleetSnapshot) -> HealthCheck:
+    name, limit = f"data:{dataset}", snapshot.limits[dataset]
+    delivered_at = {provider: at for (known, provider), at in snapshot.last_success.items() if known == dataset}
+    error = snapshot.task_errors.get(DATASETS.get(dataset, ""), "")
+    suffix = f"; last error: {error}" if error else ""
+    if not delivered_at:
+        return HealthCheck(name, HealthStatus.DEGRADED, f"never fetched{suffix}")
+    provider, at = max(delivered_at.items(), key=lambda item: item[1])
+    age = max(0.0, snapshot.now - at)
     details = {"age_seconds": round(age, 1), "limit_seconds": limit, "provider": provider}
     if age > limit:
-        reason = f"stale: last delivered {_age(age)} ago by {provider}; the limit is {_age(limit)}{why}"
-        return Check(name, Status.DEGRADED, reason, details)
-    return Check(name, Status.OK, f"{_age(age)} old, from {provider}", details)
-
-
-def _age(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7_200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+        reason = (
+            f"stale: last delivered {format_duration(age)} ago by {provider}; "
+            f"the limit is {format_duration(limit)}{suffix}"
+        )
+        return HealthCheck(name, HealthStatus.DEGRADED, reason, details)
+    return HealthCheck(name, HealthStatus.OK, f"{format_duration(age)} old, from {provider}", details)

@@ -1,4 +1,4 @@
-"""What a health check says: a status, and a reason per check."""
+"""The health report: one check per topic, and the status of the fleet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -6,30 +6,30 @@ from enum import StrEnum
 from typing import Any
 
 
-class Status(StrEnum):
-    """From best to worst."""
+class HealthStatus(StrEnum):
+    """The status of a check or of the fleet, from best to worst."""
 
     OK = "ok"
-    DEGRADED = "degraded"  # something is wrong, data still flows or the last good data stands
+    DEGRADED = "degraded"  # a part does not work, but data still arrives or the last good data is served
     DOWN = "down"  # nothing works
 
 
-_BADNESS = list(Status)
+_SEVERITY = list(HealthStatus)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at.
+class HealthCheck:
+    """The result of one check.
 
     Args:
         name: `redis`, `queue:high`, `tier:high`, `scheduler`, `provider:binance`, `data:quotes:crypto`, …
-        status: how it is.
-        reason: one sentence for people; says what is wrong, or the figures if nothing is.
-        details: figures, JSON-able.
+        status: The result.
+        reason: One sentence for people: the problem, or figures if there is none.
+        details: Figures, which can be serialized as JSON.
     """
 
     name: str
-    status: Status
+    status: HealthStatus
     reason: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -39,27 +39,28 @@ class HealthReport:
     """Health of the whole fleet.
 
     Args:
-        status: the worst of the checks, except that only what stops everything makes it `down`.
-        at: when it was made, Unix seconds.
-        checks: all that was looked at.
+        status: The worst status of the checks. Only a fault that stops everything makes it `down`.
+        at: Time of the report in Unix seconds.
+        checks: All checks.
     """
 
-    status: Status
+    status: HealthStatus
     at: float
-    checks: Sequence[Check]
+    checks: Sequence[HealthCheck]
 
     @classmethod
-    def of(cls, checks: Sequence[Check], at: float) -> "HealthReport":
-        """A report whose status is the worst of its checks."""
-        return cls(max((check.status for check in checks), key=_BADNESS.index, default=Status.OK), at, tuple(checks))
+    def of(cls, checks: Sequence[HealthCheck], at: float) -> "HealthReport":
+        """Build a report whose status is the worst status of its checks."""
+        worst = max((check.status for check in checks), key=_SEVERITY.index, default=HealthStatus.OK)
+        return cls(worst, at, tuple(checks))
 
     @property
     def problems(self) -> list[str]:
         """`name: reason` of every check that is not ok."""
-        return [f"{check.name}: {check.reason}" for check in self.checks if check.status is not Status.OK]
+        return [f"{check.name}: {check.reason}" for check in self.checks if check.status is not HealthStatus.OK]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the report as a dictionary that can be serialized as JSON."""
         return {
             "status": self.status.value,
             "at": self.at,

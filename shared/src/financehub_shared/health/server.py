@@ -1,4 +1,4 @@
-"""The HTTP server of every process: waitress in a daemon thread, so that it outlives the drain."""
+"""The HTTP server of every process: waitress in a daemon thread, which also answers while the worker drains."""
 
 import errno
 import socket
@@ -15,7 +15,7 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: A health answer may wait for Redis; probes and a scrape must not wait behind it.
+#: A health report may wait for Redis, and probes and scrapes must not wait for it.
 THREADS = 4
 
 
@@ -23,9 +23,9 @@ class HealthServer:
     """Serves one WSGI application until the process ends.
 
     Args:
-        app: what to serve.
-        host: address to listen on; of a name's several addresses (`localhost` where IPv6 is too) the first.
-        port: 0 takes any free one.
+        app: The WSGI application.
+        host: Address on which to listen. If a name has several addresses, as `localhost` may, the first one is used.
+        port: Port on which to listen; 0 takes any free port.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], host: str, port: int) -> None:
@@ -33,20 +33,20 @@ class HealthServer:
         self._host = host
         self._port = port
         self._server: Any = None
-        #: File descriptor → what waitress's loop serves.
+        #: File descriptor → object that the loop of waitress serves.
         self._served: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
-        """The port it listens on; 0 before `start`."""
+        """The port on which it listens; 0 before `start`."""
         return int(self._server.effective_port) if self._server is not None else 0
 
     def start(self) -> None:
-        """Bind and serve; does nothing if it already does.
+        """Bind the port and serve. Does nothing if the server is running.
 
         Raises:
-            ConfigError: the port is taken, or the address is not ours.
+            ConfigError: The port is in use, or the address does not belong to this machine.
         """
         if self._server is not None:
             return
@@ -54,13 +54,13 @@ class HealthServer:
             family, *_, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
             listener = socket.create_server(address[:2], family=family)
         except OSError as error:
-            what = (
-                f"FINANCEHUB_HTTP_PORT={self._port}: {self._host}:{self._port} is taken; set it to a free port"
+            problem = (
+                f"FINANCEHUB_HTTP_PORT={self._port}: {self._host}:{self._port} is in use; set it to a free port"
                 if error.errno == errno.EADDRINUSE
-                else f"FINANCEHUB_HTTP_HOST={self._host}, FINANCEHUB_HTTP_PORT={self._port} cannot be listened on "
-                f"({error.strerror or error}); set them to an address of this machine and a port that its user may take"
+                else f"FINANCEHUB_HTTP_HOST={self._host}, FINANCEHUB_HTTP_PORT={self._port}: cannot listen "
+                f"({error.strerror or error}); set them to an address of this machine and a port that its user may use"
             )
-            raise ConfigError(what) from error
+            raise ConfigError(problem) from error
         self._server = waitress.create_server(
             self._app,
             map=self._served,
@@ -71,12 +71,12 @@ class HealthServer:
         )
         self._thread = threading.Thread(target=self._server.run, name="health-server", daemon=True)
         self._thread.start()
-        log.info("health_server_listens", host=self._host, port=self.port)
+        log.info("health_server_started", host=self._host, port=self.port)
 
     def stop(self) -> None:
-        """Close it and its connections; processes just end, tests do this."""
+        """Close the server and its connections. Only tests do this; a process ends without it."""
         if self._server is not None and self._thread is not None:
-            # in the loop's own thread: a socket that is closed while the loop waits for it ends it by an error
+            # in the thread of the loop, which would end with an error if a socket was closed while it waits for it
             self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._served))
             self._thread.join()
             self._server.task_dispatcher.shutdown()

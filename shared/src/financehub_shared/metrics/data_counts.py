@@ -1,4 +1,4 @@
-"""What the tasks that store market data tell the metrics."""
+"""The counters of stored and quarantined records, as the tasks that store market data see them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -7,18 +7,18 @@ from financehub_shared.core.models import Quarantined
 
 
 class DataCounts(Protocol):
-    """Counts records on their way into the store; `Metrics` is the real one."""
+    """Counts the records that a task stores. `Metrics` implements it."""
 
     def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
-        """Count records of a dataset that were stored, by the provider that delivered them."""
+        """Count stored records of a dataset, by the provider that delivered them."""
         ...
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Count records that were quarantined."""
+        """Count quarantined records."""
         ...
 
 
-class _Uncounted:
+class _DiscardCounts:
     """Counts nothing."""
 
     def count_stored(self, dataset: str, records: Mapping[str, int]) -> None:
@@ -28,5 +28,5 @@ class _Uncounted:
         """Do nothing."""
 
 
-#: For a caller without metrics: a dry run, a test, a benchmark.
-UNCOUNTED: DataCounts = _Uncounted()
+#: For callers without metrics, such as a dry run, a test or a benchmark.
+DISCARD_COUNTS: DataCounts = _DiscardCounts()

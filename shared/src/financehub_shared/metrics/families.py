@@ -1,4 +1,4 @@
-"""Metric families from figures that are read at a scrape rather than counted; pure functions."""
+"""Builds the metric families whose values are read at a scrape rather than counted. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Final, Protocol, TypeVar
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-#: Label values of one series.
+#: The label values of one series.
 Key = TypeVar("Key", bound=tuple[str, ...])
 
 BREAKER_STATES: Final = ("closed", "half-open", "open")
 
 
 class QueueFigures(Protocol):
-    """The statistics of one queue that the metrics need."""
+    """The figures of one queue that the metrics need."""
 
     @property
     def queue(self) -> str: ...
@@ -33,31 +33,31 @@ class QueueFigures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerFigures:
-    """Workers of one queue.
+    """The workers of one queue.
 
     Args:
-        queue: its name.
-        workers: live processes that take its messages.
-        least: how many it should always have.
-        most: how many its tier may be scaled to; None: not configured.
-        wait_target_seconds: within which a message should start.
+        queue: Name of the queue.
+        workers: Number of live processes that consume the queue.
+        min_workers: Number of workers that it should always have.
+        max_workers: Number of workers to which its tier may be scaled. None if it is not configured.
+        wait_target_seconds: Seconds within which a message should start.
     """
 
     queue: str
     workers: int
-    least: int
-    most: int | None
+    min_workers: int
+    max_workers: int | None
     wait_target_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFigures:
-    """How many assets of one dataset are out of date.
+    """The number of stale assets of one dataset.
 
     Args:
-        dataset: its name.
-        assets: active assets that it should cover.
-        stale: how many of them have no value or one that is too old.
+        dataset: Name of the dataset.
+        assets: Number of active assets that it should cover.
+        stale: Number of those without a value or with a stale one.
     """
 
     dataset: str
@@ -67,12 +67,12 @@ class AssetFigures:
 
 @dataclass(frozen=True, slots=True)
 class BudgetFigures:
-    """One rate budget of one upstream.
+    """One budget of one upstream.
 
     Args:
-        upstream: its name.
-        window: its length, as `60s`.
-        used, limit: units.
+        upstream: Name of the upstream.
+        window: Length of the window, such as `60s`.
+        used, limit: Number of units.
     """
 
     upstream: str
@@ -82,13 +82,13 @@ class BudgetFigures:
 
 
 def gauge(name: str, text: str, labels: Iterable[str], values: Mapping[Key, float]) -> Metric:
-    """A gauge family from label values → value.
+    """Build a gauge family.
 
     Args:
-        name: without the prefix `financehub_`.
-        text: what it says.
-        labels: label names, in the order of the tuples in `values`.
-        values: one entry per series.
+        name: Name without the prefix `financehub_`.
+        text: Description of the metric.
+        labels: Label names, in the order of the tuples in `values`.
+        values: Label values → value, one entry for each series.
     """
     family = GaugeMetricFamily(f"financehub_{name}", text, labels=list(labels))
     for key, value in values.items():
@@ -97,76 +97,81 @@ def gauge(name: str, text: str, labels: Iterable[str], values: Mapping[Key, floa
 
 
 def queue_metrics(queues: Iterable[QueueFigures]) -> list[Metric]:
-    """Depth, age, and orphans of each queue."""
-    found = list(queues)
+    """Build the families of the depth, the age and the orphaned messages of each queue."""
+    figures = list(queues)
     states = {
-        (one.queue, state): float(count)
-        for one in found
+        (queue.queue, state): float(count)
+        for queue in figures
         for state, count in (
-            ("ready", one.ready),
-            ("inflight", one.in_flight),
-            ("delayed", one.delayed),
-            ("dead", one.dead),
+            ("ready", queue.ready),
+            ("inflight", queue.in_flight),
+            ("delayed", queue.delayed),
+            ("dead", queue.dead),
         )
     }
-    # an entry at the head of a queue that is not a message has no age
-    ages = {(one.queue,): one.oldest_age_seconds for one in found}
-    orphans = {(one.queue,): float(one.orphaned) for one in found}
+    ages = {(queue.queue,): queue.oldest_age_seconds for queue in figures}
+    orphans = {(queue.queue,): float(queue.orphaned) for queue in figures}
     age_text = "How long the oldest ready message has waited"
     return [
         gauge("queue_messages", "Messages by state", ["queue", "state"], states),
         gauge("queue_oldest_message_age_seconds", age_text, ["queue"], ages),
-        gauge("queue_orphaned_messages", "Messages held by workers that are gone", ["queue"], orphans),
+        gauge("queue_orphaned_messages", "Messages in the hands of dead workers", ["queue"], orphans),
     ]
 
 
 def worker_metrics(queues: Iterable[WorkerFigures]) -> list[Metric]:
-    """Workers and wait target of each queue."""
-    found = list(queues)
+    """Build the families of the workers and the wait target of each queue."""
+    figures = list(queues)
     return [
         gauge(
             "queue_workers",
             "Live worker processes that consume the queue",
             ["queue"],
-            {(one.queue,): float(one.workers) for one in found},
+            {(queue.queue,): float(queue.workers) for queue in figures},
         ),
         gauge(
             "queue_workers_min",
             "Worker processes that the queue should always have",
             ["queue"],
-            {(one.queue,): float(one.least) for one in found},
+            {(queue.queue,): float(queue.min_workers) for queue in figures},
         ),
         gauge(
             "queue_workers_max",
-            "Most worker processes that the tier may be scaled to",
+            "Largest number of worker processes to which the tier may be scaled",
             ["queue"],
-            {(one.queue,): float(one.most) for one in found if one.most is not None},
+            {(queue.queue,): float(queue.max_workers) for queue in figures if queue.max_workers is not None},
         ),
         gauge(
             "queue_wait_target_seconds",
-            "The wait within which a message should start",
+            "Seconds within which a message should start",
             ["queue"],
-            {(one.queue,): one.wait_target_seconds for one in found},
+            {(queue.queue,): queue.wait_target_seconds for queue in figures},
         ),
     ]
 
 
 def breaker_metrics(breakers: Mapping[str, str]) -> list[Metric]:
-    """The state of every circuit breaker, one-hot, from upstream → state."""
-    values = {(upstream, each): float(each == state) for upstream, state in breakers.items() for each in BREAKER_STATES}
-    text = "1 for the state the breaker is in, 0 for the others"
+    """Build the family of the states of the circuit breakers.
+
+    Args:
+        breakers: Upstream → state. Its series has the value 1, and the series of the other states 0.
+    """
+    values = {
+        (upstream, state): float(state == current) for upstream, current in breakers.items() for state in BREAKER_STATES
+    }
+    text = "1 for the current state of the breaker, 0 for the others"
     return [gauge("circuit_breaker_state", text, ["provider", "state"], values)]
 
 
 def freshness_metrics(
     successes: Mapping[tuple[str, str], float], stale: Mapping[str, bool], limits: Mapping[str, float]
 ) -> list[Metric]:
-    """When datasets were delivered, and whether that is too long ago.
+    """Build the families of the last deliveries and the freshness of the datasets.
 
     Args:
-        successes: (dataset, provider) → Unix seconds.
-        stale: dataset → the verdict of the health report.
-        limits: dataset → age in seconds at which it is stale.
+        successes: (dataset, provider) → time of the last delivery in Unix seconds.
+        stale: Dataset → whether it is stale.
+        limits: Dataset → age in seconds from which it is stale.
     """
     delivered = {(provider, dataset): at for (dataset, provider), at in successes.items()}
     return [
@@ -178,13 +183,13 @@ def freshness_metrics(
         ),
         gauge(
             "data_stale",
-            "1 when the dataset is past its freshness limit or was never fetched",
+            "1 if the dataset is past its freshness limit or was never fetched",
             ["dataset"],
-            {(dataset,): float(verdict) for dataset, verdict in stale.items()},
+            {(dataset,): float(is_stale) for dataset, is_stale in stale.items()},
         ),
         gauge(
             "data_freshness_limit_seconds",
-            "Age at which the dataset is stale",
+            "Age from which the dataset is stale",
             ["dataset"],
             {(dataset,): limits[dataset] for dataset in stale},
         ),
@@ -192,25 +197,25 @@ def freshness_metrics(
 
 
 def asset_metrics(assets: Iterable[AssetFigures], oldest_quotes: Mapping[str, float]) -> list[Metric]:
-    """Assets that are out of date, and the age of the oldest quote.
+    """Build the families of the stale assets and the age of the oldest quote.
 
     Args:
-        assets: by dataset.
-        oldest_quotes: asset type → seconds since its oldest quote was fetched.
+        assets: Figures of each dataset.
+        oldest_quotes: Asset type → seconds since its oldest quote was fetched.
     """
-    found = list(assets)
+    figures = list(assets)
     return [
         gauge(
             "data_assets",
             "Active assets that the dataset should cover",
             ["dataset"],
-            {(one.dataset,): float(one.assets) for one in found},
+            {(dataset.dataset,): float(dataset.assets) for dataset in figures},
         ),
         gauge(
             "data_stale_assets",
-            "Active assets without a value, or with one past the limit of the dataset",
+            "Active assets without a value, or with one past the freshness limit of the dataset",
             ["dataset"],
-            {(one.dataset,): float(one.stale) for one in found},
+            {(dataset.dataset,): float(dataset.stale) for dataset in figures},
         ),
         gauge(
             "data_oldest_quote_age_seconds",
@@ -222,11 +227,11 @@ def asset_metrics(assets: Iterable[AssetFigures], oldest_quotes: Mapping[str, fl
 
 
 def budget_metrics(budgets: Iterable[BudgetFigures]) -> list[Metric]:
-    """Use and limit of each rate budget."""
-    found = list(budgets)
+    """Build the families of the use and the limit of each budget."""
+    figures = list(budgets)
     labels = ["provider", "window"]
-    used = {(one.upstream, one.window): float(one.used) for one in found}
-    limits = {(one.upstream, one.window): float(one.limit) for one in found}
+    used = {(budget.upstream, budget.window): float(budget.used) for budget in figures}
+    limits = {(budget.upstream, budget.window): float(budget.limit) for budget in figures}
     return [
         gauge("provider_budget_used_units", "Units spent in the window by the whole fleet", labels, used),
         gauge("provider_budget_limit_units", "Units that the window allows", labels, limits),

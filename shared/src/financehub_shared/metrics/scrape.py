@@ -1,4 +1,4 @@
-"""What happens when Prometheus asks: sources are read in bounded time, and every series gets the same two labels."""
+"""Collects the metrics of a scrape: reads the sources in bounded time and adds two labels to every series."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,105 +15,104 @@ from financehub_shared.core.errors import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
+#: Time after which a scrape continues without the sources that still wait for Redis. A scrape has to end within 2 s.
+MAX_WAIT_SECONDS = 1.5
 
-#: When a scrape goes on without what Redis has not told by then: it must end within 2 s, however slow Redis is.
-PATIENCE_SECONDS = 1.5
 
+class AvailabilityProbe(Protocol):
+    """Checks whether Redis answers, before the sources of a scrape query it."""
 
-class Probe(Protocol):
-    """Asks Redis whether it is there, before anything else of a scrape asks it for more."""
-
-    def look(self) -> tuple[list[Metric], bool]:
-        """The figures of Redis, and whether every server answered."""
+    def collect(self) -> tuple[list[Metric], bool]:
+        """Return the metrics of Redis, and whether every server answered."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Figures that are read at each scrape.
+class MetricSource:
+    """Metric families that are read at each scrape.
 
     Args:
-        name: for the log.
-        read: makes the families.
-        asks_redis: it is left out of a scrape in which Redis does not answer.
+        name: Name of the source in the log.
+        read: Returns the families.
+        needs_redis: The source is skipped in a scrape in which Redis does not answer.
     """
 
     name: str
     read: Callable[[], Iterable[Metric]]
-    asks_redis: bool = True
+    needs_redis: bool = True
 
 
-class ScrapeSources(Collector):
-    """Reads the probe, then the sources, in order.
+class SourceCollector(Collector):
+    """Runs the probe and reads the sources, in order.
 
-    A source that fails is left out, so that an alert sees an absent series instead of an old number. After the first
-    source that finds Redis away, and once the scrape has taken `PATIENCE_SECONDS`, the others that ask Redis are left
-    out too: each would wait for its own timeout, and Prometheus would give up on the whole scrape.
+    A source that fails is left out, so that an alert sees an absent series instead of an old value. All sources that
+    need Redis are left out after one of them finds it unavailable, and after the scrape has taken `MAX_WAIT_SECONDS`.
+    Each of them would wait for its own timeout, and Prometheus would abort the whole scrape.
     """
 
     def __init__(self) -> None:
-        self._probe: Probe | None = None
-        self._sources: list[Source] = []
+        self._probe: AvailabilityProbe | None = None
+        self._sources: list[MetricSource] = []
         self._failing: set[str] = set()
-        # a read that takes too long is left to end by itself; its thread starts with the first, after any fork
+        # a read that takes too long ends in this thread, which starts with the first read and so after any fork
         self._reader = ThreadPoolExecutor(1, "metrics")
 
-    def add(self, source: Source) -> None:
-        """Read a source at each scrape from now on."""
+    def add(self, source: MetricSource) -> None:
+        """Read a source at each scrape."""
         self._sources.append(source)
 
-    def probe_with(self, probe: Probe) -> None:
-        """Ask Redis first."""
+    def set_probe(self, probe: AvailabilityProbe) -> None:
+        """Run a probe at the beginning of each scrape."""
         self._probe = probe
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry would read every source to learn the names."""
+        """Return nothing, because the registry would otherwise read every source to learn the names."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The families of all sources that could be read."""
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        families, answers = self._look()
+        """Yield the families of all sources that could be read."""
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
+        families, redis_answers = self._run_probe()
         yield from families
         for source in self._sources:
-            if source.asks_redis and not answers:
+            if source.needs_redis and not redis_answers:
                 continue
             try:
-                yield from self._read(source, give_up)
+                yield from self._read(source, deadline)
             except Exception as error:  # noqa: BLE001 — boundary: one source must not take /metrics down
-                answers = answers and not _is_away(error)
-                self._note_failure(source.name, error)
+                redis_answers = redis_answers and not _is_outage(error)
+                self._log_failure(source.name, error)
             else:
                 self._failing.discard(source.name)
 
-    def _read(self, source: Source, give_up: float) -> list[Metric]:
-        if not source.asks_redis:
+    def _read(self, source: MetricSource, deadline: float) -> list[Metric]:
+        if not source.needs_redis:
             return list(source.read())
         reading = self._reader.submit(lambda: list(source.read()))
         try:
-            return reading.result(max(0.0, give_up - time.monotonic()))
+            return reading.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             reading.cancel()
             raise StoreUnavailableError("Redis answers too slowly for a scrape") from None
 
-    def _look(self) -> tuple[list[Metric], bool]:
+    def _run_probe(self) -> tuple[list[Metric], bool]:
         if self._probe is None:
             return [], True
         try:
-            return self._probe.look()
+            return self._probe.collect()
         except Exception as error:  # noqa: BLE001 — boundary, as above
-            self._note_failure("redis", error)
+            self._log_failure("redis", error)
             return [], False
 
-    def _note_failure(self, name: str, error: Exception) -> None:
-        # once an outage, not once a scrape
+    def _log_failure(self, name: str, error: Exception) -> None:
+        # once per outage, not once per scrape
         if name not in self._failing:
             self._failing.add(name)
             log.warning("metrics_source_failed", source=name, error=f"{type(error).__name__}: {error}")
 
 
-def _is_away(error: Exception) -> bool:
-    """Whether Redis does not answer, rather than refusing one command or holding one record that cannot be read."""
+def _is_outage(error: Exception) -> bool:
+    """Whether Redis does not answer, rather than refusing one command or holding one unreadable record."""
     cause = error.__cause__ if isinstance(error, StoreUnavailableError) else error
     return cause is None or isinstance(cause, redis.ConnectionError | redis.TimeoutError)
 
@@ -121,11 +120,11 @@ def _is_away(error: Exception) -> bool:
 class LabeledRegistry(CollectorRegistry):
     """A registry that adds the same labels to every series when it is collected.
 
-    The process itself writes them, because a scrape by annotations, by a PodMonitor, and by a static configuration
-    would each name them differently.
+    The process adds them itself, because scrapes by annotations, by a PodMonitor and by a static configuration would
+    use different names.
 
     Args:
-        labels: name → value.
+        labels: Name → value.
     """
 
     def __init__(self, labels: Mapping[str, str]) -> None:
@@ -133,12 +132,12 @@ class LabeledRegistry(CollectorRegistry):
         self._labels = dict(labels)
 
     def collect(self) -> Iterator[Metric]:
-        """Every family, its samples labeled."""
+        """Yield every family, with the labels added to its samples."""
         for family in super().collect():
             labeled = Metric(family.name, family.documentation, family.type, family.unit)
             labeled.samples = [sample._replace(labels={**self._labels, **sample.labels}) for sample in family.samples]
             yield labeled
 
     def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
-        """The value of one series, named by the labels that its metric declares."""
+        """Return the value of one series, which is identified by the labels that its metric declares."""
         return super().get_sample_value(name, {**self._labels, **(labels or {})})

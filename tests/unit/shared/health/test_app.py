@@ -1,4 +1,4 @@
-"""The WSGI application: paths, statuses and JSON."""
+"""The WSGI application of health, probes, metrics and queues."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from financehub_shared.health.app import HealthApp
-from financehub_shared.health.report import Check, HealthReport, Status
+from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import Metrics
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Figures of one queue."""
+    """Figures of a queue."""
 
     queue: str = "high"
     ready: int = 3
@@ -26,67 +26,76 @@ class Queue:
     oldest_age_seconds: float = 12.5
 
 
-def ask(app: HealthApp, path: str, method: str = "GET") -> tuple[str, bytes]:
-    """Status and body of a request."""
+def request(app: HealthApp, path: str, method: str = "GET") -> tuple[str, bytes]:
+    """Return the status and the body of a response."""
     environ: dict[str, Any] = {}
     setup_testing_defaults(environ)
     environ |= {"PATH_INFO": path, "REQUEST_METHOD": method}
-    answered: list[str] = []
-    body = b"".join(app(environ, lambda status, _headers, _exc=None: answered.append(status)))  # type: ignore[arg-type,return-value]
-    return answered[0], body
+    statuses: list[str] = []
+    body = b"".join(app(environ, lambda status, _headers, _exc=None: statuses.append(status)))  # type: ignore[arg-type,return-value]
+    return statuses[0], body
 
 
-def make(
-    status: Status = Status.OK, live: Sequence[str] = (), ready: Sequence[str] = (), *, broken: bool = False
+def build_app(
+    status: HealthStatus = HealthStatus.OK,
+    liveness: Sequence[str] = (),
+    readiness: Sequence[str] = (),
+    *,
+    broken: bool = False,
 ) -> HealthApp:
-    """An application over fixed answers."""
+    """Build an application with a fixed report and fixed probes."""
 
     def report() -> HealthReport:
         if broken:
             raise RuntimeError("password=hunter2")
-        return HealthReport.of([Check("redis", status, "because")], 1.0)
+        return HealthReport.of([HealthCheck("redis", status, "because")], 1.0)
 
     return HealthApp(
         report=report,
-        live=lambda: list(live),
-        ready=lambda: list(ready),
+        liveness=lambda: list(liveness),
+        readiness=lambda: list(readiness),
         metrics=Metrics("high").expose,
         queue=Queue,
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "http"), [(Status.OK, "200 OK"), (Status.DEGRADED, "200 OK"), (Status.DOWN, "503 Service Unavailable")]
+    ("status", "http_status"),
+    [
+        (HealthStatus.OK, "200 OK"),
+        (HealthStatus.DEGRADED, "200 OK"),
+        (HealthStatus.DOWN, "503 Service Unavailable"),
+    ],
 )
 @pytest.mark.parametrize("path", ["/api/health/", "/api/health"])
-def test_only_down_is_503(path: str, status: Status, http: str) -> None:
-    """Degraded answers 200 with reasons, so that a load balancer keeps a fleet that still serves; down answers 503."""
-    answered, body = ask(make(status), path)
-    assert answered == http
+def test_health_endpoint_responds_503_only_if_fleet_is_down(path: str, status: HealthStatus, http_status: str) -> None:
+    """A degraded fleet responds with 200, so that a load balancer keeps it, and only a fleet that is down with 503."""
+    actual, body = request(build_app(status), path)
+    assert actual == http_status
     payload = json.loads(body)
     assert payload["status"] == status.value
     assert payload["checks"][0] == {"name": "redis", "status": status.value, "reason": "because", "details": {}}
 
 
 @pytest.mark.parametrize(("path", "word"), [("/livez", "stuck"), ("/readyz", "draining")])
-def test_probes_fail_with_their_reasons(path: str, word: str) -> None:
-    """A probe answers 200 without problems, and 503 with each of them named."""
-    assert ask(make(), path)[0] == "200 OK"
-    status, body = ask(make(live=["stuck"], ready=["draining"]), path)
+def test_probe_with_problem_responds_503_with_reason(path: str, word: str) -> None:
+    """A probe responds with 200 if there is no problem, and otherwise with 503 and the reasons."""
+    assert request(build_app(), path)[0] == "200 OK"
+    status, body = request(build_app(liveness=["stuck"], readiness=["draining"]), path)
     assert status.startswith("503")
     assert json.loads(body) == {"ok": False, "problems": [word]}
 
 
-def test_a_queue_answers_what_keda_asks_for() -> None:
-    """`/queues/<queue>` has `oldest_age_seconds` at the top level; what cannot be a queue is 404."""
-    status, body = ask(make(), "/queues/high")
+def test_queue_endpoint_has_field_that_keda_reads() -> None:
+    """`/queues/<queue>` has `oldest_age_seconds` at the top level, and an invalid queue name responds with 404."""
+    status, body = request(build_app(), "/queues/high")
     assert (status, json.loads(body)["oldest_age_seconds"]) == ("200 OK", 12.5)
-    assert ask(make(), "/queues/no-queue/at-all")[0].startswith("404")
+    assert request(build_app(), "/queues/no-queue/at-all")[0].startswith("404")
 
 
-def test_metrics_are_text() -> None:
-    """`/metrics` is the registry in Prometheus' text format."""
-    status, body = ask(make(), "/metrics")
+def test_metrics_endpoint_returns_text_format() -> None:
+    """`/metrics` returns the metrics in the text format of Prometheus."""
+    status, body = request(build_app(), "/metrics")
     assert status == "200 OK"
     assert b"financehub_build_info{" in body
 
@@ -94,15 +103,15 @@ def test_metrics_are_text() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/nope", "404"), ("POST", "/livez", "405"), ("HEAD", "/livez", "200")]
 )
-def test_other_requests(method: str, path: str, status: str) -> None:
-    """Unknown paths are 404, other methods 405, HEAD has no body."""
-    answered, body = ask(make(), path, method)
-    assert answered.startswith(status)
+def test_other_requests_respond_with_http_status(method: str, path: str, status: str) -> None:
+    """An unknown path responds with 404, another method with 405, and HEAD without a body."""
+    actual, body = request(build_app(), path, method)
+    assert actual.startswith(status)
     assert (body == b"") is (method == "HEAD")
 
 
-def test_a_source_that_breaks_is_503_and_keeps_its_details_to_the_log() -> None:
-    """An unforeseen failure answers 503 with the class of the error and nothing that could be a secret."""
-    status, body = ask(make(broken=True), "/api/health/")
+def test_unexpected_error_responds_503_without_details() -> None:
+    """An unexpected error responds with 503 and the class of the error, without text that could contain a secret."""
+    status, body = request(build_app(broken=True), "/api/health/")
     assert status.startswith("503")
     assert b"hunter2" not in body

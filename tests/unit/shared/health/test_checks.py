@@ -1,20 +1,21 @@
-"""What is ok, degraded and down, one row each."""
+"""The checks of the health report: which snapshots are ok, degraded and down."""
 
 from dataclasses import dataclass, replace
 
 import pytest
 
 from financehub_shared.core.models import AssetType
-from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
-from financehub_shared.health.report import Status
-from financehub_shared.health.workers import ProcessInfo
+from financehub_shared.health.checks import FleetSnapshot, evaluate
+from financehub_shared.health.processes import ProcessInfo
+from financehub_shared.health.report import HealthStatus
+from support.health import breaker
 
 NOW = 1_800_000_000.0
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Figures of one queue."""
+    """Figures of a queue."""
 
     queue: str = "high"
     ready: int = 3
@@ -25,137 +26,151 @@ class Queue:
     oldest_age_seconds: float = 1.0
 
 
-def alive(*tiers: str) -> list[ProcessInfo]:
-    """One live process per tier."""
+def live(*tiers: str) -> list[ProcessInfo]:
+    """Return one live process per tier."""
     return [ProcessInfo(f"w-{tier}", tier, "host", 1, NOW, NOW, (tier,), 4, 1) for tier in tiers]
 
 
-WELL = Snapshot(
+HEALTHY = FleetSnapshot(
     NOW,
     redis_seconds=0.001,
     queues=[Queue("high"), Queue("medium"), Queue("low")],
-    processes=alive("high", "medium", "low", "scheduler"),
-    breakers=[BreakerView("binance", "closed", "new")],
+    processes=live("high", "medium", "low", "scheduler"),
+    breakers=[breaker("binance", "closed")],
     symbols={AssetType.CRYPTO: ["BTC-USD"], AssetType.STOCK: ["AAPL"]},
     last_success={("quotes:crypto", "binance"): NOW - 60},
-    wanted=["quotes:crypto"],
+    expected=["quotes:crypto"],
     limits={"quotes:crypto": 330.0},
 )
 
 DOWN = "ConnectionError: binance: timeout: no answer in 10 s; kraken: upstream: 502"
-CASES: dict[str, tuple[Snapshot, Status, str]] = {
-    "all well": (WELL, Status.OK, ""),
-    "redis away": (replace(WELL, redis_error="Redis does not answer: timed out"), Status.DOWN, "redis: Redis does not"),
-    "a tier is gone": (
-        replace(WELL, processes=alive("high", "low", "scheduler")),
-        Status.DEGRADED,
+CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
+    "everything is healthy": (HEALTHY, HealthStatus.OK, ""),
+    "Redis is unavailable": (
+        replace(HEALTHY, redis_error="Redis does not answer: timed out"),
+        HealthStatus.DOWN,
+        "redis: Redis does not",
+    ),
+    "a tier has no worker": (
+        replace(HEALTHY, processes=live("high", "low", "scheduler")),
+        HealthStatus.DEGRADED,
         "tier:medium: no live worker",
     ),
-    "a tier of a user is gone": (
-        replace(WELL, tiers=["high", "medium", "low", "research"]),
-        Status.DEGRADED,
+    "a tier of a user has no worker": (
+        replace(HEALTHY, tiers=["high", "medium", "low", "research"]),
+        HealthStatus.DEGRADED,
         "tier:research: no live worker",
     ),
     "a tier of a user serves a queue of another name": (
         replace(
-            WELL,
+            HEALTHY,
             tiers=["high", "medium", "low", "reports"],
-            processes=[*WELL.processes, replace(alive("research")[0], queues=("reports",))],
+            processes=[*HEALTHY.processes, replace(live("research")[0], queues=("reports",))],
         ),
-        Status.OK,
+        HealthStatus.OK,
         "",
     ),
     "a tier that the fleet does not have": (
-        replace(WELL, processes=alive("high", "scheduler"), tiers=["high"]),
-        Status.OK,
+        replace(HEALTHY, processes=live("high", "scheduler"), tiers=["high"]),
+        HealthStatus.OK,
         "",
     ),
     "a tier is scaled to zero": (
         replace(
-            WELL, processes=alive("high", "medium", "scheduler"), idle_tiers=["low"], queues=[Queue("low", ready=0)]
+            HEALTHY, processes=live("high", "medium", "scheduler"), idle_tiers=["low"], queues=[Queue("low", ready=0)]
         ),
-        Status.OK,
+        HealthStatus.OK,
         "",
     ),
-    "a tier is scaled to zero, and work waits": (
-        replace(WELL, processes=alive("high", "medium", "scheduler"), idle_tiers=["low"]),
-        Status.DEGRADED,
+    "a tier is scaled to zero and its queue is not empty": (
+        replace(HEALTHY, processes=live("high", "medium", "scheduler"), idle_tiers=["low"]),
+        HealthStatus.DEGRADED,
         "tier:low: no live worker",
     ),
-    "every tier is gone": (replace(WELL, processes=alive("scheduler")), Status.DOWN, "tier:high: no live worker"),
-    "the scheduler is gone": (
-        replace(WELL, processes=alive("high", "medium", "low")),
-        Status.DEGRADED,
+    "no tier has a worker": (
+        replace(HEALTHY, processes=live("scheduler")),
+        HealthStatus.DOWN,
+        "tier:high: no live worker",
+    ),
+    "no scheduler": (
+        replace(HEALTHY, processes=live("high", "medium", "low")),
+        HealthStatus.DEGRADED,
         "scheduler: no live scheduler",
     ),
     "backlog": (
-        replace(WELL, queues=[Queue("high", oldest_age_seconds=300)]),
-        Status.DEGRADED,
-        "queue:high: the oldest of 3 waiting messages has waited 5 min; the limit is 60 s",
+        replace(HEALTHY, queues=[Queue("high", oldest_age_seconds=300)]),
+        HealthStatus.DEGRADED,
+        "queue:high: the oldest of 3 waiting messages has waited 5m 0s; the limit is 1m 0s",
     ),
-    "the same wait on low is no backlog": (
-        replace(WELL, queues=[Queue("low", oldest_age_seconds=300)]),
-        Status.OK,
+    "the same wait within the target of the low tier": (
+        replace(HEALTHY, queues=[Queue("low", oldest_age_seconds=300)]),
+        HealthStatus.OK,
         "",
     ),
-    "orphans": (
-        replace(WELL, queues=[Queue("high", orphaned=2)]),
-        Status.DEGRADED,
-        "queue:high: 2 messages are held by workers that are gone",
+    "orphaned messages": (
+        replace(HEALTHY, queues=[Queue("high", orphaned=2)]),
+        HealthStatus.DEGRADED,
+        "queue:high: 2 orphaned messages of dead workers",
     ),
-    "dead letters alone": (replace(WELL, queues=[Queue("high", dead=9)]), Status.OK, ""),
+    "only dead letters": (replace(HEALTHY, queues=[Queue("high", dead=9)]), HealthStatus.OK, ""),
     "breaker open": (
-        replace(WELL, breakers=[BreakerView("binance", "open", "timeout: no answer in 10 s")]),
-        Status.DEGRADED,
+        replace(HEALTHY, breakers=[breaker("binance", "open", "timeout: no answer in 10 s")]),
+        HealthStatus.DEGRADED,
         "provider:binance: circuit breaker open: timeout: no answer in 10 s",
     ),
-    "breaker that may be asked again, and will be": (
-        replace(WELL, breakers=[BreakerView("binance", "open", "timeout", NOW - 3_600)]),
-        Status.DEGRADED,
+    "breaker whose probe is not overdue": (
+        replace(HEALTHY, breakers=[breaker("binance", "open", "timeout", NOW - 3_600)]),
+        HealthStatus.DEGRADED,
         "provider:binance: circuit breaker open: timeout",
     ),
-    "breaker of an upstream that nobody needs": (
-        replace(WELL, breakers=[BreakerView("finnhub", "open", "timeout", NOW - 3_601)]),
-        Status.OK,
+    "breaker of an upstream that is not needed": (
+        replace(HEALTHY, breakers=[breaker("finnhub", "open", "timeout", NOW - 3_601)]),
+        HealthStatus.OK,
         "",
     ),
     "breaker whose probe never ended": (
-        replace(WELL, breakers=[BreakerView("finnhub", "half-open", "timeout", NOW - 3_601)]),
-        Status.OK,
+        replace(HEALTHY, breakers=[breaker("finnhub", "half-open", "timeout", NOW - 3_601)]),
+        HealthStatus.OK,
         "",
     ),
     "stale": (
         replace(
-            WELL,
+            HEALTHY,
             last_success={("quotes:crypto", "binance"): NOW - 900, ("quotes:crypto", "kraken"): NOW - 720},
             task_errors={"fetch_crypto_prices_task": DOWN},
         ),
-        Status.DEGRADED,
-        f"data:quotes:crypto: stale: last delivered 12 min ago by kraken; the limit is 6 min; last error: {DOWN}",
+        HealthStatus.DEGRADED,
+        f"data:quotes:crypto: stale: last delivered 12m 0s ago by kraken; the limit is 5m 30s; last error: {DOWN}",
     ),
-    "at the limit": (replace(WELL, last_success={("quotes:crypto", "binance"): NOW - 330}), Status.OK, ""),
-    "one provider fresh is enough": (
-        replace(WELL, last_success={("quotes:crypto", "binance"): NOW - 9_000, ("quotes:crypto", "kraken"): NOW - 9}),
-        Status.OK,
+    "at the limit": (replace(HEALTHY, last_success={("quotes:crypto", "binance"): NOW - 330}), HealthStatus.OK, ""),
+    "one fresh provider": (
+        replace(
+            HEALTHY, last_success={("quotes:crypto", "binance"): NOW - 9_000, ("quotes:crypto", "kraken"): NOW - 9}
+        ),
+        HealthStatus.OK,
         "",
     ),
-    "never fetched": (replace(WELL, last_success={}), Status.DEGRADED, "data:quotes:crypto: never fetched"),
-    "no assets": (replace(WELL, symbols={}, wanted=[]), Status.DEGRADED, "assets: no active asset"),
-    "store away": (
-        replace(WELL, failures={"store": "timed out"}, symbols={}, wanted=[], last_success={}),
-        Status.DEGRADED,
-        "store: not looked at: timed out",
+    "never fetched": (replace(HEALTHY, last_success={}), HealthStatus.DEGRADED, "data:quotes:crypto: never fetched"),
+    "no assets": (replace(HEALTHY, symbols={}, expected=[]), HealthStatus.DEGRADED, "assets: no active asset"),
+    "the data cannot be read": (
+        replace(HEALTHY, failures={"store": "timed out"}, symbols={}, expected=[], last_success={}),
+        HealthStatus.DEGRADED,
+        "store: not checked: timed out",
     ),
-    "clock of the store ahead": (replace(WELL, last_success={("quotes:crypto", "binance"): NOW + 60}), Status.OK, ""),
+    "delivery in the future": (
+        replace(HEALTHY, last_success={("quotes:crypto", "binance"): NOW + 60}),
+        HealthStatus.OK,
+        "",
+    ),
 }
 
 
-@pytest.mark.parametrize(("seen", "status", "problem"), CASES.values(), ids=CASES)
-def test_what_is_seen_decides_the_status_and_the_reason(seen: Snapshot, status: Status, problem: str) -> None:
-    """Each case has its status, and its reason is among the problems; without a problem there is none."""
-    report = evaluate(seen)
+@pytest.mark.parametrize(("snapshot", "status", "problem"), CASES.values(), ids=CASES)
+def test_evaluate_returns_status_and_reason(snapshot: FleetSnapshot, status: HealthStatus, problem: str) -> None:
+    """Each snapshot has the expected status, and the reason is among the problems of the report."""
+    report = evaluate(snapshot)
     assert report.status is status
     if problem:
-        assert any(one.startswith(problem) for one in report.problems), report.problems
+        assert any(reported.startswith(problem) for reported in report.problems), report.problems
     else:
         assert report.problems == []

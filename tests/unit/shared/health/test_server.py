@@ -1,4 +1,4 @@
-"""The HTTP server: one address, and an end without a word."""
+"""The HTTP server of health, probes and metrics."""
 
 import socket
 import urllib.request
@@ -12,22 +12,22 @@ from financehub_shared.health.server import HealthServer
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Say hello."""
+    """Respond with `hello`."""
     start_response("200 OK", [("Content-Length", "5")])
     return [b"hello"]
 
 
 def get(port: int) -> bytes:
-    """One request."""
+    """Return the body of a response."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
         return bytes(answer.read())
 
 
-def test_a_name_with_several_addresses_is_served_on_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`localhost` is two addresses where IPv6 is too; the server has one port all the same."""
+def test_server_with_several_addresses_listens_on_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name such as `localhost` may have an IPv4 and an IPv6 address, and the server uses one port of the first."""
     first = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
     second = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
-    # whether a machine has IPv6 is not ours to say
+    # the test must not depend on whether the machine has IPv6
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [first, second])
     server = HealthServer(app, "localhost", 0)
     server.start()
@@ -37,8 +37,8 @@ def test_a_name_with_several_addresses_is_served_on_the_first(monkeypatch: pytes
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_it_ends_with_its_connections() -> None:
-    """Stopped, it has closed what it served, its thread has ended without an error, and the port is free again."""
+def test_stopped_server_closes_connections_and_port() -> None:
+    """After a stop the connections are closed, the thread has ended without an error, and the port is free again."""
     server = HealthServer(app, "127.0.0.1", 0)
     server.start()
     port = server.port
@@ -54,9 +54,9 @@ def test_it_ends_with_its_connections() -> None:
     again.stop()
 
 
-def test_an_unknown_host_says_so() -> None:
-    """An address that cannot be resolved is an error of the configuration, which names the setting."""
+def test_server_with_unknown_host_raises_config_error() -> None:
+    """An address that cannot be resolved is a configuration error, which names the setting."""
     with pytest.raises(
-        ConfigError, match=r"^FINANCEHUB_HTTP_HOST=nowhere\.invalid, .* cannot be listened on \(.*\); set them"
+        ConfigError, match=r"^FINANCEHUB_HTTP_HOST=nowhere\.invalid, .*: cannot listen \(.*\); set them"
     ):
         HealthServer(app, "nowhere.invalid", 0).start()

@@ -1,4 +1,4 @@
-"""What a scrape reads: sources in order, bounded when Redis is away, never an old number."""
+"""A scrape reads the sources in order and in bounded time, and never exposes an old value."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -10,27 +10,27 @@ from prometheus_client.metrics_core import Metric
 from structlog.testing import capture_logs
 
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
-from financehub_shared.metrics import Metrics, Source
+from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.metrics.families import gauge
 
 
-def figure(name: str, value: float = 1.0) -> Metric:
-    """A family with one series."""
-    return gauge(name, "A figure", [], {(): value})
+def family(name: str, value: float = 1.0) -> Metric:
+    """Build a family with one series."""
+    return gauge(name, "A metric", [], {(): value})
 
 
 class Probe:
-    """A Redis that answers or does not."""
+    """A probe of a Redis that answers or does not."""
 
     def __init__(self, *, answers: bool) -> None:
         self.answers = answers
 
-    def look(self) -> tuple[list[Metric], bool]:
-        return [figure("redis_up", float(self.answers))], self.answers
+    def collect(self) -> tuple[list[Metric], bool]:
+        return [family("redis_up", float(self.answers))], self.answers
 
 
 def failing(error: Exception) -> Callable[[], Iterable[Metric]]:
-    """A source that always fails."""
+    """Return a read function that always raises."""
 
     def read() -> Iterable[Metric]:
         raise error
@@ -39,57 +39,57 @@ def failing(error: Exception) -> Callable[[], Iterable[Metric]]:
 
 
 def scraped(metrics: Metrics, *names: str) -> dict[str, float | None]:
-    """Values by name, from one scrape."""
+    """Return name → value from one scrape."""
     text = generate_latest(metrics.registry).decode()
     values = {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line[0] != "#"}
     return {name: values.get(f"financehub_{name}") for name in names}
 
 
-def test_a_figure_is_read_at_each_scrape() -> None:
-    """A source shows what it says now, not what it said when it was added."""
+def test_source_is_read_at_each_scrape() -> None:
+    """Each scrape exposes the current value of a source."""
     values = iter([3.0, 9.0])
     metrics = Metrics("scheduler")
-    metrics.add_source(Source("queues", lambda: [figure("depth", next(values))]))
+    metrics.add_source(MetricSource("queues", lambda: [family("depth", next(values))]))
     assert scraped(metrics, "depth") == {"depth": 3.0}
     assert scraped(metrics, "depth") == {"depth": 9.0}
 
 
-def test_with_redis_away_only_sources_that_ask_redis_are_left_out() -> None:
-    """The probe's verdict spares the rest of the scrape every further question to Redis."""
-    asked: list[str] = []
+def test_sources_that_need_redis_are_skipped_if_probe_fails() -> None:
+    """If the probe finds Redis unavailable, only sources that do not need Redis are read."""
+    called: list[str] = []
 
     def read(name: str) -> list[Metric]:
-        asked.append(name)
-        return [figure(name)]
+        called.append(name)
+        return [family(name)]
 
     metrics = Metrics("scheduler")
-    metrics.probe_redis(Probe(answers=False))
-    metrics.add_source(Source("fleet", lambda: read("fleet")))
-    metrics.add_source(Source("own", lambda: read("own"), asks_redis=False))
+    metrics.set_redis_probe(Probe(answers=False))
+    metrics.add_source(MetricSource("fleet", lambda: read("fleet")))
+    metrics.add_source(MetricSource("own", lambda: read("own"), needs_redis=False))
     assert scraped(metrics, "redis_up", "fleet", "own") == {"redis_up": 0.0, "fleet": None, "own": 1.0}
-    assert asked == ["own"]
+    assert called == ["own"]
 
 
 @pytest.mark.parametrize(
     "error", [redis.TimeoutError("hung"), redis.ConnectionError("gone"), StoreUnavailableError("away")], ids=repr
 )
-def test_redis_lost_in_the_middle_of_a_scrape_is_waited_for_once(error: Exception) -> None:
-    """After one source has met the timeout, those behind it are not asked: their timeouts would add up."""
+def test_sources_after_redis_failure_are_skipped(error: Exception) -> None:
+    """After one source found Redis unavailable, the others are not read, because their timeouts would add up."""
     metrics = Metrics("scheduler")
-    metrics.probe_redis(Probe(answers=True))
-    metrics.add_source(Source("first", failing(error)))
-    metrics.add_source(Source("second", lambda: [figure("second")]))
+    metrics.set_redis_probe(Probe(answers=True))
+    metrics.add_source(MetricSource("first", failing(error)))
+    metrics.add_source(MetricSource("second", lambda: [family("second")]))
     assert scraped(metrics, "redis_up", "second") == {"redis_up": 1.0, "second": None}
 
 
-def test_a_source_with_a_bug_costs_the_others_nothing_and_is_logged_once() -> None:
-    """An unforeseen error leaves its own figures out, and says so when it begins, not at every scrape."""
+def test_failing_source_is_left_out_and_logged_once() -> None:
+    """A source with an unexpected error is left out, and the error is logged once, not at every scrape."""
     metrics = Metrics("scheduler")
-    metrics.add_source(Source("broken", failing(ValueError("unforeseen"))))
-    metrics.add_source(Source("sound", lambda: [figure("sound")]))
+    metrics.add_source(MetricSource("broken", failing(ValueError("unexpected"))))
+    metrics.add_source(MetricSource("working", lambda: [family("working")]))
     with capture_logs() as logs:
-        assert scraped(metrics, "sound") == {"sound": 1.0}
-        assert scraped(metrics, "sound") == {"sound": 1.0}
+        assert scraped(metrics, "working") == {"working": 1.0}
+        assert scraped(metrics, "working") == {"working": 1.0}
     assert [(entry["event"], entry["source"]) for entry in logs] == [("metrics_source_failed", "broken")]
 
 
@@ -97,46 +97,46 @@ def test_a_source_with_a_bug_costs_the_others_nothing_and_is_logged_once() -> No
     "error",
     [redis.ResponseError("WRONGTYPE"), redis.exceptions.NoPermissionError("NOPERM"), CorruptDataError("k", "x")],
 )
-def test_one_command_that_redis_refuses_costs_no_other_source(error: Exception) -> None:
-    """A refused command or a damaged record is the source's own trouble: Redis is there for the others."""
+def test_refused_command_does_not_affect_other_sources(error: Exception) -> None:
+    """A refused command or a damaged record affects only its source, because Redis is available for the others."""
     metrics = Metrics("scheduler")
-    metrics.probe_redis(Probe(answers=True))
-    wrapped = StoreUnavailableError("Redis did not carry it out")
+    metrics.set_redis_probe(Probe(answers=True))
+    wrapped = StoreUnavailableError("Redis command failed")
     wrapped.__cause__ = error
-    metrics.add_source(Source("first", failing(error)))
-    metrics.add_source(Source("second", failing(wrapped)))
-    metrics.add_source(Source("third", lambda: [figure("third")]))
+    metrics.add_source(MetricSource("first", failing(error)))
+    metrics.add_source(MetricSource("second", failing(wrapped)))
+    metrics.add_source(MetricSource("third", lambda: [family("third")]))
     assert scraped(metrics, "third") == {"third": 1.0}
 
 
-def test_a_probe_with_a_bug_costs_the_process_only_what_redis_knows() -> None:
-    """Whatever the probe raises, the scrape answers with what the process itself counts."""
+def test_failing_probe_leaves_counted_metrics() -> None:
+    """If the probe raises an error, the scrape still exposes the metrics that the process counts."""
 
     class Broken(Probe):
-        def look(self) -> tuple[list[Metric], bool]:
-            raise ValueError("unforeseen")
+        def collect(self) -> tuple[list[Metric], bool]:
+            raise ValueError("unexpected")
 
     metrics = Metrics("scheduler")
-    metrics.probe_redis(Broken(answers=True))
-    metrics.add_source(Source("fleet", lambda: [figure("fleet")]))
+    metrics.set_redis_probe(Broken(answers=True))
+    metrics.add_source(MetricSource("fleet", lambda: [family("fleet")]))
     assert scraped(metrics, "build_info", "fleet") == {"build_info": 1.0, "fleet": None}
 
 
-def test_a_scrape_goes_on_without_a_source_that_waits_for_a_slow_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a read takes, the scrape ends in time with everything else, and a later one reads again."""
-    monkeypatch.setattr("financehub_shared.metrics.scrape.PATIENCE_SECONDS", 0.05)
-    go_on = threading.Event()
+def test_scrape_with_slow_source_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow read is left out of a scrape, which ends in time, and a later scrape reads the source again."""
+    monkeypatch.setattr("financehub_shared.metrics.scrape.MAX_WAIT_SECONDS", 0.05)
+    release = threading.Event()
 
     def slow() -> list[Metric]:
-        # a scrape that waits longer than its patience gets the figure and fails the test
-        go_on.wait(2)
-        return [figure("slow")]
+        # a scrape that waits longer than allowed gets the value and fails the test
+        release.wait(2)
+        return [family("slow")]
 
     metrics = Metrics("scheduler")
-    metrics.probe_redis(Probe(answers=True))
-    metrics.add_source(Source("own", lambda: [figure("own")], asks_redis=False))
-    metrics.add_source(Source("fleet", slow))
+    metrics.set_redis_probe(Probe(answers=True))
+    metrics.add_source(MetricSource("own", lambda: [family("own")], needs_redis=False))
+    metrics.add_source(MetricSource("fleet", slow))
     assert scraped(metrics, "own", "slow") == {"own": 1.0, "slow": None}
     monkeypatch.undo()
-    go_on.set()
+    release.set()
     assert scraped(metrics, "own", "slow") == {"own": 1.0, "slow": 1.0}

@@ -1,4 +1,4 @@
-"""The fleet's figures at a scrape: the health report's own verdict, and no series of what was not seen."""
+"""The metrics of the fleet, which agree with the health report and leave out parts that could not be read."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,22 +12,23 @@ from structlog.testing import capture_logs
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import AssetType, Quote
-from financehub_shared.health.checks import BreakerView, Snapshot, evaluate
-from financehub_shared.health.fleet_source import INDICATOR_TIMES_SECONDS, QUOTE_TIMES_SECONDS, FleetSource
-from financehub_shared.health.report import Status
-from financehub_shared.health.workers import ProcessInfo
+from financehub_shared.health.checks import FleetSnapshot, evaluate
+from financehub_shared.health.fleet_metrics import INDICATOR_TIMES_SECONDS, QUOTE_TIMES_SECONDS, FleetMetrics
+from financehub_shared.health.processes import ProcessInfo
+from financehub_shared.health.report import HealthStatus
+from support.health import breaker
 from support.memory_store import MemoryStore
 from support.store_contract import T0, indicators
 
 NOW = T0
 DATASETS = ("bars", "indicators", "news", "quotes:crypto", "quotes:stock")
-#: Part of a snapshot that failed → families that are left out, because they would be wrong without it.
 WORKERS = {"queue_workers", "queue_workers_min", "queue_workers_max", "queue_wait_target_seconds"}
 QUEUES = {"queue_messages", "queue_oldest_message_age_seconds", "queue_orphaned_messages"}
 FRESHNESS = {"data_stale", "data_freshness_limit_seconds", "data_last_success_timestamp_seconds"}
 ASSETS = {"data_assets", "data_stale_assets", "data_oldest_quote_age_seconds"}
 BREAKERS = {"circuit_breaker_state"}
-LEFT_OUT: dict[str, set[str]] = {
+#: Part of a snapshot that could not be read → families that would be wrong without it.
+OMITTED: dict[str, set[str]] = {
     "queues": WORKERS | QUEUES,
     "processes": WORKERS,
     "breakers": BREAKERS,
@@ -40,7 +41,7 @@ Series = Mapping[tuple[str, ...], float]
 
 
 class Queue:
-    """Figures of one queue, in which each state has another number."""
+    """Figures of a queue with a different number for each state."""
 
     ready, in_flight, delayed, dead, orphaned, oldest_age_seconds = 1, 2, 3, 4, 5, 6.5
 
@@ -49,149 +50,151 @@ class Queue:
 
 
 def worker(tier: str, *, queues: tuple[str, ...] = (), draining: bool = False) -> ProcessInfo:
-    """One live process."""
-    taken = () if tier == "scheduler" else queues or (tier,)
-    return ProcessInfo(f"{tier}-{draining}", tier, "host", 1, NOW, NOW, taken, 4, 1, draining)
+    """Build one live process."""
+    consumed = () if tier == "scheduler" else queues or (tier,)
+    return ProcessInfo(f"{tier}-{draining}", tier, "host", 1, NOW, NOW, consumed, 4, 1, draining)
 
 
-SEEN = Snapshot(
+SNAPSHOT = FleetSnapshot(
     NOW,
     queues=[Queue("high"), Queue("medium"), Queue("low")],
     processes=[worker("high"), worker("medium"), worker("low"), worker("scheduler")],
-    breakers=[BreakerView("binance", "open", "timeout"), BreakerView("yahoo", "closed", "")],
+    breakers=[breaker("binance", "open", "timeout"), breaker("yahoo", "closed")],
     symbols={AssetType.CRYPTO: ["BTC-USD", "ETH-USD"], AssetType.STOCK: ["AAPL"]},
     last_success={(dataset, "binance"): NOW - 60 for dataset in DATASETS},
-    wanted=DATASETS,
+    expected=DATASETS,
     limits=dict.fromkeys(DATASETS, 330.0),
 )
 
 
 class Fleet:
-    """A source over a snapshot and a store that a test changes.
+    """The metrics of a snapshot and a store that a test changes.
 
     Args:
-        seen: what is seen at first.
-        most: queue → most workers.
+        snapshot: The initial snapshot.
+        max_workers: Queue → largest number of workers.
     """
 
-    def __init__(self, seen: Snapshot, **most: int) -> None:
-        self.seen, self.store, self.clock = seen, MemoryStore(), ManualClock(NOW)
-        self._source = FleetSource(lambda: self.seen, self.store, most, self.clock)
+    def __init__(self, snapshot: FleetSnapshot, **max_workers: int) -> None:
+        self.snapshot, self.store, self.clock = snapshot, MemoryStore(), ManualClock(NOW)
+        self._metrics = FleetMetrics(lambda: self.snapshot, self.store, max_workers, self.clock)
 
     def store_quotes(self, ages: Mapping[str, float]) -> None:
-        """Store a quote of each symbol that was fetched so many seconds ago."""
+        """Store a quote of each symbol with the given age in seconds."""
         self.store.put_quotes(
             Quote(symbol, Decimal(1), "USD", NOW - age, NOW - age, "binance") for symbol, age in ages.items()
         )
 
     def families(self) -> dict[str, Series]:
-        """Family, without its prefix → label values in the order of the labels' names → value."""
+        """Return family without prefix → label values, sorted by label name → value."""
         return {
             family.name.removeprefix("financehub_"): {
                 tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in family.samples
             }
-            for family in self._source.read()
+            for family in self._metrics.read()
         }
 
-    def shown(self) -> set[str]:
-        """Families that have series."""
+    def families_with_series(self) -> set[str]:
+        """Return the names of the families that have series."""
         return {name for name, series in self.families().items() if series}
 
 
-def test_a_fleet_that_is_well_has_every_family() -> None:
-    """All families of the fleet have series when every part of the snapshot could be read."""
-    fleet = Fleet(SEEN, high=3)
+def test_complete_snapshot_has_series_in_every_family() -> None:
+    """All families have series if every part of the snapshot could be read."""
+    fleet = Fleet(SNAPSHOT, high=3)
     fleet.store_quotes({"BTC-USD": 1})
-    assert fleet.shown() == WORKERS | QUEUES | FRESHNESS | ASSETS | BREAKERS
+    assert fleet.families_with_series() == WORKERS | QUEUES | FRESHNESS | ASSETS | BREAKERS
 
 
-@pytest.mark.parametrize(("part", "left_out"), LEFT_OUT.items(), ids=LEFT_OUT)
-def test_a_part_that_could_not_be_read_has_no_series(part: str, left_out: set[str]) -> None:
-    """What depends on the part is left out, what does not stays, and the log says so when it begins."""
-    fleet = Fleet(SEEN, high=3)
+@pytest.mark.parametrize(("part", "omitted"), OMITTED.items(), ids=OMITTED)
+def test_unreadable_part_has_no_series(part: str, omitted: set[str]) -> None:
+    """The families that depend on the part are omitted, the others stay, and the failure is logged once."""
+    fleet = Fleet(SNAPSHOT, high=3)
     fleet.store_quotes({"BTC-USD": 1})
-    whole = fleet.shown()
-    # the defaults that a failed part leaves in the snapshot are no figures
-    fleet.seen = replace(SEEN, failures={part: "timed out"})
+    complete = fleet.families_with_series()
+    # the snapshot has default values in place of the part, which are not figures
+    fleet.snapshot = replace(SNAPSHOT, failures={part: "timed out"})
     with capture_logs() as logs:
-        assert whole - fleet.shown() == left_out
-        fleet.shown()
+        assert complete - fleet.families_with_series() == omitted
+        fleet.families_with_series()
     assert [(entry["source"], entry["error"]) for entry in logs] == [(part, "timed out")]
-    fleet.seen = SEEN
-    assert fleet.shown() == whole
+    fleet.snapshot = SNAPSHOT
+    assert fleet.families_with_series() == complete
 
 
-def test_redis_away_is_raised_so_that_nothing_else_waits_for_it() -> None:
-    """Without Redis there is no snapshot, and the scrape is told to ask no further."""
+def test_read_without_redis_raises_store_unavailable() -> None:
+    """Without Redis there is no snapshot, and the error ends the use of Redis in this scrape."""
     with pytest.raises(StoreUnavailableError, match="Redis does not answer: timed out"):
-        Fleet(replace(SEEN, redis_error="Redis does not answer: timed out")).families()
+        Fleet(replace(SNAPSHOT, redis_error="Redis does not answer: timed out")).families()
 
 
 ages = st.floats(-1_000, 100_000)
 
 
 @given(
-    wanted=st.sets(st.sampled_from(DATASETS)),
+    expected=st.sets(st.sampled_from(DATASETS)),
     delivered=st.dictionaries(st.tuples(st.sampled_from(DATASETS), st.sampled_from(["binance", "kraken"])), ages),
     limits=st.fixed_dictionaries({dataset: st.floats(1, 100_000) for dataset in DATASETS}),
     overdue=st.sets(st.sampled_from(DATASETS)),
 )
-def test_a_dataset_is_stale_exactly_when_the_health_report_says_so(
-    wanted: set[str], delivered: dict[tuple[str, str], float], limits: dict[str, float], overdue: set[str]
+def test_stale_metric_agrees_with_health_report(
+    expected: set[str], delivered: dict[tuple[str, str], float], limits: dict[str, float], overdue: set[str]
 ) -> None:
-    """For any ages and limits `data_stale` is 1 where the report's check of the dataset is not ok, else 0, except that
-    a dataset which was never fetched and is not overdue is not stale.
-    """
+    """`data_stale` is 1 if the check of the dataset is not ok, unless it was never fetched and is not overdue."""
     successes = {key: NOW - age for key, age in delivered.items()}
-    seen = replace(SEEN, wanted=wanted, last_success=successes, limits=limits, overdue=overdue)
-    checks = {check.name.removeprefix("data:"): check for check in evaluate(seen).checks if check.name[:5] == "data:"}
-    families = Fleet(seen).families()
-    on_its_way = set(DATASETS) - overdue - {dataset for dataset, _ in delivered}
+    snapshot = replace(SNAPSHOT, expected=expected, last_success=successes, limits=limits, overdue=overdue)
+    checks = {
+        check.name.removeprefix("data:"): check for check in evaluate(snapshot).checks if check.name[:5] == "data:"
+    }
+    families = Fleet(snapshot).families()
+    not_due_yet = set(DATASETS) - overdue - {dataset for dataset, _ in delivered}
     assert families["data_stale"] == {
-        (dataset,): float(check.status is not Status.OK and dataset not in on_its_way)
+        (dataset,): float(check.status is not HealthStatus.OK and dataset not in not_due_yet)
         for dataset, check in checks.items()
     }
-    assert families["data_freshness_limit_seconds"] == {(dataset,): limits[dataset] for dataset in wanted}
+    assert families["data_freshness_limit_seconds"] == {(dataset,): limits[dataset] for dataset in expected}
     assert families["data_last_success_timestamp_seconds"] == successes
 
 
 @given(ages=st.dictionaries(st.sampled_from(["BTC-USD", "ETH-USD", "AAPL", "GONE"]), ages))
-def test_stale_assets_are_those_without_a_value_and_those_past_the_limit(ages: dict[str, float]) -> None:
-    """Of the active assets those count that have no quote or one older than the limit; others' quotes do not."""
-    fleet = Fleet(SEEN)
+def test_stale_assets_are_active_ones_without_fresh_value(ages: dict[str, float]) -> None:
+    """Active assets without a quote, or with one past the limit, are stale; quotes of other assets do not count."""
+    fleet = Fleet(SNAPSHOT)
     fleet.store_quotes(ages)
     families = fleet.families()
-    # as exact as the store keeps the time
+    # with the precision of the store
     stored = {symbol: NOW - quote.fetched_at for symbol, quote in fleet.store.quotes().items()}
     for dataset, symbols in (("quotes:crypto", ["BTC-USD", "ETH-USD"]), ("quotes:stock", ["AAPL"])):
         fresh = sum(symbol in stored and stored[symbol] <= 330 for symbol in symbols)
         assert families["data_assets"][(dataset,)] == len(symbols)
         assert families["data_stale_assets"][(dataset,)] == len(symbols) - fresh
-    known = {type: [stored[one] for one in symbols if one in stored] for type, symbols in SEEN.symbols.items()}
+    known = {
+        type: [stored[symbol] for symbol in symbols if symbol in stored] for type, symbols in SNAPSHOT.symbols.items()
+    }
     assert families["data_oldest_quote_age_seconds"] == {
         (type.value,): max(0.0, *of_type) for type, of_type in known.items() if of_type
     }
 
 
-def test_indicators_are_expected_of_every_active_asset() -> None:
-    """Their assets are those of all types; one that was computed within the limit is not stale."""
-    fleet = Fleet(SEEN)
+def test_indicators_are_expected_for_every_active_asset() -> None:
+    """Indicators cover assets of all types, and an asset whose indicators are within the limit is not stale."""
+    fleet = Fleet(SNAPSHOT)
     fleet.store.put_indicators([indicators("AAPL"), indicators("GONE")])
     families = fleet.families()
     assert families["data_assets"][("indicators",)] == 3
     assert families["data_stale_assets"][("indicators",)] == 2
 
 
-def test_a_dataset_that_nobody_misses_has_no_stale_assets() -> None:
-    """Without a schedule for stock quotes there is no verdict on them, and no count either."""
-    fleet = Fleet(replace(SEEN, wanted=["quotes:crypto"]))
+def test_unexpected_dataset_has_no_series() -> None:
+    """A dataset that is not expected has neither a freshness nor a number of stale assets."""
+    fleet = Fleet(replace(SNAPSHOT, expected=["quotes:crypto"]))
     families = fleet.families()
     assert set(families["data_stale"]) == set(families["data_stale_assets"]) == {("quotes:crypto",)}
 
 
-def test_times_are_read_again_after_a_while_and_when_the_assets_change() -> None:
-    """Between two readings the ages go on; a new asset does not wait for the next reading."""
-    fleet = Fleet(SEEN)
+def test_cached_times_are_read_again_after_expiry_or_new_assets() -> None:
+    """Ages grow between two reads, and a new asset causes a read immediately."""
+    fleet = Fleet(SNAPSHOT)
     fleet.store_quotes({"BTC-USD": 10, "ETH-USD": 0})
     fleet.store.put_indicators([indicators("AAPL")])
     stale = ("data_stale_assets", ("quotes:crypto",))
@@ -208,7 +211,7 @@ def test_times_are_read_again_after_a_while_and_when_the_assets_change() -> None
     fleet.store_quotes({"BTC-USD": 0})
     fleet.store.put_indicators([indicators("BTC-USD")])
     fleet.clock.advance(QUOTE_TIMES_SECONDS)
-    fleet.seen = replace(SEEN, now=NOW + QUOTE_TIMES_SECONDS)
+    fleet.snapshot = replace(SNAPSHOT, now=NOW + QUOTE_TIMES_SECONDS)
     assert figures() == (10 + QUOTE_TIMES_SECONDS, 0, 2)
     fleet.clock.advance(1)
     assert figures() == (QUOTE_TIMES_SECONDS, 0, 2)
@@ -216,26 +219,30 @@ def test_times_are_read_again_after_a_while_and_when_the_assets_change() -> None
     assert figures() == (QUOTE_TIMES_SECONDS, 0, 1)
     fleet.store_quotes({"SOL-USD": 0})
     fleet.store.put_indicators([indicators("SOL-USD")])
-    fleet.seen = replace(fleet.seen, symbols={**SEEN.symbols, AssetType.CRYPTO: ["BTC-USD", "ETH-USD", "SOL-USD"]})
+    fleet.snapshot = replace(
+        fleet.snapshot, symbols={**SNAPSHOT.symbols, AssetType.CRYPTO: ["BTC-USD", "ETH-USD", "SOL-USD"]}
+    )
     assert figures() == (QUOTE_TIMES_SECONDS, 0, 1)
 
 
-def test_workers_of_a_queue_are_those_that_take_its_messages() -> None:
-    """A scheduler, a worker that drains, and one of other queues do not count; one of two queues counts for both."""
+def test_workers_are_counted_for_each_queue_they_consume() -> None:
+    """A worker counts for each of its queues; schedulers and draining workers do not count."""
     processes = [
         worker("high"),
         worker("high", draining=True),
         worker("research", queues=("medium", "reports")),
         worker("scheduler"),
     ]
-    families = Fleet(replace(SEEN, processes=processes, tiers=["high", "medium", "low", "reports"])).families()
+    families = Fleet(replace(SNAPSHOT, processes=processes, tiers=["high", "medium", "low", "reports"])).families()
     assert families["queue_workers"] == {("high",): 1, ("low",): 0, ("medium",): 1, ("reports",): 1}
 
 
-def test_a_worker_is_required_where_something_is_scheduled_and_the_tier_may_not_be_idle() -> None:
-    """The least is 0 for an idle tier and where nothing is scheduled, else 1; the most is there where it is set."""
-    seen = replace(SEEN, queues=[*SEEN.queues, Queue("by-hand")], tiers=["high", "low", "reports"], idle_tiers=["low"])
-    families = Fleet(seen, high=5, low=2, elsewhere=9).families()
+def test_minimum_of_workers_is_1_for_scheduled_tiers_that_are_not_idle() -> None:
+    """The minimum is 0 for a tier that is idle or has no schedule, otherwise 1. The maximum exists if it is set."""
+    snapshot = replace(
+        SNAPSHOT, queues=[*SNAPSHOT.queues, Queue("by-hand")], tiers=["high", "low", "reports"], idle_tiers=["low"]
+    )
+    families = Fleet(snapshot, high=5, low=2, elsewhere=9).families()
     assert families["queue_workers_min"] == {
         ("by-hand",): 0,
         ("high",): 1,
@@ -247,28 +254,28 @@ def test_a_worker_is_required_where_something_is_scheduled_and_the_tier_may_not_
     assert families["queue_wait_target_seconds"].keys() == families["queue_workers_min"].keys()
 
 
-def test_what_is_gone_from_the_snapshot_has_no_series() -> None:
-    """A queue, a breaker, a provider and a type of asset that are gone leave nothing behind."""
-    fleet = Fleet(replace(SEEN, queues=[*SEEN.queues, Queue("gone")]))
+def test_removed_parts_of_snapshot_lose_their_series() -> None:
+    """A queue, a breaker, a provider or a type of asset that disappears leaves no series behind."""
+    fleet = Fleet(replace(SNAPSHOT, queues=[*SNAPSHOT.queues, Queue("gone")]))
     fleet.store_quotes({"BTC-USD": 1, "AAPL": 1})
     assert any(key[0] == "gone" for key in fleet.families()["queue_messages"])
-    fleet.seen = replace(
-        SEEN,
-        breakers=SEEN.breakers[:1],
+    fleet.snapshot = replace(
+        SNAPSHOT,
+        breakers=SNAPSHOT.breakers[:1],
         symbols={AssetType.CRYPTO: ["BTC-USD"]},
-        wanted=["quotes:crypto"],
+        expected=["quotes:crypto"],
         last_success={("quotes:crypto", "kraken"): NOW},
     )
     families = fleet.families()
     labels = {value for series in families.values() for key in series for value in key}
-    assert {"gone", "yahoo", "stock", "quotes:stock", "binance"} & labels == {"binance"}  # whose breaker is still there
+    assert {"gone", "yahoo", "stock", "quotes:stock", "binance"} & labels == {"binance"}  # its breaker still exists
     assert {key[0] for key in families["circuit_breaker_state"]} == {"binance"}
     assert families["data_last_success_timestamp_seconds"] == {("quotes:crypto", "kraken"): NOW}
 
 
-def test_the_figures_of_a_queue_are_by_state() -> None:
-    """Each figure of the queue is shown under its own state or name."""
-    families = Fleet(replace(SEEN, queues=[Queue("high")])).families()
+def test_queue_figures_are_exposed_by_state() -> None:
+    """Each figure of a queue has its own state label or metric."""
+    families = Fleet(replace(SNAPSHOT, queues=[Queue("high")])).families()
     assert families["queue_messages"] == {
         ("high", "ready"): 1,
         ("high", "inflight"): 2,

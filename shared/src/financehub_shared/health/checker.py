@@ -1,0 +1,166 @@
+"""Collects a snapshot of the fleet in bounded time and evaluates it. A part that cannot be read becomes a finding."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import redis
+
+from financehub_shared.breaker.admin import list_breakers
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
+from financehub_shared.core.models import AssetType
+from financehub_shared.health.checks import FleetSnapshot, evaluate
+from financehub_shared.health.freshness import DATASETS, ScheduleFacts, dataset_limits, overdue_if_absent
+from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.health.report import HealthReport
+from financehub_shared.market.port import Store
+from financehub_shared.metrics import QueueFigures
+from financehub_shared.monitor import TaskMonitor
+from financehub_shared.redis import keys
+from financehub_shared.schedules import list_schedules
+
+T = TypeVar("T")
+
+#: Several probes, and requests of users, within this time share one report.
+CACHE_SECONDS = 2.0
+#: With more registered schedules than this, reading them takes too long and the defaults of the catalog apply.
+MAX_SCHEDULES_READ = 200
+
+
+class HealthChecker:
+    """Makes health reports of the fleet.
+
+    Args:
+        client: Client of the Redis of the queues, with a short timeout and without retries.
+        store_client: Client of the data Redis, which also holds the breakers. It may be the same client.
+        store: The market data.
+        read_queues: Returns the figures of every queue.
+        clock: Source of time.
+        idle_tiers: Tiers that need no worker while their queue is empty.
+        known_schedules: Returns what this process knows about the schedules. It is used if there are more schedules
+            than `MAX_SCHEDULES_READ`.
+    """
+
+    def __init__(
+        self,
+        client: "redis.Redis",
+        store_client: "redis.Redis",
+        store: Store,
+        read_queues: Callable[[], Sequence[QueueFigures]],
+        clock: Clock,
+        idle_tiers: Sequence[str] = (),
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
+    ) -> None:
+        self._client = client
+        self._store_client = store_client
+        self._store = store
+        self._read_queues = read_queues
+        self._clock = clock
+        self._idle_tiers = idle_tiers
+        self._known_schedules = known_schedules
+        self._processes = ProcessRegistry(client)
+        self._monitor = TaskMonitor(client)
+        self._lock = threading.Lock()
+        self._cached: tuple[float, HealthReport] | None = None
+
+    def report(self) -> HealthReport:
+        """Return a report that is at most `CACHE_SECONDS` old. This method never raises."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._cached is None or now - self._cached[0] > CACHE_SECONDS:
+                self._cached = (now, evaluate(self.collect()))
+            return self._cached[1]
+
+    def collect(self, schedules: Sequence[ScheduleFacts] | None = None) -> FleetSnapshot:
+        """Collect a snapshot of the fleet. This method never raises.
+
+        Args:
+            schedules: The registered schedules, if the caller has read them already.
+        """
+        now, started = self._clock.now(), self._clock.monotonic()
+        # the data may be in another Redis; nothing works unless both answer
+        for name, client in (("Redis", self._client), ("Redis of the data", self._store_client)):
+            try:
+                client.ping()
+            except redis.RedisError as error:
+                return FleetSnapshot(now, redis_error=f"{name} does not answer: {error}")
+        redis_seconds = self._clock.monotonic() - started
+        reader = _PartReader()
+        if schedules is None:
+            schedules = reader.read("schedules", self._schedules, [])
+        no_data: tuple[dict[AssetType, list[str]], dict[tuple[str, str], float]] = ({}, {})
+        symbols, successes = reader.read("store", lambda: (self._symbols(), self._store.last_success()), no_data)
+        return FleetSnapshot(
+            now,
+            redis_seconds=redis_seconds,
+            queues=reader.read("queues", self._read_queues, []),
+            processes=reader.read("processes", self._processes.live, []),
+            breakers=reader.read("breakers", lambda: list_breakers(self._store_client), []),
+            task_errors=reader.read("tasks", self._task_errors, {}),
+            symbols=symbols,
+            expected=_expected_datasets(set(symbols), schedules),
+            overdue=overdue_if_absent(schedules, now),
+            last_success=successes,
+            limits=dataset_limits(schedules, now),
+            failures=reader.failures,
+            tiers=_required_tiers({schedule.queue for schedule in schedules}),
+            idle_tiers=self._idle_tiers,
+        )
+
+    def _symbols(self) -> dict[AssetType, list[str]]:
+        symbols: dict[AssetType, list[str]] = {}
+        for asset in self._store.assets():
+            symbols.setdefault(asset.type, []).append(asset.symbol)
+        return symbols
+
+    def _schedules(self) -> Sequence[ScheduleFacts]:
+        few = self._client.zcard(keys.SCHEDULES) <= MAX_SCHEDULES_READ
+        return list_schedules(self._client) if few else self._known_schedules()
+
+    def _task_errors(self) -> Mapping[str, str]:
+        return {
+            task: stats.last_error
+            for task, stats in self._monitor.get_all_stats().items()
+            if stats.last_error and (stats.last_failure_at or 0) > (stats.last_success_at or 0)
+        }
+
+
+class _PartReader:
+    """Reads the parts of a snapshot until Redis stops answering."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+        self._is_lost = False
+
+    def read(self, part: str, read: Callable[[], T], default: T) -> T:
+        """Return a part of the snapshot, or the default and a recorded failure if it cannot be read."""
+        if self._is_lost:
+            # each further call would wait for its own timeout
+            self.failures[part] = "Redis stopped answering"
+            return default
+        try:
+            return read()
+        except (redis.RedisError, FinanceHubError) as error:
+            self.failures[part] = str(error)
+            self._is_lost = _is_outage(error)
+            return default
+
+
+def _is_outage(error: Exception) -> bool:
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError | StoreUnavailableError)
+
+
+def _required_tiers(queues: set[str]) -> list[str]:
+    """Return the tiers that should have a worker: those with a schedule."""
+    # without any schedule the scheduler has not started yet, or there are too many to read
+    built_in = [tier.value for tier in Tier if tier in queues or not queues]
+    return [*built_in, *sorted(queues - {*built_in})]
+
+
+def _expected_datasets(types: set[AssetType], schedules: Sequence[ScheduleFacts]) -> list[str]:
+    """Return the datasets that should exist: those of active assets whose schedule is not suspended."""
+    scheduled = {schedule.task for schedule in schedules if not schedule.suspended}
+    known = ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
+    return [dataset for dataset in known if not schedules or DATASETS[dataset] in scheduled]

@@ -1,0 +1,85 @@
+"""The freshness limits of the datasets, from the registered schedules or from the defaults of the catalog."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from financehub_shared.core.catalog import CATALOG, TaskSpec
+
+#: A scheduler publishes next runs every 2 s, so the first published time may have just passed.
+PUBLISHED_SECONDS = 10.0
+
+#: Dataset, as in `Store.mark_success` → the task that refreshes it.
+DATASETS: Mapping[str, str] = {
+    "quotes:crypto": "fetch_crypto_prices_task",
+    "quotes:stock": "fetch_stock_prices_task",
+    "news": "fetch_news_task",
+    "bars": "calculate_indicators_task",
+    "indicators": "calculate_indicators_task",
+}
+
+
+class ScheduleFacts(Protocol):
+    """The properties of a registered schedule that health depends on."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def suspended(self) -> bool: ...
+    @property
+    def next_times(self) -> Sequence[float]: ...
+    @property
+    def last_due_at(self) -> float | None: ...
+    @property
+    def runs(self) -> int: ...
+
+
+def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: float = 0.0) -> float:
+    """Return the age in seconds from which the data of a task is stale.
+
+    At that age two runs were due and had time to finish, and neither delivered. Data that is newer than the last due
+    time is never stale, however long ago that was (a closed market or a weekend). A schedule counts only while a
+    scheduler runs it: its next time is in the future or has just passed.
+
+    Args:
+        task: A task of the catalog.
+        schedules: The registered schedules. Those of other tasks are ignored.
+        now: The current time in Unix seconds.
+    """
+    limits = []
+    for schedule in schedules:
+        times = schedule.next_times
+        is_live = len(times) > 1 and times[0] > now - PUBLISHED_SECONDS
+        if schedule.task == task.name and not schedule.suspended and is_live:
+            since_due = now - schedule.last_due_at if schedule.last_due_at else 0.0
+            limits.append(max(2 * (times[1] - times[0]) + task.time_limit_seconds, since_due))
+    return max(limits, default=2.0 * task.period_seconds + task.time_limit_seconds)
+
+
+def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) -> dict[str, float]:
+    """Return dataset → age in seconds from which it is stale. See `stale_after` for the arguments."""
+    return {dataset: stale_after(CATALOG[task], schedules, now) for dataset, task in DATASETS.items()}
+
+
+def overdue_if_absent(schedules: Sequence[ScheduleFacts], now: float) -> frozenset[str]:
+    """Return the datasets that should exist by now.
+
+    A dataset should exist after a run was due and had time to finish, or after a second run was due. Until then its
+    absence is normal: in a new release, with a daily schedule, or for a first stock that is added while the exchange is
+    closed.
+
+    Args:
+        schedules: The registered schedules. The dataset of a task without a schedule counts as overdue, because its due
+            time is unknown.
+        now: The current time in Unix seconds.
+    """
+    return frozenset(dataset for dataset, task in DATASETS.items() if _was_due(CATALOG[task], schedules, now))
+
+
+def _was_due(task: TaskSpec, schedules: Sequence[ScheduleFacts], now: float) -> bool:
+    of_task = [schedule for schedule in schedules if schedule.task == task.name and not schedule.suspended]
+    return not of_task or any(
+        schedule.runs > 1 or (schedule.runs > 0 and now - (schedule.last_due_at or now) > task.time_limit_seconds)
+        for schedule in of_task
+    )

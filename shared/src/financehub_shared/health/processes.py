@@ -1,0 +1,161 @@
+"""The live processes of the fleet: each process writes a heartbeat to Redis and removes it when it stops."""
+
+import json
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import cast
+
+import redis
+import structlog
+
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import HOUR_SECONDS
+from financehub_shared.core.outage import Outage
+from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 5.0
+#: Four heartbeats, so that a lost packet or a short pause of the machine does not make a process look dead.
+EXPIRY_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One live process.
+
+    Args:
+        id: Unique id, which differs after a restart with the same host and pid.
+        tier: `high`, `medium`, `low`, a tier that the user added, or `scheduler`.
+        host, pid: Host name and process id.
+        started_at: Time of the start in Unix seconds.
+        heartbeat_at: Time of the last heartbeat in Unix seconds.
+        queues: Queues that the process consumes.
+        threads: Number of messages that it can run in parallel.
+        busy: Number of messages that it is running.
+        draining: Whether it is shutting down and takes no new messages.
+    """
+
+    id: str
+    tier: str
+    host: str
+    pid: int
+    started_at: float
+    heartbeat_at: float = 0.0
+    queues: tuple[str, ...] = ()
+    threads: int = 0
+    busy: int = 0
+    draining: bool = False
+
+    @classmethod
+    def of_this_process(cls, tier: str, now: float) -> "ProcessInfo":
+        """Describe the calling process. Call it after the fork, because the pid is part of the id."""
+        host, pid = socket.gethostname(), os.getpid()
+        return cls(f"{host}:{pid}:{uuid.uuid4().hex[:8]}", tier, host, pid, now)
+
+
+class ProcessRegistry:
+    """The live processes in Redis.
+
+    Args:
+        client: Client of the Redis of the queues.
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+
+    def write_heartbeat(self, info: ProcessInfo) -> None:
+        """Record that a process is alive, and remove processes that died an hour ago or earlier."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.set(keys.process(info.id), json.dumps(asdict(info)), ex=EXPIRY_SECONDS)
+        pipeline.zadd(keys.PROCESSES, {info.id: info.heartbeat_at})
+        pipeline.zremrangebyscore(keys.PROCESSES, "-inf", info.heartbeat_at - HOUR_SECONDS)
+        pipeline.execute()
+
+    def remove(self, id: str) -> None:
+        """Record that a process has stopped."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.delete(keys.process(id))
+        pipeline.zrem(keys.PROCESSES, id)
+        pipeline.execute()
+
+    def live(self) -> list[ProcessInfo]:
+        """Return the processes with a heartbeat in the last 20 s, by tier."""
+        ids = [decode(id) for id in cast("list[bytes]", self._client.zrange(keys.PROCESSES, 0, -1))]
+        if not ids:
+            return []
+        replies = cast("list[bytes | None]", self._client.mget([keys.process(id) for id in ids]))
+        records = [json.loads(reply) for reply in replies if reply is not None]
+        infos = [ProcessInfo(**{**record, "queues": tuple(record["queues"])}) for record in records]
+        return sorted(infos, key=lambda info: (info.tier, info.id))
+
+
+class Heartbeat:
+    """A thread that writes heartbeats until it is stopped. An unavailable Redis is logged once.
+
+    Args:
+        registry: Where the heartbeats are written.
+        describe: Returns the current state of the process.
+        clock: Source of time.
+        observe: Receives the duration of each heartbeat in seconds.
+    """
+
+    def __init__(
+        self,
+        registry: ProcessRegistry,
+        describe: Callable[[], ProcessInfo],
+        clock: Clock,
+        observe: Callable[[float], None],
+    ) -> None:
+        self._registry = registry
+        self._describe = describe
+        self._clock = clock
+        self._observe = observe
+        self._stopped = threading.Event()
+        # every heartbeat is an attempt, so there is no pause
+        self._outage = Outage(
+            "heartbeat",
+            clock.monotonic,
+            log,
+            pause_seconds=0.0,
+            consequence="Redis does not take heartbeats; health reports show this process as dead",
+        )
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Write a heartbeat now and every `HEARTBEAT_SECONDS`."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the heartbeat and remove the process from the registry."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+            self._thread = None
+        self._try(lambda: self._registry.remove(self._describe().id))
+
+    def _run(self) -> None:
+        while True:
+            self._try(self._write)
+            if self._stopped.wait(HEARTBEAT_SECONDS):
+                return
+
+    def _write(self) -> None:
+        started = self._clock.monotonic()
+        self._registry.write_heartbeat(replace(self._describe(), heartbeat_at=self._clock.now()))
+        self._observe(self._clock.monotonic() - started)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except redis.RedisError as error:
+            self._outage.failed(error)
+        else:
+            self._outage.succeeded()

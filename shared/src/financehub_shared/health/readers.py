@@ -1,0 +1,62 @@
+"""Builds the readers of the fleet that every process has: clients of Redis, queue figures and the health checker."""
+
+from collections.abc import Callable, Sequence
+
+import redis
+
+from financehub_shared.core.clock import Clock, SystemClock
+from financehub_shared.core.settings import Settings
+from financehub_shared.health.checker import HealthChecker
+from financehub_shared.health.freshness import ScheduleFacts
+from financehub_shared.health.queue_reader import QueueReader
+from financehub_shared.market.port import Store
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis.client import connect
+
+#: Health answers, heartbeats and run records must not wait long for a hung Redis. All of them can be tried again later.
+OBSERVER_TIMEOUT_SECONDS = 2.0
+
+
+def redis_servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"]:
+    """Return a client of each Redis: `queues`, and `data` if the data is in another Redis."""
+    servers = {"queues": connect(settings.broker_url, retries=0, timeout=timeout)}
+    if settings.store_url != settings.broker_url:
+        servers["data"] = connect(settings.store_url, retries=0, timeout=timeout)
+    return servers
+
+
+class RedisReaders:
+    """The readers of the fleet that share one client per Redis, and so one timeout.
+
+    Args:
+        settings: URLs of Redis and the settings of the checks.
+        clock: Source of time.
+        timeout: Longest duration of a command in seconds.
+        known_schedules: See `HealthChecker`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        timeout: float = OBSERVER_TIMEOUT_SECONDS,
+        known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
+    ) -> None:
+        self.servers = redis_servers(settings, timeout)
+        self.client = self.servers["queues"]
+        store_client = self.servers.get("data", self.client)
+        self.store: Store = RedisStore(store_client)
+        self.queues = QueueReader(self.client, settings.heartbeat_timeout_seconds, clock)
+        self.checker = HealthChecker(
+            self.client, store_client, self.store, self.queues.read_all, clock, settings.idle_tiers, known_schedules
+        )
+
+
+def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
+    """Build a health checker, which connects with its first report.
+
+    Args:
+        settings: URLs of Redis and the settings of the checks.
+        clock: Source of time; the system clock by default.
+    """
+    return RedisReaders(settings, clock or SystemClock()).checker

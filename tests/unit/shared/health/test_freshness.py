@@ -1,0 +1,70 @@
+"""The freshness limits of the datasets."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.health.freshness import DATASETS, dataset_limits, overdue_if_absent, stale_after
+
+NOW = 1_800_000_000.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A registered schedule of the stock prices (in the catalog: every 5 min, time limit 180 s)."""
+
+    next_times: tuple[float, ...]
+    last_due_at: float | None = NOW - 60
+    task: str = "fetch_stock_prices_task"
+    suspended: bool = False
+    queue: str = "high"
+    runs: int = 1
+
+
+FROM_CATALOG = 2 * 300 + 180
+
+
+@pytest.mark.parametrize(
+    ("schedules", "limit"),
+    [
+        ([], FROM_CATALOG),
+        ([Schedule((NOW + 1_740, NOW + 3_540))], 2 * 1_800 + 180),  # every half hour
+        ([Schedule((NOW + 30, NOW + 90, NOW + 150))], 2 * 60 + 180),  # every minute
+        ([Schedule((NOW + 30, NOW + 90)), Schedule((NOW + 30, NOW + 630))], 2 * 600 + 180),  # the slower of two
+        ([Schedule((NOW + 9_000, NOW + 9_300), last_due_at=NOW - 170_000)], 170_000),  # a weekend
+        ([Schedule((NOW - 600, NOW - 300), last_due_at=NOW - 170_000)], FROM_CATALOG),  # no scheduler runs it
+        ([Schedule((NOW + 30, NOW + 90), suspended=True)], FROM_CATALOG),
+        ([Schedule((NOW + 30, NOW + 90), task="fetch_news_task")], FROM_CATALOG),
+        ([Schedule((NOW + 30,))], FROM_CATALOG),  # the last run, so there is no period
+        ([Schedule((NOW + 30, NOW + 90), last_due_at=None)], 2 * 60 + 180),
+    ],
+)
+def test_stale_after_with_registered_schedule_uses_its_period(schedules: list[Schedule], limit: float) -> None:
+    """The limit is two periods and the task's time limit, and at least the time since the last due time."""
+    assert stale_after(CATALOG["fetch_stock_prices_task"], schedules, NOW) == limit
+
+
+def test_dataset_limit_exceeds_period_and_time_limit() -> None:
+    """A dataset becomes stale only after the next run of its task must have ended."""
+    for dataset, limit in dataset_limits().items():
+        task = CATALOG[DATASETS[dataset]]
+        assert limit > task.period_seconds + task.time_limit_seconds
+
+
+@pytest.mark.parametrize(
+    ("schedules", "overdue"),
+    [
+        ([], True),  # its due time is unknown
+        ([Schedule((NOW + 30, NOW + 330), task="fetch_news_task")], True),
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=None, runs=0)], False),  # its first run is still to come
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 179)], False),  # the run may still be active
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 181)], True),
+        ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 5, runs=2)], True),  # the first run did not deliver
+        ([Schedule((NOW + 99_000,), last_due_at=None, runs=0), Schedule((NOW + 5,), runs=3)], True),
+        ([Schedule((), suspended=True)], True),  # other code ignores the dataset of a suspended schedule
+    ],
+)
+def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Schedule], *, overdue: bool) -> None:
+    """A dataset is overdue when its first run had time to finish, or when a second run was due."""
+    assert ("quotes:stock" in overdue_if_absent(schedules, NOW)) is overdue
