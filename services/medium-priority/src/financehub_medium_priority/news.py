@@ -8,7 +8,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.port import Store
-from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
+from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.ports import NewsProvider
 
@@ -23,7 +23,7 @@ async def refresh_news(
     store: Store,
     providers: Sequence[NewsProvider],
     clock: Clock,
-    counts: DataCounts = UNCOUNTED,
+    counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
     """Read the sources and store the articles that are not known yet, linked to the assets that they name.
 

@@ -5,13 +5,11 @@ from financehub_shared.core.catalog import Tier
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.registry import tier_providers
 from financehub_shared.worker.actors import declare
-from financehub_shared.worker.middleware.provider_shutdown import CloseProviders
 from financehub_shared.worker.tier import start_tier
 
-process = start_tier(Tier.MEDIUM)
+process = start_tier(Tier.MEDIUM, tier_providers)
 broker = process.broker
-providers = tier_providers(process.settings, process.clock, process.metrics)
-CloseProviders(providers).add_to(broker)
+providers = process.providers
 
 
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:

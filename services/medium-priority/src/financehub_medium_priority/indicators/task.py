@@ -18,7 +18,7 @@ from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, 
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.port import Store
 from financehub_shared.market.quality.bars import validate_bars
-from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
+from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ async def calculate_indicators(
     engine: EngineName,
     series: int,
     clock: Clock,
-    counts: DataCounts = UNCOUNTED,
+    counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
     """Update the daily bars of the selected assets, compute their indicators and store both.
 
