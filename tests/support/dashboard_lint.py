@@ -47,7 +47,7 @@ def template_datasource(dashboard: Dashboard) -> Problems:
 
 def template_required_variables(dashboard: Dashboard) -> Problems:
     """Variables select the namespace and the release. The choice of all namespaces includes series without one."""
-    variables = {each["name"]: each for each in dashboard["templating"]["list"]}
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     for name in REQUIRED:
         variable = variables.get(name)
         if variable is None or variable["type"] != "query" or variable["datasource"] != DATASOURCE:
@@ -74,7 +74,7 @@ def template_on_time_change_reload(dashboard: Dashboard) -> Problems:
 def panel_datasource(dashboard: Dashboard) -> Problems:
     """Panels and targets query the selected data source."""
     for panel in panels(dashboard):
-        if any(each.get("datasource") != DATASOURCE for each in (panel, *panel["targets"])):
+        if any(item.get("datasource") != DATASOURCE for item in (panel, *panel["targets"])):
             yield f"{panel['title']}: a data source other than ${{datasource}}"
 
 
@@ -94,8 +94,8 @@ def panel_units(dashboard: Dashboard) -> Problems:
     """A panel has a unit that Grafana knows."""
     for panel in panels(dashboard):
         config = panel["fieldConfig"]
-        overrides = [each for override in config.get("overrides", []) for each in override["properties"]]
-        used = [config["defaults"].get("unit"), *(each["value"] for each in overrides if each["id"] == "unit")]
+        overrides = [item for override in config.get("overrides", []) for item in override["properties"]]
+        used = [config["defaults"].get("unit"), *(item["value"] for item in overrides if item["id"] == "unit")]
         if panel["type"] in _WITH_UNIT and not set(used) <= UNITS:
             yield f"{panel['title']}: unit {used} is not known to Grafana"
 
@@ -178,7 +178,7 @@ def target_histogram(dashboard: Dashboard) -> Problems:
     """Buckets are used in a quantile or a heatmap."""
     for panel in panels(dashboard):
         for target in panel["targets"]:
-            metrics = {each.metric for each in promql.selectors(target["expr"])}
+            metrics = {selector.metric for selector in promql.selectors(target["expr"])}
             if any(metric.endswith("_bucket") for metric in metrics):
                 quantile = target["expr"].startswith("histogram_quantile(")
                 heatmap = panel["type"] == "heatmap" and target.get("format") == "heatmap"
