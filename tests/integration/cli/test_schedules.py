@@ -99,7 +99,7 @@ def test_requests_that_are_not_waited_for_tell_how_far_they_are(cli: Any, invoke
     assert "no live worker serves queue 'high'; the backfill waits until one starts" in stuck.stderr
     unknown = invoke("schedules", "trigger", "coin")
     assert unknown.exit_code == 2
-    assert "'coin' is not registered; known are " in unknown.stderr
+    assert "'coin' is not registered; registered schedules: " in unknown.stderr
 
 
 @pytest.mark.usefixtures("impatient")

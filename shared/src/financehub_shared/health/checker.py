@@ -89,7 +89,8 @@ class HealthChecker:
         redis_seconds = self._clock.monotonic() - started
         reader = _PartReader()
         if schedules is None:
-            schedules = reader.read("schedules", self._schedules, [])
+            no_schedules: Sequence[ScheduleFacts] = ()
+            schedules = reader.read("schedules", self._schedules, no_schedules)
         no_data: tuple[dict[AssetType, list[str]], dict[tuple[str, str], float]] = ({}, {})
         symbols, successes = reader.read("store", lambda: (self._symbols(), self._store.last_success()), no_data)
         return FleetSnapshot(

@@ -1,0 +1,159 @@
+"""Reads the registered schedules and the refused documents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from financehub_shared.core.chunks import chunks
+from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.redis import keys
+from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
+from financehub_shared.redis.text import decode, decode_hash
+
+#: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
+UNCLAIMED_SECONDS = 90
+#: Number of schedules that are read in one round trip.
+_CHUNK = 500
+#: Number of newest runs that are listed for each schedule.
+_RECENT_RUNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInfo:
+    """One registered schedule.
+
+    Args:
+        uid: Stable id.
+        name: `namespace/name`.
+        task, queue: The task that it enqueues, and the queue.
+        spec: Its spec as written, without default values.
+        suspended: Whether it is suspended.
+        problem: Why it does not run; empty if it runs.
+        next_times: Its next runs in Unix seconds, at most 3.
+        claimed_at: Time of its last claim by a live scheduler in Unix seconds.
+        runs, triggered, backfilled: Number of messages enqueued for due times, triggers and backfills.
+        missed: Number of due times that were missed.
+        skipped: Skip reason → number of due times that were skipped.
+        last_due_at: Due time of the newest due run in Unix seconds; None if there is none yet. Triggers and backfills
+            do not change it.
+        outcome: The outcomes of its runs.
+        recent: Ids of its newest runs, newest first, at most 10.
+    """
+
+    uid: str
+    name: str
+    task: str
+    queue: str
+    spec: Mapping[str, Any]
+    suspended: bool
+    problem: str
+    next_times: tuple[float, ...]
+    claimed_at: float
+    runs: int
+    triggered: int
+    backfilled: int
+    missed: int
+    skipped: Mapping[str, int]
+    last_due_at: float | None
+    outcome: ScheduleOutcome
+    recent: tuple[str, ...]
+
+
+def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
+    """Return all registered schedules, sorted by name, in one round trip per 500 schedules.
+
+    Args:
+        client: Client of the Redis of the queues, which returns bytes.
+    """
+    claims: Any = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
+    infos: list[ScheduleInfo] = []
+    for chunk in chunks(claims, _CHUNK):
+        with client.pipeline(transaction=False) as pipeline:
+            pipeline.hmget(keys.SCHEDULE_NEXT_RUNS, [uid for uid, _ in chunk])
+            for uid, _ in chunk:
+                pipeline.hgetall(keys.schedule(uid.decode()))
+                pipeline.lrange(keys.schedule_recent(uid.decode()), 0, _RECENT_RUNS - 1)
+            next_runs, *rest = pipeline.execute()
+        for (_, claimed_at), next_run, raw, recent in zip(chunk, next_runs, rest[::2], rest[1::2], strict=True):
+            # a schedule may be deleted between the two reads
+            if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
+                infos.append(_build_info(record, claimed_at, next_run, recent))
+    return sorted(infos, key=lambda info: info.name)
+
+
+def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
+    """Return one schedule.
+
+    Args:
+        client: Client of the Redis of the queues, which returns bytes.
+        name: `namespace/name`, or `name` if it is unique.
+
+    Raises:
+        InvalidArgumentsError: There is no schedule of this name, or there are several.
+    """
+    uid, _ = find_schedule(client, name)
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.zscore(keys.SCHEDULES, uid)
+        pipeline.hget(keys.SCHEDULE_NEXT_RUNS, uid)
+        pipeline.hgetall(keys.schedule(uid))
+        pipeline.lrange(keys.schedule_recent(uid), 0, _RECENT_RUNS - 1)
+        claimed_at, next_runs, raw, recent = pipeline.execute()
+    return _build_info(ScheduleRecord.from_fields(decode_hash(raw)), claimed_at or 0.0, next_runs, recent)
+
+
+def refused_schedules(client: "redis.Redis") -> dict[str, str]:
+    """Return the documents that the scheduler refused: place (`file:line`) → what is wrong and how to fix it."""
+    return {
+        place: json.loads(value)["message"]
+        for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()
+    }
+
+
+def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
+    """Return the uid and the full name of a schedule.
+
+    Args:
+        client: Client of the Redis of the queues, which returns bytes.
+        name: `namespace/name`, or `name` if it is unique.
+
+    Raises:
+        InvalidArgumentsError: There is no schedule of this name, or there are several.
+    """
+    uids = decode_hash(client.hgetall(keys.SCHEDULE_NAMES))
+    matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]
+    if len(matches) == 1:
+        return uids[matches[0]], matches[0]
+    if matches:
+        problem = f"{name!r} is in several namespaces: {', '.join(sorted(matches))}"
+    else:
+        known = ", ".join(sorted(uids)) or "none (is a scheduler running?)"
+        problem = f"{name!r} is not registered; registered schedules: {known}"
+    raise InvalidArgumentsError("schedules", "name", problem)
+
+
+def _build_info(
+    record: ScheduleRecord, claimed_at: float, encoded_next_runs: bytes | None, recent: Sequence[bytes]
+) -> ScheduleInfo:
+    next_runs = NextRuns.from_json(encoded_next_runs) if encoded_next_runs else NextRuns()
+    return ScheduleInfo(
+        uid=record.uid,
+        name=record.name,
+        task=record.task,
+        queue=record.queue,
+        spec=record.spec,
+        suspended=record.suspended,
+        problem=next_runs.problem,
+        next_times=next_runs.times,
+        claimed_at=claimed_at,
+        runs=record.runs,
+        triggered=record.triggered,
+        backfilled=record.backfilled,
+        missed=record.missed,
+        skipped=record.skipped,
+        last_due_at=record.last_due_at,
+        outcome=record.outcome,
+        recent=tuple(decode(message_id) for message_id in recent),
+    )
