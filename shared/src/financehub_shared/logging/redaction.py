@@ -1,4 +1,4 @@
-"""Secrets never reach a log line: the last step before a line is written."""
+"""Masks secrets in a log line, as the last step before it is written."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from financehub_shared.core.settings import Settings
 
 MASK = "***"
-#: A shorter secret would blank half of every line; it is still masked inside URLs.
+#: Shorter secrets are masked inside URLs only, because they occur by chance in many lines.
 SHORTEST_SECRET = 4
 
 _URL_PASSWORD = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@\"']*):[^\s@/\"']+@")
@@ -20,7 +20,7 @@ _QUERY_SECRET = re.compile(
 
 
 def known_secrets(settings: Settings) -> set[str]:
-    """Every secret value that the settings hold: secret fields, and the passwords inside URLs."""
+    """Return every secret in the settings: the values of secret fields and the passwords inside URLs."""
     secrets: set[str] = set()
     for field in type(settings).model_fields:
         value = getattr(settings, field)
@@ -34,7 +34,7 @@ def known_secrets(settings: Settings) -> set[str]:
 
 
 def _spellings(secret: str) -> set[str]:
-    """How a secret may look inside a line: plain, in JSON, in a Python repr, in a URL."""
+    """Return the forms of a secret inside a line: plain, in JSON, in a Python repr and in a URL."""
     in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     return {secret, *in_json, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
 
@@ -43,7 +43,7 @@ class Redactor:
     """Masks known secrets, passwords in URLs and keys in query strings.
 
     Args:
-        secrets: the values that must never be seen.
+        secrets: The secret values.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -52,7 +52,7 @@ class Redactor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __call__(self, text: str) -> str:
-        """The text with every secret masked."""
+        """Return the text with every secret masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
         if "://" in text:

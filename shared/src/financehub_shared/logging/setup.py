@@ -1,4 +1,4 @@
-"""`configure_logging`: every line of a process, whoever wrote it, in one shape on stdout."""
+"""Configures logging: every line of a process, from any library, has the same shape and goes to stdout."""
 
 import json
 import logging
@@ -17,12 +17,23 @@ from financehub_shared.logging.sink import LineSink, SinkLoggerFactory
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
-#: Libraries whose INFO lines say nothing of ours; httpx would log every URL.
-QUIET = ("httpx", "httpcore", "urllib3", "redis", "waitress", "watchfiles", "yfinance", "peewee", "asyncio", "kopf")
+#: Libraries whose INFO lines are not useful. httpx would log every URL.
+QUIET_LIBRARIES = (
+    "httpx",
+    "httpcore",
+    "urllib3",
+    "redis",
+    "waitress",
+    "watchfiles",
+    "yfinance",
+    "peewee",
+    "asyncio",
+    "kopf",
+)
 
-#: What dramatiq says of a finished run, which our own line on that run already says, with more.
-SAID_BY_RUN_LOG = (
-    "Actor '",  # "… returned a value that is not None": it is the summary, and the observers take it
+#: Beginnings of the messages of dramatiq about a finished run. The run log writes its own line, with more details.
+REPLACED_BY_RUN_LOG = (
+    "Actor '",  # "… returned a value that is not None": it is the summary, which the observers read
     "Failed to process message %s with unhandled exception.",
     "Failed to process message %s with expected exception %s.",
     "Message %s was skipped.",
@@ -41,37 +52,41 @@ class _SinkHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._sink.write(self.format(record))
-        except Exception:  # noqa: BLE001 — stdlib contract: a record that cannot be formatted must not end the caller
+        except Exception:  # noqa: BLE001 — contract of logging: a record that cannot be formatted must not raise in the caller
             self.handleError(record)
 
 
-def _not_said_twice(record: logging.LogRecord) -> bool:
+def _is_not_replaced(record: logging.LogRecord) -> bool:
     is_run = record.name.startswith(("dramatiq.worker.WorkerThread", "dramatiq.middleware."))
-    return not (is_run and isinstance(record.msg, str) and record.msg.startswith(SAID_BY_RUN_LOG))
+    return not (is_run and isinstance(record.msg, str) and record.msg.startswith(REPLACED_BY_RUN_LOG))
 
 
-def _add_name(logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _add_logger_name(logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     record = event.get("_record")
     event["logger"] = record.name if record is not None else getattr(logger, "name", "financehub")
     return event
 
 
-def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Time, level and event first: what a reader looks for."""
+def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Put time, level and event first, because readers look for them."""
     return {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event} | dict(event)
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return str(value)
 
 
 def _dumps(event: Any, **_options: Any) -> str:
-    return json.dumps(event, default=_text, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(event, default=_to_text, ensure_ascii=False, separators=(",", ":"))
 
 
 def _renderers(*, as_json: bool) -> list[Processor]:
     if as_json:
-        return [structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer(serializer=_dumps)]
+        return [
+            structlog.processors.format_exc_info,
+            _order_fields,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ]
     return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
 
 
@@ -91,13 +106,13 @@ def _thread_hook(args: threading.ExceptHookArgs) -> None:
 
 
 def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = None) -> None:
-    """Send structlog, stdlib, warnings and uncaught exceptions to one stream, one JSON object a line.
+    """Send structlog, standard logging, warnings and uncaught exceptions to one stream, one JSON object per line.
 
     Args:
-        settings: level, format and the secrets to mask.
-        tier: `high`, `medium`, `low`, `scheduler` or `cli`; on every line.
-        stream: default is the process's real stdout. `sys.stdout` would be wrong: dramatiq replaces it in the
-            worker process by a pipe that ends on the parent's stderr.
+        settings: Level, format and the secrets to mask.
+        tier: `high`, `medium`, `low`, `scheduler` or `cli`, which is on every line.
+        stream: The original stdout of the process by default. `sys.stdout` would be wrong, because dramatiq replaces it
+            in worker processes by a pipe to the stderr of the parent process.
     """
     out = stream or sys.__stdout__ or sys.stdout
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not out.isatty())
@@ -110,7 +125,7 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         add_tier,
-        _add_name,
+        _add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -120,7 +135,7 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
         logger_factory=SinkLoggerFactory(sink),
     )
     handler = _SinkHandler(sink)
-    handler.addFilter(_not_said_twice)
+    handler.addFilter(_is_not_replaced)
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -130,7 +145,7 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    for name in QUIET:
+    for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught

@@ -1,4 +1,4 @@
-"""Where lines go: one write a line, secrets masked, never an exception into the caller."""
+"""Writes log lines: one write per line, with secrets masked, and without raising in the caller."""
 
 import sys
 import threading
@@ -10,8 +10,8 @@ class LineSink:
     """Writes whole lines to one stream.
 
     Args:
-        stream: text stream; a line is one `write`, so that lines of several threads never mix.
-        redact: masks the secrets of a line.
+        stream: Text stream. A line is one `write`, so lines of several threads never mix.
+        redact: Masks the secrets in a line.
     """
 
     def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
@@ -21,7 +21,7 @@ class LineSink:
         self._broken = False
 
     def write(self, line: str) -> None:
-        """Write one event. A reader that went away (`| head`) is reported once on stderr; work goes on."""
+        """Write one line. A closed stream (as after `| head`) is reported once on stderr, and the process continues."""
         text = self._redact(line) + "\n"
         try:
             with self._lock:
@@ -30,15 +30,15 @@ class LineSink:
         except (OSError, ValueError) as error:
             if not self._broken and sys.__stderr__ is not None:
                 self._broken = True
-                sys.__stderr__.write(f"financehub: log lines are lost, the log stream is gone: {error}\n")
+                sys.__stderr__.write(f"financehub: log lines are lost because the log stream is closed: {error}\n")
 
 
 class SinkLogger:
-    """What structlog's bound loggers end in.
+    """The logger below the bound loggers of structlog.
 
     Args:
-        sink: where rendered lines go.
-        name: the module that logs.
+        sink: Receives the rendered lines.
+        name: Name of the module that logs.
     """
 
     def __init__(self, sink: LineSink, name: str) -> None:
@@ -46,17 +46,17 @@ class SinkLogger:
         self._sink = sink
 
     def msg(self, line: str) -> None:
-        """Write one rendered event."""
+        """Write one rendered line."""
         self._sink.write(line)
 
     debug = info = warning = error = critical = exception = log = fatal = warn = msg
 
 
 class SinkLoggerFactory:
-    """Makes loggers for `structlog.get_logger(name)`.
+    """Builds the loggers of `structlog.get_logger(name)`.
 
     Args:
-        sink: where rendered lines go.
+        sink: Receives the rendered lines.
     """
 
     def __init__(self, sink: LineSink) -> None:

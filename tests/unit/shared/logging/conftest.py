@@ -1,4 +1,4 @@
-"""Logging is global: each test gets it as it was before."""
+"""Logging is global, so its configuration is restored after each test."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ from financehub_shared.logging import configure_logging
 
 
 class Terminal(io.StringIO):
-    """A buffer that says it is a terminal."""
+    """A buffer that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def configured() -> Iterator[Callable[..., io.StringIO]]:
-    """Configure logging onto a buffer; keyword arguments are environment variables."""
+    """Return a function that configures logging to a buffer. Its keyword arguments are environment variables."""
     root = logging.getLogger()
     before = (root.handlers, root.level, sys.excepthook, threading.excepthook)
 

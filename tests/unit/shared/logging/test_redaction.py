@@ -1,4 +1,4 @@
-"""Secrets are masked whatever they look like in a line."""
+"""The masking of secrets in every form."""
 
 import json
 from urllib.parse import quote
@@ -25,8 +25,8 @@ SECRET = 'p"ss/w\\rd é'
         f"before {SECRET} between {SECRET} after",
     ],
 )
-def test_a_known_secret_is_masked_in_every_spelling(text: str) -> None:
-    """A known secret is masked plain, in JSON, in a repr and in a URL."""
+def test_redactor_masks_known_secret_in_every_form(text: str) -> None:
+    """A known secret is masked in plain text, in JSON, in a repr and in a URL."""
     redacted = Redactor([SECRET])(text)
     assert SECRET not in redacted
     assert quote(SECRET, safe="") not in redacted
@@ -49,13 +49,13 @@ def test_a_known_secret_is_masked_in_every_spelling(text: str) -> None:
         ("symbols=BTC-USD", "symbols=BTC-USD"),
     ],
 )
-def test_passwords_in_urls_and_keys_in_queries_are_masked_even_if_unknown(text: str, expected: str) -> None:
-    """What stands where a password or key stands is masked, and nothing else is touched."""
+def test_redactor_masks_unknown_secrets_in_urls(text: str, expected: str) -> None:
+    """Passwords in URLs and keys in query strings are masked even if they are unknown, and nothing else is."""
     assert Redactor()(text) == expected
 
 
-def test_every_secret_of_the_settings_is_known() -> None:
-    """Secret fields and the passwords inside URLs, encoded and decoded, are secrets."""
+def test_known_secrets_contains_every_secret_of_settings() -> None:
+    """The secrets are the secret fields and the passwords inside URLs, encoded and decoded."""
     settings = load_settings(
         {
             "REDIS_URL": "redis://u:one%2Fone@h:1/0",
@@ -68,16 +68,16 @@ def test_every_secret_of_the_settings_is_known() -> None:
     assert known_secrets(settings) == {"one%2Fone", "one/one", "two", "three", "four", "five"}
 
 
-def test_a_very_short_secret_does_not_blank_every_line() -> None:
-    """A secret below the shortest length is masked inside URLs only."""
+def test_redactor_masks_very_short_secret_in_urls_only() -> None:
+    """A secret below the minimum length is masked inside URLs only, because it occurs by chance in many lines."""
     redact = Redactor(["a"])
     assert redact("a banana") == "a banana"
     assert redact("redis://:a@h") == f"redis://:{MASK}@h"
 
 
 @given(secret=st.text(min_size=SHORTEST_SECRET, max_size=40), before=st.text(max_size=20), after=st.text(max_size=20))
-def test_no_secret_survives(secret: str, before: str, after: str) -> None:
-    """Law: whatever surrounds a secret, its text is not in the redacted line, unless the mask itself contains it."""
+def test_redactor_with_any_surroundings_masks_secret(secret: str, before: str, after: str) -> None:
+    """With any text around a secret, the secret is not in the redacted line, unless the mask itself contains it."""
     if secret not in MASK and MASK not in secret:
         redacted = Redactor([secret])(f"{before}\x00{secret}\x00{after}")
         assert f"\x00{secret}\x00" not in redacted

@@ -1,4 +1,4 @@
-"""One line per event, one shape for every source."""
+"""The configuration of logging: one line per event, and the same shape for every source."""
 
 import io
 import json
@@ -16,7 +16,7 @@ Configure = Callable[..., io.StringIO]
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    """What was logged."""
+    """Return the logged lines."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -48,8 +48,8 @@ def _exception(log: Any) -> None:
 
 
 SOURCES: dict[str, tuple[Callable[[], object], str, str]] = {
-    "structlog": (lambda: structlog.get_logger("ours").warning("spoke"), "warning", "ours"),
-    "stdlib": (lambda: logging.getLogger("theirs").warning("spoke %s", "up"), "warning", "theirs"),
+    "structlog": (lambda: structlog.get_logger("ours").warning("event"), "warning", "ours"),
+    "stdlib": (lambda: logging.getLogger("theirs").warning("event %s", "text"), "warning", "theirs"),
     "dramatiq": (lambda: logging.getLogger("dramatiq.worker").warning("Restarting"), "warning", "dramatiq.worker"),
     "redis": (lambda: logging.getLogger("redis.connection").error("lost"), "error", "redis.connection"),
     "kopf": (lambda: logging.getLogger("kopf.objects").warning("Handler"), "warning", "kopf.objects"),
@@ -61,26 +61,26 @@ SOURCES: dict[str, tuple[Callable[[], object], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("speak", "level", "logger"), SOURCES.values(), ids=SOURCES)
-def test_every_source_speaks_in_the_same_shape(
-    configured: Configure, speak: Callable[[], object], level: str, logger: str
+@pytest.mark.parametrize(("log_event", "level", "logger"), SOURCES.values(), ids=SOURCES)
+def test_lines_of_every_source_have_same_shape(
+    configured: Configure, log_event: Callable[[], object], level: str, logger: str
 ) -> None:
-    """Whoever logs, the line is one JSON object with timestamp, level, event, logger, tier and the bound context."""
+    """The line of any source is one JSON object with timestamp, level, event, logger, tier and the bound context."""
     stream = configured()
     with warnings.catch_warnings(), structlog.contextvars.bound_contextvars(message_id="m-1"):
         warnings.simplefilter("always")
         logging.captureWarnings(capture=True)
-        speak()
+        log_event()
     (line,) = lines(stream)
     assert list(line)[:3] == ["timestamp", "level", "event"]
     assert (line["level"], line["logger"], line["tier"]) == (level, logger, "high")
     assert line["timestamp"].endswith("Z")
-    if "thread" not in line:  # a thread has a context of its own
+    if "thread" not in line:  # a thread has its own context
         assert line["message_id"] == "m-1"
 
 
-def test_a_traceback_is_a_field_and_not_more_lines(configured: Configure) -> None:
-    """An exception is one line, its traceback in `exception`."""
+def test_exception_is_one_line_with_traceback_field(configured: Configure) -> None:
+    """An exception is one line, and its traceback is in the field `exception`."""
     stream = configured()
     _exception(structlog.get_logger("ours"))
     (line,) = lines(stream)
@@ -92,8 +92,8 @@ def test_a_traceback_is_a_field_and_not_more_lines(configured: Configure) -> Non
     ("environ", "shown"),
     [({}, ["info", "warning"]), ({"FINANCEHUB_LOG_LEVEL": "WARNING"}, ["warning"])],
 )
-def test_the_level_holds_for_every_source(configured: Configure, environ: dict[str, str], shown: list[str]) -> None:
-    """`log_level` cuts off our lines and those of others alike."""
+def test_log_level_applies_to_every_source(configured: Configure, environ: dict[str, str], shown: list[str]) -> None:
+    """`log_level` filters our lines and those of libraries alike."""
     stream = configured(**environ)
     for log in (structlog.get_logger("ours"), logging.getLogger("theirs")):
         log.debug("a")
@@ -106,20 +106,20 @@ def test_the_level_holds_for_every_source(configured: Configure, environ: dict[s
     ("format", "terminal", "as_json"),
     [("auto", False, True), ("auto", True, False), ("json", True, True), ("console", False, False)],
 )
-def test_the_format_follows_setting_and_terminal(
+def test_log_format_depends_on_setting_and_terminal(
     configured: Configure, format: str, terminal: bool, as_json: bool
 ) -> None:
-    """`auto` is console on a terminal and JSON elsewhere; `json` and `console` are what they say."""
+    """The format `auto` is console on a terminal and JSON otherwise; `json` and `console` always apply."""
     stream = configured(FINANCEHUB_LOG_FORMAT=format, terminal=terminal)
-    structlog.get_logger("ours").info("spoke", key="value")
+    structlog.get_logger("ours").info("event", key="value")
     assert stream.getvalue().startswith("{") is as_json
-    assert "spoke" in stream.getvalue()
+    assert "event" in stream.getvalue()
 
 
-def test_what_json_cannot_hold_is_still_logged(configured: Configure) -> None:
-    """A value of any type is written as its text rather than lost with its line."""
+def test_value_without_json_form_is_logged_as_text(configured: Configure) -> None:
+    """A value that JSON cannot represent is logged as text."""
     stream = configured()
-    structlog.get_logger("ours").info("spoke", value={1, 2}, other=object)
+    structlog.get_logger("ours").info("event", value={1, 2}, other=object)
     assert lines(stream)[0]["value"] == "{1, 2}"
 
 
@@ -130,15 +130,15 @@ def test_what_json_cannot_hold_is_still_logged(configured: Configure) -> None:
         ("dramatiq.middleware.retries.Retries", "Retrying message %r in %d milliseconds."),
     ],
 )
-def test_libraries_do_not_repeat_what_we_say(configured: Configure, name: str, message: str) -> None:
-    """INFO lines of HTTP clients, and dramatiq's on a run that has a line of ours, are left out."""
+def test_redundant_lines_of_libraries_are_dropped(configured: Configure, name: str, message: str) -> None:
+    """INFO lines of HTTP clients, and lines of dramatiq about a run that has our own line, are dropped."""
     stream = configured()
     logging.getLogger(name).info(message, *(["id", 5] if "%" in message else []))
     assert stream.getvalue() == ""
 
 
-def test_a_log_stream_that_is_gone_stops_nobody(configured: Configure, capfd: pytest.CaptureFixture[str]) -> None:
-    """A closed stream is reported once on stderr, and the caller goes on."""
+def test_closed_log_stream_is_reported_once(configured: Configure, capfd: pytest.CaptureFixture[str]) -> None:
+    """A closed stream is reported once on stderr, and logging does not raise."""
     stream = configured()
     stream.close()
     real = sys.__stderr__
