@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from financehub_scheduler.app import ClusterOrigin as Origin
+from financehub_scheduler.app import ClusterOrigin
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.events.recorder import EventRecorder
@@ -14,10 +14,10 @@ from financehub_scheduler.kubernetes.status.writer import StatusWriter
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
 from financehub_shared.logging import Redactor
 from financehub_shared.redis import keys
-from support.control_plane.cluster import Cluster
-from support.control_plane.tokens import User
 from support.hand_driven import Scheduler
 from support.operator import Tasks
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.tokens import User
 
 
 @dataclass
@@ -58,7 +58,7 @@ class OperatorRig:
         self.scheduler = scheduler
         self.clock = scheduler.clock
         self.api = api
-        self.lease = Lease(api, self.clock, identity, Origin().lease)
+        self.lease = Lease(api, self.clock, identity, ClusterOrigin().lease)
         self.source = PolledSource()
         self.events = EventRecorder(self.clock, api, self.source.resources, Redactor(["hunter2-secret"]))
         self.writer = StatusWriter(

@@ -1,4 +1,4 @@
-"""Status in a real API server, from a real Redis, with the clock in the test's hand."""
+"""Status in a real API server, computed from a real Redis. The test controls the clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,83 +9,91 @@ import redis
 from structlog.testing import capture_logs
 
 from financehub_scheduler.api.scheduled_task import BACKFILL
-from financehub_scheduler.core.engine import BOOK_SECONDS
+from financehub_scheduler.core.occurrences import DELAY_SECONDS
 from financehub_scheduler.kubernetes.lease import HOLD_SECONDS
+from financehub_scheduler.kubernetes.status.comparisons import SPACING_SECONDS
+from financehub_scheduler.kubernetes.status.planner import SWEEP_SECONDS
 from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, MANAGER
-from financehub_scheduler.kubernetes.status.writer import SPACING_SECONDS, SWEEP_SECONDS, WRITES
+from financehub_scheduler.kubernetes.status.writer import WRITES
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys
-from support.control_plane.cluster import Cluster
-from support.control_plane.rbac import change
 from support.hand_driven import Scheduler, T, build
 from support.operator import connect, scheduler_user
-from support.status import Rig
+from support.status import OperatorRig
 from support.tunnel import Tunnel
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.rbac import change
 
 SPACING = int(SPACING_SECONDS)
-#: Nothing is due for a long time.
+#: A spec that is not due during a test.
 RARELY = {"schedule": "@yearly"}
 
-Make = Callable[..., Awaitable[Rig]]
+MakeRig = Callable[..., Awaitable[OperatorRig]]
 
 
 def at(seconds: float) -> str:
-    """A time as status has it, seconds after T."""
+    """Return a time as a status shows it.
+
+    Args:
+        seconds: Seconds after T.
+    """
     return f"2027-01-15T08:{int(seconds) // 60:02}:{int(seconds) % 60:02}Z"
 
 
 @pytest.fixture
-async def make(
+async def make_rig(
     crd_installed: Cluster, namespace: str, redis_url: str, redis_client: "redis.Redis"
-) -> AsyncIterator[Make]:
-    """Make a scheduler on the test's namespace, at time T + 0.5 s, with the rights that are shipped."""
-    made: list[Rig] = []
+) -> AsyncIterator[MakeRig]:
+    """Make a scheduler of the test's namespace, at T + 0.5 s, with the shipped rights."""
+    rigs: list[OperatorRig] = []
 
     async def make(
-        identity: str = "one",
+        identity: str = "first",
         clock: ManualClock | None = None,
         tunnel: Tunnel | None = None,
-        book_seconds: float = 0,
-    ) -> Rig:
-        scheduler: Scheduler = build(redis_url, clock or ManualClock(T + 0.5), redis_client, book_seconds=book_seconds)
-        user = scheduler_user(crd_installed, namespace) if not made else made[0].user
-        way = tunnel.kubeconfig(user.kubeconfig) if tunnel else None
-        api = await connect(user, way)
-        made.append(Rig(crd_installed, namespace, user, api, scheduler, identity))
-        return made[-1]
+        record_delay_seconds: float = 0,
+    ) -> OperatorRig:
+        scheduler: Scheduler = build(
+            redis_url, clock or ManualClock(T + 0.5), redis_client, record_delay_seconds=record_delay_seconds
+        )
+        user = scheduler_user(crd_installed, namespace) if not rigs else rigs[0].user
+        kubeconfig = tunnel.kubeconfig(user.kubeconfig) if tunnel else None
+        api = await connect(user, kubeconfig)
+        rigs.append(OperatorRig(crd_installed, namespace, user, api, scheduler, identity))
+        return rigs[-1]
 
     yield make
-    for each in made:
-        await each.api.aclose()
-        await each.scheduler.connection.aclose()
+    for rig in rigs:
+        await rig.api.aclose()
+        await rig.scheduler.connection.aclose()
 
 
 @pytest.fixture
-async def rig(make: Make) -> Rig:
+async def rig(make_rig: MakeRig) -> OperatorRig:
     """One scheduler."""
-    return await make()
+    return await make_rig()
 
 
-async def test_what_is_applied_says_when_it_runs(rig: Rig) -> None:
-    """One step after it was applied, a resource says that it is ready and when it runs next."""
+async def test_status_of_new_resource_shows_next_runs_after_one_step(rig: OperatorRig) -> None:
+    """One step after it was applied, a resource is Ready and shows its next runs."""
     await rig.apply(schedule="*/1 * * * *", timeZone="Europe/Berlin", jitterSeconds=30)
     await rig.step()
     status = rig.tasks.status()
     assert rig.tasks.condition("Ready")["status"] == "True"
-    offset = rig.scheduler.engine.live[next(iter(rig.shown.resources))].schedule.timing.offset
+    offset = rig.scheduler.engine.states[next(iter(rig.source.resources))].schedule.timing.offset
     assert status["nextScheduleTimes"] == [at(60 * minute + offset) for minute in (1, 2, 3)]
     assert (status["observedGeneration"], status["queue"]) == (1, "q")
     assert status["schedule"] == "*/1 * * * * (Europe/Berlin)"
 
 
-async def test_a_run_is_written_once(rig: Rig) -> None:
-    """A run that ends soon after its enqueue costs one write, and that one tells all of it."""
+async def test_status_of_short_run_is_written_once(rig: OperatorRig) -> None:
+    """A run that ends soon after its enqueue costs one write, which shows everything about it."""
     uid = await rig.apply()
     await rig.step()
     await rig.pass_time(65)
     run = rig.end_run(uid)
     await rig.pass_time(3)
-    assert rig.writes() == [200, 200]
+    assert rig.write_codes() == [200, 200]
     status = rig.tasks.status()
     assert status["lastRun"] == {"id": run, "outcome": "succeeded", "finishTime": at(65), "durationSeconds": 2}
     assert status["recent"] == [
@@ -96,21 +104,21 @@ async def test_a_run_is_written_once(rig: Rig) -> None:
     assert status["nextScheduleTimes"][0] == at(120)
 
 
-async def test_a_run_that_ends_before_it_is_recorded_is_written_once(make: Make) -> None:
-    """A run so short that the list of newest runs has it only after its end costs one write, which lists it."""
-    rig = await make(book_seconds=BOOK_SECONDS)
+async def test_status_of_run_that_ends_before_its_record_exists_is_written_once(make_rig: MakeRig) -> None:
+    """A run so short that it is listed only after its end costs one write, which lists it."""
+    rig = await make_rig(record_delay_seconds=DELAY_SECONDS)
     uid = await rig.apply()
     await rig.step()
     await rig.pass_time(60)
     run = rig.end_run(uid)
     await rig.step()
     await rig.pass_time(SPACING + 5)
-    assert rig.writes() == [200, 200]
-    assert [each["id"] for each in rig.tasks.status()["recent"]] == [run]
+    assert rig.write_codes() == [200, 200]
+    assert [recent["id"] for recent in rig.tasks.status()["recent"]] == [run]
 
 
-async def test_a_first_outcome_is_shown_at_once(rig: Rig) -> None:
-    """The first run of a schedule is shown when it ends, however young the status is; the next one waits its turn."""
+async def test_status_shows_the_first_outcome_immediately(rig: OperatorRig) -> None:
+    """The first run is shown when it ends, even right after another write. The second one waits for the spacing."""
     uid = await rig.apply(schedule="@every 5s", concurrencyPolicy="Allow")
     await rig.step()
     await rig.pass_time(6)
@@ -123,7 +131,7 @@ async def test_a_first_outcome_is_shown_at_once(rig: Rig) -> None:
     assert rig.tasks.status()["lastRun"]["id"] == first
 
 
-async def test_a_long_run_is_shown_while_it_runs(rig: Rig) -> None:
+async def test_status_shows_a_long_run_as_active(rig: OperatorRig) -> None:
     """A run that has not ended half a minute after its enqueue is shown as active."""
     await rig.apply(schedule="@every 10m")
     await rig.step()
@@ -134,20 +142,20 @@ async def test_a_long_run_is_shown_while_it_runs(rig: Rig) -> None:
     assert rig.tasks.status()["active"] == 1
 
 
-async def test_writes_keep_their_distance(rig: Rig) -> None:
-    """However often a schedule runs, its status is written every half minute at most, and is never older than that."""
+async def test_status_of_frequent_schedule_is_written_every_30_s(rig: OperatorRig) -> None:
+    """However often a schedule runs, its status is written at most every 30 s and is never older than that."""
     uid = await rig.apply(schedule="@every 5s", concurrencyPolicy="Allow")
     await rig.step()
     for _ in range(24):
         await rig.pass_time(5)
         rig.end_run(uid)
-    assert 1 + 3 <= len(rig.writes()) <= 1 + 4
+    assert 1 + 3 <= len(rig.write_codes()) <= 1 + 4
     await rig.pass_time(SPACING)
     assert rig.tasks.status()["runs"] >= 24
 
 
-async def test_a_failure_is_shown_at_once(rig: Rig) -> None:
-    """Failing turns at once, says why, keeps its time while it lasts, and turns back with the next success."""
+async def test_failing_transitions_immediately(rig: OperatorRig) -> None:
+    """Failing becomes true when a run fails, keeps its transition time while runs fail, and ends with a success."""
     uid = await rig.apply(concurrencyPolicy="Allow")
     await rig.step()
     await rig.pass_time(61)
@@ -169,8 +177,8 @@ async def test_a_failure_is_shown_at_once(rig: Rig) -> None:
     assert rig.tasks.status()["failures"] == 2
 
 
-async def test_skips_and_misses_are_shown(rig: Rig) -> None:
-    """What was left out is counted, with the reason of the newest; the last schedule time is that of a run."""
+async def test_status_counts_skipped_and_missed_due_times(rig: OperatorRig) -> None:
+    """Skipped and missed due times are counted, with the newest skip reason. `lastScheduleTime` is that of a run."""
     await rig.apply(catchUp="None")
     await rig.step()
     await rig.pass_time(125)
@@ -183,61 +191,61 @@ async def test_skips_and_misses_are_shown(rig: Rig) -> None:
     assert status["missed"] == 50
 
 
-async def test_nothing_new_is_nothing_written(rig: Rig, make: Make) -> None:
-    """Neither time, sweeps, word of a change that is none nor another writer lead to a write that changes nothing."""
+async def test_writer_without_changes_writes_nothing(rig: OperatorRig, make_rig: MakeRig) -> None:
+    """Neither time, sweeps, unfounded hints nor another leader cause a write that changes nothing."""
     uid = await rig.apply(**RARELY)
     await rig.step()
-    rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, uid, "of nobody")
+    rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid, "unknown uid")
     await rig.pass_time(SPACING + 5)
-    await _sleep(rig, SWEEP_SECONDS)
+    await _pass_time_as_leader(rig, SWEEP_SECONDS)
     await rig.pass_time(SPACING + 5)
     await rig.lease.release()
-    heir = await make("two", rig.clock)
-    await heir.look()
-    await heir.pass_time(SPACING + 5)
-    assert heir.lease.holds
-    assert rig.writes() == [200]
+    successor = await make_rig("second", rig.clock)
+    await successor.poll()
+    await successor.pass_time(SPACING + 5)
+    assert successor.lease.is_leader
+    assert rig.write_codes() == [200]
 
 
-async def test_an_heir_knows_the_times_of_conditions(rig: Rig, make: Make) -> None:
-    """The next writer keeps the time of a condition that stays, though it never saw it turn."""
+async def test_new_leader_keeps_transition_times(rig: OperatorRig, make_rig: MakeRig) -> None:
+    """The next leader keeps the time of a condition that it never saw transition."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     before = rig.tasks.condition("Ready")["lastTransitionTime"]
     await rig.lease.release()
-    heir = await make("two", rig.clock)
+    successor = await make_rig("second", rig.clock)
     rig.clock.advance(100)
     rig.scheduler.client.hset(keys.schedule(uid), "triggered", 5)
-    await heir.look()
-    await heir.pass_time(SPACING + 5)
+    await successor.poll()
+    await successor.pass_time(SPACING + 5)
     assert rig.tasks.status()["triggered"] == 5
     assert rig.tasks.condition("Ready")["lastTransitionTime"] == before
 
 
-async def test_who_does_not_hold_the_lease_does_not_write(rig: Rig, make: Make) -> None:
-    """Of two schedulers one writes, and a holder that has slept does not go on where it was."""
+async def test_only_the_leader_writes(rig: OperatorRig, make_rig: MakeRig) -> None:
+    """One of two schedulers writes, and a former leader that was paused does not continue to write."""
     await rig.apply(**RARELY)
-    other = await make("two", rig.clock)
+    other = await make_rig("second", rig.clock)
     await rig.lease.step()
-    for each in (other, rig, other):
-        await each.look()
-        await each.step()
-    assert (rig.lease.holds, other.lease.holds) == (True, False)
-    assert rig.writes() == [200]
+    for scheduler in (other, rig, other):
+        await scheduler.poll()
+        await scheduler.step()
+    assert (rig.lease.is_leader, other.lease.is_leader) == (True, False)
+    assert rig.write_codes() == [200]
     rig.tasks.apply(schedule="@monthly")
-    await rig.look()
-    rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, "for the holder")
+    await rig.poll()
+    rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, "for the leader")
     rig.clock.advance(HOLD_SECONDS)
     await rig.writer.step()
-    assert rig.writes() == [200]
-    assert rig.scheduler.client.scard(keys.SCHEDULES_TOUCHED) == 1
+    assert rig.write_codes() == [200]
+    assert rig.scheduler.client.scard(keys.SCHEDULES_CHANGED) == 1
 
 
-async def test_what_others_own_stays_theirs(rig: Rig) -> None:
-    """A user's spec and labels keep their owner, and the user's next apply meets no conflict."""
+async def test_writer_owns_only_the_status(rig: OperatorRig) -> None:
+    """A user's spec and labels keep their field manager, and the user's next apply has no conflict."""
     await rig.apply(**RARELY)
     await rig.step()
-    managers = {each["manager"]: each["fieldsV1"] for each in rig.tasks.get()["metadata"]["managedFields"]}
+    managers = {entry["manager"]: entry["fieldsV1"] for entry in rig.tasks.get()["metadata"]["managedFields"]}
     assert set(managers[MANAGER]) == {"f:status"}
     assert "f:spec" in managers["user"]
     body = {**rig.tasks.get(), "spec": {"task": "demo_task", "queue": "q", "schedule": "@monthly"}}
@@ -246,7 +254,7 @@ async def test_what_others_own_stays_theirs(rig: Rig) -> None:
     path = f"/apis/financehub.io/v1alpha1/namespaces/{rig.tasks.namespace}/scheduledtasks/demo"
     apply = {"content_type": "application/apply-patch+yaml", "fieldManager": "user"}
     rig.cluster.request("PATCH", path, body, **apply)
-    await rig.look()
+    await rig.poll()
     await rig.step()
     assert rig.tasks.get()["metadata"]["labels"] == {"team": "a"}
     assert rig.tasks.status()["schedule"] == "@monthly"
@@ -254,69 +262,69 @@ async def test_what_others_own_stays_theirs(rig: Rig) -> None:
     rig.cluster.request("PATCH", path, body, **apply)
 
 
-async def test_a_strange_field_is_borne(rig: Rig) -> None:
-    """A field of status that somebody else has added stays, and is no reason to write again and again."""
+async def test_writer_with_foreign_status_field_does_not_rewrite_it(rig: OperatorRig) -> None:
+    """A status field that somebody else added stays, and does not cause repeated writes."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     _patch_status(rig, {"lastFailureTime": at(0)})
-    await rig.look()
+    await rig.poll()
     for _ in range(3):
         await rig.pass_time(SPACING + 1)
-        rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, uid)
-    assert len(rig.writes()) <= 2
+        rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid)
+    assert len(rig.write_codes()) <= 2
     assert rig.tasks.status()["lastFailureTime"] == at(0)
 
 
-async def test_a_status_that_was_spoilt_is_mended(rig: Rig) -> None:
-    """What somebody else has removed or changed in status is written anew."""
+async def test_writer_with_overwritten_status_restores_it(rig: OperatorRig) -> None:
+    """Status fields that somebody else removed or changed are written again."""
     await rig.apply(**RARELY)
     await rig.step()
     written = rig.tasks.status()
     _patch_status(rig, dict.fromkeys(written))
-    await rig.look()
+    await rig.poll()
     await rig.pass_time(SPACING + 1)
     assert rig.tasks.status()["nextScheduleTimes"] == written["nextScheduleTimes"]
     await rig.pass_time(SPACING)
     _patch_status(rig, {"runs": 77})
-    await rig.look()
+    await rig.poll()
     await rig.step()
     assert rig.tasks.status()["runs"] == 0
 
 
-async def test_a_namesake_gets_a_status_of_its_own(rig: Rig) -> None:
-    """A resource that follows a deleted one of its name has a status of its own as soon as it is seen."""
+async def test_recreated_resource_gets_its_own_status(rig: OperatorRig) -> None:
+    """A resource that replaces a deleted one of the same name gets its own status when it is first observed."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     rig.scheduler.client.hset(keys.schedule(uid), mapping={"triggered": 5, "ended": 5})
-    rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, uid)
+    rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid)
     rig.tasks.delete()
     rig.tasks.apply(**RARELY)
-    # the watch has shown neither yet
+    # The watch has delivered neither of the two yet.
     rig.clock.advance(HOLD_SECONDS - 1)
     await rig.lease.step()
     rig.clock.advance(SPACING - HOLD_SECONDS + 2)
     await rig.writer.step()
-    assert rig.writes() == [200, 200]
-    await rig.look()
+    assert rig.write_codes() == [200, 200]
+    await rig.poll()
     await rig.step()
     assert rig.tasks.status()["triggered"] == 0
     await rig.pass_time(4 * SPACING)
-    assert rig.writes() == [200, 200, 200]
+    assert rig.write_codes() == [200, 200, 200]
 
 
-async def test_a_deleted_resource_is_no_error(rig: Rig) -> None:
-    """The status of a resource that has just gone is dropped without a word."""
+async def test_writer_with_deleted_resource_logs_nothing(rig: OperatorRig) -> None:
+    """The status of a resource that was just deleted is dropped without a log line."""
     await rig.apply(**RARELY)
     rig.tasks.delete()
     with capture_logs() as lines:
         await rig.lease.step()
         await rig.writer.step()
-    assert rig.writes() == [404]
+    assert rig.write_codes() == [404]
     assert [line["event"] for line in lines] == ["lease_acquired"]
 
 
-async def test_what_only_the_operator_sees_is_shown(rig: Rig) -> None:
-    """A refused spec says what is wrong with it, keeps its counters, and is ready again once it is mended."""
+async def test_status_of_refused_spec_shows_the_problem(rig: OperatorRig) -> None:
+    """A spec that only the scheduler refuses shows the problem, keeps its counters, and is Ready after the fix."""
     uid = await rig.apply()
     await rig.step()
     await rig.pass_time(61)
@@ -325,7 +333,7 @@ async def test_what_only_the_operator_sees_is_shown(rig: Rig) -> None:
     await rig.step()
     ready = rig.tasks.condition("Ready")
     assert (ready["status"], ready["reason"], ready["observedGeneration"]) == ("False", "Invalid", 2)
-    assert "31 February never comes" in ready["message"]
+    assert "31 February" in ready["message"]
     status = rig.tasks.status()
     assert (status["runs"], status["nextScheduleTimes"]) == (1, [])
     assert rig.tasks.condition("Suspended")["status"] == "Unknown"
@@ -335,24 +343,24 @@ async def test_what_only_the_operator_sees_is_shown(rig: Rig) -> None:
     assert rig.tasks.status()["nextScheduleTimes"] == [at(minute * 60) for minute in (2, 3, 4)]
 
 
-async def test_refused_arguments_are_shown_at_once(rig: Rig) -> None:
-    """A schedule whose arguments are refused says why within a step, and so it does when they are no longer."""
+async def test_status_of_refused_arguments_is_written_within_one_step(rig: OperatorRig) -> None:
+    """A schedule whose arguments are refused shows the problem after one step, and so does the end of it."""
+    problem = "kwargs.symbols: NOPE is not an active asset"
     await rig.apply(**RARELY)
     await rig.step()
-    rig.scheduler.refused[f"{rig.tasks.namespace}/demo"] = "kwargs.symbols: NOPE is no active asset"
-    rig.scheduler.engine.recheck()
+    rig.scheduler.refused[f"{rig.tasks.namespace}/demo"] = problem
+    rig.scheduler.engine.recheck_arguments()
     await rig.step()
     ready = rig.tasks.condition("Ready")
-    assert (ready["status"], ready["reason"]) == ("False", "Refused")
-    assert ready["message"] == "kwargs.symbols: NOPE is no active asset"
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "Refused", problem)
     rig.scheduler.refused.clear()
-    rig.scheduler.engine.recheck()
+    rig.scheduler.engine.recheck_arguments()
     await rig.step()
     assert rig.tasks.condition("Ready")["reason"] == "Scheduled"
 
 
-async def test_a_pause_is_shown_with_its_reason(rig: Rig) -> None:
-    """A suspended schedule says so, and why, and names no next time; what waits for it to resume is valid."""
+async def test_status_of_suspended_schedule_shows_the_reason(rig: OperatorRig) -> None:
+    """A suspended schedule shows its reason and no next run, and its valid spec is Ready."""
     await rig.apply(suspend=True, suspendReason="upstream moves")
     await rig.step()
     suspended = rig.tasks.condition("Suspended")
@@ -372,8 +380,8 @@ async def test_a_pause_is_shown_with_its_reason(rig: Rig) -> None:
         ({"calendar": "XNYS", "startTime": "2060-01-01T00:00:00Z"}, "CalendarEnded"),
     ],
 )
-async def test_what_will_not_run_again_says_so(rig: Rig, spec: dict[str, Any], reason: str) -> None:
-    """A schedule that has come to its end, whichever, is not ready and says what would make it run."""
+async def test_status_of_ended_schedule_is_not_ready(rig: OperatorRig, spec: dict[str, Any], reason: str) -> None:
+    """A schedule without further due times is not Ready, with a reason for each cause."""
     await rig.apply(concurrencyPolicy="Allow", **spec)
     await rig.step()
     await rig.pass_time(121)
@@ -382,84 +390,86 @@ async def test_what_will_not_run_again_says_so(rig: Rig, spec: dict[str, Any], r
     assert rig.tasks.status()["nextScheduleTimes"] == []
 
 
-async def test_a_backfill_shows_its_progress(rig: Rig) -> None:
-    """The backfill that the annotation asks for is shown from its beginning to its end, or why it is refused."""
-    wish = "2027-01-15T07:00:00Z/2027-01-15T07:59:00Z"
-    await rig.apply(annotations={BACKFILL: wish}, concurrencyPolicy="Allow", suspend=True)
+async def test_status_shows_the_progress_of_a_backfill(rig: OperatorRig) -> None:
+    """The backfill that the annotation requests is shown from start to end, or with the cause of its refusal."""
+    hour = "2027-01-15T07:00:00Z/2027-01-15T07:59:00Z"
+    await rig.apply(annotations={BACKFILL: hour}, concurrencyPolicy="Allow", suspend=True)
     await rig.step()
     assert rig.tasks.status()["backfill"]["state"] in {"pending", "running"}
     await rig.pass_time(SPACING + 2)
-    done = rig.tasks.status()["backfill"]
-    assert done == {"range": wish, "state": "finished", "total": 60, "enqueued": 60}
+    finished = rig.tasks.status()["backfill"]
+    assert finished == {"range": hour, "state": "finished", "total": 60, "enqueued": 60}
     assert rig.tasks.status()["backfilled"] == 60
-    long = "2020-01-01T00:00:00Z/2027-01-01T00:00:00Z"
-    await rig.apply(annotations={BACKFILL: long}, concurrencyPolicy="Allow", suspend=True)
+    years = "2020-01-01T00:00:00Z/2027-01-01T00:00:00Z"
+    await rig.apply(annotations={BACKFILL: years}, concurrencyPolicy="Allow", suspend=True)
     await rig.pass_time(SPACING + 2)
     refused = rig.tasks.status()["backfill"]
-    assert (refused["range"], refused["state"]) == (long, "refused")
+    assert (refused["range"], refused["state"]) == (years, "refused")
     assert "10000 due times" in refused["message"]
     await rig.apply(concurrencyPolicy="Allow", suspend=True)
     await rig.pass_time(SPACING + 2)
     assert "backfill" not in rig.tasks.status()
 
 
-async def test_the_newest_goes_first(rig: Rig) -> None:
-    """What was applied last has its status after one step, though more wait for theirs than fit into one."""
+async def test_writer_with_many_pending_statuses_writes_the_newest_first(rig: OperatorRig) -> None:
+    """The resource that was applied last has its status after one step, although more than one step's worth waits."""
     many = 2 * WRITES + 20
     for number in range(many):
         rig.tasks.apply(f"many-{number}", **RARELY)
-    await rig.look()
+    await rig.poll()
     await rig.step()
-    written = len(rig.writes())
+    written = len(rig.write_codes())
     assert written < 1.5 * WRITES
-    rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, *(f"of nobody {number}" for number in range(900)))
+    rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, *(f"unknown uid {number}" for number in range(900)))
     await rig.apply("newest", **RARELY)
     await rig.pass_time(1)
     assert rig.tasks.condition("Ready", "newest")["status"] == "True"
-    assert len(rig.writes()) < many
+    assert len(rig.write_codes()) < many
     await rig.pass_time(3)
-    assert rig.writes() == [200] * (many + 1)
+    assert rig.write_codes() == [200] * (many + 1)
 
 
-async def test_writes_begin_one_by_one(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No two writes begin in the same round of the loop: a due run waits for one of them, however many there are."""
+async def test_writer_starts_each_write_in_its_own_loop_iteration(
+    rig: OperatorRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No two writes start in the same iteration of the event loop, so a due run waits for at most one of them."""
     for number in range(20):
         rig.tasks.apply(f"many-{number}", **RARELY)
-    await rig.look()
+    await rig.poll()
     await rig.lease.step()
-    rounds, begun, request = 0, [], rig.api.request
+    iteration, started, send = 0, [], rig.api.send
 
-    async def count() -> None:
-        nonlocal rounds
+    async def count_iterations() -> None:
+        nonlocal iteration
         while True:
-            rounds += 1
+            iteration += 1
             await asyncio.sleep(0)
 
-    async def note(*arguments: Any, **options: Any) -> Any:
-        begun.append(rounds)
-        return await request(*arguments, **options)
+    async def recording_send(*arguments: Any) -> Any:
+        started.append(iteration)
+        return await send(*arguments)
 
-    monkeypatch.setattr(rig.api, "request", note)
-    counting = asyncio.create_task(count())
+    monkeypatch.setattr(rig.api, "send", recording_send)
+    counting = asyncio.create_task(count_iterations())
     await rig.writer.step()
     counting.cancel()
-    assert len(set(begun)) == len(begun) == 20
+    assert len(set(started)) == len(started) == 20
 
 
-async def test_a_lost_word_is_made_up_for(rig: Rig) -> None:
-    """A change that nobody told of is found by the next sweep."""
+async def test_sweep_finds_a_change_without_a_hint(rig: OperatorRig) -> None:
+    """A change whose hint was lost is found by the next sweep."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     await rig.pass_time(SPACING)
     rig.scheduler.client.hset(keys.schedule(uid), "triggered", 5)
-    await _sleep(rig, SWEEP_SECONDS)
+    await _pass_time_as_leader(rig, SWEEP_SECONDS)
     assert rig.lease.term == 1
     await rig.pass_time(SPACING + 2)
     assert rig.tasks.status()["triggered"] == 5
 
 
-async def test_a_new_term_begins_with_a_look_at_all(rig: Rig) -> None:
-    """A holder that slept past its time finds what was lost meanwhile, though nobody else held the Lease."""
+async def test_new_term_begins_with_a_sweep(rig: OperatorRig) -> None:
+    """A leader that was paused beyond its time finds missed changes, even if nobody else was the leader meanwhile."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     rig.scheduler.client.hset(keys.schedule(uid), "triggered", 5)
@@ -469,61 +479,60 @@ async def test_a_new_term_begins_with_a_look_at_all(rig: Rig) -> None:
     assert rig.tasks.status()["triggered"] == 5
 
 
-async def test_a_slow_watch_leads_to_no_second_write(rig: Rig) -> None:
-    """Until the watch shows what was written, the API server's answer counts."""
+async def test_writer_with_slow_watch_writes_once(rig: OperatorRig) -> None:
+    """Until the watch delivers our own write, the answer of the API server counts as the current status."""
     uid = await rig.apply(**RARELY)
     await rig.lease.step()
     for _ in range(3):
         await rig.writer.step()
-        rig.writer.moved.add(uid)
+        rig.writer.next_run_changed(uid)
         rig.clock.advance(1)
-    assert rig.writes() == [200]
+    assert rig.write_codes() == [200]
 
 
-async def test_garbage_in_redis_stops_nobody(rig: Rig) -> None:
-    """A record that cannot be read is named in the log, and the status of the others is written."""
-    uid = await rig.apply("spoilt", **RARELY)
+async def test_writer_with_unreadable_record_writes_the_others(rig: OperatorRig) -> None:
+    """A record that cannot be parsed is logged, and the statuses of the other schedules are written."""
+    uid = await rig.apply("broken", **RARELY)
     rig.scheduler.client.hset(keys.schedule(uid), "runs", "many")
     await rig.apply(**RARELY)
     with capture_logs() as lines:
         await rig.step()
     assert rig.tasks.condition("Ready")["status"] == "True"
-    assert [line["schedule_uid"] for line in lines if line["event"] == "record_unreadable"] == [uid]
+    assert [line["schedule_uid"] for line in lines if line["event"] == "schedule_record_read_failed"] == [uid]
 
 
-async def test_without_the_right_to_write_schedules_go_on(rig: Rig) -> None:
-    """Forbidden by RBAC, the writer says so once and how to mend it, runs go on, and once mended it writes."""
+async def test_writer_without_rights_logs_once_and_recovers(rig: OperatorRig) -> None:
+    """Without the right to write, one line names the remedy, runs continue, and statuses are written once granted."""
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
-    less = [rule for rule in granted["rules"] if "scheduledtasks/status" not in rule["resources"]]
-    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", less)
+    reduced = [rule for rule in granted["rules"] if "scheduledtasks/status" not in rule["resources"]]
+    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", reduced)
     for name in ("a", "b", "c"):
         await rig.apply(name)
     with capture_logs() as lines:
         await rig.step()
         await rig.pass_time(int(FORBIDDEN_SECONDS) + 1)
-        told = [line for line in lines if line["event"] == "status_forbidden"]
-        assert len(told) == 1
-        assert "patch" in told[0]["error"]
-        assert "scheduledtasks/status" in told[0]["error"]
-        assert "rbac.yaml" in told[0]["mend"]
-        assert set(rig.writes()) == {403}
-        assert len(rig.writes()) <= 2 * 3
+        (failure,) = [line for line in lines if line["event"] == "status_write_failed"]
+        assert "patch" in failure["error"]
+        assert "scheduledtasks/status" in failure["error"]
+        assert "rbac.yaml" in failure["remedy"]
+        assert set(rig.write_codes()) == {403}
+        assert len(rig.write_codes()) <= 2 * 3
         assert len(rig.scheduler.due()) == 3
         change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
         await rig.pass_time(int(FORBIDDEN_SECONDS) + 1)
     for name in ("a", "b", "c"):
         assert rig.tasks.condition("Ready", name)["status"] == "True"
-    assert [line["event"] for line in lines].count("status_written_again") == 1
+    assert [line["event"] for line in lines].count("status_writes_available_again") == 1
 
 
-async def test_an_outage_of_the_api_server_is_two_lines(make: Make, tunnel: Tunnel) -> None:
-    """While the API server is away there is one line, afterwards one more, and all that waited is written."""
-    rig = await make(tunnel=tunnel)
+async def test_writer_during_api_outage_logs_two_lines(make_rig: MakeRig, tunnel: Tunnel) -> None:
+    """An outage of the API server is logged once, and so is its end. Then every pending status is written."""
+    rig = await make_rig(tunnel=tunnel)
     names = [f"task-{number}" for number in range(20)]
     for name in names:
         rig.tasks.apply(name, schedule="@every 10s")
-    await rig.look()
+    await rig.poll()
     await rig.lease.step()
     tunnel.refuse()
     tunnel.cut()
@@ -536,31 +545,31 @@ async def test_an_outage_of_the_api_server_is_two_lines(make: Make, tunnel: Tunn
     for name in names:
         assert rig.tasks.condition("Ready", name)["status"] == "True"
     events = [line["event"] for line in lines]
-    assert (events.count("status_waits"), events.count("status_written_again")) == (1, 1)
+    assert events.count("status_writes_unavailable") == events.count("status_writes_available_again") == 1
 
 
-async def test_a_status_that_is_refused_is_no_storm(rig: Rig) -> None:
-    """However many statuses the API server finds invalid, one line says so, and the same one is not sent again."""
+async def test_writer_with_refused_statuses_logs_once_and_does_not_repeat_them(rig: OperatorRig) -> None:
+    """If the API server refuses several statuses, one line is logged, and the same status is not sent again."""
     uids = [await rig.apply(name, **RARELY) for name in ("a", "b", "c")]
     await rig.step()
     for uid in uids:
         rig.scheduler.client.hset(keys.schedule(uid), "triggered", "99999999999999999999")
-        rig.scheduler.client.sadd(keys.SCHEDULES_TOUCHED, uid)
+        rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid)
     with capture_logs() as lines:
         await rig.pass_time(4 * SPACING)
-    assert rig.writes()[3:] in ([400] * 3, [422] * 3)
+    assert rig.write_codes()[3:] in ([400] * 3, [422] * 3)
     assert [line["event"] for line in lines].count("status_refused") == 1
 
 
-async def _sleep(rig: Rig, seconds: float) -> None:
-    """Let time pass in which only the Lease is kept."""
+async def _pass_time_as_leader(rig: OperatorRig, seconds: float) -> None:
+    """Let time pass in which only the Lease is renewed."""
     for _ in range(int(seconds / 10)):
         rig.clock.advance(10)
         await rig.lease.step()
 
 
-def _patch_status(rig: Rig, status: dict[str, Any]) -> None:
-    """Change status as somebody with `kubectl edit --subresource=status` does."""
+def _patch_status(rig: OperatorRig, status: dict[str, Any]) -> None:
+    """Change a status as a user with `kubectl edit --subresource=status` does."""
     path = f"/apis/financehub.io/v1alpha1/namespaces/{rig.tasks.namespace}/scheduledtasks/demo/status"
     rig.cluster.request(
         "PATCH", path, {"status": status}, content_type="application/merge-patch+json", fieldManager="hand"
