@@ -51,7 +51,8 @@ format: install ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-PROVIDE_BINARIES = PYTHONPATH=tests $(BIN)/python -m support.binaries
+TEST_PATH := tests:tools/test-cluster
+PROVIDE_BINARIES = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.binaries
 
 .PHONY: binaries
 binaries: install ## Build the Kubernetes API server for the operator's tests, once per version (5 minutes; needs Go)
@@ -78,7 +79,7 @@ $(IMAGES:%=image-%): image-%:
 	$(BUILDER) --tag $(IMAGE_PREFIX)/$*:$(TAG) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
 	  --build-arg SERVICE=$* --file deploy/docker/Dockerfile $(ARGS) .
 
-E2E = PYTHONPATH=tests $(BIN)/python -m e2e
+E2E = PYTHONPATH=$(TEST_PATH) $(BIN)/python -m e2e
 
 .PHONY: cluster
 cluster: install ## Start a cluster for the end-to-end tests: kind, or a node that the tests build (root, Go; 15 minutes the first time)
@@ -95,7 +96,7 @@ e2e: cluster ## Build the images and run the end-to-end tests in the cluster, or
 
 .PHONY: test-docker
 test-docker: install ## Run the integration tests with Redis in a Docker container (a part: ARGS=…)
-	@PYTHONPATH=tests $(BIN)/python -m e2e.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
+	@PYTHONPATH=$(TEST_PATH) $(BIN)/python -m test_cluster.images in $(BIN)/pytest $(or $(ARGS),tests/integration --numprocesses 6 --dist worksteal)
 
 .PHONY: test-monitoring
 test-monitoring: install ## Test the rules with promtool, and with a real Prometheus and injected faults (4 minutes)
@@ -113,7 +114,7 @@ $(VENV)-bench/.installed: requirements/bench.txt $(DISTRIBUTIONS:%=%/pyproject.t
 
 .PHONY: bench
 bench: install $(VENV)-bench/.installed ## Measure speed and memory and compare them with similar libraries (one benchmark: ONLY=name)
-	PYTHONPATH=tests $(VENV)-bench/bin/python -m bench --only '$(ONLY)'
+	PYTHONPATH=$(TEST_PATH) $(VENV)-bench/bin/python -m bench --only '$(ONLY)'
 
 .PHONY: lock
 lock: $(UV) ## Resolve the dependencies of the workspace and export the hashed requirements files

@@ -17,12 +17,12 @@ import aiohttp
 import httpx
 
 from financehub_shared.redis import keys
-from support.control_plane.control_plane import ControlPlane, start_control_plane
-from support.control_plane.manifests import install
-from support.control_plane.tokens import User
 from support.operator import scheduler_user
 from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess
+from test_cluster.control_plane.control_plane import ControlPlane, start_control_plane
+from test_cluster.control_plane.manifests import install
+from test_cluster.control_plane.tokens import User
 
 #: Connections that create resources.
 _CREATORS = 32

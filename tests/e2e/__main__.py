@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 
 from e2e import keda
-from e2e.images import daemon
-from e2e.images.build import IMAGES, build_all
-from e2e.images.engine import Engine, EngineError, engine
 from e2e.monitoring import definitions
-from e2e.node.node import NodeError
-from e2e.node.processes import StartError
-from e2e.targets import Given, Target, choose, loaded, made
+from test_cluster.images import daemon
+from test_cluster.images.build import IMAGES, build_all
+from test_cluster.images.engine import Engine, EngineError, engine
+from test_cluster.node.node import NodeError
+from test_cluster.node.processes import StartError
+from test_cluster.targets import Given, Target, choose, loaded, made
 
 _TESTS = Path(__file__).parent
 _USAGE = "usage: python -m e2e cluster | programs | down | test [ARGUMENTS OF PYTEST]"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from e2e.targets import Target
-from support.binaries.catalogue import HELM, KUBECTL
-from support.binaries.finder import program
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import HELM, KUBECTL
+from test_cluster.targets import Target
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "financehub"
 _COMMAND_SECONDS = 300

@@ -10,7 +10,7 @@ import pytest
 from e2e import report
 from e2e.cluster import Cluster
 from e2e.release import Release
-from e2e.targets import Given, choose
+from test_cluster.targets import Given, choose
 
 #: Of the images that `make e2e` has loaded; whoever gives a cluster says where it can pull them.
 REGISTRY = os.environ.get("E2E_REGISTRY", "")

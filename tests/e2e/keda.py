@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from e2e.cluster import Cluster
-from e2e.node.archive import write_archive
-from support.binaries.builder import module_source
-from support.binaries.catalogue import KEDA, KEDA_ADAPTER, KEDA_OPERATOR, KUBECTL
-from support.binaries.finder import go, program
+from test_cluster.binaries.builder import module_source
+from test_cluster.binaries.finder import go, program
+from test_cluster.binaries.programs import KEDA, KEDA_ADAPTER, KEDA_OPERATOR, KUBECTL
+from test_cluster.node.archive import write_archive
 
 NAMESPACE = "keda"
 #: Deployment → what runs in it.

@@ -11,7 +11,7 @@ from e2e.cluster import CHART, Cluster, eventually
 from e2e.conftest import RESEARCH, not_given
 from e2e.release import NAME, Release
 from e2e.report import timed
-from e2e.targets import Given
+from test_cluster.targets import Given
 
 # scaled down with the tests: calm is seconds, and a pod holds two messages
 _QUICK = {"targetMessages": 4, "pollingSeconds": 2, "scaleDownWindowSeconds": 15}

@@ -16,10 +16,10 @@ from packaging.utils import canonicalize_name
 from e2e import report
 from e2e.cluster import eventually
 from e2e.conftest import TAG
-from e2e.images.base import python_image, redis_image
-from e2e.images.build import IMAGES, build_all
-from e2e.images.engine import Engine, engine
-from e2e.images.sizes import LIMITS, layers_over_base
+from test_cluster.images.base import python_image, redis_image
+from test_cluster.images.build import IMAGES, build_all
+from test_cluster.images.engine import Engine, engine
+from test_cluster.images.sizes import LIMITS, layers_over_base
 
 # The builds may start without a cache.
 pytestmark = pytest.mark.timeout(900)

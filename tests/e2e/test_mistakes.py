@@ -84,7 +84,7 @@ def test_wrong_redis_password_is_logged(release: Release) -> None:
             ]
 
         assert eventually(refusals, 60, f"the reason in the log of {component}")
-        assert "redis_back" not in release.kubectl("logs", newest).stdout
+        assert "redis_available_again" not in release.kubectl("logs", newest).stdout
         assert newest not in release.ready(component)
 
         def probed(pod: str = newest) -> bool:

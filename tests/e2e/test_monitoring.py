@@ -17,7 +17,7 @@ from e2e.monitoring.scraping import ANNOTATIONS, POD_MONITOR, by_annotations, by
 from e2e.monitoring.servers import Servers
 from e2e.release import NAME, TIERS, Release
 from e2e.report import note, timed
-from support.binaries.catalogue import ALERTMANAGER, PROMETHEUS
+from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS
 
 #: The tier that loses its pods, and the alert that this raises.
 _TIER, _ALERT, _DISABLED = "high", "FinanceHubTierWithoutWorker", "FinanceHubClockSkew"

@@ -11,7 +11,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.logging import configure_logging
 from financehub_shared.metrics import Metrics
 from financehub_shared.worker.build import build_broker
-from financehub_shared.worker.observers import observers
+from financehub_shared.worker.observers import build_observers
 
 KIND = os.environ["BENCH_KIND"]
 URL = os.environ["BENCH_URL"]
@@ -25,7 +25,8 @@ elif KIND == "broker":
 else:
     configure_logging(settings, "high")
     metrics = Metrics("high")
-    broker = build_broker(settings, tier="high", observers=observers(settings, "high", metrics, clock=SystemClock()))
+    observers = build_observers(settings, "high", metrics, clock=SystemClock())
+    broker = build_broker(settings, tier="high", observers=observers)
 dramatiq.set_broker(broker)
 _client = redis.Redis.from_url(URL)
 

@@ -3,9 +3,9 @@
 import sys
 
 from bench.rows import Row
-from e2e.images.build import IMAGES, build_all
-from e2e.images.engine import EngineError, engine
-from e2e.images.sizes import LIMITS, layers_over_base
+from test_cluster.images.build import IMAGES, build_all
+from test_cluster.images.engine import EngineError, engine
+from test_cluster.images.sizes import LIMITS, layers_over_base
 
 _TAG = "bench"
 

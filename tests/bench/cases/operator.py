@@ -18,9 +18,9 @@ from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, operator_cl
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
 from financehub_shared.redis import keys
-from support.control_plane.tokens import User
 from support.operator import Tasks
 from support.schedules import resource
+from test_cluster.control_plane.tokens import User
 
 MINUTE = 60
 #: Bursts measured; the last counts, and the first is shown beside it.

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from e2e.cluster import Cluster
-from support.binaries.catalogue import CONTROLLER_GEN, CONTROLLER_GEN_PROJECT
-from support.binaries.finder import go, program
+from test_cluster.binaries.finder import go, program
+from test_cluster.binaries.programs import CONTROLLER_GEN, CONTROLLER_GEN_PROJECT
 
 _TYPES = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 #: Of the kinds in that package, those that the chart renders.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from support.binaries.catalogue import ALERTMANAGER, PROMETHEUS, Program
+from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS, Program
 
 NAMESPACE = "e2e-prometheus"
 #: Program → where it listens.

@@ -48,7 +48,7 @@ def by_pod_monitor(resource: Mapping[str, Any], *, only: str) -> dict[str, Any]:
         only: regular expression of the series that are kept, because the other job stores the rest already.
 
     Raises:
-        ValueError: the PodMonitor has a field that is not translated here.
+        ValueError: the PodMonitor has a field that is not translate_errors here.
     """
     spec, namespace = resource["spec"], resource["metadata"]["namespace"]
     (endpoint,) = spec["podMetricsEndpoints"]
@@ -101,7 +101,7 @@ def _expression(expression: Mapping[str, Any]) -> dict[str, Any]:
         case "NotIn":
             return _drop(_label(expression["key"]), values)
         case other:
-            raise ValueError(f"matchExpressions: the operator {other} is not translated")
+            raise ValueError(f"matchExpressions: the operator {other} is not translate_errors")
 
 
 def _label(name: str) -> str:
@@ -115,4 +115,4 @@ def _sanitized(name: str) -> str:
 
 def _refuse_others(given: Mapping[str, Any], known: set[str]) -> None:
     if others := set(given) - known:
-        raise ValueError(f"PodMonitor: {', '.join(sorted(others))} is not translated into a scrape job")
+        raise ValueError(f"PodMonitor: {', '.join(sorted(others))} is not translate_errors into a scrape job")

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from e2e.cluster import Cluster, eventually
 from e2e.monitoring import manifests
 from e2e.monitoring.manifests import CONFIGURATION, NAMESPACE, PORTS, image
-from e2e.node.archive import write_archive
-from support.binaries.catalogue import ALERTMANAGER, PROMETHEUS, Program
-from support.binaries.finder import program
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS, Program
+from test_cluster.node.archive import write_archive
 
 #: Seconds between two scrapes and between two evaluations, of jobs and rule groups that name no others.
 INTERVAL_SECONDS = 5

@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[2]
 SHARER = """
 import signal, sys
 from pathlib import Path
-from support.control_plane.shared import shared_control_plane
+from test_cluster.control_plane.shared import shared_control_plane
 
 with shared_control_plane(Path(sys.argv[1])) as cluster:
     print(cluster.server, flush=True)
@@ -29,7 +29,12 @@ with shared_control_plane(Path(sys.argv[1])) as cluster:
 def share(directory: Path) -> "subprocess.Popen[str]":
     """Start such a process."""
     command = [sys.executable, "-c", SHARER, str(directory)]
-    return launch(command, env={**os.environ, "PYTHONPATH": str(TESTS)}, text=True, stdout=subprocess.PIPE)
+    return launch(
+        command,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent / "tools/test-cluster")))},
+        text=True,
+        stdout=subprocess.PIPE,
+    )
 
 
 def answers(server: str) -> bool:

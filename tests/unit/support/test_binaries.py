@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from support.binaries.builder import BuildError, build
-from support.binaries.catalogue import CONTROL_PLANE, Program, Project
-from support.binaries.finder import find, go, lacking
+from test_cluster.binaries.builder import BuildError, build
+from test_cluster.binaries.finder import find, go, lacking
+from test_cluster.binaries.programs import CONTROL_PLANE, Program, Project
 
 GREETER = "greeter.test"
+
+ROOT = Path(__file__).parents[3]
 
 
 def put(path: Path) -> Path:
@@ -82,8 +84,8 @@ def test_what_is_lacking_is_said_in_one_line(tmp_path: Path) -> None:
 def test_nothing_is_built_where_the_rest_cannot_be_had(tmp_path: Path) -> None:
     """`make binaries` fails with one line, and at once, where a program is missing that it cannot build."""
     done = subprocess.run(
-        [sys.executable, "-m", "support.binaries", "control-plane"],
-        env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, "-m", "test_cluster.binaries", "control-plane"],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools/test-cluster")},
         capture_output=True,
         text=True,
         check=False,

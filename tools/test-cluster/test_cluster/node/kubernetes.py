@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from e2e.node.kubectl import answers, kubectl
-from e2e.node.layout import API_SERVICE, API_URL, NAME, NODE, PODS, SERVICES, Layout
-from e2e.node.processes import start
-from support.binaries.catalogue import API_SERVER, CONTROLLER_MANAGER, ETCD, KUBE_PROXY, KUBELET, SCHEDULER
-from support.binaries.finder import program
-from support.control_plane.kubeconfig import write_kubeconfig
-from support.control_plane.pki import Authority, write_key, write_public_key
-from support.control_plane.tokens import ISSUER
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import API_SERVER, CONTROLLER_MANAGER, ETCD, KUBE_PROXY, KUBELET, SCHEDULER
+from test_cluster.control_plane.kubeconfig import write_kubeconfig
+from test_cluster.control_plane.pki import Authority, write_key, write_public_key
+from test_cluster.control_plane.tokens import ISSUER
+from test_cluster.node.kubectl import answers, kubectl
+from test_cluster.node.layout import API_SERVICE, API_URL, NAME, NODE, PODS, SERVICES, Layout
+from test_cluster.node.processes import start
 
 _ETCD = "http://127.0.0.1:2379"
 #: Certificate's name → who its holder is to Kubernetes.

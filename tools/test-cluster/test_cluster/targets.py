@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from e2e.node import network
-from e2e.node.kubernetes import start_api_server
-from e2e.node.layout import Layout
-from e2e.node.node import down, up
-from e2e.node.processes import stop
-from e2e.node.runtime import load
+from test_cluster.node import network
+from test_cluster.node.kubernetes import start_api_server
+from test_cluster.node.layout import Layout
+from test_cluster.node.node import down, up
+from test_cluster.node.processes import stop
+from test_cluster.node.runtime import load
 
-_DATA = Path(__file__).parents[2] / ".data"
+_DATA = Path(__file__).parents[3] / ".data"
 _KIND_NAME = "financehub"
 _KIND_CONFIGURATION = Path(__file__).with_name("kind.yaml")
 
@@ -28,7 +28,7 @@ class Target(Protocol):
 
     @property
     def programs(self) -> str:
-        """Group of `support.binaries` that it and its tests need."""
+        """Group of `test_cluster.binaries` that it and its tests need."""
 
     def up(self) -> None:
         """Start it, or what of it does not run."""
@@ -47,7 +47,7 @@ class Target(Protocol):
 
 
 class OwnNode:
-    """The node of `e2e.node`."""
+    """The node of `test_cluster.node`."""
 
     programs = "node"
 

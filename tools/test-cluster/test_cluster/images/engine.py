@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.images import daemon
+from test_cluster.images import daemon
 
 
 class EngineError(Exception):

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from e2e.node.layout import Layout
-from e2e.node.network import inside
+from test_cluster.node.layout import Layout
+from test_cluster.node.network import inside
 
 _START_SECONDS = 90
 _STOP_SECONDS = 20

@@ -3,11 +3,11 @@
 import json
 import shutil
 
-from e2e.node.kubectl import answers, kubectl
-from e2e.node.layout import NAME, NODE, Layout
-from e2e.node.processes import StartError, start
-from support.binaries.catalogue import COREDNS, METRICS_SERVER
-from support.binaries.finder import program
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import COREDNS, METRICS_SERVER
+from test_cluster.node.kubectl import answers, kubectl
+from test_cluster.node.layout import NAME, NODE, Layout
+from test_cluster.node.processes import StartError, start
 
 _DNS_READY = "http://127.0.0.1:8181/ready"
 _METRICS_PORT = 4443

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.images.engine import Engine, EngineError
+from test_cluster.images.engine import Engine, EngineError
 
 #: The base image of the Dockerfile, and the image that replaces it if it cannot be pulled.
 PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"

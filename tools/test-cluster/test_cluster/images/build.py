@@ -3,11 +3,11 @@
 import subprocess
 from pathlib import Path
 
-from e2e.images import daemon
-from e2e.images.base import OWN_PYTHON, python_image, redis_image
-from e2e.images.engine import Engine, EngineError
+from test_cluster.images import daemon
+from test_cluster.images.base import OWN_PYTHON, python_image, redis_image
+from test_cluster.images.engine import Engine, EngineError
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 IMAGES = ("high-priority", "medium-priority", "low-priority", "scheduler", "simulator")
 
 

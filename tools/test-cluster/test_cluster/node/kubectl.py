@@ -2,10 +2,10 @@
 
 import subprocess
 
-from e2e.node.layout import Layout
-from e2e.node.network import inside
-from support.binaries.catalogue import KUBECTL
-from support.binaries.finder import program
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import KUBECTL
+from test_cluster.node.layout import Layout
+from test_cluster.node.network import inside
 
 
 def kubectl(layout: Layout, *arguments: str, stdin: str | None = None) -> str | None:

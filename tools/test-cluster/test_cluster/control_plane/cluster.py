@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
-from support.binaries.catalogue import KUBECTL
-from support.binaries.finder import program
-from support.control_plane.audit import read_audit
-from support.control_plane.kubeconfig import write_kubeconfig
-from support.control_plane.rbac import grant
-from support.control_plane.tokens import User
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import KUBECTL
+from test_cluster.control_plane.audit import read_audit
+from test_cluster.control_plane.kubeconfig import write_kubeconfig
+from test_cluster.control_plane.rbac import grant
+from test_cluster.control_plane.tokens import User
 
 _KUBECTL_SECONDS = 60
 

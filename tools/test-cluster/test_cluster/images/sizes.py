@@ -1,7 +1,7 @@
 """The sizes of the images and their limits."""
 
-from e2e.images.base import python_image
-from e2e.images.engine import Engine
+from test_cluster.images.base import python_image
+from test_cluster.images.engine import Engine
 
 #: The maximum size in MB that an image may add to its base.
 LIMITS = {"high-priority": 200, "medium-priority": 250, "low-priority": 60, "scheduler": 150, "simulator": 60}

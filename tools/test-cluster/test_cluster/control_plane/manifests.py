@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from support.control_plane.cluster import Cluster
+from test_cluster.control_plane.cluster import Cluster
 
-_MANIFESTS = Path(__file__).parents[3] / "deploy/operator"
+_MANIFESTS = Path(__file__).parents[4] / "deploy/operator"
 _LIMIT_SECONDS = 30
 
 _NAME = "in-force.test.financehub.io"

@@ -5,10 +5,10 @@ import json
 import subprocess
 from pathlib import Path
 
-from e2e.node import network
-from e2e.node.archive import write_archive
-from e2e.node.layout import Layout
-from e2e.node.processes import start
+from test_cluster.node import network
+from test_cluster.node.archive import write_archive
+from test_cluster.node.layout import Layout
+from test_cluster.node.processes import start
 
 _PAUSE = "localhost/pause:1"
 _PAUSE_SOURCE = Path(__file__).with_name("pause.c")

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from support.binaries.catalogue import Program, Project
+from test_cluster.binaries.programs import Program, Project
 
 #: Where Go's own installer puts it, which not every shell has on its PATH.
 _GO_HOME = "/usr/local/go/bin"

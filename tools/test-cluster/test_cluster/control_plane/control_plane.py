@@ -7,15 +7,15 @@ from pathlib import Path
 
 import httpx
 
-from support.binaries.catalogue import API_SERVER, CONTROLLER_MANAGER, ETCD
-from support.binaries.finder import program
-from support.control_plane.audit import POLICY
-from support.control_plane.cluster import Cluster
-from support.control_plane.daemon import Daemon, PortTakenError
-from support.control_plane.kubeconfig import write_kubeconfig
-from support.control_plane.pki import Authority, write_key, write_public_key
-from support.control_plane.tokens import ISSUER
 from support.redis_server import free_port
+from test_cluster.binaries.finder import program
+from test_cluster.binaries.programs import API_SERVER, CONTROLLER_MANAGER, ETCD
+from test_cluster.control_plane.audit import POLICY
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.daemon import Daemon, PortTakenError
+from test_cluster.control_plane.kubeconfig import write_kubeconfig
+from test_cluster.control_plane.pki import Authority, write_key, write_public_key
+from test_cluster.control_plane.tokens import ISSUER
 
 _PORT_TRIES = 5
 #: For documentation, never routed: no client goes there.

@@ -1,14 +1,14 @@
-"""`python -m e2e.node up`, `down`, or `in COMMAND …` inside its network."""
+"""`python -m test_cluster.node up`, `down`, or `in COMMAND …` inside its network."""
 
 import os
 import sys
 
-from e2e.node import network
-from e2e.node.layout import Layout
-from e2e.node.node import NodeError, down, up
-from e2e.node.processes import StartError
+from test_cluster.node import network
+from test_cluster.node.layout import Layout
+from test_cluster.node.node import NodeError, down, up
+from test_cluster.node.processes import StartError
 
-_USAGE = "usage: python -m e2e.node up | down | in COMMAND …"
+_USAGE = "usage: python -m test_cluster.node up | down | in COMMAND …"
 
 
 def _main(arguments: list[str]) -> str | None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.binaries.catalogue import Program, Project
-from support.binaries.finder import cache_folder, find
+from test_cluster.binaries.finder import cache_folder, find
+from test_cluster.binaries.programs import Program, Project
 
 
 class BuildError(Exception):

@@ -1,16 +1,16 @@
-"""The command line `python -m e2e.images`: starts the engine, builds and saves images, or runs a command with it."""
+"""`python -m test_cluster.images`: start the engine, build and save the images, or run a command with the engine."""
 
 import os
 import sys
 from pathlib import Path
 
-from e2e.images import daemon
-from e2e.images.base import OWN_REDIS, redis_image
-from e2e.images.build import build_all
-from e2e.images.engine import Engine, EngineError, engine
-from e2e.node.processes import StartError
+from test_cluster.images import daemon
+from test_cluster.images.base import OWN_REDIS, redis_image
+from test_cluster.images.build import build_all
+from test_cluster.images.engine import Engine, EngineError, engine
+from test_cluster.node.processes import StartError
 
-_USAGE = "usage: python -m e2e.images up | down | build TAG | save FILE IMAGE … | in COMMAND …"
+_USAGE = "usage: python -m test_cluster.images up | down | build TAG | save FILE IMAGE … | in COMMAND …"
 
 
 def _main(arguments: list[str]) -> str | None:

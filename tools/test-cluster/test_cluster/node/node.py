@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.node import network
-from e2e.node.addons import provide_volumes, start_dns, start_metrics
-from e2e.node.kubectl import kubectl
-from e2e.node.kubernetes import start_control_plane, start_node, write_credentials
-from e2e.node.layout import Layout
-from e2e.node.processes import pid_of, stop, unmount_below
-from e2e.node.runtime import end_containers, start_runtime
+from test_cluster.node import network
+from test_cluster.node.addons import provide_volumes, start_dns, start_metrics
+from test_cluster.node.kubectl import kubectl
+from test_cluster.node.kubernetes import start_control_plane, start_node, write_credentials
+from test_cluster.node.layout import Layout
+from test_cluster.node.processes import pid_of, stop, unmount_below
+from test_cluster.node.runtime import end_containers, start_runtime
 
 #: In the order in which they stop: first who starts pods, last what holds them.
 _SERVERS = (

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.control_plane.cluster import Cluster
-from support.control_plane.control_plane import start_control_plane
-from support.control_plane.daemon import DaemonError
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.control_plane import start_control_plane
+from test_cluster.control_plane.daemon import DaemonError
 
-_TESTS = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[4]
+#: This package, and the helpers of the tests that it uses.
+_PYTHONPATH = os.pathsep.join(str(_ROOT / folder) for folder in ("tools/test-cluster", "tests"))
 
 
 @contextmanager
@@ -47,9 +49,9 @@ def shared_control_plane(directory: Path) -> Iterator[Cluster]:
 
 
 def _start_keeper(directory: Path) -> str:
-    command = [sys.executable, "-m", "support.control_plane.shared", str(directory)]
+    command = [sys.executable, "-m", "test_cluster.control_plane.shared", str(directory)]
     started = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(_TESTS)}, capture_output=True, text=True, check=False
+        command, env={**os.environ, "PYTHONPATH": _PYTHONPATH}, capture_output=True, text=True, check=False
     )
     if not started.stdout:
         raise DaemonError(started.stderr)

@@ -2,11 +2,11 @@
 
 import sys
 
-from support.binaries.builder import BuildError, build
-from support.binaries.catalogue import CONTROL_PLANE, NODE, TOOLS
-from support.binaries.finder import find, go, lacking
+from test_cluster.binaries.builder import BuildError, build
+from test_cluster.binaries.finder import find, go, lacking
+from test_cluster.binaries.programs import CONTROL_PLANE, NODE, TOOLS
 
-#: `python -m support.binaries NAME` → what it provides.
+#: `python -m test_cluster.binaries NAME` → what it provides.
 _GROUPS = {"control-plane": CONTROL_PLANE, "tools": TOOLS, "node": (*CONTROL_PLANE, *NODE, *TOOLS)}
 
 

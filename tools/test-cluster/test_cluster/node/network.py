@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.node.layout import NAME, NODE, PODS
+from test_cluster.node.layout import NAME, NODE, PODS
 
 _NAMESPACE = Path("/run/netns") / NAME
 _BRIDGE = "pods"

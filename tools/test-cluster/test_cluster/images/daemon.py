@@ -8,10 +8,10 @@ import time
 import zlib
 from pathlib import Path
 
-from e2e.node.layout import Layout
-from e2e.node.processes import pid_of, start, stop, unmount_below
+from test_cluster.node.layout import Layout
+from test_cluster.node.processes import pid_of, start, stop, unmount_below
 
-_LAYOUT = Layout(Path(__file__).parents[3] / ".data" / "docker")
+_LAYOUT = Layout(Path(__file__).parents[4] / ".data" / "docker")
 _NAME = "dockerd"
 _EXEC = _LAYOUT.run / "exec"
 _PID_FILE = _LAYOUT.run / "docker.pid"
