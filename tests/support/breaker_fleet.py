@@ -48,7 +48,7 @@ class Seen:
 
 def ours(url: str, threshold: int, open_seconds: float) -> Call:
     """FinanceHub's breaker, blocking API."""
-    from financehub_shared.breaker import BreakerRegistry, Policy
+    from financehub_shared.breaker import BreakerPolicy, BreakerRegistry
     from financehub_shared.core.clock import SystemClock
     from financehub_shared.core.errors import BreakerOpenError
     from financehub_shared.redis.client import connect, connect_async
@@ -58,7 +58,8 @@ def ours(url: str, threshold: int, open_seconds: float) -> Call:
     # Redis is there however long it takes: no process falls back to a breaker of its own
     clients = (partial(build, url, timeout=30) for build in (connect, connect_async))
     scripts = RedisScripts(*clients, clock, timeout_seconds=30)
-    policy = Policy(minimum_calls=threshold, open_ms=round(open_seconds * 1000), open_max_ms=round(open_seconds * 1000))
+    open_ms = round(open_seconds * 1000)
+    policy = BreakerPolicy(minimum_calls=threshold, open_ms=open_ms, open_max_ms=open_ms)
     breaker = BreakerRegistry(policy, scripts, clock, ()).get("upstream")
 
     def call(send: Callable[[], None]) -> None:

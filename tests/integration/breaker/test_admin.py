@@ -1,12 +1,12 @@
-"""The fleet's breakers as the CLI and the health check see and change them."""
+"""The fleet's breakers as the CLI and the health check read and change them."""
 
 from collections.abc import Callable
 
 import pytest
 import redis
 
-from financehub_shared.breaker import BreakerRegistry, Policy, close, force_open, list_breakers, reset
-from financehub_shared.breaker.states import Phase
+from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, close, force_open, list_breakers, reset
+from financehub_shared.breaker.model import BreakerState
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import BreakerOpenError, CorruptDataError, StoreUnavailableError, UpstreamError
 from financehub_shared.redis import keys
@@ -17,7 +17,7 @@ from support.redis_server import RedisServer
 @pytest.fixture
 def registry(redis_url: str) -> BreakerRegistry:
     clock = SystemClock()
-    return BreakerRegistry(Policy(), RedisScripts.of_url(redis_url, clock), clock, ())
+    return BreakerRegistry(BreakerPolicy(), RedisScripts.of_url(redis_url, clock), clock, ())
 
 
 def fail() -> None:
@@ -25,8 +25,8 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("decode", [False, True])
-def test_listing_shows_state_counts_and_the_last_error(redis_url: str, registry: BreakerRegistry, decode: bool):
-    """Each breaker is listed with its state, since when, until when, what counts and why, by bytes or text clients."""
+def test_list_breakers_returns_state_counts_and_last_error(redis_url: str, registry: BreakerRegistry, decode: bool):
+    """Each breaker is listed with its state, times, counts and reason, by clients that reply in bytes or text."""
     client = redis.Redis.from_url(redis_url, decode_responses=decode)
     assert list_breakers(client) == []
     for _ in range(2):
@@ -47,20 +47,20 @@ def test_listing_shows_state_counts_and_the_last_error(redis_url: str, registry:
     client.close()
 
 
-def test_opened_by_hand_closed_by_hand(redis_client: "redis.Redis", registry: BreakerRegistry):
-    """An upstream is shut off and let in again from outside, also one that was never called."""
-    assert force_open(redis_client, "yahoo").previous is Phase.CLOSED
+def test_force_open_rejects_calls_until_close(redis_client: "redis.Redis", registry: BreakerRegistry):
+    """An operator can block an upstream, even one that was never called, and allow it again."""
+    assert force_open(redis_client, "yahoo").previous is BreakerState.CLOSED
     with pytest.raises(BreakerOpenError, match="by hand"):
         registry.get("yahoo").call(fail)
     (yahoo,) = list_breakers(redis_client)
     assert (yahoo.state, yahoo.forced, yahoo.open_until) == ("open", True, None)
-    assert redis_client.ttl(keys.breaker("yahoo")) == -1, "what a hand opened must not expire"
-    assert close(redis_client, "yahoo").phase is Phase.CLOSED
+    assert redis_client.ttl(keys.breaker("yahoo")) == -1, "a breaker opened by hand must not expire"
+    assert close(redis_client, "yahoo").state is BreakerState.CLOSED
     assert redis_client.ttl(keys.breaker("yahoo")) > 86_400
 
 
-def test_reset_makes_it_as_new(redis_client: "redis.Redis", registry: BreakerRegistry):
-    """After a reset calls pass, and no error or growth is remembered."""
+def test_reset_forgets_error_and_growth(redis_client: "redis.Redis", registry: BreakerRegistry):
+    """After a reset calls pass, and neither the error nor the growth of the open time remains."""
     with pytest.raises(UpstreamError):
         registry.get("kraken").call(lambda: fail_with_retry_after(3_600))
     reset(redis_client, "kraken")
@@ -72,16 +72,16 @@ def fail_with_retry_after(seconds: float) -> None:
     raise UpstreamError("kraken", "HTTP 429", seconds)
 
 
-def test_a_broken_hash_is_named(redis_client: "redis.Redis", registry: BreakerRegistry):
-    """A hash that is no breaker is an error that names the key, never a breaker that looks closed."""
+def test_list_breakers_with_a_corrupt_hash_raises_with_its_key(redis_client: "redis.Redis", registry: BreakerRegistry):
+    """A corrupt hash is an error that names the key, never a breaker that looks closed."""
     force_open(redis_client, "yahoo")
     redis_client.hset(keys.breaker("yahoo"), "phase", "ajar")
     with pytest.raises(CorruptDataError, match="financehub:breaker:yahoo"):
         list_breakers(redis_client)
 
 
-def test_without_redis_the_hand_is_told(redis_server: Callable[..., RedisServer]):
-    """Listing and changing raise while Redis is away; nothing pretends to have worked."""
+def test_admin_functions_without_redis_raise(redis_server: Callable[..., RedisServer]):
+    """Listing and changing breakers raises while Redis is unavailable."""
     server = redis_server()
     client = server.client()
     server.kill()

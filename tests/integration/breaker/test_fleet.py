@@ -1,4 +1,4 @@
-"""Real processes before a dead upstream, sharing one Redis."""
+"""Real processes that share one Redis and call a dead upstream."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy, list_breakers
+from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, CircuitBreaker, list_breakers
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import BreakerOpenError, UpstreamError
 from financehub_shared.redis.scripts import RedisScripts
@@ -22,13 +22,13 @@ def fail() -> None:
     raise UpstreamError("upstream", "HTTP 500")
 
 
-def breaker_of(url: str, policy: Policy) -> CircuitBreaker:
+def breaker_of(url: str, policy: BreakerPolicy) -> CircuitBreaker:
     clock = SystemClock()
     return BreakerRegistry(policy, RedisScripts.of_url(url, clock), clock, ()).get("upstream")
 
 
-def test_a_dead_upstream_gets_the_threshold_and_what_is_in_flight_then_one_probe_a_round(redis_url: str):
-    """Eight processes send at most threshold + 8 calls before all stop, and then a single probe at a time."""
+def test_fleet_with_a_dead_upstream_sends_the_threshold_then_single_probes(redis_url: str):
+    """Eight processes send at most threshold + 8 calls before all of them stop, and then one probe at a time."""
     seen = run_fleet(
         redis_url, processes=PROCESSES, seconds=3.5, threshold=THRESHOLD, open_seconds=1.0, latency=LATENCY
     )
@@ -37,11 +37,11 @@ def test_a_dead_upstream_gets_the_threshold_and_what_is_in_flight_then_one_probe
     assert THRESHOLD <= burst <= THRESHOLD + PROCESSES
     assert len(probes) >= 2
     assert set(probes) == {1}
-    assert seen.attempts > 10 * len(seen.sent), "the processes did not go on trying"
+    assert seen.attempts > 10 * len(seen.sent), "the processes did not continue to call"
 
 
-def test_redis_commands_a_call(redis_client: "redis.Redis", redis_url: str):
-    """Healthy calls cost one command each, calls to a dead upstream less than one for each that is asked for."""
+def test_fleet_needs_at_most_one_redis_command_per_call(redis_client: "redis.Redis", redis_url: str):
+    """A healthy call costs one command, and calls to a dead upstream cost less than one each."""
 
     def commands() -> int:
         stats = redis_client.info("commandstats")
@@ -57,16 +57,16 @@ def test_redis_commands_a_call(redis_client: "redis.Redis", redis_url: str):
     assert 0 < commands() < dead.attempts
 
 
-def test_a_killed_probe_is_replaced_after_its_lease(redis_client: "redis.Redis", redis_url: str):
-    """SIGKILL of the process that probes blocks the others for the lease and no longer; the next probe decides."""
-    policy = Policy(minimum_calls=1, open_ms=50, probe_ms=4_000)
+def test_probe_of_a_killed_process_is_replaced_after_its_lease(redis_client: "redis.Redis", redis_url: str):
+    """SIGKILL of the process that probes blocks the others only for the lease, and the next probe decides."""
+    policy = BreakerPolicy(minimum_calls=1, open_ms=50, probe_ms=4_000)
     survivor = breaker_of(redis_url, policy)
     with pytest.raises(UpstreamError):
         survivor.call(fail)
     time.sleep(0.06)
     code = f"""
 import time
-from financehub_shared.breaker import BreakerRegistry, Policy
+from financehub_shared.breaker import BreakerRegistry, BreakerPolicy
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.redis.scripts import RedisScripts
 clock = SystemClock()
@@ -80,22 +80,22 @@ registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(
             assert holder.stdout.readline() == "probing\n"
         finally:
             end(holder)
-    with pytest.raises(BreakerOpenError, match="a probe is on its way") as caught:
+    with pytest.raises(BreakerOpenError, match="a probe is in progress") as caught:
         survivor.call(fail)
     assert 0 < (caught.value.retry_after or 0) <= 4
     deadline, answer = time.monotonic() + 10, None
     while answer is None and time.monotonic() < deadline:
         try:
-            answer = survivor.call(lambda: "well again")
+            answer = survivor.call(lambda: "works again")
         except BreakerOpenError as error:
             time.sleep(min(error.retry_after or 0.05, 0.2))
-    assert answer == "well again"
+    assert answer == "works again"
     assert [info.state for info in list_breakers(redis_client)] == ["closed"]
 
 
-def test_a_new_process_resets_nothing(redis_url: str, tmp_path: Path):
+def test_new_process_finds_the_breaker_open(redis_url: str, tmp_path: Path):
     """A pod that starts while the upstream is dead finds the breaker open and sends nothing."""
-    policy = Policy(minimum_calls=1)
+    policy = BreakerPolicy(minimum_calls=1)
     with pytest.raises(UpstreamError):
         breaker_of(redis_url, policy).call(fail)
     marker = tmp_path / "sent"

@@ -1,4 +1,4 @@
-"""The Lua that Redis runs is the pure core, event for event."""
+"""The Lua scripts of breakers and budgets compute the same as their Python functions."""
 
 import random
 
@@ -8,25 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.breaker import backends
-from financehub_shared.breaker.core import step
-from financehub_shared.breaker.states import (
+from financehub_shared.breaker.model import (
     Admit,
+    BreakerEvent,
+    BreakerRecord,
+    CallOutcome,
     Close,
-    Event,
     ForceOpen,
-    Outcome,
-    Policy,
-    Record,
+    RecordOutcome,
     Reset,
-    State,
-    state_from_fields,
 )
+from financehub_shared.breaker.policy import BreakerPolicy
+from financehub_shared.breaker.transitions import step
 from financehub_shared.providers.budget import Limit, budget, sliding_window
 from financehub_shared.redis import keys
 
 NOW = 1_800_000_000_000
 WINDOWS = st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0])
-#: Takes the time from the last argument instead of Redis' clock.
+#: Takes the time from the last argument instead of from the clock of Redis.
 GIVEN_NOW = "local now = tonumber(table.remove(ARGV))\n"
 
 
@@ -35,12 +34,20 @@ def client(_shared_redis_url: str) -> "redis.Redis":
     return redis.Redis.from_url(_shared_redis_url, decode_responses=True)
 
 
-def any_event(dice: random.Random, state: State) -> Event:
-    """An event; most outcomes carry the state's epoch."""
-    epoch = state.epoch if dice.random() < 0.8 else dice.choice([0, state.epoch - 1, state.epoch + 1])
+def any_event(dice: random.Random, record: BreakerRecord) -> BreakerEvent:
+    """Return a random event. Most outcomes carry the epoch of the record."""
+    epoch = record.epoch if dice.random() < 0.8 else dice.choice([0, record.epoch - 1, record.epoch + 1])
     successes = tuple((epoch, dice.randrange(20_000)) for _ in range(dice.randrange(4)))
-    failure = Record(epoch, Outcome.FAILURE, dice.choice([0, 0, 0, 1, 90_000]), f"broken № {dice.randrange(9)}: 'x y'")
-    ends = [failure, failure, failure, Record(epoch, Outcome.SUCCESS), Record(epoch, Outcome.IGNORED)]
+    failure = RecordOutcome(
+        epoch, CallOutcome.FAILURE, dice.choice([0, 0, 0, 1, 90_000]), f"broken № {dice.randrange(9)}: 'x y'"
+    )
+    ends = [
+        failure,
+        failure,
+        failure,
+        RecordOutcome(epoch, CallOutcome.SUCCESS),
+        RecordOutcome(epoch, CallOutcome.IGNORED),
+    ]
     rare = [ForceOpen(), Close(), Reset()]
     return dice.choice(
         [Admit(successes), Admit(successes), *ends, dice.choice(rare) if dice.random() < 0.3 else Admit()]
@@ -51,7 +58,7 @@ def any_event(dice: random.Random, state: State) -> Event:
 @given(
     seed=st.integers(0, 2**32),
     policy=st.builds(
-        Policy,
+        BreakerPolicy,
         window_ms=st.integers(1_000, 100_000),
         minimum_calls=st.integers(1, 6),
         failure_ratio=st.sampled_from([0.1, 0.3, 0.5, 0.75, 1.0]),
@@ -60,20 +67,22 @@ def any_event(dice: random.Random, state: State) -> Event:
         probe_ms=st.integers(100, 20_000),
     ),
 )
-def test_the_script_is_the_core(client: "redis.Redis", seed: int, policy: Policy):
-    """For any events, times (also set back) and luck, Redis holds the state and gives the answer of the pure core."""
+def test_breaker_script_equals_the_python_function(client: "redis.Redis", seed: int, policy: BreakerPolicy):
+    """For any events, times (also set back) and jitter, Redis holds the same record and gives the same reply as
+    `step`.
+    """
     dice = random.Random(seed)
     lua = backends.script(GIVEN_NOW)
-    client.delete(keys.breaker("law"), keys.BREAKERS)
-    state, now = State(), NOW
+    client.delete(keys.breaker("test"), keys.BREAKERS)
+    record, now = BreakerRecord(), NOW
     for _ in range(30):
         now += dice.choice([0, 1, 700, 9_000, 60_000, -5_000])
-        event, luck = any_event(dice, state), dice.random()
-        state, expected = step(state, event, now, policy, luck)
-        arguments = [*backends.arguments("law", event, policy, luck), now]
-        answer = client.eval(lua.source, 2, keys.breaker("law"), keys.BREAKERS, *arguments)
-        assert backends.reply_of(answer) == expected
-        assert state_from_fields(client.hgetall(keys.breaker("law"))) == state
+        event, jitter = any_event(dice, record), dice.random()
+        record, expected = step(record, event, now, policy, jitter)
+        arguments = [*backends.arguments("test", event, policy, jitter), now]
+        answer = client.eval(lua.source, 2, keys.breaker("test"), keys.BREAKERS, *arguments)
+        assert backends.parse_reply(answer) == expected
+        assert BreakerRecord.from_fields(client.hgetall(keys.breaker("test"))) == record
 
 
 @settings(max_examples=60)
@@ -85,11 +94,11 @@ def test_the_script_is_the_core(client: "redis.Redis", seed: int, policy: Policy
         max_size=3,
     ),
 )
-def test_the_budget_script_is_its_core(client: "redis.Redis", seed: int, limits: list[Limit]):
-    """For any calls and times, Redis makes wait as long as the pure core and counts the same units."""
+def test_budget_script_equals_the_python_function(client: "redis.Redis", seed: int, limits: list[Limit]):
+    """For any calls and times, Redis requires the same wait as the Python function and counts the same units."""
     dice = random.Random(seed)
     lua = budget.script(GIVEN_NOW)
-    names = [f"financehub:budget:law:{number}" for number, _ in enumerate(limits)]
+    names = [f"financehub:budget:test:{number}" for number, _ in enumerate(limits)]
     client.delete(*names)
     spent: list[dict[int, int]] = [{} for _ in limits]
     sizes = [number for limit in limits for number in (sliding_window.slice_ms(limit), limit.units)]

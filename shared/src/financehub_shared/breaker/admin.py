@@ -1,32 +1,35 @@
-"""The fleet's breakers from outside: listed, opened, closed and reset, for the CLI and the health check."""
+"""Lists, opens, closes and resets the fleet's breakers, for the CLI and the health check."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 
-from financehub_shared.breaker.backends import arguments, reply_of, script
-from financehub_shared.breaker.states import Close, Event, ForceOpen, Policy, Reply, Reset, state_from_fields
+from financehub_shared.breaker.backends import arguments, parse_reply, script
+from financehub_shared.breaker.model import BreakerEvent, BreakerRecord, BreakerReply, Close, ForceOpen, Reset
+from financehub_shared.breaker.policy import BreakerPolicy
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode, decode_hash
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerInfo:
-    """One breaker of the fleet. Times are Unix seconds by Redis' clock.
+    """One breaker of the fleet. Times are Unix seconds of Redis' clock.
 
     Args:
-        upstream: its name.
+        upstream: Name of the upstream.
         state: `closed`, `open` or `half-open`.
-        forced: opened by hand, until it is closed by hand.
-        reason: why it is in that state.
-        since: when it entered the state; None for one that never changed.
-        open_until: when a probe may go, or the running probe's lease ends; None when closed or forced.
-        calls: calls that count now (of the last window).
-        failures: how many of them failed.
-        trips: openings in a row.
-        last_error: the last failure; empty when there was none.
-        last_error_at: when that was; None when there was none.
+        forced: Whether an operator opened the breaker, so that only an operator can close it.
+        reason: Why the breaker is in its state.
+        since: Time at which it entered the state; None if it never changed.
+        open_until: Time at which a probe is allowed or the lease of the current probe ends; None if the breaker is
+            closed or forced.
+        calls: Number of calls in the window.
+        failures: Number of those that failed.
+        trips: Number of openings in a row.
+        last_error: Last failure; empty if there was none.
+        last_error_at: Time of the last failure; None if there was none.
     """
 
     upstream: str
@@ -43,18 +46,18 @@ class BreakerInfo:
 
 
 def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
-    """All breakers that were ever used, by name, in two round trips.
+    """Return all breakers that have been used, sorted by name, in two round trips.
 
     Args:
-        client: of the data's Redis.
+        client: Client of the data's Redis.
 
     Raises:
         StoreUnavailableError: Redis did not answer.
-        CorruptDataError: a breaker's hash is not one.
+        CorruptDataError: The hash of a breaker was changed by hand and is unreadable.
     """
     connection: Any = client  # redis-py types every reply as "sync or awaitable"
     try:
-        upstreams = sorted(_text(name) for name in connection.smembers(keys.BREAKERS))
+        upstreams = sorted(decode(name) for name in connection.smembers(keys.BREAKERS))
         pipeline = connection.pipeline(transaction=False)
         for upstream in upstreams:
             pipeline.hgetall(keys.breaker(upstream))
@@ -64,30 +67,31 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
     return [_info(upstream, fields) for upstream, fields in zip(upstreams, hashes, strict=True) if fields]
 
 
-def force_open(client: "redis.Redis", upstream: str) -> Reply:
-    """Let nothing pass to `upstream` until it is closed or reset.
+def force_open(client: "redis.Redis", upstream: str) -> BreakerReply:
+    """Reject all calls to `upstream` until the breaker is closed or reset.
 
     Raises:
-        StoreUnavailableError: Redis did not answer; nothing is changed.
+        StoreUnavailableError: Redis did not answer; nothing changed.
     """
     return _apply(client, upstream, ForceOpen())
 
 
-def close(client: "redis.Redis", upstream: str) -> Reply:
-    """Let calls pass to `upstream` and count anew; the growth of its open time is kept. Raises as `force_open`."""
+def close(client: "redis.Redis", upstream: str) -> BreakerReply:
+    """Allow calls to `upstream` and restart the count; the growth of the open time is kept. Raises as `force_open`."""
     return _apply(client, upstream, Close())
 
 
-def reset(client: "redis.Redis", upstream: str) -> Reply:
-    """Make the breaker of `upstream` as new. Raises as `force_open`."""
+def reset(client: "redis.Redis", upstream: str) -> BreakerReply:
+    """Make the breaker of `upstream` a new one. Raises as `force_open`."""
     return _apply(client, upstream, Reset())
 
 
-def _apply(client: "redis.Redis", upstream: str, event: Event) -> Reply:
+def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent) -> BreakerReply:
     lua = script()
-    args = arguments(upstream, event, Policy(), 0.0)  # by hand: no threshold and no chance takes part
+    # Events of an operator use neither the thresholds of the policy nor jitter.
+    args = arguments(upstream, event, BreakerPolicy(), 0.0)
     try:
-        return reply_of(client.eval(lua.source, 2, keys.breaker(upstream), keys.BREAKERS, *args))
+        return parse_reply(client.eval(lua.source, 2, keys.breaker(upstream), keys.BREAKERS, *args))
     except (redis.RedisError, OSError) as error:
         problem = f"breaker {upstream} is unchanged: {type(error).__name__}: {error}"
         raise StoreUnavailableError(problem) from error
@@ -95,27 +99,23 @@ def _apply(client: "redis.Redis", upstream: str, event: Event) -> Reply:
 
 def _info(upstream: str, fields: dict[Any, Any]) -> BreakerInfo:
     try:
-        state = state_from_fields({_text(name): _text(value) for name, value in fields.items()})
+        record = BreakerRecord.from_fields(decode_hash(fields))
     except ValueError as error:
         raise CorruptDataError(keys.breaker(upstream), str(error)) from error
     return BreakerInfo(
         upstream=upstream,
-        state=state.phase.value,
-        forced=state.forced,
-        reason=state.reason.value,
-        since=_seconds(state.since),
-        open_until=_seconds(state.until),
-        calls=len(state.window),
-        failures=sum(call.failed for call in state.window),
-        trips=state.trips,
-        last_error=state.error,
-        last_error_at=_seconds(state.error_at),
+        state=record.state.value,
+        forced=record.forced,
+        reason=record.reason.value,
+        since=_seconds(record.since),
+        open_until=_seconds(record.until),
+        calls=len(record.window),
+        failures=sum(call.failed for call in record.window),
+        trips=record.trips,
+        last_error=record.error,
+        last_error_at=_seconds(record.error_at),
     )
 
 
 def _seconds(milliseconds: int) -> float | None:
     return milliseconds / 1000 if milliseconds else None
-
-
-def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Where the state of breakers lives: in Redis for the fleet, or in this process. Both take events one at a time."""
+"""The two places where breakers are stored: Redis for the fleet, or this process. Both apply one event at a time."""
 
 import random
 import threading
@@ -7,117 +7,120 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
 
-from financehub_shared.breaker.core import step
-from financehub_shared.breaker.states import (
+from financehub_shared.breaker.model import (
     Admit,
+    BreakerEvent,
+    BreakerReason,
+    BreakerRecord,
+    BreakerReply,
+    BreakerState,
     Close,
-    Event,
+    Decision,
     ForceOpen,
-    Phase,
-    Policy,
-    Reason,
-    Record,
-    Reply,
+    RecordOutcome,
     Reset,
-    State,
-    Verdict,
 )
+from financehub_shared.breaker.policy import BreakerPolicy
+from financehub_shared.breaker.transitions import step
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
 from financehub_shared.redis.scripts import REDIS_NOW, Argument, LuaScript, RedisScripts
+from financehub_shared.redis.text import decode
 
-Luck = Callable[[], float]
-#: Chance for jitter, not for secrets.
-LUCK: Luck = random.random
+RandomSource = Callable[[], float]
+#: For jitter only; it is not suitable for secrets.
+default_random: RandomSource = random.random
 
 
 class Backend(Protocol):
-    """Applies an event to the breaker of one upstream, atomically."""
+    """Applies events to the breakers of upstreams, each atomically."""
 
-    def run(self, upstream: str, event: Event) -> Reply:
-        """Apply and wait.
+    def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """Apply an event to the breaker of an upstream, and wait for the reply.
 
         Raises:
-            StoreUnavailableError: it cannot be reached.
+            StoreUnavailableError: The backend did not answer.
         """
         ...
 
-    async def arun(self, upstream: str, event: Event) -> Reply:
-        """Apply without blocking the event loop; as `run` otherwise."""
+    async def arun(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """Apply an event without blocking the event loop; otherwise the same as `run`."""
         ...
 
 
 class LocalBackend:
-    """State in this process: the peer for tests, and what a fleet falls back to while Redis is away.
+    """Stores breakers in this process, for tests and for the time in which Redis is unavailable.
 
     Args:
-        policy: of every breaker.
-        clock: its monotonic time is used.
-        luck: random numbers in [0, 1).
+        policy: Policy of every breaker.
+        clock: Provides the monotonic time.
+        random_source: Returns random numbers in [0, 1).
     """
 
-    def __init__(self, policy: Policy, clock: Clock, luck: Luck = LUCK) -> None:
+    def __init__(self, policy: BreakerPolicy, clock: Clock, random_source: RandomSource = default_random) -> None:
         self._policy = policy
         self._clock = clock
-        self._luck = luck
+        self._random_source = random_source
         self._lock = threading.Lock()
-        self._states: dict[str, State] = {}
-        # core's `since` of a new breaker is 0, which must be long ago
+        self._records: dict[str, BreakerRecord] = {}
+        # `since` of a new breaker is 0, which must be a time in the distant past.
         self._origin = clock.monotonic() - 10 * policy.window_ms / 1000
 
-    def run(self, upstream: str, event: Event) -> Reply:
-        """See `Backend`; never fails."""
+    def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """Apply an event as `Backend.run` does; it never fails."""
         now = int((self._clock.monotonic() - self._origin) * 1000)
         with self._lock:
-            state = self._states.get(upstream, State())
-            self._states[upstream], reply = step(state, event, now, self._policy, self._luck())
+            record = self._records.get(upstream, BreakerRecord())
+            self._records[upstream], reply = step(record, event, now, self._policy, self._random_source())
         return reply
 
-    async def arun(self, upstream: str, event: Event) -> Reply:
-        """See `Backend`; never fails."""
+    async def arun(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """Apply an event as `Backend.arun` does; it never fails."""
         return self.run(upstream, event)
 
 
 class RedisBackend:
-    """State in Redis, one command an event.
+    """Stores breakers in Redis, with one command per event.
 
     Args:
-        policy: of every breaker; all processes should have the same.
-        scripts: the way to Redis.
-        luck: random numbers in [0, 1).
+        policy: Policy of every breaker; all processes should have the same one.
+        scripts: Runs scripts on the Redis of the breakers.
+        random_source: Returns random numbers in [0, 1).
     """
 
-    def __init__(self, policy: Policy, scripts: RedisScripts, luck: Luck = LUCK) -> None:
+    def __init__(
+        self, policy: BreakerPolicy, scripts: RedisScripts, random_source: RandomSource = default_random
+    ) -> None:
         self._policy = policy
         self._scripts = scripts
-        self._luck = luck
+        self._random_source = random_source
 
-    def run(self, upstream: str, event: Event) -> Reply:
-        """See `Backend`."""
-        args = arguments(upstream, event, self._policy, self._luck())
-        return reply_of(self._scripts.run(script(), [keys.breaker(upstream), keys.BREAKERS], args))
+    def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """See `Backend.run`."""
+        args = arguments(upstream, event, self._policy, self._random_source())
+        return parse_reply(self._scripts.run(script(), [keys.breaker(upstream), keys.BREAKERS], args))
 
-    async def arun(self, upstream: str, event: Event) -> Reply:
-        """See `Backend`."""
-        args = arguments(upstream, event, self._policy, self._luck())
-        return reply_of(await self._scripts.arun(script(), [keys.breaker(upstream), keys.BREAKERS], args))
+    async def arun(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        """See `Backend.arun`."""
+        args = arguments(upstream, event, self._policy, self._random_source())
+        return parse_reply(await self._scripts.arun(script(), [keys.breaker(upstream), keys.BREAKERS], args))
 
 
 @cache
 def script(now: str = REDIS_NOW) -> LuaScript:
-    """breaker.lua with the line that defines `now`."""
+    """Return breaker.lua, preceded by the line that defines `now`."""
     return LuaScript(now + files(__package__).joinpath("breaker.lua").read_text(encoding="utf-8"))
 
 
-def arguments(upstream: str, event: Event, policy: Policy, luck: float) -> list[Argument]:
-    """ARGV of breaker.lua."""
+def arguments(upstream: str, event: BreakerEvent, policy: BreakerPolicy, jitter: float) -> list[Argument]:
+    """Return ARGV of breaker.lua."""
     p = policy
     numbers = (p.window_ms, p.window_calls, p.minimum_calls, p.failure_ratio, p.open_ms, p.open_max_ms, p.probe_ms)
     match event:
         case Admit(successes):
             operation: list[Argument] = ["admit"]
             rest: list[Argument] = [number for success in successes for number in success]
-        case Record(epoch, outcome, retry_after_ms, error):
+        case RecordOutcome(epoch, outcome, retry_after_ms, error):
             operation, rest = ["record"], [epoch, outcome.value, retry_after_ms, error]
         case ForceOpen():
             operation, rest = ["force-open"], []
@@ -125,12 +128,18 @@ def arguments(upstream: str, event: Event, policy: Policy, luck: float) -> list[
             operation, rest = ["close"], []
         case Reset():
             operation, rest = ["reset"], []
-    return [upstream, *operation, luck, *numbers, *rest]
+    return [upstream, *operation, jitter, *numbers, *rest]
 
 
-def reply_of(answer: list[Any]) -> Reply:
-    """What breaker.lua returned, from bytes or text."""
-    verdict, previous, phase, epoch, wait, reason, error = (
-        part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in answer
+def parse_reply(values: list[Any]) -> BreakerReply:
+    """Parse the reply of breaker.lua, from bytes or text."""
+    decision, previous, state, epoch, wait, reason, error = map(decode, values)
+    return BreakerReply(
+        Decision(decision),
+        BreakerState(previous),
+        BreakerState(state),
+        int(epoch),
+        int(wait),
+        BreakerReason(reason),
+        error,
     )
-    return Reply(Verdict(verdict), Phase(previous), Phase(phase), int(epoch), int(wait), Reason(reason), error)

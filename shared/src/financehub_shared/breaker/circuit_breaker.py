@@ -1,4 +1,4 @@
-"""The circuit breaker of one upstream, as callers use it: blocking and in coroutines, shared while Redis is there."""
+"""The circuit breaker of one upstream, for blocking callers and coroutines. It is shared while Redis is available."""
 
 import math
 import threading
@@ -10,20 +10,19 @@ from typing import TypeVar
 import structlog
 
 from financehub_shared.breaker.backends import Backend
-from financehub_shared.breaker.listeners import Listener, Transition
-from financehub_shared.breaker.outcomes import Report, report_of_error, report_of_result
-from financehub_shared.breaker.states import (
-    WINDOW_CALLS_MAX,
+from financehub_shared.breaker.call_report import CallReport, report_of_error, report_of_result
+from financehub_shared.breaker.listeners import BreakerListener, BreakerTransition
+from financehub_shared.breaker.model import (
     Admit,
-    Event,
-    Outcome,
-    Phase,
-    Policy,
-    Reason,
-    Record,
-    Reply,
-    Verdict,
+    BreakerEvent,
+    BreakerReason,
+    BreakerReply,
+    BreakerState,
+    CallOutcome,
+    Decision,
+    RecordOutcome,
 )
+from financehub_shared.breaker.policy import WINDOW_CALLS_MAX, BreakerPolicy
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import BreakerOpenError, ProviderError, StoreUnavailableError
 
@@ -31,14 +30,21 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: How long a rejection is believed without asking again, so that a breaker closed by hand, or by another process's
-#: probe, lets calls pass within a second, and rejections cost at most one command a second.
-BELIEVE_SECONDS = 1.0
+#: Time for which a rejection is repeated without another command. So calls pass within a second after an operator or
+#: the probe of another process closed the breaker, and rejections cost at most one command a second.
+REJECTION_TTL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket:
-    """Leave for one call: who gave it, in which epoch, whether it is the probe, when (monotonic)."""
+class _Admission:
+    """The admission of one call.
+
+    Args:
+        shared: Whether the breaker of the fleet admitted the call, rather than that of this process.
+        epoch: Epoch of the admission.
+        probe: Whether the call is the probe.
+        at: Time of the admission in monotonic seconds.
+    """
 
     shared: bool
     epoch: int
@@ -48,37 +54,43 @@ class _Ticket:
 
 @dataclass(frozen=True, slots=True)
 class _Rejection:
-    """The last answer of the shared breaker while it is not closed; monotonic seconds."""
+    """The last reply of the shared breaker while it is not closed.
+
+    Args:
+        until: Time at which a probe is allowed, in monotonic seconds.
+        refresh_at: Time at which this reply expires, in monotonic seconds.
+        reason: Why calls are rejected, for operators.
+    """
 
     until: float
-    ask_at: float
-    why: str
+    refresh_at: float
+    reason: str
 
 
 class CircuitBreaker:
-    """Stands between a process and one upstream; made by `BreakerRegistry`.
+    """Protects one upstream from the calls of this process; made by `BreakerRegistry`.
 
-    A call that succeeds costs one Redis command: its admission, which also reports the successes before it. A failure
-    is reported at once, at the cost of a second, so that the fleet stops in time. A rejection costs none, or one a
-    second. Nothing is locked while a call runs.
+    A successful call costs one Redis command: its admission, which also reports earlier successes. A failure is
+    reported immediately with a second command, so that the fleet stops in time. A rejection costs at most one command a
+    second. No lock is held while a call runs.
 
     Args:
-        upstream: its name, the same in all processes.
-        policy: when it opens and for how long.
-        shared: the fleet's breakers; None: there is no Redis.
-        local: this process's own breakers.
-        clock: measures calls and waits.
-        listeners: told of each change of phase.
+        upstream: Name of the upstream, the same in all processes.
+        policy: When the breaker opens, and for how long.
+        shared: Breakers of the fleet, or None if there is no Redis.
+        local: Breakers of this process.
+        clock: Measures calls and waits.
+        listeners: Notified of each transition.
     """
 
     def __init__(
         self,
         upstream: str,
-        policy: Policy,
+        policy: BreakerPolicy,
         shared: Backend | None,
         local: Backend,
         clock: Clock,
-        listeners: Sequence[Listener] = (),
+        listeners: Sequence[BreakerListener] = (),
     ) -> None:
         self.upstream = upstream
         self._slow_seconds = policy.slow_ms / 1000
@@ -88,53 +100,53 @@ class CircuitBreaker:
         self._listeners = tuple(listeners)
         self._unreported: deque[tuple[int, float]] = deque(maxlen=WINDOW_CALLS_MAX)
         self._rejection: _Rejection | None = None
-        self._seen = Phase.CLOSED
+        self._last_state = BreakerState.CLOSED
         self._lock = threading.Lock()
 
     def call(self, send: Callable[[], T], judge: Callable[[T], ProviderError | None] | None = None) -> T:
         """Call the upstream, blocking.
 
         Args:
-            send: does the call.
-            judge: looks at what `send` returned and gives the error it stands for, None for none. The result is
-                returned either way.
+            send: Makes the call.
+            judge: Returns the error that the result of `send` stands for, or None if the result is good. The result is
+                returned in both cases.
 
         Raises:
-            BreakerOpenError: nothing was sent; `retry_after` says when a probe may go.
+            BreakerOpenError: The call was not sent; `retry_after` is the time until a probe is allowed.
         """
-        self._reject_if_known()
-        ticket = self._ticket(self._tell(self._admission()))
+        self._raise_known_rejection()
+        admission = self._admit(self._report(self._admission_request()))
         try:
             result = send()
-            report = self._report(ticket, judge(result) if judge else None)
+            report = self._judge(admission, judge(result) if judge else None)
         except BaseException as error:
-            self._finish(ticket, report_of_error(error))
+            self._finish(admission, report_of_error(error))
             raise
-        self._finish(ticket, report)
+        self._finish(admission, report)
         return result
 
     async def acall(
         self, send: Callable[[], Awaitable[T]], judge: Callable[[T], ProviderError | None] | None = None
     ) -> T:
-        """Call the upstream in a coroutine; as `call` otherwise."""
-        self._reject_if_known()
-        ticket = self._ticket(await self._atell(self._admission()))
+        """Call the upstream in a coroutine; otherwise the same as `call`."""
+        self._raise_known_rejection()
+        admission = self._admit(await self._areport(self._admission_request()))
         try:
             result = await send()
-            report = self._report(ticket, judge(result) if judge else None)
+            report = self._judge(admission, judge(result) if judge else None)
         except BaseException as error:
-            await self._afinish(ticket, report_of_error(error))
+            await self._afinish(admission, report_of_error(error))
             raise
-        await self._afinish(ticket, report)
+        await self._afinish(admission, report)
         return result
 
-    # before the call -----------------------------------------------------------------------------------
-    def _reject_if_known(self) -> None:
+    # Before the call -----------------------------------------------------------------------------------
+    def _raise_known_rejection(self) -> None:
         known, now = self._rejection, self._clock.monotonic()
-        if known is not None and now < known.ask_at:
-            raise self._open_error(known.why, known.until - now)
+        if known is not None and now < known.refresh_at:
+            raise self._open_error(known.reason, known.until - now)
 
-    def _admission(self) -> Admit:
+    def _admission_request(self) -> Admit:
         now = self._clock.monotonic()
         successes = []
         while self._unreported:
@@ -145,112 +157,113 @@ class CircuitBreaker:
             successes.append((epoch, max(0, round((now - at) * 1000))))
         return Admit(tuple(successes))
 
-    def _ticket(self, reply: Reply | None) -> _Ticket:
-        """Leave to call, from the fleet's answer, or from this process alone where there is none.
+    def _admit(self, reply: BreakerReply | None) -> _Admission:
+        """Return the admission of a call, by the fleet's reply or, without one, by this process.
 
         Raises:
-            BreakerOpenError: rejected.
+            BreakerOpenError: The call is rejected.
         """
         now, known, shared = self._clock.monotonic(), self._rejection, reply is not None
         if reply is None:
             if known is not None and now < known.until:
-                raise self._open_error(f"{known.why} (said Redis before it went away)", known.until - now)
-            reply = self._tell_local(Admit())
-        if reply.verdict is Verdict.REJECTED:
-            raise self._open_error(_why(reply), reply.wait_ms / 1000)
-        return _Ticket(shared, reply.epoch, reply.verdict is Verdict.PROBE, now)
+                reason = f"{known.reason} (last reply of Redis, which is unavailable)"
+                raise self._open_error(reason, known.until - now)
+            reply = self._report_locally(Admit())
+        if reply.decision is Decision.REJECTED:
+            raise self._open_error(_reason(reply), reply.wait_ms / 1000)
+        return _Admission(shared, reply.epoch, reply.decision is Decision.PROBE, now)
 
-    def _open_error(self, why: str, wait: float) -> BreakerOpenError:
-        return BreakerOpenError(self.upstream, f"not sent: {why}; a probe may go in {wait:.1f} s", wait)
+    def _open_error(self, reason: str, wait: float) -> BreakerOpenError:
+        return BreakerOpenError(self.upstream, f"not sent: {reason}; a probe is allowed in {wait:.1f} s", wait)
 
-    # after the call ------------------------------------------------------------------------------------
-    def _report(self, ticket: _Ticket, error: ProviderError | None) -> Report:
-        return report_of_result(error, self._clock.monotonic() - ticket.at, self._slow_seconds)
+    # After the call ------------------------------------------------------------------------------------
+    def _judge(self, admission: _Admission, error: ProviderError | None) -> CallReport:
+        return report_of_result(error, self._clock.monotonic() - admission.at, self._slow_seconds)
 
-    def _finish(self, ticket: _Ticket, report: Report) -> None:
-        record = self._record(ticket, report)
-        if record is not None and ticket.shared and self._tell(record) is None:
-            self._count_locally(record)
+    def _finish(self, admission: _Admission, report: CallReport) -> None:
+        event = self._event_to_report(admission, report)
+        if event is not None and self._report(event) is None:
+            self._count_locally(event)
 
-    async def _afinish(self, ticket: _Ticket, report: Report) -> None:
-        record = self._record(ticket, report)
-        if record is not None and ticket.shared and await self._atell(record) is None:
-            self._count_locally(record)
+    async def _afinish(self, admission: _Admission, report: CallReport) -> None:
+        event = self._event_to_report(admission, report)
+        if event is not None and await self._areport(event) is None:
+            self._count_locally(event)
 
-    def _record(self, ticket: _Ticket, report: Report) -> Record | None:
-        """What the fleet has to be told now; None: nothing, or it can wait for the next admission."""
-        record = Record(ticket.epoch, report.outcome, math.ceil(report.retry_after * 1000), report.error)
-        if not ticket.shared:
-            self._tell_local(record)
+    def _event_to_report(self, admission: _Admission, report: CallReport) -> RecordOutcome | None:
+        """Return the event that the fleet must receive now. None if it can wait for the next admission or is local."""
+        event = RecordOutcome(admission.epoch, report.outcome, math.ceil(report.retry_after * 1000), report.error)
+        if not admission.shared:
+            self._report_locally(event)
             return None
-        if ticket.probe or report.outcome is Outcome.FAILURE:
-            return record
-        if report.outcome is Outcome.SUCCESS:
-            self._unreported.append((ticket.epoch, self._clock.monotonic()))
+        if admission.probe or report.outcome is CallOutcome.FAILURE:
+            return event
+        if report.outcome is CallOutcome.SUCCESS:
+            self._unreported.append((admission.epoch, self._clock.monotonic()))
         return None
 
-    def _count_locally(self, record: Record) -> None:
-        """Redis went away during the call: what it showed counts in this process."""
-        leave = self._tell_local(Admit())
-        if leave.verdict is not Verdict.REJECTED:
-            self._tell_local(replace(record, epoch=leave.epoch))
+    def _count_locally(self, event: RecordOutcome) -> None:
+        """Count an outcome in this process, because Redis became unavailable during the call."""
+        reply = self._report_locally(Admit())
+        if reply.decision is not Decision.REJECTED:
+            self._report_locally(replace(event, epoch=reply.epoch))
 
-    # the states ----------------------------------------------------------------------------------------
-    def _tell(self, event: Event) -> Reply | None:
-        """The fleet's answer; None while Redis is away."""
+    # Backends ------------------------------------------------------------------------------------------
+    def _report(self, event: BreakerEvent) -> BreakerReply | None:
+        """Report an event to the fleet's breaker; returns its reply, or None while Redis is unavailable."""
         if self._shared is None:
             return None
         try:
             reply = self._shared.run(self.upstream, event)
-        except StoreUnavailableError:  # logged where it was found
+        except StoreUnavailableError:  # RedisScripts has logged it
             return None
-        return self._heard(reply)
+        return self._on_reply(reply)
 
-    async def _atell(self, event: Event) -> Reply | None:
-        """As `_tell`."""
+    async def _areport(self, event: BreakerEvent) -> BreakerReply | None:
+        """Report an event in a coroutine; otherwise the same as `_report`."""
         if self._shared is None:
             return None
         try:
             reply = await self._shared.arun(self.upstream, event)
-        except StoreUnavailableError:  # logged where it was found
+        except StoreUnavailableError:  # RedisScripts has logged it
             return None
-        return self._heard(reply)
+        return self._on_reply(reply)
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _on_reply(self, reply: BreakerReply) -> BreakerReply:
         now = self._clock.monotonic()
-        if reply.phase is Phase.CLOSED or reply.verdict is Verdict.PROBE:
+        if reply.state is BreakerState.CLOSED or reply.decision is Decision.PROBE:
             self._rejection = None
         else:
             wait = reply.wait_ms / 1000
-            self._rejection = _Rejection(now + wait, now + min(wait, BELIEVE_SECONDS), _why(reply))
-        self._notice(reply, shared=True)
+            self._rejection = _Rejection(now + wait, now + min(wait, REJECTION_TTL_SECONDS), _reason(reply))
+        self._notify(reply, shared=True)
         return reply
 
-    def _tell_local(self, event: Event) -> Reply:
+    def _report_locally(self, event: BreakerEvent) -> BreakerReply:
         reply = self._local.run(self.upstream, event)
-        self._notice(reply, shared=False)
+        self._notify(reply, shared=False)
         return reply
 
-    def _notice(self, reply: Reply, *, shared: bool) -> None:
+    def _notify(self, reply: BreakerReply, *, shared: bool) -> None:
         with self._lock:
-            seen, self._seen = self._seen, reply.phase
-        changes = [(seen, reply.previous, False), (reply.previous, reply.phase, True)]
-        for old, new, own in changes:
+            last, self._last_state = self._last_state, reply.state
+        # First the change that others made since the last reply, then the change that the event of this process made.
+        for old, new, own in ((last, reply.previous, False), (reply.previous, reply.state, True)):
             if old is new:
                 continue
-            transition = Transition(
+            transition = BreakerTransition(
                 self.upstream, old, new, reply.reason, reply.error, reply.wait_ms / 1000, own=own, shared=shared
             )
             for listener in self._listeners:
                 try:
                     listener(transition)
-                except Exception:  # boundary: what listens must not break an upstream call
+                except Exception:  # a failing listener must not break a call
                     log.exception("breaker_listener_failed", upstream=self.upstream)
 
 
-def _why(reply: Reply) -> str:
-    if reply.phase is Phase.HALF_OPEN:
-        return f"a probe is on its way (last failure: {reply.error or 'none'})"
-    if reply.reason is Reason.FORCED:
+def _reason(reply: BreakerReply) -> str:
+    if reply.state is BreakerState.HALF_OPEN:
+        return f"a probe is in progress (last failure: {reply.error or 'none'})"
+    if reply.reason is BreakerReason.FORCED:
         return "opened by hand, until `financehub breakers close`"
     return f"open ({reply.reason}; last failure: {reply.error or 'none'})"

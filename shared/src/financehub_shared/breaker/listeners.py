@@ -1,4 +1,4 @@
-"""Who is told when a breaker changes: logs and metrics."""
+"""Listeners to the transitions of breakers: logs and metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,43 +6,43 @@ from typing import Protocol
 
 import structlog
 
-from financehub_shared.breaker.states import Phase, Reason
+from financehub_shared.breaker.model import BreakerReason, BreakerState
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
-    """A change of phase.
+class BreakerTransition:
+    """A change of the state of a breaker.
 
     Args:
-        upstream: the breaker's name.
-        old: phase before.
-        new: phase after.
-        reason: why it is in the new phase.
-        error: the last failure.
-        wait: seconds until a probe may go; 0 when closed.
-        own: this process made the change; False: another one did, and this one just saw it. Counting own changes
-            alone counts each change of the fleet once.
-        shared: the fleet's breaker; False: this process's own, while Redis is away.
+        upstream: Name of the upstream.
+        old: State before.
+        new: State after.
+        reason: Why the breaker is in the new state.
+        error: Last failure.
+        wait: Seconds until a probe is allowed; 0 if the breaker is closed.
+        own: Whether this process made the change, rather than noticed it. Counting only own changes counts each change
+            of the fleet once.
+        shared: Whether it is the breaker of the fleet, rather than that of this process while Redis is unavailable.
     """
 
     upstream: str
-    old: Phase
-    new: Phase
-    reason: Reason
+    old: BreakerState
+    new: BreakerState
+    reason: BreakerReason
     error: str
     wait: float
     own: bool
     shared: bool
 
 
-Listener = Callable[[Transition], None]
+BreakerListener = Callable[[BreakerTransition], None]
 
 
-def log_transition(transition: Transition) -> None:
-    """One log line a change: a warning when it opens."""
-    emit = log.warning if transition.new is Phase.OPEN else log.info
+def log_transition(transition: BreakerTransition) -> None:
+    """Log a transition in one line, as a warning if the breaker opens."""
+    emit = log.warning if transition.new is BreakerState.OPEN else log.info
     emit(
         "breaker_changed",
         upstream=transition.upstream,
@@ -57,22 +57,22 @@ def log_transition(transition: Transition) -> None:
 
 
 class BreakerMetrics(Protocol):
-    """What is used of the metric catalogue."""
+    """The part of the metric catalog that breakers use."""
 
-    def breaker_changed(self, upstream: str, state: str) -> None:
-        """Count a change into `state` and show it."""
+    def count_breaker_transition(self, upstream: str, state: str) -> None:
+        """Count a change to `state` and show it."""
         ...
 
-    def breaker_is(self, upstream: str, state: str) -> None:
+    def set_breaker_state(self, upstream: str, state: str) -> None:
         """Show `state` without counting."""
         ...
 
 
-def count_transitions(metrics: BreakerMetrics) -> Listener:
-    """A listener that keeps `circuit_breaker_state` and `circuit_breaker_transitions_total`."""
+def count_transitions(metrics: BreakerMetrics) -> BreakerListener:
+    """Return a listener that updates `circuit_breaker_state` and `circuit_breaker_transitions_total`."""
 
-    def listener(transition: Transition) -> None:
-        tell = metrics.breaker_changed if transition.own else metrics.breaker_is
-        tell(transition.upstream, transition.new.value)
+    def listener(transition: BreakerTransition) -> None:
+        update = metrics.count_breaker_transition if transition.own else metrics.set_breaker_state
+        update(transition.upstream, transition.new.value)
 
     return listener

@@ -1,45 +1,46 @@
-"""All circuit breakers of a process."""
+"""The circuit breakers of a process."""
 
 import threading
 from collections.abc import Sequence
 
-from financehub_shared.breaker.backends import LUCK, LocalBackend, Luck, RedisBackend
+from financehub_shared.breaker.backends import LocalBackend, RandomSource, RedisBackend, default_random
 from financehub_shared.breaker.circuit_breaker import CircuitBreaker
-from financehub_shared.breaker.listeners import Listener, log_transition
-from financehub_shared.breaker.states import Policy
+from financehub_shared.breaker.listeners import BreakerListener, log_transition
+from financehub_shared.breaker.policy import BreakerPolicy
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis.scripts import RedisScripts
 
 
 class BreakerRegistry:
-    """Gives each upstream its breaker; one per process.
+    """Provides the breaker of each upstream; there is one registry per process.
 
     Args:
-        policy: of every breaker (`Policy.from_settings`).
-        scripts: the way to Redis, where the fleet's breakers are (`RedisScripts.of_url`); None: this process alone.
-        clock: measures calls and waits.
-        listeners: told of each change of phase (`count_transitions(metrics)`, `log_transition`).
-        luck: random numbers in [0, 1), for jitter.
+        policy: Policy of every breaker (`BreakerPolicy.from_settings`).
+        scripts: Runs scripts on the Redis that holds the fleet's breakers (`RedisScripts.of_url`). None means that the
+            breakers are local to this process.
+        clock: Measures calls and waits.
+        listeners: Notified of each transition (`count_transitions(metrics)`, `log_transition`).
+        random_source: Returns random numbers in [0, 1), for jitter.
     """
 
     def __init__(
         self,
-        policy: Policy,
+        policy: BreakerPolicy,
         scripts: RedisScripts | None,
         clock: Clock,
-        listeners: Sequence[Listener] = (log_transition,),
-        luck: Luck = LUCK,
+        listeners: Sequence[BreakerListener] = (log_transition,),
+        random_source: RandomSource = default_random,
     ) -> None:
         self._policy = policy
         self._clock = clock
         self._listeners = tuple(listeners)
-        self._shared = None if scripts is None else RedisBackend(policy, scripts, luck)
-        self._local = LocalBackend(policy, clock, luck)
+        self._shared = None if scripts is None else RedisBackend(policy, scripts, random_source)
+        self._local = LocalBackend(policy, clock, random_source)
         self._lock = threading.Lock()
         self._breakers: dict[str, CircuitBreaker] = {}
 
     def get(self, upstream: str) -> CircuitBreaker:
-        """The breaker of `upstream`, made at first use; nothing is reset by that."""
+        """Return the breaker of `upstream`. The first call creates the object but does not change its state."""
         with self._lock:
             if upstream not in self._breakers:
                 self._breakers[upstream] = CircuitBreaker(

@@ -11,7 +11,7 @@ from typing import Any
 import redis.asyncio
 from pydantic import SecretStr
 
-from financehub_shared.breaker import BreakerRegistry, Listener, Policy, count_transitions, log_transition
+from financehub_shared.breaker import BreakerListener, BreakerPolicy, BreakerRegistry, count_transitions, log_transition
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.loop_local import LoopLocal
@@ -38,7 +38,7 @@ def build_providers(
     on_call: CallObserver,
     *,
     redis_url: str | None,
-    breaker_listeners: Sequence[Listener] = (log_transition,),
+    breaker_listeners: Sequence[BreakerListener] = (log_transition,),
 ) -> "Providers":
     """Build the providers of this process.
 
@@ -90,7 +90,7 @@ class Providers:
         clock: Clock,
         on_call: CallObserver,
         redis_url: str | None,
-        breaker_listeners: Sequence[Listener],
+        breaker_listeners: Sequence[BreakerListener],
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -99,7 +99,7 @@ class Providers:
         self._redis: LoopLocal[redis.asyncio.Redis] | None = None
         if redis_url:
             self._redis = LoopLocal(lambda: connect_async(redis_url))
-        self.breakers = BreakerRegistry(Policy.from_settings(settings), self._scripts, clock, breaker_listeners)
+        self.breakers = BreakerRegistry(BreakerPolicy.from_settings(settings), self._scripts, clock, breaker_listeners)
         self._http = HttpClient(settings, clock)
         self._validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
         self._budgets: dict[str, Budget] = {}

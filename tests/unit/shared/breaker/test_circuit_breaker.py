@@ -1,4 +1,4 @@
-"""The breaker as callers use it; the fleet's state is the in-memory peer, time is moved by hand."""
+"""The breaker as callers use it, with the fleet's state in memory and a manual clock."""
 
 import asyncio
 import threading
@@ -8,16 +8,24 @@ from typing import Any
 import pytest
 
 from financehub_shared.breaker import (
+    BreakerListener,
+    BreakerPolicy,
     BreakerRegistry,
+    BreakerState,
+    BreakerTransition,
     CircuitBreaker,
-    Listener,
-    Phase,
-    Policy,
-    Transition,
     count_transitions,
 )
 from financehub_shared.breaker.backends import LocalBackend
-from financehub_shared.breaker.states import Close, Event, ForceOpen, Outcome, Record, Reply, Verdict
+from financehub_shared.breaker.model import (
+    BreakerEvent,
+    BreakerReply,
+    CallOutcome,
+    Close,
+    Decision,
+    ForceOpen,
+    RecordOutcome,
+)
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import (
     BreakerOpenError,
@@ -30,36 +38,36 @@ from financehub_shared.core.errors import (
 from financehub_shared.metrics import Metrics
 
 Judge = Callable[[Any], ProviderError | None]
-POLICY = Policy(minimum_calls=3, open_ms=30_000, probe_ms=10_000, slow_ms=5_000)
+POLICY = BreakerPolicy(minimum_calls=3, open_ms=30_000, probe_ms=10_000, slow_ms=5_000)
 
 
 class Fleet(LocalBackend):
-    """State shared by several breakers of one process, as Redis shares it; counts its commands and can go away."""
+    """State that several breakers share as they share Redis. It counts its commands and can become unavailable."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(POLICY, clock, lambda: 0.0)
         self.commands = 0
-        self.away = False
+        self.unavailable = False
 
-    def run(self, upstream: str, event: Event) -> Reply:
-        if self.away:
-            raise StoreUnavailableError("away")
+    def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
+        if self.unavailable:
+            raise StoreUnavailableError("unavailable")
         self.commands += 1
         return super().run(upstream, event)
 
 
 def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that never has to wait; unlike asyncio.run, also inside another one."""
+    """Run a coroutine that never waits. Unlike asyncio.run, this works inside another coroutine."""
     with pytest.raises(StopIteration) as caught:
         coroutine.send(None)
     return caught.value.value
 
 
 class Process(CircuitBreaker):
-    """One process's breaker, blocking or in coroutines by the same method."""
+    """The breaker of one process. `do` calls it blocking or in a coroutine."""
 
     def __init__(
-        self, fleet: Fleet | None, clock: ManualClock, *, use_async: bool, listeners: Sequence[Listener] = ()
+        self, fleet: Fleet | None, clock: ManualClock, *, use_async: bool, listeners: Sequence[BreakerListener] = ()
     ) -> None:
         super().__init__("binance", POLICY, fleet, LocalBackend(POLICY, clock, lambda: 0.0), clock, listeners)
         self._use_async = use_async
@@ -105,8 +113,8 @@ def use_async(request: pytest.FixtureRequest) -> Iterator[bool]:
     return request.param
 
 
-def test_a_result_comes_back_and_errors_pass_unchanged(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """While closed, the breaker changes nothing of what a call returns or raises."""
+def test_closed_breaker_returns_results_and_raises_errors_unchanged(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """A closed breaker changes nothing about what a call returns or raises."""
     breaker = Process(fleet, clock, use_async=use_async)
     assert breaker.do("quote") == "quote"
     error = NotFoundError("binance", "XYZ")
@@ -115,8 +123,8 @@ def test_a_result_comes_back_and_errors_pass_unchanged(fleet: Fleet, clock: Manu
     assert caught.value is error
 
 
-def test_sparse_failures_of_several_processes_add_up(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """One failure in each of three processes, minutes apart, opens it for all, and not one more call is sent."""
+def test_failures_of_several_processes_open_the_breaker_for_all(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """One failure in each of three processes, minutes apart, opens the breaker for all, and no further call is sent."""
     processes = [Process(fleet, clock, use_async=use_async) for _ in range(6)]
     for process in processes[:3]:
         clock.advance(100)
@@ -127,8 +135,8 @@ def test_sparse_failures_of_several_processes_add_up(fleet: Fleet, clock: Manual
     assert sum(process.sent for process in processes) == 3
 
 
-def test_a_rejection_says_why_and_when_to_come_back(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """BreakerOpenError carries the seconds until a probe may go and the failure that opened it."""
+def test_rejection_carries_the_reason_and_the_time_of_the_next_probe(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """BreakerOpenError carries the seconds until a probe is allowed and the failure that opened the breaker."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(12)
@@ -137,8 +145,8 @@ def test_a_rejection_says_why_and_when_to_come_back(fleet: Fleet, clock: ManualC
     assert "HTTP 500" in str(error)
 
 
-def test_retry_after_of_one_process_stops_all(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """A 418 with Retry-After at one process keeps every process away until then."""
+def test_retry_after_in_one_process_stops_all_processes(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """A 418 with Retry-After in one process makes every process wait for that time."""
     one, other = (Process(fleet, clock, use_async=use_async) for _ in range(2))
     with pytest.raises(RateLimitedError):
         one.do(error=RateLimitedError("binance", "HTTP 418", 7_200))
@@ -149,8 +157,8 @@ def test_retry_after_of_one_process_stops_all(fleet: Fleet, clock: ManualClock, 
     assert other.do("probe") == "probe"
 
 
-def test_one_probe_decides_for_all(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """When the open time is over one call goes; while it runs the others are rejected, and its success lets them in."""
+def test_open_time_over_admits_one_probe_that_decides_for_all(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """After the open time one call is admitted, the others are rejected while it runs, and its success admits them."""
     one, other = (Process(fleet, clock, use_async=use_async) for _ in range(2))
     one.fail(3)
     clock.advance(30)
@@ -159,8 +167,8 @@ def test_one_probe_decides_for_all(fleet: Fleet, clock: ManualClock, use_async: 
     assert other.do("in") == "in"
 
 
-def test_not_found_of_a_probe_closes_it(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that answers 'no such symbol' is well again."""
+def test_probe_with_not_found_closes_the_breaker(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """An upstream that answers 'no such symbol' works again."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(30)
@@ -169,7 +177,7 @@ def test_not_found_of_a_probe_closes_it(fleet: Fleet, clock: ManualClock, use_as
     assert breaker.do("in") == "in"
 
 
-def test_a_failed_probe_keeps_it_open_for_longer(fleet: Fleet, clock: ManualClock, use_async: bool):
+def test_probe_that_fails_doubles_the_open_time(fleet: Fleet, clock: ManualClock, use_async: bool):
     """The wait after a failed probe is twice the first one."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
@@ -181,10 +189,10 @@ def test_a_failed_probe_keeps_it_open_for_longer(fleet: Fleet, clock: ManualCloc
 @pytest.mark.parametrize(
     "interruption", [asyncio.CancelledError(), SystemExit()], ids=lambda error: type(error).__name__
 )
-def test_a_cancelled_probe_gives_its_place_to_the_next(
+def test_cancelled_probe_returns_its_lease(
     fleet: Fleet, clock: ManualClock, use_async: bool, interruption: BaseException
 ):
-    """A probe that is interrupted returns the lease at once instead of letting it run out."""
+    """A probe that is interrupted returns its lease, so the next call is admitted without a wait."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(30)
@@ -193,8 +201,8 @@ def test_a_cancelled_probe_gives_its_place_to_the_next(
     assert breaker.do("probe") == "probe"
 
 
-def test_a_probe_that_died_is_replaced_and_its_late_result_ignored(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """After the lease another process may probe; what the first one reports later changes nothing."""
+def test_probe_past_its_lease_is_replaced_and_its_result_ignored(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """After the lease another process may probe, and the later result of the first probe changes nothing."""
     dead, other = (Process(fleet, clock, use_async=use_async) for _ in range(2))
     dead.fail(3)
     clock.advance(30)
@@ -210,8 +218,8 @@ def test_a_probe_that_died_is_replaced_and_its_late_result_ignored(fleet: Fleet,
     assert other.rejected().retry_after == pytest.approx(59)
 
 
-def test_results_are_classified_by_the_callers_judge(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """A result that stands for a failure is counted as one and still returned."""
+def test_result_that_the_judge_refuses_counts_as_a_failure(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """A result that stands for a failure counts as one and is still returned."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(3):
         result = breaker.do({"error": ["EService"]}, judge=lambda body: UpstreamError("kraken", str(body["error"])))
@@ -219,16 +227,16 @@ def test_results_are_classified_by_the_callers_judge(fleet: Fleet, clock: Manual
     assert "EService" in str(breaker.rejected())
 
 
-def test_slow_calls_count_as_failures(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that answers, but far too late, opens the breaker."""
+def test_slow_calls_open_the_breaker(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """An upstream that answers far too late opens the breaker."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(3):
         breaker.do(judge=lambda _: clock.advance(5.1))
     assert "slow" in str(breaker.rejected())
 
 
-def test_a_success_costs_one_command_and_a_rejection_none(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """Admissions carry the successes before them; a rejection is believed for a second."""
+def test_success_costs_one_command_and_repeated_rejection_none(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """An admission reports the successes before it, and a rejection is valid for a second."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(20):
         breaker.do()
@@ -240,8 +248,8 @@ def test_a_success_costs_one_command_and_a_rejection_none(fleet: Fleet, clock: M
     assert fleet.commands == spent
 
 
-def test_a_success_that_is_reported_later_counts(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """Successes travel with the next admission and keep the breaker closed: three failures in ten calls."""
+def test_success_reported_with_the_next_admission_counts(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """Three failures in ten calls leave the breaker closed, because the admissions report the successes."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(3):
         breaker.do()
@@ -253,8 +261,8 @@ def test_a_success_that_is_reported_later_counts(fleet: Fleet, clock: ManualCloc
     assert breaker.do("still closed") == "still closed"
 
 
-def test_forced_open_stays_open_until_closed(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """Nothing but a hand closes what a hand has opened, and closing it is noticed within a second."""
+def test_breaker_opened_by_hand_stays_open_until_closed_by_hand(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """A breaker that was opened by hand stays open until it is closed by hand, which takes effect within a second."""
     breaker = Process(fleet, clock, use_async=use_async)
     fleet.run("binance", ForceOpen())
     for _ in range(5):
@@ -266,54 +274,58 @@ def test_forced_open_stays_open_until_closed(fleet: Fleet, clock: ManualClock, u
     assert breaker.do("in") == "in"
 
 
-def test_while_redis_is_away_the_process_breaks_alone(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """Without Redis the process counts by itself, and returns to the fleet's state when Redis is back."""
+def test_breaker_without_redis_counts_in_its_process(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """Without Redis the process counts by itself, and it returns to the fleet's state when Redis is available again."""
     breaker = Process(fleet, clock, use_async=use_async)
-    fleet.away = True
+    fleet.unavailable = True
     breaker.fail(3)
     assert breaker.rejected().retry_after == pytest.approx(30)
-    fleet.away = False
+    fleet.unavailable = False
     assert breaker.do("shared") == "shared"
 
 
-def test_what_redis_said_last_holds_while_it_is_away(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that the fleet found dead is left alone until its time, also when Redis goes away."""
+def test_rejection_by_redis_stays_valid_while_redis_is_unavailable(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """A rejection by the fleet's breaker holds until its time, even if Redis becomes unavailable."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
-    fleet.away = True
+    fleet.unavailable = True
     clock.advance(20)
     assert breaker.rejected().retry_after == pytest.approx(10)
     clock.advance(10)
     assert breaker.do("tried") == "tried"
 
 
-def test_a_failure_counts_when_redis_went_away_during_the_call(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An outcome that Redis can no longer take is counted in the process."""
+def test_failure_while_redis_fails_counts_in_its_process(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """An outcome that can no longer be reported to Redis is counted in the process."""
     breaker = Process(fleet, clock, use_async=use_async)
 
-    def redis_dies(_: object) -> ProviderError:
-        fleet.away = True
+    def redis_fails(_: object) -> ProviderError:
+        fleet.unavailable = True
         return UpstreamError("binance", "HTTP 500", 40)
 
-    breaker.do(judge=redis_dies)
+    breaker.do(judge=redis_fails)
     assert breaker.rejected().retry_after == pytest.approx(40)
 
 
-def test_listeners_hear_of_each_change_once_per_fleet(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """The process that makes a change reports it as its own, others as seen; a listener that fails breaks no call."""
-    heard: dict[str, list[Transition]] = {"one": [], "other": []}
+def test_listeners_receive_each_transition_and_its_owner(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """The process that causes a transition reports it as its own, the others do not, and a failing listener breaks no
+    call.
+    """
+    transitions: dict[str, list[BreakerTransition]] = {"one": [], "other": []}
 
-    def broken(_: Transition) -> None:
+    def broken(_: BreakerTransition) -> None:
         raise RuntimeError("metrics are down")
 
-    one = Process(fleet, clock, use_async=use_async, listeners=[broken, heard["one"].append])
-    other = Process(fleet, clock, use_async=use_async, listeners=[heard["other"].append])
+    one = Process(fleet, clock, use_async=use_async, listeners=[broken, transitions["one"].append])
+    other = Process(fleet, clock, use_async=use_async, listeners=[transitions["other"].append])
     one.fail(3)
     other.rejected()
     clock.advance(30)
     one.do()
     other.do()
-    changes = {name: [(t.old.value, t.new.value, t.reason.value, t.own) for t in ts] for name, ts in heard.items()}
+    changes = {
+        name: [(t.old.value, t.new.value, t.reason.value, t.own) for t in ts] for name, ts in transitions.items()
+    }
     assert changes == {
         "one": [
             ("closed", "open", "failures", True),
@@ -324,8 +336,8 @@ def test_listeners_hear_of_each_change_once_per_fleet(fleet: Fleet, clock: Manua
     }
 
 
-def test_metrics_count_own_changes_and_show_what_is_seen(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """The counter rises in the process that made the change; the gauge is right in all."""
+def test_metrics_count_own_transitions_and_show_the_state_everywhere(fleet: Fleet, clock: ManualClock, use_async: bool):
+    """The counter rises only in the process that caused the transition, and the gauge is right in all processes."""
     mine, theirs = Metrics("high"), Metrics("low")
     one = Process(fleet, clock, use_async=use_async, listeners=[count_transitions(mine)])
     other = Process(fleet, clock, use_async=use_async, listeners=[count_transitions(theirs)])
@@ -337,8 +349,8 @@ def test_metrics_count_own_changes_and_show_what_is_seen(fleet: Fleet, clock: Ma
     assert [m.registry.get_sample_value(state, labels) for m in (mine, theirs)] == [1, 1]
 
 
-def test_calls_of_one_process_run_side_by_side(fleet: Fleet, clock: ManualClock):
-    """No lock is held during a call: eight threads are inside at the same time."""
+def test_calls_of_one_process_run_in_parallel(fleet: Fleet, clock: ManualClock):
+    """No lock is held during a call, so eight threads can be in their calls at the same time."""
     breaker = Process(fleet, clock, use_async=False)
     all_inside = threading.Barrier(8, timeout=10)
     threads = [threading.Thread(target=breaker.call, args=(all_inside.wait,)) for _ in range(8)]
@@ -349,8 +361,10 @@ def test_calls_of_one_process_run_side_by_side(fleet: Fleet, clock: ManualClock)
     assert not all_inside.broken
 
 
-def test_the_registry_gives_one_breaker_an_upstream(clock: ManualClock):
-    """Asking again gives the same breaker, and upstreams do not know of each other."""
+def test_registry_returns_one_breaker_per_upstream(clock: ManualClock):
+    """The registry returns the same breaker for the same upstream, and breakers of different upstreams are
+    independent.
+    """
     registry = BreakerRegistry(POLICY, None, clock)
     assert registry.get("kraken") is registry.get("kraken")
 
@@ -365,7 +379,7 @@ def test_the_registry_gives_one_breaker_an_upstream(clock: ManualClock):
     assert registry.get("binance").call(lambda: "in") == "in"
 
 
-def test_a_record_with_an_unknown_epoch_is_stale(fleet: Fleet):
-    """A forged or lost epoch never counts."""
-    reply = fleet.run("binance", Record(99, Outcome.FAILURE))
-    assert (reply.verdict, reply.phase) == (Verdict.STALE, Phase.CLOSED)
+def test_outcome_with_an_unknown_epoch_is_stale(fleet: Fleet):
+    """An outcome with an epoch that was never issued does not count."""
+    reply = fleet.run("binance", RecordOutcome(99, CallOutcome.FAILURE))
+    assert (reply.decision, reply.state) == (Decision.STALE, BreakerState.CLOSED)

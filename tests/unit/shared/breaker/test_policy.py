@@ -1,19 +1,19 @@
-"""The policy that settings describe."""
+"""The breaker policy that the settings describe."""
 
 import pytest
 
-from financehub_shared.breaker import Policy
+from financehub_shared.breaker import BreakerPolicy
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import load_settings
 
 
-def test_the_defaults_of_settings_and_policy_agree():
-    """A policy made without settings is the one that the default settings describe."""
-    assert Policy.from_settings(load_settings({})) == Policy()
+def test_policy_defaults_equal_those_of_the_settings():
+    """A policy created without arguments equals the one that the default settings describe."""
+    assert BreakerPolicy.from_settings(load_settings({})) == BreakerPolicy()
 
 
-def test_settings_reach_the_policy():
-    """Seconds become milliseconds, field by field."""
+def test_policy_from_settings_converts_every_field():
+    """Every setting reaches its field, and seconds become milliseconds."""
     environment = {
         "FINANCEHUB_BREAKER_WINDOW_SECONDS": "120",
         "FINANCEHUB_BREAKER_MINIMUM_CALLS": "3",
@@ -23,8 +23,8 @@ def test_settings_reach_the_policy():
         "FINANCEHUB_BREAKER_SLOW_SECONDS": "4",
         "FINANCEHUB_BREAKER_PROBE_SECONDS": "9",
     }
-    policy = Policy.from_settings(load_settings(environment))
-    assert policy == Policy(120_000, 3, 0.25, 1_500, 60_000, 9_000, 4_000)
+    policy = BreakerPolicy.from_settings(load_settings(environment))
+    assert policy == BreakerPolicy(120_000, 3, 0.25, 1_500, 60_000, 9_000, 4_000)
     assert policy.window_calls == 12
 
 
@@ -35,8 +35,8 @@ def test_settings_reach_the_policy():
         ("OPEN_MAX", "29", "OPEN_MAX_SECONDS=29: must be at least FINANCEHUB_BREAKER_OPEN_SECONDS=30"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(variable: str, value: str, message: str):
+def test_policy_from_contradicting_settings_is_refused(variable: str, value: str, message: str):
     """The error names both variables, their values and what is allowed."""
     with pytest.raises(ConfigError) as caught:
-        Policy.from_settings(load_settings({f"FINANCEHUB_BREAKER_{variable}_SECONDS": value}))
+        BreakerPolicy.from_settings(load_settings({f"FINANCEHUB_BREAKER_{variable}_SECONDS": value}))
     assert str(caught.value) == f"FINANCEHUB_BREAKER_{message}"

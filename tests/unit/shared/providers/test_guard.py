@@ -1,17 +1,17 @@
-"""The way of every upstream call, and what is told of it."""
+"""The guard of upstream calls: breaker, then budget, then the request, and one report per call."""
 
 import asyncio
 
 import pytest
 
-from financehub_shared.breaker import BreakerRegistry, CircuitBreaker, Policy
+from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, CircuitBreaker
 from financehub_shared.core.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
 from financehub_shared.providers.guard import UpstreamGuard
 from support.upstream import Upstream
 
 
-class Refusing:
-    """A budget that is used up."""
+class UsedUpBudget:
+    """A budget without any units left."""
 
     async def spend(self, weight: int) -> None:
         raise QuotaExceededError("upstream", "used up")
@@ -20,7 +20,8 @@ class Refusing:
         pass
 
 
-async def never() -> None:
+async def must_not_send() -> None:
+    """Fails the test if the guard sends anything."""
     pytest.fail("something was sent")
 
 
@@ -44,60 +45,60 @@ def upstream() -> Upstream:
     return Upstream(lambda _: pytest.fail("no request is due"))
 
 
-async def test_a_call_spends_its_weight_and_is_observed_once(upstream: Upstream):
-    """Budget and metrics see each call once."""
+async def test_guard_with_a_successful_call_spends_and_reports_once(upstream: Upstream):
+    """The budget and the observer receive each call once."""
     assert await guard(upstream).call(ok, weight=40) == "answer"
     assert (upstream.weights, upstream.observed, upstream.breaker.outcomes) == ([40], [("upstream", "ok")], ["ok"])
 
 
-async def test_a_failure_is_observed_by_its_kind(upstream: Upstream):
-    """The error's kind is the outcome, and it is what the caller gets."""
+async def test_guard_with_a_failed_call_reports_its_kind(upstream: Upstream):
+    """The kind of the error is the reported outcome, and the caller receives the error."""
     with pytest.raises(ProviderTimeoutError):
         await guard(upstream).call(slow)
     assert upstream.observed == [("upstream", "timeout")]
 
 
 def real_breaker(upstream: Upstream) -> CircuitBreaker:
-    """One that opens at the first failure, for ten seconds."""
-    policy = Policy(minimum_calls=1, open_ms=10_000)
-    return BreakerRegistry(policy, None, upstream.clock, (), luck=lambda: 0.0).get("upstream")
+    """Return a breaker that opens for ten seconds at the first failure."""
+    policy = BreakerPolicy(minimum_calls=1, open_ms=10_000)
+    return BreakerRegistry(policy, None, upstream.clock, (), random_source=lambda: 0.0).get("upstream")
 
 
-async def test_an_open_breaker_spends_nothing(upstream: Upstream):
-    """While the breaker is open no unit of the budget is taken, and the rejection is observed."""
+async def test_guard_with_an_open_breaker_spends_nothing(upstream: Upstream):
+    """While the breaker is open, no unit of the budget is taken and the rejection is reported."""
     guarded = guard(upstream, breaker=real_breaker(upstream))
     with pytest.raises(ProviderTimeoutError):
         await guarded.call(slow)
     with pytest.raises(BreakerOpenError):
-        await guarded.call(never)
+        await guarded.call(must_not_send)
     assert upstream.weights == [1]
     assert upstream.observed == [("upstream", "timeout"), ("upstream", "breaker-open")]
 
 
-async def test_a_budget_that_is_used_up_says_nothing_of_the_upstream(upstream: Upstream):
+async def test_guard_with_a_used_up_budget_leaves_the_breaker_closed(upstream: Upstream):
     """However often the budget refuses, nothing is sent and the breaker stays closed."""
     breaker = real_breaker(upstream)
     for _ in range(10):
         with pytest.raises(QuotaExceededError):
-            await guard(upstream, budget=Refusing(), breaker=breaker).call(never)
+            await guard(upstream, budget=UsedUpBudget(), breaker=breaker).call(must_not_send)
     assert await guard(upstream, breaker=breaker).call(ok) == "answer"
     assert upstream.observed == [("upstream", "quota")] * 10 + [("upstream", "ok")]
 
 
-async def test_a_probe_that_the_budget_refuses_leaves_room_for_the_next(upstream: Upstream):
-    """A probe without budget decides nothing and keeps no lease: the next call probes at once."""
+async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: Upstream):
+    """A probe that the budget refuses decides nothing and holds no lease, so the next call may probe immediately."""
     breaker = real_breaker(upstream)
     with pytest.raises(ProviderTimeoutError):
         await guard(upstream, breaker=breaker).call(slow)
     upstream.clock.advance(10)
     for _ in range(2):
         with pytest.raises(QuotaExceededError):
-            await guard(upstream, budget=Refusing(), breaker=breaker).call(never)
+            await guard(upstream, budget=UsedUpBudget(), breaker=breaker).call(must_not_send)
     assert await guard(upstream, breaker=breaker).call(ok) == "answer"
 
 
-async def test_a_cancelled_call_is_observed_as_such(upstream: Upstream):
-    """A time limit of the task is no failure of the upstream."""
+async def test_guard_with_a_cancelled_call_reports_cancelled(upstream: Upstream):
+    """A call that ends by the time limit of its task does not count as a failure of the upstream."""
 
     async def hang() -> None:
         await asyncio.Event().wait()

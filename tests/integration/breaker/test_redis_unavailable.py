@@ -1,4 +1,4 @@
-"""Breakers and budgets while Redis is killed, hung, read-only, full or restarted."""
+"""Breakers and budgets while Redis is dead, hung, read-only, full or restarted."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from financehub_shared.breaker import BreakerRegistry, Policy, force_open, list_breakers
+from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, force_open, list_breakers
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import BreakerOpenError, QuotaExceededError, UpstreamError
 from financehub_shared.providers.budget import Budget
@@ -15,8 +15,8 @@ from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer
 
 
-class Away:
-    """Faults of a Redis and how they are mended."""
+class Fault:
+    """Faults of a Redis. Each returns a function that repairs it."""
 
     @staticmethod
     def kill(server: RedisServer) -> Callable[[], object]:
@@ -39,11 +39,11 @@ class Away:
         return lambda: server.client().config_set("maxmemory", 0)
 
 
-FAULTS = pytest.mark.parametrize("fault", [Away.kill, Away.hang, Away.demote, Away.fill], ids=lambda f: f.__name__)
+FAULTS = pytest.mark.parametrize("fault", [Fault.kill, Fault.hang, Fault.demote, Fault.fill], ids=lambda f: f.__name__)
 
 
 def scripts_of(server: RedisServer, retry_seconds: float = 0.2) -> RedisScripts:
-    # longer than a Redis that is there takes on a loaded machine
+    # Longer than a healthy Redis needs on a loaded machine.
     timeout = 3
     build, build_async = (partial(each, server.url, retries=1, timeout=timeout) for each in (connect, connect_async))
     return RedisScripts(build, build_async, SystemClock(), retry_seconds=retry_seconds, timeout_seconds=timeout)
@@ -58,15 +58,17 @@ async def pass_() -> str:
 
 
 @FAULTS
-async def test_the_breaker_goes_on_alone_and_comes_back(
+async def test_breaker_during_a_redis_fault_counts_locally_and_then_shares_again(
     redis_server: Callable[..., RedisServer], fault: Callable[[RedisServer], Callable[[], object]]
 ):
-    """Calls pass and break locally during the fault, no call waits long, and afterwards the fleet's state counts."""
+    """Calls pass and break locally during the fault, no call waits long, and afterwards the fleet's state decides
+    again.
+    """
     server = redis_server()
     scripts = scripts_of(server)
-    breaker = BreakerRegistry(Policy(minimum_calls=3, open_ms=60_000), scripts, SystemClock(), ()).get("binance")
+    breaker = BreakerRegistry(BreakerPolicy(minimum_calls=3, open_ms=60_000), scripts, SystemClock(), ()).get("binance")
     assert await breaker.acall(pass_) == "sent"
-    mend = fault(server)
+    repair = fault(server)
     started = time.monotonic()
     for _ in range(3):
         with pytest.raises(UpstreamError):
@@ -74,8 +76,8 @@ async def test_the_breaker_goes_on_alone_and_comes_back(
     for _ in range(20):
         with pytest.raises(BreakerOpenError):
             await breaker.acall(fail)
-    assert time.monotonic() - started < 15, "a hung Redis held up the calls"
-    mend()
+    assert time.monotonic() - started < 15, "a hung Redis delayed the calls"
+    repair()
     deadline, answer = time.monotonic() + 10, ""
     while not answer and time.monotonic() < deadline:
         try:
@@ -89,11 +91,11 @@ async def test_the_breaker_goes_on_alone_and_comes_back(
     await scripts.aclose()
 
 
-def test_the_blocking_breaker_survives_a_hang(redis_server: Callable[..., RedisServer]):
-    """The blocking API, too, waits once for a hung Redis and then goes on without it."""
+def test_blocking_breaker_with_a_hung_redis_waits_only_once(redis_server: Callable[..., RedisServer]):
+    """The blocking API also waits once for a hung Redis and then continues without it."""
     server = redis_server()
     scripts = scripts_of(server, retry_seconds=60)
-    breaker = BreakerRegistry(Policy(), scripts, SystemClock(), ()).get("binance")
+    breaker = BreakerRegistry(BreakerPolicy(), scripts, SystemClock(), ()).get("binance")
     assert breaker.call(lambda: "sent") == "sent"
     server.hang()
     started = time.monotonic()
@@ -102,15 +104,17 @@ def test_the_blocking_breaker_survives_a_hang(redis_server: Callable[..., RedisS
     scripts.close()
 
 
-async def test_an_open_breaker_stays_open_over_a_restart(redis_server: Callable[..., RedisServer]):
-    """What was open before a restart of Redis (AOF) is open after it, without losing the script."""
+async def test_open_breaker_stays_open_across_a_redis_restart(redis_server: Callable[..., RedisServer]):
+    """A breaker that was open before a restart of Redis (AOF) is open after it, and the script still runs."""
     server = redis_server()
     scripts = scripts_of(server)
-    breaker = BreakerRegistry(Policy(minimum_calls=1, open_ms=60_000), scripts, SystemClock(), ()).get("binance")
+    breaker = BreakerRegistry(BreakerPolicy(minimum_calls=1, open_ms=60_000), scripts, SystemClock(), ()).get("binance")
     with pytest.raises(UpstreamError):
         await breaker.acall(fail)
     server.restart()
-    other = BreakerRegistry(Policy(), RedisScripts.of_url(server.url, SystemClock()), SystemClock(), ()).get("binance")
+    other = BreakerRegistry(BreakerPolicy(), RedisScripts.of_url(server.url, SystemClock()), SystemClock(), ()).get(
+        "binance"
+    )
     with pytest.raises(BreakerOpenError):
         other.call(lambda: "never")
     assert list_breakers(server.client())[0].state == "open"
@@ -128,21 +132,23 @@ async def spend_all(budget: Budget) -> int:
 
 
 @FAULTS
-async def test_the_budget_shrinks_to_a_share_and_comes_back(
+async def test_budget_during_a_redis_fault_shrinks_to_a_share(
     redis_server: Callable[..., RedisServer], fault: Callable[[RedisServer], Callable[[], object]]
 ):
-    """During the fault a process sends an eighth of the limit, what it sent before included; then all of it again."""
+    """During the fault a process spends an eighth of the limit, including earlier calls, and afterwards the whole limit
+    again.
+    """
     server = redis_server()
     scripts = scripts_of(server)
     budget = Budget("binance", [(60, 80)], scripts, SystemClock())
     for _ in range(4):
         await budget.spend()
-    mend = fault(server)
+    repair = fault(server)
     for _ in range(6):
         await budget.spend()
     with pytest.raises(QuotaExceededError, match="10 per 60 s"):
         await budget.spend()
-    mend()
+    repair()
     deadline, back = time.monotonic() + 10, False
     while not back and time.monotonic() < deadline:
         try:
@@ -151,6 +157,6 @@ async def test_the_budget_shrinks_to_a_share_and_comes_back(
         except QuotaExceededError:
             time.sleep(0.05)  # noqa: ASYNC251 — nothing else runs in this loop
     spent = await spend_all(budget)
-    # a hung Redis also carries out, late, the one call that was not waited for
-    assert spent in ({74, 75} if fault is Away.hang else {75})
+    # A Redis that hung also executes the one call whose reply timed out.
+    assert spent in ({74, 75} if fault is Fault.hang else {75})
     await scripts.aclose()

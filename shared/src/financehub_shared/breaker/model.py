@@ -1,0 +1,183 @@
+"""The record of a circuit breaker, the events that change it, and its replies. Times are whole milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """The state of a breaker."""
+
+    CLOSED = "closed"  # calls pass and are counted
+    OPEN = "open"  # calls are rejected until a time, or until an operator closes the breaker (reason `forced`)
+    HALF_OPEN = "half-open"  # one call, the probe, is in progress, and the others are rejected
+
+
+class CallOutcome(StrEnum):
+    """What a call shows about the health of the upstream."""
+
+    SUCCESS = "success"  # the upstream works, whatever it answered
+    FAILURE = "failure"
+    IGNORED = "ignored"  # nothing, because the call was cancelled or not sent
+
+
+class BreakerReason(StrEnum):
+    """Why a breaker is in its state."""
+
+    NEW = "new"
+    FAILURES = "failures"
+    RETRY_AFTER = "retry-after"
+    PROBE = "probe"
+    PROBE_FAILED = "probe-failed"
+    PROBE_ABANDONED = "probe-abandoned"
+    RECOVERED = "recovered"
+    FORCED = "forced"
+    CLOSED_BY_HAND = "closed-by-hand"
+    RESET = "reset"
+
+
+class Decision(StrEnum):
+    """What a breaker decides about an event."""
+
+    ADMITTED = "admitted"
+    PROBE = "probe"  # admitted as the only call
+    REJECTED = "rejected"
+    DONE = "done"
+    STALE = "stale"  # the outcome belongs to an earlier epoch and changed nothing
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCall:
+    """A call in the window.
+
+    Args:
+        at: Time in Unix ms at which its outcome was recorded.
+        failed: Whether it failed.
+    """
+
+    at: int
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRecord:
+    """Everything that is stored about a breaker.
+
+    Args:
+        state: Current state.
+        epoch: Fencing token. It grows with every change of state and every probe, and an outcome with another epoch
+            changes nothing.
+        since: Time in Unix ms at which the breaker entered the state; 0 for a new breaker.
+        until: If open, the time at which a probe is allowed. If half-open, the end of the probe's lease. Unix ms; 0 in
+            all other cases.
+        trips: Number of openings in a row, which determines the open time.
+        reason: Why the breaker is in its state.
+        error: Last failure, for operators.
+        error_at: Time of the last failure in Unix ms; 0 if there was none.
+        window: Counted calls, oldest first.
+    """
+
+    state: BreakerState = BreakerState.CLOSED
+    epoch: int = 0
+    since: int = 0
+    until: int = 0
+    trips: int = 0
+    reason: BreakerReason = BreakerReason.NEW
+    error: str = ""
+    error_at: int = 0
+    window: tuple[CountedCall, ...] = ()
+
+    @property
+    def forced(self) -> bool:
+        """Whether an operator opened the breaker, so that only an operator can close it."""
+        return self.state is BreakerState.OPEN and self.reason is BreakerReason.FORCED
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> "BreakerRecord":
+        """Parse the hash that breaker.lua writes. A missing field has the value of a new breaker.
+
+        Raises:
+            ValueError: The hash was changed by hand and is unreadable.
+        """
+        calls = fields.get("window", "").split()
+        return cls(
+            # The field kept the name `phase`, so that breakers survive an upgrade from releases that used it.
+            state=BreakerState(fields.get("phase", BreakerState.CLOSED)),
+            epoch=int(fields.get("epoch", 0)),
+            since=int(fields.get("since", 0)),
+            until=int(fields.get("until", 0)),
+            trips=int(fields.get("trips", 0)),
+            reason=BreakerReason(fields.get("reason", BreakerReason.NEW)),
+            error=fields.get("error", ""),
+            error_at=int(fields.get("error_at", 0)),
+            window=tuple(CountedCall(int(call[:-1]), call[-1] == "f") for call in calls),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A call requests admission and reports the successes that its process has not reported yet.
+
+    Args:
+        successes: For each success, oldest first: the epoch of its admission, and its age in ms.
+    """
+
+    successes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """A call has ended.
+
+    Args:
+        epoch: Epoch of its admission.
+        outcome: What the call shows about the upstream.
+        retry_after_ms: Time for which the upstream requests no calls; 0 if it named none.
+        error: Failure, for operators, without secrets.
+    """
+
+    epoch: int
+    outcome: CallOutcome
+    retry_after_ms: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForceOpen:
+    """An operator opens the breaker, which stays open until `Close` or `Reset`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An operator closes the breaker: the count starts again, and the growth of the open time is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """An operator resets the breaker, which forgets everything."""
+
+
+BreakerEvent = Admit | RecordOutcome | ForceOpen | Close | Reset
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerReply:
+    """The reply of a breaker to an event.
+
+    Args:
+        decision: What the breaker decided.
+        previous: State before the event.
+        state: State after the event.
+        epoch: Token that the outcome of an admitted call must carry.
+        wait_ms: Time from now until a probe is allowed; 0 if the breaker is closed.
+        reason: Why the breaker is in its state.
+        error: Last failure.
+    """
+
+    decision: Decision
+    previous: BreakerState
+    state: BreakerState
+    epoch: int
+    wait_ms: int
+    reason: BreakerReason
+    error: str

@@ -1,0 +1,67 @@
+"""The policy of circuit breakers: when a breaker opens, and for how long."""
+
+import math
+from dataclasses import dataclass
+
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.settings import PREFIX, Settings
+
+#: Largest window. More calls add no information about an upstream, and the window must stay small in Redis.
+WINDOW_CALLS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a breaker opens and for how long. Durations are in milliseconds.
+
+    Args:
+        window_ms: Age from which a call no longer counts.
+        minimum_calls: Number of calls in the window below which the breaker stays closed.
+        failure_ratio: Share of failures in the window from which the breaker opens, between 0 and 1.
+        open_ms: First open time. It doubles each time the breaker opens again soon after it closed.
+        open_max_ms: Longest open time.
+        probe_ms: Lease of a probe. When it ends, the process of the probe counts as dead and another may probe.
+        slow_ms: Duration from which a call counts as failed. It must not exceed `probe_ms`: otherwise every probe could
+            end after its lease, and the upstream would never be considered healthy again.
+    """
+
+    window_ms: int = 600_000
+    minimum_calls: int = 5
+    failure_ratio: float = 0.5
+    open_ms: int = 30_000
+    open_max_ms: int = 600_000
+    probe_ms: int = 30_000
+    slow_ms: int = 20_000
+
+    @property
+    def window_calls(self) -> int:
+        """Size of the window in calls: small enough that `minimum_calls` failures open it whatever preceded them."""
+        calls = math.floor(self.minimum_calls / self.failure_ratio)
+        if self.minimum_calls / calls < self.failure_ratio:  # the division above was rounded up
+            calls -= 1
+        return max(self.minimum_calls, min(calls, WINDOW_CALLS_MAX))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "BreakerPolicy":
+        """Create the policy from the `breaker_*` settings.
+
+        Raises:
+            ConfigError: Two of the settings contradict each other.
+        """
+        for smaller, larger in (
+            ("breaker_slow_seconds", "breaker_probe_seconds"),
+            ("breaker_open_seconds", "breaker_open_max_seconds"),
+        ):
+            minimum, value = getattr(settings, smaller), getattr(settings, larger)
+            if value < minimum:
+                names = f"{PREFIX}{larger.upper()}={value:g}", f"{PREFIX}{smaller.upper()}={minimum:g}"
+                raise ConfigError(f"{names[0]}: must be at least {names[1]}")
+        return cls(
+            window_ms=round(settings.breaker_window_seconds * 1000),
+            minimum_calls=settings.breaker_minimum_calls,
+            failure_ratio=settings.breaker_failure_ratio,
+            open_ms=round(settings.breaker_open_seconds * 1000),
+            open_max_ms=round(settings.breaker_open_max_seconds * 1000),
+            probe_ms=round(settings.breaker_probe_seconds * 1000),
+            slow_ms=round(settings.breaker_slow_seconds * 1000),
+        )
