@@ -1,4 +1,4 @@
-"""The Lease in a real API server; every candidate has a clock of its own, in the test's hand."""
+"""Leader election with a Lease in a real API server. Every candidate has its own clock, which the test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,42 +7,49 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.app import Cluster as Origin
-from financehub_scheduler.kubernetes.lease import DURATION_SECONDS, HOLD_SECONDS, LOOK_SECONDS, RENEW_SECONDS, Lease
+from financehub_scheduler.app import ClusterOrigin
+from financehub_scheduler.kubernetes.client.api import ApiRequest
+from financehub_scheduler.kubernetes.lease import DURATION_SECONDS, HOLD_SECONDS, POLL_SECONDS, RENEW_SECONDS, Lease
 from financehub_shared.core.clock import ManualClock
-from support.control_plane.cluster import Cluster
-from support.control_plane.tokens import User
 from support.operator import connect, rules
 from support.tunnel import Tunnel
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.tokens import User
 
-NAME = Origin().lease
-RIGHTS = [rule for rule in rules("Role") if rule["resources"] == ["leases"]]
+NAME = ClusterOrigin().lease
+LEASE_RULES = [rule for rule in rules("Role") if rule["resources"] == ["leases"]]
 
 
 class Candidate:
-    """One process that wants the Lease, on a machine whose clock says what it likes."""
+    """One process that takes part in the election, with its own clock.
+
+    Args:
+        lease: Its Lease.
+        clock: Its clock, which may be wrong.
+    """
 
     def __init__(self, lease: Lease, clock: ManualClock) -> None:
         self.lease = lease
         self.clock = clock
 
     @property
-    def holds(self) -> bool:
-        return self.lease.holds
+    def is_leader(self) -> bool:
+        """Whether this candidate considers itself the leader."""
+        return self.lease.is_leader
 
 
-Make = Callable[..., Awaitable[Candidate]]
+MakeCandidate = Callable[..., Awaitable[Candidate]]
 
 
 @pytest.fixture
 def user(control_plane: Cluster, namespace: str) -> User:
-    """Whoever may do with Leases what is shipped, and nothing else."""
-    return control_plane.user(namespace, "candidate", RIGHTS)
+    """A service account with the shipped rights on Leases and no others."""
+    return control_plane.user(namespace, "candidate", LEASE_RULES)
 
 
 @pytest.fixture
-async def make(user: User) -> AsyncIterator[Make]:
-    """Make a candidate; `ahead`: how wrong its wall clock is, seconds."""
+async def make_candidate(user: User) -> AsyncIterator[MakeCandidate]:
+    """Make a candidate. `ahead` is the error of its wall clock in seconds."""
     apis = []
 
     async def make(name: str, ahead: float = 0.0, tunnel: Tunnel | None = None, lease: str = NAME) -> Candidate:
@@ -56,195 +63,214 @@ async def make(user: User) -> AsyncIterator[Make]:
         await api.aclose()
 
 
-async def live(seconds: int, *candidates: Candidate, frozen: Candidate | None = None) -> None:
-    """Let seconds pass for all; a frozen one does nothing, like a process that is stopped."""
+async def pass_time(seconds: int, *candidates: Candidate, frozen: Candidate | None = None) -> None:
+    """Advance all clocks second by second, and check that there is never more than one leader.
+
+    Args:
+        seconds: Number of seconds.
+        candidates: The candidates.
+        frozen: A candidate that does not step, like a process that was stopped.
+    """
     for _ in range(seconds):
-        for each in candidates:
-            each.clock.advance(1)
-            if each is not frozen:
-                await each.lease.step()
-            assert sum(one.holds for one in candidates) <= 1
+        for candidate in candidates:
+            candidate.clock.advance(1)
+            if candidate is not frozen:
+                await candidate.lease.step()
+            assert sum(each.is_leader for each in candidates) <= 1
 
 
-def spec(cluster: Cluster, namespace: str) -> dict[str, Any]:
-    """What the Lease says."""
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
-    return dict(cluster.request("GET", path)["spec"])
+def lease_path(namespace: str) -> str:
+    """Return the path of the Lease."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
 
 
-async def test_one_of_two_holds_it(control_plane: Cluster, namespace: str, make: Make) -> None:
-    """Whoever comes first holds the Lease for as long as it lives; the other one waits, wherever its clock stands."""
-    first, second = await make("first"), await make("second", ahead=7 * 86_400)
+def lease_spec(cluster: Cluster, namespace: str) -> dict[str, Any]:
+    """Return the spec of the Lease."""
+    return dict(cluster.request("GET", lease_path(namespace))["spec"])
+
+
+async def test_lease_with_two_candidates_stays_with_the_first(
+    control_plane: Cluster, namespace: str, make_candidate: MakeCandidate
+) -> None:
+    """The first candidate is the leader while it lives, and the other one waits, even if its clock is wrong."""
+    first, second = await make_candidate("first"), await make_candidate("second", ahead=7 * 86_400)
     await first.lease.step()
-    await live(5 * DURATION_SECONDS, first, second)
-    assert (first.holds, second.holds) == (True, False)
+    await pass_time(5 * DURATION_SECONDS, first, second)
+    assert (first.is_leader, second.is_leader) == (True, False)
     assert (first.lease.term, second.lease.term) == (1, 0)
-    held = spec(control_plane, namespace)
-    assert (held["holderIdentity"], held["leaseDurationSeconds"], held["leaseTransitions"]) == ("first", 30, 0)
+    spec = lease_spec(control_plane, namespace)
+    assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("first", 30, 0)
 
 
 @pytest.mark.parametrize("ahead", [-86_400.0, 0.0, 86_400.0])
-async def test_a_dead_holder_is_followed(control_plane: Cluster, namespace: str, make: Make, ahead: float) -> None:
-    """When its holder has died, the Lease goes to another one after its duration, not before, wherever clocks stand."""
-    first, second = await make("first"), await make("second", ahead)
+async def test_lease_of_dead_leader_is_taken_after_its_duration(
+    control_plane: Cluster, namespace: str, make_candidate: MakeCandidate, ahead: float
+) -> None:
+    """The Lease of a dead leader is taken after its duration and not before, even if clocks are wrong."""
+    first, second = await make_candidate("first"), await make_candidate("second", ahead)
     await first.lease.step()
-    await live(12, first, second)
-    await live(DURATION_SECONDS - 3, second)
-    assert not second.holds
-    await live(int(LOOK_SECONDS) + 3, second)
-    assert second.holds
-    assert spec(control_plane, namespace)["leaseTransitions"] == 1
+    await pass_time(12, first, second)
+    await pass_time(DURATION_SECONDS - 3, second)
+    assert not second.is_leader
+    await pass_time(int(POLL_SECONDS) + 3, second)
+    assert second.is_leader
+    assert lease_spec(control_plane, namespace)["leaseTransitions"] == 1
 
 
-async def test_a_frozen_holder_knows_it_is_none(make: Make) -> None:
-    """A holder that was stopped does not hold when it goes on, before it has asked anybody; never do two hold."""
-    first, second = await make("first"), await make("second")
+async def test_frozen_leader_stops_before_its_next_request(make_candidate: MakeCandidate) -> None:
+    """A leader that was stopped is not the leader when it continues, even before it sends a request."""
+    first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
-    await live(15, first, second)
-    await live(DURATION_SECONDS + 15, first, second, frozen=first)
-    assert (first.holds, second.holds) == (False, True)
-    await live(2 * DURATION_SECONDS, first, second)
-    assert (first.holds, second.holds) == (False, True)
+    await pass_time(15, first, second)
+    await pass_time(DURATION_SECONDS + 15, first, second, frozen=first)
+    assert (first.is_leader, second.is_leader) == (False, True)
+    await pass_time(2 * DURATION_SECONDS, first, second)
+    assert (first.is_leader, second.is_leader) == (False, True)
 
 
-async def test_a_short_freeze_costs_a_term(make: Make) -> None:
-    """A holder that slept past its time, but was not followed, begins a new term: it cannot know what it missed."""
-    first = await make("first")
+async def test_leader_frozen_briefly_begins_a_new_term(make_candidate: MakeCandidate) -> None:
+    """A leader that was paused beyond its time begins a new term, because it may have missed changes."""
+    first = await make_candidate("first")
     await first.lease.step()
     first.clock.advance(HOLD_SECONDS)
-    assert not first.holds
+    assert not first.is_leader
     await first.lease.step()
-    assert (first.holds, first.lease.term) == (True, 2)
+    assert (first.is_leader, first.lease.term) == (True, 2)
 
 
-async def test_a_released_lease_is_taken_at_once(make: Make) -> None:
-    """What the holder gives back at its end is another's at its next look."""
-    first, second = await make("first"), await make("second")
+async def test_released_lease_is_taken_at_the_next_poll(make_candidate: MakeCandidate) -> None:
+    """A Lease that the leader releases is taken at the next poll of another candidate."""
+    first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
-    await live(15, first, second)
+    await pass_time(15, first, second)
     await first.lease.release()
-    assert not first.holds
-    await live(int(LOOK_SECONDS), second)
-    assert second.holds
+    assert not first.is_leader
+    await pass_time(int(POLL_SECONDS), second)
+    assert second.is_leader
 
 
-async def test_nobody_releases_the_lease_of_another(make: Make) -> None:
-    """A candidate that ends takes nothing from the holder."""
-    first, second = await make("first"), await make("second")
+async def test_release_by_another_candidate_changes_nothing(make_candidate: MakeCandidate) -> None:
+    """A candidate that ends does not release the Lease of the leader."""
+    first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     await second.lease.step()
     await second.lease.release()
-    await live(2 * DURATION_SECONDS, first)
-    assert (first.holds, first.lease.term) == (True, 1)
+    await pass_time(2 * DURATION_SECONDS, first)
+    assert (first.is_leader, first.lease.term) == (True, 1)
 
 
-async def test_of_many_at_once_one_wins(make: Make) -> None:
-    """A free Lease that ten want at the same moment goes to one of them, new or lapsed."""
-    candidates = [await make(f"candidate-{number}") for number in range(10)]
+async def test_free_lease_with_ten_concurrent_candidates_has_one_leader(make_candidate: MakeCandidate) -> None:
+    """A new or expired Lease that ten candidates claim at the same moment goes to one of them."""
+    candidates = [await make_candidate(f"candidate-{number}") for number in range(10)]
     for _ in range(3):
-        await asyncio.gather(*(each.lease.step() for each in candidates))
-        assert sum(each.holds for each in candidates) == 1
-        await asyncio.gather(*(each.lease.step() for each in candidates))
-        for each in candidates:
-            # nobody renews: all have seen it, and it lapses for all of them at once
-            each.clock.advance(DURATION_SECONDS + LOOK_SECONDS)
+        await asyncio.gather(*(candidate.lease.step() for candidate in candidates))
+        assert sum(candidate.is_leader for candidate in candidates) == 1
+        await asyncio.gather(*(candidate.lease.step() for candidate in candidates))
+        for candidate in candidates:
+            # Nobody renews it. All of them have read it, and it expires for all of them at the same time.
+            candidate.clock.advance(DURATION_SECONDS + POLL_SECONDS)
 
 
-async def test_cut_off_the_holder_stops_before_another_begins(make: Make, tunnel: Tunnel) -> None:
-    """A holder that cannot reach the API server stops by itself, says so in one line, and may hold again later."""
-    first, second = await make("first", tunnel=tunnel), await make("second")
+async def test_disconnected_leader_stops_before_another_begins(make_candidate: MakeCandidate, tunnel: Tunnel) -> None:
+    """A leader that cannot reach the API server stops by itself, logs one line, and may become the leader later."""
+    first, second = await make_candidate("first", tunnel=tunnel), await make_candidate("second")
     await first.lease.step()
     tunnel.refuse()
     tunnel.cut()
     with capture_logs() as lines:
-        await live(DURATION_SECONDS + 5, first, second)
-    assert (first.holds, second.holds) == (False, True)
-    assert [line["event"] for line in lines] == ["lease_not_claimed", "lease_acquired"]
+        await pass_time(DURATION_SECONDS + 5, first, second)
+    assert (first.is_leader, second.is_leader) == (False, True)
+    assert [line["event"] for line in lines] == ["lease_claim_failed", "lease_acquired"]
     tunnel.accept()
     await second.lease.release()
-    await live(int(LOOK_SECONDS), first)
-    assert first.holds
+    await pass_time(int(POLL_SECONDS), first)
+    assert first.is_leader
 
 
-async def test_an_answer_that_was_lost_costs_nothing(make: Make, tunnel: Tunnel) -> None:
-    """A holder whose renewal came through without its knowledge goes on at the next one."""
-    first, second = await make("first", tunnel=tunnel), await make("second")
+async def test_leader_with_lost_answer_keeps_its_term(make_candidate: MakeCandidate) -> None:
+    """A leader whose renewal was performed but not answered keeps its term at the next renewal."""
+    first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     api = first.lease._api
-    put = await api.request("GET", f"{first.lease._path}/{NAME}")
-    # as our own request did, which we think has failed
-    put["spec"]["renewTime"] = "2031-01-01T00:00:00.000000Z"
-    await api.request("PUT", f"{first.lease._path}/{NAME}", body=put)
-    await live(3 * DURATION_SECONDS, first, second)
-    assert (first.holds, first.lease.term) == (True, 1)
+    path = f"{first.lease._path}/{NAME}"
+    lease = await api.send(ApiRequest("GET", path))
+    # This has the effect of our own request whose answer was lost.
+    lease["spec"]["renewTime"] = "2031-01-01T00:00:00.000000Z"
+    await api.send(ApiRequest("PUT", path, lease))
+    await pass_time(3 * DURATION_SECONDS, first, second)
+    assert (first.is_leader, first.lease.term) == (True, 1)
 
 
-async def test_an_administrator_may_depose(control_plane: Cluster, namespace: str, make: Make) -> None:
-    """A holder that finds another's name in the Lease stops at once."""
-    first = await make("first")
+async def test_leader_replaced_by_administrator_stops(
+    control_plane: Cluster, namespace: str, make_candidate: MakeCandidate
+) -> None:
+    """A leader that finds another identity in the Lease stops immediately."""
+    first = await make_candidate("first")
     await first.lease.step()
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
-    control_plane.request(
-        "PATCH", path, {"spec": {"holderIdentity": "someone"}}, content_type="application/merge-patch+json"
-    )
-    await live(int(RENEW_SECONDS), first)
-    assert not first.holds
+    body = {"spec": {"holderIdentity": "someone"}}
+    control_plane.request("PATCH", lease_path(namespace), body, content_type="application/merge-patch+json")
+    await pass_time(int(RENEW_SECONDS), first)
+    assert not first.is_leader
 
 
-async def test_a_deleted_lease_is_made_anew(control_plane: Cluster, namespace: str, make: Make) -> None:
-    """A Lease that somebody has deleted is created again by its holder."""
-    first = await make("first")
+async def test_deleted_lease_is_created_again(
+    control_plane: Cluster, namespace: str, make_candidate: MakeCandidate
+) -> None:
+    """A Lease that somebody deleted is created again by its leader."""
+    first = await make_candidate("first")
     await first.lease.step()
-    control_plane.request("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")
-    await live(int(RENEW_SECONDS), first)
-    assert (first.holds, first.lease.term) == (True, 1)
-    assert spec(control_plane, namespace)["holderIdentity"] == "first"
+    control_plane.request("DELETE", lease_path(namespace))
+    await pass_time(int(RENEW_SECONDS), first)
+    assert (first.is_leader, first.lease.term) == (True, 1)
+    assert lease_spec(control_plane, namespace)["holderIdentity"] == "first"
 
 
-async def test_it_asks_little(control_plane: Cluster, namespace: str, make: Make, user: User) -> None:
-    """Exactly the granted verbs are used; a holder asks twice in ten seconds, one that waits every two."""
-    first, second = await make("first"), await make("second")
+async def test_lease_needs_few_requests_and_only_the_granted_verbs(
+    control_plane: Cluster, make_candidate: MakeCandidate, user: User
+) -> None:
+    """Exactly the granted verbs are used. A leader sends two requests in ten seconds, and others one in two seconds."""
+    first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
-    await live(60, first)
-    asked = [record["verb"] for record in control_plane.audit(user.name)]
-    assert len(asked) <= 2 + 2 * 6
-    await live(20, second)
+    await pass_time(60, first)
+    of_leader = [record["verb"] for record in control_plane.audit(user.name)]
+    assert len(of_leader) <= 2 + 2 * 6
+    await pass_time(20, second)
     verbs = [record["verb"] for record in control_plane.audit(user.name)]
-    assert verbs.count("get") - asked.count("get") <= 11
-    assert set(verbs) == {"get", "create", "update"} == {verb for rule in RIGHTS for verb in rule["verbs"]}
+    assert verbs.count("get") - of_leader.count("get") <= 11
+    assert set(verbs) == {"get", "create", "update"} == {verb for rule in LEASE_RULES for verb in rule["verbs"]}
 
 
-async def test_schedulers_of_another_lease_are_no_rivals(control_plane: Cluster, namespace: str) -> None:
-    """Two releases in one namespace each have a Lease, and with it somebody who writes status."""
-    anywhere = [{name: value for name, value in rule.items() if name != "resourceNames"} for rule in RIGHTS]
-    api = await connect(control_plane.user(namespace, "both", anywhere))
+async def test_leases_of_two_releases_are_independent(control_plane: Cluster, namespace: str) -> None:
+    """Two releases in one namespace each have their own Lease and their own leader."""
+    any_lease = [{name: value for name, value in rule.items() if name != "resourceNames"} for rule in LEASE_RULES]
+    api = await connect(control_plane.user(namespace, "both", any_lease))
     clock = ManualClock()
     leases = [Lease(api, clock, "candidate", name) for name in ("blue-scheduler", "green-scheduler")]
     for lease in leases:
         await lease.step()
     await api.aclose()
-    assert [lease.holds for lease in leases] == [True, True]
+    assert [lease.is_leader for lease in leases] == [True, True]
 
 
-async def test_the_leases_of_others_are_out_of_reach(user: User, make: Make) -> None:
-    """With what is shipped a scheduler cannot take the Lease by which some other controller elects its leader."""
-    mine, foreign = await make("mine"), await make("thief", lease="some-controller")
+async def test_lease_of_another_controller_is_forbidden(make_candidate: MakeCandidate) -> None:
+    """The shipped rights do not permit a scheduler to take the Lease of another controller."""
+    own, foreign = await make_candidate("own"), await make_candidate("thief", lease="some-controller")
     with capture_logs() as lines:
-        await live(5, mine, foreign)
-    assert (mine.holds, foreign.holds) == (True, False)
+        await pass_time(5, own, foreign)
+    assert (own.is_leader, foreign.is_leader) == (True, False)
     assert any("some-controller" in line.get("error", "") for line in lines)
 
 
-async def test_without_the_right_it_says_so_once(control_plane: Cluster, namespace: str) -> None:
-    """Forbidden, a candidate names what is missing, once, and does not hold."""
+async def test_lease_without_rights_logs_once(control_plane: Cluster, namespace: str) -> None:
+    """A candidate without rights logs once what is missing, and is not the leader."""
     user = control_plane.user(namespace, "nobody")
     clock = ManualClock()
     api = await connect(user)
     lease = Lease(api, clock, "nobody", NAME)
     with capture_logs() as lines:
-        await live(150, Candidate(lease, clock))
+        await pass_time(150, Candidate(lease, clock))
     await api.aclose()
-    assert not lease.holds
+    assert not lease.is_leader
     (line,) = lines
     assert "cannot get resource" in line["error"]
     assert "rbac.yaml" in line["error"]
