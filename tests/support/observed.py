@@ -21,7 +21,7 @@ from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
-from financehub_shared.worker.observers import observers
+from financehub_shared.worker.observers import build_observers
 
 
 class Fleet:
@@ -38,7 +38,7 @@ class Fleet:
         quick = {"FINANCEHUB_RETRY_MIN_SECONDS": "0.01", "FINANCEHUB_RETRY_MAX_SECONDS": "0.02"}
         self.settings = load_settings(fixed | quick | environ)
         self.metrics = Metrics("high")
-        self.observers = observers(self.settings, "high", self.metrics, clock=clock)
+        self.observers = build_observers(self.settings, "high", self.metrics, clock=clock)
         self.broker = build_broker(self.settings, tier="high", observers=self.observers)
         self.client = redis.Redis.from_url(url)
         self.monitor = TaskMonitor(self.client)
@@ -46,7 +46,9 @@ class Fleet:
     @property
     def server(self) -> Any:
         """The HTTP server of the process."""
-        return next(one.server for one in self.observers if isinstance(one, HealthServerMiddleware))
+        middleware = self.observers.health_server
+        assert isinstance(middleware, HealthServerMiddleware)
+        return middleware.server
 
     def actor(self, fn: Any, **options: Any) -> "dramatiq.Actor[..., Any]":
         """Declare an actor named as the function, on queue `high`."""
@@ -94,7 +96,7 @@ if os.environ.get("OBSERVED_WORKER"):
     settings = _settings()
     configure_logging(settings, "high")
     metrics = Metrics("high")
-    broker = build_broker(settings, tier="high", observers=observers(settings, "high", metrics))
+    broker = build_broker(settings, tier="high", observers=build_observers(settings, "high", metrics))
     dramatiq.set_broker(broker)
     client = redis.Redis.from_url(settings.broker_url)
 

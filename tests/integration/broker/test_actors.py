@@ -8,13 +8,14 @@ import dramatiq
 import pytest
 import redis
 
-from financehub_shared.broker import DeadLetters
+from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.broker.redis_broker import FinanceHubBroker
 from financehub_shared.core.errors import InvalidArgumentsError, RateLimitedError
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.actors import declare, enqueue
 from financehub_shared.worker.build import build_broker
+from financehub_shared.worker.middleware.stamps import CorrelationId
 from support.workers import eventually
 
 Serve = Callable[..., object]
@@ -44,7 +45,9 @@ def results() -> Results:
 def broker(redis_url: str, results: Results) -> FinanceHubBroker:
     """A broker with that observer."""
     settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2)
-    return build_broker(settings, tier="high", observers=[results])
+    broker = build_broker(settings, tier="high")
+    broker.add_middleware(results, before=CorrelationId)
+    return broker
 
 
 def test_sync_and_async_functions_run_with_checked_arguments(
@@ -119,10 +122,10 @@ def test_a_run_too_late_is_skipped_and_a_retry_too_late_is_kept(
         message = dramatiq.Message("high", CRYPTO, (), {}, options, message_timestamp=old)
         broker.do_enqueue("high", message.message_id, message.encode())
     with serving(broker):
-        [letter] = eventually(lambda: DeadLetters(redis_client).find())
+        [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
         eventually(lambda: redis_client.hlen(keys.messages("high")) == 0)
     assert sorted(results.seen) == [(CRYPTO, "dead"), (CRYPTO, "skipped")]
-    assert (letter.reason, letter.tries, runs) == ("too-old", 1, [])
+    assert (letter.reason, letter.attempts, runs) == ("too-old", 1, [])
 
 
 def test_an_async_task_past_its_time_limit_is_cancelled_and_retried(

@@ -8,7 +8,7 @@ import pytest
 import redis
 from dramatiq.common import current_millis
 
-from financehub_shared.broker import DeadLetters, Filter, Janitor, options
+from financehub_shared.broker import DeadLetterQueue, DeadLetterFilter, Janitor, options
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
@@ -35,45 +35,45 @@ def bury(client: "redis.Redis", number: int, *, queue: str = "high", age: float 
 
 
 @pytest.fixture
-def letters(redis_client: "redis.Redis") -> DeadLetters:
+def letters(redis_client: "redis.Redis") -> DeadLetterQueue:
     """Three dead letters: two on high, one of them two days old; one on low."""
     bury(redis_client, 1, exception="UpstreamError")
     bury(redis_client, 2, exception="TaskFailedError", age=2 * DAY)
     bury(redis_client, 3, queue="low", exception="UpstreamError", age=60)
-    return DeadLetters(redis_client)
+    return DeadLetterQueue(redis_client)
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Filter(), [1, 3, 2]),
-        (Filter(queue="high"), [1, 2]),
-        (Filter(queue="nowhere"), []),
-        (Filter(task="task_3"), [3]),
-        (Filter(exception="UpstreamError"), [1, 3]),
-        (Filter(reason="kills-worker"), []),
-        (Filter(older_than_seconds=30), [3, 2]),
-        (Filter(queue="high", older_than_seconds=DAY), [2]),
-        (Filter(ids=["letter-2", "letter-3", "letter-9"]), [3, 2]),
-        (Filter(ids=["letter-2"], older_than_seconds=3 * DAY), []),
-        (Filter(ids=[]), []),
+        (DeadLetterFilter(), [1, 3, 2]),
+        (DeadLetterFilter(queue="high"), [1, 2]),
+        (DeadLetterFilter(queue="nowhere"), []),
+        (DeadLetterFilter(task="task_3"), [3]),
+        (DeadLetterFilter(exception="UpstreamError"), [1, 3]),
+        (DeadLetterFilter(reason="kills-worker"), []),
+        (DeadLetterFilter(older_than_seconds=30), [3, 2]),
+        (DeadLetterFilter(queue="high", older_than_seconds=DAY), [2]),
+        (DeadLetterFilter(ids=["letter-2", "letter-3", "letter-9"]), [3, 2]),
+        (DeadLetterFilter(ids=["letter-2"], older_than_seconds=3 * DAY), []),
+        (DeadLetterFilter(ids=[]), []),
     ],
 )
-def test_a_filter_finds_what_matches_newest_first(letters: DeadLetters, wanted: Filter, found: list[int]):
+def test_a_filter_finds_what_matches_newest_first(letters: DeadLetterQueue, wanted: DeadLetterFilter, found: list[int]):
     """Every part of a filter narrows; what is left out matches all."""
     assert [letter.kwargs["n"] for letter in letters.find(wanted)] == found
 
 
-def test_a_limit_keeps_the_newest_of_all_queues(letters: DeadLetters):
+def test_a_limit_keeps_the_newest_of_all_queues(letters: DeadLetterQueue):
     """The limit is of the answer, not of each queue."""
     assert [letter.kwargs["n"] for letter in letters.find(limit=2)] == [1, 3]
 
 
-def test_one_is_shown_by_its_id(letters: DeadLetters):
+def test_one_is_shown_by_its_id(letters: DeadLetterQueue):
     """A letter comes back whole; an unknown id is None."""
     letter = letters.show("letter-3")
     assert letter is not None
-    assert (letter.queue, letter.task, letter.message_id, letter.tries) == ("low", "task_3", "message-3", 2)
+    assert (letter.queue, letter.task, letter.message_id, letter.attempts) == ("low", "task_3", "message-3", 2)
     assert letter.died_at == pytest.approx(time.time() - 60, abs=5)
     assert letters.show("letter-9") is None
 
@@ -87,8 +87,8 @@ def test_a_revived_letter_runs_as_if_it_were_new(redis_url: str, redis_client: "
 
     dramatiq.actor(again, broker=broker, queue_name="high", actor_name="task_7", max_age=3_600_000)
     bury(redis_client, 7, age=5 * DAY)
-    dead_letters = DeadLetters(redis_client)
-    assert [letter.id for letter in dead_letters.requeue(Filter(ids=["letter-7"]))] == ["letter-7"]
+    dead_letters = DeadLetterQueue(redis_client)
+    assert [letter.id for letter in dead_letters.requeue(DeadLetterFilter(ids=["letter-7"]))] == ["letter-7"]
     assert dead_letters.find() == []
     with serving(broker):
         eventually(lambda: seen)
@@ -96,27 +96,27 @@ def test_a_revived_letter_runs_as_if_it_were_new(redis_url: str, redis_client: "
     assert seen[0]["message_id"] == "message-7"
     assert seen[0]["kwargs"] == {"n": 7}
     assert set(seen[0]["options"]) == {"redis_message_id", options.READY_AT}
-    assert dead_letters.requeue(Filter(ids=["letter-7"])) == []
+    assert dead_letters.requeue(DeadLetterFilter(ids=["letter-7"])) == []
 
 
-def test_what_was_no_message_is_not_requeued(redis_client: "redis.Redis", letters: DeadLetters):
+def test_what_was_no_message_is_not_requeued(redis_client: "redis.Redis", letters: DeadLetterQueue):
     """Garbage stays a dead letter, whoever laid it there, and can be purged."""
     redis_client.hset(keys.dead_messages("high"), "garbage", b"\x00")
     redis_client.zadd(keys.dead("high"), {"garbage": 1})
-    assert letters.requeue(Filter(ids=["garbage"])) == []
+    assert letters.requeue(DeadLetterFilter(ids=["garbage"])) == []
     assert letters.show("garbage").reason == "undecodable"
-    assert [letter.id for letter in letters.purge(Filter(ids=["garbage"]))] == ["garbage"]
+    assert [letter.id for letter in letters.purge(DeadLetterFilter(ids=["garbage"]))] == ["garbage"]
 
 
-def test_purging_drops_what_matches_and_only_that(redis_client: "redis.Redis", letters: DeadLetters):
+def test_purging_drops_what_matches_and_only_that(redis_client: "redis.Redis", letters: DeadLetterQueue):
     """A purged letter leaves nothing behind; the others stay."""
-    assert [letter.kwargs["n"] for letter in letters.purge(Filter(exception="UpstreamError"))] == [1, 3]
+    assert [letter.kwargs["n"] for letter in letters.purge(DeadLetterFilter(exception="UpstreamError"))] == [1, 3]
     assert [letter.kwargs["n"] for letter in letters.find()] == [2]
     assert redis_client.hkeys(keys.dead_messages("high")) == [b"letter-2"]
     assert not redis_client.exists(keys.dead_messages("low"))
 
 
-def test_dropping_by_age_counts_first_and_then_drops_as_many(redis_client: "redis.Redis", letters: DeadLetters):
+def test_dropping_by_age_counts_first_and_then_drops_as_many(redis_client: "redis.Redis", letters: DeadLetterQueue):
     """A dry run foretells what goes, over more letters than one script takes."""
     for number in range(10, 2_510):
         bury(redis_client, number, queue="medium", age=3 * DAY)
@@ -127,7 +127,7 @@ def test_dropping_by_age_counts_first_and_then_drops_as_many(redis_client: "redi
     assert [letter.kwargs["n"] for letter in letters.find()] == [1, 3]
 
 
-def test_the_janitor_drops_what_is_past_the_retention(redis_client: "redis.Redis", letters: DeadLetters):
+def test_the_janitor_drops_what_is_past_the_retention(redis_client: "redis.Redis", letters: DeadLetterQueue):
     """Dead letters end with their retention also where no clean-up task runs."""
     Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=1).run()
     assert [letter.kwargs["n"] for letter in letters.find()] == [1, 3]

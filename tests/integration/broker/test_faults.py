@@ -13,7 +13,7 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 
-from financehub_shared.broker import DeadLetters
+from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
@@ -207,7 +207,7 @@ def test_garbage_in_a_queue_is_dead_lettered_and_stops_nobody(
             assert runs == []
             return
         eventually(lambda: runs)
-    letters = {letter.id: letter for letter in DeadLetters(redis_client).find()}
+    letters = {letter.id: letter for letter in DeadLetterQueue(redis_client).find()}
     assert set(letters) == set(garbage)
     assert {letter.reason for letter in letters.values()} == {"undecodable"}
     assert letters["g1"].raw == "\\xff\\xfe{"
@@ -256,8 +256,8 @@ def test_wrong_arguments_enqueued_raw_are_dead_lettered_at_once(
     declare(broker, "fetch_crypto_prices_task", lambda **kwargs: runs.append(kwargs))
     make("stock", redis_url).enqueue(dramatiq.Message("high", "fetch_crypto_prices_task", args, kwargs, {}))
     with serving(broker):
-        [letter] = eventually(lambda: DeadLetters(redis_client).find())
-    assert (letter.reason, letter.exception, letter.tries) == ("invalid-arguments", "InvalidArgumentsError", 1)
+        [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
+    assert (letter.reason, letter.exception, letter.attempts) == ("invalid-arguments", "InvalidArgumentsError", 1)
     assert f"argument '{field}'" in letter.error
     assert runs == []
 
@@ -268,5 +268,5 @@ def test_an_unknown_task_is_dead_lettered(redis_url: str, redis_client: "redis.R
     task(broker, lambda: None)
     broker.enqueue(dramatiq.Message("q", "no_such_task", (), {}, {}))
     with serving(broker):
-        [letter] = eventually(lambda: DeadLetters(redis_client).find())
+        [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
     assert (letter.task, letter.reason) == ("no_such_task", "unknown-task")

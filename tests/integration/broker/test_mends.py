@@ -8,7 +8,7 @@ import pytest
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_shared.broker import DeadLetters, Janitor
+from financehub_shared.broker import DeadLetterQueue, Janitor
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
@@ -151,7 +151,7 @@ def test_a_task_that_kills_its_worker_is_dead_lettered(
     assert events(redis_client, "stock") == ["killed"] * 3
 
     last = start_worker("mended", redis_url, HEARTBEAT_MS="300").wait_ready()
-    [letter] = eventually(lambda: DeadLetters(redis_client).find())
+    [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
     assert (letter.queue, letter.task, letter.reason) == ("mended", "kill_worker", "kills-worker")
     assert "2 workers died" in letter.error
     assert events(redis_client, "mended") == ["killed"] * 2
@@ -218,16 +218,16 @@ def test_dead_letters_carry_their_history(redis_url: str, redis_client: "redis.R
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "fail", f"{kind}-x", 99))
     eventually(lambda: all(redis_client.zcard(keys.dead(kind)) for kind in KINDS))
-    by_queue = {letter.queue: letter for letter in DeadLetters(redis_client).find()}
+    by_queue = {letter.queue: letter for letter in DeadLetterQueue(redis_client).find()}
     mended = by_queue["mended"]
     assert (mended.task, mended.args, mended.reason) == ("fail", ("mended-x", 99), "retries-exhausted")
     assert (mended.exception, mended.error) == ("TaskFailedError", "try 4 of mended-x")
     assert "in fail" in mended.traceback
     assert [failure["error"] for failure in mended.failures] == [f"try {n} of mended-x" for n in range(1, 5)]
-    assert mended.tries == 4
+    assert mended.attempts == 4
     times = [mended.enqueued_at, *(failure["at"] for failure in mended.failures), mended.died_at]
     assert times == sorted(times)
-    assert by_queue["stock"].tries == 3
+    assert by_queue["stock"].attempts == 3
     assert "try 4" not in by_queue["stock"].error
 
 

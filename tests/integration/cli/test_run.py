@@ -40,7 +40,7 @@ def test_a_run_is_followed_to_its_outcome(shell: Any, fleet: Fleet, store: Redis
         shown = shell("run", TASK)
         bad = shell("run", "broken", "--queue", "high", "--json")
     run = json.loads(good.stdout)
-    assert (run["state"], run["task"], run["queue"], run["tries"]) == ("succeeded", TASK, "high", 1)
+    assert (run["state"], run["task"], run["queue"], run["attempts"]) == ("succeeded", TASK, "high", 1)
     assert run["summary"]["stored"] == 1
     assert run["finished_at"].endswith("Z")
     assert f"{TASK} succeeded in" in shown.stdout

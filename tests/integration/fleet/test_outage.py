@@ -1,54 +1,54 @@
-"""All providers of a kind are down, and come back."""
+"""An outage of all providers of one dataset, and the recovery."""
 
 import time
 from decimal import Decimal
 
-from financehub_shared.broker import DeadLetters
+from financehub_shared.broker import DeadLetterQueue
+from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.models import Quote
 from financehub_shared.market.redis_store import RedisStore
 from integration.fleet.conftest import StartFleet
 from support.fleet import Fleet, eventually
 
-AN_HOUR = 3_600.0
 CRYPTO = ("binance", "coingecko", "kraken")
 
 
-def with_quotes_of_an_hour_ago(fleet: Fleet) -> None:
-    """The state after an hour of outage: the last good quotes, and when they came."""
-    at = time.time() - AN_HOUR
+def store_quotes_of_an_hour_ago(fleet: Fleet) -> None:
+    """Create the state after an hour of outage: the last good quotes and the time of their delivery."""
+    at = time.time() - HOUR_SECONDS
     store = RedisStore(fleet.redis())
     store.put_quotes([Quote(s, Decimal(1), "USD", at, at, "simulated/binance") for s in ("BTC-USD", "ETH-USD")])
     store.mark_success("quotes:crypto", "simulated/binance", at)
 
 
 def crypto_check(fleet: Fleet) -> dict[str, str]:
-    """What health says of crypto quotes."""
+    """Return the health check of crypto quotes."""
     report = fleet.health()
     return next((check for check in report.get("checks", []) if check["name"] == "data:quotes:crypto"), {})
 
 
-def test_an_outage_of_all_crypto_providers_degrades_dead_letters_and_recovers_by_itself(fleet: StartFleet) -> None:
-    """While every provider is down the last good quotes stay, marked stale, health says why, the task is retried and
-    dead-lettered with its history; when they are back, quotes are fresh again without anybody's help.
+def test_outage_of_all_crypto_providers_degrades_and_recovers(fleet: StartFleet) -> None:
+    """During the outage the last good quotes stay and are stale, the health report has the reason, and the task is
+    retried and dead-lettered with its history. After the outage quotes become fresh without intervention.
     """
     running = fleet(
         DRAMATIQ_MAX_RETRIES="2", FINANCEHUB_BREAKER_OPEN_SECONDS="1", FINANCEHUB_BREAKER_OPEN_MAX_SECONDS="2"
     )
-    with_quotes_of_an_hour_ago(running)
+    store_quotes_of_an_hour_ago(running)
     for upstream in CRYPTO:
         running.simulator.fault("server-error", upstream)
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 4s")
     running.start_scheduler()
     running.start_tier("high")
 
-    letters = DeadLetters(running.redis())
+    letters = DeadLetterQueue(running.redis())
     letter = running.cli("dead", "show", eventually("a dead letter", letters.find)[-1].id)
     assert letter["task"] == "fetch_crypto_prices_task"
-    assert len(letter["failures"]) == 3  # the first try and two retries
+    assert len(letter["failures"]) == 3  # the first attempt and two retries
     assert all("upstream" in failure["error"] or "breaker-open" in failure["error"] for failure in letter["failures"])
 
     quotes = {quote["symbol"]: quote for quote in running.cli("quotes", "BTC-USD", "ETH-USD")}
-    assert all(quote["stale"] and quote["age_seconds"] >= AN_HOUR for quote in quotes.values())
+    assert all(quote["stale"] and quote["age_seconds"] >= HOUR_SECONDS for quote in quotes.values())
     assert Decimal(quotes["BTC-USD"]["price"]) == 1
     check = eventually("health says stale", lambda: (c := crypto_check(running)) and c["status"] == "degraded" and c)
     assert "stale" in check["reason"]

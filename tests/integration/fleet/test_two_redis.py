@@ -1,4 +1,4 @@
-"""The queues in one Redis, the data in another."""
+"""A fleet with the queues in one Redis and the data in another."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,20 +12,22 @@ from integration.fleet.conftest import StartFleet
 from support.fleet import eventually
 from support.redis_server import RedisServer
 
-#: What keys of ours begin with, by where they belong; all of dramatiq's belong to the queues.
+#: Beginnings of our keys, by Redis. All keys of dramatiq belong to the Redis of the queues.
 DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
-FETCHING = ("breaker", "budget:", "validators:")
+RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
 
 
-def strangers(client: "redis.Redis", *prefixes: str) -> list[str]:
-    """Keys that begin with none of the prefixes."""
+def other_keys(client: "redis.Redis", *prefixes: str) -> list[str]:
+    """Return the keys that begin with none of the prefixes."""
     return [key for key in (name.decode() for name in client.scan_iter()) if not key.startswith(prefixes)]
 
 
-def test_queues_and_data_may_lie_in_two_redis(fleet: StartFleet, redis_server: Callable[..., RedisServer]) -> None:
-    """With DRAMATIQ_BROKER_URL beside REDIS_URL every task succeeds, health, CLI and a dead letter work, and each key
-    lies where it belongs.
+def test_fleet_with_two_redis_keeps_each_key_in_its_own(
+    fleet: StartFleet, redis_server: Callable[..., RedisServer]
+) -> None:
+    """With DRAMATIQ_BROKER_URL and REDIS_URL every task succeeds, health, CLI and dead letters work, and each key is in
+    the Redis that it belongs to.
     """
     queues = redis_server()
     running = fleet(DRAMATIQ_BROKER_URL=queues.url, DRAMATIQ_MAX_RETRIES="0")
@@ -44,7 +46,7 @@ def test_queues_and_data_may_lie_in_two_redis(fleet: StartFleet, redis_server: C
 
         for task in CATALOG:
             eventually(f"{task} succeeds", partial(succeeded, task), within=40)
-        eventually("the fleet is well", lambda: running.health().get("status") == "ok")
+        eventually("the fleet is healthy", lambda: running.health().get("status") == "ok")
         assert running.cli("status")["status"] == "ok"
         assert {quote["symbol"] for quote in running.cli("quotes")} == {"BTC-USD", "ETH-USD", "AAPL", "VOD.L"}
         assert len(running.cli("schedules", "list")) == len(CATALOG)
@@ -56,5 +58,5 @@ def test_queues_and_data_may_lie_in_two_redis(fleet: StartFleet, redis_server: C
         eventually("a dead letter", DeadLetterQueue(client).find)
         assert running.cli("dead", "list")
 
-        assert strangers(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []
-        assert strangers(data, *(f"financehub:{name}" for name in DATA + FETCHING)) == []
+        assert other_keys(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []
+        assert other_keys(data, *(f"financehub:{name}" for name in DATA + RESILIENCE)) == []

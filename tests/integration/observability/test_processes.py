@@ -1,4 +1,4 @@
-"""What only real worker processes show: forks, signals, the drain, crashes, and everything they print."""
+"""Tests with real worker processes: signals, the drain, crashes, and all their output."""
 
 import json
 import os
@@ -30,12 +30,12 @@ URL_PASSWORD = "url-passw0rd"
 
 
 class Process:
-    """`dramatiq support.observed`, its output in files.
+    """A process `dramatiq support.observed` with its output in files.
 
     Args:
-        url: Redis of the queues.
-        folder: where the output goes.
-        port: of the health server.
+        url: URL of the Redis of the queues.
+        folder: Folder of the output.
+        port: Port of the health server.
     """
 
     def __init__(self, url: str, folder: Path, port: int, **environ: str) -> None:
@@ -56,7 +56,7 @@ class Process:
             )
 
     def get(self, path: str, timeout: float = 3) -> tuple[int, str]:
-        """Status and body."""
+        """Return the status and body of a response, or 0 and the error."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
@@ -65,36 +65,36 @@ class Process:
         except OSError as error:
             return 0, str(error)
 
-    def ready(self) -> "Process":
-        """Wait until it takes messages."""
+    def wait_until_ready(self) -> "Process":
+        """Wait until the process is ready, and return self."""
         eventually(lambda: self.get("/readyz")[0] == 200)
         return self
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it logged."""
+        """Return the parsed log lines."""
         return [json.loads(line) for line in self.out.read_text().splitlines()]
 
     def kill(self) -> None:
-        """SIGKILL to parent and child."""
+        """Send SIGKILL to parent and child."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def terminate(self) -> None:
-        """SIGTERM to the parent, as the kubelet sends it."""
+        """Send SIGTERM to the parent, as the kubelet does."""
         self._process.terminate()
 
     def wait(self) -> int:
-        """Exit code."""
+        """Wait for the end and return the exit code."""
         return self._process.wait(20)
 
     def stop(self) -> None:
-        """End it, whatever state it is in."""
+        """End the process in any state."""
         end(self._process)
 
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Start workers that are gone when the test is over."""
+    """Return a function that starts workers, which are stopped after the test."""
     processes: list[Process] = []
 
     def run(port: int = 0, url: str = redis_url, **environ: str) -> Process:
@@ -107,29 +107,29 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 
 def enqueue(url: str, task: str) -> "dramatiq.Message[Any]":
-    """Enqueue by name, as another process would."""
+    """Enqueue a task by name, as another process would."""
     broker = build_broker(load_settings({"REDIS_URL": url}))
     return broker.enqueue(dramatiq.Message("high", task, (), {}, {}))
 
 
 def counts(monitor: TaskMonitor, task: str) -> dict[str, int]:
-    """The counters of a task that are not 0."""
+    """Return the counters of a task that are not 0."""
     names = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
     stats = monitor.get_all_stats().get(task)
     return {name: getattr(stats, name) for name in names if getattr(stats, name, 0)}
 
 
-def test_a_killed_run_is_counted_once_as_its_redelivery(
+def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """A worker is killed in the middle of a task: it shows as running, and ends once, in the worker that gets it."""
+    """After its worker was killed, a run is shown as running. It ends once, in the worker that gets the redelivery."""
     monitor = TaskMonitor(redis_client)
-    first = start().ready()
+    first = start().wait_until_ready()
     message = enqueue(redis_url, "wait")
     eventually(lambda: counts(monitor, "wait") == {"running": 1})
     first.kill()
     started_by = monitor.run(message.message_id)
-    start().ready()
+    start().wait_until_ready()
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7)
     eventually(lambda: janitor.run() and redis_client.llen("began") == 2)
     redis_client.set("go", 1)
@@ -141,11 +141,11 @@ def test_a_killed_run_is_counted_once_as_its_redelivery(
     assert run.worker != started_by.worker
 
 
-def test_the_server_stays_up_through_the_drain(
+def test_worker_after_sigterm_serves_http_until_it_is_drained(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """After SIGTERM, with a task still running: alive, not ready, metrics say draining; then it ends with code 0."""
-    process = start().ready()
+    """After SIGTERM, with a running task, the worker is alive, not ready and draining. Then it exits with code 0."""
+    process = start().wait_until_ready()
     enqueue(redis_url, "wait")
     eventually(lambda: redis_client.llen("began"))
     assert "financehub_worker_draining 0.0" in lines(process.get("/metrics")[1])
@@ -159,12 +159,12 @@ def test_the_server_stays_up_through_the_drain(
     redis_client.set("go", 1)
     assert process.wait() == 0
     assert counts(TaskMonitor(redis_client), "wait") == {"succeeded": 1}
-    assert redis_client.keys(keys.process("*")) == [], "it signed off"
+    assert redis_client.keys(keys.process("*")) == [], "the worker has not deregistered"
 
 
-def test_a_taken_port_is_one_line_and_exit_code_2(start: Callable[..., Process]) -> None:
-    """The second worker on a port ends with code 2 and one line that names the variable."""
-    first = start().ready()
+def test_worker_with_a_used_port_exits_with_code_2(start: Callable[..., Process]) -> None:
+    """The second worker on a port exits with code 2 and one line that names the variable."""
+    first = start().wait_until_ready()
     second = start(port=first.port)
     assert second.wait() == 2
     errors = second.err.read_text()
@@ -173,21 +173,21 @@ def test_a_taken_port_is_one_line_and_exit_code_2(start: Callable[..., Process])
     assert "Traceback" not in errors
 
 
-def test_a_frozen_process_fails_its_probe(start: Callable[..., Process]) -> None:
-    """A process that is stopped does not answer /livez, and does again when it goes on."""
-    process = start().ready()
+def test_liveness_of_a_stopped_process_fails(start: Callable[..., Process]) -> None:
+    """A process that is stopped by SIGSTOP does not answer /livez until it continues."""
+    process = start().wait_until_ready()
     os.killpg(process._process.pid, signal.SIGSTOP)
-    # a busy machine delivers the signal a moment later; what is stopped stays so
+    # a busy machine delivers the signal late, and a stopped process stays stopped
     eventually(lambda: process.get("/livez", timeout=0.5)[0] == 0)
     os.killpg(process._process.pid, signal.SIGCONT)
     eventually(lambda: process.get("/livez")[0] == 200)
 
 
-def test_each_run_is_one_line_in_one_shape(
+def test_worker_logs_one_json_line_per_run(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """Every line on stdout is JSON with the tier; a finished run is one line with its context, outcome and summary."""
-    process = start().ready()
+    """Every line on stdout is JSON with the tier. A finished run is one line with its context, outcome and summary."""
+    process = start().wait_until_ready()
     message = enqueue(redis_url, "quick")
     failing = enqueue(redis_url, "fail")
     eventually(lambda: {"quick", "fail"} <= set(TaskMonitor(redis_client).get_all_stats()))
@@ -197,7 +197,7 @@ def test_each_run_is_one_line_in_one_shape(
     assert {line["tier"] for line in lines} == {"high"}
     assert all({"timestamp", "level", "event", "logger"} <= set(line) for line in lines)
     (line,) = [line for line in lines if line.get("message_id") == message.message_id]
-    assert (line["event"], line["outcome"], line["try"]) == ("task_succeeded", "succeeded", 1)
+    assert (line["event"], line["outcome"], line["attempt"]) == ("task_succeeded", "succeeded", 1)
     assert (line["task"], line["queue"], line["correlation_id"]) == ("quick", "high", message.message_id)
     assert line["summary"]["stored"] == 1
     assert line["duration"] >= 0
@@ -206,12 +206,12 @@ def test_each_run_is_one_line_in_one_shape(
     assert "Traceback" in line["exception"]
 
 
-def test_without_redis_a_worker_is_alive_and_not_ready(
+def test_worker_without_redis_is_alive_and_not_ready(
     redis_server: Callable[..., Any], start: Callable[..., Process]
 ) -> None:
-    """A worker whose Redis goes away is alive and says that it is not ready, until Redis is back."""
+    """While Redis is unavailable a worker is alive but not ready. It is ready again when Redis is back."""
     server = redis_server()
-    process = start(url=server.url).ready()
+    process = start(url=server.url).wait_until_ready()
     server.kill()
     eventually(lambda: process.get("/readyz")[0] == 503)
     assert "no connection to Redis" in process.get("/readyz")[1]
@@ -220,15 +220,15 @@ def test_without_redis_a_worker_is_alive_and_not_ready(
     eventually(lambda: process.get("/readyz")[0] == 200)
 
 
-def test_no_secret_is_in_anything_a_worker_leaves(
+def test_worker_with_secrets_in_errors_masks_them_everywhere(
     redis_server: Callable[..., Any], start: Callable[..., Process]
 ) -> None:
-    """A task fails with the Redis URL and an API key in its error: no output, record, metric or answer has either."""
+    """If the error of a task contains the Redis URL and an API key, no output, record, metric or response has them."""
     server = redis_server()
     server.client().config_set("requirepass", URL_PASSWORD)
     url = server.url.replace("redis://", f"redis://:{URL_PASSWORD}@")
     client = redis.Redis.from_url(url)
-    process = start(url=url, **SECRETS).ready()
+    process = start(url=url, **SECRETS).wait_until_ready()
     enqueue(url, "fail")
     monitor = TaskMonitor(client)
     eventually(lambda: counts(monitor, "fail") == {"failed": 1, "dead_lettered": 1})
@@ -242,11 +242,11 @@ def test_no_secret_is_in_anything_a_worker_leaves(
     assert [secret for secret in secrets if secret in everything] == []
 
 
-def test_a_worker_measures_what_it_does(
+def test_worker_metrics_cover_success_and_dead_letter(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """After one success and one dead letter the scrape has each count, wait and duration, with queue and actor."""
-    process = start().ready()
+    """After a success and a dead letter the scrape has each count, wait and duration, with queue and actor."""
+    process = start().wait_until_ready()
     enqueue(redis_url, "quick")
     enqueue(redis_url, "fail")
     monitor = TaskMonitor(redis_client)

@@ -1,4 +1,4 @@
-"""Liveness of a real worker: what counts as progress."""
+"""Tests of the liveness of a real worker."""
 
 import threading
 from typing import Any
@@ -11,14 +11,14 @@ from support.observed import Fleet, eventually
 
 
 def liveness_of(fleet: Fleet) -> Liveness:
-    """The probe of the process."""
-    return next(one for one in fleet.observers if isinstance(one, Liveness))
+    """Return the liveness probe of the process."""
+    liveness = fleet.observers.liveness
+    assert isinstance(liveness, Liveness)
+    return liveness
 
 
-def test_a_consumer_that_hangs_is_noticed_and_one_that_polls_is_not(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Consumers that come round keep the process alive however late it is; one that hangs makes it fail, by name."""
+def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers that poll keep the process alive. A consumer that hangs makes the probe fail, with its name."""
     clock = ManualClock()
     fleet = Fleet(redis_url, clock=clock)
     fleet.actor(lambda: None, actor_name="task")
@@ -39,13 +39,13 @@ def test_a_consumer_that_hangs_is_noticed_and_one_that_polls_is_not(
         hanging.set()
         assert hung.wait(20)
         clock.advance(STALL_SECONDS + 1)
-        eventually(lambda: probe.live() == [f"the consumer of high has not come round for {STALL_SECONDS + 1:.0f} s"])
+        eventually(lambda: probe.live() == [f"the consumer of high has been stalled for {STALL_SECONDS + 1:.0f} s"])
         hang.set()
         eventually(lambda: probe.live() == [])
 
 
-def test_a_worker_whose_redis_is_gone_is_alive(redis_server: Any) -> None:
-    """Restarting a process does not bring Redis back: with Redis gone its consumers still come round."""
+def test_liveness_without_redis_succeeds(redis_server: Any) -> None:
+    """While Redis is down the consumers still poll, so the process is alive. A restart would not bring Redis back."""
     server, clock = redis_server(), ManualClock()
     fleet = Fleet(server.url, clock=clock)
     fleet.actor(lambda: None, actor_name="task")

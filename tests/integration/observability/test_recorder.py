@@ -1,4 +1,4 @@
-"""The monitor's figures under everything that can happen to a run, on a real Redis with real workers."""
+"""Tests of run records and counters for all outcomes of runs, with a real Redis and real workers."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +10,17 @@ import redis
 from dramatiq import Message, MessageProxy
 
 from financehub_shared.broker import options
-from financehub_shared.broker.dead_letters import DeadLetters, Filter
-from financehub_shared.broker.message import delivery_of
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue, DeadLetterFilter
+from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor import RunState
-from financehub_shared.monitor.attempt import Flight
-from financehub_shared.monitor.events import started
-from financehub_shared.monitor.records import ScheduleOutcome, fields_of
-from financehub_shared.monitor.writer import RecordWriter
+from financehub_shared.monitor.attempt import Attempt
+from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode_hash
+from financehub_shared.redis.schedule_record import ScheduleOutcome
+from financehub_shared.redis.text import decode_hash
 from support.observed import Fleet, eventually
 from support.redis_server import RedisServer
 
@@ -26,13 +28,13 @@ COUNTERS = ("running", "succeeded", "failed", "retried", "skipped", "dead_letter
 
 
 def counts(fleet: Fleet, task: str) -> dict[str, int]:
-    """The counters of a task that are not 0."""
+    """Return the counters of a task that are not 0."""
     stats = asdict(fleet.monitor.get_all_stats()[task])
     return {name: stats[name] for name in COUNTERS if stats[name]}
 
 
-def test_a_success_is_recorded_with_its_summary(redis_url: str) -> None:
-    """A run that succeeds has its times, its worker, one try and the task's own summary."""
+def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> None:
+    """The record of a successful run has its times, its worker, one attempt and the task's summary."""
     fleet = Fleet(redis_url)
 
     def task() -> TaskSummary:
@@ -42,7 +44,7 @@ def test_a_success_is_recorded_with_its_summary(redis_url: str) -> None:
     fleet.drain()
     run = fleet.monitor.run(message.message_id)
     assert run is not None
-    assert (run.state, run.tries, run.task, run.queue) == (RunState.SUCCEEDED, 1, "task", "high")
+    assert (run.state, run.attempts, run.task, run.queue) == (RunState.SUCCEEDED, 1, "task", "high")
     assert run.summary == {**TaskSummary(2, 1, {"X": "not-found"}, 1).as_dict()}
     assert run.enqueued_at is not None
     assert run.started_at is not None
@@ -64,34 +66,34 @@ def test_a_success_is_recorded_with_its_summary(redis_url: str) -> None:
         (9, 2, {"failed": 3, "retried": 2, "dead_lettered": 1}, RunState.DEAD_LETTERED, 3),
     ],
 )
-def test_tries_and_ends_are_counted_apart(
+def test_counters_with_retries_count_attempts_and_runs_separately(
     redis_url: str, failures: int, max_retries: int, expected: dict[str, int], state: RunState, tries: int
 ) -> None:
-    """Each try that raises is a failed one, each but the last of a message a retried one, and a run ends once."""
+    """Each attempt that raises counts as failed, each but the last of a message as retried, and a run ends once."""
     fleet = Fleet(redis_url)
     made: list[int] = []
 
     def task() -> None:
         made.append(1)
         if len(made) <= failures:
-            raise ValueError(f"try {len(made)}")
+            raise ValueError(f"attempt {len(made)}")
 
     message = fleet.actor(task, max_retries=max_retries).send()
     fleet.drain()
     assert counts(fleet, "task") == expected
     run = fleet.monitor.run(message.message_id)
     assert run is not None
-    assert (run.state, run.tries) == (state, tries)
-    assert run.error == (f"ValueError: try {len(made)}" if state is RunState.DEAD_LETTERED else "")
-    assert [one.message_id for one in fleet.monitor.recent("task")] == [message.message_id]
+    assert (run.state, run.attempts) == (state, tries)
+    assert run.error == (f"ValueError: attempt {len(made)}" if state is RunState.DEAD_LETTERED else "")
+    assert [run.message_id for run in fleet.monitor.recent("task")] == [message.message_id]
 
 
-def test_a_message_that_is_too_old_is_skipped_with_the_reason(redis_url: str) -> None:
-    """A run past its age limit is skipped, counted as that alone, and says why."""
+def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> None:
+    """A run past its age limit is skipped, counted only as skipped, and its record has the reason."""
     fleet = Fleet(redis_url)
 
     def task() -> None:
-        raise AssertionError("it must not run")
+        raise AssertionError("the task must not run")
 
     actor = fleet.actor(task)
     message = actor.message_with_options(max_age=1)
@@ -105,8 +107,8 @@ def test_a_message_that_is_too_old_is_skipped_with_the_reason(redis_url: str) ->
     assert counts(fleet, "task") == {"skipped": 1}
 
 
-def test_a_message_of_an_unknown_task_is_counted_under_one_name(redis_url: str) -> None:
-    """Names that nobody declared are without bound: their dead letters share one counter, with what is no message."""
+def test_counters_of_unknown_tasks_share_one_name(redis_url: str) -> None:
+    """The number of undeclared names is unlimited, so their dead letters and undecodable messages share one counter."""
     fleet = Fleet(redis_url)
     fleet.actor(lambda: None, actor_name="known")
     for name in ("ghost_a", "ghost_b"):
@@ -121,8 +123,8 @@ def test_a_message_of_an_unknown_task_is_counted_under_one_name(redis_url: str) 
         assert fleet.metrics.registry.get_sample_value(name, dead | {"reason": reason}) == count
 
 
-def test_options_of_a_foreign_client_do_not_stop_the_records(redis_url: str) -> None:
-    """A schedule's name that is none is left out of the record; this run and those beside it are recorded."""
+def test_record_with_invalid_options_is_written(redis_url: str) -> None:
+    """An invalid schedule name in the options is left out of the record. This run and others are still recorded."""
     fleet = Fleet(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     fleet.broker.enqueue(actor.message_with_options(**{options.SCHEDULE: ["x"], options.SCHEDULE_UID: {"y": 1}}))
@@ -131,21 +133,21 @@ def test_options_of_a_foreign_client_do_not_stop_the_records(redis_url: str) -> 
     assert counts(fleet, "task") == {"succeeded": 2}
 
 
-def test_no_secret_is_in_a_record(redis_url: str, redis_client: "redis.Redis") -> None:
-    """Error and summary of a run are masked before they are cut, so that no part of a secret is kept."""
+def test_record_with_a_secret_masks_it(redis_url: str, redis_client: "redis.Redis") -> None:
+    """The error and summary of a run are masked before they are cut, so that no part of a secret is kept."""
     secret = "finnhub-k3y-of-the-test"
     fleet = Fleet(redis_url, FINANCEHUB_FINNHUB_API_KEY=secret)
 
     def fails() -> None:
         raise ValueError("x" * 480 + secret)
 
-    def tells() -> TaskSummary:
+    def reports() -> TaskSummary:
         return TaskSummary(1, 0, {"X": secret}, 1)
 
     fleet.actor(fails, max_retries=0).send()
-    told = fleet.actor(tells).send()
+    reported = fleet.actor(reports).send()
     fleet.drain()
-    run = fleet.monitor.run(told.message_id)
+    run = fleet.monitor.run(reported.message_id)
     assert run is not None
     assert run.summary is not None
     assert run.summary["missing"] == {"X": "***"}
@@ -156,16 +158,16 @@ def test_no_secret_is_in_a_record(redis_url: str, redis_client: "redis.Redis") -
 
 
 def _redeliver(fleet: Fleet, data: bytes, redis_id: str) -> None:
-    """Put the same message back, as the janitor does with one whose worker died before the ack."""
+    """Put the same message back in the queue, as the janitor does if a worker died before the ack."""
     fleet.client.hset("dramatiq:high.msgs", redis_id, data)
     fleet.client.rpush("dramatiq:high", redis_id)
 
 
 @pytest.mark.parametrize(("fails", "expected"), [(False, {"succeeded": 1}), (True, {"failed": 1, "dead_lettered": 1})])
-def test_a_run_that_is_redelivered_after_its_end_counts_once(
+def test_counters_of_a_run_redelivered_after_its_end_count_once(
     redis_url: str, fails: bool, expected: dict[str, int]
 ) -> None:
-    """A worker that dies between the record and the ack has its run done again, and counted once."""
+    """If a worker dies between the record and the ack, its run is repeated and counted once."""
     fleet = Fleet(redis_url)
 
     def task() -> None:
@@ -183,8 +185,8 @@ def test_a_run_that_is_redelivered_after_its_end_counts_once(
     assert counts(fleet, "task") == expected
 
 
-def test_a_dead_letter_that_is_requeued_counts_anew(redis_url: str) -> None:
-    """A dead letter put back by hand is a new chance: what becomes of it is counted, and the run ends as that."""
+def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
+    """A requeued dead letter is a new chance: its new outcome is counted, and the run ends with that outcome."""
     fleet = Fleet(redis_url)
     broken = [True]
 
@@ -195,7 +197,7 @@ def test_a_dead_letter_that_is_requeued_counts_anew(redis_url: str) -> None:
     message = fleet.actor(task, max_retries=0).send()
     fleet.drain()
     broken[0] = False
-    assert len(DeadLetters(fleet.client).requeue(Filter())) == 1
+    assert len(DeadLetterQueue(fleet.client).requeue(DeadLetterFilter())) == 1
     again = Fleet(redis_url)
     again.actor(task, max_retries=0)
     again.drain()
@@ -213,10 +215,10 @@ def _schedule_message(fleet: Fleet, actor: Any) -> "Message[Any]":
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_schedule_learns_what_became_of_its_runs(redis_url: str, redis_client: "redis.Redis", fails: bool) -> None:
-    """The schedule's hash has outcome, duration and error of its last run, and counts ends and failures."""
+def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_client: "redis.Redis", fails: bool) -> None:
+    """The schedule's hash has the outcome, duration and error of its last run, and counts ended and failed runs."""
     fleet = Fleet(redis_url)
-    fleet.client.hset(keys.schedule("uid-1"), "runs", 7)
+    fleet.client.hset(keys.schedule("uid-1"), mapping={"fingerprint": "f", "runs": 7})
 
     def task() -> None:
         if fails:
@@ -224,21 +226,21 @@ def test_a_schedule_learns_what_became_of_its_runs(redis_url: str, redis_client:
 
     message = _schedule_message(fleet, fleet.actor(task, max_retries=0))
     fleet.drain()
-    outcome = ScheduleOutcome.from_fields(fields_of(redis_client.hgetall(keys.schedule("uid-1"))))
+    outcome = ScheduleOutcome.from_fields(decode_hash(redis_client.hgetall(keys.schedule("uid-1"))))
     assert outcome.last_run_id == message.message_id
     assert outcome.last_run_outcome == ("dead-lettered" if fails else "succeeded")
     assert (outcome.ended, outcome.failures) == (1, int(fails))
     assert (outcome.last_success_at is None) is fails
     assert (outcome.last_failure_at is None) is not fails
     assert outcome.last_run_error == ("ValueError: no" if fails else "")
-    assert fleet.client.hget(keys.schedule("uid-1"), "runs") == b"7", "the scheduler's own counter"
+    assert fleet.client.hget(keys.schedule("uid-1"), "runs") == b"7", "the counter of the scheduler has changed"
     run = fleet.monitor.run(message.message_id)
     assert run is not None
     assert (run.schedule, run.schedule_uid, run.due_at) == ("ns/crypto", "uid-1", 1_800_000_000.0)
 
 
-def test_a_deleted_schedule_is_not_brought_back(redis_url: str) -> None:
-    """A run that ends after its schedule was deleted leaves no key of the schedule."""
+def test_run_that_ends_after_its_schedule_was_deleted_leaves_no_key(redis_url: str) -> None:
+    """A run that ends after its schedule was deleted does not create a key of the schedule."""
     fleet = Fleet(redis_url)
     _schedule_message(fleet, fleet.actor(lambda: None, actor_name="task"))
     fleet.drain()
@@ -246,54 +248,56 @@ def test_a_deleted_schedule_is_not_brought_back(redis_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "beats", "queued", "lost"),
+    ("age", "alive", "queued", "lost"),
     [
         (3_600, False, False, 1),
-        (3_600, True, False, 0),  # it still runs
-        (3_600, False, True, 0),  # the janitor will redeliver it
-        (30, False, False, 0),  # too young: its worker may not have beaten yet
+        (3_600, True, False, 0),  # the run is still running
+        (3_600, False, True, 0),  # the janitor will redeliver the message
+        (30, False, False, 0),  # too young: the worker may not have written a heartbeat yet
     ],
 )
-def test_a_run_is_lost_when_nobody_can_end_it(redis_url: str, age: float, beats: bool, queued: bool, lost: int) -> None:
-    """A run is lost when its worker no longer beats and no queue holds its message; saying so twice changes nothing."""
+def test_reap_lost_with_a_dead_worker_and_no_message_marks_the_run(
+    redis_url: str, age: float, alive: bool, queued: bool, lost: int
+) -> None:
+    """A run is lost if its worker is dead and no queue has its message. A second call does not change anything."""
     fleet = Fleet(redis_url)
-    message = _begin_and_die(fleet, age)
+    message = _leave_unfinished_run(fleet, age)
     if not queued:
         fleet.client.delete("dramatiq:high", "dramatiq:high.msgs")
-    if beats:
+    if alive:
         fleet.client.set(keys.process("w-dead"), "{}")
     now = float(fleet.client.time()[0])
     assert counts(fleet, "task") == {"running": 1}
-    assert [fleet.monitor.reap_lost(now), fleet.monitor.reap_lost(now)] == [lost, 0]
+    assert [fleet.monitor.declare_lost(now), fleet.monitor.declare_lost(now)] == [lost, 0]
     assert counts(fleet, "task") == ({"lost": 1} if lost else {"running": 1})
     assert _state(fleet, message.message_id) is (RunState.LOST if lost else RunState.RUNNING)
 
 
-def test_a_lost_run_that_comes_back_is_counted_as_what_it_becomes(redis_url: str) -> None:
-    """A redelivery of a run that was declared lost takes it out of the lost ones."""
+def test_counters_of_a_redelivered_lost_run_have_the_new_outcome(redis_url: str) -> None:
+    """A redelivered run that was declared lost is no longer counted as lost."""
     fleet = Fleet(redis_url)
-    message = _begin_and_die(fleet, 3_600)
+    message = _leave_unfinished_run(fleet, 3_600)
     redis_id = message.options["redis_message_id"]
     data = fleet.client.hget("dramatiq:high.msgs", redis_id)
     fleet.client.delete("dramatiq:high", "dramatiq:high.msgs")
-    assert fleet.monitor.reap_lost(float(fleet.client.time()[0])) == 1
+    assert fleet.monitor.declare_lost(float(fleet.client.time()[0])) == 1
     _redeliver(fleet, data, redis_id)
     fleet.drain()
     assert counts(fleet, "task") == {"succeeded": 1}
 
 
-def _begin_and_die(fleet: Fleet, age: float) -> "Message[Any]":
-    """Leave what a killed worker leaves: a run that began `age` seconds ago and a message nobody acked."""
+def _leave_unfinished_run(fleet: Fleet, age: float) -> "Message[Any]":
+    """Leave the traces of a killed worker: a run that began `age` seconds ago and an unacked message."""
     message: Message[Any] = fleet.actor(lambda: None, actor_name="task").send()
     began = float(fleet.client.time()[0]) - age
     writer = RecordWriter(fleet.client, time.monotonic, 86_400)
-    writer.begin(started(Flight(MessageProxy(message), delivery_of(message), began, 0.0, 300.0), "w-dead"))
+    writer.record_start(attempt_started(Attempt(MessageProxy(message), attempt_id(message), began, 0.0, 300.0), "w-dead"))
     writer.flush()
     return message
 
 
-def test_redis_away_stops_no_task_and_loses_no_record(redis_server: Callable[..., RedisServer]) -> None:
-    """While Redis is gone a task runs on; when it is back, its end is recorded and the message acked."""
+def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server: Callable[..., RedisServer]) -> None:
+    """While Redis is unavailable a task continues. When Redis is back, its end is recorded and the message is acked."""
     server = redis_server()
     fleet = Fleet(server.url)
     ended: list[int] = []
@@ -323,8 +327,8 @@ def _state(fleet: Fleet, message_id: str) -> RunState | None:
     return run.state if run else None
 
 
-def test_records_expire_and_the_oldest_can_be_dropped(redis_url: str) -> None:
-    """Every record has a time to live, and the clean-up drops what ended before a time; counters stay."""
+def test_drop_older_with_expired_records_deletes_them(redis_url: str) -> None:
+    """Every record has a time to live. The cleanup deletes runs that ended before a time; the counters are kept."""
     fleet = Fleet(redis_url, FINANCEHUB_RUN_RETENTION_DAYS="2")
     actor = fleet.actor(lambda: None, actor_name="task")
     messages = [actor.send() for _ in range(3)]
@@ -340,10 +344,10 @@ def test_records_expire_and_the_oldest_can_be_dropped(redis_url: str) -> None:
     assert counts(fleet, "task") == {"succeeded": 3}
 
 
-def test_a_short_run_costs_one_round_trip(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The beginning of a short run travels with its end: one event of the recorder's script a run."""
-    # on any machine every run is shorter than this
-    monkeypatch.setattr("financehub_shared.monitor.writer.LINGER_SECONDS", 60)
+def test_recorder_with_a_short_run_writes_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start of a short run is written together with its end, so each run is one event of the recorder's script."""
+    # every run is shorter than this on any machine
+    monkeypatch.setattr("financehub_shared.monitor.record_writer.LINGER_SECONDS", 60)
     fleet = Fleet(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     for _ in range(200):
@@ -351,12 +355,12 @@ def test_a_short_run_costs_one_round_trip(redis_url: str, monkeypatch: pytest.Mo
     fleet.client.config_resetstat()
     fleet.drain()
     assert counts(fleet, "task") == {"succeeded": 200}
-    # LPOS and HSETNX … tell nothing; every RECORD event asks for HMGET once, and no other script does
+    # every RECORD event calls HMGET once, and no other script calls it
     assert fleet.client.info("commandstats")["cmdstat_hmget"]["calls"] == 200
 
 
-def test_a_message_followed_by_hand_is_queued_until_it_begins(redis_url: str) -> None:
-    """`record_queued` shows a message as queued, and never takes a run back that already began."""
+def test_record_queued_before_the_start_shows_queued(redis_url: str) -> None:
+    """`record_queued` shows a message as queued, and does not change a run that has already begun."""
     fleet = Fleet(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     message = actor.send()
@@ -367,8 +371,8 @@ def test_a_message_followed_by_hand_is_queued_until_it_begins(redis_url: str) ->
     assert _state(fleet, message.message_id) is RunState.SUCCEEDED
 
 
-def test_the_accessor_works_as_in_the_seed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`get_task_monitor().get_all_stats()` needs nothing but the environment."""
+def test_get_task_monitor_needs_only_the_environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`get_task_monitor().get_all_stats()` needs only the environment variables."""
     from financehub_shared.monitor import get_task_monitor
 
     monkeypatch.setenv("REDIS_URL", redis_url)

@@ -1,4 +1,4 @@
-"""What the scheduler process shows: itself and, as the one process that looks at all queues, the fleet."""
+"""Tests of the metrics and health that the scheduler process serves for itself and for the fleet."""
 
 import json
 import urllib.request
@@ -7,28 +7,28 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from financehub_scheduler.observers import SchedulerObservers
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import load_settings
-from financehub_shared.health.workers import WorkerRegistry
+from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
-from financehub_shared.worker.observers import SchedulerObservers
 from support.metrics import lines
 from support.observed import eventually
 
 
-def make(url: str, port: int = 0) -> SchedulerObservers:
-    """Observers of a scheduler that is well."""
+def make_observers(url: str, port: int = 0) -> SchedulerObservers:
+    """Return the observers of a healthy scheduler."""
     environ = {"REDIS_URL": url, "FINANCEHUB_HTTP_HOST": "127.0.0.1", "FINANCEHUB_HTTP_PORT": str(port)}
-    return SchedulerObservers(load_settings(environ), Metrics("scheduler"), live=list, ready=list)
+    return SchedulerObservers(load_settings(environ), Metrics("scheduler"), liveness=list, readiness=list)
 
 
 @pytest.fixture
 def observers(redis_url: str) -> Iterator[SchedulerObservers]:
-    """A scheduler that serves and beats."""
-    started = make(redis_url)
+    """Start observers that serve HTTP and write heartbeats."""
+    started = make_observers(redis_url)
     started.start()
     yield started
     started.stop()
@@ -36,13 +36,13 @@ def observers(redis_url: str) -> Iterator[SchedulerObservers]:
 
 
 def get(observers: SchedulerObservers, path: str) -> str:
-    """Body of an answer."""
+    """Return the body of a response."""
     with urllib.request.urlopen(f"http://127.0.0.1:{observers.server.port}{path}", timeout=5) as answer:
         return str(answer.read().decode())
 
 
-def test_the_fleet_is_in_the_scrape(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
-    """Queues, freshness and breakers are read from Redis at each scrape."""
+def test_scrape_of_the_scheduler_has_the_fleet(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
+    """Each scrape reads queues, freshness and breakers from Redis."""
     redis_client.rpush("dramatiq:high", "m")
     redis_client.hset("dramatiq:high.msgs", "m", b"{}")
     RedisStore(redis_client).mark_success("news", "rss", 1_800_000_000.0)
@@ -63,32 +63,34 @@ def test_the_fleet_is_in_the_scrape(redis_client: "redis.Redis", observers: Sche
     assert "forgotten" not in scrape
 
 
-def test_it_beats_and_answers_for_the_fleet(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
-    """A scheduler that runs is alive in the registry and in its own health answer; stopped, it is gone."""
-    registry = WorkerRegistry(redis_client)
-    eventually(lambda: [one.tier for one in registry.alive()] == ["scheduler"])
+def test_scheduler_observers_while_running_are_registered(
+    redis_client: "redis.Redis", observers: SchedulerObservers
+) -> None:
+    """A running scheduler is in the process registry and in its own health report. A stopped one is not."""
+    registry = ProcessRegistry(redis_client)
+    eventually(lambda: [process.tier for process in registry.live()] == ["scheduler"])
     health = _health(observers)
     assert health["scheduler"] == "ok"
     observers.stop()
-    assert registry.alive() == []
+    assert registry.live() == []
 
 
 def _health(observers: SchedulerObservers) -> dict[str, str]:
     try:
         body = get(observers, "/api/health/")
-    except urllib.error.HTTPError as error:  # no tier is alive: down
+    except urllib.error.HTTPError as error:  # no tier is alive, so the fleet is down
         body = error.read().decode()
     return {check["name"]: check["status"] for check in json.loads(body)["checks"]}
 
 
-def test_a_taken_port_is_a_config_error(redis_url: str, observers: SchedulerObservers) -> None:
-    """The second scheduler on a port says which variable to change."""
-    with pytest.raises(ConfigError, match=f"FINANCEHUB_HTTP_PORT={observers.server.port}.*taken"):
-        make(redis_url, observers.server.port).start()
+def test_scheduler_observers_with_a_used_port_raise_config_error(redis_url: str, observers: SchedulerObservers) -> None:
+    """The second scheduler on a port raises an error that names the variable to change."""
+    with pytest.raises(ConfigError, match=f"FINANCEHUB_HTTP_PORT={observers.server.port}.*in use"):
+        make_observers(redis_url, observers.server.port).start()
 
 
-def test_a_beat_is_stamped_with_the_time(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
-    """`beat_at` is when it beat, so that listings can show an age."""
-    eventually(lambda: WorkerRegistry(redis_client).alive())
-    (info,) = WorkerRegistry(redis_client).alive()
-    assert abs(info.beat_at - SystemClock().now()) < 10
+def test_heartbeat_has_its_time(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
+    """`heartbeat_at` is the time of the heartbeat, so that listings can show its age."""
+    eventually(lambda: ProcessRegistry(redis_client).live())
+    (info,) = ProcessRegistry(redis_client).live()
+    assert abs(info.heartbeat_at - SystemClock().now()) < 10

@@ -14,7 +14,7 @@ from financehub_shared.broker.message import attempt_id
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
-from financehub_shared.monitor.run_events import started
+from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T
 from support.observed import Fleet
@@ -137,7 +137,7 @@ async def test_a_lost_run_touches_its_schedule(scheduler: Scheduler, redis_url: 
     (body,) = messages(scheduler.client)
     message: Message[Any] = Message(**{**body, "args": (), "kwargs": {}})
     writer = RecordWriter(scheduler.client, time.monotonic, 86_400)
-    writer.begin(started(Attempt(MessageProxy(message), attempt_id(message), T, 0.0, 300.0), "w-dead"))
+    writer.record_start(attempt_started(Attempt(MessageProxy(message), attempt_id(message), T, 0.0, 300.0), "w-dead"))
     writer.flush()
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
     touched(scheduler.client)

@@ -6,13 +6,11 @@ from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.registry import tier_providers
 from financehub_shared.worker.actors import declare
-from financehub_shared.worker.middleware.provider_shutdown import CloseProviders
 from financehub_shared.worker.tier import start_tier
 
-process = start_tier(Tier.HIGH)
+process = start_tier(Tier.HIGH, tier_providers)
 broker = process.broker
-providers = tier_providers(process.settings, process.clock, process.metrics)
-CloseProviders(providers).add_to(broker)
+providers = process.providers
 
 
 def declare_fetch(task: str) -> None:

@@ -1,4 +1,4 @@
-"""A dead letter: a message that was given up, with why, when and after what."""
+"""The dead letter: a message that failed for good, with the reason, the time and the history of its errors."""
 
 import json
 import time
@@ -16,14 +16,14 @@ from dramatiq.middleware import SkipMessage
 from financehub_shared.broker import options
 from financehub_shared.core.errors import InvalidArgumentsError
 
-#: A traceback longer than this is cut in its middle; the first frames and the error itself matter.
+#: Longer tracebacks are cut in the middle, because the first frames and the error itself matter most.
 TRACEBACK_CHARACTERS = 8_000
-#: An error's text longer than this is cut.
+#: Longer error texts are cut.
 ERROR_CHARACTERS = 1_000
 
 
-class Reason(StrEnum):
-    """Why a message was given up; a label of metrics."""
+class DeadLetterReason(StrEnum):
+    """Why a message was dead-lettered; also a label of metrics."""
 
     RETRIES_EXHAUSTED = "retries-exhausted"
     INVALID_ARGUMENTS = "invalid-arguments"
@@ -33,20 +33,23 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
 
 
+# Dramatiq requires the following two to derive from its SkipMessage, so they cannot be in core.errors.
+
+
 class KillsWorkerError(SkipMessage):
-    """Too many workers died holding the message."""
+    """Too many workers died while they held the message."""
 
 
 class TooOldError(SkipMessage):
     """The message is past its age limit."""
 
 
-_REASONS: Mapping[type[BaseException], Reason] = {
-    InvalidArgumentsError: Reason.INVALID_ARGUMENTS,
-    KillsWorkerError: Reason.KILLS_WORKER,
-    TooOldError: Reason.TOO_OLD,
-    ActorNotFound: Reason.UNKNOWN_TASK,
-    DecodeError: Reason.UNDECODABLE,
+_REASONS: Mapping[type[BaseException], DeadLetterReason] = {
+    InvalidArgumentsError: DeadLetterReason.INVALID_ARGUMENTS,
+    KillsWorkerError: DeadLetterReason.KILLS_WORKER,
+    TooOldError: DeadLetterReason.TOO_OLD,
+    ActorNotFound: DeadLetterReason.UNKNOWN_TASK,
+    DecodeError: DeadLetterReason.UNDECODABLE,
 }
 
 
@@ -55,19 +58,19 @@ class DeadLetter:
     """One dead letter.
 
     Args:
-        id: what the dead letters are addressed by; a message that died twice has two over time.
-        queue, task, args, kwargs, message_id: of the message.
-        reason: why it was given up.
-        exception: class name of the last error.
-        error: its text.
-        traceback: of the last failed try, if one was made.
-        tries: how many tries failed; workers that died are not among them.
-        failures: each failed try, oldest first: at (Unix seconds), exception, error.
-        enqueued_at: when the message was first enqueued, Unix seconds.
-        died_at: when it was given up, Unix seconds.
-        schedule: which schedule enqueued it; empty for none.
-        correlation_id: ties its log lines together.
-        raw: what lay in the queue, where that was no message.
+        id: Id of the letter; a message that dies twice has two letters over time.
+        queue, task, args, kwargs, message_id: Fields of the message.
+        reason: Reason for which the message was dead-lettered.
+        exception: Class name of the last error.
+        error: Text of the last error.
+        traceback: Traceback of the last failed attempt; empty if there was none.
+        attempts: Number of failed attempts, without those that ended with the death of the worker.
+        failures: Failed attempts, oldest first: at (Unix seconds), exception, error.
+        enqueued_at: Time of the first enqueue, in Unix seconds.
+        died_at: Time of death, in Unix seconds.
+        schedule: Name of the schedule that enqueued the message; empty if there is none.
+        correlation_id: Id that the log lines of the run share.
+        raw: Content of the queue entry if it was not a message; otherwise empty.
     """
 
     id: str
@@ -80,7 +83,7 @@ class DeadLetter:
     exception: str
     error: str
     traceback: str
-    tries: int
+    attempts: int
     failures: tuple[Mapping[str, Any], ...]
     enqueued_at: float
     died_at: float
@@ -89,35 +92,35 @@ class DeadLetter:
     raw: str = ""
 
 
-def history(
+def death_details(
     exception: BaseException | None, died_at: float, last_traceback: str, redact: Callable[[str], str] = str
 ) -> dict[str, Any]:
-    """What is written into a message when it is given up.
+    """Return the details that a message carries in its `dead_letter` option.
 
     Args:
-        exception: what ended it.
-        died_at: Unix seconds.
-        last_traceback: of its last failed try, for an ending that has no traceback of its own.
-        redact: masks secrets; none of them may lie in Redis.
+        exception: Exception that ended the message.
+        died_at: Time of death in Unix seconds.
+        last_traceback: Traceback of the last failed attempt, used if the exception has none.
+        redact: Masks secrets, because no secret may be stored in Redis.
     """
     reason = next((reason for type_, reason in _REASONS.items() if isinstance(exception, type_)), None)
-    own = "" if isinstance(exception, SkipMessage) else format_traceback(exception, redact)
+    own_traceback = "" if isinstance(exception, SkipMessage) else format_traceback(exception, redact)
     return {
-        "reason": reason or Reason.RETRIES_EXHAUSTED,
+        "reason": reason or DeadLetterReason.RETRIES_EXHAUSTED,
         "exception": type(exception).__name__ if exception else "",
         "error": error_text(exception, redact) if exception else "",
-        "traceback": own or last_traceback,
+        "traceback": own_traceback or last_traceback,
         "died_at": round(died_at * 1000),
     }
 
 
 def error_text(exception: BaseException, redact: Callable[[str], str]) -> str:
-    """What an exception says: masked, then cut, so that no half of a secret stays."""
+    """Return the text of an exception, masked before it is cut so that no part of a secret remains."""
     return redact(str(exception))[:ERROR_CHARACTERS]
 
 
 def format_traceback(exception: BaseException | None, redact: Callable[[str], str]) -> str:
-    """Traceback of `exception`, masked, then cut in its middle where it is too long."""
+    """Return the traceback of an exception, masked, then cut in the middle if it is too long."""
     if exception is None or exception.__traceback__ is None:
         return ""
     text = redact("".join(traceback.format_exception(exception, limit=30)))
@@ -125,11 +128,11 @@ def format_traceback(exception: BaseException | None, redact: Callable[[str], st
     return text if len(text) <= TRACEBACK_CHARACTERS else f"{text[:half]}\n[…]\n{text[-half:]}"
 
 
-def undecodable(data: bytes, redis_id: str, queue: str, error: DecodeError) -> Message[Any]:
-    """A dead letter around bytes that are no message, so that nothing is lost and listings can show it."""
+def undecodable_letter(data: bytes, redis_id: str, queue: str, error: DecodeError) -> Message[Any]:
+    """Wrap bytes that are not a message in a dead letter, so that nothing is lost and listings can show them."""
     now = time.time()
     cause = error.error or error
-    ending = history(error, now, "") | {"error": f"{error.message}: {cause}"[:ERROR_CHARACTERS]}
+    details = death_details(error, now, "") | {"error": f"{error.message}: {cause}"[:ERROR_CHARACTERS]}
     return Message(
         queue_name=q_name(queue),
         actor_name="",
@@ -137,28 +140,28 @@ def undecodable(data: bytes, redis_id: str, queue: str, error: DecodeError) -> M
         kwargs={},
         options={
             "redis_message_id": redis_id,
-            options.DEAD_LETTER: ending | {"raw": data.decode("utf-8", "backslashreplace")},
+            options.DEAD_LETTER: details | {"raw": data.decode("utf-8", "backslashreplace")},
         },
         message_timestamp=round(now * 1000),
     )
 
 
-def parse(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLetter:
-    """Read a dead letter, also one that a plain dramatiq wrote without a history.
+def parse_dead_letter(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLetter:
+    """Parse a dead letter, including one that plain dramatiq wrote without a history.
 
     Args:
-        redis_id: its id in Redis.
-        queue: whose dead letters it lies among.
-        data: as stored.
-        died_at_ms: its score in Redis.
+        redis_id: Id of the letter in Redis.
+        queue: Name of the queue whose dead letters contain it.
+        data: Stored bytes.
+        died_at_ms: Score of the letter in Redis, its time of death.
     """
     try:
         message: Message[Any] = Message.decode(data)
     except DecodeError as error:
-        message = undecodable(data, redis_id, queue, error)
-    ending = message.options.get(options.DEAD_LETTER, {})
+        message = undecodable_letter(data, redis_id, queue, error)
+    details = message.options.get(options.DEAD_LETTER, {})
     failures = message.options.get(options.FAILURES, [])
-    trace = ending.get("traceback") or message.options.get("traceback") or ""
+    trace = details.get("traceback") or message.options.get("traceback") or ""
     last_line = trace.strip().rpartition("\n")[2]
     return DeadLetter(
         id=redis_id,
@@ -167,29 +170,29 @@ def parse(redis_id: str, queue: str, data: bytes, died_at_ms: float) -> DeadLett
         args=message.args,
         kwargs=message.kwargs,
         message_id=message.message_id,
-        reason=ending.get("reason", Reason.RETRIES_EXHAUSTED),
-        exception=ending.get("exception") or last_line.partition(":")[0].rpartition(".")[2],
-        error=ending.get("error") or last_line.partition(": ")[2],
+        reason=details.get("reason", DeadLetterReason.RETRIES_EXHAUSTED),
+        exception=details.get("exception") or last_line.partition(":")[0].rpartition(".")[2],
+        error=details.get("error") or last_line.partition(": ")[2],
         traceback=trace,
-        tries=len(failures) or message.options.get("retries", 0),
+        attempts=len(failures) or message.options.get("retries", 0),
         failures=tuple(failure | {"at": failure["at"] / 1000} for failure in failures),
         enqueued_at=message.message_timestamp / 1000,
         died_at=died_at_ms / 1000,
         schedule=message.options.get(options.SCHEDULE, ""),
         correlation_id=message.options.get(options.CORRELATION_ID, ""),
-        raw=ending.get("raw", ""),
+        raw=details.get("raw", ""),
     )
 
 
-def revived(data: bytes, now_ms: int) -> bytes:
-    """The message of a dead letter as if it were new: no retries, no history, full age.
+def requeued_message(data: bytes, now_ms: int) -> bytes:
+    """Return the message of a dead letter as a new message, without retries and history and with age 0.
 
     Raises:
-        DecodeError: there is no message in it.
+        DecodeError: The letter does not contain a message.
     """
     message: Message[Any] = Message.decode(data)
     if not message.actor_name:
-        raise DecodeError("the dead letter holds no message", data, None)
+        raise DecodeError("the dead letter does not contain a message", data, None)
     spent = {"retries", "traceback", "requeue_timestamp", "eta", options.DELAYED, options.FAILURES, options.DEAD_LETTER}
     kept = {name: value for name, value in message.options.items() if name not in spent}
     fields = message.asdict() | {

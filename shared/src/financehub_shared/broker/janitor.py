@@ -1,4 +1,4 @@
-"""Housekeeping of the queues: what dead workers held goes back, expired dead letters go."""
+"""The janitor: it reclaims the messages of dead workers and drops expired dead letters."""
 
 import re
 from collections.abc import Iterator
@@ -8,26 +8,27 @@ import redis
 import structlog
 from dramatiq.common import q_name
 
-from financehub_shared.broker import scripts
-from financehub_shared.broker.dead_letters import DeadLetters
+from financehub_shared.broker import queue_scripts
+from financehub_shared.broker.dead_letter_queue import DeadLetterQueue
 from financehub_shared.broker.queues import SCAN_COUNT
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.redis import queue_keys as keys
 
 log = structlog.get_logger(__name__)
 
-#: How long the count of lost workers outlives its last change, seconds; a message is long settled by then.
-LOSSES_TTL_SECONDS = 7 * 86_400
+#: Time in seconds that the count of lost workers outlives its last change; a message is settled long before.
+LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
 
 
 class Janitor:
-    """Stock dramatiq leaves this to one in a thousand commands; the scheduler runs it every few seconds.
+    """Maintains the queues. The scheduler runs it every few seconds; stock dramatiq does this in one of 1,000 commands.
 
-    Works with zero workers, for every queue that exists, and side by side with janitors of other schedulers.
+    It works without workers, for every queue that exists, and alongside the janitors of other schedulers.
 
     Args:
-        client: of the queues' Redis, answers bytes.
-        heartbeat_timeout_seconds: a worker silent for this long is dead.
-        dead_letter_retention_days: older dead letters are dropped.
+        client: Client of the queues' Redis that replies in bytes.
+        heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
+        dead_letter_retention_days: Age in days from which dead letters are dropped.
     """
 
     def __init__(
@@ -35,44 +36,44 @@ class Janitor:
     ) -> None:
         self._client = client
         self._heartbeat_timeout = heartbeat_timeout_seconds
-        self._retention = dead_letter_retention_days * 86_400
-        self._reclaim = client.register_script(scripts.RECLAIM)
-        self._dead_letters = DeadLetters(client)
+        self._retention = dead_letter_retention_days * DAY_SECONDS
+        self._reclaim = client.register_script(queue_scripts.RECLAIM)
+        self._dead_letters = DeadLetterQueue(client)
 
     def run(self) -> dict[str, int]:
-        """One round.
+        """Run the maintenance once.
 
         Returns:
-            Every queue found → how many of its messages (delayed ones too) were given back.
+            The number of reclaimed messages, delayed ones included, by queue; all queues that exist are included.
 
         Raises:
-            redis.RedisError: Redis does not answer or refuses; the next round makes up for it.
+            redis.RedisError: Redis does not answer, or refuses a command. The next run catches up.
         """
         seconds, microseconds = self._client.time()
         now = seconds + microseconds / 1e6
-        silent_since = now - self._heartbeat_timeout
-        found_beats: Any = self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
-        beats: dict[bytes, float] = dict(found_beats)
-        found = list(self._scan())
-        reclaimed = {queue: 0 for name in found if (queue := _queue(name))}
-        for name in found:
+        alive_since = now - self._heartbeat_timeout
+        rows: Any = self._client.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
+        heartbeats: dict[bytes, float] = dict(rows)
+        names = list(self._scan())
+        reclaimed = {queue: 0 for name in names if (queue := _queue(name))}
+        for name in names:
             match = keys.ACKS_KEY.match(name)
-            if match is None or beats.get(match["worker"].encode(), 0) / 1000 > silent_since:
+            if match is None or heartbeats.get(match["worker"].encode(), 0) / 1000 > alive_since:
                 continue
             worker, queue = match["worker"], match["queue"]
-            count = self._reclaim_from(worker, queue, silent_since)
+            count = self._reclaim_from(worker, queue, alive_since)
             reclaimed[q_name(queue)] = reclaimed.get(q_name(queue), 0) + count
             if count:
                 log.warning("messages_reclaimed", queue=queue, worker=worker, count=count)
-        # a worker that holds something new since the scan has sent a heartbeat with it
-        self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", silent_since * 1000)
+        # A worker that has fetched a message since the scan has sent a heartbeat with the fetch.
+        self._client.zremrangebyscore(keys.HEARTBEATS, "-inf", alive_since * 1000)
         if dropped := self._dead_letters.drop_older(now - self._retention):
             log.info("dead_letters_expired", count=dropped)
         return reclaimed
 
-    def _reclaim_from(self, worker: str, queue: str, silent_since: float) -> int:
-        # a delayed message waits in memory and runs nothing, so its worker's death is not its doing
-        counts = int(queue == q_name(queue))
+    def _reclaim_from(self, worker: str, queue: str, alive_since: float) -> int:
+        # A delayed message only waits in memory, so it cannot be the reason for the death of its worker.
+        count_losses = int(queue == q_name(queue))
         names = [
             keys.acks(worker, queue),
             keys.ready(queue),
@@ -80,7 +81,8 @@ class Janitor:
             keys.losses(queue),
             keys.HEARTBEATS,
         ]
-        return int(self._reclaim(keys=names, args=[worker, round(silent_since * 1000), counts, LOSSES_TTL_SECONDS]))
+        args: list[str | int] = [worker, round(alive_since * 1000), count_losses, LOSSES_TTL_SECONDS]
+        return int(self._reclaim(keys=names, args=args))
 
     def _scan(self) -> Iterator[str]:
         for key in self._client.scan_iter(match=keys.EVERYTHING, count=SCAN_COUNT):

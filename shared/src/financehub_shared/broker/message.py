@@ -6,23 +6,23 @@ from financehub_shared.broker import options
 
 
 def redis_id(message: Any) -> str:
-    """What Redis knows the message by; the message id where a foreign client set none."""
+    """Return the id of a message in Redis, or its message id if a foreign client set none."""
     return str(message.options.get("redis_message_id") or message.message_id)
 
 
-def delivery_of(message: Any) -> str:
-    """Names this enqueue of the message: a redelivery keeps it, a retry and a revived dead letter get another.
+def attempt_id(message: Any) -> str:
+    """Return the id of an attempt: a redelivery keeps it, but a retry and a requeued dead letter get a new one.
 
-    A revived dead letter keeps its Redis id, so the time it became ready is part of the name.
+    A requeued dead letter keeps its Redis id, so the id also contains the time at which the message became ready.
     """
     return f"{redis_id(message)}@{message.options.get(options.READY_AT, '')}"
 
 
 def correlation_id(message: Any) -> str:
-    """What ties the lines of one run together; the message id where nobody set one."""
+    """Return the id that the log lines of a run share, or the message id if the message carries none."""
     return str(message.options.get(options.CORRELATION_ID) or message.message_id)
 
 
 def ready_at(message: Any) -> float:
-    """When the message became ready to run, Unix seconds."""
+    """Return the time at which a message became ready to run, in Unix seconds."""
     return float(message.options.get(options.READY_AT) or message.message_timestamp) / 1_000

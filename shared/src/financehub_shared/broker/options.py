@@ -1,23 +1,23 @@
-"""Names of the message options that FinanceHub adds to dramatiq's: the contract on the wire.
+"""Names of the message options that FinanceHub adds to dramatiq's. They are part of the wire format.
 
-All are optional, so that a plain dramatiq can enqueue to these queues and be served.
-Dramatiq's own that are used as they are: `max_retries`, `time_limit` (ms), `max_age` (ms), `retries`, `eta` (ms).
+All of them are optional, so that plain dramatiq can enqueue to these queues and its messages run.
+Dramatiq's own options keep their meaning: `max_retries`, `time_limit` (ms), `max_age` (ms), `retries`, `eta` (ms).
 """
 
 #: `namespace/name` (or file name) of the schedule that enqueued the message.
 SCHEDULE = "schedule"
-#: Stable uid of that schedule; key of its Redis records.
+#: Stable uid of that schedule, which is part of its Redis keys.
 SCHEDULE_UID = "schedule_uid"
-#: When the run was due, Unix milliseconds.
+#: Due time of the run, in Unix milliseconds.
 DUE_AT = "due_at"
-#: When the message became ready to run (enqueue time + delay), Unix milliseconds.
+#: Time at which the message became ready to run (enqueue time plus delay), in Unix milliseconds.
 READY_AT = "ready_at"
-#: Ties the log lines of one run together, over retries and services.
+#: Id that the log lines of one run share, across retries and services.
 CORRELATION_ID = "correlation_id"
 #: Set on a message that went to the delay queue. The broker later moves it to its own queue by an enqueue without a
-#: delay, which is no new run: `is_move` tells.
+#: delay, which is not a new run; `is_move` recognizes this case.
 DELAYED = "delayed"
-#: List of what failed so far, oldest first: `{"at": ms, "exception": name, "error": text}`.
+#: List of the failures so far, oldest first: `{"at": ms, "exception": name, "error": text}`.
 FAILURES = "failures"
-#: Why and when the message was given up; set before `after_nack`: see `dead_letter.DeadLetter`.
+#: Reason and time of the dead letter; set before `after_nack`. See `dead_letter.DeadLetter`.
 DEAD_LETTER = "dead_letter"

@@ -1,7 +1,7 @@
-"""The monitor: a record of every run, figures per task, outcomes per schedule."""
+"""The monitor: a record of every run, figures per task and outcomes per schedule."""
 
-from financehub_shared.monitor.records import Run, ScheduleOutcome, TaskStats
-from financehub_shared.monitor.states import ACTIVE, RunState
+from financehub_shared.monitor.records import RunRecord, TaskStats
+from financehub_shared.monitor.run_state import ACTIVE, RunState
 from financehub_shared.monitor.task_monitor import TaskMonitor, get_task_monitor
 
-__all__ = ["ACTIVE", "Run", "RunState", "ScheduleOutcome", "TaskMonitor", "TaskStats", "get_task_monitor"]
+__all__ = ["ACTIVE", "RunRecord", "RunState", "TaskMonitor", "TaskStats", "get_task_monitor"]

@@ -1,4 +1,4 @@
-"""One attempt: one try of a run in this process."""
+"""One attempt of a run in this process."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,19 @@ from dramatiq import MessageProxy
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
-    """One try of one message, running in this process.
+class Attempt:
+    """One attempt of a run, while it runs in this process.
 
     Args:
-        message: the message.
-        delivery: names this enqueue of the message: new at every enqueue, kept by a redelivery.
-        started_at: Unix seconds.
-        started: monotonic seconds.
-        time_limit: seconds it may take.
+        message: Message of the run.
+        id: Id of the attempt, from `broker.message.attempt_id`; a redelivery has the same id.
+        started_at: Start in Unix seconds.
+        started: Start in monotonic seconds.
+        time_limit: Maximum duration in seconds.
     """
 
     message: MessageProxy
-    delivery: str
+    id: str
     started_at: float
     started: float
     time_limit: float
@@ -32,6 +32,6 @@ class Flight:
         return self.message.queue_name
 
     @property
-    def try_number(self) -> int:
-        """1 for the first try."""
+    def number(self) -> int:
+        """The number of the attempt, starting at 1."""
         return int(self.message.options.get("retries", 0)) + 1

@@ -1,19 +1,14 @@
-"""What the monitor gives out: runs, figures per task, outcomes per schedule."""
+"""The records that the monitor returns: runs and figures per task."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
-from financehub_shared.monitor.states import RunState
 
 Fields = Mapping[str, str]
-
-
-def fields_of(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    """A Redis hash as text."""
-    return {key.decode(): value.decode(errors="replace") for key, value in raw.items()}
 
 
 def _number(fields: Fields, name: str) -> float | None:
@@ -21,23 +16,23 @@ def _number(fields: Fields, name: str) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One run: one message with all its tries. Times are Unix seconds.
+class RunRecord:
+    """One run: one message with all of its attempts. Times are Unix seconds.
 
     Args:
-        message_id: dramatiq's message id.
-        task, queue: where it runs.
-        state: where it stands.
-        schedule, schedule_uid: who enqueued it; empty for one started by hand.
-        due_at: when it was due, if a schedule enqueued it.
-        enqueued_at: when its first try became ready.
-        started_at, finished_at: of the newest try.
-        duration: seconds of the newest try.
-        tries: tries so far.
-        worker: id of the process in the worker registry.
-        error: one line of what the newest try raised.
-        summary: the task's own summary, if it succeeded.
-        correlation_id: on every log line of the run.
+        message_id: Id of the dramatiq message.
+        task, queue: Names of the task and of its queue.
+        state: Current state.
+        schedule, schedule_uid: Schedule that enqueued the run; empty if a user started it.
+        due_at: Due time, if a schedule enqueued the run.
+        enqueued_at: Time at which the first attempt became ready.
+        started_at, finished_at: Start and end of the newest attempt.
+        duration: Duration of the newest attempt in seconds.
+        attempts: Number of attempts so far.
+        worker: Id of the process in the worker registry.
+        error: Error of the newest attempt in one line.
+        summary: Summary that the task returned, if it succeeded.
+        correlation_id: Id that the log lines of the run share.
     """
 
     message_id: str
@@ -51,15 +46,15 @@ class Run:
     started_at: float | None = None
     finished_at: float | None = None
     duration: float | None = None
-    tries: int = 0
+    attempts: int = 0
     worker: str = ""
     error: str = ""
     summary: Mapping[str, Any] | None = None
     correlation_id: str = ""
 
     @classmethod
-    def from_fields(cls, message_id: str, fields: Fields) -> "Run":
-        """Read the hash of `keys.run(message_id)`."""
+    def from_fields(cls, message_id: str, fields: Fields) -> "RunRecord":
+        """Create the record from the hash at `keys.run(message_id)`."""
         return cls(
             message_id=message_id,
             task=fields.get("task", ""),
@@ -72,7 +67,7 @@ class Run:
             started_at=_number(fields, "started_at"),
             finished_at=_number(fields, "finished_at"),
             duration=_number(fields, "duration"),
-            tries=int(fields.get("try", 0)),
+            attempts=int(fields.get("attempt", 0)),
             worker=fields.get("worker", ""),
             error=fields.get("error", ""),
             summary=json.loads(fields["summary"]) if fields.get("summary") else None,
@@ -82,19 +77,20 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class TaskStats:
-    """Figures of one task over the whole fleet, since its key was made.
+    """The figures of one task over the whole fleet, since its key was created.
 
-    A run ends as exactly one of succeeded, skipped, dead-lettered or lost. A try that raised is a failed one,
-    and is retried unless that was the last.
+    A run ends as exactly one of succeeded, skipped, dead-lettered or lost. An attempt that raises counts as failed, and
+    as retried unless it was the last one.
 
     Args:
-        running: runs that run now.
-        succeeded, skipped, dead_lettered, lost: runs that ended so.
-        failed: tries that raised.
-        retried: tries after which the message was enqueued again.
-        average, p50, p95, p99: seconds of one try; quantiles are within 4.8 % of the true ones. None before the first.
+        running: Number of runs in progress.
+        succeeded, skipped, dead_lettered, lost: Number of runs that ended so.
+        failed: Number of attempts that raised.
+        retried: Number of attempts after which the message was enqueued again.
+        average, p50, p95, p99: Duration of an attempt in seconds, None before the first. The error of the quantiles is
+            at most 4.8 %.
         last_success_at, last_failure_at: Unix seconds.
-        last_error: one line.
+        last_error: Newest error in one line.
     """
 
     running: int = 0
@@ -114,55 +110,18 @@ class TaskStats:
 
     @classmethod
     def from_fields(cls, running: int, fields: Fields) -> "TaskStats":
-        """Read the hash of `keys.task_stats(task)`."""
+        """Create the figures from the hash at `keys.task_stats(task)`."""
         buckets = {int(key[1:]): int(value) for key, value in fields.items() if key[0] == "b" and key[1:].isdigit()}
         counters = ("succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
-        tries = int(fields.get("tries", 0))
+        attempts = int(fields.get("attempts", 0))
         return cls(
             running=running,
             **{name: int(fields.get(name, 0)) for name in counters},
-            average=float(fields["seconds"]) / tries if tries else None,
+            average=float(fields["attempt_seconds"]) / attempts if attempts else None,
             p50=quantile(buckets, 0.50),
             p95=quantile(buckets, 0.95),
             p99=quantile(buckets, 0.99),
             last_success_at=_number(fields, "last_success_at"),
             last_failure_at=_number(fields, "last_failure_at"),
             last_error=fields.get("last_error", ""),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleOutcome:
-    """What became of the runs of one schedule. Times are Unix seconds.
-
-    Args:
-        ended: runs that ended, whatever way.
-        failures: of them, dead-lettered or lost.
-        last_run_id, last_run_outcome, last_run_at, last_run_duration, last_run_error: the run that ended last.
-        last_success_at, last_failure_at: when a run last ended so.
-    """
-
-    ended: int = 0
-    failures: int = 0
-    last_run_id: str = ""
-    last_run_outcome: str = ""
-    last_run_at: float | None = None
-    last_run_duration: float | None = None
-    last_run_error: str = ""
-    last_success_at: float | None = None
-    last_failure_at: float | None = None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "ScheduleOutcome":
-        """Read the hash of `keys.schedule(uid)`; the scheduler's own fields in it are left alone."""
-        return cls(
-            ended=int(fields.get("ended", 0)),
-            failures=int(fields.get("failures", 0)),
-            last_run_id=fields.get("last_run_id", ""),
-            last_run_outcome=fields.get("last_run_outcome", ""),
-            last_run_at=_number(fields, "last_run_at"),
-            last_run_duration=_number(fields, "last_run_duration"),
-            last_run_error=fields.get("last_run_error", ""),
-            last_success_at=_number(fields, "last_success_at"),
-            last_failure_at=_number(fields, "last_failure_at"),
         )

@@ -1,4 +1,4 @@
-"""`TaskMonitor`: what the fleet's tasks did and do, read from Redis."""
+"""`TaskMonitor` reads the state and the history of the fleet's tasks from Redis."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -8,51 +8,54 @@ import redis
 from dramatiq.common import q_name
 
 from financehub_shared.broker.message import correlation_id, ready_at
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import load_settings
-from financehub_shared.monitor.events import schedule_fields
-from financehub_shared.monitor.records import Run, TaskStats, fields_of
-from financehub_shared.monitor.scripts import DROP, REAP, SNAPSHOT
-from financehub_shared.monitor.states import RunState
+from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
+from financehub_shared.monitor.records import RunRecord, TaskStats
+from financehub_shared.monitor.run_events import schedule_fields
+from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
-from financehub_shared.redis.queue_keys import NAMESPACE
+from financehub_shared.redis.text import decode, decode_hash
 
-#: A run younger than this is not looked at: its worker may not have beaten yet.
+#: Younger runs are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
+#: Maximum number of runs that `schedule_runs` returns.
+SCHEDULE_RUNS = 10
 
 
 class TaskMonitor:
-    """Reads and cleans the records that every worker's `RunRecorder` writes.
+    """Reads and cleans up the records that the `RunRecorder` of every worker writes.
 
-    Every method raises `redis.RedisError` when Redis does not answer.
+    Every method raises `redis.RedisError` if Redis does not answer.
 
     Args:
-        client: Redis of the queues, answers as bytes.
-        retention_seconds: how long a queued run's record lives.
+        client: Client of the queues' Redis that replies in bytes.
+        retention_seconds: Lifetime of the record of a queued run.
     """
 
-    def __init__(self, client: "redis.Redis", *, retention_seconds: int = 7 * 86_400) -> None:
+    def __init__(self, client: "redis.Redis", *, retention_seconds: int = 7 * DAY_SECONDS) -> None:
         self._client = client
         self._retention = retention_seconds
         self._snapshot = client.register_script(SNAPSHOT)
-        self._reap = client.register_script(REAP)
-        self._drop = client.register_script(DROP)
+        self._declare_lost = client.register_script(DECLARE_LOST)
+        self._delete_old_runs = client.register_script(DELETE_OLD_RUNS)
 
     def get_all_stats(self) -> dict[str, TaskStats]:
-        """Figures of every task that ever ran, at one instant."""
-        rows = self._snapshot(keys=[keys.TASKS], args=[keys.task_stats("")])
+        """Return the figures of every task that ever ran, at one moment."""
+        rows = self._snapshot(keys=[keys.TASKS], args=[])
         stats: dict[str, TaskStats] = {}
         for name, running, flat in sorted(rows):
-            fields = fields_of(dict(zip(flat[::2], flat[1::2], strict=True)))
-            stats[name.decode()] = TaskStats.from_fields(int(running), fields)
+            fields = decode_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
+            stats[decode(name)] = TaskStats.from_fields(int(running), fields)
         return stats
 
-    def run(self, message_id: str) -> Run | None:
-        """One run by its message id; None if it is not known (any more)."""
+    def run(self, message_id: str) -> RunRecord | None:
+        """Return a run by its message id, or None if it is unknown or its record has expired."""
         return next(iter(self._runs([message_id])), None)
 
-    def recent(self, task: str, limit: int = 20) -> list[Run]:
-        """Runs of `task`, newest first: those that run now, then those that ended."""
+    def recent(self, task: str, limit: int = 20) -> list[RunRecord]:
+        """Return runs of `task`, newest first: those in progress, then those that ended."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.zrevrange(keys.task_running(task), 0, limit - 1)
         pipeline.zrevrange(keys.task_recent(task), 0, limit - 1)
@@ -60,16 +63,16 @@ class TaskMonitor:
         ids = dict.fromkeys(id.decode() for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
 
-    def schedule_runs(self, uid: str) -> list[Run]:
-        """The newest runs of one schedule, at most 10, newest first."""
-        ids = cast("list[bytes]", self._client.lrange(keys.schedule_recent(uid), 0, 9))
+    def schedule_runs(self, uid: str) -> list[RunRecord]:
+        """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
+        ids = cast("list[bytes]", self._client.lrange(keys.schedule_recent(uid), 0, SCHEDULE_RUNS - 1))
         return self._runs([id.decode() for id in ids])
 
     def record_queued(self, message: Any) -> None:
-        """Note a message as queued, for whoever enqueues by hand and wants to follow it.
+        """Record a message as queued, for callers that enqueue it by hand and want to follow it.
 
         Args:
-            message: dramatiq message, before or after it was enqueued. A run that already began is left alone.
+            message: Dramatiq message, before or after it is enqueued. A run that has started is not changed.
         """
         values: dict[str, Any] = {
             "task": message.actor_name,
@@ -89,39 +92,36 @@ class TaskMonitor:
         pipeline.expire(key, self._retention)
         pipeline.execute()
 
-    def reap_lost(self, now: float) -> int:
-        """Close the runs whose worker died and whose message is in no queue; returns how many.
+    def declare_lost(self, now: float) -> int:
+        """Close the runs whose worker died and whose message is in no queue; returns their number.
 
         Args:
             now: Unix seconds.
         """
-        prefixes = [keys.task_stats(""), keys.run(""), keys.worker(""), keys.schedule("")]
-        times = [now - LOST_AFTER_SECONDS, now]
-        return int(
-            self._reap(
-                keys=[keys.TASKS, keys.SCHEDULES_TOUCHED, keys.SCHEDULES_FAILING], args=[*prefixes, NAMESPACE, *times]
-            )
-        )
+        names = [keys.TASKS, keys.SCHEDULES_CHANGED, keys.SCHEDULES_FAILING]
+        return int(self._declare_lost(keys=names, args=[now - LOST_AFTER_SECONDS, now]))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Delete the records of runs that ended before a time; counters stay. Returns how many (would) go.
+        """Delete the records of runs that ended before a time; returns how many were, or would be, deleted.
+
+        The counters of the tasks stay.
 
         Args:
             before: Unix seconds.
-            dry_run: only count.
+            dry_run: Whether to only count.
         """
         tasks = cast("set[bytes]", self._client.smembers(keys.TASKS))
-        arguments = [keys.run(""), str(before), str(int(dry_run))]
-        return sum(int(self._drop(keys=[keys.task_recent(task.decode())], args=arguments)) for task in tasks)
+        arguments = [str(before), str(int(dry_run))]
+        return sum(int(self._delete_old_runs(keys=[keys.task_recent(task.decode())], args=arguments)) for task in tasks)
 
-    def _runs(self, ids: Iterable[str]) -> list[Run]:
+    def _runs(self, ids: Iterable[str]) -> list[RunRecord]:
         wanted = list(ids)
         pipeline = self._client.pipeline(transaction=False)
         for message_id in wanted:
             pipeline.hgetall(keys.run(message_id))
         rows = pipeline.execute()
         return [
-            Run.from_fields(message_id, fields_of(raw))
+            RunRecord.from_fields(message_id, decode_hash(raw))
             for message_id, raw in zip(wanted, rows, strict=True)
             if b"state" in raw
         ]
@@ -129,6 +129,6 @@ class TaskMonitor:
 
 @cache
 def get_task_monitor() -> TaskMonitor:
-    """The process's monitor; reads the settings at the first call."""
+    """Return the monitor of the process; the first call reads the settings."""
     settings = load_settings()
-    return TaskMonitor(connect(settings.broker_url), retention_seconds=settings.run_retention_days * 86_400)
+    return TaskMonitor(connect(settings.broker_url), retention_seconds=settings.run_retention_days * DAY_SECONDS)

@@ -1,0 +1,1 @@
+"""Everything a worker process consists of: its broker, its middleware, its observers and its actors."""

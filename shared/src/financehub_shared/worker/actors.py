@@ -1,4 +1,4 @@
-"""Actors of the catalogue's tasks, and enqueueing by name without them."""
+"""Declares the actors of catalog tasks, and enqueues tasks by name."""
 
 import functools
 import inspect
@@ -13,14 +13,15 @@ from financehub_shared.core.errors import InvalidArgumentsError, StoreUnavailabl
 
 
 def declare(broker: dramatiq.Broker, task: str, fn: Callable[..., Any]) -> "dramatiq.Actor[..., Any]":
-    """Make `fn` the actor of a catalogue task on its queue, with its limits.
+    """Make `fn` the actor of a catalog task, with the queue and the limits of the catalog.
+
+    If the argument model refuses the arguments of a message, `fn` is not called. The message is dead-lettered without a
+    retry, and its error names the field.
 
     Args:
-        broker: of this process.
-        task: name in the catalogue.
-        fn: takes the fields of the task's argument model as keywords; sync or async.
-
-    A call whose arguments the model refuses never reaches `fn`: it is dead-lettered at once, the field named.
+        broker: Broker of the process.
+        task: Name of the task in the catalog.
+        fn: Function or coroutine function whose keyword arguments are the fields of the task's argument model.
     """
     spec = CATALOG[task]
 
@@ -55,22 +56,23 @@ def enqueue(
     delay: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> "dramatiq.Message[Any]":
-    """Enqueue a task by name, without its actor.
+    """Enqueue a task by name; its actor need not be declared in this process.
 
     Args:
-        broker: any; only its `enqueue` is used.
-        task: name of an actor.
-        kwargs: its arguments; checked against the catalogue's model where the task is in it.
-        queue: required for a task outside the catalogue; overrides the catalogue's.
-        delay: seconds until it becomes ready.
-        options: message options (`broker.options` and dramatiq's).
+        broker: Any broker; only its `enqueue` is used.
+        task: Name of the actor.
+        kwargs: Keyword arguments, validated by the argument model if the task is in the catalog.
+        queue: Name of the queue; required for a task outside the catalog, and overrides the queue of the catalog.
+        delay: Seconds until the message becomes ready.
+        options: Message options, those of `broker.options` and dramatiq's.
 
     Returns:
-        The message as it lies in Redis.
+        The message as it is stored in Redis.
 
     Raises:
-        InvalidArgumentsError: the model refuses the arguments, or no queue is known; nothing was enqueued.
-        StoreUnavailableError: Redis did not take it. After a timeout it may have, all the same: tasks are idempotent.
+        InvalidArgumentsError: The model refuses the arguments, or no queue is known. Nothing was enqueued.
+        StoreUnavailableError: Redis did not confirm the message. After a timeout it may have accepted it nevertheless,
+            which is harmless because tasks are idempotent.
     """
     kwargs = dict(kwargs or {})
     spec = CATALOG.get(task)
@@ -78,7 +80,7 @@ def enqueue(
         validate_arguments(task, (), kwargs)
         queue = queue or spec.queue
     if not queue:
-        raise InvalidArgumentsError(task, "queue", f"required for a task outside the catalogue ({', '.join(CATALOG)})")
+        raise InvalidArgumentsError(task, "queue", f"required for a task outside the catalog ({', '.join(CATALOG)})")
     message: dramatiq.Message[Any] = dramatiq.Message(
         queue_name=str(queue), actor_name=task, args=(), kwargs=kwargs, options=dict(options or {})
     )

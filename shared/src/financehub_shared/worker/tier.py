@@ -1,6 +1,8 @@
-"""What the composition roots of the tiers have in common: settings, logs, metrics, Redis, broker, in this order."""
+"""Builds the process of a tier: settings, logs, metrics, providers, broker and store, in this order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
 
 import dramatiq
 
@@ -14,37 +16,49 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect
 from financehub_shared.worker.build import build_broker
-from financehub_shared.worker.observers import observers
+from financehub_shared.worker.middleware.process import AsyncCloseable
+from financehub_shared.worker.observers import build_observers
+
+P = TypeVar("P", bound=AsyncCloseable | None)
+C = TypeVar("C", bound=AsyncCloseable)
 
 
 @dataclass(frozen=True, slots=True)
-class TierProcess:
-    """The parts of one worker process that its actors are declared with."""
+class TierProcess(Generic[P]):
+    """The parts of one worker process that its actors need."""
 
     settings: Settings
     clock: Clock
     metrics: Metrics
+    providers: P
     store: Store
     broker: FinanceHubBroker
 
 
-def start_tier(tier: str) -> TierProcess:
-    """Read the settings and build the process around its broker, which becomes dramatiq's; nothing connects yet.
+@overload
+def start_tier(tier: str) -> TierProcess[None]: ...
+@overload
+def start_tier(tier: str, build_providers: Callable[[Settings, Clock, Metrics], C]) -> TierProcess[C]: ...
+def start_tier(
+    tier: str, build_providers: Callable[[Settings, Clock, Metrics], AsyncCloseable] | None = None
+) -> TierProcess[Any]:
+    """Read the settings and build the process, whose broker becomes dramatiq's. It connects at its first use.
 
     A wrong setting ends the process with one line and exit code 2.
 
     Args:
-        tier: one of `catalog.Tier`, or the name of a tier of your own.
+        tier: One of `catalog.Tier`, or the name of a tier that the user adds.
+        build_providers: Builds the providers (`providers.registry.tier_providers`), for a tier that calls upstreams.
     """
     try:
         settings = load_settings()
         configure_logging(settings, tier)
         metrics = Metrics(tier, settings.release)
         clock = SystemClock()
-        broker = build_broker(
-            settings, tier=tier, observers=observers(settings, tier, metrics, clock=clock), clock=clock
-        )
+        providers = build_providers(settings, clock, metrics) if build_providers else None
+        observers = build_observers(settings, tier, metrics, clock=clock)
+        broker = build_broker(settings, tier=tier, observers=observers, providers=providers, clock=clock)
     except ConfigError as error:
         exit_on_config_error(error)
     dramatiq.set_broker(broker)
-    return TierProcess(settings, clock, metrics, RedisStore(connect(settings.store_url)), broker)
+    return TierProcess(settings, clock, metrics, providers, RedisStore(connect(settings.store_url)), broker)

@@ -1,1 +1,1 @@
-"""One concern per middleware; their order is written in `broker.build`."""
+"""All dramatiq middleware of FinanceHub. `worker.pipeline` lists it in order and gives the reason for each place."""

@@ -1,4 +1,4 @@
-"""Middleware that keeps the heartbeat of a worker process going."""
+"""Middleware that sends the heartbeat of a worker process."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,41 +6,40 @@ from dataclasses import replace
 from dramatiq import Broker, Middleware, Worker
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.health.workers import Heartbeat, ProcessInfo, WorkerRegistry
-from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.health.processes import Heartbeat, ProcessInfo, ProcessRegistry
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 
 class WorkerHeartbeat(Middleware):
-    """Beats while a dramatiq worker runs, through the drain.
+    """Sends heartbeats while a dramatiq worker runs, including the drain at shutdown.
 
     Args:
-        registry: where to.
-        identity: the process.
-        flights: what runs in it.
-        clock: stamps the beats.
-        observe: receives the seconds that each beat took.
+        registry: Registry of live processes.
+        identity: Fixed facts about this process.
+        attempts: Attempts in progress in this process.
+        clock: Stamps the heartbeats.
+        observe: Receives the seconds that each heartbeat took.
     """
 
     def __init__(
         self,
-        registry: WorkerRegistry,
+        registry: ProcessRegistry,
         identity: ProcessInfo,
-        flights: InFlight,
+        attempts: AttemptTracker,
         clock: Clock,
         observe: Callable[[float], None],
     ) -> None:
         self._identity = identity
-        self._flights = flights
+        self._attempts = attempts
         self._heartbeat = Heartbeat(registry, self._describe, clock, observe)
 
     def _describe(self) -> ProcessInfo:
-        flights = self._flights
         return replace(
             self._identity,
-            queues=flights.queues,
-            threads=flights.threads,
-            busy=len(flights.now()),
-            draining=flights.draining,
+            queues=self._attempts.queues,
+            threads=self._attempts.threads,
+            busy=len(self._attempts.running()),
+            draining=self._attempts.draining,
         )
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""What went wrong with a message, kept in the message."""
+"""Middleware that keeps the failures of a message in the message."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,19 +8,19 @@ from dramatiq.broker import MessageProxy
 from dramatiq.middleware import Shutdown
 
 from financehub_shared.broker import options
-from financehub_shared.broker.dead_letter import error_text, history
+from financehub_shared.broker.dead_letter import death_details, error_text
 from financehub_shared.core.clock import Clock
 
-#: Failures kept per message; more retries than this are asked for by nobody, and a message should stay small.
+#: Failures kept per message. It exceeds every sensible number of retries and keeps messages small.
 FAILURES_KEPT = 20
 
 
 class FailureHistory(dramatiq.Middleware):
-    """Appends each failed try to the message, and the whole story when it is given up.
+    """Appends each failed attempt to the message, and the details of its death when it is dead-lettered.
 
     Args:
-        clock: stamps the failures.
-        redact: masks secrets: messages lie in Redis, and listings show them.
+        clock: Stamps the failures.
+        redact: Masks secrets, because messages are stored in Redis and shown in listings.
     """
 
     def __init__(self, clock: Clock, redact: Callable[[str], str]) -> None:
@@ -35,7 +35,7 @@ class FailureHistory(dramatiq.Middleware):
         result: Any = None,
         exception: BaseException | None = None,
     ) -> None:
-        """Before `Retries` copies the message."""
+        """Append the failure; runs before `Retries` copies the message."""
         if exception is not None and not isinstance(exception, Shutdown):
             failure = {
                 "at": round(self._clock.now() * 1000),
@@ -46,12 +46,12 @@ class FailureHistory(dramatiq.Middleware):
             message.options[options.FAILURES] = [*earlier, failure][-FAILURES_KEPT:]
 
     def before_enqueue(self, broker: dramatiq.Broker, message: "dramatiq.Message[Any]", delay: int | None) -> None:
-        """A retry takes along the traceback that stock `Retries` has written into it."""
+        """Mask the traceback that stock `Retries` writes into a retry."""
         if isinstance(message.options.get("traceback"), str):
             message.options["traceback"] = self._redact(message.options["traceback"])
 
     def before_nack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
-        """The consumer writes the message as it is now."""
+        """Add the details of the death; the consumer then writes the message in its present form."""
         last_traceback = self._redact(message.options.pop("traceback", ""))
-        exception = message._exception  # noqa: SLF001 — where dramatiq keeps it for its own middleware
-        message.options[options.DEAD_LETTER] = history(exception, self._clock.now(), last_traceback, self._redact)
+        exception = message._exception  # noqa: SLF001 — dramatiq offers no public accessor
+        message.options[options.DEAD_LETTER] = death_details(exception, self._clock.now(), last_traceback, self._redact)

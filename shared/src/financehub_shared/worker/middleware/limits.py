@@ -1,4 +1,4 @@
-"""Limits that end a message before its task runs."""
+"""Middleware that ends a message before its task runs, because it exceeds a limit."""
 
 import dramatiq
 from dramatiq.broker import MessageProxy
@@ -9,27 +9,27 @@ from financehub_shared.core.clock import Clock
 
 
 class DeliveryLimit(dramatiq.Middleware):
-    """Dead-letters a message that took too many workers with it (out of memory, a crash in C code).
+    """Dead-letters a message that killed too many workers, for example by lack of memory or a crash in C code.
 
     Args:
-        max_deliveries: how many deliveries may end with the worker's death.
+        max_deliveries: Number of deliveries that may end with the death of the worker.
     """
 
     def __init__(self, max_deliveries: int) -> None:
         self._max_deliveries = max_deliveries
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
-        """Refuse the delivery after the last permitted one."""
-        losses = getattr(message, "losses", 0)  # another broker's proxy does not count
+        """Refuse a delivery beyond the limit."""
+        losses = getattr(message, "losses", 0)  # messages of another broker do not count their deliveries
         if losses >= self._max_deliveries:
             message.fail()
             raise KillsWorkerError(f"{losses} workers died while they held this message")
 
 
 class AgeLimit(dramatiq.Middleware):
-    """Skips a run that starts too late; a retry that does is dead-lettered, so that what failed is not forgotten.
+    """Skips a run that starts too late. A retry that starts too late is dead-lettered, which keeps its failure visible.
 
-    Replaces dramatiq's, which dead-letters both and counts the age of a delayed message from before its delay.
+    It replaces dramatiq's own limit, which dead-letters both and counts the delay of a delayed message as age.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -37,20 +37,20 @@ class AgeLimit(dramatiq.Middleware):
 
     @property
     def actor_options(self) -> set[str]:
-        """As dramatiq's: ms."""
+        """The options that actors may set; as in dramatiq, `max_age` is in ms."""
         return {"max_age"}
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
-        """The message's own limit wins over its actor's."""
+        """Refuse a message that is too old. The limit of the message has precedence over that of its actor."""
         actor = broker.get_actor(message.actor_name)
         max_age = message.options.get("max_age") or actor.options.get("max_age")
         if not max_age:
             return
-        retried = bool(message.options.get("retries"))
+        is_retry = bool(message.options.get("retries"))
         enqueued = message.message_timestamp
-        born = enqueued if retried else message.options.get(options.READY_AT, enqueued)
-        age = self._clock.now() * 1000 - born
+        counted_from = enqueued if is_retry else message.options.get(options.READY_AT, enqueued)
+        age = self._clock.now() * 1000 - counted_from
         if age >= max_age:
-            if retried:
+            if is_retry:
                 message.fail()
             raise TooOldError(f"{age / 1000:.0f} s old, its limit is {max_age / 1000:.0f} s")

@@ -1,4 +1,7 @@
-"""Whether a process makes progress; while Redis is away it is not ready, which is no reason to restart it."""
+"""Middleware that decides whether a worker process makes progress and whether it is ready.
+
+A worker whose Redis is unavailable is not ready. That is not a reason to restart it, so it stays live.
+"""
 
 import threading
 from collections.abc import Callable
@@ -7,83 +10,92 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.worker import ConsumerThread
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
-#: Added to a task's limit: dramatiq's interrupt comes up to 1 s late and lands when C code returns.
+#: Added to the time limit of a task: dramatiq's interrupt comes up to 1 s late and takes effect when C code returns.
 LIMIT_MARGIN_SECONDS = 30.0
-#: A consumer looks at its queue every second; while Redis hangs, once per socket timeout.
+#: A consumer polls its queue every second or, while Redis hangs, once per socket timeout.
 STALL_SECONDS = 60.0
 
 
 class Liveness(Middleware):
     """Watches the consumer loops and the tasks of one dramatiq worker.
 
+    Dramatiq has no hook for a turn of the consumer loop. So this class replaces two methods of every `ConsumerThread`,
+    on which it relies as dramatiq 2.2.1 implements them: `run` calls `handle_delayed_messages` in every turn of its
+    loop and `close` in its error path. tests/integration/observability/test_progress.py fails if that changes.
+
     Args:
-        flights: what runs in this process.
-        clock: measures the pauses.
+        attempts: Attempts in progress in this process.
+        clock: Measures the time between two turns.
     """
 
-    def __init__(self, flights: InFlight, clock: Clock) -> None:
-        self._flights = flights
+    def __init__(self, attempts: AttemptTracker, clock: Clock) -> None:
+        self._attempts = attempts
         self._clock = clock
         self._worker: Worker | None = None
-        self._ticks: dict[str, float] = {}
-        #: Queues whose consumer has not had an answer of Redis since it was opened.
-        self._away: set[str] = set()
+        self._last_turns: dict[str, float] = {}
+        #: Queues whose consumer has not had a reply of Redis since it was opened.
+        self._disconnected: set[str] = set()
         self._lock = threading.Lock()
 
     def after_consumer_thread_boot(self, broker: Broker, thread: ConsumerThread) -> None:
-        # Called at every turn of the loop, and by its error path; dramatiq has no hook for either.
         queue = thread.queue_name
-        thread.handle_delayed_messages = self._ticking(queue, thread.handle_delayed_messages, answered=True)  # type: ignore[method-assign]
-        thread.close = self._ticking(queue, thread.close, answered=False)  # type: ignore[method-assign]
-        self.tick(queue, answered=False)
+        thread.handle_delayed_messages = self._recording(queue, thread.handle_delayed_messages, connected=True)  # type: ignore[method-assign]
+        thread.close = self._recording(queue, thread.close, connected=False)  # type: ignore[method-assign]
+        self.record_turn(queue, connected=False)
 
-    def _ticking(self, queue: str, call: Callable[[], None], *, answered: bool) -> Callable[[], None]:
-        def tick() -> None:
-            self.tick(queue, answered=answered)
-            call()
+    def _recording(self, queue: str, method: Callable[[], None], *, connected: bool) -> Callable[[], None]:
+        def wrapper() -> None:
+            self.record_turn(queue, connected=connected)
+            method()
 
-        return tick
+        return wrapper
 
-    def tick(self, queue: str, *, answered: bool) -> None:
-        """Note that the loop of a consumer came round, with an answer of Redis or without."""
+    def record_turn(self, queue: str, *, connected: bool) -> None:
+        """Record a turn of the loop of a consumer.
+
+        Args:
+            queue: Name of its queue.
+            connected: Whether Redis replied in this turn.
+        """
         with self._lock:
-            self._ticks[queue] = self._clock.monotonic()
-            (self._away.discard if answered else self._away.add)(queue)
+            self._last_turns[queue] = self._clock.monotonic()
+            (self._disconnected.discard if connected else self._disconnected.add)(queue)
 
-    def ticks(self) -> dict[str, float]:
-        """When each loop last came round, monotonic seconds."""
+    def last_turns(self) -> dict[str, float]:
+        """Return the time of the last turn of each consumer loop, in monotonic seconds by queue."""
         with self._lock:
-            return dict(self._ticks)
+            return dict(self._last_turns)
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         self._worker = worker
 
     def ready(self) -> list[str]:
-        """Why the worker takes no messages; empty if it does."""
-        if self._flights.draining:
-            return ["draining: it finishes what it has and takes nothing new"]
+        """Return the reasons why the worker does not take messages; empty if it does."""
+        if self._attempts.draining:
+            return ["draining: the worker finishes its messages and does not take new ones"]
         if self._worker is None:
             return ["starting: the worker has not booted"]
         with self._lock:
             return [
-                f"the consumer of {queue} has no connection to Redis; the log says why" for queue in sorted(self._away)
+                f"the consumer of {queue} has no connection to Redis; see the log for the reason"
+                for queue in sorted(self._disconnected)
             ]
 
     def live(self) -> list[str]:
-        """Why the process should be restarted; empty if it should not."""
+        """Return the reasons why the process should be restarted; empty if it should not."""
         now = self._clock.monotonic()
         problems = [
-            f"{flight.task} has run for {now - flight.started:.0f} s; its limit is {flight.time_limit:.0f} s"
-            for flight in self._flights.now()
-            if now - flight.started > flight.time_limit + LIMIT_MARGIN_SECONDS
+            f"{attempt.task} has run for {now - attempt.started:.0f} s; its limit is {attempt.time_limit:.0f} s"
+            for attempt in self._attempts.running()
+            if now - attempt.started > attempt.time_limit + LIMIT_MARGIN_SECONDS
         ]
-        if self._worker is None or self._flights.draining:
+        if self._worker is None or self._attempts.draining:
             return problems
         problems += [
-            f"the consumer of {queue} has not come round for {now - at:.0f} s"
-            for queue, at in self.ticks().items()
+            f"the consumer of {queue} has been stalled for {now - at:.0f} s"
+            for queue, at in self.last_turns().items()
             if now - at > STALL_SECONDS
         ]
         threads = [*self._worker.workers, *self._worker.consumers.values()]

@@ -1,8 +1,12 @@
-"""What concerns the worker process rather than a message."""
+"""Middleware that acts on the worker process rather than on a message."""
+
+import asyncio
+from typing import Protocol
 
 import dramatiq
 import structlog
 from dramatiq import Worker
+from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.errors import BrokerConnectionError
 from dramatiq.worker import QUEUE_PREFETCH
 
@@ -10,34 +14,68 @@ from financehub_shared.broker.redis_broker import FinanceHubBroker
 
 log = structlog.get_logger(__name__)
 
+#: Closing providers is local work and one call to Redis, and the grace period of a pod allows no more.
+PROVIDER_SHUTDOWN_SECONDS = 3.0
+
+
+class AsyncCloseable(Protocol):
+    """An object that is closed in the event loop."""
+
+    async def aclose(self) -> None: ...
+
 
 class WorkerTuning(dramatiq.Middleware):
-    """Sets what dramatiq's command line has no flag for.
+    """Sets values for which dramatiq's command line has no flag.
 
     Args:
-        poll_ms: longest wait between two polls of an idle queue.
+        poll_ms: Longest wait between two polls of an idle queue, in milliseconds.
     """
 
     def __init__(self, poll_ms: int) -> None:
         self._poll_ms = poll_ms
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: Worker) -> None:
-        """Hold no more messages than there are threads: what waits in one pod is hidden from idle ones."""
+        """Limit the prefetch to the number of threads, because other pods cannot run messages that wait in this one."""
         worker.queue_prefetch = QUEUE_PREFETCH or worker.worker_threads
         worker.worker_timeout = self._poll_ms
 
 
-class HandBack(dramatiq.Middleware):
-    """On shutdown, takes no new work, and gives back what did not end in time rather than leave it to the janitor."""
+class ProviderShutdown(dramatiq.Middleware):
+    """Closes the providers when the worker stops.
+
+    Upstream calls that wait for a thread are dropped. Otherwise the process would stay until the last of them was made,
+    long after their messages were requeued.
+
+    Args:
+        providers: Providers of this process.
+    """
+
+    def __init__(self, providers: AsyncCloseable) -> None:
+        self._providers = providers
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
+        """Close the providers, or leave that to the end of the process if it takes too long."""
+        loop = get_event_loop_thread()
+        if loop is None:
+            return
+        try:
+            loop.run_coroutine(asyncio.wait_for(self._providers.aclose(), PROVIDER_SHUTDOWN_SECONDS))
+        except TimeoutError:
+            log.warning("provider_shutdown_failed", limit_seconds=PROVIDER_SHUTDOWN_SECONDS)
+
+
+class RequeueOnShutdown(dramatiq.Middleware):
+    """Stops fetching at shutdown, and requeues unfinished messages instead of leaving them to the janitor."""
 
     def before_worker_shutdown(self, broker: FinanceHubBroker, worker: Worker) -> None:  # type: ignore[override]
-        """Consumers stay for their heartbeats; without this they would go on fetching through the drain."""
+        """Stop fetching. The consumers stay for their heartbeats and would otherwise fetch throughout the drain."""
         broker.draining = True
 
     def after_worker_shutdown(self, broker: FinanceHubBroker, worker: Worker) -> None:  # type: ignore[override]
-        """The process ends next, and with it the tasks that are still running."""
+        """Requeue the messages of tasks that still run; the process, and with it these tasks, ends next."""
         for queue_name in worker.consumers:
             try:
-                broker.give_back(queue_name, everything=True)
+                broker.requeue_unfinished(queue_name, everything=True)
             except BrokerConnectionError as error:
-                log.warning("hand_back_left_to_janitor", queue=queue_name, error=str(error))
+                consequence = "the janitor reclaims the messages"
+                log.warning("requeue_on_shutdown_failed", queue=queue_name, error=str(error), consequence=consequence)

@@ -1,4 +1,4 @@
-"""When a failed message runs again."""
+"""Middleware that decides when a failed message runs again."""
 
 import math
 from typing import Any
@@ -12,22 +12,26 @@ from dramatiq.middleware import Shutdown
 
 log = structlog.get_logger(__name__)
 
-#: A longer wait that an upstream asks for is cut to this, in seconds: by then a new run is due anyway.
+#: Limit in seconds of the wait that an upstream requests; after a day a new run is due anyway.
 LONGEST_RETRY_AFTER = 86_400.0
 
 
 class Retries(StockRetries):
-    """Dramatiq's, with three additions.
+    """Dramatiq's `Retries` with three additions.
 
-    - `retry_after` (seconds) of an exception is honoured where it is longer than the backoff.
-    - A retry that Redis did not take is owed: the message is not acknowledged before it is enqueued. Stock logs the
-      error and acknowledges, which loses the message.
-    - A run that is interrupted by the shutdown of its worker goes back as it was and does not count as a try.
+    - The `retry_after` (seconds) of an exception is applied if it is longer than the back-off.
+    - If Redis does not accept a retry, the message keeps it and is not acknowledged before the retry is enqueued. Stock
+      `Retries` logs the error and acknowledges the message, which loses it.
+    - An attempt that the shutdown of its worker interrupts does not count, and the message is requeued unchanged.
+
+    Dramatiq has no hook between its decision and its enqueue. So the stock class gets `_RetryEnqueuer` as its broker.
+    This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
+    `enqueue(message, delay=…)` of the broker. tests/unit/shared/worker/test_middleware.py fails if that changes.
 
     Args:
-        max_retries: tries after the first.
-        min_backoff, max_backoff: ms.
-        exponential: False: always `min_backoff`.
+        max_retries: Number of attempts after the first.
+        min_backoff, max_backoff: Shortest and longest back-off in ms.
+        exponential: Whether the back-off grows; otherwise it is always `min_backoff`.
     """
 
     def __init__(self, *, max_retries: int, min_backoff: int, max_backoff: int, exponential: bool) -> None:
@@ -46,38 +50,45 @@ class Retries(StockRetries):
         if exception is None:
             return
         if isinstance(exception, Shutdown):
-            message.returned = True  # type: ignore[attr-defined] # of our Delivery
+            message.interrupted = True  # type: ignore[attr-defined] # an attribute of our Delivery
             return
         constant = None if self._exponential or isinstance(exception, Retry) else self.min_backoff
-        queue = _Queue(broker, message, _retry_after_ms(exception), constant)
+        enqueuer = _RetryEnqueuer(broker, message, _retry_after_ms(exception), constant)
         try:
-            super().after_process_message(queue, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
+            super().after_process_message(enqueuer, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
         except Exception:
-            # dramatiq would swallow it and acknowledge; options from the wire can be of any type
+            # Options of foreign clients can have any type. Dramatiq would swallow the error and ack the message.
             log.exception("retry_failed", message_id=message.message_id)
             message.fail()
 
 
-class _Queue:
-    """What stock `Retries` sees as its broker: decides the delay and owes what Redis does not take."""
+class _RetryEnqueuer:
+    """Takes the place of the broker in stock `Retries`: it sets the delay and keeps a retry that Redis does not accept.
 
-    def __init__(self, broker: dramatiq.Broker, message: MessageProxy, at_least: float, constant: int | None) -> None:
+    Args:
+        broker: Broker of the process.
+        message: Message that failed.
+        min_delay: Shortest delay in ms.
+        constant: Delay in ms that replaces the one of stock `Retries`; None keeps it.
+    """
+
+    def __init__(self, broker: dramatiq.Broker, message: MessageProxy, min_delay: float, constant: int | None) -> None:
         self._broker = broker
         self._message = message
-        self._at_least = at_least
+        self._min_delay = min_delay
         self._constant = constant
 
     def get_actor(self, name: str) -> "dramatiq.Actor[Any, Any]":
         return self._broker.get_actor(name)
 
     def enqueue(self, message: Any, *, delay: int) -> None:
-        delay = round(max(self._constant or delay, self._at_least))
-        copy = message.copy()
+        delay = round(max(self._constant or delay, self._min_delay))
+        retry = message.copy()
         try:
-            self._broker.enqueue(copy, delay=delay)
+            self._broker.enqueue(retry, delay=delay)
         except BrokerConnectionError as error:
-            log.warning("retry_owed", message_id=message.message_id, error=str(error))
-            self._message.owed.append((copy, delay))
+            log.warning("retry_enqueue_failed", message_id=message.message_id, error=str(error))
+            self._message.pending_retries.append((retry, delay))
 
 
 def _retry_after_ms(exception: BaseException) -> float:

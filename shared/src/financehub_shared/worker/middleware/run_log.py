@@ -1,4 +1,4 @@
-"""Dramatiq middleware for logs: binds a run's context to every line, and says how it ended in one line."""
+"""Middleware that binds the context of a run to every log line and logs each attempt's end in one line."""
 
 import sys
 from collections.abc import Callable
@@ -11,15 +11,14 @@ from financehub_shared.broker import options
 from financehub_shared.broker.message import correlation_id
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.monitor.attempt import Flight
-from financehub_shared.monitor.outcome import describe, outcome_of, outcome_of_skip
-from financehub_shared.monitor.states import RunState
-from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.monitor.run_outcome import describe, outcome_of, outcome_of_skip
+from financehub_shared.monitor.run_state import RunState
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 log = structlog.get_logger(__name__)
 
-#: Everything this middleware binds, and clears.
-BOUND = ("task", "queue", "message_id", "correlation_id", "schedule", "try")
+#: The context variables that this middleware binds and clears.
+BOUND = ("task", "queue", "message_id", "correlation_id", "schedule", "attempt")
 EVENTS = {
     RunState.SUCCEEDED: "task_succeeded",
     RunState.RETRYING: "task_retrying",
@@ -30,27 +29,27 @@ EVENTS = {
 
 
 class RunLog(Middleware):
-    """Context of the run on every line, from the actor's own to an HTTP client's.
+    """Adds the context of the run to the log lines of its actor and of every library that the actor calls.
 
     Args:
-        flights: what runs in this process.
-        clock: measures the duration.
-        redact: masks secrets, before a long error is cut; what is whole the line's sink masks.
+        attempts: Attempts in progress in this process.
+        clock: Measures the duration.
+        redact: Masks secrets in an error before it is cut; the log sink masks whole lines.
     """
 
-    def __init__(self, flights: InFlight, clock: Clock, redact: Callable[[str], str]) -> None:
-        self._flights = flights
+    def __init__(self, attempts: AttemptTracker, clock: Clock, redact: Callable[[str], str]) -> None:
+        self._attempts = attempts
         self._clock = clock
         self._redact = redact
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        flight = self._flights.get(message)
+        attempt = self._attempts.get(message)
         context = {
             "task": message.actor_name,
             "queue": message.queue_name,
             "message_id": message.message_id,
             "correlation_id": correlation_id(message),
-            "try": flight.try_number if flight else 1,
+            "attempt": attempt.number if attempt else 1,
         }
         if message.options.get(options.SCHEDULE):
             context["schedule"] = message.options[options.SCHEDULE]
@@ -71,7 +70,7 @@ class RunLog(Middleware):
         if exception is None:
             log.info(EVENTS[outcome], **fields)
         elif outcome is RunState.QUEUED:
-            log.warning(EVENTS[outcome], reason="its worker stops; it goes back to the queue", **fields)
+            log.warning(EVENTS[outcome], reason="its worker stops; the message is requeued", **fields)
         elif outcome is RunState.RETRYING:
             log.warning(EVENTS[outcome], error=describe(exception, self._redact), exc_info=exception, **fields)
         else:
@@ -79,11 +78,11 @@ class RunLog(Middleware):
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
+        # Dramatiq calls this while it handles the SkipMessage and does not pass the exception.
         reason, outcome = describe(sys.exception(), self._redact), outcome_of_skip(message)
         log.warning(EVENTS[outcome], outcome=outcome.value, reason=reason, **self._duration(message))
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def _duration(self, message: MessageProxy) -> dict[str, float]:
-        flight: Flight | None = self._flights.get(message)
-        return {"duration": round(self._clock.monotonic() - flight.started, 6)} if flight else {}
+        attempt = self._attempts.get(message)
+        return {"duration": round(self._clock.monotonic() - attempt.started, 6)} if attempt else {}

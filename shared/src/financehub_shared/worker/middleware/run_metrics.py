@@ -1,4 +1,4 @@
-"""Dramatiq middleware for metrics: messages, waits, slots, retries, dead letters."""
+"""Middleware that counts messages, waits, busy threads, retries and dead letters for Prometheus."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,30 +13,30 @@ from financehub_shared.broker.message import ready_at
 from financehub_shared.core.catalog import wait_target
 from financehub_shared.core.clock import Clock
 from financehub_shared.metrics import Metrics
-from financehub_shared.monitor.outcome import UNKNOWN_TASK, of_unknown_task, outcome_of, outcome_of_skip
-from financehub_shared.monitor.states import RunState
-from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.monitor.run_outcome import UNKNOWN_TASK, is_of_unknown_task, outcome_of, outcome_of_skip
+from financehub_shared.monitor.run_state import RunState
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 from financehub_shared.worker.middleware.stamps import is_move
 
-#: How a try can end in a worker. Their series exist from the start, because `rate()` misses the event that creates
-#: a series.
+#: Possible ends of an attempt in a worker. Their series exist from the start, because `rate()` misses the event that
+#: creates a series.
 _OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED, RunState.QUEUED)
 
 
-class MetricsMiddleware(Middleware):
-    """Counts on the explicit registry of `Metrics`; gauges are read when Prometheus asks.
+class RunMetrics(Middleware):
+    """Counts in the registry of `Metrics`; gauges are computed when Prometheus scrapes.
 
     Args:
-        metrics: the process's metrics.
-        flights: what runs in this process.
-        clock: measures durations and waits.
+        metrics: Metrics of the process.
+        attempts: Attempts in progress in this process.
+        clock: Measures durations and waits.
     """
 
-    def __init__(self, metrics: Metrics, flights: InFlight, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, attempts: AttemptTracker, clock: Clock) -> None:
         self._metrics = metrics
-        self._flights = flights
+        self._attempts = attempts
         self._clock = clock
-        # a labelled child costs a lock and a lookup each time it is asked for
+        # Each call of `labels` costs a lock and a lookup, so the children are cached.
         self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
         self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
         self._messages: Callable[..., Any] = cache(metrics.messages.labels)
@@ -45,13 +45,13 @@ class MetricsMiddleware(Middleware):
         self._enqueued: Callable[..., Any] = cache(metrics.messages_enqueued.labels)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        self._metrics.worker_draining.set_function(lambda: float(self._flights.draining))
-        for queue in self._flights.queues:
-            self._metrics.worker_slots.labels(queue).set(self._flights.threads)
-            self._metrics.worker_slots_busy.labels(queue).set_function(_busy(self._flights, queue))
+        self._metrics.worker_draining.set_function(lambda: float(self._attempts.draining))
+        for queue in self._attempts.queues:
+            self._metrics.worker_slots.labels(queue).set(self._attempts.threads)
+            self._metrics.worker_slots_busy.labels(queue).set_function(_busy(self._attempts, queue))
         for name, actor in broker.actors.items():
-            self._metrics.longest_running.labels(name).set_function(_longest(self._flights, name, self._clock))
-            self._metrics.message_time_limit.labels(name).set(self._flights.time_limit_of(actor))
+            self._metrics.longest_running.labels(name).set_function(_longest(self._attempts, name, self._clock))
+            self._metrics.message_time_limit.labels(name).set(self._attempts.time_limit_of(actor))
             self._started(actor.queue_name, name)
             self._started_late(actor.queue_name, name)
             for outcome in _OUTCOMES:
@@ -59,7 +59,7 @@ class MetricsMiddleware(Middleware):
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         if is_move(message, delay):
-            return  # counted when it was enqueued
+            return  # it was counted when it was first enqueued
         queue = q_name(message.queue_name)
         if message.options.get("retries"):
             self._metrics.message_retries.labels(queue, message.actor_name).inc()
@@ -84,10 +84,10 @@ class MetricsMiddleware(Middleware):
     ) -> None:
         outcome = outcome_of(message, exception)
         self._count(message, outcome)
-        flight = self._flights.get(message)
-        if flight is not None:
+        attempt = self._attempts.get(message)
+        if attempt is not None:
             labels = (message.queue_name, message.actor_name, outcome.value)
-            self._duration(*labels).observe(self._clock.monotonic() - flight.started)
+            self._duration(*labels).observe(self._clock.monotonic() - attempt.started)
         if exception is not None:
             self._metrics.message_failures.labels(message.actor_name, type(exception).__name__).inc()
 
@@ -98,18 +98,19 @@ class MetricsMiddleware(Middleware):
         self._messages(message.queue_name, message.actor_name, outcome.value).inc()
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
-        actor = UNKNOWN_TASK if of_unknown_task(message) else message.actor_name
-        reason = message.options[options.DEAD_LETTER]["reason"]  # FailureHistory of the broker has written it
+        actor = UNKNOWN_TASK if is_of_unknown_task(message) else message.actor_name
+        reason = message.options[options.DEAD_LETTER]["reason"]  # written by FailureHistory in `before_nack`
         self._metrics.messages_dead_lettered.labels(message.queue_name, actor, reason).inc()
 
 
-def _busy(flights: InFlight, queue: str) -> Callable[[], float]:
-    return lambda: float(Counter(flight.queue for flight in flights.now())[queue])
+def _busy(attempts: AttemptTracker, queue: str) -> Callable[[], float]:
+    return lambda: float(Counter(attempt.queue for attempt in attempts.running())[queue])
 
 
-def _longest(flights: InFlight, actor: str, clock: Clock) -> Callable[[], float]:
-    def age() -> float:
-        ages: Iterable[float] = (clock.monotonic() - one.started for one in flights.now() if one.task == actor)
+def _longest(attempts: AttemptTracker, actor: str, clock: Clock) -> Callable[[], float]:
+    def longest() -> float:
+        now = clock.monotonic()
+        ages: Iterable[float] = (now - attempt.started for attempt in attempts.running() if attempt.task == actor)
         return max(ages, default=0.0)
 
-    return age
+    return longest

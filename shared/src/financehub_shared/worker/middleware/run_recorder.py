@@ -1,4 +1,4 @@
-"""Dramatiq middleware that records every run: state, times, tries, worker, error, summary."""
+"""Middleware that records every run: state, times, attempts, worker, error and summary."""
 
 import json
 import sys
@@ -7,37 +7,43 @@ from typing import Any
 
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 
-from financehub_shared.broker.message import delivery_of
+from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.monitor import events
-from financehub_shared.monitor.attempt import Flight
-from financehub_shared.monitor.outcome import UNKNOWN_TASK, describe, of_unknown_task, outcome_of, outcome_of_skip
-from financehub_shared.monitor.states import RunState
-from financehub_shared.monitor.writer import RecordWriter
-from financehub_shared.worker.middleware.in_flight import InFlight
+from financehub_shared.monitor import run_events
+from financehub_shared.monitor.attempt import Attempt
+from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_outcome import (
+    UNKNOWN_TASK,
+    describe,
+    is_of_unknown_task,
+    outcome_of,
+    outcome_of_skip,
+)
+from financehub_shared.monitor.run_state import RunState
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
 
 class RunRecorder(Middleware):
-    """Tells the writer of each try's beginning and end; one round trip for a short run, two for a long one.
+    """Reports the start and the end of each attempt: one round trip for a short attempt, two for a long one.
 
     Args:
-        writer: writes to Redis.
-        flights: what runs in this process.
-        worker: id of this process in the worker registry.
-        clock: stamps the ends.
-        redact: masks secrets in what is kept of a run.
+        writer: Writes the events to Redis.
+        attempts: Attempts in progress in this process.
+        worker: Id of this process in the worker registry.
+        clock: Stamps the ends.
+        redact: Masks secrets in errors and summaries.
     """
 
     def __init__(
-        self, writer: RecordWriter, flights: InFlight, worker: str, clock: Clock, redact: Callable[[str], str]
+        self, writer: RecordWriter, attempts: AttemptTracker, worker: str, clock: Clock, redact: Callable[[str], str]
     ) -> None:
         self._writer = writer
-        self._flights = flights
+        self._attempts = attempts
         self._worker = worker
         self._clock = clock
         self._redact = redact
-        self._started: dict[str, events.Event] = {}
+        self._started: dict[str, run_events.RunEvent] = {}
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         self._writer.start()
@@ -46,11 +52,11 @@ class RunRecorder(Middleware):
         self._writer.stop()
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        flight = self._flights.get(message)
-        if flight is not None:
-            event = events.started(flight, self._worker)
-            self._started[flight.delivery] = event
-            self._writer.begin(event)
+        attempt = self._attempts.get(message)
+        if attempt is not None:
+            event = run_events.attempt_started(attempt, self._worker)
+            self._started[attempt.id] = event
+            self._writer.record_start(event)
 
     def after_process_message(
         self,
@@ -61,21 +67,22 @@ class RunRecorder(Middleware):
         exception: BaseException | None = None,
     ) -> None:
         summary = result if isinstance(result, TaskSummary) else None
-        self._end(message, outcome_of(message, exception), exception=exception, summary=summary)
+        self._record_end(message, outcome_of(message, exception), exception=exception, summary=summary)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        # dramatiq calls this while it handles the SkipMessage, and hands it over no other way
-        self._end(message, outcome_of_skip(message), exception=sys.exception())
+        # Dramatiq calls this while it handles the SkipMessage and does not pass the exception.
+        self._record_end(message, outcome_of_skip(message), exception=sys.exception())
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
-        if self._flights.was_processed(message) or not of_unknown_task(message):
+        if self._attempts.was_processed(message) or not is_of_unknown_task(message):
             return
-        flight = Flight(message, delivery_of(message), self._clock.now(), self._clock.monotonic(), 0.0)
-        event = events.started(flight, self._worker, task=UNKNOWN_TASK)
-        error = describe(message._exception, self._redact)  # noqa: SLF001 — dramatiq hands it over no other way
-        self._writer.end(events.finished(event, RunState.DEAD_LETTERED, self._clock.now(), 0.0, error=error))
+        attempt = Attempt(message, attempt_id(message), self._clock.now(), self._clock.monotonic(), 0.0)
+        start = run_events.attempt_started(attempt, self._worker, task=UNKNOWN_TASK)
+        error = describe(message._exception, self._redact)  # noqa: SLF001 — dramatiq offers no public accessor
+        end = run_events.attempt_finished(start, RunState.DEAD_LETTERED, self._clock.now(), 0.0, error=error)
+        self._writer.record_end(end)
 
-    def _end(
+    def _record_end(
         self,
         message: MessageProxy,
         outcome: RunState,
@@ -83,10 +90,11 @@ class RunRecorder(Middleware):
         exception: BaseException | None = None,
         summary: TaskSummary | None = None,
     ) -> None:
-        event = self._started.pop(delivery_of(message), None)
-        flight = self._flights.get(message)
-        if event is not None and flight is not None:
-            now, duration = self._clock.now(), self._clock.monotonic() - flight.started
+        start = self._started.pop(attempt_id(message), None)
+        attempt = self._attempts.get(message)
+        if start is not None and attempt is not None:
+            now, duration = self._clock.now(), self._clock.monotonic() - attempt.started
             error = describe(exception, self._redact)
-            told = self._redact(json.dumps(summary.as_dict(), default=str)) if summary else ""
-            self._writer.end(events.finished(event, outcome, now, duration, error=error, summary=told))
+            summary_json = self._redact(json.dumps(summary.as_dict(), default=str)) if summary else ""
+            end = run_events.attempt_finished(start, outcome, now, duration, error=error, summary=summary_json)
+            self._writer.record_end(end)

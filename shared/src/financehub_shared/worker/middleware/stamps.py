@@ -1,4 +1,4 @@
-"""What a message carries from the moment it is enqueued."""
+"""Middleware that stamps messages when they are enqueued."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from financehub_shared.core.clock import Clock
 
 
 class ReadyAt(dramatiq.Middleware):
-    """Stamps when a message becomes ready, so that the wait of a retry is not counted from the first enqueue."""
+    """Stamps the time at which a message becomes ready, so that the wait of a retry excludes earlier attempts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def before_enqueue(self, broker: dramatiq.Broker, message: "dramatiq.Message[Any]", delay: int | None) -> None:
-        """Now plus the delay; a message that comes out of the delay queue keeps its stamp."""
+        """Set the stamp to now plus the delay. A message that leaves the delay queue keeps its stamp."""
         if is_move(message, delay):
             return
         message.options[options.READY_AT] = round(self._clock.now() * 1000) + (delay or 0)
@@ -27,10 +27,10 @@ class ReadyAt(dramatiq.Middleware):
 
 
 class CorrelationId(dramatiq.Middleware):
-    """Stamps the id that ties the log lines of one run together: handed down from the task that enqueues, else new."""
+    """Stamps the id that the log lines of a run share. A task that enqueues a message passes its own id on."""
 
     def before_enqueue(self, broker: dramatiq.Broker, message: "dramatiq.Message[Any]", delay: int | None) -> None:
-        """Keep an id that is there."""
+        """Set the id unless the message has one."""
         if options.CORRELATION_ID not in message.options:
             current = CurrentMessage.get_current_message()
             inherited = current.options.get(options.CORRELATION_ID) if current else None
@@ -38,5 +38,5 @@ class CorrelationId(dramatiq.Middleware):
 
 
 def is_move(message: "dramatiq.Message[Any]", delay: int | None) -> bool:
-    """Whether an enqueue only moves a message from the delay queue to its own: no new run, no retry."""
+    """Whether an enqueue only moves a message from the delay queue to its own, which is neither a run nor a retry."""
     return delay is None and bool(message.options.get(options.DELAYED))

@@ -10,8 +10,8 @@ from financehub_shared.core.catalog import WAIT_TARGETS, wait_target
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.metrics import Metrics
 from financehub_shared.monitor import RunState
-from financehub_shared.worker.middleware.in_flight import InFlight
-from financehub_shared.worker.middleware.run_metrics import MetricsMiddleware
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
+from financehub_shared.worker.middleware.run_metrics import RunMetrics
 
 
 class Process:
@@ -22,9 +22,9 @@ class Process:
         for name, queue in (("quick", "high"), ("report", "reports")):
             dramatiq.actor(lambda: None, actor_name=name, queue_name=queue, broker=self.broker)
         worker = dramatiq.Worker(self.broker, worker_threads=3)
-        flights = InFlight(self.clock, 300.0)
-        self.middleware = MetricsMiddleware(self.metrics, flights, self.clock)
-        flights.before_worker_boot(self.broker, worker)
+        attempts = AttemptTracker(self.clock, 300.0)
+        self.middleware = RunMetrics(self.metrics, attempts, self.clock)
+        attempts.before_worker_boot(self.broker, worker)
         self.middleware.before_worker_boot(self.broker, worker)
 
     def value(self, name: str, **labels: str) -> float | None:

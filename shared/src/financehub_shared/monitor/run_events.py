@@ -1,19 +1,19 @@
-"""What the recorder tells Redis of a run: self-contained events, so that any of them may come alone."""
+"""The events that a worker reports about a run. Each event is complete, so it can be recorded without earlier ones."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.broker import options
 from financehub_shared.broker.message import correlation_id, ready_at, redis_id
-from financehub_shared.monitor.attempt import Flight
+from financehub_shared.monitor.attempt import Attempt
+from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import bucket_of
-from financehub_shared.monitor.states import RunState
 from financehub_shared.redis import keys
 
-Event = dict[str, Any]
+RunEvent = dict[str, Any]
 
-#: Outcome → the counter that is its own; `retrying` and `dead-lettered` may count as `failed` too. An interrupted try
-#: has none: its run goes on elsewhere.
+#: Outcome → its counter. `retrying` and `dead-lettered` may also count as `failed`. An interrupted attempt has no
+#: counter, because its run continues in another worker.
 COUNTERS = {
     RunState.SUCCEEDED: "succeeded",
     RunState.SKIPPED: "skipped",
@@ -23,37 +23,37 @@ COUNTERS = {
 
 
 def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Which schedule enqueued the message (`schedule`, `uid`) and for when (`due_at`, Unix seconds), if any."""
+    """Return `schedule` and `uid` of the schedule that enqueued a message, and `due_at` (Unix seconds), if any."""
     due_at = message_options.get(options.DUE_AT)
     fields = {
         "schedule": message_options.get(options.SCHEDULE),
         "uid": message_options.get(options.SCHEDULE_UID),
         "due_at": due_at / 1_000 if isinstance(due_at, int | float) else None,
     }
-    # another client may write anything there, and Redis takes no list for a name
+    # Another client may write any type here, and Redis accepts only strings and numbers.
     return {name: value for name, value in fields.items() if isinstance(value, str | float)}
 
 
-def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
-    """A try began.
+def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -> RunEvent:
+    """Return the event of the start of an attempt.
 
     Args:
-        flight: the try.
-        worker: id of this process in the worker registry.
-        task: name to count it under, where it is not the message's.
+        attempt: The attempt.
+        worker: Id of this process in the worker registry.
+        task: Name under which the attempt is counted, if it differs from that of the message.
     """
-    message = flight.message
-    task = task or flight.task
-    event: Event = {
+    message = attempt.message
+    task = task or attempt.task
+    event: RunEvent = {
         "kind": "start",
         "id": message.message_id,
-        "delivery": flight.delivery,
+        "attempt_id": attempt.id,
         "redis_id": redis_id(message),
-        "try": flight.try_number,
+        "attempt": attempt.number,
         "task": task,
-        "queue": flight.queue,
+        "queue": attempt.queue,
         "worker": worker,
-        "started_at": flight.started_at,
+        "started_at": attempt.started_at,
         "enqueued_at": ready_at(message),
         "correlation_id": correlation_id(message),
         "run": keys.run(message.message_id),
@@ -64,18 +64,18 @@ def started(flight: Flight, worker: str, *, task: str | None = None) -> Event:
     return event
 
 
-def finished(
-    start: Event, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: str = ""
-) -> Event:
-    """A try ended; carries all that its start said.
+def attempt_finished(
+    start: RunEvent, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: str = ""
+) -> RunEvent:
+    """Return the event of the end of an attempt; it contains everything that the event of its start does.
 
     Args:
-        start: the event of its start.
-        outcome: succeeded, skipped, retrying, dead-lettered, or queued when a shutdown interrupted it.
-        finished_at: Unix seconds.
-        duration: seconds.
-        error: one line; empty if nothing was raised.
-        summary: the task's summary as JSON; empty if it gave none.
+        start: Event of the start of the attempt.
+        outcome: Succeeded, skipped, retrying, dead-lettered, or queued if a shutdown interrupted the attempt.
+        finished_at: End in Unix seconds.
+        duration: Duration in seconds.
+        error: Error in one line; empty if nothing was raised.
+        summary: Summary of the task as JSON; empty if it returned none.
     """
     event = start | {
         "kind": "finish",
@@ -84,7 +84,6 @@ def finished(
         "duration": duration,
         "bucket": bucket_of(duration),
         "recent": keys.task_recent(start["task"]),
-        "run_prefix": keys.run(""),
     }
     if error:
         event["error"] = error

@@ -94,7 +94,7 @@ def test_a_retry_that_is_not_taken_is_owed():
     """The message keeps the retry it could not enqueue, so that its ack can make good."""
     message = delivery()
     retries().after_process_message(Sink(away=True), message, exception=ValueError())
-    [(owed, delay)] = message.owed
+    [(owed, delay)] = message.pending_retries
     assert owed.options["retries"] == 1
     assert delay >= 5_000
     assert not message.failed

@@ -1,0 +1,138 @@
+"""The Lua scripts of the broker: one atomic script per step of a message.
+
+They implement the steps of stock `dispatch.lua` on the same keys, with these differences: only consumers send
+heartbeats (a process that only enqueues is not a worker), times come from Redis (one clock for all pods), a dead letter
+is written with its history, and no script runs `KEYS`. If possible, the first write of a script is one that Redis
+allows when it is out of memory, because Redis then allows the writes after it too. So workers continue to fetch and
+acknowledge, which frees the memory.
+"""
+
+from financehub_shared.redis.scripts import REDIS_NOW
+
+#: Appends a message. KEYS: ready, messages. ARGV: id, message.
+ENQUEUE = """
+redis.call("hset", KEYS[2], ARGV[1], ARGV[2])
+redis.call("rpush", KEYS[1], ARGV[1])
+"""
+
+#: Takes messages and sends a heartbeat. KEYS: ready, messages, acks, losses, heartbeats. ARGV: worker, maximum number
+#: of messages (0 for a heartbeat only). Returns id, message, losses, id, message, losses, …
+FETCH = (
+    REDIS_NOW
+    + """
+redis.call("srem", KEYS[3], "")
+local fetched = {}
+for _ = 1, tonumber(ARGV[2]) do
+  local id = redis.call("lpop", KEYS[1])
+  if not id then break end
+  local message = redis.call("hget", KEYS[2], id)
+  if message then
+    redis.call("sadd", KEYS[3], id)
+    fetched[#fetched + 1] = id
+    fetched[#fetched + 1] = message
+    fetched[#fetched + 1] = redis.call("hget", KEYS[4], id) or "0"
+  end
+end
+redis.call("zadd", KEYS[5], now, ARGV[1])
+return fetched
+"""
+)
+
+#: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed meanwhile.
+ACK = """
+if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
+  redis.call("hdel", KEYS[2], ARGV[1])
+  redis.call("hdel", KEYS[3], ARGV[1])
+end
+"""
+
+#: Replaces a message by a dead letter. KEYS: acks, messages, losses, dead, dead messages. ARGV: id, dead letter.
+NACK = (
+    REDIS_NOW
+    + """
+if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
+  redis.call("zadd", KEYS[4], now, ARGV[1])
+  redis.call("hset", KEYS[5], ARGV[1], ARGV[2])
+  redis.call("hdel", KEYS[2], ARGV[1])
+  redis.call("hdel", KEYS[3], ARGV[1])
+end
+"""
+)
+
+#: Requeues some messages of a worker. KEYS: acks, ready, messages. ARGV: ids.
+REQUEUE = """
+for _, id in ipairs(ARGV) do
+  if redis.call("srem", KEYS[1], id) > 0 and redis.call("hexists", KEYS[3], id) > 0 then
+    redis.call("rpush", KEYS[2], id)
+  end
+end
+"""
+
+#: Requeues all messages of a worker except some. KEYS: acks, ready, messages. ARGV: ids to keep. Returns the number of
+#: requeued messages.
+REQUEUE_UNFINISHED = """
+local kept, requeued = {}, 0
+for _, id in ipairs(ARGV) do kept[id] = true end
+for _, id in ipairs(redis.call("smembers", KEYS[1])) do
+  if not kept[id] then
+    redis.call("srem", KEYS[1], id)
+    if redis.call("hexists", KEYS[3], id) > 0 then
+      redis.call("rpush", KEYS[2], id)
+      requeued = requeued + 1
+    end
+  end
+end
+return requeued
+"""
+
+#: Requeues the messages of a dead worker. KEYS: acks, ready, messages, losses, heartbeats. ARGV: worker, time (ms)
+#: after which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s). Returns the number
+#: of requeued messages. Has no effect if the worker has sent a heartbeat after that time.
+RECLAIM = """
+local heartbeat = redis.call("zscore", KEYS[5], ARGV[1])
+if heartbeat and tonumber(heartbeat) > tonumber(ARGV[2]) then return 0 end
+local reclaimed = 0
+for _, id in ipairs(redis.call("smembers", KEYS[1])) do
+  redis.call("srem", KEYS[1], id)
+  if redis.call("hexists", KEYS[3], id) > 0 then
+    redis.call("rpush", KEYS[2], id)
+    reclaimed = reclaimed + 1
+    if ARGV[3] == "1" then
+      redis.call("hincrby", KEYS[4], id, 1)
+      redis.call("expire", KEYS[4], ARGV[4])
+    end
+  end
+end
+return reclaimed
+"""
+
+#: Moves a dead letter back to its queue. KEYS: dead, dead messages, ready, messages. ARGV: id, message. Returns 1, or 0
+#: if the letter no longer exists.
+REQUEUE_DEAD_LETTER = """
+if redis.call("zrem", KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call("hdel", KEYS[2], ARGV[1])
+redis.call("hset", KEYS[4], ARGV[1], ARGV[2])
+redis.call("rpush", KEYS[3], ARGV[1])
+return 1
+"""
+
+#: Deletes dead letters by id. KEYS: dead, dead messages. ARGV: ids. Returns the number of deleted letters.
+DELETE_DEAD_LETTERS = """
+local deleted = 0
+for _, id in ipairs(ARGV) do
+  deleted = deleted + redis.call("zrem", KEYS[1], id)
+  redis.call("hdel", KEYS[2], id)
+end
+return deleted
+"""
+
+#: Deletes dead letters by age. KEYS: dead, dead messages. ARGV: upper limit of the time of death (ms), maximum number.
+#: Returns the number of deleted letters.
+DELETE_OLD_DEAD_LETTERS = """
+local ids = redis.call("zrangebyscore", KEYS[1], "-inf", "(" .. ARGV[1], "LIMIT", 0, ARGV[2])
+for _, id in ipairs(ids) do
+  redis.call("zrem", KEYS[1], id)
+  redis.call("hdel", KEYS[2], id)
+end
+return #ids
+"""

@@ -1,0 +1,198 @@
+"""The Lua scripts of the monitor: each updates a run, the figures of its task and its schedule record atomically.
+
+The scripts use only commands of Redis 6.2. They need no cluster mode, because dramatiq does not support it either, so
+they may build keys from names.
+
+A run is identified by its message id. An attempt is identified by its attempt id, which is new at every enqueue and
+kept by a redelivery. An event that arrives twice counts once:
+- A run that succeeded is over, and later attempts of it are not counted.
+- The run record field `done` holds the id of the last attempt whose end is recorded. A redelivery of it is not counted.
+- A run that was declared lost and comes back is subtracted from the lost ones.
+"""
+
+from financehub_shared.redis import keys, queue_keys
+from financehub_shared.redis.lua import lua_key_function
+from financehub_shared.redis.schedule_record import LUA_SCHEDULE_RECORD
+
+_RUN_KEY = lua_key_function("run_key", keys.run)
+_TASK_KEYS = lua_key_function("stats_key", keys.task_stats) + lua_key_function("running_key", keys.task_running)
+_OTHER_KEYS = (
+    lua_key_function("recent_key", keys.task_recent)
+    + lua_key_function("process_key", keys.process)
+    + lua_key_function("schedule_key", keys.schedule)
+    + lua_key_function("messages_key", queue_keys.messages)
+)
+
+#: Records events. KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: retention (s),
+#: number of records kept per task, then the events as JSON.
+RECORD = (
+    LUA_SCHEDULE_RECORD
+    + _RUN_KEY
+    + """
+local tasks, changed, failing = KEYS[1], KEYS[2], KEYS[3]
+local retention, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
+local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
+
+local function write_run(e, state)
+  redis.call('HSET', e.run, 'state', state, 'task', e.task, 'queue', e.queue, 'redis_id', e.redis_id,
+             'attempt', e.attempt, 'worker', e.worker, 'started_at', e.started_at)
+  if e.schedule then redis.call('HSET', e.run, 'schedule', e.schedule) end
+  if e.uid then redis.call('HSET', e.run, 'schedule_uid', e.uid) end
+  if e.due_at then redis.call('HSET', e.run, 'due_at', e.due_at) end
+  redis.call('HSETNX', e.run, 'correlation_id', e.correlation_id)
+  redis.call('HSETNX', e.run, 'enqueued_at', e.enqueued_at)
+  redis.call('EXPIRE', e.run, retention)
+end
+
+local function undo_lost(e, state)
+  if state ~= 'lost' then return end
+  redis.call('HINCRBY', e.stats, 'lost', -1)
+  -- A run that fails after it was lost counts as one failure. Another run may have cleared the count by a success.
+  if e.uid and redis.call('HEXISTS', failing, e.uid) == 1 and redis.call('HINCRBY', failing, e.uid, -1) <= 0 then
+    redis.call('HDEL', failing, e.uid)
+  end
+end
+
+local function start(e, state, attempt)
+  redis.call('SADD', tasks, e.task)
+  redis.call('ZADD', e.running, e.started_at, e.id)
+  if over[state] or e.attempt >= attempt then write_run(e, 'running') end
+  undo_lost(e, state)
+end
+
+local function close(e)
+  redis.call('ZADD', e.recent, e.finished_at, e.id)
+  local spare = redis.call('ZCARD', e.recent) - kept
+  if spare > 0 then
+    local old = redis.call('ZPOPMIN', e.recent, spare)
+    for i = 1, #old, 2 do redis.call('DEL', run_key(old[i])) end
+  end
+  if not e.uid or not is_registered(e.schedule_key) then return end
+  local field = schedule_field
+  redis.call('HSET', e.schedule_key, field.last_run_id, e.id, field.last_run_outcome, e.outcome,
+             field.last_run_at, e.finished_at, field.last_run_duration, e.duration, field.last_run_error, e.error or '')
+  redis.call('HINCRBY', e.schedule_key, field.ended, 1)
+  redis.call('SADD', changed, e.uid)
+  if e.outcome == 'succeeded' then
+    redis.call('HSET', e.schedule_key, field.last_success_at, e.finished_at)
+    redis.call('HDEL', failing, e.uid)
+  elseif e.outcome ~= 'skipped' then
+    redis.call('HINCRBY', e.schedule_key, field.failures, 1)
+    redis.call('HSET', e.schedule_key, field.last_failure_at, e.finished_at)
+    redis.call('HINCRBY', failing, e.uid, 1)
+  end
+end
+
+local function finish(e, state, attempt)
+  redis.call('SADD', tasks, e.task)
+  if over[state] or e.attempt >= attempt then
+    write_run(e, e.outcome)
+    redis.call('HSET', e.run, 'done', e.attempt_id, 'finished_at', e.finished_at, 'duration', e.duration,
+               'error', e.error or '')
+    if e.summary then redis.call('HSET', e.run, 'summary', e.summary) end
+    redis.call('ZREM', e.running, e.id)
+  else
+    redis.call('HSET', e.run, 'done', e.attempt_id) -- the next attempt started before this event arrived
+  end
+  undo_lost(e, state)
+  if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
+  if e.outcome ~= 'skipped' then
+    redis.call('HINCRBY', e.stats, 'attempts', 1)
+    redis.call('HINCRBYFLOAT', e.stats, 'attempt_seconds', e.duration)
+    redis.call('HINCRBY', e.stats, 'b' .. e.bucket, 1)
+  end
+  if e.failed then
+    redis.call('HINCRBY', e.stats, 'failed', 1)
+    redis.call('HSET', e.stats, 'last_failure_at', e.finished_at, 'last_error', e.error)
+  elseif e.outcome == 'succeeded' then
+    redis.call('HSET', e.stats, 'last_success_at', e.finished_at)
+  end
+  if over[e.outcome] then close(e) end
+end
+
+local kinds = {start = start, finish = finish}
+for i = 3, #ARGV do
+  local e = cjson.decode(ARGV[i])
+  local r = redis.call('HMGET', e.run, 'state', 'done', 'attempt')
+  if r[1] == 'succeeded' or r[2] == e.attempt_id then
+    redis.call('ZREM', e.running, e.id)
+  else
+    kinds[e.kind](e, r[1], tonumber(r[3] or '0'))
+  end
+end
+return #ARGV - 2
+"""
+)
+
+#: Declares runs lost whose worker is gone and whose message is in no queue, so that no worker can receive it again.
+#: KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: upper limit of the start (s), now
+#: (s). Returns the number of lost runs.
+DECLARE_LOST = (
+    LUA_SCHEDULE_RECORD
+    + _RUN_KEY
+    + _TASK_KEYS
+    + _OTHER_KEYS
+    + """
+local before, now = ARGV[1], ARGV[2]
+local reason = 'its worker died and its message is in no queue'
+local lost = 0
+for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local stats, running = stats_key(task), running_key(task)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', running, '-inf', before)) do
+    local run = run_key(id)
+    local r = redis.call('HMGET', run, 'state', 'worker', 'queue', 'redis_id', 'schedule_uid')
+    local state, worker, queue, redis_id, uid = r[1], r[2], r[3], r[4], r[5]
+    local alive = worker and redis.call('EXISTS', process_key(worker)) == 1
+    local queued = queue and redis.call('HEXISTS', messages_key(queue), redis_id) == 1
+    if not alive and not queued then
+      redis.call('ZREM', running, id)
+      if not state or state == 'running' then
+        lost = lost + 1
+        redis.call('HINCRBY', stats, 'lost', 1)
+        redis.call('HSET', stats, 'last_failure_at', now, 'last_error', reason)
+        if state then
+          redis.call('HSET', run, 'state', 'lost', 'finished_at', now, 'error', reason)
+          redis.call('ZADD', recent_key(task), now, id)
+        end
+        local schedule = uid and schedule_key(uid)
+        if schedule and is_registered(schedule) then
+          local field = schedule_field
+          redis.call('HSET', schedule, field.last_run_id, id, field.last_run_outcome, 'lost', field.last_run_at, now,
+                     field.last_run_error, reason, field.last_failure_at, now)
+          redis.call('HINCRBY', schedule, field.ended, 1)
+          redis.call('HINCRBY', schedule, field.failures, 1)
+          redis.call('HINCRBY', KEYS[3], uid, 1)
+          redis.call('SADD', KEYS[2], uid)
+        end
+      end
+    end
+  end
+end
+return lost
+"""
+)
+
+#: Returns the figures of all tasks at one moment. KEYS: set of task names.
+SNAPSHOT = (
+    _TASK_KEYS
+    + """
+local out = {}
+for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  table.insert(out, {task, redis.call('ZCARD', running_key(task)), redis.call('HGETALL', stats_key(task))})
+end
+return out
+"""
+)
+
+#: Deletes run records of one task. KEYS: recent runs of the task. ARGV: upper limit of the end (s), `1` to only count.
+#: Returns the number of runs.
+DELETE_OLD_RUNS = (
+    _RUN_KEY
+    + """
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if ARGV[2] == '1' then return #ids end
+for _, id in ipairs(ids) do redis.call('DEL', run_key(id)) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+return #ids
+"""
+)

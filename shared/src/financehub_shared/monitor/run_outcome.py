@@ -1,0 +1,50 @@
+"""Decides how an attempt ended, once for logs, metrics and records."""
+
+from collections.abc import Callable
+
+from dramatiq import MessageProxy
+from dramatiq.errors import ActorNotFound, DecodeError
+from dramatiq.middleware import Shutdown, SkipMessage
+
+from financehub_shared.monitor.run_state import RunState
+
+#: Records and metrics count all tasks without an actor under this name, because foreign clients may send any number of
+#: names.
+UNKNOWN_TASK = "(unknown)"
+#: Longer error texts are cut.
+DESCRIPTION_CHARACTERS = 500
+
+
+def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
+    """Return the state of a run after an attempt.
+
+    Call it after dramatiq's `Retries` has decided, which fails the message if no retry is left.
+    """
+    if message.failed:
+        return RunState.DEAD_LETTERED
+    if isinstance(exception, Shutdown):
+        return RunState.QUEUED  # its worker stops, and the message is requeued unchanged
+    return RunState.SUCCEEDED if exception is None else RunState.RETRYING
+
+
+def outcome_of_skip(message: MessageProxy) -> RunState:
+    """Return the state of a run that a middleware refused: dead-lettered if the message failed, otherwise skipped."""
+    return RunState.DEAD_LETTERED if message.failed else RunState.SKIPPED
+
+
+def is_of_unknown_task(message: MessageProxy) -> bool:
+    """Whether a message was dead-lettered because no actor has its name or because it was not a valid message."""
+    return isinstance(message._exception, ActorNotFound | DecodeError)  # noqa: SLF001 — dramatiq offers no public accessor
+
+
+def describe(exception: BaseException | None, redact: Callable[[str], str]) -> str:
+    """Describe an exception in one line for users.
+
+    Args:
+        exception: Exception that ended the attempt, if any.
+        redact: Masks secrets. The text is masked before it is cut, so that no part of a secret remains.
+    """
+    if exception is None:
+        return ""
+    kind = "" if isinstance(exception, SkipMessage) else f"{type(exception).__name__}: "
+    return redact(f"{kind}{exception}")[:DESCRIPTION_CHARACTERS]

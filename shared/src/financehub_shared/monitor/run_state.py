@@ -1,0 +1,19 @@
+"""The states of a run, as its record and every listing name them."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """The state of a run, which is one message with all of its attempts."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"  # too old when it started, or cancelled
+    DEAD_LETTERED = "dead-lettered"
+    LOST = "lost"  # its worker died and no worker received the message again within the lifetime of the record
+
+
+#: States in which the overlap check of a schedule counts a run as active.
+ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.RETRYING})

@@ -1,0 +1,135 @@
+"""The dramatiq middleware of a process: one list, in order, with the reason for each place.
+
+Dramatiq runs the `before_…` hooks down the list and the `after_…` hooks up the list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dramatiq import Middleware
+from dramatiq.middleware import AsyncIO, Callbacks, CurrentMessage, Pipelines, ShutdownNotifications, TimeLimit
+from dramatiq.results import ResultBackend, Results
+
+from financehub_shared.core.catalog import Tier
+from financehub_shared.core.clock import Clock
+from financehub_shared.core.settings import Settings
+from financehub_shared.logging import Redactor, known_secrets
+from financehub_shared.worker.middleware.history import FailureHistory
+from financehub_shared.worker.middleware.limits import AgeLimit, DeliveryLimit
+from financehub_shared.worker.middleware.process import (
+    AsyncCloseable,
+    ProviderShutdown,
+    RequeueOnShutdown,
+    WorkerTuning,
+)
+from financehub_shared.worker.middleware.retries import Retries
+from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt
+
+#: Longest wait in ms between two polls of an idle queue. The high tier promises a start within a fraction of a second;
+#: the tasks of the other tiers are minutes apart, and longer waits relieve Redis.
+POLL_MS: Mapping[str, int] = {Tier.HIGH: 100}
+DEFAULT_POLL_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """The middleware that observes a worker, made by `observers.build_observers`.
+
+    The types are general, so that a process that only enqueues does not import health, metrics and monitor.
+    """
+
+    attempts: Middleware
+    run_log: Middleware
+    run_metrics: Middleware
+    run_recorder: Middleware
+    heartbeat: Middleware
+    liveness: Middleware
+    health_server: Middleware
+
+
+def build_middleware(
+    settings: Settings,
+    clock: Clock,
+    *,
+    tier: str = "",
+    observers: Observers | None = None,
+    providers: AsyncCloseable | None = None,
+) -> list[Middleware]:
+    """Build the complete middleware of a process, in order.
+
+    Args:
+        settings: Limits and retries.
+        clock: Clock for stamps and ages.
+        tier: Tier of the worker; empty for a process that only enqueues.
+        observers: Observers of a worker; None for a process that only enqueues.
+        providers: Providers that the worker closes when it stops, if it has any.
+    """
+    return [
+        *_observers(observers),
+        # CorrelationId and ReadyAt stamp messages at `before_enqueue`; nothing above them changes these options.
+        CorrelationId(),
+        ReadyAt(clock),
+        # Before the middleware below, so that whatever they enqueue inherits the correlation id of the current message.
+        CurrentMessage(),
+        # Before any further work on the message, which might kill the process again.
+        DeliveryLimit(settings.max_deliveries),
+        # After DeliveryLimit: a message that kills workers must not escape as merely too old.
+        AgeLimit(clock),
+        # Callbacks and Pipelines act on success. Upwards they come after Retries, which may fail the message.
+        Callbacks(),
+        Pipelines(),
+        # Its place does not matter. It makes dramatiq accept that actors return summaries.
+        Results(backend=_DiscardResults(), store_results=True),
+        # Upwards after FailureHistory, because it copies the message with its history into the retry.
+        Retries(
+            max_retries=settings.dramatiq_max_retries,
+            min_backoff=round(settings.retry_min_seconds * 1000),
+            max_backoff=round(settings.retry_max_seconds * 1000),
+            exponential=settings.dramatiq_retry_backoff,
+        ),
+        FailureHistory(clock, Redactor(known_secrets(settings))),
+        # Armed last and disarmed first, so that an interrupt hits the task and never the middleware above.
+        TimeLimit(time_limit=settings.dramatiq_task_timeout),
+        ShutdownNotifications(),
+        WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
+        # Starts the event loop. Upwards it stops the loop after the two below, which may still need it.
+        AsyncIO(),
+        # Upwards just before AsyncIO, because the providers are closed in the event loop.
+        *([ProviderShutdown(providers)] if providers is not None else []),
+        # Upwards first at the end of a shutdown, because requeueing must not wait for anything.
+        RequeueOnShutdown(),
+    ]
+
+
+def _observers(observers: Observers | None) -> list[Middleware]:
+    """Return the observers in order.
+
+    They come before everything else. So they see a message first, skipped ones too, and its end last, when Retries has
+    decided its outcome and no time limit can interrupt them.
+    """
+    if observers is None:
+        return []
+    return [
+        # Before the other observers, which query it for the current attempt.
+        observers.attempts,
+        # Before everything that may log, so that its context is on all of those lines.
+        observers.run_log,
+        observers.run_metrics,
+        # After the metrics, whose durations then exclude the write to Redis.
+        observers.run_recorder,
+        # The last three act on the process only, and their order does not matter.
+        observers.heartbeat,
+        observers.liveness,
+        observers.health_server,
+    ]
+
+
+class _DiscardResults(ResultBackend):
+    """Stores nothing, because the run recorder stores the summary. Without a backend dramatiq warns at every run."""
+
+    def store_result(self, message: Any, result: Any, ttl: int) -> None:
+        """Discard the result."""
+
+    def store_exception(self, message: Any, exception: Exception, ttl: int) -> None:
+        """Discard the exception."""

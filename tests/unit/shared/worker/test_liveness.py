@@ -1,0 +1,103 @@
+"""The liveness and readiness of a worker process."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dramatiq import Message, MessageProxy
+
+from financehub_shared.core.clock import ManualClock
+from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
+from financehub_shared.worker.middleware.liveness import LIMIT_MARGIN_SECONDS, STALL_SECONDS, Liveness
+
+
+class Thread:
+    """A thread of a worker, dead or alive."""
+
+    name = "worker-0"
+
+    def __init__(self, *, alive: bool = True) -> None:
+        self._alive = alive
+
+    def is_alive(self) -> bool:
+        return self._alive
+
+
+def build(*threads: Thread) -> tuple[Liveness, AttemptTracker, ManualClock]:
+    """Build a booted worker with one consumer whose loop has just turned."""
+    clock = ManualClock()
+    attempts = AttemptTracker(clock, 300)
+    liveness = Liveness(attempts, clock)
+    worker: Any = SimpleNamespace(workers=list(threads), consumers={})
+    liveness.after_worker_boot(None, worker)  # type: ignore[arg-type]
+    liveness.record_turn("high", connected=True)
+    return liveness, attempts, clock
+
+
+def start_task(attempts: AttemptTracker, **options: Any) -> None:
+    """Start a task."""
+    message = Message("high", "task", (), {}, options)
+    attempts.before_process_message(SimpleNamespace(actors={}), MessageProxy(message))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "problems"),
+    [(0, 0), (STALL_SECONDS, 0), (STALL_SECONDS + 1, 1)],
+)
+def test_liveness_with_a_stalled_consumer_fails(seconds: float, problems: int) -> None:
+    """A consumer loop may pause for at most STALL_SECONDS."""
+    liveness, _, clock = build()
+    clock.advance(seconds)
+    assert len(liveness.live()) == problems
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "stuck"),
+    [
+        ({}, 300 + LIMIT_MARGIN_SECONDS, False),
+        ({}, 301 + LIMIT_MARGIN_SECONDS, True),
+        ({"time_limit": 10_000}, 9 + LIMIT_MARGIN_SECONDS, False),
+        ({"time_limit": 10_000}, 11 + LIMIT_MARGIN_SECONDS, True),
+    ],
+)
+def test_liveness_with_a_task_past_limit_and_margin_fails(options: dict[str, Any], seconds: float, stuck: bool) -> None:
+    """A task that exceeds its limit by the margin could not be interrupted, and only a restart ends it."""
+    liveness, attempts, clock = build()
+    start_task(attempts, **options)
+    clock.advance(seconds)
+    liveness.record_turn("high", connected=True)
+    assert bool(liveness.live()) is stuck
+
+
+def test_liveness_with_a_dead_thread_names_it() -> None:
+    """A worker thread that died is reported by name."""
+    liveness, _, _ = build(Thread(), Thread(alive=False))
+    assert liveness.live() == ["thread worker-0 has died"]
+
+
+def test_liveness_while_draining_ignores_stalled_consumers() -> None:
+    """While the worker drains, consumers that have stopped are not a reason to restart it."""
+    liveness, attempts, clock = build()
+    attempts.draining = True
+    clock.advance(10 * STALL_SECONDS)
+    assert liveness.live() == []
+    assert liveness.ready() != []
+
+
+def test_worker_before_its_boot_is_alive_and_not_ready() -> None:
+    """Before the boot no consumer can be stalled, and the worker takes no messages."""
+    clock = ManualClock()
+    liveness = Liveness(AttemptTracker(clock, 300), clock)
+    clock.advance(10 * STALL_SECONDS)
+    assert liveness.live() == []
+    assert liveness.ready() == ["starting: the worker has not booted"]
+
+
+def test_worker_whose_consumer_has_no_reply_of_redis_is_alive_and_not_ready() -> None:
+    """A consumer without a reply of Redis makes its worker not ready until Redis replies, but the worker stays live."""
+    liveness, _, _ = build()
+    liveness.record_turn("low", connected=False)
+    assert liveness.ready() == ["the consumer of low has no connection to Redis; see the log for the reason"]
+    assert liveness.live() == []
+    liveness.record_turn("low", connected=True)
+    assert liveness.ready() == []
