@@ -1,4 +1,4 @@
-"""Chains over several fetches: budgets, breakers, the USDT rate, Redis away, everything down."""
+"""Several fetches in a row: budgets, breakers, the rate of USDT, and outages of Redis or of all upstreams."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -48,10 +48,10 @@ def sent(simulator: RunningSimulator, upstream: str) -> int:
     return sum(simulator.requests(upstream).values())
 
 
-async def test_an_open_breaker_sends_nothing_and_the_next_provider_answers(
+async def test_fetch_with_an_open_breaker_uses_the_next_provider(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """A breaker opened by hand keeps every request from its upstream; the note names it."""
+    """A breaker that was opened by hand blocks every request to its upstream, and the note names it."""
     force_open(redis_client, "binance")
     async with providers_for(simulator, redis_url) as providers:
         report = await fetch(providers, BTC)
@@ -60,10 +60,10 @@ async def test_an_open_breaker_sends_nothing_and_the_next_provider_answers(
     assert sent(simulator, "binance") == 0
 
 
-async def test_failures_of_the_fleet_open_the_breaker(
+async def test_failures_in_two_processes_open_the_breaker(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """Five failures, spread over two processes, are enough; the sixth fetch sends nothing."""
+    """Five failures in two processes are enough, and the sixth fetch sends nothing."""
     simulator.fault("server-error", "binance")
     async with providers_for(simulator, redis_url) as one, providers_for(simulator, redis_url) as two:
         for process in (one, two, one, two, one):
@@ -76,8 +76,8 @@ async def test_failures_of_the_fleet_open_the_breaker(
     assert {info.upstream: info.state for info in list_breakers(redis_client)}["binance"] == "open"
 
 
-async def test_a_budget_that_is_used_up_sends_nothing(simulator: RunningSimulator, redis_url: str):
-    """Finnhub's 60 a minute serve 60 symbols of 70; the others are missing for that reason and cost no request."""
+async def test_fetch_with_a_used_up_budget_sends_nothing(simulator: RunningSimulator, redis_url: str):
+    """Finnhub's budget of 60 per minute covers 60 of 70 symbols. The others are missing with that reason."""
     assets = [Asset(f"STK{n:04d}", AssetType.STOCK) for n in range(1, 71)]
     async with providers_for(simulator, redis_url, FINANCEHUB_STOCK_PROVIDERS="finnhub") as providers:
         report = await fetch(providers, *assets)
@@ -87,14 +87,14 @@ async def test_a_budget_that_is_used_up_sends_nothing(simulator: RunningSimulato
     assert report.retry_after > 0
 
 
-async def test_binance_is_heard_on_what_it_has_counted(redis_url: str):
-    """Weight used by another program on our address counts against our budget, through Binance's own header."""
+async def test_weight_used_by_others_counts_against_the_budget(redis_url: str):
+    """Weight that another program uses on our IP address counts, because Binance reports it in a header."""
     import httpx
 
     pairs = ",".join(f'"SIM{n:04d}USDT"' for n in range(1, 102))
     assets = [Asset(f"SIM{n:04d}-USD", AssetType.CRYPTO) for n in range(1, 121)]
     order = {"FINANCEHUB_CRYPTO_PROVIDERS": "binance"}
-    # Binance counts by the minute of its clock, which stands still here: at a full minute it would begin anew.
+    # Binance counts per minute of its clock. The clock is stopped, because a new minute would reset the count.
     at = time.time()
     with RunningSimulator(limited=False, now=lambda: at) as binance:
         async with httpx.AsyncClient() as other:
@@ -107,8 +107,8 @@ async def test_binance_is_heard_on_what_it_has_counted(redis_url: str):
     assert set(second.missing.values()) == {"simulated/binance: quota"}
 
 
-async def test_when_nobody_tells_the_rate_binance_does_not_answer_in_usd(simulator: RunningSimulator, redis_url: str):
-    """Without a USDT rate from anywhere the chain fails rather than store USDT as USD."""
+async def test_binance_without_a_usdt_rate_delivers_nothing(simulator: RunningSimulator, redis_url: str):
+    """Without a rate of USDT the fetch fails, so that no price in USDT is stored as one in USD."""
     for upstream in ("kraken", "coingecko"):
         simulator.fault("server-error", upstream)
     async with providers_for(simulator, redis_url) as providers:
@@ -119,8 +119,8 @@ async def test_when_nobody_tells_the_rate_binance_does_not_answer_in_usd(simulat
     )
 
 
-async def test_the_rate_is_kept_while_its_sources_are_down(simulator: RunningSimulator, redis_url: str):
-    """Once known, the rate outlives an outage of Kraken and CoinGecko, and costs no further request."""
+async def test_usdt_rate_is_kept_while_its_sources_fail(simulator: RunningSimulator, redis_url: str):
+    """A known rate is still used in an outage of Kraken and CoinGecko, and costs no further request."""
     async with providers_for(simulator, redis_url) as providers:
         await fetch(providers, BTC)
         for upstream in ("kraken", "coingecko"):
@@ -130,7 +130,7 @@ async def test_the_rate_is_kept_while_its_sources_are_down(simulator: RunningSim
     assert sent(simulator, "kraken") == 1
 
 
-async def test_the_conversion_is_that_of_the_note(simulator: RunningSimulator, redis_url: str):
+async def test_converted_price_agrees_with_a_price_in_usd(simulator: RunningSimulator, redis_url: str):
     """A price that Binance quotes in USDT and one that CoinGecko quotes in USD agree within 1 %."""
     async with providers_for(simulator, redis_url) as providers:
         by_binance = (await fetch(providers, BTC)).quotes["BTC-USD"]
@@ -140,10 +140,10 @@ async def test_the_conversion_is_that_of_the_note(simulator: RunningSimulator, r
     assert "USD per USDT (simulated/kraken)" in by_binance.note
 
 
-async def test_all_providers_down_leaves_a_report_with_every_reason(simulator: RunningSimulator, redis_url: str):
-    """Nothing is delivered, every provider's reason is there, and the shortest Retry-After.
+async def test_fetch_with_all_providers_down_reports_every_reason(simulator: RunningSimulator, redis_url: str):
+    """Nothing is delivered. The report has the reason of every provider, and the shortest Retry-After.
 
-    Kraken and CoinGecko were asked for the USDT rate first, so their breakers are open when the chain comes to them.
+    Kraken and CoinGecko were called for the rate of USDT first, so their breakers are open when it is their turn.
     """
     for upstream in ALL_CRYPTO:
         simulator.fault("unavailable", upstream, retry_after=40 if upstream == "binance" else 20)
@@ -158,8 +158,8 @@ async def test_all_providers_down_leaves_a_report_with_every_reason(simulator: R
     assert report.summary().missing_count == 1
 
 
-async def test_without_redis_a_fetch_goes_on(simulator: RunningSimulator, redis_server: Callable[[], RedisServer]):
-    """Budgets and breakers of this process alone serve while Redis is away."""
+async def test_fetch_without_redis_succeeds(simulator: RunningSimulator, redis_server: Callable[[], RedisServer]):
+    """While Redis is unavailable, the budgets and breakers of this process alone are used."""
     server = redis_server()
     async with providers_for(simulator, server.url) as providers:
         server.kill()
@@ -167,28 +167,28 @@ async def test_without_redis_a_fetch_goes_on(simulator: RunningSimulator, redis_
     assert report.quotes["BTC-USD"].provider == "simulated/binance"
 
 
-async def test_no_key_appears_in_any_log_error_or_url(
+async def test_failures_never_show_api_keys(
     simulator: RunningSimulator, redis_url: str, caplog: pytest.LogCaptureFixture
 ):
-    """Whatever goes wrong, the keys are in no log line, report or request line."""
+    """Whatever fails, no log line, report or request line contains a key."""
     caplog.set_level("DEBUG")
     keys = {"FINANCEHUB_FINNHUB_API_KEY": "finnhub-SECRET", "FINANCEHUB_COINGECKO_API_KEY": "coingecko-SECRET"}
     orders = {"FINANCEHUB_CRYPTO_PROVIDERS": "coingecko", "FINANCEHUB_STOCK_PROVIDERS": "finnhub"}
-    seen = []
+    outputs = []
     with structlog.testing.capture_logs() as logged:
         async with providers_for(simulator, redis_url, **keys, **orders) as providers:
             for fault in ("unauthorized", "html", "cut", "disconnect", "server-error"):
                 simulator.reset()
                 simulator.fault(fault, "finnhub")
                 simulator.fault(fault, "coingecko")
-                seen += [await fetch(providers, AAPL), await fetch(providers, BTC)]
-            seen.append(simulator.log())
-    assert all(not report.quotes for report in seen[:-1])
-    assert "SECRET" not in repr(seen) + repr(logged) + caplog.text
+                outputs += [await fetch(providers, AAPL), await fetch(providers, BTC)]
+            outputs.append(simulator.log())
+    assert all(not report.quotes for report in outputs[:-1])
+    assert "SECRET" not in repr(outputs) + repr(logged) + caplog.text
 
 
-def test_a_key_that_no_header_can_carry_ends_the_start():
-    """A key with a line break is a ConfigError that names the variable and never shows the key."""
+def test_key_that_a_header_cannot_carry_is_a_config_error():
+    """A key with a line break is a ConfigError that names the variable and does not show the key."""
     settings = load_settings({"FINANCEHUB_FINNHUB_API_KEY": "key\nwith-a-line"})
     with pytest.raises(ConfigError, match="FINANCEHUB_FINNHUB_API_KEY") as caught:
         build_providers(settings, SystemClock(), lambda *_: None, redis_url=None)
@@ -196,7 +196,7 @@ def test_a_key_that_no_header_can_carry_ends_the_start():
 
 
 @pytest.mark.parametrize("environment", [{}, {"FINANCEHUB_FINNHUB_API_KEY": ""}], ids=["no key", "an empty key"])
-def test_finnhub_takes_part_only_with_a_key(environment: dict[str, str]):
-    """Without a key the stock chain is Yahoo alone."""
+def test_finnhub_without_a_key_is_left_out(environment: dict[str, str]):
+    """Without a key, Yahoo is the only provider of stock quotes."""
     providers = build_providers(load_settings(environment), SystemClock(), lambda *_: None, redis_url=None)
     assert [provider.name for provider in providers.quotes[AssetType.STOCK]] == ["yahoo"]

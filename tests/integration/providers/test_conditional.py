@@ -1,11 +1,11 @@
-"""ETags in Redis: shared, forgotten after a week, and no reason to fail."""
+"""Validators in Redis: shared by the fleet, expired after a week, and optional."""
 
 from collections.abc import Callable
 
 import redis
 
 from financehub_shared.core.loop_local import LoopLocal
-from financehub_shared.providers.transport.conditional import KEPT_SECONDS, RedisValidators, Validators
+from financehub_shared.providers.transport.conditional import TTL_SECONDS, RedisValidators, Validators
 from financehub_shared.redis.client import connect_async
 from support.redis_server import RedisServer
 
@@ -13,25 +13,25 @@ URL = "https://news.test/feed?token=subscriber-SECRET"
 KNOWN = Validators('"v1"', "Fri, 31 Jan 2025 12:00:00 GMT")
 
 
-async def test_what_one_process_keeps_another_reads(redis_url: str, redis_client: redis.Redis):
-    """Validators are kept for a week under a key that does not tell the URL."""
+async def test_validators_of_one_process_are_read_by_another(redis_url: str, redis_client: redis.Redis):
+    """Validators are stored for a week under a key that does not contain the URL."""
     one, two = (LoopLocal(lambda: connect_async(redis_url)) for _ in range(2))
     await RedisValidators(one).put(URL, KNOWN)
     assert await RedisValidators(two).get(URL) == KNOWN
     assert await RedisValidators(two).get("https://other.test") == Validators()
     (key,) = redis_client.keys("*")
     assert b"SECRET" not in key
-    assert KEPT_SECONDS - 5 < redis_client.ttl(key) <= KEPT_SECONDS
+    assert TTL_SECONDS - 5 < redis_client.ttl(key) <= TTL_SECONDS
     redis_client.set(key, "not json")
     assert await RedisValidators(two).get(URL) == Validators()
     for client in (one, two):
-        taken = client.take()
+        taken = client.pop()
         assert taken is not None
         await taken.aclose()
 
 
-async def test_without_redis_everything_is_read_in_full(redis_server: Callable[[], RedisServer]):
-    """A Redis that is away costs a full answer, not the news."""
+async def test_validators_without_redis_are_empty(redis_server: Callable[[], RedisServer]):
+    """While Redis is unavailable the document is read in full, and nothing fails."""
     server = redis_server()
     client = LoopLocal(lambda: connect_async(server.url, retries=0))
     server.kill()

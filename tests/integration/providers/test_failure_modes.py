@@ -1,6 +1,6 @@
-"""The failure table: every failure mode of every HTTP upstream of quotes, and all that comes of it.
+"""The failure table of quotes over HTTP: every failure mode of every upstream, and all of its consequences.
 
-Real adapters and Redis; the upstreams are the simulator. Yahoo's rows are in `test_yahoo_failure_modes.py`.
+Providers and Redis are real, and the upstreams are the simulator. Yahoo's rows are in `test_yahoo_failure_modes.py`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from support.failure_modes import SLOW, Row, check, run
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
-#: Upstream under test → asset, chain.
+#: Upstream under test → asset, provider order.
 CHAINS = {
     "binance": (BTC, "binance,coingecko,kraken"),
     "coingecko": (BTC, "coingecko,kraken"),
@@ -28,7 +28,7 @@ STALE = "quarantined: stale: .*"
 
 
 def data(upstream: str, then: str, spent: int) -> list[Row]:
-    """Right-shaped answers with wrong figures: for the validation, so the upstream counts as well."""
+    """Return the row of an answer with the right shape and wrong figures, which does not count against the breaker."""
 
     def row(fault: str, reason: str) -> Row:
         return Row(upstream, fault, reason, then, "well", spent, reason.removeprefix("quarantined: "))
@@ -43,7 +43,7 @@ def data(upstream: str, then: str, spent: int) -> list[Row]:
 
 
 def common(upstream: str, then: str, spent: int) -> list[Row]:
-    """What happens alike at every upstream."""
+    """Return the rows that are the same for every upstream."""
     return [
         Row(upstream, "server-error", "upstream", then, spent=spent),
         Row(upstream, "unavailable", "upstream", then, "opens", spent, parameters={"retry_after": 5}),
@@ -67,16 +67,16 @@ ROWS = [
     Row("binance", "banned", "rate-limited", "coingecko", "opens", 2, parameters={"retry_after": 120}),
     Row("binance", "forbidden", "blocked", "coingecko", "counts", 2),
     Row("binance", "country", "blocked", "coingecko", "counts", 2),
-    # an unknown pair: everything is asked for once more (weight 80), which says which one it is
+    # an unknown pair: all pairs are fetched (weight 80), which identifies it
     Row("binance", "missing", "not-found", "coingecko", "well", 82),
     Row("binance", "empty", "not-found", "coingecko", "well", 2),
     Row("binance", "stale", STALE, "coingecko", "well", 2, "stale"),
     Row("binance", "nan", PRICE, "coingecko", "well", 2, "price"),
     Row("binance", "infinity", PRICE, "coingecko", "well", 2, "price"),
-    # CoinGecko: one call a page; next is Kraken
+    # CoinGecko: one call per page; next is Kraken
     *common("coingecko", "kraken", 1),
     *data("coingecko", "kraken", 1)[:-1],
-    # 1e308 times the number of coins overflows to Infinity, which is no JSON
+    # 1e308 times the number of coins overflows to Infinity, which is not valid JSON
     Row("coingecko", "huge", "malformed", "kraken"),
     Row("coingecko", "rate-limited", "rate-limited", "kraken", "opens", parameters=WAIT),
     Row("coingecko", "access-denied", "blocked", "kraken"),
@@ -85,24 +85,24 @@ ROWS = [
     Row("coingecko", "empty", "not-found", "kraken", "well"),
     Row("coingecko", "stale", STALE, "kraken", "well", 1, "stale"),
     Row("coingecko", "null", "malformed", "kraken", "well"),
-    # NaN is no JSON, so the whole answer is refused
+    # NaN is not valid JSON, so the whole answer is refused
     Row("coingecko", "nan", "malformed", "kraken"),
     Row("coingecko", "infinity", "malformed", "kraken"),
-    # Kraken: errors in the body at 200; no time of the price, so an old one cannot be told by its age
+    # Kraken: errors in the body with status 200; prices have no time, so old ones are not noticed
     *common("kraken", "coingecko", 1),
     *data("kraken", "coingecko", 1),
     Row("kraken", "rate-limited", "rate-limited", "coingecko", parameters=WAIT),
     Row("kraken", "body-error", "upstream", "coingecko"),
-    # an unknown pair: everything is asked for once more
+    # an unknown pair: all pairs are fetched
     Row("kraken", "missing", "not-found", "coingecko", "well", 2),
     Row("kraken", "empty", "not-found", "coingecko", "well"),
     Row("kraken", "nan", PRICE, "coingecko", "well", 1, "price"),
     Row("kraken", "infinity", PRICE, "coingecko", "well", 1, "price"),
     Row("kraken", "stale", "", "", "well"),
-    # Finnhub: the last of its chain, so what was stored stays
+    # Finnhub: the last provider, so the stored quote stays
     *common("finnhub", "", 1),
     *data("finnhub", "", 1)[:3],
-    # a price of zero with a time is no unknown symbol
+    # a price of zero with a time is not an unknown symbol
     Row("finnhub", "zero", PRICE, "", "well", 1, "price"),
     Row("finnhub", "huge", PRICE, "", "well", 1, "price"),
     Row("finnhub", "rate-limited", "rate-limited", "", "opens", parameters=WAIT),
@@ -124,14 +124,16 @@ def simulator() -> Iterator[RunningSimulator]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: str):
-    """The reason, who delivers instead, breaker, budget, stored quote and quarantine are what the row says."""
+async def test_fetch_with_a_failure_has_the_expected_consequences(
+    row: Row, simulator: RunningSimulator, redis_url: str
+):
+    """Reason, next provider, breaker, budget, stored quote and quarantine are those of the row."""
     simulator.reset()
     asset, chain = CHAINS[row.upstream]
     check(row, await run(row, asset, chain, simulator, redis_url), asset)
 
 
-def test_the_table_has_every_fault_the_simulator_knows():
+def test_table_has_a_row_for_every_fault_of_the_simulator():
     """No failure mode of these upstreams is without a row."""
     known = {(upstream, name) for name, spec in FAULTS.items() for upstream in spec.upstreams if upstream in CHAINS}
     assert known == {(row.upstream, row.fault) for row in ROWS}

@@ -1,4 +1,4 @@
-"""The indicators task on a real Redis, with the real providers against the simulator."""
+"""The indicator task on a real Redis, with the real providers and the simulator."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -20,7 +20,7 @@ CLOCK = SystemClock()
 
 
 def trim_to(bars: Bars, last_day: int) -> Bars:
-    """The bars up to a day."""
+    """Return the bars up to a day."""
     end = bars.days.index(last_day) + 1
     columns = (getattr(bars, name)[:end] for name in ("open", "high", "low", "close", "volume"))
     return Bars(bars.symbol, bars.provider, bars.days[:end], *columns)
@@ -59,8 +59,8 @@ async def run(store: RedisStore, providers: Providers):
     return await calculate_indicators(None, store=store, bars=providers.bars, engine="talib", series=100, clock=CLOCK)
 
 
-async def test_cold_then_warm(store: RedisStore, providers: Providers, sim: RunningSimulator):
-    """Cold, one request an asset brings two years of bars and all outputs; warm, nobody is asked."""
+async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, sim: RunningSimulator):
+    """On a cold start one request per asset brings two years of bars and all outputs. A warm run sends nothing."""
     summary = await run(store, providers)
     assert (summary.asked, summary.stored, summary.missing_count) == (4, 4, 0)
     assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
@@ -79,10 +79,10 @@ async def test_cold_then_warm(store: RedisStore, providers: Providers, sim: Runn
     ("fault", "reason"),
     [("x100", "jump"), ("div100", "jump"), ("negative", "price"), ("zero", "price"), ("huge", "price")],
 )
-async def test_wrong_days_of_a_history_are_not_stored(
+async def test_task_with_wrong_days_stores_no_wrong_bar(
     store: RedisStore, providers: Providers, sim: RunningSimulator, fault: str, reason: str
 ):
-    """A history with one wrong day in ten is stored without them or mended, every one of them on record."""
+    """A history with one wrong day in ten is stored without these days or corrected, and each of them is recorded."""
     sim.fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
     await run(store, providers)
     clean = store.bars(["AAPL"])["AAPL"]
@@ -94,10 +94,10 @@ async def test_wrong_days_of_a_history_are_not_stored(
     assert len(store.indicators()["AAPL"].values) == len(OUTPUTS)
 
 
-async def test_damaged_bars_cost_one_asset_its_indicators(
+async def test_task_with_damaged_bars_skips_one_asset(
     store: RedisStore, providers: Providers, redis_client: redis.Redis, sim: RunningSimulator, redis_url: str
 ):
-    """A damaged history is named with what to do and left alone; new days of the others are stored and computed."""
+    """A damaged history is reported with what to do and left alone. The others are stored and computed."""
     await run(store, providers)
     for symbol in ("BTC-USD", "ETH-USD"):
         bars = store.bars([symbol])[symbol]
@@ -105,7 +105,7 @@ async def test_damaged_bars_cost_one_asset_its_indicators(
         store.put_bars([trim_to(bars, bars.days[-4])])
     size = redis_client.strlen(keys.bars("BTC-USD"))
     redis_client.setrange(keys.bars("BTC-USD"), size - 20, b"\xff" * 20)
-    # another process: this one remembers that it asked for these days already
+    # another process, because this one remembers that it has already fetched these days
     async with providers_for(sim, redis_url) as others:
         summary = await run(store, others)
     assert summary.stored == 3
@@ -113,8 +113,10 @@ async def test_damaged_bars_cost_one_asset_its_indicators(
     assert store.last_days(["ETH-USD"])["ETH-USD"] == store.last_days(["BTC-USD"])["BTC-USD"] + 3
 
 
-async def test_an_outage_keeps_what_is_there(store: RedisStore, providers: Providers, sim: RunningSimulator):
-    """With every provider of bars down the task fails with the reasons, and the stored indicators stay."""
+async def test_task_in_an_outage_keeps_stored_indicators(
+    store: RedisStore, providers: Providers, sim: RunningSimulator
+):
+    """If every provider of bars fails, the task fails with the reasons and the stored indicators stay."""
     await run(store, providers)
     before = store.indicators()
     store.put_assets(Asset(f"NEW{number}", AssetType.STOCK) for number in range(6))

@@ -1,4 +1,4 @@
-"""The failure table of news and daily bars: every failure mode of feeds, GDELT and Binance's klines."""
+"""The failure table of news and daily bars: every failure mode of feeds, of GDELT and of Binance's klines."""
 
 import time
 from array import array
@@ -36,7 +36,7 @@ def simulator(_simulator: RunningSimulator) -> RunningSimulator:
 
 @dataclass(frozen=True)
 class Row:
-    """One failure mode of a news upstream: its error, what the breaker makes of it; the other upstream delivers."""
+    """One failure mode of a news upstream: its error and its effect on the breaker. The other upstream delivers."""
 
     upstream: str
     fault: str
@@ -65,7 +65,7 @@ ROWS = [
     *common("rss"),
     Row("rss", "forbidden", "blocked"),
     Row("rss", "entity-bomb", "malformed"),
-    # a feed cut within an article still has those before it
+    # a feed that ends within an article still has the articles before it
     Row("rss", "truncated", "", "well"),
     *common("gdelt"),
     Row("gdelt", "truncated", "malformed"),
@@ -78,8 +78,10 @@ async def read(providers: Providers) -> NewsReport:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.upstream}-{row.fault}")
-async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis):
-    """The source is named with its error, breaker and budget say so, and the other upstream's articles are stored."""
+async def test_news_with_a_failure_have_the_expected_consequences(
+    row: Row, simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
+):
+    """The report has the error of the source, breaker and budget are as expected, and other articles are stored."""
     simulator.fault(row.fault, row.upstream, **row.parameters)
     feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
     environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(IMPATIENT if row.fault == "slow" else {})}
@@ -96,15 +98,15 @@ async def test_failure_mode(row: Row, simulator: RunningSimulator, redis_url: st
     assert spent(redis_client, name) == 1
 
 
-def test_the_table_has_every_fault_of_news():
+def test_table_has_a_row_for_every_fault_of_news():
     """No failure mode of feeds and GDELT is without a row."""
     known = {(u, name) for name, spec in FAULTS.items() for u in spec.upstreams if u in {"rss", "gdelt"}}
     assert known == {(row.upstream, row.fault) for row in ROWS}
 
 
-async def test_etags_are_shared_by_all_pods_once_stored(redis_url: str):
-    """What one process has read and stored, another is told to be unchanged (304)."""
-    # at one moment, for now and then there is a new story
+async def test_etag_stored_by_one_process_is_sent_by_another(redis_url: str):
+    """After one process has read and stored a feed, the feed answers 304 to another process."""
+    # at a fixed time, because the simulator publishes new stories as time passes
     at = time.time()
     with RunningSimulator(limited=False, now=lambda: at) as simulator:
         async with providers_for(simulator, redis_url) as one, providers_for(simulator, redis_url) as two:
@@ -115,10 +117,10 @@ async def test_etags_are_shared_by_all_pods_once_stored(redis_url: str):
     assert sorted(second.unchanged) == sorted(one.news[0].sources())
 
 
-async def test_one_story_told_by_many_is_stored_once(
+async def test_story_from_several_feeds_is_stored_once(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """A story under tracking parameters, from a second feed and with a full stop in its title is one article."""
+    """A story with tracking parameters, from a second feed or with a full stop in its title is one article."""
     store = RedisStore(redis_client)
     async with providers_for(simulator, redis_url) as providers:
         report = await read(providers)
@@ -141,11 +143,13 @@ BAR_FAULTS = {
 
 
 @pytest.mark.parametrize(("fault", "kind"), BAR_FAULTS.items())
-async def test_bars_say_why_they_are_missing(fault: str, kind: str, simulator: RunningSimulator, redis_url: str):
-    """A failure of klines is reported by symbol and provider, and stays to be asked for."""
-    parameters, patience = (SLOW, IMPATIENT) if fault == "slow" else ({}, {})
+async def test_bars_with_failed_klines_report_the_reason(
+    fault: str, kind: str, simulator: RunningSimulator, redis_url: str
+):
+    """A failure of klines is reported by symbol and provider, and the bars may be fetched again."""
+    parameters, environment = (SLOW, IMPATIENT) if fault == "slow" else ({}, {})
     simulator.fault(fault, "binance", **parameters)
-    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **patience) as providers:
+    async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:
         wanted = providers.bars.missing([BTC], {}, 10)
         report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 30)
         assert report.missing == {"BTC-USD": f"simulated/binance: {kind}"}
@@ -153,7 +157,7 @@ async def test_bars_say_why_they_are_missing(fault: str, kind: str, simulator: R
 
 
 async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis):
-    """Cold, ten days are one request; warm, none; a day later, that day alone."""
+    """Ten days take one request on a cold start and none when warm. A day later only that day is fetched."""
     store, clock = RedisStore(redis_client), SystemClock()
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
         for expected in (1, 1):

@@ -1,4 +1,4 @@
-"""Symbols of every kind, as written in an assets file, through both tasks: units, currencies, bars and indicators."""
+"""Symbols of every kind, as written in an assets file, in both tasks: units, currencies, bars and indicators."""
 
 import time
 
@@ -27,7 +27,7 @@ assets:
   - {symbol: TEVA.TA, type: stock, currency: ILS}
   - {symbol: 7203.T, type: stock, currency: JPY}
 """
-#: Units of the upstream in one of ours: pence, cents, agorot.
+#: Minor units per major unit: pence, cents, agorot.
 PER_UNIT = {"VOD.L": 100, "SSW.JO": 100, "TEVA.TA": 100}
 
 
@@ -55,8 +55,8 @@ async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, 
     market, quotes, indicators = Market(seed=7), store.quotes(), store.indicators()
     for asset in assets:
         quote, bars = quotes[asset.symbol], store.bars([asset.symbol])[asset.symbol]
-        due = market.today(asset.symbol, at).close / PER_UNIT.get(asset.symbol, 1)
+        expected = market.today(asset.symbol, at).close / PER_UNIT.get(asset.symbol, 1)
         assert quote.currency == asset.currency
-        assert float(quote.price) == pytest.approx(due, rel=1e-3), asset.symbol
-        assert bars.close[-1] == pytest.approx(due, rel=0.3), asset.symbol
-        assert indicators[asset.symbol].values["sma_20"] == pytest.approx(due, rel=0.4), asset.symbol
+        assert float(quote.price) == pytest.approx(expected, rel=1e-3), asset.symbol
+        assert bars.close[-1] == pytest.approx(expected, rel=0.3), asset.symbol
+        assert indicators[asset.symbol].values["sma_20"] == pytest.approx(expected, rel=0.4), asset.symbol

@@ -1,4 +1,4 @@
-"""The real yfinance client against the simulator: how many requests, whose crumb, which deadline, what is imported."""
+"""The real yfinance client and the simulator: number of requests, crumbs, deadlines and imports."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ Build = Callable[..., Yahoo]
 
 @pytest.fixture
 async def build(breaker: OpenBreaker) -> AsyncIterator[Build]:
-    """Adapters for a base URL, closed at the end."""
+    """Return a function that builds providers for a base URL. They are closed at the end."""
     made: list[Yahoo] = []
 
     def one(base_url: str, **limits: float) -> Yahoo:
@@ -80,8 +80,8 @@ def within(seconds: float = 10.0) -> float:
     return CLOCK.monotonic() + seconds
 
 
-async def test_a_thousand_quotes_take_eleven_requests(yahoo: Yahoo, sim: RunningSimulator):
-    """Quotes go in batches of 99; cookie and crumb are fetched once and serve every later request."""
+async def test_quotes_of_a_thousand_assets_take_eleven_requests(yahoo: Yahoo, sim: RunningSimulator):
+    """Quotes are fetched in batches of 99. Cookie and crumb are fetched once and used by every later request."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(1_000)]
     batch = await yahoo.fetch_quotes(assets, within())
     assert (len(batch.quotes), batch.missing) == (1_000, {})
@@ -92,8 +92,8 @@ async def test_a_thousand_quotes_take_eleven_requests(yahoo: Yahoo, sim: Running
     assert sim.requests("yahoo") == {QUOTE: 11}
 
 
-async def test_each_symbol_that_is_missing_has_its_reason(yahoo: Yahoo):
-    """Unknown and delisted symbols are not found, and the rest of the batch is there."""
+async def test_quotes_with_missing_symbols_have_a_reason_for_each(yahoo: Yahoo):
+    """Unknown and delisted symbols are not found, and the rest of the batch is delivered."""
     assets = [AAPL, Asset("NOPE", AssetType.STOCK), Asset("SI", AssetType.STOCK), OCDO]
     batch = await yahoo.fetch_quotes(assets, within())
     assert set(batch.quotes) == {"AAPL", "OCDO.L"}
@@ -105,8 +105,8 @@ async def test_each_symbol_that_is_missing_has_its_reason(yahoo: Yahoo):
     assert batch.quotes["OCDO.L"].provider == "simulated/yahoo"
 
 
-async def test_a_failing_batch_leaves_the_others(yahoo: Yahoo, sim: RunningSimulator):
-    """When one of two requests fails its symbols are missing with the error, and the other's quotes are there."""
+async def test_quotes_with_a_failed_batch_deliver_the_others(yahoo: Yahoo, sim: RunningSimulator):
+    """If one of two requests fails, its symbols are missing with the error, and the other quotes are delivered."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(120)]
     sim.fault("server-error", "yahoo", endpoint=QUOTE, symbol="S119")
     batch = await yahoo.fetch_quotes(assets, within())
@@ -114,8 +114,8 @@ async def test_a_failing_batch_leaves_the_others(yahoo: Yahoo, sim: RunningSimul
     assert {type(error) for error in batch.missing.values()} == {UpstreamError}
 
 
-async def test_a_refused_crumb_is_replaced_once(yahoo: Yahoo, sim: RunningSimulator):
-    """After one '401 Invalid Crumb' a fresh crumb is fetched and the request repeated: the caller notices nothing."""
+async def test_quotes_with_a_refused_crumb_renew_it_once(yahoo: Yahoo, sim: RunningSimulator):
+    """After one '401 Invalid Crumb' a fresh crumb is fetched and the request is repeated without an error."""
     sim.fault("invalid-crumb", "yahoo", times=1)
     batch = await yahoo.fetch_quotes([AAPL], within())
     assert set(batch.quotes) == {"AAPL"}
@@ -123,24 +123,24 @@ async def test_a_refused_crumb_is_replaced_once(yahoo: Yahoo, sim: RunningSimula
     assert sim.requests("yahoo")[CRUMB] == 2
 
 
-async def test_a_crumb_that_is_always_refused_is_an_auth_failure(yahoo: Yahoo, sim: RunningSimulator):
-    """Two 401 in a row are an AuthFailedError, after two requests and no more."""
+async def test_quotes_with_an_always_refused_crumb_are_an_auth_error(yahoo: Yahoo, sim: RunningSimulator):
+    """Two 401 in a row are an AuthFailedError, after two requests."""
     sim.fault("invalid-crumb", "yahoo")
     with pytest.raises(AuthFailedError):
         await yahoo.fetch_quotes([AAPL], within())
     assert sim.requests("yahoo")[QUOTE] == 2
 
 
-async def test_without_a_crumb_for_want_of_patience_it_is_rate_limited(yahoo: Yahoo, sim: RunningSimulator):
-    """A 429 for the crumb is what the 401 that follows really means, with its Retry-After."""
+async def test_quotes_without_a_crumb_after_429_are_rate_limited(yahoo: Yahoo, sim: RunningSimulator):
+    """A 429 for the crumb explains the 401 that follows, and its Retry-After is reported."""
     sim.fault("rate-limited", "yahoo", endpoint=CRUMB, retry_after=17)
     with pytest.raises(RateLimitedError) as caught:
         await yahoo.fetch_quotes([AAPL], within())
     assert caught.value.retry_after == 17
 
 
-async def test_charts_need_no_crumb(yahoo: Yahoo, sim: RunningSimulator):
-    """Where the crumb is refused with 429, bars are fetched all the same."""
+async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, sim: RunningSimulator):
+    """Bars are fetched even if the crumb is refused with 429."""
     sim.fault("rate-limited", "yahoo", endpoint=CRUMB)
     assert len(await yahoo.fetch_bars(AAPL, TODAY - 30, within())) > 15
 
@@ -166,7 +166,7 @@ async def test_charts_need_no_crumb(yahoo: Yahoo, sim: RunningSimulator):
         ("wrong-unit", MalformedError, None, True),
     ],
 )
-async def test_failures_of_charts(
+async def test_bars_with_a_failed_chart_raise_its_error(
     yahoo: Yahoo,
     sim: RunningSimulator,
     breaker: OpenBreaker,
@@ -175,7 +175,7 @@ async def test_failures_of_charts(
     retry_after: float | None,
     counted: bool,
 ):
-    """Each failure of a chart costs one request, has its class, and counts against the breaker or does not."""
+    """Each failure of a chart costs one request, has its error, and counts against the breaker or not."""
     sim.fault(fault, "yahoo", endpoint="/v8")
     with pytest.raises(error) as caught:
         await yahoo.fetch_bars(AAPL, TODAY - 30, within())
@@ -183,12 +183,12 @@ async def test_failures_of_charts(
     assert caught.value.retry_after == retry_after
     assert caught.value.trips_breaker is counted
     assert breaker.outcomes == [error.kind]
-    # curl itself repeats a request whose kept connection turned out to be dead
+    # curl itself repeats a request if its kept-alive connection is dead
     assert sim.requests("yahoo")[CHART] <= (2 if fault == "disconnect" else 1)
 
 
-async def test_bars_are_in_the_major_unit_and_complete(yahoo: Yahoo):
-    """Bars of a London stock are in pounds, ascending, from the first day asked for, and none is of today's session."""
+async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
+    """Bars of a London stock are in pounds, in ascending order from the first day, without today's session."""
     quotes = (await yahoo.fetch_quotes([OCDO], within())).quotes
     bars = await yahoo.fetch_bars(OCDO, TODAY - 30, within())
     assert list(bars.days) == sorted(set(bars.days))
@@ -196,12 +196,12 @@ async def test_bars_are_in_the_major_unit_and_complete(yahoo: Yahoo):
     assert bars.close[-1] == pytest.approx(float(quotes["OCDO.L"].price), rel=0.2)
 
 
-async def test_bars_before_a_split_are_returned_in_the_new_scale(build: Build):
-    """An increment with a split in it brings the whole history, for what is stored is out of scale; others do not."""
+async def test_bars_with_a_split_replace_the_history(build: Build):
+    """An increment with a split returns the whole history in the new scale. Other increments do not."""
     at = 18_508 * 86_400  # three days after AAPL's split on 31 August 2020
     with RunningSimulator(limited=False, now=lambda: float(at)) as sim:
         adapter = build(sim.url("yahoo"))
-        adapter._clock = _At(at)
+        adapter._clock = FixedClock(at)
         increment = await adapter.fetch_bars(Asset("MSFT", AssetType.STOCK), 18_505, within())
         restated = await adapter.fetch_bars(AAPL, 18_505, within())
         assert sim.requests("yahoo")[CHART] == 3
@@ -209,8 +209,8 @@ async def test_bars_before_a_split_are_returned_in_the_new_scale(build: Build):
     assert restated.days[0] < 18_505 - 1_000
 
 
-class _At(SystemClock):
-    """A wall clock that stands; deadlines go on."""
+class FixedClock(SystemClock):
+    """A wall clock that does not advance. Deadlines still do."""
 
     def __init__(self, now: float) -> None:
         self._now = now
@@ -219,8 +219,8 @@ class _At(SystemClock):
         return self._now
 
 
-async def test_a_slow_upstream_is_left_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
-    """The caller's deadline reaches curl: a request that would take ten seconds ends early, and so does its thread."""
+async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
+    """The caller's deadline applies to curl: a request that would take ten seconds ends early with its thread."""
     await yahoo.fetch_quotes([AAPL], within())
     sim.fault("slow", "yahoo", seconds=10.0)
     started = time.monotonic()
@@ -234,8 +234,8 @@ async def test_a_slow_upstream_is_left_at_the_deadline(yahoo: Yahoo, sim: Runnin
         await yahoo.fetch_quotes([AAPL], within(-1))
 
 
-async def test_a_slow_cookie_counts_too(yahoo: Yahoo, sim: RunningSimulator):
-    """The deadline holds for cookie and crumb as well, which yfinance itself would give 30 seconds each."""
+async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
+    """The deadline also applies to cookie and crumb, for which yfinance itself would wait 30 seconds each."""
     sim.fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderError):
@@ -243,21 +243,21 @@ async def test_a_slow_cookie_counts_too(yahoo: Yahoo, sim: RunningSimulator):
     assert time.monotonic() - started < 8
 
 
-async def test_nobody_listens(build: Build):
-    """A refused connection is an upstream error that says what to check."""
-    with pytest.raises(UpstreamError, match="is the URL right and the host up"):
+async def test_refused_connection_is_an_upstream_error(build: Build):
+    """The error of a refused connection says what to check."""
+    with pytest.raises(UpstreamError, match="check the URL and whether the host is up"):
         await build("http://127.0.0.1:9/yahoo").fetch_quotes([AAPL], within())
 
 
-async def test_the_loop_runs_on_while_yahoo_blocks(yahoo: Yahoo, sim: RunningSimulator):
-    """Yfinance blocks a thread, never the event loop."""
+async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, sim: RunningSimulator):
+    """Yfinance blocks a thread and never the event loop."""
     sim.latency(0.5)
-    asked = sim.requests("yahoo")
+    requests_before = sim.requests("yahoo")
     try:
         fetch = asyncio.create_task(yahoo.fetch_quotes([AAPL], within()))
-        while sim.requests("yahoo") == asked:  # noqa: ASYNC110 — another thread cannot set an event of this loop
+        while sim.requests("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
             await asyncio.sleep(0.01)
-        # a loop that is blocked comes here after the answer
+        # a blocked event loop would reach this line after the answer
         assert not fetch.done()
         await fetch
     finally:
@@ -291,10 +291,10 @@ asyncio.run(main())
 """
 
 
-def test_the_first_request_of_a_process(tmp_path: Path):
-    """It alone imports yfinance, writes nothing, and asks the real hosts through the environment's proxy and authority.
+def test_first_request_of_a_process_imports_yfinance(tmp_path: Path):
+    """Only it imports yfinance. It writes no file, and calls the real hosts through the proxy of the environment.
 
-    One process for all of it: starting one with yfinance takes seconds on a busy machine.
+    One process checks all of this, because starting one with yfinance takes seconds on a busy machine.
     """
     with RunningSimulator(limited=False, ca_directory=tmp_path) as sim:
         nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), "/proc/nowhere")

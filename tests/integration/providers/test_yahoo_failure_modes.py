@@ -1,4 +1,4 @@
-"""The failure table of Yahoo's quotes: every failure mode through the real client, and all that comes of it."""
+"""The failure table of Yahoo's quotes: every failure mode through the real client, and all of its consequences."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from support.failure_modes import SLOW, Row, check, run
 
 CHAIN = "yahoo,finnhub"
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
-#: Quoted in pence; Finnhub does not serve it, so nobody is next.
+#: Quoted in pence. Finnhub does not serve it, so there is no other provider.
 OCDO = Asset("OCDO.L", AssetType.STOCK, "Ocado Group", currency="GBP")
 
 
@@ -20,7 +20,7 @@ def yahoo(fault: str, reason: str, breaker: str = "counts", quarantine: str = ""
 
 
 ROWS = [
-    # the upstream's health: the breaker counts
+    # the upstream is unhealthy: the breaker counts
     yahoo("rate-limited", "rate-limited", "opens", retry_after=30),
     yahoo("rate-limited", "rate-limited", retry_after=None),
     yahoo("invalid-crumb", "auth"),
@@ -37,12 +37,12 @@ ROWS = [
     yahoo("zip-bomb", "malformed"),
     yahoo("nan", "malformed"),
     yahoo("infinity", "malformed"),
-    # the upstream is well: the symbol is unknown, or one value is none
+    # the upstream is healthy: the symbol is unknown, or one value is missing
     yahoo("empty", "not-found", "well"),
     yahoo("missing", "not-found", "well"),
     yahoo("null", "malformed", "well"),
-    # right in shape, wrong in content: quarantined with the reason, never stored as good
-    yahoo("stale", "quarantined: stale: .*", "well", "stale: made"),
+    # the shape is right and the content wrong: quarantined with the reason
+    yahoo("stale", "quarantined: stale: .*", "well", "stale: .* older than the stored quote"),
     yahoo("negative", "quarantined: price: .*", "well", "price: -"),
     yahoo("zero", "quarantined: price: .*", "well", "price: 0"),
     yahoo("huge", "quarantined: price: .*", "well", "price: 1.000E\\+308"),
@@ -50,13 +50,13 @@ ROWS = [
     yahoo("div100", "quarantined: jump: .*", "well", "jump: ÷100, -"),
     yahoo("wrong-unit", "quarantined: currency: .*", "well", "currency: GBP instead of USD"),
 ]
-#: Of a stock that is quoted in pence.
+#: Rows of a stock that is quoted in pence.
 PENCE_ROWS = [
-    # pence for pounds, or a stored price that was wrong: nobody can tell
+    # pence instead of pounds, or a wrong stored price: both are possible
     Row("yahoo", "x100", "quarantined: jump: .*", "", "well", quarantine="jump: ×100"),
     Row("yahoo", "wrong-unit", "quarantined: jump: .*", "", "well", quarantine="jump: ×100"),
     Row("yahoo", "div100", "quarantined: jump: .*", "", "well", quarantine="jump: ÷100"),
-    # nobody else has it: what was stored stays
+    # no other provider: the stored quote stays
     Row("yahoo", "server-error", "upstream", "", "counts"),
 ]
 
@@ -74,19 +74,17 @@ def sim(running: RunningSimulator) -> RunningSimulator:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-async def test_each_failure_of_yahoo_has_its_class_failover_breaker_budget_and_record(
-    row: Row, sim: RunningSimulator, redis_url: str
-):
-    """A failing Yahoo is told apart by class, costs one unit, and Finnhub delivers; the record says why."""
+async def test_fetch_with_a_failure_has_the_expected_consequences(row: Row, sim: RunningSimulator, redis_url: str):
+    """A failure of Yahoo has its error, costs one unit and leaves its reason in the record, and Finnhub delivers."""
     check(row, await run(row, AAPL, CHAIN, sim, redis_url), AAPL)
 
 
 @pytest.mark.parametrize("row", PENCE_ROWS, ids=lambda row: row.id)
-async def test_each_failure_of_a_stock_quoted_in_pence(row: Row, sim: RunningSimulator, redis_url: str):
-    """A price in the wrong unit is quarantined, and with no second provider what was stored stays."""
+async def test_fetch_of_a_stock_in_pence_has_the_expected_consequences(row: Row, sim: RunningSimulator, redis_url: str):
+    """A price in the wrong unit is quarantined. Without a second provider the stored quote stays."""
     check(row, await run(row, OCDO, CHAIN, sim, redis_url), OCDO)
 
 
-def test_the_table_is_complete():
-    """Every fault the simulator knows of Yahoo has a row."""
+def test_table_has_a_row_for_every_fault_of_yahoo():
+    """No failure mode of Yahoo in the simulator is without a row."""
     assert {row.fault for row in ROWS} == {name for name, spec in FAULTS.items() if "yahoo" in spec.upstreams}

@@ -1,4 +1,4 @@
-"""The Binance adapter against its documented answers."""
+"""The Binance provider, tested with the documented answers."""
 
 import json
 from decimal import Decimal
@@ -20,21 +20,21 @@ BTC, ETH, EUR = (
 )
 
 
-class Par:
-    """A source that says what a USDT is worth."""
+class FixedRate:
+    """A source with a fixed rate of USDT."""
 
     name = "kraken"
 
     def __init__(self, rate: str = "0.999", daily: dict[int, float] | None = None) -> None:
         self.rate = rate
         self.days = daily or {}
-        self.asked = 0
+        self.requests = 0
 
     async def usdt_rate(self, deadline: float) -> Decimal:
         return Decimal(self.rate)
 
     async def usdt_daily(self, deadline: float) -> dict[int, float]:
-        self.asked += 1
+        self.requests += 1
         return self.days
 
 
@@ -49,14 +49,14 @@ def row(pair: str, price: object = "100.00", close_time: int = 1_800_000_000_000
     }
 
 
-def adapter(answer: Answer, par: Par | None = None) -> tuple[Binance, Upstream]:
+def adapter(answer: Answer, par: FixedRate | None = None) -> tuple[Binance, Upstream]:
     upstream = Upstream(answer)
-    source = par or Par()
+    source = par or FixedRate()
     rates = UsdtRates([source], source, upstream.clock)
     return Binance(upstream.http, upstream.guard, "https://binance.test/", rates, upstream.clock), upstream
 
 
-async def test_usdt_prices_are_converted_and_the_note_says_how():
+async def test_quote_in_usdt_is_converted_with_a_note():
     """A price in USDT is stored in USD at the rate of another upstream, which the note names."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT"), row("BTCEUR", "90")]))
     batch = await binance.fetch_quotes([BTC, EUR], upstream.deadline)
@@ -70,8 +70,8 @@ async def test_usdt_prices_are_converted_and_the_note_says_how():
     assert (batch.quotes["BTC-EUR"].price, batch.quotes["BTC-EUR"].note) == (90, "")
 
 
-async def test_an_unknown_pair_does_not_lose_the_batch():
-    """-1121 refuses the whole list; one more request answers the known pairs and names the unknown one."""
+async def test_quotes_with_an_unknown_pair_deliver_the_others():
+    """Code -1121 refuses the whole list. One more request delivers the known pairs and identifies the unknown one."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "symbols" in request.url.params:
@@ -86,8 +86,8 @@ async def test_an_unknown_pair_does_not_lose_the_batch():
     assert upstream.weights == [2, 80]
 
 
-async def test_a_thousand_pairs_are_one_request():
-    """Past 100 pairs all of them cost the same, so none is named and the URL stays short."""
+async def test_quotes_of_a_thousand_pairs_take_one_request():
+    """Above 100 pairs, a request for all pairs costs the same, so none is named and the URL stays short."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row(f"C{n}USDT") for n in range(1_200)]))
     assets = [Asset(f"C{n}-USD", AssetType.CRYPTO) for n in range(1_000)]
     batch = await binance.fetch_quotes(assets, upstream.deadline)
@@ -96,37 +96,37 @@ async def test_a_thousand_pairs_are_one_request():
 
 
 @pytest.mark.parametrize(("pairs", "weight"), [(1, 2), (20, 2), (21, 40), (100, 40), (101, 80), (0, 80)])
-def test_the_weight_is_the_documented_one(pairs: int, weight: int):
-    """Weights of ticker/24hr follow the table of the documentation."""
+def test_ticker_weight_is_the_documented_one(pairs: int, weight: int):
+    """The weights of ticker/24hr follow the table of the documentation."""
     assert ticker_weight(pairs) == weight
 
 
 @pytest.mark.parametrize(("header", "corrected"), [("4711", [4711]), ("many", []), ("", [])])
-async def test_the_budget_learns_what_binance_has_counted(header: str, corrected: list[int]):
-    """The used-weight header corrects our count, since others may share the address; nonsense in it does nothing."""
+async def test_used_weight_header_corrects_the_budget(header: str, corrected: list[int]):
+    """The header corrects our count, because others may share the IP address. An invalid header is ignored."""
     headers = {"X-MBX-USED-WEIGHT-1M": header}
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")], headers=headers))
     await binance.fetch_quotes([BTC], upstream.deadline)
     assert upstream.corrected == corrected
 
 
-async def test_a_broken_row_costs_only_its_own_symbol():
-    """A row without a number is malformed; its neighbours are stored."""
+async def test_quotes_with_a_broken_row_deliver_the_others():
+    """A row without a number is malformed, and its neighbors are delivered."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "1,5"), row("ETHUSDT")]))
     batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
     assert list(batch.quotes) == ["ETH-USD"]
     assert isinstance(batch.missing["BTC-USD"], MalformedError)
 
 
-async def test_a_price_that_is_not_a_number_goes_to_the_validation():
-    """`NaN` in a string is passed on, for the quarantine to record it."""
+async def test_quote_with_nan_is_left_to_validation():
+    """`NaN` in a string is passed on, so that it is recorded in quarantine."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "NaN")]))
     assert (await binance.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"].price.is_nan()
 
 
-async def test_without_a_rate_there_is_no_usd_price():
-    """A price in USDT is never passed off as one in USD."""
-    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")]), Par("0.1"))
+async def test_quotes_without_a_rate_fail():
+    """A price in USDT is never returned as one in USD."""
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")]), FixedRate("0.1"))
     with pytest.raises(UpstreamError, match="not plausible"):
         await binance.fetch_quotes([BTC], upstream.deadline)
 
@@ -142,8 +142,8 @@ async def test_without_a_rate_there_is_no_usd_price():
     ],
     ids=lambda value: getattr(value, "symbol", value),
 )
-def test_what_it_serves(asset: Asset, served: bool):
-    """Crypto pairs that Binance can have are served, nothing else."""
+def test_serves_only_possible_crypto_pairs(asset: Asset, served: bool):
+    """Binance serves crypto pairs that it can have, and nothing else."""
     assert adapter(lambda _: httpx.Response(500))[0].serves(asset) is served
 
 
@@ -152,9 +152,9 @@ def kline(day: int, close: str = "4") -> list[object]:
 
 
 async def test_bars_are_complete_days_in_usd():
-    """Bars end with yesterday and each is converted at its own day's rate; days before the first rate are left out."""
+    """Bars end with yesterday and have the rate of their own day. Days before the first rate are left out."""
     today = 1_800_000_000 // 86_400
-    par = Par(daily={today - 2: 0.5 + 0.4, today - 1: 1.0})
+    par = FixedRate(daily={today - 2: 0.5 + 0.4, today - 1: 1.0})
     binance, upstream = adapter(
         lambda _: httpx.Response(200, json=[kline(day) for day in range(today - 30, today)]), par
     )
@@ -180,15 +180,15 @@ async def test_bars_are_complete_days_in_usd():
     ],
     ids=["twice", "descending", "NaN", "overflow", "text", "null", "empty", "microseconds", "no row"],
 )
-async def test_broken_klines_are_refused(rows: list[object]):
-    """A history with one broken bar is malformed as a whole: indicators over a gap would be wrong in silence."""
+async def test_bars_with_a_broken_kline_are_malformed(rows: list[object]):
+    """One broken kline makes the whole history malformed, because indicators over a gap would be wrong."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
     with pytest.raises(MalformedError):
         await binance.fetch_bars(EUR, 5, upstream.deadline)
 
 
-async def test_many_days_are_paged():
-    """A history longer than 1,000 days takes as many requests as pages, none twice."""
+async def test_bars_of_many_days_take_one_request_per_page():
+    """A history longer than 1,000 days takes one request per page, and no page is requested twice."""
     today = 1_800_000_000 // 86_400
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -200,16 +200,16 @@ async def test_many_days_are_paged():
     assert (len(bars), len(upstream.requests), upstream.weights) == (1_500, 2, [2, 2])
 
 
-async def test_an_unknown_pair_has_no_bars():
-    """-1121 on klines is not-found, which no breaker counts."""
+async def test_bars_of_an_unknown_pair_are_not_found():
+    """Code -1121 for klines is 'not found', which the breaker does not count."""
     binance, upstream = adapter(lambda _: httpx.Response(400, json={"code": -1121, "msg": "Invalid symbol."}))
     with pytest.raises(NotFoundError):
         await binance.fetch_bars(EUR, 20_000, upstream.deadline)
 
 
 @pytest.mark.real_data
-async def test_the_recorded_klines_are_read_right(real_answers: Path):
-    """The documented kline becomes the bar it says: 3 July 2017, open 0.0163479, close 0.015771."""
+async def test_recorded_kline_becomes_a_bar(real_answers: Path):
+    """The documented kline becomes a bar of 3 July 2017 with open 0.0163479 and close 0.015771."""
     recorded = json.loads((real_answers / "binance-klines.json").read_text())["body"]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     bars = await binance.fetch_bars(EUR, 17_350, upstream.deadline)

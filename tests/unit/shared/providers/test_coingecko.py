@@ -1,4 +1,4 @@
-"""The CoinGecko adapter."""
+"""The CoinGecko provider."""
 
 import json
 from datetime import UTC, datetime
@@ -33,23 +33,23 @@ def adapter(answer: Answer, key: str | None = None) -> tuple[CoinGecko, Upstream
     return CoinGecko(upstream.http, upstream.guard, "https://coingecko.test", secret, upstream.clock), upstream
 
 
-async def test_a_row_becomes_a_quote():
-    """Price as sent, volume in coins, time in Unix seconds."""
+async def test_row_becomes_a_quote():
+    """The price is as sent, the volume is in coins and the time in Unix seconds."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin")]))
     quote = (await coingecko.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"]
     assert (quote.price, quote.volume, quote.change_percent) == (Decimal("100.5"), Decimal(20), Decimal("-1.25"))
     assert quote.upstream_at == datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
 
 
-async def test_a_null_price_and_an_unknown_coin_are_told_apart():
-    """Null is malformed, absence is not-found; neither is data."""
+async def test_null_price_and_unknown_coin_have_different_errors():
+    """A price of null is malformed, and a missing row is 'not found'."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin", None)]))
     missing = (await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)).missing
     assert (type(missing["BTC-USD"]), type(missing["ETH-USD"])) == (MalformedError, NotFoundError)
 
 
-async def test_pages_hold_250_coins_and_one_that_fails_costs_only_its_own():
-    """600 coins are three requests; the failure of the second leaves the others' quotes."""
+async def test_quotes_with_a_failed_page_deliver_the_others():
+    """600 coins take three requests, and a failure of the second leaves the quotes of the others."""
     assets = [Asset(f"C{n}-USD", AssetType.CRYPTO, provider_symbols={"coingecko": f"coin-{n}"}) for n in range(600)]
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -65,7 +65,7 @@ async def test_pages_hold_250_coins_and_one_that_fails_costs_only_its_own():
     assert {type(error) for error in batch.missing.values()} == {RateLimitedError}
 
 
-async def test_the_key_travels_as_a_header_only():
+async def test_key_is_sent_as_a_header_only():
     """The Demo key is in its header and not in the URL."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin")]), key="CG-secret")
     await coingecko.fetch_quotes([BTC], upstream.deadline)
@@ -73,22 +73,22 @@ async def test_the_key_travels_as_a_header_only():
     assert "secret" not in str(upstream.requests[0].url)
 
 
-def test_a_coin_without_a_known_id_is_not_served():
-    """Symbols are ambiguous at CoinGecko, so none is guessed."""
+def test_coin_without_a_known_id_is_not_served():
+    """Symbols are ambiguous at CoinGecko, so an id is never guessed."""
     coingecko, _ = adapter(lambda _: httpx.Response(500))
     assert coingecko.serves(BTC)
     assert not coingecko.serves(Asset("NEWCOIN-USD", AssetType.CRYPTO))
 
 
-async def test_usdt_is_priced_as_tether():
-    """The rate is CoinGecko's price of the coin `tether` in USD."""
+async def test_usdt_rate_is_the_price_of_tether():
+    """The rate of USDT is the price of the coin `tether` in USD."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json={"tether": {"usd": 0.9987}}))
     assert await coingecko.usdt_rate(upstream.deadline) == Decimal("0.9987")
 
 
 @pytest.mark.real_data
-async def test_the_recorded_answer_is_read_right(real_answers: Path):
-    """The recorded markets of February 2024 become the quotes they say."""
+async def test_recorded_markets_become_quotes(real_answers: Path):
+    """The recorded markets of February 2024 become quotes with the same figures."""
     recorded = json.loads((real_answers / "coingecko-markets.json").read_text())["body"]
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     batch = await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)

@@ -1,4 +1,4 @@
-"""The Finnhub adapter."""
+"""The Finnhub provider."""
 
 from decimal import Decimal
 
@@ -24,8 +24,8 @@ def quote(price: float = 10.5, at: int = 1_800_000_000) -> httpx.Response:
     return httpx.Response(200, json={"c": price, "d": 1, "dp": 2.5, "h": 11, "l": 9, "o": 10, "pc": 10, "t": at})
 
 
-async def test_one_request_a_symbol_with_the_key_in_its_header():
-    """Each symbol is asked once; the key is in a header and in no URL."""
+async def test_quotes_take_one_request_per_symbol_with_the_key_in_a_header():
+    """Each symbol is requested once. The key is in a header and never in a URL."""
     finnhub, upstream = adapter(lambda _: quote())
     batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
     assert sorted(request.url.params["symbol"] for request in upstream.requests) == sorted(a.symbol for a in STOCKS)
@@ -35,15 +35,15 @@ async def test_one_request_a_symbol_with_the_key_in_its_header():
     assert (stored.price, stored.change_percent, stored.upstream_at) == (Decimal("10.5"), Decimal("2.5"), 1_800_000_000)
 
 
-async def test_all_zero_is_an_unknown_symbol():
-    """Finnhub answers zeros for what it does not know; that is not-found, not a price."""
+async def test_quote_with_all_zeros_is_not_found():
+    """Finnhub answers with zeros for unknown symbols, which is 'not found' and not a price."""
     finnhub, upstream = adapter(lambda _: quote(0, 0))
     assert isinstance((await finnhub.fetch_quotes(STOCKS[:1], upstream.deadline)).missing["S0"], NotFoundError)
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimitedError), (401, AuthFailedError)])
-async def test_it_stops_when_it_is_told_to(status: int, error: type[Exception]):
-    """After a 429 or 401 no more than the requests in flight are sent, and the rest is missing with that reason."""
+async def test_quotes_stop_after_a_final_error(status: int, error: type[Exception]):
+    """After a 429 or 401 only requests in flight are completed, and all other symbols are missing with that reason."""
     finnhub, upstream = adapter(lambda _: httpx.Response(status))
     batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
     assert len(upstream.requests) <= 5
@@ -52,14 +52,14 @@ async def test_it_stops_when_it_is_told_to(status: int, error: type[Exception]):
 
 
 @pytest.mark.parametrize(
-    ("symbol", "currency", "asked"),
+    ("symbol", "currency", "expected"),
     [("BRK-B", "USD", "BRK.B"), ("VOD.L", "GBP", None), ("^GSPC", "USD", None), ("EURUSD=X", "USD", None)],
 )
-async def test_which_symbols_it_serves(symbol: str, currency: str, asked: str | None):
-    """US shares in Finnhub's spelling; nothing of other exchanges, indices or currencies."""
+async def test_serves_only_us_shares(symbol: str, currency: str, expected: str | None):
+    """US shares are served under Finnhub's spelling. Other exchanges, indices and currencies are not served."""
     finnhub, upstream = adapter(lambda _: quote())
     asset = Asset(symbol, AssetType.STOCK, currency=currency)
-    assert finnhub.serves(asset) is (asked is not None)
-    if asked:
+    assert finnhub.serves(asset) is (expected is not None)
+    if expected:
         await finnhub.fetch_quotes([asset], upstream.deadline)
-        assert upstream.requests[0].url.params["symbol"] == asked
+        assert upstream.requests[0].url.params["symbol"] == expected

@@ -1,4 +1,4 @@
-"""The GDELT adapter."""
+"""The GDELT provider."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ def article(**changed: Any) -> dict[str, Any]:
     }
 
 
-async def test_an_article_is_read():
-    """URL canonical, title in one line, source the paper's domain, `seendate` as UTC."""
+async def test_record_becomes_an_article():
+    """The URL is canonical, the title is one line, the source is the domain, and `seendate` is UTC."""
     gdelt, upstream = adapter(lambda _: httpx.Response(200, json={"articles": [article()]}))
     (item,) = (await gdelt.fetch_news(None, upstream.deadline)).items
     assert (item.url, item.title, item.source) == ("https://paper.test/story", "Bitcoin rises , again", "paper.test")
@@ -34,8 +34,8 @@ async def test_an_article_is_read():
     assert upstream.requests[0].url.params["maxrecords"] == "250"
 
 
-async def test_what_is_no_article_goes_to_quarantine():
-    """A record without URL or title is kept with the reason."""
+async def test_record_without_url_or_title_is_quarantined():
+    """An unusable record is kept with the reason."""
     articles = [article(url=None), article(title=""), "text", article()]
     gdelt, upstream = adapter(lambda _: httpx.Response(200, json={"articles": articles}))
     batch = await gdelt.fetch_news(None, upstream.deadline)
@@ -52,15 +52,15 @@ async def test_what_is_no_article_goes_to_quarantine():
     ],
     ids=["429", "no articles", "a complaint at 200", "a list"],
 )
-async def test_its_ways_to_fail(response: httpx.Response, error: type[Exception]):
-    """429 even on the first request, complaints in plain text at 200, and silence are errors."""
+async def test_failed_answer_raises_its_error(response: httpx.Response, error: type[Exception]):
+    """A 429 at the first request, a complaint in plain text and an answer without articles are errors."""
     gdelt, upstream = adapter(lambda _: response)
     with pytest.raises(error):
         await gdelt.fetch_news(None, upstream.deadline)
 
 
-async def test_it_is_not_asked_for_other_sources():
-    """Narrowed to another source, it sends nothing."""
+async def test_news_of_other_sources_send_nothing():
+    """If another source is requested, nothing is sent."""
     gdelt, upstream = adapter(lambda _: httpx.Response(500))
     assert (await gdelt.fetch_news(["coindesk"], upstream.deadline)).items == ()
     assert upstream.requests == []

@@ -1,4 +1,4 @@
-"""The Kraken adapter."""
+"""The Kraken provider."""
 
 import json
 from decimal import Decimal
@@ -24,8 +24,8 @@ def adapter(answer: Answer) -> tuple[Kraken, Upstream]:
     return Kraken(upstream.http, upstream.guard, "https://kraken.test", upstream.clock), upstream
 
 
-async def test_renamed_keys_are_found():
-    """What was asked as XBTUSD and XDGUSD comes back as XXBTZUSD and XDGUSD, and is the asset that was asked for."""
+async def test_quotes_under_renamed_keys_are_found():
+    """Kraken answers a request for XBTUSD with the key XXBTZUSD, and the quote belongs to the requested asset."""
     result = {"XXBTZUSD": ticker("97000"), "SOLUSD": ticker("190"), "XDGUSD": ticker("0.3")}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
     batch = await kraken.fetch_quotes([BTC, SOL, DOGE], upstream.deadline)
@@ -39,8 +39,8 @@ async def test_renamed_keys_are_found():
     assert upstream.requests[0].url.params["pair"] == "XBTUSD,SOLUSD,XDGUSD"
 
 
-async def test_an_unknown_pair_does_not_lose_the_batch():
-    """One unknown pair refuses the list; all pairs are asked for and the unknown one is named."""
+async def test_quotes_with_an_unknown_pair_deliver_the_others():
+    """One unknown pair refuses the list. All pairs are fetched, and the unknown one is identified."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "pair" in request.url.params:
@@ -66,16 +66,16 @@ async def test_an_unknown_pair_does_not_lose_the_batch():
         ("EGeneral:Invalid arguments", MalformedError),
     ],
 )
-async def test_errors_in_the_body_are_errors(text: str, error: type[ProviderError]):
-    """HTTP 200 with an error list is the failure it names, and the breaker sees it."""
+async def test_error_in_the_body_raises_and_is_counted(text: str, error: type[ProviderError]):
+    """An error list with HTTP 200 raises the matching error, and the breaker counts it."""
     kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [text]}))
     with pytest.raises(error):
         await kraken.fetch_quotes([BTC], upstream.deadline)
     assert upstream.breaker.outcomes == [error.kind]
 
 
-async def test_a_warning_is_no_error():
-    """`W…` entries come with a result."""
+async def test_warning_in_the_body_is_ignored():
+    """Entries with the severity W come with a result."""
     body = {"error": ["WDatabase:No change"], "result": {"XXBTZUSD": ticker()}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
     assert (await kraken.fetch_quotes([BTC], upstream.deadline)).quotes
@@ -85,8 +85,8 @@ def candle(day: int, close: str) -> list[object]:
     return [86_400 * day, "1", "3", "0.5", close, "1.1", "7", 5]
 
 
-async def test_bars_are_the_complete_days_from_the_first_that_is_asked_for():
-    """OHLC in USD as it is; the day that still runs and days before the first are left out."""
+async def test_bars_are_complete_days_from_the_first_requested_one():
+    """OHLC is already in USD. The running day and days before the first requested one are left out."""
     today = 1_800_000_000 // 86_400
     rows = [candle(day, "2") for day in range(today - 5, today + 1)]
     kraken, upstream = adapter(
@@ -98,22 +98,22 @@ async def test_bars_are_the_complete_days_from_the_first_that_is_asked_for():
     assert upstream.requests[0].url.params["since"] == str((today - 3) * 86_400 - 1)
 
 
-async def test_daily_usdt_rates_are_closes_by_day():
-    """OHLC of USDTUSD gives the close of each day."""
+async def test_usdt_daily_returns_closes_by_day():
+    """OHLC of USDTUSD has the close of each day."""
     rows = [candle(20_000, "0.999"), candle(20_001, "1.001")]
     body = {"error": [], "result": {"USDTZUSD": rows, "last": 1}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
     assert await kraken.usdt_daily(upstream.deadline) == {20_000: 0.999, 20_001: 1.001}
 
 
-def test_spellings_begin_with_what_was_asked():
-    """The plain pair wins over the renamed ones."""
+def test_spellings_begin_with_the_requested_pair():
+    """The plain pair has precedence over the renamed ones."""
     assert spellings("XBTUSD") == ["XBTUSD", "XXBTZUSD", "XBTZUSD", "XXBTUSD"]
 
 
 @pytest.mark.real_data
-async def test_the_recorded_ticker_is_read_right(real_answers: Path):
-    """Bitcoin in USDT of March 2024."""
+async def test_recorded_ticker_becomes_a_quote(real_answers: Path):
+    """The recorded ticker has Bitcoin in USDT of March 2024."""
     recorded = json.loads((real_answers / "kraken-ticker.json").read_text())["body"]
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     asset = Asset("BTC-USDT", AssetType.CRYPTO, currency="USDT")
@@ -122,8 +122,8 @@ async def test_the_recorded_ticker_is_read_right(real_answers: Path):
 
 
 @pytest.mark.real_data
-async def test_the_recorded_ohlc_is_read_right(real_answers: Path):
-    """Bitcoin of January and February 2024, under Kraken's own name of the pair; of two rows of a day the later."""
+async def test_recorded_ohlc_becomes_bars(real_answers: Path):
+    """The recorded OHLC has Bitcoin of January and February 2024. The later of two rows of a day counts."""
     recorded = json.loads((real_answers / "kraken-ohlc.json").read_text())["body"]
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     bars = await kraken.fetch_bars(BTC, 19_000, upstream.deadline)

@@ -1,4 +1,4 @@
-"""Feeds: read whatever their version, refused when dangerous, reported when dead."""
+"""The RSS provider: feeds of any version, dangerous feeds, dead feeds and conditional requests."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -48,8 +48,8 @@ def answer_with(body: bytes, **headers: str) -> Answer:
     return lambda _: httpx.Response(200, content=body, headers=headers)
 
 
-def test_an_item_becomes_an_article():
-    """Title as text, URL canonical, the publisher's own name, UTC seconds, the feed's guid."""
+def test_item_becomes_an_article():
+    """An article has a plain title, a canonical URL, the publisher's name, Unix seconds and the feed's guid."""
     (item,) = parse(rss_of(entry(title="AT&amp;amp;T &lt;b&gt;up&lt;/b&gt;"), title="The &amp; Wire")).items
     assert (item.title, item.source, item.guid) == ("AT&T up", "The & Wire", "g1")
     assert item.url == "https://news.test/a1?a=1&b=2"
@@ -94,8 +94,8 @@ LATIN = rss_of(entry(title="Société"), title="W").decode().replace("?>", ' enc
         "guid for a link",
     ],
 )
-def test_feeds_as_they_come(body: bytes, title: str, published_at: float):
-    """Every version and the usual breakage give the article they hold; an impossible date becomes the fetch time."""
+def test_feed_of_any_version_has_its_article(body: bytes, title: str, published_at: float):
+    """Every version and the usual defects give the article. An impossible date becomes the fetch time."""
     (item,) = parse(body).items
     assert (item.title, item.published_at) == (title, published_at)
 
@@ -120,29 +120,29 @@ BOMB = rss_of(entry(title="&b;"), head=LAUGHS)
     ],
     ids=["bomb", "any case", "utf-16", "utf-16 without a mark", "utf-7", "ebcdic", "external", "html", "json", "bytes"],
 )
-def test_what_is_refused(body: bytes):
-    """Entities in any encoding, and whatever is no feed, are malformed."""
+def test_feed_with_entities_or_without_a_feed_is_malformed(body: bytes):
+    """Entities in any encoding, and documents that are not feeds, are malformed."""
     with pytest.raises(MalformedError):
         parse(body)
 
 
-def test_a_doctype_without_entities_is_fine():
-    """RSS 0.91 names its DTD; nothing expands and nothing is fetched."""
+def test_feed_with_a_doctype_is_read():
+    """RSS 0.91 names its DTD. Nothing is expanded and nothing is fetched."""
     doctype = '<!DOCTYPE rss PUBLIC "-//Netscape//DTD RSS 0.91//EN" "http://my.netscape.test/rss-0.91.dtd">'
     assert len(parse(rss_of(entry(), head=doctype)).items) == 1
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
-def test_whatever_the_bytes_the_answer_is_a_feed_or_an_error(noise: bytes, at: int):
-    """A feed with noise in any place is read or refused with an error of the taxonomy, nothing else."""
+def test_feed_with_any_bytes_is_read_or_refused(noise: bytes, at: int):
+    """A feed with noise at any place is read, or refused with a provider error."""
     body = rss_of(entry())
     with contextlib.suppress(ProviderError):
         assert parse(body[:at] + noise + body[at:]).items is not None
 
 
-def test_what_is_no_article_goes_to_quarantine():
-    """An entry without title, or whose link is no http URL, is recorded with the reason; its neighbours are kept."""
+def test_unusable_entry_is_quarantined():
+    """An entry without a title, or with a link that is not an http URL, is recorded with the reason."""
     bad = "<title>T</title><link>javascript:alert(1)</link>"
     feed = parse(rss_of(entry(1), bad, "<link>https://a.test/2</link>"))
     assert len(feed.items) == 1
@@ -150,22 +150,22 @@ def test_what_is_no_article_goes_to_quarantine():
     assert all(record.reason.startswith("unusable: ") for record in feed.quarantined)
 
 
-def test_an_empty_feed_is_no_news_of_no_news():
-    """A feed without entries is an error, never a silent zero."""
+def test_feed_without_entries_is_not_found():
+    """A feed without entries is an error, because it would otherwise hide a failure."""
     with pytest.raises(NotFoundError):
         parse(rss_of())
 
 
-async def test_a_silent_feed_is_reported_as_dead_and_still_read():
-    """After two weeks without an article the source counts as failed (stale); what it has is delivered."""
+async def test_feed_without_news_for_two_weeks_is_stale_and_read():
+    """After two weeks without a new article the source counts as failed, and its articles are still delivered."""
     rss, upstream = reader(answer_with(rss_of(entry(seconds_ago=20 * 86_400))))
     batch = await rss.fetch_news(None, upstream.deadline)
     assert isinstance(batch.failed["news.test/rss"], StaleError)
     assert len(batch.items) == 1
 
 
-async def test_not_modified_is_asked_only_after_the_articles_are_stored():
-    """The ETag goes out with the next request once `on_stored` was awaited, not before; 304 is 'unchanged'."""
+async def test_etag_is_sent_only_after_the_articles_are_stored():
+    """The ETag is sent with the next request after `on_stored`, and not before. A 304 makes the source 'unchanged'."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.headers.get("if-none-match") == '"v1"':
@@ -183,8 +183,8 @@ async def test_not_modified_is_asked_only_after_the_articles_are_stored():
     assert upstream.requests[-1].headers["if-modified-since"] == date()
 
 
-async def test_one_dead_feed_does_not_hide_the_others():
-    """Failures are per feed, by its label, which holds no token."""
+async def test_news_with_a_failed_feed_have_the_others():
+    """Failures are reported per feed, by a label without the token."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(500) if "dead" in request.url.host else httpx.Response(200, content=rss_of(entry()))
@@ -196,8 +196,8 @@ async def test_one_dead_feed_does_not_hide_the_others():
     assert "subscriber" not in repr(batch)
 
 
-async def test_when_every_feed_fails_each_has_its_reason():
-    """Total failure is told feed by feed, not by the first one's error."""
+async def test_news_with_all_feeds_failed_have_each_reason():
+    """Total failure is reported feed by feed, and not only with the first error."""
     rss, upstream = reader(
         lambda request: httpx.Response(500 if "a.test" in request.url.host else 403),
         "https://a.test/x",
@@ -207,22 +207,22 @@ async def test_when_every_feed_fails_each_has_its_reason():
     assert {label: error.kind for label, error in failed.items()} == {"a.test/x": "upstream", "b.test/x": "blocked"}
 
 
-async def test_sources_narrow_the_feeds():
+async def test_news_of_some_sources_read_only_these_feeds():
     """Only feeds whose label contains one of the names are read."""
     rss, upstream = reader(answer_with(rss_of(entry())), "https://a.test/x", "https://b.test/x")
     await rss.fetch_news(["b.test"], upstream.deadline)
     assert [request.url.host for request in upstream.requests] == ["b.test"]
 
 
-async def test_a_feed_over_two_megabytes_is_refused():
-    """Feedparser would take seconds for it."""
+async def test_feed_over_two_megabytes_is_malformed():
+    """Feedparser would take seconds to parse it."""
     rss, upstream = reader(answer_with(b"<rss>" + b" " * 2_000_001))
     (error,) = (await rss.fetch_news(None, upstream.deadline)).failed.values()
     assert isinstance(error, MalformedError)
     assert "2000000" in error.detail
 
 
-def test_labels_are_unique_and_tell_no_secret():
-    """User, password and query are left out; twins are numbered."""
+def test_feed_labels_are_unique_and_without_secrets():
+    """User, password and query are left out, and duplicates are numbered."""
     feeds = ["https://u:p@www.a.test/x/?t=1", "https://a.test/x?t=2", "http://a.test:81/"]
     assert feed_labels(feeds) == ["a.test/x", "a.test/x#2", "a.test:81"]

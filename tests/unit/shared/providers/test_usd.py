@@ -21,10 +21,10 @@ class Source:
         self.rate = rate
         self.days: Mapping[int, float] = {}
         self.down = False
-        self.asked = 0
+        self.requests = 0
 
     async def _answer(self) -> None:
-        self.asked += 1
+        self.requests += 1
         await asyncio.sleep(0)
         if self.down:
             raise UpstreamError(self.name, "HTTP 500")
@@ -38,29 +38,29 @@ class Source:
         return self.days
 
 
-async def test_a_rate_is_asked_for_once_in_ten_minutes():
-    """Within `FRESH_SECONDS` nothing is sent, whoever asks, at once or later; after that the new rate is used."""
+async def test_spot_rate_is_fetched_once_in_ten_minutes():
+    """Within `FRESH_SECONDS`, concurrent and later calls fetch nothing. After that the new rate is used."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     await asyncio.gather(*(rates.spot(1) for _ in range(20)))
     clock.advance(FRESH_SECONDS - 1)
     await rates.spot(1)
-    assert source.asked == 1
+    assert source.requests == 1
     source.rate = "0.98"
     clock.advance(1)
     assert (await rates.spot(1)).value == Decimal("0.98")
 
 
 @pytest.mark.parametrize("broken", ["down", "implausible"])
-async def test_the_second_source_is_asked_when_the_first_fails(broken: str):
-    """An error or a rate far from the peg goes to the next source."""
+async def test_spot_rate_with_a_failed_source_comes_from_the_second(broken: str):
+    """After an error, or a rate far from the peg, the next source is called."""
     first, second = Source("first"), Source("second", "0.99")
     first.down, first.rate = broken == "down", "0.5"
     assert (await UsdtRates([first, second], None, ManualClock()).spot(1)).source == "second"
 
 
-async def test_a_known_rate_serves_for_a_day_without_sources():
-    """An outage of the sources is bridged for `USABLE_SECONDS`, then the failure is told with its reasons."""
+async def test_spot_rate_without_sources_is_used_for_a_day():
+    """While the sources fail, a known rate is used for `USABLE_SECONDS`. Then the error has the reasons."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     known = await rates.spot(1)
@@ -72,30 +72,30 @@ async def test_a_known_rate_serves_for_a_day_without_sources():
         await rates.spot(1)
 
 
-async def test_a_clock_set_back_does_not_keep_a_rate_for_ever():
-    """A rate from the future is asked for again."""
+async def test_spot_rate_from_the_future_is_fetched_again():
+    """If the clock was set back, a rate with a time in the future is fetched again."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     await rates.spot(1)
     clock.set_wall(clock.now() - 86_400)
     await rates.spot(1)
-    assert source.asked == 2
+    assert source.requests == 2
 
 
-async def test_daily_rates_are_one_request_for_all():
-    """A thousand concurrent askers send one request; another day sends one more."""
+async def test_daily_rates_for_concurrent_callers_take_one_request():
+    """A thousand concurrent callers cause one request, and another day causes one more."""
     source = Source("a")
     source.days = {100: 1.0}
     rates = UsdtRates([], source, ManualClock())
     await asyncio.gather(*(rates.daily(100, 1) for _ in range(1_000)))
-    assert source.asked == 1
+    assert source.requests == 1
     source.days = {100: 1.0, 101: 0.99}
     assert (await rates.daily(101, 1)).at(101) == 0.99
-    assert source.asked == 2
+    assert source.requests == 2
 
 
-async def test_daily_rates_outlive_a_short_outage():
-    """The last known day carries over; with nothing known the failure is told."""
+async def test_daily_rates_in_a_short_outage_carry_over():
+    """The last known day carries over. If no day is known, the error is raised."""
     source = Source("a")
     rates = UsdtRates([], source, ManualClock())
     source.down = True
@@ -110,8 +110,8 @@ async def test_daily_rates_outlive_a_short_outage():
 
 
 @given(st.dictionaries(st.integers(0, 60), st.floats(0.5, 1.5)), st.integers(0, 70))
-def test_a_day_takes_its_own_rate_or_one_of_the_week_before(closes: dict[int, float], day: int):
-    """A rate is plausible, known, and of that day or at most `CARRY_DAYS` before; else there is none."""
+def test_daily_rate_is_of_the_day_or_of_the_week_before(closes: dict[int, float], day: int):
+    """A rate is plausible, known, and of that day or at most `CARRY_DAYS` before. Otherwise there is none."""
     rate = DailyRates(closes).at(day)
     usable = [back for back in range(CARRY_DAYS + 1) if 0.8 <= closes.get(day - back, 0) <= 1.2]
     assert rate == (closes[day - usable[0]] if usable else None)

@@ -1,4 +1,4 @@
-"""Yahoo's answers, recorded and made up, read right or refused."""
+"""Parsing of Yahoo's answers, recorded and constructed."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ BTC = Asset("BTC-USD", AssetType.CRYPTO, provider_symbols={"yahoo": "BTC-USD"})
 
 @pytest.fixture(scope="session")
 def recorded(real_answers: Path) -> Callable[[str], bytes]:
-    """Body of a recorded answer by its file's name."""
+    """Return the body of a recorded answer by the name of its file."""
 
     def read(name: str) -> bytes:
         return json.dumps(json.loads((real_answers / "yahoo" / f"{name}.json").read_bytes())["body"]).encode()
@@ -55,7 +55,7 @@ def recorded(real_answers: Path) -> Callable[[str], bytes]:
         ("quote-WSKT.JK", stock("WSKT.JK", "IDR"), "202", "IDR", "0", "0", 1721764800),
     ],
 )
-def test_recorded_quotes_are_read_right(
+def test_recorded_quotes_have_the_recorded_figures(
     recorded: Callable[[str], bytes],
     file: str,
     asset: Asset,
@@ -65,7 +65,7 @@ def test_recorded_quotes_are_read_right(
     volume: str | None,
     made_at: int,
 ):
-    """Equity, ETF, fund and currency pair: price in the major unit, currency, change, volume and time as recorded."""
+    """Recorded quotes of several types have price (in the major unit), currency, change, volume and time."""
     quote = read_quote("yahoo", asset, quote_rows("yahoo", recorded(file))[asset.symbol], NOW)
     assert (quote.price, quote.currency, quote.upstream_at) == (Decimal(price), currency, made_at)
     assert quote.change_percent == Decimal(change)
@@ -73,15 +73,15 @@ def test_recorded_quotes_are_read_right(
 
 
 @pytest.mark.real_data
-def test_a_coins_volume_is_in_coins(recorded: Callable[[str], bytes]):
-    """Yahoo gives a coin's turnover in dollars; 21,228,961,792 at 96,077.45 are 220,956 coins."""
+def test_quote_of_a_coin_has_its_volume_in_coins(recorded: Callable[[str], bytes]):
+    """Yahoo returns the turnover of a coin in dollars; 21,228,961,792 at 96,077.45 are 220,956 coins."""
     quote = read_quote("yahoo", BTC, quote_rows("yahoo", recorded("quote-BTC-USD"))["BTC-USD"], NOW)
     assert quote.price == Decimal("96077.45")
     assert float(quote.volume or 0) == pytest.approx(220_956.7, abs=0.1)
 
 
 @pytest.mark.real_data
-def test_a_batch_keeps_symbols_apart(recorded: Callable[[str], bytes]):
+def test_batch_maps_each_symbol_to_its_row(recorded: Callable[[str], bytes]):
     """Each symbol of a batch gets its own row."""
     rows = quote_rows("yahoo", recorded("quote-AAPL-BABA"))
     assert sorted(rows) == ["AAPL", "BABA"]
@@ -91,7 +91,7 @@ def test_a_batch_keeps_symbols_apart(recorded: Callable[[str], bytes]):
 @pytest.mark.real_data
 @pytest.mark.parametrize(("file", "symbol"), [("quote-SI", "SI"), ("quote-SIX", "SIX"), ("quote-APS.AX", "APS.AX")])
 def test_delisted_and_unknown_symbols_are_not_found(recorded: Callable[[str], bytes], file: str, symbol: str):
-    """A row without a price and an empty result are both 'not found', which no breaker counts."""
+    """A row without a price and an empty result are both 'not found', which the breaker does not count."""
     rows = quote_rows("yahoo", recorded(file))
     with pytest.raises(NotFoundError) as caught:
         read_quote("yahoo", stock(symbol), rows.get(symbol), NOW)
@@ -114,7 +114,7 @@ def day_of(date: str) -> int:
         ("chart-WSU.DE-2023-08-04-to-2023-08-09", stock("WSU.DE", "EUR"), "2023-08-04", "2023-08-08", 3, None, False),
     ],
 )
-def test_recorded_charts_are_read_right(
+def test_recorded_charts_have_the_recorded_bars(
     recorded: Callable[[str], bytes],
     file: str,
     asset: Asset,
@@ -124,7 +124,7 @@ def test_recorded_charts_are_read_right(
     first_close: float | None,
     split: bool,
 ):
-    """Daily bars carry the exchange's own date and the major unit; a split in the range is noticed."""
+    """Daily bars have the date of the exchange and the major unit, and a split in the range is noticed."""
     body = recorded(file)
     chart = read_chart("yahoo", asset, body, 0, NOW)
     result = json.loads(body)["chart"]["result"][0]
@@ -144,7 +144,7 @@ def test_recorded_charts_are_read_right(
 
 
 def chart_body(times: list[int], closes: list[Any], zone: str = "Europe/London", end: float = 0, **meta: Any) -> bytes:
-    """A chart whose open, high and low are its close; `end` is when the current session ends."""
+    """Return a chart whose open, high and low equal its close. `end` is the end of the current session."""
     columns = dict.fromkeys(("open", "high", "low", "close"), closes)
     period = {"regular": {"start": end - 6 * 3_600, "end": end}} if end else None
     full = {"currency": "USD", "exchangeTimezoneName": zone, "gmtoffset": 0, "currentTradingPeriod": period, **meta}
@@ -169,8 +169,8 @@ def at(text: str) -> int:
         ("Mars/Olympus", "2025-01-15T00:00", "2025-01-15"),
     ],
 )
-def test_a_bar_belongs_to_the_exchanges_own_date(zone: str, time: str, day: str):
-    """A session's start is read in the exchange's zone of that day, summer time included."""
+def test_bar_has_the_date_of_the_exchange(zone: str, time: str, day: str):
+    """The start of a session is converted to the time zone of the exchange, with daylight saving time."""
     chart = read_chart("yahoo", stock("X"), chart_body([at(time)], [1.0], zone), 0, NOW)
     assert list(chart.bars.days) == [day_of(day)]
 
@@ -183,34 +183,34 @@ def test_a_bar_belongs_to_the_exchanges_own_date(zone: str, time: str, day: str)
         ("2025-01-16T03:00", ["2025-01-14", "2025-01-15"]),
     ],
 )
-def test_a_running_session_is_no_bar_yet(now: str, days: list[str]):
-    """The bar of a day is kept once its session is over, and not before."""
+def test_bar_of_a_running_session_is_left_out(now: str, days: list[str]):
+    """The bar of a day is returned once its session has ended, and not before."""
     body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0], end=at("2025-01-15T16:30"))
     chart = read_chart("yahoo", stock("X"), body, 0, at(now))
     assert list(chart.bars.days) == [day_of(day) for day in days]
 
 
-def test_today_is_left_out_where_the_session_is_not_told():
-    """Without trading hours only days before today count as complete."""
+def test_bar_of_today_without_trading_hours_is_left_out():
+    """Without trading hours, only days before today are complete."""
     body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0])
     assert list(read_chart("yahoo", stock("X"), body, 0, at("2025-01-15T20:00")).bars.close) == [1.0]
 
 
 def test_days_without_trading_and_before_the_first_are_left_out():
-    """Yahoo's null rows are no bars, and what was not asked for is not returned."""
+    """Rows with null, and days before the first requested one, are not returned."""
     times = [at(f"2025-01-{day}T08:00") for day in (13, 14, 15)]
     bars = read_chart("yahoo", stock("X"), chart_body(times, [1.0, None, 3.0]), day_of("2025-01-14"), NOW).bars
     assert (list(bars.days), list(bars.close), list(bars.volume)) == ([day_of("2025-01-15")], [3.0], [100.0])
 
 
-def test_of_two_rows_of_a_day_the_later_counts():
+def test_second_row_of_a_day_replaces_the_first():
     """After the close Yahoo adds a second, corrected row for the last day."""
     times = [at("2025-01-15T08:00"), at("2025-01-15T16:35")]
     assert list(read_chart("yahoo", stock("X"), chart_body(times, [1.0, 2.0]), 0, NOW).bars.close) == [2.0]
 
 
-def test_a_split_that_yahoo_announces_and_forgets_is_applied():
-    """Older bars that are still in the old scale are brought to the new one, and the chart says so."""
+def test_announced_split_without_rescaled_bars_is_applied():
+    """Older bars that are still in the old scale are rescaled, and the chart has the correction."""
     times = [at(f"2025-01-{day}T08:00") for day in range(13, 21)]
     body = json.loads(chart_body(times, [100.0] * 4 + [20.0] * 4))
     split = {"date": times[4], "numerator": 5, "denominator": 1, "splitRatio": "5:1"}
@@ -222,8 +222,8 @@ def test_a_split_that_yahoo_announces_and_forgets_is_applied():
     assert chart.corrections == ["split 5:1 of day 20105 applied to the 4 bars before day 20105"]
 
 
-def test_no_timestamps_are_no_bars():
-    """A range of holidays is an answer, and an empty one."""
+def test_chart_without_timestamps_has_no_bars():
+    """A range of holidays is a valid answer without bars."""
     assert len(read_chart("yahoo", stock("X"), chart_body([], []), 0, NOW).bars) == 0
 
 
@@ -246,8 +246,8 @@ def test_no_timestamps_are_no_bars():
         chart_body([1], [1.0]).replace(b"1.0", b"-Infinity"),
     ],
 )
-def test_what_is_no_chart_is_malformed(body: bytes):
-    """Another shape, another currency, NaN or a time that is none: refused, never read as bars."""
+def test_invalid_chart_is_malformed(body: bytes):
+    """Another shape, another currency, NaN and an invalid time are refused and never become bars."""
     with pytest.raises(MalformedError):
         read_chart("yahoo", stock("X"), body, 0, NOW)
 
@@ -264,8 +264,8 @@ def test_what_is_no_chart_is_malformed(body: bytes):
         (500, "", UpstreamError),
     ],
 )
-def test_a_status_is_the_error_it_means(status: int, body: str, error: type[ProviderError]):
-    """404 is 'not found' only where Yahoo's own JSON says so: a moved path must not look like delisted symbols."""
+def test_error_status_has_its_error(status: int, body: str, error: type[ProviderError]):
+    """A 404 is 'not found' only if Yahoo's JSON says so: a moved path must not look like delisted symbols."""
     found = error_of_answer("yahoo", status, {"retry-after": "7"}, body.encode(), NOW)
     assert type(found) is error
     if status == 429:
@@ -281,6 +281,6 @@ def test_a_status_is_the_error_it_means(status: int, body: str, error: type[Prov
         (Asset("BRK.B", AssetType.STOCK, provider_symbols={"yahoo": "BRK-B"}), "BRK-B"),
     ],
 )
-def test_coins_are_asked_for_by_a_stated_symbol_alone(asset: Asset, symbol: str | None):
+def test_coin_is_served_only_with_an_explicit_symbol(asset: Asset, symbol: str | None):
     """Yahoo's names of coins cannot be derived: `UNI-USD` is another coin there."""
     assert own_symbol(asset) == symbol

@@ -1,4 +1,4 @@
-"""A budget without Redis: this process alone, time moved by hand."""
+"""The budget of one process without Redis, with a manual clock."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from financehub_shared.providers.budget import Budget
 from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS
 
 
-async def test_a_used_up_window_sends_nothing_and_says_when_to_come_back():
-    """The call after the last unit raises with the seconds until there is room, and takes nothing."""
+async def test_budget_with_a_used_up_window_raises_the_wait():
+    """The call after the last unit raises the seconds until there is room, and takes nothing."""
     clock = ManualClock()
     budget = Budget("coingecko", [(60, 3)], None, clock)
     for _ in range(3):
@@ -22,8 +22,8 @@ async def test_a_used_up_window_sends_nothing_and_says_when_to_come_back():
     await budget.spend(3)
 
 
-async def test_the_longest_wait_of_all_windows_counts():
-    """A month that is used up stops calls although the minute has room, and the minute is not charged for them."""
+async def test_budget_with_two_windows_raises_the_longest_wait():
+    """A used-up month stops calls although the minute has room, and the minute is not charged for them."""
     clock = ManualClock()
     budget = Budget("coingecko", [(60, 10), (2_592_000, 12)], None, clock)
     await budget.spend(10)
@@ -36,7 +36,7 @@ async def test_the_longest_wait_of_all_windows_counts():
     await budget.spend(10)
 
 
-async def test_a_short_window_is_waited_for():
+async def test_budget_with_a_short_window_waits():
     """A limit per second delays a call instead of refusing it."""
     clock = ManualClock()
     budget = Budget("finnhub", [(1, 30)], None, clock)
@@ -46,15 +46,15 @@ async def test_a_short_window_is_waited_for():
     assert clock.monotonic() - started == pytest.approx(2, abs=0.2)
 
 
-async def test_a_weight_that_never_fits_is_an_error():
-    """A call heavier than the limit is a mistake of the caller, said at once."""
+async def test_budget_with_a_weight_over_the_limit_raises():
+    """A call heavier than the limit is a mistake of the caller and raises immediately."""
     with pytest.raises(ValueError, match="weight 31"):
         await Budget("coingecko", PROVIDERS["coingecko"].limits, None, ManualClock()).spend(31)
 
 
 @pytest.mark.parametrize("upstream", sorted(PROVIDERS))
-async def test_every_upstream_gets_its_limit_and_no_more(upstream: str):
-    """Calls as fast as they are let through end at the smallest of the limits that are not waited for."""
+async def test_budget_of_each_upstream_allows_its_limit(upstream: str):
+    """As many calls as the smallest long window allows succeed, and the next one fails."""
     clock = ManualClock()
     budget = Budget(upstream, PROVIDERS[upstream].limits, None, clock)
     smallest = min(limit.units for limit in PROVIDERS[upstream].limits if limit.window_seconds > MAX_WAIT_SECONDS)

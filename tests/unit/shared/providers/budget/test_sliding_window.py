@@ -25,8 +25,8 @@ def spent_over(calls: list[tuple[float, int]], limit: Limit) -> list[tuple[int, 
 
 
 @given(limit=LIMITS, calls=CALLS)
-def test_no_stretch_as_long_as_the_window_holds_more_than_the_limit(limit: Limit, calls: list[tuple[float, int]]):
-    """Wherever a window of the upstream begins, it never sees more than its limit."""
+def test_window_beginning_anywhere_holds_at_most_the_limit(limit: Limit, calls: list[tuple[float, int]]):
+    """Wherever the upstream lets a window begin, it never counts more than the limit."""
     taken = spent_over(calls, limit)
     for start, _ in taken:
         inside = sum(weight for at, weight in taken if start <= at < start + limit.window_seconds * 1000)
@@ -34,8 +34,8 @@ def test_no_stretch_as_long_as_the_window_holds_more_than_the_limit(limit: Limit
 
 
 @given(limit=LIMITS, calls=CALLS, weight=st.integers(1, 50))
-def test_the_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight: int):
-    """After the announced wait there is room, a millisecond earlier there is none, and it is at most 1/20 too long."""
+def test_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight: int):
+    """After the returned wait there is room, a millisecond earlier there is none, and it is at most 1/20 too long."""
     weight = min(weight, limit.units)
     now, spent = NOW, {}
     for at, units in spent_over(calls, limit):
@@ -47,8 +47,8 @@ def test_the_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight:
         assert wait(spent, now + announced - 1, limit, weight) > 0
 
 
-def test_what_has_left_the_window_is_forgotten():
-    """At most one more than SLICES counters are kept, however long it runs."""
+def test_spend_forgets_slices_outside_the_window():
+    """At most SLICES + 1 counters are kept, however long it runs."""
     limit, spent = Limit(60.0, 1_000_000), {}
     for minute in range(200):
         spent = spend(spent, NOW + minute * 1_700, limit, 1)
@@ -56,8 +56,8 @@ def test_what_has_left_the_window_is_forgotten():
     assert used(spent, NOW + 10_000_000, limit) == 0
 
 
-def test_a_weight_above_the_limit_never_fits():
-    """Asking for more than a window holds is an error, not an endless wait."""
+def test_wait_with_a_weight_over_the_limit_raises():
+    """A weight over the limit raises an error instead of an endless wait."""
     with pytest.raises(ValueError, match="never fit"):
         wait({}, NOW, Limit(60.0, 5), 6)
 
@@ -71,6 +71,6 @@ def test_a_weight_above_the_limit_never_fits():
         (Limit(60.0, 4), Limit(120.0, 1)),
     ],
 )
-def test_a_share_below_one_unit_lengthens_the_window(limit: Limit, share: Limit):
-    """Eight processes with an eighth each stay within the limit, also where it is a single unit."""
+def test_share_below_one_unit_lengthens_the_window(limit: Limit, share: Limit):
+    """Eight processes with an eighth each stay within the limit, even if it is a single unit."""
     assert share_of(limit, 1 / 8) == share

@@ -26,20 +26,20 @@ COIN, STOCK = Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)
 
 
 class Scripted:
-    """A bar provider that remembers what it was asked."""
+    """A bar provider that records its calls."""
 
     def __init__(self, name: str, error: ProviderError | Exception | None = None, days: Sequence[int] = ()) -> None:
         self.name = name
         self.error = error
         self.days = days
-        self.asked: list[tuple[str, int]] = []
+        self.requested: list[tuple[str, int]] = []
         self.in_flight = self.most = 0
 
     def serves(self, asset: Asset) -> bool:
         return True
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        self.asked.append((asset.symbol, first_day))
+        self.requested.append((asset.symbol, first_day))
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         await asyncio.sleep(0)
@@ -61,14 +61,16 @@ class Scripted:
     ],
     ids=["coin on Sunday", "stock on Saturday", "on Sunday", "on Monday", "on Tuesday"],
 )
-def test_the_last_complete_day(asset: Asset, now: tuple[int, int, int], newest: tuple[int, int, int]):
-    """A coin's is yesterday, a stock's the last weekday before today (UTC)."""
+def test_last_complete_day_is_yesterday_or_the_last_weekday(
+    asset: Asset, now: tuple[int, int, int], newest: tuple[int, int, int]
+):
+    """For a coin it is yesterday, and for a stock the last weekday before today (UTC)."""
     assert last_complete_day(asset, day(*now) * DAY + 3_600) == day(*newest)
 
 
 @given(st.floats(0, 4e9))
-def test_a_stock_day_is_a_weekday_before_now(now: float):
-    """Whatever the time, a stock's last complete day is a past weekday, at most three days ago."""
+def test_last_complete_day_of_a_stock_is_a_recent_weekday(now: float):
+    """At any time, the last complete day of a stock is a past weekday, at most three days ago."""
     newest = last_complete_day(STOCK, now)
     assert (newest + 3) % 7 < 5
     assert 0 < now // DAY - newest <= 3
@@ -79,16 +81,16 @@ def fetcher(*providers: Scripted) -> tuple[BarFetcher, ManualClock]:
     return BarFetcher(providers, clock), clock
 
 
-def test_only_what_is_missing_is_asked_for():
-    """A new asset starts `history_days` ago, a known one after its last bar, a complete one not at all."""
+def test_missing_returns_only_days_that_are_not_stored():
+    """A new asset starts `history_days` ago, a known one after its last bar, and a complete one is left out."""
     bars, _ = fetcher()
     assets = [COIN, STOCK, Asset("MSFT", AssetType.STOCK)]
     last = {"AAPL": day(2025, 1, 31), "MSFT": day(2025, 2, 3)}
     assert bars.missing(assets, last, 30) == {"BTC-USD": day(2025, 2, 4) - 30, "AAPL": day(2025, 2, 1)}
 
 
-async def test_a_holiday_is_not_asked_for_every_hour():
-    """What was answered with nothing new is asked for again after six hours, and at once on the next day."""
+async def test_missing_on_a_holiday_waits_six_hours():
+    """A bar that did not arrive is fetched again after six hours, and a bar of the next day immediately."""
     bars, clock = fetcher(Scripted("one"))
     last = {"AAPL": day(2025, 1, 31)}
     await bars.fetch([STOCK], bars.missing([STOCK], last, 30), clock.monotonic() + 10)
@@ -99,8 +101,8 @@ async def test_a_holiday_is_not_asked_for_every_hour():
 
 
 @pytest.mark.parametrize("delivered", [(), (day(2025, 1, 29), day(2025, 1, 30))], ids=["nothing new", "some days"])
-async def test_what_the_store_has_lost_is_asked_for_at_once(delivered: tuple[int, ...]):
-    """An asset whose bars are gone (cleaned up, removed and added again) is asked for from the beginning."""
+async def test_missing_after_a_loss_of_bars_starts_from_the_beginning(delivered: tuple[int, ...]):
+    """If the bars of an asset are gone (cleaned up, or removed and added again), all of them are fetched again."""
     bars, clock = fetcher(Scripted("one", days=delivered))
     last = {"AAPL": day(2025, 1, 30)}
     before = {} if delivered else last
@@ -109,19 +111,19 @@ async def test_what_the_store_has_lost_is_asked_for_at_once(delivered: tuple[int
     assert bars.missing([STOCK], {}, 30) == {"AAPL": day(2025, 2, 4) - 30}
 
 
-async def test_the_next_provider_is_asked_where_the_first_failed():
-    """Failover is per asset, and the report says why."""
+async def test_fetch_with_a_failed_provider_calls_the_next_one():
+    """Failover is per asset, and the report has the reason."""
     down, up = Scripted("down", UpstreamError("down", "HTTP 500")), Scripted("up")
     bars, clock = fetcher(down, up)
     report = await bars.fetch([COIN, STOCK], {"BTC-USD": 5, "AAPL": 6}, clock.monotonic() + 10)
-    assert sorted(up.asked) == [("AAPL", 6), ("BTC-USD", 5)]
+    assert sorted(up.requested) == [("AAPL", 6), ("BTC-USD", 5)]
     assert report.delivered == {"up": 2}
     assert report.failures["AAPL"] == {"down": "upstream"}
     assert report.missing == {}
 
 
-async def test_a_failure_is_told_and_asked_again_at_once():
-    """An asset nobody delivered is missing with the reasons and stays to be asked for."""
+async def test_fetch_with_all_providers_failed_reports_the_reasons():
+    """An asset that no provider delivered is missing with the reasons, and may be fetched again immediately."""
     bars, clock = fetcher(Scripted("a", QuotaExceededError("a", "minute", 20)), Scripted("b", KeyError("bug")))
     wanted = bars.missing([STOCK], {}, 30)
     report = await bars.fetch([STOCK], wanted, clock.monotonic() + 10)
@@ -130,10 +132,10 @@ async def test_a_failure_is_told_and_asked_again_at_once():
     assert bars.missing([STOCK], {}, 30) == wanted
 
 
-async def test_requests_in_flight_are_bounded():
-    """Two hundred assets never make more than 16 requests at once."""
+async def test_fetch_of_many_assets_has_at_most_16_requests_in_parallel():
+    """Two hundred assets never cause more than 16 requests in parallel."""
     provider = Scripted("one")
     bars, clock = fetcher(provider)
     assets = [Asset(f"C{n}-USD", AssetType.CRYPTO) for n in range(200)]
     report = await bars.fetch(assets, {asset.symbol: 1 for asset in assets}, clock.monotonic() + 10)
-    assert (len(provider.asked), provider.most, len(report.bars)) == (200, 16, 200)
+    assert (len(provider.requested), provider.most, len(report.bars)) == (200, 16, 200)

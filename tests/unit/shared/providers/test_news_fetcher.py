@@ -36,28 +36,28 @@ async def fetch(*providers: Scripted):
     return await fetch_news(providers, [BTC], None, 10.0)
 
 
-async def test_every_provider_counts():
-    """What one delivers does not keep another from being asked, and all is linked."""
+async def test_fetch_news_calls_every_provider():
+    """An answer of one provider does not keep another from being called, and all articles are linked."""
     report = await fetch(Scripted("a"), Scripted("b"))
     assert report.delivered == {"a": 1, "b": 1}
     assert {item.assets for item in report.items} == {("BTC-USD",)}
     assert (report.answered, report.sources) == (True, 2)
 
 
-async def test_a_failing_provider_is_named_and_does_not_stop_the_others():
-    """Errors of the taxonomy and bugs alike are reported by provider."""
+async def test_fetch_news_with_a_failed_provider_keeps_the_others():
+    """Provider errors and bugs are both reported by provider."""
     report = await fetch(Scripted("a"), Scripted("b", RateLimitedError("b", "429", 5)), Scripted("c", KeyError("x")))
     assert {name: error.kind for name, error in report.failed.items()} == {"b": "rate-limited", "c": "malformed"}
     assert (len(report.items), report.retry_after) == (1, 5)
 
 
-async def test_when_all_fail_nothing_answered():
-    """The caller can tell total failure from no news."""
+async def test_fetch_news_with_all_failed_has_no_answer():
+    """The caller can distinguish total failure from the absence of news."""
     assert not (await fetch(Scripted("a", UpstreamError("a", "x")))).answered
 
 
-async def test_validators_are_remembered_when_the_caller_has_stored():
-    """`stored()` is what tells the providers."""
+async def test_fetch_news_keeps_validators_after_stored():
+    """Only `stored()` reports to the providers that their articles are stored."""
     provider = Scripted("a")
     report = await fetch(provider)
     assert provider.remembered == 0

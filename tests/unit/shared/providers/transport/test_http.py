@@ -1,4 +1,4 @@
-"""The HTTP client: what is refused, how it is told, and that nothing leaks or grows."""
+"""The HTTP client refuses bad answers with the right error, keeps deadlines and size limits, and leaks no secrets."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ URL = "https://upstream.test/path"
 
 
 class Chunks(httpx.AsyncByteStream):
-    """A body that arrives in pieces, for ever if `endless`."""
+    """A body that arrives in chunks, without end if `endless` is set."""
 
     def __init__(self, *chunks: bytes, endless: bool = False) -> None:
         self.chunks = chunks
@@ -95,10 +95,10 @@ def soon() -> float:
         (200, {"content-encoding": "gzip"}, gzip.compress(b'{"a": 1}', mtime=0)[:-9], UpstreamError, None),
     ],
 )
-async def test_every_bad_answer_has_its_error(
+async def test_client_with_a_bad_answer_raises_its_error(
     status: int, headers: dict[str, str], body: bytes, error: type[ProviderError], retry_after: float | None
 ):
-    """Each status and each broken body becomes the taxonomy's error, with the seconds the upstream asked for."""
+    """Each status and each broken body raises the documented error, with the seconds of Retry-After."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
@@ -126,8 +126,8 @@ async def test_every_bad_answer_has_its_error(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
-async def test_every_exception_of_httpx_is_translated(raised: Exception, error: type[ProviderError]):
-    """No exception of httpx gets out, and what it quotes (a header with the key) is in neither error nor traceback."""
+async def test_client_with_an_httpx_exception_raises_a_provider_error(raised: Exception, error: type[ProviderError]):
+    """Every exception of httpx is translated, and neither error nor traceback contains a header with a key."""
 
     def fail(request: httpx.Request) -> httpx.Response:
         raise raised
@@ -145,8 +145,8 @@ async def test_every_exception_of_httpx_is_translated(raised: Exception, error: 
     [({}, b"x" * 10_000), ({"content-encoding": "gzip"}, b"\0" * 10_000)],
     ids=["plain", "gzip header and then garbage"],
 )
-async def test_an_endless_body_is_left_after_the_cap(headers: dict[str, str], chunk: bytes):
-    """Reading stops within a chunk of the cap, however much would follow."""
+async def test_client_with_an_endless_body_stops_at_the_limit(headers: dict[str, str], chunk: bytes):
+    """Reading stops at most one chunk after the limit."""
     first = gzip.compress(b"{}") if headers else b""
     stream = Chunks(first + chunk, chunk, endless=True)
     with pytest.raises(MalformedError):
@@ -154,16 +154,16 @@ async def test_an_endless_body_is_left_after_the_cap(headers: dict[str, str], ch
     assert stream.sent <= 130_000
 
 
-async def test_an_announced_size_over_the_cap_is_not_read_at_all():
-    """Content-Length alone is enough to refuse."""
+async def test_client_with_a_content_length_over_the_limit_reads_nothing():
+    """A Content-Length over the limit is enough to refuse an answer."""
     stream = Chunks(b"x" * 1_000)
     with pytest.raises(MalformedError, match="9999999"):
         await streaming(stream, **{"content-length": "9999999"}).get("upstream", URL, deadline=soon())
     assert stream.sent == 0
 
 
-async def test_a_zip_bomb_costs_no_more_than_the_cap():
-    """A kilobyte that inflates a thousandfold, over and over, takes about the cap of memory and is refused."""
+async def test_client_with_a_zip_bomb_uses_no_more_memory_than_the_limit():
+    """A small body that inflates a thousandfold is refused, and takes about as much memory as the limit."""
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
     tracemalloc.start()
@@ -175,32 +175,32 @@ async def test_a_zip_bomb_costs_no_more_than_the_cap():
         tracemalloc.stop()
 
 
-async def test_the_error_body_is_not_read_to_its_end():
-    """A 500 with an endless body is an upstream error, soon."""
+async def test_client_with_an_endless_error_body_stops_early():
+    """A status of 500 with an endless body soon raises an upstream error."""
     stream = Chunks(b"x" * 1_000, endless=True)
     with pytest.raises(UpstreamError, match="500"):
         await streaming(stream, status=500).get("upstream", URL, deadline=soon())
     assert stream.sent <= 10_000
 
 
-async def test_gzip_is_asked_for_and_read():
-    """The client asks for gzip alone and gives the inflated body."""
+async def test_client_requests_gzip_and_inflates_it():
+    """The client accepts only gzip and returns the inflated body."""
     upstream = Upstream(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=b""))
-    seen: list[httpx.Request] = []
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
+        requests.append(request)
         body = httpx.ByteStream(gzip.compress(b'{"price": 1.10}'))
         return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
 
     http = HttpClient(Settings(), upstream.clock, httpx.MockTransport(answer))
     parsed = await http.get_json("upstream", URL, deadline=10)
     assert str(parsed["price"]) == "1.10"
-    assert seen[0].headers["accept-encoding"] == "gzip"
+    assert requests[0].headers["accept-encoding"] == "gzip"
 
 
-async def test_an_answer_that_drips_ends_at_the_deadline():
-    """Bytes that keep coming do not keep the call alive past its deadline."""
+async def test_client_with_a_dripping_answer_ends_at_the_deadline():
+    """An answer that keeps arriving does not keep a call alive after its deadline."""
 
     class Drip(Chunks):
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -211,10 +211,10 @@ async def test_an_answer_that_drips_ends_at_the_deadline():
     started = SystemClock().monotonic()
     with pytest.raises(ProviderTimeoutError):
         await streaming(Drip()).get("upstream", URL, deadline=started + 0.1)
-    assert SystemClock().monotonic() - started < 5  # it would never end
+    assert SystemClock().monotonic() - started < 5  # without the deadline it would never end
 
 
-async def test_nothing_is_sent_past_the_deadline():
+async def test_client_after_the_deadline_sends_nothing():
     """A call whose deadline has passed fails before it reaches the network."""
     upstream = Upstream(lambda _: httpx.Response(200))
     with pytest.raises(ProviderTimeoutError):
@@ -222,8 +222,8 @@ async def test_nothing_is_sent_past_the_deadline():
     assert upstream.requests == []
 
 
-async def test_a_redirect_is_followed_only_where_asked():
-    """A request with a key stays with its host; a feed may move, at most five times."""
+async def test_client_follows_redirects_only_on_request():
+    """A redirect is an error by default. If requested, at most five redirects are followed."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         hop = int(request.url.params.get("hop", "0"))
@@ -243,8 +243,8 @@ async def test_a_redirect_is_followed_only_where_asked():
     assert len(upstream.requests) == 6
 
 
-def test_a_client_serves_one_event_loop_after_another():
-    """The pool is made in the loop that uses it, so a second loop in one process works."""
+def test_client_in_a_second_event_loop_works():
+    """The pool is built in the loop that uses it, so a second loop in the same process works."""
     http = HttpClient(Settings(), SystemClock(), httpx.MockTransport(lambda _: httpx.Response(204, stream=Chunks())))
 
     async def call() -> int:

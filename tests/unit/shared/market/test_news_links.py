@@ -1,4 +1,4 @@
-"""Linking headlines to the assets they name."""
+"""Links of headlines to the assets that they name."""
 
 import pytest
 from hypothesis import given
@@ -80,19 +80,19 @@ LINKER = AssetLinker(
         ("", ""),
     ],
 )
-def test_which_assets_a_headline_names(title: str, symbols: str):
-    """Names and tickers link; English words, verbs and shouting do not."""
+def test_link_of_a_headline_finds_the_named_assets(title: str, symbols: str):
+    """Names and tickers are linked. English words, verbs and words in capitals are not."""
     assert " ".join(LINKER.link(title)) == symbols
 
 
 @given(st.text(max_size=200))
-def test_any_title_is_linked_to_known_assets_only(title: str):
-    """Whatever the title, the answer is a sorted set of known symbols."""
+def test_link_of_any_title_has_known_assets_only(title: str):
+    """For any title, the result is a sorted set of known symbols."""
     symbols = LINKER.link(title)
     assert list(symbols) == sorted(set(symbols))
 
 
-def test_one_name_for_many_assets_is_no_choice():
-    """A name that four assets share links to none of them."""
+def test_link_of_a_name_shared_by_many_assets_is_empty():
+    """A name that four assets share is linked to none of them."""
     linker = AssetLinker([stock(f"F{n}", "Vanguard Fund") for n in range(4)])
     assert linker.link("Vanguard Fund grows") == ()

@@ -1,4 +1,4 @@
-"""Reading untrusted values."""
+"""Reading of untrusted JSON values and titles."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,8 @@ from financehub_shared.providers.transport.plain_text import plain_text
 
 
 @pytest.mark.parametrize("value", ["1_000", "٣", "NaN", "Infinity", "1e99999999", "", "0x10", True, None, [], {}, "1 "])
-def test_what_is_no_number(value: Any):
-    """Only plain finite decimal numbers are numbers."""
+def test_number_with_an_invalid_value_raises(value: Any):
+    """Only plain finite decimal numbers are accepted."""
     with pytest.raises(MalformedError):
         parse.number("upstream", value, "price")
 
@@ -30,21 +30,21 @@ def test_what_is_no_number(value: Any):
         ("1e308", "1E+308"),
     ],
 )
-def test_what_is_a_number(value: Any, number: str):
-    """Decimal strings keep their digits; size and sign are for the validation."""
+def test_number_with_a_decimal_keeps_its_digits(value: Any, number: str):
+    """Decimal strings keep their digits. Size and sign are left to validation."""
     assert str(parse.number("upstream", value, "price")) == number
 
 
 @pytest.mark.parametrize("value", [-1, 10_000_000_000_000, "x", "1e300", None])
-def test_what_is_no_time(value: Any):
-    """A Unix time lies between 1970 and 2286."""
+def test_seconds_with_an_invalid_time_raises(value: Any):
+    """A Unix time is between 1970 and 2286."""
     with pytest.raises(MalformedError):
         parse.seconds("upstream", value, "t")
 
 
 @given(st.binary(max_size=200))
-def test_json_is_read_or_refused(body: bytes):
-    """Whatever the bytes, the answer is a value that JSON can hold, or MalformedError."""
+def test_strict_json_with_any_bytes_returns_json_or_raises(body: bytes):
+    """For any bytes, the result is a JSON value or a MalformedError."""
     try:
         value = strict_json.loads("upstream", body)
     except MalformedError:
@@ -53,8 +53,8 @@ def test_json_is_read_or_refused(body: bytes):
 
 
 @given(st.text(max_size=300))
-def test_plain_text_is_one_printable_line(markup: str):
-    """Whatever a feed has as title, the text has no control character, no line break and no more than 300 letters."""
+def test_plain_text_of_any_title_is_one_printable_line(markup: str):
+    """For any title, the text has no control characters, no line breaks and at most 300 characters."""
     text = plain_text(markup)
     assert len(text) <= 300
     assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in text)
@@ -72,6 +72,6 @@ def test_plain_text_is_one_printable_line(markup: str):
         (None, ""),
     ],
 )
-def test_markup_becomes_text(markup: object, text: str):
-    """Tags, scripts, escapes and direction marks go; entities become letters."""
+def test_plain_text_removes_markup_and_decodes_entities(markup: object, text: str):
+    """Tags, scripts, escape sequences and direction marks are removed, and entities are decoded."""
     assert plain_text(markup) == text
