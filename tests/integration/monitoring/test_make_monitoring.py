@@ -1,4 +1,4 @@
-"""`make monitoring` with a real Prometheus: it scrapes, has the rules, and leaves no process behind."""
+"""Tests of `make monitoring` with a real Prometheus: it scrapes, loads the rules, and leaves no process behind."""
 
 import contextlib
 import http.server
@@ -24,17 +24,17 @@ from support.processes import end, launch
 from support.promtool import prometheus_path
 from support.redis_server import free_port
 
-#: Seconds to wait for anything: a first scrape comes within one interval of 15 s.
-LIMIT = 60
+#: Seconds to wait for any event. The first scrape is within one interval of 15 s.
+LIMIT_SECONDS = 60
 
 
-class Metrics(http.server.BaseHTTPRequestHandler):
-    """What a process of FinanceHub serves, as far as the tests look at it."""
+class MetricsHandler(http.server.BaseHTTPRequestHandler):
+    """A handler that serves the metric that the tests need, instead of a FinanceHub process."""
 
     component = ""
 
     def do_GET(self) -> None:
-        """One series with the label of its component."""
+        """Serve one series with the label of the component."""
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
@@ -43,18 +43,18 @@ class Metrics(http.server.BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests look at Prometheus."""
+        """Do not log requests, because the tests check Prometheus."""
 
 
 @pytest.fixture
 def http_port() -> Iterator[int]:
-    """The first port of four processes that serve metrics, in the order of `make run`."""
+    """Serve the metrics of four processes in the order of `make run`, and return the first port."""
     while True:
         first = free_port()
         with contextlib.ExitStack() as servers:
             try:
                 for index, name in enumerate(PROCESSES):
-                    handler = type("Named", (Metrics,), {"component": name})
+                    handler = type("Named", (MetricsHandler,), {"component": name})
                     server = http.server.ThreadingHTTPServer(("127.0.0.1", first + index), handler)
                     servers.callback(server.server_close)
                     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -67,12 +67,12 @@ def http_port() -> Iterator[int]:
 
 @pytest.fixture
 def port() -> int:
-    """Where Prometheus listens."""
+    """Return a free port for Prometheus."""
     return free_port()
 
 
 def prometheus_of(folder: Path) -> list[int]:
-    """Process ids of every Prometheus with its configuration in this folder."""
+    """Return the process ids of every Prometheus whose configuration is in this folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -83,7 +83,7 @@ def prometheus_of(folder: Path) -> list[int]:
 
 @pytest.fixture
 def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.Popen[str]"]:
-    """A `make monitoring` that has reported that it is up."""
+    """Start `make monitoring` and wait until it reports that Prometheus is up."""
     prometheus_path()
     environment = {"PYTHONPATH": str(ROOT / "deploy/local"), "PROMETHEUS_DIR": str(tmp_path)}
     process = launch(
@@ -100,50 +100,56 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LIMIT)
+            process.wait(LIMIT_SECONDS)
         end(process)
-        # a bug in the command may leave one behind
-        for each in prometheus_of(tmp_path):
-            os.kill(each, signal.SIGKILL)
+        # a bug in the command may leave a process behind
+        for pid in prometheus_of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
         process.stdout.close()
         process.stderr.close()
 
 
-def asked(port: int, path: str, **query: str) -> Any:
-    """The response of Prometheus's HTTP API."""
+def query_api(port: int, path: str, **query: str) -> Any:
+    """Return the data of a response of Prometheus's HTTP API."""
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]
 
 
-def test_processes_are_scraped_and_rules_are_loaded(running: "subprocess.Popen[str]", port: int, http_port: int):
-    """All four targets come up with the component that they report, and every rule of the chart is evaluated."""
-    limit = time.monotonic() + LIMIT
+def test_make_monitoring_scrapes_all_processes_and_loads_all_rules(
+    running: "subprocess.Popen[str]", port: int, http_port: int
+):
+    """All four targets come up with the component that they report, and every rule of the chart is loaded."""
+    limit = time.monotonic() + LIMIT_SECONDS
     while True:
-        targets = asked(port, "targets")["activeTargets"]
-        if [each["health"] for each in targets] == ["up"] * len(PROCESSES):
+        targets = query_api(port, "targets")["activeTargets"]
+        if [target["health"] for target in targets] == ["up"] * len(PROCESSES):
             break
         assert time.monotonic() < limit, targets
         time.sleep(0.2)
-    series = asked(port, "query", query="financehub_build_info")["result"]
-    assert {each["metric"]["instance"]: each["metric"]["component"] for each in series} == {
+    series = query_api(port, "query", query="financehub_build_info")["result"]
+    assert {item["metric"]["instance"]: item["metric"]["component"] for item in series} == {
         f"localhost:{http_port + index}": name for index, name in enumerate(PROCESSES)
     }
-    loaded = [(group["name"], [rule["name"] for rule in group["rules"]]) for group in asked(port, "rules")["groups"]]
+    loaded = [
+        (group["name"], [rule["name"] for rule in group["rules"]]) for group in query_api(port, "rules")["groups"]
+    ]
     files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(RULES.glob("*.yaml"))]
     assert sorted(loaded) == sorted(
         (group["name"], [rule.get("alert") or rule["record"] for rule in group["rules"]])
-        for each in files
-        for group in each["groups"]
+        for file in files
+        for group in file["groups"]
     )
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_ends_everything(running: "subprocess.Popen[str]", port: int, tmp_path: Path, stop: signal.Signals):
-    """Ctrl-C, `kill` and a closed terminal end Prometheus too, and its port is free; its data stays."""
+def test_make_monitoring_with_a_stop_signal_ends_prometheus(
+    running: "subprocess.Popen[str]", port: int, tmp_path: Path, stop: signal.Signals
+):
+    """Ctrl-C, `kill` and a closed terminal also end Prometheus. Its port is free, and its data is kept."""
     (prometheus,) = prometheus_of(tmp_path)
     running.send_signal(stop)
-    assert running.wait(LIMIT) == 0
+    assert running.wait(LIMIT_SECONDS) == 0
     assert prometheus_of(tmp_path) == []
     assert not Path(f"/proc/{prometheus}").exists()
     with socket.socket() as probe:
@@ -151,11 +157,11 @@ def test_a_stop_ends_everything(running: "subprocess.Popen[str]", port: int, tmp
     assert (tmp_path / "data" / "wal").is_dir()
 
 
-def test_a_prometheus_that_ends_by_itself_is_an_error(running: "subprocess.Popen[str]", tmp_path: Path):
-    """If Prometheus is killed, the command ends too and says where the log is."""
+def test_make_monitoring_with_a_killed_prometheus_fails(running: "subprocess.Popen[str]", tmp_path: Path):
+    """If Prometheus is killed, the command also ends and names the log."""
     (prometheus,) = prometheus_of(tmp_path)
     os.kill(prometheus, signal.SIGKILL)
-    assert running.wait(LIMIT) == 2
+    assert running.wait(LIMIT_SECONDS) == 2
     assert (
         f"make monitoring: Prometheus exited; the last lines of {tmp_path}/prometheus.log are:" in running.stderr.read()
     )

@@ -1,4 +1,4 @@
-"""Prometheus's own tools and parsers accept what real processes serve without a complaint."""
+"""Tests that Prometheus's own tools and parsers accept the metrics of real processes."""
 
 import re
 import subprocess
@@ -18,14 +18,14 @@ from support.promtool import promtool_path
 from support.redis_server import RedisServer
 
 PROCESSES = ("scheduler", "high", "medium", "low")
-#: As Prometheus 2 and 3 ask.
+#: `Accept` header of Prometheus 2 and 3.
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 Scrapes = dict[str, tuple[str, str]]
 
 
 def scrape(port: int, accept: str = "") -> tuple[str, str]:
-    """Content type and body of an answer."""
+    """Return the content type and the body of a scrape."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept} if accept else {})
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 — our own http URL
         return answer.headers["Content-Type"], answer.read().decode()
@@ -33,7 +33,7 @@ def scrape(port: int, accept: str = "") -> tuple[str, str]:
 
 @pytest.fixture
 def fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[Fleet]:
-    """Four processes that have all done work, good and bad: every task has succeeded, and one has failed."""
+    """Start four processes and wait until every task has succeeded and one task has failed."""
     with RunningSimulator(limited=False) as simulator:
         running = Fleet(tmp_path, redis_server("--maxmemory", "200mb"), simulator, {"DRAMATIQ_MAX_RETRIES": "0"})
         try:
@@ -59,33 +59,36 @@ def _count(monitor: TaskMonitor, task: str, outcome: str) -> int:
     return getattr(stats, outcome) if stats else 0
 
 
-def check(text: str) -> "subprocess.CompletedProcess[str]":
-    """What promtool says of a scrape."""
+def check_with_promtool(text: str) -> "subprocess.CompletedProcess[str]":
+    """Run promtool on a scrape."""
     return subprocess.run(
         [promtool_path(), "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
     )
 
 
-def test_four_processes_at_work_serve_what_prometheus_takes_without_a_complaint(fleet: Fleet) -> None:
-    """Promtool's linter has no complaint about any of them, a client that asks for OpenMetrics gets it and the strict
-    parser accepts it, and both formats have the same families, types, and series.
+def test_metrics_of_a_working_fleet_are_valid_in_both_formats(fleet: Fleet) -> None:
+    """Promtool's linter accepts the metrics of all processes. A client that requests OpenMetrics gets it, and the
+    strict parser accepts it. Both formats have the same families, types and series.
     """
     promtool_path()
-    scrapes: Scrapes = {name: _whole(fleet.ports[name]) for name in PROCESSES}
-    asked: Scrapes = {name: _whole(fleet.ports[name], OPENMETRICS) for name in PROCESSES}
-    complaints = {name: _complaints(text) for name, (_, text) in scrapes.items()}
+    scrapes: Scrapes = {name: _complete_scrape(fleet.ports[name]) for name in PROCESSES}
+    openmetrics_scrapes: Scrapes = {name: _complete_scrape(fleet.ports[name], OPENMETRICS) for name in PROCESSES}
+    complaints = {name: _promtool_result(text) for name, (_, text) in scrapes.items()}
     assert complaints == dict.fromkeys(PROCESSES, (0, ""))
 
     for name in PROCESSES:
         assert scrapes[name][0].startswith("text/plain; version=0.0.4")
-        assert asked[name][0].startswith("application/openmetrics-text; version=1.0.0")
-        # the older format gives a counter's family the name of its samples; its parser undoes that
-        plain = {one.name: one for one in parse_text(scrapes[name][1])}
-        open_metrics = {one.name: one for one in parse_openmetrics(asked[name][1])}
-        assert len(plain) > 30, f"{name} serves next to nothing"
-        assert {key: one.type for key, one in plain.items()} == {key: one.type for key, one in open_metrics.items()}
-        for key, one in plain.items():
-            assert {sample.name for sample in one.samples} == {each.name for each in open_metrics[key].samples}, key
+        assert openmetrics_scrapes[name][0].startswith("application/openmetrics-text; version=1.0.0")
+        # in the older format the family of a counter has the name of its samples, which its parser corrects
+        plain = {family.name: family for family in parse_text(scrapes[name][1])}
+        open_metrics = {family.name: family for family in parse_openmetrics(openmetrics_scrapes[name][1])}
+        assert len(plain) > 30, f"{name} serves too few metrics"
+        assert {key: family.type for key, family in plain.items()} == {
+            key: family.type for key, family in open_metrics.items()
+        }
+        for key, family in plain.items():
+            expected = {sample.name for sample in open_metrics[key].samples}
+            assert {sample.name for sample in family.samples} == expected, key
         assert ("financehub_event_loop_lag_seconds" in plain) is (name == "scheduler")
         assert ("financehub_worker_draining" in plain) is (name != "scheduler")
         for family in (*plain.values(), *open_metrics.values()):
@@ -94,28 +97,28 @@ def test_four_processes_at_work_serve_what_prometheus_takes_without_a_complaint(
                 assert sample.labels["component"] == name
 
 
-def _whole(port: int, accept: str = "") -> tuple[str, str]:
-    """A scrape in which nothing was left out because a loaded machine answered too late."""
+def _complete_scrape(port: int, accept: str = "") -> tuple[str, str]:
+    """Scrape until no metrics are left out because a loaded machine answered too late."""
 
-    def look() -> tuple[str, str] | None:
+    def try_scrape() -> tuple[str, str] | None:
         answer = scrape(port, accept)
-        fleet_is_there = "financehub_queue_messages{" in answer[1] or 'component="scheduler"' not in answer[1]
-        asks_providers = re.search('component="(high|medium)"', answer[1])
-        budgets_are_there = "financehub_provider_budget" in answer[1] or not asks_providers
-        return answer if fleet_is_there and budgets_are_there else None
+        has_fleet = "financehub_queue_messages{" in answer[1] or 'component="scheduler"' not in answer[1]
+        uses_providers = re.search('component="(high|medium)"', answer[1])
+        has_budgets = "financehub_provider_budget" in answer[1] or not uses_providers
+        return answer if has_fleet and has_budgets else None
 
-    found = eventually(f"a whole scrape of {port}", look)
+    found = eventually(f"a complete scrape of {port}", try_scrape)
     assert found is not None
     return found
 
 
-def _complaints(text: str) -> tuple[int, str]:
-    done = check(text)
+def _promtool_result(text: str) -> tuple[int, str]:
+    done = check_with_promtool(text)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
-    ("bad", "says"),
+    ("scrape_text", "message"),
     [
         ("# HELP financehub_events Events\n# TYPE financehub_events counter\nfinancehub_events 1\n", "_total"),
         ("# TYPE financehub_lag_seconds gauge\nfinancehub_lag_seconds 1\n", "no help text"),
@@ -124,8 +127,8 @@ def _complaints(text: str) -> tuple[int, str]:
     ],
     ids=["name of a counter", "no help", "unit", "no metrics"],
 )
-def test_promtool_complains_of_a_bad_scrape(bad: str, says: str) -> None:
-    """The linter that the test above relies on does complain about a bad scrape."""
-    code, output = _complaints(bad)
+def test_promtool_with_invalid_metrics_fails(scrape_text: str, message: str) -> None:
+    """The linter that the test above relies on refuses invalid metrics."""
+    code, output = _promtool_result(scrape_text)
     assert code != 0
-    assert re.search(says, output), output
+    assert re.search(message, output), output

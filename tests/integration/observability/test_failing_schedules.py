@@ -191,12 +191,12 @@ def test_failing_schedules_beyond_the_limit_report_the_maximum_as_other(redis_cl
     """The first 200 schedules have their own series, 0 while they do not fail. The highest count of the others is
     reported as `other`, and nothing while none of them fails.
     """
-    observer = Reporter(Metrics("scheduler"))
     schedules = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(MAX_LABELS + 20)]
-    live = {item.uid: ScheduleState(item, 0.0) for item in schedules}
+    states = {item.uid: ScheduleState(item, 0.0) for item in schedules}
+    reporter = Reporter(Metrics("scheduler"), states)
     for item in schedules:
-        observer.next_run(item.name, NOW)
-    source = FailingSchedules(live, observer, redis_client)
+        reporter.next_run_published(item.name, NOW)
+    source = FailingSchedules(states, reporter, redis_client)
     assert scraped(source) == dict.fromkeys((item.name for item in schedules[:MAX_LABELS]), 0.0)
     counts = {schedules[3]: 9, schedules[MAX_LABELS]: 2, schedules[MAX_LABELS + 1]: 7, schedules[MAX_LABELS + 2]: 3}
     redis_client.hset(keys.SCHEDULES_FAILING, mapping={item.uid: count for item, count in counts.items()})
@@ -206,9 +206,9 @@ def test_failing_schedules_beyond_the_limit_report_the_maximum_as_other(redis_cl
     redis_client.hdel(keys.SCHEDULES_FAILING, schedules[MAX_LABELS + 1].uid)
     assert scraped(source)[OTHER] == 3
     # when a place becomes free, the next of the other schedules that is reported takes it
-    observer.forgotten(schedules[3].name)
-    del live[schedules[3].uid]
-    observer.next_run(schedules[MAX_LABELS].name, NOW)
+    reporter.schedule_removed(schedules[3])
+    del states[schedules[3].uid]
+    reporter.next_run_published(schedules[MAX_LABELS].name, NOW)
     now = scraped(source)
     assert (now[schedules[MAX_LABELS].name], now[OTHER]) == (2, 3)
     assert schedules[3].name not in now

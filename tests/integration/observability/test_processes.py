@@ -169,7 +169,7 @@ def test_worker_with_a_used_port_exits_with_code_2(start: Callable[..., Process]
     assert second.wait() == 2
     errors = second.err.read_text()
     assert errors.count(f"FINANCEHUB_HTTP_PORT={first.port}") == 1
-    assert "taken" in errors
+    assert "in use" in errors
     assert "Traceback" not in errors
 
 

@@ -10,7 +10,7 @@ import redis
 from dramatiq import Message, MessageProxy
 
 from financehub_shared.broker import options
-from financehub_shared.broker.dead_letter_queue import DeadLetterQueue, DeadLetterFilter
+from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor import RunState
@@ -18,7 +18,6 @@ from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
 from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
-from financehub_shared.redis.text import decode_hash
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.redis.text import decode_hash
 from support.observed import Fleet, eventually
@@ -291,7 +290,9 @@ def _leave_unfinished_run(fleet: Fleet, age: float) -> "Message[Any]":
     message: Message[Any] = fleet.actor(lambda: None, actor_name="task").send()
     began = float(fleet.client.time()[0]) - age
     writer = RecordWriter(fleet.client, time.monotonic, 86_400)
-    writer.record_start(attempt_started(Attempt(MessageProxy(message), attempt_id(message), began, 0.0, 300.0), "w-dead"))
+    writer.record_start(
+        attempt_started(Attempt(MessageProxy(message), attempt_id(message), began, 0.0, 300.0), "w-dead")
+    )
     writer.flush()
     return message
 
