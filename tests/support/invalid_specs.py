@@ -6,7 +6,7 @@ from typing import Any
 
 from support.schedules import resource
 
-#: A task of the catalogue, without anything to complain of.
+#: A task of the catalog, without anything to complain of.
 NEWS: dict[str, Any] = {"task": "fetch_news_task", "schedule": "@hourly"}
 CRYPTO: dict[str, Any] = {"task": "fetch_crypto_prices_task", "schedule": "@hourly", "startingDeadlineSeconds": 60}
 OTHER: dict[str, Any] = {"task": "my_task", "queue": "q", "schedule": "@hourly"}
@@ -113,7 +113,7 @@ WRONG: dict[str, Wrong] = {
     "task with a space": Wrong(OTHER | {"task": "my task"}, "spec.task", "should match"),
     "task of another script": Wrong(OTHER | {"task": "ñandú"}, "spec.task", "should match"),
     "task of 201 characters": Wrong(OTHER | {"task": "t" * 201}, "spec.task", "may not be more than 200"),
-    "no queue": Wrong(without(OTHER, "queue"), "spec.queue", "the catalogue has fetch_crypto_prices_task"),
+    "no queue": Wrong(without(OTHER, "queue"), "spec.queue", "the catalog has fetch_crypto_prices_task"),
     "queue with a slash": Wrong(OTHER | {"queue": "a/b"}, "spec.queue", "should match"),
     "queue of 64 characters": Wrong(OTHER | {"queue": "q" * 64}, "spec.queue", "may not be more than 63"),
     # arguments
@@ -123,7 +123,7 @@ WRONG: dict[str, Wrong] = {
     "kwargs that are a list": Wrong(OTHER | {"kwargs": [1]}, "spec.kwargs", "must be of type object"),
     "kwargs of a text": Wrong(OTHER | {"kwargs": "{}"}, "spec.kwargs", "must be of type object"),
     "65 kwargs": Wrong(OTHER | {"kwargs": {f"k{n}": n for n in range(65)}}, "spec.kwargs", "at most 64"),
-    "args of a task of the catalogue": Wrong(NEWS | {"args": [1]}, "spec.args", "keyword arguments only"),
+    "args of a task of the catalog": Wrong(NEWS | {"args": [1]}, "spec.args", "keyword arguments only"),
     "argument of another task": Wrong(NEWS | {"kwargs": {"symbols": ["A"]}}, "spec.kwargs", "takes: sources"),
     "argument of a task that takes none": Wrong(
         {"task": "health_check_task", "schedule": "@hourly", "kwargs": {"x": 1}}, "spec.kwargs", "takes: none"

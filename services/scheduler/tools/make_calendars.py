@@ -1,7 +1,10 @@
 # ruff: noqa: INP001 — a script, not a package
-"""`make calendars`: write calendars.json from exchange_calendars, whose 113 MB the scheduler itself does without.
+"""`make calendars`: generates calendars.json from exchange_calendars.
 
-Usage: make_calendars.py [FIRST LAST], dates of the first and last known day; by default last year to five years on.
+The scheduler reads this file, because exchange_calendars takes 113 MB of memory.
+
+Usage: make_calendars.py [FIRST LAST], the dates of the first and last known day. The default is from January 1 of last
+year to the end of the fifth year from now.
 """
 
 import json
@@ -25,7 +28,7 @@ EDGES = ("open", "break_start", "break_end", "close")
 
 
 def build(first: date, last: date) -> dict[str, Any]:
-    """The table for the days from `first` to `last`, both inclusive."""
+    """Return the table for the days from `first` to `last`, both inclusive."""
     return {
         "first": first.isoformat(),
         "last": last.isoformat(),
@@ -38,7 +41,7 @@ def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
     schedule = calendar.schedule
     local = {edge: schedule[edge].dt.tz_convert(calendar.tz).dt.strftime("%H:%M") for edge in schedule.columns}
     days = {
-        day: [[begin, close]] if lunch != lunch else [[begin, lunch], [back, close]]  # noqa: PLR0124 — NaN: no break
+        day: [[begin, close]] if lunch != lunch else [[begin, lunch], [back, close]]  # noqa: PLR0124 — NaN means that there is no break
         for day, begin, lunch, back, close in zip(
             schedule.index.strftime("%Y-%m-%d"), *(local[edge] for edge in EDGES), strict=True
         )
@@ -49,13 +52,13 @@ def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
         "zone": str(calendar.tz),
         "hours": regular,
         "holidays": sorted(weekdays - days.keys()),
-        # early closes, late opens, and sessions on a week-end
+        # Early closes, late opens and sessions on a weekend.
         "special": {day: hours for day, hours in days.items() if hours != regular or day not in weekdays},
     }
 
 
 def render(table: dict[str, Any]) -> str:
-    """JSON with a line per exchange, so that a change shows where it is."""
+    """Return the table as JSON with one line per exchange, so that a diff shows which exchange changed."""
     lines = [f"  {json.dumps(name)}: {json.dumps(entry, sort_keys=True)}" for name, entry in table["exchanges"].items()]
     head = f'{{\n "first": "{table["first"]}",\n "last": "{table["last"]}",\n "exchanges": {{\n'
     return head + ",\n".join(lines) + "\n }\n}\n"

@@ -1,4 +1,4 @@
-"""The schedules that `make run` runs."""
+"""The schedules of `make run`."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ TASKS = {
 }
 
 
-def test_there_is_one_for_every_task_of_the_catalogue():
-    """The default ScheduledTasks and the catalogue name the same tasks."""
+def test_default_schedules_name_every_task_of_the_catalog():
+    """The default ScheduledTasks and the catalog name the same tasks."""
     assert TASKS.keys() == CATALOG.keys()
     assert len(list(FOLDER.glob("*.yaml"))) == len(CATALOG)
 
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
-def test_it_says_what_the_catalogue_says(name: str):
-    """Schedule, queue and age limit of a default ScheduledTask are the catalogue's."""
+def test_default_schedule_has_the_defaults_of_the_catalog(name: str):
+    """Schedule, queue and age limit of a default ScheduledTask equal those of the catalog."""
     spec = TASKS[name].spec
     assert spec.schedule == CATALOG[name].schedule
     assert spec.queue in {None, CATALOG[name].queue}
@@ -33,7 +33,7 @@ def test_it_says_what_the_catalogue_says(name: str):
     assert not spec.suspend
 
 
-def test_data_is_there_soon_after_the_first_start():
-    """Each fetch, the indicators and the health check run once when they are seen for the first time."""
+def test_default_schedules_of_fetches_have_a_trigger():
+    """Each fetch, the indicators and the health check run once at the first start, so that data exists soon."""
     first = {name for name, task in TASKS.items() if TRIGGER in task.metadata.annotations}
     assert first == CATALOG.keys() - {"cleanup_old_cache_task", "cleanup_failed_tasks_task"}

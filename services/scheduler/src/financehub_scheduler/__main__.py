@@ -1,4 +1,4 @@
-"""The scheduler's composition root: `financehub-scheduler --schedules deploy/local/schedules`."""
+"""Entry point of the scheduler process: `financehub-scheduler --schedules deploy/local/schedules`."""
 
 import argparse
 import asyncio
@@ -11,49 +11,55 @@ from financehub_scheduler.app import ClusterOrigin, serve
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error, load_settings
 
-#: Seconds for which another thread may keep the event loop from running: a scrape of many series takes 50 ms, and at
-#: the interpreter's 5 ms each of the loop's steps meanwhile would wait that long.
+#: Seconds for which another thread may delay the event loop. A scrape of many series takes 50 ms, and with the
+#: interpreter's default of 5 ms, each step of the loop during a scrape would wait that long.
 _SWITCH_SECONDS = 0.0005
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="financehub-scheduler",
-        description="Turns ScheduledTasks into exactly-once enqueues; run as many as you like.",
+        description="Enqueues the runs of ScheduledTasks, each exactly once. Any number of schedulers can run at once.",
     )
     parser.add_argument(
-        "--broker", metavar="URL", help="Redis of the queues (default: DRAMATIQ_BROKER_URL, REDIS_URL, …)"
+        "--broker", metavar="URL", help="Redis of the queues (default: DRAMATIQ_BROKER_URL or REDIS_URL)"
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--schedules", metavar="DIR", type=Path, help="folder of ScheduledTask YAML, watched")
     source.add_argument(
-        "--kubernetes", action="store_true", help="ScheduledTask resources of the cluster we are in or KUBECONFIG names"
+        "--schedules", metavar="DIR", type=Path, help="folder of ScheduledTask YAML files, watched for changes"
+    )
+    source.add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="ScheduledTask resources of a cluster: the one this process runs in, or that of KUBECONFIG",
     )
     parser.add_argument(
         "--namespace",
         metavar="NS",
         action="append",
         default=[],
-        help="with --kubernetes: only this namespace; may be repeated (default: all)",
+        help="with --kubernetes: watch only this namespace; can be repeated (default: all)",
     )
     parser.add_argument(
         "--lease",
         metavar="NAME",
-        help=f"with --kubernetes: of whoever writes status (default: {ClusterOrigin().lease})",
+        help=f"with --kubernetes: Lease whose holder writes status (default: {ClusterOrigin().lease})",
     )
-    parser.add_argument("--assets", metavar="FILE", help="declared assets (YAML), reconciled into the store")
+    parser.add_argument(
+        "--assets", metavar="FILE", help="YAML file of declared assets, which the scheduler writes into the store"
+    )
     arguments = parser.parse_args()
     if (arguments.namespace or arguments.lease) and not arguments.kubernetes:
-        parser.error("--namespace and --lease go with --kubernetes")
+        parser.error("--namespace and --lease require --kubernetes")
     return arguments
 
 
 def main() -> None:
-    """Entry point: wrong settings and flags end with one line and exit code 2."""
+    """Run the scheduler. Invalid settings and flags end the process with one line and exit code 2."""
     arguments = _arguments()
     try:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
-        # flags win, and are checked as the variables are
+        # Flags take precedence over variables and are checked in the same way.
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
         cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
         origin = cluster if arguments.kubernetes else arguments.schedules

@@ -1,6 +1,6 @@
 """`python -m financehub_scheduler.manage_definition apply|delete`: update the ScheduledTask definition of a cluster.
 
-Helm installs what lies in a chart's crds/ and never looks at it again: the chart's hooks run this.
+Helm installs the files in a chart's crds/ once and never updates them, so the chart's hooks run this program.
 """
 
 import argparse
@@ -18,31 +18,31 @@ _MANAGER = "financehub"
 
 
 async def apply(api: KubeApi) -> str:
-    """Create the definition, or change it into this version's, whoever made it.
+    """Create the definition, or update it to that of this version even if somebody else created it.
 
     Returns:
-        What was done, for people.
+        A sentence for users that says what was done.
 
     Raises:
-        ApiError: the API server refused.
-        ApiUnreachableError: it did not answer.
+        ApiError: The API server refused.
+        ApiUnreachableError: The API server did not answer.
     """
-    wanted = definition()
-    name = wanted["metadata"]["name"]
+    body = definition()
+    name = body["metadata"]["name"]
     params = {"fieldManager": _MANAGER, "force": "true"}
-    await api.send(ApiRequest("PATCH", f"{_PATH}/{name}", wanted, content_type=APPLY, params=params))
+    await api.send(ApiRequest("PATCH", f"{_PATH}/{name}", body, content_type=APPLY, params=params))
     return f"{name} is up to date"
 
 
 async def delete(api: KubeApi) -> str:
-    """Delete the definition, and with it every ScheduledTask of the cluster; nothing where there is none.
+    """Delete the definition if it exists, and with it every ScheduledTask of the cluster.
 
     Returns:
-        What was done, for people.
+        A sentence for users that says what was done.
 
     Raises:
-        ApiError: the API server refused.
-        ApiUnreachableError: it did not answer.
+        ApiError: The API server refused.
+        ApiUnreachableError: The API server did not answer.
     """
     name = definition()["metadata"]["name"]
     try:
@@ -62,9 +62,11 @@ async def _run(action: str) -> str:
 
 
 def main() -> None:
-    """Entry point: exit code 1 and one line if the API server refuses or does not answer, 2 if none is configured."""
+    """Run the action. The exit code is 1 if the API server refuses or does not answer, and 2 if none is configured."""
     parser = argparse.ArgumentParser(prog="python -m financehub_scheduler.manage_definition")
-    parser.add_argument("action", choices=["apply", "delete"], help="what becomes of the definition of ScheduledTasks")
+    parser.add_argument(
+        "action", choices=["apply", "delete"], help="create or update the definition of ScheduledTasks, or delete it"
+    )
     action = parser.parse_args().action
     try:
         sys.stdout.write(f"{asyncio.run(_run(action))}\n")

@@ -1,4 +1,4 @@
-"""YAML documents: what is refused, where, and how it is to be mended."""
+"""Valid and invalid YAML documents. Errors name the line and the fix."""
 
 import re
 import textwrap
@@ -24,13 +24,13 @@ def refusal(text: str) -> DocumentError:
         try:
             parse(document)
         except DocumentError as error:
-            assert found is None, "one document is refused, and one only"
+            assert found is None, "more than one document is refused"
             found = error
     assert found is not None
     return found
 
 
-def test_a_good_document_is_read() -> None:
+def test_parse_of_a_valid_document_applies_defaults() -> None:
     """A complete document becomes a ScheduledTask with its defaults."""
     (document,) = split(GOOD)
     task = parse(document)
@@ -41,9 +41,9 @@ def test_a_good_document_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "says"),
+    ("old", "new", "line", "message"),
     [
-        pytest.param("  name: demo", "  name: [demo", 5, "YAML syntax: .*mend the", id="syntax"),
+        pytest.param("  name: demo", "  name: [demo", 5, "YAML syntax: .*fix the", id="syntax"),
         pytest.param("  name: demo", "\tname: demo", 4, "YAML syntax: .*cannot start any token", id="tab"),
         pytest.param("kind: ScheduledTask", "kind: CronJob", 2, "kind: Input should be 'ScheduledTask'", id="kind"),
         pytest.param("v1alpha1", "v1", 1, "apiVersion: Input should be", id="version"),
@@ -53,7 +53,7 @@ def test_a_good_document_is_read() -> None:
         pytest.param("  schedule:", "  shedule:", 7, "spec.shedule: unknown field; allowed are task", id="field"),
         pytest.param("  task: fetch_crypto_prices_task\n", "", 5, "spec.task: is missing", id="no-task"),
         pytest.param(
-            "fetch_crypto_prices_task", "mine", 5, "'mine' is not in the catalogue, so queue", id="unknown-task"
+            "fetch_crypto_prices_task", "mine", 5, "'mine' is not in the catalog, so queue", id="unknown-task"
         ),
         pytest.param('"@every 2m"', '"0 0 31 2 *"', 7, "31 February never comes", id="31-february"),
         pytest.param('"@every 2m"', '"@every 2"', 7, "write it like '@every 90s'", id="interval"),
@@ -73,11 +73,11 @@ def test_a_good_document_is_read() -> None:
         pytest.param('"@every 2m"', '"@daily"\n  jitterSeconds: 1.5', 8, "valid integer", id="fraction"),
         pytest.param('"@every 2m"', '"@daily"\n  catchUp: Sometimes', 8, "'None', 'Latest' or 'All'", id="catch-up"),
         pytest.param('"@every 2m"', '"@daily"\n  startTime: 2026-12-01T09:00:00', 8, "needs an offset", id="naive"),
-        pytest.param('"@every 2m"', '"@daily"\n  maxRuns: .nan', 8, "not a number of JSON", id="nan"),
+        pytest.param('"@every 2m"', '"@daily"\n  maxRuns: .nan', 8, "not a valid JSON number", id="nan"),
         pytest.param(
             '"@every 2m"', '"@daily"\n  retries: 1\n  retries: 2', 9, "written twice; remove one", id="duplicate"
         ),
-        pytest.param('"@every 2m"', '"@daily"\n  args: [1]', 8, "takes keyword arguments only", id="args"),
+        pytest.param('"@every 2m"', '"@daily"\n  args: [1]', 8, "accepts keyword arguments only", id="args"),
         pytest.param('"@every 2m"', '"@daily"\n  kwargs: {symbols: [btc]}', 8, "argument 'symbols.0'", id="kwargs"),
         pytest.param(
             '"@every 2m"',
@@ -91,28 +91,28 @@ def test_a_good_document_is_read() -> None:
         ),
     ],
 )
-def test_a_bad_document_is_refused_where_it_is_wrong(old: str, new: str, line: int, says: str) -> None:
-    """What is wrong is refused with the line it stands on, counted from the top of the file, and with its remedy."""
+def test_parse_of_an_invalid_document_names_line_and_fix(old: str, new: str, line: int, message: str) -> None:
+    """The error for an invalid document has the line, counted from the top of the file, and says how to fix it."""
     assert old in GOOD
     error = refusal(f"# a comment\n{GOOD}---\n" + GOOD.replace(old, new, 1))
     assert error.line == line + 9
-    assert re.search(says, error.problem), error.problem
+    assert re.search(message, error.problem), error.problem
 
 
-def test_an_end_before_the_start_is_refused() -> None:
-    """Limits that exclude each other are refused with the remedy."""
+def test_parse_with_end_before_start_is_refused() -> None:
+    """An end time before the start time is refused, and the error says how to fix it."""
     limits = "  startTime: 2026-12-02T00:00:00Z\n  endTime: 2026-12-01T00:00:00Z\n"
     assert "swap them" in refusal(GOOD + limits).problem
 
 
-def test_a_refusal_names_the_resource_where_it_can() -> None:
-    """A refused document whose name can be read says which resource it is about; a broken one cannot."""
+def test_refusal_of_a_readable_resource_has_its_name() -> None:
+    """The error has the name of the resource if it can be read, which a syntax error prevents."""
     assert refusal(GOOD.replace("@every 2m", "nonsense")).name == "default/demo"
     assert refusal(GOOD.replace("name: demo", "name: [demo")).name == ""
 
 
-def test_documents_stand_for_themselves() -> None:
-    """A stream is parted at its `---` lines, so text after a broken document is read, with its own line numbers."""
+def test_split_with_a_broken_document_returns_the_others() -> None:
+    """A stream is split at its `---` lines, so the documents after a broken one are read with correct line numbers."""
     documents = list(split("\n---\na: [\n--- # comment\nb: 1\n---\n\n---\nc: 2\n"))
     assert [(document.offset, document.text.split("\n")[1]) for document in documents] == [
         *((1, "a: ["), (3, "b: 1"), (7, "c: 2")),
@@ -120,21 +120,21 @@ def test_documents_stand_for_themselves() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n# another\n", "null\n"])
-def test_nothing_is_no_schedule(text: str) -> None:
-    """Comments and empty documents are neither schedules nor mistakes."""
+def test_parse_of_an_empty_document_returns_none(text: str) -> None:
+    """Comments and empty documents are neither schedules nor errors."""
     assert [parse(document) for document in split(text)] in ([], [None])
 
 
-def test_aliases_cannot_blow_up_memory() -> None:
-    """A document that unfolds into millions of values is refused before it does."""
+def test_parse_of_exploding_aliases_is_refused() -> None:
+    """A document whose aliases would expand to millions of values is refused before it expands."""
     bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(9)
     )
     assert "more than 10000 values" in refusal(bomb).problem
 
 
-def test_timestamps_are_text_as_in_kubernetes() -> None:
-    """An unquoted time is read as the text it is in JSON, with its offset."""
+def test_parse_of_an_unquoted_time_keeps_its_offset() -> None:
+    """An unquoted time is read as text, as in JSON, so its offset is kept."""
     text = GOOD + "  startTime: 2026-12-01T09:00:00+02:00\n"
     (document,) = split(text)
     task = parse(document)
@@ -143,8 +143,8 @@ def test_timestamps_are_text_as_in_kubernetes() -> None:
     assert task.spec.start_time.isoformat() == "2026-12-01T09:00:00+02:00"
 
 
-def test_what_a_server_adds_is_ignored() -> None:
-    """The output of `kubectl get -o yaml` can be used as a file."""
+def test_parse_ignores_fields_that_an_api_server_adds() -> None:
+    """The output of `kubectl get -o yaml` is a valid file."""
     text = GOOD.replace(
         "  name: demo", "  name: demo\n  uid: abc\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z"
     )

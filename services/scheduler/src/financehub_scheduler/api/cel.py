@@ -1,6 +1,6 @@
-"""CEL rules of the CRD: what the API server refuses by itself, in the words of whoever has to mend it.
+"""The CEL rules of the CRD, by which the API server refuses invalid specs without the help of the scheduler.
 
-Each stands beside the validator that says the same in Python; the grammar of cron is cronsim's.
+Each rule corresponds to a validator in Python. The grammar of cron expressions is that of cronsim.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _FORM = rf"{_CRON}|^\s*({_ALIASES}|@every\s+([0-9]+[dhms])+)\s*$"
 
 
 def _rules(*triples: tuple[str, str, str]) -> dict[str, Any]:
-    """Validations as pydantic's `json_schema_extra` takes them: CEL rule, message, field that is to blame."""
+    """Return validations for pydantic's `json_schema_extra` from triples of CEL rule, message and field."""
     return {
         "x-kubernetes-validations": [
             {"rule": rule, "message": message} | ({"fieldPath": field} if field else {})
@@ -35,7 +35,7 @@ def _quoted(text: str) -> str:
 
 
 def _field_rules() -> list[tuple[str, str, str]]:
-    """One rule per field of cron; what has not five fields is another rule's concern."""
+    """Return one rule per cron field. Another rule checks that there are five fields."""
     found = []
     for place, (name, (allowed, value, special)) in enumerate(_FIELDS.items()):
         term = rf"((\*|{value}(-{value})?){_STEP}{special})"
@@ -48,13 +48,13 @@ def _field_rules() -> list[tuple[str, str, str]]:
 SCHEDULE = _rules(
     (
         f"self.matches({_quoted(_FORM)})",
-        "write five cron fields (minute hour day-of-month month weekday), '@hourly' and the like, or '@every 5m'",
+        "write five cron fields (minute hour day-of-month month weekday), an alias like '@hourly', or '@every 5m'",
         "",
     ),
     *_field_rules(),
 )
 ZONE = _rules(
-    # Go reads offsets and 'Local' too
+    # Go also accepts offsets and 'Local'.
     (
         "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && self != 'Local'",
         "write an IANA time zone like UTC or Europe/Berlin",
@@ -68,18 +68,18 @@ ZONE = _rules(
 )
 
 
-def spec(catalogue: tuple[str, ...]) -> dict[str, Any]:
-    """Rules of the spec as a whole.
+def spec(catalog: tuple[str, ...]) -> dict[str, Any]:
+    """Return the rules of the whole spec.
 
     Args:
-        catalogue: names of the tasks whose queue is known.
+        catalog: Names of the tasks in the catalog, whose queue is known.
     """
-    known = ", ".join(f"'{name}'" for name in catalogue)
+    known = ", ".join(f"'{name}'" for name in catalog)
     return _rules(
         ("has(self.schedule) != has(self.schedules)", "write exactly one of schedule and schedules", ".schedule"),
         (
             f"has(self.queue) || self.task in [{known}]",
-            f"a task outside the catalogue needs a queue; the catalogue has {', '.join(catalogue)}",
+            f"a task outside the catalog needs a queue; the catalog has {', '.join(catalog)}",
             ".queue",
         ),
         (

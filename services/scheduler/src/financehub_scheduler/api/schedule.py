@@ -1,4 +1,4 @@
-"""A schedule as the engine knows it: compiled, small, and silent about where it came from."""
+"""A schedule in the compiled form that the engine runs. It does not depend on its source."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from financehub_shared.core.catalog import CATALOG
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A wish to run the due times in [start, end] (Unix seconds), known by `id`."""
+    """A request to run all due times in [start, end], Unix seconds."""
 
     id: str
     start: float
@@ -34,19 +34,19 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One schedule, ready to fire.
+    """One compiled schedule.
 
     Args:
-        uid: stable UUID; key of everything about it in Redis.
+        uid: Stable UUID, by which Redis knows the schedule.
         name: `namespace/name`.
-        task, queue: where its messages go.
-        timing: its due times.
-        fingerprint: changes with every change of the spec.
-        summary: the spec as written, JSON, for listings.
-        trigger: value of the trigger annotation; empty: none.
-        backfill: what the backfill annotation asks for.
-        message_head: JSON of every message up to the options that differ by run.
-        symbols: assets that a task of the catalogue is narrowed to; empty: it is not.
+        task, queue: Task and queue of its messages.
+        timing: Its recurrence.
+        fingerprint: A hash that changes with every change of the spec.
+        summary: The spec as written, in JSON, for listings.
+        trigger: Value of the trigger annotation; empty if there is none.
+        backfill: The request in the backfill annotation.
+        message_head: The part of every message in JSON that is the same for all runs.
+        symbols: Assets to which a task of the catalog is restricted; empty if it is not restricted.
     """
 
     uid: str
@@ -68,20 +68,21 @@ class Schedule:
     symbols: tuple[str, ...]
 
     def message_id(self, occasion: str) -> str:
-        """The id of a run; the same occasion (a due time in ms, a trigger) has the same id on every scheduler."""
+        """Return the id of a run. The same occasion (a due time in ms, a trigger) has the same id everywhere."""
         return str(uuid5(UUID(self.uid), occasion))
 
     def message(self, message_id: str, due_ms: int, now_ms: int) -> str:
-        """One dramatiq message, as its JSON encoder would write it.
+        """Return one message as the JSON encoder of dramatiq would write it.
 
         Args:
-            message_id: also its redis_message_id, so that a second enqueue would overwrite, and its correlation id.
-            due_ms: due time, Unix ms.
-            now_ms: Unix ms of the enqueue.
+            message_id: Its id. It is also the redis_message_id, so that a second enqueue overwrites the first, and the
+                correlation id.
+            due_ms: Due time, Unix milliseconds.
+            now_ms: Time of the enqueue, Unix milliseconds.
         """
         age = ""
         if self.deadline is not None:
-            # A run that starts late has that much less time to wait in the queue.
+            # The deadline counts from the due time, so a late run may wait in the queue for a shorter time.
             late = now_ms - due_ms if due_ms <= now_ms < due_ms + self.deadline * 1000 else 0
             age = f'"max_age":{self.deadline * 1000 - late},'
         return (
@@ -92,14 +93,14 @@ class Schedule:
 
 
 def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
-    """Turn a valid resource into what the engine runs.
+    """Compile a valid resource.
 
     Args:
-        task: the resource.
-        uid: its stable UUID.
+        task: The resource.
+        uid: Its stable UUID.
 
     Raises:
-        ValueError: an annotation of ours cannot be read.
+        ValueError: One of our annotations is invalid.
     """
     spec = task.spec
     name = f"{task.metadata.namespace}/{task.metadata.name}"
@@ -120,9 +121,9 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     if spec.time_limit_seconds is not None:
         static["time_limit"] = spec.time_limit_seconds * 1000
     head = _json({"queue_name": queue, "actor_name": spec.task, "args": spec.args, "kwargs": spec.kwargs})
-    wish, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
+    backfill, trigger = task.metadata.annotations.get(BACKFILL), task.metadata.annotations.get(TRIGGER, "")
     if len(trigger) > MAX_TRIGGER:
-        raise ValueError(f"{TRIGGER}: longer than {MAX_TRIGGER} characters; write a shorter value")
+        raise ValueError(f"{TRIGGER}: the value is longer than {MAX_TRIGGER} characters; write a shorter one")
     return Schedule(
         uid=uid,
         name=name,
@@ -138,7 +139,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         fingerprint=hashlib.blake2b(summary.encode(), digest_size=8).hexdigest(),
         summary=summary,
         trigger=trigger,
-        backfill=_backfill(uid, wish) if wish else None,
+        backfill=_parse_backfill(uid, backfill) if backfill else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',
         symbols=tuple(spec.kwargs.get("symbols") or ()) if spec.task in CATALOG else (),
     )
@@ -148,16 +149,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _backfill(uid: str, wish: str) -> Backfill:
-    mend = f"{BACKFILL}: {wish!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
+def _parse_backfill(uid: str, text: str) -> Backfill:
+    problem = f"{BACKFILL}: {text!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
     try:
-        # the pattern too, for the API server knows no other form
+        # The pattern is checked too, because the API server accepts no other form.
         start, end = (
-            (datetime.fromisoformat(part) for part in wish.split("/")) if re.match(RANGE, wish) else (None, None)
+            (datetime.fromisoformat(part) for part in text.split("/")) if re.match(RANGE, text) else (None, None)
         )
     except ValueError:
-        raise ValueError(mend) from None
+        raise ValueError(problem) from None
     if start is None or end is None or end < start:
-        raise ValueError(mend)
-    # The same range is the same backfill: read again after a restart, it is not run again.
-    return Backfill(str(uuid5(UUID(uid), f"backfill {wish}")), start.timestamp(), end.timestamp())
+        raise ValueError(problem)
+    # The same range is the same backfill, so it does not run again when it is read again after a restart.
+    return Backfill(str(uuid5(UUID(uid), f"backfill {text}")), start.timestamp(), end.timestamp())

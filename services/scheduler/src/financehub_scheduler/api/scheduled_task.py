@@ -1,7 +1,7 @@
-"""`ScheduledTask`, the resource: one model for YAML files and for the CRD, which is made from it (`make manifests`).
+"""The model of the resource `ScheduledTask`. YAML files are checked with it, and `make manifests` generates the CRD.
 
-Strict and closed: an unknown field is an error, a number in quotes is no number. Descriptions are what `kubectl
-explain` teaches.
+The model is strict and closed: an unknown field is an error, and so is a number in quotes. `kubectl explain` shows the
+descriptions of the fields.
 """
 
 import json
@@ -30,22 +30,23 @@ from financehub_scheduler.recurrence.calendar import exchanges, load_calendar
 from financehub_scheduler.recurrence.catch_up import CatchUp
 from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.core.catalog import CATALOG, validate_arguments
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 
 GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
-#: Annotation whose every new value runs the schedule once, now.
+#: Annotation that runs the schedule once now, whenever it gets a new value.
 TRIGGER = f"{GROUP}/trigger"
-#: Annotation `<from>/<to>` (ISO 8601) that runs the due times in between.
+#: Annotation `<from>/<to>` (ISO 8601) that runs all due times in between.
 BACKFILL = f"{GROUP}/backfill"
-#: Characters of a trigger's value.
+#: Maximum number of characters in the value of a trigger.
 MAX_TRIGGER = 256
 _DATE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
-#: The value of a backfill; whether its end is after its start is another question.
+#: Pattern of the value of a backfill. It does not check that the end is after the start.
 RANGE = f"^{_TIME}/{_TIME}$"
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
-#: Actors and queues as dramatiq's Redis broker can hold them.
+#: Names of actors and queues that dramatiq's Redis broker accepts.
 ActorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=200)]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9._-]*$", max_length=63)]
 ScheduleText = Annotated[
@@ -53,17 +54,16 @@ ScheduleText = Annotated[
     StringConstraints(min_length=1, max_length=256, strip_whitespace=True),
     Field(json_schema_extra=cel.SCHEDULE),
 ]
-_DAY = 86_400
 
 
 def _rfc_3339(value: Any) -> Any:
-    # pydantic reads other forms too, which the API server refuses
+    # Pydantic accepts other forms too, which the API server refuses.
     if not isinstance(value, str) or not re.fullmatch(_DATE_TIME, value, re.IGNORECASE):
         raise ValueError("needs an offset and seconds; write it like 2026-12-01T09:00:00Z")
     return value
 
 
-#: Strict would take no text here, since a function looks at it first.
+#: In strict mode pydantic would refuse text here, because a function validates it first.
 DateTime = Annotated[datetime, BeforeValidator(_rfc_3339), Strict(strict=False)]
 
 
@@ -88,7 +88,7 @@ class _Closed(BaseModel):
 
 
 class Metadata(_Closed):
-    """What of Kubernetes' metadata a file may carry; what a server fills in is accepted and ignored."""
+    """The metadata that a file may have. Fields that an API server adds are accepted and ignored."""
 
     name: DnsName
     namespace: DnsName = "default"
@@ -101,117 +101,124 @@ class Metadata(_Closed):
     managed_fields: list[Any] | None = None
 
 
-# mypy's plugin gives __init__ a **kwargs of its own
+# mypy's plugin adds **kwargs to __init__.
 class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
-    """What runs, when, and within which limits."""
+    """The task, its recurrence and its limits."""
 
     model_config = ConfigDict(json_schema_extra=cel.spec(tuple(CATALOG)))
 
     task: ActorName = Field(
-        description="The actor that runs: one of the catalogue, such as fetch_crypto_prices_task, or any other that a "
-        "worker of `queue` knows."
+        description="The actor to run: a task of the catalog, such as fetch_crypto_prices_task, or any other actor "
+        "that a worker of `queue` has."
     )
     queue: QueueName | None = Field(
         None,
-        description="The queue it goes to. A task of the catalogue has its own (high, medium or low); for any other it "
-        "is required.",
+        description="The queue of its messages. A task of the catalog has a default (high, medium or low); any other "
+        "task requires this field.",
     )
     schedule: ScheduleText | None = Field(
         None,
         description="When it runs: five cron fields in `timeZone` (minute hour day-of-month month weekday, as in "
-        "`30 6 * * 1-5`), `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, or an interval as in `@every 2m` or "
-        "`@every 1h30m`, counted from `startTime`, else from 1970. Exactly one of schedule and schedules.",
+        "`30 6 * * 1-5`), one of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`, or an interval such as "
+        "`@every 2m` or `@every 1h30m`. Intervals count from `startTime` if it is set, otherwise from 1970. Set "
+        "exactly one of schedule and schedules.",
     )
     schedules: list[ScheduleText] | None = Field(
         None,
         min_length=1,
         max_length=16,
-        description="Several schedules, united: it runs whenever one of them is due, once. Instead of schedule.",
+        description="Several schedules, instead of schedule. The task runs once whenever at least one of them is due.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     time_zone: str = Field(
         "UTC",
         min_length=1,
         max_length=64,
-        description="IANA time zone in which cron fields are read, such as America/New_York. A time that does not "
-        "exist when clocks are put forward runs at the end of the gap; one that exists twice runs once.",
+        description="IANA time zone of the cron fields, such as America/New_York. A time that is skipped when clocks "
+        "are put forward runs at the end of the gap. A time that occurs twice when they are put back runs once.",
         json_schema_extra=cel.ZONE,
     )
     args: list[Any] = Field(
         [],
         max_length=64,
-        description="Positional arguments of the actor, any JSON. Those of a task of the catalogue are checked.",
+        description="Positional arguments of the actor, as any JSON. Those of a task of the catalog are checked.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     kwargs: dict[str, Any] = Field(
         {},
         max_length=64,
-        description="Keyword arguments of the actor, any JSON, as in `symbols: [BTC-USD]`. Those of a task of the "
-        "catalogue are checked.",
+        description="Keyword arguments of the actor, as any JSON, such as `symbols: [BTC-USD]`. Those of a task of the "
+        "catalog are checked.",
     )
     suspend: bool = Field(
         False,
-        description="Pause. Nothing is due while it is true, and nothing is made up for when it ends; a trigger still "
-        "runs it.",
+        description="Pauses the schedule. Nothing is due while it is true, and nothing is caught up when it becomes "
+        "false. A trigger still runs the task.",
     )
     suspend_reason: str | None = Field(
-        None, max_length=256, description="Why it is paused, for whoever finds it so; shown by the Suspended condition."
+        None, max_length=256, description="Why the schedule is paused. The Suspended condition shows it."
     )
     concurrency_policy: ConcurrencyPolicy = Field(
         ConcurrencyPolicy.FORBID,
-        description="What happens when a run is due while the last one is still queued, running or waiting for a "
-        "retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it takes the place of one that is "
-        "queued; one that runs is left to end, beside it. BufferOne: one waits for the end of the last, others are "
-        "skipped.",
+        description="What happens when a run is due while the previous one is still queued, running or waiting for a "
+        "retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it replaces the previous run if "
+        "that is still queued; if the previous run is running, both run. BufferOne: one run waits for the end of the "
+        "previous one, and further runs are skipped.",
     )
     starting_deadline_seconds: int | None = Field(
         None,
         ge=1,
-        le=30 * _DAY,
-        description="How many seconds late a missed run may still start, and how old its message may grow in the "
-        "queue before a worker drops it. Without it there is no limit.",
+        le=30 * DAY_SECONDS,
+        description="Maximum delay of a missed run in seconds, and maximum age of its message in the queue before a "
+        "worker drops it. If it is not set, there is no limit.",
     )
     catch_up: CatchUp = Field(
         CatchUp.LATEST,
         description="What happens to runs that came due while no scheduler could enqueue them. None: they are counted "
-        "as missed. Latest: the newest one runs, the others are counted. All: all of them run in order, the newest 100 "
-        "at most. `startingDeadlineSeconds` still holds. An edit or a pause is no downtime: nothing is made up for.",
+        "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
+        "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or during a pause are not "
+        "caught up.",
     )
     jitter_seconds: int = Field(
         0,
         ge=0,
-        le=_DAY,
-        description="Delay of each run in [0, n) seconds, always the same for this resource, so that many resources "
-        "with the same schedule do not all run at one instant.",
+        le=DAY_SECONDS,
+        description="Delays each run by a number of seconds in [0, n). The delay is constant for this resource, so "
+        "that many resources with the same schedule do not all run at the same moment.",
     )
     max_queue_depth: int | None = Field(
         None,
         ge=0,
         le=10_000_000,
-        description="Backpressure: a due run is skipped and counted while the queue holds more messages than this, "
+        description="Backpressure: a due run is skipped and counted while the queue has more messages than this, "
         "waiting and in flight.",
     )
     calendar: str | None = Field(
         None,
         max_length=8,
-        description="Exchange, as in XNYS, that must be open at the due time: no weekends, no holidays, short days.",
+        description="Exchange, such as XNYS, that must be open at the due time. It accounts for weekends, holidays and "
+        "early closes.",
         json_schema_extra={"enum": list(exchanges())},
     )
     retries: int | None = Field(
-        None, ge=0, le=100, description="How often a failed run is tried again; else as the worker is set (5)."
+        None, ge=0, le=100, description="How often a failed run is retried. The default is that of the worker (5)."
     )
     time_limit_seconds: int | None = Field(
-        None, ge=1, le=_DAY, description="A run that takes longer is interrupted; else as its actor is set."
+        None,
+        ge=1,
+        le=DAY_SECONDS,
+        description="A run that takes longer is interrupted. The default is that of the actor.",
     )
     start_time: DateTime | None = Field(
-        None, description="Nothing is due before this time, as in 2026-12-01T09:00:00Z; intervals count from it."
+        None,
+        description="Nothing is due before this time, such as 2026-12-01T09:00:00Z. Intervals count from it.",
     )
     end_time: DateTime | None = Field(None, description="Nothing is due after this time.")
     max_runs: int | None = Field(
         None,
         ge=1,
         le=1_000_000_000,
-        description="How many scheduled runs there are in all; triggers and backfills do not count.",
+        description="Total number of scheduled runs. Triggers and backfills do not count.",
     )
 
     @field_validator("time_zone")
@@ -229,38 +236,37 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
 
     @field_validator("schedule")
     @classmethod
-    def _schedule_comes(cls, value: str | None) -> str | None:
+    def _schedule_is_valid(cls, value: str | None) -> str | None:
         if value is not None:
             parse_rule(value, parse_zone("UTC"))
         return value
 
     @field_validator("schedules")
     @classmethod
-    def _schedules_come(cls, value: list[str] | None) -> list[str] | None:
+    def _schedules_are_valid(cls, value: list[str] | None) -> list[str] | None:
         for text in value or ():
             parse_rule(text, parse_zone("UTC"))
         return value
 
     @field_validator("args")
     @classmethod
-    def _args_fit(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+    def _args_are_valid(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
         _check_arguments(info.data.get("task"), value, {})
         return value
 
     @field_validator("kwargs")
     @classmethod
-    def _kwargs_fit(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    def _kwargs_are_valid(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         _check_arguments(info.data.get("task"), [], value)
         return value
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _fields_are_consistent(self) -> Self:
         if (self.schedule is None) == (self.schedules is None):
             raise ValueError("write exactly one of schedule and schedules")
         if self.task not in CATALOG and self.queue is None:
             raise ValueError(
-                f"task {self.task!r} is not in the catalogue, so queue is required; "
-                f"the catalogue has {', '.join(CATALOG)}"
+                f"task {self.task!r} is not in the catalog, so queue is required; the catalog has {', '.join(CATALOG)}"
             )
         if self.start_time and self.end_time and self.end_time < self.start_time:
             raise ValueError("endTime is before startTime; swap them")
@@ -276,23 +282,23 @@ def _check_arguments(task: str | None, args: list[Any], kwargs: dict[str, Any]) 
 
 
 class ScheduledTask(_Closed):
-    """A task and when it runs."""
+    """A task and its schedule."""
 
     api_version: Literal["financehub.io/v1alpha1"]
     kind: Literal["ScheduledTask"]
     metadata: Metadata
     spec: ScheduledTaskSpec
-    status: dict[str, Any] | None = Field(None, description="Written by the scheduler; ignored in files.")
+    status: dict[str, Any] | None = Field(None, description="Written by the scheduler, and ignored in files.")
 
 
 def from_resource(body: Mapping[str, Any]) -> ScheduledTask:
-    """Check a resource as the API server shows it.
+    """Check a resource that comes from the API server.
 
     Args:
-        body: the object; of its metadata only what a file may carry is looked at.
+        body: The object. Metadata that a file cannot have is ignored.
 
     Raises:
-        ValueError: what is wrong, with the field it is in.
+        ValueError: The resource is invalid. The message names the field.
     """
     known = {"name", "namespace", "labels", "annotations"}
     metadata = {name: value for name, value in body["metadata"].items() if name in known}

@@ -1,4 +1,4 @@
-"""`status` of a ScheduledTask: the one place that names its fields; the CRD is generated from it."""
+"""The model of the `status` of a ScheduledTask. `make manifests` generates this part of the CRD from it."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-#: Newest runs that a status lists.
+#: Number of newest runs in a status.
 RECENT = 10
-#: Next due times that a status lists.
+#: Number of next times in a status.
 NEXT = 3
 
 
@@ -22,11 +22,11 @@ class _Part(BaseModel):
 class LastRun(_Part):
     """The run that ended last."""
 
-    id: str = Field(description="Message id; `financehub stats` and the logs know it.")
+    id: str = Field(description="Message id, as in `financehub stats` and in the logs.")
     outcome: str = Field(description="succeeded, skipped, dead-lettered or lost.")
     finish_time: datetime | None = Field(None, description="When it ended.")
-    duration_seconds: float | None = Field(None, description="Of its last try.")
-    error: str | None = Field(None, description="One line of what its last try raised.")
+    duration_seconds: float | None = Field(None, description="Duration of its last attempt.")
+    error: str | None = Field(None, description="One line with the error of its last attempt.")
 
 
 class RecentRun(_Part):
@@ -36,64 +36,68 @@ class RecentRun(_Part):
     state: str = Field(description="queued, running, retrying, succeeded, skipped, dead-lettered or lost.")
     due_time: datetime | None = Field(None, description="When it was due.")
     finish_time: datetime | None = Field(None, description="When it ended.")
-    duration_seconds: float | None = Field(None, description="Of its last try.")
+    duration_seconds: float | None = Field(None, description="Duration of its last attempt.")
 
 
 class LastSkip(_Part):
-    """The due time that was left out last."""
+    """The due time that was skipped last."""
 
     reason: str = Field(description="overlap, backlog or refused.")
-    time: datetime = Field(description="When it was left out.")
+    time: datetime = Field(description="When it was skipped.")
 
 
 class BackfillProgress(_Part):
-    """The backfill that the annotation asks for."""
+    """The backfill that the annotation requests."""
 
-    range: str = Field(description="As the annotation gives it.")
+    range: str = Field(description="The range, as written in the annotation.")
     state: str = Field(description="pending, running, finished or refused.")
-    total: int = Field(0, description="Due times in the range; 0 while pending.")
-    enqueued: int = Field(0, description="Runs enqueued so far.")
+    total: int = Field(0, description="Number of due times in the range; 0 while it is pending.")
+    enqueued: int = Field(0, description="Number of runs enqueued so far.")
     message: str | None = Field(None, description="Why it was refused.")
 
 
 class Condition(_Part):
-    """One condition, as Kubernetes' metav1.Condition."""
+    """One condition, like metav1.Condition of Kubernetes."""
 
     type: Literal["Ready", "Suspended", "Failing"] = Field(
-        description="Ready: it runs as written. Suspended: it is paused. Failing: the run that ended last failed."
+        description="Ready: it runs as specified. Suspended: it is paused. Failing: the run that ended last failed."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether that holds.")
     reason: str = Field(description="One CamelCase word.")
-    message: str = Field(description="What is the matter and how to mend it.")
+    message: str = Field(description="The problem and how to fix it.")
     last_transition_time: datetime = Field(description="When status last changed.")
-    observed_generation: int = Field(description="metadata.generation that this is about.")
+    observed_generation: int = Field(description="metadata.generation for which this holds.")
 
 
 class ScheduledTaskStatus(_Part):
-    """Written by the scheduler; whatever else is written here is overwritten."""
+    """Written by the scheduler, which overwrites all other changes."""
 
     observed_generation: int | None = Field(None, description="metadata.generation that the scheduler runs.")
     schedule: str | None = Field(None, description="All schedules of the spec in one line, with the time zone.")
-    queue: str | None = Field(None, description="Queue the runs go to, from the spec or the catalogue.")
+    queue: str | None = Field(None, description="Queue of the runs, from the spec or from the catalog.")
     last_schedule_time: datetime | None = Field(None, description="Due time of the newest scheduled run.")
     last_success_time: datetime | None = Field(None, description="When a run last succeeded.")
     last_failure_time: datetime | None = Field(None, description="When a run last failed for good.")
     last_run: LastRun | None = Field(None, description="The run that ended last.")
     next_schedule_times: list[datetime] = Field(
-        [], max_length=NEXT, description="When it runs next.", json_schema_extra=_ATOMIC
+        [], max_length=NEXT, description="The next times of a run.", json_schema_extra=_ATOMIC
     )
-    active: int = Field(0, description="Runs queued, running or waiting for a retry, among the newest.")
-    runs: int = Field(0, description="Scheduled runs enqueued.")
-    triggered: int = Field(0, description="Runs enqueued by hand.")
-    backfilled: int = Field(0, description="Runs enqueued by backfills.")
-    failures: int = Field(0, description="Runs that failed for good or were lost.")
-    missed: int = Field(0, description="Due times given up because they were too late.")
-    skipped: int = Field(0, description="Due times left out on purpose: overlap, backlog.")
-    last_skip: LastSkip | None = Field(None, description="The due time that was left out last.")
+    active: int = Field(
+        0, description="Number of runs that are queued, running or waiting for a retry, among the newest."
+    )
+    runs: int = Field(0, description="Number of scheduled runs enqueued.")
+    triggered: int = Field(0, description="Number of runs enqueued by triggers.")
+    backfilled: int = Field(0, description="Number of runs enqueued by backfills.")
+    failures: int = Field(0, description="Number of runs that failed for good or were lost.")
+    missed: int = Field(0, description="Number of due times given up because they were too late.")
+    skipped: int = Field(0, description="Number of due times skipped because of overlap, backlog or refused arguments.")
+    last_skip: LastSkip | None = Field(None, description="The due time that was skipped last.")
     recent: list[RecentRun] = Field(
         [], max_length=RECENT, description="The newest runs, newest first.", json_schema_extra=_ATOMIC
     )
-    backfill: BackfillProgress | None = Field(None, description="Progress of the annotated backfill.")
+    backfill: BackfillProgress | None = Field(
+        None, description="Progress of the backfill that the annotation requests."
+    )
     conditions: list[Condition] = Field(
         [],
         description="Ready, Suspended and Failing.",

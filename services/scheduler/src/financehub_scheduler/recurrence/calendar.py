@@ -1,6 +1,6 @@
-"""When exchanges are open, from a table that is committed (`calendars.json`; made by `make calendars`).
+"""The trading sessions of exchanges, from the committed table `calendars.json`, which `make calendars` generates.
 
-exchange_calendars itself costs 113 MB of memory; its answer for some years is 60 kB.
+The package exchange_calendars takes 113 MB of memory. Its answers for some years take 60 kB.
 """
 
 import json
@@ -20,7 +20,7 @@ WARN_DAYS = 120
 
 
 class CalendarHorizonError(ConfigError):
-    """A question about a day that the committed table does not know; it is never answered with 'open'."""
+    """The committed table does not know the day. An unknown day never counts as open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Calendar:
 
     Args:
         name: ISO 10383 market code (`XNYS`).
-        opens, closes: Unix seconds, ascending, of every continuous stretch of trading (a lunch break parts a day).
-        first, end: Unix seconds from which and before which the table knows everything.
+        opens, closes: Start and end of every session, Unix seconds, ascending. A lunch break divides a day into two.
+        first, end: The table knows every moment from `first` to before `end`, Unix seconds.
     """
 
     name: str
@@ -40,19 +40,19 @@ class Calendar:
     end: int
 
     def is_open(self, at: float) -> bool:
-        """Whether the exchange trades at `at`: from the open, inclusive, to the close, exclusive.
+        """Whether the exchange is open at `at`. The open is inclusive, the close is exclusive.
 
         Raises:
-            CalendarHorizonError: the table does not reach `at`.
+            CalendarHorizonError: The table does not cover `at`.
         """
         index = self._index(at)
         return index >= 0 and at < self.closes[index]
 
     def next_open(self, at: float) -> int:
-        """The first open after `at`, Unix seconds.
+        """Return the first open after `at`, Unix seconds.
 
         Raises:
-            CalendarHorizonError: it lies beyond the table.
+            CalendarHorizonError: It is outside the table.
         """
         index = self._index(at) + 1
         if index == len(self.opens):
@@ -67,7 +67,7 @@ class Calendar:
     def _beyond(self) -> CalendarHorizonError:
         first, end = (datetime.fromtimestamp(edge, UTC).date() for edge in (self.first, self.end))
         return CalendarHorizonError(
-            f"calendar {self.name} is known from {first} to before {end} only; "
+            f"calendar {self.name} covers only the days from {first} to before {end}; "
             "install a newer scheduler or run `make calendars`"
         )
 
@@ -79,36 +79,36 @@ def _table() -> Mapping[str, Any]:
 
 
 def exchanges() -> list[str]:
-    """Names of the known exchanges."""
+    """Return the names of the known exchanges."""
     return sorted(_table()["exchanges"])
 
 
 @cache
 def load_calendar(name: str) -> Calendar:
-    """Sessions of one exchange.
+    """Return the sessions of one exchange.
 
     Raises:
-        ValueError: the exchange is not in the table.
+        ValueError: The exchange is not in the table.
     """
     table = _table()
     if name not in table["exchanges"]:
-        raise ValueError(f"{name!r} is not a known exchange; known are {', '.join(exchanges())}")
+        raise ValueError(f"{name!r} is not a known exchange; write one of {', '.join(exchanges())}")
     entry = table["exchanges"][name]
     zone = ZoneInfo(entry["zone"])
     first, last = date.fromisoformat(table["first"]), date.fromisoformat(table["last"])
     holidays, special = set(entry["holidays"]), entry["special"]
-    stretches: list[tuple[int, int]] = []
+    sessions: list[tuple[int, int]] = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
         hours = special.get(day.isoformat()) or (
             entry["hours"] if day.weekday() < 5 and day.isoformat() not in holidays else ()
         )
-        stretches.extend((_at(day, begin, zone), _at(day, close, zone)) for begin, close in hours)
+        sessions.extend((_timestamp(day, opening, zone), _timestamp(day, close, zone)) for opening, close in hours)
     midnight, beyond = (
         int(datetime.combine(day, time(), zone).timestamp()) for day in (first, last + timedelta(days=1))
     )
-    return Calendar(name, tuple(s[0] for s in stretches), tuple(s[1] for s in stretches), midnight, beyond)
+    return Calendar(name, tuple(s[0] for s in sessions), tuple(s[1] for s in sessions), midnight, beyond)
 
 
-def _at(day: date, clock: str, zone: ZoneInfo) -> int:
+def _timestamp(day: date, clock: str, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time.fromisoformat(clock), zone).timestamp())

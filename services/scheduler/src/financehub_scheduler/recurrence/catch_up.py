@@ -1,20 +1,20 @@
-"""What to do about due times that have passed: pure."""
+"""Decides which due times that have passed still run."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from financehub_scheduler.recurrence.rules import Timing
 
-#: Later than this, a run was missed rather than a little late; loop lag and failover are below a second.
+#: A run that is later than this was missed and is not only a little late. Loop lag and failover take under a second.
 GRACE_SECONDS = 10
-#: Runs that one catch-up may start; Kubernetes CronJobs give up at the same number.
+#: Number of runs that one catch-up may start. Kubernetes CronJobs have the same limit.
 MAX_CATCH_UP = 100
-#: Missed runs are counted up to here: a frequent schedule after a long holiday must not stall the others.
+#: Missed runs are counted up to this number, so that a frequent schedule does not block the others after a long outage.
 MAX_COUNTED = 1_000
 
 
 class CatchUp(StrEnum):
-    """What happens to runs that came due while no scheduler could enqueue them."""
+    """`spec.catchUp`: what happens to runs that came due while no scheduler could enqueue them."""
 
     NONE = "None"
     LATEST = "Latest"
@@ -23,12 +23,12 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Answer for one schedule at one moment.
+    """The decision for one schedule at one moment.
 
     Args:
-        fire: due times to enqueue now, ascending.
-        missed: how many due times are given up, counted up to `MAX_COUNTED`.
-        mark: the high-water mark once this plan is carried out; None: nothing was due.
+        fire: Due times to enqueue now, ascending.
+        missed: Number of due times that are given up, counted up to `MAX_COUNTED`.
+        mark: The high-water mark after this plan; None if nothing was due.
     """
 
     fire: tuple[int, ...]
@@ -40,18 +40,18 @@ def plan(timing: Timing, mark: float, now: float, policy: CatchUp, deadline: flo
     """Decide which due times in (mark, now] still run.
 
     Args:
-        timing: the schedule's due times.
-        mark: due time of the last run that was enqueued or given up, Unix seconds.
+        timing: The recurrence of the schedule.
+        mark: The high-water mark, Unix seconds.
         now: Unix seconds.
         policy: `spec.catchUp`.
-        deadline: `spec.startingDeadlineSeconds`; None: however late.
+        deadline: `spec.startingDeadlineSeconds`; None for no limit.
     """
     until = now - timing.offset
-    wanted = timing.newest(MAX_CATCH_UP if policy is CatchUp.ALL else 1, mark, until)
-    if not wanted:
+    newest = timing.newest(MAX_CATCH_UP if policy is CatchUp.ALL else 1, mark, until)
+    if not newest:
         return Plan((), 0, None)
-    latest = deadline if deadline is not None else float("inf")
+    max_lateness = deadline if deadline is not None else float("inf")
     if policy is CatchUp.NONE:
-        latest = min(latest, GRACE_SECONDS)
-    fire = tuple(due for due in wanted if until - due <= latest)
-    return Plan(fire, timing.count(mark, until, MAX_COUNTED) - len(fire), wanted[-1])
+        max_lateness = min(max_lateness, GRACE_SECONDS)
+    fire = tuple(due for due in newest if until - due <= max_lateness)
+    return Plan(fire, timing.count(mark, until, MAX_COUNTED) - len(fire), newest[-1])

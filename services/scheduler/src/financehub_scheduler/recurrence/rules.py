@@ -1,6 +1,7 @@
-"""When is a schedule due? Pure: times in, times out.
+"""Computes the due times of a schedule from its cron expressions and intervals.
 
-Due times are whole Unix seconds; a schedule's due time is also the identity of the run.
+Due times are whole Unix seconds. The due time of a run is part of its identity, so every scheduler has to compute the
+same ones.
 """
 
 import copy
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from financehub_scheduler.recurrence.calendar import Calendar, CalendarHorizonError
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, UNIT_SECONDS, WEEK_SECONDS
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -27,31 +29,34 @@ ALIASES = {
     "@annually": "0 0 1 1 *",
 }
 _EVERY = re.compile(r"@every\s+((?:\d+[dhms])+)")
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_LONGEST_INTERVAL = 366 * 86_400
-#: Ways to look back for the newest due times, shortest first: a look back costs little when the schedule is frequent.
-_WINDOWS = (60, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 31 * 86_400, 366 * 86_400)
-#: Python's dates, less a day for the zones; no due time is outside, since nothing could show it.
+_LONGEST_INTERVAL = 366 * DAY_SECONDS
+#: Windows that are searched backward for the newest due times, shortest first. For a frequent schedule the first ones
+#: are enough.
+_WINDOWS = (
+    *(MINUTE_SECONDS, 10 * MINUTE_SECONDS, HOUR_SECONDS, 6 * HOUR_SECONDS),
+    *(DAY_SECONDS, WEEK_SECONDS, 31 * DAY_SECONDS, 366 * DAY_SECONDS),
+)
+#: The range of Python's dates, minus a day for time zones. No due time is outside, because it could not be displayed.
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
-#: A rule that finds no open session in so many tries never meets its calendar.
+#: A rule that finds no open session after this many attempts never will.
 _CALENDAR_TRIES = 1_000
 
 
 class Rule(Protocol):
-    """One line of a schedule."""
+    """One cron expression or interval of a schedule."""
 
     def next_after(self, time: float) -> int | None:
-        """The first due time after `time`, or None when there is none for 50 years."""
+        """Return the first due time after `time`, or None if there is none for 50 years."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Every `seconds`, counted from `anchor`: every scheduler comes to the same times without talking.
+    """A fixed interval, counted from an anchor so that all schedulers compute the same times without coordination.
 
     Args:
-        seconds: length of the interval.
-        anchor: Unix seconds of one due time; 0 unless the schedule has a start.
+        seconds: Length of the interval.
+        anchor: One due time, Unix seconds; 0 unless the schedule has a start time.
     """
 
     seconds: int
@@ -62,46 +67,46 @@ class Interval:
 
 
 class Cron:
-    """A five-field cron expression in a time zone, by cronsim.
+    """A five-field cron expression in a time zone, evaluated by cronsim.
 
-    In spring a fixed time that does not exist runs at the end of the gap; in autumn one that exists twice runs once.
+    A fixed time that is skipped in spring runs at the end of the gap. One that occurs twice in autumn runs once.
     """
 
     __slots__ = ("_parsed", "_zone")
 
     def __init__(self, expression: str, zone: ZoneInfo) -> None:
         self._zone = zone
-        # Parsed once: copies share the field sets, and only their position differs.
+        # Parsed once. Copies share the field sets and differ only in their position.
         self._parsed = CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC if zone.key == "UTC" else zone))
 
     def next_after(self, time: float) -> int | None:
         cursor = copy.copy(self._parsed)
-        # cronsim steps whole seconds, and works in naive local time where it treats DST itself
+        # cronsim steps by whole seconds. If it handles DST itself, it works in naive local time.
         start = datetime.fromtimestamp(int(time // 1), self._parsed.fixup_tz or self._parsed.dt.tzinfo)
         cursor.dt = start.replace(tzinfo=None) if self._parsed.fixup_tz else start
         try:
             for due in cursor:
                 stamp = int(due.timestamp())
-                # Within the repeated hour of autumn cronsim names the first pass, which is over.
+                # In the repeated hour of autumn, cronsim returns the first pass, which is in the past.
                 if stamp > time:
                     return stamp
         except OverflowError:
-            # cronsim has looked beyond the year 9999
+            # cronsim has searched beyond the year 9999.
             pass
         return None
 
 
-@lru_cache(maxsize=4_096)  # thousands of schedules share a few lines, and each line is read to check it and to run it
+@lru_cache(maxsize=4_096)  # thousands of schedules share a few lines, and each line is parsed to check it and to run it
 def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
-    """Read one schedule line.
+    """Parse one schedule line.
 
     Args:
-        expression: five-field cron, `@hourly` and the like, or `@every 1h30m`.
-        zone: where the cron fields are read.
-        anchor: Unix seconds from which intervals count.
+        expression: Five cron fields, an alias such as `@hourly`, or an interval such as `@every 1h30m`.
+        zone: Time zone of the cron fields.
+        anchor: Time from which intervals count, Unix seconds.
 
     Raises:
-        ValueError: what is wrong and how to mend it.
+        ValueError: The line is invalid. The message says what is wrong and how to fix it.
     """
     text = expression.strip()
     if text.startswith("@every"):
@@ -118,7 +123,7 @@ def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
     except CronSimError as error:
         raise ValueError(f"{text!r}: {error}; {_cron_hint(str(error))}") from None
     if rule.next_after(0) is None:
-        raise ValueError(f"{text!r} never comes; no such day exists")
+        raise ValueError(f"{text!r} never comes, because no such day exists; change the day or the month")
     return rule
 
 
@@ -138,17 +143,19 @@ def _parse_interval(text: str) -> int:
     match = _EVERY.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not an interval; write it like '@every 90s', '@every 5m' or '@every 1h30m'")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", match[1]))
+    seconds = sum(int(number) * UNIT_SECONDS[unit] for number, unit in re.findall(r"(\d+)([dhms])", match[1]))
     if not 1 <= seconds <= _LONGEST_INTERVAL:
-        raise ValueError(f"{text!r} is {seconds} s; an interval is between 1 s and {_LONGEST_INTERVAL // 86_400} days")
+        raise ValueError(
+            f"{text!r} is {seconds} s; an interval must be between 1 s and {_LONGEST_INTERVAL // DAY_SECONDS} days"
+        )
     return seconds
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """IANA time zone by name.
+    """Return an IANA time zone by name.
 
     Raises:
-        ValueError: there is no such zone.
+        ValueError: There is no such time zone.
     """
     try:
         return ZoneInfo(name)
@@ -157,7 +164,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def jitter_offset(uid: str, jitter_seconds: int) -> float:
-    """The schedule's own delay in [0, jitter_seconds), the same on every scheduler and every day."""
+    """Return the constant delay of a schedule in [0, jitter_seconds), which is the same on every scheduler."""
     if jitter_seconds == 0:
         return 0.0
     digest = hashlib.blake2b(uid.encode(), digest_size=8).digest()
@@ -166,13 +173,13 @@ def jitter_offset(uid: str, jitter_seconds: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The due times of one schedule: its rules united, inside its limits, while its exchange is open.
+    """The recurrence of one schedule: the union of its rules, within its limits, while its exchange is open.
 
     Args:
-        rules: a time that several rules name is due once.
-        calendar: exchange whose sessions the due times must fall into; None: always open.
-        start, end: Unix seconds between which (inclusive) it is due; None: open-ended.
-        offset: seconds after the due time at which the run is enqueued (jitter); no part of its identity.
+        rules: The rules. A time that several of them yield is due once.
+        calendar: The exchange that has to be open at a due time; None for no restriction.
+        start, end: First and last moment of due times, Unix seconds; None for no limit.
+        offset: Seconds after the due time at which the run is enqueued (jitter). It is not part of the run's identity.
     """
 
     rules: tuple[Rule, ...]
@@ -182,10 +189,10 @@ class Timing:
     offset: float = 0.0
 
     def next_after(self, time: float) -> int | None:
-        """The first due time after `time`; None: there is none.
+        """Return the first due time after `time`, or None if there is none.
 
         Raises:
-            CalendarHorizonError: the answer lies beyond what the calendar knows.
+            CalendarHorizonError: The answer is beyond the end of the calendar.
         """
         if self.start is not None and time < self.start:
             time = self.start - 1 if self.start == int(self.start) else self.start
@@ -198,24 +205,24 @@ class Timing:
                 return None
             if self.calendar is None or self.calendar.is_open(due):
                 return due
-            # Straight to the next session: a closed week-end is thousands of minutes.
+            # Jump to the next session, because a closed weekend has thousands of minutes.
             time = max(due, self.calendar.next_open(due) - 1)
         return None
 
     def due_times(self, after: float, until: float) -> Iterator[int]:
-        """Due times in (after, until], ascending."""
+        """Yield the due times in (after, until] in ascending order."""
         try:
             due = self.next_after(after)
             while due is not None and due <= until:
                 yield due
                 due = self.next_after(due)
         except CalendarHorizonError:
-            # beyond what the calendar knows lies nothing of the range, unless the range reaches there itself
+            # The range ends before the end of the calendar, so only a due time outside the range is unknown.
             if self.calendar is None or until >= self.calendar.end or after < self.calendar.first:
                 raise
 
     def newest(self, count: int, after: float, until: float) -> list[int]:
-        """The last `count` due times in (after, until], ascending, without walking through all of them."""
+        """Return the last `count` due times in (after, until] in ascending order, without computing all of them."""
         found: list[int] = []
         for window in (*_WINDOWS, until - after):
             begin = max(after, until - window)
@@ -225,7 +232,7 @@ class Timing:
         return found[-count:]
 
     def count(self, after: float, until: float, limit: int) -> int:
-        """How many due times lie in (after, until], counted up to `limit`."""
+        """Return the number of due times in (after, until], counted up to `limit`."""
         if len(self.rules) == 1 and self.calendar is None and isinstance(rule := self.rules[0], Interval):
             first = self.next_after(after)
             last = min(until, self.end if self.end is not None else until)

@@ -1,1 +1,1 @@
-"""Where schedules come from; the engine knows none of these modules."""
+"""Sources of schedules in a folder of YAML files. The engine does not depend on them."""

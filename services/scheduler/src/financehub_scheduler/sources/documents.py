@@ -1,4 +1,4 @@
-"""YAML text → valid ScheduledTasks; what is wrong is said with its line and how to mend it."""
+"""Parses YAML text to valid ScheduledTasks. An error names the line, the problem and how to fix it."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from financehub_scheduler.api.scheduled_task import ScheduledTask
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-#: Nodes per document, aliases counted each time they are used: a page of YAML must not grow into gigabytes.
+#: Nodes per document. An alias counts each time it is used, so that a page of YAML cannot expand to gigabytes.
 _MAX_NODES = 10_000
-_FORMS = {
-    "tag:yaml.org,2002:timestamp": "str",  # as in Kubernetes, where YAML is a way to write JSON
+_TAGS = {
+    "tag:yaml.org,2002:timestamp": "str",  # as in Kubernetes, which treats YAML as a way to write JSON
 }
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,9 +25,9 @@ class DocumentError(ValueError):
     """A document is refused.
 
     Args:
-        line: of the fault, from 1 within the document's file.
-        problem: what is wrong and how to mend it.
-        name: `namespace/name` of the refused resource where it can be told, else empty.
+        line: Line of the problem in the document's file, from 1.
+        problem: What is wrong and how to fix it.
+        name: `namespace/name` of the refused resource; empty if it is unknown.
     """
 
     def __init__(self, line: int, problem: str, name: str = "") -> None:
@@ -39,14 +39,14 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one document and where it begins (lines before it in its file)."""
+    """The text of one document, and the number of lines before it in its file."""
 
     text: str
     offset: int
 
 
 def split(text: str) -> Iterator[Document]:
-    """Part a stream at its `---` lines, so that a syntax error in one document spares the others."""
+    """Split a stream at its `---` lines, so that a syntax error in one document does not affect the others."""
     begins = [0, *(match.start() for match in _SEPARATOR.finditer(text)), len(text)]
     line = 0
     for begin, end in pairwise(begins):
@@ -57,10 +57,10 @@ def split(text: str) -> Iterator[Document]:
 
 
 def parse(document: Document) -> ScheduledTask | None:
-    """Read and check one document; None for one that holds nothing (comments).
+    """Parse and check one document. Return None if it is empty or has only comments.
 
     Raises:
-        DocumentError: it is refused.
+        DocumentError: The document is refused.
     """
     try:
         node = yaml.compose(document.text, Loader=_LOADER)
@@ -68,7 +68,7 @@ def parse(document: Document) -> ScheduledTask | None:
         mark = error.problem_mark or error.context_mark
         line = document.offset + (mark.line if mark else 0) + 1
         problem = ": ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError(line, f"YAML syntax: {problem}; mend the indentation, quote or bracket here") from None
+        raise DocumentError(line, f"YAML syntax: {problem}; fix the indentation, quote or bracket here") from None
     except yaml.YAMLError as error:
         raise DocumentError(document.offset + 1, f"YAML: {error}") from None
     if node is None or node.tag == "tag:yaml.org,2002:null":
@@ -81,7 +81,7 @@ def parse(document: Document) -> ScheduledTask | None:
 
 
 def _without_nulls(data: Any) -> Any:
-    """A field of the spec that is null is not there, as the API server has it."""
+    """Remove the fields of the spec that are null, as the API server does."""
     spec = data.get("spec") if isinstance(data, dict) else None
     if not isinstance(spec, dict):
         return data
@@ -89,7 +89,7 @@ def _without_nulls(data: Any) -> Any:
 
 
 class _Builder:
-    """Nodes → JSON-able data; no tag but YAML's JSON-like ones, no duplicate key."""
+    """Converts nodes to data that JSON can represent. It refuses other tags, and duplicate keys."""
 
     def __init__(self, offset: int) -> None:
         self._offset = offset
@@ -107,18 +107,18 @@ class _Builder:
             mapping: dict[str, Any] = {}
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                    raise self._refuse(key, "keys are plain text; write merged or nested keys out")
+                    raise self._refuse(key, "keys must be plain text; write merged or nested keys out")
                 if key.value in mapping:
                     raise self._refuse(key, f"{key.value!r} is written twice; remove one")
                 mapping[key.value] = self.build(value)
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item) for item in node.value]
-        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 — for mypy: there are three kinds of nodes
+        assert isinstance(node, yaml.ScalarNode)  # noqa: S101 — for mypy, because there are only three kinds of nodes
         return self._scalar(node)
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        match _FORMS.get(node.tag, node.tag.rpartition(":")[2]):
+        match _TAGS.get(node.tag, node.tag.rpartition(":")[2]):
             case "str":
                 return node.value
             case "null":
@@ -130,16 +130,16 @@ class _Builder:
             case "float":
                 number = self._scalars.construct_yaml_float(node)
                 if number - number != 0:
-                    raise self._refuse(node, f"{node.value} is not a number of JSON; write a finite one")
-                # JSON knows one kind of number, and Kubernetes writes 1.0 as 1
+                    raise self._refuse(node, f"{node.value} is not a valid JSON number; use a finite value")
+                # JSON has only one kind of number, and Kubernetes writes 1.0 as 1.
                 return int(number) if number.is_integer() else number
             case _:
                 raise self._refuse(node, f"tag {node.tag} is not allowed; write plain values")
 
 
 def _refusal(error: ValidationError, root: yaml.Node, offset: int, data: Any) -> DocumentError:
-    # a misspelt field is also a missing one; the first says more
-    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    # A misspelled field is also a missing one. The first error is more helpful.
+    first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
     path = [part for part in first["loc"] if part != "function-after"]
     node = _locate(root, path)
     where = ".".join(str(part) for part in path)
@@ -163,7 +163,7 @@ def _fields(path: list[Any]) -> list[str]:
 
 
 def _locate(root: yaml.Node, path: list[Any]) -> yaml.Node:
-    """The node that names the fault best: the key or item at the end of the path, else the last one that is there."""
+    """Return the node closest to the problem: the key or item at the end of the path, or the last one that exists."""
     node = shown = root
     for part in path:
         if isinstance(node, yaml.MappingNode):

@@ -1,6 +1,6 @@
-"""A folder of YAML files as the source of schedules: read once, then watched.
+"""Reads schedules from a folder of YAML files, and watches the folder.
 
-Watching is polling of `stat`: it sees the symlink swaps of mounted ConfigMaps and works on every file system.
+It polls `stat`, which notices the symlink swaps of mounted ConfigMaps and works on every file system.
 """
 
 import asyncio
@@ -20,24 +20,26 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: A new file is in force within about this time.
+#: A new file takes effect within about this time.
 POLL_SECONDS = 1.0
-#: A ConfigMap holds at most 1 MiB; 30,000 schedules fit into this.
+#: Largest file that is read. A ConfigMap has at most 1 MiB, and 30,000 schedules fit into this limit.
 _MAX_BYTES = 16_000_000
-#: Names schedules that come from files: the same namespace and name is the same schedule, in any file, on any machine.
-_UIDS = UUID("6a9e7d1c-5f0e-5a58-9c1b-0d3b7c1f2e44")
+#: Namespace of the uids. The same namespace and name is the same schedule in any file and on any machine.
+_UID_NAMESPACE = UUID("6a9e7d1c-5f0e-5a58-9c1b-0d3b7c1f2e44")
 
 _Stamp = tuple[int, int, int]
 
 
 @dataclass(slots=True)
 class _File:
-    """What one file held at its last reading: document text → schedule, and the names of refused ones."""
+    """The content of one file when it was last read."""
 
     stamp: _Stamp
+    #: Text of a document → its schedule.
     schedules: dict[str, Schedule] = field(default_factory=dict)
+    #: `file:line` of a refused document → what is wrong.
     refused: dict[str, str] = field(default_factory=dict)
-    #: Earlier versions that stay in force because what replaced them is refused.
+    #: Name → earlier version that stays in effect because its replacement is refused.
     kept: dict[str, Schedule] = field(default_factory=dict)
 
 
@@ -47,18 +49,18 @@ def _text(path: Path, size: int) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(1, f"cannot be read: {error}; mend its permissions or encoding (UTF-8)") from None
+        raise DocumentError(1, f"cannot be read: {error}; fix its permissions or encoding (UTF-8)") from None
 
 
 class FileSource:
-    """Schedules from `*.yaml` and `*.yml` of one folder.
+    """Schedules from the files `*.yaml` and `*.yml` of one folder.
 
     Args:
-        folder: where they are.
-        clock: time.
+        folder: The folder.
+        clock: The clock.
 
     Raises:
-        ConfigError: the folder is not there.
+        ConfigError: The folder does not exist.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -68,16 +70,16 @@ class FileSource:
         self._clock = clock
         self._files: dict[Path, _File] = {}
         self._known: dict[str, Schedule] = {}
-        self._missing: set[str] = set()
-        self._lost = False
-        #: `file:line` → what is wrong, of everything that is refused at present.
+        self._absent_once: set[str] = set()
+        self._unavailable = False
+        #: `file:line` → what is wrong, for everything that is refused at present.
         self.refused: dict[str, str] = {}
 
     async def changes(self) -> AsyncIterator[Changes]:
-        """The folder's schedules, then every change, of what is refused too, for ever."""
+        """Yield all schedules of the folder, then every change, forever. Changes of refused documents are included."""
         initial = True
         while True:
-            # in a thread: reading thousands of schedules takes seconds, and due runs must not wait for it
+            # In a thread, because reading thousands of schedules takes seconds and due runs must not wait for it.
             refused = self.refused
             found = await asyncio.to_thread(self.scan)
             if initial or found or self.refused != refused:
@@ -86,21 +88,24 @@ class FileSource:
             await self._clock.sleep(POLL_SECONDS)
 
     def scan(self) -> Changes | None:
-        """Look once; None when nothing has changed."""
+        """Read the folder once. Return None if no schedule has changed."""
         try:
             stamps = self._stamps()
         except OSError as error:
-            # an unmounted folder is a fault, not the wish to delete every schedule
-            if not self._lost:
-                log.error("schedules_folder_lost", folder=str(self._folder), error=str(error))  # noqa: TRY400 — no traceback needed
-            self._lost = True
+            # An unmounted folder is a fault and not a request to delete every schedule.
+            if not self._unavailable:
+                # A traceback would say no more.
+                log.error("schedules_folder_unavailable", folder=str(self._folder), error=str(error))  # noqa: TRY400
+            self._unavailable = True
             return None
-        self._lost = False
+        if self._unavailable:
+            log.info("schedules_folder_available_again", folder=str(self._folder))
+        self._unavailable = False
         changed = [
             path for path, stamp in stamps.items() if path not in self._files or self._files[path].stamp != stamp
         ]
         gone = self._files.keys() - stamps.keys()
-        if not changed and not gone and not self._missing:
+        if not changed and not gone and not self._absent_once:
             return None
         for path in gone:
             del self._files[path]
@@ -112,9 +117,9 @@ class FileSource:
     def _stamps(self) -> dict[Path, _Stamp]:
         stamps = {}
         for path in sorted(self._folder.iterdir()):
-            # names that begin with a dot are editors' files, and kubelet's own `..data`
+            # Names that begin with a dot are temporary files of editors, and `..data` of the kubelet.
             if path.suffix in {".yaml", ".yml"} and not path.name.startswith("."):
-                with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                with contextlib.suppress(FileNotFoundError):  # it was deleted after it was listed
                     status = path.stat()
                     stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
         return stamps
@@ -132,7 +137,7 @@ class FileSource:
         refused: set[str] = set()
         for document in split(text):
             try:
-                # unchanged documents are not parsed again: one edit among thousands is in force at once
+                # Unchanged documents are not parsed again, so that one edit among thousands takes effect quickly.
                 schedule = before.schedules.get(document.text)
                 if schedule is None:
                     task = parse(document)
@@ -140,7 +145,7 @@ class FileSource:
                         continue
                     name = f"{task.metadata.namespace}/{task.metadata.name}"
                     try:
-                        schedule = compile_schedule(task, str(uuid5(_UIDS, name)))
+                        schedule = compile_schedule(task, str(uuid5(_UID_NAMESPACE, name)))
                     except ValueError as error:
                         raise DocumentError(document.offset + 1, str(error), name) from None
                 file.schedules[document.text] = schedule
@@ -148,9 +153,13 @@ class FileSource:
                 self._refuse(file, path, error, before)
                 refused.add(error.name)
                 nameless = nameless or not error.name
-        # What is refused does not undo what ran before it.
+        # A refused document does not end the version that ran before it.
         current = {schedule.name for schedule in file.schedules.values()}
-        file.kept = {n: s for n, s in earlier.items() if n not in current and (nameless or n in refused)}
+        file.kept = {
+            name: schedule
+            for name, schedule in earlier.items()
+            if name not in current and (nameless or name in refused)
+        }
         return file
 
     def _refuse(self, file: _File, path: Path, error: DocumentError, before: _File) -> None:
@@ -168,7 +177,9 @@ class FileSource:
             for schedule in (*file.schedules.values(), *file.kept.values()):
                 if schedule.uid in wanted:
                     place = f"{path.name}:{schedule.name}"
-                    problem = f"{schedule.name} is also in {origin[schedule.uid].name}, which is in force; rename one"
+                    problem = (
+                        f"{schedule.name} is also in {origin[schedule.uid].name}, which takes precedence; rename one"
+                    )
                     if self.refused.get(place) != problem:
                         log.error("schedule_refused", place=place, problem=problem)
                     refused[place] = problem
@@ -177,9 +188,9 @@ class FileSource:
                 origin[schedule.uid] = path
         self.refused = refused
         absent = self._known.keys() - wanted.keys()
-        # Gone in two looks, to be sure: between the steps of a rename a file is nowhere for a moment.
-        removed = absent & self._missing
-        self._missing = absent - removed
+        # A schedule is removed when it is absent twice in a row, because a file that is renamed is absent for a moment.
+        removed = absent & self._absent_once
+        self._absent_once = absent - removed
         upserts = [schedule for uid, schedule in wanted.items() if self._known.get(uid) != schedule]
         for uid in removed:
             del self._known[uid]

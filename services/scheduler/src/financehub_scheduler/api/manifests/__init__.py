@@ -1,1 +1,1 @@
-"""What is applied to a cluster, made from the models and the catalogue; the scheduler itself does not need it."""
+"""Generates the manifests for a cluster from the models and the catalog. The scheduler does not use this package."""

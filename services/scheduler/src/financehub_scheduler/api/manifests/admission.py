@@ -1,4 +1,7 @@
-"""ValidatingAdmissionPolicies: what the CRD cannot refuse, and what is legal but deserves a word at `kubectl apply`."""
+"""Generates two ValidatingAdmissionPolicies.
+
+One refuses what the CRD cannot refuse, and one warns of specs at `kubectl apply` that are legal but suspicious.
+"""
 
 from typing import Any
 
@@ -14,12 +17,12 @@ _CHANGED = (
     "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"
 )
 _NEW_SPEC = "oldObject == null || object.spec != oldObject.spec"
-#: A time with minutes but no seconds, which `timestamp` does not read.
+#: A time with minutes but without seconds, which `timestamp` cannot parse.
 _MINUTES = "'T[0-9]{2}:[0-9]{2}[Z+-]'"
 
 
 def manifests() -> list[dict[str, Any]]:
-    """Both policies with their bindings."""
+    """Return both policies with their bindings."""
     return [
         *_policy("deny", "Deny", _CHANGED, _deny_variables(), _deny()),
         *_policy("warn", "Warn", _NEW_SPEC, _warn_variables(), _warn()),
@@ -38,7 +41,7 @@ def _policy(
     }
     head = {"apiVersion": "admissionregistration.k8s.io/v1"}
     policy = {
-        # what cannot be evaluated here is still judged by the scheduler, and must keep nobody from mending it
+        # The scheduler still checks what cannot be evaluated here, and an error here must not block a correction.
         "failurePolicy": "Ignore",
         "matchConstraints": {"resourceRules": [rule]},
         "matchConditions": [{"name": "changed", "expression": condition}],
@@ -64,7 +67,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\") + "'"
 
 
-# what is refused --------------------------------------------------------------------------------------
+# refused specs --------------------------------------------------------------------------------------
 def _deny_variables() -> dict[str, str]:
     known = " : ".join(
         f"object.spec.task == '{name}' ? {_list(task.arguments.model_fields)}" for name, task in CATALOG.items()
@@ -72,36 +75,37 @@ def _deny_variables() -> dict[str, str]:
     return {
         "trigger": f"object.metadata.?annotations[?'{TRIGGER}'].orValue('')",
         "backfill": f"object.metadata.?annotations[?'{BACKFILL}'].orValue('')",
-        "inCatalogue": f"object.spec.task in {_list(CATALOG)}",
+        "inCatalog": f"object.spec.task in {_list(CATALOG)}",
         "arguments": f"{known} : []",
         "kwargs": "object.spec.?kwargs.orValue({})",
     }
 
 
 def _deny() -> list[dict[str, str]]:
-    mend = "write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
+    hint = "write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
     whole = f"t.matches({_MINUTES}) ? t.substring(0, 16) + ':00' + t.substring(16) : t"
     times = f"variables.backfill.split('/').map(t, timestamp({whole}))"
     in_order = f"[{times}].all(t, t[0] <= t[1])"
     return [
         {
             "expression": f"size(variables.trigger) <= {MAX_TRIGGER}",
-            "message": f"metadata.annotations[{TRIGGER}]: longer than {MAX_TRIGGER} characters; write a shorter value",
+            "message": f"metadata.annotations[{TRIGGER}]: the value is longer than {MAX_TRIGGER} characters; "
+            "write a shorter one",
         },
         {
             "expression": f"variables.backfill == '' || variables.backfill.matches({_quoted(RANGE)})",
-            "message": f"metadata.annotations[{BACKFILL}]: is not a range; {mend}",
+            "message": f"metadata.annotations[{BACKFILL}]: is not a range; {hint}",
         },
         {
             "expression": f"!variables.backfill.matches({_quoted(RANGE)}) || {in_order}",
             "message": f"metadata.annotations[{BACKFILL}]: its end is before its start; swap them",
         },
         {
-            "expression": "!variables.inCatalogue || size(object.spec.?args.orValue([])) == 0",
-            "message": "spec.args: tasks of the catalogue take keyword arguments only; write them under spec.kwargs",
+            "expression": "!variables.inCatalog || size(object.spec.?args.orValue([])) == 0",
+            "message": "spec.args: tasks of the catalog accept keyword arguments only; move them to spec.kwargs",
         },
         {
-            "expression": "!variables.inCatalogue || variables.kwargs.all(k, k in variables.arguments)",
+            "expression": "!variables.inCatalog || variables.kwargs.all(k, k in variables.arguments)",
             "messageExpression": "'spec.kwargs: unknown argument; ' + object.spec.task + ' takes: ' + "
             "(size(variables.arguments) == 0 ? 'none' : variables.arguments.join(', '))",
         },
@@ -110,7 +114,7 @@ def _deny() -> list[dict[str, str]]:
 
 
 def _typed_arguments() -> list[dict[str, str]]:
-    """One rule per argument of the catalogue, made from its model."""
+    """Return one rule per argument of the tasks in the catalog, generated from its model."""
     models: dict[type[BaseModel], list[str]] = {}
     for name, task in CATALOG.items():
         models.setdefault(task.arguments, []).append(name)
@@ -132,7 +136,7 @@ def _typed_arguments() -> list[dict[str, str]]:
 
 
 def _typed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
-    """CEL that holds for a value of a JSON schema, and words for it."""
+    """Return a CEL rule for the values of a JSON schema, and a description of such values."""
     match schema:
         case {"type": "boolean"}:
             return f"type({value}) == bool", "true or false"
@@ -147,10 +151,10 @@ def _typed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
             rule = f"type({value}) == list && {size} && {value}.all(each, {text})"
             kind = "symbols such as BTC-USD" if "pattern" in items else "names"
             return rule, f"a list of {low} to {high} {kind}"
-    raise NotImplementedError(f"no CEL for {schema}; add it here")
+    raise NotImplementedError(f"there is no CEL rule for {schema}; add one here")
 
 
-# what is told -----------------------------------------------------------------------------------------
+# warnings -----------------------------------------------------------------------------------------
 def _warn_variables() -> dict[str, str]:
     limits = " : ".join(f"object.spec.task == '{name}' ? {task.time_limit_seconds}" for name, task in CATALOG.items())
     hours = " : ".join(
@@ -163,13 +167,13 @@ def _warn_variables() -> dict[str, str]:
         "zone": "object.spec.?timeZone.orValue('UTC')",
         "policy": "object.spec.?concurrencyPolicy.orValue('Forbid')",
         "limit": f"object.spec.?timeLimitSeconds.orValue({limits} : 0)",
-        # seconds between two runs where a line says so; a day for the others
+        # Seconds between two runs if the line says so directly, otherwise a day.
         "periods": f"variables.lines.map(s, s.matches({every}) "
         "? int(duration(s.replace('@every', '').trim()).getSeconds())"
         f" : s.matches({minutes}) ? 60 * int(s.trim().split('/')[1].split(' ')[0])"
         r" : s.matches('^\\s*\\*(\\s+\\*){4}\\s*$') ? 60 : s.trim() == '@hourly' ? 3600 : 86400)",
         "changing": f"{hours} : []",
-        # hour fields of lines with a fixed minute and hour, the only ones that a change of clocks moves
+        # Hour fields of the lines with a fixed minute and hour. A change of the clocks moves only those.
         "hours": r"variables.lines.filter(s, s.matches('^\\s*[^@*\\s]\\S*\\s+[^*\\s]\\S*(\\s+\\S+){3}\\s*$'))"
         r".map(s, s.trim().replace('\t', ' ').split(' ').filter(f, f != '')[1])",
     }
@@ -185,27 +189,27 @@ def _warn() -> list[dict[str, str]]:
     return [
         {
             "expression": f"object.spec.task in {_list(CATALOG)}",
-            "messageExpression": "'spec.task: ' + object.spec.task + ' is not in the catalogue; runs fail unless a "
-            "worker of its queue knows it'",
+            "messageExpression": "'spec.task: ' + object.spec.task + ' is not in the catalog; runs fail unless a "
+            "worker of its queue has it'",
         },
         {
             "expression": "variables.policy != 'Allow' || variables.periods.all(p, p >= variables.limit)",
             "messageExpression": "'spec.concurrencyPolicy: Allow, and a run may take ' + string(variables.limit) + "
-            "' s, longer than it is to the next; slow runs pile up. Forbid skips instead'",
+            "' s, longer than the time to the next run; slow runs pile up. Forbid skips them instead'",
         },
         {
             "expression": f"!(object.spec.task in {_list(prices)}) || has(object.spec.startingDeadlineSeconds)",
-            "message": "spec.startingDeadlineSeconds: is not set; after an outage late runs fetch prices that the next "
-            "run fetches anyway",
+            "message": "spec.startingDeadlineSeconds: is not set; after an outage, late runs fetch prices that the "
+            "next run fetches anyway",
         },
         {
             "expression": f"!variables.hours.exists(f, f.split(',').exists(t, {meets}))",
             "messageExpression": "'spec.schedule: in ' + variables.zone + ' clocks skip or repeat a part of these "
-            "hours; a time that does not exist runs at the end of the gap, one that exists twice runs once'",
+            "hours; a skipped time runs at the end of the gap, and a repeated time runs once'",
         },
         {
             "expression": "object.spec.?catchUp.orValue('Latest') != 'All' || variables.policy == 'Allow'",
-            "messageExpression": "'spec.catchUp: All under concurrencyPolicy ' + variables.policy + ': most runs that "
-            "are made up for overlap, and are skipped or replaced; Allow runs them all'",
+            "messageExpression": "'spec.catchUp: All under concurrencyPolicy ' + variables.policy + ': most of the "
+            "runs that catch up overlap and are skipped or replaced; set concurrencyPolicy Allow to run all of them'",
         },
     ]

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition of ScheduledTask, made from the models that validate it."""
+"""Generates the CustomResourceDefinition of ScheduledTask from the models that validate it."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION, Sche
 from financehub_scheduler.api.status import ScheduledTaskStatus
 
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
-#: Keywords of JSON schema that a structural schema has no place for, or that say nothing to its reader.
+#: Keywords of JSON schema that a structural schema does not allow, or that do not help its readers.
 _DROPPED = {"title", "additionalProperties", "$defs", "propertyNames"}
 _READY = '.status.conditions[?(@.type=="Ready")].status'
 
 
 def definition() -> dict[str, Any]:
-    """The whole manifest."""
+    """Return the manifest."""
     schema = {
         "type": "object",
-        "description": "A task and when it runs.",
+        "description": "A task and its schedule.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
@@ -61,17 +61,17 @@ def _columns() -> list[dict[str, Any]]:
         return found | ({"priority": priority} if priority else {})
 
     return [
-        column("Schedule", ".status.schedule", "What it runs by, with the time zone where it is not UTC."),
-        column("Queue", ".status.queue", "Where its runs go."),
+        column("Schedule", ".status.schedule", "When it runs, with the time zone if it is not UTC."),
+        column("Queue", ".status.queue", "Queue of its runs."),
         column("Suspended", ".spec.suspend", "Whether it is paused.", "boolean"),
         column("Last", ".status.lastScheduleTime", "How long ago its newest scheduled run was due.", "date"),
-        column("Outcome", ".status.lastRun.outcome", "How the run that ended last ended."),
-        # of type date it would be shown as an age, and the future has none
-        column("Next", ".status.nextScheduleTimes[0]", "When it runs next."),
-        column("Ready", _READY, "Whether it runs as written; `kubectl describe` says why not."),
-        column("Task", ".spec.task", "What runs.", priority=1),
-        column("Missed", ".status.missed", "Due times given up because they were too late.", "integer", 1),
-        column("Failures", ".status.failures", "Runs that failed for good or were lost.", "integer", 1),
+        column("Outcome", ".status.lastRun.outcome", "Outcome of the run that ended last."),
+        # kubectl shows a value of type date as an age, which a future time does not have.
+        column("Next", ".status.nextScheduleTimes[0]", "Next time of a run."),
+        column("Ready", _READY, "Whether it runs as specified; `kubectl describe` shows why it does not."),
+        column("Task", ".spec.task", "The task.", priority=1),
+        column("Missed", ".status.missed", "Number of due times given up because they were too late.", "integer", 1),
+        column("Failures", ".status.failures", "Number of runs that failed for good or were lost.", "integer", 1),
     ]
 
 
@@ -82,18 +82,18 @@ def _structural(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _plain(schema: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """One schema without references, alternatives and what Kubernetes does not take."""
+    """Return a schema without references, alternatives and keywords that Kubernetes refuses."""
     if "$ref" in schema:
         named = known[schema["$ref"].rpartition("/")[2]]
         schema = named | {name: value for name, value in schema.items() if name != "$ref"}
     if "anyOf" in schema:
-        # `X | None`: a field that may be left out, which every field without `required` may
+        # `X | None` means that the field may be omitted, which holds for every field that is not in `required`.
         (some,) = [each for each in schema["anyOf"] if each.get("type") != "null"]
         schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **_plain(some, known)} | {
             name: value for name, value in schema.items() if name != "anyOf"
         }
     found = {name: value for name, value in schema.items() if name not in _DROPPED}
-    # a default that is nothing would only fill the objects of everybody who reads them
+    # The API server would write an empty default into every object, where it only distracts.
     if found.get("default", 0) in (None, [], {}):
         del found["default"]
     if "const" in found:

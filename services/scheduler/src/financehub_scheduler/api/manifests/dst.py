@@ -1,6 +1,7 @@
-"""Which local hours clocks skip or repeat, by the time zone database that is installed with us: pure.
+"""Finds the local hours that clocks skip or repeat, in every time zone.
 
-The machine's own database is not asked: what is made from this must be the same everywhere.
+It reads the time zone database of the installed package `tzdata` and not that of the machine, so that the generated
+manifests are the same everywhere.
 """
 
 from collections import defaultdict
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-#: Years that are looked at; rules made later are not known anyway.
+#: Years that are checked. Later rules are not known yet.
 FIRST, LAST = 2026, 2030
 _QUARTER = timedelta(minutes=15)
 
@@ -20,7 +21,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Local times before and after each change of the offset."""
+    """Yield the local times before and after each change of the offset."""
     at, end = datetime(FIRST, 1, 1, tzinfo=UTC), datetime(LAST + 1, 1, 1, tzinfo=UTC)
     offset = at.astimezone(zone).utcoffset()
     while at < end:
@@ -37,7 +38,7 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
 
 
 def changing_hours() -> Mapping[tuple[int, ...], list[str]]:
-    """Local hours of which a part is skipped or repeated on some day → the zones in which they are."""
+    """Return hours of which a part is skipped or repeated on some day → the time zones in which that happens."""
     found: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for name in sorted(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()):
         hours = set()

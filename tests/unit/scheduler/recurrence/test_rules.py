@@ -1,4 +1,4 @@
-"""Schedule maths: laws, and a test per change of the clocks."""
+"""Due times of cron expressions and intervals, also over changes of the clocks."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -41,8 +41,8 @@ def due_between(expression: str, zone: str, after: str, until: str) -> list[str]
         ("30 8 L * *", "2026-11-25T10:00:00+00:00", "2026-11-30T08:30:00+00:00"),
     ],
 )
-def test_next_due_time(expression: str, after: str, expected: str):
-    """A rule is next due at the first time it names after the given one, never at it."""
+def test_next_after_returns_the_first_later_due_time(expression: str, after: str, expected: str):
+    """The next due time is the first one after the given time, and never the given time itself."""
     found = parse_rule(expression, UTC_ZONE).next_after(at(after))
     assert found == at(expected)
 
@@ -56,7 +56,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-03-28T12:00:00+01:00",
             "2026-03-30T12:00:00+02:00",
             ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"],
-            id="spring-a-time-that-is-left-out-comes-at-the-end-of-the-gap",
+            id="spring-skipped-time-runs-at-the-end-of-the-gap",
         ),
         pytest.param(
             "30 2 * * *",
@@ -64,7 +64,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-10-24T12:00:00+02:00",
             "2026-10-26T12:00:00+01:00",
             ["2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"],
-            id="autumn-a-time-that-comes-twice-is-due-once",
+            id="autumn-repeated-time-runs-once",
         ),
         pytest.param(
             "30 2 * * *",
@@ -72,7 +72,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-10-25T02:10:00+01:00",
             "2026-10-26T12:00:00+01:00",
             ["2026-10-26T02:30:00+01:00"],
-            id="autumn-asked-within-the-second-pass",
+            id="autumn-during-the-second-pass",
         ),
         pytest.param(
             "*/30 * * * *",
@@ -80,7 +80,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-03-29T01:00:00+01:00",
             "2026-03-29T03:30:00+02:00",
             ["2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-29T03:30:00+02:00"],
-            id="spring-a-frequent-rule-goes-on-in-real-time",
+            id="spring-frequent-rule-follows-real-time",
         ),
         pytest.param(
             "*/30 * * * *",
@@ -91,7 +91,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
                 *("2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00"),
                 *("2026-10-25T02:30:00+01:00", "2026-10-25T03:00:00+01:00"),
             ],
-            id="autumn-a-frequent-rule-goes-on-in-real-time",
+            id="autumn-frequent-rule-follows-real-time",
         ),
         pytest.param(
             "0 16 * * *",
@@ -99,7 +99,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-10-31T17:00:00-04:00",
             "2026-11-02T17:00:00-05:00",
             ["2026-11-01T16:00:00-05:00", "2026-11-02T16:00:00-05:00"],
-            id="autumn-the-local-hour-stays",
+            id="autumn-local-hour-stays",
         ),
         pytest.param(
             "15 2 * * *",
@@ -107,7 +107,7 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-10-03T12:00:00+10:30",
             "2026-10-05T12:00:00+11:00",
             ["2026-10-04T02:30:00+11:00", "2026-10-05T02:15:00+11:00"],
-            id="spring-a-zone-that-shifts-by-half-an-hour",
+            id="spring-shift-of-half-an-hour",
         ),
         pytest.param(
             "@every 30m",
@@ -115,12 +115,12 @@ def test_next_due_time(expression: str, after: str, expected: str):
             "2026-10-25T02:00:00+02:00",
             "2026-10-25T02:30:00+01:00",
             ["2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00"],
-            id="autumn-an-interval-knows-no-clocks",
+            id="autumn-interval-ignores-clocks",
         ),
     ],
 )
-def test_clock_changes(expression: str, zone: str, after: str, until: str, expected: list[str]):
-    """Over a change of the clocks a fixed time is due once, and a frequent one as often as real time passes."""
+def test_due_times_over_clock_changes_run_once(expression: str, zone: str, after: str, until: str, expected: list[str]):
+    """Over a change of the clocks, a fixed time is due once, and a frequent rule follows real time."""
     assert due_between(expression, zone, after, until) == expected
 
 
@@ -138,14 +138,14 @@ CRONS = st.builds(
 EXPRESSIONS = st.one_of(
     CRONS, st.sampled_from(sorted(ALIASES)), st.integers(1, 200_000).map(lambda seconds: f"@every {seconds}s")
 )
-#: Two years around several changes of the clocks, to the millisecond.
+#: Two years with several changes of the clocks, in steps of a millisecond.
 TIMES = st.integers(1_767_225_600_000, 1_830_297_600_000).map(lambda milliseconds: milliseconds / 1000)
 
 
 @given(EXPRESSIONS, ZONES, TIMES)
 @settings(deadline=None, max_examples=150)
-def test_next_is_later_and_nothing_lies_between(expression: str, zone: str, time: float):
-    """The next due time is after the given one, and stays the same from every moment in between."""
+def test_next_after_is_the_same_for_every_time_before_it(expression: str, zone: str, time: float):
+    """The next due time is later than the given time, and it is the same for every moment in between."""
     rule = parse_rule(expression, parse_zone(zone))
     found = rule.next_after(time)
     assert found is not None
@@ -156,10 +156,8 @@ def test_next_is_later_and_nothing_lies_between(expression: str, zone: str, time
 
 @given(st.lists(EXPRESSIONS, min_size=1, max_size=3), ZONES, TIMES, st.floats(0, 5 * 86_400), st.integers(1, 5))
 @settings(deadline=None, max_examples=60)
-def test_newest_and_count_agree_with_a_full_walk(
-    expressions: list[str], zone: str, after: float, length: float, count: int
-):
-    """The newest due times and their number are those of walking through the whole range, each time once."""
+def test_newest_and_count_equal_a_full_walk(expressions: list[str], zone: str, after: float, length: float, count: int):
+    """The newest due times and the count equal those of a walk through the whole range, without repetitions."""
     timing = Timing(tuple(parse_rule(expression, parse_zone(zone)) for expression in expressions))
     until = after + min(length, 3_000 * min(60, length))
     walked = []
@@ -173,24 +171,24 @@ def test_newest_and_count_agree_with_a_full_walk(
     assert timing.count(after, until, 3) == min(3, len(walked))
 
 
-def test_intervals_count_from_the_start():
-    """An interval is anchored at the schedule's start, else at 1970, so that every scheduler finds the same times."""
+def test_interval_with_start_time_counts_from_it():
+    """An interval counts from the start time of the schedule, so that every scheduler computes the same times."""
     start = int(at("2026-11-25T10:00:07+00:00"))
     timing = Timing((parse_rule("@every 1m", UTC_ZONE, start),), start=start)
     assert timing.next_after(0) == start
     assert timing.next_after(start) == start + 60
 
 
-def test_limits_include_their_edges():
-    """A due time at the start or at the end of the schedule's life is due; outside there is none."""
+def test_due_times_include_start_and_end():
+    """A due time exactly at the start or end time is included, and none outside."""
     start, end = at("2026-11-25T10:00:00+00:00"), at("2026-11-25T10:02:00+00:00")
     timing = Timing((parse_rule("* * * * *", UTC_ZONE),), start=start, end=end)
     assert list(timing.due_times(0, end + 600)) == [start, start + 60, end]
     assert timing.next_after(end) is None
 
 
-def test_a_start_between_seconds_is_not_rounded_down():
-    """No due time precedes the start, fractions of a second included."""
+def test_next_after_with_fractional_start_is_not_before_it():
+    """No due time is before the start time, even if the start time has a fraction of a second."""
     start = at("2026-11-25T10:00:00.500+00:00")
     timing = Timing((parse_rule("* * * * *", UTC_ZONE),), start=start)
     assert timing.next_after(0) == at("2026-11-25T10:01:00+00:00")
@@ -209,8 +207,8 @@ def test_a_start_between_seconds_is_not_rounded_down():
         "9999-12-31T23:59:59-12:00",
     ],
 )
-def test_no_due_time_is_outside_the_calendar(expression: str, zone: str, start: str):
-    """Whatever the start, due times are dates that can be shown, in any zone and a day of jitter later."""
+def test_next_after_at_extreme_dates_is_displayable(expression: str, zone: str, start: str):
+    """For any start time, every due time can be displayed in any time zone, even a day of jitter later."""
     anchor = int(at(start))
     timing = Timing((parse_rule(expression, parse_zone(zone), anchor),), start=at(start))
     due = timing.next_after(anchor)
@@ -222,15 +220,15 @@ def test_no_due_time_is_outside_the_calendar(expression: str, zone: str, start: 
 
 
 @given(st.uuids().map(str), st.integers(1, 86_400))
-def test_jitter_is_fixed_and_bounded(uid: str, seconds: int):
-    """The jitter of a schedule is the same every time and lies in [0, n) seconds."""
+def test_jitter_offset_is_constant_and_bounded(uid: str, seconds: int):
+    """The jitter of a schedule is constant and within [0, n) seconds."""
     offset = jitter_offset(uid, seconds)
     assert offset == jitter_offset(uid, seconds)
     assert 0 <= offset < seconds
 
 
-def test_jitter_spreads():
-    """A thousand schedules at one instant are spread over the whole width: each tenth gets its share."""
+def test_jitter_offset_of_many_schedules_is_spread_evenly():
+    """The offsets of a thousand schedules are spread over the whole range: each tenth has its share."""
     from uuid import NAMESPACE_DNS, uuid5
 
     offsets = [jitter_offset(str(uuid5(NAMESPACE_DNS, str(number))), 60) for number in range(1_000)]
@@ -240,7 +238,7 @@ def test_jitter_spreads():
 
 
 @pytest.mark.parametrize(
-    ("expression", "says"),
+    ("expression", "message"),
     [
         ("0 0 31 2 *", "31 February never comes"),
         ("0 0 30 2 *", "never comes"),
@@ -262,21 +260,21 @@ def test_jitter_spreads():
         ("@every 99999999999999999999d", "between 1 s"),
     ],
 )
-def test_a_bad_expression_is_refused_with_its_remedy(expression: str, says: str):
-    """What can never be due, or cannot be read, is refused in words that say how to mend it."""
-    with pytest.raises(ValueError, match=says):
+def test_parse_rule_of_an_invalid_expression_names_the_fix(expression: str, message: str):
+    """The error for an invalid expression, or for one that is never due, says how to fix it."""
+    with pytest.raises(ValueError, match=message):
         parse_rule(expression, UTC_ZONE)
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "Europe", "CEST2", "/etc/localtime"])
-def test_a_bad_zone_is_refused(name: str):
-    """Only names of the IANA data base are zones."""
+def test_parse_zone_of_an_invalid_name_raises(name: str):
+    """Only names in the IANA database are time zones."""
     with pytest.raises(ValueError, match="not an IANA time zone"):
         parse_zone(name)
 
 
-def test_a_utc_day_has_1440_minutes():
-    """In UTC nothing ever shifts."""
+def test_count_of_a_utc_day_is_1440_minutes():
+    """In UTC the clocks never change."""
     day = datetime(2026, 3, 29, tzinfo=UTC).timestamp()
     timing = Timing((parse_rule("* * * * *", UTC_ZONE),))
     assert timing.count(day - 1, day + 86_399, 10_000) == 1_440

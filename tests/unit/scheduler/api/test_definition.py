@@ -1,4 +1,4 @@
-"""The CRD as it is committed, and what it teaches."""
+"""The committed CRD and the other generated manifests."""
 
 import runpy
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from financehub_scheduler.api.manifests.definition import definition
 from financehub_scheduler.api.scheduled_task import ScheduledTaskSpec
 from financehub_scheduler.api.status import ScheduledTaskStatus
 
-ROOT = Path(__file__).parents[3]
-MADE: dict[str, str] = runpy.run_path(str(ROOT / "services/scheduler/tools/make_manifests.py"))["manifests"]()
+ROOT = Path(__file__).parents[4]
+GENERATED: dict[str, str] = runpy.run_path(str(ROOT / "services/scheduler/tools/make_manifests.py"))["manifests"]()
 SCHEMA: dict[str, Any] = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_the_committed_manifest_is_the_one_that_is_made(name: str) -> None:
-    """What users apply is what the models say; run `make manifests` and commit where this fails."""
-    assert (ROOT / "deploy" / name).read_text(encoding="utf-8") == MADE[name], "run `make manifests`"
-    assert list(yaml.safe_load_all(MADE[name]))
+@pytest.mark.parametrize("name", GENERATED)
+def test_committed_manifest_equals_the_generated_one(name: str) -> None:
+    """The committed manifests match the models. If this fails, run `make manifests` and commit the result."""
+    assert (ROOT / "deploy" / name).read_text(encoding="utf-8") == GENERATED[name], "run `make manifests`"
+    assert list(yaml.safe_load_all(GENERATED[name]))
 
 
 def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema below one, with its path."""
+    """Yield every schema below a schema, with its path."""
     for name, each in schema.get("properties", {}).items():
         yield f"{path}.{name}", each
         yield from fields(each, f"{path}.{name}")
@@ -37,21 +37,21 @@ ALL = [found for part in ("spec", "status") for found in fields(SCHEMA["properti
 
 
 @pytest.mark.parametrize(("path", "schema"), ALL, ids=[path for path, _ in ALL])
-def test_every_field_is_explained_and_bounded(path: str, schema: dict[str, Any]) -> None:
-    """`kubectl explain` says something of every field; texts and lists of the spec are bounded: CEL has a budget."""
+def test_field_has_a_description_and_a_bound(path: str, schema: dict[str, Any]) -> None:
+    """`kubectl explain` describes every field. Texts and lists of the spec are bounded, because CEL has a budget."""
     assert schema["description"].endswith(".")
     if path.startswith("spec."):
         bound = {"string": "maxLength", "array": "maxItems", "object": "maxProperties"}.get(schema["type"])
         assert bound is None or bound in schema or "enum" in schema or schema.get("format") == "date-time"
 
 
-def test_it_has_the_fields_of_the_models_and_no_others() -> None:
-    """The API server keeps what the scheduler reads and writes, and prunes everything else."""
+def test_definition_has_exactly_the_fields_of_the_models() -> None:
+    """The API server keeps the fields that the scheduler reads and writes, and prunes all others."""
     for part, model in (("spec", ScheduledTaskSpec), ("status", ScheduledTaskStatus)):
         assert set(SCHEMA["properties"][part]["properties"]) == {each.alias for each in model.model_fields.values()}
 
 
-def test_conditions_are_a_map() -> None:
-    """Conditions are merged by type, as everywhere in Kubernetes."""
+def test_conditions_are_merged_by_type() -> None:
+    """Conditions are a map with the key `type`, as everywhere in Kubernetes."""
     conditions = SCHEMA["properties"]["status"]["properties"]["conditions"]
     assert (conditions["x-kubernetes-list-type"], conditions["x-kubernetes-list-map-keys"]) == ("map", ["type"])

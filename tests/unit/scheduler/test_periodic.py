@@ -1,33 +1,33 @@
-"""How the parts of a scheduler process are kept going, and ended."""
+"""The background tasks of a scheduler process."""
 
 import asyncio
 import contextlib
 import gc
 from dataclasses import dataclass
 
-from financehub_scheduler.app import end, every, spare_garbage_collection
 from financehub_scheduler.core.health_probe import LoopHealth
+from financehub_scheduler.periodic import cancel_all, every, freeze_startup_objects
 from financehub_shared.core.clock import ManualClock, SystemClock
 
 
 @dataclass
 class StartingEngine:
-    """An engine that is settled at the third look."""
+    """An engine that is settled when it is checked for the third time."""
 
     health: LoopHealth
-    looks: int = 0
+    checks: int = 0
 
     @property
     def settled(self) -> bool:
-        self.looks += 1
-        return self.looks == 3
+        self.checks += 1
+        return self.checks == 3
 
     def due_lag(self) -> float:
         return 0.0
 
 
-async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():
-    """However often a cancellation is swallowed on its way through a client, the task is over in the end."""
+async def test_cancel_all_with_a_swallowed_cancellation_ends_the_task():
+    """A task ends even if a client swallows its cancellation several times."""
     swallowed = 0
 
     async def step() -> None:
@@ -39,17 +39,17 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same():
 
     task = asyncio.create_task(every(0, step, SystemClock()))
     await asyncio.sleep(0)
-    await asyncio.wait_for(end([task]), 10)
+    await asyncio.wait_for(cancel_all([task]), 10)
     assert (swallowed, task.cancelled()) == (2, True)
 
 
-async def test_the_schedules_of_the_start_are_spared_by_garbage_collection():
-    """Once all schedules are registered, and not before, what there is is set apart from later collections."""
+async def test_freeze_startup_objects_waits_until_the_engine_is_settled():
+    """The existing objects are exempted from garbage collection when all schedules are registered, and not before."""
     engine = StartingEngine(LoopHealth(0, 0))
     before = gc.get_freeze_count()
     try:
-        await spare_garbage_collection(engine, ManualClock())
-        assert engine.looks == 3
+        await freeze_startup_objects(engine, ManualClock())
+        assert engine.checks == 3
         assert gc.get_freeze_count() > before + 1_000
     finally:
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Compiled schedules: identity, and messages as dramatiq's own encoder would write them."""
+"""Compiled schedules: the ids of their runs, and messages equal to those of dramatiq's encoder."""
 
 from uuid import UUID, uuid5
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.redis.enqueuer import Run
+from financehub_scheduler.redis.enqueuer import ScheduledRun
 from support.schedules import UID, schedule
 
 NOW_MS = 1_800_000_000_250
@@ -20,8 +20,8 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON, max_size=3), st.dictionaries(st.text(min_size=1), JSON, max_size=3))
-def test_messages_are_byte_for_byte_those_of_dramatiq(args: list[object], kwargs: dict[str, object]):
-    """A message put together from its prepared head is the one that dramatiq's encoder makes of the same values."""
+def test_message_of_any_arguments_equals_that_of_dramatiq(args: list[object], kwargs: dict[str, object]):
+    """A message assembled from its prepared head equals, byte for byte, the one of dramatiq's encoder."""
     compiled = schedule(args=args, kwargs=kwargs, retries=0, timeLimitSeconds=7)
     text = compiled.message("an-id", DUE_MS, NOW_MS)
     expected = dramatiq.Message(
@@ -49,31 +49,31 @@ def test_messages_are_byte_for_byte_those_of_dramatiq(args: list[object], kwargs
     ("late_ms", "max_age"),
     [(0, 60_000), (250, 59_750), (59_999, 1), (60_000, 60_000), (86_400_000, 60_000), (-500, 60_000)],
 )
-def test_the_age_limit_shrinks_by_the_lateness(late_ms: int, max_age: int):
-    """A run that starts late may wait that much less; one that is far beyond it (a backfill) has the whole limit."""
+def test_message_of_a_late_run_has_a_smaller_max_age(late_ms: int, max_age: int):
+    """The lateness reduces the maximum age. A run beyond the deadline (of a backfill) has the whole limit."""
     compiled = schedule(startingDeadlineSeconds=60)
     message = dramatiq.Message.decode(compiled.message("an-id", DUE_MS, DUE_MS + late_ms).encode())
     assert message.options["max_age"] == max_age
 
 
-def test_run_ids_are_uuid5_of_uid_and_due_time():
-    """Every scheduler gives the same run the same id, and different occasions different ones."""
+def test_message_id_is_the_uuid5_of_uid_and_occasion():
+    """Every scheduler gives the same run the same id, and different runs different ids."""
     compiled = schedule()
-    due = Run(compiled, "due", 1_800_000_000)
+    due = ScheduledRun(compiled, "due", 1_800_000_000)
     assert due.message_id == str(uuid5(UUID(UID), "1800000000000"))
     others = [
-        Run(compiled, "due", 1_800_000_060),
-        Run(compiled, "request", 1_800_000_000, fence="1"),
-        Run(compiled, "annotation", 1_800_000_000, fence="1"),
-        Run(compiled, "backfill", 1_800_000_000, fence="1"),
-        Run(compiled, "backfill", 1_800_000_000, fence="2"),
+        ScheduledRun(compiled, "due", 1_800_000_060),
+        ScheduledRun(compiled, "request", 1_800_000_000, fence="1"),
+        ScheduledRun(compiled, "annotation", 1_800_000_000, fence="1"),
+        ScheduledRun(compiled, "backfill", 1_800_000_000, fence="1"),
+        ScheduledRun(compiled, "backfill", 1_800_000_000, fence="2"),
     ]
     assert len({run.message_id for run in (due, *others)}) == 6
-    assert Run(compiled, "buffered", 1_800_000_000).message_id == due.message_id
+    assert ScheduledRun(compiled, "buffered", 1_800_000_000).message_id == due.message_id
 
 
-def test_the_fingerprint_follows_the_spec():
-    """An edit of the spec changes the fingerprint; annotations and defaults written out do not."""
+def test_fingerprint_changes_only_with_the_spec():
+    """An edit of the spec changes the fingerprint. Annotations and explicit default values do not."""
     plain = schedule()
     assert schedule(annotations={"financehub.io/trigger": "1"}).fingerprint == plain.fingerprint
     assert schedule(catchUp="Latest").fingerprint == plain.fingerprint
@@ -81,7 +81,7 @@ def test_the_fingerprint_follows_the_spec():
     assert schedule(kwargs={"a": 1}).fingerprint != plain.fingerprint
 
 
-def test_the_queue_defaults_from_the_catalogue():
-    """A task of the catalogue goes to its tier, unless the schedule says otherwise."""
+def test_queue_of_a_catalog_task_defaults_to_its_tier():
+    """The queue of a task in the catalog is that of its tier, unless the spec names another."""
     assert schedule(task="fetch_crypto_prices_task").queue == "high"
     assert schedule(task="fetch_crypto_prices_task", queue="urgent").queue == "urgent"

@@ -1,4 +1,4 @@
-"""Exchange calendars: the committed table against its source, and what lies beyond it."""
+"""Exchange calendars: the committed table, and the time before and after it."""
 
 import importlib.util
 from datetime import date, datetime
@@ -11,10 +11,10 @@ import pytest
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError, exchanges, load_calendar
 from financehub_scheduler.recurrence.rules import Timing, parse_rule
 
-#: exchange_calendars 4.13 on pandas 3
+#: exchange_calendars 4.13 uses deprecated parts of pandas 3.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def at(text: str, zone: str = "America/New_York") -> float:
@@ -31,16 +31,16 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_committed_table_is_what_the_generator_writes(generator: ModuleType):
-    """`make calendars` for the same days changes nothing: nobody has edited the table, and its source agrees."""
+def test_committed_table_equals_the_generated_one(generator: ModuleType):
+    """`make calendars` for the same days reproduces the committed table."""
     committed = generator.TARGET.read_text(encoding="utf-8")
     first, last = (date.fromisoformat(committed.split(f'"{edge}": "')[1][:10]) for edge in ("first", "last"))
     assert generator.render(generator.build(first, last)) == committed
 
 
 @pytest.mark.parametrize("exchange", ["XNYS", "XTKS", "XHKG", "XETR"])
-def test_sessions_are_those_of_exchange_calendars(exchange: str):
-    """Opens and closes of every session, to the second, are those of exchange_calendars."""
+def test_sessions_equal_those_of_exchange_calendars(exchange: str):
+    """Open and close of every session equal those of exchange_calendars, to the second."""
     import exchange_calendars
     import pandas as pd
 
@@ -70,13 +70,13 @@ def test_sessions_are_those_of_exchange_calendars(exchange: str):
         ("XTKS", "Asia/Tokyo", "2026-11-25T15:29", True),  # longer since November 2024
     ],
 )
-def test_open_and_closed(exchange: str, zone: str, time: str, open_: bool):
-    """An exchange is open from a session.s open to just before its close; closed on holidays and at lunch."""
+def test_is_open_at_edges_holidays_and_lunch(exchange: str, zone: str, time: str, open_: bool):
+    """An exchange is open from the start of a session until just before its end, not on holidays and at lunch."""
     assert load_calendar(exchange).is_open(at(time, zone)) is open_
 
 
-def test_due_times_fall_into_sessions():
-    """With a calendar a schedule is due only while the exchange is open, over week-ends and holidays too."""
+def test_due_times_with_calendar_are_within_sessions():
+    """A schedule with a calendar is due only while the exchange is open, also over weekends and holidays."""
     timing = Timing((parse_rule("@every 1h", ZoneInfo("UTC")),), load_calendar("XNYS"))
     found = list(timing.due_times(at("2026-11-25T14:30"), at("2026-11-30T10:00")))
     local = [
@@ -87,26 +87,26 @@ def test_due_times_fall_into_sessions():
     ]
 
 
-def test_a_rule_that_never_meets_its_calendar_is_never_due():
-    """A nightly schedule on a daytime exchange ends in 'never' rather than in an endless search."""
+def test_next_after_without_any_open_session_is_none():
+    """A nightly schedule with a daytime exchange has no due time, and the search for one ends."""
     timing = Timing(
         (parse_rule("0 3 * * *", ZoneInfo("America/New_York")),), load_calendar("XNYS"), end=at("2029-01-01T00:00")
     )
     assert timing.next_after(at("2026-11-25T00:00")) is None
 
 
-def test_beyond_the_table_nothing_is_open():
-    """A question beyond what the table knows is an error that names the edge, never an 'open'."""
+def test_calendar_outside_the_table_raises():
+    """A day outside the table raises an error that names the edges of the table."""
     calendar = load_calendar("XNYS")
-    for ask in (calendar.is_open, calendar.next_open):
-        with pytest.raises(CalendarHorizonError, match=r"XNYS is known from 2025-01-01 to before .* only"):
-            ask(calendar.end)
+    for method in (calendar.is_open, calendar.next_open):
+        with pytest.raises(CalendarHorizonError, match="XNYS covers only the days from 2025-01-01 to before"):
+            method(calendar.end)
         with pytest.raises(CalendarHorizonError):
-            ask(calendar.first - 1)
+            method(calendar.first - 1)
 
 
-def test_the_last_known_day_is_served():
-    """Walking the due times up to the table's edge gives them all; only a range beyond it is an error."""
+def test_due_times_up_to_the_end_of_the_table_are_complete():
+    """All due times up to the end of the table are found. A range that exceeds the table raises an error."""
     calendar = load_calendar("XNYS")
     timing = Timing((parse_rule("@hourly", ZoneInfo("UTC")),), calendar)
     assert list(timing.due_times(calendar.end - 86_400, calendar.end - 1))
@@ -114,8 +114,8 @@ def test_the_last_known_day_is_served():
         list(timing.due_times(calendar.end - 86_400, calendar.end + 1))
 
 
-def test_unknown_exchanges_are_refused():
-    """An exchange that is not in the table is refused with those that are."""
+def test_load_calendar_of_an_unknown_exchange_names_the_known_ones():
+    """The error for an unknown exchange lists the known ones."""
     with pytest.raises(ValueError, match="XNYS"):
         load_calendar("NYSE")
     assert {"XNYS", "XNAS", "XLON", "XETR", "XPAR", "XTKS", "XHKG", "XTSE", "XASX", "XSWX"} <= set(exchanges())

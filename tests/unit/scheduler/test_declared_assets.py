@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from financehub_scheduler.declared_assets import Assets
+from financehub_scheduler.declared_assets import DeclaredAssets
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.core.models import Asset, AssetType
 from support.memory_store import MemoryStore
@@ -18,7 +18,7 @@ OLD = Asset("OLD-USD", AssetType.CRYPTO, active=False)
 
 
 class FaultyStore(MemoryStore):
-    """A store that fails while it has a fault."""
+    """A store that raises its fault, if it has one."""
 
     fault: Exception | None = None
 
@@ -36,7 +36,7 @@ def store() -> FaultyStore:
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"),
+    ("spec", "expected"),
     [
         ({}, ""),
         ({"kwargs": {"symbols": ["BTC-USD"]}}, ""),
@@ -49,58 +49,60 @@ def store() -> FaultyStore:
         ({"task": "demo_task", "queue": "q", "kwargs": {"symbols": ["NOPE-USD"]}}, ""),
     ],
 )
-def test_symbols_must_name_active_assets_of_the_right_type(store: FaultyStore, spec: dict[str, object], says: str):
-    """A schedule of the catalogue is refused with the field named; what other tasks call symbols is theirs."""
-    assets = Assets(store, None)
+def test_argument_problem_of_invalid_symbols_names_the_field(
+    store: FaultyStore, spec: dict[str, object], expected: str
+):
+    """Symbols of a task in the catalog must be active assets of the right type. Other tasks may use the name freely."""
+    assets = DeclaredAssets(store, None)
     assets.step()
-    refusal = assets.refusal(schedule(**{"task": TASK, **spec}))
-    assert says in refusal
-    assert bool(says) == bool(refusal)
+    problem = assets.argument_problem(schedule(**{"task": TASK, **spec}))
+    assert expected in problem
+    assert bool(expected) == bool(problem)
 
 
-def test_changes_of_the_store_are_told(store: FaultyStore):
-    """A step says whether the store holds something else than before."""
-    assets = Assets(store, None)
+def test_step_after_a_change_of_the_store_returns_true(store: FaultyStore):
+    """A step returns whether the assets of the store differ from before."""
+    assets = DeclaredAssets(store, None)
     assert [assets.step(), assets.step()] == [True, False]
     store.put_assets([Asset("ETH-USD", AssetType.CRYPTO)])
     assert [assets.step(), assets.step()] == [True, False]
 
 
-@pytest.mark.parametrize("fault", [StoreUnavailableError("away"), CorruptDataError("assets X", "garbled")])
-def test_a_store_that_cannot_be_read_changes_nothing(store: FaultyStore, fault: Exception):
-    """What was known stays known, the fault is logged once, and before the first reading symbols are refused."""
+@pytest.mark.parametrize("fault", [StoreUnavailableError("unavailable"), CorruptDataError("assets X", "garbled")])
+def test_step_with_unreadable_store_changes_nothing(store: FaultyStore, fault: Exception):
+    """Known assets stay known, the fault is logged once, and before the first successful read symbols are refused."""
     named = schedule(task=TASK, kwargs={"symbols": ["BTC-USD"]})
-    assets = Assets(store, None)
+    assets = DeclaredAssets(store, None)
     store.fault = fault
     with capture_logs() as logs:
         assert [assets.step(), assets.step()] == [False, False]
-    assert [entry["event"] for entry in logs] == ["assets_unread"]
+    assert [entry["event"] for entry in logs] == ["assets_read_failed"]
     assert not assets.known
-    assert assets.refusal(named) == "the assets in the store could not be read yet"
+    assert assets.argument_problem(named) == "the assets in the store could not be read yet"
     store.fault = None
     assert assets.step()
     store.fault = fault
     assert not assets.step()
     assert assets.known
-    assert assets.refusal(named) == ""
+    assert assets.argument_problem(named) == ""
 
 
-def test_declared_assets_follow_their_file(store: FaultyStore, tmp_path: Path):
-    """The file is in force at the first step and after each change; a bad one is logged once and changes nothing."""
+def test_step_after_a_change_of_the_file_reconciles_the_store(store: FaultyStore, tmp_path: Path):
+    """The file takes effect at the first step and at each change. An invalid file is logged once and ignored."""
     file = tmp_path / "assets.yaml"
     file.write_text("assets:\n  - {symbol: ETH-USD, type: crypto}\n")
-    assets = Assets(store, file)
+    assets = DeclaredAssets(store, file)
 
     def symbols() -> set[str]:
         assets.step()
         return {asset.symbol for asset in store.assets(active_only=False)}
 
-    own = {"BTC-USD", "AAPL", "OLD-USD"}
-    assert symbols() == own | {"ETH-USD"}
+    undeclared = {"BTC-USD", "AAPL", "OLD-USD"}
+    assert symbols() == undeclared | {"ETH-USD"}
     file.write_text("assets: nonsense, and of another length\n")
     with capture_logs() as logs:
-        assert symbols() == symbols() == own | {"ETH-USD"}
+        assert symbols() == symbols() == undeclared | {"ETH-USD"}
     assert {entry["event"] for entry in logs} == {"assets_refused"}
     assert assets.known
     file.write_text("assets:\n  - {symbol: SOL-USD, type: crypto}\n")
-    assert symbols() == own | {"SOL-USD"}
+    assert symbols() == undeclared | {"SOL-USD"}

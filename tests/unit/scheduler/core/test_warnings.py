@@ -1,0 +1,26 @@
+"""Warnings about specs that are legal but suspicious."""
+
+import pytest
+
+from financehub_scheduler.core.warnings import spec_warnings
+from support.schedules import schedule
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "now", "text"),
+    [
+        ({}, NOW, None),
+        ({"catchUp": "All", "concurrencyPolicy": "Allow"}, NOW, None),
+        ({"catchUp": "All"}, NOW, "set concurrencyPolicy Allow"),
+        ({"calendar": "XNYS"}, NOW, None),
+        ({"calendar": "XNYS"}, 1_956_000_000.0, "calendar XNYS ends on 2032-01-01"),
+    ],
+)
+def test_spec_warnings_of_suspicious_specs_name_the_remedy(
+    spec: dict[str, object], now: float, text: str | None
+) -> None:
+    """A suspicious spec yields one warning that says what to change, and a normal spec yields none."""
+    found = spec_warnings(schedule(**spec), now)
+    assert (len(found) == 1 and text in found[0]) if text else found == []
