@@ -118,7 +118,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RunningSimulator]:
-    """One simulator for the module, without limits of its own."""
+    """Start one simulator for the module, without rate limits."""
     with RunningSimulator(limited=False) as running:
         yield running
 

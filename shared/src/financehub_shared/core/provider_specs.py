@@ -1,7 +1,8 @@
 """The table of providers: every fact about a provider that code outside its own module needs.
 
 To add a provider, write a module under `financehub_shared.providers` with a `build` function, and add a row to
-`PROVIDERS`. Settings, provider orders, budgets, secrets, the CLI and the Helm chart all derive from this table.
+`_ROWS`. Settings, provider orders, budgets, secrets, the CLI and the Helm chart all derive from this table. Run
+`make manifests` afterwards to update the chart.
 """
 
 from collections.abc import Mapping, Sequence

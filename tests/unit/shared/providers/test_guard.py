@@ -41,8 +41,8 @@ def guard(upstream: Upstream, **parts: object) -> UpstreamGuard:
 
 @pytest.fixture
 def upstream() -> Upstream:
-    """Budget, breaker and clock that let everything through."""
-    return Upstream(lambda _: pytest.fail("no request is due"))
+    """Return a budget, a breaker and a clock that let every call through."""
+    return Upstream(lambda _: pytest.fail("unexpected request"))
 
 
 async def test_guard_with_a_successful_call_spends_and_reports_once(upstream: Upstream):

@@ -1,4 +1,4 @@
-"""News of all providers at once."""
+"""News of all providers in parallel."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 
 
 class Scripted:
-    """A news provider with one source of its own name."""
+    """A news provider with one source, which has the name of the provider."""
 
     def __init__(self, name: str, error: Exception | None = None) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""What building the providers of a process imports and opens."""
+"""Imports and connections of building the providers of a process."""
 
 import subprocess
 import sys

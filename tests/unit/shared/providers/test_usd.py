@@ -1,4 +1,4 @@
-"""What a USDT is worth: how long a rate serves, and what happens when nobody tells it."""
+"""The rate of USDT in USD: how long it is used, and failures of its sources."""
 
 import asyncio
 from collections.abc import Mapping
