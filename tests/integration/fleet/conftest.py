@@ -1,4 +1,4 @@
-"""A whole fleet per test: Redis, simulator, scheduler and tiers as real processes."""
+"""Fixtures of the fleet tests: Redis, simulator, scheduler and tiers as real processes."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,14 +10,15 @@ from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet
 from support.redis_server import RedisServer
 
-_LINES = 40
+#: Lines of each log that are printed for a failed test.
+_LOG_LINES = 40
 
 StartFleet = Callable[..., Fleet]
 
 
 @pytest.fixture
 def simulator() -> Iterator[RunningSimulator]:
-    """Upstreams of one's own, without rate limits of their own."""
+    """A simulator of the upstreams, without rate limits."""
     with RunningSimulator(limited=False) as running:
         yield running
 
@@ -26,9 +27,10 @@ def simulator() -> Iterator[RunningSimulator]:
 def fleet(
     tmp_path: Path, simulator: RunningSimulator, redis_server: Callable[..., RedisServer]
 ) -> Iterator[StartFleet]:
-    """Build a fleet; `redis_options` go to its Redis, keywords are settings. Its processes are started by the test.
+    """Return a function that builds a fleet, whose processes the test starts.
 
-    What they have said at last is printed, which pytest shows of a test that failed.
+    Its positional arguments are options of Redis, and its keyword arguments are settings. The ends of the logs are
+    printed, and pytest shows them if the test fails.
     """
     built: list[Fleet] = []
 
@@ -37,8 +39,8 @@ def fleet(
         return built[-1]
 
     yield build
-    for each in built:
-        each.stop()
+    for instance in built:
+        instance.stop()
     for log in sorted(tmp_path.glob("*.log")):
-        lines = log.read_text(encoding="utf-8").splitlines()[-_LINES:]
+        lines = log.read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]
         sys.stdout.write("\n".join([f"--- {log.name}", *lines, ""]))

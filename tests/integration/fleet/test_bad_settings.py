@@ -1,4 +1,4 @@
-"""Wrong settings at every entry point."""
+"""Invalid settings at every entry point."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ TIERS = ["high", "medium", "low"]
 
 
 def run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run an entry point to its end."""
+    """Run an entry point and wait until it ends."""
     env = {"PATH": os.environ["PATH"], **environment}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
 
@@ -27,19 +27,19 @@ def run(command: list[str], environment: dict[str, str]) -> "subprocess.Complete
     ],
     ids=[*TIERS, "scheduler", "cli"],
 )
-def test_a_wrong_setting_ends_the_process_with_one_line(command: list[str]) -> None:
-    """Every entry point ends with exit code 2 and one line naming variable, value and what is wrong, no traceback."""
-    done = run(command, {"REDIS_PORT": "abc"})
-    assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if line.startswith("financehub: ")]
+def test_entry_point_with_invalid_setting_exits_with_one_line(command: list[str]) -> None:
+    """Every entry point exits with code 2 and one line that names variable, value and problem, without a traceback."""
+    result = run(command, {"REDIS_PORT": "abc"})
+    assert result.returncode == 2
+    lines = [line for line in result.stderr.splitlines() if line.startswith("financehub: ")]
     assert lines == [
         "financehub: REDIS_PORT='abc': Input should be a valid integer, unable to parse string as an integer"
     ]
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         (
             {"FINANCEHUB_BREAKER_OPEN_SECONDS": "1000"},
@@ -47,29 +47,29 @@ def test_a_wrong_setting_ends_the_process_with_one_line(command: list[str]) -> N
         ),
         (
             {"FINANCEHUB_FINNHUB_API_KEY": "key\nwith-a-line"},
-            "FINANCEHUB_FINNHUB_API_KEY: holds characters that no HTTP header can carry",
+            "FINANCEHUB_FINNHUB_API_KEY: contains characters that an HTTP header cannot carry; correct the key",
         ),
     ],
     ids=["breaker", "key"],
 )
 @pytest.mark.parametrize("tier", ["high", "medium"])
-def test_a_setting_that_the_providers_refuse_does_too(tier: str, environment: dict[str, str], said: str) -> None:
-    """What is found when providers are built ends a tier with the same one line."""
-    done = run([sys.executable, "-m", f"financehub_{tier}_priority.worker"], environment)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"financehub: {said}\n"
+def test_tier_with_setting_that_providers_refuse_exits_with_one_line(
+    tier: str, environment: dict[str, str], message: str
+) -> None:
+    """A setting that is refused when the providers are built also ends a tier with one line."""
+    result = run([sys.executable, "-m", f"financehub_{tier}_priority.worker"], environment)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"financehub: {message}\n"
 
 
-def test_a_taken_port_ends_make_run_with_one_line() -> None:
-    """`make run` beside something that listens on its port says which port and how to choose another."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+def test_make_run_with_used_port_exits_with_one_line() -> None:
+    """If a port is in use, `make run` exits with a line that names the port and the variable that changes it."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
         script = Path(__file__).parents[3] / "deploy/local/run.py"
-        done = run([sys.executable, str(script)], {"REDIS_PORT": port})
-    assert done.returncode == 2
-    assert (
-        done.stderr
-        == f"make run: port {port} (Redis) is in use; stop the process that uses it, or set REDIS_PORT to another port\n"
-    )
+        result = run([sys.executable, str(script)], {"REDIS_PORT": port})
+    assert result.returncode == 2
+    remedy = "stop the process that uses it, or set REDIS_PORT to another port"
+    assert result.stderr == f"make run: port {port} (Redis) is in use; {remedy}\n"

@@ -1,4 +1,4 @@
-"""Redis fails under a running fleet."""
+"""Faults of Redis during the operation of a fleet."""
 
 import time
 from collections.abc import Callable
@@ -16,21 +16,21 @@ NAME = "default/every-second"
 
 
 def killed(server: RedisServer) -> None:
-    """SIGKILL, a second of nothing, restart from the AOF."""
+    """Kill Redis with SIGKILL and restart it from the AOF after a second."""
     server.kill()
     time.sleep(1)
     server.start()
 
 
 def hung(server: RedisServer) -> None:
-    """SIGSTOP for 20 s, four times as long as a command may take."""
+    """Stop Redis with SIGSTOP for 20 s, four times as long as the timeout of a command."""
     server.hang()
     time.sleep(20)
     server.resume()
 
 
 def readonly(server: RedisServer) -> None:
-    """What a client sees that still talks to the old master after a failover."""
+    """Make Redis read-only, as it is for a client of the old master after a failover."""
     with server.client() as client:
         client.replicaof("127.0.0.1", "1")
         time.sleep(2)
@@ -38,7 +38,7 @@ def readonly(server: RedisServer) -> None:
 
 
 def out_of_memory(server: RedisServer) -> None:
-    """`noeviction` at its limit: reads go on, writes are refused."""
+    """Let Redis refuse writes, as it does with `noeviction` at its memory limit."""
     with server.client() as client:
         client.config_set("maxmemory", "1")
         time.sleep(2)
@@ -46,7 +46,7 @@ def out_of_memory(server: RedisServer) -> None:
 
 
 def runs(fleet: Fleet) -> dict[str, int]:
-    """Enqueued and missed by the schedule, succeeded at the worker; zeros while it is not known."""
+    """Return the numbers of enqueued, missed and succeeded runs; zeros until the schedule and the task are known."""
     with fleet.redis() as client:
         known = [schedule for schedule in list_schedules(client) if schedule.name == NAME]
         stats = TaskMonitor(client).get_all_stats().get(TASK)
@@ -56,22 +56,23 @@ def runs(fleet: Fleet) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("fault", [killed, hung, readonly, out_of_memory])
-def test_a_fault_of_redis_loses_no_message_and_doubles_no_run(
+def test_fault_of_redis_neither_loses_nor_duplicates_runs(
     fleet: StartFleet, fault: Callable[[RedisServer], None]
 ) -> None:
-    """Through the fault and after it every due second is enqueued once and succeeds, and no process is restarted."""
+    """Each due time during and after the fault is enqueued once and succeeds, and no process is restarted."""
     running = fleet()
     running.schedule("every-second", TASK, "@every 1s", "  catchUp: All\n  concurrencyPolicy: Allow\n")
     running.start_scheduler()
     running.start_tier("low")
     eventually("runs succeed", lambda: runs(running)["succeeded"] >= 2)
-    first = time.time()
+    started = time.time()
 
     fault(running.server)
 
     def caught_up() -> bool:
-        now = runs(running)
-        return now["enqueued"] >= 2 + int(time.time() - first) and now["succeeded"] >= now["enqueued"] - 1
+        counts = runs(running)
+        expected = 2 + int(time.time() - started)
+        return counts["enqueued"] >= expected and counts["succeeded"] >= counts["enqueued"] - 1
 
     eventually("all due runs are enqueued and succeed", caught_up)
     (running.schedules / "every-second.yaml").write_text(
@@ -79,6 +80,8 @@ def test_a_fault_of_redis_loses_no_message_and_doubles_no_run(
     )
     with running.redis() as client:
         eventually("suspended", lambda: show_schedule(client, NAME).suspended)
-    settled = eventually("nothing is under way", lambda: (now := runs(running))["enqueued"] == now["succeeded"] and now)
+    settled = eventually(
+        "no run is active", lambda: (counts := runs(running))["enqueued"] == counts["succeeded"] and counts
+    )
     assert settled["missed"] == 0
     assert all(running.running(name) for name in ("scheduler", "low"))
