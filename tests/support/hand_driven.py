@@ -16,6 +16,7 @@ from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, ScheduledRun, encode
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect_async
@@ -23,7 +24,7 @@ from support.schedules import messages
 
 #: The time at which the tests begin: a full minute.
 T = 1_800_000_000.0
-YEAR = 365 * 86_400.0
+YEAR = 365.0 * DAY_SECONDS
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
     Asset,
@@ -25,7 +26,7 @@ from financehub_shared.market.news_text import news_id
 from financehub_shared.market.port import QUARANTINE_LIMIT, Store
 
 T0 = 1_800_000_000.0
-WEEK_ON = T0 + 7 * 86_400
+WEEK_ON = T0 + 7 * DAY_SECONDS
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin", provider_symbols={"kraken": "XBTUSD"})
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
 VOD = Asset("VOD.L", AssetType.STOCK, "Vodafone — plc", currency="GBP", active=False)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.port import Store
-
-DAY_SECONDS = 86_400
 
 
 class Records(Protocol):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-MINUTE, HOUR, MONTH = 60.0, 3_600.0, 30 * 86_400.0
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
+
+MINUTE, HOUR, MONTH = float(MINUTE_SECONDS), float(HOUR_SECONDS), 30.0 * DAY_SECONDS
 
 
 class Dataset(StrEnum):

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.market.records import decode_asset, encode_asset
-from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
 
@@ -27,7 +28,7 @@ class AssetRepository(RedisRepository):
     @translate_errors
     def remove_assets(self, symbols: Iterable[str]) -> int:
         removed = 0
-        for batch in chunks(list(symbols)):
+        for batch in chunks(symbols, BATCH):
             pipe = self._redis.pipeline(transaction=False)
             pipe.hdel(keys.ASSETS, *batch)
             pipe.hdel(keys.QUOTES, *batch)

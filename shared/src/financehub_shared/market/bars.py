@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import Bars
 from financehub_shared.market.packing import HEADER_SIZE, read_header
-from financehub_shared.market.repository import BATCH, RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.series import decode_bars, encode_bars, merge_bars
 from financehub_shared.redis import keys
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Indicators, IndicatorValues
 from financehub_shared.market.bars import BLOB_BATCH
 from financehub_shared.market.records import decode_indicator_values, encode_indicator_values
-from financehub_shared.market.repository import BATCH, RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.series import decode_series, encode_series, newest_values
 from financehub_shared.redis import keys
 
@@ -16,7 +17,7 @@ class IndicatorRepository(RedisRepository):
 
     @translate_errors
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
-        for batch in chunks(list(indicators), BLOB_BATCH):
+        for batch in chunks(indicators, BLOB_BATCH):
             heads = {each.symbol: encode_indicator_values(newest_values(each)) for each in batch}
             pipe = self._redis.pipeline(transaction=True)  # readers never see new values beside an old series
             pipe.mset({keys.indicator_series(each.symbol): encode_series(each) for each in batch})
@@ -35,7 +36,7 @@ class IndicatorRepository(RedisRepository):
     @translate_errors
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
-        for batch in chunks(symbols):
+        for batch in chunks(symbols, BATCH):
             for symbol, raw in zip(batch, self._redis.hmget(keys.INDICATORS, batch), strict=True):
                 try:
                     if raw:

@@ -5,12 +5,13 @@ from typing import Any
 
 import redis
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.records import decode_news, encode_news
-from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
@@ -22,7 +23,7 @@ class NewsRepository(RedisRepository):
 
     @translate_errors
     def put_news(self, items: Iterable[NewsItem]) -> int:
-        return sum(self._put_batch(batch) for batch in chunks(list(items)))
+        return sum(self._put_batch(batch) for batch in chunks(items, BATCH))
 
     def _put_batch(self, batch: Sequence[NewsItem]) -> int:
         """Read the known articles, select the new ones and write them; start over if another writer interfered."""

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_text import common_words_needed, near_equal_words, normalize_title, numbers_in
 
 #: Seconds within which two similar titles are one story; later it is a new one ('Fed holds rates').
-TITLE_WINDOW = 7 * 86_400.0
+TITLE_WINDOW = 7.0 * DAY_SECONDS
 
 
 def guid_key(item: NewsItem) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import PAYLOAD_LIMIT, Quarantined
 from financehub_shared.market.port import QUARANTINE_LIMIT
-from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
 #: Separates dataset and provider in a field of the freshness hash; neither may contain it.
@@ -18,7 +19,7 @@ class QuarantineRepository(RedisRepository):
 
     @translate_errors
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
-        for batch in chunks(list(records)):
+        for batch in chunks(records, BATCH):
             pipe = self._redis.pipeline(transaction=False)
             for record in batch:
                 entry = asdict(record) | {"payload": record.payload[:PAYLOAD_LIMIT]}

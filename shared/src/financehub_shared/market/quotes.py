@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.models import Quote
 from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
-from financehub_shared.market.repository import RedisRepository, chunks, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
 # EVAL instead of EVALSHA saves the second round trip after a restart or failover of Redis.
@@ -24,7 +25,7 @@ class QuoteRepository(RedisRepository):
     @translate_errors
     def put_quotes(self, quotes: Iterable[Quote]) -> None:
         pipe = self._redis.pipeline(transaction=False)
-        for batch in chunks(list(quotes)):
+        for batch in chunks(quotes, BATCH):
             pairs = (part for quote in batch for part in (quote.symbol, encode_quote(quote)))
             pipe.eval(_KEEP_NEWER, 1, keys.QUOTES, *pairs)
         pipe.execute()
@@ -41,7 +42,7 @@ class QuoteRepository(RedisRepository):
     @translate_errors
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
-        for batch in chunks(symbols):
+        for batch in chunks(symbols, BATCH):
             for symbol, raw in zip(batch, self._redis.hmget(keys.QUOTES, batch), strict=True):
                 # a record without a complete prefix is damaged; its readers report that, so it counts as missing here
                 if raw and len(prefix := raw[:QUOTE_ORDER_LENGTH]) == QUOTE_ORDER_LENGTH and prefix.isdigit():

@@ -1,6 +1,6 @@
 """Base of the repositories of `RedisStore`: the client, bounded batches and the translation of errors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,7 +14,6 @@ BATCH = 500
 P = ParamSpec("P")
 R = TypeVar("R")
 Part = TypeVar("Part", bound="RedisRepository")
-T = TypeVar("T")
 
 
 class RedisRepository:
@@ -27,11 +26,6 @@ class RedisRepository:
     def __init__(self, client: redis.Redis) -> None:
         # Any, because redis-py types every reply as "sync or awaitable"
         self._redis: Any = client
-
-
-def chunks(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
-    """Consecutive slices of at most `size`."""
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def translate_errors(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Protocol
 
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ProviderError, UpstreamError
 from financehub_shared.core.loop_local import LoopLocal
 
 #: Age at which a rate is fetched again. USDT moves by less than 0.1 % in ten minutes outside of a panic.
 FRESH_SECONDS = 600.0
 #: Age up to which a known rate is used while all sources fail. The note of the quote shows the age.
-USABLE_SECONDS = 86_400.0
+USABLE_SECONDS = float(DAY_SECONDS)
 #: Outside this range the peg is broken or the source is wrong, and failing is better than converting.
 PLAUSIBLE = (Decimal("0.8"), Decimal("1.2"))
 #: A day without a rate takes that of an earlier day, at most this many days before.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import CorruptDataError, TaskFailedError
 from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, is_simulated
@@ -108,7 +109,7 @@ async def calculate_indicators(
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     calculate = await asyncio.to_thread(load_engine, engine)
     progress = _Progress(counts)
-    for chunk in _chunks(assets):
+    for chunk in chunks(assets, CHUNK):
         await _update_bars(chunk, store, bars, deadline, clock, progress)
         await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
     for provider in sorted(progress.current):
@@ -117,11 +118,6 @@ async def calculate_indicators(
         await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
     _raise_if_nothing_worked(assets, progress)
     return _summary(assets, progress)
-
-
-def _chunks(assets: Sequence[Asset]) -> Iterator[Sequence[Asset]]:
-    for start in range(0, len(assets), CHUNK):
-        yield assets[start : start + CHUNK]
 
 
 async def _update_bars(

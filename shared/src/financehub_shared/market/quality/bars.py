@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import truediv
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Asset, AssetType, Bars, Quarantined, is_simulated
 from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck, Row
 from financehub_shared.market.quality.bar_units import JUMP, correct_cells, correct_days
@@ -24,7 +25,7 @@ MAD_SIGMA = 1.4826
 SPIKE_DAYS = 3
 #: Number of stored bars before the new ones that are considered.
 TAIL = 60
-_DAY = 86_400
+_DAY = DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

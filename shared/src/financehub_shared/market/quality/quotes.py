@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, AssetType, Quality, Quarantined, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
 
@@ -33,7 +34,7 @@ STALE_US_WEEKDAY_HOURS = 60.0
 STALE_WEEKDAY_HOURS = 192.0
 #: A price this much older than the stored one is an outdated copy; feeds are delayed by up to 20 minutes.
 BACKWARDS_SECONDS = 3_600.0
-_DAY = 86_400.0
+_DAY = float(DAY_SECONDS)
 _EPOCH_MONDAY = 4 * _DAY
 
 

@@ -4,12 +4,13 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError
 from financehub_shared.core.models import Bars
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.usd import DailyRates
 
-DAY_MS = 86_400_000
+DAY_MS = DAY_SECONDS * 1_000
 #: A day in the year 2158. A later time is in another unit (microseconds) or wrong.
 DAY_MAX = 69_000
 

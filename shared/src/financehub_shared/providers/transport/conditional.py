@@ -10,13 +10,14 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
 #: Validators expire after a week, because a week without a full answer would hide that a feed is dead.
-TTL_SECONDS = 7 * 86_400
+TTL_SECONDS = 7 * DAY_SECONDS
 #: Longer headers are cut, so that an upstream cannot fill Redis. A cut validator never matches, which only means that
 #: the whole document is read again.
 MAX_CHARACTERS = 1_000

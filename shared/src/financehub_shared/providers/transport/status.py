@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import (
     AuthFailedError,
     BlockedError,
@@ -18,7 +19,7 @@ from financehub_shared.core.errors import (
 )
 
 #: Longest `Retry-After` that is trusted. Binance's longest documented ban is three days.
-RETRY_AFTER_MAX_SECONDS = 3 * 86_400.0
+RETRY_AFTER_MAX_SECONDS = 3.0 * DAY_SECONDS
 
 _STATUSES: Mapping[int, tuple[type[ProviderError], str]] = {
     401: (AuthFailedError, "the key was refused or is missing"),

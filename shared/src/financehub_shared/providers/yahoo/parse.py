@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, Bars, Quote
 from financehub_shared.core.units import to_major_unit
@@ -154,8 +155,8 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
     days = [_day(parse.seconds(provider, time, "timestamp"), zone) for time in times]
     rows = _rows(provider, result, days, per_unit, asset)
     end = _first_incomplete_day(provider, meta, zone, now)
-    kept = [row for day, row in sorted(rows.items()) if first_day <= day < end]
-    columns = [array("d", column) for column in zip(*kept, strict=True)] or [array("d") for _ in range(5)]
+    complete = [row for day, row in sorted(rows.items()) if first_day <= day < end]
+    columns = [array("d", column) for column in zip(*complete, strict=True)] or [array("d") for _ in range(5)]
     chosen = array("i", (day for day in sorted(rows) if first_day <= day < end))
     open, high, low, close, volume = columns
     splits = _splits(provider, result, zone)
@@ -171,7 +172,7 @@ def _zone(meta: Mapping[str, Any]) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError):
         # The host does not have the zone database. Days are still correct unless a session begins at midnight.
         offset = meta.get("gmtoffset")
-        return timezone(timedelta(seconds=offset if isinstance(offset, int) and abs(offset) < 86_400 else 0))
+        return timezone(timedelta(seconds=offset if isinstance(offset, int) and abs(offset) < DAY_SECONDS else 0))
 
 
 def _day(at: float, zone: tzinfo) -> int:
