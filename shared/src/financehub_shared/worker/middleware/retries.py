@@ -10,10 +10,12 @@ from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.middleware import Retries as StockRetries
 from dramatiq.middleware import Shutdown
 
+from financehub_shared.core.durations import DAY_SECONDS
+
 log = structlog.get_logger(__name__)
 
 #: Limit in seconds of the wait that an upstream requests; after a day a new run is due anyway.
-LONGEST_RETRY_AFTER = 86_400.0
+LONGEST_RETRY_AFTER = float(DAY_SECONDS)
 
 
 class Retries(StockRetries):
