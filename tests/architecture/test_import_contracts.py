@@ -12,6 +12,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / ".importlinter"
+#: Folders of all packages. `**` would also find copies of them in the build data of container images.
+PACKAGES = ("shared/src/*", "cli/src/*", "services/*/src/*")
 
 
 def contracts() -> dict[str, str]:
@@ -69,7 +71,8 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for package in REPOSITORY.glob("**/src/financehub_*"):
+        packages = [path for pattern in PACKAGES for path in REPOSITORY.glob(pattern)]
+        for package in packages:
             shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
 
     def broken_contracts(self) -> set[str]:

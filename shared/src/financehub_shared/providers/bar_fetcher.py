@@ -28,14 +28,14 @@ class BarReport:
     """The result of a fetch of bars.
 
     Args:
-        asked: Symbol → first missing day, for all requested assets.
+        first_days: Symbol → first missing day, for all requested assets.
         bars: Symbol → its new bars, which are empty if the upstream has none.
         failures: Symbol → provider → reason why it did not deliver.
         delivered: Provider → number of assets that it delivered.
         retry_after: Seconds until the first provider that named a time may be called again.
     """
 
-    asked: Mapping[str, int]
+    first_days: Mapping[str, int]
     bars: dict[str, Bars] = field(default_factory=dict)
     failures: dict[str, dict[str, str]] = field(default_factory=dict)
     delivered: dict[str, int] = field(default_factory=dict)
@@ -45,7 +45,9 @@ class BarReport:
     def missing(self) -> dict[str, str]:
         """Symbol → reason of each provider, for symbols that no provider delivered."""
         return {
-            symbol: format_reasons(self.failures.get(symbol, {})) for symbol in self.asked if symbol not in self.bars
+            symbol: format_reasons(self.failures.get(symbol, {}))
+            for symbol in self.first_days
+            if symbol not in self.bars
         }
 
 
@@ -134,7 +136,7 @@ class BarFetcher:
             first_days: Symbol → first day, as returned by `missing`.
             deadline: Monotonic time in seconds by which the fetch must end.
         """
-        report = BarReport(asked=dict(first_days))
+        report = BarReport(first_days=dict(first_days))
         waiting = [asset for asset in reversed(assets) if asset.symbol in first_days]
 
         async def work() -> None:

@@ -28,7 +28,7 @@ class QuoteReport:
     """The result of a fetch of quotes.
 
     Args:
-        asked: Number of requested assets.
+        requested: Number of requested assets.
         quotes: Symbol → quote that passed validation.
         failures: Symbol → provider → reason why it did not deliver. Includes symbols that a later provider delivered.
         quarantined: Quotes that failed validation.
@@ -36,7 +36,7 @@ class QuoteReport:
         retry_after: Seconds until the first provider that named a time may be called again.
     """
 
-    asked: int
+    requested: int
     quotes: dict[str, Quote] = field(default_factory=dict)
     failures: dict[str, dict[str, str]] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
@@ -53,7 +53,7 @@ class QuoteReport:
         missing = self.missing
         shown = dict(list(missing.items())[: TaskSummary.MISSING_SHOWN])
         return TaskSummary(
-            asked=self.asked,
+            asked=self.requested,
             stored=len(self.quotes),
             missing=shown,
             missing_count=len(missing),
@@ -109,7 +109,7 @@ async def fetch_quotes(
     Returns:
         A report. The caller decides what it means if no quote was delivered.
     """
-    report = QuoteReport(asked=len(assets), failures={asset.symbol: {} for asset in assets})
+    report = QuoteReport(requested=len(assets), failures={asset.symbol: {} for asset in assets})
     suspects: dict[str, Quote] = {}
     for index, provider in enumerate(providers):
         wanted = [asset for asset in assets if asset.symbol not in report.quotes and provider.serves(asset)]
@@ -170,5 +170,5 @@ async def _fetch_batch(
 
 
 def _failed_batch(provider: str, error: ProviderError, wanted: Sequence[Asset]) -> QuoteBatch:
-    log.warning("provider_failed", provider=provider, reason=error.kind, detail=error.detail, asked=len(wanted))
+    log.warning("provider_failed", provider=provider, reason=error.kind, detail=error.detail, requested=len(wanted))
     return QuoteBatch(missing=dict.fromkeys((asset.symbol for asset in wanted), error))

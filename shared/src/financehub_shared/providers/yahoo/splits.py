@@ -34,11 +34,11 @@ def apply_missing_splits(bars: Bars, splits: Mapping[int, float]) -> tuple[Bars,
         shift = math.log(ratio) if ratio > 0 else 0.0
         if abs(shift) < math.log(RATIO_MIN):
             continue
-        place = _missing_at(bars, day, shift)
-        if place is not None:
-            bars = _rescaled(bars, place, ratio)
+        index = _missing_at(bars, day, shift)
+        if index is not None:
+            bars = _rescaled(bars, index, ratio)
             corrections.append(
-                f"split {ratio:g}:1 of day {day} applied to the {place} bars before day {bars.days[place]}"
+                f"split {ratio:g}:1 of day {day} applied to the {index} bars before day {bars.days[index]}"
             )
     return bars, corrections
 
@@ -46,20 +46,20 @@ def apply_missing_splits(bars: Bars, splits: Mapping[int, float]) -> tuple[Bars,
 def _missing_at(bars: Bars, day: int, shift: float) -> int | None:
     """Return the index near `day` at which the close changes by the ratio of the split and stays. None if none does."""
     levels = [math.log(close) if close > 0 else math.nan for close in bars.close]
-    near = next((place for place, have in enumerate(bars.days) if have >= day), len(levels))
-    changes = {place: now - last for place, (last, now) in enumerate(pairwise(levels), start=1)}
+    near = next((index for index, bar_day in enumerate(bars.days) if bar_day >= day), len(levels))
+    changes = {index: now - last for index, (last, now) in enumerate(pairwise(levels), start=1)}
     candidates = [
-        place
-        for place, change in changes.items()
-        if abs(place - near) <= MAX_DISTANCE_BARS and abs(change + shift) <= MAX_MOVE and _is_lasting(levels, place)
+        index
+        for index, change in changes.items()
+        if abs(index - near) <= MAX_DISTANCE_BARS and abs(change + shift) <= MAX_MOVE and _is_lasting(levels, index)
     ]
-    return min(candidates, key=lambda place: abs(changes[place] + shift), default=None)
+    return min(candidates, key=lambda index: abs(changes[index] + shift), default=None)
 
 
-def _is_lasting(levels: list[float], place: int) -> bool:
+def _is_lasting(levels: list[float], index: int) -> bool:
     """Whether the bars before are at the old level and those after at the new one, so the jump is not a passing one."""
-    old, new = levels[place - 1], levels[place]
-    before, after = levels[max(place - 4, 0) : place], levels[place : place + 4]
+    old, new = levels[index - 1], levels[index]
+    before, after = levels[max(index - 4, 0) : index], levels[index : index + 4]
     return all(abs(level - old) < abs(level - new) for level in before) and all(
         abs(level - new) < abs(level - old) for level in after
     )
@@ -67,7 +67,7 @@ def _is_lasting(levels: list[float], place: int) -> bool:
 
 def _rescaled(bars: Bars, end: int, ratio: float) -> Bars:
     def scaled(column: "array[float]", factor: float) -> "array[float]":
-        return array("d", (value * factor if place < end else value for place, value in enumerate(column)))
+        return array("d", (value * factor if index < end else value for index, value in enumerate(column)))
 
     return replace(
         bars,
