@@ -1,7 +1,8 @@
-"""What the worker processes of the broker's tests run: `dramatiq support.broker_actors`.
+"""The actors of the worker processes in the tests of the broker: `dramatiq support.broker_actors`.
 
-Environment: BROKER_KIND `stock` or `mended`, which also names the queue; BROKER_URL; HEARTBEAT_MS; REDIS_TIMEOUT.
-Every actor appends to the list `<queue>:events`, over a connection of its own that outlasts outages.
+Environment: BROKER_KIND (`stock` or `fixed`, which is also the name of the queue), BROKER_URL, HEARTBEAT_MS,
+REDIS_TIMEOUT, EVENTS_URL. Every actor appends to the list `<queue>:events` over a separate connection that survives
+outages.
 """
 
 import logging
@@ -21,7 +22,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.redis.client import connect
 from financehub_shared.worker.build import build_broker
 
-# dramatiq has no setting for it; scaled down with the other times of these tests
+# Dramatiq has no setting for this time. It is reduced with the other times of these tests.
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.3
 
 KIND = os.environ["BROKER_KIND"]
@@ -34,7 +35,7 @@ if KIND == "stock":
     broker = RedisBroker(
         client=redis.Redis.from_url(URL, socket_timeout=REDIS_TIMEOUT),
         heartbeat_timeout=HEARTBEAT_MS,
-        maintenance_chance=0,  # one command in a thousand would give back what dead workers held
+        maintenance_chance=0,  # otherwise one command in a thousand would reclaim messages of dead workers
     )
 else:
     broker = build_broker(
@@ -52,43 +53,43 @@ dramatiq.set_broker(broker)
 _events = connect(os.environ.get("EVENTS_URL", URL))
 
 
-def note(event: str) -> None:
-    """Tell the test."""
+def record_event(event: str) -> None:
+    """Record an event for the test."""
     _events.rpush(f"{KIND}:events", event)
 
 
 def actor(fn: Any) -> Any:
-    """An actor on the queue of this kind."""
+    """Declare an actor on the queue of this kind."""
     return dramatiq.actor(fn, queue_name=KIND, min_backoff=200, max_backoff=200, max_retries=3)
 
 
 @actor
 def record(tag: str) -> None:
-    """Tell that it ran."""
-    note(tag)
+    """Record that the task ran."""
+    record_event(tag)
 
 
 @actor
 def slow(tag: str, seconds: float) -> None:
-    """Tell the start, work, tell the end."""
-    note(f"start {tag}")
+    """Record the start, work, and record the end."""
+    record_event(f"start {tag}")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(0.02)
-    note(f"end {tag}")
+    record_event(f"end {tag}")
 
 
 @actor
-def until_told(tag: str) -> None:
-    """Tell the start, work until the key `go` is there, tell the end."""
-    note(f"start {tag}")
+def until_go(tag: str) -> None:
+    """Record the start, work until the key `go` exists, and record the end."""
+    record_event(f"start {tag}")
     while not _events.exists("go"):
         time.sleep(0.02)
-    note(f"end {tag}")
+    record_event(f"end {tag}")
 
 
 class _Booted(logging.Handler):
-    """Notices the line that dramatiq's command line logs once its parent process knows that this one has booted."""
+    """Sets an event when dramatiq logs that its parent process knows that this process has booted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,21 +106,21 @@ logging.getLogger("dramatiq").addHandler(_booted)
 
 @actor
 def kill_worker() -> None:
-    """What the kernel does to a task that takes all memory.
+    """Kill the worker, as the kernel does if a task uses too much memory.
 
-    Not before the boot is over: a child killed while it tells its parent so leaves a lock taken, and the parent waits
-    for that lock for good.
+    This waits for the end of the boot. A child that dies while it reports the boot to its parent holds a lock for which
+    the parent would wait forever.
     """
     _booted.event.wait(20)
-    note("killed")
+    record_event("killed")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @actor
 def fail(tag: str, times: int) -> None:
-    """Fail so many times, then succeed."""
-    tries = _events.incr(f"tries:{tag}")
-    if tries <= times:
-        note(f"fail {tag}")
-        raise TaskFailedError(f"try {tries} of {tag}")
-    note(f"end {tag}")
+    """Fail `times` times, then succeed."""
+    attempt = _events.incr(f"attempts:{tag}")
+    if attempt <= times:
+        record_event(f"fail {tag}")
+        raise TaskFailedError(f"attempt {attempt} of {tag}")
+    record_event(f"end {tag}")

@@ -1,4 +1,4 @@
-"""Real worker processes, stock or mended, that a test may kill."""
+"""Real worker processes with the stock or the fixed broker, which a test may kill."""
 
 import os
 import signal
@@ -18,13 +18,13 @@ TESTS = Path(__file__).parents[1]
 
 
 class WorkerProcess:
-    """`dramatiq support.broker_actors` in a process group of its own.
+    """A process `dramatiq support.broker_actors` in its own process group.
 
     Args:
-        kind: `stock` or `mended`; also the name of the queue.
-        url: Redis of the queues.
-        log: where its output goes.
-        environment: further variables for `support.broker_actors`.
+        kind: `stock` or `fixed`, which is also the name of the queue.
+        url: URL of the queues' Redis.
+        log: File of the output.
+        environment: Further variables for `support.broker_actors`.
     """
 
     def __init__(
@@ -48,36 +48,36 @@ class WorkerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the parent process is there."""
+        """Whether the parent process runs."""
         return self._process.poll() is None
 
     def wait_ready(self) -> "WorkerProcess":
-        """Until it consumes."""
+        """Wait until the worker consumes, and return self."""
         eventually(lambda: "ready for action" in self.log.read_text(), 20)
         return self
 
     def kill(self) -> None:
-        """SIGKILL to parent and child, as the kernel does to a container out of memory."""
+        """Send SIGKILL to parent and child, as the kernel does to a container that is out of memory."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def terminate(self, timeout: float = 20) -> int:
-        """SIGTERM, as the kubelet sends it; returns the exit code."""
+        """Send SIGTERM, as the kubelet does, and return the exit code."""
         self._process.terminate()
         return self._process.wait(timeout)
 
     def wait(self, timeout: float = 20) -> int:
-        """Until it ends by itself."""
+        """Wait until the process ends by itself, and return the exit code."""
         return self._process.wait(timeout)
 
     def stop(self) -> None:
-        """End it, whatever state it is in."""
+        """End the process in any state."""
         end(self._process)
 
 
 def eventually(condition: Callable[[], Any], timeout: float = 30) -> Any:
-    """Poll until `condition` is truthy; returns its value, fails after `timeout` seconds."""
-    limit = time.monotonic() + timeout
+    """Poll until `condition` is truthy and return its value; fail after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while True:
         try:
             value = condition()
@@ -85,21 +85,21 @@ def eventually(condition: Callable[[], Any], timeout: float = 30) -> Any:
             value = None
         if value:
             return value
-        assert time.monotonic() < limit, "condition not met in time"
+        assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.02)
 
 
 def message(kind: str, actor: str, *args: Any, **options: Any) -> "dramatiq.Message[Any]":
-    """A message to an actor of `support.broker_actors`."""
+    """Return a message for an actor of `support.broker_actors`."""
     return dramatiq.Message(queue_name=kind, actor_name=actor, args=args, kwargs={}, options=options)
 
 
 def unsettled(client: "redis.Redis", queue: str) -> int:
-    """How many messages a queue holds at one instant, delayed ones included."""
+    """Return the number of messages of a queue at one moment, delayed ones included."""
     with client.pipeline() as pipeline:
         return sum(pipeline.hlen(keys.messages(queue)).hlen(keys.messages(f"{queue}.DQ")).execute())
 
 
 def events(client: "redis.Redis", kind: str) -> list[str]:
-    """What the actors of a kind have told so far."""
+    """Return the events that the actors of a kind have recorded so far."""
     return [event.decode() for event in client.lrange(f"{kind}:events", 0, -1)]

@@ -1,4 +1,4 @@
-"""Worker processes that end with the test."""
+"""Worker processes that are stopped after the test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from support.workers import WorkerProcess
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Start a worker process: `start_worker(kind, url, threads=…, HEARTBEAT_MS=…)`."""
+    """Return a function that starts a worker process: `start_worker(kind, url, threads=…, HEARTBEAT_MS=…)`."""
     workers: list[WorkerProcess] = []
 
     def start(kind: str, url: str, **options: object) -> WorkerProcess:
@@ -28,9 +28,9 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
 
 @pytest.fixture
 def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
-    """Serve a broker from threads of this process, for faults that are not about processes.
+    """Return a context manager that runs a worker in threads of this process, for faults that do not concern processes.
 
-    Dramatiq's waits after a lost connection, for which it has no setting, are scaled down.
+    Dramatiq's waits after a lost connection, for which it has no setting, are reduced.
     """
     monkeypatch.setattr(dramatiq.worker, "CONSUMER_RESTART_DELAY_SECS", 0.1)
     monkeypatch.setattr(dramatiq.worker, "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.1)

@@ -1,4 +1,4 @@
-"""Actors of the catalogue, served from threads of this process on a real Redis."""
+"""Actors of the catalog in threads of this process, on a real Redis."""
 
 import asyncio
 import time
@@ -22,8 +22,8 @@ Serve = Callable[..., object]
 CRYPTO = "fetch_crypto_prices_task"
 
 
-class Results(dramatiq.Middleware):
-    """An observer that keeps what comes by, in order."""
+class Outcomes(dramatiq.Middleware):
+    """An observer that keeps the outcome of each attempt, in order."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, object]] = []
@@ -36,42 +36,42 @@ class Results(dramatiq.Middleware):
 
 
 @pytest.fixture
-def results() -> Results:
-    """What the observer saw."""
-    return Results()
+def outcomes() -> Outcomes:
+    """An observer."""
+    return Outcomes()
 
 
 @pytest.fixture
-def broker(redis_url: str, results: Results) -> FinanceHubBroker:
-    """A broker with that observer."""
+def broker(redis_url: str, outcomes: Outcomes) -> FinanceHubBroker:
+    """A broker with that observer in first place."""
     settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2)
     broker = build_broker(settings, tier="high")
-    broker.add_middleware(results, before=CorrelationId)
+    broker.add_middleware(outcomes, before=CorrelationId)
     return broker
 
 
-def test_sync_and_async_functions_run_with_checked_arguments(
-    broker: FinanceHubBroker, results: Results, serving: Serve, caplog: pytest.LogCaptureFixture
+def test_actors_sync_and_async_receive_validated_arguments(
+    broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, caplog: pytest.LogCaptureFixture
 ):
-    """Both get the arguments of their model, and what they return reaches the observers without a warning."""
+    """Both kinds get the arguments of their model, and their results reach the observers without a warning."""
 
     async def crypto(symbols: list[str] | None = None) -> list[str] | None:
         await asyncio.sleep(0)
         return symbols
 
     declare(broker, CRYPTO, crypto)
-    declare(broker, "health_check_task", lambda: "well")
+    declare(broker, "health_check_task", lambda: "fine")
     enqueue(broker, CRYPTO, {"symbols": ["BTC-USD"]})
     enqueue(broker, CRYPTO)
     enqueue(broker, "health_check_task")
     with serving(broker):
-        eventually(lambda: len(results.seen) == 3)
-    assert sorted(results.seen, key=str) == [(CRYPTO, None), (CRYPTO, ["BTC-USD"]), ("health_check_task", "well")]
+        eventually(lambda: len(outcomes.seen) == 3)
+    assert sorted(outcomes.seen, key=str) == [(CRYPTO, None), (CRYPTO, ["BTC-USD"]), ("health_check_task", "fine")]
     assert "returned a value" not in caplog.text
 
 
-def test_a_declared_actor_has_the_limits_of_the_catalogue(broker: FinanceHubBroker):
-    """Queue, time limit and age limit are the catalogue's."""
+def test_declared_actor_has_the_limits_of_the_catalog(broker: FinanceHubBroker):
+    """Queue, time limit and age limit are those of the catalog."""
     actor = declare(broker, CRYPTO, lambda: None)
     assert (actor.queue_name, actor.options["time_limit"], actor.options["max_age"]) == ("high", 90_000, 600_000)
     assert declare(broker, "fetch_news_task", lambda: None).options["max_age"] is None
@@ -84,10 +84,10 @@ def test_a_declared_actor_has_the_limits_of_the_catalogue(broker: FinanceHubBrok
         (CRYPTO, {"symbols": []}, None, "symbols"),
         ("cleanup_old_cache_task", {"dry_run": "yes"}, None, "dry_run"),
         ("health_check_task", {"x": 1}, None, "x"),
-        ("somebody_elses_task", {}, None, "queue"),
+        ("foreign_task", {}, None, "queue"),
     ],
 )
-def test_a_bad_call_is_refused_at_enqueue(
+def test_enqueue_with_invalid_arguments_is_refused(
     task: str,
     kwargs: dict[str, object],
     queue: str | None,
@@ -102,8 +102,8 @@ def test_a_bad_call_is_refused_at_enqueue(
     assert redis_client.keys() == []
 
 
-def test_an_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
-    """Options are kept; correlation id and readiness are added."""
+def test_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
+    """Options are kept, and the correlation id and the time of readiness are added."""
     message = enqueue(broker, CRYPTO, delay=2.5, options={"schedule": "default/crypto"})
     assert message.options["schedule"] == "default/crypto"
     assert message.options["correlation_id"] == message.message_id
@@ -111,10 +111,12 @@ def test_an_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
     assert message.queue_name == "high.DQ"
 
 
-def test_a_run_too_late_is_skipped_and_a_retry_too_late_is_kept(
-    broker: FinanceHubBroker, results: Results, serving: Serve, redis_client: "redis.Redis"
+def test_old_run_is_skipped_and_old_retry_is_dead_lettered(
+    broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, redis_client: "redis.Redis"
 ):
-    """An old first run is no failure; an old retry is a dead letter with its failures."""
+    """A first attempt that is too old is not a failure, and a retry that is too old becomes a dead letter with its
+    failures.
+    """
     runs = []
     declare(broker, CRYPTO, lambda **_: runs.append(1))
     old = round((time.time() - 601) * 1000)
@@ -124,19 +126,19 @@ def test_a_run_too_late_is_skipped_and_a_retry_too_late_is_kept(
     with serving(broker):
         [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
         eventually(lambda: redis_client.hlen(keys.messages("high")) == 0)
-    assert sorted(results.seen) == [(CRYPTO, "dead"), (CRYPTO, "skipped")]
+    assert sorted(outcomes.seen) == [(CRYPTO, "dead"), (CRYPTO, "skipped")]
     assert (letter.reason, letter.attempts, runs) == ("too-old", 1, [])
 
 
-def test_an_async_task_past_its_time_limit_is_cancelled_and_retried(
-    broker: FinanceHubBroker, results: Results, serving: Serve, redis_client: "redis.Redis"
+def test_async_task_past_its_time_limit_is_cancelled_and_retried(
+    broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, redis_client: "redis.Redis"
 ):
-    """The coroutine gets its cancellation, the try counts as failed, and the next one may succeed."""
-    tries, cancelled = [], []
+    """The coroutine is cancelled, the attempt counts as failed, and the next one may succeed."""
+    attempts, cancelled = [], []
 
     async def crypto(symbols: list[str] | None = None) -> None:
-        tries.append(1)
-        if len(tries) == 1:
+        attempts.append(1)
+        if len(attempts) == 1:
             try:
                 await asyncio.sleep(30)
             except asyncio.CancelledError:
@@ -146,16 +148,16 @@ def test_an_async_task_past_its_time_limit_is_cancelled_and_retried(
     declare(broker, CRYPTO, crypto)
     enqueue(broker, CRYPTO, options={"time_limit": 100})
     with serving(broker):
-        eventually(lambda: len(tries) == 2)
-        eventually(lambda: results.seen[1:])
+        eventually(lambda: len(attempts) == 2)
+        eventually(lambda: outcomes.seen[1:])
     assert cancelled == [1]
-    assert results.seen == [(CRYPTO, "TimeLimitExceeded"), (CRYPTO, None)]
+    assert outcomes.seen == [(CRYPTO, "TimeLimitExceeded"), (CRYPTO, None)]
 
 
-def test_a_retry_waits_as_long_as_the_upstream_asks(
+def test_retry_waits_for_the_retry_after_of_the_upstream(
     broker: FinanceHubBroker, serving: Serve, redis_client: "redis.Redis"
 ):
-    """`retry_after` of an error is the delay of its retry where the backoff is shorter."""
+    """The `retry_after` of an error is the delay of its retry if the back-off is shorter."""
 
     def crypto(symbols: list[str] | None = None) -> None:
         raise RateLimitedError("binance", "429", retry_after=120)
@@ -167,10 +169,10 @@ def test_a_retry_waits_as_long_as_the_upstream_asks(
     assert dramatiq.Message.decode(data).options["eta"] == pytest.approx((time.time() + 120) * 1000, abs=5_000)
 
 
-def test_a_task_interrupted_by_the_shutdown_goes_back_as_it_was(
+def test_task_interrupted_by_the_shutdown_is_requeued_unchanged(
     broker: FinanceHubBroker, serving: Serve, redis_client: "redis.Redis"
 ):
-    """An actor that asks for it is interrupted when its worker stops; that is no failed try."""
+    """An actor that requests notification is interrupted when its worker stops, which is not a failed attempt."""
     started = []
 
     def crypto(symbols: list[str] | None = None) -> None:

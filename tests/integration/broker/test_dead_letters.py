@@ -1,4 +1,4 @@
-"""Dead letters on a real Redis: found, revived, dropped, singly and by filter."""
+"""Dead letters on a real Redis: found, requeued and deleted, by id and by filter."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 import redis
 from dramatiq.common import current_millis
 
-from financehub_shared.broker import DeadLetterQueue, DeadLetterFilter, Janitor, options
+from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor, options
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
@@ -18,8 +18,8 @@ DAY = 86_400
 Serve = Callable[..., object]
 
 
-def bury(client: "redis.Redis", number: int, *, queue: str = "high", age: float = 0, **ending: object) -> str:
-    """Lay a dead letter of a given age (seconds); returns its id."""
+def store_letter(client: "redis.Redis", number: int, *, queue: str = "high", age: float = 0, **ending: object) -> str:
+    """Store a dead letter of a given age in seconds, and return its id."""
     redis_id = f"letter-{number}"
     letter = dramatiq.Message(
         queue,
@@ -37,9 +37,9 @@ def bury(client: "redis.Redis", number: int, *, queue: str = "high", age: float 
 @pytest.fixture
 def letters(redis_client: "redis.Redis") -> DeadLetterQueue:
     """Three dead letters: two on high, one of them two days old; one on low."""
-    bury(redis_client, 1, exception="UpstreamError")
-    bury(redis_client, 2, exception="TaskFailedError", age=2 * DAY)
-    bury(redis_client, 3, queue="low", exception="UpstreamError", age=60)
+    store_letter(redis_client, 1, exception="UpstreamError")
+    store_letter(redis_client, 2, exception="TaskFailedError", age=2 * DAY)
+    store_letter(redis_client, 3, queue="low", exception="UpstreamError", age=60)
     return DeadLetterQueue(redis_client)
 
 
@@ -59,18 +59,20 @@ def letters(redis_client: "redis.Redis") -> DeadLetterQueue:
         (DeadLetterFilter(ids=[]), []),
     ],
 )
-def test_a_filter_finds_what_matches_newest_first(letters: DeadLetterQueue, wanted: DeadLetterFilter, found: list[int]):
-    """Every part of a filter narrows; what is left out matches all."""
+def test_find_with_a_filter_returns_matches_newest_first(
+    letters: DeadLetterQueue, wanted: DeadLetterFilter, found: list[int]
+):
+    """Every field of a filter narrows the result, and a field that is not set matches all."""
     assert [letter.kwargs["n"] for letter in letters.find(wanted)] == found
 
 
-def test_a_limit_keeps_the_newest_of_all_queues(letters: DeadLetterQueue):
-    """The limit is of the answer, not of each queue."""
+def test_find_with_a_limit_returns_the_newest_of_all_queues(letters: DeadLetterQueue):
+    """The limit applies to the result, not to each queue."""
     assert [letter.kwargs["n"] for letter in letters.find(limit=2)] == [1, 3]
 
 
-def test_one_is_shown_by_its_id(letters: DeadLetterQueue):
-    """A letter comes back whole; an unknown id is None."""
+def test_show_returns_the_letter_or_none(letters: DeadLetterQueue):
+    """A letter is returned with all its fields, and an unknown id gives None."""
     letter = letters.show("letter-3")
     assert letter is not None
     assert (letter.queue, letter.task, letter.message_id, letter.attempts) == ("low", "task_3", "message-3", 2)
@@ -78,15 +80,15 @@ def test_one_is_shown_by_its_id(letters: DeadLetterQueue):
     assert letters.show("letter-9") is None
 
 
-def test_a_revived_letter_runs_as_if_it_were_new(redis_url: str, redis_client: "redis.Redis", serving: Callable):
-    """Requeueing forgets tries and history and gives full age, keeps message id and other options, and runs."""
+def test_requeued_letter_runs_as_a_new_message(redis_url: str, redis_client: "redis.Redis", serving: Callable):
+    """Requeueing drops attempts, history and age, keeps message id and other options, and the message runs."""
     broker, seen = build_broker(Settings(redis_url=redis_url), tier="high"), []
 
     def again(n: int) -> None:
         seen.append(dramatiq.middleware.CurrentMessage.get_current_message().asdict())
 
     dramatiq.actor(again, broker=broker, queue_name="high", actor_name="task_7", max_age=3_600_000)
-    bury(redis_client, 7, age=5 * DAY)
+    store_letter(redis_client, 7, age=5 * DAY)
     dead_letters = DeadLetterQueue(redis_client)
     assert [letter.id for letter in dead_letters.requeue(DeadLetterFilter(ids=["letter-7"]))] == ["letter-7"]
     assert dead_letters.find() == []
@@ -99,8 +101,8 @@ def test_a_revived_letter_runs_as_if_it_were_new(redis_url: str, redis_client: "
     assert dead_letters.requeue(DeadLetterFilter(ids=["letter-7"])) == []
 
 
-def test_what_was_no_message_is_not_requeued(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """Garbage stays a dead letter, whoever laid it there, and can be purged."""
+def test_requeue_of_garbage_leaves_it_a_dead_letter(redis_client: "redis.Redis", letters: DeadLetterQueue):
+    """Bytes that are not a message stay a dead letter and can be purged."""
     redis_client.hset(keys.dead_messages("high"), "garbage", b"\x00")
     redis_client.zadd(keys.dead("high"), {"garbage": 1})
     assert letters.requeue(DeadLetterFilter(ids=["garbage"])) == []
@@ -108,18 +110,18 @@ def test_what_was_no_message_is_not_requeued(redis_client: "redis.Redis", letter
     assert [letter.id for letter in letters.purge(DeadLetterFilter(ids=["garbage"]))] == ["garbage"]
 
 
-def test_purging_drops_what_matches_and_only_that(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """A purged letter leaves nothing behind; the others stay."""
+def test_purge_deletes_only_the_letters_that_match(redis_client: "redis.Redis", letters: DeadLetterQueue):
+    """A purged letter leaves nothing in Redis, and the others stay."""
     assert [letter.kwargs["n"] for letter in letters.purge(DeadLetterFilter(exception="UpstreamError"))] == [1, 3]
     assert [letter.kwargs["n"] for letter in letters.find()] == [2]
     assert redis_client.hkeys(keys.dead_messages("high")) == [b"letter-2"]
     assert not redis_client.exists(keys.dead_messages("low"))
 
 
-def test_dropping_by_age_counts_first_and_then_drops_as_many(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """A dry run foretells what goes, over more letters than one script takes."""
+def test_drop_older_deletes_what_its_dry_run_counted(redis_client: "redis.Redis", letters: DeadLetterQueue):
+    """A dry run counts the letters that are then deleted, also if they are more than one script call deletes."""
     for number in range(10, 2_510):
-        bury(redis_client, number, queue="medium", age=3 * DAY)
+        store_letter(redis_client, number, queue="medium", age=3 * DAY)
     before = time.time() - DAY
     assert letters.drop_older(before, dry_run=True) == 2_501
     assert letters.drop_older(before) == 2_501
@@ -127,8 +129,8 @@ def test_dropping_by_age_counts_first_and_then_drops_as_many(redis_client: "redi
     assert [letter.kwargs["n"] for letter in letters.find()] == [1, 3]
 
 
-def test_the_janitor_drops_what_is_past_the_retention(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """Dead letters end with their retention also where no clean-up task runs."""
+def test_janitor_drops_letters_past_their_retention(redis_client: "redis.Redis", letters: DeadLetterQueue):
+    """Dead letters expire with their retention even if no cleanup task runs."""
     Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=1).run()
     assert [letter.kwargs["n"] for letter in letters.find()] == [1, 3]
 
@@ -137,15 +139,17 @@ SECRETS = {"finnhub_api_key": "finnhub-k3y-of-the-test", "redis_password": "redi
 
 
 @pytest.mark.parametrize("padding", [0, 980], ids=["whole", "across the cut"])
-def test_no_secret_lies_in_the_queues(redis_url: str, redis_client: "redis.Redis", serving: Serve, padding: int):
-    """Neither a retry that waits nor a dead letter holds a secret of a raised error, as raw bytes in Redis."""
+def test_queues_contain_no_secret_of_an_error(
+    redis_url: str, redis_client: "redis.Redis", serving: Serve, padding: int
+):
+    """Neither a waiting retry nor a dead letter contains a secret of a raised error, in its raw bytes in Redis."""
     settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2, **SECRETS)
     broker = build_broker(settings)
 
     @dramatiq.actor(broker=broker, queue_name="high", max_retries=1)
     def leak() -> None:
-        said = "x" * padding + " and ".join(SECRETS.values())
-        raise RuntimeError(said) from ValueError(f"https://host/?token=query-secret {said}")
+        text = "x" * padding + " and ".join(SECRETS.values())
+        raise RuntimeError(text) from ValueError(f"https://host/?token=query-secret {text}")
 
     leak.send()
     seen: list[bytes] = []
@@ -159,6 +163,6 @@ def test_no_secret_lies_in_the_queues(redis_url: str, redis_client: "redis.Redis
         eventually(dead)
     [letter] = redis_client.hvals(keys.dead_messages("high"))
     assert b'"traceback"' in letter
-    assert any(b'"traceback"' in data for data in seen)  # the retry was looked at while it waited
+    assert any(b'"traceback"' in data for data in seen)  # a waiting retry was read
     raw = b"".join([letter, *seen])
     assert [secret for secret in (*SECRETS.values(), "query-secret") if secret[:12].encode() in raw] == []

@@ -1,4 +1,4 @@
-"""Faults of Redis and of messages: what stock dramatiq loses or stumbles over, and we do not."""
+"""Faults of Redis and of messages that stock dramatiq does not survive and our broker does."""
 
 import itertools
 import json
@@ -23,34 +23,36 @@ from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
 from support.workers import eventually, unsettled
 
-KINDS = ("stock", "mended")
+KINDS = ("stock", "fixed")
 StartRedis = Callable[..., RedisServer]
 Serve = Callable[..., object]
 
 
 def make(kind: str, url: str, **settings: object) -> dramatiq.Broker:
-    """A broker of a kind, quick to retry."""
+    """Return a broker of a kind that retries quickly."""
     if kind == "stock":
         return RedisBroker(client=redis.Redis.from_url(url, socket_timeout=2))
-    mended = Settings(redis_url=url, retry_min_seconds=0.1, dramatiq_retry_backoff=False, **settings)
-    return build_broker(mended, tier="high", client=connect(url, retries=0, timeout=2))
+    settings = Settings(redis_url=url, retry_min_seconds=0.1, dramatiq_retry_backoff=False, **settings)
+    return build_broker(settings, tier="high", client=connect(url, retries=0, timeout=2))
 
 
 def task(broker: dramatiq.Broker, fn: Callable[..., object]) -> "dramatiq.Actor":
-    """An actor on queue `q`."""
+    """Declare an actor on queue `q`."""
     return dramatiq.actor(fn, broker=broker, queue_name="q", min_backoff=100, max_backoff=100)
 
 
-@pytest.mark.parametrize(("kind", "kept"), [("stock", False), ("mended", True)])
-def test_a_retry_that_redis_does_not_take_is_not_lost(kind: str, kept: bool, redis_server: StartRedis, serving: Serve):
-    """A task that fails while Redis is away runs again; stock logs the failed retry and acknowledges the message."""
-    server, away, runs = redis_server(), threading.Event(), []
+@pytest.mark.parametrize(("kind", "kept"), [("stock", False), ("fixed", True)])
+def test_retry_that_redis_refuses_is_not_lost(kind: str, kept: bool, redis_server: StartRedis, serving: Serve):
+    """A task that fails while Redis is unavailable runs again. Stock dramatiq logs the failed retry and acknowledges
+    the message.
+    """
+    server, unavailable, runs = redis_server(), threading.Event(), []
 
     def fails_once() -> None:
         runs.append(1)
-        away.wait(10)
+        unavailable.wait(10)
         if len(runs) == 1:
-            raise ValueError("upstream is away too")
+            raise ValueError("the upstream fails too")
 
     broker = make(kind, server.url)
     enqueue_once, refused = broker.enqueue, threading.Event()
@@ -67,7 +69,7 @@ def test_a_retry_that_redis_does_not_take_is_not_lost(kind: str, kept: bool, red
         task(broker, fails_once).send()
         eventually(lambda: runs)
         server.kill()
-        away.set()
+        unavailable.set()
         assert refused.wait(10)
         server.start()
         client = server.client()
@@ -76,9 +78,11 @@ def test_a_retry_that_redis_does_not_take_is_not_lost(kind: str, kept: bool, red
     assert client.zcard(keys.dead("q")) == 0
 
 
-@pytest.mark.parametrize(("kind", "found"), [("stock", False), ("mended", True)])
-def test_a_fetch_answered_into_a_cut_connection_is_found_again(kind: str, found: bool, redis_url: str, serving: Serve):
-    """What Redis handed out and nobody received runs; in stock it stays with the live worker for good."""
+@pytest.mark.parametrize(("kind", "found"), [("stock", False), ("fixed", True)])
+def test_fetch_over_a_cut_connection_is_requeued(kind: str, found: bool, redis_url: str, serving: Serve):
+    """A message that Redis handed out over a cut connection runs. In stock dramatiq it stays assigned to the live
+    worker forever.
+    """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))
     fetch, cut = broker.do_fetch, []
@@ -101,9 +105,11 @@ def test_a_fetch_answered_into_a_cut_connection_is_found_again(kind: str, found:
     assert len(runs) == int(found)
 
 
-@pytest.mark.parametrize(("kind", "drained"), [("stock", False), ("mended", True)])
-def test_a_full_redis_is_drained(kind: str, drained: bool, redis_server: StartRedis, serving: Serve):
-    """Out of memory, workers go on: what they settle frees memory. Stock fetches nothing and drops the ack."""
+@pytest.mark.parametrize(("kind", "drained"), [("stock", False), ("fixed", True)])
+def test_workers_with_a_full_redis_drain_it(kind: str, drained: bool, redis_server: StartRedis, serving: Serve):
+    """When Redis is out of memory, workers continue and free memory. Stock dramatiq fetches nothing and drops the
+    ack.
+    """
     server, full, runs = redis_server(), threading.Event(), []
 
     def waits() -> None:
@@ -125,36 +131,36 @@ def test_a_full_redis_is_drained(kind: str, drained: bool, redis_server: StartRe
         client.config_set("maxmemory", "0")
         if not drained:
             time.sleep(0.5)
-            assert client.hlen(keys.messages("q")) > 0  # run, and never acknowledged
+            assert client.hlen(keys.messages("q")) > 0  # the messages ran and were not acknowledged
     assert client.hlen(keys.messages("q")) == 0 or not drained
 
 
 @pytest.mark.parametrize("fault", ["full", "dead", "hung", "replica"])
-def test_an_enqueue_that_redis_refuses_is_a_clear_error(fault: str, redis_server: StartRedis):
-    """Who enqueues is told that it failed and why, in our taxonomy, and can do it again with the same broker."""
+def test_enqueue_that_redis_refuses_raises_a_clear_error(fault: str, redis_server: StartRedis):
+    """The caller learns that the enqueue failed and why, and can repeat it with the same broker."""
     server = redis_server()
-    broker, client = make("mended", server.url), server.client()
+    broker, client = make("fixed", server.url), server.client()
     enqueue(broker, "health_check_task")
-    strike, mend = {
+    break_redis, repair = {
         "full": (lambda: client.config_set("maxmemory", "1"), lambda: client.config_set("maxmemory", "0")),
         "dead": (server.kill, server.start),
         "hung": (server.hang, server.resume),
         "replica": (lambda: client.replicaof("127.0.0.1", "1"), lambda: client.replicaof("NO", "ONE")),
     }[fault]
-    strike()
+    break_redis()
     with pytest.raises(StoreUnavailableError, match=r"health_check_task was not enqueued: queue low: Redis: "):
         enqueue(broker, "health_check_task")
-    mend()
+    repair()
     before = client.llen(keys.ready("low"))
     assert before <= 2
     enqueue(broker, "health_check_task")
     assert client.llen(keys.ready("low")) == before + 1
 
 
-def test_no_message_is_lost_while_redis_is_killed_again_and_again(redis_server: StartRedis, serving: Serve):
-    """Every message that Redis took is run at least once, whatever happens between."""
+def test_messages_survive_repeated_kills_of_redis(redis_server: StartRedis, serving: Serve):
+    """Every message that Redis accepted runs at least once."""
     server, runs = redis_server(), set()
-    broker = make("mended", server.url)
+    broker = make("fixed", server.url)
 
     def note(number: int) -> None:
         runs.add(number)
@@ -164,35 +170,35 @@ def test_no_message_is_lost_while_redis_is_killed_again_and_again(redis_server: 
             runs.discard(number)
             raise ValueError("once")
 
-    actor, taken, numbers = task(broker, note), [], itertools.count()
+    actor, accepted, numbers = task(broker, note), [], itertools.count()
 
-    def send_until_taken(total: int) -> None:
-        limit = time.monotonic() + 30
-        while len(taken) < total:
-            assert time.monotonic() < limit, f"Redis took {len(taken)} of {total} messages in time"
+    def send_until_accepted(total: int) -> None:
+        deadline = time.monotonic() + 30
+        while len(accepted) < total:
+            assert time.monotonic() < deadline, f"Redis accepted only {len(accepted)} of {total} messages in time"
             number = next(numbers)
             try:
                 actor.send(number)
-                taken.append(number)
+                accepted.append(number)
             except ConnectionClosed:
                 time.sleep(0.02)
 
     with serving(broker):
-        send_until_taken(100)
-        for total in (200, 350):  # sent in part while Redis is away, and the rest afterwards
+        send_until_accepted(100)
+        for total in (200, 350):  # some are sent while Redis is unavailable, the others afterwards
             server.kill()
             back = threading.Timer(0.3, server.start)
             back.start()
-            send_until_taken(total)
+            send_until_accepted(total)
             back.join()
-        eventually(lambda: runs.issuperset(taken))
+        eventually(lambda: runs.issuperset(accepted))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_garbage_in_a_queue_is_dead_lettered_and_stops_nobody(
-    kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve
-):
-    """What is no message is kept among the dead letters; stock strands what it fetched along with it."""
+def test_garbage_in_a_queue_is_dead_lettered(kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve):
+    """Bytes that are not a message become dead letters. Stock dramatiq strands the messages that it fetched along with
+    them.
+    """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))
     garbage = {"g1": b"\xff\xfe{", "g2": b'{"queue_name": "q"}', "g3": b"[]"}
@@ -217,10 +223,10 @@ def test_garbage_in_a_queue_is_dead_lettered_and_stops_nobody(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_message_in_the_wrong_queue_kills_no_thread(
-    kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve
-):
-    """A message that names another queue, or no Redis id, is served where it lies; a stock thread dies of it."""
+def test_message_with_a_wrong_queue_name_runs(kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve):
+    """A message that names another queue, or has no Redis id, runs in the queue that contains it. A stock thread dies
+    of it.
+    """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))
     fields = json.loads(actor.message().encode()) | {"queue_name": "elsewhere"}
@@ -243,7 +249,7 @@ def test_a_message_in_the_wrong_queue_kills_no_thread(
         ({}, (["BTC-USD"],), "args"),
     ],
 )
-def test_wrong_arguments_enqueued_raw_are_dead_lettered_at_once(
+def test_message_with_invalid_arguments_is_dead_lettered_without_a_retry(
     kwargs: dict[str, object],
     args: tuple[object, ...],
     field: str,
@@ -251,8 +257,8 @@ def test_wrong_arguments_enqueued_raw_are_dead_lettered_at_once(
     redis_client: "redis.Redis",
     serving: Serve,
 ):
-    """A bad call never reaches the task and is not retried; its dead letter names the field."""
-    broker, runs = make("mended", redis_url), []
+    """An invalid call never reaches the task and is not retried, and its dead letter names the field."""
+    broker, runs = make("fixed", redis_url), []
     declare(broker, "fetch_crypto_prices_task", lambda **kwargs: runs.append(kwargs))
     make("stock", redis_url).enqueue(dramatiq.Message("high", "fetch_crypto_prices_task", args, kwargs, {}))
     with serving(broker):
@@ -262,9 +268,9 @@ def test_wrong_arguments_enqueued_raw_are_dead_lettered_at_once(
     assert runs == []
 
 
-def test_an_unknown_task_is_dead_lettered(redis_url: str, redis_client: "redis.Redis", serving: Serve):
-    """A task that no code here has declared is given up with that reason."""
-    broker = make("mended", redis_url)
+def test_message_of_an_unknown_task_is_dead_lettered(redis_url: str, redis_client: "redis.Redis", serving: Serve):
+    """A task without an actor is dead-lettered with that reason."""
+    broker = make("fixed", redis_url)
     task(broker, lambda: None)
     broker.enqueue(dramatiq.Message("q", "no_such_task", (), {}, {}))
     with serving(broker):

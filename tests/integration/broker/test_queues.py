@@ -1,4 +1,4 @@
-"""Figures of queues and the janitor, on a real Redis."""
+"""The figures of queues and the janitor, on a real Redis."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from support.redis_server import RedisServer
 
 @pytest.fixture
 def broker(redis_url: str) -> FinanceHubBroker:
-    """A broker whose fetches stand for a worker's."""
+    """A broker that fetches as a worker does."""
     return build_broker(Settings(redis_url=redis_url))
 
 
 def silence(client: "redis.Redis", broker: FinanceHubBroker, seconds: float) -> None:
-    """Let the last heartbeat of a broker be so long ago."""
+    """Set the last heartbeat of a broker to `seconds` ago."""
     client.zadd(keys.HEARTBEATS, {broker.broker_id: (time.time() - seconds) * 1000})
 
 
-def test_every_state_is_counted_once(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """Ready, in flight, delayed, dead and orphaned are what they are called, and an empty queue is all zeros."""
+def test_queue_stats_count_every_message_in_one_state(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Ready, in-flight, delayed, dead and orphaned messages are counted as such, and an empty queue has only zeros."""
     for _ in range(5):
         enqueue(broker, "noop", queue="q")
     enqueue(broker, "noop", queue="q", delay=60)
@@ -45,22 +45,24 @@ def test_every_state_is_counted_once(broker: FinanceHubBroker, redis_client: "re
     assert queue_stats(redis_client, ["q"], heartbeat_timeout_seconds=120)[0].orphaned == 0
 
 
-def test_the_oldest_age_counts_from_readiness(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """A message that was delayed is as old as its waiting, not as its first enqueue."""
+def test_oldest_age_counts_from_readiness(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """The age of a delayed message counts from its readiness, not from its first enqueue."""
     ready_at = round((time.time() - 100) * 1000)
     broker.do_enqueue("q", "x", dramatiq.Message("q", "noop", (), {}, {"ready_at": ready_at}).encode())
     assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == pytest.approx(100, abs=5)
 
 
 @pytest.mark.parametrize("data", [b"\x00", b'{"options": 3}', b""])
-def test_a_head_that_is_no_message_breaks_nothing(data: bytes, broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """Garbage at the head has no age."""
+def test_queue_stats_with_garbage_at_the_head_report_age_zero(
+    data: bytes, broker: FinanceHubBroker, redis_client: "redis.Redis"
+):
+    """Bytes that are not a message have no age."""
     broker.do_enqueue("q", "x", data)
     assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == 0
 
 
-def test_the_figures_cost_two_round_trips(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """The number of queues, messages and dead workers changes nothing."""
+def test_queue_stats_cost_two_round_trips(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """The number of queues, messages and dead workers does not change the number of round trips."""
     for number in range(30):
         enqueue(broker, "noop", queue=f"q{number}")
         broker.broker_id = f"worker-{number}"
@@ -75,8 +77,8 @@ def test_the_figures_cost_two_round_trips(broker: FinanceHubBroker, redis_client
     assert sum(each.orphaned for each in stats) == 30
 
 
-def test_queues_are_discovered_in_whatever_state(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """Waiting, delayed, in flight or dead: a queue that holds anything is found, under its own name, once."""
+def test_discover_queues_finds_queues_in_every_state(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A queue with waiting, delayed, in-flight or dead messages is found once, under its own name."""
     enqueue(broker, "noop", queue="waiting")
     enqueue(broker, "noop", queue="delayed.with.dots", delay=60)
     enqueue(broker, "noop", queue="fetched")
@@ -88,8 +90,8 @@ def test_queues_are_discovered_in_whatever_state(broker: FinanceHubBroker, redis
     assert discover_queues(redis_client) == {"waiting", "delayed.with.dots", "fetched", "dead"}
 
 
-def test_the_janitor_leaves_the_living_alone(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """Only what workers without a heartbeat held goes back, from queue and delay queue, and it is counted by queue."""
+def test_janitor_reclaims_only_from_silent_workers(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """Only messages of workers without a heartbeat are reclaimed, from queue and delay queue, and counted by queue."""
     for name in ("alive", "silent"):
         broker.broker_id = name
         enqueue(broker, "noop", queue="q")
@@ -103,19 +105,19 @@ def test_the_janitor_leaves_the_living_alone(broker: FinanceHubBroker, redis_cli
     assert redis_client.zrange(keys.HEARTBEATS, 0, -1) == [b"alive"]
     assert redis_client.llen(keys.ready("q")) == redis_client.llen(keys.ready("q.DQ")) == 1
     assert redis_client.hvals(keys.losses("q")) == [b"1"]
-    assert not redis_client.exists(keys.losses("q.DQ"))  # waiting kills nobody
+    assert not redis_client.exists(keys.losses("q.DQ"))  # a delayed message cannot kill a worker
 
 
-def test_what_an_unknown_worker_holds_is_reclaimed(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """An ack set whose worker has no heartbeat at all belongs to nobody."""
+def test_janitor_reclaims_from_a_worker_without_any_heartbeat(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """The messages of a worker that has no heartbeat at all are reclaimed."""
     enqueue(broker, "noop", queue="q")
     broker.do_fetch("q", 1)
     redis_client.delete(keys.HEARTBEATS)
     assert Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7).run() == {"q": 1}
 
 
-def test_a_late_ack_of_a_reclaimed_message_does_nothing(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """A worker that was only slow cannot settle what meanwhile went to another."""
+def test_ack_of_a_reclaimed_message_has_no_effect(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A worker that was only slow cannot settle a message that was reclaimed meanwhile."""
     enqueue(broker, "noop", queue="q")
     redis_id, data, _ = broker.do_fetch("q", 1)
     silence(redis_client, broker, 61)
@@ -126,40 +128,40 @@ def test_a_late_ack_of_a_reclaimed_message_does_nothing(broker: FinanceHubBroker
     assert queue_stats(redis_client, ["q"])[0].dead == 0
 
 
-def test_enqueueing_leaves_no_heartbeat(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """Who only enqueues is no worker (stock counts it as one)."""
+def test_enqueue_sends_no_heartbeat(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """A process that only enqueues is not a worker, although stock dramatiq counts it as one."""
     enqueue(broker, "noop", queue="q")
     assert not redis_client.exists(keys.HEARTBEATS)
 
 
-def test_a_worker_that_beats_again_in_time_keeps_its_messages(
+def test_worker_with_a_heartbeat_during_the_scan_keeps_its_messages(
     broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ):
-    """The janitor's look and its act are apart; the act looks again."""
+    """The janitor checks the heartbeat again in the script that reclaims."""
     enqueue(broker, "noop", queue="q")
     broker.do_fetch("q", 1)
     silence(redis_client, broker, 61)
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=60, dead_letter_retention_days=7)
     scan = janitor._scan
 
-    def scan_while_it_wakes() -> Iterator[str]:
+    def scan_before_a_heartbeat() -> Iterator[str]:
         yield from list(scan())
         broker.do_fetch("q", 0)
 
-    monkeypatch.setattr(janitor, "_scan", scan_while_it_wakes)
+    monkeypatch.setattr(janitor, "_scan", scan_before_a_heartbeat)
     assert janitor.run() == {"q": 0}
     assert redis_client.zcard(keys.HEARTBEATS) == 1
     assert queue_stats(redis_client, ["q"])[0].in_flight == 1
 
 
-def test_a_new_consumer_leaves_alone_what_its_process_works_on(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """After a lost connection only what nobody holds is given back; a delay queue's consumer starts from nothing."""
+def test_new_consumer_requeues_only_messages_nobody_works_on(broker: FinanceHubBroker, redis_client: "redis.Redis"):
+    """After a lost connection only messages that no thread holds are requeued, and a delay queue starts empty."""
     for delay in (None, 60):
         for _ in range(2):
             enqueue(broker, "noop", queue="q", delay=delay)
     delivery = next(broker.consume("q", prefetch=1, timeout=50))
     assert next(broker.consume("q.DQ", prefetch=1, timeout=50)) is not None
-    broker.do_fetch("q", 1)  # answered to nobody
+    broker.do_fetch("q", 1)  # no consumer receives the reply
     again = broker.consume("q", prefetch=1, timeout=50)
     broker.consume("q.DQ", prefetch=1, timeout=50)
     assert redis_client.llen(keys.ready("q")) == 1
@@ -169,8 +171,8 @@ def test_a_new_consumer_leaves_alone_what_its_process_works_on(broker: FinanceHu
     assert next(again) is not None
 
 
-def test_a_consumer_without_room_beats_also_when_redis_is_full(redis_server: Callable[..., RedisServer]):
-    """Out of memory a worker is not taken for dead."""
+def test_heartbeat_with_a_full_redis_is_accepted(redis_server: Callable[..., RedisServer]):
+    """A worker sends heartbeats even when Redis is out of memory."""
     server = redis_server()
     full = build_broker(Settings(redis_url=server.url))
     client = server.client()
@@ -179,10 +181,10 @@ def test_a_consumer_without_room_beats_also_when_redis_is_full(redis_server: Cal
     assert client.zcard(keys.HEARTBEATS) == 1
 
 
-def test_a_busy_worker_beats_without_room(
+def test_consumer_without_room_sends_heartbeats(
     broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ):
-    """A consumer that holds all it may does not fetch; it beats all the same, and is not taken for dead."""
+    """A consumer that holds all messages it may hold does not fetch, but it sends heartbeats."""
     monkeypatch.setattr("financehub_shared.broker.consumer.HEARTBEAT_SECONDS", 0)
     enqueue(broker, "noop", queue="q")
     consumer = broker.consume("q", prefetch=1, timeout=10)
@@ -192,10 +194,12 @@ def test_a_busy_worker_beats_without_room(
     assert redis_client.zscore(keys.HEARTBEATS, broker.broker_id) / 1000 == pytest.approx(time.time(), abs=5)
 
 
-def test_a_consumer_finds_again_what_a_late_command_fetched(
+def test_consumer_requeues_what_a_late_command_fetched(
     broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ):
-    """A fetch that ran after its connection was replaced strands nothing: now and then a consumer compares."""
+    """A fetch that runs after its connection was replaced strands no message, because consumers reconcile
+    periodically.
+    """
     consumer = broker.consume("q", prefetch=1, timeout=10)
     enqueue(broker, "noop", queue="q")
     broker.do_fetch("q", 1)
@@ -204,6 +208,6 @@ def test_a_consumer_finds_again_what_a_late_command_fetched(
     assert next(consumer) is not None
 
 
-def test_a_tier_of_ones_own_needs_no_code(redis_url: str):
-    """A tier outside the three is served like one that is in no hurry."""
+def test_build_broker_with_a_tier_of_a_user_works(redis_url: str):
+    """A tier outside of the three built-in ones needs no code."""
     assert build_broker(Settings(redis_url=redis_url), tier="overnight").middleware

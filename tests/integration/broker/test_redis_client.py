@@ -1,4 +1,4 @@
-"""The client's policy against a Redis that hangs, restarts and is reached over each kind of URL."""
+"""The Redis client with a server that hangs or restarts, and with each kind of URL."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from financehub_shared.redis.client import CONNECTION_RETRIES, connect, connect_
 from support.redis_server import RedisServer
 
 
-def test_a_hung_server_raises_within_the_timeout_and_the_client_recovers(redis_server: Callable[..., RedisServer]):
-    """A hung Redis costs one timeout, not retries × timeout, and the same client works once it answers again."""
+def test_client_of_a_hung_server_raises_within_the_timeout_and_recovers(redis_server: Callable[..., RedisServer]):
+    """A hung Redis costs one timeout instead of retries × timeout, and the client works when Redis answers again."""
     server = redis_server()
     client = connect(server.url, timeout=2)
     client.set("k", "v")
@@ -26,8 +26,8 @@ def test_a_hung_server_raises_within_the_timeout_and_the_client_recovers(redis_s
     client.close()
 
 
-def test_a_restarted_server_costs_no_command(redis_server: Callable[..., RedisServer]):
-    """Connections of before a restart are replaced unseen."""
+def test_client_of_a_restarted_server_loses_no_command(redis_server: Callable[..., RedisServer]):
+    """Connections from before a restart are replaced without an error."""
     server = redis_server()
     client = connect(server.url)
     client.set("k", "v")
@@ -36,8 +36,8 @@ def test_a_restarted_server_costs_no_command(redis_server: Callable[..., RedisSe
     client.close()
 
 
-def test_a_dead_server_raises_a_connection_error(redis_server: Callable[..., RedisServer]):
-    """Retries end: a server that stays away is an error, not a wait for ever."""
+def test_client_of_a_dead_server_raises(redis_server: Callable[..., RedisServer]):
+    """Retries end: a server that stays dead is an error and not an endless wait."""
     server = redis_server()
     client = connect(server.url, retries=1)
     server.kill()
@@ -46,8 +46,8 @@ def test_a_dead_server_raises_a_connection_error(redis_server: Callable[..., Red
     client.close()
 
 
-def test_a_unix_socket_works(redis_server: Callable[..., RedisServer], tmp_path: Path):
-    """A `unix://` URL is served by the same function."""
+def test_client_with_a_unix_socket_url_works(redis_server: Callable[..., RedisServer], tmp_path: Path):
+    """The same function accepts a `unix://` URL."""
     path = tmp_path / "redis.sock"
     redis_server("--unixsocket", str(path))
     client = connect(f"unix://{path}")
@@ -55,8 +55,8 @@ def test_a_unix_socket_works(redis_server: Callable[..., RedisServer], tmp_path:
     client.close()
 
 
-async def test_the_async_client_keeps_the_same_law(redis_server: Callable[..., RedisServer]):
-    """Hung: a timeout; resumed: it works."""
+async def test_async_client_of_a_hung_server_raises_and_recovers(redis_server: Callable[..., RedisServer]):
+    """A hung Redis costs one timeout, and the client works when Redis answers again."""
     server = redis_server()
     client = connect_async(server.url, timeout=2)
     await client.set("k", "v")

@@ -1,4 +1,4 @@
-"""The middleware one by one, without Redis."""
+"""The middleware that acts on messages, one by one and without Redis."""
 
 import random
 
@@ -22,10 +22,10 @@ NOW = 1_800_000_000.0
 NOW_MS = 1_800_000_000_000
 
 
-class Sink(StubBroker):
-    """Keeps what is enqueued and with which delay."""
+class RecordingBroker(StubBroker):
+    """Records the messages that are enqueued, with their delays. It refuses them if it is unavailable."""
 
-    def __init__(self, *, away: bool = False) -> None:
+    def __init__(self, *, unavailable: bool = False) -> None:
         super().__init__(
             middleware=[
                 Retries(max_retries=3, min_backoff=1, max_backoff=2, exponential=True),
@@ -33,28 +33,28 @@ class Sink(StubBroker):
             ]
         )
         self.sent: list[tuple[dramatiq.Message, int]] = []
-        self.away = away
+        self.unavailable = unavailable
         dramatiq.actor(lambda: None, broker=self, actor_name="task", queue_name="q", max_age=10_000)
 
     def enqueue(self, message, *, delay=None):  # noqa: ANN001 — dramatiq's
-        if self.away:
-            raise ConnectionClosed("away")
+        if self.unavailable:
+            raise ConnectionClosed("unavailable")
         self.sent.append((message, delay))
         return message
 
 
 def delivery(losses: int = 0, **options: object) -> Delivery:
-    """A delivery of the task, enqueued now."""
+    """Return a delivery of the task, enqueued now."""
     return Delivery(dramatiq.Message("q", "task", (), {}, dict(options), message_timestamp=NOW_MS), losses)
 
 
 def retries(**settings: object) -> Retries:
-    """Backoff from 5 s to 300 s."""
+    """Return the middleware with a back-off from 5 s to 300 s."""
     return Retries(**{"max_retries": 3, "min_backoff": 5_000, "max_backoff": 300_000, "exponential": True} | settings)
 
 
 @pytest.mark.parametrize(
-    ("tries", "exponential", "error", "low", "high"),
+    ("retried", "exponential", "error", "low", "high"),
     [
         (0, True, ValueError(), 5, 10),
         (2, True, ValueError(), 20, 40),
@@ -71,57 +71,59 @@ def retries(**settings: object) -> Retries:
         (0, False, Retry(delay=1_000), 1, 1),
     ],
 )
-def test_the_delay_of_a_retry(tries: int, exponential: bool, error: Exception, low: float, high: float):
-    """Exponential with jitter up to the cap, or constant; an upstream's wish wins where it is longer."""
+def test_retry_delay_is_the_longer_of_backoff_and_retry_after(
+    retried: int, exponential: bool, error: Exception, low: float, high: float
+):
+    """The back-off is exponential with jitter up to its limit, or constant; a longer Retry-After has precedence."""
     random.seed(1)
     for _ in range(50):
-        broker, message = Sink(), delivery(retries=tries)
+        broker, message = RecordingBroker(), delivery(retries=retried)
         retries(exponential=exponential, max_retries=99).after_process_message(broker, message, exception=error)
         [(_, delay)] = broker.sent
         assert low * 1000 <= delay <= high * 1000
 
 
-def test_the_last_try_fails_the_message():
-    """After `max_retries` retries there is none; 0 means none at all."""
-    for settings, tries in (({"max_retries": 3}, 3), ({"max_retries": 0}, 0)):
-        broker, message = Sink(), delivery(retries=tries)
+def test_retries_after_the_last_attempt_fail_the_message():
+    """After `max_retries` retries the message fails, and 0 means no retry at all."""
+    for settings, retried in (({"max_retries": 3}, 3), ({"max_retries": 0}, 0)):
+        broker, message = RecordingBroker(), delivery(retries=retried)
         retries(**settings).after_process_message(broker, message, exception=ValueError())
         assert message.failed
         assert broker.sent == []
 
 
-def test_a_retry_that_is_not_taken_is_owed():
-    """The message keeps the retry it could not enqueue, so that its ack can make good."""
+def test_retry_that_redis_refuses_is_kept_in_the_message():
+    """The message keeps a retry that could not be enqueued, so that its ack enqueues it later."""
     message = delivery()
-    retries().after_process_message(Sink(away=True), message, exception=ValueError())
-    [(owed, delay)] = message.pending_retries
-    assert owed.options["retries"] == 1
+    retries().after_process_message(RecordingBroker(unavailable=True), message, exception=ValueError())
+    [(retry, delay)] = message.pending_retries
+    assert retry.options["retries"] == 1
     assert delay >= 5_000
     assert not message.failed
 
 
-def test_options_of_a_wrong_type_fail_the_message_instead_of_losing_it():
-    """What another client wrote into the options cannot make a failed message count as done."""
+def test_retries_with_options_of_a_wrong_type_fail_the_message():
+    """Invalid options of another client cannot make a failed message count as done."""
     message = delivery(retries="many")
-    retries().after_process_message(Sink(), message, exception=ValueError())
+    retries().after_process_message(RecordingBroker(), message, exception=ValueError())
     assert message.failed
 
 
 @pytest.mark.parametrize(("losses", "refused"), [(0, False), (4, False), (5, True), (6, True)])
-def test_the_delivery_limit(losses: int, refused: bool):
-    """Five deliveries may end with the worker's death; the sixth does not happen."""
+def test_delivery_limit_refuses_after_five_lost_workers(losses: int, refused: bool):
+    """Five deliveries may end with the death of the worker, and the sixth is refused."""
     message = delivery(losses)
     if refused:
         with pytest.raises(KillsWorkerError, match=f"{losses} workers died"):
-            DeliveryLimit(5).before_process_message(Sink(), message)
+            DeliveryLimit(5).before_process_message(RecordingBroker(), message)
     else:
-        DeliveryLimit(5).before_process_message(Sink(), message)
+        DeliveryLimit(5).before_process_message(RecordingBroker(), message)
     assert message.failed is refused
 
 
-def test_the_delivery_limit_lets_pass_what_another_broker_delivers():
-    """A proxy that does not count is no reason to stop."""
-    DeliveryLimit(1).before_process_message(Sink(), MessageProxy(delivery()._message))
+def test_delivery_limit_with_a_message_of_another_broker_passes():
+    """A message proxy that does not count deliveries passes."""
+    DeliveryLimit(1).before_process_message(RecordingBroker(), MessageProxy(delivery()._message))
 
 
 @pytest.mark.parametrize(
@@ -136,54 +138,58 @@ def test_the_delivery_limit_lets_pass_what_another_broker_delivers():
         (60, {"max_age": 60_000}, True, False),
     ],
 )
-def test_the_age_limit(age: float, options: dict[str, object], skipped: bool, failed: bool):
-    """Age counts from readiness, of a retry from the first enqueue; the message's own limit wins."""
+def test_age_limit_skips_old_runs_and_fails_old_retries(
+    age: float, options: dict[str, object], skipped: bool, failed: bool
+):
+    """The age counts from readiness, for a retry from the first enqueue, and the limit of the message has
+    precedence.
+    """
     message = delivery(**options)
     limit = AgeLimit(ManualClock(NOW + age))
     if skipped:
         with pytest.raises(TooOldError):
-            limit.before_process_message(Sink(), message)
+            limit.before_process_message(RecordingBroker(), message)
     else:
-        limit.before_process_message(Sink(), message)
+        limit.before_process_message(RecordingBroker(), message)
     assert message.failed is failed
 
 
-def test_ready_at_is_stamped_anew_by_a_retry_and_kept_by_a_move():
-    """Enqueue, retry with a delay, move out of the delay queue: the stamp is the true readiness each time."""
+def test_ready_at_is_set_by_a_retry_and_kept_by_a_move():
+    """After an enqueue, a delayed retry and the move out of the delay queue, the stamp is the time of readiness."""
     clock = ManualClock(NOW)
     stamp, message = ReadyAt(clock), delivery()._message
-    stamp.before_enqueue(Sink(), message, None)
+    stamp.before_enqueue(RecordingBroker(), message, None)
     assert message.options["ready_at"] == NOW_MS
     clock.advance(3)
-    stamp.before_enqueue(Sink(), message, 5_000)
+    stamp.before_enqueue(RecordingBroker(), message, 5_000)
     assert message.options["ready_at"] == NOW_MS + 8_000
     assert not is_move(message, 5_000)
     clock.advance(6)
     assert is_move(message, None)
-    stamp.before_enqueue(Sink(), message, None)
+    stamp.before_enqueue(RecordingBroker(), message, None)
     assert message.options["ready_at"] == NOW_MS + 8_000
 
 
-def test_a_correlation_id_is_kept_inherited_or_made():
-    """In this order: its own, that of the task that enqueues it, its message id."""
+def test_correlation_id_is_kept_inherited_or_created():
+    """A message keeps its own id, otherwise it gets that of the task that enqueues it, otherwise its message id."""
     stamp, own, inherited, new = CorrelationId(), delivery(correlation_id="own"), delivery(), delivery()
-    stamp.before_enqueue(Sink(), new._message, None)
+    stamp.before_enqueue(RecordingBroker(), new._message, None)
     current = CurrentMessage()
-    current.before_process_message(Sink(), delivery(correlation_id="parent"))
+    current.before_process_message(RecordingBroker(), delivery(correlation_id="parent"))
     try:
-        stamp.before_enqueue(Sink(), own._message, None)
-        stamp.before_enqueue(Sink(), inherited._message, None)
+        stamp.before_enqueue(RecordingBroker(), own._message, None)
+        stamp.before_enqueue(RecordingBroker(), inherited._message, None)
     finally:
-        current.after_process_message(Sink(), delivery())
+        current.after_process_message(RecordingBroker(), delivery())
     found = [message.options["correlation_id"] for message in (own, inherited, new)]
     assert found == ["own", "parent", new.message_id]
 
 
-def test_the_history_of_failures_is_bounded():
-    """The newest failures are kept, and a message does not grow without end."""
+def test_failure_history_keeps_only_the_newest_failures():
+    """The newest failures are kept and their texts are cut, so the size of a message is bounded."""
     history, message = FailureHistory(ManualClock(NOW), str), delivery()
     for number in range(FAILURES_KEPT + 5):
-        history.after_process_message(Sink(), message, exception=ValueError("x" * 5_000 + str(number)))
+        history.after_process_message(RecordingBroker(), message, exception=ValueError("x" * 5_000 + str(number)))
     failures = message.options["failures"]
     assert len(failures) == FAILURES_KEPT
     assert len(failures[-1]["error"]) == 1_000

@@ -1,4 +1,4 @@
-"""What a worker counts of its messages: series that exist from the start, and tries that start late."""
+"""The metrics of messages: series that exist from the start, and attempts that start late."""
 
 import dramatiq
 import pytest
@@ -15,7 +15,7 @@ from financehub_shared.worker.middleware.run_metrics import RunMetrics
 
 
 class Process:
-    """A worker process with two actors, one on `high` and one on a queue of a user, that has booted."""
+    """A booted worker process with two actors, one on `high` and one on a queue that a user added."""
 
     def __init__(self) -> None:
         self.clock, self.metrics, self.broker = ManualClock(), Metrics("high"), StubBroker(middleware=[])
@@ -28,11 +28,11 @@ class Process:
         self.middleware.before_worker_boot(self.broker, worker)
 
     def value(self, name: str, **labels: str) -> float | None:
-        """One sample; None: there is no such series."""
+        """Return a sample, or None if there is no such series."""
         return self.metrics.registry.get_sample_value(f"financehub_{name}", labels)
 
     def start(self, queue: str, actor: str, waited: float) -> None:
-        """Start a message that has been ready for so many seconds."""
+        """Start a message that has been ready for `waited` seconds."""
         ready_at = (self.clock.now() - waited) * 1_000
         message: Message[object] = Message(queue, actor, (), {}, {options.READY_AT: ready_at})
         self.middleware.before_process_message(self.broker, MessageProxy(message))
@@ -42,8 +42,8 @@ ACTORS = [("high", "quick"), ("reports", "report")]
 
 
 @pytest.mark.parametrize(("queue", "actor"), ACTORS)
-def test_series_of_every_outcome_exist_at_zero_after_the_boot(queue: str, actor: str) -> None:
-    """Before the first message every actor has the series whose first event `rate()` must see, all at 0."""
+def test_run_metrics_after_the_boot_have_all_series_at_zero(queue: str, actor: str) -> None:
+    """Before the first message every actor has the series whose first event `rate()` must see, all of them 0."""
     process = Process()
     labels = {"queue": queue, "actor": actor}
     assert process.value("messages_started_total", **labels) == 0
@@ -56,10 +56,8 @@ def test_series_of_every_outcome_exist_at_zero_after_the_boot(queue: str, actor:
 
 @pytest.mark.parametrize(("queue", "actor"), ACTORS)
 @pytest.mark.parametrize(("beyond", "late"), [(-0.01, 0), (0.0, 0), (0.01, 1)])
-def test_a_message_is_late_once_it_has_waited_longer_than_its_queue_allows(
-    queue: str, actor: str, beyond: float, late: int
-) -> None:
-    """Past the queue's wait target a start counts as late too, at the target and just below it does not."""
+def test_message_beyond_its_wait_target_counts_as_late(queue: str, actor: str, beyond: float, late: int) -> None:
+    """A start after the wait target of the queue also counts as late, and one at the target or before does not."""
     process = Process()
     process.start(queue, actor, wait_target(queue) + beyond)
     assert process.value("messages_started_total", queue=queue, actor=actor) == 1
@@ -67,16 +65,16 @@ def test_a_message_is_late_once_it_has_waited_longer_than_its_queue_allows(
     assert process.value("message_wait_seconds_count", queue=queue, actor=actor) == 1
 
 
-def test_a_message_from_the_future_has_not_waited() -> None:
-    """A clock behind the one that enqueued it makes a wait of 0, not a negative one."""
+def test_message_from_a_clock_ahead_of_ours_has_waited_zero_seconds() -> None:
+    """If the clock of the enqueuing process is ahead, the wait is 0 and not negative."""
     process = Process()
     process.start("high", "quick", -5.0)
     assert process.value("message_wait_seconds_sum", queue="high", actor="quick") == 0
     assert process.value("messages_started_late_total", queue="high", actor="quick") == 0
 
 
-def test_each_queue_has_its_own_target() -> None:
-    """A wait that is late on the queue of prices is none on that of the house-keeping."""
+def test_wait_target_differs_between_queues() -> None:
+    """A wait that is late in the queue of prices is not late in the queue of the maintenance tasks."""
     assert WAIT_TARGETS["high"] < WAIT_TARGETS["low"]
     process = Process()
     process.start("high", "quick", WAIT_TARGETS["high"] + 1)

@@ -1,0 +1,85 @@
+"""The order of the middleware of a process."""
+
+import pytest
+
+from financehub_shared.core.clock import SystemClock
+from financehub_shared.core.settings import load_settings
+from financehub_shared.metrics import Metrics
+from financehub_shared.worker.observers import build_observers
+from financehub_shared.worker.pipeline import build_middleware
+
+OBSERVERS = [
+    "AttemptTracker",
+    "RunLog",
+    "RunMetrics",
+    "RunRecorder",
+    "WorkerHeartbeat",
+    "Liveness",
+    "HealthServerMiddleware",
+]
+MESSAGES = [
+    "CorrelationId",
+    "ReadyAt",
+    "CurrentMessage",
+    "DeliveryLimit",
+    "AgeLimit",
+    "Callbacks",
+    "Pipelines",
+    "Results",
+    "Retries",
+    "FailureHistory",
+    "TimeLimit",
+    "ShutdownNotifications",
+]
+
+
+class Providers:
+    """Providers that need not be closed."""
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+def names(*, worker: bool) -> list[str]:
+    """Return the class names of the middleware of a worker with providers, or of a process that only enqueues."""
+    settings, clock = load_settings({}), SystemClock()
+    if worker:
+        observers = build_observers(settings, "high", Metrics("high"))
+        middleware = build_middleware(settings, clock, tier="high", observers=observers, providers=Providers())
+    else:
+        middleware = build_middleware(settings, clock)
+    return [type(one).__name__ for one in middleware]
+
+
+def test_middleware_of_a_worker_is_in_the_documented_order() -> None:
+    """The list of a worker has exactly these elements in this order."""
+    expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "AsyncIO", "ProviderShutdown", "RequeueOnShutdown"]
+    assert names(worker=True) == expected
+
+
+def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers() -> None:
+    """The list of a process that only enqueues lacks the observers and the shutdown of providers."""
+    assert names(worker=False) == [*MESSAGES, "WorkerTuning", "AsyncIO", "RequeueOnShutdown"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param("AttemptTracker", "RunLog", id="observers query the tracker"),
+        pytest.param("RunLog", "RunRecorder", id="log lines of other observers have the context of the run"),
+        pytest.param("HealthServerMiddleware", "CorrelationId", id="observers see skipped messages and final outcomes"),
+        pytest.param("RunRecorder", "Retries", id="the recorder sees whether a retry follows"),
+        pytest.param("CurrentMessage", "Callbacks", id="enqueued callbacks inherit the correlation id"),
+        pytest.param("DeliveryLimit", "AgeLimit", id="a message that kills workers is not skipped as too old"),
+        pytest.param("Callbacks", "Retries", id="callbacks follow the decision on a retry"),
+        pytest.param("Pipelines", "Retries", id="pipelines follow the decision on a retry"),
+        pytest.param("Retries", "FailureHistory", id="a retry carries the history of its failures"),
+        pytest.param("FailureHistory", "TimeLimit", id="an interrupt does not hit the bookkeeping"),
+        pytest.param("AsyncIO", "ProviderShutdown", id="providers are closed in the running event loop"),
+        pytest.param("ProviderShutdown", "RequeueOnShutdown", id="requeueing does not wait for the providers"),
+    ],
+)
+def test_middleware_keeps_an_order_that_matters(earlier: str, later: str) -> None:
+    """Before hooks run down the list and after hooks up the list, so each of these pairs must keep its order."""
+    order = names(worker=True)
+    assert order.index(earlier) < order.index(later)
