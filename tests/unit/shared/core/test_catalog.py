@@ -45,3 +45,12 @@ def test_invalid_arguments_are_refused_with_field(
 def test_valid_arguments_are_accepted(kwargs: dict[str, Any]) -> None:
     """A call without arguments or with canonical symbols is valid."""
     validate_arguments("fetch_stock_prices_task", (), kwargs)
+
+
+@pytest.mark.parametrize(
+    ("task", "seconds"),
+    [("fetch_crypto_prices_task", 120), ("calculate_indicators_task", 3_600), ("cleanup_old_cache_task", 86_400)],
+)
+def test_period_is_that_of_default_schedule(task: str, seconds: float) -> None:
+    """The period of a task is the time between two runs of its default schedule."""
+    assert CATALOG[task].period_seconds == seconds
