@@ -1,4 +1,4 @@
-"""Schedulers on a real Redis, with the clock in the test's hand."""
+"""Schedulers on a real Redis, whose clock the test moves."""
 
 from collections.abc import AsyncIterator
 
@@ -19,7 +19,7 @@ async def scheduler(redis_url: str, redis_client: "redis.Redis") -> AsyncIterato
 
 @pytest.fixture
 async def second(scheduler: Scheduler, redis_url: str, redis_client: "redis.Redis") -> AsyncIterator[Scheduler]:
-    """Another one, on the same Redis and clock."""
+    """Another scheduler on the same Redis and clock."""
     built = build(redis_url, scheduler.clock, redis_client)
     yield built
     await built.connection.aclose()

@@ -1,4 +1,4 @@
-"""The engine on a real Redis: what fires when time passes, jumps or stands still."""
+"""The engine on a real Redis: which runs it enqueues when time passes, jumps or stops."""
 
 import asyncio
 import gc
@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.health_probe import HealthProbe
+from financehub_scheduler.redis.enqueuer import EnqueueResult
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys
 from financehub_shared.schedules import show_schedule
@@ -20,12 +21,12 @@ OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 
 
 def allow(**spec: object) -> dict[str, object]:
-    """Every minute, overlaps allowed."""
+    """Return a spec that allows overlaps."""
     return {"concurrencyPolicy": "Allow", **spec}
 
 
-async def test_it_fires_at_each_due_time(scheduler: Scheduler) -> None:
-    """A schedule fires once at every due time, never before, and starts with the first one after its creation."""
+async def test_engine_at_each_due_time_enqueues_one_run(scheduler: Scheduler) -> None:
+    """A run is enqueued at every due time and never before, beginning after the creation of the schedule."""
     await scheduler.load(schedule(**allow()))
     assert scheduler.due() == []
     await scheduler.pass_time(59.4)
@@ -37,16 +38,16 @@ async def test_it_fires_at_each_due_time(scheduler: Scheduler) -> None:
     assert scheduler.due() == [60, 120, 180, 240]
 
 
-async def test_it_knows_how_long_it_may_sleep(scheduler: Scheduler) -> None:
-    """The loop sleeps until the next due time, never longer than a second: so it notices a clock that jumps."""
+async def test_step_returns_the_seconds_until_the_next_due_time(scheduler: Scheduler) -> None:
+    """The loop sleeps until the next due time, but at most a second, so that it notices a clock that jumps."""
     await scheduler.load(schedule())
     assert await scheduler.engine.step() == 1.0
     await scheduler.pass_time(59.2)
     assert await scheduler.engine.step() == pytest.approx(0.3)
 
 
-async def test_jitter_delays_and_keeps_identity(scheduler: Scheduler) -> None:
-    """A jittered run is enqueued late by its offset; due time and message id are those of the plain due time."""
+async def test_engine_with_jitter_delays_the_run_and_keeps_its_id(scheduler: Scheduler) -> None:
+    """Jitter delays the enqueue by the offset. Due time and message id are those of the plain due time."""
     jittered = schedule(**allow(jitterSeconds=50))
     offset = jittered.timing.offset
     assert 1 < offset < 49
@@ -58,8 +59,8 @@ async def test_jitter_delays_and_keeps_identity(scheduler: Scheduler) -> None:
     assert messages(scheduler.client)[0]["message_id"] == schedule().message_id(str(int(T + 60) * 1000))
 
 
-async def test_suspended_is_silent_and_not_made_up_for(scheduler: Scheduler) -> None:
-    """A suspended schedule fires nothing, and what came due meanwhile is not caught up when it is resumed."""
+async def test_engine_with_suspended_schedule_enqueues_nothing_and_catches_nothing_up(scheduler: Scheduler) -> None:
+    """A suspended schedule runs nothing, and what was due in the meantime is not caught up when it resumes."""
     await scheduler.load(schedule(**allow(suspend=True)))
     await scheduler.pass_time(600)
     await scheduler.load(schedule(**allow()), initial=False)
@@ -72,10 +73,10 @@ async def test_suspended_is_silent_and_not_made_up_for(scheduler: Scheduler) -> 
     ("catch_up", "fired", "missed"),
     [("None", [], "5"), ("Latest", [300], "4"), ("All", [60, 120, 180, 240, 300], None)],
 )
-async def test_a_machine_that_slept(
+async def test_engine_after_sleep_of_the_machine_follows_catch_up(
     scheduler: Scheduler, catch_up: str, fired: list[float], missed: str | None
 ) -> None:
-    """After a sleep of some minutes that monotonic time has not seen, `catchUp` decides, and the rest is counted."""
+    """After a sleep that monotonic time does not count, `catchUp` decides, and missed runs are counted."""
     await scheduler.load(schedule(**allow(catchUp=catch_up)))
     scheduler.clock.set_wall(T + 330)
     await scheduler.settle()
@@ -85,8 +86,8 @@ async def test_a_machine_that_slept(
     assert scheduler.due() == [*fired, 360]
 
 
-async def test_a_clock_that_jumps_leaves_the_scheduler_ready(scheduler: Scheduler) -> None:
-    """After a jump of the wall clock, small or large, what the source has shown is still registered."""
+async def test_engine_after_clock_jump_stays_settled(scheduler: Scheduler) -> None:
+    """After a jump of the wall clock, small or large, all schedules are still registered."""
     await scheduler.load(schedule())
     for seconds in (0.5, 3_600):
         scheduler.clock.set_wall(scheduler.clock.now() + seconds)
@@ -94,8 +95,8 @@ async def test_a_clock_that_jumps_leaves_the_scheduler_ready(scheduler: Schedule
         assert scheduler.engine.settled
 
 
-async def test_a_clock_set_back_doubles_nothing(scheduler: Scheduler) -> None:
-    """Due times that come a second time, because the clock was set back, do not run again; the next new one does."""
+async def test_engine_after_clock_set_back_repeats_no_run(scheduler: Scheduler) -> None:
+    """Due times that come a second time because the clock was set back do not run again. The next new one does."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(59.5)
     await scheduler.pass_time(60)
@@ -105,8 +106,8 @@ async def test_a_clock_set_back_doubles_nothing(scheduler: Scheduler) -> None:
     assert scheduler.due() == [60, 120, 180]
 
 
-async def test_a_clock_set_back_doubles_nothing_over_a_restart(scheduler: Scheduler, second: Scheduler) -> None:
-    """A scheduler that starts after the clock was set back resumes at the mark, not at the clock."""
+async def test_engine_started_after_clock_set_back_repeats_no_run(scheduler: Scheduler, second: Scheduler) -> None:
+    """A scheduler that starts after the clock was set back resumes at the high-water mark and not at the clock."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(119.5)
     scheduler.clock.set_wall(T + 0.5)
@@ -118,10 +119,10 @@ async def test_a_clock_set_back_doubles_nothing_over_a_restart(scheduler: Schedu
 
 
 @pytest.mark.parametrize(("catch_up", "fired"), [("None", []), ("Latest", [300]), ("All", [120, 180, 240, 300])])
-async def test_downtime_is_caught_up(
+async def test_engine_after_downtime_follows_catch_up(
     scheduler: Scheduler, second: Scheduler, catch_up: str, fired: list[float]
 ) -> None:
-    """A scheduler that comes up after downtime resumes at the high-water mark and catches up as configured."""
+    """A scheduler that starts after downtime resumes at the high-water mark and catches up as configured."""
     await scheduler.load(schedule(**allow(catchUp=catch_up)))
     await scheduler.pass_time(59.5)
     scheduler.clock.advance(270)
@@ -129,8 +130,8 @@ async def test_downtime_is_caught_up(
     assert scheduler.due() == [60, *fired]
 
 
-async def test_a_deadline_limits_the_catch_up(scheduler: Scheduler, second: Scheduler) -> None:
-    """A missed run that is later than `startingDeadlineSeconds` is not made up for."""
+async def test_engine_after_downtime_respects_the_deadline(scheduler: Scheduler, second: Scheduler) -> None:
+    """A missed run that is later than `startingDeadlineSeconds` is not caught up."""
     spec = allow(catchUp="All", startingDeadlineSeconds=100)
     await scheduler.load(schedule(**spec))
     scheduler.clock.advance(330)
@@ -140,8 +141,8 @@ async def test_a_deadline_limits_the_catch_up(scheduler: Scheduler, second: Sche
 
 
 @pytest.mark.parametrize("down", [False, True])
-async def test_an_edit_never_fires_retroactively(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
-    """After an edit only due times after it count, whether it was made while a scheduler ran or while all were down."""
+async def test_engine_after_edit_runs_only_later_due_times(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
+    """After an edit only later due times run, whether it was made while a scheduler ran or while none did."""
     await scheduler.load(schedule(**allow(schedule="@yearly", catchUp="All")))
     scheduler.clock.advance(330)
     edited = schedule(**allow(catchUp="All"))
@@ -152,8 +153,8 @@ async def test_an_edit_never_fires_retroactively(scheduler: Scheduler, second: S
     assert scheduler.due() == [360]
 
 
-async def test_an_edit_within_the_jitter_keeps_the_pending_run(scheduler: Scheduler) -> None:
-    """A run that waits for its jitter when an unrelated field is edited is still to come, and comes once."""
+async def test_engine_with_edit_during_jitter_runs_the_pending_run_once(scheduler: Scheduler) -> None:
+    """If an unrelated field is edited while a run waits for its jitter, the run still happens, once."""
     first, second = schedule(**allow(jitterSeconds=50)), schedule(**allow(jitterSeconds=50, retries=1))
     await scheduler.load(first)
     await scheduler.pass_time(59.5 + first.timing.offset / 2)
@@ -162,8 +163,8 @@ async def test_an_edit_within_the_jitter_keeps_the_pending_run(scheduler: Schedu
     assert scheduler.due() == [60]
 
 
-async def test_deleted_and_created_again_starts_anew(scheduler: Scheduler) -> None:
-    """A schedule that was deleted and comes back catches nothing up and counts from zero."""
+async def test_engine_with_recreated_schedule_starts_from_zero(scheduler: Scheduler) -> None:
+    """A schedule that is deleted and created again catches nothing up and counts from zero."""
     await scheduler.load(schedule(**allow(catchUp="All")))
     await scheduler.pass_time(59.5)
     scheduler.engine.apply(Changes(removed=[UID]))
@@ -179,15 +180,15 @@ async def test_deleted_and_created_again_starts_anew(scheduler: Scheduler) -> No
 
 
 @pytest.mark.parametrize("down", [False, True])
-async def test_a_withdrawn_schedule_goes_on_from_now(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
-    """What its source refuses does not run, keeps its counters, says why, and once mended makes up for nothing."""
+async def test_engine_with_deactivated_schedule_pauses_it(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
+    """A deactivated schedule keeps its counters and shows why. Once it is valid again, nothing is caught up."""
     spec = allow(catchUp="All")
     await scheduler.load(schedule(**spec))
     await second.load(schedule(**spec))
     await scheduler.pass_time(59.5)
     scheduler.engine.apply(Changes(deactivated={UID: "spec.schedule: never comes"}))
     await scheduler.settle()
-    # the other one still holds the old state
+    # The other scheduler still has the old spec.
     for _ in range(3):
         scheduler.clock.advance(60)
         await second.settle()
@@ -202,8 +203,8 @@ async def test_a_withdrawn_schedule_goes_on_from_now(scheduler: Scheduler, secon
     assert show_schedule(scheduler.client, "demo").runs == 2
 
 
-async def test_the_newest_word_on_a_schedule_counts(scheduler: Scheduler) -> None:
-    """Of changes that come while Redis is away, each schedule's last one holds: there, withdrawn, gone, there again."""
+async def test_apply_of_several_changes_keeps_the_newest(scheduler: Scheduler) -> None:
+    """Of several changes of a schedule that are pending, only the last one has an effect."""
     one = schedule(**allow())
     for changes in (Changes([one]), Changes(deactivated={UID: "why"}), Changes(removed=[UID]), Changes([one])):
         scheduler.engine.apply(changes)
@@ -217,15 +218,15 @@ async def test_the_newest_word_on_a_schedule_counts(scheduler: Scheduler) -> Non
     assert scheduler.due() == [60]
 
 
-async def test_a_source_may_know_since_when_a_schedule_is_ours(scheduler: Scheduler) -> None:
-    """What Redis has never seen, or lost, is made up for from the moment its source names."""
+async def test_apply_with_since_catches_up_from_that_time(scheduler: Scheduler) -> None:
+    """If Redis does not know a schedule, it is caught up from the time that its source names."""
     scheduler.engine.apply(Changes([schedule(**allow(catchUp="All"))], since={UID: T - 130}, initial=True))
     await scheduler.settle()
     assert scheduler.due() == [-120, -60, 0]
 
 
-async def test_it_is_settled_when_the_source_has_shown_everything(scheduler: Scheduler) -> None:
-    """A part of the schedules is not all of them, however far they are taken over."""
+async def test_settled_with_incomplete_source_is_false(scheduler: Scheduler) -> None:
+    """The engine is not settled until the source has reported everything."""
     scheduler.engine.apply(Changes([schedule(**allow())], complete=False))
     await scheduler.settle()
     assert not scheduler.engine.settled
@@ -235,10 +236,10 @@ async def test_it_is_settled_when_the_source_has_shown_everything(scheduler: Sch
 
 
 @pytest.mark.parametrize(("away", "fired"), [(60, [60, 120]), (100, [60])])
-async def test_what_appears_unclaimed_is_new(
+async def test_apply_of_a_schedule_unclaimed_for_long_starts_from_zero(
     scheduler: Scheduler, second: Scheduler, away: float, fired: list[float]
 ) -> None:
-    """A schedule that appears while a scheduler runs, and was claimed by nobody for long, starts anew."""
+    """A schedule that appears while a scheduler runs, and that no scheduler has claimed for long, starts from zero."""
     await scheduler.load(schedule(**allow(catchUp="All")))
     await scheduler.pass_time(59.5)
     await scheduler.registry.claim([UID], scheduler.clock.now())
@@ -247,8 +248,10 @@ async def test_what_appears_unclaimed_is_new(
     assert scheduler.due() == fired
 
 
-async def test_a_clock_far_ahead_fires_nothing_and_leaves_no_mark(redis_url: str, redis_client: "redis.Redis") -> None:
-    """A scheduler a day ahead of Redis's clock enqueues nothing and says so once; set right, it misses no due time."""
+async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
+    redis_url: str, redis_client: "redis.Redis"
+) -> None:
+    """A scheduler a day ahead of Redis enqueues nothing and logs it once. Once corrected, it misses no due time."""
     clock = ManualClock(time.time() // 60 * 60 + 86_400.5)
     driver = build(redis_url, clock, redis_client, ahead_limit=60)
     health = HealthProbe(driver.engine, clock)
@@ -258,10 +261,10 @@ async def test_a_clock_far_ahead_fires_nothing_and_leaves_no_mark(redis_url: str
             await driver.pass_time(5)
     assert messages(redis_client) == []
     assert [entry["event"] for entry in logs].count("clock_skew_detected") == 1
-    assert ["far ahead of Redis" in why for why in health.ready()] == [True]
+    assert ["far ahead of the clock of Redis" in problem for problem in health.readiness()] == [True]
     marked = float(redis_client.hget(keys.HIGH_WATER_MARKS, UID) or 0) / 1000
     assert marked == pytest.approx(time.time(), abs=10)
-    # to the next minute and no further: a second one may be beyond the limit again
+    # Only to the next minute, because the one after that may be beyond the limit again.
     due = (marked // 60 + 1) * 60
     clock.advance(5)
     clock.set_wall(due + 0.5)
@@ -270,12 +273,12 @@ async def test_a_clock_far_ahead_fires_nothing_and_leaves_no_mark(redis_url: str
     clock.advance(10)
     clock.set_wall(marked)
     await driver.settle()
-    assert health.ready() == health.live() == []
+    assert health.readiness() == health.liveness() == []
     await driver.connection.aclose()
 
 
-async def test_two_schedulers_share_the_work(scheduler: Scheduler, second: Scheduler) -> None:
-    """Whichever scheduler comes first enqueues a due run; the other finds it done, and both go on."""
+async def test_two_engines_enqueue_each_run_once(scheduler: Scheduler, second: Scheduler) -> None:
+    """The first scheduler enqueues a due run, the second finds it done, and both continue."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.clock.advance(59.5)
@@ -286,8 +289,8 @@ async def test_two_schedulers_share_the_work(scheduler: Scheduler, second: Sched
     assert scheduler.due() == [60, 120]
 
 
-async def test_a_late_scheduler_counts_no_misses(scheduler: Scheduler, second: Scheduler) -> None:
-    """A scheduler that was stopped while another went on finds everything done, and counts nothing as missed."""
+async def test_engine_behind_another_counts_nothing_as_missed(scheduler: Scheduler, second: Scheduler) -> None:
+    """A scheduler that was stopped while another continued finds everything done and counts nothing as missed."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     for _ in range(5):
@@ -298,8 +301,10 @@ async def test_a_late_scheduler_counts_no_misses(scheduler: Scheduler, second: S
     assert scheduler.field(UID, "missed") is None
 
 
-async def test_a_deletion_seen_by_one_stops_the_other(scheduler: Scheduler, second: Scheduler) -> None:
-    """A schedule that one scheduler saw deleted does not fire from another whose look at the folder is older."""
+async def test_engine_with_schedule_deleted_by_another_enqueues_nothing(
+    scheduler: Scheduler, second: Scheduler
+) -> None:
+    """A schedule that one scheduler has deleted is not run by another one that does not know of the deletion yet."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.engine.apply(Changes(removed=[UID]))
@@ -309,8 +314,8 @@ async def test_a_deletion_seen_by_one_stops_the_other(scheduler: Scheduler, seco
     assert second.engine.states[UID].superseded_at is not None
 
 
-async def test_an_edit_seen_by_one_holds_for_the_other(scheduler: Scheduler, second: Scheduler) -> None:
-    """Once one scheduler has registered an edit, another that still holds the old spec enqueues nothing."""
+async def test_engine_with_schedule_edited_by_another_enqueues_nothing(scheduler: Scheduler, second: Scheduler) -> None:
+    """After one scheduler has registered an edit, another one with the old spec enqueues nothing."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     await scheduler.load(schedule(**allow(schedule="@daily")), initial=False)
@@ -318,8 +323,8 @@ async def test_an_edit_seen_by_one_holds_for_the_other(scheduler: Scheduler, sec
     assert scheduler.due() == []
 
 
-async def test_schedulers_with_different_folders_leave_nothing_silent(scheduler: Scheduler, second: Scheduler) -> None:
-    """A schedule that only one folder still holds goes on after another scheduler deleted it."""
+async def test_reclaim_with_different_sources_resumes_the_schedule(scheduler: Scheduler, second: Scheduler) -> None:
+    """A schedule that only one of two folders still has continues after another scheduler deleted it."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.engine.apply(Changes(removed=[UID]))
@@ -331,8 +336,8 @@ async def test_schedulers_with_different_folders_leave_nothing_silent(scheduler:
     assert scheduler.due() == [120]
 
 
-async def test_a_truth_that_was_late_elsewhere_is_told_again(scheduler: Scheduler, second: Scheduler) -> None:
-    """Where a late scheduler registered the old spec over the new one, whoever has looked again since goes on."""
+async def test_reclaim_of_a_confirmed_spec_registers_it_again(scheduler: Scheduler, second: Scheduler) -> None:
+    """If a late scheduler registered an old spec over a new one, a scheduler with a confirmed spec reclaims it."""
     old, new = schedule(**allow()), schedule(**allow(schedule="@every 30s"))
     await scheduler.load(old)
     await scheduler.load(new, initial=False)
@@ -348,8 +353,8 @@ async def test_a_truth_that_was_late_elsewhere_is_told_again(scheduler: Schedule
     assert scheduler.due() == [150]
 
 
-async def test_a_redis_that_lost_everything(scheduler: Scheduler) -> None:
-    """After Redis lost its data the engine registers its schedules again and loses no due time."""
+async def test_engine_after_data_loss_of_redis_registers_again(scheduler: Scheduler) -> None:
+    """After Redis lost its data, the engine registers its schedules again and loses no due time."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(59.5)
     scheduler.client.flushall()
@@ -359,8 +364,8 @@ async def test_a_redis_that_lost_everything(scheduler: Scheduler) -> None:
     assert scheduler.due() == [120, 180]
 
 
-async def test_claims_find_what_redis_lost(scheduler: Scheduler) -> None:
-    """A claim names the schedules that Redis does not know, and renews the others."""
+async def test_claim_of_unknown_schedules_returns_their_uids(scheduler: Scheduler) -> None:
+    """A claim returns the schedules that Redis does not know, and renews the others."""
     await scheduler.load(schedule(), schedule("other", uid=OTHER))
     scheduler.client.zrem(keys.SCHEDULES, OTHER)
     scheduler.clock.advance(1_000)
@@ -369,8 +374,8 @@ async def test_claims_find_what_redis_lost(scheduler: Scheduler) -> None:
     assert scheduler.client.zscore(keys.SCHEDULES, OTHER) is None
 
 
-async def test_end_time_and_max_runs_end_a_schedule(scheduler: Scheduler) -> None:
-    """After its end or its last run a schedule is due no more, and says why where there is a reason."""
+async def test_engine_after_end_time_or_max_runs_enqueues_nothing(scheduler: Scheduler) -> None:
+    """After its end time or its last run a schedule is not due any more, and `maxRuns` is shown as the reason."""
     await scheduler.load(
         schedule(**allow(endTime="2027-01-15T08:02:00Z")), schedule("other", uid=OTHER, **allow(maxRuns=1, queue="q2"))
     )
@@ -381,21 +386,21 @@ async def test_end_time_and_max_runs_end_a_schedule(scheduler: Scheduler) -> Non
     assert scheduler.engine.states[OTHER].problem == "maxRuns reached"
 
 
-async def test_a_calendar_that_ends_stops_its_schedule_loudly(scheduler: Scheduler) -> None:
-    """Beyond the calendar's last day a schedule does not run, says so, and hinders no other."""
+async def test_engine_beyond_the_calendar_stops_the_schedule_with_a_problem(scheduler: Scheduler) -> None:
+    """After the last day of the calendar a schedule does not run, shows why, and does not affect the others."""
     scheduler.clock.set_wall(2_000_000_000.5)
     await scheduler.load(schedule(**allow(calendar="XNYS")), schedule("other", uid=OTHER, **allow(queue="q2")))
-    assert "XNYS is known from" in scheduler.engine.states[UID].problem
+    assert "calendar XNYS covers only" in scheduler.engine.states[UID].problem
     await scheduler.pass_time(60)
     assert scheduler.due() == []
     assert len(scheduler.due("q2")) == 1
 
 
 @pytest.mark.parametrize(("catch_up", "fired"), [("None", []), ("Latest", [120]), ("All", [60, 120])])
-async def test_a_refused_schedule_waits_until_it_no_longer_is(
+async def test_engine_with_refused_arguments_waits_and_then_catches_up(
     scheduler: Scheduler, catch_up: str, fired: list[float]
 ) -> None:
-    """What is refused does not fire, says why (in the log once), hinders no other, and is caught up as configured."""
+    """Refused arguments stop the schedule alone, are logged once, and are followed by a catch-up when valid again."""
     scheduler.refused["default/demo"] = "no such symbol"
     with capture_logs() as logs:
         await scheduler.load(schedule(**allow(catchUp=catch_up)), schedule("other", uid=OTHER, **allow(queue="q2")))
@@ -417,8 +422,8 @@ async def test_a_refused_schedule_waits_until_it_no_longer_is(
     assert show_schedule(scheduler.client, "demo").problem == ""
 
 
-async def test_a_schedule_is_refused_while_it_runs(scheduler: Scheduler) -> None:
-    """A schedule whose arguments come to be refused fires no more from then on."""
+async def test_recheck_arguments_with_new_refusal_stops_the_schedule(scheduler: Scheduler) -> None:
+    """A schedule whose arguments become invalid does not run from then on."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(60)
     scheduler.refused["default/demo"] = "no longer active"
@@ -427,8 +432,8 @@ async def test_a_schedule_is_refused_while_it_runs(scheduler: Scheduler) -> None
     assert scheduler.due() == [60]
 
 
-async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
-    """A thousand schedules at one instant are all enqueued in one go of the loop, each exactly once."""
+async def test_engine_with_a_thousand_due_schedules_enqueues_all(scheduler: Scheduler) -> None:
+    """A thousand schedules that are due at one moment are all enqueued, each exactly once."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(1_000)]
     await scheduler.load(*many)
     await scheduler.pass_time(59.5)
@@ -436,28 +441,30 @@ async def test_a_burst_is_one_batch_after_another(scheduler: Scheduler) -> None:
     assert sorted(names) == sorted(each.name for each in many)
 
 
-async def test_batches_that_fail_together_are_one_outage(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When Redis goes away under several batches asyncio has nothing to complain of, and all of them come again."""
+async def test_engine_with_failing_batches_puts_all_runs_back(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If Redis fails under several batches, every exception is retrieved and all runs are enqueued later."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(500)]
     await scheduler.load(*many)
 
-    async def fail(*_: object) -> list[str]:
+    async def fail(*_: object) -> list[EnqueueResult]:
         raise redis.ConnectionError("gone")
 
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    with monkeypatch.context() as away:
-        away.setattr(scheduler.enqueuer, "submit", fail)
+    unretrieved: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unretrieved.append(context))
+    with monkeypatch.context() as outage:
+        outage.setattr(scheduler.enqueuer, "submit", fail)
         scheduler.clock.advance(59.5)
         await scheduler.engine.step()
         gc.collect()
-    assert complaints == []
+    assert unretrieved == []
     await scheduler.pass_time(0.5)
     assert len(messages(scheduler.client)) == 500
 
 
-async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.Redis") -> None:
-    """Runs a little apart are enqueued at once each, and recorded together soon after the first."""
+async def test_records_of_nearby_runs_are_written_together(redis_url: str, redis_client: "redis.Redis") -> None:
+    """Runs a little apart are enqueued immediately, and recorded together soon after the first one."""
     driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     first, second = schedule(), schedule("other", uid=OTHER, startTime="2027-01-15T08:01:01Z")
     await driver.load(first, second)
@@ -475,8 +482,8 @@ async def test_records_wait_for_each_other(redis_url: str, redis_client: "redis.
     await driver.connection.aclose()
 
 
-async def test_a_record_that_comes_late_brings_nothing_back(redis_url: str, redis_client: "redis.Redis") -> None:
-    """Of a schedule that is deleted before its last run is recorded, nothing stays that would not expire."""
+async def test_record_after_deletion_of_the_schedule_leaves_no_key(redis_url: str, redis_client: "redis.Redis") -> None:
+    """If a schedule is deleted before its last run is recorded, no key stays that does not expire."""
     driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     await driver.load(schedule())
     await driver.pass_time(59.6)
@@ -489,8 +496,8 @@ async def test_a_record_that_comes_late_brings_nothing_back(redis_url: str, redi
     await driver.connection.aclose()
 
 
-async def test_what_was_enqueued_is_recorded_before_the_end(scheduler: Scheduler) -> None:
-    """A scheduler that is told to stop in the midst of a burst logs and records all that it has enqueued."""
+async def test_stop_during_a_burst_records_all_enqueued_runs(scheduler: Scheduler) -> None:
+    """A scheduler that is stopped in the middle of a burst logs and records everything that it has enqueued."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(300)]
     await scheduler.load(*many)
     scheduler.clock.advance(59.5)
@@ -503,8 +510,8 @@ async def test_what_was_enqueued_is_recorded_before_the_end(scheduler: Scheduler
     assert all(scheduler.client.exists(keys.schedule_recent(each.uid)) for each in many)
 
 
-async def test_metrics(scheduler: Scheduler) -> None:
-    """Lag, misses, skips and enqueues are counted under the schedule's name, and go with it."""
+async def test_metrics_of_a_schedule_are_counted_and_removed_with_it(scheduler: Scheduler) -> None:
+    """Lag, misses, skips and enqueues are counted under the name of the schedule, and are removed with it."""
     await scheduler.load(schedule(catchUp="All"))
     scheduler.clock.advance(140)
     await scheduler.settle()

@@ -1,4 +1,4 @@
-"""What everybody else sees of the schedules."""
+"""Listings of schedules, as the command line and health read them."""
 
 import pytest
 
@@ -12,8 +12,8 @@ from support.schedules import UID, schedule
 OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 
 
-async def test_a_schedule_at_a_glance(scheduler: Scheduler) -> None:
-    """A listing says what runs when, when next, how often it ran, and what the last run is up to."""
+async def test_list_schedules_shows_all_facts_of_a_schedule(scheduler: Scheduler) -> None:
+    """A listing shows what runs when, the next times, the counters and the last run."""
     await scheduler.load(schedule(jitterSeconds=50, catchUp="All", concurrencyPolicy="Allow"))
     offset = scheduler.engine.states[UID].schedule.timing.offset
     await scheduler.pass_time(120 + offset)
@@ -28,8 +28,8 @@ async def test_a_schedule_at_a_glance(scheduler: Scheduler) -> None:
     assert (found.last_due_at, len(found.recent)) == (T + 120, 2)
 
 
-async def test_problems_and_misses_are_shown(scheduler: Scheduler) -> None:
-    """A listing says why a schedule does not run, and counts what was missed and skipped by reason."""
+async def test_list_schedules_shows_problems_misses_and_skips(scheduler: Scheduler) -> None:
+    """A listing shows why a schedule does not run, and counts missed and skipped due times by reason."""
     await scheduler.load(schedule(), schedule("z-other", uid=OTHER, maxRuns=1, suspend=True, queue="q2"))
     scheduler.clock.advance(330)
     await scheduler.settle()
@@ -45,8 +45,8 @@ async def test_problems_and_misses_are_shown(scheduler: Scheduler) -> None:
     assert (other.suspended, other.next_times) == (True, ())
 
 
-async def test_a_deleted_schedule_is_not_listed(scheduler: Scheduler) -> None:
-    """After its deletion a schedule is gone from every listing, and nothing of it is left but a short-lived note."""
+async def test_list_schedules_after_deletion_is_empty(scheduler: Scheduler) -> None:
+    """A deleted schedule is in no listing, and only a tombstone that expires is left of it."""
     await scheduler.load(schedule())
     await scheduler.pass_time(60)
     await scheduler.publisher.step()
@@ -58,25 +58,25 @@ async def test_a_deleted_schedule_is_not_listed(scheduler: Scheduler) -> None:
     assert 0 < scheduler.client.ttl(keys.schedule(UID)) <= 3_600
 
 
-async def test_refused_documents_are_listed(scheduler: Scheduler) -> None:
-    """What the scheduler refuses can be read with its place and remedy, until it is mended."""
-    scheduler.outlook.refused = {"a.yaml:7": "31 February never comes"}
+async def test_refused_schedules_shows_place_and_problem(scheduler: Scheduler) -> None:
+    """Refused documents are listed with place and problem until they are corrected."""
+    scheduler.publisher.refused = {"a.yaml:7": "31 February never comes"}
     await scheduler.publisher.step()
     assert refused_schedules(scheduler.client) == {"a.yaml:7": "31 February never comes"}
-    scheduler.outlook.refused = {}
+    scheduler.publisher.refused = {}
     await scheduler.publisher.step()
     assert refused_schedules(scheduler.client) == {}
 
 
-async def test_thousands_are_listed_in_order(scheduler: Scheduler) -> None:
-    """A listing holds every schedule once, by name, however many there are."""
+async def test_list_schedules_with_many_schedules_is_complete_and_sorted(scheduler: Scheduler) -> None:
+    """A listing has every schedule once, sorted by name, however many there are."""
     await scheduler.load(*(schedule(f"s{n:04d}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(1_200)))
     names = [each.name for each in list_schedules(scheduler.client)]
     assert names == [f"default/s{n:04d}" for n in range(1_200)]
 
 
-async def test_a_schedule_that_goes_late_leaves_the_name_to_its_namesake(scheduler: Scheduler) -> None:
-    """Created again before its end was noticed, as while no watch is open, a schedule is found by its name."""
+async def test_deletion_after_recreation_keeps_the_name_of_the_newer_schedule(scheduler: Scheduler) -> None:
+    """If a schedule is created again before its deletion is noticed, its name leads to the newer one."""
     await scheduler.load(schedule(uid=OTHER))
     await scheduler.load(schedule(uid=UID))
     scheduler.engine.apply(Changes(removed=[OTHER]))

@@ -1,4 +1,4 @@
-"""Real scheduler processes on a real Redis: killed at random, and Redis with them."""
+"""Real scheduler processes on a real Redis, which are killed at random or have a fault."""
 
 import random
 import time
@@ -18,7 +18,7 @@ EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp"
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[str], SchedulerProcess]]:
-    """Start scheduler processes on the folder `schedules`, to be ended with the test."""
+    """Start scheduler processes with the folder `schedules`. They end with the test."""
     (tmp_path / "schedules").mkdir()
     running: list[SchedulerProcess] = []
 
@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], SchedulerProcess]]:
 
 
 def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> None:
-    """Every schedule has one message for each second from its first to its last, and no schedule lags behind."""
+    """Assert that every schedule has one message per second without gaps, and that no schedule lags behind."""
     due = defaultdict(list)
     ids = []
     for message in messages(client):
@@ -49,7 +49,7 @@ def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> Non
     assert {int(each.missed) for each in list_schedules(client)} == {0}
 
 
-def test_three_schedulers_killed_at_random(
+def test_schedulers_killed_at_random_enqueue_each_run_once(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Callable[[str], SchedulerProcess]
 ) -> None:
     """However often schedulers are killed, each due run is enqueued exactly once."""
@@ -57,24 +57,24 @@ def test_three_schedulers_killed_at_random(
     write_all(tmp_path, names)
     fleet = [start(redis_url) for _ in range(3)]
     eventually(lambda: redis_client.llen("dramatiq:q") >= 20, "first runs")
-    chance = random.Random(7)
+    generator = random.Random(7)
     begun = time.monotonic()
     kills = 0
     while time.monotonic() - begun < 6:
-        victim = chance.choice(fleet)
+        victim = generator.choice(fleet)
         victim.kill()
         kills += 1
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(generator.uniform(0, 0.4))
         victim.start()
-        time.sleep(chance.uniform(0, 0.6))
-    # all of them at once, and a while without any
+        time.sleep(generator.uniform(0, 0.6))
+    # Kill all of them, and leave a while without any scheduler.
     for each in fleet:
         each.kill()
     time.sleep(1.5)
     for each in fleet:
         each.start()
     held = redis_client.llen("dramatiq:q")
-    # what was missed meanwhile is made up for at once: enough runs to tell come with time
+    # The missed runs are caught up immediately. The test also waits for runs after them.
     enough = max(held + 60, 20 * 12)
     eventually(lambda: redis_client.llen("dramatiq:q") >= enough, "runs go on after all were dead")
     for each in fleet:
@@ -84,11 +84,11 @@ def test_three_schedulers_killed_at_random(
 
 
 def write_all(tmp_path: Path, names: list[str]) -> None:
-    """One schedule a second per name."""
+    """Write one schedule per name that is due every second."""
     write(tmp_path / "schedules", *(resource(name, **EVERY_SECOND) for name in names))
 
 
-#: Name → how it begins, how it ends. What is sent to a hung Redis is carried out after all.
+#: Name of a fault → functions that begin and end it. A hung Redis executes later what was sent to it.
 FAULTS: dict[str, tuple[Callable[[RedisServer], object], Callable[[RedisServer], object]]] = {
     "killed": (RedisServer.kill, RedisServer.start),
     "hung": (RedisServer.hang, RedisServer.resume),
@@ -104,13 +104,13 @@ FAULTS: dict[str, tuple[Callable[[RedisServer], object], Callable[[RedisServer],
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_redis_comes_and_goes(
+def test_schedulers_after_a_fault_of_redis_enqueue_each_run_once(
     redis_server: Callable[..., RedisServer],
     tmp_path: Path,
     start: Callable[[str], SchedulerProcess],
     fault: str,
 ) -> None:
-    """Whatever befalls Redis, the schedulers live on, and each due run is enqueued exactly once."""
+    """The schedulers survive every fault of Redis, and each due run is enqueued exactly once."""
     server = redis_server()
     write_all(tmp_path, ["a", "b", "c"])
     fleet = [start(server.url) for _ in range(2)]
@@ -132,10 +132,10 @@ def test_redis_comes_and_goes(
         assert "Traceback" not in each.log.read_text()
 
 
-def test_redis_comes_after_the_scheduler(
+def test_scheduler_started_before_redis_waits_for_it(
     redis_server: Callable[..., RedisServer], tmp_path: Path, start: Callable[[str], SchedulerProcess]
 ) -> None:
-    """A scheduler that starts before Redis waits for it, says so once, and then works."""
+    """A scheduler that starts before Redis waits for it, logs that once, and then works."""
     server = redis_server()
     server.kill()
     write_all(tmp_path, ["a"])

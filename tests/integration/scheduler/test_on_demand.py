@@ -1,4 +1,4 @@
-"""Triggers, buffered runs and backfills."""
+"""Triggers, buffered runs and backfills on a real Redis."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
+from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.redis.enqueuer import ScheduledRun
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -18,17 +19,27 @@ from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
 
 
+class BackfillRecorder(SchedulerListener):
+    """Records the changes of backfills."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str, str]] = []
+
+    def backfill_changed(self, uid: str, state: str, message: str) -> None:
+        self.changes.append((uid, state, message))
+
+
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 @pytest.fixture
 async def now(redis_url: str) -> float:
-    """Half a second after a full minute, within the last two of real time: requests carry it."""
+    """Half a second after a full minute, at most two minutes ago in real time, because requests have a time stamp."""
     return time.time() // 60 * 60 - 59.5
 
 
-async def test_a_trigger_annotation_runs_once_per_value(scheduler: Scheduler, second: Scheduler) -> None:
+async def test_trigger_annotation_runs_once_per_value(scheduler: Scheduler, second: Scheduler) -> None:
     """Every new value of the annotation runs the schedule once, over all schedulers and restarts."""
     for value, expected in (("first-start", 1), ("again", 2)):
         for each in (scheduler, second, scheduler):
@@ -38,8 +49,8 @@ async def test_a_trigger_annotation_runs_once_per_value(scheduler: Scheduler, se
     assert show_schedule(scheduler.client, "demo").triggered == 2
 
 
-async def test_a_suspended_schedule_can_be_triggered(scheduler: Scheduler, now: float) -> None:
-    """Suspension stops the timetable, not the hand; neither do a deep queue, a closed exchange or an end."""
+async def test_trigger_of_a_suspended_schedule_runs_it(scheduler: Scheduler, now: float) -> None:
+    """A trigger ignores suspension, a full queue, a closed exchange and the end time."""
     scheduler.clock.set_wall(now)
     spec = {"suspend": True, "maxQueueDepth": 0, "calendar": "XNYS", "endTime": "2026-01-01T00:00:00Z"}
     await scheduler.load(schedule(**spec))
@@ -49,57 +60,59 @@ async def test_a_suspended_schedule_can_be_triggered(scheduler: Scheduler, now: 
     assert scheduler.client.llen("dramatiq:q") == 1
 
 
-async def test_a_request_runs_once(scheduler: Scheduler, second: Scheduler, now: float) -> None:
-    """A trigger asked for through Redis is carried out by one of several schedulers, under the id it was promised."""
+async def test_trigger_request_with_two_schedulers_runs_once(
+    scheduler: Scheduler, second: Scheduler, now: float
+) -> None:
+    """One of several schedulers carries out a trigger request, with the run id that the request returned."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="Allow"))
-    promised = request_trigger(scheduler.client, "default/demo")
+    run_id = request_trigger(scheduler.client, "default/demo")
     for each in (scheduler, second, scheduler):
         await each.on_demand.step()
-    assert [message["message_id"] for message in messages(scheduler.client)] == [promised]
+    assert [message["message_id"] for message in messages(scheduler.client)] == [run_id]
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
 
 
 @pytest.mark.parametrize("garbage", ["no JSON", "[]", "{}", '{"at": "noon", "uid": 1}'])
-async def test_a_request_nobody_can_read_stops_nobody(scheduler: Scheduler, now: float, garbage: str) -> None:
-    """What was written into the requests by hand is dropped, and the requests beside it are carried out."""
+async def test_trigger_request_that_is_unreadable_is_dropped(scheduler: Scheduler, now: float, garbage: str) -> None:
+    """A request that was written by hand and is unreadable is dropped, and the other requests are carried out."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule())
     scheduler.client.hset(keys.SCHEDULE_TRIGGERS, "by hand", garbage)
-    promised = request_trigger(scheduler.client, "default/demo")
+    run_id = request_trigger(scheduler.client, "default/demo")
     await scheduler.on_demand.step()
-    assert [message["message_id"] for message in messages(scheduler.client)] == [promised]
+    assert [message["message_id"] for message in messages(scheduler.client)] == [run_id]
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
 
 
-async def test_a_request_that_the_policy_forbids_says_so(scheduler: Scheduler, now: float) -> None:
-    """A trigger while the last run is not over is skipped, and whoever follows it reads why."""
+async def test_trigger_request_during_an_active_run_records_the_overlap(scheduler: Scheduler, now: float) -> None:
+    """A trigger during an active run is skipped, and its run record contains the reason."""
     scheduler.clock.set_wall(now)
     demo = schedule()
     await scheduler.load(demo)
     await scheduler.outcomes(ScheduledRun(demo, "due", now + 60))
-    promised = request_trigger(scheduler.client, "demo")
+    run_id = request_trigger(scheduler.client, "demo")
     await scheduler.on_demand.step()
-    assert scheduler.client.hmget(keys.run(promised), "state", "error") == [b"skipped", b"overlap"]
+    assert scheduler.client.hmget(keys.run(run_id), "state", "error") == [b"skipped", b"overlap"]
     assert len(messages(scheduler.client)) == 1
 
 
-async def test_a_request_of_a_refused_schedule_says_why(scheduler: Scheduler, now: float) -> None:
-    """A trigger whose arguments are refused is over at once, and whoever follows it reads the field at fault."""
+async def test_trigger_request_with_refused_arguments_records_the_reason(scheduler: Scheduler, now: float) -> None:
+    """A trigger with refused arguments is skipped, and its run record names the field."""
     scheduler.clock.set_wall(now)
     scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
     await scheduler.load(schedule())
-    promised = request_trigger(scheduler.client, "demo")
+    run_id = request_trigger(scheduler.client, "demo")
     await scheduler.on_demand.step()
     expected = [b"skipped", b"argument 'symbols.0': unknown symbol"]
-    assert scheduler.client.hmget(keys.run(promised), "state", "error") == expected
+    assert scheduler.client.hmget(keys.run(run_id), "state", "error") == expected
     assert messages(scheduler.client) == []
     assert show_schedule(scheduler.client, "demo").skipped == {"refused": 1}
 
 
-async def test_a_backfill_of_a_refused_schedule_says_why(scheduler: Scheduler, now: float) -> None:
-    """A backfill whose arguments are refused ends with the field at fault, and enqueues nothing."""
+async def test_backfill_with_refused_arguments_is_refused(scheduler: Scheduler, now: float) -> None:
+    """A backfill with refused arguments is refused with the field, and enqueues nothing."""
     scheduler.clock.set_wall(now)
     scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
     await scheduler.load(schedule())
@@ -109,12 +122,12 @@ async def test_a_backfill_of_a_refused_schedule_says_why(scheduler: Scheduler, n
     assert messages(scheduler.client) == []
 
 
-async def test_annotations_of_a_refused_schedule_wait(scheduler: Scheduler, now: float) -> None:
-    """A trigger and a backfill in the annotations are carried out once the arguments are no longer refused."""
+async def test_annotations_with_refused_arguments_wait(scheduler: Scheduler, now: float) -> None:
+    """A trigger and a backfill in annotations are carried out when the arguments become valid."""
     scheduler.clock.set_wall(now)
     scheduler.refused["default/demo"] = "unknown symbol"
-    wish = {TRIGGER: "1", BACKFILL: f"{iso(now - 600.5)}/{iso(now - 300.5)}"}
-    await scheduler.load(schedule(annotations=wish, concurrencyPolicy="Allow"))
+    annotations = {TRIGGER: "1", BACKFILL: f"{iso(now - 600.5)}/{iso(now - 300.5)}"}
+    await scheduler.load(schedule(annotations=annotations, concurrencyPolicy="Allow"))
     for _ in range(2):
         await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
@@ -125,8 +138,8 @@ async def test_annotations_of_a_refused_schedule_wait(scheduler: Scheduler, now:
     assert len(messages(scheduler.client)) == 7
 
 
-async def test_a_waiting_run_waits_while_it_is_refused(scheduler: Scheduler) -> None:
-    """With BufferOne the waiting run does not start while the arguments are refused."""
+async def test_buffered_run_with_refused_arguments_waits(scheduler: Scheduler) -> None:
+    """A buffered run does not start while the arguments are refused."""
     await scheduler.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(2):
         await scheduler.pass_time(60)
@@ -141,19 +154,19 @@ async def test_a_waiting_run_waits_while_it_is_refused(scheduler: Scheduler) -> 
     assert scheduler.due() == [120]
 
 
-async def test_a_request_nobody_could_carry_out_is_forgotten(scheduler: Scheduler) -> None:
-    """A trigger of a schedule that no scheduler runs any more does not fire out of the blue hours later."""
+async def test_trigger_request_older_than_an_hour_is_dropped(scheduler: Scheduler) -> None:
+    """A trigger request that no scheduler carried out within an hour is dropped."""
     await scheduler.load(schedule())
     scheduler.clock.set_wall(time.time() + 3_700)
-    promised = request_trigger(scheduler.client, "demo")
+    run_id = request_trigger(scheduler.client, "demo")
     await scheduler.on_demand.step()
     assert messages(scheduler.client) == []
     assert scheduler.client.hlen(keys.SCHEDULE_TRIGGERS) == 0
-    assert scheduler.client.exists(keys.run(promised)) == 0
+    assert scheduler.client.exists(keys.run(run_id)) == 0
 
 
-async def test_a_waiting_run_follows_the_running_one(scheduler: Scheduler, second: Scheduler) -> None:
-    """With BufferOne the waiting run starts within a second of the end of the running one, whoever let it wait."""
+async def test_buffered_run_starts_after_the_previous_one(scheduler: Scheduler, second: Scheduler) -> None:
+    """A buffered run is enqueued within a second of the end of the previous run, by any scheduler."""
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(3):
@@ -169,8 +182,8 @@ async def test_a_waiting_run_follows_the_running_one(scheduler: Scheduler, secon
 
 
 @pytest.mark.parametrize("edit", [{"suspend": True}, {"retries": 1}])
-async def test_an_edit_drops_the_waiting_run(scheduler: Scheduler, edit: dict[str, object]) -> None:
-    """A run that waits when the schedule is edited, or suspended, was asked for by the old spec and does not come."""
+async def test_buffered_run_after_an_edit_is_dropped(scheduler: Scheduler, edit: dict[str, object]) -> None:
+    """A buffered run belongs to the old spec, so an edit or a suspension drops it."""
     await scheduler.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(2):
         await scheduler.pass_time(60)
@@ -188,7 +201,9 @@ async def run_backfill(scheduler: Scheduler, id: str, steps: int = 20) -> str:
     return show_backfill(scheduler.client, id).state
 
 
-async def test_a_backfill_runs_the_range_once(scheduler: Scheduler, second: Scheduler, now: float) -> None:
+async def test_backfill_with_two_schedulers_enqueues_the_range_once(
+    scheduler: Scheduler, second: Scheduler, now: float
+) -> None:
     """A backfill enqueues every due time of its range in order, both ends included, once over all schedulers."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
@@ -205,22 +220,24 @@ async def test_a_backfill_runs_the_range_once(scheduler: Scheduler, second: Sche
     assert len({message["message_id"] for message in messages(scheduler.client)}) == 6
 
 
-async def test_start_and_end_of_a_backfill_are_told_once(scheduler: Scheduler, second: Scheduler, now: float) -> None:
-    """Of schedulers that come to the start or the end of a backfill at once, one tells of it."""
+async def test_backfill_with_two_schedulers_reports_start_and_end_once(
+    scheduler: Scheduler, second: Scheduler, now: float
+) -> None:
+    """If several schedulers start or end a backfill at the same time, only one of them reports it."""
     scheduler.clock.set_wall(now)
-    told: list[tuple[str, ...]] = []
+    recorder = BackfillRecorder()
     for each in (scheduler, second):
-        each.on_demand.on_backfill = lambda *news: told.append(news)
+        each.listeners.append(recorder)
         await each.load(schedule(concurrencyPolicy="Allow"))
     start = now - 0.5 - 600
     request_backfill(scheduler.client, "demo", start, start + 300)
     for _ in range(5):
         await asyncio.gather(scheduler.on_demand.step(), second.on_demand.step())
-    assert told == [(UID, "started", "due times of its range to be enqueued: 6"), (UID, "finished", "")]
+    assert recorder.changes == [(UID, "started", "due times of its range to be enqueued: 6"), (UID, "finished", "")]
 
 
-async def test_a_backfill_waits_for_room(scheduler: Scheduler, now: float) -> None:
-    """A backfill keeps at most `maxQueueDepth` and one messages in the queue, skips nothing, and shows its progress."""
+async def test_backfill_with_full_queue_waits(scheduler: Scheduler, now: float) -> None:
+    """A backfill keeps at most `maxQueueDepth` + 1 messages in the queue, skips nothing and shows its progress."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=3))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 600)
@@ -236,8 +253,8 @@ async def test_a_backfill_waits_for_room(scheduler: Scheduler, now: float) -> No
 
 
 @pytest.mark.parametrize("policy", ["Forbid", "Replace", "BufferOne"])
-async def test_a_backfill_takes_its_turn(scheduler: Scheduler, now: float, policy: str) -> None:
-    """Unless overlaps are allowed a backfill runs one after the other, and replaces or skips nothing."""
+async def test_backfill_without_overlaps_runs_one_at_a_time(scheduler: Scheduler, now: float, policy: str) -> None:
+    """If overlaps are not allowed, a backfill runs one message at a time, and replaces or skips nothing."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy=policy))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 900)
@@ -248,28 +265,30 @@ async def test_a_backfill_takes_its_turn(scheduler: Scheduler, now: float, polic
         scheduler.end_run(message["message_id"])
 
 
-async def test_a_backfill_survives_its_scheduler(scheduler: Scheduler, second: Scheduler, now: float) -> None:
-    """A backfill whose scheduler died half-way is finished by the next, without gap or repetition."""
+async def test_backfill_after_death_of_its_scheduler_is_finished_by_another(
+    scheduler: Scheduler, second: Scheduler, now: float
+) -> None:
+    """Another scheduler finishes a backfill, without a gap or a repetition."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=4))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 600)
     await scheduler.on_demand.step()
-    seen = scheduler.due()
+    enqueued = scheduler.due()
     for message in messages(scheduler.client):
         scheduler.end_run(message["message_id"])
     await second.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=4))
     while show_backfill(scheduler.client, id).state != "finished":
         await second.on_demand.step()
-        seen += scheduler.due()
+        enqueued += scheduler.due()
         for message in messages(scheduler.client):
             scheduler.end_run(message["message_id"])
-    assert len(seen) == len(set(seen)) == 10
+    assert len(enqueued) == len(set(enqueued)) == 10
 
 
-async def test_a_scheduler_that_is_late_does_not_revive_a_backfill(
+async def test_backfill_that_another_scheduler_ended_stays_ended(
     scheduler: Scheduler, second: Scheduler, now: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scheduler that still counts the due times of a backfill when another has ended it leaves it ended."""
+    """A scheduler that still counts the due times of a backfill does not restart it after another one has ended it."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="Allow"))
@@ -285,45 +304,49 @@ async def test_a_scheduler_that_is_late_does_not_revive_a_backfill(
     assert show_backfill(scheduler.client, id).state == "finished"
 
 
-async def test_a_backfill_annotation_is_carried_out_once(scheduler: Scheduler, redis_url: str, now: float) -> None:
-    """A range in the annotation is backfilled once, however often the file is read again."""
-    wish = f"{iso(now - 600.5)}/{iso(now - 300.5)}"
+async def test_backfill_annotation_that_is_read_again_runs_once(
+    scheduler: Scheduler, redis_url: str, now: float
+) -> None:
+    """A range in the annotation is backfilled once, however often the file is read."""
+    backfill = f"{iso(now - 600.5)}/{iso(now - 300.5)}"
     for _ in range(3):
         again = build(redis_url, ManualClock(now), scheduler.client)
-        await again.load(schedule(annotations={BACKFILL: wish}, concurrencyPolicy="Allow"))
+        await again.load(schedule(annotations={BACKFILL: backfill}, concurrencyPolicy="Allow"))
         for _ in range(3):
-            await again.errands.step()
+            await again.on_demand.step()
         await again.connection.aclose()
-        # its record may have expired meanwhile
+        # Its record may have expired in the meantime.
         for key in scheduler.client.keys("financehub:backfill:*"):
             scheduler.client.delete(key)
     assert len(messages(scheduler.client)) == 6
 
 
 @pytest.mark.parametrize(
-    ("spec", "start", "says"),
+    ("spec", "start", "message"),
     [
-        ({"schedule": "@every 1s"}, 86_400, "more than 10000 due times; ask for a shorter range"),
-        ({"calendar": "XNYS"}, 10 * 365 * 86_400, "XNYS is known from 2025-01-01"),
+        ({"schedule": "@every 1s"}, 86_400, "more than 10000 due times; request a shorter range"),
+        ({"calendar": "XNYS"}, 10 * 365 * 86_400, "XNYS covers only the days from 2025-01-01"),
     ],
 )
-async def test_a_backfill_that_asks_too_much_is_refused(
-    scheduler: Scheduler, now: float, spec: dict[str, object], start: float, says: str
+async def test_backfill_of_an_excessive_range_is_refused(
+    scheduler: Scheduler, now: float, spec: dict[str, object], start: float, message: str
 ) -> None:
-    """A range of too many due times, or beyond the calendar, is refused with the reason, and enqueues nothing."""
+    """A range with too many due times, or beyond the calendar, is refused with the reason and enqueues nothing."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(**spec))
     id = request_backfill(scheduler.client, "demo", now - start, now)
     assert await run_backfill(scheduler, id) == "refused"
-    assert says in show_backfill(scheduler.client, id).message
+    assert message in show_backfill(scheduler.client, id).message
     assert messages(scheduler.client) == []
 
 
-async def test_requests_are_checked_where_they_are_made(scheduler: Scheduler, now: float) -> None:
-    """An unknown or ambiguous name and an impossible range are refused before anything is asked of a scheduler."""
+async def test_request_with_invalid_arguments_raises(scheduler: Scheduler, now: float) -> None:
+    """An unknown or ambiguous name and an impossible range raise before anything is requested."""
     await scheduler.load(schedule())
     scheduler.client.hset(keys.SCHEDULE_NAMES, "prod/demo", "another")
-    with pytest.raises(InvalidArgumentsError, match="'nope' is not registered; known are default/demo, prod/demo"):
+    with pytest.raises(
+        InvalidArgumentsError, match="'nope' is not registered; registered schedules: default/demo, prod/demo"
+    ):
         request_trigger(scheduler.client, "nope")
     with pytest.raises(InvalidArgumentsError, match="in several namespaces: default/demo, prod/demo"):
         request_trigger(scheduler.client, "demo")
@@ -331,5 +354,5 @@ async def test_requests_are_checked_where_they_are_made(scheduler: Scheduler, no
         request_backfill(scheduler.client, "default/demo", now - 60, now + 3_600)
     with pytest.raises(InvalidArgumentsError, match="not before its start"):
         request_backfill(scheduler.client, "default/demo", now - 60, now - 61)
-    with pytest.raises(InvalidArgumentsError, match="'x' is not known"):
+    with pytest.raises(InvalidArgumentsError, match="'x' is unknown"):
         show_backfill(scheduler.client, "x")

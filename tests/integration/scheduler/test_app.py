@@ -1,4 +1,4 @@
-"""The scheduler process as its users meet it: files, flags, health, housekeeping."""
+"""The scheduler process: files, flags, health and maintenance."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Start = Callable[..., SchedulerProcess]
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a scheduler on a folder, to be ended with the test."""
+    """Start schedulers with a folder. They end with the test."""
     running: list[SchedulerProcess] = []
 
     def begin(folder: Path, *arguments: str, data: str | None = None) -> SchedulerProcess:
@@ -40,7 +40,7 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
 
 
 def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
-    """One request to the process's own server."""
+    """Send a request to the process's own server, and return status and body."""
     port = eventually(lambda: process.events("health_server_started"), "the server listens")[0]["port"]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
@@ -49,8 +49,10 @@ def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_the_first_start_of_make_run(redis_url: str, redis_client: "redis.Redis", start: Start) -> None:
-    """The default schedules run each fetch once, at once, and only at the very first start; assets are there."""
+def test_first_start_of_make_run_runs_each_fetch_once(
+    redis_url: str, redis_client: "redis.Redis", start: Start
+) -> None:
+    """The default schedules run each fetch once, only at the very first start, when the assets are in the store."""
     arguments = (ROOT / "deploy/local/schedules", "--assets", str(ROOT / "deploy/local/assets.yaml"))
     expected = {
         *("fetch_crypto_prices_task", "fetch_stock_prices_task", "fetch_news_task"),
@@ -64,7 +66,7 @@ def test_the_first_start_of_make_run(redis_url: str, redis_client: "redis.Redis"
         }
 
     eventually(lambda: enqueued() >= expected, "first runs")
-    # before them, else they would fetch for no asset
+    # The assets come first, because otherwise the fetches would have none.
     assert process.events("assets_reconciled", "run_enqueued")[0]["event"] == "assets_reconciled"
     assert {asset.type for asset in RedisStore(connect(redis_url)).assets()} == {AssetType.CRYPTO, AssetType.STOCK}
     assert len(list_schedules(redis_client)) == 7
@@ -75,8 +77,8 @@ def test_the_first_start_of_make_run(redis_url: str, redis_client: "redis.Redis"
     assert not [event for event in again.events("run_enqueued") if event["kind"] == "annotation"]
 
 
-def test_files_are_taken_over_while_it_runs(redis_client: "redis.Redis", tmp_path: Path, start: Start) -> None:
-    """Files that appear, change, break and go are followed within seconds; what is bad is refused and shown."""
+def test_changes_of_files_take_effect_while_it_runs(redis_client: "redis.Redis", tmp_path: Path, start: Start) -> None:
+    """New, changed, invalid and deleted files take effect within seconds, and refused documents are listed."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     write(folder, resource("bad", schedule="0 0 31 2 *"), resource("good"))
@@ -103,7 +105,7 @@ def test_files_are_taken_over_while_it_runs(redis_client: "redis.Redis", tmp_pat
 def test_first_triggers_wait_for_the_declared_assets(
     redis_client: "redis.Redis", redis_server: Callable[..., RedisServer], tmp_path: Path, start: Start
 ) -> None:
-    """While the data's Redis is away due runs go on, and triggers wait until the declared assets are in it."""
+    """If the data Redis is unavailable, due runs continue and triggers wait until the declared assets are stored."""
     data = redis_server()
     data.kill()
     folder = tmp_path / "schedules"
@@ -113,7 +115,7 @@ def test_first_triggers_wait_for_the_declared_assets(
     process = start(folder, "--assets", assets, data=data.url)
     eventually(lambda: redis_client.llen("dramatiq:due"), "a due run")
     assert process.events("assets_read_failed")
-    # at least one look at triggers has gone by
+    # At least one check for triggers has passed.
     held = redis_client.llen("dramatiq:due")
     eventually(lambda: process.events("run_skipped") or redis_client.llen("dramatiq:due") > held, "another second")
     assert redis_client.llen("dramatiq:q") == 0
@@ -122,10 +124,10 @@ def test_first_triggers_wait_for_the_declared_assets(
     assert RedisStore(data.client()).assets()
 
 
-def test_unknown_symbols_are_refused_until_they_are_known(
+def test_schedule_with_unknown_symbol_waits_for_the_asset(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Start
 ) -> None:
-    """A schedule of an unknown symbol does not fire and shows the field; it fires by itself once the asset is there."""
+    """A schedule with an unknown symbol shows the field and runs by itself once the asset exists."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     narrowed = {"task": "fetch_crypto_prices_task", "kwargs": {"symbols": ["NEW-USD"]}}
@@ -148,8 +150,8 @@ def test_unknown_symbols_are_refused_until_they_are_known(
     assert len(process.events("schedule_refused")) == 1
 
 
-def test_its_own_health(tmp_path: Path, start: Start) -> None:
-    """Liveness, readiness and metrics are served while it runs; the metrics have the schedule's next time."""
+def test_server_serves_probes_and_metrics(tmp_path: Path, start: Start) -> None:
+    """Liveness, readiness and metrics are served, and the metrics have the next time of the schedule."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     write(folder, resource("demo"))
@@ -163,10 +165,10 @@ def test_its_own_health(tmp_path: Path, start: Start) -> None:
     assert 'financehub_schedules{state="active"} 1.0' in scrape
 
 
-def test_the_janitor_works_without_workers(
+def test_janitor_without_workers_reclaims_messages(
     redis_client: "redis.Redis", tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a dead worker held goes back to its queue though no worker is there to notice, and is counted."""
+    """The messages of a dead worker return to their queue although no worker runs, and are counted."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     redis_client.hset("dramatiq:high.msgs", "held", json.dumps({"queue_name": "high"}))
@@ -178,8 +180,8 @@ def test_the_janitor_works_without_workers(
     eventually(lambda: counted in lines(get(process, "/metrics")[1]), "counted")
 
 
-def ended(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Exit code and output of a scheduler that is expected to end by itself."""
+def run_until_exit(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Return exit code and output of a scheduler that ends by itself."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FINANCEHUB_", "REDIS_"))}
     done = subprocess.run(
         [sys.executable, "-m", "financehub_scheduler", *arguments],
@@ -193,35 +195,39 @@ def ended(*arguments: str, **environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "says"),
+    ("arguments", "environment", "message"),
     [
         (("--schedules", "/nowhere"), {}, "--schedules /nowhere: is not a folder"),
         (("--schedules", "."), {"FINANCEHUB_JANITOR": "1"}, "FINANCEHUB_JANITOR: unknown variable"),
         (("--schedules", ".", "--broker", "http://localhost"), {}, "DRAMATIQ_BROKER_URL="),
     ],
 )
-def test_wrong_flags_and_settings(arguments: tuple[str, ...], environment: dict[str, str], says: str) -> None:
-    """A wrong flag or setting ends the process with one line that names it, and exit code 2."""
-    code, output = ended(*arguments, **environment)
+def test_invalid_flag_or_setting_ends_the_process(
+    arguments: tuple[str, ...], environment: dict[str, str], message: str
+) -> None:
+    """An invalid flag or setting ends the process with exit code 2 and one line that names it."""
+    code, output = run_until_exit(*arguments, **environment)
     assert code == 2
     assert len(output.splitlines()) == 1
-    assert says in output
+    assert message in output
 
 
-def test_a_taken_port(tmp_path: Path) -> None:
-    """A taken HTTP port ends the process with one line that names the setting."""
+def test_port_in_use_ends_the_process(tmp_path: Path) -> None:
+    """An HTTP port in use ends the process with one line that names the setting."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        code, output = ended("--schedules", str(tmp_path), FINANCEHUB_HTTP_PORT=port, FINANCEHUB_HTTP_HOST="127.0.0.1")
+        code, output = run_until_exit(
+            "--schedules", str(tmp_path), FINANCEHUB_HTTP_PORT=port, FINANCEHUB_HTTP_HOST="127.0.0.1"
+        )
     assert code == 2
     assert f"FINANCEHUB_HTTP_PORT={port}" in output.splitlines()[-1]
     assert "Traceback" not in output
 
 
-def test_a_password_is_never_shown(redis_server: Callable[..., RedisServer], tmp_path: Path) -> None:
-    """A Redis that refuses the password is waited for, and no line holds the password."""
+def test_refused_password_is_not_logged(redis_server: Callable[..., RedisServer], tmp_path: Path) -> None:
+    """A scheduler waits for a Redis that refuses its password, and no log line contains the password."""
     log = tmp_path / "log"
     server = redis_server()
     server.client().config_set("requirepass", "another")

@@ -1,4 +1,4 @@
-"""The Lua of the enqueue: fences, overlap policies, backpressure, on a real Redis."""
+"""The enqueue script on a real Redis: fences, overlap policies and backpressure."""
 
 import time
 
@@ -17,12 +17,12 @@ from support.schedules import UID, messages, schedule
 MINUTE = 60.0
 
 
-async def test_a_message_is_what_dramatiq_expects(scheduler: Scheduler, redis_url: str) -> None:
-    """A stock dramatiq worker takes an enqueued run and acks it, and nothing of it is left."""
-    seen: list[tuple[object, ...]] = []
+async def test_submit_of_a_run_enqueues_a_message_for_stock_dramatiq(scheduler: Scheduler, redis_url: str) -> None:
+    """A stock dramatiq worker receives and acks an enqueued run, and nothing of it is left."""
+    calls: list[tuple[object, ...]] = []
     broker = RedisBroker(url=redis_url, middleware=[])
     actor = dramatiq.actor(
-        lambda *args, **kwargs: seen.append((args, kwargs)), actor_name="demo_task", queue_name="q", broker=broker
+        lambda *args, **kwargs: calls.append((args, kwargs)), actor_name="demo_task", queue_name="q", broker=broker
     )
     demo = schedule(args=[1, "a"], kwargs={"x": None})
     await scheduler.load(demo)
@@ -31,12 +31,12 @@ async def test_a_message_is_what_dramatiq_expects(scheduler: Scheduler, redis_ur
     worker.start()
     broker.join(actor.queue_name, timeout=5_000, interval=20)
     worker.stop()
-    assert seen == [((1, "a"), {"x": None})]
+    assert calls == [((1, "a"), {"x": None})]
     assert scheduler.client.hlen("dramatiq:q.msgs") == 0
 
 
-async def test_the_record_of_a_run(scheduler: Scheduler) -> None:
-    """An enqueued run has a record that the monitor can read, it expires, and the schedule knows it as its newest."""
+async def test_record_occurrences_writes_a_record_that_the_monitor_reads(scheduler: Scheduler) -> None:
+    """An enqueued run has a record that expires, and the schedule lists it as its newest run."""
     demo = schedule()
     await scheduler.load(demo)
     run = ScheduledRun(demo, "due", T + MINUTE)
@@ -51,8 +51,8 @@ async def test_the_record_of_a_run(scheduler: Scheduler) -> None:
     assert scheduler.client.lrange(keys.schedule_recent(UID), 0, -1) == [run.message_id.encode()]
 
 
-async def test_the_newest_ten_runs_are_kept(scheduler: Scheduler) -> None:
-    """Of many runs a schedule remembers the newest ten, newest first."""
+async def test_record_occurrences_keeps_the_newest_ten_runs(scheduler: Scheduler) -> None:
+    """A schedule lists its newest ten runs, newest first."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
     runs = [ScheduledRun(demo, "due", T + MINUTE * number) for number in range(1, 16)]
@@ -62,8 +62,8 @@ async def test_the_newest_ten_runs_are_kept(scheduler: Scheduler) -> None:
 
 
 @pytest.mark.parametrize("earlier", [0.0, -MINUTE])
-async def test_a_due_time_at_or_below_the_mark_is_not_enqueued_again(scheduler: Scheduler, earlier: float) -> None:
-    """What was enqueued, and whatever was due before it, is never enqueued again, in one batch or in two."""
+async def test_submit_at_or_below_the_high_water_mark_is_already_settled(scheduler: Scheduler, earlier: float) -> None:
+    """A due time that was enqueued, and those before it, are never enqueued again, in one batch or in two."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
     run, again = ScheduledRun(demo, "due", T + 2 * MINUTE), ScheduledRun(demo, "due", T + 2 * MINUTE + earlier)
@@ -72,24 +72,24 @@ async def test_a_due_time_at_or_below_the_mark_is_not_enqueued_again(scheduler: 
     assert scheduler.due() == [2 * MINUTE]
 
 
-@pytest.mark.parametrize(("ahead", "verdict"), [(30, "enqueued"), (90, "ahead")])
-async def test_a_due_time_far_ahead_of_redis_is_not_believed(
-    redis_url: str, redis_client: "redis.Redis", ahead: float, verdict: str
+@pytest.mark.parametrize(("ahead", "outcome"), [(30, "enqueued"), (90, "ahead")])
+async def test_submit_with_due_time_far_ahead_of_redis_is_rejected(
+    redis_url: str, redis_client: "redis.Redis", ahead: float, outcome: str
 ) -> None:
-    """A run whose due time is beyond the limit ahead of Redis's own clock is not enqueued, and moves no mark."""
+    """A due time beyond the limit ahead of Redis's own clock is not enqueued and moves no mark."""
     driver = build(redis_url, ManualClock(time.time()), redis_client, ahead_limit=60)
     demo = schedule()
     await driver.load(demo)
     before = redis_client.hget(keys.HIGH_WATER_MARKS, UID)
-    (answer,) = await driver.outcomes(ScheduledRun(demo, "due", time.time() + ahead))
+    (found,) = await driver.outcomes(ScheduledRun(demo, "due", time.time() + ahead))
     await driver.connection.aclose()
-    assert answer.partition(":")[0] == verdict
-    assert len(messages(redis_client)) == (verdict == "enqueued")
-    assert (redis_client.hget(keys.HIGH_WATER_MARKS, UID) == before) == (verdict == "ahead")
+    assert found == outcome
+    assert len(messages(redis_client)) == (outcome == "enqueued")
+    assert (redis_client.hget(keys.HIGH_WATER_MARKS, UID) == before) == (outcome == "ahead")
 
 
-async def test_the_mark_moves_when_a_run_is_skipped(scheduler: Scheduler) -> None:
-    """A skipped run is over: its due time does not come back when there is room again."""
+async def test_submit_of_a_skipped_run_moves_the_mark(scheduler: Scheduler) -> None:
+    """The due time of a skipped run does not come back when the queue has room again."""
     demo = schedule(maxQueueDepth=0)
     await scheduler.load(demo)
     scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
@@ -100,7 +100,7 @@ async def test_the_mark_moves_when_a_run_is_skipped(scheduler: Scheduler) -> Non
 
 
 @pytest.mark.parametrize(
-    ("policy", "state", "verdict", "left"),
+    ("policy", "state", "outcome", "left"),
     [
         ("Allow", "queued", "enqueued", [60, 120]),
         ("Allow", "running", "enqueued", [60, 120]),
@@ -117,24 +117,26 @@ async def test_the_mark_moves_when_a_run_is_skipped(scheduler: Scheduler) -> Non
         ("BufferOne", "succeeded", "enqueued", [60, 120]),
     ],
 )
-async def test_overlap(scheduler: Scheduler, policy: str, state: str, verdict: str, left: list[float]) -> None:
-    """While the last run is queued, running or waits for a retry the policy decides; one that is over hinders none."""
+async def test_submit_with_active_previous_run_follows_the_policy(
+    scheduler: Scheduler, policy: str, state: str, outcome: str, left: list[float]
+) -> None:
+    """While the previous run is active, the policy decides. A run that has ended does not affect the next one."""
     demo = schedule(concurrencyPolicy=policy)
     await scheduler.load(demo)
     last = ScheduledRun(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", state)
     if state != "queued":
-        # a worker has fetched it: off the list, and in the hash until it is acked
+        # A worker has fetched it, so it is only in the hash until it is acked.
         scheduler.client.lrem("dramatiq:q", 0, last.message_id)
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == [verdict]
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == [outcome]
     listed = {60.0} if state != "queued" and 60 in left else set()
     assert sorted({*scheduler.due(), *listed}) == left
-    assert scheduler.field(UID, "skipped_overlap") == ("1" if verdict == "overlap" else None)
+    assert scheduler.field(UID, "skipped_overlap") == ("1" if outcome == "overlap" else None)
 
 
-async def test_a_replaced_run_is_told_so(scheduler: Scheduler) -> None:
-    """A run replaced before a worker took it is recorded as skipped, with the reason, and its message is gone."""
+async def test_submit_under_replace_records_the_old_run_as_skipped(scheduler: Scheduler) -> None:
+    """A replaced run is recorded as skipped with the reason, and its message is gone."""
     demo = schedule(concurrencyPolicy="Replace")
     await scheduler.load(demo)
     first, second = ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)
@@ -148,8 +150,8 @@ async def test_a_replaced_run_is_told_so(scheduler: Scheduler) -> None:
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-async def test_a_run_whose_message_is_gone_blocks_nobody(scheduler: Scheduler, state: str) -> None:
-    """A record that says queued or running does not count once no queue holds its message (purged, flushed)."""
+async def test_submit_after_the_previous_message_is_gone_enqueues(scheduler: Scheduler, state: str) -> None:
+    """A record of a queued or running run does not count if no queue has its message, as after a purge."""
     demo = schedule()
     await scheduler.load(demo)
     last = ScheduledRun(demo, "due", T + 60)
@@ -159,8 +161,8 @@ async def test_a_run_whose_message_is_gone_blocks_nobody(scheduler: Scheduler, s
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["enqueued"]
 
 
-async def test_the_queue_is_asked_where_nothing_is_recorded(scheduler: Scheduler) -> None:
-    """A run without a record (a plain worker, a scheduler that died) is not over while its queue holds the message."""
+async def test_submit_without_record_of_the_previous_run_checks_the_queue(scheduler: Scheduler) -> None:
+    """A run without a record counts as active while its queue has the message."""
     demo = schedule()
     await scheduler.load(demo)
     last = ScheduledRun(demo, "due", T + 60)
@@ -171,8 +173,8 @@ async def test_the_queue_is_asked_where_nothing_is_recorded(scheduler: Scheduler
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
 
 
-async def test_a_worker_that_was_quicker_is_not_overwritten(scheduler: Scheduler) -> None:
-    """A run that has begun, or ended, before its record is written keeps the state that its worker gave it."""
+async def test_record_occurrences_keeps_a_record_of_the_worker(scheduler: Scheduler) -> None:
+    """A run that starts or ends before its record is written keeps the state that its worker recorded."""
     demo = schedule()
     await scheduler.load(demo)
     run = ScheduledRun(demo, "due", T + 60)
@@ -181,20 +183,20 @@ async def test_a_worker_that_was_quicker_is_not_overwritten(scheduler: Scheduler
     assert scheduler.client.hgetall(keys.run(run.message_id)) == {b"state": b"succeeded"}
 
 
-async def test_a_retry_is_followed_by_its_new_message(scheduler: Scheduler) -> None:
-    """A running retry, whose message has another Redis id than the first try's, still counts as running."""
+async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler) -> None:
+    """A running retry counts as active, although its message has another Redis id than that of the first attempt."""
     demo = schedule()
     await scheduler.load(demo)
     last = ScheduledRun(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
-    scheduler.client.hset("dramatiq:q.msgs", "second-delivery", "{}")
-    scheduler.client.hset(keys.run(last.message_id), mapping={"state": "running", "redis_id": "second-delivery"})
+    scheduler.client.hset("dramatiq:q.msgs", "second-attempt", "{}")
+    scheduler.client.hset(keys.run(last.message_id), mapping={"state": "running", "redis_id": "second-attempt"})
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
 
 
-async def test_a_retry_nobody_finishes_blocks_for_two_days_at_most(scheduler: Scheduler) -> None:
-    """A record stuck in 'retrying' hinders its schedule for two days, not for ever."""
+async def test_submit_two_days_after_an_unfinished_retry_enqueues(scheduler: Scheduler) -> None:
+    """A record that stays in `retrying` blocks its schedule for at most two days."""
     demo = schedule()
     await scheduler.load(demo)
     last = ScheduledRun(demo, "due", T + 60)
@@ -206,8 +208,8 @@ async def test_a_retry_nobody_finishes_blocks_for_two_days_at_most(scheduler: Sc
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
 
 
-async def test_at_most_one_run_waits(scheduler: Scheduler) -> None:
-    """With BufferOne one run waits for the running one, further ones are skipped, and the waiting one goes first."""
+async def test_submit_under_buffer_one_buffers_one_run(scheduler: Scheduler) -> None:
+    """One run waits for the running one, further runs are skipped, and the buffered one goes first."""
     demo = schedule(concurrencyPolicy="BufferOne")
     await scheduler.load(demo)
     runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
@@ -220,27 +222,27 @@ async def test_at_most_one_run_waits(scheduler: Scheduler) -> None:
     assert scheduler.due() == [120]
 
 
-@pytest.mark.parametrize(("depth", "held", "verdict"), [(2, 2, "enqueued"), (2, 3, "backlog"), (0, 1, "backlog")])
-async def test_backpressure(scheduler: Scheduler, depth: int, held: int, verdict: str) -> None:
-    """While the queue holds more messages than allowed, waiting or in flight, a run is skipped and counted."""
+@pytest.mark.parametrize(("depth", "held", "outcome"), [(2, 2, "enqueued"), (2, 3, "backlog"), (0, 1, "backlog")])
+async def test_submit_with_full_queue_skips_the_run(scheduler: Scheduler, depth: int, held: int, outcome: str) -> None:
+    """While the queue has more messages than allowed, waiting or in flight, a run is skipped and counted."""
     demo = schedule(maxQueueDepth=depth)
     await scheduler.load(demo)
     for number in range(held):
         scheduler.client.hset("dramatiq:q.msgs", f"other-{number}", "{}")
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60)) == [verdict]
-    assert scheduler.field(UID, "skipped_backlog") == ("1" if verdict == "backlog" else None)
+    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60)) == [outcome]
+    assert scheduler.field(UID, "skipped_backlog") == ("1" if outcome == "backlog" else None)
 
 
-async def test_backpressure_counts_its_own_batch(scheduler: Scheduler) -> None:
-    """Runs of one batch see each other: no more go than the queue may hold."""
+async def test_submit_of_a_batch_counts_its_own_messages(scheduler: Scheduler) -> None:
+    """The runs of one batch count toward the limit of the queue."""
     demo = schedule(maxQueueDepth=1, concurrencyPolicy="Allow")
     await scheduler.load(demo)
     runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
     assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "backlog", "backlog"]
 
 
-async def test_max_runs(scheduler: Scheduler) -> None:
-    """After `maxRuns` scheduled runs the schedule is exhausted; what is triggered by hand does not count."""
+async def test_submit_after_max_runs_is_exhausted(scheduler: Scheduler) -> None:
+    """After `maxRuns` scheduled runs the schedule is exhausted. Triggered runs do not count."""
     demo = schedule(maxRuns=2, concurrencyPolicy="Allow")
     await scheduler.load(demo)
     assert await scheduler.outcomes(ScheduledRun(demo, "annotation", T, fence="x")) == ["enqueued"]
@@ -249,20 +251,20 @@ async def test_max_runs(scheduler: Scheduler) -> None:
     assert await scheduler.outcomes(runs[2]) == ["exhausted"]
 
 
-async def test_missed_runs_are_counted_once(scheduler: Scheduler) -> None:
-    """Of two schedulers that plan the same catch-up the second finds its plan void, and counts nothing."""
+async def test_submit_of_a_void_plan_counts_no_misses(scheduler: Scheduler) -> None:
+    """If two schedulers plan the same catch-up, the plan of the second is void and counts nothing."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
     first = ScheduledRun(demo, "due", T + 300, missed=4, expected=T + 0.5)
     late = [ScheduledRun(demo, "due", T + 360, missed=5, expected=T + 0.5), ScheduledRun(demo, "due", T + 420)]
     assert await scheduler.outcomes(first) == ["enqueued"]
-    assert await scheduler.outcomes(*late) == [f"moved:{int(T + 300) * 1000}"] * 2
+    assert [(result.outcome, result.time) for result in await scheduler.submit(*late)] == [("moved", T + 300)] * 2
     assert scheduler.field(UID, "missed") == "4"
     assert scheduler.due() == [300]
 
 
-async def test_giving_up_moves_the_mark_alone(scheduler: Scheduler) -> None:
-    """Due times that are given up are counted, enqueue nothing, and do not come back."""
+async def test_submit_of_missed_runs_only_moves_the_mark(scheduler: Scheduler) -> None:
+    """Due times that are given up are counted, enqueue nothing and do not come back."""
     demo = schedule()
     await scheduler.load(demo)
     given_up = ScheduledRun(demo, "due", T + 300, missed=5, expected=T + 0.5, fire=False)
@@ -272,8 +274,8 @@ async def test_giving_up_moves_the_mark_alone(scheduler: Scheduler) -> None:
     assert scheduler.field(UID, "missed") == "5"
 
 
-async def test_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> None:
-    """A scheduler that still holds an older spec, or a schedule that is deleted or unknown, is told so."""
+async def test_submit_of_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> None:
+    """A run of an older spec, or of a deleted or unknown schedule, is rejected with that outcome."""
     old, new = schedule(), schedule(schedule="@daily")
     assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["unknown"]
     await scheduler.load(new)
@@ -283,8 +285,8 @@ async def test_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> No
     assert messages(scheduler.client) == []
 
 
-async def test_a_batch_with_many_queues_and_schedules(scheduler: Scheduler) -> None:
-    """A batch for several queues puts every message into its own, in order."""
+async def test_submit_of_a_batch_for_several_queues_keeps_the_order(scheduler: Scheduler) -> None:
+    """A batch for several queues puts every message into the right queue, in order."""
     schedules = [
         schedule(f"s{number}", uid=f"00000000-0000-5000-8000-{number:012d}", queue=f"q{number % 3}")
         for number in range(300)
