@@ -25,7 +25,7 @@ from test_cluster.images.sizes import LIMITS, layers_over_base
 pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[2]
-_INVENTORY = ROOT / "tests" / "e2e" / "images" / "inventory.py"
+_INVENTORY = ROOT / "tools/test-cluster/test_cluster/images/inventory.py"
 #: The restrictions under which the chart runs containers.
 _RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 #: Commands with which a container needs no cluster. All other images run their default command.
