@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from financehub_scheduler.api.manifests import admission, definition
+from financehub_scheduler.api.manifests import admission, definition, schedules
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.core.settings import PREFIX, variables
@@ -82,7 +82,9 @@ def manifests() -> dict[str, str]:
     crd = render_yaml(f"{_SCHEDULER}/api/scheduled_task.py", definition.definition())
     policy = render_yaml(f"{_SCHEDULER}/api/manifests/admission.py", *admission.manifests())
     queues = {name: str(task.queue) for name, task in CATALOG.items()}
+    values = (DEPLOY / CHART / "values.yaml").read_text(encoding="utf-8")
     return {
+        **{f"local/schedules/{name}": content for name, content in schedules.files().items()},
         "operator/crd.yaml": crd,
         "operator/admission-policy.yaml": policy,
         # An install creates the definition from this file, and the hook of an upgrade updates it.
@@ -90,6 +92,7 @@ def manifests() -> dict[str, str]:
         f"{CHART}/files/admission-policy.yaml": policy,
         f"{CHART}/files/queues.yaml": render_yaml(f"{_CORE}/catalog.py", queues),
         f"{CHART}/files/providers.yaml": render_yaml(f"{_CORE}/provider_specs.py", providers()),
+        f"{CHART}/values.yaml": schedules.with_default_schedules(values),
         f"{CHART}/values.schema.json": values_schema(),
     }
 

@@ -74,7 +74,10 @@ class TaskSpec:
         name: Name of the dramatiq actor, which messages carry.
         queue: Queue of the tier that runs the task.
         schedule: Default schedule, in the form of `ScheduledTask.spec.schedule`.
-        summary: One line that describes the task to users.
+        summary: Sentence that describes the task, for the comments of its default schedules.
+        datasets: Datasets that the task refreshes, as in `Store.mark_success`. Health checks their freshness.
+        run_at_first_start: Whether the default schedule triggers one run when a scheduler first sees it, so that a new
+            release has data soon.
         arguments: Model of the keyword arguments.
         asset_type: Type of the assets that the task works on. None means all types, or no assets at all.
         time_limit_seconds: A run that takes longer is interrupted. Upstream calls get a deadline below this limit.
@@ -86,6 +89,8 @@ class TaskSpec:
     queue: Tier
     schedule: str
     summary: str
+    datasets: tuple[str, ...] = ()
+    run_at_first_start: bool = True
     arguments: type[BaseModel] = NoArguments
     asset_type: AssetType | None = None
     time_limit_seconds: int = 300
@@ -105,9 +110,10 @@ CATALOG: Mapping[str, TaskSpec] = {
             "fetch_crypto_prices_task",
             Tier.HIGH,
             "@every 2m",
-            "Quotes of every active crypto asset",
-            SymbolArguments,
-            AssetType.CRYPTO,
+            "Fetches quotes of all active crypto assets.",
+            datasets=("quotes:crypto",),
+            arguments=SymbolArguments,
+            asset_type=AssetType.CRYPTO,
             time_limit_seconds=90,
             max_age_seconds=600,
         ),
@@ -115,9 +121,10 @@ CATALOG: Mapping[str, TaskSpec] = {
             "fetch_stock_prices_task",
             Tier.HIGH,
             "@every 5m",
-            "Quotes of every active stock asset",
-            SymbolArguments,
-            AssetType.STOCK,
+            "Fetches quotes of all active stock assets.",
+            datasets=("quotes:stock",),
+            arguments=SymbolArguments,
+            asset_type=AssetType.STOCK,
             time_limit_seconds=180,
             max_age_seconds=1_500,
         ),
@@ -125,30 +132,33 @@ CATALOG: Mapping[str, TaskSpec] = {
             "fetch_news_task",
             Tier.MEDIUM,
             "@every 30m",
-            "News of all sources, deduplicated and linked to assets",
-            NewsArguments,
+            "Fetches news from all sources, removes duplicates and links the items to assets.",
+            datasets=("news",),
+            arguments=NewsArguments,
             time_limit_seconds=300,
         ),
         TaskSpec(
             "calculate_indicators_task",
             Tier.MEDIUM,
             "@hourly",
-            "Daily bars, then indicators of all active assets",
-            SymbolArguments,
+            "Updates the daily bars of all active assets, then computes their indicators.",
+            datasets=("bars", "indicators"),
+            arguments=SymbolArguments,
             time_limit_seconds=1_800,
         ),
         TaskSpec(
             "cleanup_old_cache_task",
             Tier.LOW,
             "@daily",
-            "Drops quotes, bars and news past their retention",
-            CleanupArguments,
+            "Deletes quotes, bars and news items that are past their retention.",
+            run_at_first_start=False,
+            arguments=CleanupArguments,
         ),
         TaskSpec(
             "health_check_task",
             Tier.LOW,
             "@every 1m",
-            "Checks Redis, queues, tiers, providers and freshness",
+            "Checks Redis, queues, tiers, providers and the freshness of data.",
             time_limit_seconds=30,
             max_age_seconds=120,
         ),
@@ -156,8 +166,9 @@ CATALOG: Mapping[str, TaskSpec] = {
             "cleanup_failed_tasks_task",
             Tier.LOW,
             "@daily",
-            "Drops dead letters and task records past their retention",
-            CleanupArguments,
+            "Deletes dead letters and run records that are past their retention.",
+            run_at_first_start=False,
+            arguments=CleanupArguments,
         ),
     )
 }

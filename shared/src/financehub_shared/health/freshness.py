@@ -9,13 +9,7 @@ from financehub_shared.core.catalog import CATALOG, TaskSpec
 PUBLISHED_SECONDS = 10.0
 
 #: Dataset, as in `Store.mark_success` → the task that refreshes it.
-DATASETS: Mapping[str, str] = {
-    "quotes:crypto": "fetch_crypto_prices_task",
-    "quotes:stock": "fetch_stock_prices_task",
-    "news": "fetch_news_task",
-    "bars": "calculate_indicators_task",
-    "indicators": "calculate_indicators_task",
-}
+DATASETS: Mapping[str, str] = {dataset: task.name for task in CATALOG.values() for dataset in task.datasets}
 
 
 class ScheduleFacts(Protocol):

@@ -21,6 +21,12 @@ def test_catalog_equals_required_tasks() -> None:
     }
 
 
+def test_catalog_names_each_dataset_once() -> None:
+    """Every dataset is refreshed by exactly one task."""
+    datasets = [dataset for spec in CATALOG.values() for dataset in spec.datasets]
+    assert sorted(datasets) == ["bars", "indicators", "news", "quotes:crypto", "quotes:stock"]
+
+
 @pytest.mark.parametrize(
     ("args", "kwargs", "field", "message"),
     [
