@@ -8,10 +8,10 @@ from financehub_shared.core.catalog import CATALOG
 
 def test_with_default_schedules_replaces_only_its_section() -> None:
     """The sections before and after `schedules` are kept, and the section has an entry for every task."""
-    text = with_default_schedules("before: 1\n\nschedules:\n  old:\n    enabled: true\n\nafter: 2\n")
+    text = with_default_schedules("before: 1\n\nschedules:\n  removed-task:\n    enabled: true\n\nafter: 2\n")
     assert text.startswith("before: 1\n\nschedules:\n  # ")
     assert text.endswith("\n\nafter: 2\n")
-    assert "old" not in text
+    assert "removed-task" not in text
     assert all(f"      task: {task}\n" in text for task in CATALOG)
 
 
