@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from financehub_scheduler.recurrence.calendar import Calendar, CalendarHorizonError
-from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, UNIT_SECONDS, WEEK_SECONDS
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS, parse_duration
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -143,12 +143,12 @@ def _parse_interval(text: str) -> int:
     match = _EVERY.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not an interval; write it like '@every 90s', '@every 5m' or '@every 1h30m'")
-    seconds = sum(int(number) * UNIT_SECONDS[unit] for number, unit in re.findall(r"(\d+)([dhms])", match[1]))
+    seconds = parse_duration(match[1])
     if not 1 <= seconds <= _LONGEST_INTERVAL:
         raise ValueError(
-            f"{text!r} is {seconds} s; an interval must be between 1 s and {_LONGEST_INTERVAL // DAY_SECONDS} days"
+            f"{text!r} is {seconds:.0f} s; an interval must be between 1 s and {_LONGEST_INTERVAL // DAY_SECONDS} days"
         )
-    return seconds
+    return int(seconds)
 
 
 def parse_zone(name: str) -> ZoneInfo:
