@@ -1,15 +1,21 @@
 """The enqueue script on a real Redis: fences, overlap policies and backpressure."""
 
 import time
+from typing import Any
 
 import dramatiq
 import pytest
 import redis
+from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 
 from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.monitor import RunRecord
+from financehub_shared.monitor.attempt import Attempt
+from financehub_shared.monitor.record_writer import RecordWriter
+from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from support.hand_driven import Scheduler, T, build
 from support.schedules import UID, messages, schedule
@@ -187,11 +193,16 @@ async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler)
     """A running retry counts as active, although its message has another Redis id than that of the first attempt."""
     demo = schedule()
     await scheduler.load(demo)
-    last = ScheduledRun(demo, "due", T + 60)
-    await scheduler.outcomes(last)
+    await scheduler.outcomes(ScheduledRun(demo, "due", T + 60))
+    (body,) = messages(scheduler.client)
+    first: Message[Any] = Message(**{**body, "args": (), "kwargs": {}})
+    retry = first.copy(options={"redis_message_id": "second-attempt"})
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
-    scheduler.client.hset("dramatiq:q.msgs", "second-attempt", "{}")
-    scheduler.client.hset(keys.run(last.message_id), mapping={"state": "running", "redis_id": "second-attempt"})
+    scheduler.client.hset("dramatiq:q.msgs", "second-attempt", retry.encode())
+    # The monitor records the attempt as in a worker, so that both sides agree on the names of the fields.
+    writer = RecordWriter(scheduler.client, time.monotonic, 86_400)
+    writer.record_start(attempt_started(Attempt(MessageProxy(retry), attempt_id(retry), T, 0.0, 300.0), "a-worker"))
+    writer.flush()
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
 
 

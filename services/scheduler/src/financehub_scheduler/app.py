@@ -142,11 +142,13 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     enqueuer = Enqueuer(client, settings.run_retention_days * DAY_SECONDS)
     assets = DeclaredAssets(RedisStore(connect(settings.store_url, retries=0)), settings.assets_file)
     reporter = Reporter(metrics, states)
-    outward = Listeners([reporter, *(operator.listeners if operator else ())])
-    on_demand = OnDemandRuns(clock, client, enqueuer, states, outward)
+    # The engine and the on-demand runs report what happens to these listeners.
+    listeners = [reporter, *(operator.listeners if operator else ())]
+    on_demand = OnDemandRuns(clock, client, enqueuer, states, Listeners(listeners))
     publisher = NextRunPublisher(clock, registry, reporter, states)
-    listeners = Listeners([outward, on_demand, publisher])
-    engine = Engine(clock, registry, enqueuer, states, listeners, assets.argument_problem)
+    # The engine also reports to the on-demand runs and to the publisher, which act on what it does.
+    engine_listeners = Listeners([*listeners, on_demand, publisher])
+    engine = Engine(clock, registry, enqueuer, states, engine_listeners, assets.argument_problem)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
     observers = _build_observers(settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter)
     janitor = Janitor(
