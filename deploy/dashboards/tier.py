@@ -92,7 +92,7 @@ def now() -> Section:
         About(
             title="Dead letters",
             text="Messages of this tier that failed for good and are kept for inspection. Read the errors with "
-            "`financehub dead list`, and requeue the messages once the cause is fixed.",
+            "`financehub dead-letters list`, and requeue the messages once the cause is fixed.",
             unit="none",
             no_value=_NO_SCHEDULER,
             decimals=0,
@@ -249,7 +249,7 @@ def runs() -> Section:
         About(
             title="Attempts by outcome",
             text="The outcomes of attempts, per minute. Skipped messages were too old to be useful. Dead-lettered "
-            "ones are bad, because they failed for good. Read the errors with `financehub dead list`.",
+            "ones are bad, because they failed for good. Read the errors with `financehub dead-letters list`.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -298,7 +298,7 @@ def losses() -> Section:
         About(
             title="Dead letters by reason",
             text="Dead-lettered messages by task and reason, per minute. Each is bad, because its run failed for "
-            "good. Requeue the message with `financehub dead requeue` once the cause is fixed.",
+            "good. Requeue the message with `financehub dead-letters requeue` once the cause is fixed.",
             unit="cpm",
             no_value=none_is_good("no message was dead-lettered"),
         ),

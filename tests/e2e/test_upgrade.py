@@ -66,7 +66,7 @@ def test_an_upgrade_beside_work_loses_and_doubles_nothing_unsaid(release: Releas
     handed_back = {name for name, times in began.items() if times > 1}
     assert handed_back <= {f"work-{number}" for number in range(1, 200, 20)}
     assert all(ended[name] == 1 for name in ended if name not in handed_back)
-    assert release.cli("dead", "list") == []
+    assert release.cli("dead-letters", "list") == []
 
 
 def test_an_upgrade_changes_what_was_changed(release: Release) -> None:

@@ -1,4 +1,4 @@
-"""The `financehub` command: see and steer the fleet from a terminal or a script."""
+"""The `financehub` command: inspects and operates the fleet from a terminal or a script."""
 
 import logging
 import sys
@@ -9,8 +9,8 @@ from financehub_cli.app import app
 
 
 def main() -> None:
-    """Run the command line; the process ends with one of `cli.outcome.ExitCode`."""
-    # warnings of the libraries go where errors go: stdout is for what was asked
+    """Run the command line. The process ends with one of `exit_codes.ExitCode`."""
+    # Warnings of the libraries go to stderr, so that stdout contains only the result.
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -1,35 +1,36 @@
-"""The command line as a whole: which commands there are."""
+"""Registers the commands of the command line. `financehub --help` lists them in this order."""
 
 import typer
 
-from financehub_cli import assets, breakers, dead, schedules
-from financehub_cli.bars import bars
-from financehub_cli.indicators import indicators
-from financehub_cli.news import news
-from financehub_cli.outcome import CommandGroup
-from financehub_cli.quarantine import quarantine
-from financehub_cli.quotes import quotes
-from financehub_cli.run import run
-from financehub_cli.stats import stats
-from financehub_cli.status import status
+from financehub_cli.commands import assets, breakers, dead_letters, schedules
+from financehub_cli.commands.bars import bars
+from financehub_cli.commands.indicators import indicators
+from financehub_cli.commands.news import news
+from financehub_cli.commands.quarantine import quarantine
+from financehub_cli.commands.quotes import quotes
+from financehub_cli.commands.run import run
+from financehub_cli.commands.stats import stats
+from financehub_cli.commands.status import status
+from financehub_cli.groups import ErrorHandlingGroup
 
 app = typer.Typer(
-    cls=CommandGroup,
+    cls=ErrorHandlingGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""See and steer FinanceHub.
+    help="""Inspect and operate FinanceHub.
 
-    Redis is found by REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_DB. Every listing takes --json: stable keys,
-    ISO 8601 times, documented in the command's own --help. Errors go to stderr.
+    Set REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_DB, to choose the Redis server. Every command accepts --json
+    and then prints JSON with stable keys and ISO 8601 times. The --help of each command documents the keys. Errors and
+    notes go to stderr.
 
     Exit codes:
 
-    - 0: done, and all is well
-    - 1: it failed, the fleet is unhealthy, or what was asked for is not there
-    - 2: wrong usage, file or setting
-    - 3: Redis does not answer, or refuses
+    - 0: The command succeeded, and everything is healthy.
+    - 1: The command failed, the fleet is unhealthy, or the requested data does not exist.
+    - 2: An argument, a file or a setting is invalid.
+    - 3: Redis does not answer, or it refused a command.
     """,
 )
 
@@ -37,7 +38,7 @@ app.command(rich_help_panel="Fleet")(status)
 app.command(rich_help_panel="Fleet")(stats)
 app.command(rich_help_panel="Fleet")(run)
 app.add_typer(schedules.app, name="schedules", rich_help_panel="Fleet")
-app.add_typer(dead.app, name="dead", rich_help_panel="Fleet")
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel="Fleet")
 app.add_typer(breakers.app, name="breakers", rich_help_panel="Fleet")
 app.command(rich_help_panel="Data")(quotes)
 app.command(rich_help_panel="Data")(indicators)

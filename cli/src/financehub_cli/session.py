@@ -1,37 +1,33 @@
-"""What a command works with: settings and connections, made when first asked for."""
+"""The settings and connections of one command, which are created when they are first used."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import redis
 
 from financehub_shared.core.clock import Clock, SystemClock
-from financehub_shared.core.errors import ConfigError, FinanceHubError
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
 
-if TYPE_CHECKING:
-    from financehub_shared.monitor import TaskMonitor
-
-#: Seconds a person waits for one answer of Redis before being told.
+#: Longest time in seconds that a person waits for one reply of Redis before the command reports an error.
 TIMEOUT_SECONDS = 5.0
-#: Seconds a completion may take; a slow one would block the shell.
-COMPLETION_TIMEOUT_SECONDS = 0.5
 
 
 class Session:
-    """Settings and connections of one command.
+    """The settings and connections of one command.
 
     Args:
-        settings: None: from the environment.
-        timeout: seconds that Redis may take for an answer.
+        settings: The settings; read from the environment by default.
+        timeout: Longest time in seconds that Redis may take for one reply.
 
     Raises:
-        ConfigError: a setting is wrong.
+        ConfigError: A setting is invalid.
     """
 
     def __init__(self, settings: Settings | None = None, *, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -41,61 +37,58 @@ class Session:
 
     @cached_property
     def store_client(self) -> "redis.Redis":
-        """Redis of the data."""
+        """The client of the Redis of the data."""
         return connect(self.settings.store_url, retries=0, timeout=self._timeout)
 
     @cached_property
     def broker_client(self) -> "redis.Redis":
-        """Redis of the queues."""
+        """The client of the Redis of the queues."""
         return connect(self.settings.broker_url, retries=0, timeout=self._timeout)
 
     @cached_property
     def store(self) -> RedisStore:
-        """The data."""
+        """The store of the market data."""
         return RedisStore(self.store_client)
 
     @cached_property
-    def monitor(self) -> "TaskMonitor":
-        """The records of runs."""
-        from financehub_shared.monitor import TaskMonitor
+    def monitor(self) -> TaskMonitor:
+        """The run records and the figures per task."""
+        return TaskMonitor(self.broker_client, retention_seconds=self.settings.run_retention_days * DAY_SECONDS)
 
-        return TaskMonitor(self.broker_client, retention_seconds=self.settings.run_retention_days * 86_400)
+    def find_assets(self, symbols: Sequence[str] | None) -> list[Asset]:
+        """Return the assets of some symbols, in the order of the symbols.
 
-    def assets(self, symbols: Sequence[str] | None) -> list[Asset]:
-        """The assets of these symbols, in any case; all active ones if none is given.
+        Args:
+            symbols: Symbols in upper or lower case. If there is none, all active assets are returned.
 
         Raises:
-            ConfigError: a symbol is unknown.
+            ConfigError: A symbol is unknown.
         """
-        known = {asset.symbol: asset for asset in self.store.assets(active_only=False)}
+        assets = {asset.symbol: asset for asset in self.store.assets(active_only=False)}
         if not symbols:
-            return [asset for asset in known.values() if asset.active]
-        return [known[one_of("symbol", symbol.upper(), known)] for symbol in symbols]
+            return [asset for asset in assets.values() if asset.active]
+        return [assets[require_known("symbol", symbol.upper(), assets)] for symbol in symbols]
 
 
-def one_of(kind: str, given: str, known: Iterable[str]) -> str:
-    """`given`, if it is known.
+def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:
+    """Return a name if it is known.
+
+    Args:
+        kind: What the name names, for the error message.
+        name: The name that the user wrote.
+        known_names: All valid names.
 
     Raises:
-        ConfigError: naming what is near or, if there are few, everything.
+        ConfigError: The name is unknown. The message suggests similar names or, if there are few names, lists all.
     """
-    names = sorted(known)
-    if given in names:
-        return given
-    near = difflib.get_close_matches(given, names, n=3)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
+    names = sorted(known_names)
+    if name in names:
+        return name
+    similar = difflib.get_close_matches(name, names, n=3)
+    if similar:
+        hint = f"did you mean {' or '.join(similar)}?"
     elif len(names) <= 12:
-        hint = f"known are: {', '.join(names) or 'none'}"
+        hint = f"known names: {', '.join(names) or 'none'}"
     else:
-        hint = f"{len(names)} are known, none of them similar"
-    raise ConfigError(f"unknown {kind} {given!r}; {hint}")
-
-
-def complete_symbols(incomplete: str) -> list[str]:
-    """Symbols for the shell's completion; none when Redis is away."""
-    try:
-        assets = Session(timeout=COMPLETION_TIMEOUT_SECONDS).store.assets(active_only=False)
-    except FinanceHubError:
-        return []
-    return [asset.symbol for asset in assets if asset.symbol.startswith(incomplete)]
+        hint = f"none of the {len(names)} known names is similar"
+    raise ConfigError(f"unknown {kind} {name!r}; {hint}")

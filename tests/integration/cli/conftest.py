@@ -1,4 +1,4 @@
-"""The real command line on a real Redis."""
+"""Fixtures that run the command line on a real Redis."""
 
 import json
 import os
@@ -18,36 +18,39 @@ from financehub_shared.market.redis_store import RedisStore
 
 Cli = Callable[..., Any]
 
-BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
-AAPL = Asset("AAPL", AssetType.STOCK, "Apple", declared=True)
-OLD = Asset("OLD", AssetType.STOCK, active=False)
+CRYPTO = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
+DECLARED_STOCK = Asset("AAPL", AssetType.STOCK, "Apple", declared=True)
+INACTIVE_STOCK = Asset("OLD", AssetType.STOCK, active=False)
 
 
 @pytest.fixture
 def invoke(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run a command; the result has exit_code, stdout and stderr."""
+    """Run a command in this process. The result has exit_code, stdout and stderr."""
     for name in list(os.environ):
         if name.startswith(("FINANCEHUB_", "REDIS_", "DRAMATIQ_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("REDIS_URL", redis_url)
-    return lambda *arguments, **more: CliRunner().invoke(app, [str(each) for each in arguments], **more)
+    return lambda *arguments, **options: CliRunner().invoke(app, [str(each) for each in arguments], **options)
 
 
 @pytest.fixture
 def cli(invoke: Cli) -> Cli:
-    """Run a command with --json and return what it says; `code` is the exit code it must end with."""
+    """Run a command with --json and return its JSON. `code` is the expected exit code."""
 
     def run(*arguments: object, code: int = 0) -> Any:
-        done = invoke(*arguments, "--json")
-        assert done.exit_code == code, f"{done.stderr}\n{done.exception!r}"
-        return json.loads(done.stdout)
+        result = invoke(*arguments, "--json")
+        assert result.exit_code == code, f"{result.stderr}\n{result.exception!r}"
+        return json.loads(result.stdout)
 
     return run
 
 
 @pytest.fixture
 def shell(invoke: Cli) -> Cli:
-    """The installed command as a process of its own, beside a worker in this one that logs to the same stdout."""
+    """Run the installed command in its own process.
+
+    A test uses it while a worker in the test's process logs to the stdout of that process.
+    """
     command = Path(sys.executable).parent / "financehub"
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -58,7 +61,7 @@ def shell(invoke: Cli) -> Cli:
 
 @pytest.fixture
 def store(redis_client: redis.Redis) -> RedisStore:
-    """The store behind the command, with one coin, one declared and one inactive stock."""
+    """The store that the commands read, with a cryptocurrency, a declared stock and an inactive stock."""
     store = RedisStore(redis_client)
-    store.put_assets([BTC, AAPL, OLD])
+    store.put_assets([CRYPTO, DECLARED_STOCK, INACTIVE_STOCK])
     return store

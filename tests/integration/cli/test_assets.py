@@ -1,4 +1,4 @@
-"""`assets`: listed, added, removed and imported."""
+"""The `assets` commands: list, add, remove and import."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from financehub_shared.market.redis_store import RedisStore
 from support.store_contract import quote
 
 
-def test_assets_are_listed_by_type_and_activity(cli: Any, invoke: Any, store: RedisStore):
-    """Active assets are listed unless all are asked for."""
+def test_assets_list_filters_by_type_and_activity(cli: Any, invoke: Any, store: RedisStore):
+    """`assets list` shows active assets, with --all also inactive ones, and with --type only those of the type."""
     assert [row["symbol"] for row in cli("assets", "list")] == ["AAPL", "BTC-USD"]
     assert [row["symbol"] for row in cli("assets", "list", "--all", "--type", "stock")] == ["AAPL", "OLD"]
     assert cli("assets", "list", "--type", "crypto") == [
@@ -28,8 +28,8 @@ def test_assets_are_listed_by_type_and_activity(cli: Any, invoke: Any, store: Re
     assert "Bitcoin" in invoke("assets", "list").stdout
 
 
-def test_an_asset_is_added_and_changed(cli: Any, store: RedisStore):
-    """What is added is stored as an asset of the CLI, and adding it again changes it."""
+def test_assets_add_twice_replaces_the_asset(cli: Any, store: RedisStore):
+    """`assets add` stores an asset under its symbol in upper case, and a second call replaces it."""
     cli("assets", "add", "sol-usd", "--type", "crypto", "--name", "Solana", "--provider", "coingecko=solana")
     cli("assets", "add", "SOL-USD", "--type", "crypto", "--provider", "kraken=SOLUSD", "--inactive")
     stored = {asset.symbol: asset for asset in store.assets(active_only=False)}
@@ -48,28 +48,28 @@ def test_an_asset_is_added_and_changed(cli: Any, store: RedisStore):
         (["X"], "--type"),
     ],
 )
-def test_a_wrong_asset_is_refused_with_2(invoke: Any, store: RedisStore, arguments: list[str], problem: str):
-    """What cannot be fetched, or belongs to the file, is not stored, and the message says how to mend it."""
+def test_assets_add_with_invalid_asset_exits_with_2(invoke: Any, store: RedisStore, arguments: list[str], problem: str):
+    """An invalid asset, or one that the assets file declares, is not stored, and the message says how to fix it."""
     before = store.assets(active_only=False)
-    done = invoke("assets", "add", *arguments)
-    assert done.exit_code == 2
-    assert problem in done.stderr
+    result = invoke("assets", "add", *arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
     assert store.assets(active_only=False) == before
 
 
-def test_removing_takes_the_data_along_and_leaves_declared_assets(cli: Any, invoke: Any, store: RedisStore):
-    """An asset goes with its quote; one that the file declares is refused, and then nothing goes."""
+def test_assets_remove_deletes_data_and_refuses_declared_assets(cli: Any, invoke: Any, store: RedisStore):
+    """An asset is removed with its quote. If one of the assets is declared in the file, none is removed."""
     store.put_quotes([quote("BTC-USD")])
     refused = invoke("assets", "remove", "BTC-USD", "AAPL")
     assert refused.exit_code == 2
-    assert "AAPL: declared in the assets file, which would undo it; remove it there" in refused.stderr
+    assert "AAPL: declared in the assets file, which would undo this change; remove it there" in refused.stderr
     assert cli("assets", "remove", "btc-usd") == {"removed": ["BTC-USD"]}
     assert store.quotes() == {}
     assert [asset.symbol for asset in store.assets(active_only=False)] == ["AAPL", "OLD"]
 
 
-def test_importing_writes_what_differs(cli: Any, store: RedisStore, tmp_path: Path):
-    """A dry run tells what an import does; assets of the file stay the file's."""
+def test_assets_import_writes_only_changed_assets(cli: Any, invoke: Any, store: RedisStore, tmp_path: Path):
+    """A dry run reports the same changes as the import without writing them. Declared assets stay unchanged."""
     file = tmp_path / "assets.yaml"
     file.write_text(
         "assets:\n"
@@ -79,6 +79,10 @@ def test_importing_writes_what_differs(cli: Any, store: RedisStore, tmp_path: Pa
     )
     expected = {"written": ["ETH-USD"], "unchanged": ["BTC-USD"], "declared": ["AAPL"]}
     assert cli("assets", "import", file, "--dry-run") == expected | {"dry_run": True}
+    assert (
+        "not changed, because the assets file declares them: AAPL"
+        in invoke("assets", "import", file, "--dry-run").stderr
+    )
     assert len(store.assets()) == 2
     assert cli("assets", "import", file) == expected | {"dry_run": False}
     assert [(asset.symbol, asset.name) for asset in store.assets()] == [
@@ -88,12 +92,12 @@ def test_importing_writes_what_differs(cli: Any, store: RedisStore, tmp_path: Pa
     ]
 
 
-def test_a_wrong_file_is_refused_whole_with_every_mistake(invoke: Any, store: RedisStore, tmp_path: Path):
-    """One line per mistake with file and line, exit code 2, nothing written."""
+def test_assets_import_with_invalid_file_reports_every_mistake(invoke: Any, store: RedisStore, tmp_path: Path):
+    """Each mistake is one line with file and line number, the exit code is 2, and nothing is written."""
     file = tmp_path / "assets.yaml"
     file.write_text("assets:\n- {symbol: ETH-USD, type: crypto}\n- {symbol: eth, type: coin}\n")
-    done = invoke("assets", "import", file)
-    assert done.exit_code == 2
-    lines = done.stderr.splitlines()
+    result = invoke("assets", "import", file)
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
     assert [line.startswith(f"financehub: {file}:3: ") for line in lines] == [True, True]
     assert len(store.assets()) == 2

@@ -1,10 +1,10 @@
-"""`breakers`: seen and steered by hand."""
+"""The `breakers` commands: list, open, close and reset."""
 
 from typing import Any
 
 
-def test_a_breaker_is_opened_closed_and_reset_by_hand(cli: Any, invoke: Any):
-    """What is opened by hand is open for the fleet until it is closed."""
+def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
+    """A breaker that was opened by hand is open for the fleet until it is closed or reset."""
     assert cli("breakers", "list") == []
     (opened,) = cli("breakers", "open", "binance")
     assert (opened["upstream"], opened["state"], opened["forced"]) == ("binance", "open", True)
@@ -12,17 +12,17 @@ def test_a_breaker_is_opened_closed_and_reset_by_hand(cli: Any, invoke: Any):
     assert "open (forced)" in invoke("breakers", "list").stdout
     (closed,) = cli("breakers", "close", "binance")
     assert (closed["state"], closed["forced"]) == ("closed", False)
-    assert [each["state"] for each in cli("breakers", "open", "binance", "kraken")] == ["open", "open"]
-    assert [each["upstream"] for each in cli("breakers", "reset", "kraken")] == ["kraken"]
-    assert {each["upstream"]: each["state"] for each in cli("breakers", "list")} == {
+    assert [info["state"] for info in cli("breakers", "open", "binance", "kraken")] == ["open", "open"]
+    assert [info["upstream"] for info in cli("breakers", "reset", "kraken")] == ["kraken"]
+    assert {info["upstream"]: info["state"] for info in cli("breakers", "list")} == {
         "binance": "open",
         "kraken": "closed",
     }
 
 
-def test_an_unknown_upstream_is_refused(cli: Any, invoke: Any):
-    """A typo opens no breaker that nobody asks."""
-    done = invoke("breakers", "open", "binnance")
-    assert done.exit_code == 2
-    assert "did you mean binance?" in done.stderr
+def test_breakers_open_with_unknown_upstream_exits_with_2(cli: Any, invoke: Any):
+    """A typo does not create a breaker that no process uses, and the message suggests the correct name."""
+    result = invoke("breakers", "open", "binnance")
+    assert result.exit_code == 2
+    assert "did you mean binance?" in result.stderr
     assert cli("breakers", "list") == []

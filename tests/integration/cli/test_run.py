@@ -1,4 +1,4 @@
-"""`run` and `stats`: a task started by hand and followed to its outcome, with a real worker."""
+"""The `run` and `stats` commands, with a real worker."""
 
 import json
 import time
@@ -18,14 +18,14 @@ TASK = "fetch_crypto_prices_task"
 
 @pytest.fixture
 def fleet(redis_url: str) -> Iterator[Fleet]:
-    """A worker's process that serves the crypto task and one outside the catalogue; it works when told."""
+    """A worker that serves the crypto task and `broken`, a task outside the catalog. Tests start it."""
     fleet = Fleet(redis_url)
 
     def fetch(symbols: list[str] | None = None) -> TaskSummary:
         return TaskSummary(asked=2, stored=1, missing={"X": "not-found"}, providers={"binance": 1}, missing_count=1)
 
     def broken() -> None:
-        raise ValueError("no luck")
+        raise ValueError("broken on purpose")
 
     declare(fleet.broker, TASK, fetch)
     fleet.actor(broken, max_retries=0)
@@ -33,29 +33,27 @@ def fleet(redis_url: str) -> Iterator[Fleet]:
     fleet.broker.close()
 
 
-def test_a_run_is_followed_to_its_outcome(shell: Any, fleet: Fleet, store: RedisStore):
-    """The command waits, tells the task's own summary or error, and its exit code says whether it worked."""
+def test_run_waits_and_prints_the_outcome(shell: Any, fleet: Fleet, store: RedisStore):
+    """The command waits for the run and prints its summary or error. The exit code says whether it succeeded."""
     with fleet.working():
-        good = shell("run", TASK, "--arg", "symbols=BTC-USD", "--json")
+        succeeded = shell("run", TASK, "--arg", "symbols=BTC-USD", "--json")
         shown = shell("run", TASK)
-        bad = shell("run", "broken", "--queue", "high", "--json")
-    run = json.loads(good.stdout)
+        failed = shell("run", "broken", "--queue", "high", "--json")
+    run = json.loads(succeeded.stdout)
     assert (run["state"], run["task"], run["queue"], run["attempts"]) == ("succeeded", TASK, "high", 1)
     assert run["summary"]["stored"] == 1
     assert run["finished_at"].endswith("Z")
     assert f"{TASK} succeeded in" in shown.stdout
-    assert "1 of 2 done by binance 1" in shown.stdout
+    assert "1 of 2 done (binance: 1)" in shown.stdout
     assert "missing X: not-found" in shown.stdout
-    run = json.loads(bad.stdout)
-    assert (run["state"], run["error"]) == ("dead-lettered", "ValueError: no luck")
-    assert [each.returncode for each in (good, shown, bad)] == [0, 0, 1]
-    assert good.stderr == bad.stderr == ""
+    run = json.loads(failed.stdout)
+    assert (run["state"], run["error"]) == ("dead-lettered", "ValueError: broken on purpose")
+    assert [result.returncode for result in (succeeded, shown, failed)] == [0, 0, 1]
+    assert succeeded.stderr == failed.stderr == ""
 
 
-def test_without_waiting_the_message_is_queued_with_its_arguments(
-    cli: Any, redis_client: redis.Redis, store: RedisStore
-):
-    """--no-wait gives the id of the message that lies in the queue, JSON values as they are written."""
+def test_run_with_no_wait_enqueues_the_message(cli: Any, redis_client: redis.Redis, store: RedisStore):
+    """`--no-wait` prints the id of the message, and the message in the queue has the JSON arguments."""
     run = cli("run", TASK, "--arg", 'symbols=["BTC-USD"]', "--no-wait")
     assert run["state"] == "queued"
     assert redis_client.hlen("dramatiq:high.msgs") == 1
@@ -64,13 +62,13 @@ def test_without_waiting_the_message_is_queued_with_its_arguments(
     assert b'"symbols":["BTC-USD"]' in message
 
 
-def test_a_run_that_nobody_takes_is_told_and_not_followed_for_ever(invoke: Any, store: RedisStore):
-    """Without a live worker the command says so, and ends with 1 at its timeout."""
+def test_run_without_worker_reports_it_and_ends_at_timeout(invoke: Any, store: RedisStore):
+    """Without a live worker the command says so, and it exits with 1 after its timeout."""
     began = time.monotonic()
-    done = invoke("run", TASK, "--timeout", "0.3")
-    assert done.exit_code == 1
-    assert "no live worker serves queue 'high'" in done.stderr
-    assert "queued after 300ms" in done.stderr
+    result = invoke("run", TASK, "--timeout", "0.3")
+    assert result.exit_code == 1
+    assert "no live worker serves queue 'high'; the run waits until one starts" in result.stderr
+    assert "queued after 300ms" in result.stderr
     assert time.monotonic() - began < 10
 
 
@@ -88,28 +86,28 @@ def test_a_run_that_nobody_takes_is_told_and_not_followed_for_ever(invoke: Any, 
         (["health_check_task", "--arg", "x=1"], "health_check_task takes: none"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_is_enqueued(
+def test_run_with_invalid_arguments_exits_with_2(
     invoke: Any, redis_client: redis.Redis, store: RedisStore, arguments: list[str], problem: str
 ):
-    """The field at fault is named, the exit code is 2, and no queue has a message."""
-    done = invoke("run", *arguments)
-    assert done.exit_code == 2
-    assert problem in done.stderr
+    """The message names the invalid argument, and nothing is enqueued."""
+    result = invoke("run", *arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
     assert redis_client.keys("dramatiq:*") == []
 
 
-def test_stats_tell_what_the_tasks_did(cli: Any, invoke: Any, fleet: Fleet, store: RedisStore):
-    """Every task of the catalogue is listed, run or not, with the figures of those that ran and their newest runs."""
+def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fleet: Fleet, store: RedisStore):
+    """Every task of the catalog is listed, also before its first run. With a task, its newest runs are listed."""
     enqueue(fleet.broker, TASK)
     enqueue(fleet.broker, "broken", queue="high")
     fleet.drain()
-    figures = {row["task"]: row for row in cli("stats")}
-    assert len(figures) == 8
-    assert (figures[TASK]["succeeded"], figures[TASK]["failed"]) == (1, 0)
-    assert figures[TASK]["p50"] is not None
-    assert figures["fetch_news_task"]["last_success_at"] is None
+    stats = {row["task"]: row for row in cli("stats")}
+    assert len(stats) == 8
+    assert (stats[TASK]["succeeded"], stats[TASK]["failed"]) == (1, 0)
+    assert stats[TASK]["p50"] is not None
+    assert stats["fetch_news_task"]["last_success_at"] is None
     (broken,) = cli("stats", "broken")
-    assert broken["last_error"] == "ValueError: no luck"
+    assert broken["last_error"] == "ValueError: broken on purpose"
     assert [run["state"] for run in broken["recent"]] == ["dead-lettered"]
-    assert "no luck" in invoke("stats", "broken").stdout
+    assert "broken on purpose" in invoke("stats", "broken").stdout
     assert invoke("stats", "brocken").exit_code == 2

@@ -36,13 +36,13 @@ def test_outage_of_all_crypto_providers_degrades_and_recovers(fleet: StartFleet)
     )
     store_quotes_of_an_hour_ago(running)
     for upstream in CRYPTO:
-        running.simulator.fault("server-error", upstream)
+        running.simulator.set_fault("server-error", upstream)
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 4s")
     running.start_scheduler()
     running.start_tier("high")
 
     letters = DeadLetterQueue(running.redis())
-    letter = running.cli("dead", "show", eventually("a dead letter", letters.find)[-1].id)
+    letter = running.cli("dead-letters", "show", eventually("a dead letter", letters.find)[-1].id)
     assert letter["task"] == "fetch_crypto_prices_task"
     assert len(letter["failures"]) == 3  # the first attempt and two retries
     assert all("upstream" in failure["error"] or "breaker-open" in failure["error"] for failure in letter["failures"])

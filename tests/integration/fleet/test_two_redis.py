@@ -53,10 +53,10 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
         assert running.cli("run", "cleanup_old_cache_task", "--arg", "dry_run=true")["state"] == "succeeded"
         assert running.cli("breakers", "list")
 
-        running.simulator.fault("server-error", "rss")
-        running.simulator.fault("server-error", "gdelt")
+        running.simulator.set_fault("server-error", "rss")
+        running.simulator.set_fault("server-error", "gdelt")
         eventually("a dead letter", DeadLetterQueue(client).find)
-        assert running.cli("dead", "list")
+        assert running.cli("dead-letters", "list")
 
         assert other_keys(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []
         assert other_keys(data, *(f"financehub:{name}" for name in DATA + RESILIENCE)) == []

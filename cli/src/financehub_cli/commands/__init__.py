@@ -1,0 +1,1 @@
+"""The commands, one module each. `financehub_cli.app` registers them."""

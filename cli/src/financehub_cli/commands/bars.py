@@ -1,0 +1,90 @@
+"""`financehub bars`: the daily bars."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.options import AsJson, Interval, Symbols, Watch
+from financehub_cli.output.formats import iso_day
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.models import Bars
+
+#: Number of bars shown for each asset if the command names symbols.
+DEFAULT_LAST = 10
+_FIELDS = ("open", "high", "low", "close", "volume")
+
+Last = Annotated[
+    int | None,
+    typer.Option(
+        "--last",
+        "-n",
+        min=0,
+        help=f"Number of newest bars to show for each asset. The default is {DEFAULT_LAST} with symbols, otherwise 0.",
+    ),
+]
+
+
+def bars(
+    symbols: Symbols = None, last: Last = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
+) -> None:
+    """Show the daily bars with their first and last day, age and provider.
+
+    Without symbols, the command summarizes the bars of each active asset. The exit code is 1 if one of the given
+    symbols has no bars yet.
+
+    JSON: a list of {symbol, provider, count, first_day, last_day, age_days, bars}. bars holds the newest --last bars,
+    oldest first, each as {day, open, high, low, close, volume}.
+
+    Examples:
+    - `financehub bars`
+    - `financehub bars AAPL --last 30`
+    - `financehub bars BTC-USD --json`
+    """
+    session = Session()
+    count = last if last is not None else DEFAULT_LAST if symbols else 0
+    print_or_watch(lambda: _collect(session, symbols, count), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandResult:
+    names = [asset.symbol for asset in session.find_assets(symbols)]
+    stored = session.store.bars(names)
+    missing = [name for name in names if name not in stored]
+    today = int(session.clock.now() // DAY_SECONDS)
+    records = [_as_json(stored[name], today, last) for name in names if name in stored]
+    notes = [f"no bars yet: {', '.join(missing)}"] if missing else []
+    content = Group(*map(_bars_table, records)) if last else _summary_table(records)
+    return CommandResult(records, content, notes, ExitCode.FAILED if missing and symbols else ExitCode.OK)
+
+
+def _as_json(stored: Bars, today: int, last: int) -> dict[str, Any]:
+    rows = range(max(0, len(stored) - last), len(stored))
+    return {
+        "symbol": stored.symbol,
+        "provider": stored.provider,
+        "count": len(stored),
+        "first_day": iso_day(stored.days[0]),
+        "last_day": iso_day(stored.days[-1]),
+        "age_days": today - stored.days[-1],
+        "bars": [
+            {"day": iso_day(stored.days[row])} | {name: getattr(stored, name)[row] for name in _FIELDS} for row in rows
+        ],
+    }
+
+
+def _summary_table(records: list[dict[str, Any]]) -> RenderableType:
+    """Return a table with one row per asset."""
+    keys = ("symbol", "count", "first_day", "last_day", "age_days", "provider")
+    rows = [[record[key] for key in keys] for record in records]
+    return build_table("symbol", ">bars", "first day", "last day", ">days old", "provider", rows=rows)
+
+
+def _bars_table(record: dict[str, Any]) -> RenderableType:
+    """Return a table of the newest bars of one asset."""
+    title = f"{record['symbol']}  {record['count']} bars since {record['first_day']}  {record['provider']}"
+    rows = [[bar["day"], *(f"{bar[name]:,.10g}" for name in _FIELDS)] for bar in record["bars"]]
+    return build_table("day", *(f">{name}" for name in _FIELDS), rows=rows, title=title)

@@ -1,0 +1,107 @@
+"""`financehub breakers`: the circuit breakers of the upstreams, which the whole fleet shares."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import redis
+import typer
+
+from financehub_cli.completion import complete_upstreams
+from financehub_cli.groups import new_group
+from financehub_cli.options import AsJson
+from financehub_cli.output.formats import iso_time
+from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session, require_known
+from financehub_shared.breaker import BreakerInfo, close, force_open, list_breakers, reset
+from financehub_shared.core.durations import format_duration
+from financehub_shared.core.provider_specs import PROVIDERS
+
+app = new_group("List, open, close and reset circuit breakers. There is one per upstream, which all processes share.")
+
+Upstreams = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="UPSTREAM",
+        help="The upstreams, such as binance. `breakers list` shows those that have been used.",
+        autocompletion=complete_upstreams,
+    ),
+]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the breakers that have been used.
+
+    JSON: a list of {upstream, state, forced, reason, since, open_until, calls, failures, trips, last_error,
+    last_error_at}. state is closed, open or half-open, calls and failures are counts within the window, and trips is
+    the number of openings in a row.
+    """
+    print_result(_collect(Session()), as_json=as_json)
+
+
+@app.command("open")
+def open_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+    """Reject all calls to the upstreams until you close or reset their breakers.
+
+    JSON: a list of the changed breakers, with the keys of `breakers list`.
+    """
+    _change(force_open, upstreams, as_json=as_json)
+
+
+@app.command("close")
+def close_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+    """Allow calls to the upstreams and restart the counts.
+
+    A breaker that opened several times in a row keeps its longer open time.
+
+    JSON: a list of the changed breakers, with the keys of `breakers list`.
+    """
+    _change(close, upstreams, as_json=as_json)
+
+
+@app.command("reset")
+def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
+    """Replace the breakers of the upstreams by new, closed ones.
+
+    JSON: a list of the changed breakers, with the keys of `breakers list`.
+    """
+    _change(reset, upstreams, as_json=as_json)
+
+
+def _change(change: "Callable[[redis.Redis, str], Any]", upstreams: list[str], *, as_json: bool) -> None:
+    session = Session()
+    # The breaker of a provider can be opened before its first use.
+    known = {*PROVIDERS, *(info.upstream for info in list_breakers(session.store_client))}
+    for upstream in [require_known("upstream", upstream, known) for upstream in upstreams]:
+        change(session.store_client, upstream)
+    print_result(_collect(session, upstreams), as_json=as_json)
+
+
+def _collect(session: Session, upstreams: list[str] | None = None) -> CommandResult:
+    breakers = [info for info in list_breakers(session.store_client) if upstreams is None or info.upstream in upstreams]
+    now = session.clock.now()
+    columns = ("upstream", "state", "reason", ">for", ">probe in", ">failures", ">calls", ">trips", "last error")
+    content = build_table(*columns, rows=[_row(info, now) for info in breakers])
+    notes = [] if breakers else ["no breaker has been used yet"]
+    return CommandResult([_as_json(info) for info in breakers], content, notes)
+
+
+def _as_json(info: BreakerInfo) -> dict[str, Any]:
+    record = asdict(info)
+    return record | {name: iso_time(record[name]) for name in ("since", "open_until", "last_error_at")}
+
+
+def _row(info: BreakerInfo, now: float) -> list[object]:
+    return [
+        info.upstream,
+        f"{info.state} (forced)" if info.forced else info.state,
+        info.reason,
+        format_duration(now - info.since) if info.since else "",
+        format_duration(info.open_until - now) if info.open_until else "",
+        info.failures,
+        info.calls,
+        info.trips,
+        info.last_error,
+    ]

@@ -1,0 +1,224 @@
+"""`financehub dead-letters`: lists, shows, requeues and purges messages that failed for good."""
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+
+from financehub_cli.completion import complete_tasks
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.groups import new_group
+from financehub_cli.options import AsJson
+from financehub_cli.output.formats import iso_time
+from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.session import Session
+from financehub_shared.broker.dead_letter import DeadLetter
+from financehub_shared.broker.dead_letter_queue import MATCH_ALL, DeadLetterFilter, DeadLetterQueue
+from financehub_shared.core.durations import format_duration, parse_duration
+from financehub_shared.core.errors import ConfigError
+
+app = new_group(
+    """List, show, requeue and purge messages that failed for good.
+
+    The filters select dead letters for list, requeue and purge. A dead letter must match all given filters.
+    """
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id that `dead-letters list` shows.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids that `dead-letters list` shows.")]
+Queue = Annotated[str | None, typer.Option("--queue", help="Select dead letters of this queue.")]
+Task = Annotated[
+    str | None, typer.Option("--task", help="Select dead letters of this task.", autocompletion=complete_tasks)
+]
+ExceptionName = Annotated[
+    str | None, typer.Option("--exception", help="Select dead letters whose last error has this class name.")
+]
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Select dead letters with this reason, such as retries-exhausted.")
+]
+OlderThan = Annotated[
+    str | None,
+    typer.Option(
+        "--older-than", metavar="AGE", help="Select dead letters older than this age, such as 30m, 12h or 7d."
+    ),
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of dead letters to list.")]
+All = Annotated[bool, typer.Option("--all", help="Select every dead letter.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+@app.command("list")
+def list_(
+    queue: Queue = None,
+    task: Task = None,
+    exception: ExceptionName = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, newest first.
+
+    JSON: a list of {id, queue, task, args, kwargs, message_id, reason, exception, error, traceback, attempts, failures,
+    enqueued_at, died_at, schedule, correlation_id, raw}.
+
+    Examples:
+    - `financehub dead-letters list --task fetch_news_task`
+    - `financehub dead-letters list --older-than 1d --json`
+    """
+    session = Session()
+    selection = _build_filter(None, queue, task, exception, reason, older_than)
+    letters = DeadLetterQueue(session.broker_client).find(selection, limit=limit)
+    now = session.clock.now()
+    columns = ("id", "queue", "task", "reason", "exception", "error", ">attempts", ">age")
+    content = build_table(*columns, rows=[_row(letter, now) for letter in letters])
+    notes = [] if letters else ["no dead letters"]
+    print_result(CommandResult([_as_json(letter) for letter in letters], content, notes), as_json=as_json)
+
+
+@app.command()
+def show(id: Id, as_json: AsJson = False) -> None:
+    """Show one dead letter with its arguments, every failed attempt and the traceback.
+
+    JSON: one object with the keys of `dead-letters list`.
+    """
+    letter = DeadLetterQueue(Session().broker_client).show(id)
+    if letter is None:
+        raise ConfigError(f"no dead letter has the id {id!r}; `financehub dead-letters list` shows the ids")
+    record = _as_json(letter)
+    fields = [(name, value) for name, value in record.items() if name not in {"traceback", "failures", "raw"}]
+    failures = [[iso_time(each["at"]), each.get("exception"), each.get("error")] for each in letter.failures]
+    content = Group(
+        build_table("", "", rows=fields),
+        build_table("failed at", "exception", "error", rows=failures),
+        plain_text(letter.traceback or letter.raw),
+    )
+    print_result(CommandResult(record, content), as_json=as_json)
+
+
+@app.command()
+def requeue(
+    ids: Ids = None,
+    queue: Queue = None,
+    task: Task = None,
+    exception: ExceptionName = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    every: All = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back in their queues as new messages. Select them by id, by filters or with --all.
+
+    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a given id was not requeued,
+    or if nothing matched.
+
+    JSON: {requeued}, a list of ids.
+
+    Examples:
+    - `financehub dead-letters requeue --exception ProviderTimeoutError --yes`
+    """
+    letters = DeadLetterQueue(Session().broker_client)
+    selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
+    _confirm("requeue", letters, selection, confirmed=bool(ids) or yes)
+    _print_changed("requeued", letters.requeue(selection), ids, as_json=as_json)
+
+
+@app.command()
+def purge(
+    ids: Ids = None,
+    queue: Queue = None,
+    task: Task = None,
+    exception: ExceptionName = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    every: All = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters permanently. Select them by id, by filters or with --all.
+
+    The command asks for confirmation unless you give ids or --yes. The exit code is 1 if a given id does not exist, or
+    if nothing matched.
+
+    JSON: {purged}, a list of ids.
+
+    Examples:
+    - `financehub dead-letters purge --queue medium --older-than 3d --yes`
+    """
+    letters = DeadLetterQueue(Session().broker_client)
+    selection = _require_selection(_build_filter(ids, queue, task, exception, reason, older_than), every=every)
+    _confirm("purge", letters, selection, confirmed=bool(ids) or yes)
+    _print_changed("purged", letters.purge(selection), ids, as_json=as_json)
+
+
+def _build_filter(
+    ids: list[str] | None,
+    queue: str | None,
+    task: str | None,
+    exception: str | None,
+    reason: str | None,
+    older_than: str | None,
+) -> DeadLetterFilter:
+    try:
+        older_than_seconds = parse_duration(older_than) if older_than else 0
+    except ValueError as error:
+        raise ConfigError(f"--older-than: {error}") from error
+    return DeadLetterFilter(ids or None, queue, task, exception, reason, older_than_seconds)
+
+
+def _require_selection(selection: DeadLetterFilter, *, every: bool) -> DeadLetterFilter:
+    """Return the filter if the user selected dead letters explicitly, so that nothing is changed by mistake."""
+    if selection == MATCH_ALL and not every:
+        raise ConfigError("select dead letters by id, by a filter such as --task or --older-than, or with --all")
+    if selection != MATCH_ALL and every:
+        raise ConfigError("--all cannot be combined with ids or filters; remove one of them")
+    return selection
+
+
+def _confirm(action: str, letters: DeadLetterQueue, selection: DeadLetterFilter, *, confirmed: bool) -> None:
+    if confirmed:
+        return
+    count = len(letters.find(selection, limit=None))
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{action} of {count} dead letters needs confirmation, but stdin is not a terminal; add --yes"
+        )
+    if count and not typer.confirm(f"{action.capitalize()} {count} dead letters?", err=True):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _print_changed(participle: str, changed: list[DeadLetter], ids: list[str] | None, *, as_json: bool) -> None:
+    """Print which dead letters were requeued or purged, and which of the given ids were not."""
+    changed_ids = [letter.id for letter in changed]
+    unchanged = [id for id in ids or [] if id not in changed_ids]
+    notes = []
+    if unchanged:
+        # A letter that was never a valid message can be purged but not requeued.
+        reason = "unknown id, or not a valid message" if participle == "requeued" else "unknown id"
+        notes.append(f"not {participle} ({reason}): {', '.join(unchanged)}")
+    code = ExitCode.OK if changed and not unchanged else ExitCode.FAILED
+    result = CommandResult({participle: changed_ids}, f"{participle} {len(changed)}", notes, code)
+    print_result(result, as_json=as_json)
+
+
+def _as_json(letter: DeadLetter) -> dict[str, Any]:
+    failures = [{**failure, "at": iso_time(failure["at"])} for failure in letter.failures]
+    times = {"enqueued_at": iso_time(letter.enqueued_at), "died_at": iso_time(letter.died_at), "failures": failures}
+    return asdict(letter) | times
+
+
+def _row(letter: DeadLetter, now: float) -> list[object]:
+    return [
+        letter.id,
+        letter.queue,
+        letter.task,
+        letter.reason,
+        letter.exception,
+        letter.error,
+        letter.attempts,
+        format_duration(now - letter.died_at),
+    ]

@@ -1,0 +1,112 @@
+"""`financehub indicators`: the technical indicators."""
+
+import math
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.options import AsJson, Interval, Symbols, Watch
+from financehub_cli.output.formats import iso_day, iso_time
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session
+from financehub_shared.core.durations import format_duration
+from financehub_shared.core.models import IndicatorValues
+
+#: Number of indicators in the table of all assets. The table of one asset shows every indicator.
+SUMMARY_INDICATORS = 6
+
+Last = Annotated[
+    int,
+    typer.Option("--last", min=0, max=1_000, help="Number of newest days whose values are shown as well."),
+]
+
+
+def indicators(
+    symbols: Symbols = None, last: Last = 0, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
+) -> None:
+    """Show the newest technical indicators with their age and engine.
+
+    With symbols, the command shows every indicator of each asset. The exit code is 1 if one of the given symbols has no
+    indicators yet.
+
+    JSON: a list of {symbol, engine, computed_at, age_seconds, last_day, values, series}. values maps each indicator
+    that is defined to its newest value. series holds the newest --last days, oldest first, each as {day, values}.
+
+    Examples:
+    - `financehub indicators`
+    - `financehub indicators AAPL`
+    - `financehub indicators BTC-USD --last 30 --json`
+    """
+    session = Session()
+    print_or_watch(lambda: _collect(session, symbols, last), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandResult:
+    assets = session.find_assets(symbols)
+    stored = session.store.indicators([asset.symbol for asset in assets])
+    missing = [asset.symbol for asset in assets if asset.symbol not in stored]
+    now = session.clock.now()
+    records = [
+        _as_json(stored[asset.symbol], now) | {"series": _read_series(session, asset.symbol, last)}
+        for asset in assets
+        if asset.symbol in stored
+    ]
+    notes = [f"no indicators yet: {', '.join(missing)}"] if missing else []
+    content = Group(*map(_asset_table, records)) if symbols else _summary_table(records)
+    return CommandResult(records, content, notes, ExitCode.FAILED if missing and symbols else ExitCode.OK)
+
+
+def _as_json(newest: IndicatorValues, now: float) -> dict[str, Any]:
+    return {
+        "symbol": newest.symbol,
+        "engine": newest.engine,
+        "computed_at": iso_time(newest.computed_at),
+        "age_seconds": round(now - newest.computed_at, 3),
+        "last_day": iso_day(newest.last_day),
+        "values": dict(newest.values),
+    }
+
+
+def _read_series(session: Session, symbol: str, last: int) -> list[dict[str, Any]]:
+    """Return the values of the newest days, oldest first. A value that is not defined on a day is left out."""
+    found = session.store.indicator_series(symbol) if last else None
+    if found is None:
+        return []
+    return [
+        {
+            "day": iso_day(found.days[row]),
+            "values": {name: column[row] for name, column in found.series.items() if not math.isnan(column[row])},
+        }
+        for row in range(max(0, len(found.days) - last), len(found.days))
+    ]
+
+
+def _asset_table(record: dict[str, Any]) -> RenderableType:
+    """Return a table of one asset with one row per indicator and one column per day."""
+    age = format_duration(record["age_seconds"])
+    title = f"{record['symbol']}  {record['last_day']}  {record['engine']}  {age} old"
+    days = record["series"] or [{"day": record["last_day"], "values": record["values"]}]
+    rows = [[name, *(_value_cell(day["values"], name) for day in days)] for name in record["values"]]
+    return build_table("indicator", *(f">{day['day']}" for day in days), rows=rows, title=title)
+
+
+def _summary_table(records: list[dict[str, Any]]) -> RenderableType:
+    """Return a table with one row per asset and one column for each of the first indicators."""
+    names = list(dict.fromkeys(name for record in records for name in record["values"]))[:SUMMARY_INDICATORS]
+    rows = [
+        [
+            record["symbol"],
+            record["last_day"],
+            format_duration(record["age_seconds"]),
+            *(_value_cell(record["values"], name) for name in names),
+        ]
+        for record in records
+    ]
+    return build_table("symbol", "day", ">age", *(f">{name}" for name in names), rows=rows)
+
+
+def _value_cell(values: dict[str, float], name: str) -> str:
+    return f"{values[name]:,.6g}" if name in values else ""

@@ -1,0 +1,62 @@
+"""`financehub news`: the newest articles."""
+
+from typing import Annotated, Any
+
+import typer
+
+from financehub_cli.options import AsJson, Interval, Symbols, Watch
+from financehub_cli.output.formats import iso_time
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session
+from financehub_shared.core.durations import format_duration
+from financehub_shared.core.models import NewsItem
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of articles.")]
+
+
+def news(
+    symbols: Symbols = None, limit: Limit = 20, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
+) -> None:
+    """Show the newest articles about the given symbols. Without symbols, show the newest of all articles.
+
+    JSON: a list of {id, title, url, source, provider, published_at, fetched_at, age_seconds, assets}, newest first.
+
+    Examples:
+    - `financehub news`
+    - `financehub news BTC-USD AAPL --limit 5`
+    - `financehub news --json | jq -r '.[].url'`
+    """
+    session = Session()
+    print_or_watch(lambda: _collect(session, symbols, limit), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, symbols: list[str] | None, limit: int) -> CommandResult:
+    if symbols:
+        assets = session.find_assets(symbols)
+        found = [item for asset in assets for item in session.store.news(asset.symbol, limit=limit)]
+        items = sorted({item.id: item for item in found}.values(), key=lambda item: -item.published_at)[:limit]
+    else:
+        items = session.store.news(limit=limit)
+    now = session.clock.now()
+    records = [_as_json(item, now) for item in items]
+    notes = [] if records else [f"no news about {', '.join(symbols)}" if symbols else "no news yet"]
+    return CommandResult(records, build_table(">age", "source", "title", "assets", rows=map(_row, records)), notes)
+
+
+def _as_json(item: NewsItem, now: float) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "title": item.title,
+        "url": item.url,
+        "source": item.source,
+        "provider": item.provider,
+        "published_at": iso_time(item.published_at),
+        "fetched_at": iso_time(item.fetched_at),
+        "age_seconds": round(now - item.published_at, 3),
+        "assets": list(item.assets),
+    }
+
+
+def _row(record: dict[str, Any]) -> list[object]:
+    return [format_duration(record["age_seconds"]), record["source"], record["title"], " ".join(record["assets"])]

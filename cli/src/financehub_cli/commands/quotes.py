@@ -1,0 +1,77 @@
+"""`financehub quotes`: the latest prices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.options import AsJson, Interval, Symbols, Watch
+from financehub_cli.output.formats import age_cell, iso_time, readable_price
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session
+from financehub_shared.core.models import Asset, Quote
+from financehub_shared.health.freshness import dataset_limits
+
+
+def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
+    """Show the latest prices with their age and provider.
+
+    A price is stale if two runs of its task have been due since it was fetched. The exit code is 1 if one of the given
+    symbols has no price yet.
+
+    JSON: a list of {symbol, type, price, currency, change_percent, volume, provider, upstream_at, fetched_at,
+    age_seconds, stale, quality, note}. price, change_percent and volume are decimal numbers, written as strings.
+
+    Examples:
+    - `financehub quotes BTC-USD AAPL`
+    - `financehub quotes --watch`
+    - `financehub quotes --json | jq '.[].price'`
+    """
+    session = Session()
+    print_or_watch(lambda: _collect(session, symbols), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, symbols: list[str] | None) -> CommandResult:
+    assets = session.find_assets(symbols)
+    stored = session.store.quotes([asset.symbol for asset in assets])
+    missing = [asset.symbol for asset in assets if asset.symbol not in stored]
+    now, limits = session.clock.now(), dataset_limits()
+    records = [_as_json(asset, stored[asset.symbol], now, limits) for asset in assets if asset.symbol in stored]
+    notes = [f"no quote yet: {', '.join(missing)}"] if missing else []
+    code = ExitCode.FAILED if missing and symbols else ExitCode.OK
+    columns = ("symbol", ">price", "currency", ">change", ">age", "provider", "note")
+    return CommandResult(records, build_table(*columns, rows=map(_row, records)), notes, code)
+
+
+def _as_json(asset: Asset, quote: Quote, now: float, limits: Mapping[str, float]) -> dict[str, Any]:
+    age = now - quote.fetched_at
+    return {
+        "symbol": quote.symbol,
+        "type": asset.type.value,
+        "price": format(quote.price, "f"),
+        "currency": quote.currency,
+        "change_percent": None if quote.change_percent is None else format(quote.change_percent, "f"),
+        "volume": None if quote.volume is None else format(quote.volume, "f"),
+        "provider": quote.provider,
+        "upstream_at": iso_time(quote.upstream_at),
+        "fetched_at": iso_time(quote.fetched_at),
+        "age_seconds": round(age, 3),
+        "stale": age > limits[f"quotes:{asset.type}"],
+        "quality": quote.quality.value,
+        "note": quote.note,
+    }
+
+
+def _row(record: dict[str, Any]) -> list[object]:
+    change = record["change_percent"]
+    return [
+        record["symbol"],
+        readable_price(record["price"]),
+        record["currency"],
+        change and Text(f"{float(change):+.2f}%", "red" if change.startswith("-") else "green"),
+        age_cell(record["age_seconds"], stale=record["stale"]),
+        record["provider"],
+        record["note"],
+    ]

@@ -1,0 +1,101 @@
+"""`financehub run`: starts a run of a task and follows it until it ends."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from financehub_cli.completion import complete_tasks
+from financehub_cli.exit_codes import print_message
+from financehub_cli.follow import absent_worker, follow_run
+from financehub_cli.options import AsJson, NoWait, Timeout
+from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.runs import run_as_json
+from financehub_cli.session import Session, require_known
+from financehub_shared.core.asset_selection import select_assets
+from financehub_shared.core.catalog import CATALOG, validate_arguments
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.monitor import RunRecord, RunState
+from financehub_shared.worker.actors import enqueue
+from financehub_shared.worker.build import build_broker
+
+Task = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Name of the task. `financehub stats` lists the tasks.",
+        autocompletion=complete_tasks,
+    ),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arg",
+        "-a",
+        metavar="NAME=VALUE",
+        help="An argument of the task, as JSON, as plain text, or as a,b,c for a list. You can repeat this option.",
+    ),
+]
+Queue = Annotated[
+    str, typer.Option("--queue", help="Queue of the message. Only a task that is not in the catalog needs it.")
+]
+
+
+def run(
+    task: Task,
+    arg: Arguments = None,
+    queue: Queue = "",
+    no_wait: NoWait = False,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+) -> None:
+    """Run a task now and follow the run until it ends.
+
+    The arguments are validated before the run is enqueued. The exit code is 0 if the run succeeded. It is 1 if the run
+    failed, was skipped, or has not ended at --timeout.
+
+    JSON: the run {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
+    finished_at, duration, attempts, worker, error, summary, correlation_id}. With --no-wait, state is queued.
+
+    Examples:
+    - `financehub run fetch_crypto_prices_task --arg symbols=BTC-USD,ETH-USD`
+    - `financehub run cleanup_old_cache_task --arg dry_run=true`
+    - `financehub run fetch_news_task --no-wait`
+    """
+    session = Session()
+    if not queue:
+        require_known("task", task, CATALOG)
+    kwargs = dict(_parse_argument(task, text) for text in arg or [])
+    if task in CATALOG:
+        validate_arguments(task, (), kwargs)
+        if kwargs.get("symbols"):
+            select_assets(task, kwargs["symbols"], session.store.assets(active_only=False))
+    broker = build_broker(session.settings, client=session.broker_client)
+    message = enqueue(broker, task, kwargs, queue=queue or None)
+    session.monitor.record_queued(message)
+    if no_wait:
+        queued = RunRecord(message.message_id, task, message.queue_name, RunState.QUEUED)
+        result = CommandResult(run_as_json(queued), f"{task} queued as {message.message_id}")
+        print_result(result, as_json=as_json)
+        return
+    if problem := absent_worker(session, message.queue_name):
+        print_message(f"{problem}; the run waits until one starts")
+    follow_run(session, message.message_id, task, timeout=timeout, as_json=as_json)
+
+
+def _parse_argument(task: str, text: str) -> tuple[str, Any]:
+    """Return the name and the value of `NAME=VALUE`.
+
+    `symbols=BTC-USD,ETH-USD` becomes a list if the task's model has a list there. Any other value is read as JSON, and
+    as plain text if it is not JSON.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ConfigError(f"--arg {text!r}: write it as NAME=VALUE, such as symbols=BTC-USD,ETH-USD")
+    field = CATALOG[task].arguments.model_fields.get(name) if task in CATALOG else None
+    if field is not None and "list" in str(field.annotation) and not value.startswith("["):
+        return name, [part.strip() for part in value.split(",")]
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,216 @@
+"""`financehub schedules`: lists schedules, runs one now, and runs the due times of a range in the past."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+
+from financehub_cli.completion import complete_schedules
+from financehub_cli.exit_codes import ExitCode, print_message
+from financehub_cli.follow import follow_backfill, follow_run
+from financehub_cli.groups import new_group
+from financehub_cli.options import AsJson, NoWait, Timeout
+from financehub_cli.output.formats import iso_time, readable_time
+from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.runs import run_as_json, runs_table
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session
+from financehub_shared.core.durations import format_age, format_duration
+from financehub_shared.core.errors import ConfigError
+from financehub_shared.monitor import RunRecord
+from financehub_shared.schedules import (
+    UNCLAIMED_SECONDS,
+    ScheduleInfo,
+    list_schedules,
+    refused_schedules,
+    request_backfill,
+    request_trigger,
+    show_backfill,
+    show_schedule,
+)
+
+app = new_group("List schedules and their last and next runs, run one now, or run the due times of the past.")
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="The schedule, as namespace/name. The name is enough if it is unique.",
+        autocompletion=complete_schedules,
+    ),
+]
+Start = Annotated[
+    str, typer.Option("--from", help="Start of the range in ISO 8601, inclusive. It is in UTC unless it has an offset.")
+]
+End = Annotated[
+    str, typer.Option("--to", help="End of the range in ISO 8601, inclusive. The default is the current time.")
+]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the schedules. The command reports documents that the scheduler refused on stderr.
+
+    JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, problem, next, alive, runs, triggered,
+    backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at, last_error}.
+    next holds at most three times, and alive is true if a live scheduler runs the schedule.
+    """
+    session = Session()
+    now = session.clock.now()
+    schedules = list_schedules(session.broker_client)
+    notes = [f"refused: {place}: {why}" for place, why in refused_schedules(session.broker_client).items()]
+    if not schedules:
+        notes.append("no schedule is registered; a scheduler registers them when it starts")
+    columns = ("name", "task", "schedule", "last run", ">ended", ">next in", "problem")
+    content = build_table(*columns, rows=[_row(info, now) for info in schedules])
+    print_result(CommandResult([_as_json(info, now) for info in schedules], content, notes), as_json=as_json)
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show one schedule with its spec and its newest runs.
+
+    JSON: one object with the keys of `schedules list`, spec (as written) and recent. recent is a list of runs, newest
+    first, with the keys of `financehub run`.
+    """
+    session = Session()
+    info = show_schedule(session.broker_client, name)
+    recent = session.monitor.schedule_runs(info.uid)
+    print_result(_detailed_result(info, recent, session.clock.now()), as_json=as_json)
+
+
+@app.command()
+def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJson = False) -> None:
+    """Run a schedule now, regardless of its due times, and follow the run until it ends.
+
+    The concurrency policy of the schedule still applies. The exit codes are those of `financehub run`.
+
+    JSON: the run, with the keys of `financehub run`. With --no-wait, {message_id, name}.
+    """
+    session = Session()
+    info = show_schedule(session.broker_client, name)
+    message_id = request_trigger(session.broker_client, name)
+    if not _is_claimed(info, session.clock.now()):
+        print_message("no live scheduler runs this schedule; the run waits until one starts")
+    if no_wait:
+        result = CommandResult({"message_id": message_id, "name": info.name}, f"requested run {message_id}")
+        print_result(result, as_json=as_json)
+    else:
+        follow_run(session, message_id, info.task, timeout=timeout, as_json=as_json)
+
+
+@app.command()
+def backfill(
+    name: Name,
+    start: Start,
+    end: End = "",
+    no_wait: NoWait = False,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+) -> None:
+    """Run the due times of a range in the past, in order, and show the progress.
+
+    The runs are enqueued as fast as the concurrency policy allows, and one at a time if it forbids overlap. The exit
+    code is 0 if all runs were enqueued, or with --no-wait if the backfill was requested. It is 1 if the backfill was
+    refused, has not ended at --timeout, or waits for a scheduler or worker that is absent.
+
+    JSON: {id, name, start, end, state, total, enqueued, message}. state is pending, running, finished or refused.
+
+    Examples:
+    - `financehub schedules backfill fetch-news --from 2026-01-05 --to 2026-01-05T12:00`
+    """
+    session = Session()
+    first, last = _parse_time("--from", start), _parse_time("--to", end) if end else session.clock.now()
+    id = request_backfill(session.broker_client, name, first, last)
+    progress = show_backfill(session.broker_client, id)
+    if not no_wait:
+        queue = show_schedule(session.broker_client, progress.name).queue
+        try:
+            progress = follow_backfill(session, id, queue, timeout=timeout, as_json=as_json)
+        except KeyboardInterrupt:
+            print_message(f"stopped following; backfill {id} continues")
+            raise typer.Exit(ExitCode.FAILED) from None
+    succeeded = progress.state == "finished" or (no_wait and progress.state != "refused")
+    counts = f"{progress.enqueued} of {progress.total} enqueued"
+    line = f"backfill {id} {progress.state}: {counts} {progress.message}".rstrip()
+    data = asdict(progress) | {"start": iso_time(progress.start), "end": iso_time(progress.end)}
+    result = CommandResult(data, line, [], ExitCode.OK if succeeded else ExitCode.FAILED)
+    print_result(result, as_json=as_json)
+
+
+def _parse_time(option: str, text: str) -> float:
+    """Return the Unix seconds of a day or time in ISO 8601, in UTC unless it has an offset."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} {text!r}: write a day or time such as 2026-01-05 or 2026-01-05T12:00Z") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _is_claimed(info: ScheduleInfo, now: float) -> bool:
+    """Whether a live scheduler runs the schedule."""
+    return now - info.claimed_at < UNCLAIMED_SECONDS
+
+
+def _as_json(info: ScheduleInfo, now: float) -> dict[str, Any]:
+    return {
+        "uid": info.uid,
+        "name": info.name,
+        "task": info.task,
+        "queue": info.queue,
+        "schedule": _recurrence_text(info),
+        "time_zone": info.spec.get("timeZone", "UTC"),
+        "suspended": info.suspended,
+        "problem": info.problem,
+        "next": [iso_time(at) for at in info.next_times],
+        "alive": _is_claimed(info, now),
+        "runs": info.runs,
+        "triggered": info.triggered,
+        "backfilled": info.backfilled,
+        "missed": info.missed,
+        "skipped": dict(info.skipped),
+        "failures": info.outcome.failures,
+        "last_due_at": iso_time(info.last_due_at),
+        "last_outcome": info.outcome.last_run_outcome or None,
+        "last_success_at": iso_time(info.outcome.last_success_at),
+        "last_failure_at": iso_time(info.outcome.last_failure_at),
+        "last_error": info.outcome.last_run_error,
+    }
+
+
+def _row(info: ScheduleInfo, now: float) -> list[object]:
+    return [
+        info.name,
+        info.task,
+        _recurrence_text(info),
+        info.outcome.last_run_outcome,
+        format_age(info.outcome.last_run_at, now),
+        _next_run_text(info, now),
+        info.problem,
+    ]
+
+
+def _recurrence_text(info: ScheduleInfo) -> str:
+    return "; ".join(map(str, info.spec.get("schedules") or [info.spec.get("schedule", "")]))
+
+
+def _next_run_text(info: ScheduleInfo, now: float) -> str:
+    if info.suspended:
+        return "suspended"
+    if not _is_claimed(info, now):
+        return "no scheduler"
+    return format_duration(max(0.0, info.next_times[0] - now)) if info.next_times else "never"
+
+
+def _detailed_result(info: ScheduleInfo, recent: list[RunRecord], now: float) -> CommandResult:
+    record = _as_json(info, now) | {"spec": dict(info.spec)}
+    rows = [
+        *((name, value) for name, value in record.items() if name not in {"spec", "next", "skipped"}),
+        *((f"spec.{name}", value) for name, value in info.spec.items()),
+        *((f"skipped ({reason})", count) for reason, count in info.skipped.items()),
+        *(("next", readable_time(at)) for at in info.next_times),
+    ]
+    content = Group(build_table("", "", rows=rows, title=info.name), runs_table(recent))
+    return CommandResult(record | {"recent": [run_as_json(run) for run in recent]}, content)

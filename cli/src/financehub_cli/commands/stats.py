@@ -1,0 +1,83 @@
+"""`financehub stats`: the figures of the tasks, and the newest runs of one task."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from financehub_cli.completion import complete_tasks
+from financehub_cli.options import AsJson, Interval, Watch
+from financehub_cli.output.formats import iso_time
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.runs import run_as_json, runs_table
+from financehub_cli.output.terminal import build_table
+from financehub_cli.session import Session, require_known
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.durations import format_age, format_duration
+from financehub_shared.monitor import TaskStats
+
+Task = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TASK",
+        help="The task to show with its newest runs. Without a task, the figures of all tasks are shown.",
+        autocompletion=complete_tasks,
+    ),
+]
+
+_COUNTS = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
+_DURATIONS = ("average", "p50", "p95", "p99")
+
+
+def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
+    """Show how often the tasks succeeded and failed, and how long they took.
+
+    JSON: a list of {task, running, succeeded, failed, retried, skipped, dead_lettered, lost, average, p50, p95, p99,
+    last_success_at, last_failure_at, last_error}. average, p50, p95 and p99 are durations of one attempt in seconds.
+    With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`.
+
+    Examples:
+    - `financehub stats`
+    - `financehub stats fetch_news_task --watch`
+    """
+    session = Session()
+    print_or_watch(lambda: _collect(session, task), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, task: str | None) -> CommandResult:
+    """Collect the figures of one task, or of every task that is in the catalog or has run."""
+    all_stats = dict.fromkeys(CATALOG, TaskStats()) | session.monitor.get_all_stats()
+    now = session.clock.now()
+    if task is None:
+        return CommandResult([_as_json(name, each) for name, each in all_stats.items()], _stats_table(all_stats, now))
+    task_stats = all_stats[require_known("task", task, all_stats)]
+    recent = session.monitor.recent(task)
+    parts: list[RenderableType] = [_stats_table({task: task_stats}, now)]
+    if task_stats.last_error:
+        parts.append(build_table("last error", rows=[[task_stats.last_error]]))
+    parts.append(runs_table(recent))
+    record = _as_json(task, task_stats) | {"recent": [run_as_json(run) for run in recent]}
+    return CommandResult([record], Group(*parts))
+
+
+def _as_json(task: str, task_stats: TaskStats) -> dict[str, Any]:
+    record = asdict(task_stats)
+    times = {name: iso_time(record[name]) for name in ("last_success_at", "last_failure_at")}
+    return {"task": task} | record | times
+
+
+def _stats_table(stats_by_task: Mapping[str, TaskStats], now: float) -> RenderableType:
+    rows = [
+        [
+            task,
+            *(getattr(task_stats, name) for name in _COUNTS),
+            *(format_duration(getattr(task_stats, name)) for name in _DURATIONS),
+            format_age(task_stats.last_success_at, now),
+            format_age(task_stats.last_failure_at, now),
+        ]
+        for task, task_stats in stats_by_task.items()
+    ]
+    headings = [f">{name.replace('_', ' ')}" for name in (*_COUNTS, *_DURATIONS)]
+    return build_table("task", *headings, ">last success", ">last failure", rows=rows)

@@ -1,0 +1,152 @@
+"""`financehub status`: the state of the whole fleet on one page."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from financehub_cli.exit_codes import ExitCode
+from financehub_cli.options import AsJson, Interval, Watch
+from financehub_cli.output.formats import age_cell, iso_time
+from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.terminal import build_table, plain_text
+from financehub_cli.session import Session
+from financehub_shared.core.durations import format_duration
+from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.health import HealthReport, HealthStatus
+from financehub_shared.health.checker import HealthChecker
+from financehub_shared.health.checks import SCHEDULER, FleetSnapshot, evaluate
+from financehub_shared.health.readers import health_checker
+from financehub_shared.schedules import ScheduleInfo, list_schedules, refused_schedules
+
+_COLORS = {HealthStatus.OK: "bold green", HealthStatus.DEGRADED: "bold yellow", HealthStatus.DOWN: "bold red"}
+
+
+def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
+    """Show the state of the fleet: tiers, queues, schedules, circuit breakers and the freshness of the data.
+
+    The exit code is 0 if everything is healthy, 1 if anything is degraded or down, and 3 if Redis does not answer.
+
+    JSON: {status, at, problems, checks, tiers, queues, schedules, refused_schedules, breakers, freshness}. status is
+    ok, degraded or down, problems lists the reasons, and checks holds the checks of /api/health/.
+
+    Examples:
+    - `financehub status --watch`
+    - `financehub status --json | jq '.problems'`
+    """
+    session = Session()
+    checker = health_checker(session.settings)
+    print_or_watch(lambda: _collect(session, checker), as_json=as_json, watch=watch, interval=interval)
+
+
+def _collect(session: Session, checker: HealthChecker) -> CommandResult:
+    schedules = list_schedules(session.broker_client)
+    snapshot = checker.collect(schedules)
+    if snapshot.redis_error:
+        raise StoreUnavailableError(snapshot.redis_error)
+    data = {
+        "at": iso_time(snapshot.now),
+        "tiers": _tiers(snapshot),
+        "queues": [asdict(queue) for queue in snapshot.queues],  # type: ignore[call-overload]
+        "schedules": [_schedule(info, snapshot.now) for info in schedules],
+        "refused_schedules": refused_schedules(session.broker_client),
+        "breakers": [
+            {"upstream": info.upstream, "state": info.state, "reason": info.reason} for info in snapshot.breakers
+        ],
+        "freshness": _freshness(snapshot),
+    }
+    report = evaluate(snapshot)
+    code = ExitCode.OK if report.status is HealthStatus.OK else ExitCode.FAILED
+    return CommandResult(report.as_dict() | data, _page(report, data), [], code)
+
+
+def _tiers(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
+    """Return the processes of each tier and the schedulers, for JSON."""
+    schedulers = [process for process in snapshot.processes if process.tier == SCHEDULER]
+    return [
+        {
+            "tier": tier,
+            "processes": len(processes),
+            "threads": sum(process.threads for process in processes),
+            "busy": sum(process.busy for process in processes),
+            "draining": sum(process.draining for process in processes),
+        }
+        for tier, processes in (*snapshot.workers_by_tier.items(), (SCHEDULER, schedulers))
+    ]
+
+
+def _schedule(info: ScheduleInfo, now: float) -> dict[str, Any]:
+    """Return one schedule for JSON."""
+    return {
+        "name": info.name,
+        "task": info.task,
+        "suspended": info.suspended,
+        "problem": info.problem,
+        "last_outcome": info.outcome.last_run_outcome or None,
+        "last_success": iso_time(info.outcome.last_success_at),
+        "next": [iso_time(at) for at in info.next_times],
+        "next_in_seconds": round(info.next_times[0] - now, 3) if info.next_times else None,
+    }
+
+
+def _freshness(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
+    """Return the age of each dataset by provider, for JSON."""
+    return [
+        {
+            "dataset": dataset,
+            "provider": provider,
+            "last_success": iso_time(at),
+            "age_seconds": round(snapshot.now - at, 3),
+            "stale": snapshot.now - at > snapshot.limits.get(dataset, float("inf")),
+        }
+        for (dataset, provider), at in sorted(snapshot.last_success.items())
+    ]
+
+
+def _page(report: HealthReport, data: dict[str, Any]) -> RenderableType:
+    """Return the page for people: the status, its problems and one table per topic."""
+    problems = [*report.problems, *(f"{place}: {why}" for place, why in data["refused_schedules"].items())]
+    schedules = [[each["name"], each["last_outcome"], _next_run_text(each)] for each in data["schedules"]]
+    freshness = [
+        [each["dataset"], each["provider"], age_cell(each["age_seconds"], stale=each["stale"])]
+        for each in data["freshness"]
+    ]
+    parts: list[RenderableType] = [
+        Text(report.status.value, _COLORS[report.status]),
+        *(Text.assemble(("  ! ", "yellow"), plain_text(problem)) for problem in problems),
+        _figures_table(data["tiers"], "tier", "processes", "busy", "threads", "draining"),
+        _figures_table(
+            data["queues"], "queue", "ready", "in_flight", "delayed", "dead", "orphaned", "oldest_age_seconds"
+        ),
+        build_table("schedule", "last run", "next in", rows=schedules),
+        build_table("data", "provider", ">age", rows=freshness),
+        build_table("breaker", "state", "reason", rows=[list(each.values()) for each in data["breakers"]]),
+    ]
+    return Group(*(line for part in parts for line in (part, Text(""))))
+
+
+def _figures_table(records: Sequence[dict[str, Any]], name_key: str, *figure_keys: str) -> RenderableType:
+    """Return a table with one row per record.
+
+    Args:
+        records: The records.
+        name_key: Key of the name in the first column, which is also its heading.
+        figure_keys: Keys of the other columns. Keys that end in `_seconds` are shown as durations.
+    """
+    rows = [
+        [
+            record[name_key],
+            *(format_duration(record[key]) if key.endswith("_seconds") else record[key] for key in figure_keys),
+        ]
+        for record in records
+    ]
+    headings = (key.removesuffix("_age_seconds").replace("_", " ") for key in figure_keys)
+    return build_table(name_key, *(f">{heading}" for heading in headings), rows=rows)
+
+
+def _next_run_text(schedule: dict[str, Any]) -> str:
+    if schedule["suspended"]:
+        return "suspended"
+    return schedule["problem"] or format_duration(schedule["next_in_seconds"])

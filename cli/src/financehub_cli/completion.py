@@ -1,0 +1,45 @@
+"""Completes names in the shell: symbols, tasks, schedules and upstreams. It completes nothing if Redis is unavailable.
+
+Typer calls these functions with the incomplete word, by the name of the parameter.
+"""
+
+from collections.abc import Callable, Iterable
+
+import redis
+
+from financehub_cli.session import Session
+from financehub_shared.breaker import list_breakers
+from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.schedules import list_schedules
+
+#: Longest time in seconds that Redis may take for one reply. A longer one would block the shell noticeably.
+COMPLETION_TIMEOUT_SECONDS = 0.5
+
+
+def complete_tasks(incomplete: str) -> list[str]:
+    """Return the tasks of the catalog that start with the word."""
+    return [task for task in CATALOG if task.startswith(incomplete)]
+
+
+def complete_symbols(incomplete: str) -> list[str]:
+    """Return the symbols that start with the word, of active and inactive assets."""
+    return _complete(incomplete, lambda session: (asset.symbol for asset in session.store.assets(active_only=False)))
+
+
+def complete_schedules(incomplete: str) -> list[str]:
+    """Return the full names of schedules that start with the word."""
+    return _complete(incomplete, lambda session: (info.name for info in list_schedules(session.broker_client)))
+
+
+def complete_upstreams(incomplete: str) -> list[str]:
+    """Return the upstreams whose breaker has been used and whose name starts with the word."""
+    return _complete(incomplete, lambda session: (info.upstream for info in list_breakers(session.store_client)))
+
+
+def _complete(incomplete: str, read_names: Callable[[Session], Iterable[str]]) -> list[str]:
+    try:
+        names = list(read_names(Session(timeout=COMPLETION_TIMEOUT_SECONDS)))
+    except (FinanceHubError, redis.RedisError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,42 @@
+"""Exit codes that scripts can use, and one line on stderr for every error."""
+
+import sys
+from enum import IntEnum
+
+import redis
+
+from financehub_shared.core.errors import ConfigError, FinanceHubError, InvalidArgumentsError, StoreUnavailableError
+
+
+class ExitCode(IntEnum):
+    """The exit codes of all commands. `financehub --help` documents them."""
+
+    OK = 0
+    FAILED = 1  # the command failed, the fleet is unhealthy, or the requested data does not exist
+    USAGE = 2  # an argument, a file or a setting is invalid
+    UNAVAILABLE = 3  # Redis does not answer, or it refused a command
+
+
+def print_message(line: str) -> None:
+    """Print one line for people to stderr: an error or a note."""
+    sys.stderr.write(f"financehub: {line}\n")
+
+
+def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
+    """Return the exit code and the message, which is one line, for an error."""
+    code, message = _describe(error)
+    return code, " ".join(message.split())
+
+
+def _describe(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (redis.ConnectionError, redis.TimeoutError)):
+        cause = cause.__cause__
+    if cause is not None:
+        remedy = "Check REDIS_URL, or REDIS_HOST and REDIS_PORT; `make run` starts a local Redis"
+        return ExitCode.UNAVAILABLE, f"Redis does not answer: {str(cause).rstrip('.')}. {remedy}"
+    if isinstance(error, (StoreUnavailableError, redis.RedisError)):
+        return ExitCode.UNAVAILABLE, str(error)
+    if isinstance(error, (ConfigError, InvalidArgumentsError)):
+        return ExitCode.USAGE, str(error)
+    return ExitCode.FAILED, str(error)

@@ -1,0 +1,125 @@
+"""Follows runs and backfills until they end."""
+
+import time
+from contextlib import nullcontext
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from financehub_cli.exit_codes import ExitCode, print_message
+from financehub_cli.output.result import CommandResult, print_result
+from financehub_cli.output.runs import run_as_json
+from financehub_cli.output.terminal import build_console
+from financehub_cli.session import Session
+from financehub_shared.core.durations import format_duration
+from financehub_shared.health.checks import SCHEDULER
+from financehub_shared.health.processes import ProcessRegistry
+from financehub_shared.monitor import ACTIVE, RunRecord, RunState
+from financehub_shared.redis.schedule_record import BackfillInfo
+from financehub_shared.schedules import show_backfill
+
+#: Time between two reads in seconds, so short that progress appears immediate.
+POLL_SECONDS = 0.2
+#: Time in seconds after which a backfill without progress is no longer followed if a process that it needs is absent.
+#: A restart of the scheduler takes less time.
+ABSENCE_SECONDS = 10.0
+
+
+def follow_run(session: Session, message_id: str, task: str, *, timeout: float, as_json: bool) -> None:
+    """Show the progress of a run until it ends, then print its outcome and end the command accordingly.
+
+    Args:
+        session: The session of the command.
+        message_id: Id of the run.
+        task: Name of its task.
+        timeout: Longest time to follow the run, in seconds.
+        as_json: Whether to print JSON.
+    """
+    try:
+        run = _wait_for_run(session, message_id, task, timeout=timeout, show_progress=not as_json)
+    except KeyboardInterrupt:
+        print_message(f"stopped following; {task} continues as {message_id}, see `financehub stats {task}`")
+        raise typer.Exit(ExitCode.FAILED) from None
+    code = ExitCode.OK if run.state is RunState.SUCCEEDED else ExitCode.FAILED
+    print_result(CommandResult(run_as_json(run), _describe_outcome(run), [], code), as_json=as_json)
+
+
+def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as_json: bool) -> BackfillInfo:
+    """Show the progress of a backfill until it ends; returns its last progress.
+
+    Args:
+        session: The session of the command.
+        id: Id of the backfill.
+        queue: Queue of its schedule.
+        timeout: Longest time to follow the backfill, in seconds.
+        as_json: Whether the command prints JSON. It then shows no progress bar.
+    """
+    console = build_console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, console=console) if console.is_terminal and not as_json else None
+    bar = progress.add_task("backfill") if progress else None
+    limit = time.monotonic() + timeout
+    enqueued, absence_limit = -1, limit
+    with progress or nullcontext():
+        while True:
+            backfill = show_backfill(session.broker_client, id)
+            problem = absent_scheduler(session) or absent_worker(session, queue)
+            if backfill.enqueued != enqueued or not problem:
+                enqueued, absence_limit = backfill.enqueued, time.monotonic() + ABSENCE_SECONDS
+            if progress and bar is not None:
+                progress.update(
+                    bar, total=backfill.total or None, completed=backfill.enqueued, description=backfill.state
+                )
+            if backfill.state not in {"pending", "running"} or time.monotonic() >= limit:
+                return backfill
+            if time.monotonic() >= absence_limit:
+                print_message(f"{problem}; the backfill waits until one starts")
+                return backfill
+            time.sleep(POLL_SECONDS)
+
+
+def absent_scheduler(session: Session) -> str:
+    """Return the message that no scheduler is alive, or an empty text."""
+    processes = ProcessRegistry(session.broker_client).live()
+    return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
+
+
+def absent_worker(session: Session, queue: str) -> str:
+    """Return the message that no live worker serves a queue, or an empty text."""
+    processes = ProcessRegistry(session.broker_client).live()
+    served = any(queue in process.queues for process in processes)
+    return "" if served else f"no live worker serves queue {queue!r}"
+
+
+def _wait_for_run(session: Session, message_id: str, task: str, *, timeout: float, show_progress: bool) -> RunRecord:
+    run = RunRecord(message_id, task, "", RunState.QUEUED)  # the stored record may be a moment late
+    console = build_console(stderr=True)
+    limit = time.monotonic() + timeout
+    with console.status(f"{task} …") if console.is_terminal and show_progress else nullcontext() as progress:
+        while True:
+            run = session.monitor.run(message_id) or run
+            if run.state not in ACTIVE:
+                return run
+            if time.monotonic() >= limit:
+                duration = format_duration(timeout)
+                print_message(f"{task} is {run.state} after {duration}; `financehub stats {task}` shows its progress")
+                return run
+            if progress:
+                reason = f" after {run.error}" if run.error else ""
+                progress.update(f"{task} {run.state}, attempt {max(run.attempts, 1)}{escape(reason)}")
+            time.sleep(POLL_SECONDS)
+
+
+def _describe_outcome(run: RunRecord) -> str:
+    duration = f" in {format_duration(run.duration)}" if run.duration is not None else ""
+    lines = [f"{run.task} {run.state}{duration}"]
+    if run.error and run.state is not RunState.SUCCEEDED:
+        lines.append(f"  {run.error}")
+    if run.summary:
+        providers = ", ".join(f"{name}: {count}" for name, count in run.summary.get("providers", {}).items())
+        done = f"  {run.summary.get('stored')} of {run.summary.get('asked')} done"
+        lines.append(f"{done} ({providers})" if providers else done)
+        lines += [f"  missing {name}: {reason}" for name, reason in run.summary.get("missing", {}).items()]
+        lines += [f"  {name}: {value}" for name, value in run.summary.get("details", {}).items()]
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""The formats of times, days, ages and prices."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from rich.text import Text
+
+from financehub_shared.core.durations import format_duration
+
+
+def iso_time(at: float | None) -> str | None:
+    """Return a time for JSON: ISO 8601 in UTC with milliseconds, such as `2026-01-15T08:00:00.123Z`.
+
+    Args:
+        at: The time in Unix seconds. None stays None.
+    """
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_day(day: int) -> str:
+    """Return a day, counted from 1970-01-01, in ISO 8601."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def readable_time(at: float | None) -> str:
+    """Return a time for people: UTC with seconds, such as `2026-01-15 08:00:00Z`, or an empty text for None."""
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def readable_price(text: str) -> str:
+    """Return a decimal with about six significant digits, or two decimal places from 100 upward."""
+    price = Decimal(text)
+    digits = 2 if abs(price) >= 100 else max(0, 5 - price.adjusted()) if price else 0
+    return f"{round(price, digits):,f}"
+
+
+def age_cell(age_seconds: float, *, stale: bool) -> Text:
+    """Return the table cell of an age, which highlights data that is stale."""
+    age = format_duration(age_seconds)
+    return Text(f"{age} stale", "yellow") if stale else Text(age)

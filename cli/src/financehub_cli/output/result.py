@@ -1,0 +1,95 @@
+"""The result of a command, printed once or until Ctrl-C: tables for people, JSON for scripts."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+
+from financehub_cli.exit_codes import ExitCode, describe_error, print_message
+from financehub_cli.output.terminal import build_console, plain_text
+from financehub_shared.core.errors import FinanceHubError
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """The result of a command.
+
+    Args:
+        data: The result for scripts, which can be serialized as JSON. The help of the command documents it.
+        content: The same result for people.
+        notes: Lines for stderr.
+        code: The exit code of the command.
+    """
+
+    data: Any
+    content: RenderableType
+    notes: Sequence[str] = field(default_factory=list)
+    code: ExitCode = ExitCode.OK
+
+
+def print_result(result: CommandResult, *, as_json: bool) -> None:
+    """Print a result and end the command with its exit code."""
+    _print(result, as_json=as_json, indent=2)
+    if result.code:
+        raise typer.Exit(result.code)
+
+
+def print_or_watch(collect: Callable[[], CommandResult], *, as_json: bool, watch: bool, interval: float) -> None:
+    """Print a result once, or again after every interval until Ctrl-C.
+
+    If Redis becomes unavailable while the command watches, each refresh prints that, and the command continues.
+
+    Args:
+        collect: Collects the result. It is called once per refresh.
+        as_json: Whether to print JSON.
+        watch: Whether to continue until Ctrl-C.
+        interval: Time between two refreshes in seconds.
+    """
+    if not watch:
+        print_result(collect(), as_json=as_json)
+        return
+    live = Live(console=build_console(), auto_refresh=False) if sys.stdout.isatty() and not as_json else None
+    try:
+        if live:
+            live.start()
+        while True:
+            _refresh(collect, live, as_json=as_json)
+            time.sleep(interval)
+    except KeyboardInterrupt:
+        return
+    finally:
+        if live:
+            live.stop()
+
+
+def _refresh(collect: Callable[[], CommandResult], live: Live | None, *, as_json: bool) -> None:
+    try:
+        result = collect()
+    except (FinanceHubError, redis.RedisError) as error:
+        code, message = describe_error(error)
+        if code is not ExitCode.UNAVAILABLE:
+            raise
+        print_message(message)
+        return
+    if live:
+        live.update(result.content, refresh=True)
+    else:
+        _print(result, as_json=as_json, indent=None)
+
+
+def _print(result: CommandResult, *, as_json: bool, indent: int | None) -> None:
+    for note in result.notes:
+        print_message(note)
+    if as_json:
+        sys.stdout.write(json.dumps(result.data, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.flush()
+    else:
+        content = result.content
+        build_console().print(plain_text(content) if isinstance(content, str) else content)

@@ -1,0 +1,108 @@
+"""The `dead-letters` commands: list, show, requeue and purge."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import redis
+from dramatiq import Message
+
+from financehub_shared.broker.dead_letter import death_details
+from financehub_shared.broker.options import DEAD_LETTER
+from financehub_shared.redis import queue_keys as keys
+from support.observed import Fleet
+
+
+def add_dead_letter(client: redis.Redis, task: str, error: Exception, *args: object) -> None:
+    """Store a dead letter as the broker writes it."""
+    details = death_details(error, time.time(), "")
+    message = Message[Any](queue_name="high", actor_name=task, args=args, kwargs={}, options={DEAD_LETTER: details})
+    client.zadd(keys.dead("high"), {message.message_id: time.time() * 1000})
+    client.hset(keys.dead_messages("high"), message.message_id, message.encode())
+
+
+@pytest.fixture
+def letters(redis_client: redis.Redis) -> None:
+    """Three dead letters: two of the task `slow` with a TimeoutError, and one of `wrong` with a ValueError."""
+    add_dead_letter(redis_client, "slow", TimeoutError("took too long"), "AAPL")
+    add_dead_letter(redis_client, "slow", TimeoutError("took too long"), "VOD.L")
+    add_dead_letter(redis_client, "wrong", ValueError("not a number"))
+
+
+def test_dead_letters_list_with_several_filters_requires_all(cli: Any, letters: None):
+    """A dead letter is listed if it matches all filters."""
+
+    def listed(*filters: str) -> list[Any]:
+        return list(cli("dead-letters", "list", *filters))
+
+    assert len(listed()) == 3
+    assert {tuple(row["args"]) for row in listed("--exception", "TimeoutError")} == {("AAPL",), ("VOD.L",)}
+    assert [row["task"] for row in listed("--task", "wrong", "--queue", "high")] == ["wrong"]
+    assert listed("--task", "wrong", "--exception", "TimeoutError") == []
+    assert listed("--older-than", "1h") == []
+    assert len(listed("--limit", "2")) == 2
+
+
+def test_dead_letters_show_prints_error_attempts_and_traceback(cli: Any, invoke: Any, redis_url: str):
+    """The arguments, reason, error without markup, attempts and traceback of a dead letter are shown."""
+    fleet = Fleet(redis_url)
+
+    def wrong(symbol: str) -> None:
+        raise ValueError(f"[bold]{symbol}[/bold] is not a number")
+
+    fleet.actor(wrong, max_retries=1).send("AAPL")
+    fleet.drain()
+    (listed,) = cli("dead-letters", "list", "--task", "wrong")
+    letter = cli("dead-letters", "show", listed["id"])
+    assert letter == listed
+    assert (letter["reason"], letter["exception"], letter["attempts"]) == ("retries-exhausted", "ValueError", 2)
+    assert len(letter["failures"]) == 2
+    assert "Traceback" in letter["traceback"]
+    assert letter["died_at"].endswith("Z")
+    shown = invoke("dead-letters", "show", listed["id"]).stdout
+    assert "[bold]AAPL[/bold] is not a number" in shown
+    assert "Traceback" in shown
+    assert invoke("dead-letters", "show", "unknown").exit_code == 2
+
+
+def test_dead_letters_requeue_by_id_moves_the_message_to_its_queue(
+    cli: Any, invoke: Any, letters: None, redis_client: redis.Redis
+):
+    """A requeued message is in its queue and no longer a dead letter. A second requeue of the id exits with 1."""
+    (wrong,) = cli("dead-letters", "list", "--task", "wrong")
+    assert cli("dead-letters", "requeue", wrong["id"]) == {"requeued": [wrong["id"]]}
+    assert len(cli("dead-letters", "list")) == 2
+    (stored,) = redis_client.hvals("dramatiq:high.msgs")
+    assert json.loads(stored)["actor_name"] == "wrong"
+    assert cli("dead-letters", "requeue", wrong["id"], code=1) == {"requeued": []}
+    repeated = invoke("dead-letters", "requeue", wrong["id"]).stderr
+    assert f"not requeued (unknown id, or not a valid message): {wrong['id']}" in repeated
+
+
+def test_dead_letters_purge_by_filter_deletes_only_matches(cli: Any, letters: None):
+    """A purge deletes the dead letters that match. It exits with 1 if there is none."""
+    assert len(cli("dead-letters", "purge", "--exception", "TimeoutError", "--yes")["purged"]) == 2
+    assert [row["task"] for row in cli("dead-letters", "list")] == ["wrong"]
+    assert len(cli("dead-letters", "purge", "--all", "--yes")["purged"]) == 1
+    assert cli("dead-letters", "purge", "--all", "--yes", code=1) == {"purged": []}
+
+
+@pytest.mark.parametrize("command", ["requeue", "purge"])
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "select dead letters by id, by a filter"),
+        (["--task", "wrong"], "add --yes"),
+        (["--all", "--task", "wrong"], "cannot be combined"),
+        (["--task", "wrong", "--older-than", "soon"], "--older-than: 'soon' is not a duration"),
+    ],
+)
+def test_dead_letters_command_without_clear_selection_changes_nothing(
+    cli: Any, invoke: Any, letters: None, command: str, arguments: list[str], problem: str
+):
+    """Without a selection or a confirmation, the exit code is 2 and every dead letter stays."""
+    result = invoke("dead-letters", command, *arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert len(cli("dead-letters", "list")) == 3

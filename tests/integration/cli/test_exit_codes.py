@@ -1,0 +1,156 @@
+"""Errors, exit codes, help and completion of all commands."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from financehub_cli.app import app
+from financehub_cli.exit_codes import ExitCode
+from support.redis_server import free_port
+
+COMMANDS = [
+    ["status"],
+    ["stats"],
+    ["quotes"],
+    ["indicators"],
+    ["bars"],
+    ["news"],
+    ["assets", "list"],
+    ["assets", "add", "X", "--type", "stock"],
+    ["assets", "remove", "X"],
+    ["run", "fetch_news_task"],
+    ["schedules", "list"],
+    ["schedules", "show", "x"],
+    ["schedules", "trigger", "x"],
+    ["schedules", "backfill", "x", "--from", "2026-01-01"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show", "x"],
+    ["dead-letters", "requeue", "x"],
+    ["dead-letters", "purge", "--all", "--yes"],
+    ["breakers", "list"],
+    ["breakers", "open", "binance"],
+    ["breakers", "close", "binance"],
+    ["breakers", "reset", "binance"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_command_with_unavailable_redis_exits_with_3(invoke: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]):
+    """One line on stderr names the address of Redis without its password. Stdout is empty."""
+    port = free_port()
+    monkeypatch.setenv("REDIS_URL", f"redis://:hunter2@127.0.0.1:{port}/0")
+    result = invoke(*command)
+    assert result.exit_code == 3, result.exception
+    assert result.stdout == ""
+    assert result.stderr.startswith("financehub: Redis does not answer: ")
+    assert str(port) in result.stderr
+    assert "REDIS_URL" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("REDIS_PORT", "abc", "REDIS_PORT='abc'"),
+        ("FINANCEHUB_LOG_LEVLE", "INFO", "did you mean FINANCEHUB_LOG_LEVEL?"),
+    ],
+)
+def test_command_with_invalid_setting_exits_with_2(
+    invoke: Any, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
+):
+    """One line on stderr names the environment variable."""
+    monkeypatch.setenv(variable, value)
+    result = invoke("quotes")
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
+    """If Redis refuses a command, for example because a key has another type, stderr has one line with its error."""
+    redis_client.set("financehub:assets", "not a hash")
+    result = invoke("assets", "list")
+    assert result.exit_code == 3
+    assert "WRONGTYPE" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_command_with_damaged_record_exits_with_1(invoke: Any, redis_client: Any):
+    """The message names the key of a record that cannot be read, and the remedy."""
+    redis_client.hset("financehub:assets", "AAPL", "{")
+    result = invoke("assets", "list")
+    assert result.exit_code == 1
+    assert "financehub:assets AAPL: is not JSON" in result.stderr
+    assert "delete it" in result.stderr
+
+
+def test_installed_command_has_the_same_exit_codes(tmp_path: Path):
+    """The entry point that a shell starts returns the documented exit codes and messages."""
+    command = Path(sys.executable).parent / "financehub"
+    environment = {"PATH": os.environ["PATH"], "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    result = subprocess.run([command, "status"], env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("financehub: Redis does not answer")
+    assert subprocess.run([command, "unknown"], env=environment, capture_output=True, check=False).returncode == 2
+
+
+def command_paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every command and group."""
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from command_paths(child, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(command_paths(typer.main.get_command(app))), ids=" ".join)
+def test_help_describes_command_json_and_every_parameter(path: tuple[str, ...]):
+    """The help of each command says what it does and what its JSON holds, and describes each parameter."""
+    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    command: Any = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]
+    assert command.help
+    if not hasattr(command, "commands"):
+        assert "JSON: " in command.help
+        assert [parameter.name for parameter in command.params if not parameter.help] == []
+
+
+def test_help_lists_every_exit_code():
+    """The main help lists every exit code."""
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    for code in ExitCode:
+        assert f"• {code}: " in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "candidate"),
+    [
+        ("financehub quotes BT", "BTC-USD"),
+        ("financehub run fetch_c", "fetch_crypto_prices_task"),
+        ("financehub bre", "breakers"),
+    ],
+)
+def test_completion_offers_commands_tasks_and_symbols(invoke: Any, store: Any, line: str, candidate: str):
+    """The shell completes commands, tasks of the catalog and stored symbols, and offers only those that match."""
+    environment = {"_FINANCEHUB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
+    result = invoke(env=environment, prog_name="financehub")
+    assert candidate in result.stdout
+    assert "AAPL" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["quotes B", "breakers open b", "schedules show d"])
+def test_completion_without_redis_is_silent(invoke: Any, monkeypatch: pytest.MonkeyPatch, command: str):
+    """If Redis is unavailable, completion offers no names and prints no error."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    environment = {"_FINANCEHUB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": f"financehub {command}"}
+    result = invoke(env=environment, prog_name="financehub")
+    assert "BTC-USD" not in result.stdout
+    assert result.stderr == ""
