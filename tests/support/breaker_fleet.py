@@ -1,7 +1,7 @@
-"""Real processes that call one upstream behind a breaker, and what the upstream saw of them.
+"""Runs real processes that call one upstream through a breaker, and records the calls that reach the upstream.
 
-`run_fleet` starts `python -m support.breaker_fleet`, which imports everything once and forks the processes: they begin
-at one instant, and eight of them cost the start of one.
+`run_fleet` starts `python -m support.breaker_fleet`, which imports everything once and forks the processes. So they
+start at the same moment, and starting eight of them takes as long as starting one.
 """
 
 import argparse
@@ -26,20 +26,20 @@ Call = Callable[[Callable[[], None]], None]
 
 
 class DeadUpstreamError(Exception):
-    """The upstream's failure."""
+    """The failure of the upstream."""
 
 
 class RejectedError(Exception):
-    """The breaker did not let the call through."""
+    """The breaker rejected the call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What all processes did together.
+class FleetCalls:
+    """The calls of all processes together.
 
     Args:
-        sent: (began, ended) of each call that reached the upstream, Unix seconds, in order of beginning.
-        attempts: calls that were asked for, rejected ones included.
+        sent: Start and end of each call that reached the upstream, in Unix seconds, in order of the starts.
+        attempts: Number of calls, rejected ones included.
     """
 
     sent: list[tuple[float, float]]
@@ -47,7 +47,7 @@ class Seen:
 
 
 def ours(url: str, threshold: int, open_seconds: float) -> Call:
-    """FinanceHub's breaker, blocking API."""
+    """Return a function that calls through FinanceHub's breaker, with its blocking API."""
     from financehub_shared.breaker import BreakerPolicy, BreakerRegistry
     from financehub_shared.core.clock import SystemClock
     from financehub_shared.core.errors import BreakerOpenError
@@ -55,7 +55,7 @@ def ours(url: str, threshold: int, open_seconds: float) -> Call:
     from financehub_shared.redis.scripts import RedisScripts
 
     clock = SystemClock()
-    # Redis is there however long it takes: no process falls back to a breaker of its own
+    # The timeout is long, so that no process falls back to its local breaker.
     clients = (partial(build, url, timeout=30) for build in (connect, connect_async))
     scripts = RedisScripts(*clients, clock, timeout_seconds=30)
     open_ms = round(open_seconds * 1000)
@@ -81,17 +81,17 @@ def run_fleet(
     latency: float = 0.3,
     healthy: bool = False,
     breaker: str = "support.breaker_fleet:ours",
-) -> Seen:
-    """Start `processes`, let them call for `seconds` and return what the upstream saw.
+) -> FleetCalls:
+    """Start `processes`, let them call for `seconds` and return their calls.
 
     Args:
-        url: Redis of the breakers.
-        processes: how many.
-        seconds: for how long.
-        threshold: failures that open the breaker.
-        open_seconds: open time, not growing.
-        latency: seconds a call takes.
-        healthy: the upstream answers; else every call fails.
+        url: URL of the Redis of the breakers.
+        processes: Number of processes.
+        seconds: Duration in seconds.
+        threshold: Number of failures that open the breaker.
+        open_seconds: Open time, which does not grow.
+        latency: Duration of a call in seconds.
+        healthy: Whether the upstream answers; otherwise every call fails.
         breaker: `module:function(url, threshold, open_seconds) -> Call`.
     """
     numbers = (processes, seconds, threshold, open_seconds, latency, int(healthy))
@@ -101,16 +101,19 @@ def run_fleet(
         command, env=environment, cwd=TESTS, stdout=subprocess.PIPE, timeout=seconds + 60, check=True
     ).stdout
     reports = json.loads(output)
-    sent = sorted((began, ended) for report in reports for began, ended in report["sent"])
-    return Seen(sent, sum(report["attempts"] for report in reports))
+    sent = sorted((started, ended) for report in reports for started, ended in report["sent"])
+    return FleetCalls(sent, sum(report["attempts"] for report in reports))
 
 
 def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
-    """Sizes of the groups of calls at least `gap` seconds apart: the first until it opened, then the probes."""
+    """Return the sizes of the groups of calls that are at least `gap` seconds apart.
+
+    The first group consists of the calls until the breaker opened, and the others of probes.
+    """
     sizes: list[int] = []
     last = float("-inf")
-    for began, ended in sent:
-        if began - last >= gap:
+    for started, ended in sent:
+        if started - last >= gap:
             sizes.append(0)
         sizes[-1] += 1
         last = max(last, ended)
@@ -118,15 +121,15 @@ def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
 
 
 def _work(options: argparse.Namespace, call: Call, start: Barrier, reports: "SimpleQueue[dict[str, Any]]") -> None:
-    """One process: calls until its time is up, then reports."""
-    # breakers raise these of their own module, not those of __main__
+    """Run one process, which calls until its time is over and then reports."""
+    # Breakers raise the errors of this module under its own name, not under __main__.
     errors = importlib.import_module("support.breaker_fleet")
     sent: list[tuple[float, float]] = []
 
     def upstream() -> None:
-        began = time.time()
+        started = time.time()
         time.sleep(options.latency)
-        sent.append((began, time.time()))
+        sent.append((started, time.time()))
         if not options.healthy:
             raise errors.DeadUpstreamError
 
@@ -158,7 +161,7 @@ def _main() -> None:
         parser.add_argument(name, type=kind)
     options = parser.parse_args()
     module, function = options.breaker.split(":")
-    # clients connect at their first command, each process for itself
+    # Clients connect at their first command, so each process has its own connection.
     call: Call = getattr(importlib.import_module(module), function)(
         options.url, options.threshold, options.open_seconds
     )

@@ -1,7 +1,7 @@
-"""A worker with every observer: in this process, or as the dramatiq command line runs it.
+"""A worker with all observers, in threads of this process or as a process of the dramatiq command line.
 
-As a module (`dramatiq support.observed`) it is a composition root like those of the tiers: it reads its settings from
-the environment when the command line imports it.
+The command `dramatiq support.observed` uses this module as a composition root like those of the tiers. If the variable
+OBSERVED_WORKER is set, the import reads the settings from the environment and builds the broker.
 """
 
 import os
@@ -28,9 +28,9 @@ class Fleet:
     """One process with a broker, its observers and a monitor on the same Redis.
 
     Args:
-        url: Redis.
-        environ: further settings.
-        clock: for the observers.
+        url: URL of Redis.
+        clock: Clock of the observers.
+        environ: Further settings, as environment variables.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None, **environ: str) -> None:
@@ -51,12 +51,12 @@ class Fleet:
         return middleware.server
 
     def actor(self, fn: Any, **options: Any) -> "dramatiq.Actor[..., Any]":
-        """Declare an actor named as the function, on queue `high`."""
+        """Declare an actor with the name of the function, on queue `high`."""
         return dramatiq.actor(fn, broker=self.broker, queue_name="high", **options)
 
     @contextmanager
     def working(self, threads: int = 2) -> Iterator[dramatiq.Worker]:
-        """Run a worker meanwhile."""
+        """Return a context manager that runs a worker."""
         worker = dramatiq.Worker(self.broker, worker_threads=threads, worker_timeout=50)
         worker.start()
         try:
@@ -66,22 +66,22 @@ class Fleet:
             self.server.stop()
 
     def drain(self, queue: str = "high") -> None:
-        """Work until the queue is empty, delayed messages included, and everything is recorded."""
+        """Run a worker until the queue is empty, delayed messages included, and all runs are recorded."""
         with self.working():
             eventually(lambda: self._empty(queue))
 
     def _empty(self, queue: str) -> bool:
-        # one instant: read one after the other, a message on its way between the two would be in neither
+        # Both are read at one moment: otherwise a message that moves between them might be missed.
         with self.client.pipeline() as pipeline:
             return not any(pipeline.hlen(f"dramatiq:{queue}.msgs").hlen(f"dramatiq:{queue}.DQ.msgs").execute())
 
 
 def eventually(condition: Any, seconds: float = 20) -> None:
-    """Wait until the condition holds, at most so long."""
-    limit = time.monotonic() + seconds
+    """Wait until the condition is true, at most `seconds`."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError("it did not come true in time")
+        if time.monotonic() > deadline:
+            raise AssertionError("the condition did not become true in time")
         time.sleep(0.02)
 
 
@@ -102,17 +102,17 @@ if os.environ.get("OBSERVED_WORKER"):
 
     @dramatiq.actor(queue_name="high")
     def quick() -> TaskSummary:
-        """End at once."""
+        """End immediately."""
         return TaskSummary(asked=1, stored=1)
 
     @dramatiq.actor(queue_name="high")
     def wait() -> None:
-        """Run until the key `go` is there."""
+        """Run until the key `go` exists."""
         client.rpush("began", os.getpid())
         while not client.exists("go"):
             time.sleep(0.02)
 
     @dramatiq.actor(queue_name="high", max_retries=0)
     def fail() -> None:
-        """Raise what holds a secret."""
+        """Raise an error whose text contains a secret."""
         raise RuntimeError(f"cannot reach {settings.broker_url} with {os.environ.get('FINANCEHUB_FINNHUB_API_KEY')}")

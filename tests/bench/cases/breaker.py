@@ -11,7 +11,7 @@ import redis
 
 from bench.breaker_peer import shared
 from bench.rows import Row
-from support.breaker_fleet import Call, Seen, ours, rounds, run_fleet
+from support.breaker_fleet import Call, FleetCalls, ours, rounds, run_fleet
 from support.redis_server import RedisServer
 
 PROCESSES, THRESHOLD, OPEN_SECONDS, LATENCY, SECONDS = 8, 5, 2.0, 0.3, 8.0
@@ -80,7 +80,7 @@ def _measure(url: str, breaker: str, factory: Callable[[str, int, float], Call])
 
 def _fleet(
     url: str, breaker: str, *, seconds: float, latency: float, healthy: bool, threshold: int = THRESHOLD
-) -> tuple[Seen, float]:
+) -> tuple[FleetCalls, float]:
     client = redis.Redis.from_url(url)
     client.flushall()
     client.config_resetstat()

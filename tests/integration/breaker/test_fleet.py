@@ -29,15 +29,15 @@ def breaker_of(url: str, policy: BreakerPolicy) -> CircuitBreaker:
 
 def test_fleet_with_a_dead_upstream_sends_the_threshold_then_single_probes(redis_url: str):
     """Eight processes send at most threshold + 8 calls before all of them stop, and then one probe at a time."""
-    seen = run_fleet(
+    calls = run_fleet(
         redis_url, processes=PROCESSES, seconds=3.5, threshold=THRESHOLD, open_seconds=1.0, latency=LATENCY
     )
     # 0.8 s is the shortest open time, and calls of the burst, which follow each other at once, end up to 0.15 s into it
-    burst, *probes = rounds(seen.sent, gap=0.3)
+    burst, *probes = rounds(calls.sent, gap=0.3)
     assert THRESHOLD <= burst <= THRESHOLD + PROCESSES
     assert len(probes) >= 2
     assert set(probes) == {1}
-    assert seen.attempts > 10 * len(seen.sent), "the processes did not continue to call"
+    assert calls.attempts > 10 * len(calls.sent), "the processes did not continue to call"
 
 
 def test_fleet_needs_at_most_one_redis_command_per_call(redis_client: "redis.Redis", redis_url: str):

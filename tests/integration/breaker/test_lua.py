@@ -1,4 +1,4 @@
-"""The Lua scripts of breakers and budgets compute the same as their Python functions."""
+"""The Lua script of breakers computes the same as its Python function."""
 
 import random
 
@@ -20,11 +20,9 @@ from financehub_shared.breaker.model import (
 )
 from financehub_shared.breaker.policy import BreakerPolicy
 from financehub_shared.breaker.transitions import step
-from financehub_shared.providers.budget import Limit, budget, sliding_window
 from financehub_shared.redis import keys
 
 NOW = 1_800_000_000_000
-WINDOWS = st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0])
 #: Takes the time from the last argument instead of from the clock of Redis.
 GIVEN_NOW = "local now = tonumber(table.remove(ARGV))\n"
 
@@ -83,41 +81,3 @@ def test_breaker_script_equals_the_python_function(client: "redis.Redis", seed: 
         answer = client.eval(lua.source, 2, keys.breaker("test"), keys.BREAKERS, *arguments)
         assert backends.parse_reply(answer) == expected
         assert BreakerRecord.from_fields(client.hgetall(keys.breaker("test"))) == record
-
-
-@settings(max_examples=60)
-@given(
-    seed=st.integers(0, 2**32),
-    limits=st.lists(
-        st.builds(Limit, st.sampled_from([0.5, 1.0, 5.0, 60.0, 2_592_000.0]), st.integers(5, 50)),
-        min_size=1,
-        max_size=3,
-    ),
-)
-def test_budget_script_equals_the_python_function(client: "redis.Redis", seed: int, limits: list[Limit]):
-    """For any calls and times, Redis requires the same wait as the Python function and counts the same units."""
-    dice = random.Random(seed)
-    lua = budget.script(GIVEN_NOW)
-    names = [f"financehub:budget:test:{number}" for number, _ in enumerate(limits)]
-    client.delete(*names)
-    spent: list[dict[int, int]] = [{} for _ in limits]
-    sizes = [number for limit in limits for number in (sliding_window.slice_ms(limit), limit.units)]
-    now = NOW
-    for _ in range(40):
-        now += int(dice.choice([0, 0.01, 0.3, 1.1]) * dice.choice(limits).window_seconds * 1000)
-        if dice.random() < 0.1:
-            used = dice.randrange(60)
-            more = used - sliding_window.used(spent[0], now, limits[0])
-            if more > 0:
-                spent[0] = sliding_window.spend(spent[0], now, limits[0], more)
-            arguments = ["correct", used, sliding_window.SLICES, *sizes[:2], now]
-            answer = client.eval(lua.source, 1, names[0], *arguments)
-            assert answer == [0, 0, sliding_window.used(spent[0], now, limits[0])]
-            continue
-        weight = dice.randint(1, min(limit.units for limit in limits))
-        wait = max(sliding_window.wait(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True))
-        if wait == 0:
-            spent = [sliding_window.spend(of, now, limit, weight) for of, limit in zip(spent, limits, strict=True)]
-        answer = client.eval(lua.source, len(names), *names, "spend", weight, sliding_window.SLICES, *sizes, now)
-        assert answer[0] == wait
-        assert answer[2:] == [sliding_window.used(of, now, limit) for of, limit in zip(spent, limits, strict=True)]

@@ -27,32 +27,32 @@ from financehub_shared.redis.client import connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
 
 async def main():
-    # Redis is there however long it takes: nobody falls back to a share of its own
+    # The timeout is long, so that no process falls back to its local share.
     clients = [partial(build, sys.argv[1], timeout=30) for build in (connect, connect_async)]
     scripts = RedisScripts(*clients, SystemClock(), timeout_seconds=30)
-    budget, taken = Budget("upstream", [(60, 100), (86_400, 150)], scripts, SystemClock()), 0
+    budget, spent = Budget("upstream", [(60, 100), (86_400, 150)], scripts, SystemClock()), 0
     try:
         while True:
             await budget.spend(3)
-            taken += 3
+            spent += 3
     except QuotaExceededError:
-        print(taken)
+        print(spent)
     await scripts.aclose()
 
 asyncio.run(main())
 """
 
 
-def test_all_processes_together_stay_within_the_limit(redis_url: str):
-    """Four greedy processes get the limit between them and not one unit more."""
+def test_budget_of_several_processes_stays_within_the_limit(redis_url: str):
+    """Four processes that spend as much as they can get the limit together and not one unit more."""
     command = [sys.executable, "-c", GREEDY, redis_url]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     taken = [int(process.communicate(timeout=60)[0]) for process in processes]
     assert sum(taken) == 99
 
 
-async def test_the_upstreams_own_count_corrects_ours(redis_url: str):
-    """A header that counts more than we did is taken over for all; one that counts less changes nothing."""
+async def test_correct_with_a_higher_count_of_the_upstream_applies_to_all(redis_url: str):
+    """A header that counts more than we did is applied to all processes, and one that counts less changes nothing."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     one, other = (Budget("binance", [(60, 6_000)], scripts, SystemClock()) for _ in range(2))
     await one.spend(4)
@@ -70,8 +70,8 @@ async def test_the_upstreams_own_count_corrects_ours(redis_url: str):
     await scripts.aclose()
 
 
-async def test_a_spend_is_one_command_for_all_windows(redis_url: str, redis_client: "redis.Redis"):
-    """Minute, day and month are checked and taken by a single command."""
+async def test_spend_with_several_windows_costs_one_command(redis_url: str, redis_client: "redis.Redis"):
+    """Minute, day and month are checked and spent by a single command."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", [(60, 1_000), (86_400, 1_000), (2_592_000, 1_000)], scripts, SystemClock())
     await budget.spend()
@@ -89,10 +89,10 @@ WINDOWS = [(600, 100), (86_400, 150)]
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(weights=st.lists(st.integers(1, 60), max_size=12))
-async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
-    redis_url: str, redis_client: "redis.Redis", weights: list[int]
-):
-    """After any spends the figures of every process are those of the pure core, however often they are asked for."""
+async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: "redis.Redis", weights: list[int]):
+    """After any calls of `spend` the figures of every process equal those of the Python function, and reading spends
+    nothing.
+    """
     redis_client.flushdb()
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     # time stands still for waiting, so that a used up window refuses at once
@@ -118,8 +118,8 @@ async def test_the_figures_are_what_was_spent_and_looking_takes_nothing(
     await scripts.aclose()
 
 
-async def test_looking_makes_no_key_and_keeps_none_alive(redis_url: str, redis_client: "redis.Redis"):
-    """What nobody spends any more expires, however often it is scraped."""
+async def test_read_budgets_creates_and_extends_no_key(redis_url: str, redis_client: "redis.Redis"):
+    """A key that is no longer used expires, however often it is scraped."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     assert [one.used for one in read_budgets(redis_client, [budget])] == [0, 0]
@@ -134,10 +134,12 @@ async def test_looking_makes_no_key_and_keeps_none_alive(redis_url: str, redis_c
     await scripts.aclose()
 
 
-async def test_a_scrape_that_meets_no_redis_costs_calls_nothing(
+async def test_read_budgets_without_redis_raises_and_does_not_affect_calls(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path
 ):
-    """Redis away for the scrape is an error, never 0, and the calls of the process go on spending in Redis."""
+    """Without Redis a scrape raises an error and never reports 0, and the calls of the process continue to spend in
+    Redis.
+    """
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     with pytest.raises(redis.ConnectionError):
@@ -147,7 +149,7 @@ async def test_a_scrape_that_meets_no_redis_costs_calls_nothing(
     await scripts.aclose()
 
 
-def test_the_figures_of_each_window_are_series_of_their_own():
+def test_budget_metrics_have_one_series_per_window():
     """Use and limit carry the upstream and the window."""
     figures = [BudgetFigures("binance", "60s", 7, 6_000), BudgetFigures("rss:Wire", "60s", 1, 4)]
     series = {
