@@ -35,8 +35,8 @@ def build_table(*columns: str, rows: Iterable[Sequence[object]], title: str = ""
     """
     result = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
     for column in columns:
-        justify = "right" if column.startswith(">") else "left"
-        result.add_column(column.lstrip(">"), justify=justify, overflow="fold")
+        right_aligned = column.startswith(">")
+        result.add_column(column.lstrip(">"), justify="right" if right_aligned else "left", overflow="fold")
     for row in rows:
         result.add_row(*(cell if isinstance(cell, Text) else plain_text("" if cell is None else cell) for cell in row))
     return result
