@@ -1,4 +1,4 @@
-"""Tests of the README: its schedules are valid, and its make targets and links exist."""
+"""Tests of README and CONTRIBUTING: schedules are valid, and make targets, links and paths exist."""
 
 import re
 import textwrap
@@ -35,3 +35,11 @@ def test_readme_links_lead_to_existing_files() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
         assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_contributing_paths_exist() -> None:
+    """Every path that CONTRIBUTING names exists; `shared/…/` and the like stand for the package of a distribution."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:shared|services|cli|deploy|docs|tests|tools)/[\w./…-]*)`", text))
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if not list(ROOT.glob(path.rstrip("/").replace("…", "src/*")))] == []
