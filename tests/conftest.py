@@ -25,10 +25,10 @@ hypothesis.settings.load_profile("financehub")
 _WORKERS = 6
 #: Each takes half a minute or more, nearly all of it waiting.
 _LONGEST = {
-    "test_each_due_time_comes_once_whoever_is_killed",
-    "test_api_server_is_lost_and_forgets",
-    "test_every_right_is_used_and_none_is_lacking",
-    "test_scheduled_tasks_come_and_go",
+    "test_every_due_time_runs_once_despite_kills",
+    "test_scheduler_during_api_outage_keeps_running_and_catches_up",
+    "test_shipped_roles_grant_exactly_the_used_rights",
+    "test_scheduler_follows_the_definition_without_a_restart",
 }
 #: Likewise: each test there starts a whole fleet.
 _FLEETS = "integration/fleet/"

@@ -1,4 +1,4 @@
-"""A CRD source on a real API server in the test's own process, with limits and a clock of the test's."""
+"""A CrdSource of a real API server in the test's own process. The test chooses its limits and its clock."""
 
 import asyncio
 import contextlib
@@ -8,21 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from financehub_scheduler.core.state import Changes
+from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_scheduler.kubernetes.watch.source import CrdSource
 
 
-async def connect(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:
-    """A connection of its own; whatever logs in from now on does so with this kubeconfig."""
+async def connect_with(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:
+    """Return a client of the API server. Every later login of the process uses this kubeconfig too."""
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     return KubeApi(await Connection.load())
 
 
 @contextlib.asynccontextmanager
-async def followed(source: CrdSource, apply: Callable[[Changes], None] = lambda _: None) -> AsyncIterator[None]:
-    """Take its changes over as a scheduler does, once the first list is there and for as long as the block lasts."""
+async def following(source: CrdSource, apply: Callable[[Changes], None] = lambda _: None) -> AsyncIterator[None]:
+    """Apply the changes of a source as a scheduler does. The block begins when the first list is complete.
+
+    Args:
+        source: The source.
+        apply: Receives all changes until the block ends.
+    """
     complete = asyncio.Event()
 
     async def follow() -> None:
@@ -31,19 +36,25 @@ async def followed(source: CrdSource, apply: Callable[[Changes], None] = lambda 
             if changes.complete:
                 complete.set()
 
-    following = asyncio.create_task(follow())
+    task = asyncio.create_task(follow())
     try:
         await asyncio.wait_for(complete.wait(), 20)
         yield
     finally:
-        following.cancel()
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await following
+            await task
 
 
-async def soon(look: Callable[[], object], what: str, within: float = 20.0) -> None:
-    """Poll until `look` answers with something true, while the loop goes on."""
-    limit = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < limit, f"not within {within} s: {what}"
+async def eventually_async(condition: Callable[[], object], what: str, within: float = 20.0) -> None:
+    """Wait until a condition holds, while the event loop continues.
+
+    Args:
+        condition: Returns a true value once it holds.
+        what: Description for the failure message.
+        within: Longest time to wait, in seconds.
+    """
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
         await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Schedulers whose schedules are resources of a real API server."""
+"""Helpers for tests with schedulers whose schedules are resources of a real API server."""
 
 import json
 import urllib.error
@@ -13,38 +13,50 @@ from kubernetes.aio.config import load_kube_config
 
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
-from support.control_plane.cluster import Cluster
-from support.control_plane.tokens import User
 from support.schedules import SchedulerProcess, eventually, resource
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.tokens import User
 
 _RBAC = Path(__file__).parents[2] / "deploy/operator/rbac.yaml"
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
-#: A dozen processes that start at once on a busy machine take half a minute to import what they need.
+#: On a busy machine, a dozen processes that start together take half a minute to import their modules.
 _START_SECONDS = 40
 
 
 def rules(kind: str) -> list[Mapping[str, Any]]:
-    """What deploy/operator/rbac.yaml grants in its roles of a kind (`Role`, `ClusterRole`)."""
+    """Return the RBAC rules of all roles of a kind in deploy/operator/rbac.yaml.
+
+    Args:
+        kind: `Role` or `ClusterRole`.
+    """
     documents = yaml.safe_load_all(_RBAC.read_text(encoding="utf-8"))
-    return [rule for each in documents if each and each["kind"] == kind for rule in each["rules"]]
+    return [rule for document in documents if document and document["kind"] == kind for rule in document["rules"]]
 
 
-def scheduler_user(cluster: Cluster, namespace: str, name: str = "financehub-scheduler", *, wide: bool = False) -> User:
-    """A service account with the rights of the shipped roles, in one namespace or (`wide`) everywhere."""
+def scheduler_user(
+    cluster: Cluster, namespace: str, name: str = "financehub-scheduler", *, cluster_wide: bool = False
+) -> User:
+    """Create a service account with the rights of the shipped roles.
+
+    Args:
+        cluster: The API server.
+        namespace: Namespace of the account.
+        name: Name of the account.
+        cluster_wide: Grant the rights in all namespaces, not only in the account's own.
+    """
     own, everywhere = rules("Role"), rules("ClusterRole")
-    if wide:
+    if cluster_wide:
         return cluster.user(namespace, name, own, cluster_rules=everywhere)
-    return cluster.user(
-        namespace, name, [*own, *(rule for rule in everywhere if rule["apiGroups"] != ["apiextensions.k8s.io"])]
-    )
+    namespaced = [rule for rule in everywhere if rule["apiGroups"] != ["apiextensions.k8s.io"]]
+    return cluster.user(namespace, name, [*own, *namespaced])
 
 
 class Tasks:
-    """The ScheduledTasks of one namespace, as their user handles them.
+    """The ScheduledTasks of one namespace, as a user reads and changes them.
 
     Args:
-        cluster: the API server.
-        namespace: where they are.
+        cluster: The API server.
+        namespace: The namespace.
     """
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
@@ -53,7 +65,7 @@ class Tasks:
         self._path = _PATH.format(namespace)
 
     def apply(self, name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> Any:
-        """Create or change one, as `kubectl apply --server-side` does; the object."""
+        """Create or change a resource like `kubectl apply --server-side`, and return it."""
         body = resource(name, annotations, **spec)
         return self._cluster.request(
             "PATCH",
@@ -65,27 +77,27 @@ class Tasks:
         )
 
     def get(self, name: str = "demo") -> Any:
-        """One object."""
+        """Return a resource."""
         return self._cluster.request("GET", f"{self._path}/{name}")
 
     def delete(self, name: str = "demo") -> None:
-        """Delete one."""
+        """Delete a resource."""
         self._cluster.request("DELETE", f"{self._path}/{name}")
 
     def status(self, name: str = "demo") -> dict[str, Any]:
-        """The status of one; empty: none yet."""
+        """Return the status of a resource, empty if it has none yet."""
         return dict(self.get(name).get("status") or {})
 
     def condition(self, kind: str, name: str = "demo") -> dict[str, Any]:
-        """One condition of one; empty: none yet."""
+        """Return one condition of a resource, empty if it has none yet."""
         conditions = self.status(name).get("conditions", [])
-        return next((each for each in conditions if each["type"] == kind), {})
+        return next((condition for condition in conditions if condition["type"] == kind), {})
 
 
-def get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
-    """Ask a scheduler's own server: HTTP status and JSON."""
-    listens = eventually(lambda: process.events("health_server_listens"), "the server listens", within=_START_SECONDS)
-    port = listens[0]["port"]
+def http_get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
+    """Send a request to the HTTP server of a scheduler. Returns the HTTP status and the JSON of the answer."""
+    started = eventually(lambda: process.events("health_server_started"), "the server listens", within=_START_SECONDS)
+    port = started[0]["port"]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, json.load(answer)
@@ -93,14 +105,19 @@ def get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def ready(process: SchedulerProcess) -> SchedulerProcess:
-    """Wait until it has taken over all there is."""
-    eventually(lambda: get(process, "/readyz")[0] == 200, "the scheduler is ready", within=_START_SECONDS)
+def wait_until_ready(process: SchedulerProcess) -> SchedulerProcess:
+    """Wait until a scheduler has registered all existing schedules, and return it."""
+    eventually(lambda: http_get(process, "/readyz")[0] == 200, "the scheduler is ready", within=_START_SECONDS)
     return process
 
 
 async def connect(user: User, kubeconfig: Path | None = None) -> KubeApi:
-    """A user's own connection to the API server, the usual one or (`kubeconfig`) by another way."""
+    """Return a client with the credentials of a user.
+
+    Args:
+        user: The user.
+        kubeconfig: Another kubeconfig of the user, such as one that leads through a tunnel.
+    """
     configuration = type.__call__(Configuration)
     await load_kube_config(str(kubeconfig or user.kubeconfig), client_configuration=configuration)
     return KubeApi(Connection(configuration, user.namespace))

@@ -23,8 +23,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from support.control_plane.kubeconfig import redirected
 from support.redis_server import free_port
+from test_cluster.control_plane.kubeconfig import kubeconfig_for_server
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Tunnel:
         Args:
             original: of a control plane's user.
         """
-        return redirected(original, self.url)
+        return kubeconfig_for_server(original, self.url)
 
     def accept(self) -> None:
         """Let new connections in, as at the beginning."""

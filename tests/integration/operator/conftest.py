@@ -1,4 +1,4 @@
-"""A real API server for the operator: one for the run, a namespace for each test; servers of one's own for faults."""
+"""Fixtures with a real API server: one for the whole run with a namespace per test, and separate ones for faults."""
 
 import contextlib
 import os
@@ -8,32 +8,32 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.binaries.catalogue import API_SERVER, CONTROLLER_MANAGER, ETCD, KUBECTL, Program
-from support.binaries.finder import lacking
-from support.control_plane.cluster import Cluster
-from support.control_plane.control_plane import ControlPlane, start_control_plane
-from support.control_plane.manifests import install
-from support.control_plane.shared import shared_control_plane
-from support.operator import scheduler_user
+from support.operator import Tasks, scheduler_user
 from support.schedules import SchedulerProcess
 from support.tunnel import Tunnel
+from test_cluster.binaries.finder import describe_missing
+from test_cluster.binaries.programs import API_SERVER, CONTROLLER_MANAGER, ETCD, KUBECTL, Program
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.control_plane import ControlPlane, start_control_plane
+from test_cluster.control_plane.manifests import install
+from test_cluster.control_plane.shared import shared_control_plane
 
 _SCHEDULED_TASKS = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 
 
-def _need(*programs: Program) -> None:
-    """A laptop may lack what it takes to build them; the machine that decides may not."""
-    if line := lacking(programs):
+def _require(*programs: Program) -> None:
+    """Skip the test if programs are missing. On a CI machine, fail it instead."""
+    if line := describe_missing(programs):
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up(f"no control plane for the operator's tests: {line}")
 
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The run's control plane, shared by all of pytest's workers: etcd and API server, no controllers."""
-    _need(ETCD, API_SERVER, KUBECTL)
+    """The control plane of the run, shared by all pytest workers: etcd and API server, without controllers."""
+    _require(ETCD, API_SERVER, KUBECTL)
     base = tmp_path_factory.getbasetemp()
-    # each worker has a folder of its own in the run's
+    # Each worker has its own folder in the folder of the run.
     run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with shared_control_plane(run / "control-plane") as cluster:
         yield cluster
@@ -41,28 +41,34 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 
 @pytest.fixture(scope="session")
 def crd_installed(control_plane: Cluster) -> Cluster:
-    """The run's control plane with deploy/operator in force."""
+    """The control plane of the run after deploy/operator was applied."""
     install(control_plane)
     return control_plane
 
 
 @pytest.fixture
 def namespace(control_plane: Cluster) -> Iterator[str]:
-    """A namespace of one's own. It stays, for nothing deletes namespaces here; its ScheduledTasks go."""
+    """A new namespace. Its ScheduledTasks are deleted after the test, but no controller deletes the namespace."""
     name = control_plane.create_namespace()
     yield name
-    # a test may not have needed the CRD
+    # Without the CRD, this request fails.
     with contextlib.suppress(httpx.HTTPStatusError):
         control_plane.request("DELETE", _SCHEDULED_TASKS.format(name))
 
 
 @pytest.fixture
+def tasks(crd_installed: Cluster, namespace: str) -> Tasks:
+    """The ScheduledTasks of the test's namespace."""
+    return Tasks(crd_installed, namespace)
+
+
+@pytest.fixture
 def own_control_plane(tmp_path: Path) -> Iterator[Callable[..., ControlPlane]]:
-    """Start a control plane of one's own; options as `start_control_plane` takes them."""
+    """Start a control plane for this test only. It takes the options of `start_control_plane`."""
     planes: list[ControlPlane] = []
 
     def start(*, controller_manager: bool = False) -> ControlPlane:
-        _need(ETCD, API_SERVER, KUBECTL, *([CONTROLLER_MANAGER] if controller_manager else []))
+        _require(ETCD, API_SERVER, KUBECTL, *([CONTROLLER_MANAGER] if controller_manager else []))
         directory = tmp_path / f"control-plane-{len(planes)}"
         planes.append(start_control_plane(directory, controller_manager=controller_manager))
         return planes[-1]
@@ -74,24 +80,24 @@ def own_control_plane(tmp_path: Path) -> Iterator[Callable[..., ControlPlane]]:
 
 @pytest.fixture
 def tunnel(control_plane: Cluster) -> Iterator[Tunnel]:
-    """A way to the run's API server that can be broken."""
-    with Tunnel(control_plane.server) as way:
-        yield way
+    """A breakable network between a client and the API server of the run."""
+    with Tunnel(control_plane.server) as tunnel:
+        yield tunnel
 
 
 @pytest.fixture
-def operator(
+def start_operator(
     crd_installed: Cluster, namespace: str, redis_url: str, tmp_path: Path
 ) -> Iterator[Callable[..., SchedulerProcess]]:
-    """Start a scheduler on the ScheduledTasks of the test's namespace, to be ended with the test."""
+    """Start a scheduler process for the ScheduledTasks of the test's namespace. It ends with the test."""
     running: list[SchedulerProcess] = []
-    own = scheduler_user(crd_installed, namespace).kubeconfig
+    default = scheduler_user(crd_installed, namespace).kubeconfig
 
-    def start(*arguments: str, kubeconfig: Path = own) -> SchedulerProcess:
+    def start(*arguments: str, kubeconfig: Path = default) -> SchedulerProcess:
         log = tmp_path / f"operator-{len(running)}.log"
         running.append(SchedulerProcess(redis_url, kubeconfig, log, "--namespace", namespace, *arguments).start())
         return running[-1]
 
     yield start
-    for each in running:
-        each.end()
+    for process in running:
+        process.end()

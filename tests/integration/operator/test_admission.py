@@ -1,4 +1,4 @@
-"""What `kubectl apply` says of schedules that are legal and suspicious, and of those that are not."""
+"""Warnings and refusals of `kubectl apply` for suspicious and for invalid schedules."""
 
 import re
 from pathlib import Path
@@ -7,50 +7,51 @@ from typing import Any
 import pytest
 import yaml
 
-from support.control_plane.cluster import Cluster
 from support.invalid_specs import CRYPTO, NEWS, OTHER, WRONG
 from support.schedules import resource
+from test_cluster.control_plane.cluster import Cluster
 
 ROOT = Path(__file__).parents[3]
 SLOW = {"task": "fetch_crypto_prices_task", "startingDeadlineSeconds": 60, "concurrencyPolicy": "Allow"}
-PILE = "slow runs pile up"
-CLOCKS = "clocks skip or repeat a part of these hours"
+#: Parts of the warnings about runs that overlap, and about hours in which clocks change.
+OVERLAP = "slow runs pile up"
+CLOCK_CHANGE = "clocks skip or repeat a part of these hours"
 
 
-def warnings(cluster: Cluster, text: str, *arguments: str) -> list[str]:
-    """What kubectl warns of when it applies a manifest; nothing is stored."""
+def warnings_of_manifest(cluster: Cluster, text: str, *arguments: str) -> list[str]:
+    """Return the warnings of kubectl for a manifest. Nothing is stored."""
     done = cluster.kubectl("apply", "--dry-run=server", "-f", "-", *arguments, stdin=text)
     return re.findall(r"^Warning: .*with binding '[a-z-]+': (.*)$", done.stderr, re.MULTILINE)
 
 
-def of(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
-    """Warnings of one spec."""
-    return warnings(cluster, yaml.safe_dump({**resource(), "spec": spec}))
+def warnings_of_spec(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
+    """Return the warnings of kubectl for a spec. Nothing is stored."""
+    return warnings_of_manifest(cluster, yaml.safe_dump({**resource(), "spec": spec}))
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (OTHER, "spec.task: my_task is not in the catalogue"),
-        (SLOW | {"schedule": "@every 30s"}, PILE),
-        (SLOW | {"schedule": "@every 1m29s"}, PILE),
-        (SLOW | {"schedule": "* * * * *"}, PILE),
-        (SLOW | {"schedule": "*/2 * * * *", "timeLimitSeconds": 121}, PILE),
-        (SLOW | {"schedules": ["@daily", "@every 1m"]}, PILE),
+        (OTHER, "spec.task: my_task is not in the catalog"),
+        (SLOW | {"schedule": "@every 30s"}, OVERLAP),
+        (SLOW | {"schedule": "@every 1m29s"}, OVERLAP),
+        (SLOW | {"schedule": "* * * * *"}, OVERLAP),
+        (SLOW | {"schedule": "*/2 * * * *", "timeLimitSeconds": 121}, OVERLAP),
+        (SLOW | {"schedules": ["@daily", "@every 1m"]}, OVERLAP),
         ({"task": "fetch_stock_prices_task", "schedule": "@hourly"}, "spec.startingDeadlineSeconds: is not set"),
         ({"task": "fetch_crypto_prices_task", "schedule": "@hourly"}, "spec.startingDeadlineSeconds: is not set"),
-        (NEWS | {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"}, CLOCKS),
-        (NEWS | {"schedule": "30 1 * * *", "timeZone": "America/New_York"}, CLOCKS),
-        (NEWS | {"schedule": "15 0-3 * * 1", "timeZone": "Europe/London"}, CLOCKS),
-        (NEWS | {"schedule": "15 7,01 * * 1", "timeZone": "Europe/London"}, CLOCKS),
-        (NEWS | {"schedule": "5 0 * * *", "timeZone": "America/Santiago"}, CLOCKS),
+        (NEWS | {"schedule": "30 2 * * *", "timeZone": "Europe/Berlin"}, CLOCK_CHANGE),
+        (NEWS | {"schedule": "30 1 * * *", "timeZone": "America/New_York"}, CLOCK_CHANGE),
+        (NEWS | {"schedule": "15 0-3 * * 1", "timeZone": "Europe/London"}, CLOCK_CHANGE),
+        (NEWS | {"schedule": "15 7,01 * * 1", "timeZone": "Europe/London"}, CLOCK_CHANGE),
+        (NEWS | {"schedule": "5 0 * * *", "timeZone": "America/Santiago"}, CLOCK_CHANGE),
         (NEWS | {"catchUp": "All"}, "spec.catchUp: All under concurrencyPolicy Forbid"),
     ],
 )
-def test_what_is_suspicious_is_told(crd_installed: Cluster, spec: dict[str, Any], words: str) -> None:
-    """One warning, which names the field and what will happen; the resource is accepted."""
-    (told,) = of(crd_installed, spec)
-    assert words in told
+def test_apply_with_suspicious_spec_warns_once(crd_installed: Cluster, spec: dict[str, Any], words: str) -> None:
+    """A suspicious spec is accepted with one warning, which names the field and the consequence."""
+    (warning,) = warnings_of_spec(crd_installed, spec)
+    assert words in warning
 
 
 @pytest.mark.parametrize(
@@ -70,28 +71,28 @@ def test_what_is_suspicious_is_told(crd_installed: Cluster, spec: dict[str, Any]
         NEWS | {"catchUp": "All", "concurrencyPolicy": "Allow"},
     ],
 )
-def test_what_is_not_is_not(crd_installed: Cluster, spec: dict[str, Any]) -> None:
-    """A word for what is as it should be would teach people to overlook all of them."""
-    assert of(crd_installed, spec) == []
+def test_apply_with_normal_spec_does_not_warn(crd_installed: Cluster, spec: dict[str, Any]) -> None:
+    """A spec without any problem causes no warning. Needless warnings would teach users to ignore all of them."""
+    assert warnings_of_spec(crd_installed, spec) == []
 
 
 @pytest.mark.parametrize("folder", ["deploy/local/schedules", "deploy/examples"])
-def test_what_we_ship_is_not_suspicious(crd_installed: Cluster, folder: str) -> None:
+def test_apply_with_shipped_schedules_does_not_warn(crd_installed: Cluster, folder: str) -> None:
     """The default schedules and the examples are applied without a warning."""
     files = [path.read_text(encoding="utf-8") for path in sorted((ROOT / folder).glob("*.yaml"))]
     assert len(files) >= 6
-    assert warnings(crd_installed, "\n---\n".join(files)) == []
+    assert warnings_of_manifest(crd_installed, "\n---\n".join(files)) == []
 
 
-def test_what_was_there_before_may_be_relabelled(crd_installed: Cluster, namespace: str) -> None:
-    """An edit that leaves the spec alone is not warned of again."""
+def test_label_change_of_suspicious_resource_does_not_warn(crd_installed: Cluster, namespace: str) -> None:
+    """An edit that does not change the spec does not repeat its warning."""
     text = yaml.safe_dump({**resource(), "spec": OTHER})
     assert "Warning" in crd_installed.kubectl("apply", "-n", namespace, "-f", "-", stdin=text).stderr
     assert crd_installed.kubectl("label", "-n", namespace, "st", "demo", "team=data").stderr == ""
 
 
-def test_a_refusal_is_one_line(crd_installed: Cluster) -> None:
-    """What the policy refuses names the field and the remedy."""
+def test_apply_with_invalid_annotation_names_field_and_fix(crd_installed: Cluster) -> None:
+    """The message of a refusal by the policy names the field and explains the fix."""
     row = WRONG["backfill that is no range"]
     done = crd_installed.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(row.body()), check=False)
     assert done.returncode == 1

@@ -1,4 +1,7 @@
-"""An API server that is lost, forgets, or has ScheduledTasks no more: on a control plane of one's own."""
+"""Schedulers whose API server is unavailable, has lost old versions, or no longer serves ScheduledTasks.
+
+Each test has its own control plane.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,25 +13,25 @@ import redis
 import yaml
 
 from financehub_shared.schedules import list_schedules, refused_schedules
-from support.control_plane.control_plane import ControlPlane
-from support.control_plane.manifests import install
-from support.operator import Tasks, get, ready, scheduler_user
+from support.operator import Tasks, http_get, scheduler_user, wait_until_ready
 from support.schedules import SchedulerProcess, eventually, messages
 from support.tunnel import Tunnel
+from test_cluster.control_plane.control_plane import ControlPlane
+from test_cluster.control_plane.manifests import install
 
 CRD = Path(__file__).parents[3] / "deploy/operator/crd.yaml"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scheduledtasks.financehub.io"
 EACH_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
 OUTAGE_SECONDS = 60
-#: What an outage may add to the log, however long it is.
-FEW_LINES = 12
+#: Largest number of log lines about one outage, however long it is.
+MAX_OUTAGE_LINES = 12
 
 Start = Callable[..., SchedulerProcess]
 
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a scheduler on a cluster, with arguments, to be ended with the test."""
+    """Start a scheduler with a kubeconfig and further arguments. It ends with the test."""
     running: list[SchedulerProcess] = []
 
     def begin(kubeconfig: Path, *arguments: str) -> SchedulerProcess:
@@ -37,28 +40,28 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
         return running[-1]
 
     yield begin
-    for each in running:
-        each.end()
+    for process in running:
+        process.end()
 
 
 def schedules(client: "redis.Redis") -> dict[str, str]:
-    """Name → when it runs, as everybody sees it."""
-    return {each.name.partition("/")[2]: each.spec["schedule"] for each in list_schedules(client)}
+    """Return name → recurrence of all registered schedules."""
+    return {info.name.partition("/")[2]: info.spec["schedule"] for info in list_schedules(client)}
 
 
-def lines(process: SchedulerProcess) -> list[str]:
-    """Its log but for the line of each run."""
+def log_lines(process: SchedulerProcess) -> list[str]:
+    """Return the log of a scheduler without the lines about enqueued runs."""
     return [line for line in process.log.read_text(encoding="utf-8").splitlines() if "run_enqueued" not in line]
 
 
 @pytest.mark.timeout(240)
-def test_api_server_is_lost_and_forgets(
+def test_scheduler_during_api_outage_keeps_running_and_catches_up(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """While the API server is dead, here for a minute, or out of reach, schedules fire on and the log says so once.
+    """While the API server is dead for a minute, or unreachable, runs are enqueued and the outage is logged once.
 
-    What was changed, added and deleted meanwhile is in force soon after, although the server has forgotten (410 Gone)
-    the state that the watch would go on from.
+    Everything that was changed, added or deleted meanwhile takes effect soon afterwards, although the server no longer
+    knows (410 Gone) the version from which the watch would continue.
     """
     plane = own_control_plane()
     install(plane)
@@ -68,18 +71,17 @@ def test_api_server_is_lost_and_forgets(
     for name in ("changed", "deleted"):
         tasks.apply(name, schedule="@yearly")
     with Tunnel(plane.server) as tunnel:
-        process = ready(start(tunnel.kubeconfig(user.kubeconfig), "--namespace", tasks.namespace))
-        before = len(lines(process))
+        process = wait_until_ready(start(tunnel.kubeconfig(user.kubeconfig), "--namespace", tasks.namespace))
+        lines_before = len(log_lines(process))
 
         plane.kill_api_server()
-        held = len(messages(redis_client))
-        minute = held + OUTAGE_SECONDS
-        eventually(lambda: len(messages(redis_client)) >= minute, "it runs on without an API server", within=90)
-        assert get(process, "/livez")[0] == 200
+        after_a_minute = len(messages(redis_client)) + OUTAGE_SECONDS
+        eventually(lambda: len(messages(redis_client)) >= after_a_minute, "it runs without an API server", within=90)
+        assert http_get(process, "/livez")[0] == 200
         plane.start_api_server()
         tasks.apply("later", schedule="@yearly")
-        eventually(lambda: "later" in schedules(redis_client), "what is added afterwards is in force")
-        eventually(lambda: process.events("watch_resumed"), "it says that it is over")
+        eventually(lambda: "later" in schedules(redis_client), "a later addition takes effect")
+        eventually(lambda: process.events("watch_available_again"), "the end of the outage is logged")
 
         tunnel.refuse()
         tunnel.cut()
@@ -89,63 +91,70 @@ def test_api_server_is_lost_and_forgets(
         plane.compact()
         assert schedules(redis_client)["changed"] == "@yearly"
         tunnel.accept()
-        now = {"steady": "@every 1s", "changed": "@monthly", "later": "@yearly", "added": "@yearly"}
-        eventually(lambda: schedules(redis_client) == now, "the changes are in force")
+        expected = {"steady": "@every 1s", "changed": "@monthly", "later": "@yearly", "added": "@yearly"}
+        eventually(lambda: schedules(redis_client) == expected, "the changes take effect")
     due = [message["options"]["due_at"] // 1000 for message in messages(redis_client)]
     assert due == list(range(due[0], due[0] + len(due)))
-    assert len(lines(process)) - before <= 2 * FEW_LINES, "\n".join(lines(process)[before:])
+    added_lines = log_lines(process)[lines_before:]
+    assert len(added_lines) <= 2 * MAX_OUTAGE_LINES, "\n".join(added_lines)
     assert "Traceback" not in process.log.read_text(encoding="utf-8")
 
 
-def undefine(plane: ControlPlane) -> None:
+def delete_definition(plane: ControlPlane) -> None:
     """Delete the definition of ScheduledTasks, and all of them with it."""
     plane.request("DELETE", DEFINITION)
     plane.kubectl("wait", "--for=delete", "crd/scheduledtasks.financehub.io", "--timeout=30s")
 
 
-def define(plane: ControlPlane) -> None:
-    """Create it."""
+def create_definition(plane: ControlPlane) -> None:
+    """Create the definition of ScheduledTasks and wait until they are served."""
     plane.kubectl("apply", "--server-side", "-f", str(CRD))
     plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
     plane.kubectl("get", "scheduledtasks", "-A")
 
 
-def test_scheduled_tasks_come_and_go(
+def test_scheduler_follows_the_definition_without_a_restart(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A scheduler that starts before the CRD waits and says what to apply; when the CRD is deleted its schedules end,
-    and when it is there again new ones run, without a restart, for whoever watches all namespaces or only one; when a
-    namespace is deleted, its schedules end.
+    """A scheduler without the CRD waits and logs what to apply. It works once the CRD exists, also the second time.
+
+    When the CRD or a namespace is deleted, the schedules end. This holds for a scheduler of all namespaces and for one
+    of a single namespace.
     """
     plane = own_control_plane(controller_manager=True)
-    wide, one = (plane.create_namespace(prefix) for prefix in ("wide", "one"))
-    everywhere = start(scheduler_user(plane, wide, wide=True).kubeconfig)
-    single = start(scheduler_user(plane, one).kubeconfig, "--namespace", one)
-    for process in (everywhere, single):
-        told = eventually(lambda it=process: it.events("watch_interrupted"), "it says what is missing", within=30)
-        assert "deploy/operator/crd.yaml" in told[0]["problem"]
+    namespace_all, namespace_one = (plane.create_namespace(prefix) for prefix in ("all", "one"))
+    of_all = start(scheduler_user(plane, namespace_all, cluster_wide=True).kubeconfig)
+    of_one = start(scheduler_user(plane, namespace_one).kubeconfig, "--namespace", namespace_one)
+    for process in (of_all, of_one):
+        outages = eventually(
+            lambda process=process: process.events("watch_unavailable"), "the missing CRD is logged", within=30
+        )
+        assert "deploy/operator/crd.yaml" in outages[0]["problem"]
     for number in range(2):
-        define(plane)
-        # each has one that the other does not see, or not first
-        Tasks(plane, wide).apply("w", **EACH_SECOND, queue=f"wide{number}")
-        Tasks(plane, one).apply("o", **EACH_SECOND, queue=f"one{number}")
-        for queue in (f"wide{number}", f"one{number}"):
+        create_definition(plane)
+        # The scheduler of one namespace does not see the first resource.
+        Tasks(plane, namespace_all).apply("a", **EACH_SECOND, queue=f"all{number}")
+        Tasks(plane, namespace_one).apply("o", **EACH_SECOND, queue=f"one{number}")
+        for queue in (f"all{number}", f"one{number}"):
             eventually(lambda queue=queue: len(messages(redis_client, queue)) >= 2, f"{queue} runs", within=30)
         if number == 0:
-            eventually(lambda: all(each.events("watch_resumed") for each in (everywhere, single)), "both watch", 30)
-            undefine(plane)
+            eventually(
+                lambda: all(process.events("watch_available_again") for process in (of_all, of_one)),
+                "both watch",
+                within=30,
+            )
+            delete_definition(plane)
             eventually(lambda: not schedules(redis_client), "all have ended", within=30)
-            eventually(lambda: len(single.events("watch_interrupted")) >= 2, "it says so again", within=30)
-    plane.request("DELETE", f"/api/v1/namespaces/{one}")
-    eventually(lambda: set(schedules(redis_client)) == {"w"}, "those of the namespace have ended", within=30)
-    held = len(messages(redis_client, "wide1"))
-    eventually(lambda: len(messages(redis_client, "wide1")) >= held + 2, "the other one runs on")
-    for process in (everywhere, single):
+    plane.request("DELETE", f"/api/v1/namespaces/{namespace_one}")
+    eventually(lambda: set(schedules(redis_client)) == {"a"}, "those of the namespace have ended", within=30)
+    count = len(messages(redis_client, "all1"))
+    eventually(lambda: len(messages(redis_client, "all1")) >= count + 2, "the other one keeps running")
+    for process in (of_all, of_one):
         assert process.process.poll() is None
         assert "Traceback" not in process.log.read_text(encoding="utf-8")
 
 
-ODD: list[Any] = [
+ODD_SPECS: list[Any] = [
     None,
     {},
     {"task": "demo_task"},
@@ -161,11 +170,12 @@ ODD: list[Any] = [
 ]
 
 
-def test_what_an_older_crd_let_in_stops_nobody(
+def test_scheduler_with_invalid_resources_of_older_crd_runs_the_valid_one(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """1,000 odd resources and a spec of 1 MB, stored before the CRD was strict, are refused one by one, in words that
-    are short; what is valid among them runs.
+    """1,000 invalid resources and specs of 1 MB, stored before the CRD was strict, are refused with short messages.
+
+    A valid resource among them runs, and so does an invalid one after it was corrected.
     """
     plane = own_control_plane()
     namespace = plane.create_namespace()
@@ -183,7 +193,7 @@ def test_what_an_older_crd_let_in_stops_nobody(
     eventually(lambda: "items" in plane.request("GET", path), "they are served")
     count = 1000
     for number in range(count):
-        store(f"odd{number}", ODD[number % len(ODD)])
+        store(f"odd{number}", ODD_SPECS[number % len(ODD_SPECS)])
     big = {"task": "demo_task", "queue": "q", "schedule": "@daily", "kwargs": {"text": "x" * 1_000_000}, "unknown": 1}
     store("big", big)
     deep = "[" * 5000 + "]" * 5000
@@ -191,14 +201,14 @@ def test_what_an_older_crd_let_in_stops_nobody(
     text += f'{{"task": "demo_task", "queue": "q", "schedule": "@daily", "args": [{deep}]}}}}'
     plane.kubectl("create", "--validate=false", "-n", namespace, "-f", "-", stdin=text)
     store("good", {"task": "demo_task", "queue": "q", **EACH_SECOND})
-    process = ready(start(scheduler_user(plane, namespace).kubeconfig, "--namespace", namespace))
+    process = wait_until_ready(start(scheduler_user(plane, namespace).kubeconfig, "--namespace", namespace))
     eventually(lambda: len(messages(redis_client)) >= 2, "the valid one runs")
-    wrong = {f"{namespace}/big", f"{namespace}/deep", *(f"{namespace}/odd{number}" for number in range(count))}
-    eventually(lambda: set(refused_schedules(redis_client)) == wrong, "the others are refused")
+    invalid = {f"{namespace}/big", f"{namespace}/deep", *(f"{namespace}/odd{number}" for number in range(count))}
+    eventually(lambda: set(refused_schedules(redis_client)) == invalid, "the others are refused")
     refused = refused_schedules(redis_client)
     assert set(schedules(redis_client)) == {"good"}
     assert max(map(len, refused.values())) < 1000
-    assert max(map(len, lines(process))) < 2000
+    assert max(map(len, log_lines(process))) < 2000
     install(plane)
     Tasks(plane, namespace).apply("big", task="demo_task", queue="big", **EACH_SECOND, kwargs={})
-    eventually(lambda: messages(redis_client, "big"), "what is mended runs")
+    eventually(lambda: messages(redis_client, "big"), "the corrected one runs")

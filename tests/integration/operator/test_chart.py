@@ -1,4 +1,4 @@
-"""The chart and a real API server: what it renders is accepted, and what it keeps is kept."""
+"""The Helm chart with a real API server: rendered resources are accepted, and kept resources survive."""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ import pytest
 
 from support.chart import CHART, RELEASE, Document, render
 from support.chart_values import choice, merged
-from support.control_plane.cluster import Cluster
+from test_cluster.control_plane.cluster import Cluster
 
-#: Of others' definitions, which are not here.
+#: Kinds whose definitions are not installed in the control plane of the tests.
 _FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "GrafanaDashboard"}
-#: Between them, every kind and every optional part.
+#: Together, they contain every kind and every optional part.
 _CHOICES = {
     "defaults": choice(),
     "everything": choice(
@@ -21,22 +21,22 @@ _CHOICES = {
     ),
     "external": choice(redis="external with TLS", rights="namespaces", disruption="none", scaling="fixed"),
 }
-#: The definition is deploy/operator's here, and no controller is there to run a hook's Job.
-_ALONE: dict[str, Any] = {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}}
+#: The definition comes from deploy/operator, and there is no controller that would run the Job of a hook.
+_WITHOUT_DEFINITION: dict[str, Any] = {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}}
 
 
 @pytest.mark.parametrize("name", _CHOICES)
-def test_the_api_server_has_nothing_against_it(name: str, crd_installed: Cluster, namespace: str):
-    """Each resource is accepted, strictly and without a warning, where restricted Pod Security is enforced."""
+def test_rendered_resources_are_accepted(name: str, crd_installed: Cluster, namespace: str):
+    """Each resource is accepted by strict validation under restricted Pod Security, without a warning."""
     security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     crd_installed.kubectl("label", "namespace", namespace, *(f"{key}={value}" for key, value in security.items()))
     values = _CHOICES[name]
     if "namespaces" in values.get("scheduler", {}):
         values = merged(values, {"scheduler": {"namespaces": [namespace]}})
     rendered = render(values, namespace=namespace)
-    items = [each for each in rendered.documents if each["kind"] not in _FOREIGN]
+    items = [document for document in rendered.documents if document["kind"] not in _FOREIGN]
     apply = ("apply", "--server-side", "--force-conflicts", "--namespace", namespace, "-f", "-")
-    # a pod is refused whose account is not there
+    # A pod whose service account does not exist is refused.
     crd_installed.kubectl(*apply, stdin=_list(rendered.all("ServiceAccount")))
     done = crd_installed.kubectl(*apply, "--dry-run=server", "--validate=strict", stdin=_list(items), check=False)
     assert done.stderr == ""
@@ -49,14 +49,14 @@ def _list(items: list[Document]) -> str:
 
 @pytest.fixture
 def helm(crd_installed: Cluster, namespace: str) -> Iterator[helm_python.Config]:
-    """Helm as the administrator, in a namespace of one's own."""
+    """Helm with administrator rights, in the test's namespace."""
     with helm_python.Config(kubeconfig_path=crd_installed.kubeconfig, namespace=namespace) as config:
         yield config
 
 
 def _get(cluster: Cluster, namespace: str, kind: str) -> dict[str, Document]:
     found = json.loads(cluster.kubectl("get", kind, "--namespace", namespace, "-o", "json").stdout)["items"]
-    return {each["metadata"]["name"]: each for each in found}
+    return {item["metadata"]["name"]: item for item in found}
 
 
 def _password(cluster: Cluster, namespace: str) -> str:
@@ -64,11 +64,13 @@ def _password(cluster: Cluster, namespace: str) -> str:
     return password
 
 
-def test_what_is_kept_and_what_goes(crd_installed: Cluster, namespace: str, helm: helm_python.Config):
-    """The password outlives upgrade, uninstall and reinstall; a schedule lives as long as it is in the values."""
+def test_release_lifecycle_keeps_the_password_and_foreign_schedules(
+    crd_installed: Cluster, namespace: str, helm: helm_python.Config
+):
+    """The password survives upgrade, uninstall and reinstall. A schedule exists as long as it is in the values."""
     mine = {"apiVersion": "financehub.io/v1alpha1", "kind": "ScheduledTask", "metadata": {"name": "mine"}}
     spec = {"task": "health_check_task", "schedule": "@hourly"}
-    helm.install(CHART, RELEASE, _ALONE)
+    helm.install(CHART, RELEASE, _WITHOUT_DEFINITION)
     crd_installed.kubectl("apply", "--namespace", namespace, "-f", "-", stdin=json.dumps(mine | {"spec": spec}))
     password = _password(crd_installed, namespace)
     default = _get(crd_installed, namespace, "scheduledtask").keys() - {"mine"}
@@ -76,7 +78,7 @@ def test_what_is_kept_and_what_goes(crd_installed: Cluster, namespace: str, helm
 
     changed = choice(pods="everything", simulator="on", network="named", scaling="fixed", images="mirror", tiers="four")
     schedules = {"fetch-news": {"enabled": False}, "nightly": {"spec": spec}}
-    helm.upgrade(CHART, RELEASE, merged(_ALONE, changed, {"schedules": schedules}))
+    helm.upgrade(CHART, RELEASE, merged(_WITHOUT_DEFINITION, changed, {"schedules": schedules}))
     assert _password(crd_installed, namespace) == password
     after = _get(crd_installed, namespace, "scheduledtask").keys()
     assert after == default - {"fetch-news"} | {"nightly", "mine"}
@@ -92,14 +94,20 @@ def test_what_is_kept_and_what_goes(crd_installed: Cluster, namespace: str, helm
     assert _get(crd_installed, namespace, "scheduledtask").keys() == {"mine"}
     assert _get(crd_installed, namespace, "secret").keys() == {"financehub-redis"}
 
-    helm.install(CHART, RELEASE, _ALONE)
+    helm.install(CHART, RELEASE, _WITHOUT_DEFINITION)
     assert _password(crd_installed, namespace) == password
 
 
-def test_what_was_taken_away_stays_away(crd_installed: Cluster, namespace: str, helm: helm_python.Config):
-    """An upgrade that reuses values, where Helm hands on each `null` of before, brings no tier or schedule back."""
-    of_medium = ("fetch-news", "calculate-indicators")
-    helm.install(CHART, RELEASE, merged(_ALONE, {"tiers": {"medium": None}, "schedules": dict.fromkeys(of_medium)}))
+def test_upgrade_with_reused_values_keeps_removed_tiers_and_schedules_removed(
+    crd_installed: Cluster, namespace: str, helm: helm_python.Config
+):
+    """An upgrade with `--reuse-values` keeps every earlier `null`, so removed tiers and schedules do not come back."""
+    of_medium_tier = ("fetch-news", "calculate-indicators")
+    helm.install(
+        CHART,
+        RELEASE,
+        merged(_WITHOUT_DEFINITION, {"tiers": {"medium": None}, "schedules": dict.fromkeys(of_medium_tier)}),
+    )
     before = [_get(crd_installed, namespace, kind).keys() for kind in ("deployment", "scheduledtask")]
     helm.upgrade(CHART, RELEASE, {"scheduler": {"replicas": 1}}, reuse_values=True)
     deployments = _get(crd_installed, namespace, "deployment")

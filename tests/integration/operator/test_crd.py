@@ -1,4 +1,4 @@
-"""The resource as kubectl shows and explains it."""
+"""ScheduledTasks as kubectl lists and explains them, and the API server stores them."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.control_plane.cluster import Cluster
 from support.operator import Tasks
+from test_cluster.control_plane.cluster import Cluster
 
 STATUS: dict[str, Any] = {
     "schedule": "0 6 * * * (Europe/Berlin)",
@@ -30,28 +30,22 @@ STATUS: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def tasks(crd_installed: Cluster, namespace: str) -> Tasks:
-    """The ScheduledTasks of this test."""
-    return Tasks(crd_installed, namespace)
-
-
 def write_status(cluster: Cluster, tasks: Tasks, **body: Any) -> None:
-    """Write to /status, as only the scheduler may."""
+    """Write to the status subresource, which only the scheduler may do."""
     path = f"/apis/financehub.io/v1alpha1/namespaces/{tasks.namespace}/scheduledtasks/demo/status"
     cluster.request("PATCH", path, body, content_type="application/merge-patch+json")
 
 
 @pytest.mark.parametrize("name", ["st", "scheduledtask", "scheduledtasks", "financehub"])
-def test_a_listing_answers_what_runs_when(crd_installed: Cluster, tasks: Tasks, name: str) -> None:
-    """By short name, by name and by category: what runs by which schedule, whether it worked, when next."""
+def test_get_lists_schedule_outcome_and_next_run(crd_installed: Cluster, tasks: Tasks, name: str) -> None:
+    """`kubectl get` by short name, name and category lists the schedule, the last outcome and the next run."""
     tasks.apply(task="fetch_news_task")
     write_status(crd_installed, tasks, status=STATUS)
     shown = crd_installed.kubectl("get", name, "-n", tasks.namespace).stdout.splitlines()
     assert shown[0].split() == ["NAME", "SCHEDULE", "QUEUE", "SUSPENDED", "LAST", "OUTCOME", "NEXT", "READY"]
     row = shown[1].split()
     assert row[1:9] == ["0", "6", "*", "*", "*", "(Europe/Berlin)", "high", "false"]
-    assert "y" in row[9]  # an age, of years
+    assert "y" in row[9]  # an age in years
     assert row[10:] == ["succeeded", "2027-01-02T05:00:00Z", "True"]
     wide = crd_installed.kubectl("get", name, "-n", tasks.namespace, "-o", "wide").stdout.splitlines()
     assert wide[0].split()[8:] == ["TASK", "MISSED", "FAILURES"]
@@ -59,23 +53,23 @@ def test_a_listing_answers_what_runs_when(crd_installed: Cluster, tasks: Tasks, 
 
 
 @pytest.mark.parametrize(
-    ("field", "lessons"),
+    ("field", "explanations"),
     [
-        ("spec.catchUp", ["None: they are counted", "Latest: the newest", "All: all of them"]),
+        ("spec.catchUp", ["None: they are counted", "Latest: the newest", "All: they run in order"]),
         ("spec.concurrencyPolicy", ["Allow: it is enqueued", "Forbid: it is skipped", "Replace:", "BufferOne:"]),
         ("spec.schedule", ["`30 6 * * 1-5`", "`@hourly`", "`@every 2m`", "startTime"]),
-        ("spec.timeZone", ["America/New_York", "end of the gap", "exists twice runs once"]),
+        ("spec.timeZone", ["America/New_York", "end of the gap", "occurs twice when they are put back runs once"]),
         ("status.conditions", ["Ready", "Suspended", "Failing"]),
     ],
 )
-def test_explain_teaches(crd_installed: Cluster, field: str, lessons: list[str]) -> None:
-    """`kubectl explain` says what each value does, with an example."""
+def test_explain_describes_each_value(crd_installed: Cluster, field: str, explanations: list[str]) -> None:
+    """`kubectl explain` describes each value, with an example."""
     shown = " ".join(crd_installed.kubectl("explain", f"st.{field}").stdout.split())
-    assert [lesson for lesson in lessons if lesson not in shown] == []
+    assert [text for text in explanations if text not in shown] == []
 
 
-def test_spec_and_status_are_written_apart(crd_installed: Cluster, tasks: Tasks) -> None:
-    """Who writes status cannot change the spec with it, and a user's apply leaves status alone."""
+def test_spec_and_status_are_written_separately(crd_installed: Cluster, tasks: Tasks) -> None:
+    """A write of the status cannot change the spec, and a user's apply does not change the status."""
     tasks.apply(task="fetch_news_task")
     write_status(crd_installed, tasks, status=STATUS, spec={"task": "health_check_task"})
     tasks.apply(task="fetch_news_task", suspend=True)
@@ -85,8 +79,8 @@ def test_spec_and_status_are_written_apart(crd_installed: Cluster, tasks: Tasks)
     assert found["metadata"]["generation"] == 2
 
 
-def test_defaults_are_filled_in(tasks: Tasks) -> None:
-    """What a user leaves out is what the documentation says, and nothing that says nothing is added."""
+def test_apply_fills_in_the_documented_defaults(tasks: Tasks) -> None:
+    """Omitted fields get the documented defaults, and fields without a default are not added."""
     assert tasks.apply(task="fetch_news_task")["spec"] == {
         "task": "fetch_news_task",
         "schedule": "@yearly",
@@ -98,8 +92,8 @@ def test_defaults_are_filled_in(tasks: Tasks) -> None:
     }
 
 
-def test_a_wrong_status_is_refused(crd_installed: Cluster, tasks: Tasks) -> None:
-    """Status has a schema too: a scheduler of another version cannot leave nonsense behind."""
+def test_invalid_status_is_refused(crd_installed: Cluster, tasks: Tasks) -> None:
+    """The status has a schema as well, so a scheduler of another version cannot store invalid values."""
     tasks.apply(task="fetch_news_task")
     with pytest.raises(httpx.HTTPStatusError) as caught:
         write_status(crd_installed, tasks, status={"runs": "many"})

@@ -1,4 +1,4 @@
-"""`python -m financehub_scheduler.manage_definition`, as the chart's hooks run it, with the rights that they have."""
+"""`python -m financehub_scheduler.manage_definition` with the rights of the chart's hooks."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from support.chart import render
-from support.control_plane.control_plane import ControlPlane
-from support.control_plane.manifests import install
-from support.control_plane.tokens import User
 from support.operator import Tasks
 from support.schedules import eventually
+from test_cluster.control_plane.control_plane import ControlPlane
+from test_cluster.control_plane.manifests import install
+from test_cluster.control_plane.tokens import User
 
 _DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scheduledtasks.financehub.io"
 _SECONDS = 60
@@ -29,11 +29,11 @@ def _run(action: str, user: User) -> "subprocess.CompletedProcess[str]":
 
 
 def _rules(action: str) -> list[dict[str, Any]]:
-    """What the chart lets the hook do; what it may to all of a kind comes last."""
+    """Return the RBAC rules of the chart's hook. The rule for all resources of a kind is the last."""
     (role,) = [
-        each
-        for each in render({"crds": {"keep": False}}).all("ClusterRole")
-        if each["metadata"]["name"].endswith(f"crd-{action}")
+        role
+        for role in render({"crds": {"keep": False}}).all("ClusterRole")
+        if role["metadata"]["name"].endswith(f"crd-{action}")
     ]
     return list(role["rules"])
 
@@ -43,8 +43,8 @@ def _version(plane: ControlPlane) -> dict[str, Any]:
     return dict(version)
 
 
-def test_the_definition_comes_is_mended_and_goes(own_control_plane: Callable[..., ControlPlane]) -> None:
-    """`apply` creates the definition or mends an older one, its resources kept; `delete` removes it if it is there."""
+def test_manage_definition_creates_updates_and_deletes(own_control_plane: Callable[..., ControlPlane]) -> None:
+    """`apply` creates or updates the definition and keeps its resources. `delete` removes it if it exists."""
     plane = own_control_plane()
     namespace = plane.create_namespace()
     applier = plane.user(namespace, "applier", cluster_rules=_rules("apply"))

@@ -25,7 +25,7 @@ from support.schedules import schedule
 from support.status import OperatorRig
 from support.tunnel import Tunnel
 from test_cluster.control_plane.cluster import Cluster
-from test_cluster.control_plane.rbac import change
+from test_cluster.control_plane.rbac import replace_rules
 
 SKIPPED = [EventDraft("Normal", "Skipped", "x")]
 
@@ -163,7 +163,7 @@ async def test_recorder_without_rights_logs_once_and_posts_later(rig: OperatorRi
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
     reduced = [rule for rule in granted["rules"] if "events" not in rule["resources"]]
-    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", reduced)
+    replace_rules(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", reduced)
     with capture_logs() as logs:
         for _ in range(5):
             rig.events.record(uid, SKIPPED)
@@ -171,7 +171,7 @@ async def test_recorder_without_rights_logs_once_and_posts_later(rig: OperatorRi
             rig.clock.advance(61)
     (line,) = [line for line in logs if line["log_level"] in {"warning", "error"}]
     assert "events need create" in line["remedy"]
-    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
+    replace_rules(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
     await rig.events.step()
     assert counts(rig) == {"Skipped": 5}
 

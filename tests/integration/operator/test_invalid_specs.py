@@ -1,4 +1,4 @@
-"""The API server, the folder and the scheduler accept and refuse the same, and say which field is to blame."""
+"""The API server, the folder source and the scheduler accept and refuse the same specs, and name the field."""
 
 import json
 from typing import Any
@@ -10,16 +10,17 @@ import yaml
 from financehub_scheduler.api.schedule import compile_schedule
 from financehub_scheduler.api.scheduled_task import from_resource
 from financehub_scheduler.sources.documents import DocumentError, parse, split
-from support.control_plane.cluster import Cluster
 from support.invalid_specs import RIGHT, WRONG, Wrong
 from support.schedules import UID
+from test_cluster.control_plane.cluster import Cluster
 
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/default/scheduledtasks"
-SEEN = {name: row for name, row in WRONG.items() if not row.unseen}
+REFUSED_BY_API_SERVER = {name: row for name, row in WRONG.items() if not row.unseen}
+REFUSED_BY_SCHEDULER = {name: row for name, row in WRONG.items() if row.unseen}
 
 
-def refusal(cluster: Cluster, body: dict[str, Any]) -> str:
-    """What the API server says against a resource; empty: nothing. Nothing is stored."""
+def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
+    """Return why the API server refuses a resource, empty if it accepts it. Nothing is stored."""
     try:
         cluster.request("POST", _PATH, body, dryRun="All", fieldValidation="Strict")
     except httpx.HTTPStatusError as error:
@@ -27,8 +28,8 @@ def refusal(cluster: Cluster, body: dict[str, Any]) -> str:
     return ""
 
 
-def in_a_file(body: dict[str, Any]) -> str:
-    """What is said against the same resource in a folder of schedules; empty: nothing."""
+def file_problem(body: dict[str, Any]) -> str:
+    """Return why the folder source refuses the same resource, empty if it accepts it."""
     (document,) = split(yaml.safe_dump(body, allow_unicode=True))
     try:
         task = parse(document)
@@ -39,8 +40,8 @@ def in_a_file(body: dict[str, Any]) -> str:
     return ""
 
 
-def by_the_scheduler(cluster: Cluster, body: dict[str, Any]) -> str:
-    """What the scheduler says against a resource as the API server shows it; empty: nothing."""
+def scheduler_problem(cluster: Cluster, body: dict[str, Any]) -> str:
+    """Return why the scheduler refuses a resource that the API server accepted, empty if it accepts it."""
     body = cluster.request("POST", _PATH, body, dryRun="All")
     metadata = body["metadata"] | {"namespace": "default", "uid": UID, "generation": 1}
     try:
@@ -50,56 +51,60 @@ def by_the_scheduler(cluster: Cluster, body: dict[str, Any]) -> str:
     return ""
 
 
-def test_there_are_enough_rows() -> None:
-    """The table covers what users get wrong."""
+def test_table_has_at_least_60_invalid_specs() -> None:
+    """The table covers the usual mistakes of users."""
     assert len(WRONG) >= 60
 
 
-@pytest.mark.parametrize("row", SEEN.values(), ids=SEEN)
-def test_the_api_server_refuses_it_and_names_the_field(crd_installed: Cluster, row: Wrong) -> None:
-    """What is wrong never gets in, and the message says where and how to mend it."""
-    said = refusal(crd_installed, row.body())
-    assert row.field in said
-    assert row.words in said
+@pytest.mark.parametrize("row", REFUSED_BY_API_SERVER.values(), ids=REFUSED_BY_API_SERVER)
+def test_api_server_with_invalid_spec_names_field_and_fix(crd_installed: Cluster, row: Wrong) -> None:
+    """An invalid spec is not stored, and the message names the field and the fix."""
+    problem = api_server_problem(crd_installed, row.body())
+    assert row.field in problem
+    assert row.words in problem
 
 
 @pytest.mark.parametrize("row", WRONG.values(), ids=WRONG)
-def test_a_file_is_refused_too(row: Wrong) -> None:
-    """The folder refuses whatever the API server or the scheduler refuses."""
-    assert in_a_file(row.body())
+def test_file_source_with_invalid_spec_refuses_it(row: Wrong) -> None:
+    """The folder source refuses everything that the API server or the scheduler refuses."""
+    assert file_problem(row.body())
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in WRONG.values() if row.unseen], ids=[n for n, r in WRONG.items() if r.unseen]
-)
-def test_what_the_api_server_cannot_see_the_scheduler_does(crd_installed: Cluster, row: Wrong) -> None:
-    """What gets in and does not run is refused by the scheduler, which names the field and the remedy."""
-    assert refusal(crd_installed, row.body()) == ""
-    said = by_the_scheduler(crd_installed, row.body())
-    assert said.startswith(f"{row.field}: ")
-    assert row.words in said
+@pytest.mark.parametrize("row", REFUSED_BY_SCHEDULER.values(), ids=REFUSED_BY_SCHEDULER)
+def test_scheduler_with_spec_that_the_api_server_accepts_names_field_and_fix(
+    crd_installed: Cluster, row: Wrong
+) -> None:
+    """A spec that the API server cannot check is refused by the scheduler, with the field and the fix."""
+    assert api_server_problem(crd_installed, row.body()) == ""
+    problem = scheduler_problem(crd_installed, row.body())
+    assert problem.startswith(f"{row.field}: ")
+    assert row.words in problem
 
 
 @pytest.mark.parametrize("row", RIGHT.values(), ids=RIGHT)
-def test_what_is_right_is_accepted_by_all(crd_installed: Cluster, row: Wrong) -> None:
-    """What one of them takes, all of them take."""
+def test_valid_spec_is_accepted_by_all(crd_installed: Cluster, row: Wrong) -> None:
+    """A valid spec is accepted by the API server, the folder source and the scheduler."""
     body = row.body()
-    assert (refusal(crd_installed, body), in_a_file(body), by_the_scheduler(crd_installed, body)) == ("", "", "")
+    assert (api_server_problem(crd_installed, body), file_problem(body), scheduler_problem(crd_installed, body)) == (
+        "",
+        "",
+        "",
+    )
 
 
-def test_a_megabyte_is_refused_or_runs(crd_installed: Cluster) -> None:
-    """A spec of 1 MB is taken if it is valid; one of 4 MB is more than Kubernetes takes of anything."""
+def test_spec_of_one_megabyte_is_accepted_and_of_four_is_refused(crd_installed: Cluster) -> None:
+    """A valid spec of 1 MB is accepted. 4 MB exceed the limit of Kubernetes for any resource."""
     body = Wrong({"task": "t", "queue": "q", "schedule": "@daily", "args": ["x" * 1_000_000]}, "").body()
-    assert (refusal(crd_installed, body), by_the_scheduler(crd_installed, body)) == ("", "")
+    assert (api_server_problem(crd_installed, body), scheduler_problem(crd_installed, body)) == ("", "")
     body["spec"]["args"] = ["x" * 4_000_000]
     with pytest.raises(httpx.HTTPError):
         crd_installed.request("POST", _PATH, body, dryRun="All")
 
 
-def test_kubectl_says_it_in_one_line(crd_installed: Cluster) -> None:
-    """What a user meets at the terminal is the field and the remedy, and no stack of rules."""
+def test_kubectl_apply_with_invalid_spec_prints_one_line(crd_installed: Cluster) -> None:
+    """A user of kubectl sees one line with the field and the fix."""
     text = yaml.safe_dump(WRONG["minute 60"].body())
     done = crd_installed.kubectl("apply", "-f", "-", stdin=text, check=False)
-    where = 'The ScheduledTask "demo" is invalid: spec.schedule: Invalid value: "string": '
-    assert done.stderr.strip() == where + "minute: allowed are 0-59, with * , - and /"
+    prefix = 'The ScheduledTask "demo" is invalid: spec.schedule: Invalid value: "string": '
+    assert done.stderr.strip() == prefix + "minute: allowed are 0-59, with * , - and /"
     assert done.returncode == 1

@@ -1,4 +1,7 @@
-"""`/livez` fails when a restart would help, and only then: real parts, in the test's process, which moves the clock."""
+"""`/livez` fails if and only if a restart would help.
+
+The components are real and run in the test's process. The test controls the clock.
+"""
 
 import json
 import threading
@@ -10,44 +13,38 @@ from typing import Any
 
 import pytest
 
-from financehub_scheduler.app import acknowledged
-from financehub_scheduler.core.health_probe import Vitals
+from financehub_scheduler.core.health_probe import HealthProbe
 from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.observers import SchedulerObservers
+from financehub_scheduler.periodic import redis_step
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.settings import load_settings
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect_async
-from financehub_shared.worker.observers import SchedulerObservers
-from support.control_plane.cluster import Cluster
-from support.crd_source import connect, followed, soon
+from support.crd_source import connect_with, eventually_async, following
 from support.hand_driven import Scheduler, T, build
 from support.operator import Tasks, scheduler_user
 from support.redis_server import RedisServer
 from support.schedules import schedule
 from support.tunnel import Tunnel
+from test_cluster.control_plane.cluster import Cluster
 
-Ask = Callable[[], tuple[int, str]]
+GetLivez = Callable[[], tuple[int, str]]
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time in the test's hand."""
+    """A clock that the test advances."""
     return ManualClock(T)
 
 
 @pytest.fixture
-def tasks(crd_installed: Cluster, namespace: str) -> Tasks:
-    """The ScheduledTasks of this test."""
-    return Tasks(crd_installed, namespace)
-
-
-@pytest.fixture
 def kubeconfig(crd_installed: Cluster, namespace: str) -> Path:
-    """A login."""
+    """Credentials of a scheduler."""
     return scheduler_user(crd_installed, namespace).kubeconfig
 
 
-async def test_a_deaf_watch_is_told_from_a_lost_api_server(
+async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
     clock: ManualClock,
     tasks: Tasks,
     kubeconfig: Path,
@@ -55,138 +52,141 @@ async def test_a_deaf_watch_is_told_from_a_lost_api_server(
     crd_installed: Cluster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A watch through which nothing comes, by old connections or new, is a reason to restart after 150 s in which the
-    API server answers by another way; one that does not answer is none, however long, nor is a watch that has not yet
-    noticed that it is back.
+    """A watch that receives nothing is a reason to restart after 150 s in which the API server answers another client.
+
+    An API server that does not answer is not a reason, however long it lasts, and neither is a watch that has not yet
+    noticed that the API server answers again.
     """
-    deaf = "the watch of ScheduledTasks has not begun anew for 151 s although the API server answers"
-    with Tunnel(crd_installed.server) as other:
-        api = await connect(monkeypatch, other.kubeconfig(kubeconfig))
+    problem = "the watch of ScheduledTasks has not restarted for 151 s although the API server answers"
+    with Tunnel(crd_installed.server) as probe_tunnel:
+        api = await connect_with(monkeypatch, probe_tunnel.kubeconfig(kubeconfig))
         monkeypatch.setenv("KUBECONFIG", str(tunnel.kubeconfig(kubeconfig)))
         source = CrdSource(api, clock, [tasks.namespace])
-        async with followed(source):
+        async with following(source):
             await source.probe()
             tunnel.freeze(new=True)
             clock.advance(149)
-            assert source.live() == []
+            assert source.liveness() == []
             clock.advance(2)
-            assert source.live() == [deaf]
+            assert source.liveness() == [problem]
             tunnel.thaw()
             tunnel.cut()
-            await soon(lambda: not source.live(), "it has recovered")
+            await eventually_async(lambda: not source.liveness(), "it has recovered")
 
-            for way in (tunnel, other):
-                way.refuse()
-                way.cut()
+            for each in (tunnel, probe_tunnel):
+                each.refuse()
+                each.cut()
             clock.advance(3600)
             await source.probe()
-            assert source.live() == []
-            other.accept()
+            assert source.liveness() == []
+            probe_tunnel.accept()
             await source.probe()
-            assert source.live() == []
+            assert source.liveness() == []
             clock.advance(151)
-            assert source.live() == [deaf]
+            assert source.liveness() == [problem]
             tunnel.accept()
-            await soon(lambda: not source.live(), "it has recovered")
+            await eventually_async(lambda: not source.liveness(), "it has recovered")
         await api.aclose()
 
 
-class Stuck(CrdSource):
-    """A source whose handler never returns."""
+class BlockedSource(CrdSource):
+    """A source whose event handler does not return before the test releases it."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.entered, self.released = threading.Event(), threading.Event()
 
-    def _told(self, kind: str | None, body: Mapping[str, Any]) -> None:
+    def _on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
         self.entered.set()
         self.released.wait()
-        super()._told(kind, body)
+        super()._on_event(kind, body)
 
 
-async def test_one_deaf_namespace_of_two_is_enough(
+async def test_liveness_with_one_blocked_watch_of_two_fails(
     clock: ManualClock, crd_installed: Cluster, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where two namespaces are watched, one whose watch is stuck is a reason, however often the other is watched."""
+    """If two namespaces are watched, one blocked watch is a reason to restart, although the other one works."""
     other = crd_installed.create_namespace()
-    user = scheduler_user(crd_installed, tasks.namespace, wide=True)
-    api = await connect(monkeypatch, user.kubeconfig)
-    source = Stuck(api, clock, [tasks.namespace, other], 1)
+    user = scheduler_user(crd_installed, tasks.namespace, cluster_wide=True)
+    api = await connect_with(monkeypatch, user.kubeconfig)
+    source = BlockedSource(api, clock, [tasks.namespace, other], 1)
 
     def watches() -> int:
-        asked = (each["objectRef"] for each in crd_installed.audit(user.name) if each["verb"] == "watch")
-        return sum(each.get("namespace") == other for each in asked)
+        objects = (record["objectRef"] for record in crd_installed.audit(user.name) if record["verb"] == "watch")
+        return sum(each.get("namespace") == other for each in objects)
 
-    async with followed(source):
+    async with following(source):
         await source.probe()
         tasks.apply(schedule="@daily")
-        await soon(source.entered.is_set, "it is stuck")
+        await eventually_async(source.entered.is_set, "it is blocked")
         clock.advance(6)
-        begun = watches()
-        await soon(lambda: watches() >= begun + 2, "the other one is watched anew")
-        assert "has not begun anew for 6 s" in source.live()[0]
+        count = watches()
+        await eventually_async(lambda: watches() >= count + 2, "the other watch restarts")
+        assert "has not restarted for 6 s" in source.liveness()[0]
         source.released.set()
-        await soon(lambda: not source.live(), "it has recovered")
+        await eventually_async(lambda: not source.liveness(), "it has recovered")
     await api.aclose()
 
 
-async def test_a_stuck_kopf_is_a_reason(
+async def test_liveness_with_blocked_event_handler_fails(
     clock: ManualClock, tasks: Tasks, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A handler that never returns stops the watch's thread, and that is found by the age of the watch."""
-    api = await connect(monkeypatch, kubeconfig)
-    source = Stuck(api, clock, [tasks.namespace], 1)
-    async with followed(source):
+    """An event handler that does not return blocks the watch's thread, which shows in the age of the watch."""
+    api = await connect_with(monkeypatch, kubeconfig)
+    source = BlockedSource(api, clock, [tasks.namespace], 1)
+    async with following(source):
         await source.probe()
         tasks.apply(schedule="@hourly")
-        await soon(source.entered.is_set, "it is stuck")
+        await eventually_async(source.entered.is_set, "it is blocked")
         clock.advance(6)
-        assert "has not begun anew for 6 s" in source.live()[0]
+        assert "has not restarted for 6 s" in source.liveness()[0]
         source.released.set()
-        await soon(lambda: not source.live(), "it has recovered")
+        await eventually_async(lambda: not source.liveness(), "it has recovered")
     await api.aclose()
 
 
 @pytest.fixture
 def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
-    """A Redis that may be hung."""
+    """A Redis that the test can hang."""
     return redis_server()
 
 
 @pytest.fixture
 def scheduler(server: RedisServer, clock: ManualClock) -> Scheduler:
-    """A scheduler on it."""
+    """A scheduler of this Redis."""
     return build(server.url, clock, server.client())
 
 
 @pytest.fixture
-def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iterator[Ask]:
-    """What the scheduler's own server answers to a kubelet."""
-    vitals = Vitals(scheduler.engine, clock)
+def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iterator[GetLivez]:
+    """Send a request to /livez of the scheduler. Returns the HTTP status and the text."""
+    probe = HealthProbe(scheduler.engine, clock)
     variables = {"REDIS_URL": server.url, "FINANCEHUB_HTTP_HOST": "127.0.0.1", "FINANCEHUB_HTTP_PORT": "0"}
     observers = SchedulerObservers(
-        load_settings(variables), Metrics("scheduler"), live=vitals.live, ready=vitals.ready, clock=clock
+        load_settings(variables),
+        Metrics("scheduler"),
+        liveness=probe.liveness,
+        readiness=probe.readiness,
+        clock=clock,
     )
     observers.start()
 
-    def ask() -> tuple[int, str]:
+    def get() -> tuple[int, str]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{observers.server.port}/livez", timeout=5) as answer:
                 return answer.status, json.dumps(json.load(answer))
         except urllib.error.HTTPError as error:
             return error.code, json.dumps(json.load(error))
 
-    yield ask
+    yield get
     server.resume()
     observers.stop()
 
 
-async def test_a_silent_redis_is_a_reason_after_five_minutes(
-    scheduler: Scheduler, server: RedisServer, livez: Ask
+async def test_livez_with_silent_redis_fails_after_five_minutes(
+    scheduler: Scheduler, server: RedisServer, livez: GetLivez
 ) -> None:
-    """While Redis hangs a scheduler is alive, for a restart would not wake it; after five minutes its connections may
-    be at fault, and `/livez` says so until Redis answers.
-    """
+    """While Redis hangs, a restart would not help. After five minutes, the connections may be broken instead."""
     await scheduler.load(schedule(schedule="@every 10s"))
     assert livez()[0] == 200
     server.hang()
@@ -194,52 +194,55 @@ async def test_a_silent_redis_is_a_reason_after_five_minutes(
     assert livez()[0] == 200
     scheduler.clock.advance(10)
     status, text = livez()
-    assert (status, "Redis has not acknowledged anything for" in text) == (503, True)
+    assert (status, "Redis has not answered for" in text) == (503, True)
     server.resume()
     await scheduler.pass_time(3)
     assert livez()[0] == 200
     await scheduler.connection.aclose()
 
 
-async def test_a_step_that_asks_nothing_is_no_sign_of_life(
-    scheduler: Scheduler, server: RedisServer, livez: Ask
+async def test_livez_with_idle_step_and_silent_redis_fails(
+    scheduler: Scheduler, server: RedisServer, livez: GetLivez
 ) -> None:
-    """A step that had nothing to ask of Redis does not make a Redis that is silent count as one that answers."""
+    """A step that had nothing to send to Redis does not count as an answer of Redis."""
 
     async def idle() -> None:
-        """Nothing to do."""
+        """Send nothing."""
 
     client = connect_async(server.url, timeout=2)
-    look = acknowledged(idle, scheduler.engine, client)
-    await look()
+    step = redis_step(idle, scheduler.engine, client)
+    await step()
     server.hang()
     scheduler.clock.advance(301)
-    await look()
-    assert "Redis has not acknowledged anything for" in livez()[1]
+    await step()
+    assert "Redis has not answered for" in livez()[1]
     server.resume()
-    await look()
-    assert "Redis has not acknowledged" not in livez()[1]
+    await step()
+    assert "Redis has not answered" not in livez()[1]
     await client.aclose()
     await scheduler.connection.aclose()
 
 
-async def test_a_stuck_heap_is_a_reason(scheduler: Scheduler, server: RedisServer, livez: Ask) -> None:
-    """Due runs that wait for a minute while Redis answers other questions, here because it takes no more writes, are a
-    reason that `/livez` names; so is a loop that does not come round.
+async def test_livez_with_stuck_due_queue_or_stalled_loop_fails(
+    scheduler: Scheduler, server: RedisServer, livez: GetLivez
+) -> None:
+    """`/livez` fails if runs have been due for a minute although Redis answers, and if the loop is stalled.
+
+    Here, Redis answers and refuses writes, because its memory is full.
     """
     await scheduler.load(schedule(schedule="@every 10s"))
     server.client().config_set("maxmemory", "1")
     client = connect_async(server.url)
-    look = acknowledged(scheduler.errands.step, scheduler.engine, client)
+    step = redis_step(scheduler.on_demand.step, scheduler.engine, client)
     for _ in range(8):
         await scheduler.pass_time(10)
-        await look()
+        await step()
     status, text = livez()
     assert (status, "although Redis answers" in text) == (503, True)
     server.client().config_set("maxmemory", "0")
     await scheduler.pass_time(3)
     assert livez()[0] == 200
     scheduler.clock.advance(31)
-    assert "the loop has not come round for 31 s" in livez()[1]
+    assert "the loop has been stalled for 31 s" in livez()[1]
     await client.aclose()
     await scheduler.connection.aclose()

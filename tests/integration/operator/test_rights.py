@@ -1,14 +1,14 @@
-"""The shipped roles grant what a scheduler uses, and nothing that it does not."""
+"""The shipped roles grant exactly the rights that a scheduler uses."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.control_plane.control_plane import ControlPlane
-from support.control_plane.manifests import install
-from support.operator import Tasks, ready, rules, scheduler_user
+from support.operator import Tasks, rules, scheduler_user, wait_until_ready
 from support.schedules import SchedulerProcess, eventually
+from test_cluster.control_plane.control_plane import ControlPlane
+from test_cluster.control_plane.manifests import install
 
 GRANTED = {
     (resource, verb)
@@ -20,20 +20,20 @@ GRANTED = {
 
 
 @pytest.mark.timeout(150)
-def test_every_right_is_used_and_none_is_lacking(
+def test_shipped_roles_grant_exactly_the_used_rights(
     own_control_plane: Callable[..., ControlPlane], redis_url: str, tmp_path: Path
 ) -> None:
-    """A scheduler that sees, fires, skips and says so is never forbidden anything, and has used all it may."""
+    """A scheduler that watches, enqueues, skips and writes Events is never forbidden anything and uses every right."""
     plane = own_control_plane()
     install(plane)
     namespace = plane.create_namespace()
-    user = scheduler_user(plane, namespace, wide=True)
+    user = scheduler_user(plane, namespace, cluster_wide=True)
     tasks = Tasks(plane, namespace)
-    # skipped each second once the first run waits: an Event, counted up half a minute later
+    # While the first run waits, every second run is skipped: an Event that is updated half a minute later.
     tasks.apply(schedule="@every 1s")
     process = SchedulerProcess(redis_url, user.kubeconfig, tmp_path / "operator.log").start()
     try:
-        ready(process)
+        wait_until_ready(process)
 
         def used() -> set[tuple[str, str]]:
             found = set()

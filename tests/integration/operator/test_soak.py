@@ -1,4 +1,4 @@
-"""Two operators killed every second for two minutes, and Redis with them: every due time that must come comes once."""
+"""Two schedulers are killed every second for two minutes, and Redis with them: every due time must run exactly once."""
 
 import random
 import time
@@ -13,40 +13,42 @@ import redis
 
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
-from support.control_plane.cluster import Cluster
-from support.control_plane.tokens import User
-from support.ledger import Ledger
-from support.operator import Tasks, ready, scheduler_user
+from support.expected_runs import ExpectedRuns
+from support.operator import Tasks, scheduler_user, wait_until_ready
 from support.redis_server import RedisServer
 from support.schedules import SchedulerProcess, eventually, messages
+from test_cluster.control_plane.cluster import Cluster
+from test_cluster.control_plane.tokens import User
 
 SECONDS = 120
-#: When Redis is killed and when it comes back, seconds after the start.
-REDIS_AWAY = [(25.3, 26.3), (60.6, 60.7), (95.9, 98.9)]
-#: Schedule → seconds. A catch-up makes up for 100 due times, and on a busy machine operators that are killed each
-#: second may enqueue nothing for a minute or two: even the shortest must not be due more often in all this time.
+#: Seconds after the start at which Redis is killed and started again.
+REDIS_OUTAGES = [(25.3, 26.3), (60.6, 60.7), (95.9, 98.9)]
+#: `spec.schedule` → seconds between due times. A catch-up covers at most 100 due times. On a busy machine, schedulers
+#: that are killed every second may enqueue nothing for a minute or two, so the shortest period must not have more due
+#: times than that in the whole test.
 PERIODS = {"@every 2s": 2, "@every 3s": 3, "@every 5s": 5, "@every 7s": 7, "* * * * *": 60}
-#: Schedules that stay, and of each kind that does not.
-STEADY, FLEETING = 30, 6
+#: Number of schedules that stay, and number of those of each kind that change.
+STEADY, CHANGING = 30, 6
 
+#: Seconds after the start, and the action.
 Event = tuple[float, Callable[[], object]]
 
 
 @pytest.fixture
 def users(crd_installed: Cluster, namespace: str) -> list[User]:
-    """One account for each operator, so that the audit log tells them apart."""
+    """One service account per scheduler, so that the audit log distinguishes them."""
     return [scheduler_user(crd_installed, namespace, name) for name in ("one", "two")]
 
 
 @pytest.fixture
 def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
-    """A Redis that keeps what it has acknowledged when it is killed."""
+    """A Redis that keeps everything that it has acknowledged when it is killed."""
     return redis_server()
 
 
 @pytest.fixture
 def operators(server: RedisServer, users: list[User], tmp_path: Path) -> Iterator[list[SchedulerProcess]]:
-    """Two operators."""
+    """Two schedulers."""
     running = [
         SchedulerProcess(
             server.url, user.kubeconfig, tmp_path / f"operator-{number}.log", "--namespace", user.namespace
@@ -54,12 +56,12 @@ def operators(server: RedisServer, users: list[User], tmp_path: Path) -> Iterato
         for number, user in enumerate(users)
     ]
     yield running
-    for each in running:
-        each.end()
+    for process in running:
+        process.end()
 
 
 @pytest.mark.timeout(400)
-def test_each_due_time_comes_once_whoever_is_killed(
+def test_every_due_time_runs_once_despite_kills(
     crd_installed: Cluster,
     namespace: str,
     server: RedisServer,
@@ -67,96 +69,99 @@ def test_each_due_time_comes_once_whoever_is_killed(
     operators: list[SchedulerProcess],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No due time is doubled or missing, status counts them, and only the holder of the Lease has written it."""
-    chance = random.Random(4)
+    """No due time runs twice or is missing, status counts all runs, and only the leader has written status."""
+    generator = random.Random(4)
     tasks = Tasks(crd_installed, namespace)
-    ledger = Ledger(tasks, PERIODS)
-    populate(ledger)
-    for each in operators:
-        ready(each)
-    eventually(lambda: all(tasks.status(entry.name) for entry in ledger.entries.values()), "every one has a status")
-    victims = [chance.choice(operators) for _ in range(SECONDS)]
-    kills = [(second + chance.random(), partial(restart, victim)) for second, victim in enumerate(victims)]
-    soak([*kills, *of_redis(server), *of_users(ledger, chance)])
+    runs = ExpectedRuns(tasks, PERIODS)
+    create_initial_schedules(runs)
+    for process in operators:
+        wait_until_ready(process)
+    eventually(lambda: all(tasks.status(entry.name) for entry in runs.entries.values()), "each one has a status")
+    victims = [generator.choice(operators) for _ in range(SECONDS)]
+    kills = [(second + generator.random(), partial(restart, victim)) for second, victim in enumerate(victims)]
+    execute([*kills, *redis_events(server), *user_events(runs, generator)])
     client = server.client()
-    during = client.llen("dramatiq:q")
-    eventually(lambda: all_known(ledger, client), "the newest specs are in force", within=60)
+    before_last_kill = client.llen("dramatiq:q")
+    eventually(lambda: newest_specs_registered(runs, client), "the newest specs are registered", within=60)
     end = time.time() + 2
-    eventually(lambda: all_done(ledger, client, end), "what was due is enqueued", within=60)
-    # before the suspension, which is an edit too
-    taken_over = {uid: taken_over_at(client, uid) for uid in ledger.entries}
-    assert max(taken_over.values()) < end
-    ledger.suspend()
-    eventually(lambda: status_counts(tasks, ledger, client), "status is taken over and counts every run", within=90)
-    for each in operators:
-        assert each.stop() == 0
-    found = Counter((each["options"]["schedule_uid"], each["options"]["due_at"] // 1000) for each in messages(client))
-    expected = ledger.expected(found, taken_over, end)
-    doubled, missing = found - Counter(dict.fromkeys(found, 1)), expected - found.keys()
+    eventually(lambda: all_settled(runs, client, end), "all due times are settled", within=60)
+    # Read before the suspension, which is an edit as well.
+    registered_at = {uid: spec_registered_at(client, uid) for uid in runs.entries}
+    assert max(registered_at.values()) < end
+    runs.suspend()
+    eventually(lambda: status_counts_all_runs(tasks, runs, client), "status counts every run", within=90)
+    for process in operators:
+        assert process.stop() == 0
+    found = Counter(
+        (message["options"]["schedule_uid"], message["options"]["due_at"] // 1000) for message in messages(client)
+    )
+    expected = runs.expected(found, registered_at, end)
+    duplicates, missing = found - Counter(dict.fromkeys(found, 1)), expected - found.keys()
     writers = status_writes(crd_installed, users)
     with capsys.disabled():
-        print(  # noqa: T201 — figures for whoever reports of the run
-            f"\nsoak: {len(ledger.entries)} schedules, {len(expected)} due times expected, {found.total()} enqueued,"
-            f" {during} of them before the last kill; {doubled.total()} doubled, {len(missing)} missing;"
-            f" {len(kills)} kills of operators, {len(REDIS_AWAY)} of Redis; {len(writers)} writes of status"
+        print(  # noqa: T201 — figures for a report about the run
+            f"\nsoak: {len(runs.entries)} schedules, {len(expected)} due times expected, {found.total()} enqueued,"
+            f" {before_last_kill} of them before the last kill; {duplicates.total()} duplicates,"
+            f" {len(missing)} missing; {len(kills)} kills of schedulers, {len(REDIS_OUTAGES)} of Redis;"
+            f" {len(writers)} writes of status"
         )
-    assert (doubled, missing, ledger.uncalled_for(found)) == (Counter(), set(), set())
-    assert [(holder, writer) for holder, writer in writers if holder != writer] == []
+    assert (duplicates, missing, runs.unexpected(found)) == (Counter(), set(), set())
+    assert [(leader, writer) for leader, writer in writers if leader != writer] == []
 
 
-def populate(ledger: Ledger) -> None:
-    """The schedules that are there from the start."""
+def create_initial_schedules(runs: ExpectedRuns) -> None:
+    """Create the schedules that exist from the start."""
     for number in range(STEADY):
-        ledger.create(f"steady-{number}", [*PERIODS][number % len(PERIODS)], jitterSeconds=number % 4)
-    for number in range(FLEETING):
-        ledger.create(f"edited-{number}", "@every 5s")
-        ledger.create(f"deleted-{number}", "@every 2s")
+        runs.create(f"steady-{number}", [*PERIODS][number % len(PERIODS)], jitterSeconds=number % 4)
+    for number in range(CHANGING):
+        runs.create(f"edited-{number}", "@every 5s")
+        runs.create(f"deleted-{number}", "@every 2s")
 
 
-def of_redis(server: RedisServer) -> list[Event]:
-    """Redis is killed, and comes back."""
-    return [event for away, back in REDIS_AWAY for event in ((away, server.kill), (back, server.start))]
+def redis_events(server: RedisServer) -> list[Event]:
+    """Return the events that kill Redis and start it again."""
+    return [event for killed, started in REDIS_OUTAGES for event in ((killed, server.kill), (started, server.start))]
 
 
-def of_users(ledger: Ledger, chance: random.Random) -> list[Event]:
-    """Schedules are created, edited, deleted, and created again under the same name."""
+def user_events(runs: ExpectedRuns, generator: random.Random) -> list[Event]:
+    """Return the events that create, edit and delete schedules, and create deleted ones again."""
     events: list[Event] = []
-    for number in range(FLEETING):
-        deleted = chance.uniform(5, 80)
+    for number in range(CHANGING):
+        deleted_at = generator.uniform(5, 80)
         events += [
-            (chance.uniform(5, 90), partial(ledger.create, f"new-{number}", "@every 3s")),
-            (chance.uniform(5, 90), partial(ledger.edit, f"edited-{number}", "@every 2s")),
-            (deleted, partial(ledger.delete, f"deleted-{number}")),
-            (deleted + chance.uniform(0, 10), partial(ledger.create, f"deleted-{number}", "@every 2s")),
+            (generator.uniform(5, 90), partial(runs.create, f"new-{number}", "@every 3s")),
+            (generator.uniform(5, 90), partial(runs.edit, f"edited-{number}", "@every 2s")),
+            (deleted_at, partial(runs.delete, f"deleted-{number}")),
+            (deleted_at + generator.uniform(0, 10), partial(runs.create, f"deleted-{number}", "@every 2s")),
         ]
     return events
 
 
 def restart(operator: SchedulerProcess) -> None:
-    """SIGKILL, and a new one in its place."""
+    """Kill a scheduler and start it again."""
     operator.kill()
     operator.start()
 
 
-def soak(events: list[Event]) -> None:
-    """Let things happen at their seconds from now."""
-    begun = time.monotonic()
-    for second, happen in sorted(events, key=lambda event: event[0]):
-        time.sleep(max(0.0, begun + second - time.monotonic()))
-        happen()
+def execute(events: list[Event]) -> None:
+    """Execute events at their times."""
+    start = time.monotonic()
+    for second, action in sorted(events, key=lambda event: event[0]):
+        time.sleep(max(0.0, start + second - time.monotonic()))
+        action()
 
 
-def all_known(ledger: Ledger, client: "redis.Redis") -> bool:
-    """Whether an operator has registered the newest spec of every schedule."""
-    known = {each.uid: each.spec["schedule"] for each in list_schedules(client)}
-    wanted = {uid: entry.spec["schedule"] for uid, entry in ledger.present().items()}
-    # one that was deleted while nobody looked is known until its claim lapses, and no longer runs
-    return wanted.items() <= known.items()
+def newest_specs_registered(runs: ExpectedRuns, client: "redis.Redis") -> bool:
+    """Whether the newest spec of every schedule is registered."""
+    registered = {info.uid: info.spec["schedule"] for info in list_schedules(client)}
+    newest = {uid: entry.spec["schedule"] for uid, entry in runs.present().items()}
+    # A schedule that was deleted while no scheduler ran stays registered until its claim expires, but does not run.
+    return newest.items() <= registered.items()
 
 
-def all_done(ledger: Ledger, client: "redis.Redis", until: float) -> bool:
-    """Whether every schedule is past its last due time before `until`, Unix seconds."""
-    present = ledger.present()
+def all_settled(runs: ExpectedRuns, client: "redis.Redis", until: float) -> bool:
+    """Whether every schedule has settled its last due time before `until`, Unix seconds."""
+    present = runs.present()
     marks: Any = client.hmget(keys.HIGH_WATER_MARKS, list(present))
     return all(
         mark and int(mark) / 1000 >= until // entry.period * entry.period
@@ -164,37 +169,37 @@ def all_done(ledger: Ledger, client: "redis.Redis", until: float) -> bool:
     )
 
 
-def status_counts(tasks: Tasks, ledger: Ledger, client: "redis.Redis") -> bool:
-    """Whether the status of every schedule says how many of its runs are in the queue."""
-    runs = Counter(each["options"]["schedule_uid"] for each in messages(client))
-    return all(tasks.status(entry.name).get("runs") == runs[uid] for uid, entry in ledger.present().items())
+def status_counts_all_runs(tasks: Tasks, runs: ExpectedRuns, client: "redis.Redis") -> bool:
+    """Whether the status of every schedule has the number of its messages in the queue."""
+    enqueued = Counter(message["options"]["schedule_uid"] for message in messages(client))
+    return all(tasks.status(entry.name).get("runs") == enqueued[uid] for uid, entry in runs.present().items())
 
 
-def taken_over_at(client: "redis.Redis", uid: str) -> float:
-    """When an operator took over the newest spec of a schedule, Unix seconds; 0 if it is deleted."""
+def spec_registered_at(client: "redis.Redis", uid: str) -> float:
+    """Return the Unix time at which the newest spec of a schedule was registered, 0 if it is deleted."""
     value: Any = client.hget(keys.schedule(uid), "changed_at")
     return float(value or 0)
 
 
 def status_writes(cluster: Cluster, users: list[User]) -> list[tuple[str, str]]:
-    """Who had last written the Lease, and who wrote, for each write of a status."""
-    moments: list[tuple[str, bool, str]] = []
+    """Return (leader at that time, writer) for every write of a status."""
+    requests: list[tuple[str, bool, str]] = []
     for user in users:
         for record in cluster.audit(user.name):
             match record:
                 case {"objectRef": {"subresource": "status"}}:
-                    moments.append((record["requestReceivedTimestamp"], False, user.name))
+                    requests.append((record["requestReceivedTimestamp"], False, user.name))
                 case {
                     "objectRef": {"resource": "leases"},
                     "verb": "create" | "update",
                     "responseStatus": {"code": code},
                 }:
                     if code < 300:
-                        moments.append((record["stageTimestamp"], True, user.name))
-    writes, holder = [], ""
-    for _, is_lease, user_name in sorted(moments):
+                        requests.append((record["stageTimestamp"], True, user.name))
+    writes, leader = [], ""
+    for _, is_lease, user_name in sorted(requests):
         if is_lease:
-            holder = user_name
+            leader = user_name
         else:
-            writes.append((holder, user_name))
+            writes.append((leader, user_name))
     return writes

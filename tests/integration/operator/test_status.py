@@ -22,7 +22,7 @@ from support.operator import connect, scheduler_user
 from support.status import OperatorRig
 from support.tunnel import Tunnel
 from test_cluster.control_plane.cluster import Cluster
-from test_cluster.control_plane.rbac import change
+from test_cluster.control_plane.rbac import replace_rules
 
 SPACING = int(SPACING_SECONDS)
 #: A spec that is not due during a test.
@@ -80,7 +80,7 @@ async def test_status_of_new_resource_shows_next_runs_after_one_step(rig: Operat
     await rig.step()
     status = rig.tasks.status()
     assert rig.tasks.condition("Ready")["status"] == "True"
-    offset = rig.scheduler.engine.states[next(iter(rig.source.resources))].schedule.timing.offset
+    offset = rig.scheduler.engine.states[next(iter(rig.source.resources))].schedule.recurrence.offset
     assert status["nextScheduleTimes"] == [at(60 * minute + offset) for minute in (1, 2, 3)]
     assert (status["observedGeneration"], status["queue"]) == (1, "q")
     assert status["schedule"] == "*/1 * * * * (Europe/Berlin)"
@@ -506,7 +506,7 @@ async def test_writer_without_rights_logs_once_and_recovers(rig: OperatorRig) ->
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
     reduced = [rule for rule in granted["rules"] if "scheduledtasks/status" not in rule["resources"]]
-    change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", reduced)
+    replace_rules(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", reduced)
     for name in ("a", "b", "c"):
         await rig.apply(name)
     with capture_logs() as lines:
@@ -519,7 +519,7 @@ async def test_writer_without_rights_logs_once_and_recovers(rig: OperatorRig) ->
         assert set(rig.write_codes()) == {403}
         assert len(rig.write_codes()) <= 2 * 3
         assert len(rig.scheduler.due()) == 3
-        change(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
+        replace_rules(rig.cluster.request, rig.tasks.namespace, "financehub-scheduler", granted["rules"])
         await rig.pass_time(int(FORBIDDEN_SECONDS) + 1)
     for name in ("a", "b", "c"):
         assert rig.tasks.condition("Ready", name)["status"] == "True"

@@ -1,4 +1,4 @@
-"""Where programs are found, and how they get there."""
+"""Finding programs of other projects, and building them from Go modules."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from test_cluster.binaries.builder import BuildError, build
-from test_cluster.binaries.finder import find, go, lacking
+from test_cluster.binaries.finder import describe_missing, find, go
 from test_cluster.binaries.programs import CONTROL_PLANE, Program, Project
 
 GREETER = "greeter.test"
@@ -16,8 +16,8 @@ GREETER = "greeter.test"
 ROOT = Path(__file__).parents[3]
 
 
-def put(path: Path) -> Path:
-    """An executable file."""
+def write_executable(path: Path) -> Path:
+    """Write an executable file and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("#!/bin/sh\n", encoding="utf-8")
     path.chmod(0o755)
@@ -27,7 +27,7 @@ def put(path: Path) -> Path:
 def greeter(
     folder: Path, version: str, *, source: str = "var greeting string\nfunc main() { print(greeting) }"
 ) -> Program:
-    """A project that pins another module, whose command says what was stamped into it."""
+    """Return a program of a project that pins another module. It prints the version that the linker set."""
     command = folder / "released/cmd/greet/main.go"
     command.parent.mkdir(parents=True, exist_ok=True)
     command.write_text(f"package main\n\n{source}\n", encoding="utf-8")
@@ -42,47 +42,47 @@ def greeter(
     return Program("greet", Project(folder, GREETER, {"main.greeting": "v{version}/{major}/{minor}"}), "cmd/greet")
 
 
-def test_envtest_comes_before_the_cache_and_the_path(tmp_path: Path) -> None:
-    """A program of KUBEBUILDER_ASSETS is taken before any other; what is built never comes from the PATH."""
+def test_find_prefers_envtest_to_the_cache_and_the_path(tmp_path: Path) -> None:
+    """A program in KUBEBUILDER_ASSETS is preferred. A program that can be built is never taken from the PATH."""
     built, system = greeter(tmp_path / "greeter", "1.2.3"), Program("greet", hint="install it")
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": str(tmp_path / "bin")}
-    on_path = put(tmp_path / "bin/greet")
+    on_path = write_executable(tmp_path / "bin/greet")
     assert find(built, environment) is None
     assert find(system, environment) == on_path
 
-    cached = put(tmp_path / "cache/financehub/greeter-1.2.3/greet")
+    cached = write_executable(tmp_path / "cache/financehub/greeter-1.2.3/greet")
     assert find(built, environment) == cached
 
     environment["KUBEBUILDER_ASSETS"] = str(tmp_path / "assets")
     assert find(built, environment) == cached
-    given = put(tmp_path / "assets/greet")
+    given = write_executable(tmp_path / "assets/greet")
     assert [find(program, environment) for program in (built, system)] == [given, given]
 
 
-def test_another_version_is_another_program(tmp_path: Path) -> None:
-    """What was built of one version is not found for the next."""
+def test_find_with_another_version_ignores_the_cached_program(tmp_path: Path) -> None:
+    """A program that was built in one version is not found for another version."""
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     old = greeter(tmp_path / "greeter", "1.2.3")
-    put(tmp_path / "cache/financehub/greeter-1.2.3/greet")
+    write_executable(tmp_path / "cache/financehub/greeter-1.2.3/greet")
     assert find(old, environment)
     assert find(greeter(tmp_path / "greeter", "1.2.4"), environment) is None
 
 
-def test_what_is_lacking_is_said_in_one_line(tmp_path: Path) -> None:
-    """The line names every program that is not there and how to get it; nothing lacking, no line."""
+def test_describe_missing_names_programs_and_remedy_in_one_line(tmp_path: Path) -> None:
+    """The line names every missing program and how to install it. It is empty if none is missing."""
     environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": str(tmp_path / "bin")}
-    line = lacking(CONTROL_PLANE, environment)
+    line = describe_missing(CONTROL_PLANE, environment)
     assert "not found: etcd, kube-apiserver, kube-controller-manager, kubectl;" in line
     assert "etcd-server" in line
     assert "make binaries" in line
     assert "\n" not in line
     for program in CONTROL_PLANE:
-        put(tmp_path / "bin" / program.name)
-    assert lacking(CONTROL_PLANE, {**environment, "KUBEBUILDER_ASSETS": str(tmp_path / "bin")}) == ""
+        write_executable(tmp_path / "bin" / program.name)
+    assert describe_missing(CONTROL_PLANE, {**environment, "KUBEBUILDER_ASSETS": str(tmp_path / "bin")}) == ""
 
 
-def test_nothing_is_built_where_the_rest_cannot_be_had(tmp_path: Path) -> None:
-    """`make binaries` fails with one line, and at once, where a program is missing that it cannot build."""
+def test_make_binaries_with_unavailable_program_builds_nothing(tmp_path: Path) -> None:
+    """`make binaries` fails immediately with one line if a program is missing that it cannot build."""
     done = subprocess.run(
         [sys.executable, "-m", "test_cluster.binaries", "control-plane"],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools/test-cluster")},
@@ -98,25 +98,25 @@ def test_nothing_is_built_where_the_rest_cannot_be_had(tmp_path: Path) -> None:
 
 @pytest.fixture
 def compiler() -> Path:
-    """Go's command."""
+    """The command `go`. The test is skipped if it is missing."""
     found = go()
     if found is None:
         pytest.skip("Go is not on this machine")
     return found
 
 
-def building(tmp_path: Path) -> dict[str, str]:
-    """An environment with a cache of its own for what is built, and the usual one for Go's packages."""
+def build_environment(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with its own cache of programs and the usual cache of Go packages."""
     home = Path.home()
     return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(home), "GOCACHE": str(home / ".cache/go-build")}
 
 
-def test_build_stamps_the_version_and_leaves_what_is_there(
+def test_build_sets_the_version_and_keeps_existing_programs(
     tmp_path: Path, compiler: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A program is built once, of the version that go.mod pins, and says so; the second time nothing is done."""
+    """A program is built in the version that go.mod pins. A second build does nothing."""
     program = greeter(tmp_path / "greeter", "1.2.3")
-    environment = building(tmp_path)
+    environment = build_environment(tmp_path)
     build(program, compiler, environment)
     found = find(program, environment)
     assert found
@@ -126,17 +126,17 @@ def test_build_stamps_the_version_and_leaves_what_is_there(
     assert capfd.readouterr().err == ""
 
 
-def test_failed_build_leaves_no_program(tmp_path: Path, compiler: Path) -> None:
-    """What Go cannot build is an error that names it, and is not found afterwards."""
+def test_failed_build_does_not_leave_a_program(tmp_path: Path, compiler: Path) -> None:
+    """If Go fails, the error names the program, and the program is not found afterwards."""
     program = greeter(tmp_path / "greeter", "1.2.3", source="func main() { nonsense }")
-    environment = building(tmp_path)
+    environment = build_environment(tmp_path)
     with pytest.raises(BuildError, match=r"greet 1\.2\.3"):
         build(program, compiler, environment)
     assert find(program, environment) is None
 
 
-def published(folder: Path, version: str) -> None:
-    """A proxy of Go modules that has one version of the greeter, which embeds a page that is not in it."""
+def publish_module(folder: Path, version: str) -> None:
+    """Write a Go module proxy with one version of the greeter. It embeds a page that it does not contain."""
     module, prefix = f"module {GREETER}\n\ngo 1.20\n", f"{GREETER}@v{version}"
     source = """package main
 
@@ -159,12 +159,10 @@ func main() {
         archive.writestr(f"{prefix}/cmd/greet/main.go", source)
 
 
-def test_build_adds_placeholders_for_files_that_a_module_embeds_and_does_not_publish(
-    tmp_path: Path, compiler: Path
-) -> None:
-    """A module that lacks a file that it embeds is built with an empty one, and without it Go refuses to build it."""
-    published(tmp_path / "proxy", "1.2.3")
-    environment = building(tmp_path) | {
+def test_build_adds_placeholders_for_embedded_files_that_are_not_published(tmp_path: Path, compiler: Path) -> None:
+    """A module that lacks an embedded file is built with an empty placeholder. Without it, Go refuses to build."""
+    publish_module(tmp_path / "proxy", "1.2.3")
+    environment = build_environment(tmp_path) | {
         "GOPROXY": f"file://{tmp_path / 'proxy'}",
         "GONOSUMDB": "*",
         "GOMODCACHE": str(tmp_path / "modules"),

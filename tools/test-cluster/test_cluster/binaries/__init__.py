@@ -1,1 +1,1 @@
-"""Programs of other projects that the tests run, of a version that we pin: found, or built from Go modules."""
+"""Programs of other projects that the tests run, in pinned versions. They are found, or built from Go modules."""

@@ -1,12 +1,12 @@
-"""`make binaries`, `make cluster`: build what the tests need and this machine lacks."""
+"""Builds the programs that the tests need and that are missing, for `make binaries` and `make cluster`."""
 
 import sys
 
 from test_cluster.binaries.builder import BuildError, build
-from test_cluster.binaries.finder import find, go, lacking
+from test_cluster.binaries.finder import describe_missing, find, go
 from test_cluster.binaries.programs import CONTROL_PLANE, NODE, TOOLS
 
-#: `python -m test_cluster.binaries NAME` → what it provides.
+#: `python -m test_cluster.binaries NAME` → the programs that it builds.
 _GROUPS = {"control-plane": CONTROL_PLANE, "tools": TOOLS, "node": (*CONTROL_PLANE, *NODE, *TOOLS)}
 
 
@@ -16,9 +16,9 @@ def _main(name: str) -> str | None:
     if not missing:
         return None
     compiler = go()
-    # minutes of building are in vain where the rest cannot be had
+    # If a program is missing that cannot be built, minutes of building the others would be wasted.
     if compiler is None or any(program.project is None for program in missing):
-        return f"binaries: {lacking(programs)}"
+        return f"binaries: {describe_missing(programs)}"
     try:
         for program in missing:
             build(program, compiler)

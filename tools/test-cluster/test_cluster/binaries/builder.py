@@ -17,16 +17,16 @@ from test_cluster.binaries.programs import Program, Project
 
 
 class BuildError(Exception):
-    """Go did not build a program; it has said why."""
+    """Go did not build a program. Its output has the cause."""
 
 
 def build(program: Program, go: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Build a program into the cache unless it is there; another process that builds is waited for.
+    """Build a program into the cache unless it exists. Waits for another process that builds.
 
     Args:
-        program: which; one that has a project.
-        go: Go's command.
-        environment: of the process.
+        program: A program that has a project.
+        go: Path of the command `go`.
+        environment: Environment of the process.
 
     Raises:
         BuildError: Go failed.
@@ -35,18 +35,18 @@ def build(program: Program, go: Path, environment: Mapping[str, str] = os.enviro
     project = program.project
     folder = cache_folder(project, environment)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.parent / "build.lock"):
+    with _exclusive(folder.parent / "build.lock"):
         if find(program, environment):
             return
-        _say(f"building {program.name} {project.version}, which takes minutes the first time …")
+        _print(f"building {program.name} {project.version}, which takes minutes the first time …")
         began = time.monotonic()
         unfinished = folder / f".{program.name}.unfinished"
-        # nothing of the checkout goes into it, and a static binary runs in any container
+        # The checkout does not influence the program, and a static binary runs in any container.
         environment = {**environment, "CGO_ENABLED": "0", "GOWORK": "off"}
         command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", project.linker_flags]
         package = "/".join(filter(None, (project.module, program.package)))
         try:
-            with _completed(project, go, environment) as options:
+            with _with_placeholders(project, go, environment) as options:
                 subprocess.run(
                     [*command, f"-tags={','.join(project.tags)}", *options, "-o", str(unfinished), package],
                     cwd=project.folder,
@@ -56,21 +56,21 @@ def build(program: Program, go: Path, environment: Mapping[str, str] = os.enviro
         except (OSError, subprocess.CalledProcessError) as error:
             raise BuildError(f"cannot build {program.name} {project.version}: {error}") from error
         unfinished.rename(folder / program.name)
-        _say(f"built {folder / program.name} in {time.monotonic() - began:.0f} s")
+        _print(f"built {folder / program.name} in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager
-def _completed(project: Project, go: Path, environment: Mapping[str, str]) -> Iterator[list[str]]:
-    """Options with which Go builds the project from a copy of its module that has the placeholders."""
+def _with_placeholders(project: Project, go: Path, environment: Mapping[str, str]) -> Iterator[list[str]]:
+    """Yield the options that make Go build the project from a copy of its module that contains the placeholders."""
     if not project.placeholders:
         yield []
         return
     with tempfile.TemporaryDirectory() as folder:
         copy, pinned = Path(folder) / "source", Path(folder) / "go.mod"
-        # Go's `-overlay` refuses files of the module cache, and the cache is read-only, as is a plain copy of it
+        # Go's `-overlay` refuses files of the module cache. The cache is read-only, and so is a plain copy of it.
         shutil.copytree(module_source(project, go, environment), copy, copy_function=shutil.copyfile)
-        for each in (copy, *copy.rglob("*/")):
-            each.chmod(0o755)
+        for directory in (copy, *copy.rglob("*/")):
+            directory.chmod(0o755)
         for name in project.placeholders:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).touch()
@@ -81,15 +81,15 @@ def _completed(project: Project, go: Path, environment: Mapping[str, str]) -> It
 
 
 def module_source(project: Project, go: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """Folder of a project's own module, downloaded unless Go has it.
+    """Return the folder of a project's own module, and download it if necessary.
 
     Args:
-        project: which.
-        go: Go's command.
-        environment: of the process.
+        project: The project.
+        go: Path of the command `go`.
+        environment: Environment of the process.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be downloaded; Go has said why.
+        subprocess.CalledProcessError: The module cannot be downloaded. Go's output has the cause.
     """
     downloaded = subprocess.run(
         [go, "mod", "download", "-json", project.module],
@@ -103,12 +103,12 @@ def module_source(project: Project, go: Path, environment: Mapping[str, str] = o
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time: a linker takes gigabytes."""
+def _exclusive(lock: Path) -> Iterator[None]:
+    """Let one process build at a time, because a linker takes gigabytes of memory."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(f"binaries: {line}\n")

@@ -1,4 +1,4 @@
-"""Where a program is on this machine: beside envtest's, in the cache, or on the PATH."""
+"""Finds programs on this machine: in the folder of envtest, in the cache, or on the PATH."""
 
 import os
 import shutil
@@ -7,68 +7,68 @@ from pathlib import Path
 
 from test_cluster.binaries.programs import Program, Project
 
-#: Where Go's own installer puts it, which not every shell has on its PATH.
+#: Folder of Go's own installer. Not every shell has it on its PATH.
 _GO_HOME = "/usr/local/go/bin"
 
 
 def cache_folder(project: Project, environment: Mapping[str, str] = os.environ) -> Path:
-    """Folder of the programs of one version of a project.
+    """Return the folder for the programs of one version of a project.
 
     Args:
-        project: which.
-        environment: of the process.
+        project: The project.
+        environment: Environment of the process.
     """
     base = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "financehub" / project.key
 
 
 def find(program: Program, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The program's path, or None.
+    """Return the path of a program, or None if it is missing.
 
     Args:
-        program: which.
-        environment: of the process.
+        program: The program.
+        environment: Environment of the process.
     """
     folders = [Path(assets)] if (assets := environment.get("KUBEBUILDER_ASSETS")) else []
     if program.project is not None:
         folders.append(cache_folder(program.project, environment))
-    # what is on the PATH has a version of its own; good enough for what we do not pin
+    # A program on the PATH has an arbitrary version, so it is used only if its version is not pinned.
     path = [*map(str, folders), *([environment.get("PATH", os.defpath)] if program.project is None else [])]
     found = shutil.which(program.name, path=os.pathsep.join(path))
     return Path(found) if found else None
 
 
 def program(wanted: Program) -> Path:
-    """The program's path.
+    """Return the path of a program.
 
     Args:
-        wanted: which.
+        wanted: The program.
 
     Raises:
-        FileNotFoundError: it is not there; the message says how to get it.
+        FileNotFoundError: The program is missing. The message explains how to install it.
     """
     found = find(wanted)
     if found is None:
-        raise FileNotFoundError(lacking([wanted]))
+        raise FileNotFoundError(describe_missing([wanted]))
     return found
 
 
 def go(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Go's command, or None.
+    """Return the path of the command `go`, or None if it is missing.
 
     Args:
-        environment: of the process.
+        environment: Environment of the process.
     """
     found = shutil.which("go", path=os.pathsep.join([environment.get("PATH", os.defpath), _GO_HOME]))
     return Path(found) if found else None
 
 
-def lacking(programs: Iterable[Program], environment: Mapping[str, str] = os.environ) -> str:
-    """One line on which programs are not there and how to get them; empty when all are.
+def describe_missing(programs: Iterable[Program], environment: Mapping[str, str] = os.environ) -> str:
+    """Return one line that names the missing programs and how to install them, empty if none is missing.
 
     Args:
-        programs: what is needed.
-        environment: of the process.
+        programs: The required programs.
+        environment: Environment of the process.
     """
     missing = [program for program in programs if find(program, environment) is None]
     if not missing:

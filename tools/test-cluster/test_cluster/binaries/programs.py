@@ -1,7 +1,7 @@
-"""Which programs there are and how each is built: one row a program, one Go module a project.
+"""The programs and how each of them is built: one entry per program, one Go module per project.
 
-A module's folder beside this file holds its `go.mod` and `go.sum`, which pin every line of code, and a `tools.go` that
-names the commands, so that `go mod tidy` keeps what they need.
+The folder of each module is next to this file. Its `go.mod` and `go.sum` pin every line of code, and its `tools.go`
+names the commands, so that `go mod tidy` keeps their dependencies.
 """
 
 import re
@@ -17,12 +17,12 @@ class Project:
     """A Go module whose commands are built.
 
     Args:
-        folder: where its go.mod is; its name is part of the cache's key.
-        module: its path in Go.
-        stamps: string variables that the linker sets; `{version}`, `{major}` and `{minor}` are filled in.
-        tags: build tags.
-        placeholders: files that the module embeds but does not publish, such as a compiled web interface; each is
-            built in as an empty file.
+        folder: Folder of its go.mod. The folder's name is part of the cache key.
+        module: Go path of the module.
+        stamps: String variables that the linker sets. `{version}`, `{major}` and `{minor}` are replaced.
+        tags: Build tags.
+        placeholders: Files that the module embeds but does not publish, such as a compiled web interface. Each of them
+            is replaced by an empty file.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class Project:
 
     @property
     def version(self) -> str:
-        """What go.mod pins, without the `v`."""
+        """The version that go.mod pins, without the `v`."""
         text = (self.folder / "go.mod").read_text(encoding="utf-8")
         found = re.search(rf"^(?:require)?\s+{re.escape(self.module)} v(\S+)", text, re.MULTILINE)
         if found is None:
@@ -42,12 +42,12 @@ class Project:
 
     @property
     def key(self) -> str:
-        """Name of the folder in the cache: another version, another folder."""
+        """Name of the folder in the cache. Each version has its own folder."""
         return f"{self.folder.name}-{self.version}"
 
     @property
     def linker_flags(self) -> str:
-        """Value of `-ldflags`: no debugger's tables, the version stamped in."""
+        """Value of `-ldflags`, which omits the debugger's tables and sets the version."""
         major, minor, *_ = self.version.split(".")
         stamps = (value.format(version=self.version, major=major, minor=minor) for value in self.stamps.values())
         return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in zip(self.stamps, stamps, strict=True))])
@@ -58,10 +58,10 @@ class Program:
     """One executable.
 
     Args:
-        name: of the file.
-        project: who publishes it; None: the system's packages do, it is never built.
-        package: inside the project's module.
-        hint: how to get what is never built.
+        name: Name of the file.
+        project: The project that publishes it. None if it comes from a system package and is never built.
+        package: Path of the package inside the project's module.
+        hint: How to install a program that is never built.
     """
 
     name: str
@@ -74,7 +74,7 @@ _COMPONENT = "k8s.io/component-base/version"
 KUBERNETES = Project(
     _HERE / "kubernetes",
     "k8s.io/kubernetes",
-    # without them the API server calls itself v0.0.0 and clients refuse to talk to it
+    # Without them, the API server reports the version v0.0.0, and clients refuse to use it.
     {
         f"{_COMPONENT}.gitVersion": "v{version}",
         f"{_COMPONENT}.gitMajor": "{major}",
@@ -87,7 +87,7 @@ HELM_PROJECT = Project(
     "helm.sh/helm/v3",
     {
         "helm.sh/helm/v3/internal/version.version": "v{version}",
-        # without them `helm template` and `helm lint` believe in a Kubernetes of years ago
+        # Without them, `helm template` and `helm lint` assume a Kubernetes that is years old.
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "34",
         "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
@@ -100,7 +100,7 @@ KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")
 PROMETHEUS_PROJECT = Project(
     _HERE / "prometheus",
     "github.com/prometheus/prometheus",
-    # the SDKs of two dozen clouds, whose machines it could discover, are most of what there is to compile
+    # Without service discovery for two dozen clouds, whose SDKs are most of the code to compile.
     tags=("remove_all_sd", "enable_kubernetes_sd"),
 )
 ALERTMANAGER_PROJECT = Project(
@@ -124,9 +124,9 @@ PROMETHEUS = Program("prometheus", PROMETHEUS_PROJECT, "cmd/prometheus")
 ALERTMANAGER = Program("alertmanager", ALERTMANAGER_PROJECT, "cmd/alertmanager")
 CONTROLLER_GEN = Program("controller-gen", CONTROLLER_GEN_PROJECT, "cmd/controller-gen")
 
-#: What the tests of the operator need.
+#: Programs for the tests of the operator.
 CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLER_MANAGER, KUBECTL)
-#: What a node of one's own needs on top.
+#: Further programs for the node of the end-to-end tests.
 NODE = (SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, METRICS_SERVER)
-#: What the end-to-end tests need in any cluster.
+#: Programs for the end-to-end tests in any cluster.
 TOOLS = (KUBECTL, HELM, KEDA_OPERATOR, KEDA_ADAPTER, PROMETHEUS, ALERTMANAGER, CONTROLLER_GEN)

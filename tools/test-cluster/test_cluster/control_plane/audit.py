@@ -1,11 +1,11 @@
-"""What the API server was asked, by its audit log; a request is in it before its client has the whole answer."""
+"""The audit log of the API server. It contains a request before the client has received the whole answer."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: Everything, except what the API server asks of itself; no bodies.
+#: Logs all requests without their bodies, except those of the API server to itself.
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -15,18 +15,18 @@ POLICY = {
 
 
 def read_audit(log: Path) -> Iterator[dict[str, Any]]:
-    """One record (audit.k8s.io/v1 Event) for each request, in order of its first answer.
+    """Yield one record (audit.k8s.io/v1 Event) for each request, in the order of the first answers.
 
     Args:
-        log: the API server's; a line that is still being written is left out.
+        log: Audit log of the API server. A line that is still being written is omitted.
     """
-    seen: set[str] = set()
+    ids: set[str] = set()
     with log.open("rb") as lines:
         for line in lines:
             if not line.endswith(b"\n"):
                 return
             record = json.loads(line)
-            # a watch has a record when it begins and another when it ends
-            if record["auditID"] not in seen:
-                seen.add(record["auditID"])
+            # A watch has one record when it begins and another one when it ends.
+            if record["auditID"] not in ids:
+                ids.add(record["auditID"])
                 yield record

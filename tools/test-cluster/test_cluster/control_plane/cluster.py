@@ -1,4 +1,4 @@
-"""A running control plane as its clients see it."""
+"""Client of a running control plane."""
 
 import json
 import os
@@ -22,10 +22,10 @@ _KUBECTL_SECONDS = 60
 
 
 class Cluster:
-    """Access to a control plane that is not ours to stop.
+    """Access to a control plane, without control of its processes.
 
     Args:
-        directory: of the control plane.
+        directory: Directory of the control plane.
         server: URL of the API server.
     """
 
@@ -33,10 +33,10 @@ class Cluster:
         self.directory = directory
         self.server = server
         self._pki = directory / "pki"
-        # clients of different processes share no discovery cache
+        # A separate home for each process, so that kubectl processes do not share a discovery cache.
         self._home = directory / "homes" / f"{os.getpid()}-{secrets.token_hex(4)}"
         self._home.mkdir(parents=True)
-        #: Of the administrator.
+        #: Kubeconfig of the administrator.
         self.kubeconfig = self._home / "admin.kubeconfig"
         certificate = {
             "client-certificate": str(self._pki / "admin.crt"),
@@ -54,20 +54,20 @@ class Cluster:
     def request(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **params: str
     ) -> Any:
-        """Ask the API server as the administrator, which costs a hundredth of a kubectl.
+        """Send a request as the administrator. It takes 1 % of the time of a kubectl command.
 
         Args:
-            method: of HTTP.
-            path: absolute path.
-            body: sent as JSON.
-            content_type: of the body; decides what a PATCH means.
-            params: of the query.
+            method: HTTP method.
+            path: Absolute path.
+            body: Sent as JSON.
+            content_type: Type of the body. It decides how a PATCH is applied.
+            params: Query parameters.
 
         Returns:
-            The answer's JSON.
+            The JSON of the answer.
 
         Raises:
-            httpx.HTTPStatusError: it was refused; the text of the answer is in the message.
+            httpx.HTTPStatusError: The request was refused. The message contains the text of the answer.
         """
         content = None if body is None else json.dumps(body)
         answer = self._http.request(
@@ -79,7 +79,7 @@ class Cluster:
         return answer.json()
 
     def ready(self) -> bool:
-        """Whether the API server says that it is."""
+        """Whether the API server reports that it is ready."""
         try:
             return self._http.get("/readyz", timeout=2).is_success
         except httpx.TransportError:
@@ -91,10 +91,10 @@ class Cluster:
         """Run kubectl.
 
         Args:
-            arguments: of kubectl.
-            stdin: what it reads from `-f -`.
-            check: fail when it fails, with what it said.
-            kubeconfig: of whom; the administrator's if not given.
+            arguments: Arguments of kubectl.
+            stdin: Its standard input, for `-f -`.
+            check: Whether an error of kubectl fails the test, with its output.
+            kubeconfig: Kubeconfig of the user, by default that of the administrator.
         """
         done = subprocess.run(
             [program(KUBECTL), *arguments],
@@ -114,7 +114,7 @@ class Cluster:
         return done
 
     def create_namespace(self, prefix: str = "test") -> str:
-        """A namespace that nobody else uses; its name."""
+        """Create a namespace with a unique name, and return the name."""
         name = f"{prefix}-{secrets.token_hex(4)}"
         self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         return name
@@ -127,13 +127,13 @@ class Cluster:
         *,
         cluster_rules: Sequence[Mapping[str, Any]] = (),
     ) -> User:
-        """A service account that may do what it is given, logged in for an hour.
+        """Create a service account with the given rights and a token for an hour.
 
         Args:
-            namespace: where it lives.
-            name: of the account; one that exists is used as it is.
-            rules: RBAC rules within the namespace.
-            cluster_rules: RBAC rules everywhere.
+            namespace: Namespace of the account.
+            name: Name of the account. It may exist already.
+            rules: RBAC rules in the namespace.
+            cluster_rules: RBAC rules in all namespaces.
         """
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         account = self.request(
@@ -161,10 +161,10 @@ class Cluster:
         return user
 
     def audit(self, user: str | None = None) -> Iterator[dict[str, Any]]:
-        """One record of the audit log for each request so far, in order.
+        """Return one record of the audit log for each request so far, in order.
 
         Args:
-            user: only of this one, by `User.name`; who was not let in has none.
+            user: `User.name`, for the requests of this user only. Requests with refused credentials have no user.
         """
         records = read_audit(self.directory / "audit.log")
         return (record for record in records if user is None or record["user"].get("username") == user)

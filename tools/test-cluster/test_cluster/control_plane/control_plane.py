@@ -1,4 +1,4 @@
-"""A control plane that belongs to one test: it can be killed, restarted and made to forget."""
+"""A control plane with control of its processes: a test can kill, restart and compact it."""
 
 import contextlib
 import json
@@ -18,19 +18,19 @@ from test_cluster.control_plane.pki import Authority, write_key, write_public_ke
 from test_cluster.control_plane.tokens import ISSUER
 
 _PORT_TRIES = 5
-#: For documentation, never routed: no client goes there.
+#: Address range for documentation. It is never routed, and no client uses it.
 _SERVICES = "198.51.100.0/24"
 
 
 def start_control_plane(directory: Path, *, controller_manager: bool = False) -> "ControlPlane":
-    """Start etcd, the API server and perhaps the controller manager on free ports of loopback.
+    """Start etcd, the API server and optionally the controller manager on free ports of loopback.
 
     Args:
-        directory: empty; gets keys, data and logs.
-        controller_manager: what deletes namespaces, runs CronJobs and the like.
+        directory: An empty directory for keys, data and logs.
+        controller_manager: Whether to start the controller manager, which deletes namespaces and runs CronJobs.
 
     Raises:
-        DaemonError: one of them does not start.
+        DaemonError: One of them does not start.
     """
     pki = directory / "pki"
     pki.mkdir(parents=True)
@@ -57,13 +57,13 @@ def start_control_plane(directory: Path, *, controller_manager: bool = False) ->
 
 
 class ControlPlane(Cluster):
-    """A control plane and power over its processes.
+    """A control plane and its processes.
 
     Args:
-        directory: of `start_control_plane`.
-        port: of the API server, kept over restarts.
-        etcd_port: of etcd.
-        controller_manager: whether there is one.
+        directory: Directory for keys, data and logs.
+        port: Port of the API server. It survives restarts.
+        etcd_port: Port of etcd.
+        controller_manager: Whether there is a controller manager.
     """
 
     def __init__(self, directory: Path, port: int, etcd_port: int, *, controller_manager: bool) -> None:
@@ -77,42 +77,42 @@ class ControlPlane(Cluster):
             self._controllers = Daemon(self._controller_manager_command(), log)
 
     def start(self) -> None:
-        """Start all that does not run and wait until it is ready."""
+        """Start all servers and wait until they are ready."""
         self._etcd.start(self._etcd_ready)
         self.start_api_server()
         if self._controllers:
             self._controllers.start(self._controllers_ready)
 
     def stop(self) -> None:
-        """Stop all, in whatever state it is; keys and logs stay."""
+        """Stop all servers in any state. Keys and logs remain."""
         self.close()
         for daemon in (self._controllers, self._api_server, self._etcd):
             if daemon:
                 daemon.stop()
-        # 64 MB from the first entry on
+        # The data of etcd takes 64 MB from the first entry on.
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def start_api_server(self) -> None:
-        """Start it, on the port it had, and wait until it is ready."""
+        """Start the API server on its port and wait until it is ready."""
         self._api_server.start(self.ready)
 
     def stop_api_server(self) -> None:
-        """SIGTERM, as a rolling upgrade does: it ends watches properly."""
+        """Stop the API server with SIGTERM, like a rolling upgrade. It ends watches properly."""
         self._api_server.stop()
 
     def kill_api_server(self) -> None:
-        """SIGKILL, as the loss of its node does."""
+        """Stop the API server with SIGKILL, like the loss of its node."""
         self._api_server.kill()
 
     def restart_api_server(self) -> None:
-        """Stop it and start it on the same port."""
+        """Stop the API server and start it on the same port."""
         self.stop_api_server()
         self.start_api_server()
 
     def compact(self) -> None:
-        """Forget every resourceVersion before this moment: a list or a watch that starts from one answers 410 Gone.
+        """Remove all older versions of resources. A list or a watch that starts from one is answered with 410 Gone.
 
-        The API server restarts, for its watch cache would go on answering what etcd has forgotten.
+        The API server is restarted, because its watch cache would still have these versions.
         """
         etcd = httpx.Client(base_url=self._etcd_url, trust_env=False)
         with etcd:
@@ -153,7 +153,7 @@ class ControlPlane(Cluster):
             "etcd-servers": self._etcd_url,
             "bind-address": "127.0.0.1",
             "advertise-address": "127.0.0.1",
-            # it refuses to publish a loopback address
+            # The API server refuses to publish a loopback address.
             "endpoint-reconciler-type": "none",
             "secure-port": port,
             "service-cluster-ip-range": _SERVICES,
@@ -164,15 +164,15 @@ class ControlPlane(Cluster):
             "service-account-key-file": self._pki / "sa.pub",
             "service-account-signing-key-file": self._pki / "sa.key",
             "service-account-issuer": ISSUER,
-            # tests ask as fast as they can
+            # Tests send requests as fast as they can.
             "enable-priority-and-fairness": "false",
             "max-requests-inflight": 0,
             "max-mutating-requests-inflight": 0,
-            # without it a stop waits a minute for watches to end by themselves
+            # Without it, a stop waits for a minute until watches have ended by themselves.
             "shutdown-send-retry-after": "true",
             "audit-policy-file": self.directory / "audit-policy.json",
             "audit-log-path": self.directory / "audit.log",
-            # a rotated log would lose records
+            # Log rotation would lose records.
             "audit-log-maxsize": 100_000,
         }
         return [program(API_SERVER), *(f"--{name}={value}" for name, value in options.items())]
@@ -187,7 +187,7 @@ class ControlPlane(Cluster):
         options = {
             "kubeconfig": kubeconfig,
             "leader-elect": "false",
-            # nobody asks it anything
+            # Nothing sends requests to it.
             "secure-port": 0,
             "use-service-account-credentials": "true",
             "service-account-private-key-file": self._pki / "sa.key",

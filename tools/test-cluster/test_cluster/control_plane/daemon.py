@@ -14,19 +14,19 @@ _STOP_SECONDS = 15
 
 
 class DaemonError(Exception):
-    """A server did not start; the end of its log is in the message."""
+    """A server did not start. The message contains the end of its log."""
 
 
 class PortTakenError(DaemonError):
-    """Somebody else listens on the port that it was given."""
+    """Another process listens on the port of the server."""
 
 
 class Daemon:
-    """A server: started, looked at until it is ready, stopped.
+    """A server process.
 
     Args:
-        command: program and arguments.
-        log: file that gets what it prints.
+        command: Program and arguments.
+        log: File for its output.
     """
 
     def __init__(self, command: Sequence[str | Path], log: Path) -> None:
@@ -36,19 +36,19 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """Process id while it runs."""
+        """Id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     def start(self, ready: Callable[[], bool]) -> None:
-        """Start and wait until it is ready.
+        """Start the server and wait until it is ready.
 
         Args:
-            ready: asks it.
+            ready: Returns whether it is ready.
 
         Raises:
-            PortTakenError: another port may do.
-            DaemonError: it ended, or is not ready within a minute.
+            PortTakenError: Its port is in use. Another port may work.
+            DaemonError: It ended, or is not ready within a minute.
         """
         with self._log.open("ab") as log:
             began = log.tell()
@@ -58,13 +58,13 @@ class Daemon:
             ended, late = self._process.poll() is not None, time.monotonic() > limit
             if ended or late:
                 self.kill()
-                said = self._log.read_bytes()[began:].decode(errors="replace")
-                kind = PortTakenError if "address already in use" in said else DaemonError
-                raise kind(f"{self._log.stem} {'ended' if ended else 'is not ready'}: {said[-2_000:]}")
+                output = self._log.read_bytes()[began:].decode(errors="replace")
+                kind = PortTakenError if "address already in use" in output else DaemonError
+                raise kind(f"{self._log.stem} {'ended' if ended else 'is not ready'}: {output[-2_000:]}")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL if that does not help; nothing when it does not run."""
+        """Stop the server with SIGTERM, or with SIGKILL if it does not end in time. Does nothing if it does not run."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -73,7 +73,7 @@ class Daemon:
                 self.kill()
 
     def kill(self) -> None:
-        """SIGKILL; nothing when it does not run."""
+        """Stop the server with SIGKILL. Does nothing if it does not run."""
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def write_kubeconfig(path: Path, server: str, authority: Path, user: Mapping[str, str], namespace: str) -> None:
-    """Write a kubeconfig with one user; JSON, which is YAML too.
+    """Write a kubeconfig with one user, as JSON, which is valid YAML.
 
     Args:
-        path: of the file.
+        path: Path of the file.
         server: URL of the API server, or of a tunnel to it.
-        authority: certificate of who signed the server's.
-        user: the user's entry.
-        namespace: of the context.
+        authority: Certificate of the authority that signed the server's certificate.
+        user: Entry of the user.
+        namespace: Namespace of the context.
     """
     content = {
         "apiVersion": "v1",
@@ -27,12 +27,12 @@ def write_kubeconfig(path: Path, server: str, authority: Path, user: Mapping[str
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def redirected(kubeconfig: Path, server: str) -> Path:
-    """A copy, beside it, that goes by another address.
+def kubeconfig_for_server(kubeconfig: Path, server: str) -> Path:
+    """Write a copy with another address into the same directory, and return its path.
 
     Args:
-        kubeconfig: as `write_kubeconfig` wrote it.
-        server: URL.
+        kubeconfig: A file that `write_kubeconfig` wrote.
+        server: URL of the other address.
     """
     content = json.loads(kubeconfig.read_text(encoding="utf-8"))
     content["clusters"][0]["cluster"]["server"] = server

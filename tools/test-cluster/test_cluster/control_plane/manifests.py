@@ -1,4 +1,4 @@
-"""Puts deploy/operator into a control plane, and comes back when it is in force."""
+"""Applies deploy/operator to a control plane and waits until it is in effect."""
 
 import json
 import time
@@ -12,10 +12,10 @@ from test_cluster.control_plane.cluster import Cluster
 _MANIFESTS = Path(__file__).parents[4] / "deploy/operator"
 _LIMIT_SECONDS = 30
 
-_NAME = "in-force.test.financehub.io"
+_NAME = "in-effect.test.financehub.io"
 _ADMISSION: dict[str, Any] = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": _NAME}}
-#: Denies one ConfigMap that nobody wants. Policies come into force in order, a second or two after they are applied:
-#: when this last one denies, those before it do.
+#: A policy that denies one unused ConfigMap. Policies take effect in order, a second or two after they are applied, so
+#: once this last one denies, the others do too.
 _PROBE = [
     {
         **_ADMISSION,
@@ -41,20 +41,20 @@ def install(cluster: Cluster) -> None:
     """Apply deploy/operator and wait until ScheduledTasks are served and admission policies decide.
 
     Args:
-        cluster: where to.
+        cluster: The control plane.
     """
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_MANIFESTS))
     probe = {"apiVersion": "v1", "kind": "List", "items": _PROBE}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(probe))
     cluster.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
     limit = time.monotonic() + _LIMIT_SECONDS
-    while not (_is_found(cluster) and _denies(cluster)):
-        assert time.monotonic() < limit, "ScheduledTasks are not served, or admission policies not in force"
+    while not (_is_discovered(cluster) and _denies(cluster)):
+        assert time.monotonic() < limit, "ScheduledTasks are not served, or the admission policies are not in effect"
         time.sleep(0.05)
 
 
-def _is_found(cluster: Cluster) -> bool:
-    # what is established is discovered a moment later, and kubectl remembers what it has discovered; this asks anew
+def _is_discovered(cluster: Cluster) -> bool:
+    # An established resource is discoverable a moment later. This kubectl command does not use the discovery cache.
     return "scheduledtasks" in cluster.kubectl("api-resources", "--api-group=financehub.io", "-o", "name").stdout
 
 

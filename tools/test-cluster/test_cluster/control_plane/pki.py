@@ -1,4 +1,4 @@
-"""Keys and certificates of one control plane; elliptic curves, since RSA keys take a second each."""
+"""Keys and certificates of one control plane. They use elliptic curves, because each RSA key would take a second."""
 
 import datetime as dt
 import ipaddress
@@ -14,7 +14,7 @@ _VALID = dt.timedelta(days=2)
 
 
 def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Make a private key and keep it in a file that only we read."""
+    """Create a private key and write it to a file that only the owner can read."""
     key = ec.generate_private_key(ec.SECP256R1())
     path.touch(mode=0o600)
     path.write_bytes(
@@ -24,7 +24,7 @@ def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def write_public_key(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
-    """Keep the public half of a key in a file."""
+    """Write the public part of a key to a file."""
     kind = serialization.PublicFormat.SubjectPublicKeyInfo
     path.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, kind))
 
@@ -33,7 +33,7 @@ class Authority:
     """Signs certificates for clients and for servers.
 
     Args:
-        directory: gets `ca.crt` now, and `<name>.crt` and `<name>.key` with each certificate.
+        directory: Receives `ca.crt` immediately, and `<name>.crt` and `<name>.key` with each certificate.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -48,10 +48,10 @@ class Authority:
         """Write a key and a certificate.
 
         Args:
-            name: of the files.
-            user: who its holder is to Kubernetes.
-            group: a group of that user.
-            hosts: names and addresses that it serves, besides this machine's own.
+            name: Name of the files.
+            user: Kubernetes user of the holder.
+            group: Kubernetes group of the holder.
+            hosts: Names and addresses of a server, in addition to those of this machine.
         """
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, user)]
         if group:

@@ -1,4 +1,4 @@
-"""Roles, given to a service account."""
+"""RBAC roles of service accounts."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ _LIMIT_SECONDS = 10
 
 
 class Request(Protocol):
-    """Asks the API server as somebody who may grant; the answer's JSON."""
+    """Sends a request to the API server as an administrator, and returns the JSON of the answer."""
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any: ...
 
@@ -17,18 +17,18 @@ class Request(Protocol):
 def grant(
     request: Request, namespace: str, account: str, rules: Sequence[Mapping[str, Any]], *, everywhere: bool = False
 ) -> None:
-    """Create a role and its binding, and wait until the authorizer knows them.
+    """Create a role and its binding, and wait until they are in effect.
 
     Args:
-        request: asks the API server.
-        namespace: of the service account.
-        account: its name.
-        rules: of RBAC.
-        everywhere: a ClusterRole, not one of the namespace.
+        request: Sends requests to the API server.
+        namespace: Namespace of the service account.
+        account: Name of the service account.
+        rules: RBAC rules.
+        everywhere: Whether to create a ClusterRole instead of a Role of the namespace.
     """
     kind, scope, name = "Role", f"/namespaces/{namespace}", account
     if everywhere:
-        # shared by all tests of a run
+        # A unique name, because ClusterRoles are shared by all tests of a run.
         kind, scope, name = "ClusterRole", "", f"{namespace}-{account}"
     path = f"/apis/{_API}/v1{scope}/{kind.lower()}"
     request("POST", f"{path}s", {"metadata": {"name": name}, "rules": list(rules)})
@@ -38,38 +38,40 @@ def grant(
         "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
     }
     request("POST", f"{path}bindings", binding)
-    in_force(request, namespace, account, rules[-1])
+    wait_until_in_effect(request, namespace, account, rules[-1])
 
 
-def change(request: Request, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]) -> None:
-    """Give a Role of `grant` other rules, and wait until the authorizer knows what is new and what is gone.
+def replace_rules(request: Request, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]) -> None:
+    """Replace the rules of a Role that `grant` created, and wait until the new rules are in effect.
 
     Args:
-        request: asks the API server.
-        namespace: of the service account.
-        account: its name, and the role's.
-        rules: of RBAC, instead of those it has.
+        request: Sends requests to the API server.
+        namespace: Namespace of the service account.
+        account: Name of the service account and of the role.
+        rules: The new RBAC rules.
     """
     path = f"/apis/{_API}/v1/namespaces/{namespace}/roles/{account}"
     role = request("GET", path)
     request("PUT", path, role | {"rules": list(rules)})
     for rule in rules:
-        in_force(request, namespace, account, rule)
+        wait_until_in_effect(request, namespace, account, rule)
     for rule in role["rules"]:
         if rule not in rules:
-            in_force(request, namespace, account, rule, allowed=False)
+            wait_until_in_effect(request, namespace, account, rule, allowed=False)
 
 
-def in_force(request: Request, namespace: str, account: str, rule: Mapping[str, Any], *, allowed: bool = True) -> None:
-    """Wait until the authorizer grants a rule, or no longer does."""
+def wait_until_in_effect(
+    request: Request, namespace: str, account: str, rule: Mapping[str, Any], *, allowed: bool = True
+) -> None:
+    """Wait until the authorizer grants a rule, or until it no longer does."""
     limit = time.monotonic() + _LIMIT_SECONDS
     while _allows(request, namespace, account, rule) != allowed:
-        assert time.monotonic() < limit, f"{rule} does not come into force for {account}"
+        assert time.monotonic() < limit, f"{rule} does not take effect for {account}"
         time.sleep(0.01)
 
 
 def _allows(request: Request, namespace: str, account: str, rule: Mapping[str, Any]) -> bool:
-    """Whether the account may do the first thing that the rule names."""
+    """Whether the account has the first right that the rule names."""
     asked: dict[str, Any] = {"user": f"system:serviceaccount:{namespace}:{account}"}
     if "nonResourceURLs" in rule:
         asked["nonResourceAttributes"] = {"path": rule["nonResourceURLs"][0], "verb": rule["verbs"][0]}

@@ -1,7 +1,7 @@
-"""One control plane for all processes of a test run, which outlives the one that needed it first.
+"""One control plane for all processes of a test run. It outlives the process that needed it first.
 
-A keeper owns it. Who uses it holds a shared lock, and the kernel lets go of a lock whatever its holder dies of; when
-the keeper gets the lock for itself, nobody is left, and it stops the servers.
+A keeper process owns it. Each user holds a shared lock, which the kernel releases however the user ends. When the
+keeper gets the exclusive lock, no user is left, and it stops the servers.
 """
 
 import fcntl
@@ -25,25 +25,25 @@ _PYTHONPATH = os.pathsep.join(str(_ROOT / folder) for folder in ("tools/test-clu
 
 @contextmanager
 def shared_control_plane(directory: Path) -> Iterator[Cluster]:
-    """The control plane of a folder, started if nobody has.
+    """Use the control plane of a directory. The first user starts it.
 
     Args:
-        directory: the same for all processes of a run.
+        directory: The same for all processes of a run.
 
     Raises:
-        DaemonError: it does not start.
+        DaemonError: It does not start.
     """
     directory.mkdir(exist_ok=True)
     with (directory / "users.lock").open("a") as users:
-        with (directory / "start.lock").open("a") as one_at_a_time:
-            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-            # waits for a keeper that is stopping
+        with (directory / "start.lock").open("a") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            # Waits for a keeper that is stopping.
             fcntl.flock(users, fcntl.LOCK_SH)
             state = directory / "state.json"
             if not state.exists():
                 state.write_text(_start_keeper(directory), encoding="utf-8")
-            where = json.loads(state.read_text(encoding="utf-8"))
-        cluster = Cluster(Path(where["directory"]), where["server"])
+            location = json.loads(state.read_text(encoding="utf-8"))
+        cluster = Cluster(Path(location["directory"]), location["server"])
         yield cluster
         cluster.close()
 
@@ -59,15 +59,15 @@ def _start_keeper(directory: Path) -> str:
 
 
 def _keep(directory: Path) -> None:
-    """Tell where the control plane is, then hold it until nobody needs it."""
-    # away from the process that started us: it may end first
+    """Start the control plane, print its location, and stop it when its last user has ended."""
+    # Detach from the process that started the keeper, because it may end first.
     if os.fork():
         os._exit(0)
     os.setsid()
     plane = start_control_plane(Path(tempfile.mkdtemp(dir=directory)) / "control-plane")
     sys.stdout.write(json.dumps({"directory": str(plane.directory), "server": plane.server}))
     sys.stdout.flush()
-    # the reader waits for the end of both
+    # The reader waits until both streams are closed.
     with Path(os.devnull).open("w") as nothing:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nothing.fileno(), stream.fileno())

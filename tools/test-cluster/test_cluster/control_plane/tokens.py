@@ -1,6 +1,6 @@
-"""Tokens of service accounts, signed with the control plane's own key.
+"""Tokens of service accounts, signed with the key of the control plane.
 
-TokenRequest gives none for less than ten minutes; the API server believes this key whatever the lifetime.
+TokenRequest issues no tokens for less than ten minutes. The API server accepts tokens of any lifetime from this key.
 """
 
 import base64
@@ -16,21 +16,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ISSUER = "https://kubernetes.default.svc"
-#: How much longer than it says the API server takes a token, for clocks that differ.
+#: The API server accepts a token this long after its expiry, because clocks may differ.
 _LEEWAY_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class User:
-    """A service account as its client sees it; the token lies in a file of its own, which a test may rewrite.
+    """A service account from the view of its clients. Its token is in a separate file, which a test may rewrite.
 
     Args:
-        name: as the audit log and RBAC know it.
-        namespace: its own, which is also that of the kubeconfig's context.
-        kubeconfig: for its clients; reads the token from `token`.
-        token: file of the token.
-        key: file of the key that signs tokens.
-        uid: of the service account.
+        name: Its name in the audit log and in RBAC.
+        namespace: Its namespace, which is also that of the kubeconfig's context.
+        kubeconfig: Kubeconfig for its clients, which reads the token from `token`.
+        token: File of the token.
+        key: File of the key that signs tokens.
+        uid: Uid of the service account.
     """
 
     name: str
@@ -41,11 +41,11 @@ class User:
     uid: str
 
     def login(self, seconds: float = 3600) -> None:
-        """Put a token into the file.
+        """Write a token to the file.
 
         Args:
-            seconds: how long the API server takes it, plus the ten that it remembers a token it has seen; negative:
-                it has expired.
+            seconds: Seconds for which the API server accepts it, negative for an expired token. The API server caches
+                an accepted token for another ten seconds.
         """
         now = int(time.time())
         account = {"name": self.name.rpartition(":")[2], "uid": self.uid}
@@ -53,7 +53,7 @@ class User:
             "iss": ISSUER,
             "aud": [ISSUER],
             "sub": self.name,
-            # long ago, for an expiry in the past to come after them
+            # Long ago, because an expiry in the past must be later than these.
             "iat": now - 86_400,
             "nbf": now - 86_400,
             "exp": now + int(seconds) - _LEEWAY_SECONDS,
@@ -66,7 +66,7 @@ class User:
 
 
 def _sign(claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey) -> str:
-    """A JSON web token, ES256."""
+    """Return a JSON web token, signed with ES256."""
     head = ".".join(_encode(json.dumps(part).encode()) for part in ({"alg": "ES256", "typ": "JWT"}, claims))
     numbers = decode_dss_signature(key.sign(head.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{head}.{_encode(b''.join(number.to_bytes(32, 'big') for number in numbers))}"

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from financehub_scheduler.api.scheduled_task import ScheduledTask
+from financehub_shared.core.errors import FinanceHubError
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 #: Nodes per document. An alias counts each time it is used, so that a page of YAML cannot expand to gigabytes.
@@ -21,7 +22,7 @@ _TAGS = {
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class DocumentError(ValueError):
+class DocumentError(FinanceHubError):
     """A document is refused.
 
     Args:

@@ -1,4 +1,4 @@
-"""The control plane of a run: who has it, how long it lasts, and what happens where it cannot be had."""
+"""The control plane that the processes of a test run share: its lifetime, and tests without its programs."""
 
 import os
 import signal
@@ -13,9 +13,10 @@ import pytest
 from support.processes import end, launch
 
 TESTS = Path(__file__).parents[2]
+PYTHON_PATH = f"{TESTS}{os.pathsep}{TESTS.parent / 'tools/test-cluster'}"
 
-#: A process that tells the address of a folder's control plane and keeps it until it is killed.
-SHARER = """
+#: A process that prints the address of a folder's control plane and uses it until it is killed.
+USER_OF_THE_CONTROL_PLANE = """
 import signal, sys
 from pathlib import Path
 from test_cluster.control_plane.shared import shared_control_plane
@@ -26,29 +27,24 @@ with shared_control_plane(Path(sys.argv[1])) as cluster:
 """
 
 
-def share(directory: Path) -> "subprocess.Popen[str]":
-    """Start such a process."""
-    command = [sys.executable, "-c", SHARER, str(directory)]
-    return launch(
-        command,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent / "tools/test-cluster")))},
-        text=True,
-        stdout=subprocess.PIPE,
-    )
+def start_user(directory: Path) -> "subprocess.Popen[str]":
+    """Start a process that uses the control plane of a folder."""
+    command = [sys.executable, "-c", USER_OF_THE_CONTROL_PLANE, str(directory)]
+    return launch(command, env={**os.environ, "PYTHONPATH": PYTHON_PATH}, text=True, stdout=subprocess.PIPE)
 
 
-def answers(server: str) -> bool:
-    """Whether an API server says to a stranger that it is ready."""
+def is_ready(server: str) -> bool:
+    """Whether an API server reports that it is ready."""
     try:
-        return httpx.get(f"{server}/readyz", verify=False, trust_env=False).is_success  # noqa: S501 — its CA is not ours
+        return httpx.get(f"{server}/readyz", verify=False, trust_env=False).is_success  # noqa: S501 — its own CA
     except httpx.TransportError:
         return False
 
 
 @pytest.mark.usefixtures("control_plane")
-def test_control_plane_lasts_as_long_as_anybody_needs_it(tmp_path: Path) -> None:
-    """Processes of a run share one control plane; it outlives the one that started it and ends with the last."""
-    with share(tmp_path / "run") as first, share(tmp_path / "run") as second:
+def test_control_plane_lives_until_its_last_user_ends(tmp_path: Path) -> None:
+    """Processes of a run share one control plane. It outlives the process that started it and ends with the last."""
+    with start_user(tmp_path / "run") as first, start_user(tmp_path / "run") as second:
         try:
             assert first.stdout
             assert second.stdout
@@ -56,19 +52,19 @@ def test_control_plane_lasts_as_long_as_anybody_needs_it(tmp_path: Path) -> None
             assert second.stdout.readline() == server
             first.send_signal(signal.SIGKILL)
             first.wait()
-            assert answers(server.strip())
+            assert is_ready(server.strip())
         finally:
             end(first)
             end(second)
-    limit = time.monotonic() + 30
-    while answers(server.strip()):
-        assert time.monotonic() < limit, "it goes on although nobody needs it"
+    deadline = time.monotonic() + 30
+    while is_ready(server.strip()):
+        assert time.monotonic() < deadline, "it still runs although no process uses it"
         time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("ci", "verdict"), [("", "SKIPPED"), ("true", "ERROR")])
-def test_without_binaries_tests_skip_on_a_laptop_and_fail_in_ci(tmp_path: Path, ci: str, verdict: str) -> None:
-    """Where no API server can be had, its tests are skipped, or fail where CI is set; one line says what to do."""
+def test_tests_without_binaries_skip_locally_and_fail_in_ci(tmp_path: Path, ci: str, verdict: str) -> None:
+    """Without an API server, its tests are skipped, or fail if CI is set. One line names the remedy."""
     test = Path(__file__).with_name("test_control_plane.py")
     report = subprocess.run(
         [
