@@ -24,8 +24,8 @@ from financehub_shared.worker.middleware.health_server import HealthServerMiddle
 from financehub_shared.worker.observers import build_observers
 
 
-class Fleet:
-    """One process with a broker, its observers and a monitor on the same Redis.
+class ObservedWorker:
+    """A worker process with all observers, and a monitor on the same Redis.
 
     Args:
         url: URL of Redis.

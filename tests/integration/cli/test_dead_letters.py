@@ -11,7 +11,7 @@ from dramatiq import Message
 from financehub_shared.broker.dead_letter import death_details
 from financehub_shared.broker.options import DEAD_LETTER
 from financehub_shared.redis import queue_keys as keys
-from support.observed import Fleet
+from support.observed import ObservedWorker
 
 
 def add_dead_letter(client: redis.Redis, task: str, error: Exception, *args: object) -> None:
@@ -46,7 +46,7 @@ def test_dead_letters_list_with_several_filters_requires_all(cli: Any, letters: 
 
 def test_dead_letters_show_prints_error_attempts_and_traceback(cli: Any, invoke: Any, redis_url: str):
     """The arguments, reason, error without markup, attempts and traceback of a dead letter are shown."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def wrong(symbol: str) -> None:
         raise ValueError(f"[bold]{symbol}[/bold] is not a number")

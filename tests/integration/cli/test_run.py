@@ -11,15 +11,15 @@ import redis
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.worker.actors import declare, enqueue
-from support.observed import Fleet
+from support.observed import ObservedWorker
 
 TASK = "fetch_crypto_prices_task"
 
 
 @pytest.fixture
-def fleet(redis_url: str) -> Iterator[Fleet]:
+def fleet(redis_url: str) -> Iterator[ObservedWorker]:
     """A worker that serves the crypto task and `broken`, a task outside the catalog. Tests start it."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def fetch(symbols: list[str] | None = None) -> TaskSummary:
         return TaskSummary(asked=2, stored=1, missing={"X": "not-found"}, providers={"binance": 1}, missing_count=1)
@@ -33,7 +33,7 @@ def fleet(redis_url: str) -> Iterator[Fleet]:
     fleet.broker.close()
 
 
-def test_run_waits_and_prints_the_outcome(shell: Any, fleet: Fleet, store: RedisStore):
+def test_run_waits_and_prints_the_outcome(shell: Any, fleet: ObservedWorker, store: RedisStore):
     """The command waits for the run and prints its summary or error. The exit code says whether it succeeded."""
     with fleet.working():
         succeeded = shell("run", TASK, "--arg", "symbols=BTC-USD", "--json")
@@ -96,7 +96,7 @@ def test_run_with_invalid_arguments_exits_with_2(
     assert redis_client.keys("dramatiq:*") == []
 
 
-def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fleet: Fleet, store: RedisStore):
+def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore):
     """Every task of the catalog is listed, also before its first run. With a task, its newest runs are listed."""
     enqueue(fleet.broker, TASK)
     enqueue(fleet.broker, "broken", queue="high")

@@ -15,7 +15,7 @@ from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
 from financehub_shared.worker.actors import declare
-from support.observed import Fleet, eventually
+from support.observed import ObservedWorker, eventually
 from support.processes import end, launch
 
 TASK = "fetch_crypto_prices_task"
@@ -63,7 +63,7 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     eventually(lambda: "never.yaml" in invoke("schedules", "list").stderr)
     assert invoke("schedules", "list").stderr.startswith("financehub: refused: ")
 
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     declare(fleet.broker, TASK, lambda: TaskSummary(asked=1, stored=1))
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     with fleet.working():

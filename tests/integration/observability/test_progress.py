@@ -7,10 +7,10 @@ import pytest
 
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.worker.middleware.liveness import STALL_SECONDS, Liveness
-from support.observed import Fleet, eventually
+from support.observed import ObservedWorker, eventually
 
 
-def liveness_of(fleet: Fleet) -> Liveness:
+def liveness_of(fleet: ObservedWorker) -> Liveness:
     """Return the liveness probe of the process."""
     liveness = fleet.observers.liveness
     assert isinstance(liveness, Liveness)
@@ -20,7 +20,7 @@ def liveness_of(fleet: Fleet) -> Liveness:
 def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Consumers that poll keep the process alive. A consumer that hangs makes the probe fail, with its name."""
     clock = ManualClock()
-    fleet = Fleet(redis_url, clock=clock)
+    fleet = ObservedWorker(redis_url, clock=clock)
     fleet.actor(lambda: None, actor_name="task")
     probe = liveness_of(fleet)
     hang, hanging, hung = threading.Event(), threading.Event(), threading.Event()
@@ -47,7 +47,7 @@ def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pyt
 def test_liveness_without_redis_succeeds(redis_server: Any) -> None:
     """While Redis is down the consumers still poll, so the process is alive. A restart would not bring Redis back."""
     server, clock = redis_server(), ManualClock()
-    fleet = Fleet(server.url, clock=clock)
+    fleet = ObservedWorker(server.url, clock=clock)
     fleet.actor(lambda: None, actor_name="task")
     probe = liveness_of(fleet)
     with fleet.working():

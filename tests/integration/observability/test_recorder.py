@@ -20,13 +20,13 @@ from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.redis.text import decode_hash
-from support.observed import Fleet, eventually
+from support.observed import ObservedWorker, eventually
 from support.redis_server import RedisServer
 
 COUNTERS = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
 
 
-def counts(fleet: Fleet, task: str) -> dict[str, int]:
+def counts(fleet: ObservedWorker, task: str) -> dict[str, int]:
     """Return the counters of a task that are not 0."""
     stats = asdict(fleet.monitor.get_all_stats()[task])
     return {name: stats[name] for name in COUNTERS if stats[name]}
@@ -34,7 +34,7 @@ def counts(fleet: Fleet, task: str) -> dict[str, int]:
 
 def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> None:
     """The record of a successful run has its times, its worker, one attempt and the task's summary."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def task() -> TaskSummary:
         return TaskSummary(asked=2, stored=1, missing={"X": "not-found"}, missing_count=1)
@@ -69,7 +69,7 @@ def test_counters_with_retries_count_attempts_and_runs_separately(
     redis_url: str, failures: int, max_retries: int, expected: dict[str, int], state: RunState, tries: int
 ) -> None:
     """Each attempt that raises counts as failed, each but the last of a message as retried, and a run ends once."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     made: list[int] = []
 
     def task() -> None:
@@ -89,7 +89,7 @@ def test_counters_with_retries_count_attempts_and_runs_separately(
 
 def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> None:
     """A run past its age limit is skipped, counted only as skipped, and its record has the reason."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def task() -> None:
         raise AssertionError("the task must not run")
@@ -108,7 +108,7 @@ def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> 
 
 def test_counters_of_unknown_tasks_share_one_name(redis_url: str) -> None:
     """The number of undeclared names is unlimited, so their dead letters and undecodable messages share one counter."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     fleet.actor(lambda: None, actor_name="known")
     for name in ("ghost_a", "ghost_b"):
         fleet.broker.enqueue(Message("high", name, (), {}, {}))
@@ -124,7 +124,7 @@ def test_counters_of_unknown_tasks_share_one_name(redis_url: str) -> None:
 
 def test_record_with_invalid_options_is_written(redis_url: str) -> None:
     """An invalid schedule name in the options is left out of the record. This run and others are still recorded."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     fleet.broker.enqueue(actor.message_with_options(**{options.SCHEDULE: ["x"], options.SCHEDULE_UID: {"y": 1}}))
     actor.send()
@@ -135,7 +135,7 @@ def test_record_with_invalid_options_is_written(redis_url: str) -> None:
 def test_record_with_a_secret_masks_it(redis_url: str, redis_client: "redis.Redis") -> None:
     """The error and summary of a run are masked before they are cut, so that no part of a secret is kept."""
     secret = "finnhub-k3y-of-the-test"
-    fleet = Fleet(redis_url, FINANCEHUB_FINNHUB_API_KEY=secret)
+    fleet = ObservedWorker(redis_url, FINANCEHUB_FINNHUB_API_KEY=secret)
 
     def fails() -> None:
         raise ValueError("x" * 480 + secret)
@@ -156,7 +156,7 @@ def test_record_with_a_secret_masks_it(redis_url: str, redis_client: "redis.Redi
     assert secret[:8] not in "".join(records)
 
 
-def _redeliver(fleet: Fleet, data: bytes, redis_id: str) -> None:
+def _redeliver(fleet: ObservedWorker, data: bytes, redis_id: str) -> None:
     """Put the same message back in the queue, as the janitor does if a worker died before the ack."""
     fleet.client.hset("dramatiq:high.msgs", redis_id, data)
     fleet.client.rpush("dramatiq:high", redis_id)
@@ -167,7 +167,7 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
     redis_url: str, fails: bool, expected: dict[str, int]
 ) -> None:
     """If a worker dies between the record and the ack, its run is repeated and counted once."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def task() -> None:
         if fails:
@@ -178,7 +178,7 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
     data = fleet.client.hget("dramatiq:high.msgs", redis_id)
     fleet.drain()
     _redeliver(fleet, data, redis_id)
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     fleet.actor(task, max_retries=0)
     fleet.drain()
     assert counts(fleet, "task") == expected
@@ -186,7 +186,7 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
 
 def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
     """A requeued dead letter is a new chance: its new outcome is counted, and the run ends with that outcome."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     broken = [True]
 
     def task() -> None:
@@ -197,7 +197,7 @@ def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
     fleet.drain()
     broken[0] = False
     assert len(DeadLetterQueue(fleet.client).requeue(DeadLetterFilter())) == 1
-    again = Fleet(redis_url)
+    again = ObservedWorker(redis_url)
     again.actor(task, max_retries=0)
     again.drain()
     run = again.monitor.run(message.message_id)
@@ -206,7 +206,7 @@ def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
     assert counts(again, "task") == {"failed": 1, "dead_lettered": 1, "succeeded": 1}
 
 
-def _schedule_message(fleet: Fleet, actor: Any) -> "Message[Any]":
+def _schedule_message(fleet: ObservedWorker, actor: Any) -> "Message[Any]":
     scheduled = {options.SCHEDULE: "ns/crypto", options.SCHEDULE_UID: "uid-1", options.DUE_AT: 1_800_000_000_000}
     message: Message[Any] = actor.message_with_options(**scheduled)
     fleet.broker.enqueue(message)
@@ -216,7 +216,7 @@ def _schedule_message(fleet: Fleet, actor: Any) -> "Message[Any]":
 @pytest.mark.parametrize("fails", [False, True])
 def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_client: "redis.Redis", fails: bool) -> None:
     """The schedule's hash has the outcome, duration and error of its last run, and counts ended and failed runs."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     fleet.client.hset(keys.schedule("uid-1"), mapping={"fingerprint": "f", "runs": 7})
 
     def task() -> None:
@@ -240,7 +240,7 @@ def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_clien
 
 def test_run_that_ends_after_its_schedule_was_deleted_leaves_no_key(redis_url: str) -> None:
     """A run that ends after its schedule was deleted does not create a key of the schedule."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     _schedule_message(fleet, fleet.actor(lambda: None, actor_name="task"))
     fleet.drain()
     assert fleet.client.keys(keys.schedule("*")) == []
@@ -255,11 +255,11 @@ def test_run_that_ends_after_its_schedule_was_deleted_leaves_no_key(redis_url: s
         (30, False, False, 0),  # too young: the worker may not have written a heartbeat yet
     ],
 )
-def test_reap_lost_with_a_dead_worker_and_no_message_marks_the_run(
+def test_declare_lost_with_a_dead_worker_and_no_message_marks_the_run(
     redis_url: str, age: float, alive: bool, queued: bool, lost: int
 ) -> None:
     """A run is lost if its worker is dead and no queue has its message. A second call does not change anything."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     message = _leave_unfinished_run(fleet, age)
     if not queued:
         fleet.client.delete("dramatiq:high", "dramatiq:high.msgs")
@@ -274,7 +274,7 @@ def test_reap_lost_with_a_dead_worker_and_no_message_marks_the_run(
 
 def test_counters_of_a_redelivered_lost_run_have_the_new_outcome(redis_url: str) -> None:
     """A redelivered run that was declared lost is no longer counted as lost."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     message = _leave_unfinished_run(fleet, 3_600)
     redis_id = message.options["redis_message_id"]
     data = fleet.client.hget("dramatiq:high.msgs", redis_id)
@@ -285,7 +285,7 @@ def test_counters_of_a_redelivered_lost_run_have_the_new_outcome(redis_url: str)
     assert counts(fleet, "task") == {"succeeded": 1}
 
 
-def _leave_unfinished_run(fleet: Fleet, age: float) -> "Message[Any]":
+def _leave_unfinished_run(fleet: ObservedWorker, age: float) -> "Message[Any]":
     """Leave the traces of a killed worker: a run that began `age` seconds ago and an unacked message."""
     message: Message[Any] = fleet.actor(lambda: None, actor_name="task").send()
     began = float(fleet.client.time()[0]) - age
@@ -300,7 +300,7 @@ def _leave_unfinished_run(fleet: Fleet, age: float) -> "Message[Any]":
 def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server: Callable[..., RedisServer]) -> None:
     """While Redis is unavailable a task continues. When Redis is back, its end is recorded and the message is acked."""
     server = redis_server()
-    fleet = Fleet(server.url)
+    fleet = ObservedWorker(server.url)
     ended: list[int] = []
 
     def task() -> None:
@@ -320,7 +320,7 @@ def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server:
     assert counts(fleet, "task")["succeeded"] == 1
 
 
-def _state(fleet: Fleet, message_id: str) -> RunState | None:
+def _state(fleet: ObservedWorker, message_id: str) -> RunState | None:
     try:
         run = fleet.monitor.run(message_id)
     except redis.RedisError:
@@ -330,7 +330,7 @@ def _state(fleet: Fleet, message_id: str) -> RunState | None:
 
 def test_drop_older_with_expired_records_deletes_them(redis_url: str) -> None:
     """Every record has a time to live. The cleanup deletes runs that ended before a time; the counters are kept."""
-    fleet = Fleet(redis_url, FINANCEHUB_RUN_RETENTION_DAYS="2")
+    fleet = ObservedWorker(redis_url, FINANCEHUB_RUN_RETENTION_DAYS="2")
     actor = fleet.actor(lambda: None, actor_name="task")
     messages = [actor.send() for _ in range(3)]
     fleet.drain()
@@ -349,7 +349,7 @@ def test_recorder_with_a_short_run_writes_once(redis_url: str, monkeypatch: pyte
     """The start of a short run is written together with its end, so each run is one event of the recorder's script."""
     # every run is shorter than this on any machine
     monkeypatch.setattr("financehub_shared.monitor.record_writer.LINGER_SECONDS", 60)
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     for _ in range(200):
         actor.send()
@@ -362,7 +362,7 @@ def test_recorder_with_a_short_run_writes_once(redis_url: str, monkeypatch: pyte
 
 def test_record_queued_before_the_start_shows_queued(redis_url: str) -> None:
     """`record_queued` shows a message as queued, and does not change a run that has already begun."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")
     message = actor.send()
     fleet.monitor.record_queued(message)
@@ -378,7 +378,7 @@ def test_get_task_monitor_needs_only_the_environment(redis_url: str, monkeypatch
 
     monkeypatch.setenv("REDIS_URL", redis_url)
     get_task_monitor.cache_clear()
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     fleet.actor(lambda: None, actor_name="task").send()
     fleet.drain()
     assert get_task_monitor().get_all_stats()["task"].succeeded == 1

@@ -18,7 +18,7 @@ from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import ScheduleRecord
 from support.hand_driven import Scheduler, T
-from support.observed import Fleet
+from support.observed import ObservedWorker
 from support.schedules import UID, messages, schedule
 
 BUSY = "6d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c12"
@@ -107,7 +107,7 @@ async def test_changed_after_each_step_of_a_backfill_has_the_schedule(scheduler:
 @pytest.mark.parametrize("fails", [False, True])
 async def test_changed_after_end_of_a_run_has_the_schedule(scheduler: Scheduler, redis_url: str, fails: bool) -> None:
     """The outcome of a run is in the snapshot as soon as the schedule is marked as changed."""
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
 
     def task() -> None:
         take_changed(fleet.client)
@@ -142,7 +142,7 @@ async def test_changed_after_a_lost_run_has_the_schedule(scheduler: Scheduler, r
     writer.flush()
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
     take_changed(scheduler.client)
-    fleet = Fleet(redis_url)
+    fleet = ObservedWorker(redis_url)
     assert fleet.monitor.declare_lost(T + 3_600) == 1
     assert take_changed(scheduler.client) == {UID}
     assert (await snapshot(scheduler)).record.outcome.last_run_outcome == RunState.LOST
