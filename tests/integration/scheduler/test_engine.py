@@ -49,7 +49,7 @@ async def test_step_returns_the_seconds_until_the_next_due_time(scheduler: Sched
 async def test_engine_with_jitter_delays_the_run_and_keeps_its_id(scheduler: Scheduler) -> None:
     """Jitter delays the enqueue by the offset. Due time and message id are those of the plain due time."""
     jittered = schedule(**allow(jitterSeconds=50))
-    offset = jittered.timing.offset
+    offset = jittered.recurrence.offset
     assert 1 < offset < 49
     await scheduler.load(jittered)
     await scheduler.pass_time(59.5 + offset - 0.01)
@@ -157,9 +157,9 @@ async def test_engine_with_edit_during_jitter_runs_the_pending_run_once(schedule
     """If an unrelated field is edited while a run waits for its jitter, the run still happens, once."""
     first, second = schedule(**allow(jitterSeconds=50)), schedule(**allow(jitterSeconds=50, retries=1))
     await scheduler.load(first)
-    await scheduler.pass_time(59.5 + first.timing.offset / 2)
+    await scheduler.pass_time(59.5 + first.recurrence.offset / 2)
     await scheduler.load(second, initial=False)
-    await scheduler.pass_time(first.timing.offset / 2 + 0.01)
+    await scheduler.pass_time(first.recurrence.offset / 2 + 0.01)
     assert scheduler.due() == [60]
 
 

@@ -15,7 +15,7 @@ OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 async def test_list_schedules_shows_all_facts_of_a_schedule(scheduler: Scheduler) -> None:
     """A listing shows what runs when, the next times, the counters and the last run."""
     await scheduler.load(schedule(jitterSeconds=50, catchUp="All", concurrencyPolicy="Allow"))
-    offset = scheduler.engine.states[UID].schedule.timing.offset
+    offset = scheduler.engine.states[UID].schedule.recurrence.offset
     await scheduler.pass_time(120 + offset)
     await scheduler.publisher.step()
     (found,) = list_schedules(scheduler.client)

@@ -23,7 +23,7 @@ def state(
     """Return the state of a schedule during New York's trading hours, as the engine keeps it on a Sunday."""
     hours = {"schedule": "*/5 * * * *", "calendar": "XNYS", "timeZone": "America/New_York"}
     compiled = schedule(name, task=task, queue=queue, suspend=suspended, **hours)
-    due = None if suspended else compiled.timing.next_after(CLOSE)
+    due = None if suspended else compiled.recurrence.next_after(CLOSE)
     next_run = None if due is None else encode(ScheduledRun(compiled, "due", due), due)
     return ScheduleState(compiled, CLOSE, next_run)
 

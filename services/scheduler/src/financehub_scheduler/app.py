@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class Source(Protocol):
+class ScheduleSource(Protocol):
     """A source of schedules: a folder or a cluster."""
 
     @property
@@ -73,7 +73,7 @@ class _Parts:
     clock: Clock
     metrics: Metrics
     client: Redis
-    source: Source
+    source: ScheduleSource
     operator: "Operator | None"
     engine: Engine
     publisher: NextRunPublisher
@@ -130,7 +130,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     states: dict[str, ScheduleState] = {}
     operator: Operator | None = None
     if isinstance(origin, Path):
-        source: Source = FileSource(origin, clock)
+        source: ScheduleSource = FileSource(origin, clock)
     else:
         # Imported here, because kopf takes a second and 25 MB, which a scheduler of a folder does not need.
         from financehub_scheduler.kubernetes import operator as kubernetes
@@ -205,7 +205,7 @@ async def _read_assets(assets: DeclaredAssets, engine: Engine) -> None:
         engine.recheck_arguments()
 
 
-async def follow(source: Source, engine: Engine, publisher: NextRunPublisher) -> None:
+async def follow(source: ScheduleSource, engine: Engine, publisher: NextRunPublisher) -> None:
     """Pass everything that a source reports to the engine, forever."""
     async for changes in source.changes():
         publisher.refused = dict(source.refused)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError, exchanges, load_calendar
-from financehub_scheduler.recurrence.rules import Timing, parse_rule
+from financehub_scheduler.recurrence.recurrence import Recurrence
+from financehub_scheduler.recurrence.rules import parse_rule
 
 #: exchange_calendars 4.13 uses deprecated parts of pandas 3.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -77,8 +78,8 @@ def test_is_open_at_edges_holidays_and_lunch(exchange: str, zone: str, time: str
 
 def test_due_times_with_calendar_are_within_sessions():
     """A schedule with a calendar is due only while the exchange is open, also over weekends and holidays."""
-    timing = Timing((parse_rule("@every 1h", ZoneInfo("UTC")),), load_calendar("XNYS"))
-    found = list(timing.due_times(at("2026-11-25T14:30"), at("2026-11-30T10:00")))
+    recurrence = Recurrence((parse_rule("@every 1h", ZoneInfo("UTC")),), load_calendar("XNYS"))
+    found = list(recurrence.due_times(at("2026-11-25T14:30"), at("2026-11-30T10:00")))
     local = [
         datetime.fromtimestamp(due, ZoneInfo("America/New_York")).isoformat(timespec="minutes")[:16] for due in found
     ]
@@ -89,10 +90,10 @@ def test_due_times_with_calendar_are_within_sessions():
 
 def test_next_after_without_any_open_session_is_none():
     """A nightly schedule with a daytime exchange has no due time, and the search for one ends."""
-    timing = Timing(
+    recurrence = Recurrence(
         (parse_rule("0 3 * * *", ZoneInfo("America/New_York")),), load_calendar("XNYS"), end=at("2029-01-01T00:00")
     )
-    assert timing.next_after(at("2026-11-25T00:00")) is None
+    assert recurrence.next_after(at("2026-11-25T00:00")) is None
 
 
 def test_calendar_outside_the_table_raises():
@@ -108,10 +109,10 @@ def test_calendar_outside_the_table_raises():
 def test_due_times_up_to_the_end_of_the_table_are_complete():
     """All due times up to the end of the table are found. A range that exceeds the table raises an error."""
     calendar = load_calendar("XNYS")
-    timing = Timing((parse_rule("@hourly", ZoneInfo("UTC")),), calendar)
-    assert list(timing.due_times(calendar.end - 86_400, calendar.end - 1))
+    recurrence = Recurrence((parse_rule("@hourly", ZoneInfo("UTC")),), calendar)
+    assert list(recurrence.due_times(calendar.end - 86_400, calendar.end - 1))
     with pytest.raises(CalendarHorizonError):
-        list(timing.due_times(calendar.end - 86_400, calendar.end + 1))
+        list(recurrence.due_times(calendar.end - 86_400, calendar.end + 1))
 
 
 def test_load_calendar_of_an_unknown_exchange_names_the_known_ones():

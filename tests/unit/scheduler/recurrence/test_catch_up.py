@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.recurrence.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUp, Plan, plan
-from financehub_scheduler.recurrence.rules import Timing, parse_rule
+from financehub_scheduler.recurrence.catch_up import GRACE_SECONDS, MAX_CATCH_UP, CatchUp, CatchUpPlan, plan_catch_up
+from financehub_scheduler.recurrence.recurrence import Recurrence
+from financehub_scheduler.recurrence.rules import parse_rule
 
 #: A full minute.
 T = 1_800_000_000
-MINUTELY = Timing((parse_rule("* * * * *", ZoneInfo("UTC")),))
+MINUTELY = Recurrence((parse_rule("* * * * *", ZoneInfo("UTC")),))
 
 
 def minutes(*numbers: int) -> tuple[int, ...]:
@@ -34,18 +35,18 @@ def test_plan_after_five_minutes_of_downtime_follows_policy_and_deadline(
     policy: CatchUp, late: float, deadline: int | None, fire: tuple[int, ...], missed: int, mark: int
 ):
     """`catchUp` and the deadline decide which missed runs happen. The others are counted as missed."""
-    assert plan(MINUTELY, T, T + 300 + late, policy, deadline) == Plan(fire, missed, mark)
+    assert plan_catch_up(MINUTELY, T, T + 300 + late, policy, deadline) == CatchUpPlan(fire, missed, mark)
 
 
 @pytest.mark.parametrize("policy", list(CatchUp))
 def test_plan_between_due_times_is_empty(policy: CatchUp):
     """Between two due times nothing runs, nothing is missed and the high-water mark stays."""
-    assert plan(MINUTELY, T, T + 59.9, policy, None) == Plan((), 0, None)
+    assert plan_catch_up(MINUTELY, T, T + 59.9, policy, None) == CatchUpPlan((), 0, None)
 
 
 def test_plan_after_a_long_outage_runs_at_most_a_hundred():
     """After a long outage, `All` runs the newest hundred due times, and the others count as missed."""
-    found = plan(MINUTELY, T, T + 500 * 60, CatchUp.ALL, None)
+    found = plan_catch_up(MINUTELY, T, T + 500 * 60, CatchUp.ALL, None)
     assert found.fire == minutes(*range(401, 501))
     assert len(found.fire) == MAX_CATCH_UP
     assert found.missed == 400
@@ -53,9 +54,9 @@ def test_plan_after_a_long_outage_runs_at_most_a_hundred():
 
 def test_plan_with_jitter_waits_for_the_offset():
     """A due time counts as passed when its jitter has passed too."""
-    timing = Timing(MINUTELY.rules, offset=20.0)
-    assert plan(timing, T, T + 79, CatchUp.LATEST, None).fire == ()
-    assert plan(timing, T, T + 80, CatchUp.LATEST, None).fire == minutes(1)
+    recurrence = Recurrence(MINUTELY.rules, offset=20.0)
+    assert plan_catch_up(recurrence, T, T + 79, CatchUp.LATEST, None).fire == ()
+    assert plan_catch_up(recurrence, T, T + 80, CatchUp.LATEST, None).fire == minutes(1)
 
 
 @given(
@@ -68,9 +69,9 @@ def test_plan_of_any_range_runs_or_counts_every_due_time(
     policy: CatchUp, length: int, deadline: int | None, interval: int
 ):
     """The due times that run and those that are missed are all of the range, and the mark is the last of them."""
-    timing = Timing((parse_rule(f"@every {interval}s", ZoneInfo("UTC")),))
-    walked = list(timing.due_times(T, T + length))
-    found = plan(timing, T, T + length, policy, deadline)
+    recurrence = Recurrence((parse_rule(f"@every {interval}s", ZoneInfo("UTC")),))
+    walked = list(recurrence.due_times(T, T + length))
+    found = plan_catch_up(recurrence, T, T + length, policy, deadline)
     assert len(found.fire) + found.missed == min(len(walked), 1_000)
     assert found.mark == (walked[-1] if walked else None)
     assert list(found.fire) == (walked[-len(found.fire) :] if found.fire else [])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from financehub_scheduler.recurrence.rules import ALIASES, Timing, jitter_offset, parse_rule, parse_zone
+from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
+from financehub_scheduler.recurrence.rules import ALIASES, parse_rule, parse_zone
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -21,8 +22,8 @@ def local(times: list[int], zone: str) -> list[str]:
 
 
 def due_between(expression: str, zone: str, after: str, until: str) -> list[str]:
-    timing = Timing((parse_rule(expression, parse_zone(zone)),))
-    return local(list(timing.due_times(at(after), at(until))), zone)
+    recurrence = Recurrence((parse_rule(expression, parse_zone(zone)),))
+    return local(list(recurrence.due_times(at(after), at(until))), zone)
 
 
 @pytest.mark.parametrize(
@@ -158,40 +159,40 @@ def test_next_after_is_the_same_for_every_time_before_it(expression: str, zone: 
 @settings(deadline=None, max_examples=60)
 def test_newest_and_count_equal_a_full_walk(expressions: list[str], zone: str, after: float, length: float, count: int):
     """The newest due times and the count equal those of a walk through the whole range, without repetitions."""
-    timing = Timing(tuple(parse_rule(expression, parse_zone(zone)) for expression in expressions))
+    recurrence = Recurrence(tuple(parse_rule(expression, parse_zone(zone)) for expression in expressions))
     until = after + min(length, 3_000 * min(60, length))
     walked = []
-    for due in timing.due_times(after, until):
+    for due in recurrence.due_times(after, until):
         walked.append(due)
         if len(walked) > 2_000:
             return
     assert walked == sorted(set(walked))
-    assert timing.newest(count, after, until) == walked[-count:]
-    assert timing.count(after, until, 10_000) == len(walked)
-    assert timing.count(after, until, 3) == min(3, len(walked))
+    assert recurrence.newest(count, after, until) == walked[-count:]
+    assert recurrence.count(after, until, 10_000) == len(walked)
+    assert recurrence.count(after, until, 3) == min(3, len(walked))
 
 
 def test_interval_with_start_time_counts_from_it():
     """An interval counts from the start time of the schedule, so that every scheduler computes the same times."""
     start = int(at("2026-11-25T10:00:07+00:00"))
-    timing = Timing((parse_rule("@every 1m", UTC_ZONE, start),), start=start)
-    assert timing.next_after(0) == start
-    assert timing.next_after(start) == start + 60
+    recurrence = Recurrence((parse_rule("@every 1m", UTC_ZONE, start),), start=start)
+    assert recurrence.next_after(0) == start
+    assert recurrence.next_after(start) == start + 60
 
 
 def test_due_times_include_start_and_end():
     """A due time exactly at the start or end time is included, and none outside."""
     start, end = at("2026-11-25T10:00:00+00:00"), at("2026-11-25T10:02:00+00:00")
-    timing = Timing((parse_rule("* * * * *", UTC_ZONE),), start=start, end=end)
-    assert list(timing.due_times(0, end + 600)) == [start, start + 60, end]
-    assert timing.next_after(end) is None
+    recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),), start=start, end=end)
+    assert list(recurrence.due_times(0, end + 600)) == [start, start + 60, end]
+    assert recurrence.next_after(end) is None
 
 
 def test_next_after_with_fractional_start_is_not_before_it():
     """No due time is before the start time, even if the start time has a fraction of a second."""
     start = at("2026-11-25T10:00:00.500+00:00")
-    timing = Timing((parse_rule("* * * * *", UTC_ZONE),), start=start)
-    assert timing.next_after(0) == at("2026-11-25T10:01:00+00:00")
+    recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),), start=start)
+    assert recurrence.next_after(0) == at("2026-11-25T10:01:00+00:00")
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Kiritimati"])
@@ -210,13 +211,13 @@ def test_next_after_with_fractional_start_is_not_before_it():
 def test_next_after_at_extreme_dates_is_displayable(expression: str, zone: str, start: str):
     """For any start time, every due time can be displayed in any time zone, even a day of jitter later."""
     anchor = int(at(start))
-    timing = Timing((parse_rule(expression, parse_zone(zone), anchor),), start=at(start))
-    due = timing.next_after(anchor)
+    recurrence = Recurrence((parse_rule(expression, parse_zone(zone), anchor),), start=at(start))
+    due = recurrence.next_after(anchor)
     for _ in range(100):
         if due is None:
             break
         assert datetime.fromtimestamp(due + 86_400, parse_zone(zone)).year <= 9999
-        due = timing.next_after(due)
+        due = recurrence.next_after(due)
 
 
 @given(st.uuids().map(str), st.integers(1, 86_400))
@@ -276,5 +277,5 @@ def test_parse_zone_of_an_invalid_name_raises(name: str):
 def test_count_of_a_utc_day_is_1440_minutes():
     """In UTC the clocks never change."""
     day = datetime(2026, 3, 29, tzinfo=UTC).timestamp()
-    timing = Timing((parse_rule("* * * * *", UTC_ZONE),))
-    assert timing.count(day - 1, day + 86_399, 10_000) == 1_440
+    recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),))
+    assert recurrence.count(day - 1, day + 86_399, 10_000) == 1_440

@@ -18,7 +18,8 @@ from financehub_scheduler.api.scheduled_task import (
 )
 from financehub_scheduler.recurrence.calendar import load_calendar
 from financehub_scheduler.recurrence.catch_up import CatchUp
-from financehub_scheduler.recurrence.rules import Timing, jitter_offset, parse_rule, parse_zone
+from financehub_scheduler.recurrence.recurrence import Recurrence, jitter_offset
+from financehub_scheduler.recurrence.rules import parse_rule, parse_zone
 from financehub_shared.broker import options
 from financehub_shared.core.catalog import CATALOG
 
@@ -40,7 +41,7 @@ class Schedule:
         uid: Stable UUID, by which Redis knows the schedule.
         name: `namespace/name`.
         task, queue: Task and queue of its messages.
-        timing: Its recurrence.
+        recurrence: Its recurrence.
         fingerprint: A hash that changes with every change of the spec.
         summary: The spec as written, in JSON, for listings.
         trigger: Value of the trigger annotation; empty if there is none.
@@ -53,7 +54,7 @@ class Schedule:
     name: str
     task: str
     queue: str
-    timing: Timing
+    recurrence: Recurrence
     policy: ConcurrencyPolicy
     catch_up: CatchUp
     deadline: int | None
@@ -106,7 +107,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
     name = f"{task.metadata.namespace}/{task.metadata.name}"
     zone = parse_zone(spec.time_zone)
     anchor = int(spec.start_time.timestamp()) if spec.start_time else 0
-    timing = Timing(
+    recurrence = Recurrence(
         rules=tuple(parse_rule(text, zone, anchor) for text in spec.schedules or [spec.schedule or ""]),
         calendar=load_calendar(spec.calendar) if spec.calendar else None,
         start=spec.start_time.timestamp() if spec.start_time else None,
@@ -129,7 +130,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         name=name,
         task=spec.task,
         queue=queue,
-        timing=timing,
+        recurrence=recurrence,
         policy=spec.concurrency_policy,
         catch_up=spec.catch_up,
         deadline=spec.starting_deadline_seconds,

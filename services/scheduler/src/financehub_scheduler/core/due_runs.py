@@ -2,7 +2,7 @@
 
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.recurrence.catch_up import plan
+from financehub_scheduler.recurrence.catch_up import plan_catch_up
 from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
 
 #: A run that is later than this is subject to catch-up. Below it, the loop was only busy.
@@ -23,16 +23,16 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
         return [state.next_run]
     schedule = state.schedule
     try:
-        catch_up = plan(schedule.timing, state.high_water_mark, now, schedule.catch_up, schedule.deadline)
+        decision = plan_catch_up(schedule.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.deadline)
     except CalendarHorizonError:
         # The calendar has ended in the meantime. The run that is known to be due still happens.
         return [encode(state.next_run.run, now)]
-    if catch_up.mark is None:
+    if decision.mark is None:
         return []
-    missed, expected = catch_up.missed, state.high_water_mark
-    if not catch_up.fire:
-        runs = [ScheduledRun(schedule, "due", catch_up.mark, missed=missed, expected=expected, fire=False)]
+    missed, expected = decision.missed, state.high_water_mark
+    if not decision.fire:
+        runs = [ScheduledRun(schedule, "due", decision.mark, missed=missed, expected=expected, fire=False)]
     else:
-        first = ScheduledRun(schedule, "due", catch_up.fire[0], missed=missed, expected=expected)
-        runs = [first, *(ScheduledRun(schedule, "due", due) for due in catch_up.fire[1:])]
+        first = ScheduledRun(schedule, "due", decision.fire[0], missed=missed, expected=expected)
+        runs = [first, *(ScheduledRun(schedule, "due", due) for due in decision.fire[1:])]
     return [encode(run, now) for run in runs]

@@ -221,7 +221,7 @@ class Engine:
         for registration, result in registered:
             schedule = registration.schedule
             # An edit never acts retroactively: what was due before it stays undone.
-            mark = max(result.high_water_mark, result.changed_at - schedule.timing.offset)
+            mark = max(result.high_water_mark, result.changed_at - schedule.recurrence.offset)
             self._planner.add(ScheduleState(schedule, mark))
             self._listener.schedule_registered(schedule)
             for warning in spec_warnings(schedule, self._clock.now()):

@@ -165,12 +165,12 @@ class OnDemandRuns(SchedulerListener):
         if state.refused:
             await self._end_backfill(uid, id, "refused", state.refused)
             return
-        timing, cursor = state.schedule.timing, int(record[BackfillField.CURSOR]) / 1000
+        recurrence, cursor = state.schedule.recurrence, int(record[BackfillField.CURSOR]) / 1000
         until = min(float(record[BackfillField.END]), self._clock.now())
         if BackfillField.TOTAL not in record:
             try:
                 # In a thread, because counting ten thousand cron times takes longer than a due run may wait.
-                total = await asyncio.to_thread(timing.count, cursor, until, MAX_BACKFILL_RUNS + 1)
+                total = await asyncio.to_thread(recurrence.count, cursor, until, MAX_BACKFILL_RUNS + 1)
             except CalendarHorizonError as error:
                 await self._end_backfill(uid, id, "refused", str(error))
                 return
@@ -179,7 +179,7 @@ class OnDemandRuns(SchedulerListener):
                 await self._end_backfill(uid, id, "refused", problem)
                 return
             await self._start_backfill(uid, id, total)
-        due_times = islice(timing.due_times(cursor, until), _BACKFILL_BATCH)
+        due_times = islice(recurrence.due_times(cursor, until), _BACKFILL_BATCH)
         runs = [ScheduledRun(state.schedule, "backfill", due, fence=id) for due in due_times]
         if runs:
             await self._submit(runs)

@@ -70,7 +70,7 @@ class Planner:
         if due is None:
             self._due.discard(schedule.uid)
             return
-        fire_at = due + schedule.timing.offset
+        fire_at = due + schedule.recurrence.offset
         # The message is encoded for the time at which it will be enqueued. In a burst the last messages wait for the
         # first ones, and that counts as waiting time.
         state.next_run = encode(ScheduledRun(schedule, "due", due), max(fire_at, self._clock.now()))
@@ -78,7 +78,7 @@ class Planner:
 
     def _next_due(self, state: ScheduleState) -> float | None:
         try:
-            due = state.schedule.timing.next_after(state.high_water_mark)
+            due = state.schedule.recurrence.next_after(state.high_water_mark)
         except CalendarHorizonError as error:
             state.problem = str(error)
             # A traceback would say no more than the problem does.
@@ -114,7 +114,7 @@ class Planner:
     def put_back(self, state: ScheduleState) -> None:
         """Queue the next run of a schedule again, because Redis has not settled it."""
         if self.is_current(state) and state.next_due is not None:
-            self._due.put(state.schedule.uid, state.next_due + state.schedule.timing.offset)
+            self._due.put(state.schedule.uid, state.next_due + state.schedule.recurrence.offset)
 
     def next_time(self) -> float | None:
         """Return the earliest time at which a run has to be enqueued, Unix seconds; None if there is none."""

@@ -67,7 +67,7 @@ class Reporter(SchedulerListener):
 
     def _run_enqueued(self, run: ScheduledRun, label: str, at: float) -> None:
         schedule = run.schedule
-        lag = round(at - run.due - schedule.timing.offset, 4)
+        lag = round(at - run.due - schedule.recurrence.offset, 4)
         if run.kind == "due":
             self._metrics.schedule_lag.labels(label).observe(max(0.0, lag))
         self._metrics.messages_enqueued.labels(schedule.queue, schedule.task).inc()

@@ -36,12 +36,12 @@ class ScheduleState:
 
 def next_times(state: ScheduleState, count: int) -> list[float]:
     """Return up to `count` next times of a schedule, jitter included, in Unix seconds."""
-    offset, due = state.schedule.timing.offset, state.next_due
+    offset, due = state.schedule.recurrence.offset, state.next_due
     times: list[float] = []
     while due is not None and len(times) < count:
         times.append(due + offset)
         try:
-            due = state.schedule.timing.next_after(due)
+            due = state.schedule.recurrence.next_after(due)
         except CalendarHorizonError:
             break
     return times

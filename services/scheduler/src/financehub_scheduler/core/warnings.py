@@ -22,7 +22,7 @@ def spec_warnings(schedule: Schedule, now: float) -> list[str]:
             f"catchUp All under concurrencyPolicy {schedule.policy}: most of the runs that catch up overlap and are "
             "skipped or replaced; set concurrencyPolicy Allow to run all of them"
         )
-    calendar = schedule.timing.calendar
+    calendar = schedule.recurrence.calendar
     if calendar is not None and calendar.end - now < WARN_DAYS * DAY_SECONDS:
         end = datetime.fromtimestamp(calendar.end, UTC).date()
         found.append(

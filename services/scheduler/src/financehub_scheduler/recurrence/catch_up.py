@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from financehub_scheduler.recurrence.rules import Timing
+from financehub_scheduler.recurrence.recurrence import Recurrence
 
 #: A run that is later than this was missed and is not only a little late. Loop lag and failover take under a second.
 GRACE_SECONDS = 10
@@ -22,7 +22,7 @@ class CatchUp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CatchUpPlan:
     """The decision for one schedule at one moment.
 
     Args:
@@ -36,22 +36,24 @@ class Plan:
     mark: int | None
 
 
-def plan(timing: Timing, mark: float, now: float, policy: CatchUp, deadline: float | None) -> Plan:
+def plan_catch_up(
+    recurrence: Recurrence, mark: float, now: float, policy: CatchUp, deadline: float | None
+) -> CatchUpPlan:
     """Decide which due times in (mark, now] still run.
 
     Args:
-        timing: The recurrence of the schedule.
+        recurrence: The recurrence of the schedule.
         mark: The high-water mark, Unix seconds.
         now: Unix seconds.
         policy: `spec.catchUp`.
         deadline: `spec.startingDeadlineSeconds`; None for no limit.
     """
-    until = now - timing.offset
-    newest = timing.newest(MAX_CATCH_UP if policy is CatchUp.ALL else 1, mark, until)
+    until = now - recurrence.offset
+    newest = recurrence.newest(MAX_CATCH_UP if policy is CatchUp.ALL else 1, mark, until)
     if not newest:
-        return Plan((), 0, None)
+        return CatchUpPlan((), 0, None)
     max_lateness = deadline if deadline is not None else float("inf")
     if policy is CatchUp.NONE:
         max_lateness = min(max_lateness, GRACE_SECONDS)
     fire = tuple(due for due in newest if until - due <= max_lateness)
-    return Plan(fire, timing.count(mark, until, MAX_COUNTED) - len(fire), newest[-1])
+    return CatchUpPlan(fire, recurrence.count(mark, until, MAX_COUNTED) - len(fire), newest[-1])

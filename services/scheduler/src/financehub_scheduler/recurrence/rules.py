@@ -1,13 +1,7 @@
-"""Computes the due times of a schedule from its cron expressions and intervals.
-
-Due times are whole Unix seconds. The due time of a run is part of its identity, so every scheduler has to compute the
-same ones.
-"""
+"""The rules of a recurrence: cron expressions and intervals, in time zones."""
 
 import copy
-import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,8 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from financehub_scheduler.recurrence.calendar import Calendar, CalendarHorizonError
-from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS, parse_duration
+from financehub_shared.core.durations import DAY_SECONDS, parse_duration
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -30,16 +23,6 @@ ALIASES = {
 }
 _EVERY = re.compile(r"@every\s+((?:\d+[dhms])+)")
 _LONGEST_INTERVAL = 366 * DAY_SECONDS
-#: Windows that are searched backward for the newest due times, shortest first. For a frequent schedule the first ones
-#: are enough.
-_WINDOWS = (
-    *(MINUTE_SECONDS, 10 * MINUTE_SECONDS, HOUR_SECONDS, 6 * HOUR_SECONDS),
-    *(DAY_SECONDS, WEEK_SECONDS, 31 * DAY_SECONDS, 366 * DAY_SECONDS),
-)
-#: The range of Python's dates, minus a day for time zones. No due time is outside, because it could not be displayed.
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
-#: A rule that finds no open session after this many attempts never will.
-_CALENDAR_TRIES = 1_000
 
 
 class Rule(Protocol):
@@ -161,85 +144,3 @@ def parse_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{name!r} is not an IANA time zone; write one like 'UTC' or 'Europe/Berlin'") from None
-
-
-def jitter_offset(uid: str, jitter_seconds: int) -> float:
-    """Return the constant delay of a schedule in [0, jitter_seconds), which is the same on every scheduler."""
-    if jitter_seconds == 0:
-        return 0.0
-    digest = hashlib.blake2b(uid.encode(), digest_size=8).digest()
-    return int.from_bytes(digest) % (jitter_seconds * 1000) / 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The recurrence of one schedule: the union of its rules, within its limits, while its exchange is open.
-
-    Args:
-        rules: The rules. A time that several of them yield is due once.
-        calendar: The exchange that has to be open at a due time; None for no restriction.
-        start, end: First and last moment of due times, Unix seconds; None for no limit.
-        offset: Seconds after the due time at which the run is enqueued (jitter). It is not part of the run's identity.
-    """
-
-    rules: tuple[Rule, ...]
-    calendar: Calendar | None = None
-    start: float | None = None
-    end: float | None = None
-    offset: float = 0.0
-
-    def next_after(self, time: float) -> int | None:
-        """Return the first due time after `time`, or None if there is none.
-
-        Raises:
-            CalendarHorizonError: The answer is beyond the end of the calendar.
-        """
-        if self.start is not None and time < self.start:
-            time = self.start - 1 if self.start == int(self.start) else self.start
-        time = max(time, _FIRST)
-        if time > _LAST:
-            return None
-        for _ in range(_CALENDAR_TRIES):
-            due = min((found for rule in self.rules if (found := rule.next_after(time)) is not None), default=None)
-            if due is None or due > _LAST or (self.end is not None and due > self.end):
-                return None
-            if self.calendar is None or self.calendar.is_open(due):
-                return due
-            # Jump to the next session, because a closed weekend has thousands of minutes.
-            time = max(due, self.calendar.next_open(due) - 1)
-        return None
-
-    def due_times(self, after: float, until: float) -> Iterator[int]:
-        """Yield the due times in (after, until] in ascending order."""
-        try:
-            due = self.next_after(after)
-            while due is not None and due <= until:
-                yield due
-                due = self.next_after(due)
-        except CalendarHorizonError:
-            # The range ends before the end of the calendar, so only a due time outside the range is unknown.
-            if self.calendar is None or until >= self.calendar.end or after < self.calendar.first:
-                raise
-
-    def newest(self, count: int, after: float, until: float) -> list[int]:
-        """Return the last `count` due times in (after, until] in ascending order, without computing all of them."""
-        found: list[int] = []
-        for window in (*_WINDOWS, until - after):
-            begin = max(after, until - window)
-            found = list(self.due_times(begin, until))
-            if len(found) >= count or begin == after:
-                break
-        return found[-count:]
-
-    def count(self, after: float, until: float, limit: int) -> int:
-        """Return the number of due times in (after, until], counted up to `limit`."""
-        if len(self.rules) == 1 and self.calendar is None and isinstance(rule := self.rules[0], Interval):
-            first = self.next_after(after)
-            last = min(until, self.end if self.end is not None else until)
-            return 0 if first is None or first > last else min(limit, int((last - first) // rule.seconds) + 1)
-        total = 0
-        for _ in self.due_times(after, until):
-            total += 1
-            if total == limit:
-                break
-        return total

@@ -39,7 +39,7 @@ def state_of(resource: WatchedResource, *, problem: str = "", refused: str = "")
     schedule = resource.schedule
     assert schedule
     state = ScheduleState(schedule, T, problem=problem or refused, refused=refused)
-    due = None if problem or refused or schedule.suspended else schedule.timing.next_after(T)
+    due = None if problem or refused or schedule.suspended else schedule.recurrence.next_after(T)
     state.next_run = encode(ScheduledRun(schedule, "due", due), due) if due is not None else None
     return state
 

@@ -104,7 +104,7 @@ def _stopped(state: ScheduleState, record: ScheduleRecord) -> ConditionValue:
         message = f"all {schedule.max_runs} runs have been enqueued; raise spec.maxRuns to continue"
         return ConditionValue("Ready", "False", "Exhausted", message)
     try:
-        schedule.timing.next_after(state.high_water_mark)
+        schedule.recurrence.next_after(state.high_water_mark)
     except CalendarHorizonError as error:
         return ConditionValue("Ready", "False", "CalendarEnded", str(error))
     message = f"{state.problem}; change spec.endTime, spec.calendar or the schedule, or delete the ScheduledTask"
