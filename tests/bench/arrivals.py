@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from financehub_scheduler.recurrence.rules import jitter_offset
+from financehub_scheduler.recurrence.recurrence import jitter_offset
 
 #: How long a burst may take; what is not there by then counts as that late.
 PATIENCE = 30.0

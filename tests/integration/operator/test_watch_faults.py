@@ -110,7 +110,7 @@ async def test_watch_with_half_open_connection_restarts(
 
     def observed() -> dict[str, str]:
         return {
-            resource.name: json.loads(resource.schedule.summary)["schedule"]
+            resource.name: json.loads(resource.schedule.spec_json)["schedule"]
             for resource in source.resources.values()
             if resource.schedule
         }

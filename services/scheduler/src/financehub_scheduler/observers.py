@@ -43,7 +43,7 @@ class SchedulerObservers:
         clock = clock or SystemClock()
         readers = RedisReaders(settings, clock, known_schedules=known_schedules)
         identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
-        # a scrape has its own clients, whose timeout is shorter
+        # A scrape has its own clients, whose timeout is shorter.
         scrape_readers = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
         metrics.set_redis_probe(RedisProbe(scrape_readers.servers, clock, metrics.redis_command_duration, details=True))
         fleet = FleetMetrics(scrape_readers.checker.collect, scrape_readers.store, settings.max_workers, clock)

@@ -64,7 +64,7 @@ def test_scan_after_a_symlink_swap_finds_the_change(source: FileSource, tmp_path
     (tmp_path / "..new").replace(tmp_path / "..data")
     found = source.scan()
     assert found is not None
-    assert '"schedule":"@daily"' in found.upserts[0].summary
+    assert '"schedule":"@daily"' in found.upserts[0].spec_json
 
 
 def test_scan_with_invalid_documents_finds_the_others(source: FileSource, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_scan_with_a_duplicate_name_refuses_the_second(source: FileSource, tmp_p
     write(tmp_path, resource("a", schedule="@daily"), file="2.yaml")
     found = source.scan()
     assert found is not None
-    assert [each.summary for each in found.upserts] == ['{"task":"demo_task","queue":"q","schedule":"@yearly"}']
+    assert [each.spec_json for each in found.upserts] == ['{"task":"demo_task","queue":"q","schedule":"@yearly"}']
     assert source.refused == {"2.yaml:default/a": "default/a is also in 1.yaml, which takes precedence; rename one"}
 
 

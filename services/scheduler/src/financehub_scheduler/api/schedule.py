@@ -43,7 +43,7 @@ class Schedule:
         task, queue: Task and queue of its messages.
         recurrence: Its recurrence.
         fingerprint: A hash that changes with every change of the spec.
-        summary: The spec as written, in JSON, for listings.
+        spec_json: The spec as written, without default values.
         trigger: Value of the trigger annotation; empty if there is none.
         backfill: The request in the backfill annotation.
         message_head: The part of every message in JSON that is the same for all runs.
@@ -62,7 +62,7 @@ class Schedule:
     max_queue_depth: int | None
     max_runs: int | None
     fingerprint: str
-    summary: str
+    spec_json: str
     trigger: str
     backfill: Backfill | None
     message_head: str
@@ -115,7 +115,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         offset=jitter_offset(uid, spec.jitter_seconds),
     )
     queue = spec.queue or CATALOG[spec.task].queue.value
-    summary = spec.model_dump_json(by_alias=True, exclude_defaults=True)
+    spec_json = spec.model_dump_json(by_alias=True, exclude_defaults=True)
     static: dict[str, Any] = {options.SCHEDULE: name, options.SCHEDULE_UID: uid}
     if spec.retries is not None:
         static["max_retries"] = spec.retries
@@ -137,8 +137,8 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         suspended=spec.suspend,
         max_queue_depth=spec.max_queue_depth,
         max_runs=spec.max_runs,
-        fingerprint=hashlib.blake2b(summary.encode(), digest_size=8).hexdigest(),
-        summary=summary,
+        fingerprint=hashlib.blake2b(spec_json.encode(), digest_size=8).hexdigest(),
+        spec_json=spec_json,
         trigger=trigger,
         backfill=_parse_backfill(uid, backfill) if backfill else None,
         message_head=f'{head[:-1]},"options":{_json(static)[:-1]},',

@@ -1,0 +1,1 @@
+"""Everything of the scheduler that talks to a Kubernetes API server."""

@@ -81,7 +81,7 @@ class Registry:
                     "uid": registration.schedule.uid,
                     "name": registration.schedule.name,
                     "fingerprint": registration.schedule.fingerprint,
-                    "spec": registration.schedule.summary,
+                    "spec": registration.schedule.spec_json,
                     "task": registration.schedule.task,
                     "queue": registration.schedule.queue,
                     "suspended": int(registration.schedule.suspended),

@@ -77,7 +77,7 @@ def _normalized(value: Any) -> Any:
 
 
 def _recurrence(schedule: Schedule) -> str:
-    spec = json.loads(schedule.summary)
+    spec = json.loads(schedule.spec_json)
     rules = "; ".join(spec.get("schedules") or [spec["schedule"]])
     return f"{rules} ({spec['timeZone']})" if "timeZone" in spec else rules
 

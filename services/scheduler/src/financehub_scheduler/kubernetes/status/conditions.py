@@ -116,7 +116,7 @@ def _suspended(schedule: Schedule | None) -> ConditionValue:
         return ConditionValue("Suspended", "Unknown", "Invalid", "the spec is invalid")
     if not schedule.suspended:
         return ConditionValue("Suspended", "False", "Active", "spec.suspend is not set")
-    reason = json.loads(schedule.summary).get("suspendReason") or "spec.suspend is set"
+    reason = json.loads(schedule.spec_json).get("suspendReason") or "spec.suspend is set"
     return ConditionValue("Suspended", "True", "Suspended", reason)
 
 

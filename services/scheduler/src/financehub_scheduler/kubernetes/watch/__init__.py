@@ -1,0 +1,1 @@
+"""Watch of ScheduledTasks: kopf, its health, and the changes that it delivers to the engine."""
