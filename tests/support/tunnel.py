@@ -1,15 +1,15 @@
-"""A network between a client and a server that a test can break: cut, closed, or silent.
+"""A network between a client and a server that a test can break: connections are cut, refused or frozen.
 
     with Tunnel(control_plane.server) as tunnel:
         start_operator(kubeconfig=tunnel.kubeconfig(user.kubeconfig))
-        tunnel.freeze()         # half-open: nothing comes through, nobody is told
+        tunnel.freeze()         # half-open: no data passes, and neither side notices
         tunnel.thaw()
-        tunnel.refuse()         # nothing listens; what is open stays
+        tunnel.refuse()         # new connections are refused, open ones stay
         tunnel.cut()            # all connections are reset
         tunnel.accept()
 
-Bytes go through as they are, so TLS does, and what one side has sent in a freeze arrives after it. The kernel goes on
-answering TCP keepalives in a freeze: as with a hung server, only what the client expects to be told shows it.
+Bytes pass unchanged, so TLS works. Data that one side sends during a freeze arrives after it. The kernel still answers
+TCP keepalives during a freeze. As with a hung server, a client notices it only by the missing data.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 _CHUNK = 65_536
 _SECONDS = 10
-#: Close with a reset, and at once.
+#: Option that closes a socket immediately, with a reset.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class _Connection:
-    """A client's connection and the one we made for it."""
+    """A connection of a client, and the connection to the server that belongs to it."""
 
     def __init__(self, writers: list[asyncio.StreamWriter], *, frozen: bool) -> None:
         self.writers = writers
@@ -44,7 +44,7 @@ class _Connection:
             self.flows.set()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Forward one direction until it ends, in whatever way; a freeze holds the end back too."""
+        """Forward one direction until it ends or fails. A freeze delays its end as well."""
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 await self.flows.wait()
@@ -53,7 +53,7 @@ class _Connection:
         await self.flows.wait()
 
     def reset(self) -> None:
-        """End both without a farewell."""
+        """Reset both connections."""
         self.flows.set()
         for writer in self.writers:
             sock: socket.socket = writer.get_extra_info("socket")
@@ -63,7 +63,7 @@ class _Connection:
 
 
 class Tunnel:
-    """A TCP proxy on a port of its own.
+    """A TCP proxy on its own port.
 
     Args:
         target: URL of the server.
@@ -100,19 +100,19 @@ class Tunnel:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._connections)
 
     def kubeconfig(self, original: Path) -> Path:
-        """The same login by way of the tunnel.
+        """Write a kubeconfig that leads through the tunnel, and return its path.
 
         Args:
-            original: of a control plane's user.
+            original: Kubeconfig of a user of a control plane.
         """
         return kubeconfig_for_server(original, self.url)
 
     def accept(self) -> None:
-        """Let new connections in, as at the beginning."""
+        """Accept new connections, as at the start."""
 
         async def listen() -> None:
             self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
@@ -120,7 +120,7 @@ class Tunnel:
         self._run(listen())
 
     def refuse(self) -> None:
-        """Refuse new connections; those that are open stay."""
+        """Refuse new connections. Open ones stay."""
 
         def close() -> None:
             if self._listener:
@@ -139,10 +139,10 @@ class Tunnel:
         self._call(reset_all)
 
     def freeze(self, *, new: bool = False) -> None:
-        """Forward nothing more; connections stay open and neither side is told.
+        """Stop forwarding. Connections stay open, and neither side notices.
 
         Args:
-            new: those to come as well: they are taken, and nothing follows.
+            new: Whether to accept new connections and forward nothing on them either.
         """
 
         def close_gates() -> None:
@@ -153,7 +153,7 @@ class Tunnel:
         self._call(close_gates)
 
     def thaw(self) -> None:
-        """Forward again, first what was held back."""
+        """Forward again, beginning with the delayed data."""
 
         def open_gates() -> None:
             self._freezes_new = False
@@ -170,7 +170,7 @@ class Tunnel:
             connection.writers.append(far_writer)
             pumps = [connection.pump(reader, far_writer), connection.pump(far_reader, writer)]
             tasks = [asyncio.create_task(pump) for pump in pumps]
-            # HTTP and TLS know no connection that is closed in one direction
+            # HTTP and TLS do not use connections that are closed in one direction only.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
@@ -179,8 +179,8 @@ class Tunnel:
             connection.reset()
         finally:
             self._connections.discard(connection)
-            for each in connection.writers:
-                each.close()
+            for open_writer in connection.writers:
+                open_writer.close()
 
     async def _finish(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}

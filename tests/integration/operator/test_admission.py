@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.invalid_specs import CRYPTO, NEWS, OTHER, WRONG
+from support.invalid_specs import CRYPTO, INVALID, NEWS, OTHER
 from support.schedules import resource
 from test_cluster.control_plane.cluster import Cluster
 
@@ -93,7 +93,7 @@ def test_label_change_of_suspicious_resource_does_not_warn(crd_installed: Cluste
 
 def test_apply_with_invalid_annotation_names_field_and_fix(crd_installed: Cluster) -> None:
     """The message of a refusal by the policy names the field and explains the fix."""
-    row = WRONG["backfill that is no range"]
-    done = crd_installed.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(row.body()), check=False)
+    case = INVALID["backfill that is not a range"]
+    done = crd_installed.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(case.body()), check=False)
     assert done.returncode == 1
     assert "denied request: metadata.annotations[financehub.io/backfill]: is not a range; write it like" in done.stderr

@@ -10,13 +10,13 @@ import yaml
 from financehub_scheduler.api.schedule import compile_schedule
 from financehub_scheduler.api.scheduled_task import from_resource
 from financehub_scheduler.sources.documents import DocumentError, parse, split
-from support.invalid_specs import RIGHT, WRONG, Wrong
+from support.invalid_specs import INVALID, VALID, SpecCase
 from support.schedules import UID
 from test_cluster.control_plane.cluster import Cluster
 
 _PATH = "/apis/financehub.io/v1alpha1/namespaces/default/scheduledtasks"
-REFUSED_BY_API_SERVER = {name: row for name, row in WRONG.items() if not row.unseen}
-REFUSED_BY_SCHEDULER = {name: row for name, row in WRONG.items() if row.unseen}
+REFUSED_BY_API_SERVER = {name: case for name, case in INVALID.items() if not case.only_scheduler}
+REFUSED_BY_SCHEDULER = {name: case for name, case in INVALID.items() if case.only_scheduler}
 
 
 def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
@@ -53,38 +53,38 @@ def scheduler_problem(cluster: Cluster, body: dict[str, Any]) -> str:
 
 def test_table_has_at_least_60_invalid_specs() -> None:
     """The table covers the usual mistakes of users."""
-    assert len(WRONG) >= 60
+    assert len(INVALID) >= 60
 
 
-@pytest.mark.parametrize("row", REFUSED_BY_API_SERVER.values(), ids=REFUSED_BY_API_SERVER)
-def test_api_server_with_invalid_spec_names_field_and_fix(crd_installed: Cluster, row: Wrong) -> None:
+@pytest.mark.parametrize("case", REFUSED_BY_API_SERVER.values(), ids=REFUSED_BY_API_SERVER)
+def test_api_server_with_invalid_spec_names_field_and_fix(crd_installed: Cluster, case: SpecCase) -> None:
     """An invalid spec is not stored, and the message names the field and the fix."""
-    problem = api_server_problem(crd_installed, row.body())
-    assert row.field in problem
-    assert row.words in problem
+    problem = api_server_problem(crd_installed, case.body())
+    assert case.field in problem
+    assert case.words in problem
 
 
-@pytest.mark.parametrize("row", WRONG.values(), ids=WRONG)
-def test_file_source_with_invalid_spec_refuses_it(row: Wrong) -> None:
+@pytest.mark.parametrize("case", INVALID.values(), ids=INVALID)
+def test_file_source_with_invalid_spec_refuses_it(case: SpecCase) -> None:
     """The folder source refuses everything that the API server or the scheduler refuses."""
-    assert file_problem(row.body())
+    assert file_problem(case.body())
 
 
-@pytest.mark.parametrize("row", REFUSED_BY_SCHEDULER.values(), ids=REFUSED_BY_SCHEDULER)
+@pytest.mark.parametrize("case", REFUSED_BY_SCHEDULER.values(), ids=REFUSED_BY_SCHEDULER)
 def test_scheduler_with_spec_that_the_api_server_accepts_names_field_and_fix(
-    crd_installed: Cluster, row: Wrong
+    crd_installed: Cluster, case: SpecCase
 ) -> None:
     """A spec that the API server cannot check is refused by the scheduler, with the field and the fix."""
-    assert api_server_problem(crd_installed, row.body()) == ""
-    problem = scheduler_problem(crd_installed, row.body())
-    assert problem.startswith(f"{row.field}: ")
-    assert row.words in problem
+    assert api_server_problem(crd_installed, case.body()) == ""
+    problem = scheduler_problem(crd_installed, case.body())
+    assert problem.startswith(f"{case.field}: ")
+    assert case.words in problem
 
 
-@pytest.mark.parametrize("row", RIGHT.values(), ids=RIGHT)
-def test_valid_spec_is_accepted_by_all(crd_installed: Cluster, row: Wrong) -> None:
+@pytest.mark.parametrize("case", VALID.values(), ids=VALID)
+def test_valid_spec_is_accepted_by_all(crd_installed: Cluster, case: SpecCase) -> None:
     """A valid spec is accepted by the API server, the folder source and the scheduler."""
-    body = row.body()
+    body = case.body()
     assert (api_server_problem(crd_installed, body), file_problem(body), scheduler_problem(crd_installed, body)) == (
         "",
         "",
@@ -94,7 +94,7 @@ def test_valid_spec_is_accepted_by_all(crd_installed: Cluster, row: Wrong) -> No
 
 def test_spec_of_one_megabyte_is_accepted_and_of_four_is_refused(crd_installed: Cluster) -> None:
     """A valid spec of 1 MB is accepted. 4 MB exceed the limit of Kubernetes for any resource."""
-    body = Wrong({"task": "t", "queue": "q", "schedule": "@daily", "args": ["x" * 1_000_000]}, "").body()
+    body = SpecCase({"task": "t", "queue": "q", "schedule": "@daily", "args": ["x" * 1_000_000]}, "").body()
     assert (api_server_problem(crd_installed, body), scheduler_problem(crd_installed, body)) == ("", "")
     body["spec"]["args"] = ["x" * 4_000_000]
     with pytest.raises(httpx.HTTPError):
@@ -103,7 +103,7 @@ def test_spec_of_one_megabyte_is_accepted_and_of_four_is_refused(crd_installed: 
 
 def test_kubectl_apply_with_invalid_spec_prints_one_line(crd_installed: Cluster) -> None:
     """A user of kubectl sees one line with the field and the fix."""
-    text = yaml.safe_dump(WRONG["minute 60"].body())
+    text = yaml.safe_dump(INVALID["minute 60"].body())
     done = crd_installed.kubectl("apply", "-f", "-", stdin=text, check=False)
     prefix = 'The ScheduledTask "demo" is invalid: spec.schedule: Invalid value: "string": '
     assert done.stderr.strip() == prefix + "minute: allowed are 0-59, with * , - and /"

@@ -72,12 +72,12 @@ def wait_until_in_effect(
 
 def _allows(request: Request, namespace: str, account: str, rule: Mapping[str, Any]) -> bool:
     """Whether the account has the first right that the rule names."""
-    asked: dict[str, Any] = {"user": f"system:serviceaccount:{namespace}:{account}"}
+    review_spec: dict[str, Any] = {"user": f"system:serviceaccount:{namespace}:{account}"}
     if "nonResourceURLs" in rule:
-        asked["nonResourceAttributes"] = {"path": rule["nonResourceURLs"][0], "verb": rule["verbs"][0]}
+        review_spec["nonResourceAttributes"] = {"path": rule["nonResourceURLs"][0], "verb": rule["verbs"][0]}
     else:
         resource, _, subresource = rule["resources"][0].partition("/")
-        asked["resourceAttributes"] = {
+        review_spec["resourceAttributes"] = {
             "namespace": namespace,
             "group": rule["apiGroups"][0],
             "resource": resource,
@@ -85,5 +85,5 @@ def _allows(request: Request, namespace: str, account: str, rule: Mapping[str, A
             "name": rule.get("resourceNames", [""])[0],
             "verb": rule["verbs"][0],
         }
-    review = request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": asked})
+    review = request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": review_spec})
     return bool(review["status"]["allowed"])
