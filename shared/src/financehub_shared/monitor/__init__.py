@@ -1,6 +1,6 @@
 """The monitor: a record of every run, figures per task and outcomes per schedule."""
 
-from financehub_shared.monitor.records import RunRecord, TaskStats
+from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import ACTIVE, RunState
 from financehub_shared.monitor.task_monitor import TaskMonitor, get_task_monitor
 

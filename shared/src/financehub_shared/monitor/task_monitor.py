@@ -11,8 +11,8 @@ from financehub_shared.broker.message import correlation_id, ready_at
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import load_settings
 from financehub_shared.monitor.record_scripts import DECLARE_LOST, DELETE_OLD_RUNS, SNAPSHOT
-from financehub_shared.monitor.records import RunRecord, TaskStats
 from financehub_shared.monitor.run_events import schedule_fields
+from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
