@@ -32,7 +32,7 @@ def test_fleet_with_a_dead_upstream_sends_the_threshold_then_single_probes(redis
     calls = run_fleet(
         redis_url, processes=PROCESSES, seconds=3.5, threshold=THRESHOLD, open_seconds=1.0, latency=LATENCY
     )
-    # 0.8 s is the shortest open time, and calls of the burst, which follow each other at once, end up to 0.15 s into it
+    # The shortest open time is 0.8 s, and calls of the first group end up to 0.15 s after the breaker opened.
     burst, *probes = rounds(calls.sent, gap=0.3)
     assert THRESHOLD <= burst <= THRESHOLD + PROCESSES
     assert len(probes) >= 2
