@@ -6,7 +6,8 @@ from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.lua import lua_key_function, lua_table
 from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED, LUA_SCHEDULE_RECORD
 
-_KEY_FUNCTIONS = {
+#: Name of a Lua function → the Python function that builds the same key from an id.
+KEY_FUNCTIONS = {
     "run_key": keys.run,
     "schedule_key": keys.schedule,
     "recent_runs_key": keys.schedule_recent,
@@ -14,6 +15,7 @@ _KEY_FUNCTIONS = {
     "queue_key": queue_keys.ready,
     "messages_key": queue_keys.messages,
 }
+#: Fields of the Lua table `keys`.
 _KEYS = {
     "schedules": keys.SCHEDULES,
     "names": keys.SCHEDULE_NAMES,
@@ -26,7 +28,7 @@ _KEYS = {
 }
 _PRELUDE = (
     lua_table("keys", _KEYS)
-    + "".join(lua_key_function(name, key) for name, key in _KEY_FUNCTIONS.items())
+    + "".join(lua_key_function(name, key) for name, key in KEY_FUNCTIONS.items())
     + LUA_SCHEDULE_RECORD
     + lua_table("fingerprints", {"deleted": DELETED, "deactivated": DEACTIVATED})
 )
