@@ -1,4 +1,4 @@
-"""Schedules and scheduler processes for tests."""
+"""ScheduledTasks, compiled schedules and real scheduler processes for tests."""
 
 import json
 import os
@@ -18,15 +18,23 @@ from financehub_scheduler.api.scheduled_task import ScheduledTask
 from support.processes import end, launch
 
 T = TypeVar("T")
-#: Any UUID will do.
+#: An arbitrary UUID.
 UID = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
 
 
 def resource(name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    """A ScheduledTask as data; an unknown task on queue `q`, due in no test's time, unless `spec` says otherwise."""
+    """Return a ScheduledTask as JSON data.
+
+    By default, it has a task outside the catalog on queue `q`, and is not due during any test.
+
+    Args:
+        name: Name of the resource.
+        annotations: Annotations of the resource.
+        spec: Fields of the spec.
+    """
     defaults: dict[str, Any] = {} if "task" in spec else {"task": "demo_task", "queue": "q"}
     if "schedules" not in spec:
-        # a period of a minute ends within one test in thirty
+        # A schedule of every minute would be due during one test in thirty.
         defaults["schedule"] = "@yearly"
     return {
         "apiVersion": "financehub.io/v1alpha1",
@@ -37,14 +45,21 @@ def resource(name: str = "demo", annotations: dict[str, str] | None = None, **sp
 
 
 def schedule(name: str = "demo", uid: str = UID, annotations: dict[str, str] | None = None, **spec: Any) -> Schedule:
-    """The same, compiled; every minute, for tests that move the clock."""
+    """Return a compiled schedule, by default one of every minute, for tests that control the clock.
+
+    Args:
+        name: Name of the resource.
+        uid: Uid of the resource.
+        annotations: Annotations of the resource.
+        spec: Fields of the spec.
+    """
     timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
     data = json.dumps(resource(name, annotations, **timing | spec))
     return compile_schedule(ScheduledTask.model_validate_json(data), uid)
 
 
 def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml") -> Path:
-    """Write a file of ScheduledTasks, at once as an editor or kubelet does."""
+    """Write a file of ScheduledTasks atomically, like an editor or the kubelet, and return its path."""
     path = folder / file
     draft = folder / f".{file}.draft"
     draft.write_text(yaml.safe_dump_all(resources), encoding="utf-8")
@@ -52,30 +67,40 @@ def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml"
     return path
 
 
-def eventually(look: Callable[[], T], what: str, within: float = 40.0) -> T:
-    """Poll until `look` answers with something true; so long takes only what hangs, also where a process starts."""
-    limit = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < limit, f"not within {within} s: {what}"
+def eventually(condition: Callable[[], T], what: str, within: float = 40.0) -> T:
+    """Wait until a condition holds, and return its value. The default limit also covers the start of a process.
+
+    Args:
+        condition: Returns a true value once it holds.
+        what: Description for the failure message.
+        within: Longest time to wait, in seconds.
+    """
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s: {what}"
         time.sleep(0.02)
-    return found
+    return value
 
 
 def messages(client: "redis.Redis", queue: str = "q") -> list[dict[str, Any]]:
-    """The messages of a queue in their order."""
+    """Return the messages of a queue in their order."""
     ids: Any = client.lrange(f"dramatiq:{queue}", 0, -1)
     bodies: Any = client.hmget(f"dramatiq:{queue}.msgs", ids) if ids else []
     return [json.loads(body) for body in bodies]
 
 
 class SchedulerProcess:
-    """A real scheduler.
+    """A real scheduler process, started as `python -m financehub_scheduler`.
+
+    `start` returns immediately, and `events` reads its log. `stop` ends it with SIGTERM, `kill` with SIGKILL, and `end`
+    ends it in any state.
 
     Args:
-        url: Redis.
-        origin: schedule files, or (a file) the kubeconfig of the cluster that has the schedules.
-        log: where its lines go.
-        data: Redis of the data, if it is another.
+        url: URL of the Redis of the queues.
+        origin: A folder of schedule files, or the kubeconfig file of the cluster with the schedules.
+        log: File for its log.
+        arguments: Further command-line arguments.
+        data: URL of the Redis of the data, if it is another one.
     """
 
     def __init__(self, url: str, origin: Path, log: Path, *arguments: str, data: str | None = None) -> None:
@@ -92,15 +117,15 @@ class SchedulerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "SchedulerProcess":
-        """Start without waiting for it to be ready."""
+        """Start the process without waiting until it is ready."""
         with self.log.open("ab") as out:
             self._process = launch(self._command, env=self._env, stdout=out, stderr=out)
         return self
 
     def events(self, *events: str) -> list[dict[str, Any]]:
-        """Its log lines of some kinds, in order."""
+        """Return its log lines with the given event names, in order."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
-        # a line that is being written is not JSON yet
+        # A line that is still being written is not valid JSON.
         return [found for line in lines if line.endswith("}") and (found := json.loads(line))["event"] in events]
 
     @property
@@ -110,16 +135,16 @@ class SchedulerProcess:
         return self._process
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """End the process with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """End the process with SIGTERM, and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
 
     def end(self) -> None:
-        """End it, whatever state it is in."""
+        """End the process in any state."""
         end(self.process)
