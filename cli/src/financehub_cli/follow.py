@@ -98,7 +98,7 @@ def _wait_for_run(session: Session, message_id: str, task: str, *, timeout: floa
     limit = time.monotonic() + timeout
     with console.status(f"{task} …") if console.is_terminal and show_progress else nullcontext() as progress:
         while True:
-            run = session.monitor.run(message_id) or run
+            run = session.monitor.get_run(message_id) or run
             if run.state not in ACTIVE:
                 return run
             if time.monotonic() >= limit:

@@ -25,7 +25,8 @@ from financehub_shared.monitor import ACTIVE, TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
-from financehub_simulator.testing import RunningSimulator, settings_for
+from financehub_simulator.client_settings import settings_for
+from support.simulator import RunningSimulator
 from support.processes import launch
 from support.redis_server import RedisServer, free_port
 
@@ -63,7 +64,7 @@ spec:
 def run() -> list[Row]:
     """Measure each size with a fleet of its own; the largest also under scrapes every second."""
     rows: list[Row] = []
-    with RunningSimulator(limited=False) as simulator:
+    with RunningSimulator(enforce_rate_limits=False) as simulator:
         for size in PERIODS:
             with tempfile.TemporaryDirectory() as directory:
                 rows += _measure(size, Path(directory), simulator)
@@ -135,7 +136,7 @@ def _tiers(size: int, environment: dict[str, str], folder: Path, client: "redis.
     }
 
     def under_way() -> list[str]:
-        runs = {task: monitor.run(message.message_id) for task, message in sent.items()}
+        runs = {task: monitor.get_run(message.message_id) for task, message in sent.items()}
         return [task for task, run in runs.items() if run is None or run.state in ACTIVE]
 
     with ExitStack() as stack:

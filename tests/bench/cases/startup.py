@@ -100,7 +100,7 @@ def _tier(server: RedisServer, tier: str, threads: str, task: str) -> tuple[floa
     monitor = TaskMonitor(client)
 
     def served() -> bool:
-        run = monitor.run(message.message_id)
+        run = monitor.get_run(message.message_id)
         if run is None or run.state in ACTIVE:
             return False
         if tier == "medium" and not RedisStore(client).indicators():

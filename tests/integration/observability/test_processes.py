@@ -128,13 +128,13 @@ def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     message = enqueue(redis_url, "wait")
     eventually(lambda: counts(monitor, "wait") == {"running": 1})
     first.kill()
-    started_by = monitor.run(message.message_id)
+    started_by = monitor.get_run(message.message_id)
     start().wait_until_ready()
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=1, dead_letter_retention_days=7)
     eventually(lambda: janitor.run() and redis_client.llen("began") == 2)
     redis_client.set("go", 1)
     eventually(lambda: counts(monitor, "wait") == {"succeeded": 1})
-    run = monitor.run(message.message_id)
+    run = monitor.get_run(message.message_id)
     assert run is not None
     assert started_by is not None
     assert run.state is RunState.SUCCEEDED

@@ -41,7 +41,7 @@ def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> Non
 
     message = fleet.actor(task).send()
     fleet.drain()
-    run = fleet.monitor.run(message.message_id)
+    run = fleet.monitor.get_run(message.message_id)
     assert run is not None
     assert (run.state, run.attempts, run.task, run.queue) == (RunState.SUCCEEDED, 1, "task", "high")
     assert run.summary == {**TaskSummary(2, 1, {"X": "not-found"}, 1).as_dict()}
@@ -80,11 +80,11 @@ def test_counters_with_retries_count_attempts_and_runs_separately(
     message = fleet.actor(task, max_retries=max_retries).send()
     fleet.drain()
     assert counts(fleet, "task") == expected
-    run = fleet.monitor.run(message.message_id)
+    run = fleet.monitor.get_run(message.message_id)
     assert run is not None
     assert (run.state, run.attempts) == (state, tries)
     assert run.error == (f"ValueError: attempt {len(made)}" if state is RunState.DEAD_LETTERED else "")
-    assert [run.message_id for run in fleet.monitor.recent("task")] == [message.message_id]
+    assert [run.message_id for run in fleet.monitor.get_recent_runs("task")] == [message.message_id]
 
 
 def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> None:
@@ -99,7 +99,7 @@ def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> 
     fleet.broker.enqueue(message)
     eventually(lambda: fleet.client.time()[0] * 1000 > message.message_timestamp + 1000)
     fleet.drain()
-    run = fleet.monitor.run(message.message_id)
+    run = fleet.monitor.get_run(message.message_id)
     assert run is not None
     assert run.state is RunState.SKIPPED
     assert "old" in run.error
@@ -146,7 +146,7 @@ def test_record_with_a_secret_masks_it(redis_url: str, redis_client: "redis.Redi
     fleet.actor(fails, max_retries=0).send()
     reported = fleet.actor(reports).send()
     fleet.drain()
-    run = fleet.monitor.run(reported.message_id)
+    run = fleet.monitor.get_run(reported.message_id)
     assert run is not None
     assert run.summary is not None
     assert run.summary["missing"] == {"X": "***"}
@@ -200,7 +200,7 @@ def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
     again = ObservedWorker(redis_url)
     again.actor(task, max_retries=0)
     again.drain()
-    run = again.monitor.run(message.message_id)
+    run = again.monitor.get_run(message.message_id)
     assert run is not None
     assert (run.state, run.error) == (RunState.SUCCEEDED, "")
     assert counts(again, "task") == {"failed": 1, "dead_lettered": 1, "succeeded": 1}
@@ -233,7 +233,7 @@ def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_clien
     assert (outcome.last_failure_at is None) is not fails
     assert outcome.last_run_error == ("ValueError: no" if fails else "")
     assert fleet.client.hget(keys.schedule("uid-1"), "runs") == b"7", "the counter of the scheduler has changed"
-    run = fleet.monitor.run(message.message_id)
+    run = fleet.monitor.get_run(message.message_id)
     assert run is not None
     assert (run.schedule, run.schedule_uid, run.due_at) == ("ns/crypto", "uid-1", 1_800_000_000.0)
 
@@ -322,7 +322,7 @@ def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server:
 
 def _state(fleet: ObservedWorker, message_id: str) -> RunState | None:
     try:
-        run = fleet.monitor.run(message_id)
+        run = fleet.monitor.get_run(message_id)
     except redis.RedisError:
         return None
     return run.state if run else None
@@ -340,7 +340,7 @@ def test_drop_older_with_expired_records_deletes_them(redis_url: str) -> None:
     assert fleet.monitor.drop_older(now - 60) == 0
     assert fleet.monitor.drop_older(now + 60, dry_run=True) == 3
     assert fleet.monitor.drop_older(now + 60) == 3
-    assert fleet.monitor.recent("task") == []
+    assert fleet.monitor.get_recent_runs("task") == []
     assert fleet.client.keys(keys.run("*")) == []
     assert counts(fleet, "task") == {"succeeded": 3}
 

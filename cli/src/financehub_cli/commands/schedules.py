@@ -77,7 +77,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     """
     session = Session()
     info = show_schedule(session.broker_client, name)
-    recent = session.monitor.schedule_runs(info.uid)
+    recent = session.monitor.get_schedule_runs(info.uid)
     print_result(_detailed_result(info, recent, session.clock.now()), as_json=as_json)
 
 

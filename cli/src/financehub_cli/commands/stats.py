@@ -53,7 +53,7 @@ def _collect(session: Session, task: str | None) -> CommandResult:
     if task is None:
         return CommandResult([_as_json(name, each) for name, each in all_stats.items()], _stats_table(all_stats, now))
     task_stats = all_stats[require_known("task", task, all_stats)]
-    recent = session.monitor.recent(task)
+    recent = session.monitor.get_recent_runs(task)
     parts: list[RenderableType] = [_stats_table({task: task_stats}, now)]
     if task_stats.last_error:
         parts.append(build_table("last error", rows=[[task_stats.last_error]]))

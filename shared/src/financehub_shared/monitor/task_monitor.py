@@ -20,7 +20,7 @@ from financehub_shared.redis.text import decode, decode_hash
 
 #: Younger runs are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
-#: Maximum number of runs that `schedule_runs` returns.
+#: Maximum number of runs that `get_schedule_runs` returns.
 SCHEDULE_RUNS = 10
 
 
@@ -50,11 +50,11 @@ class TaskMonitor:
             stats[decode(name)] = TaskStats.from_fields(int(running), fields)
         return stats
 
-    def run(self, message_id: str) -> RunRecord | None:
+    def get_run(self, message_id: str) -> RunRecord | None:
         """Return a run by its message id, or None if it is unknown or its record has expired."""
         return next(iter(self._runs([message_id])), None)
 
-    def recent(self, task: str, limit: int = 20) -> list[RunRecord]:
+    def get_recent_runs(self, task: str, limit: int = 20) -> list[RunRecord]:
         """Return runs of `task`, newest first: those in progress, then those that ended."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.zrevrange(keys.task_running(task), 0, limit - 1)
@@ -63,7 +63,7 @@ class TaskMonitor:
         ids = dict.fromkeys(id.decode() for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
 
-    def schedule_runs(self, uid: str) -> list[RunRecord]:
+    def get_schedule_runs(self, uid: str) -> list[RunRecord]:
         """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
         ids = cast("list[bytes]", self._client.lrange(keys.schedule_recent(uid), 0, SCHEDULE_RUNS - 1))
         return self._runs([id.decode() for id in ids])
