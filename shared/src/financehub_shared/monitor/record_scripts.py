@@ -12,6 +12,7 @@ kept by a redelivery. An event that arrives twice counts once:
 
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.lua import lua_key_function
+from financehub_shared.redis.run_record import LUA_RUN_RECORD
 from financehub_shared.redis.schedule_record import LUA_SCHEDULE_RECORD
 
 _RUN_KEY = lua_key_function("run_key", keys.run)
@@ -27,6 +28,7 @@ _OTHER_KEYS = (
 #: number of records kept per task, then the events as JSON.
 RECORD = (
     LUA_SCHEDULE_RECORD
+    + LUA_RUN_RECORD
     + _RUN_KEY
     + """
 local tasks, changed, failing = KEYS[1], KEYS[2], KEYS[3]
@@ -34,13 +36,14 @@ local retention, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 local over = {succeeded = true, skipped = true, ['dead-lettered'] = true, lost = true}
 
 local function write_run(e, state)
-  redis.call('HSET', e.run, 'state', state, 'task', e.task, 'queue', e.queue, 'redis_id', e.redis_id,
-             'attempt', e.attempt, 'worker', e.worker, 'started_at', e.started_at)
-  if e.schedule then redis.call('HSET', e.run, 'schedule', e.schedule) end
-  if e.uid then redis.call('HSET', e.run, 'schedule_uid', e.uid) end
-  if e.due_at then redis.call('HSET', e.run, 'due_at', e.due_at) end
-  redis.call('HSETNX', e.run, 'correlation_id', e.correlation_id)
-  redis.call('HSETNX', e.run, 'enqueued_at', e.enqueued_at)
+  redis.call('HSET', e.run, run_field.state, state, run_field.task, e.task, run_field.queue, e.queue,
+             run_field.redis_id, e.redis_id, run_field.attempt, e.attempt, run_field.worker, e.worker,
+             run_field.started_at, e.started_at)
+  if e.schedule then redis.call('HSET', e.run, run_field.schedule, e.schedule) end
+  if e.uid then redis.call('HSET', e.run, run_field.schedule_uid, e.uid) end
+  if e.due_at then redis.call('HSET', e.run, run_field.due_at, e.due_at) end
+  redis.call('HSETNX', e.run, run_field.correlation_id, e.correlation_id)
+  redis.call('HSETNX', e.run, run_field.enqueued_at, e.enqueued_at)
   redis.call('EXPIRE', e.run, retention)
 end
 
@@ -87,12 +90,13 @@ local function finish(e, state, attempt)
   redis.call('SADD', tasks, e.task)
   if over[state] or e.attempt >= attempt then
     write_run(e, e.outcome)
-    redis.call('HSET', e.run, 'done', e.attempt_id, 'finished_at', e.finished_at, 'duration', e.duration,
-               'error', e.error or '')
-    if e.summary then redis.call('HSET', e.run, 'summary', e.summary) end
+    redis.call('HSET', e.run, run_field.done, e.attempt_id, run_field.finished_at, e.finished_at,
+               run_field.duration, e.duration, run_field.error, e.error or '')
+    if e.summary then redis.call('HSET', e.run, run_field.summary, e.summary) end
     redis.call('ZREM', e.running, e.id)
   else
-    redis.call('HSET', e.run, 'done', e.attempt_id) -- the next attempt started before this event arrived
+    -- the next attempt started before this event arrived
+    redis.call('HSET', e.run, run_field.done, e.attempt_id)
   end
   undo_lost(e, state)
   if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
@@ -113,7 +117,7 @@ end
 local kinds = {start = start, finish = finish}
 for i = 3, #ARGV do
   local e = cjson.decode(ARGV[i])
-  local r = redis.call('HMGET', e.run, 'state', 'done', 'attempt')
+  local r = redis.call('HMGET', e.run, run_field.state, run_field.done, run_field.attempt)
   if r[1] == 'succeeded' or r[2] == e.attempt_id then
     redis.call('ZREM', e.running, e.id)
   else
@@ -129,6 +133,7 @@ return #ARGV - 2
 #: (s). Returns the number of lost runs.
 DECLARE_LOST = (
     LUA_SCHEDULE_RECORD
+    + LUA_RUN_RECORD
     + _RUN_KEY
     + _TASK_KEYS
     + _OTHER_KEYS
@@ -140,7 +145,8 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local stats, running = stats_key(task), running_key(task)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', running, '-inf', before)) do
     local run = run_key(id)
-    local r = redis.call('HMGET', run, 'state', 'worker', 'queue', 'redis_id', 'schedule_uid')
+    local r = redis.call('HMGET', run, run_field.state, run_field.worker, run_field.queue, run_field.redis_id,
+                         run_field.schedule_uid)
     local state, worker, queue, redis_id, uid = r[1], r[2], r[3], r[4], r[5]
     local alive = worker and redis.call('EXISTS', process_key(worker)) == 1
     local queued = queue and redis.call('HEXISTS', messages_key(queue), redis_id) == 1
@@ -151,7 +157,7 @@ for _, task in ipairs(redis.call('SMEMBERS', KEYS[1])) do
         redis.call('HINCRBY', stats, 'lost', 1)
         redis.call('HSET', stats, 'last_failure_at', now, 'last_error', reason)
         if state then
-          redis.call('HSET', run, 'state', 'lost', 'finished_at', now, 'error', reason)
+          redis.call('HSET', run, run_field.state, 'lost', run_field.finished_at, now, run_field.error, reason)
           redis.call('ZADD', recent_key(task), now, id)
         end
         local schedule = uid and schedule_key(uid)

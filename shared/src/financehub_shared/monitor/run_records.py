@@ -7,6 +7,7 @@ from typing import Any
 
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
+from financehub_shared.redis.run_record import RunField
 
 Fields = Mapping[str, str]
 
@@ -57,21 +58,21 @@ class RunRecord:
         """Create the record from the hash at `keys.run(message_id)`."""
         return cls(
             message_id=message_id,
-            task=fields.get("task", ""),
-            queue=fields.get("queue", ""),
-            state=RunState(fields["state"]),
-            schedule=fields.get("schedule", ""),
-            schedule_uid=fields.get("schedule_uid", ""),
-            due_at=_number(fields, "due_at"),
-            enqueued_at=_number(fields, "enqueued_at"),
-            started_at=_number(fields, "started_at"),
-            finished_at=_number(fields, "finished_at"),
-            duration=_number(fields, "duration"),
-            attempts=int(fields.get("attempt", 0)),
-            worker=fields.get("worker", ""),
-            error=fields.get("error", ""),
-            summary=json.loads(fields["summary"]) if fields.get("summary") else None,
-            correlation_id=fields.get("correlation_id", ""),
+            task=fields.get(RunField.TASK, ""),
+            queue=fields.get(RunField.QUEUE, ""),
+            state=RunState(fields[RunField.STATE]),
+            schedule=fields.get(RunField.SCHEDULE, ""),
+            schedule_uid=fields.get(RunField.SCHEDULE_UID, ""),
+            due_at=_number(fields, RunField.DUE_AT),
+            enqueued_at=_number(fields, RunField.ENQUEUED_AT),
+            started_at=_number(fields, RunField.STARTED_AT),
+            finished_at=_number(fields, RunField.FINISHED_AT),
+            duration=_number(fields, RunField.DURATION),
+            attempts=int(fields.get(RunField.ATTEMPT, 0)),
+            worker=fields.get(RunField.WORKER, ""),
+            error=fields.get(RunField.ERROR, ""),
+            summary=json.loads(fields[RunField.SUMMARY]) if fields.get(RunField.SUMMARY) else None,
+            correlation_id=fields.get(RunField.CORRELATION_ID, ""),
         )
 
 

@@ -16,6 +16,7 @@ from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
 
 #: Younger runs are never declared lost, because their worker may not have sent a heartbeat yet.
@@ -75,18 +76,18 @@ class TaskMonitor:
             message: Dramatiq message, before or after it is enqueued. A run that has started is not changed.
         """
         values: dict[str, Any] = {
-            "task": message.actor_name,
-            "queue": q_name(message.queue_name),
-            "enqueued_at": ready_at(message),
-            "correlation_id": correlation_id(message),
+            RunField.TASK: message.actor_name,
+            RunField.QUEUE: q_name(message.queue_name),
+            RunField.ENQUEUED_AT: ready_at(message),
+            RunField.CORRELATION_ID: correlation_id(message),
         }
         schedule = schedule_fields(message.options)
         if "uid" in schedule:
-            schedule["schedule_uid"] = schedule.pop("uid")
+            schedule[RunField.SCHEDULE_UID] = schedule.pop("uid")
         values |= schedule
         key = keys.run(message.message_id)
         pipeline = self._client.pipeline(transaction=True)
-        pipeline.hsetnx(key, "state", RunState.QUEUED.value)
+        pipeline.hsetnx(key, RunField.STATE, RunState.QUEUED.value)
         for name, value in values.items():
             pipeline.hsetnx(key, name, value)
         pipeline.expire(key, self._retention)

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from financehub_shared.redis import keys, queue_keys
 from financehub_shared.redis.lua import lua_key_function, lua_table
+from financehub_shared.redis.run_record import LUA_RUN_RECORD
 from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED, LUA_SCHEDULE_RECORD
 
 #: Name of a Lua function → the Python function that builds the same key from an id.
@@ -30,6 +31,7 @@ _PRELUDE = (
     lua_table("keys", _KEYS)
     + "".join(lua_key_function(name, key) for name, key in KEY_FUNCTIONS.items())
     + LUA_SCHEDULE_RECORD
+    + LUA_RUN_RECORD
     + lua_table("fingerprints", {"deleted": DELETED, "deactivated": DEACTIVATED})
 )
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from financehub_scheduler.api.status import RECENT
 from financehub_shared.monitor import RunRecord
 from financehub_shared.redis import keys
+from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleField, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_fields, decode_hash
 
@@ -41,7 +42,7 @@ _RECORD_FIELDS = (
     ScheduleField.LAST_SUCCESS_AT,
     ScheduleField.LAST_FAILURE_AT,
 )
-_RUN_FIELDS = ("state", "due_at", "finished_at", "duration")
+_RUN_FIELDS = (RunField.STATE, RunField.DUE_AT, RunField.FINISHED_AT, RunField.DURATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,6 @@ def _snapshot(
         return None
     fields_by_id = {id: decode_fields(_RUN_FIELDS, run) for id, run in runs.items()}
     # The records of old runs expire.
-    recent = [RunRecord.from_fields(id, fields) for id, fields in fields_by_id.items() if "state" in fields]
+    recent = [RunRecord.from_fields(id, fields) for id, fields in fields_by_id.items() if RunField.STATE in fields]
     info = BackfillInfo.from_fields(backfill, decode_hash(progress)) if progress else None
     return ScheduleSnapshot(record, recent, info)

@@ -44,7 +44,8 @@ end
 local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
-  local run = redis.call('hmget', run_key(id), 'state', 'queue', 'redis_id', 'enqueued_at')
+  local run = redis.call('hmget', run_key(id), run_field.state, run_field.queue, run_field.redis_id,
+    run_field.enqueued_at)
   local state = run[1] or 'queued'
   if not active_states[state] then return nil end
   local active
@@ -62,7 +63,8 @@ local function replace(id, queue)
   depths[queue] = nil
   if redis.call('lrem', queue_key(queue), -1, id) == 1 then
     redis.call('hdel', messages_key(queue), id)
-    redis.call('hset', run_key(id), 'state', 'skipped', 'error', 'replaced by the next run', 'finished_at', at)
+    redis.call('hset', run_key(id), run_field.state, 'skipped', run_field.error, 'replaced by the next run',
+      run_field.finished_at, at)
   end
 end
 
@@ -133,8 +135,9 @@ local function triggered(record, run, last_id)
     return 'enqueued'
   end
   -- The client that requested the run follows its record and finds the reason there.
-  redis.call('hset', run_key(run.id), 'state', 'skipped', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-    'schedule_uid', run.uid, 'error', run.refused or admission, 'enqueued_at', at, 'finished_at', at)
+  redis.call('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
+    run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.error, run.refused or admission,
+    run_field.enqueued_at, at, run_field.finished_at, at)
   redis.call('expire', run_key(run.id), context.run_ttl)
   return skip(record, run, admission)
 end

@@ -6,8 +6,9 @@ local context = cjson.decode(ARGV[1])
 for _, run in ipairs(cjson.decode(ARGV[2])) do
   local record = run_key(run.id)
   if redis.call('exists', record) == 0 then
-    redis.call('hset', record, 'state', 'queued', 'task', run.task, 'queue', run.queue, 'schedule', run.schedule,
-      'schedule_uid', run.uid, 'due_at', run.due / 1000, 'enqueued_at', run.at, 'correlation_id', run.id)
+    redis.call('hset', record, run_field.state, 'queued', run_field.task, run.task, run_field.queue, run.queue,
+      run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.due_at, run.due / 1000,
+      run_field.enqueued_at, run.at, run_field.correlation_id, run.id)
     redis.call('expire', record, context.run_ttl)
   end
   -- A schedule that was deleted in the meantime must not reappear.

@@ -1,0 +1,37 @@
+"""The run record: names of the fields of the hash `keys.run(message_id)`.
+
+The scheduler writes the record of an enqueued run and the workers write its attempts. The overlap check, the CLI and the
+status writer read it. All of them take the names of the fields from here. `monitor.run_records` parses the hash.
+"""
+
+from enum import StrEnum
+
+from financehub_shared.redis.lua import lua_field_names
+
+
+class RunField(StrEnum):
+    """Fields of the hash `keys.run(message_id)`."""
+
+    STATE = "state"
+    TASK = "task"
+    QUEUE = "queue"
+    SCHEDULE = "schedule"
+    SCHEDULE_UID = "schedule_uid"
+    DUE_AT = "due_at"
+    ENQUEUED_AT = "enqueued_at"
+    CORRELATION_ID = "correlation_id"
+    # Of the newest attempt.
+    REDIS_ID = "redis_id"
+    ATTEMPT = "attempt"
+    WORKER = "worker"
+    STARTED_AT = "started_at"
+    FINISHED_AT = "finished_at"
+    DURATION = "duration"
+    ERROR = "error"
+    SUMMARY = "summary"
+    #: Id of the last attempt whose end is recorded.
+    DONE = "done"
+
+
+#: Lua table of the field names.
+LUA_RUN_RECORD = lua_field_names("run_field", RunField)
