@@ -1,4 +1,8 @@
-"""`python -m e2e cluster`, `programs`, `down`, or `test` with arguments of pytest: cluster, images, tests."""
+"""Prepares the cluster and the images for the end-to-end tests, and runs the tests.
+
+`python -m e2e cluster` starts the cluster, `programs` prints the group of programs that it needs, `down` removes it,
+and `test` builds and loads the images and runs pytest with the given arguments.
+"""
 
 import json
 import os
@@ -14,16 +18,16 @@ from test_cluster.images.build import IMAGES, build_all
 from test_cluster.images.engine import Engine, EngineError, engine
 from test_cluster.node.node import NodeError
 from test_cluster.node.processes import StartError
-from test_cluster.targets import Given, Target, choose, loaded, made
+from test_cluster.targets import ExternalTarget, Target, choose_target, existing_targets, record_of_loaded_images
 
 _TESTS = Path(__file__).parent
 _USAGE = "usage: python -m e2e cluster | programs | down | test [ARGUMENTS OF PYTEST]"
-#: What the tests install, and what they upgrade to: the same code under another tag.
-_TAG, _NEXT = "e2e", "e2e-next"
+#: The tag that the tests install, and the one to which they upgrade. Both are the same code.
+_TAG, _NEXT_TAG = "e2e", "e2e-next"
 
 
 def _main(arguments: list[str]) -> int | str:
-    target = choose()
+    target = choose_target()
     try:
         match arguments:
             case ["cluster"]:
@@ -43,49 +47,49 @@ def _main(arguments: list[str]) -> int | str:
 
 def _down() -> int | str:
     problems = []
-    for end in (*(each.down for each in made()), daemon.down):
+    for down in (*(target.down for target in existing_targets()), daemon.down):
         try:
-            end()
+            down()
         except (NodeError, StartError, OSError, subprocess.CalledProcessError) as error:
-            # what is left of one must not keep the others
+            # A failure must not keep the others from being removed.
             problems.append(f"e2e: {error}")
     return "\n".join(problems) or 0
 
 
 def _test(target: Target, options: list[str]) -> int:
     environment = dict(os.environ)
-    # whoever gives a cluster gives it images too, and says their tags
-    if not isinstance(target, Given):
+    # The user who provides a cluster also provides the images and sets their tags.
+    if not isinstance(target, ExternalTarget):
         source = engine()
-        images = _images(source)
-        # the tests may run in a network from which nothing can be fetched
+        images = _build_images(source)
+        # These downloads come before the tests, which may run in a network without access to the outside.
         keda.source()
         definitions.generate()
         target.up()
         _load(target, source, images)
-        # an engine that was started for the images must not change the choice
-        environment |= {"E2E_TARGET": type(target).__name__}
-        environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT, "E2E_REDIS_IMAGE": images[-1]}
-    # a test installs, waits and uninstalls for minutes, and each wait in it has a limit of its own
+        # choose_target() would otherwise find the engine that was started for the images, and choose kind.
+        environment |= {"E2E_TARGET": target.name}
+        environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT_TAG, "E2E_REDIS_IMAGE": images[-1]}
+    # A test installs, waits and uninstalls for minutes, and each of its waits has its own timeout.
     command = [sys.executable, "-m", "pytest", "--timeout=900", *(options or [str(_TESTS)])]
     return subprocess.run(target.inside(command), env=environment, check=False).returncode
 
 
-def _images(source: Engine) -> list[str]:
-    """References of all images that the tests use, built; that of Redis is last."""
-    *ours, redis = build_all(source, _TAG)
+def _build_images(source: Engine) -> list[str]:
+    """Build all images that the tests use, and return their references. The last one is that of Redis."""
+    *own, redis = build_all(source, _TAG)
     base = f"BASE_IMAGE=financehub/low-priority:{_TAG}"
     research = f"financehub/research:{_TAG}"
     source.run("build", "--build-arg", base, "--tag", research, _TESTS / "research")
     for image in IMAGES:
-        source.run("tag", f"financehub/{image}:{_TAG}", f"financehub/{image}:{_NEXT}")
-    return [*ours, *(f"financehub/{image}:{_NEXT}" for image in IMAGES), research, redis]
+        source.run("tag", f"financehub/{image}:{_TAG}", f"financehub/{image}:{_NEXT_TAG}")
+    return [*own, *(f"financehub/{image}:{_NEXT_TAG}" for image in IMAGES), research, redis]
 
 
 def _load(target: Target, source: Engine, images: list[str]) -> None:
-    """Give the cluster what it does not have yet."""
+    """Load the images into the cluster unless it has them already."""
     ids = source.run("image", "inspect", "--format", "{{.Id}}", *images)
-    record = loaded(target)
+    record = record_of_loaded_images(target)
     if record.exists() and record.read_text(encoding="utf-8") == json.dumps([images, ids]):
         return
     with tempfile.TemporaryDirectory() as folder:

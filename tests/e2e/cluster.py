@@ -1,4 +1,4 @@
-"""The cluster as a test sees it: kubectl, helm, and waiting for what becomes true."""
+"""Access to the cluster with kubectl and Helm, and a helper that waits for a condition."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from test_cluster.targets import Target
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "financehub"
 _COMMAND_SECONDS = 300
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Cluster:
     """Access as the administrator.
 
     Args:
-        target: which cluster.
+        target: The cluster that the tests use.
     """
 
     def __init__(self, target: Target) -> None:
@@ -34,9 +34,9 @@ class Cluster:
         """Run kubectl.
 
         Args:
-            arguments: of kubectl.
-            stdin: what it reads from `-f -`.
-            check: fail when it fails, with what it said.
+            arguments: Arguments of kubectl.
+            stdin: Its standard input, for `-f -`.
+            check: Whether an error of kubectl fails the test, with its output.
         """
         return self._run([program(KUBECTL), *arguments], stdin, check=check)
 
@@ -44,17 +44,17 @@ class Cluster:
         """Run Helm.
 
         Args:
-            arguments: of Helm.
-            stdin: what it reads from `-f -`.
-            check: fail when it fails, with what it said.
+            arguments: Arguments of Helm.
+            stdin: Its standard input, for `--values -`.
+            check: Whether an error of Helm fails the test, with its output.
         """
         return self._run([program(HELM), *arguments], stdin, check=check)
 
     def get(self, *arguments: str) -> Any:
-        """The JSON of `kubectl get`.
+        """Return the JSON of `kubectl get`.
 
         Args:
-            arguments: of it.
+            arguments: Arguments of `kubectl get`.
         """
         return json.loads(self.kubectl("get", *arguments, "-o", "json").stdout)
 
@@ -74,19 +74,19 @@ class Cluster:
         return done
 
 
-def eventually(look: Callable[[], Found], seconds: float, what: str) -> Found:
-    """Look until there is something to see, and return it.
+def eventually(check: Callable[[], Result], seconds: float, description: str) -> Result:
+    """Call a function repeatedly until it returns something true, and return that.
 
     Args:
-        look: returns what is looked for, or something false.
-        seconds: when to give up.
-        what: is looked for, for the message.
+        check: Returns the expected result, or something false.
+        seconds: Timeout in seconds.
+        description: The expected result in words, for the error message.
 
     Raises:
-        AssertionError: it did not come; the last look is in the message.
+        AssertionError: The result was still false at the timeout. The message contains the last result.
     """
     limit = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < limit, f"{what}: not within {seconds:g} s; last seen: {found!r}"
+    while not (result := check()):
+        assert time.monotonic() < limit, f"{description}: not within {seconds:g} s; the last result was {result!r}"
         time.sleep(0.25)
-    return found
+    return result

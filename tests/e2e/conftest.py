@@ -1,4 +1,4 @@
-"""The cluster of the end-to-end tests, with images and releases; `make e2e` runs them where it can be reached."""
+"""Fixtures of the end-to-end tests: the cluster and releases of the chart. `make e2e` runs these tests."""
 
 import json
 import os
@@ -10,22 +10,23 @@ import pytest
 from e2e import report
 from e2e.cluster import Cluster
 from e2e.release import Release
-from test_cluster.targets import Given, choose
+from test_cluster.targets import ExternalTarget, choose_target
 
-#: Of the images that `make e2e` has loaded; whoever gives a cluster says where it can pull them.
+#: Registry and tags of the images. `make e2e` sets them, or the user who provides a cluster that can pull the images.
 REGISTRY = os.environ.get("E2E_REGISTRY", "")
 TAG = os.environ.get("E2E_TAG", "0.1.0")
 NEXT_TAG = os.environ.get("E2E_NEXT_TAG", "0.1.0")
-#: Of the namespaces that tests make.
+#: Prefix of all namespaces that the tests create.
 _PREFIX = "e2e-"
-RESEARCH = {"repository": "financehub/research"}
+#: Image of the added tier, whose tasks record their runs in Redis (tests/e2e/research).
+RESEARCH_IMAGE = {"repository": "financehub/research"}
 
-#: What differs from the defaults: images that are there, and times scaled down with the tests.
+#: Values of every release: the available images, and times that are short enough for tests.
 VALUES: dict[str, Any] = {
     "image": {"registry": REGISTRY, "tag": TAG},
     "simulator": {"enabled": True},
     "settings": {
-        # a worker that was killed is missed within seconds, not a minute
+        # A dead worker is detected within seconds instead of a minute.
         "FINANCEHUB_HEARTBEAT_TIMEOUT_SECONDS": 10,
         "FINANCEHUB_JANITOR_INTERVAL_SECONDS": 3,
     },
@@ -36,56 +37,59 @@ if redis := os.environ.get("E2E_REDIS_IMAGE"):
     VALUES["redis"] = {"image": {"registry": registry, "repository": repository, "tag": tag}}
 
 
-def not_given(cluster: Cluster, what: str) -> None:
-    """Skip a test that would harm a cluster that is not ours.
+def skip_on_external_cluster(cluster: Cluster, resource: str) -> None:
+    """Skip a test that changes or disturbs something that the tests do not own in an external cluster.
 
     Args:
-        cluster: where.
-        what: it would harm.
+        cluster: The cluster.
+        resource: What the test changes or disturbs.
     """
-    if isinstance(cluster.target, Given):
-        pytest.skip(f"{what} of E2E_KUBECONFIG is not ours")
+    if isinstance(cluster.target, ExternalTarget):
+        pytest.skip(f"the tests must not change {resource} of the cluster of E2E_KUBECONFIG")
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """A running cluster with all images in it."""
-    cluster = Cluster(choose())
-    if not isinstance(cluster.target, Given):
-        _clear(cluster)
+    """A running cluster with all images, one per session. All end-to-end tests use it, mostly through a release."""
+    cluster = Cluster(choose_target())
+    if not isinstance(cluster.target, ExternalTarget):
+        _remove_leftovers(cluster)
     return cluster
 
 
-def _clear(cluster: Cluster) -> None:
-    """Take away what a run has left that was ended in its midst: releases, and a node that takes no pods."""
-    # first, for what uninstalls a release may be a pod
+def _remove_leftovers(cluster: Cluster) -> None:
+    """Remove what an interrupted run has left: releases, namespaces, and a cordoned node."""
+    # The node comes first, because uninstalling a release may need a pod.
     cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
-    for one in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
-        if one["namespace"].startswith(_PREFIX):
-            cluster.helm("uninstall", one["name"], "--namespace", one["namespace"], "--wait")
-    for one in cluster.get("namespaces")["items"]:
-        if one["metadata"]["name"].startswith(_PREFIX):
-            cluster.kubectl("delete", "namespace", one["metadata"]["name"], "--wait=false")
+    for release in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
+        if release["namespace"].startswith(_PREFIX):
+            cluster.helm("uninstall", release["name"], "--namespace", release["namespace"], "--wait")
+    for namespace in cluster.get("namespaces")["items"]:
+        if namespace["metadata"]["name"].startswith(_PREFIX):
+            cluster.kubectl("delete", "namespace", namespace["metadata"]["name"], "--wait=false")
 
 
 @pytest.fixture(scope="module")
 def release_in(cluster: Cluster) -> Iterator[Callable[..., Release]]:
-    """Make a release, not installed yet; after the module it is uninstalled and its namespace deleted."""
-    made: list[Release] = []
+    """A function that creates a release in a namespace, not installed yet. Each module has a `release` made with it.
 
-    def make(namespace: str, **values: Any) -> Release:
-        made.append(Release(cluster, namespace, {**VALUES, **values}))
-        return made[-1]
+    After the module, the releases are uninstalled and their namespaces deleted.
+    """
+    releases: list[Release] = []
 
-    yield make
-    for release in made:
+    def create(namespace: str, **values: Any) -> Release:
+        releases.append(Release(cluster, namespace, {**VALUES, **values}))
+        return releases[-1]
+
+    yield create
+    for release in releases:
         release.uninstall()
         cluster.kubectl("delete", "namespace", release.namespace, "--wait=false")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the figures."""
-    if report.FIGURES:
+    """Print the measurements at the end of the run."""
+    if report.MEASUREMENTS:
         terminalreporter.section("measured")
         for line in report.lines():
             terminalreporter.write_line(line)

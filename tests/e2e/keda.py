@@ -1,4 +1,7 @@
-"""KEDA in the cluster: its own manifests, its programs in images of ours, for there is no registry to pull from."""
+"""Installs KEDA in the cluster: KEDA's own manifests, and its programs in images that are written here.
+
+The images are written here because the cluster has no registry from which it could pull them.
+"""
 
 import json
 import subprocess
@@ -15,24 +18,24 @@ from test_cluster.binaries.programs import KEDA, KEDA_ADAPTER, KEDA_OPERATOR, KU
 from test_cluster.node.archive import write_archive
 
 NAMESPACE = "keda"
-#: Deployment → what runs in it.
+#: Name of each Deployment → the program that it runs.
 _PROGRAMS = {"keda-operator": KEDA_OPERATOR, "keda-metrics-apiserver": KEDA_ADAPTER}
 
 
-def is_there(cluster: Cluster) -> bool:
+def is_installed(cluster: Cluster) -> bool:
     """Whether the cluster has KEDA.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     return cluster.kubectl("get", "crd", "scaledobjects.keda.sh", check=False).returncode == 0
 
 
 def install(cluster: Cluster) -> None:
-    """Install KEDA and wait until it serves.
+    """Install KEDA and wait until it serves its API.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, binary in _PROGRAMS.items():
@@ -48,31 +51,31 @@ def install(cluster: Cluster) -> None:
 
 
 def uninstall(cluster: Cluster) -> None:
-    """Remove KEDA, whose resources must be gone before.
+    """Remove KEDA. All ScaledObjects must have been deleted before.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     cluster.kubectl("delete", "--ignore-not-found", "--wait", "-f", "-", stdin=json.dumps(_manifests()))
 
 
 def source() -> Path:
-    """Folder of KEDA's Go module, which has its manifests; fetched unless Go has it.
+    """Return the folder of KEDA's Go module, which contains its manifests, and download it if necessary.
 
     Raises:
-        FileNotFoundError: there is no Go.
-        subprocess.CalledProcessError: it cannot be fetched.
+        FileNotFoundError: Go is missing.
+        subprocess.CalledProcessError: The module cannot be downloaded.
     """
     compiler = go()
     if compiler is None:
-        raise FileNotFoundError("KEDA's manifests are in its Go module: install Go")
+        raise FileNotFoundError("KEDA's manifests are in its Go module; install Go to download it")
     return module_source(KEDA, compiler)
 
 
 def _manifests() -> dict[str, Any]:
     command = [program(KUBECTL), "kustomize", source() / "config" / "minimal"]
-    made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    items = list(yaml.safe_load_all(made))
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    items = list(yaml.safe_load_all(output))
     for item in items:
         if item["kind"] == "Deployment":
             name = item["metadata"]["name"]

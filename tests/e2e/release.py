@@ -1,4 +1,4 @@
-"""One release of the chart, and what users do with it."""
+"""One release of the chart, with the operations that users perform on it."""
 
 import json
 from collections.abc import Mapping
@@ -8,119 +8,124 @@ import yaml
 
 from e2e.cluster import CHART, Cluster, eventually
 
-#: Under which the chart names everything.
+#: Name of the release. The names of all its resources begin with it.
 NAME = "financehub"
 TIERS = ("high", "medium", "low")
-#: Far beyond what an install takes beside pods of another release that drain.
+#: The timeout is far longer than an install takes, even while pods of another release drain.
 _WAIT = ("--wait", "--timeout", "240s")
 
 
 class Release:
-    """A release in a namespace of its own, on which restricted Pod Security is enforced.
+    """A release in its own namespace, in which restricted Pod Security is enforced.
 
     Args:
-        cluster: where.
-        namespace: made if it is not there.
-        values: of every install and upgrade.
+        cluster: The cluster.
+        namespace: Name of the namespace, which is created if it does not exist.
+        values: Values of every install and upgrade.
     """
 
     def __init__(self, cluster: Cluster, namespace: str, values: Mapping[str, Any]) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self._values = values
-        # that of an earlier run may be on its way out
-        eventually(lambda: not self._is_going(), 360, f"an earlier namespace {namespace} is gone")
+        # The namespace of an earlier run may still be terminating.
+        eventually(lambda: not self._is_terminating(), 360, f"the earlier namespace {namespace} is gone")
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
     def install(self, *arguments: str, **values: Any) -> str:
-        """`helm install --wait`; what it says.
+        """Run `helm install --wait` and return its output.
 
         Args:
-            arguments: further ones of Helm.
-            values: top-level values over those of the release.
+            arguments: Further arguments of Helm.
+            values: Top-level values that replace those of the release.
         """
         return self._helm("install", arguments, values)
 
     def upgrade(self, *arguments: str, **values: Any) -> str:
-        """`helm upgrade --wait`; likewise."""
+        """Run `helm upgrade --wait` and return its output.
+
+        Args:
+            arguments: Further arguments of Helm.
+            values: Top-level values that replace those of the release.
+        """
         return self._helm("upgrade", arguments, values)
 
     def rollback(self) -> None:
-        """`helm rollback --wait` to the revision before."""
+        """Run `helm rollback --wait` to the previous revision."""
         self.helm("rollback", NAME, *_WAIT)
 
     def uninstall(self) -> str:
-        """`helm uninstall --wait`, nothing where there is no release; what it says."""
+        """Run `helm uninstall --wait` and return its output. Does nothing if there is no release."""
         return self.helm("uninstall", NAME, "--ignore-not-found", *_WAIT).stdout
 
     def helm(self, *arguments: str, stdin: str | None = None, check: bool = True) -> Any:
-        """Helm in this namespace."""
+        """Run Helm in this namespace."""
         return self.cluster.helm("--namespace", self.namespace, *arguments, stdin=stdin, check=check)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> Any:
-        """Kubectl in this namespace."""
+        """Run kubectl in this namespace."""
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin, check=check)
 
     def get(self, *arguments: str) -> Any:
-        """The JSON of `kubectl get` in this namespace."""
+        """Return the JSON of `kubectl get` in this namespace."""
         return self.cluster.get("--namespace", self.namespace, *arguments)
 
-    def pods(self, component: str, *, running: bool = True) -> list[dict[str, Any]]:
-        """Pods of one component, oldest first.
+    def pods(self, component: str, *, include_terminating: bool = False) -> list[dict[str, Any]]:
+        """Return the pods of one component, oldest first.
 
         Args:
-            component: `high`, `scheduler`, `redis`, ….
-            running: only those that are not on their way out.
+            component: `high`, `scheduler`, `redis`, and so on.
+            include_terminating: Whether to include pods that are being deleted.
         """
         found = self.get("pods", "--selector", f"app.kubernetes.io/component={component}")["items"]
-        kept = [pod for pod in found if not running or "deletionTimestamp" not in pod["metadata"]]
-        return sorted(kept, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+        pods = [pod for pod in found if include_terminating or "deletionTimestamp" not in pod["metadata"]]
+        return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
-    def ready(self, component: str) -> list[str]:
-        """Names of the pods of a component that are ready."""
+    def ready_pods(self, component: str) -> list[str]:
+        """Return the names of the pods of a component that are ready."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
     def cli(self, *arguments: str) -> Any:
-        """JSON of the command line, run where users run it.
+        """Run the command line in the scheduler's pod, as users do, and return its JSON.
 
         Args:
-            arguments: of `financehub`.
+            arguments: Arguments of `financehub`.
         """
         command = ("exec", f"deploy/{NAME}-scheduler", "--", "financehub", *arguments, "--json")
         return json.loads(self.kubectl(*command).stdout)
 
-    def python(self, script: str) -> str:
-        """What a script prints that runs in the scheduler's pod, beside its code and with its settings.
+    def run_python(self, script: str) -> str:
+        """Run a Python script in the scheduler's pod, with the pod's packages and settings, and return its output.
 
         Args:
-            script: in Python.
+            script: Python source code.
         """
-        said: str = self.kubectl("exec", "-i", f"deploy/{NAME}-scheduler", "--", "python", "-", stdin=script).stdout
-        return said
+        output: str = self.kubectl("exec", "-i", f"deploy/{NAME}-scheduler", "--", "python", "-", stdin=script).stdout
+        return output
 
-    def redis(self, *arguments: str) -> list[str]:
-        """Lines that redis-cli prints.
+    def redis_cli(self, *arguments: str) -> list[str]:
+        """Run redis-cli in the Redis pod and return the lines of its output.
 
         Args:
-            arguments: of it.
+            arguments: Arguments of redis-cli.
         """
-        said: str = self.kubectl("exec", f"statefulset/{NAME}-redis", "--", "redis-cli", *arguments).stdout
-        return said.splitlines()
+        output: str = self.kubectl("exec", f"statefulset/{NAME}-redis", "--", "redis-cli", *arguments).stdout
+        return output.splitlines()
 
     def logs(self, component: str) -> list[str]:
-        """Lines of a Deployment's logs."""
-        said: str = self.kubectl("logs", f"deploy/{NAME}-{component}", "--tail=-1").stdout
-        return said.splitlines()
+        """Return the lines of a Deployment's logs."""
+        output: str = self.kubectl("logs", f"deploy/{NAME}-{component}", "--tail=-1").stdout
+        return output.splitlines()
 
     def apply(self, name: str, *, annotations: Mapping[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-        """`kubectl apply` of a ScheduledTask; what the API server made of it.
+        """Apply a ScheduledTask with kubectl, and return the resource as the API server stored it.
 
         Args:
-            name: of the resource.
-            annotations: of it.
-            spec: of it.
+            name: Name of the ScheduledTask.
+            annotations: Its annotations.
+            spec: Its spec.
         """
         document = {
             "apiVersion": "financehub.io/v1alpha1",
@@ -128,41 +133,41 @@ class Release:
             "metadata": {"name": name, "annotations": dict(annotations or {})},
             "spec": spec,
         }
-        made = self.kubectl("apply", "-f", "-", "-o", "json", stdin=json.dumps(document)).stdout
-        return dict(json.loads(made))
+        stored = self.kubectl("apply", "-f", "-", "-o", "json", stdin=json.dumps(document)).stdout
+        return dict(json.loads(stored))
 
     def scheduled_tasks(self) -> dict[str, dict[str, Any]]:
-        """Name → ScheduledTask."""
+        """Return all ScheduledTasks by name."""
         return {item["metadata"]["name"]: item for item in self.get("scheduledtasks")["items"]}
 
-    def emptied(self) -> None:
-        """Wait until the last pod is gone: a worker that drains without its Redis takes all of its grace."""
+    def wait_until_empty(self) -> None:
+        """Wait until the last pod is gone. A worker that drains without its Redis takes its whole grace period."""
         grace = max((pod["spec"]["terminationGracePeriodSeconds"] for pod in self.get("pods")["items"]), default=0)
-        eventually(lambda: not self.get("pods")["items"], grace + 60, "no pods")
+        eventually(lambda: not self.get("pods")["items"], grace + 60, "no pods are left")
 
-    def settled(self, seconds: float = 120) -> None:
-        """Wait until the fleet says that all is well.
+    def wait_until_healthy(self, seconds: float = 120) -> None:
+        """Wait until the health report of the fleet is ok.
 
         Args:
-            seconds: when to give up.
+            seconds: Timeout in seconds.
         """
         status = ("exec", f"deploy/{NAME}-scheduler", "--", "financehub", "status", "--json")
         try:
-            eventually(lambda: self.kubectl(*status, check=False).returncode == 0, seconds, "the fleet is well")
+            eventually(lambda: self.kubectl(*status, check=False).returncode == 0, seconds, "the fleet is healthy")
         except AssertionError as error:
-            seen = self.kubectl(*status, check=False)
-            raise AssertionError(f"{error}: {seen.stdout or seen.stderr}") from None
+            last = self.kubectl(*status, check=False)
+            raise AssertionError(f"{error}: {last.stdout or last.stderr}") from None
 
-    def _is_going(self) -> bool:
+    def _is_terminating(self) -> bool:
         found = self.cluster.kubectl("get", "namespace", self.namespace, "-o", "jsonpath={.status.phase}", check=False)
         return found.stdout == "Terminating"
 
     def _helm(self, verb: str, arguments: tuple[str, ...], values: Mapping[str, Any]) -> str:
-        given = yaml.safe_dump({**self._values, **values})
-        said: str = self.helm(verb, NAME, str(CHART), "--values", "-", *_WAIT, *arguments, stdin=given).stdout
-        return said
+        document = yaml.safe_dump({**self._values, **values})
+        output: str = self.helm(verb, NAME, str(CHART), "--values", "-", *_WAIT, *arguments, stdin=document).stdout
+        return output
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = pod["status"].get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

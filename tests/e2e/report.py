@@ -1,36 +1,36 @@
-"""What the end-to-end tests measured, printed at the end of the run: figures for people, on which no test depends."""
+"""Measurements of the end-to-end tests, printed at the end of the run for people. No test depends on them."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Name → what was measured.
-FIGURES: dict[str, str] = {}
+#: Name of each measurement → its value with the unit.
+MEASUREMENTS: dict[str, str] = {}
 
 
 def note(name: str, value: str) -> None:
-    """Keep a figure.
+    """Record a measurement.
 
     Args:
-        name: what was measured.
-        value: with its unit.
+        name: Name of the measurement.
+        value: Its value with the unit.
     """
-    FIGURES[name] = value
+    MEASUREMENTS[name] = value
 
 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    """Keep how long a block takes, if it succeeds.
+    """Record the duration of a block if it succeeds.
 
     Args:
-        name: what was measured.
+        name: Name of the measurement.
     """
-    began = time.monotonic()
+    started_at = time.monotonic()
     yield
-    note(name, f"{time.monotonic() - began:.1f} s")
+    note(name, f"{time.monotonic() - started_at:.1f} s")
 
 
 def lines() -> list[str]:
-    """The table."""
-    width = max(map(len, FIGURES), default=0)
-    return [f"{name:{width}}  {value}" for name, value in FIGURES.items()]
+    """Return the lines of the table of measurements."""
+    width = max(map(len, MEASUREMENTS), default=0)
+    return [f"{name:{width}}  {value}" for name, value in MEASUREMENTS.items()]

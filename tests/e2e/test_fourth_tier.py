@@ -1,4 +1,4 @@
-"""A tier that a user adds with values alone: an image, a module, a queue."""
+"""A tier that a user adds with values only: an image, a module and a queue."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,38 +6,40 @@ from typing import Any
 import pytest
 
 from e2e.cluster import eventually
-from e2e.conftest import RESEARCH
+from e2e.conftest import RESEARCH_IMAGE
 from e2e.release import Release
 
-TIER = {"image": RESEARCH, "module": "research.worker", "replicas": 2, "autoscaling": {"enabled": False}}
-SCHEDULE = {"tell": {"enabled": True, "spec": {"task": "tell", "queue": "research", "schedule": "@every 5s"}}}
+TIER = {"image": RESEARCH_IMAGE, "module": "research.worker", "replicas": 2, "autoscaling": {"enabled": False}}
+SCHEDULES = {
+    "record-run": {"enabled": True, "spec": {"task": "record_run", "queue": "research", "schedule": "@every 5s"}}
+}
 
 
 @pytest.fixture(scope="module")
 def release(release_in: Callable[..., Release]) -> Release:
-    """With a fourth tier of two pods and a schedule for it, all in values."""
+    """A release with a fourth tier of two pods and a schedule for it, both added by values. One per module."""
     release = release_in("e2e-fourth")
-    release.install(tiers={"research": TIER}, schedules=SCHEDULE)
+    release.install(tiers={"research": TIER}, schedules=SCHEDULES)
     return release
 
 
-def test_a_tier_of_ones_own_takes_part(release: Release) -> None:
-    """Its pods run its schedule's task from its queue, and outcomes come back; its log has its own tasks alone."""
-    assert len(release.ready("research")) == 2
+def test_added_tier_with_a_schedule_runs_it_and_reports_outcomes(release: Release) -> None:
+    """The tier's pods run the task of its schedule, its log has the runs, and status and fleet status include it."""
+    assert len(release.ready_pods("research")) == 2
 
-    def last_run() -> Any:
-        return release.scheduled_tasks()["tell"].get("status", {}).get("lastRun", {}).get("outcome")
+    def last_outcome() -> Any:
+        return release.scheduled_tasks()["record-run"].get("status", {}).get("lastRun", {}).get("outcome")
 
-    eventually(lambda: last_run() == "succeeded", 60, "an outcome")
-    shown = release.kubectl("get", "st", "tell").stdout.splitlines()[1].split()
-    assert shown[1:4] == ["@every", "5s", "research"]
+    eventually(lambda: last_outcome() == "succeeded", 60, "the last run succeeded")
+    columns = release.kubectl("get", "st", "record-run").stdout.splitlines()[1].split()
+    assert columns[1:4] == ["@every", "5s", "research"]
 
-    def told() -> bool:
-        # of one of its two pods, which may have had no run yet
-        return any('"task_succeeded"' in line and '"tell"' in line for line in release.logs("research"))
+    def is_logged() -> bool:
+        # These are the logs of one of the two pods, which may not have had a run yet.
+        return any('"task_succeeded"' in line and '"record_run"' in line for line in release.logs("research"))
 
-    eventually(told, 60, "the log has its runs")
-    release.settled()
-    # a worker tells every five seconds what it is doing, and may be at work just then
-    at_rest = {"tier": "research", "processes": 2, "threads": 4, "busy": 0, "draining": 0}
-    eventually(lambda: at_rest in release.cli("status")["tiers"], 60, "the tier in the fleet's status")
+    eventually(is_logged, 60, "the log contains a run")
+    release.wait_until_healthy()
+    # A worker publishes its state every five seconds, and may be busy at that moment.
+    idle = {"tier": "research", "processes": 2, "threads": 4, "busy": 0, "draining": 0}
+    eventually(lambda: idle in release.cli("status")["tiers"], 60, "the tier in the fleet's status")

@@ -1,4 +1,4 @@
-"""From nothing to fresh data with one command, in a namespace with restricted Pod Security."""
+"""One command installs the chart into an empty namespace with restricted Pod Security, and data arrives."""
 
 import json
 from collections.abc import Callable
@@ -21,120 +21,124 @@ TASKS = {
     "cleanup_old_cache_task": "low",
     "cleanup_failed_tasks_task": "low",
 }
-#: Once a day: brought forward for the test, by the annotation that users have for it.
+#: Daily schedules, which the test runs with the trigger annotation instead of waiting for a day.
 DAILY = ("cleanup-old-cache", "cleanup-failed-tasks")
 
 
 @pytest.fixture(scope="module")
 def release(release_in: Callable[..., Release]) -> Release:
-    """Installed with `helm install --wait`, from nothing."""
+    """A release that `helm install --wait` has installed into an empty namespace. One per module."""
     release = release_in("e2e-install")
     with timed("helm install --wait, from nothing"):
-        said = release.install("--timeout", "120s")
-    assert "kubectl get st -n e2e-install" in said
-    assert "SIMULATED DATA" in said
+        output = release.install("--timeout", "120s")
+    assert "kubectl get st -n e2e-install" in output
+    assert "SIMULATED DATA" in output
     return release
 
 
-def test_an_install_is_up_within_two_minutes(release: Release) -> None:
+def test_install_is_ready_within_two_minutes(release: Release) -> None:
     """After `helm install --wait`, which gives up after two minutes, every pod is ready."""
-    # a tier that began with a backlog may have been scaled up
-    least = {**dict.fromkeys((*TIERS, "redis", "simulator"), 1), "scheduler": 2}
-    assert [component for component, count in least.items() if len(release.ready(component)) < count] == []
+    # A tier that started with a backlog may have been scaled up.
+    minimum = {**dict.fromkeys((*TIERS, "redis", "simulator"), 1), "scheduler": 2}
+    assert [component for component, count in minimum.items() if len(release.ready_pods(component)) < count] == []
 
 
-def test_helm_test_passes(release: Release) -> None:
-    """`helm test`, right after the install, asks the fleet and finds it well."""
+def test_helm_test_after_install_succeeds(release: Release) -> None:
+    """`helm test`, right after the install, queries the fleet and reports success."""
     with timed("helm test"):
-        said = release.helm("test", NAME, "--timeout", "120s").stdout
-    assert "Succeeded" in said
+        output = release.helm("test", NAME, "--timeout", "120s").stdout
+    assert "Succeeded" in output
 
 
-def test_all_seven_tasks_run_within_their_period(release: Release) -> None:
-    """Each of the seven tasks ends well, at the latest a period after the install; `kubectl get st` shows it."""
+def test_all_seven_tasks_succeed_within_their_period(release: Release) -> None:
+    """Each of the seven tasks succeeds within one period after the install, and `kubectl get st` shows it."""
     for name in DAILY:
         release.kubectl("annotate", "st", name, "financehub.io/trigger=now")
 
     def outcomes() -> dict[str, Any]:
-        tasks = release.scheduled_tasks().values()
-        return {one["spec"]["task"]: one.get("status", {}).get("lastRun", {}).get("outcome") for one in tasks}
+        return {
+            scheduled_task["spec"]["task"]: scheduled_task.get("status", {}).get("lastRun", {}).get("outcome")
+            for scheduled_task in release.scheduled_tasks().values()
+        }
 
     with timed("all seven tasks ended, as kubectl shows it, after the install"):
-        eventually(lambda: set(outcomes().values()) == {"succeeded"}, 120, f"seven outcomes; {outcomes()}")
+        eventually(
+            lambda: set(outcomes().values()) == {"succeeded"}, 120, f"all outcomes are succeeded; first {outcomes()}"
+        )
     assert set(outcomes()) == set(TASKS)
-    shown = release.kubectl("get", "st").stdout.splitlines()
-    assert len(shown) == 8
-    assert all("succeeded" in line and line.endswith("True") for line in shown[1:])
+    lines = release.kubectl("get", "st").stdout.splitlines()
+    assert len(lines) == 8
+    assert all("succeeded" in line and line.endswith("True") for line in lines[1:])
 
 
-def test_data_is_there(release: Release) -> None:
-    """Quotes, news and indicators are read with the command line in the scheduler's pod, marked as simulated."""
+def test_cli_after_install_shows_simulated_data(release: Release) -> None:
+    """The command line in the scheduler's pod shows quotes, news and indicators; quotes are marked as simulated."""
     quotes = release.cli("quotes")
-    assert {"BTC-USD", "AAPL", "VOD.L"} <= {one["symbol"] for one in quotes}
-    assert all(one["provider"].startswith("simulated/") for one in quotes)
-    # which assets are in the news is a matter of the day
-    told_of = next(symbol for one in release.cli("news") for symbol in one["assets"])
-    assert release.cli("news", told_of)
+    assert {"BTC-USD", "AAPL", "VOD.L"} <= {quote["symbol"] for quote in quotes}
+    assert all(quote["provider"].startswith("simulated/") for quote in quotes)
+    # The assets in the news change from day to day.
+    symbol = next(symbol for item in release.cli("news") for symbol in item["assets"])
+    assert release.cli("news", symbol)
     assert release.cli("indicators", "AAPL")
-    release.settled()
+    release.wait_until_healthy()
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_logs_are_of_one_tier(release: Release, tier: str) -> None:
-    """`kubectl logs deploy/financehub-<tier>` shows JSON lines of that tier's tasks and of no other's."""
+def test_log_of_a_tier_contains_only_its_tasks(release: Release, tier: str) -> None:
+    """`kubectl logs deploy/financehub-<tier>` shows JSON lines of all tasks of that tier and of no other tier."""
     lines = [json.loads(line) for line in release.logs(tier)]
     assert {line["tier"] for line in lines} == {tier}
-    seen = {line["task"] for line in lines if "task" in line}
-    assert seen == {task for task, where in TASKS.items() if where == tier}
+    logged = {line["task"] for line in lines if "task" in line}
+    assert logged == {task for task, task_tier in TASKS.items() if task_tier == tier}
 
 
-def test_every_container_keeps_to_itself(release: Release) -> None:
-    """No process runs as root or may write its root filesystem, and only the scheduler can ask the API server."""
+def test_containers_run_without_root_writable_files_or_token(release: Release) -> None:
+    """No process runs as root or can write its root file system, and only the scheduler has an API server token."""
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
     for component in (*TIERS, "scheduler", "simulator"):
         script = f"id -u; touch /opt/x 2>&1; test -e {token} && echo token"
-        said = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script, check=False).stdout
-        assert said.splitlines()[0] == "10001"
-        assert "Read-only file system" in said
-        assert ("token" in said.splitlines()) == (component == "scheduler")
+        output = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script, check=False).stdout
+        assert output.splitlines()[0] == "10001"
+        assert "Read-only file system" in output
+        assert ("token" in output.splitlines()) == (component == "scheduler")
 
 
-def test_a_schedule_is_applied_and_runs_on_time(release: Release) -> None:
-    """An applied ScheduledTask runs when it is due; suspended it does not; triggered it does; deleted it is gone."""
-    began = datetime.now(UTC)
-    # a trigger beside a run that is not over is not skipped
+def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
+    """An applied ScheduledTask runs at its due times, not while suspended, when triggered, and can be deleted."""
+    applied_at = datetime.now(UTC)
+    # With Allow, a trigger is not skipped while an earlier run is active.
     spec = {"task": "fetch_crypto_prices_task", "schedule": "@every 5s", "concurrencyPolicy": "Allow"}
     uid = release.apply("two-coins", kwargs={"symbols": ["BTC-USD"]}, **spec)["metadata"]["uid"]
 
-    def mine() -> dict[str, Any]:
-        return next((one for one in release.cli("schedules", "list") if one["uid"] == uid), {})
+    def schedule() -> dict[str, Any]:
+        return next((entry for entry in release.cli("schedules", "list") if entry["uid"] == uid), {})
 
-    def last_due() -> str | None:
-        # of a run that was enqueued just now it comes a moment later
-        seen = mine()
-        return seen["last_due_at"] if seen.get("runs", 0) >= 3 else None
+    def last_due_at() -> str | None:
+        # The due time of a run that was enqueued just now may be listed a moment later.
+        entry = schedule()
+        return entry["last_due_at"] if entry.get("runs", 0) >= 3 else None
 
-    last = datetime.fromisoformat(eventually(last_due, 40, "three runs"))
-    assert began - timedelta(seconds=5) < last <= datetime.now(UTC)
+    last = datetime.fromisoformat(eventually(last_due_at, 40, "three runs"))
+    assert applied_at - timedelta(seconds=5) < last <= datetime.now(UTC)
     assert last.second % 5 == 0
 
     release.kubectl("patch", "st", "two-coins", "--type=merge", "-p", '{"spec":{"suspend":true}}')
-    eventually(lambda: mine()["suspended"], 10, "suspended")
-    runs = mine()["runs"]
+    eventually(lambda: schedule()["suspended"], 10, "the schedule is suspended")
+    runs = schedule()["runs"]
     release.kubectl("annotate", "st", "two-coins", "financehub.io/trigger=by-hand")
-    eventually(lambda: mine()["triggered"] == 1, 20, "the trigger")
-    assert mine()["runs"] - mine()["triggered"] <= runs
+    eventually(lambda: schedule()["triggered"] == 1, 20, "the trigger has run")
+    assert schedule()["runs"] - schedule()["triggered"] <= runs
 
     release.kubectl("delete", "st", "two-coins")
-    eventually(lambda: not mine(), 20, "gone")
+    eventually(lambda: not schedule(), 20, "the schedule is gone")
 
 
-def test_memory_of_the_pods(release: Release) -> None:
-    """Each process keeps within half of its limit, so that the limit is a limit and not a habit."""
+def test_memory_of_each_pod_is_below_half_of_its_limit(release: Release) -> None:
+    """The processes of each pod use less than half of its memory limit, so a normal load does not reach the limit."""
     for component in (*TIERS, "scheduler"):
         script = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'"
-        said = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script).stdout
-        mebibytes = int(said) / 1024
+        kibibytes = release.kubectl("exec", f"deploy/{NAME}-{component}", "--", "sh", "-c", script).stdout
+        mebibytes = int(kibibytes) / 1024
         note(f"PSS of a {component} pod", f"{mebibytes:.0f} MiB")
         limit = release.pods(component)[0]["spec"]["containers"][0]["resources"]["limits"]["memory"]
         assert mebibytes < _mebibytes(limit) / 2

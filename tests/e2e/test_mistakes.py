@@ -37,7 +37,7 @@ def release(mistaken: Release) -> Any:
     yield mistaken
     mistaken.uninstall()
     mistaken.kubectl("delete", "secret,pvc", "--all", "--wait=false")
-    mistaken.emptied()
+    mistaken.wait_until_empty()
 
 
 def test_missing_image_is_named_by_kubectl_describe(release: Release) -> None:
@@ -85,7 +85,7 @@ def test_wrong_redis_password_is_logged(release: Release) -> None:
 
         assert eventually(refusals, 60, f"the reason in the log of {component}")
         assert "redis_available_again" not in release.kubectl("logs", newest).stdout
-        assert newest not in release.ready(component)
+        assert newest not in release.ready_pods(component)
 
         def probed(pod: str = newest) -> bool:
             found = release.get("events", f"--field-selector=involvedObject.name={pod}")["items"]
@@ -105,7 +105,7 @@ def test_unreachable_redis_is_named_in_the_logs(release: Release) -> None:
             return "nowhere.e2e-mistakes.svc:6379" in release.kubectl("logs", deployment, check=False).stdout
 
         eventually(logged, 90, f"the address in the log of {component}")
-        assert not release.ready(component)
+        assert not release.ready_pods(component)
 
 
 def test_upgrade_corrects_a_wrong_redis_image(release: Release) -> None:
@@ -114,4 +114,4 @@ def test_upgrade_corrects_a_wrong_redis_image(release: Release) -> None:
     release.install(_NO_WAIT, redis={"image": {**image, "tag": "none-such"}})
     eventually(lambda: "none-such" in " ".join(event_messages(release, "pull")), 60, "the event")
     release.upgrade()
-    assert release.ready("redis") == [f"{NAME}-redis-0"]
+    assert release.ready_pods("redis") == [f"{NAME}-redis-0"]

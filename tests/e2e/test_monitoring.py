@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a release and evaluates its rules, and a real Alertmanager is told of a real fault."""
+"""A real Prometheus scrapes a release and evaluates its rules, and sends an alert to a real Alertmanager."""
 
 import copy
 import json
@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 
 from e2e.cluster import CHART, Cluster, eventually
-from e2e.conftest import not_given
+from e2e.conftest import skip_on_external_cluster
 from e2e.monitoring import definitions, servers
 from e2e.monitoring.manifests import NAMESPACE
 from e2e.monitoring.policies import admits
-from e2e.monitoring.scraping import ANNOTATIONS, POD_MONITOR, by_annotations, by_pod_monitor
+from e2e.monitoring.scraping import ANNOTATIONS_JOB, POD_MONITOR_JOB, annotations_job, pod_monitor_job
 from e2e.monitoring.servers import Servers
 from e2e.release import NAME, TIERS, Release
 from e2e.report import note, timed
 from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS
 
-#: The tier that loses its pods, and the alert that this raises.
+#: The tier that loses its pods, the alert that this fires, and an alert that the values disable.
 _TIER, _ALERT, _DISABLED = "high", "FinanceHubTierWithoutWorker", "FinanceHubClockSkew"
 _RUNBOOKS = "https://runbooks.example/financehub"
-#: Series that Prometheus itself writes of each scrape.
-_OF_PROMETHEUS = "up|scrape_.+"
-#: What the second job stores; no rule reads it.
-_PROBE = "process_start_time_seconds"
-_FAILED = ("rule_evaluation_failures", "notifications_errors", "notifications_dropped")
-_LABEL = {"grafana_dashboard": "1"}
+#: Names of the series that Prometheus itself adds to each scrape.
+_SCRAPE_SERIES = "up|scrape_.+"
+#: The only series that the second job stores. No rule reads it.
+_PROBE_SERIES = "process_start_time_seconds"
+_FAILURE_COUNTERS = ("rule_evaluation_failures", "notifications_errors", "notifications_dropped")
+_DASHBOARD_LABEL = {"grafana_dashboard": "1"}
 _DASHBOARDS = {f"financehub-{name}" for name in ("overview", "tier", "schedules", "providers", "redis")}
 _VALUES: dict[str, Any] = {
     "metrics": {
@@ -43,24 +43,24 @@ _VALUES: dict[str, Any] = {
     "networkPolicy": {
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}}]
     },
-    # as many pods as the tests say, and a due time soon after the fault
+    # The tests set the number of pods. The short period causes a due time soon after the fault.
     "tierDefaults": {"autoscaling": {"enabled": False}},
     "schedules": {"fetch-crypto-prices": {"spec": {"schedule": "@every 10s"}}},
 }
 
 
 @pytest.fixture(scope="module")
-def _definitions(cluster: Cluster) -> Iterator[None]:
-    """In the cluster before the chart's resources, and gone after them."""
-    not_given(cluster, "the monitoring")
+def _crds(cluster: Cluster) -> Iterator[None]:
+    """The CRDs of the Prometheus operator, for the module, installed before the release and removed after it."""
+    skip_on_external_cluster(cluster, "the CRDs of the Prometheus operator")
     definitions.install(cluster)
     yield
     definitions.uninstall(cluster)
 
 
 @pytest.fixture(scope="module")
-def release(_definitions: None, release_in: Callable[..., Release]) -> Release:
-    """With PodMonitor, PrometheusRule and dashboards."""
+def release(_crds: None, release_in: Callable[..., Release]) -> Release:
+    """A release with PodMonitor, PrometheusRule and dashboards. One per module."""
     release = release_in("e2e-monitoring")
     release.install(**_VALUES)
     return release
@@ -68,14 +68,14 @@ def release(_definitions: None, release_in: Callable[..., Release]) -> Release:
 
 @pytest.fixture(scope="module")
 def monitoring(release: Release) -> Iterator[Servers]:
-    """Prometheus with the rules and the PodMonitor as the API server returns them.
+    """Prometheus with the rules and the PodMonitor as the API server returns them, and Alertmanager. One per module.
 
-    An operator would mount the PrometheusRule's groups as a rule file and translate the PodMonitor into a scrape job;
-    here the tests do both.
+    An operator would mount the PrometheusRule's groups as a rule file and translate the PodMonitor into a scrape job.
+    Here the tests do both.
     """
     jobs = [
-        by_annotations([release.namespace]),
-        by_pod_monitor(release.get("podmonitor", NAME), only=_PROBE),
+        annotations_job([release.namespace]),
+        pod_monitor_job(release.get("podmonitor", NAME), kept_series=_PROBE_SERIES),
     ]
     rules = release.get("prometheusrule", NAME)["spec"]
     servers.install(release.cluster, release.namespace, rules=rules, scrape_jobs=jobs)
@@ -83,88 +83,90 @@ def monitoring(release: Release) -> Iterator[Servers]:
     servers.uninstall(release.cluster)
 
 
-def refused(release: Release, resource: dict[str, Any]) -> str:
-    """What kubectl says when the API server refuses a changed resource, which it takes unchanged."""
+def refusal(release: Release, resource: dict[str, Any]) -> str:
+    """Return the error of kubectl if the API server refuses a changed resource but accepts the unchanged one."""
     unchanged = release.get(resource["kind"].lower(), resource["metadata"]["name"])
-    for server_side in (unchanged, resource):
-        # without what the server has written, which an apply must not contain
-        server_side["metadata"] = {key: server_side["metadata"][key] for key in ("name", "namespace")}
+    for manifest in (unchanged, resource):
+        # An apply must not contain the metadata that the server has added.
+        manifest["metadata"] = {key: manifest["metadata"][key] for key in ("name", "namespace")}
     apply = ("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", "-")
     release.kubectl(*apply, stdin=json.dumps(unchanged))
     done = release.kubectl(*apply, stdin=json.dumps(resource), check=False)
-    assert done.returncode != 0, "not refused"
-    said: str = done.stderr
-    return said
+    assert done.returncode != 0, "the API server accepted the changed resource"
+    error: str = done.stderr
+    return error
 
 
-def test_api_server_refuses_a_wrong_pod_monitor(release: Release) -> None:
-    """The operator's definition accepts the chart's PodMonitor and refuses a misspelled field and a wrong value."""
+def test_api_server_with_an_invalid_pod_monitor_refuses_it(release: Release) -> None:
+    """The operator's CRD accepts the chart's PodMonitor and refuses a misspelled field and an invalid value."""
     pod_monitor = release.get("podmonitor", NAME)
-    misspelled, wrong = copy.deepcopy(pod_monitor), copy.deepcopy(pod_monitor)
+    misspelled, invalid = copy.deepcopy(pod_monitor), copy.deepcopy(pod_monitor)
     misspelled["spec"]["podMetricsEndpoints"][0]["scrapeTimeOut"] = "5s"
-    assert "scrapeTimeOut" in refused(release, misspelled)
-    wrong["spec"]["podMetricsEndpoints"][0]["interval"] = "5 seconds"
-    assert "podMetricsEndpoints[0].interval" in refused(release, wrong)
+    assert "scrapeTimeOut" in refusal(release, misspelled)
+    invalid["spec"]["podMetricsEndpoints"][0]["interval"] = "5 seconds"
+    assert "podMetricsEndpoints[0].interval" in refusal(release, invalid)
 
 
-def test_api_server_refuses_a_wrong_rule(release: Release) -> None:
-    """The operator's definition accepts the chart's PrometheusRule and refuses a misspelled field and a wrong value."""
+def test_api_server_with_an_invalid_rule_refuses_it(release: Release) -> None:
+    """The operator's CRD accepts the chart's PrometheusRule and refuses a misspelled field and an invalid value."""
     rule = release.get("prometheusrule", NAME)
-    misspelled, wrong = copy.deepcopy(rule), copy.deepcopy(rule)
+    misspelled, invalid = copy.deepcopy(rule), copy.deepcopy(rule)
     misspelled["spec"]["groups"][0]["rules"][0]["annotation"] = {}
-    assert "annotation" in refused(release, misspelled)
-    wrong["spec"]["groups"][0]["rules"][0]["for"] = "5 minutes"
-    assert "groups[0].rules[0].for" in refused(release, wrong)
+    assert "annotation" in refusal(release, misspelled)
+    invalid["spec"]["groups"][0]["rules"][0]["for"] = "5 minutes"
+    assert "groups[0].rules[0].for" in refusal(release, invalid)
 
 
-def processes(release: Release) -> dict[str, str]:
-    """Name of each pod of ours that serves metrics → its component."""
+def components_of_pods(release: Release) -> dict[str, str]:
+    """Return the component of each FinanceHub pod that serves metrics, by the pod's name."""
     return {
         pod["metadata"]["name"]: component for component in ("scheduler", *TIERS) for pod in release.pods(component)
     }
 
 
-@pytest.mark.parametrize("job", [ANNOTATIONS, POD_MONITOR])
-def test_targets_are_the_four_processes(release: Release, monitoring: Servers, job: str) -> None:
-    """By annotations and by PodMonitor alike, Prometheus scrapes two schedulers and each tier, and nothing else."""
-    expected = processes(release)
+@pytest.mark.parametrize("job", [ANNOTATIONS_JOB, POD_MONITOR_JOB])
+def test_scrape_job_finds_exactly_the_pods_with_metrics(release: Release, monitoring: Servers, job: str) -> None:
+    """By annotations and by PodMonitor, Prometheus scrapes two schedulers, one pod of each tier, and nothing else."""
+    expected = components_of_pods(release)
     assert sorted(expected.values()) == ["high", "low", "medium", "scheduler", "scheduler"]
 
     def targets() -> list[dict[str, Any]]:
-        found = [each for each in monitoring.prometheus("targets")["activeTargets"] if each["scrapePool"] == job]
-        scraped = [each for each in found if each["health"] != "unknown"]
+        active = monitoring.prometheus("targets")["activeTargets"]
+        found = [target for target in active if target["scrapePool"] == job]
+        scraped = [target for target in found if target["health"] != "unknown"]
         return found if len(scraped) == len(found) >= len(expected) else []
 
     found = eventually(targets, 60, f"{len(expected)} targets of {job} are scraped")
-    assert {each["labels"]["pod"]: each["lastError"] for each in found if each["health"] != "up"} == {}
-    assert sorted(each["labels"]["pod"] for each in found) == sorted(expected)
-    assert {each["labels"]["namespace"] for each in found} == {release.namespace}
-    longest = max(each["lastScrapeDuration"] for each in found)
+    assert {target["labels"]["pod"]: target["lastError"] for target in found if target["health"] != "up"} == {}
+    assert sorted(target["labels"]["pod"] for target in found) == sorted(expected)
+    assert {target["labels"]["namespace"] for target in found} == {release.namespace}
+    longest = max(target["lastScrapeDuration"] for target in found)
     note(f"longest scrape, job {job}", f"{longest * 1000:.0f} ms")
 
 
-@pytest.mark.parametrize("job", [ANNOTATIONS, POD_MONITOR])
-def test_every_series_names_its_release_and_component(release: Release, monitoring: Servers, job: str) -> None:
-    """Each series of each target has the release's name as `release` and its pod's component as `component`."""
-    series = f'count by (pod, release, component) ({{job="{job}", __name__!~"{_OF_PROMETHEUS}"}})'
+@pytest.mark.parametrize("job", [ANNOTATIONS_JOB, POD_MONITOR_JOB])
+def test_scraped_series_have_release_and_component_labels(release: Release, monitoring: Servers, job: str) -> None:
+    """Each series of each target has the labels `release`, the release's name, and `component`, that of its pod."""
+    expression = f'count by (pod, release, component) ({{job="{job}", __name__!~"{_SCRAPE_SERIES}"}})'
 
     def found() -> dict[tuple[tuple[str, str], ...], float]:
-        seen = monitoring.query(series)
-        return seen if len(seen) >= len(processes(release)) else {}
+        counts = monitoring.query(expression)
+        return counts if len(counts) >= len(components_of_pods(release)) else {}
 
     counts = eventually(found, 60, "series of every pod")
     labels = {
-        (("component", component), ("pod", pod), ("release", NAME)) for pod, component in processes(release).items()
+        (("component", component), ("pod", pod), ("release", NAME))
+        for pod, component in components_of_pods(release).items()
     }
     assert set(counts) == labels
-    if job == ANNOTATIONS:
+    if job == ANNOTATIONS_JOB:
         for component in ("scheduler", *TIERS):
             most = max(count for key, count in counts.items() if dict(key)["component"] == component)
             note(f"series of a {component} process", f"{most:.0f}")
 
 
-def test_rules_are_loaded_and_evaluated_without_an_error(release: Release, monitoring: Servers) -> None:
-    """Prometheus has evaluated every rule of the PrometheusRule without error; a disabled alert is not among them."""
+def test_prometheus_with_the_rules_evaluates_all_without_error(release: Release, monitoring: Servers) -> None:
+    """Prometheus evaluates every rule of the PrometheusRule without an error, and has no disabled alert."""
     groups = release.get("prometheusrule", NAME)["spec"]["groups"]
     expected = sorted(
         (group["name"], rule.get("alert") or rule["record"]) for group in groups for rule in group["rules"]
@@ -184,17 +186,17 @@ def test_rules_are_loaded_and_evaluated_without_an_error(release: Release, monit
     note("rules loaded", f"{len(expected)}")
 
 
-def test_network_policies_let_prometheus_in_where_it_scrapes_and_nowhere_else(
+def test_network_policies_with_metrics_from_admit_prometheus_only_to_targets(
     release: Release, monitoring: Servers
 ) -> None:
-    """`networkPolicy.metricsFrom` admits Prometheus' namespace alone, at each target's port; Redis stays closed."""
+    """`networkPolicy.metricsFrom` admits only Prometheus' namespace, and only at the port of each target."""
     policies = release.get("networkpolicies")["items"]
     prometheus, other = (release.cluster.get("namespace", name) for name in (NAMESPACE, "default"))
     targets = {
-        each["labels"]["pod"]: int(each["scrapeUrl"].rpartition(":")[2].partition("/")[0])
-        for each in monitoring.prometheus("targets")["activeTargets"]
+        target["labels"]["pod"]: int(target["scrapeUrl"].rpartition(":")[2].partition("/")[0])
+        for target in monitoring.prometheus("targets")["activeTargets"]
     }
-    assert len(targets) == len(processes(release))
+    assert len(targets) == len(components_of_pods(release))
     for name, port in targets.items():
         pod = release.get("pod", name)
         assert admits(policies, pod, prometheus, port)
@@ -202,43 +204,43 @@ def test_network_policies_let_prometheus_in_where_it_scrapes_and_nowhere_else(
     for component in ("redis", "simulator"):
         (pod,) = release.pods(component)
         for container in pod["spec"]["containers"]:
-            for each in container["ports"]:
-                assert not admits(policies, pod, prometheus, each["containerPort"])
+            for port in container["ports"]:
+                assert not admits(policies, pod, prometheus, port["containerPort"])
 
 
-def test_dashboards_are_found_by_their_label(release: Release) -> None:
-    """The label selector of Grafana's sidecar finds one ConfigMap a dashboard: a .json file with its fixed uid."""
-    selector = ",".join(f"{name}={value}" for name, value in _LABEL.items())
+def test_dashboard_config_maps_are_found_by_label(release: Release) -> None:
+    """The label selector of Grafana's sidecar finds one ConfigMap per dashboard, with a .json file and a fixed uid."""
+    selector = ",".join(f"{name}={value}" for name, value in _DASHBOARD_LABEL.items())
     found = release.cluster.get("configmaps", "--all-namespaces", "--selector", selector)["items"]
-    assert {each["metadata"]["namespace"] for each in found} == {release.namespace}
-    files = {name: text for each in found for name, text in each["data"].items()}
+    assert {config_map["metadata"]["namespace"] for config_map in found} == {release.namespace}
+    files = {name: text for config_map in found for name, text in config_map["data"].items()}
     assert len(files) == len(found)
     assert {name.rpartition(".")[2] for name in files} == {"json"}
     assert {json.loads(text)["uid"] for text in files.values()} == _DASHBOARDS
-    written = [path.read_text(encoding="utf-8") for path in (CHART / "files" / "dashboards").glob("*.json")]
-    # nothing else of a dashboard depends on values
-    assert set(files.values()) == {text.replace('"docs/runbooks"', f'"{_RUNBOOKS}"') for text in written}
+    sources = [path.read_text(encoding="utf-8") for path in (CHART / "files" / "dashboards").glob("*.json")]
+    # The address of the runbooks is the only part of a dashboard that depends on values.
+    assert set(files.values()) == {text.replace('"docs/runbooks"', f'"{_RUNBOOKS}"') for text in sources}
 
 
-def firing(monitoring: Servers) -> list[str]:
-    """Names of the alerts that fire in Prometheus."""
+def firing_alerts(monitoring: Servers) -> list[str]:
+    """Return the names of the alerts that fire in Prometheus."""
     return sorted(
-        each["labels"]["alertname"] for each in monitoring.prometheus("alerts")["alerts"] if each["state"] == "firing"
+        alert["labels"]["alertname"]
+        for alert in monitoring.prometheus("alerts")["alerts"]
+        if alert["state"] == "firing"
     )
 
 
-def test_a_tier_that_loses_its_pods_raises_an_alert_that_ends_with_the_fault(
-    release: Release, monitoring: Servers
-) -> None:
-    """Nothing fires before; Alertmanager then holds one alert, with its runbook's address, until the tier is back."""
-    release.settled()
-    assert firing(monitoring) == []
-    assert monitoring.alertmanager() == []
+def test_tier_without_pods_fires_one_alert_until_they_are_back(release: Release, monitoring: Servers) -> None:
+    """No alert fires before the fault. Then Alertmanager has one alert, with its runbook, until the tier is back."""
+    release.wait_until_healthy()
+    assert firing_alerts(monitoring) == []
+    assert monitoring.active_alerts() == []
 
     deployment = f"deployment/{NAME}-{_TIER}"
     release.kubectl("scale", deployment, "--replicas=0")
     with timed("tier scaled to zero → its alert in Alertmanager (`for` 10 s, a due time each 10 s)"):
-        (alert,) = eventually(monitoring.alertmanager, 90, "an alert in Alertmanager")
+        (alert,) = eventually(monitoring.active_alerts, 90, "an alert in Alertmanager")
     expected = {"alertname": _ALERT, "queue": _TIER, "release": NAME, "namespace": release.namespace}
     assert expected | {"severity": "critical"} == alert["labels"]
     assert alert["annotations"]["runbook_url"] == f"{_RUNBOOKS}/{_ALERT}.md"
@@ -246,30 +248,32 @@ def test_a_tier_that_loses_its_pods_raises_an_alert_that_ends_with_the_fault(
     description = alert["annotations"]["description"]
     assert NAME in description
     assert _TIER in description
-    assert re.search(r"\b[1-9]\d*\b", description), "how many messages wait"
-    assert firing(monitoring) == [_ALERT]
+    assert re.search(r"\b[1-9]\d*\b", description), "the description does not contain the number of waiting messages"
+    assert firing_alerts(monitoring) == [_ALERT]
 
     release.kubectl("scale", deployment, "--replicas=1")
     with timed("tier back → alert resolved in Alertmanager"):
-        eventually(lambda: _ALERT not in active(monitoring), 120, "the alert has ended")
-    # Prometheus said so: Alertmanager did not only give up hearing of it
+        eventually(lambda: _ALERT not in alertmanager_alerts(monitoring), 120, "the alert has ended")
+    # Prometheus reported the end of the alert, so it did not just expire in Alertmanager.
     resolved = 'alertmanager_alerts_received_total{status="resolved",version="v2"}'
     assert monitoring.metrics(ALERTMANAGER)[resolved] >= 1
-    assert _ALERT not in firing(monitoring)
+    assert _ALERT not in firing_alerts(monitoring)
 
 
-def test_no_rule_has_failed(monitoring: Servers) -> None:
-    """Through the fault, too, no evaluation of a rule and no notification failed."""
-    counters = {f"prometheus_{name}_total" for name in _FAILED}
-    found = [(series, value) for series, value in monitoring.metrics(PROMETHEUS).items() if _name(series) in counters]
-    assert {_name(series) for series, _ in found} == counters
+def test_rules_and_notifications_during_the_fault_do_not_fail(monitoring: Servers) -> None:
+    """During the fault of the previous test, no evaluation of a rule and no notification failed."""
+    counters = {f"prometheus_{name}_total" for name in _FAILURE_COUNTERS}
+    found = [
+        (series, value) for series, value in monitoring.metrics(PROMETHEUS).items() if _metric_name(series) in counters
+    ]
+    assert {_metric_name(series) for series, _ in found} == counters
     assert [(series, value) for series, value in found if value] == []
 
 
-def active(monitoring: Servers) -> list[str]:
-    """Names of the alerts that Alertmanager holds as active."""
-    return [each["labels"]["alertname"] for each in monitoring.alertmanager()]
+def alertmanager_alerts(monitoring: Servers) -> list[str]:
+    """Return the names of the active alerts in Alertmanager."""
+    return [alert["labels"]["alertname"] for alert in monitoring.active_alerts()]
 
 
-def _name(series: str) -> str:
+def _metric_name(series: str) -> str:
     return series.partition("{")[0]

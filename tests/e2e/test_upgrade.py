@@ -1,4 +1,4 @@
-"""Upgrade, rollback, uninstall, install again: nothing queued is lost, and what is kept is what is documented."""
+"""Upgrade, rollback, uninstall and reinstall: no queued message is lost, and only documented resources remain."""
 
 import json
 from collections import Counter
@@ -8,16 +8,22 @@ from typing import Any
 import pytest
 
 from e2e.cluster import CHART, Cluster, eventually
-from e2e.conftest import NEXT_TAG, RESEARCH, TAG, not_given
+from e2e.conftest import NEXT_TAG, RESEARCH_IMAGE, TAG, skip_on_external_cluster
 from e2e.release import NAME, Release
 from e2e.report import timed
 
-_FIXED = {"autoscaling": {"enabled": False}}
 TIERS = {
-    "research": {"image": RESEARCH, "module": "research.worker", "threads": 8, "shutdownTimeoutSeconds": 5, **_FIXED}
+    "research": {
+        "image": RESEARCH_IMAGE,
+        "module": "research.worker",
+        "threads": 8,
+        "shutdownTimeoutSeconds": 5,
+        "autoscaling": {"enabled": False},
+    }
 }
-#: Enqueued beside an upgrade: long ones that are running, short ones that wait, some that are delayed.
-_WORK = """
+_CRD = "scheduledtasks.financehub.io"
+#: Enqueued before an upgrade: long messages that are running, short ones that wait, and some with a delay.
+_ENQUEUE_WORK = """
 import dramatiq
 from financehub_shared.worker.build import build_broker
 from financehub_shared.core.settings import load_settings
@@ -32,151 +38,163 @@ for number in range(200):
 
 @pytest.fixture(scope="module")
 def release(release_in: Callable[..., Release]) -> Release:
-    """With a tier whose tasks tell what they do."""
+    """A release with an added tier whose tasks record what they do. One per module; later tests need earlier ones."""
     release = release_in("e2e-upgrade")
     release.install(tiers=TIERS)
     return release
 
 
-def tags(release: Release, component: str) -> list[str]:
-    """Of the images that a component runs."""
+def image_tags(release: Release, component: str) -> list[str]:
+    """Return the tags of the images that a component runs."""
     template = release.get("deployment", f"{NAME}-{component}")["spec"]["template"]["spec"]
     return [container["image"].rpartition(":")[2] for container in template["containers"]]
 
 
-def password(release: Release) -> str:
-    """The secret's data, as it is."""
+def encoded_password(release: Release) -> str:
+    """Return the Redis password, base64-encoded, from its Secret."""
     return str(release.get("secret", f"{NAME}-redis")["data"]["redis-password"])
 
 
-def test_an_upgrade_beside_work_loses_and_doubles_nothing_unsaid(release: Release) -> None:
-    """200 messages run, wait and are delayed while every worker is replaced: each ends as often as its runs say."""
-    release.python(_WORK)
-    eventually(lambda: len(release.redis("lrange", "began", "0", "-1")) >= 8, 30, "work began")
+def test_upgrade_with_queued_messages_loses_none(release: Release) -> None:
+    """200 running, waiting and delayed messages survive the replacement of every worker. Only requeued ones repeat."""
+    release.run_python(_ENQUEUE_WORK)
+    eventually(lambda: len(release.redis_cli("lrange", "started", "0", "-1")) >= 8, 30, "work has started")
     tiers = {"research": {**TIERS["research"], "threads": 6, "podAnnotations": {"example.com/change": "1"}}}
     with timed("helm upgrade --wait, beside 200 messages"):
         release.upgrade(tiers=tiers)
-    eventually(lambda: len(set(release.redis("lrange", "ended", "0", "-1"))) == 200, 180, "200 messages ended")
-    began, ended = (Counter(release.redis("lrange", name, "0", "-1")) for name in ("began", "ended"))
-    assert set(began) == set(ended) == {f"work-{number}" for number in range(200)}
-    stats = next(one for one in release.cli("stats") if one["task"] == "work")
+    eventually(
+        lambda: len(set(release.redis_cli("lrange", "finished", "0", "-1"))) == 200, 180, "200 messages have finished"
+    )
+    started, finished = (Counter(release.redis_cli("lrange", name, "0", "-1")) for name in ("started", "finished"))
+    assert set(started) == set(finished) == {f"work-{number}" for number in range(200)}
+    stats = next(entry for entry in release.cli("stats") if entry["task"] == "work")
     assert stats["succeeded"] == 200
     assert stats["running"] == 0
-    # what went on past the shutdown timeout was handed back, ran anew, and ended once more if it was let
-    handed_back = {name for name, times in began.items() if times > 1}
-    assert handed_back <= {f"work-{number}" for number in range(1, 200, 20)}
-    assert all(ended[name] == 1 for name in ended if name not in handed_back)
+    # A message that ran past the shutdown timeout was requeued and ran again. Its first attempt may also have finished.
+    requeued = {name for name, attempts in started.items() if attempts > 1}
+    assert requeued <= {f"work-{number}" for number in range(1, 200, 20)}
+    assert all(finished[name] == 1 for name in finished if name not in requeued)
     assert release.cli("dead-letters", "list") == []
 
 
-def test_an_upgrade_changes_what_was_changed(release: Release) -> None:
-    """Another image for one tier and another schedule: that tier alone is replaced; a rollback undoes it."""
+def test_upgrade_with_a_new_image_replaces_only_that_tier(release: Release) -> None:
+    """An upgrade with another image for one tier and another schedule replaces only that tier. A rollback undoes it."""
     if NEXT_TAG == TAG:
-        pytest.skip("the cluster of E2E_KUBECONFIG needs the images under another tag too, in E2E_NEXT_TAG")
-    before = {one: release.ready(one) for one in ("high", "medium", "low", "scheduler", "redis")}
-    secret = password(release)
+        pytest.skip("the cluster of E2E_KUBECONFIG needs the images under a second tag, set in E2E_NEXT_TAG")
+    before = {component: release.ready_pods(component) for component in ("high", "medium", "low", "scheduler", "redis")}
+    password = encoded_password(release)
     with timed("helm upgrade --wait, another image for one tier"):
         release.upgrade(
             tiers={**TIERS, "low": {"image": {"tag": NEXT_TAG}}},
             schedules={"fetch-news": {"spec": {"schedule": "@every 15m"}}},
         )
-    assert tags(release, "low") == [NEXT_TAG]
+    assert image_tags(release, "low") == [NEXT_TAG]
     assert release.scheduled_tasks()["fetch-news"]["spec"]["schedule"] == "@every 15m"
-    after = {one: release.ready(one) for one in before}
-    assert {one for one in before if before[one] != after[one]} == {"low"}
+    after = {component: release.ready_pods(component) for component in before}
+    assert {component for component in before if before[component] != after[component]} == {"low"}
     eventually(
-        lambda: release.scheduled_tasks()["fetch-news"]["status"].get("schedule") == "@every 15m", 60, "in force"
+        lambda: release.scheduled_tasks()["fetch-news"]["status"].get("schedule") == "@every 15m",
+        60,
+        "the new schedule is in effect",
     )
 
     with timed("helm rollback --wait"):
         release.rollback()
-    assert tags(release, "low") == [TAG]
+    assert image_tags(release, "low") == [TAG]
     assert release.scheduled_tasks()["fetch-news"]["spec"]["schedule"] == "@every 30m"
-    assert password(release) == secret
-    release.settled()
+    assert encoded_password(release) == password
+    release.wait_until_healthy()
 
 
-def test_an_upgrade_never_leaves_its_redis_behind(release: Release) -> None:
-    """Other names would be another Redis, an empty one: that is refused, with what it is called."""
+def test_upgrade_with_another_name_of_redis_is_refused(release: Release) -> None:
+    """An upgrade that would rename Redis, and so create an empty one, is refused with the present name."""
     arguments = ("upgrade", NAME, str(CHART), "--reuse-values", "--set", "fullnameOverride=prices")
     refused = release.helm(*arguments, check=False)
     assert refused.returncode != 0
     assert f"fullnameOverride: the Redis of this release is {NAME}-redis" in refused.stderr
-    assert release.ready("redis") == [f"{NAME}-redis-0"]
+    assert release.ready_pods("redis") == [f"{NAME}-redis-0"]
 
 
-def test_an_upgrade_brings_the_definition_up_to_date(release: Release, cluster: Cluster) -> None:
-    """A definition of ScheduledTasks that is older than the chart is made the chart's own before anything else."""
-    crd = "crd/scheduledtasks.financehub.io"
+def test_upgrade_with_an_older_crd_updates_it(release: Release, cluster: Cluster) -> None:
+    """An upgrade replaces a CRD that is older than the chart, and its job is gone afterwards."""
     cluster.kubectl(
-        "patch", crd, "--type=json", "-p", '[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/7"}]'
+        "patch",
+        f"crd/{_CRD}",
+        "--type=json",
+        "-p",
+        '[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/7"}]',
     )
     release.upgrade(tiers=TIERS)
-    (version,) = cluster.get(crd)["spec"]["versions"]
+    (version,) = cluster.get(f"crd/{_CRD}")["spec"]["versions"]
     assert len(version["additionalPrinterColumns"]) == 10
     assert release.get("jobs")["items"] == []
 
 
-def leftovers(release: Release) -> dict[str, list[str]]:
-    """Kind → names of what is in the namespace, but for what Kubernetes itself puts into each."""
-    ask = ("api-resources", "--namespaced", "--verbs=list,delete", "-o", "name")
-    kinds = release.cluster.kubectl(*ask, check=False)
+def namespaced_resources(release: Release) -> dict[str, list[str]]:
+    """Return the names of all resources in the namespace by kind, without those that Kubernetes itself creates."""
+    list_kinds = ("api-resources", "--namespaced", "--verbs=list,delete", "-o", "name")
+    kinds = release.cluster.kubectl(*list_kinds, check=False)
     if kinds.returncode != 0:
-        # an API that another server serves is away for a moment
+        # An aggregated API may be unavailable for a moment.
         return {"api-resources": [kinds.stderr]}
     found: dict[str, list[str]] = {}
     for kind in kinds.stdout.split():
         if not kind.startswith("events") and not kind.endswith("metrics.k8s.io"):
             for item in release.get(kind)["items"]:
                 found.setdefault(kind, []).append(item["metadata"]["name"])
-    found.pop("serviceaccounts", None) if found.get("serviceaccounts") == ["default"] else None
-    found.pop("configmaps", None) if found.get("configmaps") == ["kube-root-ca.crt"] else None
+    for kind, created_by_kubernetes in (("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt")):
+        if found.get(kind) == [created_by_kubernetes]:
+            del found[kind]
     return found
 
 
-def of_the_cluster(release: Release) -> dict[str, list[Any]]:
-    """Kind → what the release has of it outside of any namespace."""
-    mine = "--selector=app.kubernetes.io/instance=financehub"
+def cluster_resources(release: Release) -> dict[str, list[Any]]:
+    """Return the resources of the release that are outside of any namespace, by kind."""
+    selector = "--selector=app.kubernetes.io/instance=financehub"
     kinds = ("clusterroles", "clusterrolebindings", "validatingadmissionpolicies", "validatingadmissionpolicybindings")
-    return {kind: release.cluster.get(kind, mine)["items"] for kind in kinds}
+    return {kind: release.cluster.get(kind, selector)["items"] for kind in kinds}
 
 
-def test_what_is_left_is_what_is_documented(release: Release, cluster: Cluster) -> None:
-    """An uninstall leaves Redis' password and volume, the Lease, and the definition; an install goes on from there."""
-    secret, quotes = password(release), release.cli("quotes")
-    uid = cluster.get("crd", "scheduledtasks.financehub.io")["metadata"]["uid"]
-    assert all(of_the_cluster(release).values())
+def test_uninstall_keeps_the_data_for_the_next_install(release: Release, cluster: Cluster) -> None:
+    """An uninstall keeps the Redis password and volume, the Lease and the CRD, and the next install uses them."""
+    password, quotes = encoded_password(release), release.cli("quotes")
+    uid = cluster.get("crd", _CRD)["metadata"]["uid"]
+    assert all(cluster_resources(release).values())
     with timed("helm uninstall --wait"):
-        said = release.uninstall()
-    assert f"[Secret] {NAME}-redis" in said
-    release.emptied()
+        output = release.uninstall()
+    assert f"[Secret] {NAME}-redis" in output
+    release.wait_until_empty()
     documented = {
         "persistentvolumeclaims": [f"data-{NAME}-redis-0"],
         "secrets": [f"{NAME}-redis"],
         "leases.coordination.k8s.io": [f"{NAME}-scheduler"],
     }
-    # what belongs to what is gone goes a moment later
-    eventually(lambda: leftovers(release) == documented, 60, "what is left is what is documented")
-    assert not any(of_the_cluster(release).values())
+    # Kubernetes deletes resources of deleted owners a moment later.
+    eventually(
+        lambda: namespaced_resources(release) == documented,
+        60,
+        "only the documented resources are left in the namespace",
+    )
+    assert not any(cluster_resources(release).values())
 
     with timed("helm install --wait, on the data of an uninstalled release"):
         release.install(tiers=TIERS)
-    assert password(release) == secret
-    assert cluster.get("crd", "scheduledtasks.financehub.io")["metadata"]["uid"] == uid
-    symbols = {one["symbol"] for one in release.cli("quotes")}
-    assert symbols >= {one["symbol"] for one in quotes}
+    assert encoded_password(release) == password
+    assert cluster.get("crd", _CRD)["metadata"]["uid"] == uid
+    symbols = {quote["symbol"] for quote in release.cli("quotes")}
+    assert symbols >= {quote["symbol"] for quote in quotes}
 
 
-def test_who_does_not_keep_the_definition_is_rid_of_it(release: Release, cluster: Cluster) -> None:
-    """With crds.keep=false an uninstall removes the definition too, last."""
-    not_given(cluster, "the definition of ScheduledTasks")
+def test_uninstall_without_keep_removes_the_crd(release: Release, cluster: Cluster) -> None:
+    """With crds.keep=false an uninstall also removes the CRD and the role that it needed for that."""
+    skip_on_external_cluster(cluster, "the CRD of ScheduledTasks")
     release.upgrade(tiers=TIERS, crds={"keep": False})
     release.uninstall()
 
-    def gone() -> bool:
-        return "NotFound" in cluster.kubectl("get", "crd", "scheduledtasks.financehub.io", check=False).stderr
+    def is_gone() -> bool:
+        return "NotFound" in cluster.kubectl("get", "crd", _CRD, check=False).stderr
 
-    # the API server answers first, and removes it with what it defined a moment later
-    eventually(gone, 30, "the definition is gone")
+    # The API server answers the deletion first, and removes the CRD and its resources a moment later.
+    eventually(is_gone, 30, "the CRD is gone")
     roles: Any = json.loads(cluster.kubectl("get", "clusterroles", "-o", "json").stdout)["items"]
-    assert not [one for one in roles if NAME in one["metadata"]["name"]]
+    assert not [role for role in roles if NAME in role["metadata"]["name"]]

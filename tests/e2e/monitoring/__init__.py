@@ -1,1 +1,1 @@
-"""Prometheus, Alertmanager and the Prometheus operator's definitions in the cluster, without the operator itself."""
+"""Prometheus, Alertmanager and the CRDs of the Prometheus operator in the cluster, without the operator itself."""

@@ -1,6 +1,6 @@
-"""Definitions of the Prometheus operator's resources, generated from its Go types.
+"""Generates the CRDs of the Prometheus operator from its Go types, and installs them.
 
-With them the API server validates a PodMonitor and a PrometheusRule as it does where the operator is installed.
+With them the API server validates a PodMonitor and a PrometheusRule as in a cluster with the operator.
 """
 
 import json
@@ -15,40 +15,40 @@ from test_cluster.binaries.finder import go, program
 from test_cluster.binaries.programs import CONTROLLER_GEN, CONTROLLER_GEN_PROJECT
 
 _TYPES = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-#: Of the kinds in that package, those that the chart renders.
+#: The kinds in that package that the chart renders.
 _NAMES = ("podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com")
 
 
 def generate() -> list[dict[str, Any]]:
-    """The CustomResourceDefinitions of PodMonitor and PrometheusRule.
+    """Return the CustomResourceDefinitions of PodMonitor and PrometheusRule.
 
     The first call downloads the modules that the types need; later calls work without a network.
 
     Raises:
         FileNotFoundError: Go or controller-gen is missing.
-        subprocess.CalledProcessError: controller-gen failed; it has said why.
+        subprocess.CalledProcessError: controller-gen failed. Its output has the cause.
     """
     compiler = go()
     if compiler is None:
-        raise FileNotFoundError("the definitions of PodMonitor and PrometheusRule are generated from Go: install Go")
+        raise FileNotFoundError("the CRDs of PodMonitor and PrometheusRule are generated from Go code; install Go")
     done = subprocess.run(
         [program(CONTROLLER_GEN), "crd:crdVersions=v1", f"paths={_TYPES}", "output:crd:stdout"],
         cwd=CONTROLLER_GEN_PROJECT.folder,
-        # controller-gen calls `go`, which is not on every PATH
+        # controller-gen calls `go`, which is not on every PATH.
         env={**os.environ, "PATH": f"{compiler.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    generated = {each["metadata"]["name"]: each for each in yaml.safe_load_all(done.stdout) if each}
+    generated = {crd["metadata"]["name"]: crd for crd in yaml.safe_load_all(done.stdout) if crd}
     return [generated[name] for name in _NAMES]
 
 
 def install(cluster: Cluster) -> None:
-    """Install the definitions and wait until the API server serves their resources.
+    """Install the CRDs and wait until the API server serves their resources.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     manifest = {"apiVersion": "v1", "kind": "List", "items": generate()}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
@@ -56,9 +56,9 @@ def install(cluster: Cluster) -> None:
 
 
 def uninstall(cluster: Cluster) -> None:
-    """Remove the definitions and every PodMonitor and PrometheusRule.
+    """Remove the CRDs and every PodMonitor and PrometheusRule.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     cluster.kubectl("delete", "--ignore-not-found", *(f"crd/{name}" for name in _NAMES))

@@ -1,4 +1,4 @@
-"""Manifests of Prometheus and Alertmanager, which restricted Pod Security admits."""
+"""Manifests of Prometheus and Alertmanager that restricted Pod Security admits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS, Program
 
 NAMESPACE = "e2e-prometheus"
-#: Program → where it listens.
+#: Name of each program → its port.
 PORTS = {PROMETHEUS.name: 9090, ALERTMANAGER.name: 9093}
-#: Where the files of its ConfigMap are in a container.
+#: Folder of the ConfigMap's files in a container.
 CONFIGURATION = "/etc/configuration"
 _DATA = "/data"
 _OPTIONS = {
@@ -16,33 +16,33 @@ _OPTIONS = {
     ALERTMANAGER.name: [
         f"--config.file={CONFIGURATION}/alertmanager.yml",
         f"--storage.path={_DATA}",
-        # it is alone: there are no peers to wait for
+        # There is only one Alertmanager, so it must not wait for peers.
         "--cluster.listen-address=",
     ],
 }
 
 
 def image(server: Program) -> str:
-    """Reference of the image that holds a server.
+    """Return the reference of the image of a server.
 
     Args:
-        server: its program.
+        server: The server's program.
     """
     assert server.project is not None
     return f"localhost/{server.name}:{server.project.version}"
 
 
 def namespace() -> dict[str, Any]:
-    """The namespace of both."""
+    """Return the namespace of both servers."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
 
 
 def rights(discovered: str) -> list[dict[str, Any]]:
-    """The account under which Prometheus runs, and its right to discover pods.
+    """Return the service account of Prometheus and its right to discover pods.
 
     Args:
-        discovered: namespace of the pods.
+        discovered: Namespace of the pods.
     """
     account = {"kind": "ServiceAccount", "name": PROMETHEUS.name, "namespace": NAMESPACE}
     group, metadata = "rbac.authorization.k8s.io", {"name": PROMETHEUS.name, "namespace": discovered}
@@ -68,18 +68,18 @@ def rights(discovered: str) -> list[dict[str, Any]]:
     ]
 
 
-def server(which: Program, configuration: Mapping[str, str]) -> list[dict[str, Any]]:
-    """ConfigMap, Deployment and Service of one server.
+def server(program: Program, configuration: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return ConfigMap, Deployment and Service of one server.
 
     Args:
-        which: its program.
-        configuration: name of each file → its content.
+        program: The server's program.
+        configuration: Content of each configuration file, by name.
     """
-    name, port = which.name, PORTS[which.name]
+    name, port = program.name, PORTS[program.name]
     metadata, labels = {"name": name, "namespace": NAMESPACE}, {"app": name}
     container = {
         "name": name,
-        "image": image(which),
+        "image": image(program),
         "imagePullPolicy": "Never",
         "args": _OPTIONS[name],
         "ports": [{"containerPort": port}],
@@ -96,8 +96,8 @@ def server(which: Program, configuration: Mapping[str, str]) -> list[dict[str, A
         ],
     }
     pod = {
-        "serviceAccountName": name if which is PROMETHEUS else "default",
-        "automountServiceAccountToken": which is PROMETHEUS,
+        "serviceAccountName": name if program is PROMETHEUS else "default",
+        "automountServiceAccountToken": program is PROMETHEUS,
         "securityContext": {
             "runAsNonRoot": True,
             "fsGroup": 65532,

@@ -1,22 +1,22 @@
-"""Scrape jobs of Prometheus: pods by their annotations, and pods by a PodMonitor as the operator translates it."""
+"""Scrape jobs of Prometheus, made from annotations of pods, or from a PodMonitor as the operator does it."""
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: Names of the jobs in the configuration.
-ANNOTATIONS, POD_MONITOR = "kubernetes-pods", "pod-monitor"
+ANNOTATIONS_JOB, POD_MONITOR_JOB = "kubernetes-pods", "pod-monitor"
 _POD = "__meta_kubernetes_pod"
 
 
-def by_annotations(namespaces: Iterable[str]) -> dict[str, Any]:
-    """The job that follows `prometheus.io/` annotations, as in the configuration of the community's Helm chart.
+def annotations_job(namespaces: Iterable[str]) -> dict[str, Any]:
+    """Return the job that uses `prometheus.io/` annotations, like that of the community's Helm chart.
 
     Args:
-        namespaces: whose pods are discovered; reading them needs no right beyond these.
+        namespaces: Namespaces of the pods. Discovery needs no rights in other namespaces.
     """
     return {
-        "job_name": ANNOTATIONS,
+        "job_name": ANNOTATIONS_JOB,
         "honor_labels": True,
         "kubernetes_sd_configs": [_discovery(namespaces)],
         "relabel_configs": [
@@ -40,24 +40,24 @@ def by_annotations(namespaces: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def by_pod_monitor(resource: Mapping[str, Any], *, only: str) -> dict[str, Any]:
-    """The job that the Prometheus operator makes of a PodMonitor with one endpoint.
+def pod_monitor_job(resource: Mapping[str, Any], *, kept_series: str) -> dict[str, Any]:
+    """Return the job that the Prometheus operator generates from a PodMonitor with one endpoint.
 
     Args:
-        resource: the PodMonitor as the API server returns it.
-        only: regular expression of the series that are kept, because the other job stores the rest already.
+        resource: The PodMonitor as the API server returns it.
+        kept_series: Regular expression for the names of the series to keep, because the other job stores all series.
 
     Raises:
-        ValueError: the PodMonitor has a field that is not translate_errors here.
+        ValueError: The PodMonitor has a field that this function does not translate.
     """
     spec, namespace = resource["spec"], resource["metadata"]["namespace"]
     (endpoint,) = spec["podMetricsEndpoints"]
-    _refuse_others(spec, {"selector", "podTargetLabels", "podMetricsEndpoints"})
-    _refuse_others(spec["selector"], {"matchLabels", "matchExpressions"})
-    _refuse_others(endpoint, {"port", "path", "interval", "scrapeTimeout", "honorLabels"})
-    # a definition may write defaults into what it stores
+    _refuse_unknown(spec, {"selector", "podTargetLabels", "podMetricsEndpoints"})
+    _refuse_unknown(spec["selector"], {"matchLabels", "matchExpressions"})
+    _refuse_unknown(endpoint, {"port", "path", "interval", "scrapeTimeout", "honorLabels"})
+    # The CRD may add default values to the stored resource.
     return {
-        "job_name": POD_MONITOR,
+        "job_name": POD_MONITOR_JOB,
         "honor_labels": endpoint.get("honorLabels", False),
         "metrics_path": endpoint["path"],
         "scrape_interval": endpoint["interval"],
@@ -66,7 +66,7 @@ def by_pod_monitor(resource: Mapping[str, Any], *, only: str) -> dict[str, Any]:
         "relabel_configs": [
             _drop(f"{_POD}_phase", "Succeeded|Failed"),
             *(_keep(_label(name), re.escape(value)) for name, value in spec["selector"]["matchLabels"].items()),
-            *(_expression(each) for each in spec["selector"].get("matchExpressions", [])),
+            *(_expression(expression) for expression in spec["selector"].get("matchExpressions", [])),
             _keep(f"{_POD}_container_port_name", re.escape(endpoint["port"])),
             {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
             {"source_labels": [f"{_POD}_container_name"], "target_label": "container"},
@@ -77,7 +77,7 @@ def by_pod_monitor(resource: Mapping[str, Any], *, only: str) -> dict[str, Any]:
             ),
             {"target_label": "endpoint", "replacement": endpoint["port"]},
         ],
-        "metric_relabel_configs": [_keep("__name__", only)],
+        "metric_relabel_configs": [_keep("__name__", kept_series)],
     }
 
 
@@ -101,7 +101,7 @@ def _expression(expression: Mapping[str, Any]) -> dict[str, Any]:
         case "NotIn":
             return _drop(_label(expression["key"]), values)
         case other:
-            raise ValueError(f"matchExpressions: the operator {other} is not translate_errors")
+            raise ValueError(f"matchExpressions: the operator {other} cannot be translated")
 
 
 def _label(name: str) -> str:
@@ -109,10 +109,10 @@ def _label(name: str) -> str:
 
 
 def _sanitized(name: str) -> str:
-    """A label's name as Prometheus' discovery writes it."""
+    """Return the name of a label as Prometheus' service discovery writes it."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 
-def _refuse_others(given: Mapping[str, Any], known: set[str]) -> None:
-    if others := set(given) - known:
-        raise ValueError(f"PodMonitor: {', '.join(sorted(others))} is not translate_errors into a scrape job")
+def _refuse_unknown(fields: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := set(fields) - known:
+        raise ValueError(f"PodMonitor: {', '.join(sorted(unknown))} cannot be translated into a scrape job")

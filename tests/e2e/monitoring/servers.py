@@ -1,4 +1,7 @@
-"""Prometheus and Alertmanager in a namespace: their programs in images made here, and access through the API server."""
+"""Runs Prometheus and Alertmanager in the cluster, and queries them through the API server.
+
+Their images are written here, because the cluster has no registry from which it could pull them.
+"""
 
 import json
 import tempfile
@@ -14,7 +17,7 @@ from test_cluster.binaries.finder import program
 from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS, Program
 from test_cluster.node.archive import write_archive
 
-#: Seconds between two scrapes and between two evaluations, of jobs and rule groups that name no others.
+#: Default seconds between two scrapes of a job and between two evaluations of a rule group.
 INTERVAL_SECONDS = 5
 
 
@@ -24,15 +27,16 @@ def install(
     """Run Alertmanager and a Prometheus that scrapes a namespace, and wait until both are ready.
 
     Args:
-        cluster: where.
-        namespace: whose pods Prometheus may discover.
-        rules: content of its rule file.
-        scrape_jobs: of its configuration.
+        cluster: The cluster.
+        namespace: Namespace whose pods Prometheus may discover.
+        rules: Content of its rule file.
+        scrape_jobs: Scrape jobs of its configuration.
     """
     with tempfile.TemporaryDirectory() as folder:
-        for each in (PROMETHEUS, ALERTMANAGER):
-            archive = Path(folder) / f"{each.name}.tar"
-            write_archive(archive, image(each), {f"/{each.name}": program(each)}, entrypoint=[f"/{each.name}"])
+        for server in (PROMETHEUS, ALERTMANAGER):
+            archive = Path(folder) / f"{server.name}.tar"
+            path = f"/{server.name}"
+            write_archive(archive, image(server), {path: program(server)}, entrypoint=[path])
             cluster.target.load(archive)
     interval = f"{INTERVAL_SECONDS}s"
     prometheus = {
@@ -43,17 +47,17 @@ def install(
         },
         "scrape_configs": list(scrape_jobs),
     }
-    # the tests read alerts from its API, so it notifies nobody
-    alertmanager = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-    # JSON is YAML
+    # The tests read alerts from its API, so its only receiver does nothing.
+    alertmanager = {"route": {"receiver": "none"}, "receivers": [{"name": "none"}]}
+    # JSON is valid YAML.
     items = [
         manifests.namespace(),
         *manifests.rights(namespace),
         *manifests.server(PROMETHEUS, {"prometheus.yml": json.dumps(prometheus), "rules.json": json.dumps(rules)}),
         *manifests.server(ALERTMANAGER, {"alertmanager.yml": json.dumps(alertmanager)}),
     ]
-    # that of an earlier run may be on its way out
-    eventually(lambda: not _is_going(cluster), 120, f"an earlier namespace {NAMESPACE} is gone")
+    # The namespace of an earlier run may still be terminating.
+    eventually(lambda: not _is_terminating(cluster), 120, f"the earlier namespace {NAMESPACE} is gone")
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
     for name in PORTS:
@@ -61,63 +65,63 @@ def install(
 
 
 def uninstall(cluster: Cluster) -> None:
-    """Remove both; the right to read pods goes with the namespace in which they are.
+    """Remove both servers. The right to read pods is removed with the namespace of the pods.
 
     Args:
-        cluster: where.
+        cluster: The cluster.
     """
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
 
 
 class Servers:
-    """What Prometheus and Alertmanager answer.
+    """Client of Prometheus and Alertmanager.
 
     Args:
-        cluster: where they are.
+        cluster: The cluster in which they run.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def prometheus(self, path: str, **parameters: str) -> Any:
-        """`data` of an answer of Prometheus' HTTP API.
+        """Return the `data` of an answer of Prometheus' HTTP API.
 
         Args:
-            path: after `/api/v1/`.
-            parameters: of the query.
+            path: Path after `/api/v1/`.
+            parameters: Query parameters.
         """
         answer = json.loads(self._text(PROMETHEUS, f"/api/v1/{path}", parameters))
         assert answer["status"] == "success", answer
         return answer["data"]
 
     def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """Labels, sorted by name, → value of an instant query.
+        """Return the result of an instant query: the labels of each series, sorted by name → its value.
 
         Args:
-            expression: in PromQL.
+            expression: PromQL expression.
         """
-        found = self.prometheus("query", query=expression)["result"]
-        return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in found}
+        result = self.prometheus("query", query=expression)["result"]
+        return {tuple(sorted(series["metric"].items())): float(series["value"][1]) for series in result}
 
-    def alertmanager(self) -> list[dict[str, Any]]:
-        """The alerts that Alertmanager holds as active."""
+    def active_alerts(self) -> list[dict[str, Any]]:
+        """Return the active alerts in Alertmanager."""
         return list(json.loads(self._text(ALERTMANAGER, "/api/v2/alerts", {"active": "true"})))
 
     def metrics(self, server: Program) -> dict[str, float]:
-        """A server's metrics about itself: series as it writes them → value.
+        """Return a server's own metrics: each series in the text format → its value.
 
         Args:
-            server: which.
+            server: The server's program.
         """
         lines = [line for line in self._text(server, "/metrics", {}).splitlines() if not line.startswith("#")]
         return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines)}
 
     def _text(self, server: Program, path: str, parameters: Mapping[str, str]) -> str:
-        # the API server reaches Services in every cluster, also where the tests do not
+        # The API server reaches Services in every cluster. The tests do not.
         service = f"/api/v1/namespaces/{NAMESPACE}/services/{server.name}:{PORTS[server.name]}/proxy"
         return self._cluster.kubectl("get", "--raw", f"{service}{path}?{urlencode(parameters)}").stdout
 
 
-def _is_going(cluster: Cluster) -> bool:
+def _is_terminating(cluster: Cluster) -> bool:
     found = cluster.kubectl("get", "namespace", NAMESPACE, "-o", "jsonpath={.status.phase}", check=False)
     return found.stdout == "Terminating"

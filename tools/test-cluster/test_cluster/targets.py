@@ -1,4 +1,4 @@
-"""Which cluster the end-to-end tests use: a given one, kind where it can be had, otherwise a node of our own."""
+"""Chooses the cluster of the end-to-end tests: an external one, kind if available, or the node of this package."""
 
 import os
 import shutil
@@ -15,40 +15,45 @@ from test_cluster.node.processes import stop
 from test_cluster.node.runtime import load
 
 _DATA = Path(__file__).parents[3] / ".data"
-_KIND_NAME = "financehub"
+_KIND_CLUSTER = "financehub"
 _KIND_CONFIGURATION = Path(__file__).with_name("kind.yaml")
 
 
 class Target(Protocol):
-    """A cluster and what tests need of it beyond its API."""
+    """A cluster, and the operations on it that the Kubernetes API does not offer."""
+
+    @property
+    def name(self) -> str:
+        """Value of E2E_TARGET that chooses it; empty for an external cluster."""
 
     @property
     def kubeconfig(self) -> Path:
-        """Of the administrator."""
+        """Kubeconfig of the administrator."""
 
     @property
     def programs(self) -> str:
-        """Group of `test_cluster.binaries` that it and its tests need."""
+        """Group of `test_cluster.binaries` that the cluster and its tests need."""
 
     def up(self) -> None:
-        """Start it, or what of it does not run."""
+        """Start the cluster, or those of its parts that do not run."""
 
     def down(self) -> None:
-        """Remove all that `up` has made."""
+        """Remove everything that `up` has created."""
 
     def load(self, archive: Path) -> None:
-        """Give it images, as `docker save` writes them."""
+        """Load the images of an archive that `docker save` wrote."""
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """The command as it reaches pods and Services."""
+        """Return the command line that runs a command with access to pods and Services."""
 
     def restart_api_server(self) -> None:
         """Stop the API server and start it again."""
 
 
-class OwnNode:
+class NodeTarget:
     """The node of `test_cluster.node`."""
 
+    name = "node"
     programs = "node"
 
     def __init__(self) -> None:
@@ -56,64 +61,65 @@ class OwnNode:
 
     @property
     def kubeconfig(self) -> Path:
-        """Of the administrator."""
+        """Kubeconfig of the administrator."""
         return self._layout.kubeconfig
 
     def up(self) -> None:
-        """Start it, or what of it does not run."""
+        """Start the node, or those of its servers that do not run."""
         up(self._layout)
 
     def down(self) -> None:
-        """Leave nothing of it."""
+        """Stop the node and remove all of its files."""
         down(self._layout)
 
     def load(self, archive: Path) -> None:
-        """Import images."""
+        """Import the images of an archive."""
         load(self._layout, archive)
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """Its network is a namespace."""
+        """Return the command line that runs a command in the node's network namespace."""
         return network.inside(command)
 
     def restart_api_server(self) -> None:
-        """Stop the process and start it again."""
+        """Stop the API server's process and start it again."""
         stop(self._layout, "api-server")
         start_api_server(self._layout)
 
 
-class Kind:
-    """A cluster in containers, for a machine with kind and a Docker engine that can pull its image."""
+class KindTarget:
+    """A cluster in containers, for a machine that has kind and a Docker engine that can pull kind's image."""
 
+    name = "kind"
     programs = "tools"
     kubeconfig = _DATA / "kind.kubeconfig"
 
     def up(self) -> None:
-        """Create it unless it is there."""
+        """Create the cluster unless it exists."""
         _DATA.mkdir(exist_ok=True)
-        if _KIND_NAME in _kind("get", "clusters").split():
-            _kind("export", "kubeconfig", "--name", _KIND_NAME, "--kubeconfig", str(self.kubeconfig))
+        if _KIND_CLUSTER in _kind("get", "clusters").split():
+            _kind("export", "kubeconfig", "--name", _KIND_CLUSTER, "--kubeconfig", str(self.kubeconfig))
             return
-        loaded(self).unlink(missing_ok=True)
+        record_of_loaded_images(self).unlink(missing_ok=True)
         configuration = ("--config", str(_KIND_CONFIGURATION), "--kubeconfig", str(self.kubeconfig))
-        _kind("create", "cluster", "--name", _KIND_NAME, *configuration, "--wait", "120s")
+        _kind("create", "cluster", "--name", _KIND_CLUSTER, *configuration, "--wait", "120s")
 
     def down(self) -> None:
-        """Delete it."""
-        _kind("delete", "cluster", "--name", _KIND_NAME)
-        for file in (self.kubeconfig, loaded(self)):
+        """Delete the cluster."""
+        _kind("delete", "cluster", "--name", _KIND_CLUSTER)
+        for file in (self.kubeconfig, record_of_loaded_images(self)):
             file.unlink(missing_ok=True)
 
     def load(self, archive: Path) -> None:
-        """Import images."""
-        _kind("load", "image-archive", str(archive), "--name", _KIND_NAME)
+        """Import the images of an archive."""
+        _kind("load", "image-archive", str(archive), "--name", _KIND_CLUSTER)
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """Only inside the container that is its node are pods reached: kubectl does it from outside."""
+        """Return the command line unchanged: kubectl works from outside, and tests reach pods through it only."""
         return [*map(str, command)]
 
     def restart_api_server(self) -> None:
-        """End its process, which the kubelet starts again, and wait for it."""
-        node = ["docker", "exec", f"{_KIND_NAME}-control-plane"]
+        """Kill the API server's process, which the kubelet starts again, and wait until it is ready."""
+        node = ["docker", "exec", f"{_KIND_CLUSTER}-control-plane"]
         subprocess.run([*node, "pkill", "--signal", "KILL", "kube-apiserver"], check=True)
         ready = [
             "curl",
@@ -129,69 +135,71 @@ class Kind:
         subprocess.run([*node, *ready, "https://localhost:6443/readyz"], check=True, stdout=subprocess.DEVNULL)
 
 
-class Given:
-    """A cluster that somebody else keeps; the images are where it can pull them.
+class ExternalTarget:
+    """A cluster that the tests neither start nor stop. It pulls the images from a registry.
 
     Args:
-        kubeconfig: of its administrator.
+        kubeconfig: Kubeconfig of its administrator.
     """
 
+    name = ""
     programs = "tools"
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
 
     def up(self) -> None:
-        """It is not ours to start."""
+        """Do nothing, because the user starts it."""
 
     def down(self) -> None:
-        """It is not ours to end."""
+        """Do nothing, because the user stops it."""
 
     def load(self, archive: Path) -> None:
-        """It pulls what it needs."""
+        """Do nothing, because it pulls its images."""
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """As it is."""
+        """Return the command line unchanged."""
         return [*map(str, command)]
 
     def restart_api_server(self) -> None:
-        """Others may be using it.
+        """Refuse to restart an API server that others may use.
 
         Raises:
-            NotImplementedError: always.
+            NotImplementedError: Always.
         """
-        raise NotImplementedError("the API server of E2E_KUBECONFIG is not ours to restart")
+        raise NotImplementedError("the tests must not restart the API server of E2E_KUBECONFIG")
 
 
-def choose(environment: Mapping[str, str] = os.environ) -> Target:
-    """The cluster that is used here.
+def choose_target(environment: Mapping[str, str] = os.environ) -> Target:
+    """Return the cluster that the tests use on this machine.
 
     Args:
-        environment: of the process; `E2E_KUBECONFIG` names a cluster, `E2E_TARGET` a class, for whoever has chosen.
+        environment: Environment of the process. `E2E_KUBECONFIG` names an external cluster. `E2E_TARGET` is the `name`
+            of a target that the calling process has already chosen.
     """
-    if given := environment.get("E2E_KUBECONFIG"):
-        return Given(Path(given))
-    for chosen in (OwnNode, Kind):
-        if environment.get("E2E_TARGET") == chosen.__name__:
-            return chosen()
+    if kubeconfig := environment.get("E2E_KUBECONFIG"):
+        return ExternalTarget(Path(kubeconfig))
+    for target in (NodeTarget, KindTarget):
+        if environment.get("E2E_TARGET") == target.name:
+            return target()
     if shutil.which("kind") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        return Kind()
-    return OwnNode()
+        return KindTarget()
+    return NodeTarget()
 
 
-def made() -> list[Target]:
-    """The clusters that were started here, whichever is chosen now."""
+def existing_targets() -> list[Target]:
+    """Return the clusters that were started on this machine, whichever of them would be chosen now."""
     return [
-        *([OwnNode()] if Layout().root.exists() else []),
-        *([Kind()] if Kind.kubeconfig.exists() else []),
+        *([NodeTarget()] if Layout().root.exists() else []),
+        *([KindTarget()] if KindTarget.kubeconfig.exists() else []),
     ]
 
 
-def loaded(target: Target) -> Path:
-    """Where it is written which images a cluster has.
+def record_of_loaded_images(target: Target) -> Path:
+    """Return the path of the file that lists the images in a cluster.
 
     Args:
-        target: which.
+        target: The cluster.
     """
     return target.kubeconfig.with_suffix(".images")
 

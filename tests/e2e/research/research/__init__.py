@@ -1,1 +1,1 @@
-"""Tasks of a tier that a user has added by values alone, which tell the end-to-end tests what became of them."""
+"""A tier that a user has added with values only. Its tasks record in Redis what they do, for the end-to-end tests."""

@@ -1,4 +1,8 @@
-"""Composition root of the tier: `dramatiq research.worker`; what runs is in the lists began, ended and ran of Redis."""
+"""Composition root of the tier (`dramatiq research.worker`).
+
+The tasks record their runs in these lists of the data Redis: `started` and `finished` have the names of pieces of work,
+`run_ids` has run ids.
+"""
 
 import time
 from typing import Any
@@ -10,45 +14,45 @@ from financehub_shared.redis.client import connect
 from financehub_shared.worker.tier import start_tier
 
 process = start_tier("research")
-_told = connect(process.settings.store_url)
+_redis = connect(process.settings.store_url)
 _MEBIBYTE = 1 << 20
 
 
 def task(fn: Any) -> Any:
-    """An actor on this tier's queue."""
+    """Declare an actor of this tier's queue."""
     return dramatiq.actor(fn, queue_name="research", broker=process.broker, time_limit=600_000)
 
 
 @task
 def work(name: str, seconds: float) -> None:
-    """Take some time.
+    """Sleep, and record the start and the end.
 
     Args:
-        name: of this piece of work.
-        seconds: how long it takes.
+        name: Name of this piece of work.
+        seconds: Duration in seconds.
     """
-    _told.rpush("began", name)
+    _redis.rpush("started", name)
     time.sleep(seconds)
-    _told.rpush("ended", name)
+    _redis.rpush("finished", name)
 
 
 @task
-def tell() -> None:
-    """Say which run this is."""
+def record_run() -> None:
+    """Record the id of this run."""
     message = CurrentMessage.get_current_message()
     assert message is not None
-    _told.rpush("ran", message.message_id)
+    _redis.rpush("run_ids", message.message_id)
 
 
 @task
-def swell(mebibytes: int) -> None:
-    """Take memory the first time it runs, as a leak would; each further time nothing.
+def allocate(mebibytes: int) -> None:
+    """Allocate memory in the first attempt, like a leak. Further attempts allocate nothing and succeed.
 
     Args:
-        mebibytes: how much.
+        mebibytes: Size in MiB.
     """
-    _told.rpush("began", "swell")
-    if _told.incr("swollen") == 1:
-        held = [bytearray(b"x" * _MEBIBYTE) for _ in range(mebibytes)]
-        raise MemoryError(f"{len(held)} MiB fit into the limit")
-    _told.rpush("ended", "swell")
+    _redis.rpush("started", "allocate")
+    if _redis.incr("allocations") == 1:
+        chunks = [bytearray(b"x" * _MEBIBYTE) for _ in range(mebibytes)]
+        raise MemoryError(f"{len(chunks)} MiB fit within the limit")
+    _redis.rpush("finished", "allocate")
