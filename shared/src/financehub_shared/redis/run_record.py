@@ -1,7 +1,7 @@
 """The run record: names of the fields of the hash `keys.run(message_id)`.
 
-The scheduler writes the record of an enqueued run and the workers write its attempts. The overlap check, the CLI and the
-status writer read it. All of them take the names of the fields from here. `monitor.run_records` parses the hash.
+The scheduler writes the record of an enqueued run and the workers write its attempts. The overlap check, the CLI and
+the status writer read it. All of them take the names of the fields from here. `monitor.run_records` parses the hash.
 """
 
 from enum import StrEnum
