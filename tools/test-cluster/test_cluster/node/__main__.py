@@ -21,7 +21,7 @@ def _main(arguments: list[str]) -> str | None:
                 down(layout)
             case ["in", *command] if command:
                 environment = {**os.environ, "KUBECONFIG": str(layout.kubeconfig)}
-                os.execvpe("nsenter", network.inside(command), environment)  # noqa: S606 — there is no shell in it
+                os.execvpe("nsenter", network.inside(command), environment)  # noqa: S606 — no shell is needed
             case _:
                 return _USAGE
     except (NodeError, StartError, FileNotFoundError) as error:

@@ -1,4 +1,4 @@
-"""What a cluster has besides Kubernetes: DNS and metrics of pods, which run beside the node, and volumes."""
+"""Starts the parts of a cluster that are not Kubernetes itself: DNS, metrics of pods, and volumes."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def start_dns(layout: Layout) -> None:
 def start_metrics(layout: Layout) -> None:
     """Start metrics-server and register its API."""
     if kubectl(layout, "apply", "--server-side", "-f", "-", stdin=json.dumps(_metrics_api())) is None:
-        raise StartError("metrics-server: the API server does not take its registration")
+        raise StartError("metrics-server: the API server refuses its registration")
     kubeconfig = layout.kubeconfig
     options = {
         "kubeconfig": kubeconfig,
@@ -48,7 +48,7 @@ def start_metrics(layout: Layout) -> None:
         "secure-port": _METRICS_PORT,
         "tls-cert-file": layout.pki / "api-server.crt",
         "tls-private-key-file": layout.pki / "api-server.key",
-        # the least that it accepts is above 10 s
+        # It refuses 10 s and less.
         "metric-resolution": "15s",
     }
     command = [program(METRICS_SERVER), *(f"--{name}={value}" for name, value in options.items())]
@@ -56,7 +56,7 @@ def start_metrics(layout: Layout) -> None:
 
 
 def provide_volumes(layout: Layout) -> None:
-    """Register some folders as volumes of the default storage class; one whose claim has gone is emptied."""
+    """Register folders as volumes of the default storage class, and empty those whose claim was deleted."""
     folders = layout.root / "volumes"
     for volume in json.loads(kubectl(layout, "get", "persistentvolumes", "-o", "json") or '{"items": []}')["items"]:
         if volume["status"].get("phase") == "Released":
@@ -65,7 +65,7 @@ def provide_volumes(layout: Layout) -> None:
     for name in _VOLUMES:
         (folders / name).mkdir(parents=True, exist_ok=True)
     if kubectl(layout, "apply", "--server-side", "-f", "-", stdin=json.dumps(_volumes(layout))) is None:
-        raise StartError("volumes: the API server does not take them")
+        raise StartError("volumes: the API server refuses them")
 
 
 def _volumes(layout: Layout) -> dict[str, object]:
@@ -77,7 +77,7 @@ def _volumes(layout: Layout) -> dict[str, object]:
         "provisioner": "kubernetes.io/no-provisioner",
         "volumeBindingMode": "WaitForFirstConsumer",
     }
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NAME]}
+    this_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NAME]}
     volumes = [
         {
             "apiVersion": "v1",
@@ -87,9 +87,9 @@ def _volumes(layout: Layout) -> dict[str, object]:
                 "storageClassName": "folders",
                 "capacity": {"storage": "10Gi"},
                 "accessModes": ["ReadWriteOnce"],
-                # unlike hostPath, it is given to the pod's group
+                # Unlike with hostPath, the pod's group becomes the owner.
                 "local": {"path": str(layout.root / "volumes" / name)},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [this_node]}]}},
             },
         }
         for name in _VOLUMES
@@ -105,7 +105,7 @@ def _metrics_api() -> dict[str, object]:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"ports": [{"port": 443, "targetPort": _METRICS_PORT}]},
     }
-    # without a selector nobody writes the addresses of a Service but we
+    # The Service has no selector, so Kubernetes does not write its addresses.
     endpoints = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",

@@ -1,4 +1,4 @@
-"""Images from scratch, written by hand: a static program needs no engine to build its image."""
+"""Writes images of static programs without a container engine."""
 
 import hashlib
 import io
@@ -11,14 +11,14 @@ from pathlib import Path
 def write_archive(
     target: Path, reference: str, files: Mapping[str, Path], *, entrypoint: Sequence[str], user: str = "65532:65532"
 ) -> None:
-    """Write an image of one layer, as `docker save` would.
+    """Write an image with one layer in the format of `docker save`.
 
     Args:
-        target: the archive.
-        reference: name and tag of the image.
-        files: absolute path in the image → file here.
-        entrypoint: program and arguments.
-        user: who runs it, by number, so that `runAsNonRoot` can be checked.
+        target: Path of the archive.
+        reference: Name and tag of the image.
+        files: Source file of each absolute path in the image.
+        entrypoint: Program and arguments.
+        user: Numeric user and group, so that Kubernetes can check `runAsNonRoot`.
     """
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as content:

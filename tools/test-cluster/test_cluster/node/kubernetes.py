@@ -1,4 +1,4 @@
-"""Kubernetes' own processes: what each is told and when it is ready."""
+"""Starts the processes of Kubernetes, with their options and readiness checks."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from test_cluster.node.layout import API_SERVICE, API_URL, NAME, NODE, PODS, SER
 from test_cluster.node.processes import start
 
 _ETCD = "http://127.0.0.1:2379"
-#: Certificate's name → who its holder is to Kubernetes.
+#: Name of each client certificate → its Kubernetes user and group.
 _USERS = {
     "admin": ("admin", "system:masters"),
     "kubelet": (f"system:node:{NAME}", "system:nodes"),
@@ -27,7 +27,7 @@ _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", str(
 
 
 def write_credentials(layout: Layout) -> None:
-    """Write keys, certificates and kubeconfigs of all components, once."""
+    """Write keys, certificates and kubeconfigs of all components unless they exist."""
     if layout.kubeconfig.exists():
         return
     authority = Authority(layout.pki)
@@ -48,7 +48,7 @@ def start_control_plane(layout: Layout) -> None:
         "data-dir": layout.root / "etcd",
         "listen-client-urls": _ETCD,
         "advertise-client-urls": _ETCD,
-        # a node that crashes is made anew
+        # A node that crashes is created again.
         "unsafe-no-fsync": "true",
     }
     start(layout, "etcd", _command(program(ETCD), etcd), lambda: answers(f"{_ETCD}/health"))
@@ -61,7 +61,7 @@ def start_control_plane(layout: Layout) -> None:
             "service-account-private-key-file": layout.pki / "sa.key",
             "root-ca-file": layout.pki / "ca.crt",
             "use-service-account-credentials": "true",
-            # autoscaling is watched by tests: look three times as often as the default
+            # Tests wait for autoscaling, so this is a third of the default.
             "horizontal-pod-autoscaler-sync-period": "5s",
             "horizontal-pod-autoscaler-initial-readiness-delay": "5s",
         },
@@ -70,7 +70,7 @@ def start_control_plane(layout: Layout) -> None:
 
 
 def start_api_server(layout: Layout) -> None:
-    """Start the API server; apart, since tests stop it."""
+    """Start the API server. This is a separate function because tests restart it."""
     pki = layout.pki
     options = {
         "etcd-servers": _ETCD,
@@ -86,11 +86,11 @@ def start_api_server(layout: Layout) -> None:
         "service-account-key-file": pki / "sa.pub",
         "service-account-signing-key-file": pki / "sa.key",
         "service-account-issuer": ISSUER,
-        # logs and exec: the node's name is in no DNS
+        # For logs and exec, because no DNS server knows the name of the node.
         "kubelet-preferred-address-types": "InternalIP",
         "kubelet-client-certificate": pki / "admin.crt",
         "kubelet-client-key": pki / "admin.key",
-        # APIs that pods serve: metrics
+        # For aggregated APIs, such as metrics.
         "enable-aggregator-routing": "true",
         "proxy-client-cert-file": pki / "admin.crt",
         "proxy-client-key-file": pki / "admin.key",
@@ -120,7 +120,7 @@ def start_node(layout: Layout) -> None:
         "hostname-override": NAME,
         "proxy-mode": "iptables",
         "cluster-cidr": PODS,
-        # /proc/sys/net/netfilter may be read-only: leave it as it is
+        # Zero leaves the kernel's settings unchanged, because /proc/sys/net/netfilter may be read-only.
         "conntrack-max-per-core": 0,
         "conntrack-min": 0,
         "conntrack-tcp-timeout-established": "0s",
@@ -148,7 +148,7 @@ def _kubelet(layout: Layout) -> dict[str, Any]:
         "containerRuntimeEndpoint": f"unix://{layout.containerd}",
         "tlsCertFile": str(pki / "kubelet.crt"),
         "tlsPrivateKeyFile": str(pki / "kubelet.key"),
-        # the disk is the machine's, not ours to judge
+        # The disk belongs to the machine, so its use must hardly ever evict pods.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 100,
     }

@@ -1,4 +1,4 @@
-"""Where the node keeps what it has, and its addresses."""
+"""Paths and addresses of the node."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[4]
 
-#: Of the network namespace, the node and the cluster in kubeconfigs.
+#: Name of the network namespace and of the Kubernetes node.
 NAME = "financehub"
-# ranges for documentation, which are never routed
+#: Address ranges for documentation, which are never routed.
 PODS = ipaddress.ip_network("203.0.113.0/24")
 SERVICES = ipaddress.ip_network("198.51.100.0/24")
-#: The node's own; also the pods' gateway and DNS server.
+#: Address of the node, which is also the pods' gateway and DNS server.
 NODE = PODS[1]
-#: By convention the first of the Services.
+#: Address of the API server's Service, by convention the first of the range.
 API_SERVICE = SERVICES[1]
 API_URL = f"https://{NODE}:6443"
 
@@ -23,24 +23,24 @@ class Layout:
     """Files of one node.
 
     Args:
-        root: folder that holds all of them; it may be removed while the node is down.
+        root: Folder of all files. It may be removed while the node is stopped.
     """
 
     root: Path = _ROOT / ".data" / "node"
 
     @property
     def pki(self) -> Path:
-        """Keys and certificates."""
+        """Folder of keys and certificates."""
         return self.root / "pki"
 
     @property
     def logs(self) -> Path:
-        """What each process prints: `<name>.log`."""
+        """Folder with the output of each process in `<name>.log`."""
         return self.root / "log"
 
     @property
     def run(self) -> Path:
-        """Process ids and sockets."""
+        """Folder of process ids and sockets."""
         return self.root / "run"
 
     @property
@@ -50,11 +50,11 @@ class Layout:
 
     @property
     def kubeconfig(self) -> Path:
-        """Of the administrator."""
+        """Kubeconfig of the administrator."""
         return self.root / "admin.kubeconfig"
 
     def kubeconfig_of(self, component: str) -> Path:
-        """Of one of Kubernetes' own components."""
+        """Return the kubeconfig of a component of Kubernetes."""
         return self.root / f"{component}.kubeconfig"
 
     def make(self) -> None:

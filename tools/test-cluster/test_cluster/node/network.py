@@ -1,4 +1,4 @@
-"""The node's network namespace: its addresses and rules are its own, and go with it."""
+"""The node's network namespace. Its addresses and firewall rules are removed with it."""
 
 import subprocess
 from collections.abc import Sequence
@@ -11,27 +11,27 @@ _BRIDGE = "pods"
 
 
 def inside(command: Sequence[str | Path]) -> list[str]:
-    """The command as it runs inside the namespace.
+    """Return the command line that runs a command inside the namespace.
 
     Args:
-        command: program and arguments.
+        command: Program and arguments.
     """
-    # not `ip netns exec`, which remounts /sys and so hides the cgroups
+    # `ip netns exec` would remount /sys and so hide the cgroups.
     return ["nsenter", f"--net={_NAMESPACE}", "--", *map(str, command)]
 
 
 def exists() -> bool:
-    """Whether the namespace is there."""
+    """Whether the namespace exists."""
     return _NAMESPACE.exists()
 
 
 def processes() -> list[str]:
-    """Ids of the processes that run in the namespace itself; those of pods have their own."""
+    """Return the ids of the processes in the namespace. Pods have their own namespaces."""
     return subprocess.run(["ip", "netns", "pids", NAME], check=True, capture_output=True, text=True).stdout.split()
 
 
 def create() -> None:
-    """Make the namespace with loopback and the pods' bridge, unless it is there."""
+    """Create the namespace with loopback and the bridge of the pods, unless it exists."""
     if exists():
         return
     _run(["ip", "netns", "add", NAME])
@@ -46,19 +46,19 @@ def create() -> None:
 
 
 def delete() -> None:
-    """Remove the namespace and all that is in it; nothing when it is not there."""
+    """Remove the namespace and everything in it. Does nothing if it does not exist."""
     if exists():
         _run(["ip", "netns", "delete", NAME])
 
 
-def configuration() -> dict[str, object]:
-    """CNI's list of plugins for pods; the bridge plugin enforces no NetworkPolicy."""
+def cni_configuration() -> dict[str, object]:
+    """Return the CNI configuration of the pods' network. Its bridge plugin does not enforce NetworkPolicies."""
     bridge = {
         "type": "bridge",
         "bridge": _BRIDGE,
         "isGateway": True,
         "ipMasq": True,
-        # a pod may reach itself through its Service
+        # With this, a pod can reach itself through its Service.
         "hairpinMode": True,
         "ipam": {
             "type": "host-local",

@@ -1,4 +1,4 @@
-"""The node as a whole: up and down."""
+"""Starts and stops the whole node."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from test_cluster.node.layout import Layout
 from test_cluster.node.processes import pid_of, stop, unmount_below
 from test_cluster.node.runtime import end_containers, start_runtime
 
-#: In the order in which they stop: first who starts pods, last what holds them.
+#: In the order in which they stop: the kubelet, which starts pods, is first, and the container runtime is last.
 _SERVERS = (
     "kubelet",
     "kube-proxy",
@@ -30,35 +30,35 @@ _SERVERS = (
     "etcd",
     "containerd",
 )
-#: Says whose the namespace is.
-_OWNER = Path("/run/financehub-node")
+#: Contains the root folder of the node that owns the network namespace.
+_OWNER_FILE = Path("/run/financehub-node")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
 class NodeError(Exception):
-    """The node cannot be had here; the message says why and what to do."""
+    """The node cannot run on this machine. The message contains the reason and the remedy."""
 
 
 def up(layout: Layout) -> None:
-    """Start the node, or what of it does not run; one that was ended from outside starts anew, empty.
+    """Start the node, or those of its servers that do not run. If its etcd does not run, the node starts empty.
 
     Args:
-        layout: of the node.
+        layout: Files of the node.
 
     Raises:
-        NodeError: another checkout's node runs, or a program is missing.
-        StartError: a server does not start.
+        NodeError: The node of another checkout runs, or a program is missing.
+        StartError: A server does not start.
     """
     _check_programs()
     layout.root.mkdir(parents=True, exist_ok=True)
-    with _alone(layout):
+    with _exclusive(layout):
         if network.exists() and _owner() != str(layout.root):
-            _remove_dead(_owner())
+            _remove_dead_node(_owner())
         if pid_of(layout, "etcd") is None:
             _clear(layout)
         layout.make()
         network.create()
-        _OWNER.write_text(str(layout.root), encoding="utf-8")
+        _OWNER_FILE.write_text(str(layout.root), encoding="utf-8")
         write_credentials(layout)
         start_runtime(layout)
         start_control_plane(layout)
@@ -69,25 +69,25 @@ def up(layout: Layout) -> None:
 
 
 def down(layout: Layout) -> None:
-    """End the node and remove all it had: processes, mounts, network, cgroups, files.
+    """Stop the node and remove its processes, mounts, network, cgroups and files.
 
     Args:
-        layout: of the node.
+        layout: Files of the node.
     """
     if layout.root.exists():
-        with _alone(layout):
+        with _exclusive(layout):
             if pid_of(layout, "kubelet") is not None:
-                # the kubelet unmounts and removes what is pods', if it may
+                # The kubelet unmounts and removes the files of the pods.
                 kubectl(layout, "delete", "pods", "--all", "--all-namespaces", "--grace-period=1", "--timeout=40s")
             _clear(layout)
 
 
-def _remove_dead(owner: str) -> None:
-    """Remove what another checkout's node has left that was ended from outside, perhaps with its checkout."""
+def _remove_dead_node(owner: str) -> None:
+    """Remove the rest of another checkout's node, whose processes have ended and whose checkout may be gone."""
     if processes := network.processes():
         raise NodeError(
-            f"a node of {owner or 'somebody else'} runs here; end it with `make cluster-down` there,"
-            f" or, if that folder is gone, by `kill {' '.join(processes)}`"
+            f"the node of {owner or 'another checkout'} is running; stop it with `make cluster-down` there,"
+            f" or, if that folder is gone, with `kill {' '.join(processes)}`"
         )
     if owner and Path(owner).exists():
         _clear(Layout(Path(owner)))
@@ -105,7 +105,7 @@ def _clear(layout: Layout) -> None:
     unmount_below(layout.root)
     if network.exists() and _owner() == str(layout.root):
         network.delete()
-        _OWNER.unlink(missing_ok=True)
+        _OWNER_FILE.unlink(missing_ok=True)
     _remove_cgroups()
     for entry in layout.root.iterdir():
         if entry.is_dir():
@@ -115,7 +115,7 @@ def _clear(layout: Layout) -> None:
 
 
 def _end_shims(layout: Layout) -> None:
-    """A container's shim outlives containerd; ours name our socket."""
+    """Kill the shims of containers, which outlive containerd. Their arguments contain the socket of the node."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             arguments = (process / "cmdline").read_bytes().split(b"\0")
@@ -126,31 +126,33 @@ def _end_shims(layout: Layout) -> None:
 def _remove_cgroups() -> None:
     for pods in [*_CGROUPS.glob("*/kubepods"), *_CGROUPS.glob("kubepods")]:
         for folder in [*sorted((path for path in pods.rglob("*") if path.is_dir()), reverse=True), pods]:
-            # one that still has a process is not ours
+            # A cgroup that still has a process belongs to another program.
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
 
 def _owner() -> str:
     with contextlib.suppress(FileNotFoundError):
-        return _OWNER.read_text(encoding="utf-8")
+        return _OWNER_FILE.read_text(encoding="utf-8")
     return ""
 
 
 def _check_programs() -> None:
     if os.geteuid() != 0:
-        raise NodeError("a node of one's own needs root; with kind and Docker it does not")
+        raise NodeError("the node of the tests requires root; install kind and Docker to run a cluster without root")
     packages = {"containerd": "containerd", "runc": "runc", "ip": "iproute2", "iptables": "iptables", "gcc": "gcc"}
     packages |= {"curl": "curl", "nsenter": "util-linux", "sysctl": "procps"}
     missing = {package for command, package in packages.items() if shutil.which(command) is None}
     if not Path("/usr/lib/cni/bridge").exists():
         missing.add("containernetworking-plugins")
     if missing:
-        raise NodeError(f"not installed: {', '.join(sorted(missing))}; on Debian: apt-get install these")
+        raise NodeError(
+            f"not installed: {', '.join(sorted(missing))}; install these packages (on Debian: apt-get install)"
+        )
 
 
 @contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _exclusive(layout: Layout) -> Iterator[None]:
     with (layout.root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

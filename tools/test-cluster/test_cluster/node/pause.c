@@ -1,11 +1,11 @@
-/* The first process of a pod: holds its namespaces, buries its orphans, and ends when it is asked to. */
+/* The first process of a pod. It keeps the pod's namespaces, reaps orphaned processes, and ends on SIGTERM or SIGINT. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static void end(int number) { (void)number; _exit(0); }
 
-static void bury(int number) {
+static void reap(int number) {
   (void)number;
   while (waitpid(-1, 0, WNOHANG) > 0) {}
 }
@@ -13,6 +13,6 @@ static void bury(int number) {
 int main(void) {
   signal(SIGINT, end);
   signal(SIGTERM, end);
-  signal(SIGCHLD, bury);
+  signal(SIGCHLD, reap);
   for (;;) pause();
 }

@@ -1,4 +1,7 @@
-"""Servers that outlive the command that starts them, known again by process id and start time, and what they leave."""
+"""Starts and stops servers that outlive the command that started them.
+
+A server is identified by its process id and start time, because another process may have the same id later.
+"""
 
 import contextlib
 import os
@@ -16,7 +19,7 @@ _STOP_SECONDS = 20
 
 
 class StartError(Exception):
-    """A server of the node did not start; the end of its log is in the message."""
+    """A server of the node did not start. The message contains the end of its log."""
 
 
 def start(
@@ -27,17 +30,17 @@ def start(
     *,
     within: Callable[[Sequence[str | Path]], list[str]] = inside,
 ) -> None:
-    """Start a server, unless it runs, and wait until it is ready.
+    """Start a server unless it runs, and wait until it is ready.
 
     Args:
-        layout: of the node.
-        name: of the server; its log and its process id are kept under it.
-        command: program and arguments.
-        ready: asks it.
-        within: makes a command run in the network where the server belongs; by default the node's.
+        layout: Files of the node.
+        name: Name of the server, of its log and of its process id file.
+        command: Program and arguments.
+        ready: Returns whether it is ready.
+        within: Returns the command line that runs a command in the server's network, by default the node's.
 
     Raises:
-        StartError: it ended, or is not ready in time.
+        StartError: It ended, or is not ready in time.
     """
     log = layout.logs / f"{name}.log"
     if pid_of(layout, name) is None:
@@ -45,37 +48,37 @@ def start(
             process = subprocess.Popen(
                 within(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
-        (layout.run / f"{name}.pid").write_text(f"{process.pid} {_started(process.pid)}", encoding="ascii")
+        (layout.run / f"{name}.pid").write_text(f"{process.pid} {_start_ticks(process.pid)}", encoding="ascii")
     limit = time.monotonic() + _START_SECONDS
     while not ready():
         ended = pid_of(layout, name) is None
         if ended or time.monotonic() > limit:
-            said = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-            raise StartError(f"{name} {'ended' if ended else 'is not ready'}; the end of {log}:\n{said}")
+            output_end = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+            raise StartError(f"{name} {'ended' if ended else 'is not ready'}; the end of {log}:\n{output_end}")
         time.sleep(0.1)
 
 
 def pid_of(layout: Layout, name: str) -> int | None:
-    """Process id of a server, None when it does not run.
+    """Return the process id of a server, or None if it does not run.
 
     Args:
-        layout: of the node.
-        name: of the server.
+        layout: Files of the node.
+        name: Name of the server.
     """
     try:
-        pid, started = (layout.run / f"{name}.pid").read_text(encoding="ascii").split()
+        pid, start_ticks = (layout.run / f"{name}.pid").read_text(encoding="ascii").split()
     except FileNotFoundError:
         return None
-    # the id may be another process's by now
-    return int(pid) if _started(int(pid)) == started else None
+    # Another process may have the id by now.
+    return int(pid) if _start_ticks(int(pid)) == start_ticks else None
 
 
 def stop(layout: Layout, name: str) -> None:
-    """SIGTERM, and SIGKILL if that does not help; nothing when it does not run.
+    """Stop a server with SIGTERM, or with SIGKILL if it does not end in time. Does nothing if it does not run.
 
     Args:
-        layout: of the node.
-        name: of the server.
+        layout: Files of the node.
+        name: Name of the server.
     """
     for number, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _STOP_SECONDS)):
         if (pid := pid_of(layout, name)) is None:
@@ -89,19 +92,19 @@ def stop(layout: Layout, name: str) -> None:
 
 
 def unmount_below(root: Path) -> None:
-    """Take away mounts that servers have left.
+    """Unmount everything that servers have left mounted.
 
     Args:
-        root: folder that holds all that is theirs.
+        root: Folder of all files of the servers.
     """
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     for mount in sorted((mount for mount in mounts if mount.startswith(f"{root}/")), reverse=True):
-        # one may have gone with the one before it; what stays keeps its folder from being removed, loudly
+        # A mount may have gone with the previous one. If one remains, the removal of its folder fails later.
         subprocess.run(["umount", "--lazy", mount], check=False)
 
 
-def _started(pid: int) -> str:
-    """When a process began, in ticks since boot; empty when it is gone or a zombie (proc(5), field 22)."""
+def _start_ticks(pid: int) -> str:
+    """Return the start time of a process in ticks since boot; empty if it is gone or a zombie (proc(5), field 22)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The container runtime: containerd with runc, and the images in it."""
+"""Runs the container runtime, containerd with runc, and manages its images and containers."""
 
 import contextlib
 import json
@@ -12,14 +12,14 @@ from test_cluster.node.processes import start
 
 _PAUSE = "localhost/pause:1"
 _PAUSE_SOURCE = Path(__file__).with_name("pause.c")
-# Kubernetes' images are in this namespace of containerd
+#: Kubernetes uses this namespace of containerd.
 _NAMESPACE = "k8s.io"
 
 
 def start_runtime(layout: Layout) -> None:
-    """Start containerd and give it the image of pods' first container."""
+    """Start containerd, and import the pause image, which is the first container of each pod."""
     plugins = layout.root / "cni" / "10-pods.conflist"
-    plugins.write_text(json.dumps(network.configuration()), encoding="utf-8")
+    plugins.write_text(json.dumps(network.cni_configuration()), encoding="utf-8")
     configuration = layout.root / "containerd.toml"
     configuration.write_text(_configuration(layout), encoding="utf-8")
     start(layout, "containerd", ["containerd", "--config", configuration], lambda: _answers(layout))
@@ -32,22 +32,22 @@ def start_runtime(layout: Layout) -> None:
 
 
 def load(layout: Layout, archive: Path) -> None:
-    """Import an image.
+    """Import the images of an archive.
 
     Args:
-        layout: of the node.
-        archive: as `docker save` writes it.
+        layout: Files of the node.
+        archive: Archive in the format of `docker save`.
     """
     _ctr(layout, "images", "import", str(archive))
 
 
 def images(layout: Layout) -> set[str]:
-    """References of all images."""
+    """Return the references of all images."""
     return set(_ctr(layout, "images", "list", "-q").split())
 
 
 def end_containers(layout: Layout) -> None:
-    """Kill and remove whatever pods have left; for a node whose kubelet has stopped."""
+    """Kill and remove all containers. The kubelet must have stopped before."""
     for task in _ctr(layout, "tasks", "list", "-q").split():
         with contextlib.suppress(subprocess.CalledProcessError):
             _ctr(layout, "tasks", "delete", "--force", task)
@@ -77,9 +77,9 @@ state = "{layout.root}/containerd/state"
   address = "{layout.containerd}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{_PAUSE}"
-  # without CAP_SYS_RESOURCE runc cannot lower a score, and no sandbox starts
+  # Without CAP_SYS_RESOURCE, runc cannot lower the OOM score, and pods would not start.
   restrict_oom_score_adj = true
-  # they go with the node's folder
+  # The network namespaces are removed with the node's folder.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
