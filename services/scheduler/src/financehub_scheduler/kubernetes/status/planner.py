@@ -60,7 +60,7 @@ class StatusPlanner:
         self._next_run_changed.add(uid)
 
     def discard_hints(self) -> None:
-        """Discard the hints of the engine and the watch, because another scheduler is the leader."""
+        """Discard the hints of the engine and the watch that were not processed yet."""
         self._next_run_changed.clear()
         self._source.changed.clear()
 

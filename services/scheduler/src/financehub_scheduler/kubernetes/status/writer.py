@@ -151,23 +151,10 @@ class StatusWriter(SchedulerListener):
         status = to_json(build_status(resource, state, snapshot, observed, self._clock.now()))
         desired, written_at = digest(status), self._comparisons.written_at(uid)
         if not self._is_up_to_date(uid, desired, observed):
-            if not self._lease.is_leader:
+            written = await self._write(resource, status, observed, has_new_run=self._has_new_run(uid, snapshot))
+            if written is None:
                 return
-            if (retry_at := self._sender.retry_after(resource.namespace)) > now:
-                self._queue.put(uid, retry_at)
-                return
-            before, has_new_run = observed.conditions, self._has_new_run(uid, snapshot)
-            try:
-                observed = await self._sender.send(resource, status)
-            except StatusWriteFailedError as error:
-                self._queue.put(uid, error.retry_at)
-                return
-            except StatusRefusedError:
-                # Remembered like a successful write, because the same status would be refused again.
-                pass
-            else:
-                self._listener.status_written(uid, status, before, has_new_run=has_new_run)
-            written_at = now
+            observed, written_at = written, now
         record = snapshot.record
         comparison = Comparison(
             written_at,
@@ -179,6 +166,31 @@ class StatusWriter(SchedulerListener):
             record.outcome.last_run_id,
         )
         self._comparisons.put(uid, comparison)
+
+    async def _write(
+        self, resource: WatchedResource, status: Mapping[str, Any], observed: ObservedStatus, *, has_new_run: bool
+    ) -> ObservedStatus | None:
+        """Send a status.
+
+        Returns:
+            The status that the API server has now, or None if the status must be written later.
+        """
+        uid = resource.uid
+        if not self._lease.is_leader:
+            return None
+        if (retry_at := self._sender.retry_after(resource.namespace)) > self._clock.monotonic():
+            self._queue.put(uid, retry_at)
+            return None
+        try:
+            written = await self._sender.send(resource, status)
+        except StatusWriteFailedError as error:
+            self._queue.put(uid, error.retry_at)
+            return None
+        except StatusRefusedError:
+            # Remembered like a successful write, because the same status would be refused again.
+            return observed
+        self._listener.status_written(uid, status, observed.conditions, has_new_run=has_new_run)
+        return written
 
     def _is_up_to_date(self, uid: str, desired: bytes, observed: ObservedStatus) -> bool:
         """Whether a write would not change anything.
