@@ -83,7 +83,7 @@ def environment_for(upstream: str) -> dict[str, str]:
     if sys.stdout.isatty():
         env.setdefault("FINANCEHUB_LOG_FORMAT", "console")
     if upstream == "simulator":
-        from financehub_simulator.testing import settings_for
+        from financehub_simulator.client_settings import settings_for
 
         env |= settings_for(f"http://127.0.0.1:{env['SIMULATOR_PORT']}")
     return env

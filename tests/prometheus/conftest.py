@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet, eventually
 from support.prometheus import SCRAPE_SECONDS, Prometheus
 from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
 
 #: Outages in these tests start and end within seconds, so retries and breakers must react quickly.
 SETTINGS = {
@@ -79,7 +79,7 @@ StartFleet = Callable[..., MonitoredFleet]
 @pytest.fixture
 def start_fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[StartFleet]:
     """Return a function that builds a fleet with its Prometheus. Its keywords are settings of the fleet."""
-    simulator = RunningSimulator(limited=False)
+    simulator = RunningSimulator(enforce_rate_limits=False)
     built: list[MonitoredFleet] = []
 
     def build(*, scrape_seconds: int = SCRAPE_SECONDS, **environment: str) -> MonitoredFleet:

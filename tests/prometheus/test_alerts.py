@@ -35,13 +35,13 @@ def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: S
     assert running.fired == set(), "an alert has fired without a fault"
 
     for upstream in CRYPTO:
-        fleet.simulator.fault("zero", upstream, symbol="BTC-USD")
+        fleet.simulator.set_fault("zero", upstream, symbol="BTC-USD")
     running.wait_until_firing("FinanceHubQuarantineRate")
     assert running.fired == {"FinanceHubQuarantineRate"}
     fleet.simulator.reset()
 
     for upstream in CRYPTO:
-        fleet.simulator.fault("server-error", upstream)
+        fleet.simulator.set_fault("server-error", upstream)
     early = {"FinanceHubBreakerOpen", "FinanceHubDeadLettersRising", "FinanceHubScheduleFailing"}
     running.wait_until_firing(*early, "FinanceHubSuccessBudgetBurnFast")
     # simulate an outage of ten minutes

@@ -86,9 +86,9 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
     eventually("all datasets are there", lambda: running.prometheus.query("count(financehub_data_stale == 0) == 5"))
     _wait_until_panels_have_results(running)
 
-    fleet.simulator.fault("zero", "yahoo", symbol="AAPL")
+    fleet.simulator.set_fault("zero", "yahoo", symbol="AAPL")
     for upstream in ("binance", "coingecko", "kraken"):
-        fleet.simulator.fault("server-error", upstream)
+        fleet.simulator.set_fault("server-error", upstream)
     running.wait_until_firing("FinanceHubDeadLettersRising")
     # simulate an outage of ten minutes
     with fleet.redis() as client:

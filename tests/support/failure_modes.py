@@ -17,7 +17,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
 from financehub_shared.providers.registry import Providers, build_providers
 from financehub_shared.redis import keys
-from financehub_simulator.testing import RunningSimulator
+from support.simulator import RunningSimulator
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ async def run(row: Row, asset: Asset, chain: str, sim: RunningSimulator, redis_u
         first = await fetch()
         assert first.delivered == {f"simulated/{row.upstream}": 1}, first
         spent_before = spent(client, row.upstream)
-        sim.fault(row.fault, row.upstream, **row.parameters)
+        sim.set_fault(row.fault, row.upstream, **row.parameters)
         before = store.quotes([asset.symbol])[asset.symbol]
         report = await fetch()
         seen = Seen(

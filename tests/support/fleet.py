@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import redis
 
-from financehub_simulator.testing import RunningSimulator, settings_for
+from financehub_simulator.client_settings import settings_for
 from support.processes import end, launch
 from support.redis_server import RedisServer, free_port
+from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
 T = TypeVar("T")

@@ -19,9 +19,9 @@ from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.registry import Providers, build_providers
-from financehub_simulator.testing import RunningSimulator
 from financehub_simulator.universe import bench_coins, bench_stocks
 from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
 
 ASSETS = 1_000
 LATENCY = 0.05
@@ -69,7 +69,7 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
             seconds = time.perf_counter() - started
         if stored != [ASSETS, ASSETS]:
             raise RuntimeError(f"stored {stored} quotes of {ASSETS} each")
-        asked = {upstream: sum(paths.values()) for upstream, paths in simulator.requests().items()}
+        asked = {upstream: sum(paths.values()) for upstream, paths in simulator.request_counts().items()}
         coins = asked.get("binance", 0) + asked.get("kraken", 0) + asked.get("coingecko", 0)
         stocks = asked.get("yahoo", 0)
         rows += [
@@ -146,7 +146,9 @@ async def _update(assets: Sequence[Asset], store: RedisStore, providers: Provide
 
 
 def _bar_requests(simulator: RunningSimulator, upstream: str) -> int:
-    return sum(number for path, number in simulator.requests(upstream).items() if "klines" in path or "chart" in path)
+    return sum(
+        number for path, number in simulator.request_counts(upstream).items() if "klines" in path or "chart" in path
+    )
 
 
 def _without_newest(bars: Bars) -> Bars:

@@ -26,9 +26,9 @@ from financehub_shared.redis import keys
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 from financehub_simulator.client_settings import settings_for
-from support.simulator import RunningSimulator
 from support.processes import launch
 from support.redis_server import RedisServer, free_port
+from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
 #: Number of schedules → period of each in seconds. Their offsets differ: a steady load of at most 333 runs a second.

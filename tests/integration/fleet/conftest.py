@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet
 from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
 
 #: Lines of each log that are printed for a failed test.
 _LOG_LINES = 40
@@ -19,7 +19,7 @@ StartFleet = Callable[..., Fleet]
 @pytest.fixture
 def simulator() -> Iterator[RunningSimulator]:
     """A simulator of the upstreams, without rate limits."""
-    with RunningSimulator(limited=False) as running:
+    with RunningSimulator(enforce_rate_limits=False) as running:
         yield running
 
 

@@ -62,7 +62,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     # the janitor runs when a scheduler starts, so only the second scheduler reclaims the orphaned messages
     settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}
     running = fleet("--maxmemory", "100mb", FINANCEHUB_MAX_WORKERS="high=3", **settings)
-    running.simulator.fault("slow", "yahoo", seconds=4)
+    running.simulator.set_fault("slow", "yahoo", seconds=4)
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 1s", "  catchUp: None\n")
     running.schedule("stocks", "fetch_stock_prices_task", "@every 1s")
     running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # no worker consumes the queue low
@@ -83,10 +83,10 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     scrapes.until("worker_slots_busy", "longest_running_message_seconds", "schedule_skipped")  # Yahoo is slow
 
     for upstream in CRYPTO:
-        running.simulator.fault("zero", upstream)
+        running.simulator.set_fault("zero", upstream)
     scrapes.until("quarantined")
     for upstream in CRYPTO:
-        running.simulator.fault("server-error", upstream)
+        running.simulator.set_fault("server-error", upstream)
     scrapes.until("message_failures", "message_retries", "messages_dead_lettered")
     scrapes.until("circuit_breaker_state", "circuit_breaker_transitions", "schedule_consecutive_failures")
     with running.redis() as client:
@@ -95,9 +95,9 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     scrapes.until("messages_started_late", "data_stale")
 
     # a worker that is killed leaves its message orphaned
-    running.simulator.fault("slow", "yahoo", seconds=8)
-    requests = running.simulator.requests("yahoo")
-    eventually("a stock run waits for Yahoo", lambda: running.simulator.requests("yahoo") != requests)
+    running.simulator.set_fault("slow", "yahoo", seconds=8)
+    requests = running.simulator.request_counts("yahoo")
+    eventually("a stock run waits for Yahoo", lambda: running.simulator.request_counts("yahoo") != requests)
     running.kill("high")
     scrapes.until("queue_orphaned_messages")
     running.kill("scheduler")

@@ -36,7 +36,9 @@ def test_fleet_with_failures_exposes_no_secret(fleet: StartFleet) -> None:
     """
     running = fleet("--requirepass", PASSWORD, **KEYS, DRAMATIQ_MAX_RETRIES="1", FINANCEHUB_LOG_LEVEL="DEBUG")
     for upstream in ("binance", "coingecko", "kraken", "yahoo", "finnhub"):
-        running.simulator.set_fault("unauthorized" if upstream in {"coingecko", "finnhub"} else "server-error", upstream)
+        running.simulator.set_fault(
+            "unauthorized" if upstream in {"coingecko", "finnhub"} else "server-error", upstream
+        )
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 2s")
     running.schedule("stocks", "fetch_stock_prices_task", "@every 2s")
     running.start_scheduler()

@@ -15,11 +15,11 @@ def test_tier_with_hung_upstream_stops_after_current_request(fleet: StartFleet) 
     that would have followed the current one.
     """
     running = fleet(FINANCEHUB_READ_TIMEOUT_SECONDS=str(READ_TIMEOUT))
-    running.simulator.fault("slow", "yahoo", seconds=60.0)
+    running.simulator.set_fault("slow", "yahoo", seconds=60.0)
     running.schedule("stocks", "fetch_stock_prices_task", "@every 3s")
     running.start_scheduler()
     running.start_tier("high")
-    eventually("Yahoo is called", lambda: running.simulator.requests("yahoo"))
+    eventually("Yahoo is called", lambda: running.simulator.request_counts("yahoo"))
     terminated_at = time.monotonic()
     assert running.terminate("high") == 0
     assert time.monotonic() - terminated_at < SHUTDOWN_LIMIT_SECONDS

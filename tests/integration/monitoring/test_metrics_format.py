@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
-from financehub_simulator.testing import RunningSimulator
 from support.fleet import Fleet, eventually
 from support.promtool import promtool_path
 from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
 
 PROCESSES = ("scheduler", "high", "medium", "low")
 #: `Accept` header of Prometheus 2 and 3.
@@ -34,7 +34,7 @@ def scrape(port: int, accept: str = "") -> tuple[str, str]:
 @pytest.fixture
 def fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[Fleet]:
     """Start four processes and wait until every task has succeeded and one task has failed."""
-    with RunningSimulator(limited=False) as simulator:
+    with RunningSimulator(enforce_rate_limits=False) as simulator:
         running = Fleet(tmp_path, redis_server("--maxmemory", "200mb"), simulator, {"DRAMATIQ_MAX_RETRIES": "0"})
         try:
             for task in CATALOG:
@@ -46,8 +46,8 @@ def fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[
                 monitor = TaskMonitor(client)
                 for task in CATALOG:
                     eventually(f"{task} succeeds", lambda task=task: _count(monitor, task, "succeeded"))
-                running.simulator.fault("server-error", "rss")
-                running.simulator.fault("server-error", "gdelt")
+                running.simulator.set_fault("server-error", "rss")
+                running.simulator.set_fault("server-error", "gdelt")
                 eventually("news fail", lambda: _count(monitor, "fetch_news_task", "dead_lettered"))
             yield running
         finally:

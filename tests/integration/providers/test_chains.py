@@ -16,9 +16,9 @@ from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
 from financehub_shared.providers.registry import Providers, build_providers
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
 from support.redis_server import RedisServer
+from support.simulator import RunningSimulator
 
 BTC, ETH = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin"), Asset("ETH-USD", AssetType.CRYPTO, "Ethereum")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
@@ -27,7 +27,7 @@ ALL_CRYPTO = ("binance", "coingecko", "kraken")
 
 @pytest.fixture(scope="module")
 def _simulator() -> Iterator[RunningSimulator]:
-    with RunningSimulator(limited=False) as running:
+    with RunningSimulator(enforce_rate_limits=False) as running:
         yield running
 
 
@@ -45,7 +45,7 @@ async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:
 
 
 def sent(simulator: RunningSimulator, upstream: str) -> int:
-    return sum(simulator.requests(upstream).values())
+    return sum(simulator.request_counts(upstream).values())
 
 
 async def test_fetch_with_an_open_breaker_uses_the_next_provider(
@@ -64,7 +64,7 @@ async def test_failures_in_two_processes_open_the_breaker(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
     """Five failures in two processes are enough, and the sixth fetch sends nothing."""
-    simulator.fault("server-error", "binance")
+    simulator.set_fault("server-error", "binance")
     async with providers_for(simulator, redis_url) as one, providers_for(simulator, redis_url) as two:
         for process in (one, two, one, two, one):
             await fetch(process, BTC)
@@ -96,7 +96,7 @@ async def test_weight_used_by_others_counts_against_the_budget(redis_url: str):
     order = {"FINANCEHUB_CRYPTO_PROVIDERS": "binance"}
     # Binance counts per minute of its clock. The clock is stopped, because a new minute would reset the count.
     at = time.time()
-    with RunningSimulator(limited=False, now=lambda: at) as binance:
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as binance:
         async with httpx.AsyncClient() as other:
             for _ in range(74):
                 await other.get(binance.url("binance") + "/api/v3/ticker/24hr", params={"symbols": f"[{pairs}]"})
@@ -110,7 +110,7 @@ async def test_weight_used_by_others_counts_against_the_budget(redis_url: str):
 async def test_binance_without_a_usdt_rate_delivers_nothing(simulator: RunningSimulator, redis_url: str):
     """Without a rate of USDT the fetch fails, so that no price in USDT is stored as one in USD."""
     for upstream in ("kraken", "coingecko"):
-        simulator.fault("server-error", upstream)
+        simulator.set_fault("server-error", upstream)
     async with providers_for(simulator, redis_url) as providers:
         report = await fetch(providers, BTC)
     assert report.quotes == {}
@@ -124,7 +124,7 @@ async def test_usdt_rate_is_kept_while_its_sources_fail(simulator: RunningSimula
     async with providers_for(simulator, redis_url) as providers:
         await fetch(providers, BTC)
         for upstream in ("kraken", "coingecko"):
-            simulator.fault("server-error", upstream)
+            simulator.set_fault("server-error", upstream)
         report = await fetch(providers, BTC, ETH)
     assert {quote.provider for quote in report.quotes.values()} == {"simulated/binance"}
     assert sent(simulator, "kraken") == 1
@@ -134,7 +134,7 @@ async def test_converted_price_agrees_with_a_price_in_usd(simulator: RunningSimu
     """A price that Binance quotes in USDT and one that CoinGecko quotes in USD agree within 1 %."""
     async with providers_for(simulator, redis_url) as providers:
         by_binance = (await fetch(providers, BTC)).quotes["BTC-USD"]
-        simulator.fault("server-error", "binance")
+        simulator.set_fault("server-error", "binance")
         by_coingecko = (await fetch(providers, BTC)).quotes["BTC-USD"]
     assert abs(by_binance.price / by_coingecko.price - 1) < Decimal("0.01")
     assert "USD per USDT (simulated/kraken)" in by_binance.note
@@ -146,7 +146,7 @@ async def test_fetch_with_all_providers_down_reports_every_reason(simulator: Run
     Kraken and CoinGecko were called for the rate of USDT first, so their breakers are open when it is their turn.
     """
     for upstream in ALL_CRYPTO:
-        simulator.fault("unavailable", upstream, retry_after=40 if upstream == "binance" else 20)
+        simulator.set_fault("unavailable", upstream, retry_after=40 if upstream == "binance" else 20)
     async with providers_for(simulator, redis_url) as providers:
         report = await fetch(providers, BTC)
     assert report.quotes == {}
@@ -179,10 +179,10 @@ async def test_failures_never_show_api_keys(
         async with providers_for(simulator, redis_url, **keys, **orders) as providers:
             for fault in ("unauthorized", "html", "cut", "disconnect", "server-error"):
                 simulator.reset()
-                simulator.fault(fault, "finnhub")
-                simulator.fault(fault, "coingecko")
+                simulator.set_fault(fault, "finnhub")
+                simulator.set_fault(fault, "coingecko")
                 outputs += [await fetch(providers, AAPL), await fetch(providers, BTC)]
-            outputs.append(simulator.log())
+            outputs.append(simulator.request_log())
     assert all(not report.quotes for report in outputs[:-1])
     assert "SECRET" not in repr(outputs) + repr(logged) + caplog.text
 

@@ -9,8 +9,8 @@ import pytest
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import SLOW, Row, check, run
+from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
@@ -119,7 +119,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RunningSimulator]:
     """Start one simulator for the module, without rate limits."""
-    with RunningSimulator(limited=False) as running:
+    with RunningSimulator(enforce_rate_limits=False) as running:
         yield running
 
 

@@ -13,8 +13,8 @@ from financehub_shared.core.models import Asset, AssetType, Bars
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.registry import Providers
 from financehub_shared.redis import keys
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
+from support.simulator import RunningSimulator
 
 CLOCK = SystemClock()
 
@@ -32,7 +32,7 @@ STOCKS = [Asset("AAPL", AssetType.STOCK), Asset("OCDO.L", AssetType.STOCK, curre
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(limited=False) as simulator:
+    with RunningSimulator(enforce_rate_limits=False) as simulator:
         yield simulator
 
 
@@ -64,14 +64,14 @@ async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, s
     summary = await run(store, providers)
     assert (summary.asked, summary.stored, summary.missing_count) == (4, 4, 0)
     assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
-    assert sim.requests("yahoo")["/v8/finance/chart/{symbol}"] == 2
+    assert sim.request_counts("yahoo")["/v8/finance/chart/{symbol}"] == 2
     for symbol, values in store.indicators().items():
         assert set(values.values) == set(OUTPUTS), symbol
     assert all(len(bars) > HISTORY_DAYS * 0.66 for bars in store.bars(["BTC-USD", "AAPL", "OCDO.L"]).values())
     assert store.quarantined() == []
     sim.reset()
     again = await run(store, providers)
-    assert (again.stored, again.providers, sim.requests()) == (4, {}, {})
+    assert (again.stored, again.providers, sim.request_counts()) == (4, {}, {})
     assert {dataset for dataset, _ in store.last_success()} == {"bars", "indicators"}
 
 
@@ -83,7 +83,7 @@ async def test_task_with_wrong_days_stores_no_wrong_bar(
     store: RedisStore, providers: Providers, sim: RunningSimulator, fault: str, reason: str
 ):
     """A history with one wrong day in ten is stored without these days or corrected, and each of them is recorded."""
-    sim.fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
+    sim.set_fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
     await run(store, providers)
     clean = store.bars(["AAPL"])["AAPL"]
     changes = [now / last for last, now in zip(clean.close, clean.close[1:], strict=False)]
@@ -120,7 +120,7 @@ async def test_task_in_an_outage_keeps_stored_indicators(
     await run(store, providers)
     before = store.indicators()
     store.put_assets(Asset(f"NEW{number}", AssetType.STOCK) for number in range(6))
-    sim.fault("server-error", "yahoo")
+    sim.set_fault("server-error", "yahoo")
     with pytest.raises(TaskFailedError, match="simulated/yahoo: upstream"):
         await run(store, providers)
     assert {symbol: values.values for symbol, values in store.indicators().items()} == {

@@ -15,15 +15,15 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.registry import Providers
 from financehub_simulator.faults import FAULTS
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import IMPATIENT, SLOW, breaker_effect, providers_for, spent
+from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 
 
 @pytest.fixture(scope="module")
 def _simulator() -> Iterator[RunningSimulator]:
-    with RunningSimulator(limited=False) as running:
+    with RunningSimulator(enforce_rate_limits=False) as running:
         yield running
 
 
@@ -82,7 +82,7 @@ async def test_news_with_a_failure_have_the_expected_consequences(
     row: Row, simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
     """The report has the error of the source, breaker and budget are as expected, and other articles are stored."""
-    simulator.fault(row.fault, row.upstream, **row.parameters)
+    simulator.set_fault(row.fault, row.upstream, **row.parameters)
     feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
     environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(IMPATIENT if row.fault == "slow" else {})}
     async with providers_for(simulator, redis_url, **environment) as providers:
@@ -108,7 +108,7 @@ async def test_etag_stored_by_one_process_is_sent_by_another(redis_url: str):
     """After one process has read and stored a feed, the feed answers 304 to another process."""
     # at a fixed time, because the simulator publishes new stories as time passes
     at = time.time()
-    with RunningSimulator(limited=False, now=lambda: at) as simulator:
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as simulator:
         async with providers_for(simulator, redis_url) as one, providers_for(simulator, redis_url) as two:
             first = await read(one)
             await first.stored()
@@ -148,7 +148,7 @@ async def test_bars_with_failed_klines_report_the_reason(
 ):
     """A failure of klines is reported by symbol and provider, and the bars may be fetched again."""
     parameters, environment = (SLOW, IMPATIENT) if fault == "slow" else ({}, {})
-    simulator.fault(fault, "binance", **parameters)
+    simulator.set_fault(fault, "binance", **parameters)
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:
         wanted = providers.bars.missing([BTC], {}, 10)
         report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 30)
@@ -164,7 +164,7 @@ async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str
             wanted = providers.bars.missing([BTC], store.last_days(["BTC-USD"]), 10)
             report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 30)
             store.put_bars(report.bars.values())
-            assert simulator.requests("binance") == {"/api/v3/klines": expected}
+            assert simulator.request_counts("binance") == {"/api/v3/klines": expected}
     bars = store.bars(["BTC-USD"])["BTC-USD"]
     today = int(clock.now() // 86_400)
     assert bars.days == array("i", range(today - 10, today))

@@ -12,8 +12,8 @@ from financehub_shared.market.assets_file import parse_assets
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
 from financehub_simulator.market import Market
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import providers_for
+from support.simulator import RunningSimulator
 
 ASSETS = """
 assets:
@@ -36,7 +36,7 @@ async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, 
     clock, store, at = SystemClock(), RedisStore(redis_client), time.time()
     assets = parse_assets(ASSETS, "assets.yaml")
     store.put_assets(assets)
-    with RunningSimulator(limited=False, now=lambda: at) as sim:
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as sim:
         async with providers_for(sim, redis_url) as providers:
             quoted = await refresh_quotes(
                 "fetch_stock_prices_task",
@@ -55,7 +55,7 @@ async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, 
     market, quotes, indicators = Market(seed=7), store.quotes(), store.indicators()
     for asset in assets:
         quote, bars = quotes[asset.symbol], store.bars([asset.symbol])[asset.symbol]
-        expected = market.today(asset.symbol, at).close / PER_UNIT.get(asset.symbol, 1)
+        expected = market.current_day(asset.symbol, at).close / PER_UNIT.get(asset.symbol, 1)
         assert quote.currency == asset.currency
         assert float(quote.price) == pytest.approx(expected, rel=1e-3), asset.symbol
         assert bars.close[-1] == pytest.approx(expected, rel=0.3), asset.symbol

@@ -25,7 +25,7 @@ from financehub_shared.core.errors import (
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
-from financehub_simulator.testing import RunningSimulator
+from support.simulator import RunningSimulator
 from support.upstream import OpenBreaker
 
 CLOCK = SystemClock()
@@ -37,7 +37,7 @@ TODAY = int(time.time() // 86_400)
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(limited=False) as simulator:
+    with RunningSimulator(enforce_rate_limits=False) as simulator:
         yield simulator
 
 
@@ -85,11 +85,11 @@ async def test_quotes_of_a_thousand_assets_take_eleven_requests(yahoo: Yahoo, si
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(1_000)]
     batch = await yahoo.fetch_quotes(assets, within())
     assert (len(batch.quotes), batch.missing) == (1_000, {})
-    assert sim.requests("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 11}
-    assert {entry["symbols"] for entry in sim.log() if entry["endpoint"] == QUOTE} == {99, 10}
+    assert sim.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 11}
+    assert {entry["symbols"] for entry in sim.request_log() if entry["endpoint"] == QUOTE} == {99, 10}
     sim.reset()
     await yahoo.fetch_quotes(assets, within())
-    assert sim.requests("yahoo") == {QUOTE: 11}
+    assert sim.request_counts("yahoo") == {QUOTE: 11}
 
 
 async def test_quotes_with_missing_symbols_have_a_reason_for_each(yahoo: Yahoo):
@@ -108,7 +108,7 @@ async def test_quotes_with_missing_symbols_have_a_reason_for_each(yahoo: Yahoo):
 async def test_quotes_with_a_failed_batch_deliver_the_others(yahoo: Yahoo, sim: RunningSimulator):
     """If one of two requests fails, its symbols are missing with the error, and the other quotes are delivered."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(120)]
-    sim.fault("server-error", "yahoo", endpoint=QUOTE, symbol="S119")
+    sim.set_fault("server-error", "yahoo", endpoint=QUOTE, symbol="S119")
     batch = await yahoo.fetch_quotes(assets, within())
     assert set(batch.quotes) == {f"S{number}" for number in range(99)}
     assert {type(error) for error in batch.missing.values()} == {UpstreamError}
@@ -116,24 +116,24 @@ async def test_quotes_with_a_failed_batch_deliver_the_others(yahoo: Yahoo, sim: 
 
 async def test_quotes_with_a_refused_crumb_renew_it_once(yahoo: Yahoo, sim: RunningSimulator):
     """After one '401 Invalid Crumb' a fresh crumb is fetched and the request is repeated without an error."""
-    sim.fault("invalid-crumb", "yahoo", times=1)
+    sim.set_fault("invalid-crumb", "yahoo", times=1)
     batch = await yahoo.fetch_quotes([AAPL], within())
     assert set(batch.quotes) == {"AAPL"}
-    assert sim.requests("yahoo")[QUOTE] == 2
-    assert sim.requests("yahoo")[CRUMB] == 2
+    assert sim.request_counts("yahoo")[QUOTE] == 2
+    assert sim.request_counts("yahoo")[CRUMB] == 2
 
 
 async def test_quotes_with_an_always_refused_crumb_are_an_auth_error(yahoo: Yahoo, sim: RunningSimulator):
     """Two 401 in a row are an AuthFailedError, after two requests."""
-    sim.fault("invalid-crumb", "yahoo")
+    sim.set_fault("invalid-crumb", "yahoo")
     with pytest.raises(AuthFailedError):
         await yahoo.fetch_quotes([AAPL], within())
-    assert sim.requests("yahoo")[QUOTE] == 2
+    assert sim.request_counts("yahoo")[QUOTE] == 2
 
 
 async def test_quotes_without_a_crumb_after_429_are_rate_limited(yahoo: Yahoo, sim: RunningSimulator):
     """A 429 for the crumb explains the 401 that follows, and its Retry-After is reported."""
-    sim.fault("rate-limited", "yahoo", endpoint=CRUMB, retry_after=17)
+    sim.set_fault("rate-limited", "yahoo", endpoint=CRUMB, retry_after=17)
     with pytest.raises(RateLimitedError) as caught:
         await yahoo.fetch_quotes([AAPL], within())
     assert caught.value.retry_after == 17
@@ -141,7 +141,7 @@ async def test_quotes_without_a_crumb_after_429_are_rate_limited(yahoo: Yahoo, s
 
 async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, sim: RunningSimulator):
     """Bars are fetched even if the crumb is refused with 429."""
-    sim.fault("rate-limited", "yahoo", endpoint=CRUMB)
+    sim.set_fault("rate-limited", "yahoo", endpoint=CRUMB)
     assert len(await yahoo.fetch_bars(AAPL, TODAY - 30, within())) > 15
 
 
@@ -176,7 +176,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
     counted: bool,
 ):
     """Each failure of a chart costs one request, has its error, and counts against the breaker or not."""
-    sim.fault(fault, "yahoo", endpoint="/v8")
+    sim.set_fault(fault, "yahoo", endpoint="/v8")
     with pytest.raises(error) as caught:
         await yahoo.fetch_bars(AAPL, TODAY - 30, within())
     assert type(caught.value) is error
@@ -184,7 +184,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
     assert caught.value.trips_breaker is counted
     assert breaker.outcomes == [error.kind]
     # curl itself repeats a request if its kept-alive connection is dead
-    assert sim.requests("yahoo")[CHART] <= (2 if fault == "disconnect" else 1)
+    assert sim.request_counts("yahoo")[CHART] <= (2 if fault == "disconnect" else 1)
 
 
 async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
@@ -199,12 +199,12 @@ async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
 async def test_bars_with_a_split_replace_the_history(build: Build):
     """An increment with a split returns the whole history in the new scale. Other increments do not."""
     at = 18_508 * 86_400  # three days after AAPL's split on 31 August 2020
-    with RunningSimulator(limited=False, now=lambda: float(at)) as sim:
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: float(at)) as sim:
         adapter = build(sim.url("yahoo"))
         adapter._clock = FixedClock(at)
         increment = await adapter.fetch_bars(Asset("MSFT", AssetType.STOCK), 18_505, within())
         restated = await adapter.fetch_bars(AAPL, 18_505, within())
-        assert sim.requests("yahoo")[CHART] == 3
+        assert sim.request_counts("yahoo")[CHART] == 3
     assert increment.days[0] == 18_505
     assert restated.days[0] < 18_505 - 1_000
 
@@ -222,7 +222,7 @@ class FixedClock(SystemClock):
 async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
     """The caller's deadline applies to curl: a request that would take ten seconds ends early with its thread."""
     await yahoo.fetch_quotes([AAPL], within())
-    sim.fault("slow", "yahoo", seconds=10.0)
+    sim.set_fault("slow", "yahoo", seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderTimeoutError):
         await yahoo.fetch_quotes([AAPL], within(0.3))
@@ -236,7 +236,7 @@ async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimu
 
 async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
     """The deadline also applies to cookie and crumb, for which yfinance itself would wait 30 seconds each."""
-    sim.fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
+    sim.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderError):
         await yahoo.fetch_quotes([AAPL], within(0.5))
@@ -251,17 +251,17 @@ async def test_refused_connection_is_an_upstream_error(build: Build):
 
 async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, sim: RunningSimulator):
     """Yfinance blocks a thread and never the event loop."""
-    sim.latency(0.5)
-    requests_before = sim.requests("yahoo")
+    sim.set_latency(0.5)
+    requests_before = sim.request_counts("yahoo")
     try:
         fetch = asyncio.create_task(yahoo.fetch_quotes([AAPL], within()))
-        while sim.requests("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
+        while sim.request_counts("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
             await asyncio.sleep(0.01)
         # a blocked event loop would reach this line after the answer
         assert not fetch.done()
         await fetch
     finally:
-        sim.latency(0)
+        sim.set_latency(0)
 
 
 FIRST_FETCH = """
@@ -296,11 +296,11 @@ def test_first_request_of_a_process_imports_yfinance(tmp_path: Path):
 
     One process checks all of this, because starting one with yfinance takes seconds on a busy machine.
     """
-    with RunningSimulator(limited=False, ca_directory=tmp_path) as sim:
+    with RunningSimulator(enforce_rate_limits=False, ca_directory=tmp_path) as sim:
         nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), "/proc/nowhere")
         environment = {**os.environ, **nowhere, **sim.proxy_environment}
         command = [sys.executable, "-c", FIRST_FETCH]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
-        assert sim.requests("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 1}
+        assert sim.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 1}
     assert json.loads(done.stdout) == {"before": [], "after": ["yfinance"], "quotes": ["AAPL"], "warnings": 0}

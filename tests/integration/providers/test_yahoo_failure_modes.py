@@ -6,8 +6,8 @@ import pytest
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
-from financehub_simulator.testing import RunningSimulator
 from support.failure_modes import SLOW, Row, check, run
+from support.simulator import RunningSimulator
 
 CHAIN = "yahoo,finnhub"
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
@@ -63,7 +63,7 @@ PENCE_ROWS = [
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(limited=False) as simulator:
+    with RunningSimulator(enforce_rate_limits=False) as simulator:
         yield simulator
 
 

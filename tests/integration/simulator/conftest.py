@@ -1,35 +1,36 @@
-"""One simulator for the whole suite, reset before each test."""
+"""Fixtures: one simulator for the whole suite, reset before each test, and one HTTP client."""
 
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
+from support.simulator import RunningSimulator
 
 
 @pytest.fixture(scope="session")
 def _running() -> Iterator[RunningSimulator]:
+    """The simulator of the whole suite."""
     with RunningSimulator() as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(_running: RunningSimulator) -> RunningSimulator:
-    """A running simulator without faults, counts or used-up limits."""
+    """A running simulator without faults, request counts and used rate limits."""
     _running.reset()
     return _running
 
 
 @pytest.fixture(scope="session")
 def _client() -> Iterator[httpx.Client]:
-    # Making one costs more than most tests: it reads the system's certificates.
-    with httpx.Client(timeout=10, trust_env=False) as found:
-        yield found
+    """The HTTP client of the whole suite. Creating one takes longer than a test because it reads all certificates."""
+    with httpx.Client(timeout=10, trust_env=False) as http_client:
+        yield http_client
 
 
 @pytest.fixture
 def client(_client: httpx.Client) -> httpx.Client:
-    """A plain HTTP client without cookies that does not follow the environment's proxies."""
+    """An HTTP client without cookies that ignores the proxies of the environment."""
     _client.cookies.clear()
     return _client

@@ -1,4 +1,4 @@
-"""Every fault of the catalogue, at every upstream it happens at, as an HTTP client meets it."""
+"""Tests of every fault of the catalog, at every upstream where it occurs, as an HTTP client observes it."""
 
 import gzip
 import json
@@ -10,11 +10,11 @@ from decimal import Decimal, InvalidOperation
 import httpx
 import pytest
 
-from financehub_simulator.faults import FAULTS, UPSTREAMS, cases
-from financehub_simulator.testing import RunningSimulator
+from financehub_simulator.faults import FAULTS, UPSTREAM_NAMES, fault_cases
 from financehub_simulator.upstreams.yahoo import crumb
+from support.simulator import RunningSimulator
 
-#: Upstream → a request with a price (or articles) in its answer.
+#: Upstream → a request whose response contains a price or articles.
 REQUESTS: Mapping[str, str] = {
     "binance": "/api/v3/ticker/24hr?symbol=BTCUSDT",
     "coingecko": "/api/v3/simple/price?ids=bitcoin&vs_currencies=usd&include_last_updated_at=true",
@@ -24,7 +24,7 @@ REQUESTS: Mapping[str, str] = {
     "rss": "/cnbc",
     "gdelt": "/api/v2/doc/doc?query=markets&mode=artlist&format=json",
 }
-#: Upstream → where the price is in that answer.
+#: Upstream → path of the price in that response.
 PRICES: Mapping[str, tuple[str | int, ...]] = {
     "binance": ("lastPrice",),
     "coingecko": ("bitcoin", "usd"),
@@ -32,7 +32,7 @@ PRICES: Mapping[str, tuple[str | int, ...]] = {
     "yahoo": ("quoteResponse", "result", 0, "regularMarketPrice"),
     "finnhub": ("c",),
 }
-#: Upstream → the name of the asset there, and ours.
+#: Upstream → symbol of the asset in the spelling of the upstream, and in ours.
 SYMBOLS: Mapping[str, tuple[str, str]] = {
     "binance": ("BTCUSDT", "BTC-USD"),
     "coingecko": ("bitcoin", "BTC-USD"),
@@ -40,7 +40,7 @@ SYMBOLS: Mapping[str, tuple[str, str]] = {
     "yahoo": ("VOD.L", "vod.l"),
     "finnhub": ("AAPL", "AAPL"),
 }
-#: Fault → status where every upstream answers alike.
+#: Fault → status, for faults with the same status at every upstream.
 STATUS = {
     "banned": 418,
     "forbidden": 403,
@@ -54,7 +54,7 @@ STATUS = {
     "html": 200,
     "will-be-right-back": 200,
 }
-#: Fault → text in the body, where it says more than the status.
+#: Fault → text in the body, if it is more specific than the status.
 TEXT = {
     "banned": "-1003",
     "country": "restricted location",
@@ -67,56 +67,59 @@ TEXT = {
 }
 
 
-def ask(simulator: RunningSimulator, client: httpx.Client, upstream: str) -> httpx.Response:
-    # The limits stand between a test and what it looks at only where requests are rare.
+def send(simulator: RunningSimulator, client: httpx.Client, upstream: str) -> httpx.Response:
+    """Send the request of `REQUESTS` to an upstream."""
     return client.get(simulator.url(upstream) + REQUESTS[upstream])
 
 
-def price(answer: httpx.Response, upstream: str) -> Decimal | None:
-    value = json.loads(answer.text, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
+def price_in(response: httpx.Response, upstream: str) -> Decimal | None:
+    """Return the price in a response to the request of `REQUESTS`, or None if it is null."""
+    value = json.loads(response.text, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
     for step in PRICES[upstream]:
         value = value[step]
     try:
         return None if value is None else Decimal(value)
     except InvalidOperation:
-        raise AssertionError(f"{value!r} is no price") from None
+        raise AssertionError(f"{value!r} is not a price") from None
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_request_is_answered_without_faults(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """The requests of this suite are answered in full when nothing is wrong."""
-    answer = ask(simulator, client, upstream)
-    assert answer.status_code == 200
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_request_without_faults_succeeds(upstream: str, simulator: RunningSimulator, client: httpx.Client):
+    """The requests of this suite succeed and return a price if there is no fault."""
+    response = send(simulator, client, upstream)
+    assert response.status_code == 200
     if upstream in PRICES:
-        found = price(answer, upstream)
-        assert found is not None
-        assert found > 0
+        price = price_in(response, upstream)
+        assert price is not None
+        assert price > 0
 
 
-@pytest.mark.parametrize(("upstream", "name"), [case for case in cases("answer") if case[1] != "rate-limited"])
-def test_answer_fault_has_its_status_and_words(
+@pytest.mark.parametrize(("upstream", "name"), [case for case in fault_cases("response") if case[1] != "rate-limited"])
+def test_response_fault_returns_its_status_and_text(
     upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """A failing upstream answers with its own status and text, and is well again after the set number of times."""
-    simulator.fault(name, upstream, times=1)
-    answer = ask(simulator, client, upstream)
-    assert answer.status_code == STATUS[name]
-    assert TEXT.get(name, "") in answer.text
-    simulator._sim.limits.clear()
-    assert ask(simulator, client, upstream).status_code == 200
+    """A response fault returns its status and text, and after the set number of requests the upstream works again."""
+    simulator.set_fault(name, upstream, times=1)
+    response = send(simulator, client, upstream)
+    assert response.status_code == STATUS[name]
+    assert TEXT.get(name, "") in response.text
+    simulator.state.rate_limits.reset()
+    assert send(simulator, client, upstream).status_code == 200
 
 
-@pytest.mark.parametrize(("upstream", "name"), cases("answer"))
-def test_retry_after_is_what_was_set(upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client):
-    """Retry-After carries the set number of seconds; set to null, and where a fault has none, there is no header."""
+@pytest.mark.parametrize(("upstream", "name"), fault_cases("response"))
+def test_response_fault_sends_the_set_retry_after(
+    upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client
+):
+    """Retry-After carries the set seconds. There is no header for null and for faults without this parameter."""
     in_body = name == "rate-limited" and upstream == "kraken"
     if "retry_after" in FAULTS[name].defaults:
-        simulator.fault(name, upstream, retry_after=17, times=1)
-        assert ask(simulator, client, upstream).headers.get("retry-after") == (None if in_body else "17")
-        simulator.fault(name, upstream, retry_after=None)
+        simulator.set_fault(name, upstream, retry_after=17, times=1)
+        assert send(simulator, client, upstream).headers.get("retry-after") == (None if in_body else "17")
+        simulator.set_fault(name, upstream, retry_after=None)
     else:
-        simulator.fault(name, upstream)
-    assert "retry-after" not in ask(simulator, client, upstream).headers
+        simulator.set_fault(name, upstream)
+    assert "retry-after" not in send(simulator, client, upstream).headers
 
 
 @pytest.mark.parametrize(
@@ -131,99 +134,103 @@ def test_retry_after_is_what_was_set(upstream: str, name: str, simulator: Runnin
         ("gdelt", 429, "one every 5 seconds"),
     ],
 )
-def test_rate_limit_is_each_upstreams_own(
+def test_rate_limited_fault_has_the_form_of_the_upstream(
     upstream: str, status: int, text: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """'Slow down' is a 429 with a body of the upstream's own, or hidden in the body at 200."""
-    simulator.fault("rate-limited", upstream)
-    answer = ask(simulator, client, upstream)
-    assert answer.status_code == status
-    assert text in answer.text
+    """A rate limit is a 429 with the body of the upstream, or an error in a body with status 200."""
+    simulator.set_fault("rate-limited", upstream)
+    response = send(simulator, client, upstream)
+    assert response.status_code == status
+    assert text in response.text
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_slow_answer_comes_too_late(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """A client that waits less than the fault's seconds gives up."""
-    simulator.fault("slow", upstream, seconds=2)
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_slow_fault_exceeds_a_shorter_timeout(upstream: str, simulator: RunningSimulator, client: httpx.Client):
+    """A client whose timeout is shorter than the set delay gets a timeout."""
+    simulator.set_fault("slow", upstream, seconds=2)
     with pytest.raises(httpx.ReadTimeout):
         client.get(simulator.url(upstream) + REQUESTS[upstream], timeout=0.1)
 
 
-@pytest.mark.parametrize(("name", "words"), [("cut", "incomplete|complete message"), ("disconnect", "disconnected")])
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_connection_ends_where_the_fault_says(
-    name: str, words: str, upstream: str, simulator: RunningSimulator, client: httpx.Client
+@pytest.mark.parametrize(("name", "message"), [("cut", "incomplete|complete message"), ("disconnect", "disconnected")])
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_transport_fault_closes_the_connection(
+    name: str, message: str, upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """A cut connection ends within the body, a disconnect before any answer: a protocol error to the client."""
-    simulator.fault(name, upstream, times=1)
-    with pytest.raises(httpx.RemoteProtocolError, match=words):
-        ask(simulator, client, upstream)
+    """The fault `cut` closes the connection within the body, and `disconnect` closes it before any response."""
+    simulator.set_fault(name, upstream, times=1)
+    with pytest.raises(httpx.RemoteProtocolError, match=message):
+        send(simulator, client, upstream)
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_truncated_document_is_half_of_a_complete_answer(
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_truncated_fault_returns_an_incomplete_document(
     upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The message is complete, its length right, and its document cannot be parsed."""
-    simulator.fault("truncated", upstream)
-    answer = ask(simulator, client, upstream)
-    assert answer.status_code == 200
-    assert len(answer.content) == int(answer.headers["content-length"]) > 0
+    """The HTTP message is complete and its length is correct, but its document cannot be parsed."""
+    simulator.set_fault("truncated", upstream)
+    response = send(simulator, client, upstream)
+    assert response.status_code == 200
+    assert len(response.content) == int(response.headers["content-length"]) > 0
     if upstream == "rss":
-        assert "</rss>" not in answer.text
+        assert "</rss>" not in response.text
     else:
         with pytest.raises(ValueError, match=r"Expecting|Unterminated|Invalid"):
-            answer.json()
+            response.json()
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_blank_and_empty_answers(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """A blank answer has no byte; an empty one is well-formed and holds no price and no article."""
-    simulator.fault("blank", upstream, times=1)
-    assert ask(simulator, client, upstream).content == b""
-    simulator.fault("empty", upstream, times=1)
-    simulator._sim.limits.clear()
-    answer = ask(simulator, client, upstream)
-    assert answer.content
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_blank_and_empty_faults_return_no_data(upstream: str, simulator: RunningSimulator, client: httpx.Client):
+    """The fault `blank` returns no byte. The fault `empty` returns a valid document without any price or article."""
+    simulator.set_fault("blank", upstream, times=1)
+    assert send(simulator, client, upstream).content == b""
+    simulator.set_fault("empty", upstream, times=1)
+    simulator.state.rate_limits.reset()
+    response = send(simulator, client, upstream)
+    assert response.content
     if upstream == "rss":
-        assert "<item>" not in answer.text
+        assert "<item>" not in response.text
     elif upstream == "finnhub":
-        assert price(answer, upstream) == 0
+        assert price_in(response, upstream) == 0
     else:
-        assert not re.search(r"\d\.\d|url", json.dumps(answer.json()))
+        assert not re.search(r"\d\.\d|url", json.dumps(response.json()))
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_oversized_answer_is_chunked_and_still_valid(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """No Content-Length warns of the size that was set, and a client that reads it all gets a valid document."""
-    simulator.fault("oversized", upstream, megabytes=1)
-    answer = ask(simulator, client, upstream)
-    assert "content-length" not in answer.headers
-    assert len(answer.content) > 1_000_000
-    assert answer.text.rstrip().endswith("</rss>") if upstream == "rss" else answer.json()
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_oversized_fault_returns_a_valid_chunked_document(
+    upstream: str, simulator: RunningSimulator, client: httpx.Client
+):
+    """The response has the set size, no Content-Length and a valid document."""
+    simulator.set_fault("oversized", upstream, megabytes=1)
+    response = send(simulator, client, upstream)
+    assert "content-length" not in response.headers
+    assert len(response.content) > 1_000_000
+    assert response.text.rstrip().endswith("</rss>") if upstream == "rss" else response.json()
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_zip_bomb_is_small_on_the_wire(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """What the client is sent is a thousandth of what it would unpack."""
-    simulator.fault("zip-bomb", upstream, megabytes=4)
-    with client.stream("GET", simulator.url(upstream) + REQUESTS[upstream]) as answer:
-        packed = b"".join(answer.iter_raw())
-    assert answer.headers["content-encoding"] == "gzip"
+@pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
+def test_zip_bomb_fault_sends_a_thousandth_of_its_size(
+    upstream: str, simulator: RunningSimulator, client: httpx.Client
+):
+    """The transferred body is a thousandth of the unpacked body."""
+    simulator.set_fault("zip-bomb", upstream, megabytes=4)
+    with client.stream("GET", simulator.url(upstream) + REQUESTS[upstream]) as response:
+        packed = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "gzip"
     assert len(packed) < 8_000
     assert len(gzip.decompress(packed)) == 4_000_000
 
 
-def test_entity_bomb_is_served_as_a_feed(simulator: RunningSimulator, client: httpx.Client):
-    """The bomb comes with a feed's media type."""
-    simulator.fault("entity-bomb", "rss", symbol="cnbc")
-    answer = ask(simulator, client, "rss")
-    assert "rss+xml" in answer.headers["content-type"]
-    assert "<!ENTITY e10" in answer.text
+def test_entity_bomb_fault_is_served_as_a_feed(simulator: RunningSimulator, client: httpx.Client):
+    """The entity bomb has the media type of a feed and affects only the named feed."""
+    simulator.set_fault("entity-bomb", "rss", symbol="cnbc")
+    response = send(simulator, client, "rss")
+    assert "rss+xml" in response.headers["content-type"]
+    assert "<!ENTITY e10" in response.text
     assert "ENTITY" not in client.get(f"{simulator.url('rss')}/yahoo").text
 
 
-WRONG = {
+WRONG_PRICES = {
     "x100": lambda right, wrong: abs(wrong / right - 100) < 1,
     "div100": lambda right, wrong: abs(wrong / right * 100 - 1) < Decimal("0.02"),
     "negative": lambda _right, wrong: wrong < 0,
@@ -235,19 +242,19 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("upstream", "name"), [case for case in cases("data") if case[1] in WRONG])
-def test_wrong_figure_stands_where_the_price_does(
+@pytest.mark.parametrize(("upstream", "name"), [case for case in fault_cases("data") if case[1] in WRONG_PRICES])
+def test_data_fault_changes_the_price_of_the_named_symbol(
     upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The answer keeps its shape and carries the wrong price, for the named symbol, in its own spelling or ours."""
-    right = price(ask(simulator, client, upstream), upstream)
+    """The response keeps its shape and has the wrong price for the named symbol, in either spelling."""
+    right = price_in(send(simulator, client, upstream), upstream)
     for symbol in SYMBOLS[upstream]:
-        simulator.fault(name, upstream, symbol=symbol, times=1)
-        answer = ask(simulator, client, upstream)
-        assert answer.status_code == 200
-        assert WRONG[name](right, price(answer, upstream))
-    simulator.fault(name, upstream, symbol="OTHER")
-    assert price(ask(simulator, client, upstream), upstream) == pytest.approx(right, rel=Decimal("0.01"))
+        simulator.set_fault(name, upstream, symbol=symbol, times=1)
+        response = send(simulator, client, upstream)
+        assert response.status_code == 200
+        assert WRONG_PRICES[name](right, price_in(response, upstream))
+    simulator.set_fault(name, upstream, symbol="OTHER")
+    assert price_in(send(simulator, client, upstream), upstream) == pytest.approx(right, rel=Decimal("0.01"))
 
 
 @pytest.mark.parametrize(
@@ -260,17 +267,17 @@ def test_wrong_figure_stands_where_the_price_does(
         ("finnhub", 200, '"c":0,'),
     ],
 )
-def test_missing_symbol_is_unknown_in_the_upstreams_way(
+def test_missing_fault_has_the_form_of_an_unknown_symbol(
     upstream: str, status: int, text: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """A symbol that goes missing is answered like one that never was."""
-    simulator.fault("missing", upstream, symbol=SYMBOLS[upstream][0])
-    answer = ask(simulator, client, upstream)
-    assert answer.status_code == status
-    assert text in answer.text
+    """The response to a missing symbol equals that to a symbol that the upstream has never listed."""
+    simulator.set_fault("missing", upstream, symbol=SYMBOLS[upstream][0])
+    response = send(simulator, client, upstream)
+    assert response.status_code == status
+    assert text in response.text
 
 
-#: Upstream → where the time of a price is in the answer, seconds per unit.
+#: Upstream → path of the time of a price in the response, seconds per unit.
 TIMES: Mapping[str, tuple[tuple[str | int, ...], float]] = {
     "binance": (("closeTime",), 0.001),
     "coingecko": (("bitcoin", "last_updated_at"), 1),
@@ -280,25 +287,27 @@ TIMES: Mapping[str, tuple[tuple[str | int, ...], float]] = {
 
 
 @pytest.mark.parametrize("upstream", TIMES)
-def test_stale_price_is_of_long_ago(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """The price and its time are of three days before; Kraken and the plain ticker of Binance give no time at all."""
+def test_stale_fault_returns_a_price_from_three_days_ago(
+    upstream: str, simulator: RunningSimulator, client: httpx.Client
+):
+    """The price and its time are three days old. Kraken and the plain ticker of Binance report no time."""
 
-    def moment() -> float:
-        value = ask(simulator, client, upstream).json()
+    def price_time() -> float:
+        value = send(simulator, client, upstream).json()
         path, unit = TIMES[upstream]
         for step in path:
             value = value[step]
         return float(value) * unit
 
-    fresh = moment()
-    simulator.fault("stale", upstream)
-    assert fresh - moment() >= 2 * 86_400
+    fresh = price_time()
+    simulator.set_fault("stale", upstream)
+    assert fresh - price_time() >= 2 * 86_400
 
 
-def test_wrong_unit_swaps_pence_and_pounds(simulator: RunningSimulator, client: httpx.Client):
-    """The price stays and its currency is the other unit, in quotes and charts."""
-    simulator.fault("wrong-unit", "yahoo")
-    (quote,) = ask(simulator, client, "yahoo").json()["quoteResponse"]["result"]
+def test_wrong_unit_fault_swaps_pence_and_pounds(simulator: RunningSimulator, client: httpx.Client):
+    """The price stays the same, and its currency is the other unit in quotes and charts."""
+    simulator.set_fault("wrong-unit", "yahoo")
+    (quote,) = send(simulator, client, "yahoo").json()["quoteResponse"]["result"]
     chart = client.get(f"{simulator.url('yahoo')}/v8/finance/chart/AAPL").json()["chart"]["result"][0]
     assert (quote["currency"], chart["meta"]["currency"]) == ("GBP", "GBp")
 
@@ -319,26 +328,26 @@ BARS = [
 
 
 @pytest.mark.parametrize(("upstream", "path", "closes"), BARS, ids=[row[0] for row in BARS])
-def test_wrong_figures_in_bars_are_one_day_in_ten(
+def test_data_fault_changes_one_bar_in_ten(
     upstream: str, path: str, closes: object, simulator: RunningSimulator, client: httpx.Client
 ):
-    """As in real histories, single days are wrong by the factor and the others are untouched."""
+    """As in real histories, single days are wrong by the factor, and the other days are correct."""
     assert callable(closes)
     right = closes(client.get(simulator.url(upstream) + path).json())
-    simulator.fault("x100", upstream)
+    simulator.set_fault("x100", upstream)
     wrong = closes(client.get(simulator.url(upstream) + path).json())
     ratios = [round(after / before) for before, after in zip(right, wrong, strict=True)]
     assert set(ratios) == {1, 100}
     assert 0.02 < ratios.count(100) / len(ratios) < 0.2
 
 
-def test_faults_add_up_and_are_listed(simulator: RunningSimulator, client: httpx.Client):
-    """Two faults at once both happen; the control endpoint lists them with how often they were met."""
-    simulator.fault("x100", "binance")
-    simulator.fault("truncated", "binance", endpoint="/api/v3/ticker")
-    ask(simulator, client, "binance")
+def test_two_faults_combine_and_are_listed_with_their_hits(simulator: RunningSimulator, client: httpx.Client):
+    """Two active faults both take effect, and the control endpoint lists them with the number of affected requests."""
+    simulator.set_fault("x100", "binance")
+    simulator.set_fault("truncated", "binance", endpoint="/api/v3/ticker")
+    send(simulator, client, "binance")
     listed = client.get(f"{simulator.base_url}/_control").json()["faults"]
-    assert [(fault["fault"], fault["met"], fault["times"]) for fault in listed] == [
+    assert [(fault["fault"], fault["hits"], fault["times"]) for fault in listed] == [
         ("x100", 1, None),
         ("truncated", 1, None),
     ]

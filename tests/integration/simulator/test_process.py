@@ -1,4 +1,4 @@
-"""The command line, TLS and proxy: the simulator as a process."""
+"""Tests of the simulator as a process: command line, TLS and proxy."""
 
 import signal
 import ssl
@@ -10,24 +10,24 @@ from subprocess import PIPE
 import httpx
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
 from support.processes import end, launch
+from support.simulator import RunningSimulator
 
 COMMAND = [sys.executable, "-m", "financehub_simulator"]
 
 
-def test_taken_port_is_one_clear_line(simulator: RunningSimulator):
-    """A port that somebody has ends the start with one line that says so, and exit code 2."""
+def test_command_with_a_port_in_use_exits_with_2(simulator: RunningSimulator):
+    """A port in use ends the command with exit code 2 and one line that names the port."""
     port = simulator.base_url.rsplit(":", 1)[1]
-    ended = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=20, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr == f"financehub-simulator: 127.0.0.1:{port} is taken; choose another\n"
-    assert ended.stdout == ""
+    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=20, check=False)
+    assert result.returncode == 2
+    assert result.stderr == f"financehub-simulator: 127.0.0.1:{port} is in use; choose another port\n"
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ready_line_and_graceful_end(number: signal.Signals):
-    """One line tells where it listens; on either signal it ends with code 0 and no word, even while an answer waits."""
+def test_command_prints_a_ready_line_and_exits_on_signals(number: signal.Signals):
+    """One line names the address. Either signal ends the process with code 0 and no output, even during a response."""
     process = launch([*COMMAND, "--port", "0", "--seed", "11"], stdout=PIPE, stderr=PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -39,25 +39,25 @@ def test_ready_line_and_graceful_end(number: signal.Signals):
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}/rss/cnbc", timeout=0.1, trust_env=False)
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=10)
     finally:
         end(process)
-    assert (process.returncode, rest, errors) == (0, "", "")
+    assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_restart_agrees_about_prices():
-    """Two processes with one seed give the same history."""
-    answers = []
+def test_history_after_a_restart_is_unchanged():
+    """Two processes with the same seed return the same history."""
+    histories = []
     for _ in range(2):
         with RunningSimulator(process=True, seed=5) as running:
             url = f"{running.url('binance')}/api/v3/klines?symbol=BTCUSDT&interval=1d&endTime=1790000000000"
-            answers.append(httpx.get(url, trust_env=False).json())
-    assert answers[0] == answers[1]
-    assert len(answers[0]) == 500
+            histories.append(httpx.get(url, trust_env=False).json())
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 500
 
 
-def test_real_hosts_are_served_through_the_proxy(tmp_path: Path):
-    """With proxy and authority, https://<real host> is the simulator; any other host is refused, never reached."""
+def test_proxy_serves_real_hosts_and_rejects_others(tmp_path: Path):
+    """With proxy and authority, the simulator serves https://<real host>. The proxy rejects any other host."""
     with RunningSimulator(ca_directory=tmp_path) as running:
         context = ssl.create_default_context(cafile=running.proxy_environment["SSL_CERT_FILE"])
         with httpx.Client(proxy=running.proxy_url, verify=context, trust_env=False) as client:
@@ -65,26 +65,26 @@ def test_real_hosts_are_served_through_the_proxy(tmp_path: Path):
             feed = client.get("https://www.coindesk.com/arc/outboundfeeds/rss/")
             with pytest.raises(httpx.ProxyError, match="403"):
                 client.get("https://example.com/")
-            running.fault("cut", "binance", times=1)
+            running.set_fault("cut", "binance", times=1)
             with pytest.raises(httpx.RemoteProtocolError):
                 client.get("https://data-api.binance.vision/api/v3/ticker/price?symbol=BTCUSDT")
         assert price.json()["symbol"] == "BTCUSDT"
         assert "<rss" in feed.text
-        assert running.requests() == {"binance": {"/api/v3/ticker/price": 2}, "rss": {"/{feed}": 1}}
+        assert running.request_counts() == {"binance": {"/api/v3/ticker/price": 2}, "rss": {"/{feed}": 1}}
 
 
-def test_proxy_takes_connect_only(tmp_path: Path):
-    """A plain request through the proxy is refused with words, not left hanging."""
+def test_proxy_rejects_plain_http_requests(tmp_path: Path):
+    """The proxy answers a plain HTTP request with 405 and an explanation."""
     with (
         RunningSimulator(ca_directory=tmp_path) as running,
         httpx.Client(proxy=running.proxy_url, trust_env=False) as client,
     ):
-        answer = client.get("http://api.kraken.com/0/public/Ticker")
-        assert answer.status_code == 405
-        assert "CONNECT only" in answer.text
+        response = client.get("http://api.kraken.com/0/public/Ticker")
+        assert response.status_code == 405
+        assert "CONNECT only" in response.text
 
 
-def test_proxy_environment_needs_an_authority(simulator: RunningSimulator):
-    """Without a CA directory there is no proxy, and asking for its environment says how to get one."""
+def test_proxy_environment_without_a_ca_directory_raises(simulator: RunningSimulator):
+    """Without a CA directory there is no proxy, and the error explains how to get one."""
     with pytest.raises(RuntimeError, match="ca_directory"):
         _ = simulator.proxy_environment

@@ -1,4 +1,4 @@
-"""The simulator's answers hold every field of the recorded real ones, of the same JSON type."""
+"""Tests that the responses of the simulator contain every field of recorded real responses, with the same JSON type."""
 
 import json
 from collections.abc import Iterator
@@ -7,23 +7,27 @@ from pathlib import Path
 import httpx
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
 from financehub_simulator.upstreams.yahoo import crumb
 from support.json_shape import json_shape
+from support.simulator import RunningSimulator
 
-#: A Sunday: the recorded quotes of New York are of a closed market.
-CLOSED = 1_739_703_289.0
-#: What the recording asks for → what is asked of the simulator, with the reason.
-REQUESTS = {
+#: A Sunday, because the quotes of New York were recorded while its market was closed.
+SUNDAY = 1_739_703_289.0
+#: Part of a recorded request → its replacement for the simulator, with the reason.
+REPLACEMENTS = {
     "symbol=…&interval=1w": (
         "symbol=BTCUSDT&interval=1d",
-        "the documentation leaves the symbol open; daily klines only",
+        "the documentation names no symbol; the simulator serves daily klines only",
     ),
-    "interval=60": ("interval=1440", "daily candles only"),
+    "interval=60": ("interval=1440", "the simulator serves daily candles only"),
 }
-#: (file, path, JSON type) that may differ, with the reason.
-ALLOWED = {
-    ("kraken-ohlc.json", "/result/last", "string"): "the recorder quotes numbers after a colon; Kraken sends a number",
+#: Allowed differences (file, path, JSON type), with the reason.
+EXCEPTIONS = {
+    (
+        "kraken-ohlc.json",
+        "/result/last",
+        "string",
+    ): "the recorder quotes numbers after a colon, while Kraken sends a number",
 }
 FILES = [
     "binance-klines.json",
@@ -53,19 +57,21 @@ FILES = [
         )
     ),
 ]
-UNKNOWN = ["yahoo/quote-SIX.json", "yahoo/quote-APS.AX.json"]
+UNKNOWN_SYMBOL_FILES = ["yahoo/quote-SIX.json", "yahoo/quote-APS.AX.json"]
 
 
 @pytest.fixture(scope="module")
 def closed_market() -> Iterator[RunningSimulator]:
-    with RunningSimulator(now=lambda: CLOSED, always_open=False) as running:
+    """A simulator on a Sunday, when New York is closed."""
+    with RunningSimulator(now=lambda: SUNDAY, always_open=False) as running:
         yield running
 
 
-def _ask(simulator: RunningSimulator, client: httpx.Client, name: str, path: str) -> httpx.Response:
+def _replay(simulator: RunningSimulator, client: httpx.Client, name: str, path: str) -> httpx.Response:
+    """Send the recorded request of the file `name` to the simulator."""
     upstream = name.split("/", 1)[0] if "/" in name else name.split("-", 1)[0]
-    for recorded, (asked, _reason) in REQUESTS.items():
-        path = path.replace(recorded, asked)
+    for recorded, (replacement, _reason) in REPLACEMENTS.items():
+        path = path.replace(recorded, replacement)
     separator = "&" if "?" in path else "?"
     suffix = f"{separator}crumb={crumb(7)}" if "/v7/" in path else ""
     return client.get(f"{simulator.url(upstream)}{path}{suffix}")
@@ -73,31 +79,31 @@ def _ask(simulator: RunningSimulator, client: httpx.Client, name: str, path: str
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", FILES)
-def test_answer_has_every_recorded_field(
+def test_response_contains_every_recorded_field(
     name: str, real_answers: Path, closed_market: RunningSimulator, client: httpx.Client
 ):
-    """Every field path of the recording is there with its JSON type, apart from the named exceptions."""
+    """Every field path of the recording exists with its JSON type, apart from the listed exceptions."""
     recorded = json.loads((real_answers / name).read_text(encoding="utf-8"))
-    answer = _ask(closed_market, client, name, recorded["path"])
-    assert answer.status_code == recorded["status"]
-    excused = {(path, kind) for file, path, kind in ALLOWED if file == name}
-    assert json_shape(recorded["body"]) - json_shape(answer.json()) - excused == set()
+    response = _replay(closed_market, client, name, recorded["path"])
+    assert response.status_code == recorded["status"]
+    exceptions = {(path, kind) for file, path, kind in EXCEPTIONS if file == name}
+    assert json_shape(recorded["body"]) - json_shape(response.json()) - exceptions == set()
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_symbols_that_yahoo_does_not_know_are_left_out(
+@pytest.mark.parametrize("name", UNKNOWN_SYMBOL_FILES)
+def test_response_to_an_unknown_symbol_equals_the_recording(
     name: str, real_answers: Path, closed_market: RunningSimulator, client: httpx.Client
 ):
-    """An unknown symbol gives the recorded answer itself: 200 with an empty result."""
+    """An unknown symbol gives exactly the recorded response: status 200 with an empty result."""
     recorded = json.loads((real_answers / name).read_text(encoding="utf-8"))
-    answer = _ask(closed_market, client, name, recorded["path"])
-    assert (answer.status_code, answer.json()) == (recorded["status"], recorded["body"])
+    response = _replay(closed_market, client, name, recorded["path"])
+    assert (response.status_code, response.json()) == (recorded["status"], recorded["body"])
 
 
 @pytest.mark.real_data
-def test_every_recording_is_compared(real_answers: Path):
-    """No recorded answer is left out of these tests, and no exception is of a file that is gone."""
-    found = {str(file.relative_to(real_answers)) for file in real_answers.rglob("*.json")}
-    assert found == {*FILES, *UNKNOWN}
-    assert {file for file, _, _ in ALLOWED} <= found
+def test_recordings_are_exactly_the_compared_files(real_answers: Path):
+    """Every recording is compared, and every exception belongs to an existing recording."""
+    recordings = {str(file.relative_to(real_answers)) for file in real_answers.rglob("*.json")}
+    assert recordings == {*FILES, *UNKNOWN_SYMBOL_FILES}
+    assert {file for file, _, _ in EXCEPTIONS} <= recordings

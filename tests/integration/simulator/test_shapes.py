@@ -1,4 +1,4 @@
-"""Fields, page sizes and refusals of every upstream, as their documentation gives them."""
+"""Tests of fields, page sizes and error responses of every upstream against their documentation."""
 
 import json
 import time
@@ -8,10 +8,10 @@ import feedparser
 import httpx
 import pytest
 
-from financehub_simulator.testing import RunningSimulator
 from financehub_simulator.universe import COINS, bench_coins, bench_stocks
 from financehub_simulator.upstreams.yahoo import crumb
 from support.json_shape import json_shape
+from support.simulator import RunningSimulator
 
 CRUMB = f"crumb={crumb(7)}"
 STRINGS_OF_24H = (
@@ -20,7 +20,7 @@ STRINGS_OF_24H = (
 )
 NUMBERS_OF_24H = "openTime closeTime firstId lastId count"
 
-#: Request → fields that must be there: path in the answer → JSON type.
+#: Request → required fields: path in the response → JSON type.
 SHAPES: Mapping[str, Mapping[str, str]] = {
     "/binance/api/v3/ticker/price?symbol=BTCUSDT": {"/symbol": "string", "/price": "string"},
     '/binance/api/v3/ticker/price?symbols=["BTCUSDT","ETHUSDT"]': {"/[]/symbol": "string", "/[]/price": "string"},
@@ -63,7 +63,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "/quoteResponse/result/[]/currency": "string",
         "/quoteResponse/error": "null",
     },
-    # What yfinance needs of `meta` to accept a history.
+    # The fields of `meta` without which yfinance rejects a history.
     "/yahoo/v8/finance/chart/AAPL?range=5d&interval=1d": {
         "/chart/result/[]/meta/currentTradingPeriod/regular/start": "number",
         "/chart/result/[]/meta/validRanges/[]": "string",
@@ -84,9 +84,9 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-BINANCE_ILLEGAL = '/binance/api/v3/ticker/price?symbols=["btc usdt"]'
-#: Request → status and a part of the body: how each upstream refuses.
-REFUSALS: Mapping[str, tuple[int, str]] = {
+BINANCE_ILLEGAL_SYMBOL = '/binance/api/v3/ticker/price?symbols=["btc usdt"]'
+#: Request → status and a part of the body of the error response.
+ERRORS: Mapping[str, tuple[int, str]] = {
     "/binance/api/v3/ticker/price?symbol=NOPEUSDT": (400, '"code":-1121,"msg":"Invalid symbol."'),
     '/binance/api/v3/ticker/price?symbols=["BTCUSDT","NOPEUSDT"]': (400, '"code":-1121'),
     '/binance/api/v3/ticker/24hr?symbols=["BTCUSDT","NOPEUSDT"]': (400, '"code":-1121'),
@@ -94,7 +94,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "/binance/api/v3/klines?symbol=BTCUSDT&interval=2d": (400, '"code":-1120'),
     "/binance/api/v3/klines?interval=1d": (400, '"code":-1102'),
     "/binance/api/v3/klines?symbol=BTCUSDT&interval=1d&limit=all": (400, "limit"),
-    BINANCE_ILLEGAL: (400, '"code":-1100'),
+    BINANCE_ILLEGAL_SYMBOL: (400, '"code":-1100'),
     "/binance/api/v3/nonsense": (404, "Not Found"),
     "/coingecko/api/v3/simple/price?ids=nope&vs_currencies=usd": (200, "{}"),
     "/coingecko/api/v3/simple/price?vs_currencies=usd": (422, "Missing parameter ids"),
@@ -118,25 +118,25 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
 }
 
 
-@pytest.mark.parametrize("request_", SHAPES, ids=lambda path: path.split("?", 1)[0])
-def test_answer_has_the_documented_fields(request_: str, simulator: RunningSimulator, client: httpx.Client):
-    """Each documented field is there, of the documented JSON type."""
-    answer = client.get(simulator.base_url + request_)
-    assert answer.status_code == 200
-    assert set(SHAPES[request_].items()) - json_shape(answer.json()) == set()
+@pytest.mark.parametrize("path", SHAPES, ids=lambda path: path.split("?", 1)[0])
+def test_response_contains_every_documented_field(path: str, simulator: RunningSimulator, client: httpx.Client):
+    """Every documented field exists with its documented JSON type."""
+    response = client.get(simulator.base_url + path)
+    assert response.status_code == 200
+    assert set(SHAPES[path].items()) - json_shape(response.json()) == set()
 
 
-@pytest.mark.parametrize("request_", REFUSALS)
-def test_refusal_is_the_upstreams_own(request_: str, simulator: RunningSimulator, client: httpx.Client):
-    """What cannot be answered is refused with the upstream's status and words."""
-    status, part = REFUSALS[request_]
-    answer = client.get(simulator.base_url + request_)
-    assert answer.status_code == status
-    assert part in answer.text
+@pytest.mark.parametrize("path", ERRORS)
+def test_invalid_request_gets_the_error_of_the_upstream(path: str, simulator: RunningSimulator, client: httpx.Client):
+    """An invalid request gets the status and the text of the upstream."""
+    status, text = ERRORS[path]
+    response = client.get(simulator.base_url + path)
+    assert response.status_code == status
+    assert text in response.text
 
 
-def test_all_upstreams_agree_about_a_coin(simulator: RunningSimulator, client: httpx.Client):
-    """Binance, CoinGecko, Kraken and Yahoo tell one price, apart from USDT's distance to the dollar."""
+def test_upstreams_agree_on_the_price_of_a_coin(simulator: RunningSimulator, client: httpx.Client):
+    """Binance, CoinGecko, Kraken and Yahoo report the same price, apart from the difference between USDT and USD."""
     base = simulator.base_url
     prices = [
         float(client.get(f"{base}/binance/api/v3/ticker/price?symbol=BTCUSDT").json()["price"]),
@@ -150,8 +150,8 @@ def test_all_upstreams_agree_about_a_coin(simulator: RunningSimulator, client: h
     assert prices[0] < prices[1]
 
 
-def test_quotes_agree_with_bars(simulator: RunningSimulator, client: httpx.Client):
-    """The last close of klines, candles and charts is the quote of the same moment."""
+def test_quote_equals_the_last_close_of_the_bars(simulator: RunningSimulator, client: httpx.Client):
+    """The last close of klines, candles and charts equals the quote of the same stopped_simulator."""
     base = simulator.base_url
     kline = client.get(f"{base}/binance/api/v3/klines?symbol=SIM0007USDT&interval=1d&limit=1").json()[-1]
     quote = client.get(f"{base}/binance/api/v3/ticker/price?symbol=SIM0007USDT").json()
@@ -162,19 +162,19 @@ def test_quotes_agree_with_bars(simulator: RunningSimulator, client: httpx.Clien
     assert chart["meta"]["regularMarketPrice"] == pytest.approx(stock["regularMarketPrice"], rel=1e-3)
 
 
-def test_london_is_quoted_in_pence(simulator: RunningSimulator, client: httpx.Client):
-    """A London share's currency is GBp, in quotes and in charts."""
+def test_london_shares_are_quoted_in_pence(simulator: RunningSimulator, client: httpx.Client):
+    """The currency of a London share is GBp in quotes and in charts."""
     quote = client.get(f"{simulator.url('yahoo')}/v7/finance/quote?symbols=VOD.L&{CRUMB}").json()
     chart = client.get(f"{simulator.url('yahoo')}/v8/finance/chart/VOD.L").json()
     assert quote["quoteResponse"]["result"][0]["currency"] == "GBp"
     assert chart["chart"]["result"][0]["meta"]["currency"] == "GBp"
 
 
-def test_binance_answers_a_thousand_symbols_at_once(simulator: RunningSimulator, client: httpx.Client):
-    """One request line may name 1,000 symbols, and the listing of everything holds them all too."""
+def test_binance_accepts_a_thousand_symbols_per_request(simulator: RunningSimulator, client: httpx.Client):
+    """One request line can contain 1,000 symbols, and the list of all symbols contains them too."""
     symbols = [f"{name[:-4]}USDT" for name in bench_coins(1_000)]
-    asked = {"symbols": json.dumps(symbols, separators=(",", ":"))}
-    named = client.get(f"{simulator.url('binance')}/api/v3/ticker/price", params=asked).json()
+    query = {"symbols": json.dumps(symbols, separators=(",", ":"))}
+    named = client.get(f"{simulator.url('binance')}/api/v3/ticker/price", params=query).json()
     assert [row["symbol"] for row in named] == symbols
     listed = {row["symbol"] for row in client.get(f"{simulator.url('binance')}/api/v3/ticker/price").json()}
     assert set(symbols) < listed
@@ -191,31 +191,33 @@ def test_binance_answers_a_thousand_symbols_at_once(simulator: RunningSimulator,
         ({"startTime": "1735689600001", "endTime": "1736294399999"}, 6),
     ],
 )
-def test_binance_klines_page(parameters: dict[str, str], days: int, simulator: RunningSimulator, client: httpx.Client):
-    """At most 1,000 klines, 500 by default, ascending, from startTime on and up to endTime."""
-    asked = {"symbol": "BTCUSDT", "interval": "1d", **parameters}
-    bars = client.get(f"{simulator.url('binance')}/api/v3/klines", params=asked).json()
+def test_binance_klines_respect_limit_and_period(
+    parameters: dict[str, str], days: int, simulator: RunningSimulator, client: httpx.Client
+):
+    """A response contains at most 1,000 klines, 500 by default, in ascending order from startTime to endTime."""
+    query = {"symbol": "BTCUSDT", "interval": "1d", **parameters}
+    bars = client.get(f"{simulator.url('binance')}/api/v3/klines", params=query).json()
     assert len(bars) == days
     opens = [bar[0] for bar in bars]
     assert opens == list(range(opens[0], opens[0] + days * 86_400_000, 86_400_000))
     assert opens[0] >= int(parameters.get("startTime", "0"))
 
 
-def test_coingecko_pages_of_250(simulator: RunningSimulator, client: httpx.Client):
-    """A page holds 250 coins however many are asked for, pages do not overlap, and the last one is short."""
+def test_coingecko_page_contains_at_most_250_coins(simulator: RunningSimulator, client: httpx.Client):
+    """A page contains at most 250 coins, pages do not overlap, and the last page is shorter."""
     pages = []
     for page in range(1, 7):
-        asked = {"vs_currency": "usd", "per_page": "999", "page": str(page)}
+        query = {"vs_currency": "usd", "per_page": "999", "page": str(page)}
         pages.append(
-            [row["id"] for row in client.get(f"{simulator.url('coingecko')}/api/v3/coins/markets", params=asked).json()]
+            [row["id"] for row in client.get(f"{simulator.url('coingecko')}/api/v3/coins/markets", params=query).json()]
         )
     total = len(COINS) + 1_000
     assert [len(page) for page in pages] == [250, 250, 250, 250, total - 1_000, 0]
     assert len({coin for page in pages for coin in page}) == total
 
 
-def test_kraken_candles_are_720_at_most(simulator: RunningSimulator, client: httpx.Client):
-    """Kraken gives its last 720 candles, or those after `since`."""
+def test_kraken_returns_at_most_720_candles(simulator: RunningSimulator, client: httpx.Client):
+    """Kraken returns its last 720 candles, or those after `since`."""
     url = f"{simulator.url('kraken')}/0/public/OHLC?pair=XBTUSD&interval=1440"
     candles = client.get(url).json()["result"]["XXBTZUSD"]
     assert len(candles) == 720
@@ -223,45 +225,47 @@ def test_kraken_candles_are_720_at_most(simulator: RunningSimulator, client: htt
     assert [candle[0] for candle in since] == [candle[0] for candle in candles[-3:]]
 
 
-def test_yahoo_cuts_a_quote_request_at_99_symbols(simulator: RunningSimulator, client: httpx.Client):
-    """The hundredth symbol of a quote request is left out without a word."""
+def test_yahoo_quotes_only_the_first_99_symbols(simulator: RunningSimulator, client: httpx.Client):
+    """Yahoo leaves out the hundredth symbol of a quote request without an error."""
     symbols = bench_stocks(100)
-    asked = {"symbols": ",".join(symbols), "crumb": crumb(7)}
-    rows = client.get(f"{simulator.url('yahoo')}/v7/finance/quote", params=asked).json()["quoteResponse"]["result"]
+    query = {"symbols": ",".join(symbols), "crumb": crumb(7)}
+    rows = client.get(f"{simulator.url('yahoo')}/v7/finance/quote", params=query).json()["quoteResponse"]["result"]
     assert [row["symbol"] for row in rows] == symbols[:99]
 
 
-@pytest.mark.parametrize(("asked", "found"), [("", 75), ("&maxrecords=250", 250), ("&maxrecords=900", 250)])
-def test_gdelt_gives_250_articles_at_most(asked: str, found: int, simulator: RunningSimulator, client: httpx.Client):
-    """75 articles by default, 250 at most, newest first."""
-    url = f"{simulator.url('gdelt')}/api/v2/doc/doc?query=stock%20markets&mode=artlist&format=json{asked}"
+@pytest.mark.parametrize(("query", "found"), [("", 75), ("&maxrecords=250", 250), ("&maxrecords=900", 250)])
+def test_gdelt_returns_at_most_250_articles(query: str, found: int, simulator: RunningSimulator, client: httpx.Client):
+    """A response contains 75 articles by default and 250 at most, newest first."""
+    url = f"{simulator.url('gdelt')}/api/v2/doc/doc?query=stock%20markets&mode=artlist&format=json{query}"
     articles = client.get(url).json()["articles"]
     assert len(articles) == found
-    seen = [article["seendate"] for article in articles]
-    assert seen == sorted(seen, reverse=True)
+    times = [article["seendate"] for article in articles]
+    assert times == sorted(times, reverse=True)
 
 
 FEEDS = ["yahoo", "cnbc", "marketwatch", "coindesk", "atom"]
 
 
 @pytest.fixture(scope="module")
-def moment() -> Iterator[RunningSimulator]:
-    """A simulator whose time stands still, for now and then there is a new story."""
+def stopped_simulator() -> Iterator[RunningSimulator]:
+    """A simulator with a stopped clock, so that no new story appears during a test."""
     at = time.time()
-    with RunningSimulator(limited=False, now=lambda: at) as found:
-        yield found
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as simulator:
+        yield simulator
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_feeds_are_well_formed_and_conditional(feed: str, moment: RunningSimulator, client: httpx.Client):
-    """Feedparser reads 25 entries the same ETag or date gives 304, another one 200."""
-    url = f"{moment.url('rss')}/{feed}"
-    answer = client.get(url)
-    parsed = feedparser.parse(answer.content)
+def test_feed_is_well_formed_and_supports_conditional_requests(
+    feed: str, stopped_simulator: RunningSimulator, client: httpx.Client
+):
+    """A feed has 25 valid entries. The same ETag or date gives 304, and other ones give 200."""
+    url = f"{stopped_simulator.url('rss')}/{feed}"
+    response = client.get(url)
+    parsed = feedparser.parse(response.content)
     assert not parsed.bozo
     assert len(parsed.entries) == 25
     assert all(entry.id and entry.link and entry.published_parsed and entry.title for entry in parsed.entries)
-    etag, modified = answer.headers["etag"], answer.headers["last-modified"]
+    etag, modified = response.headers["etag"], response.headers["last-modified"]
     for condition in ({"If-None-Match": etag}, {"If-None-Match": f'W/{etag}, "b"'}, {"If-Modified-Since": modified}):
         unchanged = client.get(url, headers=condition)
         assert (unchanged.status_code, unchanged.content) == (304, b"")
@@ -274,9 +278,11 @@ def test_feeds_are_well_formed_and_conditional(feed: str, moment: RunningSimulat
         assert client.get(url, headers=condition).status_code == 200
 
 
-def test_feeds_overlap_as_real_ones_do(moment: RunningSimulator, client: httpx.Client):
-    """Two feeds tell the same address with other utm parameters, and others the same title at another address."""
-    entries = {feed: feedparser.parse(client.get(f"{moment.url('rss')}/{feed}").content).entries for feed in FEEDS}
+def test_feeds_overlap_in_addresses_and_titles(stopped_simulator: RunningSimulator, client: httpx.Client):
+    """Two feeds share addresses with other utm parameters, and other feeds share titles at other addresses."""
+    entries = {
+        feed: feedparser.parse(client.get(f"{stopped_simulator.url('rss')}/{feed}").content).entries for feed in FEEDS
+    }
     plain = {feed: {entry.link.split("?")[0].lower() for entry in found} for feed, found in entries.items()}
     exact = {feed: {entry.link for entry in found} for feed, found in entries.items()}
     assert plain["yahoo"] == plain["atom"]

@@ -1,4 +1,7 @@
-"""Run by test_yfinance in a process of its own: the unchanged yfinance, pointed at the simulator by its environment."""
+"""A script that runs the unmodified yfinance against the simulator that the environment names.
+
+`test_yfinance` runs it in its own process.
+"""
 
 import json
 import sys
@@ -6,7 +9,7 @@ import tempfile
 import warnings
 
 warnings.simplefilter("ignore")
-import yfinance as yf  # noqa: E402 — after the filter: pandas warns at import
+import yfinance as yf  # noqa: E402 — pandas warns at import, so the filter comes first
 from yfinance.data import YfData  # noqa: E402
 
 warnings.simplefilter("ignore")
@@ -22,7 +25,7 @@ def main() -> None:
     unknown = ""
     try:
         yf.Ticker("NOPE").history(period="5d")
-    except Exception as error:  # noqa: BLE001 — whatever yfinance makes of it is the answer
+    except Exception as error:  # noqa: BLE001 — the result is any error that yfinance raises
         unknown = str(error)
     sys.stdout.write(
         json.dumps(

@@ -17,7 +17,7 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.market.assets_file import load_assets, parse_assets
 from financehub_simulator import __main__ as simulator_main
-from financehub_simulator.testing import settings_for
+from financehub_simulator.client_settings import settings_for
 from support.chart import Manifests, render
 
 LOCAL = Path(__file__).parents[3] / "deploy" / "local"
@@ -195,7 +195,7 @@ def test_workers_wait_for_the_simulator(tier: str):
 def test_simulator_accepts_its_command():
     """The simulator listens on all addresses at the port of its Service, with exchanges that are always open."""
     manifests = render(_SIMULATED)
-    options = simulator_main._options(command(manifests, "simulator")[1:])
+    options = simulator_main.parse_options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
     assert (options.host, options.port, options.always_open) == ("0.0.0.0", port["port"], True)  # noqa: S104 — in a pod
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
-from financehub_simulator.testing import settings_for
+from financehub_simulator.client_settings import settings_for
 from support.chart import CHART, refusal, render
 
 TEMPLATES = sorted(path for path in (CHART / "templates").rglob("*") if path.is_file())

@@ -1,8 +1,8 @@
-"""From real host names to the simulator's prefixes."""
+"""Tests of the mapping from real host names to path prefixes."""
 
 import pytest
 
-from financehub_simulator.hosts import is_simulated, prefixed
+from financehub_simulator.hosts import is_simulated, with_upstream_prefix
 
 
 @pytest.mark.parametrize(
@@ -19,16 +19,16 @@ from financehub_simulator.hosts import is_simulated, prefixed
         ("yahoo.com.example.org", "/", "/"),
     ],
 )
-def test_real_hosts_lead_to_their_upstream(host: str, path: str, expected: str):
-    """A request with a real Host header is served as if it had the upstream's prefix; any other is left alone."""
+def test_scope_with_a_real_host_gets_the_upstream_prefix(host: str, path: str, expected: str):
+    """The Host header of a real service adds the prefix of its upstream; any other request stays unchanged."""
     scope = {"type": "http", "path": path, "headers": [(b"host", host.encode())]}
-    assert prefixed(scope)["path"] == expected
+    assert with_upstream_prefix(scope)["path"] == expected
 
 
 @pytest.mark.parametrize(
     ("host", "simulated"),
     [("api.coingecko.com:443", True), ("guce.yahoo.com", True), ("example.com:443", False), ("evil-yahoo.com", False)],
 )
-def test_only_stood_in_hosts_are_simulated(host: str, simulated: bool):
-    """The proxy's question: is this a host that the simulator stands in for?"""
+def test_is_simulated_is_true_only_for_imitated_hosts(host: str, simulated: bool):
+    """Only the hosts that the simulator imitates are simulated, with or without a port."""
     assert is_simulated(host) is simulated

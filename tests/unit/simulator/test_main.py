@@ -1,4 +1,4 @@
-"""The command line's options."""
+"""Tests of the command line options."""
 
 import pytest
 
@@ -8,15 +8,17 @@ from financehub_simulator.__main__ import main
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--port", "abc"], "'abc': a port is a number from 0 (any) to 65535"),
-        (["--port", "65536"], "'65536': a port is a number"),
-        (["--latency-ms", "-5"], "'-5': a latency is a number of milliseconds"),
-        (["--tls-port", "0"], "--tls-port needs --ca-dir"),
-        (["--proxy-port", "0"], "--proxy-port needs --tls-port"),
+        (["--port", "abc"], "'abc' is not a port; use a number from 0 (any free port) to 65535"),
+        (["--port", "65536"], "'65536' is not a port; use a number"),
+        (["--latency-ms", "-5"], "'-5' is not a latency; use a number of milliseconds"),
+        (["--tls-port", "0"], "--tls-port requires --ca-dir"),
+        (["--proxy-port", "0"], "--proxy-port requires --tls-port"),
     ],
 )
-def test_wrong_option_is_named(options: list[str], problem: str, capsys: pytest.CaptureFixture[str]):
-    """A wrong option ends the start with exit code 2, naming value and what is allowed."""
+def test_command_with_an_invalid_option_exits_with_2(
+    options: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+):
+    """An invalid option ends the command with exit code 2 and an error that names the value and the valid ones."""
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert ended.value.code == 2

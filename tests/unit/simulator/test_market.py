@@ -1,4 +1,4 @@
-"""Prices: a pure, bounded random walk whose bars and quotes agree."""
+"""Tests of the simulated prices: a pure, bounded random walk with consistent bars and quotes."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_simulator.market import Market
-from financehub_simulator.sessions import session, trading_day
+from financehub_simulator.sessions import session_of, trading_day
 from financehub_simulator.universe import bench_coins, bench_stocks
 
 SYMBOLS = st.sampled_from(
@@ -18,91 +18,91 @@ SYMBOLS = st.sampled_from(
         *bench_stocks(20),
     ]
 )
-#: 2015 to 2038: walks begin anew at the ends of their blocks, which lie within.
+#: From 2015 to 2038, a period that contains ends of blocks, where random walks return to the base price.
 MOMENTS = st.floats(min_value=1_420_070_400, max_value=2_145_916_800)
 MARKET = Market(7)
 
 
 @given(SYMBOLS, MOMENTS)
-def test_price_depends_on_seed_symbol_and_time_alone(symbol: str, now: float):
-    """Two simulators with one seed agree about every moment, whatever they were asked before."""
+def test_price_depends_only_on_seed_symbol_and_time(symbol: str, now: float):
+    """Two markets with the same seed agree about every moment, whatever they computed before."""
     fresh = Market(7)
-    fresh.today("MSFT", now - 1_000_000)
-    assert fresh.today(symbol, now) == MARKET.today(symbol, now)
+    fresh.current_day("MSFT", now - 1_000_000)
+    assert fresh.current_day(symbol, now) == MARKET.current_day(symbol, now)
 
 
-def test_another_seed_is_another_market():
-    """The seed decides the prices."""
+def test_market_with_another_seed_has_other_prices():
+    """The seed determines the prices."""
     now = 1_795_000_000.0
-    assert Market(8).today("BTC-USD", now).close != MARKET.today("BTC-USD", now).close
+    assert Market(8).current_day("BTC-USD", now).close != MARKET.current_day("BTC-USD", now).close
 
 
 @given(SYMBOLS, MOMENTS)
-def test_quote_lies_within_the_complete_bar_of_its_day(symbol: str, now: float):
-    """No price of a day is outside the day's high and low, which include its open and close."""
-    running = MARKET.today(symbol, now)
-    index = MARKET.index(symbol, now)
+def test_current_price_lies_within_the_complete_bar_of_its_day(symbol: str, now: float):
+    """No price of a day lies outside the high and low of the day, which include its open and close."""
+    current = MARKET.current_day(symbol, now)
+    index = MARKET.current_index(symbol, now)
     (complete,) = MARKET.history(symbol, index, index, now + 30 * 86_400)
-    assert complete.low <= running.low <= running.close <= running.high <= complete.high
+    assert complete.low <= current.low <= current.close <= current.high <= complete.high
     assert complete.low <= min(complete.open, complete.close)
     assert max(complete.open, complete.close) <= complete.high
-    assert running.open == complete.open
+    assert current.open == complete.open
 
 
 @given(SYMBOLS, MOMENTS)
-def test_quote_after_the_close_is_the_bars_close(symbol: str, now: float):
-    """From its last second on, a day's price is what its bar keeps as the close."""
-    index = MARKET.index(symbol, now)
+def test_price_after_the_close_equals_the_close_of_the_bar(symbol: str, now: float):
+    """From its last second on, the price of a day is the close of its bar and the previous close of the next."""
+    index = MARKET.current_index(symbol, now)
     (complete,) = MARKET.history(symbol, index, index, now + 30 * 86_400)
     following = MARKET.history(symbol, index + 1, index + 1, now + 30 * 86_400)[0]
     assert following.previous_close == complete.close
     if not MARKET.instrument(symbol).exchange.continuous:
-        assert MARKET.today(symbol, complete.end + 60).close == complete.close
+        assert MARKET.current_day(symbol, complete.end + 60).close == complete.close
     else:
-        assert MARKET.today(symbol, complete.end).close == complete.close
+        assert MARKET.current_day(symbol, complete.end).close == complete.close
 
 
 @given(SYMBOLS, MOMENTS)
-def test_day_moves_at_most_4_2_volatilities(symbol: str, now: float):
-    """Closes never jump like the errors that validation must find."""
+def test_close_moves_at_most_4_2_volatilities_per_day(symbol: str, now: float):
+    """Closes never jump as far as the errors that validation must detect."""
     instrument = MARKET.instrument(symbol)
-    index = MARKET.index(symbol, now)
+    index = MARKET.current_index(symbol, now)
     before, after = MARKET.history(symbol, index - 1, index, now + 30 * 86_400)
     tick = 2 * 10**-instrument.digits / before.close
-    assert abs(math.log(after.close / before.close)) < 4.2 * instrument.sigma + tick
+    assert abs(math.log(after.close / before.close)) < 4.2 * instrument.volatility + tick
 
 
-def test_returns_have_the_instruments_volatility():
-    """The standard deviation of daily log returns is that of the instrument, within 10 %."""
+def test_daily_returns_have_the_volatility_of_the_instrument():
+    """The standard deviation of daily log returns is within 10 % of the volatility of the instrument."""
     now = 1_795_000_000.0
-    index = MARKET.index("BTC-USD", now)
+    index = MARKET.current_index("BTC-USD", now)
     closes = [bar.close for bar in MARKET.history("BTC-USD", index - 2_000, index, now)]
     returns = [math.log(after / before) for before, after in pairwise(closes)]
     deviation = math.sqrt(sum(value * value for value in returns) / len(returns))
-    assert deviation == pytest.approx(MARKET.instrument("BTC-USD").sigma, rel=0.1)
+    assert deviation == pytest.approx(MARKET.instrument("BTC-USD").volatility, rel=0.1)
 
 
 @given(SYMBOLS, MOMENTS, st.integers(0, 40), st.integers(0, 40))
-def test_history_of_a_part_is_part_of_the_history(symbol: str, now: float, skip: int, length: int):
-    """A bar does not depend on which bars are asked for with it."""
-    index = MARKET.index(symbol, now)
-    whole = MARKET.history(symbol, index - 80, index, now)
+def test_history_of_a_shorter_period_is_part_of_a_longer_one(symbol: str, now: float, skip: int, length: int):
+    """A bar does not depend on the requested period."""
+    index = MARKET.current_index(symbol, now)
+    longer_history = MARKET.history(symbol, index - 80, index, now)
     first = index - 80 + skip
-    assert MARKET.history(symbol, first, first + length, now) == whole[skip : skip + length + 1]
+    assert MARKET.history(symbol, first, first + length, now) == longer_history[skip : skip + length + 1]
 
 
 @given(st.sampled_from(["BTC-USD", "SIM0001-USD"]), MOMENTS)
-def test_window_of_24_hours_begins_at_yesterdays_price(symbol: str, now: float):
-    """The 24-hour change is measured against the quote of 24 hours ago, and high and low hold both."""
-    window = MARKET.window(symbol, now)
-    assert window.open == MARKET.today(symbol, now - 86_400).close
+def test_last_24_hours_start_at_the_price_of_yesterday(symbol: str, now: float):
+    """The 24-hour change is relative to the price of 24 hours ago, and high and low include both prices."""
+    window = MARKET.last_24_hours(symbol, now)
+    assert window.open == MARKET.current_day(symbol, now - 86_400).close
     assert window.low <= min(window.open, window.close) <= max(window.open, window.close) <= window.high
 
 
-def test_one_coin_is_one_walk_in_every_currency():
+def test_coin_prices_in_two_currencies_differ_by_a_constant():
     """BTC-EUR and BTC-USD differ by a constant factor."""
     ratios = {
-        round(MARKET.today("BTC-USD", now).close / MARKET.today("BTC-EUR", now).close, 3)
+        round(MARKET.current_day("BTC-USD", now).close / MARKET.current_day("BTC-EUR", now).close, 3)
         for now in (1.7e9, 1.75e9, 1.8e9)
     }
     assert ratios == {1.08}
@@ -111,22 +111,23 @@ def test_one_coin_is_one_walk_in_every_currency():
 @pytest.mark.parametrize(
     "symbol", ["NOPE", "NOPE-USD", "NOPE.L", "DELISTED", "AAPL.XX", "", "a b", "TOOLONGSYMBOLNAME"]
 )
-def test_unknown_symbol_has_no_price(symbol: str):
-    """What no upstream knows has no price, rather than an invented one."""
+def test_price_of_an_unknown_symbol_raises_key_error(symbol: str):
+    """A symbol that no upstream knows has no price."""
     with pytest.raises(KeyError):
-        MARKET.today(symbol, 1.8e9)
+        MARKET.current_day(symbol, 1.8e9)
 
 
-def test_stock_bars_are_of_weekdays_only():
-    """Ten trading days of a stock span two weeks; those of a coin ten days."""
+def test_stock_history_contains_only_weekdays():
+    """Ten trading days of a stock span two weeks, and those of a coin span ten days."""
     now = 1_795_000_000.0
     spans = {}
     for symbol in ("AAPL", "BTC-USD"):
-        index = MARKET.index(symbol, now)
+        index = MARKET.current_index(symbol, now)
         bars = MARKET.history(symbol, index - 10, index, now)
         spans[symbol] = bars[-1].day - bars[0].day
         exchange = MARKET.instrument(symbol).exchange
         assert [bar.time for bar in bars] == [
-            session(exchange, trading_day(exchange, number)).open for number in range(index - 10, index + 1)
+            session_of(exchange, trading_day(exchange, trading_index)).open
+            for trading_index in range(index - 10, index + 1)
         ]
     assert spans == {"AAPL": 14, "BTC-USD": 10}

@@ -1,4 +1,4 @@
-"""Trading days and hours of exchanges."""
+"""Tests of trading days and trading hours of the exchanges."""
 
 from datetime import UTC, datetime
 
@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_simulator.sessions import latest_session, market_state, session, trading_day, trading_index
+from financehub_simulator.sessions import latest_session, market_state, session_of, trading_day, trading_index
 from financehub_simulator.universe import CRYPTO, EXCHANGES, NASDAQ, Exchange
 
 
-def at(text: str) -> int:
+def unix_time(text: str) -> int:
+    """Return the Unix time of an ISO 8601 time in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
 @given(st.sampled_from([NASDAQ, CRYPTO]), st.integers(-100_000, 100_000))
-def test_trading_days_and_indices_are_inverse(exchange: Exchange, index: int):
-    """Every index is one trading day, and the day has that index."""
+def test_trading_day_is_the_inverse_of_trading_index(exchange: Exchange, index: int):
+    """Every index belongs to one trading day, and that day has this index."""
     assert trading_index(exchange, trading_day(exchange, index)) == index
 
 
@@ -32,9 +33,9 @@ def test_trading_days_and_indices_are_inverse(exchange: Exchange, index: int):
         ("AX", "2026-01-14", "2026-01-13T23:00"),
     ],
 )
-def test_sessions_open_at_local_time_through_dst(zone: str, day: str, opening: str):
-    """An exchange opens at its own wall-clock time, in summer and winter, on either side of the date line."""
-    assert session(EXCHANGES[zone], at(day) // 86_400).open == at(opening)
+def test_session_opens_at_local_time_in_summer_and_winter(zone: str, day: str, opening: str):
+    """An exchange opens at its local time in summer and winter, on either side of the date line."""
+    assert session_of(EXCHANGES[zone], unix_time(day) // 86_400).open == unix_time(opening)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +52,13 @@ def test_sessions_open_at_local_time_through_dst(zone: str, day: str, opening: s
         ("2026-07-20T08:30", "PRE", "2026-07-17"),
     ],
 )
-def test_market_state_follows_the_clock(moment: str, state: str, last: str):
-    """New York is open on weekdays from 9:30 to 16:00; otherwise the last session is the one that has opened last."""
-    assert market_state(NASDAQ, at(moment)) == state
-    assert latest_session(NASDAQ, at(moment)).day == at(last) // 86_400
+def test_market_state_of_new_york_follows_its_trading_hours(moment: str, state: str, last: str):
+    """New York trades on weekdays from 9:30 to 16:00. Before the open, the latest session is the previous one."""
+    assert market_state(NASDAQ, unix_time(moment)) == state
+    assert latest_session(NASDAQ, unix_time(moment)).day == unix_time(last) // 86_400
 
 
-def test_coins_trade_always():
-    """A coin's day begins at midnight UTC and is never over before the next."""
-    assert market_state(CRYPTO, at("2026-07-18T23:59")) == "REGULAR"
-    assert latest_session(CRYPTO, at("2026-07-18T23:59")).open == at("2026-07-18")
+def test_market_state_of_coins_is_always_regular():
+    """The day of a coin starts at midnight UTC and lasts until the next one."""
+    assert market_state(CRYPTO, unix_time("2026-07-18T23:59")) == "REGULAR"
+    assert latest_session(CRYPTO, unix_time("2026-07-18T23:59")).open == unix_time("2026-07-18")

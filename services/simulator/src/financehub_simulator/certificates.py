@@ -1,6 +1,6 @@
-"""A certificate authority of one's own, and a certificate for every real host the simulator stands in for.
+"""Creation of a certificate authority and of a certificate for every real host that the simulator imitates.
 
-basicConstraints and keyUsage are set because OpenSSL and BoringSSL refuse an authority without them (RFC 5280, 4.2.1).
+basicConstraints and keyUsage are set because OpenSSL and BoringSSL reject an authority without them (RFC 5280, 4.2.1).
 """
 
 import ipaddress
@@ -15,43 +15,52 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from financehub_simulator.hosts import real_hosts
 
-#: Days: longer than any test, shorter than what clients refuse in a leaf (398).
+#: Longer than any test, and shorter than the 398 days beyond which clients reject a server certificate.
 _VALID_DAYS = 365
-_NAMES = ("localhost", "financehub-simulator")
+_LOCAL_NAMES = ("localhost", "financehub-simulator")
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files: the authority that clients trust, the server's chain, its key."""
+    """Paths of the PEM files.
+
+    Args:
+        authority: Certificate of the authority that clients trust.
+        chain: Certificate chain of the server.
+        key: Private key of the server.
+    """
 
     authority: Path
     chain: Path
     key: Path
 
 
-def ensure_certificates(directory: Path) -> Certificates:
-    """Make an authority and a certificate in `directory`, anew at each start.
+def create_certificates(directory: Path) -> Certificates:
+    """Create an authority and a server certificate in `directory`, which replace those of an earlier start.
 
-    The authority's key is not kept, so whoever trusts it trusts nothing that is signed later.
+    The key of the authority is not stored, so nothing else can be signed with it later.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    found = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
+    certificates = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
-    leaf = _leaf(authority, authority_key, key)
-    found.key.touch(mode=0o600)
-    found.key.write_bytes(
+    server = _server_certificate(authority, authority_key, key)
+    certificates.key.touch(mode=0o600)
+    certificates.key.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     pem = authority.public_bytes(serialization.Encoding.PEM)
-    found.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + pem)
-    found.authority.write_bytes(pem)
-    return found
+    certificates.chain.write_bytes(server.public_bytes(serialization.Encoding.PEM) + pem)
+    certificates.authority.write_bytes(pem)
+    return certificates
 
 
-def _name(common: str) -> x509.Name:
+def _name(common_name: str) -> x509.Name:
     return x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "FinanceHub"), x509.NameAttribute(NameOID.COMMON_NAME, common)]
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "FinanceHub"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
     )
 
 
@@ -93,10 +102,10 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _leaf(
+def _server_certificate(
     authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    names: list[x509.GeneralName] = [x509.DNSName(name) for name in (*_NAMES, *real_hosts())]
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in (*_LOCAL_NAMES, *real_hosts())]
     names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (

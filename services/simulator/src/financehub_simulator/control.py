@@ -1,4 +1,4 @@
-"""`/_control`: set, list and reset faults, change the latency, read what was asked for."""
+"""The control endpoint `/_control`: sets, lists and resets faults, changes the latency and reports requests."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,22 +7,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from financehub_simulator.core import FaultRefusedError, Simulator
 from financehub_simulator.faults import FAULTS
+from financehub_simulator.state import FaultRefusedError, Simulator
+
+_MAX_LATENCY_SECONDS = 600
 
 
-def control_routes(sim: Simulator) -> list[BaseRoute]:
-    """The control endpoint's routes."""
+def control_routes(simulator: Simulator) -> list[BaseRoute]:
+    """Return the routes of the control endpoint."""
 
     async def faults(request: Request) -> Response:
         if request.method == "DELETE":
-            sim.reset()
+            simulator.reset()
             return Response(status_code=204)
         if request.method == "POST":
-            return await _set(sim, request)
-        return JSONResponse({"latency": sim.latency, "faults": [fault.as_dict() for fault in sim.faults]})
+            return await _change(simulator, request)
+        return JSONResponse({"latency": simulator.latency, "faults": [fault.as_dict() for fault in simulator.faults]})
 
-    async def catalogue(_request: Request) -> Response:
+    async def catalog(_request: Request) -> Response:
         return JSONResponse(
             {
                 name: {
@@ -38,34 +40,36 @@ def control_routes(sim: Simulator) -> list[BaseRoute]:
 
     async def requests(request: Request) -> Response:
         if request.query_params.get("detail"):
-            return JSONResponse(list(sim.recent))
-        found: dict[str, dict[str, int]] = defaultdict(dict)
-        for (upstream, endpoint), number in sim.counts.items():
-            found[upstream][endpoint] = number
-        return JSONResponse(found)
+            return JSONResponse(list(simulator.recent_requests))
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        for (upstream, endpoint), count in simulator.request_counts.items():
+            counts[upstream][endpoint] = count
+        return JSONResponse(counts)
 
     return [
         Route("/_control", faults, methods=["GET", "POST", "DELETE"]),
-        Route("/_control/catalogue", catalogue),
+        Route("/_control/catalog", catalog),
         Route("/_control/requests", requests),
     ]
 
 
-async def _set(sim: Simulator, request: Request) -> Response:
+async def _change(simulator: Simulator, request: Request) -> Response:
     try:
-        return _apply(sim, await request.json())
+        return _apply(simulator, await request.json())
     except ValueError as error:
         return JSONResponse({"error": str(error)}, 400)
 
 
-def _apply(sim: Simulator, asked: Any) -> Response:
-    if not isinstance(asked, dict) or not ({"latency"} == asked.keys() or {"fault", "upstream"} <= asked.keys()):
-        raise FaultRefusedError('the body must be like {"fault": "html", "upstream": "binance"} or {"latency": 1}')
-    if "latency" in asked:
-        latency = asked["latency"]
-        if not isinstance(latency, int | float) or not 0 <= latency <= 600:
-            raise FaultRefusedError(f"latency={latency!r}: must be seconds from 0 to 600")
-        sim.latency = float(latency)
-        return JSONResponse({"latency": sim.latency})
-    parameters = {key: value for key, value in asked.items() if key not in {"fault", "upstream"}}
-    return JSONResponse(sim.set_fault(asked["fault"], asked["upstream"], **parameters).as_dict(), 201)
+def _apply(simulator: Simulator, body: Any) -> Response:
+    if not isinstance(body, dict) or not ({"latency"} == body.keys() or {"fault", "upstream"} <= body.keys()):
+        raise FaultRefusedError('the body must look like {"fault": "html", "upstream": "binance"} or {"latency": 1}')
+    if "latency" in body:
+        latency = body["latency"]
+        if not isinstance(latency, int | float) or not 0 <= latency <= _MAX_LATENCY_SECONDS:
+            raise FaultRefusedError(
+                f"latency={latency!r}: must be a number of seconds from 0 to {_MAX_LATENCY_SECONDS}"
+            )
+        simulator.latency = float(latency)
+        return JSONResponse({"latency": simulator.latency})
+    parameters = {key: value for key, value in body.items() if key not in {"fault", "upstream"}}
+    return JSONResponse(simulator.set_fault(body["fault"], body["upstream"], **parameters).as_dict(), 201)

@@ -1,34 +1,33 @@
-"""The catalogue of upstream failures, as data: tests parametrize over it, the control endpoint sets them.
+"""The catalog of upstream faults. Tests are parametrized over it, and the control endpoint activates its entries.
 
-Kinds, by where a fault acts:
-- `answer`: instead of the genuine answer (a status, a page, an error in the body);
-- `transport`: on the way (slow, cut);
-- `body`: the genuine answer, spoiled;
-- `data`: a right-shaped answer with wrong figures, or symbols left out.
+The kind of a fault says where it takes effect:
+- `response`: It replaces the genuine response with an error status, an HTML page or an error in the body.
+- `transport`: It delays the response or closes the connection.
+- `body`: It damages the body of the genuine response.
+- `data`: It keeps the shape of the response, and changes prices or leaves out symbols.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt")
-QUOTES = ("binance", "coingecko", "kraken", "yahoo", "finnhub")
-NEWS = ("rss", "gdelt")
+UPSTREAM_NAMES = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt")
+QUOTE_UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub")
 
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """One way an upstream fails.
+    """One way in which an upstream fails.
 
     Args:
-        name: what the control endpoint calls it.
-        kind: `answer`, `transport`, `body` or `data`.
-        upstreams: where it happens in reality.
-        error: the class of FinanceHub's taxonomy an adapter should report (`rate-limited`); `quarantine` for figures
-            that validation has to find, not the adapter.
-        summary: what is seen.
-        defaults: parameters and their defaults; a fault may be set with others.
-        endpoints: prefix of the paths it happens on; "" for all.
+        name: Its name in the control endpoint.
+        kind: `response`, `transport`, `body` or `data`.
+        upstreams: The upstreams at which it occurs in reality.
+        error: Kind of the `ProviderError` that a provider should raise, such as `rate-limited`. It is `quarantine` for
+            wrong data that validation detects, not the provider.
+        summary: What a client observes.
+        defaults: Parameters with their defaults. A fault can be set with other values.
+        endpoints: Prefix of the affected paths; "" affects all paths.
     """
 
     name: str
@@ -40,63 +39,78 @@ class FaultSpec:
     endpoints: str = ""
 
 
-def _catalogue(*specs: FaultSpec) -> Mapping[str, FaultSpec]:
+def _catalog(*specs: FaultSpec) -> Mapping[str, FaultSpec]:
     return {spec.name: spec for spec in specs}
 
 
-#: Every fault by name.
-FAULTS = _catalogue(
+#: All faults by name.
+FAULTS = _catalog(
     FaultSpec(
         "rate-limited",
-        "answer",
-        UPSTREAMS,
+        "response",
+        UPSTREAM_NAMES,
         "rate-limited",
-        "429 with Retry-After (Kraken: in the body at 200); retry_after null: no header",
+        "429 with Retry-After (Kraken: in the body at 200); no header if retry_after is null",
         {"retry_after": 30},
     ),
-    FaultSpec("banned", "answer", ("binance",), "rate-limited", "418 with Retry-After", {"retry_after": 120}),
-    FaultSpec("forbidden", "answer", ("binance", "finnhub", "rss"), "blocked", "403, an HTML page of the firewall"),
-    FaultSpec("country", "answer", ("binance",), "blocked", "451 by country"),
-    FaultSpec("access-denied", "answer", ("coingecko",), "blocked", "403 'error code: 1020' of Cloudflare"),
+    FaultSpec("banned", "response", ("binance",), "rate-limited", "418 with Retry-After", {"retry_after": 120}),
+    FaultSpec("forbidden", "response", ("binance", "finnhub", "rss"), "blocked", "403 with an HTML page of a firewall"),
+    FaultSpec("country", "response", ("binance",), "blocked", "451, the country is blocked"),
+    FaultSpec("access-denied", "response", ("coingecko",), "blocked", "403 with 'error code: 1020' from Cloudflare"),
     FaultSpec(
         "invalid-crumb",
-        "answer",
+        "response",
         ("yahoo",),
         "auth",
-        "401 Invalid Crumb, whatever crumb is sent",
+        "401 Invalid Crumb for every crumb",
         endpoints="/v7/finance/quote",
     ),
-    FaultSpec("unauthorized", "answer", ("coingecko", "finnhub"), "auth", "401, the key is refused"),
-    FaultSpec("server-error", "answer", UPSTREAMS, "upstream", "500 with a body of no known shape"),
-    FaultSpec("unavailable", "answer", UPSTREAMS, "upstream", "503 with Retry-After", {"retry_after": 5}),
-    FaultSpec("body-error", "answer", ("kraken",), "upstream", "200 with EService:Unavailable in the body"),
-    FaultSpec("html", "answer", UPSTREAMS, "malformed", "an HTML page at 200"),
-    FaultSpec("will-be-right-back", "answer", ("yahoo",), "upstream", "'Will be right back' at 200"),
-    FaultSpec("slow", "transport", UPSTREAMS, "timeout", "the answer waits", {"seconds": 30.0}),
-    FaultSpec("cut", "transport", UPSTREAMS, "upstream", "the connection ends in the middle of the body"),
-    FaultSpec("disconnect", "transport", UPSTREAMS, "upstream", "the connection ends before any answer"),
-    FaultSpec("truncated", "body", UPSTREAMS, "malformed", "a complete answer whose document ends half-way"),
-    FaultSpec("blank", "body", UPSTREAMS, "malformed", "200 with an empty body"),
-    FaultSpec("oversized", "body", UPSTREAMS, "malformed", "a valid document of 10 MB, chunked", {"megabytes": 10}),
-    FaultSpec("zip-bomb", "body", UPSTREAMS, "malformed", "a gzip body that grows a thousandfold", {"megabytes": 256}),
-    FaultSpec("entity-bomb", "body", ("rss",), "malformed", "XML whose entities expand without end (billion laughs)"),
-    FaultSpec("empty", "body", UPSTREAMS, "not-found", "the right shape with nothing in it"),
-    FaultSpec("missing", "data", QUOTES, "not-found", "the symbol is unknown or left out, as this upstream does it"),
-    FaultSpec("stale", "data", QUOTES, "stale", "prices and times of long ago", {"seconds": 259_200.0}),
-    FaultSpec("x100", "data", QUOTES, "quarantine", "prices ×100", {"factor": 100.0}),
-    FaultSpec("div100", "data", QUOTES, "quarantine", "prices ÷100", {"factor": 0.01}),
-    FaultSpec("wrong-unit", "data", ("yahoo",), "quarantine", "pounds labelled as pence, or pence as pounds"),
-    FaultSpec("nan", "data", QUOTES, "quarantine", "prices NaN", {"price": "nan"}),
-    FaultSpec("infinity", "data", QUOTES, "quarantine", "prices Infinity", {"price": "inf"}),
-    FaultSpec("negative", "data", QUOTES, "quarantine", "prices below zero", {"factor": -1.0}),
-    FaultSpec("zero", "data", QUOTES, "quarantine", "prices zero", {"factor": 0.0}),
-    FaultSpec("huge", "data", QUOTES, "quarantine", "prices 1e308", {"price": "1e308"}),
+    FaultSpec("unauthorized", "response", ("coingecko", "finnhub"), "auth", "401, the API key is rejected"),
+    FaultSpec("server-error", "response", UPSTREAM_NAMES, "upstream", "500 with a plain-text body"),
+    FaultSpec("unavailable", "response", UPSTREAM_NAMES, "upstream", "503 with Retry-After", {"retry_after": 5}),
+    FaultSpec("body-error", "response", ("kraken",), "upstream", "200 with EService:Unavailable in the body"),
+    FaultSpec("html", "response", UPSTREAM_NAMES, "malformed", "200 with an HTML page"),
+    FaultSpec("will-be-right-back", "response", ("yahoo",), "upstream", "200 with the page 'Will be right back'"),
+    FaultSpec("slow", "transport", UPSTREAM_NAMES, "timeout", "the response is delayed", {"seconds": 30.0}),
+    FaultSpec("cut", "transport", UPSTREAM_NAMES, "upstream", "the connection is closed in the middle of the body"),
+    FaultSpec("disconnect", "transport", UPSTREAM_NAMES, "upstream", "the connection is closed before any response"),
+    FaultSpec("truncated", "body", UPSTREAM_NAMES, "malformed", "a complete response whose document ends half-way"),
+    FaultSpec("blank", "body", UPSTREAM_NAMES, "malformed", "200 with an empty body"),
+    FaultSpec(
+        "oversized", "body", UPSTREAM_NAMES, "malformed", "a valid document of 10 MB, chunked", {"megabytes": 10}
+    ),
+    FaultSpec(
+        "zip-bomb",
+        "body",
+        UPSTREAM_NAMES,
+        "malformed",
+        "a gzip body that unpacks to a thousand times its size",
+        {"megabytes": 256},
+    ),
+    FaultSpec("entity-bomb", "body", ("rss",), "malformed", "XML whose entities expand exponentially (billion laughs)"),
+    FaultSpec("empty", "body", UPSTREAM_NAMES, "not-found", "the right shape without content"),
+    FaultSpec(
+        "missing",
+        "data",
+        QUOTE_UPSTREAMS,
+        "not-found",
+        "the symbol is unknown or left out, in the way of this upstream",
+    ),
+    FaultSpec("stale", "data", QUOTE_UPSTREAMS, "stale", "prices and times from the past", {"seconds": 259_200.0}),
+    FaultSpec("x100", "data", QUOTE_UPSTREAMS, "quarantine", "prices ×100", {"factor": 100.0}),
+    FaultSpec("div100", "data", QUOTE_UPSTREAMS, "quarantine", "prices ÷100", {"factor": 0.01}),
+    FaultSpec("wrong-unit", "data", ("yahoo",), "quarantine", "pounds labeled as pence, or pence as pounds"),
+    FaultSpec("nan", "data", QUOTE_UPSTREAMS, "quarantine", "prices are NaN", {"price": "nan"}),
+    FaultSpec("infinity", "data", QUOTE_UPSTREAMS, "quarantine", "prices are Infinity", {"price": "inf"}),
+    FaultSpec("negative", "data", QUOTE_UPSTREAMS, "quarantine", "prices are negative", {"factor": -1.0}),
+    FaultSpec("zero", "data", QUOTE_UPSTREAMS, "quarantine", "prices are zero", {"factor": 0.0}),
+    FaultSpec("huge", "data", QUOTE_UPSTREAMS, "quarantine", "prices are 1e308", {"price": "1e308"}),
     FaultSpec("null", "data", ("coingecko", "yahoo"), "malformed", "the price is null"),
 )
 
 
-def cases(*kinds: str) -> list[tuple[str, str]]:
-    """(upstream, fault name) of every combination that exists; all kinds if none is given."""
+def fault_cases(*kinds: str) -> list[tuple[str, str]]:
+    """Return every pair of upstream and fault name, limited to faults of the given kinds if there are any."""
     return [
         (upstream, spec.name)
         for spec in FAULTS.values()

@@ -1,8 +1,8 @@
-"""Prices as a pure function of seed, symbol and time: no state, so restarts agree and bars agree with quotes.
+"""Prices as a pure function of seed, symbol and time.
 
-The logarithm of the daily close is a random walk over blocks of 4,096 trading days that begin and end at the
-instrument's base price. Steps are bounded: a day moves at most 4.2 times the volatility, so genuine prices never look
-like the errors that validation has to find.
+There is no state, so prices survive restarts, and bars are consistent with quotes. The logarithm of the daily close is
+a random walk over blocks of 4,096 trading days that start and end at the base price of the instrument. A price moves at
+most 4.2 times the volatility per day, so genuine prices never look like the errors that validation must detect.
 """
 
 import math
@@ -10,21 +10,30 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 
-from financehub_simulator.instruments import Instrument, instrument
-from financehub_simulator.sessions import DAY, Session, latest_session, session, trading_day, trading_index
-from financehub_simulator.walk import UNIT, bridge, stretch
+from financehub_simulator.instruments import Instrument, make_instrument
+from financehub_simulator.random_walk import UNIT_STEP, bridge, bridge_segment
+from financehub_simulator.sessions import DAY_SECONDS, Session, latest_session, session_of, trading_day, trading_index
 
-_SPAN = 64
-_BLOCK = _SPAN * _SPAN
-#: Amplitude of the movement within minutes, as a part of the price; it vanishes at both ends of a day.
+#: Trading days of one chunk. Their closes are computed together.
+_CHUNK_DAYS = 64
+#: Trading days of one block.
+_BLOCK_DAYS = _CHUNK_DAYS * _CHUNK_DAYS
+#: Amplitude of the movement within minutes, as a fraction of the price. It is zero at both ends of a day.
 RIPPLE = 0.0004
-_RIPPLES = 2 * math.pi * 96
+_RIPPLE_RADIANS_PER_DAY = 2 * math.pi * 96
+#: A day consists of this many segments, between whose ends prices are interpolated.
 _SEGMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One trading day, or 24 hours; `time` is its beginning, `end` its end or now while it runs, Unix seconds."""
+    """Prices of one trading day, or of 24 hours.
+
+    Args:
+        day: Days since 1970-01-01.
+        time: Start in Unix seconds.
+        end: End in Unix seconds, which is the current time during the day.
+    """
 
     day: int
     time: int
@@ -39,7 +48,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Day:
-    """What is fixed of a trading day: unrounded prices at its ends and each eighth, and its volume."""
+    """The values that determine a trading day.
+
+    Args:
+        hours: Trading hours.
+        prices: Unrounded prices at the ends of all segments.
+        volume: Volume of the whole day.
+        previous_close: Unrounded close of the previous trading day.
+    """
 
     hours: Session
     prices: list[float]
@@ -48,44 +64,46 @@ class _Day:
 
 
 class Market:
-    """Every price there is.
+    """All prices of one simulator.
 
     Args:
-        seed: another seed, another market.
+        seed: Determines all prices.
     """
 
     def __init__(self, seed: int = 7) -> None:
         self.seed = seed
-        self.instrument = lru_cache(maxsize=20_000)(partial(instrument, seed))
+        self.instrument = lru_cache(maxsize=20_000)(partial(make_instrument, seed))
         self._closes = lru_cache(maxsize=4_096)(self._compute_closes)
         self._recent_day = lru_cache(maxsize=8_192)(self._day)
-        self.statistics = lru_cache(maxsize=4_096)(self._statistics)
+        self.close_statistics = lru_cache(maxsize=4_096)(self._statistics)
 
     def _compute_closes(self, instrument: Instrument, chunk: int) -> list[float]:
-        """Log closes of 64 trading days and the one after, relative to the base price."""
-        block, part = divmod(chunk, _SPAN)
-        outer = blake2b(b"block %d" % block, key=instrument.key, digest_size=_SPAN - 1).digest()
-        inner = blake2b(b"chunk %d" % chunk, key=instrument.key, digest_size=_SPAN - 1).digest()
-        unit = instrument.sigma * UNIT / 2
-        return bridge(*stretch(outer, unit * math.sqrt(_BLOCK), part), inner, unit * math.sqrt(_SPAN))
+        """Return the log closes of 64 trading days and of the next one, relative to the base price."""
+        block, chunk_of_block = divmod(chunk, _CHUNK_DAYS)
+        outer = blake2b(b"block %d" % block, key=instrument.random_key, digest_size=_CHUNK_DAYS - 1).digest()
+        inner = blake2b(b"chunk %d" % chunk, key=instrument.random_key, digest_size=_CHUNK_DAYS - 1).digest()
+        unit = instrument.volatility * UNIT_STEP / 2
+        return bridge(
+            *bridge_segment(outer, unit * math.sqrt(_BLOCK_DAYS), chunk_of_block), inner, unit * math.sqrt(_CHUNK_DAYS)
+        )
 
     def _close(self, instrument: Instrument, index: int) -> float:
-        return self._closes(instrument, index // _SPAN)[index % _SPAN]
+        return self._closes(instrument, index // _CHUNK_DAYS)[index % _CHUNK_DAYS]
 
     def _day(self, instrument: Instrument, index: int) -> _Day:
-        before, after = self._close(instrument, index - 1), self._close(instrument, index)
-        digest = blake2b(b"day %d" % index, key=instrument.key, digest_size=_SEGMENTS + 1).digest()
-        unit = instrument.sigma * UNIT
+        previous, current = self._close(instrument, index - 1), self._close(instrument, index)
+        digest = blake2b(b"day %d" % index, key=instrument.random_key, digest_size=_SEGMENTS + 1).digest()
+        unit = instrument.volatility * UNIT_STEP
         continuous = instrument.exchange.continuous
         gap = 0.0 if continuous else 0.3 * unit * (digest[-1] - 127.5)
-        path = bridge(before + gap, after, digest[: _SEGMENTS - 1], unit / 2)
-        prices = [instrument.base * math.exp(value) for value in path]
-        volume = instrument.turnover * (0.5 + digest[-2] / 255)
-        previous = prices[0] if continuous else instrument.base * math.exp(before)
+        path = bridge(previous + gap, current, digest[: _SEGMENTS - 1], unit / 2)
+        prices = [instrument.base_price * math.exp(value) for value in path]
+        volume = instrument.daily_volume * (0.5 + digest[-2] / 255)
+        previous_close = prices[0] if continuous else instrument.base_price * math.exp(previous)
         day = trading_day(instrument.exchange, index)
-        return _Day(session(instrument.exchange, day), prices, volume, previous)
+        return _Day(session_of(instrument.exchange, day), prices, volume, previous_close)
 
-    def _complete(self, instrument: Instrument, index: int) -> Bar:
+    def _complete_bar(self, instrument: Instrument, index: int) -> Bar:
         day, digits = self._day(instrument, index), instrument.digits
         hours, prices = day.hours, day.prices
         return Bar(
@@ -100,76 +118,80 @@ class Market:
             round(day.previous_close, digits),
         )
 
-    def _running(self, instrument: Instrument, index: int, now: float) -> Bar:
-        """The bar of a day that has begun, up to `now`."""
+    def _current_bar(self, instrument: Instrument, index: int, now: float) -> Bar:
+        """Return the bar of a day that has started, up to `now`."""
         day, digits = self._recent_day(instrument, index), instrument.digits
         hours, prices = day.hours, day.prices
         end = min(now, hours.close)
         fraction = (end - hours.open) / (hours.close - hours.open)
         segment = min(int(fraction * _SEGMENTS), _SEGMENTS - 1)
-        smooth = prices[segment] + (prices[segment + 1] - prices[segment]) * (fraction * _SEGMENTS - segment)
-        seen = prices[: segment + 1]
+        interpolated = prices[segment] + (prices[segment + 1] - prices[segment]) * (fraction * _SEGMENTS - segment)
+        passed = prices[: segment + 1]
+        ripple = RIPPLE * math.sin(_RIPPLE_RADIANS_PER_DAY * fraction) if fraction < 1 else 0.0
+        close = interpolated * (1 + ripple)
         return Bar(
             hours.day,
             hours.open,
             end,
             round(prices[0], digits),
-            round(max(*seen, smooth) * (1 + RIPPLE), digits),
-            round(min(*seen, smooth) * (1 - RIPPLE), digits),
-            round(smooth * (1 + RIPPLE * math.sin(_RIPPLES * fraction)) if fraction < 1 else smooth, digits),
+            round(max(*passed, interpolated) * (1 + RIPPLE), digits),
+            round(min(*passed, interpolated) * (1 - RIPPLE), digits),
+            round(close, digits),
             day.volume * fraction,
             round(day.previous_close, digits),
         )
 
     def history(self, symbol: str, first: int, last: int, now: float) -> list[Bar]:
-        """Bars of the trading days `first` to `last`, the running one up to `now`, without those that have not begun.
+        """Return the bars of the trading days with index `first` to `last`.
+
+        The bar of the current day ends at `now`. Days that have not started are left out.
 
         Raises:
-            KeyError: nothing of that name has a price.
+            KeyError: The symbol has no price.
         """
         instrument = self.instrument(symbol)
-        newest = self.index(symbol, now)
-        bars = [self._complete(instrument, index) for index in range(first, min(last, newest - 1) + 1)]
-        return [*bars, self._running(instrument, newest, now)] if first <= newest <= last else bars
+        newest = self.current_index(symbol, now)
+        bars = [self._complete_bar(instrument, index) for index in range(first, min(last, newest - 1) + 1)]
+        return [*bars, self._current_bar(instrument, newest, now)] if first <= newest <= last else bars
 
-    def index(self, symbol: str, now: float) -> int:
-        """Index of the last trading day that has begun at `now`."""
+    def current_index(self, symbol: str, now: float) -> int:
+        """Return the index of the last trading day that has started at `now`."""
         exchange = self.instrument(symbol).exchange
         return trading_index(exchange, latest_session(exchange, int(now)).day)
 
-    def today(self, symbol: str, now: float) -> Bar:
-        """The bar of the last trading day that has begun, up to `now`; its close is the price.
+    def current_day(self, symbol: str, now: float) -> Bar:
+        """Return the bar of the last trading day that has started, up to `now`. Its close is the current price.
 
         Raises:
-            KeyError: nothing of that name has a price.
+            KeyError: The symbol has no price.
         """
-        return self._running(self.instrument(symbol), self.index(symbol, now), now)
+        return self._current_bar(self.instrument(symbol), self.current_index(symbol, now), now)
 
-    def window(self, symbol: str, now: float) -> Bar:
-        """The 24 hours up to `now` of something that trades around the clock, as one bar.
+    def last_24_hours(self, symbol: str, now: float) -> Bar:
+        """Return the 24 hours up to `now` as one bar, for an instrument that trades around the clock.
 
         Raises:
-            KeyError: nothing of that name has a price.
+            KeyError: The symbol has no price.
         """
         instrument = self.instrument(symbol)
-        index, digits = self.index(symbol, now), instrument.digits
-        today = self._running(instrument, index, now)
-        before = self._running(instrument, index - 1, now - DAY)
+        index, digits = self.current_index(symbol, now), instrument.digits
+        today = self._current_bar(instrument, index, now)
+        yesterday = self._current_bar(instrument, index - 1, now - DAY_SECONDS)
         day = self._recent_day(instrument, index - 1)
-        fraction = (now - today.time) / DAY
-        rest = day.prices[math.ceil(fraction * _SEGMENTS) :]
-        high = max(today.high, before.close, round(max(rest) * (1 + RIPPLE), digits))
-        low = min(today.low, before.close, round(min(rest) * (1 - RIPPLE), digits))
+        fraction = (now - today.time) / DAY_SECONDS
+        remaining = day.prices[math.ceil(fraction * _SEGMENTS) :]
+        high = max(today.high, yesterday.close, round(max(remaining) * (1 + RIPPLE), digits))
+        low = min(today.low, yesterday.close, round(min(remaining) * (1 - RIPPLE), digits))
         volume = today.volume + day.volume * (1 - fraction)
-        start = int(now) - DAY
-        return Bar(today.day, start, now, before.close, high, low, today.close, volume, before.close)
+        start = int(now) - DAY_SECONDS
+        return Bar(today.day, start, now, yesterday.close, high, low, today.close, volume, yesterday.close)
 
     def _statistics(self, symbol: str, index: int) -> tuple[float, float, float, float]:
-        """Highest and lowest close of the 252 trading days before `index`, mean of the last 50 and of the last 200."""
+        """Return the highest and lowest close of 252 days before `index`, and the means of the last 50 and 200."""
         instrument = self.instrument(symbol)
         logs: list[float] = []
-        for chunk in range((index - 252) // _SPAN, (index - 1) // _SPAN + 1):
-            logs += self._compute_closes(instrument, chunk)[:_SPAN]
-        first = (index - 252) // _SPAN * _SPAN
-        closes = [instrument.base * math.exp(value) for value in logs[index - 252 - first : index - first]]
+        for chunk in range((index - 252) // _CHUNK_DAYS, (index - 1) // _CHUNK_DAYS + 1):
+            logs += self._compute_closes(instrument, chunk)[:_CHUNK_DAYS]
+        first = (index - 252) // _CHUNK_DAYS * _CHUNK_DAYS
+        closes = [instrument.base_price * math.exp(value) for value in logs[index - 252 - first : index - first]]
         return max(closes), min(closes), sum(closes[-50:]) / 50, sum(closes[-200:]) / 200

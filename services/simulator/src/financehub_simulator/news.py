@@ -1,13 +1,13 @@
-"""Stories as a pure function of seed and time: one every ten minutes, each told by some publishers."""
+"""News stories as a pure function of seed and time: one every ten minutes, reported by some of the publishers."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from financehub_simulator.universe import COINS, STOCKS
 
-#: Seconds from one story to the next.
-INTERVAL = 600
-_EVENTS = (
+#: Seconds between two stories.
+STORY_INTERVAL_SECONDS = 600
+_TITLES = (
     "{name} rises after quarterly results",
     "{name} falls as traders weigh outlook",
     "Analysts lift target for {name}",
@@ -24,13 +24,15 @@ _SUBJECTS = tuple(sorted((symbol, name) for symbol, (name, _) in STOCKS.items() 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Something that happened.
+    """An event that publishers report.
 
     Args:
-        number: consecutive.
-        at: Unix seconds.
-        symbol: canonical symbol of what it is about.
-        told_by: bits, one per publisher.
+        number: Consecutive number.
+        at: Time of publication in Unix seconds.
+        title: Headline.
+        slug: Part of the addresses of its articles.
+        symbol: Canonical symbol of the asset that it is about.
+        publishers: Bit mask of the publishers that report it.
     """
 
     number: int
@@ -38,27 +40,27 @@ class Story:
     title: str
     slug: str
     symbol: str
-    told_by: int
+    publishers: int
 
     @property
-    def crypto(self) -> bool:
-        """Whether it is about a coin."""
+    def is_crypto(self) -> bool:
+        """Whether the story is about a coin."""
         return self.symbol.endswith("-USD")
 
 
-def story(seed: int, number: int) -> Story:
-    """The story of a ten-minute slot."""
+def make_story(seed: int, number: int) -> Story:
+    """Return the story of one ten-minute slot."""
     digest = blake2b(b"story %d" % number, key=seed.to_bytes(8, "big"), digest_size=8).digest()
     symbol, name = _SUBJECTS[int.from_bytes(digest[:2]) % len(_SUBJECTS)]
-    title = _EVENTS[digest[2] % len(_EVENTS)].format(name=name.removesuffix(" Inc."))
+    title = _TITLES[digest[2] % len(_TITLES)].format(name=name.removesuffix(" Inc."))
     ticker = symbol.split("-")[0]
     title = f"{title} ({ticker})" if digest[3] % 2 else title
     slug = "".join(letter if letter.isalnum() else "-" for letter in title.lower()).strip("-")
-    return Story(number, number * INTERVAL + digest[4], title, f"{slug}-{number}", symbol, digest[5])
+    return Story(number, number * STORY_INTERVAL_SECONDS + digest[4], title, f"{slug}-{number}", symbol, digest[5])
 
 
-def latest(seed: int, now: float, count: int) -> list[Story]:
-    """The newest `count` stories that are out at `now`, newest first."""
-    newest = int(now // INTERVAL)
-    candidates = (story(seed, number) for number in range(newest, newest - count - 1, -1))
-    return [told for told in candidates if told.at <= now][:count]
+def latest_stories(seed: int, now: float, count: int) -> list[Story]:
+    """Return up to `count` stories that are published at `now`, newest first."""
+    newest = int(now // STORY_INTERVAL_SECONDS)
+    candidates = (make_story(seed, number) for number in range(newest, newest - count - 1, -1))
+    return [story for story in candidates if story.at <= now][:count]

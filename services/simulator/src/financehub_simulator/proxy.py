@@ -1,7 +1,7 @@
-"""A CONNECT proxy that leads every simulated host to the TLS port, and no other host anywhere.
+"""A CONNECT proxy that forwards every simulated host to the TLS port and rejects all other hosts.
 
-With `HTTPS_PROXY` and the authority's file in `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`, an unchanged
-client of the real services talks to the simulator (RFC 9110, 9.3.6).
+An unchanged client of the real services uses the simulator if `HTTPS_PROXY` names this proxy and `SSL_CERT_FILE`,
+`REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` name the certificate of the authority (RFC 9110, 9.3.6).
 """
 
 import asyncio
@@ -9,33 +9,33 @@ import contextlib
 
 from financehub_simulator.hosts import is_simulated
 
-_HEAD_LIMIT = 16_384
-_HEAD_TIMEOUT = 10.0
+_MAX_HEAD_BYTES = 16_384
+_HEAD_TIMEOUT_SECONDS = 10.0
 
 
 class ConnectProxy:
-    """The proxy.
+    """A CONNECT proxy for the simulated hosts.
 
     Args:
-        address: host and port of the TLS server.
+        tls_address: Host and port of the TLS server.
     """
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
+    def __init__(self, tls_address: tuple[str, int]) -> None:
+        self._tls_address = tls_address
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port.
+        """Start to listen and return the port.
 
         Raises:
-            OSError: the port cannot be had.
+            OSError: The port cannot be used.
         """
-        self._server = await asyncio.start_server(self._serve, host, port, limit=_HEAD_LIMIT)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=_MAX_HEAD_BYTES)
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
-        """Stop listening and hang up on every client, which ends its tunnel."""
+        """Stop listening and close all client connections, which ends their tunnels."""
         if self._server is not None:
             self._server.close()
         for client in self._clients:
@@ -44,43 +44,43 @@ class ConnectProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         with contextlib.suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(_HEAD_TIMEOUT):
+            async with asyncio.timeout(_HEAD_TIMEOUT_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             await self._tunnel(head.split(b"\r\n", 1)[0].decode("latin-1"), reader, writer)
         self._clients.discard(writer)
         writer.close()
 
-    async def _tunnel(self, line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        method, _, rest = line.partition(" ")
+    async def _tunnel(self, request_line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, _, rest = request_line.partition(" ")
         host = rest.split(" ", 1)[0]
         if method != "CONNECT":
-            await _refuse(writer, "405 Method Not Allowed", "this proxy takes CONNECT only")
+            await _reject(writer, "405 Method Not Allowed", "this proxy accepts CONNECT only")
             return
         if not is_simulated(host):
-            await _refuse(writer, "403 Forbidden", f"{host} is no host the simulator stands in for")
+            await _reject(writer, "403 Forbidden", f"{host} is not a host that the simulator imitates")
             return
-        their_reader, their_writer = await asyncio.open_connection(*self._address)
+        server_reader, server_writer = await asyncio.open_connection(*self._tls_address)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, their_writer))
-                group.create_task(_pump(their_reader, writer))
+                group.create_task(_copy(reader, server_writer))
+                group.create_task(_copy(server_reader, writer))
         except* ConnectionError:
-            pass  # either side may hang up at any time: that ends the tunnel, and is what the `cut` fault looks like
+            pass  # Either side may close its connection at any time, for example because of the fault `cut`.
         finally:
-            their_writer.close()
+            server_writer.close()
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: str, problem: str) -> None:
+async def _reject(writer: asyncio.StreamWriter, status: str, problem: str) -> None:
     body = f"financehub-simulator: {problem}\n".encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode() + body)
     await writer.drain()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()
-    # One side has said all; the other learns it and may still answer. TLS cannot half-close, so the connection ends.
+    # TLS cannot close one direction only, so the end of one direction closes the whole connection.
     writer.close()

@@ -1,6 +1,6 @@
-"""Trading days and hours: which trading day a moment belongs to, and how far into it the market is.
+"""Trading days and trading hours of the exchanges.
 
-Exchange holidays are not modelled: every weekday is a trading day.
+Exchange holidays are not simulated, so every weekday is a trading day.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,23 @@ from zoneinfo import ZoneInfo
 
 from financehub_simulator.universe import Exchange
 
-DAY = 86_400
-#: 1970-01-01 was a Thursday: this many days after a Monday.
+DAY_SECONDS = 86_400
+#: 1970-01-01 was a Thursday, which is this many days after a Monday.
 _EPOCH_WEEKDAY = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One trading day of one exchange; times are Unix seconds.
+    """One trading day of one exchange. Times are Unix seconds.
 
     Args:
-        offset: seconds the exchange's clock is ahead of UTC on that day.
-        abbreviation: what its zone is called on that day (`EST`).
+        day: Days since 1970-01-01.
+        pre: Start of pre-market trading.
+        open: Start of regular trading.
+        close: End of regular trading.
+        post: End of post-market trading.
+        offset: Seconds by which the clock of the exchange is ahead of UTC on that day.
+        abbreviation: Abbreviation of the time zone on that day, such as `EST`.
     """
 
     day: int
@@ -34,12 +39,12 @@ class Session:
 
 
 @lru_cache(maxsize=16_384)
-def session(exchange: Exchange, day: int) -> Session:
-    """The session of a trading day, `day` counted from 1970-01-01."""
-    noon = datetime.fromtimestamp(day * DAY + DAY // 2, UTC).astimezone(ZoneInfo(exchange.zone))
+def session_of(exchange: Exchange, day: int) -> Session:
+    """Return the session of a trading day, given in days since 1970-01-01."""
+    noon = datetime.fromtimestamp(day * DAY_SECONDS + DAY_SECONDS // 2, UTC).astimezone(ZoneInfo(exchange.zone))
     offset = noon.utcoffset()
     seconds = int(offset.total_seconds()) if offset else 0
-    midnight = day * DAY - (0 if exchange.continuous else seconds)
+    midnight = day * DAY_SECONDS - (0 if exchange.continuous else seconds)
     pre, open_, close, post = (
         midnight + 60 * minutes for minutes in (exchange.pre, exchange.open, exchange.close, exchange.post)
     )
@@ -47,12 +52,12 @@ def session(exchange: Exchange, day: int) -> Session:
 
 
 def is_trading_day(exchange: Exchange, day: int) -> bool:
-    """Whether the exchange trades on a day at all."""
+    """Whether the exchange trades on a day, given in days since 1970-01-01."""
     return exchange.continuous or (day + _EPOCH_WEEKDAY) % 7 < 5
 
 
 def trading_index(exchange: Exchange, day: int) -> int:
-    """Number of a trading day: consecutive over weekends."""
+    """Return the index of a trading day. Indices are consecutive across weekends."""
     if exchange.continuous:
         return day
     week, weekday = divmod(day + _EPOCH_WEEKDAY, 7)
@@ -60,28 +65,28 @@ def trading_index(exchange: Exchange, day: int) -> int:
 
 
 def trading_day(exchange: Exchange, index: int) -> int:
-    """The day of a trading index; the inverse of `trading_index`."""
+    """Return the day of a trading index. This is the inverse of `trading_index`."""
     return index if exchange.continuous else index // 5 * 7 + index % 5 - _EPOCH_WEEKDAY
 
 
 @lru_cache(maxsize=1_024)
 def latest_session(exchange: Exchange, second: int) -> Session:
-    """The last session that has opened at a moment, in whole Unix seconds."""
-    day = second // DAY + 1
+    """Return the last session that has opened at `second`, in Unix seconds."""
+    day = second // DAY_SECONDS + 1
     while True:
         if is_trading_day(exchange, day):
-            found = session(exchange, day)
-            if found.open <= second:
-                return found
+            candidate = session_of(exchange, day)
+            if candidate.open <= second:
+                return candidate
         day -= 1
 
 
 def market_state(exchange: Exchange, now: float) -> str:
-    """Yahoo's `marketState` at `now`."""
+    """Return the `marketState` that Yahoo reports at `now`."""
     latest = latest_session(exchange, int(now))
     if now < latest.close:
         return "REGULAR"
     if now < latest.post:
         return "POST"
     following = trading_day(exchange, trading_index(exchange, latest.day) + 1)
-    return "PRE" if session(exchange, following).pre <= now else "CLOSED"
+    return "PRE" if session_of(exchange, following).pre <= now else "CLOSED"

@@ -1,15 +1,15 @@
-"""What the simulator knows: exchanges, well-known names, symbols that do not exist, and generated ones for benches.
+"""The symbol universe: exchanges, coins, stocks, unknown symbols, and generated symbols for benchmarks.
 
-Any plausible symbol is an instrument; only `UNKNOWN` (and what has no plausible shape) is not.
+Every symbol with a plausible shape has a price unless its base is in `UNKNOWN_BASES` or `DELISTED_BASES`.
 """
 
 import re
 from dataclasses import dataclass
 
-#: Bases of symbols no upstream knows, whatever the suffix or quote currency; the last two are of the recorded answers.
-UNKNOWN = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX", "SIX", "APS"})
-#: Known once: Yahoo still answers, without a price (`quoteType: NONE`); everyone else does not know it.
-DELISTED = frozenset({"DELISTED", "SI"})
+#: Symbols without suffix and quote currency that no upstream knows. The last two occur in recorded responses.
+UNKNOWN_BASES = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX", "SIX", "APS"})
+#: Formerly listed symbols. Yahoo returns them without a price (`quoteType: NONE`); no other upstream knows them.
+DELISTED_BASES = frozenset({"DELISTED", "SI"})
 
 _STOCK = re.compile(r"^\^?[A-Z0-9][A-Z0-9-]{0,11}(\.[A-Z]{1,3})?$|^[A-Z]{6}=X$")
 _CRYPTO = re.compile(r"^([A-Z0-9]{2,12})-(USD|EUR|GBP)$")
@@ -17,15 +17,19 @@ _CRYPTO = re.compile(r"^([A-Z0-9]{2,12})-(USD|EUR|GBP)$")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
-    """Where an instrument trades.
+    """An exchange. Its trading hours are minutes after local midnight.
 
     Args:
-        code, name: Yahoo's `exchange` and `fullExchangeName`.
-        zone: IANA name of its time zone.
-        currency: as Yahoo writes it: `GBp` is pence, `ZAc` South African cents.
+        code: Yahoo's `exchange`.
+        name: Yahoo's `fullExchangeName`.
+        zone: IANA name of the time zone.
+        currency: Currency unit in Yahoo's spelling. `GBp` is pence and `ZAc` is South African cents.
         market: Yahoo's `market`.
-        pre, open, close, post: minutes after local midnight; equal pre and open: no extended hours.
-        delay: minutes that Yahoo's prices are late.
+        pre: Start of pre-market trading. It equals `open` if there are no extended hours.
+        open: Start of regular trading.
+        close: End of regular trading.
+        post: End of post-market trading.
+        delay_minutes: Minutes by which Yahoo's prices are delayed.
     """
 
     code: str
@@ -37,11 +41,11 @@ class Exchange:
     open: int
     close: int
     post: int
-    delay: int = 15
+    delay_minutes: int = 15
 
     @property
     def continuous(self) -> bool:
-        """Whether it trades around the clock, every day."""
+        """Whether the exchange is open around the clock on every day."""
         return self.close - self.open == 1_440
 
 
@@ -50,11 +54,13 @@ def _exchange(code: str, name: str, zone: str, currency: str, country: str, hour
 
 
 NASDAQ = Exchange(
-    "NMS", "NasdaqGS", "America/New_York", "USD", "us_market", pre=240, open=570, close=960, post=1_200, delay=0
+    "NMS", "NasdaqGS", "America/New_York", "USD", "us_market", pre=240, open=570, close=960, post=1_200, delay_minutes=0
 )
-CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close=1_440, post=1_440, delay=0)
-FOREX = Exchange("CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_440, post=1_440, delay=0)
-#: Yahoo's suffix of a stock's symbol → its exchange.
+CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0)
+FOREX = Exchange(
+    "CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0
+)
+#: Suffix of a stock symbol at Yahoo → exchange.
 EXCHANGES = {
     "": NASDAQ,
     "L": _exchange("LSE", "LSE", "Europe/London", "GBp", "gb", (480, 990)),
@@ -75,7 +81,7 @@ EXCHANGES = {
     "JK": _exchange("JKT", "Jakarta", "Asia/Jakarta", "IDR", "id", (540, 960)),
 }
 
-#: Coin → CoinGecko id, name, base price in USD. Base prices are only a scale; nothing here is market data.
+#: Coin → CoinGecko id, name, base price in USD. Base prices only set the scale and are not market data.
 COINS: dict[str, tuple[str, str, float]] = {
     "BTC": ("bitcoin", "Bitcoin", 97_000),
     "ETH": ("ethereum", "Ethereum", 3_300),
@@ -115,9 +121,9 @@ COINS: dict[str, tuple[str, str, float]] = {
     "POL": ("polygon-ecosystem-token", "POL", 0.48),
 }
 COIN_BY_ID = {coin[0]: base for base, coin in COINS.items()}
-STABLE = frozenset({"USDT", "USDC"})
+STABLECOINS = frozenset({"USDT", "USDC"})
 
-#: Stock → name, base price in its exchange's currency unit.
+#: Stock → name, base price in the currency unit of its exchange.
 STOCKS: dict[str, tuple[str, float]] = {
     "AAPL": ("Apple Inc.", 245),
     "MSFT": ("Microsoft Corporation", 420),
@@ -145,16 +151,16 @@ ETFS = frozenset({"SPY", "QQQ", "IWM", "VTI"})
 
 
 def bench_coins(count: int) -> list[str]:
-    """Canonical symbols of `count` generated coins (`SIM0001-USD`…), listed by every crypto upstream."""
+    """Return the canonical symbols of `count` generated coins (`SIM0001-USD`…), which every crypto upstream lists."""
     return [f"SIM{number:04d}-USD" for number in range(1, count + 1)]
 
 
 def bench_stocks(count: int) -> list[str]:
-    """Canonical symbols of `count` generated stocks (`STK0001`…)."""
+    """Return the canonical symbols of `count` generated stocks (`STK0001`…)."""
     return [f"STK{number:04d}" for number in range(1, count + 1)]
 
 
-#: How many generated coins a listing of everything (Binance without `symbols`) contains.
+#: Number of generated coins in a list of all coins, such as Binance's response to a request without `symbols`.
 LISTED_BENCH_COINS = 1_000
 
 
@@ -163,13 +169,13 @@ def _base(symbol: str) -> str:
 
 
 def is_delisted(symbol: str) -> bool:
-    """Whether a canonical symbol was known once."""
-    return _base(symbol) in DELISTED
+    """Whether a canonical symbol was listed formerly."""
+    return _base(symbol) in DELISTED_BASES
 
 
 def is_known(symbol: str) -> bool:
     """Whether a canonical symbol (`BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `EURUSD=X`) has a price."""
-    if _base(symbol) in UNKNOWN or is_delisted(symbol):
+    if _base(symbol) in UNKNOWN_BASES or is_delisted(symbol):
         return False
     if _CRYPTO.match(symbol):
         return True
@@ -177,13 +183,13 @@ def is_known(symbol: str) -> bool:
 
 
 def crypto_base(symbol: str) -> str | None:
-    """`BTC` of `BTC-USD`; None for anything that is no coin."""
+    """Return the coin of a canonical symbol (`BTC` of `BTC-USD`), or None if the symbol is not a coin."""
     match = _CRYPTO.match(symbol)
     return match[1] if match else None
 
 
 def exchange_of(symbol: str) -> Exchange:
-    """The exchange of a known canonical symbol."""
+    """Return the exchange of a known canonical symbol."""
     if _CRYPTO.match(symbol):
         return CRYPTO
     if symbol.endswith("=X"):

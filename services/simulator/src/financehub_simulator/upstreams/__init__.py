@@ -1,1 +1,1 @@
-"""One module per upstream."""
+"""The simulated upstreams, one module or several per upstream."""

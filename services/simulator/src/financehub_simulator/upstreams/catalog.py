@@ -1,4 +1,4 @@
-"""All simulated upstreams."""
+"""The list of all simulated upstreams."""
 
 from financehub_simulator.upstreams.binance import BINANCE
 from financehub_simulator.upstreams.coingecko import COINGECKO
@@ -8,4 +8,4 @@ from financehub_simulator.upstreams.kraken import KRAKEN
 from financehub_simulator.upstreams.rss import RSS
 from financehub_simulator.upstreams.yahoo import YAHOO
 
-ALL = (BINANCE, COINGECKO, KRAKEN, YAHOO, FINNHUB, RSS, GDELT)
+ALL_UPSTREAMS = (BINANCE, COINGECKO, KRAKEN, YAHOO, FINNHUB, RSS, GDELT)

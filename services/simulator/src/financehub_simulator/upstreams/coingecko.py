@@ -1,6 +1,7 @@
 """CoinGecko: `/api/v3/simple/price` and `/api/v3/coins/markets`.
 
-Source: docs.coingecko.com, Demo API. An id outside the table of coins names the coin of the same letters (`sim0001`).
+An id that is not in the table of coins is the lowercase name of a coin (`sim0001`). Source: docs.coingecko.com, Demo
+API.
 """
 
 import re
@@ -12,20 +13,21 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from financehub_simulator.core import Call
-from financehub_simulator.instruments import RATES
+from financehub_simulator.call import Call
+from financehub_simulator.endpoints import Endpoint, Upstream
+from financehub_simulator.instruments import USD_VALUES
 from financehub_simulator.market import Bar
-from financehub_simulator.serving import Endpoint, JsonAnswer, Upstream, change_percent, retry_after
+from financehub_simulator.responses import CompactJsonResponse, change_percent, retry_after_header
 from financehub_simulator.universe import COIN_BY_ID, COINS, LISTED_BENCH_COINS, bench_coins
 
 _ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,40}$")
-#: Most coins on one page of `/coins/markets`.
-PAGE = 250
-_SUPPLY = 19_000_000
+#: Maximum number of coins on one page of `/coins/markets`.
+MAX_PAGE_SIZE = 250
+_COIN_SUPPLY = 19_000_000
 
 
-def canonical(coin: str) -> str | None:
-    """`BTC-USD` of `bitcoin`."""
+def canonical_symbol(coin: str) -> str | None:
+    """Return the canonical symbol of a coin id (`BTC-USD` of `bitcoin`), or None if the id is not valid."""
     if coin in COIN_BY_ID:
         return f"{COIN_BY_ID[coin]}-USD"
     return f"{coin.upper()}-USD" if _ID.match(coin) and "-" not in coin else None
@@ -38,8 +40,8 @@ def _listing() -> dict[str, str | None]:
 
 
 def _ids(request: Request) -> Mapping[str, str | None]:
-    asked = [coin.strip().lower() for coin in request.query_params.get("ids", "").split(",")]
-    return {coin: canonical(coin) for coin in asked if coin}
+    ids = [coin.strip().lower() for coin in request.query_params.get("ids", "").split(",")]
+    return {coin: canonical_symbol(coin) for coin in ids if coin}
 
 
 def _market_ids(request: Request) -> Mapping[str, str | None]:
@@ -48,71 +50,77 @@ def _market_ids(request: Request) -> Mapping[str, str | None]:
 
 def _status(code: int, message: str, headers: Mapping[str, str] | None = None, status: int | None = None) -> Response:
     content = {"status": {"error_code": code, "error_message": message}}
-    return JsonAnswer(content, status or code, dict(headers or {}))
+    return CompactJsonResponse(content, status or code, dict(headers or {}))
 
 
-def _too_many(headers: Mapping[str, str]) -> Response:
+def _too_many_requests(headers: Mapping[str, str]) -> Response:
     return _status(429, "You've exceeded the Rate Limit. Subscribe to a plan for higher rate limits.", headers)
 
 
-def _limited(call: Call) -> Response | None:
-    wait = call.sim.limits.coingecko.take(call.now)
-    return None if wait is None or not call.sim.limited else _too_many({"Retry-After": str(int(wait) + 1)})
+def _rate_limit_rejection(call: Call) -> Response | None:
+    wait = call.simulator.rate_limits.coingecko.take(call.now)
+    return (
+        None
+        if wait is None or not call.simulator.enforce_rate_limits
+        else _too_many_requests({"Retry-After": str(int(wait) + 1)})
+    )
 
 
 def _priced(call: Call, coin: str, currency: str) -> tuple[float | None, Bar] | None:
-    """Price in a currency, and the last 24 hours in USD."""
-    bar = call.window(coin)
+    """Return the price in a currency and the last 24 hours in USD, or None if the coin is unknown."""
+    bar = call.last_24_hours(coin)
     if bar is None:
         return None
-    return None if call.is_null(coin) else bar.close / RATES[currency.upper()], bar
+    return None if call.price_is_null(coin) else bar.close / USD_VALUES[currency.upper()], bar
 
 
-def _simple(call: Call) -> Response:
-    if over := _limited(call):
-        return over
-    currencies = [name.strip().lower() for name in call.query("vs_currencies").split(",") if name.strip()]
-    for name, value in (("ids", call.names), ("vs_currencies", currencies)):
+def _serve_prices(call: Call) -> Response:
+    if rejection := _rate_limit_rejection(call):
+        return rejection
+    currencies = [name.strip().lower() for name in call.parameter("vs_currencies").split(",") if name.strip()]
+    for name, value in (("ids", call.symbols), ("vs_currencies", currencies)):
         if not value:
-            return JsonAnswer({"error": f"Missing parameter {name}"}, 422)
-    flags = {name for name in ("market_cap", "24hr_vol", "24hr_change") if call.query(f"include_{name}") == "true"}
-    found: dict[str, dict[str, Any]] = {}
-    for coin in call.names:
+            return CompactJsonResponse({"error": f"Missing parameter {name}"}, 422)
+    flags = {name for name in ("market_cap", "24hr_vol", "24hr_change") if call.parameter(f"include_{name}") == "true"}
+    prices: dict[str, dict[str, Any]] = {}
+    for coin in call.symbols:
         fields: dict[str, Any] = {}
         for currency in currencies:
-            priced = _priced(call, coin, currency) if currency.upper() in RATES else None
+            priced = _priced(call, coin, currency) if currency.upper() in USD_VALUES else None
             if priced is None:
                 continue
             price, bar = priced
             extra = {
-                "market_cap": (f"{currency}_market_cap", bar.close * _SUPPLY),
+                "market_cap": (f"{currency}_market_cap", bar.close * _COIN_SUPPLY),
                 "24hr_vol": (f"{currency}_24h_vol", bar.volume * bar.close),
                 "24hr_change": (f"{currency}_24h_change", change_percent(bar)),
             }
             fields |= {currency: price, **dict(extra[name] for name in sorted(flags))}
-            if call.query("include_last_updated_at") == "true":
+            if call.parameter("include_last_updated_at") == "true":
                 fields["last_updated_at"] = int(bar.end)
         if fields:
-            found[coin] = fields
-    return JsonAnswer(found)
+            prices[coin] = fields
+    return CompactJsonResponse(prices)
 
 
-def _markets(call: Call) -> Response:
-    if over := _limited(call):
-        return over
-    currency = call.query("vs_currency").lower()
-    if currency.upper() not in RATES:
-        return JsonAnswer({"error": "invalid vs_currency" if currency else "Missing parameter vs_currency"}, 422)
-    size = min(max(call.number("per_page", 100), 1), PAGE)
-    page = max(call.number("page", 1), 1)
-    known = [coin for coin in call.names if call.today(coin) is not None]
+def _serve_markets(call: Call) -> Response:
+    if rejection := _rate_limit_rejection(call):
+        return rejection
+    currency = call.parameter("vs_currency").lower()
+    if currency.upper() not in USD_VALUES:
+        return CompactJsonResponse(
+            {"error": "invalid vs_currency" if currency else "Missing parameter vs_currency"}, 422
+        )
+    size = min(max(call.integer_parameter("per_page", 100), 1), MAX_PAGE_SIZE)
+    page = max(call.integer_parameter("page", 1), 1)
+    known = [coin for coin in call.symbols if call.current_day(coin) is not None]
     coins = known[(page - 1) * size : page * size]
     rows = [
-        _row(coin, (page - 1) * size + place, currency, priced)
-        for place, coin in enumerate(coins, 1)
+        _row(coin, (page - 1) * size + position, currency, priced)
+        for position, coin in enumerate(coins, 1)
         if (priced := _priced(call, coin, currency)) is not None
     ]
-    return JsonAnswer(rows)
+    return CompactJsonResponse(rows)
 
 
 def _iso(at: float) -> str:
@@ -121,7 +129,7 @@ def _iso(at: float) -> str:
 
 def _row(coin: str, rank: int, currency: str, priced: tuple[float | None, Bar]) -> dict[str, Any]:
     price, bar = priced
-    rate = RATES[currency.upper()]
+    rate = USD_VALUES[currency.upper()]
     base = COIN_BY_ID.get(coin, coin.upper())
     change = bar.close - bar.open
     return {
@@ -130,18 +138,18 @@ def _row(coin: str, rank: int, currency: str, priced: tuple[float | None, Bar]) 
         "name": COINS[base][1] if base in COINS else base.title(),
         "image": f"https://coin-images.coingecko.com/coins/images/1/large/{coin}.png",
         "current_price": price,
-        "market_cap": bar.close / rate * _SUPPLY,
+        "market_cap": bar.close / rate * _COIN_SUPPLY,
         "market_cap_rank": rank,
-        "fully_diluted_valuation": bar.close / rate * _SUPPLY,
+        "fully_diluted_valuation": bar.close / rate * _COIN_SUPPLY,
         "total_volume": bar.volume * bar.close / rate,
         "high_24h": bar.high / rate,
         "low_24h": bar.low / rate,
         "price_change_24h": change / rate,
         "price_change_percentage_24h": change_percent(bar),
-        "market_cap_change_24h": change / rate * _SUPPLY,
+        "market_cap_change_24h": change / rate * _COIN_SUPPLY,
         "market_cap_change_percentage_24h": change_percent(bar),
-        "circulating_supply": _SUPPLY,
-        "total_supply": _SUPPLY,
+        "circulating_supply": _COIN_SUPPLY,
+        "total_supply": _COIN_SUPPLY,
         "max_supply": None,
         "ath": bar.high / rate,
         "ath_change_percentage": 0.0,
@@ -158,11 +166,11 @@ COINGECKO = Upstream(
     "coingecko",
     ("api.coingecko.com",),
     (
-        Endpoint("/api/v3/simple/price", _simple, _ids),
-        Endpoint("/api/v3/coins/markets", _markets, _market_ids, b"[]"),
+        Endpoint("/api/v3/simple/price", _serve_prices, _ids),
+        Endpoint("/api/v3/coins/markets", _serve_markets, _market_ids, b"[]"),
     ),
     {
-        "rate-limited": lambda fault: _too_many(retry_after(fault)),
+        "rate-limited": lambda fault: _too_many_requests(retry_after_header(fault)),
         "access-denied": lambda _fault: PlainTextResponse("error code: 1020", 403),
         "unauthorized": lambda _fault: _status(10_002, "API Key Missing or invalid", status=401),
     },

@@ -1,7 +1,7 @@
 """News feeds: RSS 2.0 in the shapes of Yahoo Finance, CNBC, MarketWatch and CoinDesk, and one Atom feed.
 
-Stories overlap between feeds: same address with other utm parameters, or the same title at another publisher.
-Conditional requests are answered as real feeds do (RFC 9110: If-None-Match goes before If-Modified-Since).
+Stories overlap between feeds. They have the same address with other utm parameters, or the same title at another
+publisher. Conditional requests work as with real feeds (RFC 9110: If-None-Match precedes If-Modified-Since).
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,12 @@ from xml.sax.saxutils import escape, quoteattr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from financehub_simulator.core import Call
-from financehub_simulator.news import Story, latest
-from financehub_simulator.serving import Endpoint, Upstream, html
+from financehub_simulator.call import Call
+from financehub_simulator.endpoints import Endpoint, Upstream
+from financehub_simulator.news import Story, latest_stories
+from financehub_simulator.responses import html_page
 
-_ITEMS = 25
+_MAX_ITEMS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +27,20 @@ class Feed:
     """One feed.
 
     Args:
-        bit: which bit of `Story.told_by` decides whether it tells a story.
-        link: address of an article, with its tracking parameters.
-        guid: the item's guid; "" where the feed has none.
-        real: host and path in reality.
+        title: Title of the feed.
+        publisher_bit: Bit of `Story.publishers` that decides whether the feed contains a story.
+        link: Template of the address of an article, with tracking parameters.
+        guid: Template of the guid of an article.
+        real_address: Real host and path; "" if there is no real feed.
+        crypto_only: Whether the feed contains only stories about coins.
+        atom: Whether the feed is an Atom feed.
     """
 
     title: str
-    bit: int
+    publisher_bit: int
     link: str
     guid: str
-    real: str
+    real_address: str
     crypto_only: bool = False
     atom: bool = False
 
@@ -71,7 +75,7 @@ FEEDS: Mapping[str, Feed] = {
         "www.coindesk.com/arc/outboundfeeds/rss/",
         crypto_only=True,
     ),
-    # Tells what yahoo tells, with the same addresses and other tracking parameters.
+    # The stories and addresses of `yahoo` with other tracking parameters.
     "atom": Feed(
         "Markets (Atom)",
         0,
@@ -83,18 +87,20 @@ FEEDS: Mapping[str, Feed] = {
 }
 
 
-def _names(request: Request) -> Mapping[str, str | None]:
+def _feed_name(request: Request) -> Mapping[str, str | None]:
     return {str(request.path_params["feed"]): None}
 
 
-def _feed(call: Call) -> Response:
-    name = next(iter(call.names))
+def _serve_feed(call: Call) -> Response:
+    name = next(iter(call.symbols))
     feed = FEEDS.get(name)
     if feed is None:
-        return html("404 Not Found", 404)
-    stories = [told for told in latest(call.sim.seed, call.now, _ITEMS * 4) if _tells(feed, told)][:_ITEMS]
-    modified = max((told.at for told in stories), default=0)
-    etag = '"' + blake2b(f"{name}{[told.number for told in stories]}".encode(), digest_size=8).hexdigest() + '"'
+        return html_page("404 Not Found", 404)
+    stories = [
+        story for story in latest_stories(call.simulator.seed, call.now, _MAX_ITEMS * 4) if _contains(feed, story)
+    ][:_MAX_ITEMS]
+    modified = max((story.at for story in stories), default=0)
+    etag = '"' + blake2b(f"{name}{[story.number for story in stories]}".encode(), digest_size=8).hexdigest() + '"'
     headers = {"ETag": etag, "Last-Modified": formatdate(modified, usegmt=True), "Cache-Control": "max-age=60"}
     if _unchanged(call.request, etag, modified):
         return Response(None, 304, headers)
@@ -103,13 +109,13 @@ def _feed(call: Call) -> Response:
     return Response(body, 200, headers, f"{media}; charset=utf-8")
 
 
-def _tells(feed: Feed, told: Story) -> bool:
-    return bool(told.told_by >> feed.bit & 1) and (told.crypto or not feed.crypto_only)
+def _contains(feed: Feed, story: Story) -> bool:
+    return bool(story.publishers >> feed.publisher_bit & 1) and (story.is_crypto or not feed.crypto_only)
 
 
 def _unchanged(request: Request, etag: str, modified: int) -> bool:
-    if matched := request.headers.get("if-none-match"):
-        return matched == "*" or etag in [tag.strip().removeprefix("W/") for tag in matched.split(",")]
+    if condition := request.headers.get("if-none-match"):
+        return condition == "*" or etag in [tag.strip().removeprefix("W/") for tag in condition.split(",")]
     try:
         since = parsedate_to_datetime(request.headers.get("if-modified-since", ""))
     except ValueError:
@@ -119,16 +125,16 @@ def _unchanged(request: Request, etag: str, modified: int) -> bool:
 
 def _rss(feed: Feed, stories: list[Story], modified: int) -> str:
     items = "".join(
-        f"<item><title>{_title(feed, told)}</title><link>{escape(_link(feed, told))}</link>"
-        f'<guid isPermaLink="false">{escape(_guid(feed, told))}</guid>'
-        f"<pubDate>{formatdate(told.at, usegmt=True)}</pubDate>"
-        f"<description><![CDATA[<p>{told.title}.</p>]]></description></item>\n"
-        for told in stories
+        f"<item><title>{_title(feed, story)}</title><link>{escape(_link(feed, story))}</link>"
+        f'<guid isPermaLink="false">{escape(_guid(feed, story))}</guid>'
+        f"<pubDate>{formatdate(story.at, usegmt=True)}</pubDate>"
+        f"<description><![CDATA[<p>{story.title}.</p>]]></description></item>\n"
+        for story in stories
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/" xmlns:dc="http://purl.org/dc/elements/1.1/">'
-        f"<channel><title>{escape(feed.title)}</title><link>https://{escape(feed.real)}</link>"
+        f"<channel><title>{escape(feed.title)}</title><link>https://{escape(feed.real_address)}</link>"
         f"<description>{escape(feed.title)}</description><language>en-US</language>"
         f"<lastBuildDate>{formatdate(modified, usegmt=True)}</lastBuildDate>\n{items}</channel></rss>\n"
     )
@@ -136,11 +142,11 @@ def _rss(feed: Feed, stories: list[Story], modified: int) -> str:
 
 def _atom(feed: Feed, stories: list[Story], modified: int) -> str:
     entries = "".join(
-        f'<entry><title type="html">{_title(feed, told)}</title>'
-        f'<link rel="alternate" href={quoteattr(_link(feed, told))}/>'
-        f"<id>{escape(_guid(feed, told))}</id><published>{_iso(told.at)}</published><updated>{_iso(told.at)}</updated>"
-        f"<summary>{escape(told.title)}.</summary></entry>\n"
-        for told in stories
+        f'<entry><title type="html">{_title(feed, story)}</title>'
+        f'<link rel="alternate" href={quoteattr(_link(feed, story))}/>'
+        f"<id>{escape(_guid(feed, story))}</id><published>{_iso(story.at)}</published>"
+        f"<updated>{_iso(story.at)}</updated><summary>{escape(story.title)}.</summary></entry>\n"
+        for story in stories
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
@@ -148,17 +154,17 @@ def _atom(feed: Feed, stories: list[Story], modified: int) -> str:
     )
 
 
-def _title(feed: Feed, told: Story) -> str:
-    # CoinDesk repeats what others tell with a full stop: near-equal titles are the third rule of deduplication.
-    return escape(f"{told.title}." if feed.crypto_only else told.title)
+def _title(feed: Feed, story: Story) -> str:
+    # CoinDesk adds a full stop to the titles of others, because deduplication must also find nearly equal titles.
+    return escape(f"{story.title}." if feed.crypto_only else story.title)
 
 
-def _link(feed: Feed, told: Story) -> str:
-    return feed.link.format(slug=told.slug, number=told.number)
+def _link(feed: Feed, story: Story) -> str:
+    return feed.link.format(slug=story.slug, number=story.number)
 
 
-def _guid(feed: Feed, told: Story) -> str:
-    return feed.guid.format(slug=told.slug, number=told.number)
+def _guid(feed: Feed, story: Story) -> str:
+    return feed.guid.format(slug=story.slug, number=story.number)
 
 
 def _iso(at: int) -> str:
@@ -167,4 +173,4 @@ def _iso(at: int) -> str:
 
 _EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel><title>News</title></channel></rss>\n'
 
-RSS = Upstream("rss", (), (Endpoint("/{feed}", _feed, _names, _EMPTY),))
+RSS = Upstream("rss", (), (Endpoint("/{feed}", _serve_feed, _feed_name, _EMPTY),))

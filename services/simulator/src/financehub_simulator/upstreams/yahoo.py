@@ -1,6 +1,6 @@
-"""Yahoo Finance as yfinance uses it: cookie, consent, crumb; quotes and charts are in modules of their own.
+"""Yahoo Finance as yfinance uses it: cookie, consent and crumb. Quotes and charts have their own modules.
 
-The crumb depends on the seed alone, so it survives a restart; the fault `invalid-crumb` refuses any.
+The crumb depends only on the seed, so it survives a restart. The fault `invalid-crumb` rejects every crumb.
 """
 
 from collections.abc import Mapping
@@ -9,19 +9,20 @@ from email.utils import formatdate
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from financehub_simulator.core import Call
-from financehub_simulator.serving import Endpoint, JsonAnswer, Upstream, html, retry_after
+from financehub_simulator.call import Call
+from financehub_simulator.endpoints import Endpoint, Upstream
+from financehub_simulator.responses import CompactJsonResponse, html_page, retry_after_header
 from financehub_simulator.universe import is_delisted, is_known
-from financehub_simulator.upstreams.yahoo_chart import chart
-from financehub_simulator.upstreams.yahoo_quote import quote
+from financehub_simulator.upstreams.yahoo_chart import chart_response
+from financehub_simulator.upstreams.yahoo_quote import quote_response
 
-#: Symbols a quote request may name; what lies beyond is cut off.
-MAXIMUM_SYMBOLS = 99
-_COOKIE_AGE = 31_536_000
+#: Maximum number of symbols per quote request. Further symbols are ignored.
+MAX_SYMBOLS = 99
+_COOKIE_AGE_SECONDS = 31_536_000
 
 
 def crumb(seed: int) -> str:
-    """The crumb of this simulator."""
+    """Return the crumb of a simulator with this seed."""
     return f"sim.{seed:x}Crumb"
 
 
@@ -29,49 +30,52 @@ def _canonical(symbol: str) -> str | None:
     return symbol if is_known(symbol) or is_delisted(symbol) else None
 
 
-def _quote_names(request: Request) -> Mapping[str, str | None]:
+def _quote_symbols(request: Request) -> Mapping[str, str | None]:
     symbols = [symbol.strip().upper() for symbol in request.query_params.get("symbols", "").split(",")]
     return {symbol: _canonical(symbol) for symbol in symbols if symbol}
 
 
-def _chart_names(request: Request) -> Mapping[str, str | None]:
+def _chart_symbols(request: Request) -> Mapping[str, str | None]:
     symbol = str(request.path_params["symbol"]).upper()
     return {symbol: _canonical(symbol)}
 
 
-def unauthorized(description: str) -> Response:
-    """The 401 of `/v7/finance/quote`."""
+def unauthorized_response(description: str) -> Response:
+    """Return the 401 response of `/v7/finance/quote`."""
     error = {"code": "Unauthorized", "description": description}
-    return JsonAnswer({"finance": {"result": None, "error": error}}, 401)
+    return CompactJsonResponse({"finance": {"result": None, "error": error}}, 401)
 
 
 def _quotes(call: Call) -> Response:
-    sent = call.query("crumb")
-    if sent != crumb(call.sim.seed):
-        return unauthorized("Invalid Crumb" if sent else "User is unable to access this feature")
-    if not call.names:
+    sent = call.parameter("crumb")
+    if sent != crumb(call.simulator.seed):
+        return unauthorized_response("Invalid Crumb" if sent else "User is unable to access this feature")
+    if not call.symbols:
         error = {"code": "argument-error", "description": 'Missing value for the "symbols" argument'}
-        return JsonAnswer({"finance": {"result": None, "error": error}}, 400)
-    return quote(call, list(call.names)[:MAXIMUM_SYMBOLS])
+        return CompactJsonResponse({"finance": {"result": None, "error": error}}, 400)
+    return quote_response(call, list(call.symbols)[:MAX_SYMBOLS])
 
 
 def _cookie(call: Call) -> str:
-    # A host that is no Yahoo host may set no Yahoo cookie: clients would drop it.
+    # Clients drop a cookie for the domain of Yahoo unless the host is in that domain.
     host = call.request.headers.get("host", "").split(":")[0]
     domain = "; Domain=.yahoo.com" if host.endswith("yahoo.com") else ""
-    expires = formatdate(call.now + _COOKIE_AGE, usegmt=True)
-    return f"A3=d=simulated&S={call.sim.seed:x}; Expires={expires}; Max-Age={_COOKIE_AGE}{domain}; Path=/; HttpOnly"
+    expires = formatdate(call.now + _COOKIE_AGE_SECONDS, usegmt=True)
+    return (
+        f"A3=d=simulated&S={call.simulator.seed:x}; Expires={expires}; Max-Age={_COOKIE_AGE_SECONDS}{domain}; "
+        "Path=/; HttpOnly"
+    )
 
 
 def _landing(call: Call) -> Response:
-    """fc.yahoo.com: a 404 that sets the cookie."""
-    return html("404 Not Found", 404, {"Set-Cookie": _cookie(call)})
+    """Return the 404 of fc.yahoo.com that sets the cookie."""
+    return html_page("404 Not Found", 404, {"Set-Cookie": _cookie(call)})
 
 
 def _crumb(call: Call) -> Response:
     if "A3=" not in call.request.headers.get("cookie", ""):
         return PlainTextResponse("", 401)
-    return PlainTextResponse(crumb(call.sim.seed))
+    return PlainTextResponse(crumb(call.simulator.seed))
 
 
 def _consent(_call: Call) -> Response:
@@ -85,25 +89,25 @@ def _consent(_call: Call) -> Response:
     )
 
 
-def _consented(call: Call) -> Response:
-    return html("Yahoo", 200, {"Set-Cookie": _cookie(call)})
+def _accept_consent(call: Call) -> Response:
+    return html_page("Yahoo", 200, {"Set-Cookie": _cookie(call)})
 
 
 YAHOO = Upstream(
     "yahoo",
     ("*.yahoo.com", "*.finance.yahoo.com"),
     (
-        Endpoint("/v7/finance/quote", _quotes, _quote_names, b'{"quoteResponse":{"result":[],"error":null}}'),
-        Endpoint("/v8/finance/chart/{symbol}", chart, _chart_names, b'{"chart":{"result":[],"error":null}}'),
+        Endpoint("/v7/finance/quote", _quotes, _quote_symbols, b'{"quoteResponse":{"result":[],"error":null}}'),
+        Endpoint("/v8/finance/chart/{symbol}", chart_response, _chart_symbols, b'{"chart":{"result":[],"error":null}}'),
         Endpoint("/v1/test/getcrumb", _crumb),
         Endpoint("/", _landing),
         Endpoint("/consent", _consent),
-        Endpoint("/v2/collectConsent", _consented, methods=("POST",)),
-        Endpoint("/copyConsent", _consented),
+        Endpoint("/v2/collectConsent", _accept_consent, methods=("POST",)),
+        Endpoint("/copyConsent", _accept_consent),
     ),
     {
-        "rate-limited": lambda fault: PlainTextResponse("Edge: Too Many Requests", 429, retry_after(fault)),
-        "invalid-crumb": lambda _fault: unauthorized("Invalid Crumb"),
-        "will-be-right-back": lambda _fault: html("Will be right back..."),
+        "rate-limited": lambda fault: PlainTextResponse("Edge: Too Many Requests", 429, retry_after_header(fault)),
+        "invalid-crumb": lambda _fault: unauthorized_response("Invalid Crumb"),
+        "will-be-right-back": lambda _fault: html_page("Will be right back..."),
     },
 )

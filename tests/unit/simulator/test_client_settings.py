@@ -1,11 +1,11 @@
-"""What tests and benches are given."""
+"""Tests of the settings that point FinanceHub at a simulator."""
 
 from financehub_shared.core.settings import load_settings
-from financehub_simulator.testing import settings_for
+from financehub_simulator.client_settings import settings_for
 
 
-def test_settings_for_a_simulator_are_valid_settings():
-    """The mapping is accepted by the real settings and points every upstream at the simulator."""
+def test_settings_for_a_url_point_every_provider_at_it():
+    """The settings are valid and point every provider at the simulator."""
     settings = load_settings(settings_for("http://127.0.0.1:8099/"))
     assert settings.simulated
     base = "http://127.0.0.1:8099"

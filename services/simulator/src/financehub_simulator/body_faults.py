@@ -1,4 +1,4 @@
-"""Answers that are damaged: cut, empty, far too large, or bombs."""
+"""Responses with a damaged body: cut, empty, oversized, or a decompression or entity bomb."""
 
 import struct
 import zlib
@@ -8,33 +8,39 @@ from functools import lru_cache
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from financehub_simulator.core import Fault
+from financehub_simulator.state import ActiveFault
 
 _CHUNK = 65_536
 
 
 class CutResponse(Response):
-    """Announces the whole body, sends half of it and ends the connection."""
+    """Announces the whole body, sends half of it and closes the connection."""
 
-    def __init__(self, genuine: Response) -> None:
+    def __init__(self, response: Response) -> None:
         super().__init__()
-        self._genuine = genuine
+        self._response = response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = bytes(self._genuine.body)
-        await send({"type": "http.response.start", "status": 200, "headers": self._genuine.raw_headers})
+        body = bytes(self._response.body)
+        await send({"type": "http.response.start", "status": 200, "headers": self._response.raw_headers})
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
 class DisconnectResponse(Response):
-    """Ends the connection without a byte of an answer."""
+    """Closes the connection before it sends any byte."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["financehub.transport"].abort()
 
 
-def spoil(response: Response, fault: Fault, empty: bytes) -> Response:
-    """A genuine answer, spoiled as a body fault asks for."""
+def apply_body_fault(response: Response, fault: ActiveFault, empty_body: bytes) -> Response:
+    """Return a genuine response with its body damaged by a fault of kind `body`.
+
+    Args:
+        response: The genuine response.
+        fault: The fault.
+        empty_body: Body of a response that has the right shape and no content.
+    """
     media = response.headers.get("content-type", "application/json")
     body = bytes(response.body)
     match fault.spec.name:
@@ -43,7 +49,7 @@ def spoil(response: Response, fault: Fault, empty: bytes) -> Response:
         case "blank":
             return Response(b"", 200, media_type=media)
         case "empty":
-            return Response(empty, 200, media_type=media)
+            return Response(empty_body, 200, media_type=media)
         case "oversized":
             return StreamingResponse(_padded(body, fault.parameters["megabytes"]), 200, media_type=media)
         case "zip-bomb":
@@ -52,11 +58,11 @@ def spoil(response: Response, fault: Fault, empty: bytes) -> Response:
         case "entity-bomb":
             return Response(entity_bomb(), 200, media_type=media)
         case other:
-            raise AssertionError(f"body fault {other!r} is not served")
+            raise AssertionError(f"body fault {other!r} is not implemented")
 
 
 async def _padded(body: bytes, megabytes: int) -> AsyncIterator[bytes]:
-    """A document that stays valid and grows: white space is allowed after JSON and after XML's root."""
+    """Yield the document and then white space, which is valid after JSON and after the root element of XML."""
     yield body
     padding = b" " * (_CHUNK - 1) + b"\n"
     for _ in range(megabytes * 1_000_000 // _CHUNK + 1):
@@ -65,22 +71,22 @@ async def _padded(body: bytes, megabytes: int) -> AsyncIterator[bytes]:
 
 @lru_cache(maxsize=4)
 def zip_bomb(megabytes: int) -> bytes:
-    """A gzip stream of about `megabytes` kB that unpacks to `megabytes` MB of spaces.
+    """Return a gzip stream of about `megabytes` kB that unpacks to `megabytes` MB of spaces.
 
-    Deflate blocks that end in a full flush can be repeated, so not all of it is packed (RFC 1951, RFC 1952).
+    Deflate blocks that end in a full flush can be repeated, so only the first block is compressed (RFC 1951, RFC 1952).
     """
-    piece = b" " * 1_000_000
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    chunk = b" " * 1_000_000
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = compressor.compress(chunk) + compressor.flush(zlib.Z_FULL_FLUSH)
     checksum = 0
     for _ in range(megabytes):
-        checksum = zlib.crc32(piece, checksum)
+        checksum = zlib.crc32(chunk, checksum)
     header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
-    return header + block * megabytes + b"\x03\x00" + struct.pack("<II", checksum, megabytes * len(piece) % 2**32)
+    return header + block * megabytes + b"\x03\x00" + struct.pack("<II", checksum, megabytes * len(chunk) % 2**32)
 
 
 def entity_bomb(levels: int = 10) -> bytes:
-    """RSS whose title expands to 10^`levels` words (the 'billion laughs')."""
+    """Return an RSS document whose title expands to 10^`levels` words (the "billion laughs" attack)."""
     entities = "".join(
         f'<!ENTITY e{level} "{f"&e{level - 1};" * 10 if level else "laugh"}">\n' for level in range(levels + 1)
     )
