@@ -7,7 +7,7 @@ import pytest
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.market.redis_store import RedisStore
-from support.store_contract import quote
+from support.market_data import quote
 
 
 def test_assets_list_filters_by_type_and_activity(cli: Any, invoke: Any, store: RedisStore):

@@ -15,8 +15,8 @@ import pytest
 
 from financehub_shared.core.models import Quarantined
 from financehub_shared.market.redis_store import RedisStore
+from support.market_data import bars, indicators, news, quote
 from support.processes import end, launch
-from support.store_contract import bars, indicators, news, quote
 
 
 def test_quotes_shows_exact_price_age_and_staleness(cli: Any, store: RedisStore):

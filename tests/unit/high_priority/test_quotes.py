@@ -1,4 +1,4 @@
-"""The work of the price tasks, with the in-memory store and providers that answer as told."""
+"""Tests of the price tasks with an in-memory store and providers with fixed responses."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,36 +16,47 @@ from support.memory_store import MemoryStore
 STOCKS = "fetch_stock_prices_task"
 
 
-class Canned:
-    """A provider that knows some symbols, or fails."""
+class FixedProvider:
+    """A provider with fixed prices, or one that always fails.
+
+    Args:
+        name: Name of the provider.
+        prices: Symbol → price.
+        error: Error of every call, if given.
+    """
 
     def __init__(self, name: str, prices: dict[str, str], error: ProviderError | None = None) -> None:
         self.name = name
         self.prices = prices
         self.error = error
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def serves(self, asset: Asset) -> bool:
         return asset.type in AssetType
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
-        self.asked = [asset.symbol for asset in assets]
+        self.requested = [asset.symbol for asset in assets]
         if self.error:
             raise self.error
         return QuoteBatch(
-            {s: Quote(s, Decimal(p), "USD", None, 1.0, self.name) for s, p in self.prices.items() if s in self.asked}
+            {
+                s: Quote(s, Decimal(p), "USD", None, 1.0, self.name)
+                for s, p in self.prices.items()
+                if s in self.requested
+            }
         )
 
 
 def accept_positive(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Everything but negative prices."""
+    """Accept every quote except those with negative prices."""
     if quote.price > 0:
         return quote
-    return Quarantined("quote", asset.symbol, quote.provider, "non-positive: it is", str(quote.price), now)
+    return Quarantined("quote", asset.symbol, quote.provider, "non-positive: the price is", str(quote.price), now)
 
 
 @pytest.fixture
 def store() -> MemoryStore:
+    """A store with two stocks and one coin."""
     store = MemoryStore()
     store.put_assets(
         [
@@ -57,25 +68,26 @@ def store() -> MemoryStore:
     return store
 
 
-async def refresh(store: MemoryStore, *providers: Canned, symbols: list[str] | None = None) -> TaskSummary:
+async def refresh(store: MemoryStore, *providers: FixedProvider, symbols: list[str] | None = None) -> TaskSummary:
+    """Run the stock price task with the given providers."""
     chains = {AssetType.STOCK: providers, AssetType.CRYPTO: providers}
     return await refresh_quotes(
         STOCKS, symbols, store=store, chains=chains, validate=accept_positive, clock=ManualClock()
     )
 
 
-async def test_stock_prices_never_ask_for_crypto(store: MemoryStore) -> None:
-    """The stock task asks for every active stock and for nothing else."""
-    provider = Canned("yahoo", {"AAPL": "1", "MSFT": "2"})
+async def test_stock_price_task_fetches_only_active_stocks(store: MemoryStore) -> None:
+    """The stock price task requests every active stock and nothing else."""
+    provider = FixedProvider("yahoo", {"AAPL": "1", "MSFT": "2"})
     summary = await refresh(store, provider)
-    assert provider.asked == ["AAPL", "MSFT"]
+    assert provider.requested == ["AAPL", "MSFT"]
     assert (summary.asked, summary.stored) == (2, 2)
     assert set(store.quotes()) == {"AAPL", "MSFT"}
 
 
-async def test_partial_success_is_success_with_what_is_missing(store: MemoryStore) -> None:
-    """One quote of two is a success that names the missing symbol with the reason of every provider."""
-    summary = await refresh(store, Canned("yahoo", {"AAPL": "1"}), Canned("finnhub", {}))
+async def test_price_task_with_a_missing_symbol_succeeds_and_names_it(store: MemoryStore) -> None:
+    """If one of two quotes is missing, the task succeeds and reports the symbol with the reason of every provider."""
+    summary = await refresh(store, FixedProvider("yahoo", {"AAPL": "1"}), FixedProvider("finnhub", {}))
     assert summary.stored == 1
     assert set(summary.missing) == {"MSFT"}
     assert "yahoo" in summary.missing["MSFT"]
@@ -83,33 +95,35 @@ async def test_partial_success_is_success_with_what_is_missing(store: MemoryStor
     assert summary.providers == {"yahoo": 1}
 
 
-async def test_total_failure_raises_and_the_last_good_data_stays(store: MemoryStore) -> None:
-    """With every provider down the task fails with their reasons and the longest-known quote is untouched."""
-    await refresh(store, Canned("yahoo", {"AAPL": "1", "MSFT": "2"}))
+async def test_price_task_with_all_providers_down_raises_and_keeps_stored_quotes(store: MemoryStore) -> None:
+    """If all providers fail, the task raises their reasons and the longest wait, and stored quotes stay unchanged."""
+    await refresh(store, FixedProvider("yahoo", {"AAPL": "1", "MSFT": "2"}))
     before = store.quotes()
-    down = Canned("yahoo", {}, ProviderTimeoutError("yahoo", "no answer", retry_after=7))
+    down = FixedProvider("yahoo", {}, ProviderTimeoutError("yahoo", "no answer", retry_after=7))
     with pytest.raises(TaskFailedError, match="yahoo: timeout") as caught:
         await refresh(store, down)
     assert caught.value.retry_after == 7
     assert store.quotes() == before
 
 
-async def test_what_fails_validation_is_quarantined_and_not_stored(store: MemoryStore) -> None:
-    """A refused quote is kept in the quarantine with its reason and never becomes a price."""
-    await refresh(store, Canned("yahoo", {"AAPL": "-1", "MSFT": "2"}))
+async def test_price_task_quarantines_rejected_quotes(store: MemoryStore) -> None:
+    """A rejected quote is stored in the quarantine with its reason and not as a price."""
+    await refresh(store, FixedProvider("yahoo", {"AAPL": "-1", "MSFT": "2"}))
     assert set(store.quotes()) == {"MSFT"}
-    assert [(record.symbol, record.reason) for record in store.quarantined()] == [("AAPL", "non-positive: it is")]
+    assert [(record.symbol, record.reason) for record in store.quarantined()] == [
+        ("AAPL", "non-positive: the price is")
+    ]
 
 
-async def test_success_is_recorded_per_provider_for_freshness(store: MemoryStore) -> None:
-    """Health can see which provider delivered stock quotes last, and when."""
-    await refresh(store, Canned("yahoo", {"AAPL": "1"}), Canned("finnhub", {"MSFT": "2"}))
+async def test_price_task_records_success_per_provider(store: MemoryStore) -> None:
+    """The task records the last success of every provider that delivered stock quotes."""
+    await refresh(store, FixedProvider("yahoo", {"AAPL": "1"}), FixedProvider("finnhub", {"MSFT": "2"}))
     assert set(store.last_success()) == {("quotes:stock", "yahoo"), ("quotes:stock", "finnhub")}
 
 
-async def test_an_unknown_symbol_is_refused_before_any_provider_is_asked(store: MemoryStore) -> None:
-    """A symbol that is not an asset never reaches an upstream."""
-    provider = Canned("yahoo", {})
+async def test_price_task_with_an_unknown_symbol_raises_before_any_call(store: MemoryStore) -> None:
+    """An unknown symbol raises an error before any provider is called."""
+    provider = FixedProvider("yahoo", {})
     with pytest.raises(InvalidArgumentsError, match=r"symbols\.0"):
         await refresh(store, provider, symbols=["NOPE"])
-    assert provider.asked == []
+    assert provider.requested == []

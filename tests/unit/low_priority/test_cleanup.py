@@ -1,18 +1,19 @@
-"""What the clean-up tasks drop."""
+"""Tests of the cleanup tasks."""
 
 import pytest
 
 from financehub_low_priority.cleanup import DAY_SECONDS, cleanup_failed_tasks, cleanup_old_cache
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.settings import Settings, load_settings
+from support.market_data import bars, news, quote
 from support.memory_store import MemoryStore
-from support.store_contract import bars, news, quote
 
 NOW = 20_500 * DAY_SECONDS + 3_600.0
 
 
 @pytest.fixture
 def settings() -> Settings:
+    """Settings with a different retention for each kind of record."""
     return load_settings(
         {
             "FINANCEHUB_QUOTE_RETENTION_DAYS": "2",
@@ -26,7 +27,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    """Two things of each kind, one of them past its retention."""
+    """A store with two records of each kind, one of which is past its retention."""
     store = MemoryStore()
     store.put_quotes([quote("OLD", fetched_at=NOW - 2 * DAY_SECONDS - 1), quote("NEW", fetched_at=NOW)])
     store.put_bars([bars("AAPL", range(20_398, 20_403))])
@@ -34,8 +35,8 @@ def store() -> MemoryStore:
     return store
 
 
-def test_each_kind_is_dropped_by_its_own_retention(store: MemoryStore, settings: Settings):
-    """Quotes, bars and news go by the days that the settings give each of them."""
+def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore, settings: Settings):
+    """Quotes, bars and news are dropped after the number of days that the settings define for each of them."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
     assert summary.details == {"dropped": {"quotes": 1, "bars": 2, "indicators": 0, "news": 1}, "dry_run": False}
     assert (summary.asked, summary.stored) == (4, 4)
@@ -44,27 +45,27 @@ def test_each_kind_is_dropped_by_its_own_retention(store: MemoryStore, settings:
     assert [item.title for item in store.news()] == ["Brand new"]
 
 
-def test_a_second_clean_up_finds_nothing(store: MemoryStore, settings: Settings):
-    """Running twice does no more than running once."""
+def test_cleanup_old_cache_run_twice_drops_nothing_more(store: MemoryStore, settings: Settings):
+    """The second run finds nothing to drop."""
     cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
     assert cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False).asked == 0
 
 
-def test_a_dry_run_counts_and_keeps_everything(store: MemoryStore, settings: Settings):
-    """The dry run says what would go, and that nothing went."""
+def test_cleanup_old_cache_in_a_dry_run_only_counts(store: MemoryStore, settings: Settings):
+    """A dry run reports what a real run would drop, and drops nothing."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=True)
     assert (summary.asked, summary.stored, summary.details["dry_run"]) == (4, 0, True)
     assert len(store.quotes()) == 2
 
 
-class Records:
-    """Records that ended at given times."""
+class FakeRecords:
+    """Records that ended the given numbers of days ago."""
 
     def __init__(self, *ages_in_days: float) -> None:
         self.ended_at = [NOW - age * DAY_SECONDS for age in ages_in_days]
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """As the monitor's and the dead letters'."""
+        """Drop records like the run records and the dead letters do."""
         count = sum(at < before for at in self.ended_at)
         if not dry_run:
             self.ended_at = [at for at in self.ended_at if at >= before]
@@ -72,10 +73,12 @@ class Records:
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_dead_letters_and_runs_go_by_their_own_retention(settings: Settings, dry_run: bool):
-    """Dead letters go after 4 days and records of runs after 5, unless it is a dry run."""
-    letters, runs = Records(1, 4.5, 9), Records(1, 4.5, 9)
+def test_cleanup_failed_tasks_applies_both_retentions(settings: Settings, dry_run: bool):
+    """Dead letters are dropped after 4 days and run records after 5 days, except in a dry run."""
+    dead_letters, runs = FakeRecords(1, 4.5, 9), FakeRecords(1, 4.5, 9)
     clock = ManualClock(NOW)
-    summary = cleanup_failed_tasks(dead_letters=letters, runs=runs, settings=settings, clock=clock, dry_run=dry_run)
+    summary = cleanup_failed_tasks(
+        dead_letters=dead_letters, runs=runs, settings=settings, clock=clock, dry_run=dry_run
+    )
     assert summary.details["dropped"] == {"dead_letters": 2, "runs": 1}
-    assert (len(letters.ended_at), len(runs.ended_at)) == ((3, 3) if dry_run else (1, 2))
+    assert (len(dead_letters.ended_at), len(runs.ended_at)) == ((3, 3) if dry_run else (1, 2))

@@ -1,4 +1,4 @@
-"""The work of the news task, with the in-memory store and providers that answer as told."""
+"""Tests of the news task with an in-memory store and a provider with a fixed response."""
 
 from collections.abc import Sequence
 
@@ -20,12 +20,12 @@ NOW = ManualClock().now()
 
 
 def article(title: str, url: str) -> NewsItem:
-    """A fresh article."""
+    """Return a news item that was published a minute ago."""
     return NewsItem(url, title, url, "CoinDesk", NOW - 60, NOW, "rss")
 
 
-class Feeds:
-    """A provider of one source that answers as told and remembers whether its answer was stored."""
+class FixedFeed:
+    """A provider with one source and a fixed response. It counts the confirmed responses."""
 
     name = "rss"
 
@@ -46,54 +46,55 @@ class Feeds:
 
 @pytest.fixture
 def store() -> MemoryStore:
+    """A store with one coin and one stock."""
     store = MemoryStore()
     store.put_assets([Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin"), Asset("AAPL", AssetType.STOCK, "Apple Inc.")])
     return store
 
 
-async def test_new_articles_are_stored_once_and_linked_to_the_assets_they_name(store: MemoryStore) -> None:
-    """An article is stored with its assets the first time it is seen, and not again."""
-    feeds = Feeds(NewsBatch([article("Bitcoin climbs as Apple slips", "https://x/1")]))
-    first = await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
-    second = await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
+async def test_news_task_stores_a_new_article_once_with_its_assets(store: MemoryStore) -> None:
+    """A new article is stored with the assets that it names. The next run does not store it again."""
+    feed = FixedFeed(NewsBatch([article("Bitcoin climbs as Apple slips", "https://x/1")]))
+    first = await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
+    second = await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
     assert (first.details["new"], second.details["new"], second.details["read"]) == (1, 0, 1)
     assert [item.assets for item in store.news()] == [("AAPL", "BTC-USD")]
 
 
-async def test_unchanged_sources_are_a_success_without_new_articles(store: MemoryStore) -> None:
-    """A source that answers 304 is fresh: success, nothing stored, freshness recorded."""
-    feeds = Feeds(NewsBatch(unchanged=["rss:coindesk"]))
-    summary = await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
+async def test_news_task_with_unchanged_sources_succeeds(store: MemoryStore) -> None:
+    """A source that responds with 304 counts as fresh. The task succeeds and stores nothing."""
+    feed = FixedFeed(NewsBatch(unchanged=["rss:coindesk"]))
+    summary = await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
     assert summary.details["unchanged"] == 1
     assert ("news", "rss") in store.last_success()
 
 
-async def test_when_no_source_answers_the_task_fails_with_their_reasons(store: MemoryStore) -> None:
-    """Total failure raises with the reason of every source and marks no success."""
-    feeds = Feeds(NewsBatch(failed={"rss:coindesk": ProviderTimeoutError("rss", "no answer", retry_after=9)}))
+async def test_news_task_with_all_sources_down_raises_their_reasons(store: MemoryStore) -> None:
+    """If all sources fail, the task raises their reasons and records no success."""
+    feed = FixedFeed(NewsBatch(failed={"rss:coindesk": ProviderTimeoutError("rss", "no answer", retry_after=9)}))
     with pytest.raises(TaskFailedError, match="rss:coindesk: timeout") as caught:
-        await refresh_news(None, store=store, providers=[feeds], clock=ManualClock())
+        await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
     assert caught.value.retry_after == 9
     assert store.last_success() == {}
 
 
-async def test_an_unknown_source_is_refused_with_those_there_are(store: MemoryStore) -> None:
-    """A name that no source carries is an argument error that lists the sources."""
+async def test_news_task_with_an_unknown_source_lists_the_known_ones(store: MemoryStore) -> None:
+    """An unknown source raises an argument error that lists the known sources."""
     with pytest.raises(InvalidArgumentsError, match="the sources are: rss:coindesk") as caught:
-        await refresh_news(["reuters"], store=store, providers=[Feeds(NewsBatch())], clock=ManualClock())
+        await refresh_news(["reuters"], store=store, providers=[FixedFeed(NewsBatch())], clock=ManualClock())
     assert caught.value.field == "sources.0"
 
 
-class RefusingStore(MemoryStore):
+class FullStore(MemoryStore):
     """A store whose Redis is out of memory."""
 
     def put_news(self, items: object) -> int:
         raise StoreUnavailableError("OOM command not allowed")
 
 
-async def test_articles_that_could_not_be_stored_are_read_again() -> None:
-    """When the store refuses, the source is not told that its answer was kept, so nothing is skipped by a 304."""
-    feeds = Feeds(NewsBatch([article("Bitcoin climbs", "https://x/1")]))
+async def test_news_task_with_a_failing_store_does_not_confirm_the_response() -> None:
+    """If the store fails, the response is not confirmed, so that the next request does not get a 304."""
+    feed = FixedFeed(NewsBatch([article("Bitcoin climbs", "https://x/1")]))
     with pytest.raises(StoreUnavailableError):
-        await refresh_news(None, store=RefusingStore(), providers=[feeds], clock=ManualClock())
-    assert feeds.confirmed == 0
+        await refresh_news(None, store=FullStore(), providers=[feed], clock=ManualClock())
+    assert feed.confirmed == 0

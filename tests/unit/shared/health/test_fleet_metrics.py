@@ -17,8 +17,8 @@ from financehub_shared.health.fleet_metrics import INDICATOR_TIMES_SECONDS, QUOT
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthStatus
 from support.health import breaker
+from support.market_data import T0, indicators
 from support.memory_store import MemoryStore
-from support.store_contract import T0, indicators
 
 NOW = T0
 DATASETS = ("bars", "indicators", "news", "quotes:crypto", "quotes:stock")

@@ -1,4 +1,4 @@
-"""The assets file: what is allowed, and what a mistake is told."""
+"""Tests of the assets file: valid entries, and errors with line and remedy."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from financehub_shared.providers.coingecko.ids import IDS
 ROOT = Path(__file__).parents[4]
 
 
-def test_an_entry_is_read_with_its_defaults():
-    """What is left out follows from the symbol; tickers that YAML takes for booleans are read as written."""
+def test_parse_of_an_entry_fills_defaults():
+    """Omitted fields follow from the symbol. Tickers that YAML would read as booleans are read as text."""
     assets = parse_assets(
         """
         assets:
@@ -43,8 +43,8 @@ def test_an_entry_is_read_with_its_defaults():
         pytest.param("assets:\n\n- AAPL", "f:3: expected a mapping such as", id="bare symbol"),
     ],
 )
-def test_a_file_of_another_shape_is_refused(text: str, problem: str):
-    """What is no list of assets is told apart from a wrong asset."""
+def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
+    """A document that is not a list of assets has its own error."""
     with pytest.raises(AssetsFileError) as caught:
         parse_assets(text, "f")
     assert problem in caught.value.problems[0]
@@ -60,14 +60,18 @@ def test_a_file_of_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: aapl\ntype: stock", "f:2: symbol 'aapl' is invalid: use capitals", id="symbol"),
         pytest.param("symbol: BTC\ntype: crypto", "write BTC-USD instead of BTC", id="crypto without currency"),
         pytest.param("symbol: BTCUSDT\ntype: crypto", "includes its currency", id="an exchange's pair"),
-        pytest.param("symbol: BTC-USD\ntype: crypto\ncurrency: EUR", "f:4: BTC-USD is priced in USD", id="quoted in"),
         pytest.param(
-            "symbol: EURGBP=X\ntype: stock\ncurrency: USD", "f:4: EURGBP=X is priced in GBP", id="a currency's"
+            "symbol: BTC-USD\ntype: crypto\ncurrency: EUR", "f:4: BTC-USD is priced in USD", id="currency of the pair"
+        ),
+        pytest.param(
+            "symbol: EURGBP=X\ntype: stock\ncurrency: USD", "f:4: EURGBP=X is priced in GBP", id="currency of a rate"
         ),
         pytest.param("symbol: NBK.KW\ntype: stock\ncurrency: KWF", "KWF is a minor unit; write KWD", id="fils"),
         pytest.param("symbol: VOD.L\ntype: stock", "set its currency (a .L stock: GBP)", id="no currency"),
         pytest.param("symbol: VOD.L\ntype: stock\ncurrency: GBp", "GBp is a minor unit; write GBP", id="pence"),
-        pytest.param("symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is not an ISO 4217 currency code", id="currency"),
+        pytest.param(
+            "symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is not an ISO 4217 currency code", id="currency"
+        ),
         pytest.param("symbol: A\ntype: stock\nnmae: x", "f:4: unknown field 'nmae'; did you mean 'name'?", id="typo"),
         pytest.param("symbol: A\ntype: stock\nactive: perhaps", "f:4: active 'perhaps'", id="active"),
         pytest.param(
@@ -78,29 +82,29 @@ def test_a_file_of_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: A\ntype: stock\nsymbol: B", "f:4: symbol is written twice", id="field twice"),
     ],
 )
-def test_a_mistake_is_told_with_line_and_remedy(entry: str, problem: str):
-    """A wrong asset is refused, and the message says where it is and how to mend it."""
+def test_parse_of_an_invalid_entry_reports_line_and_remedy(entry: str, problem: str):
+    """An invalid asset is refused, and the message names its line and explains how to fix it."""
     with pytest.raises(AssetsFileError) as caught:
         parse_assets("assets:\n- " + entry.replace("\n", "\n  "), "f")
     assert problem in caught.value.problems[0]
 
 
-def test_a_symbol_declared_twice_is_told_with_both_lines():
-    """Two entries of one symbol would otherwise silently shadow each other."""
+def test_parse_of_a_repeated_symbol_reports_both_lines():
+    """A symbol with two entries is refused, because one entry would silently replace the other."""
     with pytest.raises(AssetsFileError, match="f:3: A is declared twice; the first declaration is in line 2"):
         parse_assets("assets:\n- {symbol: A, type: stock}\n- {symbol: A, type: stock}", "f")
 
 
-def test_all_mistakes_are_told_at_once():
-    """Nobody mends a file one run at a time."""
+def test_parse_of_a_file_with_several_errors_reports_all():
+    """One error lists all problems of the file, so that they can be fixed in one go."""
     with pytest.raises(AssetsFileError, match=r"^f:2: .* \(and 2 more\)$") as caught:
         parse_assets("assets:\n- {symbol: a, type: b}\n- {symbol: X, type: stock, colour: red}", "f")
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["f:2", "f:2", "f:3"]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["missing", "binary"])
-def test_an_unreadable_file_is_one_error(tmp_path: Path, content: bytes | None):
-    """A file that is not there or no text is told like any other mistake."""
+def test_load_of_an_unreadable_file_raises_an_assets_file_error(tmp_path: Path, content: bytes | None):
+    """A missing file and a file that is not text raise the same error class as an invalid entry."""
     path = tmp_path / "assets.yaml"
     if content is not None:
         path.write_bytes(content)
@@ -108,18 +112,18 @@ def test_an_unreadable_file_is_one_error(tmp_path: Path, content: bytes | None):
         load_assets(path)
 
 
-def test_the_assets_of_make_run_are_many_and_of_both_types():
-    """A new user sees at least 36 assets, both types, and stocks quoted in pence among them."""
+def test_local_assets_file_has_both_types_and_london_stocks():
+    """`make run` has at least 36 assets of both types, with stocks quoted in pence among them."""
     assets = load_assets(ROOT / "deploy/local/assets.yaml")
     assert len(assets) >= 36
     assert {asset.type for asset in assets} == set(AssetType)
     assert sum(asset.symbol.endswith(".L") and asset.currency == "GBP" for asset in assets) >= 2
 
 
-def test_every_local_coin_can_be_found_at_coingecko():
-    """Each coin has a CoinGecko id, its own or a well-known one, so that the failover reaches all of them."""
+def test_local_assets_file_has_a_coingecko_id_for_every_coin():
+    """Each coin has a CoinGecko id in its entry or in the built-in table, so that failover works for all coins."""
     coins = [asset for asset in load_assets(ROOT / "deploy/local/assets.yaml") if asset.type is AssetType.CRYPTO]
-    lacking = [
+    coins_without_id = [
         a.symbol for a in coins if "coingecko" not in a.provider_symbols and a.symbol.partition("-")[0] not in IDS
     ]
-    assert lacking == []
+    assert coins_without_id == []

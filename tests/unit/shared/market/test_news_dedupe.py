@@ -1,4 +1,4 @@
-"""Laws of finding duplicates."""
+"""Tests of the deduplication of news."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
 from financehub_shared.market.news_text import near_equal, normalize_title
-from support.store_contract import T0, news
+from support.market_data import T0, news
 
 SENTENCE = [
     "the",
@@ -23,7 +23,7 @@ SENTENCE = [
     "for",
     "growth",
 ]
-#: A sentence with up to three words dropped and up to one number added: on both sides of 'near-equal'.
+#: A sentence without up to three words and with up to one number. Some of these titles are nearly equal.
 TITLES = st.builds(
     lambda dropped, number: [word for index, word in enumerate(SENTENCE) if index not in dropped] + number,
     st.sets(st.integers(0, len(SENTENCE) - 1), max_size=3),
@@ -39,21 +39,21 @@ ITEMS = st.builds(
 
 
 def accepted(items: list[NewsItem]) -> list[NewsItem]:
-    """What is new when nothing is known."""
+    """Return the items that are new if no item is known."""
     known = KnownNews((), (), ())
     return [item for item in items if known.accept(item)]
 
 
 def same_story(a: NewsItem, b: NewsItem) -> bool:
-    """The definition, without any index."""
+    """Compare two items by the definition of a duplicate, without an index."""
     titles = near_equal(normalize_title(a.title), normalize_title(b.title))
     near = abs(a.published_at - b.published_at) <= TITLE_WINDOW
     return a.id == b.id or (bool(a.guid) and guid_key(a) == guid_key(b)) or (titles and near)
 
 
 @given(st.lists(ITEMS, max_size=25))
-def test_the_index_finds_exactly_what_comparing_all_pairs_finds(items: list[NewsItem]):
-    """Looking at few candidates is only faster, never different."""
+def test_known_news_finds_the_same_duplicates_as_comparing_all_pairs(items: list[NewsItem]):
+    """The index finds exactly the duplicates that a comparison of all pairs finds."""
     expected: list[NewsItem] = []
     for item in items:
         if not any(same_story(item, other) for other in expected):
@@ -62,8 +62,8 @@ def test_the_index_finds_exactly_what_comparing_all_pairs_finds(items: list[News
 
 
 @given(st.lists(ITEMS, max_size=25))
-def test_what_was_accepted_is_accepted_again_from_scratch_and_nothing_twice(items: list[NewsItem]):
-    """Deduplication is idempotent, and a second offer of everything finds nothing new."""
+def test_known_news_is_idempotent(items: list[NewsItem]):
+    """Accepted items are accepted again from scratch, and offering all items twice finds nothing new."""
     once = accepted(items)
     assert accepted(once) == once
     assert accepted([*items, *items]) == once

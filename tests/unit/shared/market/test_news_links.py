@@ -1,4 +1,4 @@
-"""Links of headlines to the assets that they name."""
+"""Tests of the links from headlines to assets."""
 
 import pytest
 from hypothesis import given
@@ -9,10 +9,12 @@ from financehub_shared.market.news_links import AssetLinker
 
 
 def stock(symbol: str, name: str) -> Asset:
+    """Return a stock with a name."""
     return Asset(symbol, AssetType.STOCK, name)
 
 
 def coin(base: str, name: str) -> Asset:
+    """Return a coin with a name."""
     return Asset(f"{base}-USD", AssetType.CRYPTO, name)
 
 

@@ -1,4 +1,4 @@
-"""What makes two articles the same."""
+"""Tests of canonical addresses, ids and normalized titles of news."""
 
 import pytest
 from hypothesis import given
@@ -28,8 +28,8 @@ TITLES = st.lists(st.sampled_from(WORDS), max_size=10).map(" ".join)
         ("http://[2001:DB8::1]:80/a", "http://[2001:db8::1]/a"),
     ],
 )
-def test_one_spelling_for_all_links_to_one_article(url: str, canonical: str):
-    """Case of the host, tracking, order of the query, fragment and default port make no difference."""
+def test_canonical_url_is_equal_for_all_links_to_an_article(url: str, canonical: str):
+    """Case of the host, tracking parameters, query order, fragment and default port do not change the result."""
     assert canonical_url(url) == canonical
     assert canonical_url(canonical) == canonical
 
@@ -37,21 +37,21 @@ def test_one_spelling_for_all_links_to_one_article(url: str, canonical: str):
 @pytest.mark.parametrize(
     "url", ["", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"]
 )
-def test_what_is_no_web_address_is_refused(url: str):
-    """Only http and https with a host can be a link to an article."""
+def test_canonical_url_of_an_invalid_address_raises(url: str):
+    """Only http and https addresses with a host can be links to an article."""
     with pytest.raises(ValueError):
         canonical_url(url)
 
 
-def test_the_id_is_that_of_the_article_not_of_the_link():
-    """Links that differ in scheme or tracking only have one id, other articles another."""
+def test_news_id_ignores_scheme_and_tracking():
+    """Links that differ only in scheme or tracking parameters have the same id, and other articles have other ids."""
     assert news_id("http://example.com/a?utm_campaign=1") == news_id("https://EXAMPLE.com/a")
     assert news_id("https://example.com/a") != news_id("https://example.com/b")
     assert len(news_id("https://example.com/a")) == 24
 
 
 @pytest.mark.parametrize(
-    ("title", "normalised"),
+    ("title", "normalized"),
     [
         ("<b>Bitcoin</b> tops $70,000 &amp; ether follows", "bitcoin tops $70,000 ether follows"),
         ("Fed’s Powell: rates up 0.25%!", "fed's powell rates up 0.25%"),
@@ -62,9 +62,9 @@ def test_the_id_is_that_of_the_article_not_of_the_link():
         ("…", ""),
     ],
 )
-def test_a_title_is_reduced_to_its_words(title: str, normalised: str):
-    """Markup, case, punctuation, width and the publisher's name make no difference."""
-    assert normalize_title(title) == normalised
+def test_normalize_title_keeps_only_words(title: str, normalized: str):
+    """Markup, case, punctuation, width and the name of the publisher do not change the result."""
+    assert normalize_title(title) == normalized
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_a_title_is_reduced_to_its_words(title: str, normalised: str):
         ("Stocks making big moves: Apple, Tesla, Ford", "Stocks making big moves: Nike, Intel, Boeing", False),
     ],
 )
-def test_near_equal_titles_tell_one_story(left: str, right: str, same: bool):
-    """A word more or less is the same story, another number or other names are not."""
+def test_near_equal_is_true_only_for_titles_of_one_story(left: str, right: str, same: bool):
+    """A title with one word more or less is the same story. Another number or other names make another story."""
     assert near_equal(normalize_title(left), normalize_title(right)) is same
 
 
 @given(TITLES, TITLES)
-def test_near_equality_is_reflexive_symmetric_and_needs_common_words(left: str, right: str):
-    """The order does not matter, and near-equal titles share at least the words that the index relies on."""
+def test_near_equal_is_reflexive_and_symmetric(left: str, right: str):
+    """Nearly equal titles are so in both orders and share at least the words that the index requires."""
     assert near_equal(left, left)
     assert near_equal(left, right) == near_equal(right, left)
     words = set(left.split())

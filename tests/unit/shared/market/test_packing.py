@@ -1,4 +1,4 @@
-"""The columnar blob: exact, small, and damaged only loudly."""
+"""Tests of the columnar blob: exact values, size limits and detection of damage."""
 
 from array import array
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.packing import HEADER_SIZE, pack, read_header, unpack
 from financehub_shared.market.series import encode_bars, encode_series
-from support.store_contract import bars, indicators
+from support.market_data import bars, indicators
 
 DAYS = st.lists(st.integers(-(2**31), 2**31 - 1), unique=True, max_size=40).map(sorted)
 FLOATS = st.floats(width=64)
@@ -17,15 +17,15 @@ FLOATS = st.floats(width=64)
 
 @st.composite
 def tables(draw: st.DrawFn) -> "tuple[bytes, array[int], list[array[float]]]":
-    """Metadata, days and columns of one length."""
+    """Draw metadata, days and columns of one length."""
     days = array("i", draw(DAYS))
     column = st.lists(FLOATS, min_size=len(days), max_size=len(days)).map(lambda values: array("d", values))
     return draw(st.binary(max_size=80)), days, draw(st.lists(column, max_size=6))
 
 
 @given(tables())
-def test_unpacking_undoes_packing_bit_by_bit(table: "tuple[bytes, array[int], list[array[float]]]"):
-    """Every float, NaN payloads included, and every day come back as they were."""
+def test_unpack_returns_the_packed_table_bit_by_bit(table: "tuple[bytes, array[int], list[array[float]]]"):
+    """Every day and every float is returned unchanged, including NaN payloads."""
     meta, days, columns = table
     read_meta, read_days, read_columns = unpack("k", pack(meta, days, columns))
     assert (read_meta, read_days) == (meta, days)
@@ -33,8 +33,8 @@ def test_unpacking_undoes_packing_bit_by_bit(table: "tuple[bytes, array[int], li
 
 
 @given(tables())
-def test_the_header_alone_tells_shape_and_days(table: "tuple[bytes, array[int], list[array[float]]]"):
-    """The first bytes suffice to know how many rows there are and which days they span."""
+def test_read_header_returns_shape_and_days(table: "tuple[bytes, array[int], list[array[float]]]"):
+    """The first bytes contain the number of rows and columns and the first and last day."""
     meta, days, columns = table
     header = read_header("k", pack(meta, days, columns)[:HEADER_SIZE])
     assert (header.rows, header.columns) == (len(days), len(columns))
@@ -42,8 +42,8 @@ def test_the_header_alone_tells_shape_and_days(table: "tuple[bytes, array[int], 
 
 
 @given(tables(), st.data())
-def test_one_flipped_bit_is_always_noticed(table: "tuple[bytes, array[int], list[array[float]]]", data: st.DataObject):
-    """No damage of a bit, header included, passes for data."""
+def test_unpack_with_a_flipped_bit_raises(table: "tuple[bytes, array[int], list[array[float]]]", data: st.DataObject):
+    """A flipped bit anywhere, including the header, raises an error."""
     blob = bytearray(pack(*table))
     position = data.draw(st.integers(0, len(blob) * 8 - 1))
     blob[position // 8] ^= 1 << position % 8
@@ -52,10 +52,10 @@ def test_one_flipped_bit_is_always_noticed(table: "tuple[bytes, array[int], list
 
 
 @given(tables(), st.data())
-def test_a_cut_or_extended_blob_is_always_noticed(
+def test_unpack_of_a_cut_or_extended_blob_raises(
     table: "tuple[bytes, array[int], list[array[float]]]", data: st.DataObject
 ):
-    """A blob of another length than it was written with is refused."""
+    """A blob whose length has changed raises an error."""
     blob = pack(*table)
     cut = blob[: data.draw(st.integers(0, len(blob) - 1))]
     for damaged in (cut, blob + b"\0"):
@@ -63,22 +63,23 @@ def test_a_cut_or_extended_blob_is_always_noticed(
             unpack("k", damaged)
 
 
-def test_the_error_names_key_and_format_version():
-    """A blob of a later release is told apart from damage."""
+def test_unpack_of_a_later_version_names_key_and_version():
+    """A blob of a later release has its own error, which names key and format version."""
     blob = b"\x09" + encode_bars(bars("AAPL", [1]))[1:]
-    with pytest.raises(CorruptDataError, match=r"^financehub:bars:AAPL: has format version 9; this release reads version 1"):
+    message = r"^financehub:bars:AAPL: has format version 9; this release reads version 1"
+    with pytest.raises(CorruptDataError, match=message):
         unpack("financehub:bars:AAPL", blob)
 
 
-def test_five_hundred_bars_take_at_most_25_kb():
-    """The design's bound on the size of a history holds, and one row costs 44 bytes."""
+def test_encoded_500_bars_take_at_most_25_kb():
+    """500 bars take at most 25 kB, and each further bar takes 44 bytes."""
     blob = encode_bars(bars("BTC-USD", range(500), provider="simulated/binance"))
     assert len(blob) <= 25_000
     assert len(encode_bars(bars("BTC-USD", range(501), provider="simulated/binance"))) - len(blob) == 44
 
 
-def test_a_series_of_24_outputs_takes_at_most_21_kb():
-    """A hundred values of all outputs are exact and small."""
+def test_encoded_24_series_take_at_most_21_kb():
+    """100 values of each of 24 outputs take at most 21 kB."""
     series = {f"output_{number}": [float(number)] * 100 for number in range(24)}
     assert len(encode_series(indicators(**series))) <= 21_000
 
@@ -91,7 +92,7 @@ def test_a_series_of_24_outputs_takes_at_most_21_kb():
         pytest.param([1, 1], [[1.0, 2.0]], "ascend", id="a day twice"),
     ],
 )
-def test_a_table_out_of_shape_is_not_written(days: list[int], columns: list[list[float]], problem: str):
-    """What could not be read back right is refused when it is written."""
+def test_pack_of_an_invalid_table_raises(days: list[int], columns: list[list[float]], problem: str):
+    """A table that could not be read back correctly is refused when it is packed."""
     with pytest.raises(ValueError, match=problem):
         pack(b"", array("i", days), [array("d", column) for column in columns])

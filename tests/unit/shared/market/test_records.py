@@ -1,4 +1,4 @@
-"""The encoding of records in Redis."""
+"""Tests of the encoding of records in Redis."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Real histories with real errors, and real histories without: what is mended, left out and left alone."""
+"""Tests of the validation of bars, with real histories that contain errors and real histories without errors."""
 
 import csv
 import json
@@ -24,23 +24,25 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
 def bars_of(rows: list[tuple[float, ...]], first_day: int = 19_000) -> Bars:
-    """Bars of consecutive days from (open, high, low, close) rows."""
+    """Return bars of consecutive days from (open, high, low, close) rows."""
     open, high, low, close = (array("d", (row[cell] for row in rows)) for cell in range(4))
     days = array("i", range(first_day, first_day + len(rows)))
     return Bars("X", "yahoo", days, open, high, low, close, array("d", [100.0] * len(rows)))
 
 
 def flat(*closes: float, first_day: int = 19_000) -> Bars:
+    """Return bars with the given closes and a narrow range."""
     return bars_of([(close, close * 1.01, close * 0.99, close) for close in closes], first_day)
 
 
 def check(bars: Bars, asset: Asset = STOCK, previous: Bars | None = None, anchor: float | None = None) -> CheckedBars:
+    """Validate bars at `NOW`."""
     return validate_bars(asset, bars, previous, anchor, NOW)
 
 
 @pytest.fixture(scope="session")
 def history(real_answers: Path) -> Callable[[str], tuple[Bars, dict[int, float]]]:
-    """Bars and splits of a recorded CSV by its name; hourly ones get a day for each hour."""
+    """Return a function that reads bars and splits of a recorded CSV by its name. Hourly bars get one day per hour."""
 
     def read(name: str) -> tuple[Bars, dict[int, float]]:
         with (real_answers / "prices-with-errors" / f"{name}.csv").open(encoding="utf-8") as lines:
@@ -60,7 +62,7 @@ def history(real_answers: Path) -> Callable[[str], tuple[Bars, dict[int, float]]
     return read
 
 
-def assert_alike(bars: Bars, fixed: Bars) -> None:
+def assert_equal_prices(bars: Bars, fixed: Bars) -> None:
     assert list(bars.days) == list(fixed.days)
     for name in ("open", "high", "low", "close"):
         assert list(getattr(bars, name)) == pytest.approx(list(getattr(fixed, name)), rel=1e-5), name
@@ -70,17 +72,17 @@ def assert_alike(bars: Bars, fixed: Bars) -> None:
 @pytest.mark.parametrize(
     ("name", "anchor", "reasons"),
     [
-        # the quote says which of the two levels is right: 14.55 pence, and 33.62 rand
+        # The quote decides which of the two levels is right: 14.55 pence, and 33.62 rand.
         ("AET-L-1d-100x-error", 14.5, ["unit: ÷100 against the last quote, corrected"]),
         ("SSW-JO-1d-100x-error", 33.6, ["unit: ×100 against the last quote, corrected"]),
         ("ASAI-L-1h-bad-unit", None, ["unit: low, close off by 100, corrected"]),
         ("EWG-1d-no-errors", None, []),
     ],
 )
-def test_unit_errors_of_real_histories_are_mended(
+def test_validate_bars_of_real_histories_corrects_unit_errors(
     history: Callable[..., tuple[Bars, dict[int, float]]], name: str, anchor: float | None, reasons: list[str]
 ):
-    """Days and cells that are 100 times off are brought to the unit of the rest; the clean bars stay as they were."""
+    """Days and values that are off by 100 are converted to the unit of the others. Correct bars stay unchanged."""
     bars, _ = history(name)
     checked = check(bars, anchor=anchor)
     assert [record.reason for record in checked.records] == reasons
@@ -88,7 +90,7 @@ def test_unit_errors_of_real_histories_are_mended(
         assert checked.bars is bars
         return
     fixed, _ = history(f"{name}-fixed")
-    assert_alike(checked.bars, fixed)
+    assert_equal_prices(checked.bars, fixed)
     untouched = [
         place for place, close in enumerate(bars.close) if close == pytest.approx(fixed.close[place], rel=1e-6)
     ]
@@ -108,16 +110,20 @@ def test_unit_errors_of_real_histories_are_mended(
         "MOB-ST-1d-bad-stock-split-fixed",
     ],
 )
-def test_mended_histories_pass_untouched(history: Callable[..., tuple[Bars, dict[int, float]]], name: str):
-    """What is right already is not touched."""
+def test_validate_bars_of_correct_histories_changes_nothing(
+    history: Callable[..., tuple[Bars, dict[int, float]]], name: str
+):
+    """Correct histories are returned unchanged."""
     bars, splits = history(name)
     assert check(bars).bars is bars
     assert apply_missing_splits(bars, splits) == (bars, [])
 
 
 @pytest.mark.real_data
-def test_without_a_quote_the_level_of_most_days_counts(history: Callable[..., tuple[Bars, dict[int, float]]]):
-    """With nothing else to go by the rarer unit is brought to the more frequent one: one level, never two."""
+def test_validate_bars_without_a_quote_uses_the_level_of_most_days(
+    history: Callable[..., tuple[Bars, dict[int, float]]],
+):
+    """Without a quote, the rarer unit is converted to the more frequent one, so that only one level remains."""
     bars, _ = history("SSW-JO-1d-100x-error")
     checked = check(bars)
     assert [record.reason for record in checked.records] == ["unit: ÷100 against the other days, corrected"]
@@ -126,19 +132,19 @@ def test_without_a_quote_the_level_of_most_days_counts(history: Callable[..., tu
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["4063-T-1d-bad-stock-split", "DEX-AX-1d-bad-stock-split"])
-def test_splits_that_were_not_applied_are(history: Callable[..., tuple[Bars, dict[int, float]]], name: str):
-    """A lasting jump of just an announced split's size, days off or not, is the split: older bars get the new scale."""
+def test_apply_missing_splits_rescales_older_bars(history: Callable[..., tuple[Bars, dict[int, float]]], name: str):
+    """A lasting jump by the ratio of an announced split is the split, so older bars get the new scale."""
     bars, splits = history(name)
-    mended, done = apply_missing_splits(bars, splits)
+    corrected, applied = apply_missing_splits(bars, splits)
     fixed, _ = history(f"{name}-fixed")
-    assert len(done) == 1
-    assert_alike(mended, fixed)
-    assert check(mended).bars is mended
+    assert len(applied) == 1
+    assert_equal_prices(corrected, fixed)
+    assert check(corrected).bars is corrected
 
 
 @pytest.mark.real_data
-def test_a_day_in_the_scale_of_another_split_is_left_out(history: Callable[..., tuple[Bars, dict[int, float]]]):
-    """One day at a tenth of its neighbours is no split to apply; it is quarantined and the others stay."""
+def test_validate_bars_quarantines_a_single_day_in_another_scale(history: Callable[..., tuple[Bars, dict[int, float]]]):
+    """One day at a tenth of its neighbors is not a split. It is quarantined, and the other days stay."""
     bars, splits = history("MOB-ST-1d-bad-stock-split")
     assert apply_missing_splits(bars, splits) == (bars, [])
     checked = check(bars)
@@ -150,8 +156,8 @@ def test_a_day_in_the_scale_of_another_split_is_left_out(history: Callable[..., 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("name", ["sp500", "nasdaq", "GOOG"])
 @pytest.mark.parametrize("asset", [STOCK, COIN], ids=["stock", "crypto"])
-def test_no_false_alarm_on_decades_of_real_bars(name: str, asset: Asset):
-    """20 years of S&P 500 and NASDAQ and nine of Google, 2008 included, whole and day by day: not one alarm."""
+def test_validate_bars_of_decades_of_real_bars_has_no_false_alarm(name: str, asset: Asset):
+    """20 years of S&P 500 and NASDAQ and nine of Google, including 2008, cause no alarm, as a whole and day by day."""
     import importlib
 
     frame = (
@@ -171,14 +177,15 @@ def test_no_false_alarm_on_decades_of_real_bars(name: str, asset: Asset):
 
 
 def part(bars: Bars, start: int, end: int) -> Bars:
+    """Return the bars with index `start` to `end`."""
     columns = (getattr(bars, name)[start:end] for name in ("open", "high", "low", "close", "volume"))
     return Bars(bars.symbol, bars.provider, bars.days[start:end], *columns)
 
 
 @pytest.mark.parametrize("bad", [0.0, -5.0, math.nan, math.inf, -math.inf, 1e308, 1e-300])
 @pytest.mark.parametrize("cell", range(4))
-def test_values_that_are_no_prices_are_quarantined(bad: float, cell: int):
-    """A day with a price that is none is left out, with what was delivered; the others are stored."""
+def test_validate_bars_quarantines_days_with_impossible_prices(bad: float, cell: int):
+    """A day with an impossible price is quarantined with its raw values, and the other days stay."""
     row = [10.0, 10.1, 9.9, 10.0]
     rows = [tuple(row)] * 5
     row[cell] = bad
@@ -190,8 +197,8 @@ def test_values_that_are_no_prices_are_quarantined(bad: float, cell: int):
 
 
 @pytest.mark.parametrize("volume", [-1.0, math.nan, math.inf])
-def test_a_volume_that_is_none_becomes_zero(volume: float):
-    """A wrong volume does not cost the day's prices."""
+def test_validate_bars_sets_an_impossible_volume_to_zero(volume: float):
+    """An impossible volume becomes zero, and the prices of the day stay."""
     bars = flat(10, 10, 10)
     bars.volume[1] = volume
     checked = check(bars)
@@ -199,8 +206,8 @@ def test_a_volume_that_is_none_becomes_zero(volume: float):
     assert checked.records[0].reason == f"volume: {volume} set to 0, corrected"
 
 
-def test_days_to_come_are_quarantined():
-    """A bar of a day that has not begun anywhere is refused."""
+def test_validate_bars_quarantines_future_days():
+    """A bar of a day that has not started in any time zone is quarantined."""
     today = int(NOW // 86_400)
     checked = check(flat(10, 10, 10, 10, first_day=today - 1))
     assert list(checked.bars.days) == [today - 1, today, today + 1]
@@ -223,24 +230,24 @@ def test_days_to_come_are_quarantined():
         "a day away and back",
         "two days away and back",
         "a crash that stays",
-        "a last day nobody confirms",
-        "a last day the quote confirms",
+        "a last day without confirmation",
+        "a last day that the quote confirms",
         "a coin away and back",
         "a coin that collapses",
         "a coin that always jumps",
     ],
 )
-def test_jumps_that_return_are_errors_and_those_that_stay_are_the_market(
+def test_validate_bars_quarantines_only_jumps_that_return(
     asset: Asset, closes: list[float], anchor: float | None, kept: list[float]
 ):
-    """Away and back within three days is an error, unless the asset moves like that; a new level is kept."""
+    """A jump that returns within three days is an error unless the asset often moves like that. A new level is kept."""
     checked = check(flat(*closes), asset, anchor=anchor)
     assert list(checked.bars.close) == pytest.approx(kept)
     assert bool(checked.records) is (len(kept) < len(closes))
 
 
-def test_new_bars_are_judged_by_the_stored_ones():
-    """One new bar in pence after stored bars in pounds is mended, with the stored bars as the evidence."""
+def test_validate_bars_corrects_the_unit_by_stored_bars():
+    """One new bar in pence after stored bars in pounds is corrected."""
     stored = flat(3.0, 3.1, 3.05, first_day=18_000)
     checked = check(flat(310.0), previous=stored)
     assert list(checked.bars.close) == pytest.approx([3.1])
@@ -248,8 +255,8 @@ def test_new_bars_are_judged_by_the_stored_ones():
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
-def test_one_quote_does_not_restate_a_history(factor: float):
-    """Where every day is 100 times off the quote one of them is wrong: nothing is stored until they agree."""
+def test_validate_bars_that_contradict_the_quote_stores_nothing(factor: float):
+    """If every day is off by 100 from the quote, nothing is stored, because either may be wrong."""
     history = flat(3.0, 3.1, 3.05)
     checked = check(history, anchor=3.05 * factor)
     assert len(checked.bars) == 0
@@ -258,38 +265,41 @@ def test_one_quote_does_not_restate_a_history(factor: float):
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
-def test_stored_bars_outweigh_a_quote_in_another_unit(factor: float):
-    """A wrong quote does not turn the days that follow on the stored ones."""
+def test_validate_bars_prefers_stored_bars_to_a_quote(factor: float):
+    """A wrong quote does not change new bars that continue the stored ones."""
     new = flat(3.1, 3.2)
     assert check(new, previous=flat(3.0, 3.1, 3.05, first_day=18_000), anchor=3.05 * factor).bars is new
 
 
 @pytest.mark.parametrize("simulated", ["new", "stored"])
-def test_bars_of_simulator_and_market_are_not_stored_beside_each_other(simulated: str):
-    """A Redis that has simulated bars takes no real ones, nor the other way round, and the record says what to do."""
-    made_up, real = (replace(flat(3.0, 3.1), provider=provider) for provider in ("simulated/yahoo", "yahoo"))
-    new, stored = (made_up, real) if simulated == "new" else (real, made_up)
+def test_validate_bars_refuses_to_mix_simulated_and_real_bars(simulated: str):
+    """Simulated and real bars are never stored together, and the record explains what to do."""
+    simulated_bars, real_bars = (
+        replace(flat(3.0, 3.1), provider=provider) for provider in ("simulated/yahoo", "yahoo")
+    )
+    new, stored = (simulated_bars, real_bars) if simulated == "new" else (real_bars, simulated_bars)
     checked = check(new, previous=stored)
     assert len(checked.bars) == 0
-    assert checked.records[0].reason == f"source: stored bars are from {stored.provider}; empty this Redis or use another"
+    expected = f"source: stored bars are from {stored.provider}; empty this Redis or use another"
+    assert checked.records[0].reason == expected
 
 
-def test_bars_that_replace_stored_ones_are_not_judged_by_them():
-    """After a reverse split of 1:100 the whole history comes in the new scale, and what it replaces has no say."""
+def test_validate_bars_ignores_stored_bars_that_are_replaced():
+    """After a reverse split of 1:100, the whole history has the new scale, and the replaced bars are not compared."""
     checked = check(flat(*[300.0] * 5), previous=flat(*[3.0] * 5))
     assert checked.records == ()
 
 
-def test_a_torn_day_that_is_no_unit_error_is_quarantined():
-    """High and low that are twenty times apart, and not by a hundred, cannot both be prices of a day."""
+def test_validate_bars_quarantines_an_inconsistent_day():
+    """A day whose high and low differ by a factor of twenty is quarantined, because this is not a unit error."""
     rows = [(10.0, 10.1, 9.9, 10.0)] * 3
     checked = check(bars_of([*rows, (10.0, 10.1, 0.3, 10.0), *rows]))
     assert len(checked.bars) == 6
     assert checked.records[0].reason.startswith("range: ")
 
 
-def test_no_bars_are_fine():
-    """An answer without bars is an answer."""
+def test_validate_bars_of_no_bars_returns_them():
+    """An empty response is valid."""
     empty = flat()
     assert check(empty, previous=flat(1.0)).bars is empty
 
@@ -303,10 +313,10 @@ PRICES = st.one_of(st.floats(), st.floats(0.5, 2), st.floats(50, 200), st.just(1
     st.none() | st.floats(0.5, 200),
     st.sampled_from([STOCK, COIN]),
 )
-def test_what_is_stored_is_always_a_price(
+def test_validated_bars_have_only_possible_prices(
     rows: list[tuple[float, ...]], known: list[float], anchor: float | None, asset: Asset
 ):
-    """Whatever arrives, judging never raises, days ascend, and what is let through is positive and finite."""
+    """For any input, validation does not raise, days ascend, and prices are positive and finite."""
     bars = bars_of(rows)
     bars = replace(bars, volume=array("d", (row[4] for row in rows)))
     checked = check(bars, asset, flat(*known, first_day=18_000), anchor)

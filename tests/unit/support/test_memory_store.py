@@ -1,4 +1,4 @@
-"""`MemoryStore` keeps the store's laws."""
+"""Tests that `MemoryStore` has the properties of every store."""
 
 import pytest
 
@@ -9,32 +9,33 @@ from support.memory_store import MemoryStore
 
 @pytest.fixture
 def store() -> Store:
+    """An empty store."""
     return MemoryStore()
 
 
 class TestAssets(store_contract.AssetsContract):
-    """Laws of assets."""
+    """Properties of assets."""
 
 
 class TestQuotes(store_contract.QuotesContract):
-    """Laws of quotes."""
+    """Properties of quotes."""
 
 
 class TestBars(store_contract.BarsContract):
-    """Laws of bars."""
+    """Properties of bars."""
 
 
 class TestIndicators(store_contract.IndicatorsContract):
-    """Laws of indicators."""
+    """Properties of indicators."""
 
 
 class TestNews(store_contract.NewsContract):
-    """Laws of news."""
+    """Properties of news."""
 
 
-class TestJournal(store_contract.JournalContract):
-    """Laws of journal."""
+class TestQuarantine(store_contract.QuarantineContract):
+    """Properties of quarantine and freshness."""
 
 
 class TestRetention(store_contract.RetentionContract):
-    """Laws of retention."""
+    """Properties of retention."""

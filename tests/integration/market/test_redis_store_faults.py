@@ -1,4 +1,4 @@
-"""`RedisStore` under contention, damage and failure of a real Redis; and how often it goes there."""
+"""Tests of `RedisStore` under contention, damage and failure of a real Redis, and of its number of round trips."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,12 +12,12 @@ from financehub_shared.market.news_dedupe import KnownNews
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
+from support.market_data import T0, bars, indicators, news, quote
 from support.redis_server import RedisServer
-from support.store_contract import T0, bars, indicators, news, quote
 
 
 class CountingConnection(redis.Connection):
-    """Counts writes to the socket: one for a command, one for a pipeline."""
+    """Counts writes to the socket, which are one per command and one per pipeline."""
 
     sent = 0
 
@@ -27,11 +27,11 @@ class CountingConnection(redis.Connection):
 
 
 def round_trips(url: str, work: Callable[[RedisStore], object]) -> int:
-    """How often `work` goes to Redis and back."""
+    """Return the number of round trips to Redis during `work`."""
     pool = redis.ConnectionPool.from_url(url, connection_class=CountingConnection)
     client = redis.Redis(connection_pool=pool)
     for connection in [pool.get_connection() for _ in range(2)]:
-        pool.release(connection)  # connected: handshakes are not counted
+        pool.release(connection)  # Connect now, so that handshakes are not counted.
     CountingConnection.sent = 0
     work(RedisStore(client))
     client.close()
@@ -43,7 +43,7 @@ THOUSAND = TWO_THOUSAND[:1_000]
 
 
 @pytest.mark.parametrize(
-    ("work", "at_most"),
+    ("work", "max_round_trips"),
     [
         pytest.param(lambda store: store.put_quotes(map(quote, TWO_THOUSAND)), 1, id="put quotes"),
         pytest.param(lambda store: store.quotes(THOUSAND), 1, id="quotes"),
@@ -55,17 +55,19 @@ THOUSAND = TWO_THOUSAND[:1_000]
         pytest.param(lambda store: store.indicators(THOUSAND), 1, id="indicators"),
         pytest.param(lambda store: store.quotes_fetched_at(THOUSAND), 2, id="times of quotes"),
         pytest.param(lambda store: store.indicators_computed_at(THOUSAND), 2, id="times of indicators"),
-        pytest.param(lambda store: store.put_news(news(each, each) for each in THOUSAND[:500]), 3, id="put news"),
+        pytest.param(lambda store: store.put_news(news(title, title) for title in THOUSAND[:500]), 3, id="put news"),
         pytest.param(lambda store: store.news(limit=500), 2, id="news"),
     ],
 )
-def test_round_trips_are_bounded(redis_url: str, work: Callable[[RedisStore], object], at_most: int):
-    """A thousand symbols cost a handful of round trips, never one a symbol."""
-    assert 1 <= round_trips(redis_url, work) <= at_most
+def test_store_operation_on_a_thousand_symbols_takes_few_round_trips(
+    redis_url: str, work: Callable[[RedisStore], object], max_round_trips: int
+):
+    """An operation on a thousand symbols takes a few round trips and never one per symbol."""
+    assert 1 <= round_trips(redis_url, work) <= max_round_trips
 
 
-def test_last_days_do_not_read_the_blobs(redis_client: redis.Redis):
-    """Knowing the newest days of 100 histories moves less than one history's bytes."""
+def test_last_days_do_not_read_whole_histories(redis_client: redis.Redis):
+    """Reading the newest days of 100 histories transfers fewer bytes than one history."""
     store = RedisStore(redis_client)
     symbols = [f"S{number}" for number in range(100)]
     store.put_bars(bars(symbol, range(500)) for symbol in symbols)
@@ -74,8 +76,8 @@ def test_last_days_do_not_read_the_blobs(redis_client: redis.Redis):
     assert redis_client.info("stats")["total_net_output_bytes"] - before < 22_000
 
 
-def test_concurrent_writers_of_one_history_lose_no_bar(redis_url: str):
-    """Eight writers merging into one asset at once leave the union of their bars."""
+def test_put_bars_by_concurrent_writers_loses_no_bar(redis_url: str):
+    """Eight writers that merge into one asset at the same time leave the union of their bars."""
     threads = [
         threading.Thread(target=RedisStore(connect(redis_url)).put_bars, args=([bars("AAPL", range(first, 160, 8))],))
         for first in range(8)
@@ -87,31 +89,31 @@ def test_concurrent_writers_of_one_history_lose_no_bar(redis_url: str):
     assert list(RedisStore(connect(redis_url)).bars(["AAPL"])["AAPL"].days) == list(range(160))
 
 
-class Overtaken(RedisStore):
-    """A store that another writer overtakes between its reading of what is known and its writing, once."""
+class OvertakenStore(RedisStore):
+    """A store in which another writer writes once between its read of the known news and its own write."""
 
-    other: Callable[[], object] | None = None
+    other_writer: Callable[[], object] | None = None
 
     def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
         known = super()._known(batch)
-        if self.other is not None:
-            other, self.other = self.other, None
-            other()
+        if self.other_writer is not None:
+            write, self.other_writer = self.other_writer, None
+            write()
         return known
 
 
-def test_a_story_that_two_writers_bring_at_once_is_stored_once(redis_client: redis.Redis):
-    """Who was overtaken decides again, and stores only what is new then."""
+def test_put_news_by_two_writers_stores_a_story_once(redis_client: redis.Redis):
+    """A writer whose data changed in the meantime decides again and stores only what is still new."""
     story = news("1", "Bitcoin tops $70,000 as ETF inflows surge")
-    same, else_ = news("2", f"{story.title}!"), news("3", "Tea is hot")
-    store = Overtaken(redis_client)
-    store.other = lambda: RedisStore(redis_client).put_news([story])
-    assert store.put_news([same, else_]) == 1
-    assert {item.title for item in store.news()} == {story.title, else_.title}
+    duplicate, new = news("2", f"{story.title}!"), news("3", "Tea is hot")
+    store = OvertakenStore(redis_client)
+    store.other_writer = lambda: RedisStore(redis_client).put_news([story])
+    assert store.put_news([duplicate, new]) == 1
+    assert {item.title for item in store.news()} == {story.title, new.title}
 
 
-def test_dropped_news_leave_no_key_behind(redis_client: redis.Redis):
-    """When the last article is gone, so is every index of it."""
+def test_drop_older_of_all_news_leaves_no_key(redis_client: redis.Redis):
+    """After the last news item is dropped, its indexes are gone too."""
     store = RedisStore(redis_client)
     store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hat", T0 - 2)])
     store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, dry_run=False)
@@ -168,10 +170,10 @@ def test_dropped_news_leave_no_key_behind(redis_client: redis.Redis):
         ),
     ],
 )
-def test_damaged_records_are_an_error_that_names_the_key(
+def test_read_of_a_damaged_record_raises_with_its_key(
     redis_client: redis.Redis, damage: Callable[[redis.Redis], object], read: Callable[[RedisStore], object]
 ):
-    """What cannot be read is never passed on as data or as absence."""
+    """An unreadable record is never returned as data or treated as absent."""
     store = RedisStore(redis_client)
     store.put_bars([bars("AAPL", range(10))])
     store.put_indicators([indicators("AAPL")])
@@ -181,8 +183,8 @@ def test_damaged_records_are_an_error_that_names_the_key(
         read(store)
 
 
-def test_retention_steps_over_what_it_cannot_read(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):
-    """One damaged record does not keep the house from being cleaned, and is named in the log."""
+def test_drop_older_skips_and_logs_unreadable_records(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):
+    """Unreadable records do not stop the cleanup, and the log names them."""
     store = RedisStore(redis_client)
     store.put_quotes([quote("OLD", fetched_at=T0 - 1)])
     store.put_bars([bars("OLD", [1, 2])])
@@ -195,8 +197,8 @@ def test_retention_steps_over_what_it_cannot_read(redis_client: redis.Redis, cap
 
 
 @pytest.mark.parametrize("damage", [b"?", b"7", b"7" * 31, b"", b"7" * 31 + b"x{}"])
-def test_the_time_of_a_damaged_quote_is_left_out(redis_client: redis.Redis, damage: bytes):
-    """A record without a whole prefix has no time, and the times of the others are told."""
+def test_quotes_fetched_at_leaves_out_damaged_quotes(redis_client: redis.Redis, damage: bytes):
+    """A quote without a complete prefix has no time, and the times of the other quotes are returned."""
     store = RedisStore(redis_client)
     store.put_quotes([quote("AAPL")])
     redis_client.hset(keys.QUOTES, "BAD", damage)
@@ -215,26 +217,26 @@ def test_the_time_of_a_damaged_quote_is_left_out(redis_client: redis.Redis, dama
         b'{"engine": "talib", "computed_at": null, "last_day": 1, "values": {}}',
     ],
 )
-def test_the_time_of_damaged_indicators_is_left_out(redis_client: redis.Redis, damage: bytes):
-    """A record that cannot be read has no time, and the times of the others are told."""
+def test_indicators_computed_at_leaves_out_damaged_records(redis_client: redis.Redis, damage: bytes):
+    """An unreadable record has no time, and the times of the other records are returned."""
     store = RedisStore(redis_client)
     store.put_indicators([indicators("AAPL")])
     redis_client.hset(keys.INDICATORS, "BAD", damage)
     assert store.indicators_computed_at(["BAD", "AAPL"]) == {"AAPL": T0}
 
 
-def test_a_quote_written_during_the_clean_up_stays(redis_client: redis.Redis):
-    """The clean-up deletes the value it judged, not the one that came meanwhile."""
+def test_drop_older_keeps_a_quote_written_meanwhile(redis_client: redis.Redis):
+    """The cleanup deletes the value that it examined and not a newer one."""
     store = RedisStore(redis_client)
     store.put_quotes([quote("AAPL", fetched_at=T0 - 1)])
-    judged = redis_client.hgetall(keys.QUOTES)
+    examined = redis_client.hgetall(keys.QUOTES)
     store.put_quotes([quote("AAPL", fetched_at=T0 + 1)])
-    assert store._delete_unchanged(keys.QUOTES, {"AAPL": judged[b"AAPL"]}) == []
+    assert store._delete_unchanged(keys.QUOTES, {"AAPL": examined[b"AAPL"]}) == []
     assert store.quotes()["AAPL"].fetched_at == T0 + 1
 
 
-def test_a_redis_that_is_away_is_one_error_with_the_cause(redis_server: Callable[..., RedisServer]):
-    """A dead Redis raises `StoreUnavailableError`, and the same store works when it is back."""
+def test_store_with_redis_unavailable_raises_and_recovers(redis_server: Callable[..., RedisServer]):
+    """A stopped Redis raises `StoreUnavailableError` with its cause, and the same store works when Redis is back."""
     server = redis_server()
     store = RedisStore(connect(server.url, retries=0))
     store.put_quotes([quote()])
@@ -246,8 +248,8 @@ def test_a_redis_that_is_away_is_one_error_with_the_cause(redis_server: Callable
     assert list(store.quotes()) == ["BTC-USD"]
 
 
-def test_a_hung_redis_is_an_error_after_the_timeout(redis_server: Callable[..., RedisServer]):
-    """A Redis that accepts and never answers does not hold the caller."""
+def test_store_with_a_hung_redis_raises_after_the_timeout(redis_server: Callable[..., RedisServer]):
+    """A Redis that accepts connections and does not answer delays the caller until the timeout."""
     server = redis_server()
     store = RedisStore(connect(server.url, timeout=2))
     store.put_quotes([quote()])
@@ -258,8 +260,8 @@ def test_a_hung_redis_is_an_error_after_the_timeout(redis_server: Callable[..., 
     assert list(store.quotes()) == ["BTC-USD"]
 
 
-def test_a_full_redis_refuses_loudly_and_keeps_what_it_has(redis_server: Callable[..., RedisServer]):
-    """Out of memory under `noeviction` is an error; reading goes on."""
+def test_store_with_a_full_redis_raises_and_still_reads(redis_server: Callable[..., RedisServer]):
+    """Writing to a Redis without memory under `noeviction` raises an error, and reading still works."""
     server = redis_server()
     store = RedisStore(server.client())
     store.put_quotes([quote()])
@@ -269,8 +271,8 @@ def test_a_full_redis_refuses_loudly_and_keeps_what_it_has(redis_server: Callabl
     assert store.quotes()["BTC-USD"].fetched_at == T0
 
 
-def test_a_read_only_replica_refuses_loudly(redis_server: Callable[..., RedisServer]):
-    """A Redis demoted to replica is an error, not a lost write."""
+def test_store_with_a_read_only_replica_raises(redis_server: Callable[..., RedisServer]):
+    """Writing to a Redis that has become a replica raises an error instead of losing the write."""
     server = redis_server()
     server.client().replicaof("127.0.0.1", 1)
     store = RedisStore(server.client())

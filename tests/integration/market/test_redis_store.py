@@ -1,4 +1,4 @@
-"""`RedisStore` keeps the store's laws on a real Redis, in bounded round trips."""
+"""Tests that `RedisStore` has the properties of every store, with a real Redis."""
 
 import pytest
 import redis
@@ -10,32 +10,33 @@ from support import store_contract
 
 @pytest.fixture
 def store(redis_client: redis.Redis) -> Store:
+    """An empty store."""
     return RedisStore(redis_client)
 
 
 class TestAssets(store_contract.AssetsContract):
-    """Laws of assets."""
+    """Properties of assets."""
 
 
 class TestQuotes(store_contract.QuotesContract):
-    """Laws of quotes."""
+    """Properties of quotes."""
 
 
 class TestBars(store_contract.BarsContract):
-    """Laws of bars."""
+    """Properties of bars."""
 
 
 class TestIndicators(store_contract.IndicatorsContract):
-    """Laws of indicators."""
+    """Properties of indicators."""
 
 
 class TestNews(store_contract.NewsContract):
-    """Laws of news."""
+    """Properties of news."""
 
 
-class TestJournal(store_contract.JournalContract):
-    """Laws of journal."""
+class TestQuarantine(store_contract.QuarantineContract):
+    """Properties of quarantine and freshness."""
 
 
 class TestRetention(store_contract.RetentionContract):
-    """Laws of retention."""
+    """Properties of retention."""
