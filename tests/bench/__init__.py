@@ -1,1 +1,1 @@
-"""`make bench`: FinanceHub beside its peers, in one run on one machine."""
+"""Benchmarks of FinanceHub and of comparable projects, measured in one run on one machine (`make bench`)."""

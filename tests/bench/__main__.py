@@ -1,4 +1,4 @@
-"""Run the benchmarks, print a table and write build/bench.json."""
+"""Runs the benchmarks, prints a table and writes build/bench.json."""
 
 import argparse
 import importlib
@@ -16,7 +16,7 @@ from bench.rows import Row
 
 
 def main() -> int:
-    """Exit code 0 when every goal is met, 1 when one is missed, 2 for an unknown name."""
+    """Run the benchmarks. Return exit code 0 if every goal is met, 1 if one is missed, 2 for an unknown name."""
     names = [module.name for module in pkgutil.iter_modules(cases.__path__)]
     parser = argparse.ArgumentParser(prog="make bench ONLY=<name>")
     parser.add_argument("--only", default="", help=f"one of: {', '.join(names)}")

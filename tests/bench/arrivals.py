@@ -1,4 +1,4 @@
-"""How late runs come into their queue, and what the process that sends them costs."""
+"""Measures how late runs arrive in their queue, and the memory and processor time of the process that sends them."""
 
 import json
 import os
@@ -10,36 +10,45 @@ from typing import Any
 
 from financehub_scheduler.recurrence.recurrence import jitter_offset
 
-#: How long a burst may take; what is not there by then counts as that late.
-PATIENCE = 30.0
+#: Timeout of a burst in seconds, which is also the result if a burst takes longer.
+BURST_TIMEOUT = 30.0
 
 
 def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
-    """Seconds from `due` (Unix seconds) until 99 % of `count` messages are in the list `queue`."""
+    """Return the seconds from a due time until 99 % of the messages are in the queue.
+
+    Args:
+        client: Client of Redis.
+        queue: Name of the list.
+        due: Due time in Unix seconds.
+        count: Number of expected messages.
+    """
     time.sleep(max(0.0, due - time.time() - 0.1))
     while client.llen(queue) < count * 0.99:
-        if time.time() > due + PATIENCE:
-            return PATIENCE
+        if time.time() > due + BURST_TIMEOUT:
+            return BURST_TIMEOUT
         time.sleep(0.002)
     return time.time() - due
 
 
 def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0) -> list[float]:
-    """Ascending lateness of the runs that come between two times, seconds; they are taken out of the queue.
+    """Return the lateness of the runs that arrive between two times, in ascending seconds, and remove the runs.
 
     Args:
-        client: of Redis.
-        queue: name of the list.
-        begin: Unix seconds; what came before is not measured.
-        end: Unix seconds.
-        jitter: `jitterSeconds` of their schedules; they are awaited that much later, each by its own offset.
+        client: Client of Redis.
+        queue: Name of the list.
+        begin: Begin in Unix seconds. Runs that arrive earlier are not measured.
+        end: End in Unix seconds.
+        jitter: `jitterSeconds` of the schedules. The jitter offset of each schedule does not count as lateness.
     """
-    late = []
-    for at, ids in tuple(_arrivals(client, queue, begin, end)):
+    lateness_seconds = []
+    for arrived_at, ids in tuple(_arrivals(client, queue, begin, end)):
         for message in client.hmget(f"{queue}.msgs", ids):
             options = json.loads(message)["options"]
-            late.append(at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], jitter))
-    return sorted(late)
+            lateness_seconds.append(
+                arrived_at - options["due_at"] / 1000 - jitter_offset(options["schedule_uid"], jitter)
+            )
+    return sorted(lateness_seconds)
 
 
 def _arrivals(client: Any, queue: str, begin: float, end: float) -> Iterator[tuple[float, list[bytes]]]:
@@ -50,18 +59,18 @@ def _arrivals(client: Any, queue: str, begin: float, end: float) -> Iterator[tup
 
 
 def quantile(ascending: list[float], percent: int) -> float:
-    """The value that `percent` of them do not exceed."""
+    """Return the value that the given percentage of ascending values does not exceed."""
     return ascending[min(len(ascending) * percent // 100, len(ascending) - 1)]
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that a process has had in use, MB."""
+    """Return the highest memory use of a process so far, in MB."""
     match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     return int(match[1]) / 1024 if match else 0.0
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used, all threads."""
-    # behind the name, which may contain spaces
+    """Return the processor time that all threads of a process have used so far, in seconds."""
+    # The fields follow the name, which may contain spaces.
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

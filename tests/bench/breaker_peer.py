@@ -1,4 +1,4 @@
-"""pybreaker with its Redis storage, as a process of `support.breaker_fleet` calls it."""
+"""pybreaker with its Redis storage, for processes of `support.breaker_fleet`."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ import redis
 from support.breaker_fleet import Call, DeadUpstreamError, RejectedError
 
 
-def shared(url: str, threshold: int, open_seconds: float) -> Call:
-    """One breaker whose state is in Redis, as its README sets it up."""
+def redis_pybreaker(url: str, threshold: int, open_seconds: float) -> Call:
+    """Return a function that calls through a pybreaker whose state is in Redis, set up as in its README."""
     storage = pybreaker.CircuitRedisStorage(pybreaker.STATE_CLOSED, redis.Redis.from_url(url), namespace="upstream")
     breaker = pybreaker.CircuitBreaker(fail_max=threshold, reset_timeout=open_seconds, state_storage=storage)
 
@@ -17,7 +17,7 @@ def shared(url: str, threshold: int, open_seconds: float) -> Call:
         try:
             breaker.call(send)
         except pybreaker.CircuitBreakerError as error:
-            # raised for a rejection, and in place of the error of the call that opened it
+            # pybreaker raises this for a rejection, and instead of the error of the call that opened the breaker.
             raise (DeadUpstreamError if isinstance(error.__context__, DeadUpstreamError) else RejectedError) from error
 
     return call

@@ -1,58 +1,64 @@
-"""Schedules that are all due in one minute: ours, and CronJobs of the same cluster."""
+"""Measures the lateness of ScheduledTasks, and of CronJobs of the same cluster, that are all due at the same minute."""
 
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from bench.arrivals import lateness
-from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, moment, tell, until
+from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, log_progress, unix_seconds, wait_until
 from support.schedules import resource
 
 COUNT = 500
 _CRON_JOBS = "/apis/batch/v1/namespaces/{}/cronjobs"
 _CONTROLLER = "system:serviceaccount:kube-system:cronjob-controller"
-#: A start closer to a full minute than this is measured at the next.
+#: If the next full minute is closer than this, the one after it is measured.
 _MARGIN_SECONDS = 10
 _MINUTE = 60
-#: How long runs of ours are awaited.
-_PATIENCE_SECONDS = 5
+#: Time within which all runs of ScheduledTasks must arrive.
+_ARRIVAL_SECONDS = 5
 
 
-def scheduled_tasks(cluster: OperatorCluster, namespace: str) -> list[float]:
-    """Due → run enqueued, ascending, seconds."""
-    tell(f"{COUNT} ScheduledTasks in one minute")
+def scheduled_task_lateness(cluster: OperatorCluster, namespace: str) -> list[float]:
+    """Return the seconds from the due time until each run was enqueued, ascending."""
+    log_progress(f"{COUNT} ScheduledTasks in one minute")
     user = cluster.user(namespace)
     due = _next_minute()
-    spec: dict[str, Any] = {"task": "noop", "queue": "bench", "schedule": _at(due)}
+    spec: dict[str, Any] = {"task": "noop", "queue": "bench", "schedule": _cron_expression(due)}
     cluster.create(SCHEDULED_TASKS.format(namespace), (resource(f"s{number}", **spec) for number in range(COUNT)))
     with cluster.scheduler(user, COUNT):
-        late = lateness(cluster.redis.client(), "dramatiq:bench", due, due + _PATIENCE_SECONDS)
+        late = lateness(cluster.redis.client(), "dramatiq:bench", due, due + _ARRIVAL_SECONDS)
     if len(late) != COUNT:
-        raise RuntimeError(f"{len(late)} of {COUNT} runs came within {_PATIENCE_SECONDS} s")
+        raise RuntimeError(f"{len(late)} of {COUNT} runs arrived within {_ARRIVAL_SECONDS} s")
     return late
 
 
-def cron_jobs(cluster: OperatorCluster, namespace: str) -> list[float]:
-    """Due → Job created, ascending, seconds."""
-    tell(f"{COUNT} CronJobs in one minute")
+def cron_job_lateness(cluster: OperatorCluster, namespace: str) -> list[float]:
+    """Return the seconds from the due time until each Job was created, ascending."""
+    log_progress(f"{COUNT} CronJobs in one minute")
     due = _next_minute()
-    cluster.create(_CRON_JOBS.format(namespace), (_cron_job(f"s{number}", _at(due)) for number in range(COUNT)))
+    cluster.create(
+        _CRON_JOBS.format(namespace), (_cron_job(f"s{number}", _cron_expression(due)) for number in range(COUNT))
+    )
     time.sleep(due - time.time())
-    until(lambda: len(_jobs(cluster)) == COUNT, lambda: f"{len(_jobs(cluster))} of {COUNT} Jobs were created", every=2)
-    return sorted(created - due for created in _jobs(cluster))
+    wait_until(
+        lambda: len(_job_times(cluster)) == COUNT,
+        lambda: f"{len(_job_times(cluster))} of {COUNT} Jobs were created",
+        every=2,
+    )
+    return sorted(created - due for created in _job_times(cluster))
 
 
 def _next_minute() -> int:
     return int((time.time() + _MARGIN_SECONDS) // _MINUTE + 1) * _MINUTE
 
 
-def _at(due: int) -> str:
-    """The cron line that names one minute of the year."""
+def _cron_expression(due: int) -> str:
+    """Return the cron expression of one minute of the year."""
     return f"{datetime.fromtimestamp(due, UTC):%-M %-H %-d %-m} *"
 
 
 def _cron_job(name: str, schedule: str) -> dict[str, Any]:
-    # its Jobs wait: their Pods would be work for other controllers
+    # The Jobs are suspended, because their Pods would be work for other controllers.
     pod = {"restartPolicy": "Never", "containers": [{"name": "noop", "image": "noop"}]}
     job = {"suspend": True, "template": {"spec": pod}}
     return {
@@ -61,10 +67,10 @@ def _cron_job(name: str, schedule: str) -> dict[str, Any]:
     }
 
 
-def _jobs(cluster: OperatorCluster) -> list[float]:
-    """When the controller's Jobs were created, Unix seconds."""
+def _job_times(cluster: OperatorCluster) -> list[float]:
+    """Return the creation times of the controller's Jobs in Unix seconds."""
     return [
-        moment(record["stageTimestamp"])
+        unix_seconds(record["stageTimestamp"])
         for record in cluster.plane.audit(_CONTROLLER)
         if (record["verb"], record["objectRef"]["resource"]) == ("create", "jobs")
         and record["responseStatus"]["code"] == 201

@@ -1,4 +1,4 @@
-"""A control plane with thousands of resources, a scheduler on them, and what both did."""
+"""A control plane with thousands of ScheduledTasks, schedulers for them, and counts of what they wrote."""
 
 import asyncio
 import base64
@@ -24,21 +24,21 @@ from test_cluster.control_plane.control_plane import ControlPlane, start_control
 from test_cluster.control_plane.manifests import install
 from test_cluster.control_plane.tokens import User
 
-#: Connections that create resources.
+#: Number of connections that create resources.
 _CREATORS = 32
 _WRITES = {"create", "update", "patch", "delete"}
-_PATIENCE_SECONDS = 300
+_TIMEOUT_SECONDS = 300
 SCHEDULED_TASKS = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 
 
 @dataclass
 class OperatorCluster:
-    """What the phases of the benchmark share.
+    """The processes that all phases of the benchmark share.
 
     Args:
-        plane: the API server.
-        redis: of the queues; emptied by each scheduler that starts anew.
-        logs: folder of the schedulers' lines.
+        plane: The control plane.
+        redis: Redis of the queues. `scheduler` empties it by default.
+        logs: Folder for the logs of the schedulers.
     """
 
     plane: ControlPlane
@@ -46,11 +46,11 @@ class OperatorCluster:
     logs: Path
 
     def create(self, path: str, bodies: Iterable[Mapping[str, Any]]) -> None:
-        """Create many resources at once.
+        """Create many resources over parallel connections.
 
         Args:
-            path: of their list.
-            bodies: the resources.
+            path: Path of their list.
+            bodies: The resources.
         """
         asyncio.run(self._create(self.plane.server + path, iter(bodies)))
 
@@ -69,32 +69,36 @@ class OperatorCluster:
             await asyncio.gather(*(creator(session) for _ in range(_CREATORS)))
 
     def user(self, namespace: str) -> User:
-        """An account of a scheduler, with the rights of deploy/operator in a namespace."""
+        """Create a namespace and in it an account of a scheduler with the rights of deploy/operator."""
         self.plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
         return scheduler_user(self.plane, namespace)
 
     @contextmanager
-    def scheduler(self, user: User, count: int, *, fresh: bool = True) -> Iterator[tuple[int, float]]:
-        """A scheduler that knows all ScheduledTasks of a user's namespace: process id, and seconds it took to.
+    def scheduler(self, user: User, count: int, *, empty_redis: bool = True) -> Iterator[tuple[int, float]]:
+        """Run a scheduler that has registered all ScheduledTasks of the user's namespace.
+
+        Yields its process id and the seconds from its start until all of them were registered.
 
         Args:
-            user: whose rights it has.
-            count: how many ScheduledTasks there are.
-            fresh: Redis is empty.
+            user: Account of the scheduler.
+            count: Number of ScheduledTasks.
+            empty_redis: Whether to empty Redis first.
         """
         client: Any = self.redis.client()
-        if fresh:
+        if empty_redis:
             client.flushall()
-        # whatever Redis knows of them, known is what is claimed since
-        begun = time.time()
+        # Redis may have records of an earlier scheduler, so only schedules that are claimed from now on count.
+        started_at = time.time()
         log = self.logs / f"{user.namespace}.log"
         process = SchedulerProcess(self.redis.url, user.kubeconfig, log, "--namespace", user.namespace).start()
         try:
-            until(
-                lambda: client.zcount(keys.SCHEDULES, begun, "+inf") >= count,
-                lambda: f"the scheduler knows {client.zcount(keys.SCHEDULES, begun, '+inf')} of {count}: see {log}",
+            wait_until(
+                lambda: client.zcount(keys.SCHEDULES, started_at, "+inf") >= count,
+                lambda: (
+                    f"{client.zcount(keys.SCHEDULES, started_at, '+inf')} of {count} schedules are registered: {log}"
+                ),
             )
-            yield process.process.pid, time.time() - begun
+            yield process.process.pid, time.time() - started_at
             if process.process.poll() is not None:
                 raise RuntimeError(f"the scheduler has ended: {log.read_text(encoding='utf-8')[-2_000:]}")
             process.stop()
@@ -102,27 +106,32 @@ class OperatorCluster:
             process.end()
 
     def writes(self, user: User, begin: float, end: float) -> Counter[tuple[str, str]]:
-        """Writes of a user between two moments (Unix seconds), by resource and name, but for the Lease."""
+        """Count the writes of a user between two Unix times, by resource and name, without those of the Lease."""
         return Counter(
             (record["objectRef"]["resource"], record["objectRef"].get("name", ""))
             for record in self.plane.audit(user.name)
             if record["verb"] in _WRITES
             and record["objectRef"]["resource"] != "leases"
-            and begin <= moment(record["requestReceivedTimestamp"]) < end
+            and begin <= unix_seconds(record["requestReceivedTimestamp"]) < end
         )
 
     def versions(self, namespace: str) -> Counter[str]:
-        """How often each ScheduledTask of a namespace was stored, by name: etcd counts what really changes it."""
+        """Return how often each ScheduledTask of a namespace was stored, by name.
+
+        etcd counts a write only if it changes the resource.
+        """
         prefix = f"/registry/financehub.io/scheduledtasks/{namespace}/"
         body = {"key": _base64(prefix), "range_end": _base64(prefix[:-1] + "0"), "keys_only": True}
         answer = httpx.post(f"{self.plane._etcd_url}/v3/kv/range", json=body, trust_env=False, timeout=30)
-        found = answer.raise_for_status().json().get("kvs", [])
-        return Counter({base64.b64decode(each["key"]).decode()[len(prefix) :]: int(each["version"]) for each in found})
+        entries = answer.raise_for_status().json().get("kvs", [])
+        return Counter(
+            {base64.b64decode(entry["key"]).decode()[len(prefix) :]: int(entry["version"]) for entry in entries}
+        )
 
 
 @contextmanager
 def operator_cluster(directory: Path) -> Iterator[OperatorCluster]:
-    """A control plane with deploy/operator in force and the controllers of Kubernetes, and an empty Redis."""
+    """Run a control plane with deploy/operator and with the controllers of Kubernetes, and an empty Redis."""
     redis = RedisServer(directory, aof=False).start()
     try:
         plane = start_control_plane(directory / "control-plane", controller_manager=True)
@@ -135,22 +144,31 @@ def operator_cluster(directory: Path) -> Iterator[OperatorCluster]:
         redis.stop()
 
 
-def moment(text: str) -> float:
-    """Unix seconds of a time in the audit log."""
+def unix_seconds(text: str) -> float:
+    """Return the Unix seconds of a time in the audit log."""
     return datetime.fromisoformat(text).timestamp()
 
 
-def until(reached: Callable[[], object], problem: Callable[[], str], every: float = 0.02) -> None:
-    """Poll, `every` so many seconds, until `reached`; RuntimeError with the text of `problem` if it takes too long."""
-    limit = time.monotonic() + _PATIENCE_SECONDS
-    while not reached():
+def wait_until(condition: Callable[[], object], problem: Callable[[], str], every: float = 0.02) -> None:
+    """Wait until a condition holds.
+
+    Args:
+        condition: Returns whether it holds.
+        problem: Returns the error message for a timeout.
+        every: Seconds between two checks.
+
+    Raises:
+        RuntimeError: The condition does not hold at the timeout.
+    """
+    limit = time.monotonic() + _TIMEOUT_SECONDS
+    while not condition():
         if time.monotonic() > limit:
             raise RuntimeError(problem())
         time.sleep(every)
 
 
-def tell(text: str) -> None:
-    """A line of progress."""
+def log_progress(text: str) -> None:
+    """Print a line of progress."""
     sys.stderr.write(f"bench: operator: {text}\n")
 
 

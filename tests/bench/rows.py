@@ -1,20 +1,20 @@
-"""What a benchmark reports."""
+"""The results that a benchmark reports."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured figure.
+    """One measured value, and that of a comparable project if there is one.
 
     Args:
-        name: case and figure, dotted (`broker.process.rate`).
-        value: measured for FinanceHub.
-        unit: `msg/s`, `ms`, `MB`, …
-        peer: what it was measured beside in the same run; empty where there is none.
-        peer_value: the peer's figure, same unit; None where there is none.
-        goal: the goal in words (`>= 0.7 x bare dramatiq`); empty for a figure that is only shown.
-        ok: whether the goal is met; None for a figure that is only shown.
+        name: Names of the benchmark and of the value, separated by dots (`broker.enqueue.ours`).
+        value: Value of FinanceHub.
+        unit: Unit of both values: `msg/s`, `ms`, `MB`, and so on.
+        peer: The comparable project that was measured in the same run; empty if there is none.
+        peer_value: Value of the peer; None if there is none.
+        goal: The goal in words (`>= 0.7 x bare dramatiq`); empty for a value without a goal.
+        ok: Whether the goal is met; None for a value without a goal.
     """
 
     name: str

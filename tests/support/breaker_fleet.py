@@ -46,7 +46,7 @@ class FleetCalls:
     attempts: int
 
 
-def ours(url: str, threshold: int, open_seconds: float) -> Call:
+def financehub_breaker(url: str, threshold: int, open_seconds: float) -> Call:
     """Return a function that calls through FinanceHub's breaker, with its blocking API."""
     from financehub_shared.breaker import BreakerPolicy, BreakerRegistry
     from financehub_shared.core.clock import SystemClock
@@ -80,7 +80,7 @@ def run_fleet(
     open_seconds: float,
     latency: float = 0.3,
     healthy: bool = False,
-    breaker: str = "support.breaker_fleet:ours",
+    breaker: str = "support.breaker_fleet:financehub_breaker",
 ) -> FleetCalls:
     """Start `processes`, let them call for `seconds` and return their calls.
 

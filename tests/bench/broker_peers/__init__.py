@@ -1,1 +1,1 @@
-"""The workers that the broker's benchmark starts, each with the same task: one INCR."""
+"""The workers that the benchmark of the broker starts. Each has the same task, which sends one INCR to Redis."""

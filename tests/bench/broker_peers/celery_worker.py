@@ -1,4 +1,4 @@
-"""Celery with the same task."""
+"""A Celery worker with the task of the benchmark."""
 
 import os
 
@@ -16,5 +16,5 @@ _client = redis.Redis.from_url(URL)
 
 @app.task(name="noop")
 def noop() -> None:
-    """Count itself."""
+    """Count this run."""
     _client.incr("bench:done")

@@ -1,4 +1,8 @@
-"""A worker process: dramatiq as it comes, our broker alone, or a tier as it runs in production (BENCH_KIND)."""
+"""A dramatiq worker with the task of the benchmark.
+
+BENCH_KIND is `bare` for dramatiq's own broker, `broker` for FinanceHub's broker without observers, and `all` for
+FinanceHub's broker with all observers, like a tier in production.
+"""
 
 import os
 
@@ -33,5 +37,5 @@ _client = redis.Redis.from_url(URL)
 
 @dramatiq.actor(queue_name="bench")
 def noop() -> None:
-    """Count itself."""
+    """Count this run."""
     _client.incr("bench:done")

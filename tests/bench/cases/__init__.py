@@ -1,1 +1,1 @@
-"""One module per benchmark; each has `run() -> list[Row]`."""
+"""The benchmarks. Each module has a function `run() -> list[Row]`."""

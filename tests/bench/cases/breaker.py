@@ -1,4 +1,7 @@
-"""Eight processes before a dead upstream (0.3 s a failure, trip at 5, open for 2 s, 8 s), beside pybreaker."""
+"""Compares FinanceHub's breaker with pybreaker, in eight processes that call a dead upstream for 8 s.
+
+A call fails after 0.3 s. Five failures open the breaker, for 2 s.
+"""
 
 import tempfile
 import threading
@@ -9,34 +12,35 @@ from pathlib import Path
 
 import redis
 
-from bench.breaker_peer import shared
+from bench.breaker_peer import redis_pybreaker
 from bench.rows import Row
-from support.breaker_fleet import Call, FleetCalls, ours, rounds, run_fleet
+from support.breaker_fleet import Call, FleetCalls, financehub_breaker, rounds, run_fleet
 from support.redis_server import RedisServer
 
 PROCESSES, THRESHOLD, OPEN_SECONDS, LATENCY, SECONDS = 8, 5, 2.0, 0.3, 8.0
-#: Calls of one round follow each other at once; pybreaker's whole-second stamps cut its 2 s to 1 s at worst.
+#: Least seconds between two rounds of calls. pybreaker stores whole seconds, so its 2 s may be only 1 s.
 GAP = 0.6
-OUT_OF_REACH = 1_000
+#: A threshold that no measurement reaches.
+NEVER_REACHED = 1_000
 PEER = "pybreaker 1.4.1 (Redis)"
-#: What either breaker sends; what a script does inside the server is no command, and the fleet's own are others.
-SENT = ("evalsha", "eval", "get", "set", "setnx", "incr", "watch", "unwatch", "multi", "exec")
+#: The commands that either breaker sends. Commands inside a script do not count, and the fleet itself sends others.
+COMMANDS = ("evalsha", "eval", "get", "set", "setnx", "incr", "watch", "unwatch", "multi", "exec")
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What one breaker did.
+class Measurements:
+    """The measurements of one breaker.
 
     Args:
-        to_trip: calls that reached the dead upstream until the fleet stopped.
-        probes: the most calls of a later round.
-        dead_commands: Redis commands for each call that was asked for, upstream dead.
-        healthy_commands: the same, upstream well.
-        failed_commands: the same, every call fails and the breaker stays closed (a threshold out of reach).
-        threads_seconds: 8 threads, each a call of 0.2 s.
+        calls_to_open: Calls that reached the dead upstream until the breaker was open for all processes.
+        probes: Highest number of calls in a later round.
+        dead_commands: Redis commands per attempted call while the upstream is dead.
+        healthy_commands: Redis commands per attempted call while the upstream is healthy.
+        failed_commands: Redis commands per attempted call while every call fails and the breaker stays closed.
+        threads_seconds: Duration of parallel calls of 0.2 s in eight threads, in seconds.
     """
 
-    to_trip: int
+    calls_to_open: int
     probes: int
     dead_commands: float
     healthy_commands: float
@@ -45,37 +49,44 @@ class Figures:
 
 
 def run() -> list[Row]:
-    """Measure both breakers on one Redis."""
+    """Measure both breakers with one Redis."""
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory), aof=False).start()
         try:
-            mine = _measure(server.url, "support.breaker_fleet:ours", ours)
-            peer = _measure(server.url, "bench.breaker_peer:shared", shared)
+            own = _measure(server.url, "support.breaker_fleet:financehub_breaker", financehub_breaker)
+            peer = _measure(server.url, "bench.breaker_peer:redis_pybreaker", redis_pybreaker)
         finally:
             server.stop()
-    most = THRESHOLD + PROCESSES
-    figures = [
-        ("calls_to_trip", "calls", f"<= {THRESHOLD} + {PROCESSES} in flight", mine.to_trip, peer.to_trip, most),
-        ("probes_a_round", "calls", "1", mine.probes, peer.probes, 1),
-        ("commands_a_call.dead", "commands", "<= 1", mine.dead_commands, peer.dead_commands, 1),
-        ("commands_a_call.healthy", "commands", "<= 1", mine.healthy_commands, peer.healthy_commands, 1),
-        # a failure is told to the fleet at once, so that the fleet stops in time: docs/adr/0011
-        ("commands_a_call.failed", "commands", "", mine.failed_commands, peer.failed_commands, None),
-        ("threads_8x0.2s", "s", "< 0.4, side by side", mine.threads_seconds, peer.threads_seconds, 0.4),
+    limit_to_open = THRESHOLD + PROCESSES
+    results = [
+        (
+            "calls_to_open",
+            "calls",
+            f"<= {THRESHOLD} + {PROCESSES} in flight",
+            own.calls_to_open,
+            peer.calls_to_open,
+            limit_to_open,
+        ),
+        ("probes_per_round", "calls", "1", own.probes, peer.probes, 1),
+        ("commands_per_call.dead", "commands", "<= 1", own.dead_commands, peer.dead_commands, 1),
+        ("commands_per_call.healthy", "commands", "<= 1", own.healthy_commands, peer.healthy_commands, 1),
+        # Each failure is reported to the fleet immediately, so that the fleet stops calling in time (docs/adr/0011).
+        ("commands_per_call.failed", "commands", "", own.failed_commands, peer.failed_commands, None),
+        ("threads_8x0.2s", "s", "< 0.4, in parallel", own.threads_seconds, peer.threads_seconds, 0.4),
     ]
     return [
         Row(f"breaker.{name}", value, unit, PEER, peer_value, goal, None if limit is None else value <= limit)
-        for name, unit, goal, value, peer_value, limit in figures
+        for name, unit, goal, value, peer_value, limit in results
     ]
 
 
-def _measure(url: str, breaker: str, factory: Callable[[str, int, float], Call]) -> Figures:
+def _measure(url: str, breaker: str, factory: Callable[[str, int, float], Call]) -> Measurements:
     dead, dead_commands = _fleet(url, breaker, seconds=SECONDS, latency=LATENCY, healthy=False)
     _, healthy_commands = _fleet(url, breaker, seconds=2.0, latency=0.01, healthy=True)
-    _, failed_commands = _fleet(url, breaker, seconds=0.5, latency=0.01, healthy=False, threshold=OUT_OF_REACH)
-    to_trip, *probes = rounds(dead.sent, GAP)
+    _, failed_commands = _fleet(url, breaker, seconds=0.5, latency=0.01, healthy=False, threshold=NEVER_REACHED)
+    calls_to_open, *probes = rounds(dead.sent, GAP)
     seconds = _threads(factory(url, THRESHOLD, OPEN_SECONDS))
-    return Figures(to_trip, max(probes), dead_commands, healthy_commands, failed_commands, seconds)
+    return Measurements(calls_to_open, max(probes), dead_commands, healthy_commands, failed_commands, seconds)
 
 
 def _fleet(
@@ -84,7 +95,7 @@ def _fleet(
     client = redis.Redis.from_url(url)
     client.flushall()
     client.config_resetstat()
-    seen = run_fleet(
+    calls = run_fleet(
         url,
         processes=PROCESSES,
         seconds=seconds,
@@ -96,8 +107,8 @@ def _fleet(
     )
     stats = client.info("commandstats")
     client.close()
-    commands = sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in SENT)
-    return seen, commands / seen.attempts
+    commands = sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in COMMANDS)
+    return calls, commands / calls.attempts
 
 
 def _threads(call: Call) -> float:

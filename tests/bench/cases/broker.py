@@ -1,4 +1,4 @@
-"""The broker beside bare dramatiq and Celery: messages enqueued and processed per second, on one Redis, in turns."""
+"""Compares the broker with bare dramatiq and Celery: messages enqueued and processed per second, on one Redis."""
 
 import importlib
 import os
@@ -31,7 +31,7 @@ THREADS = "4"
 
 
 def run() -> list[Row]:
-    """Medians of three rounds in which all take turns, so that a busy moment of the machine hits all."""
+    """Return the medians of three rounds. All brokers take turns, so a busy moment affects all of them."""
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory), aof=False).start()
         try:
@@ -43,7 +43,7 @@ def run() -> list[Row]:
 def _rows(server: RedisServer) -> list[Row]:
     os.environ["BENCH_URL"] = server.url
     celery = importlib.import_module("bench.broker_peers.celery_worker")
-    ours = build_broker(Settings(redis_url=server.url))
+    own = build_broker(Settings(redis_url=server.url))
     stock = RedisBroker(url=server.url)
     dramatiq_worker = ("dramatiq", "bench.broker_peers.dramatiq_worker", "-p", "1", "-t", THREADS, "--skip-logging")
     celery_worker = (
@@ -51,7 +51,7 @@ def _rows(server: RedisServer) -> list[Row]:
         *("--concurrency", THREADS, "--events", "--loglevel", "WARNING"),
     )
     enqueuers: dict[str, Callable[[], object]] = {
-        "ours": lambda: enqueue(ours, "noop", queue="bench"),
+        "ours": lambda: enqueue(own, "noop", queue="bench"),
         "bare": lambda: stock.enqueue(dramatiq.Message("bench", "noop", (), {}, {})),
         "celery": celery.noop.delay,
     }
@@ -65,9 +65,9 @@ def _rows(server: RedisServer) -> list[Row]:
     enqueued: dict[str, list[float]] = {name: [] for name in enqueuers}
     processed: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(ROUNDS):
-        for name, one in enqueuers.items():
+        for name, send in enqueuers.items():
             client.flushall()
-            enqueued[name].append(_enqueue_rate(one))
+            enqueued[name].append(_enqueue_rate(send))
         for name, (enqueuer, command, environment) in workers.items():
             client.flushall()
             for _ in range(MESSAGES):
@@ -83,18 +83,18 @@ def _rows(server: RedisServer) -> list[Row]:
     ]
 
 
-def _row(figure: str, rates: dict[str, list[float]], name: str, peer: str, factor: float | None, peer_name: str) -> Row:
+def _row(prefix: str, rates: dict[str, list[float]], name: str, peer: str, factor: float | None, peer_name: str) -> Row:
     value, peer_value = statistics.median(rates[name]), statistics.median(rates[peer])
     goal = "" if factor is None else f">= {factor:g} x {peer_name}"
     ok = None if factor is None else value >= factor * peer_value
-    return Row(f"{figure}.{name.replace(' ', '-')}", value, "msg/s", peer_name, peer_value, goal, ok)
+    return Row(f"{prefix}.{name.replace(' ', '-')}", value, "msg/s", peer_name, peer_value, goal, ok)
 
 
-def _enqueue_rate(one: Callable[[], object]) -> float:
-    one()
+def _enqueue_rate(send: Callable[[], object]) -> float:
+    send()
     count, start = 0, time.monotonic()
     while time.monotonic() - start < ENQUEUE_SECONDS:
-        one()
+        send()
         count += 1
     return count / (time.monotonic() - start)
 
@@ -116,7 +116,7 @@ def _worker(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[N
 
 
 def _processing_rate(client: "redis.Redis") -> float:
-    """From the end of the warm-up to the last message but a few, which idle threads share unevenly."""
+    """Return the messages per second between the warm-up and the last 50, which the threads share unevenly."""
     first, start = _wait_for(client, WARM_UP)
     last, end = _wait_for(client, MESSAGES - 50)
     return (last - first) / (end - start)

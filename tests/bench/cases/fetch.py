@@ -1,4 +1,4 @@
-"""Fetching against the simulator at 50 ms latency: a cycle of quotes, and daily bars of 1,000 assets, cold and warm."""
+"""Measures fetching from the simulator at 50 ms latency: quotes of all assets, and daily bars of 1,000 assets."""
 
 import asyncio
 import tempfile
@@ -26,7 +26,7 @@ from support.simulator import RunningSimulator
 ASSETS = 1_000
 LATENCY = 0.05
 HISTORY_DAYS = 500
-#: Assets whose bars are held at once, as the indicator task does it.
+#: Number of assets whose bars are in memory together, as in the indicator task.
 CHUNK = 250
 COINS = [Asset(symbol, AssetType.CRYPTO) for symbol in bench_coins(ASSETS)]
 STOCKS = [Asset(symbol, AssetType.STOCK) for symbol in bench_stocks(ASSETS)]
@@ -35,7 +35,7 @@ CLOCK = SystemClock()
 
 
 def run() -> list[Row]:
-    """One Redis, one simulator in a process of its own, one process that fetches as the tiers do."""
+    """Fetch in this process as the tiers do, with one Redis and with the simulator in its own process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as directory, RunningSimulator(latency=LATENCY, process=True) as simulator:
         server = RedisServer(Path(directory), aof=False).start()
@@ -69,9 +69,9 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
             seconds = time.perf_counter() - started
         if stored != [ASSETS, ASSETS]:
             raise RuntimeError(f"stored {stored} quotes of {ASSETS} each")
-        asked = {upstream: sum(paths.values()) for upstream, paths in simulator.request_counts().items()}
-        coins = asked.get("binance", 0) + asked.get("kraken", 0) + asked.get("coingecko", 0)
-        stocks = asked.get("yahoo", 0)
+        requests = {upstream: sum(paths.values()) for upstream, paths in simulator.request_counts().items()}
+        coins = requests.get("binance", 0) + requests.get("kraken", 0) + requests.get("coingecko", 0)
+        stocks = requests.get("yahoo", 0)
         rows += [
             _row(f"{name}.requests.coins", coins, "requests", 2),
             _row(f"{name}.requests.stocks", stocks, "requests", 11 if goal else None),
@@ -97,7 +97,7 @@ async def _bars(
     store: RedisStore,
     providers: Providers,
 ) -> list[Row]:
-    """Cold, warm, and after a day's bar is missing."""
+    """Measure fetching with an empty store, with a complete store, and with a store that lacks the newest day."""
     simulator.reset()
     cpu = time.process_time()
     cold_seconds, _ = await _update(assets, store, providers)
@@ -106,21 +106,21 @@ async def _bars(
     simulator.reset()
     warm_seconds, _ = await _update(assets, store, providers)
     warm = _bar_requests(simulator, upstream)
-    kept = store.bars([asset.symbol for asset in assets])
-    if len(kept) != ASSETS:
-        raise RuntimeError(f"bars of {len(kept)} {name} are stored")
-    # Another process, and a store that lacks the newest day.
+    stored = store.bars([asset.symbol for asset in assets])
+    if len(stored) != ASSETS:
+        raise RuntimeError(f"bars of {len(stored)} {name} are stored")
+    # New providers have no cache, like another process, and the store lacks the newest day.
     store.remove_assets([asset.symbol for asset in assets])
-    store.put_bars(_without_newest(bars) for bars in kept.values())
+    store.put_bars(_without_newest(bars) for bars in stored.values())
     simulator.reset()
-    others = build_providers(load_settings(simulator.environment), CLOCK, lambda *_: None, redis_url=None)
+    new_providers = build_providers(load_settings(simulator.environment), CLOCK, lambda *_: None, redis_url=None)
     try:
-        _, fetched = await _update(assets, store, others)
+        _, fetched = await _update(assets, store, new_providers)
     finally:
-        await others.aclose()
+        await new_providers.aclose()
     return [
         _row(f"bars.{name}.cold.seconds", cold_seconds, "s", 30),
-        # of this process alone; the simulator and Redis take theirs beside it
+        # Only of this process, without the simulator and Redis.
         _row(f"bars.{name}.cold.cpu", cpu, "s", None),
         _row(f"bars.{name}.cold.requests", cold, "requests", ASSETS),
         _row(f"bars.{name}.warm.seconds", warm_seconds, "s", None),
@@ -131,7 +131,7 @@ async def _bars(
 
 
 async def _update(assets: Sequence[Asset], store: RedisStore, providers: Providers) -> tuple[float, int]:
-    """Seconds it took, and how many bars came."""
+    """Fetch and store missing bars, and return the seconds that this took and the number of bars."""
     started, fetched = time.perf_counter(), 0
     for start in range(0, len(assets), CHUNK):
         chunk = assets[start : start + CHUNK]
@@ -139,7 +139,9 @@ async def _update(assets: Sequence[Asset], store: RedisStore, providers: Provide
         wanted = providers.bars.missing(chunk, last_days, HISTORY_DAYS)
         report = await providers.bars.fetch(chunk, wanted, CLOCK.monotonic() + 300)
         if report.missing:
-            raise RuntimeError(f"no bars of {len(report.missing)}: {next(iter(report.missing.items()))}")
+            raise RuntimeError(
+                f"no bars of {len(report.missing)} assets; the first is {next(iter(report.missing.items()))}"
+            )
         fetched += sum(map(len, report.bars.values()))
         await asyncio.to_thread(store.put_bars, report.bars.values())
     return time.perf_counter() - started, fetched
@@ -158,7 +160,7 @@ def _without_newest(bars: Bars) -> Bars:
 
 @contextmanager
 def _round_trips() -> Iterator[dict[str, int]]:
-    """Counts what is sent to Redis: by the store (blocking client) and by budgets and breakers (async client)."""
+    """Count round trips to Redis: by the store (blocking client), and by budgets and breakers (async client)."""
     trips = {"store": 0, "guards": 0}
     blocking, coroutines = redis.connection.AbstractConnection, redis.asyncio.connection.AbstractConnection
     send, asend = blocking.send_packed_command, coroutines.send_packed_command

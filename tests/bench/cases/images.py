@@ -1,4 +1,4 @@
-"""MB that each image adds to its base; with a Docker engine at hand, or root to start one."""
+"""Measures the MB that each image adds to its base. It requires a Docker engine, or root to start one."""
 
 import sys
 
@@ -11,12 +11,12 @@ _TAG = "bench"
 
 
 def run() -> list[Row]:
-    """Dependencies and code of each image, built from this checkout."""
+    """Build the images from this checkout, and measure the dependencies and code of each."""
     try:
         docker = engine()
         build_all(docker, _TAG)
     except EngineError as error:
-        sys.stderr.write(f"bench: images left out: {error}\n")
+        sys.stderr.write(f"bench: images skipped: {error}\n")
         return []
     rows = []
     for image in IMAGES:

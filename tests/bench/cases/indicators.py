@@ -1,4 +1,4 @@
-"""Indicators: computing beside `ta`, and the whole task (read, compute, write) on a real Redis, with its memory."""
+"""Compares computing indicators with `ta`, and measures time and memory of the whole task on a real Redis."""
 
 import json
 import subprocess
@@ -21,12 +21,12 @@ from support.redis_server import RedisServer
 BARS = 500
 SERIES = 100
 ASSETS = 1_000
-#: `ta` takes 40 ms an asset; a sample tells its rate.
+#: `ta` takes 40 ms per asset, so a sample is enough to measure its rate.
 TA_SAMPLE = 30
 SIZES = (100, ASSETS, 10_000)
 LOAD_BATCH = 500
 
-#: The task as the worker runs it, in a process of its own; prints seconds and peak memory.
+#: Runs the task (read, compute, write) like a worker, in its own process, and prints the seconds and the peak memory.
 TASK = """
 import asyncio, json, resource, sys, time
 import redis
@@ -52,7 +52,7 @@ print(json.dumps({"first": first, "second": second, "stored": stored, "rss": rss
 
 
 def run() -> list[Row]:
-    """Compute in this process; the task in one of its own, on 100, 1,000 and 10,000 assets."""
+    """Compute in this process, and run the task in its own process with 100, 1,000 and 10,000 assets."""
     return [*_compute_rows(), *_task_rows()]
 
 
@@ -67,7 +67,7 @@ def _bars(symbol: str, random: np.random.Generator, last_day: int) -> Bars:
 
 
 def _rate(engine: EngineName, histories: list[Bars]) -> float:
-    """Assets a second, computed and shaped; the best of three."""
+    """Return the computed assets per second, the best of three measurements."""
     calculate = load_engine(engine)
     compute(histories[0], calculate, engine, SERIES, 0.0)
     best = 0.0
@@ -82,14 +82,14 @@ def _rate(engine: EngineName, histories: list[Bars]) -> float:
 def _compute_rows() -> list[Row]:
     random = np.random.default_rng(7)
     histories = [_bars(f"B{number}-USD", random, 20_000) for number in range(ASSETS)]
-    ours, theirs = _rate("talib", histories), _rate("ta", histories[:TA_SAMPLE])
+    own, peer = _rate("talib", histories), _rate("ta", histories[:TA_SAMPLE])
     goal = ">= 200 x ta"
-    return [Row("indicators.compute.rate", ours, "assets/s", "ta", theirs, goal, ours >= 200 * theirs)]
+    return [Row("indicators.compute.rate", own, "assets/s", "ta", peer, goal, own >= 200 * peer)]
 
 
 def _task_rows() -> list[Row]:
     rows = []
-    each: dict[int, float] = {}
+    ms_per_asset: dict[int, float] = {}
     for size in SIZES:
         with tempfile.TemporaryDirectory() as directory:
             server = RedisServer(Path(directory), aof=False).start()
@@ -100,7 +100,7 @@ def _task_rows() -> list[Row]:
                 server.stop()
         assert measured["stored"] == size, measured
         seconds, rss = measured["first"], measured["rss"]
-        each[size] = measured["second"] / size * 1_000
+        ms_per_asset[size] = measured["second"] / size * 1_000
         is_goal = size == ASSETS
         rows += [
             Row(
@@ -110,7 +110,7 @@ def _task_rows() -> list[Row]:
                 goal="< 3 s" if is_goal else "",
                 ok=seconds < 3 if is_goal else None,
             ),
-            Row(f"indicators.task.{size}.each", each[size], "ms/asset"),
+            Row(f"indicators.task.{size}.per-asset", ms_per_asset[size], "ms/asset"),
             Row(
                 f"indicators.task.{size}.peak-rss",
                 rss,
@@ -119,15 +119,15 @@ def _task_rows() -> list[Row]:
                 ok=rss < 400 if size >= ASSETS else None,
             ),
         ]
-    ratio = each[SIZES[-1]] / each[ASSETS]
-    rows.append(Row("indicators.task.linear", ratio, "x per asset, 10,000 beside 1,000", goal="< 1.3", ok=ratio < 1.3))
+    ratio = ms_per_asset[SIZES[-1]] / ms_per_asset[ASSETS]
+    rows.append(Row("indicators.task.linear", ratio, "x per asset, 10,000 against 1,000", goal="< 1.3", ok=ratio < 1.3))
     return rows
 
 
 def _load(url: str, size: int) -> None:
     store = RedisStore(redis.Redis.from_url(url))
     random = np.random.default_rng(7)
-    # the newest day of the bars is the last complete one, so the task has nothing to fetch
+    # The newest bar is that of the last complete day, so the task has nothing to fetch.
     last_day = int(time.time() // 86_400) - 1
     symbols = [f"B{number}-USD" for number in range(size)]
     store.put_assets(Asset(symbol, AssetType.CRYPTO) for symbol in symbols)

@@ -1,4 +1,4 @@
-"""What metrics cost: series and scrape time by the number of schedules, and what scraping does to due runs."""
+"""Measures series and scrape time by number of schedules, and the effect of scrapes on the lateness of due runs."""
 
 import os
 import sys
@@ -31,21 +31,21 @@ from support.redis_server import RedisServer, free_port
 from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
-#: Number of schedules → period of each in seconds. Their offsets differ: a steady load of at most 333 runs a second.
+#: Number of schedules → period of each in seconds. Their offsets differ, so the load is steady, at most 333 runs/s.
 PERIODS = {7: 2, 1_000: 5, 10_000: 30}
 TIERS = ("high", "medium", "low")
 ASSETS = 1_000
 SCRAPES = 20
-#: What the tasks are asked for, so that a simulated provider answers.
+#: Symbols of the tasks that accept some, so that a simulated provider answers.
 SYMBOLS = {
     "fetch_crypto_prices_task": ["BTC-USD"],
     "fetch_stock_prices_task": ["AAPL"],
     "calculate_indicators_task": ["BTC-USD"],
 }
-#: Stretches with and without scraping take turns, so that both see the same machine.
-STRETCHES, STRETCH_SECONDS, SETTLE_SECONDS = 6, 10.0, 0.5
+#: Intervals with and without scraping take turns, so that both have the same load of the machine.
+INTERVALS, INTERVAL_SECONDS, SETTLE_SECONDS = 6, 10.0, 0.5
 LIMIT_SECONDS = 120.0
-#: What Prometheus sends.
+#: The header that Prometheus sends.
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
 SCHEDULE = """\
 apiVersion: financehub.io/v1alpha1
@@ -62,7 +62,7 @@ spec:
 
 
 def run() -> list[Row]:
-    """Measure each size with a fleet of its own; the largest also under scrapes every second."""
+    """Measure each size with its own fleet, and the largest also with a scrape every second."""
     rows: list[Row] = []
     with RunningSimulator(enforce_rate_limits=False) as simulator:
         for size in PERIODS:
@@ -81,7 +81,7 @@ def _measure(size: int, folder: Path, simulator: RunningSimulator) -> list[Row]:
             rows += _tiers(size, environment, folder, client)
             port = stack.enter_context(_scheduler(size, environment, folder, client))
             if size == max(PERIODS):
-                rows.append(_disturbance(client, port, size))
+                rows.append(_lag_row(client, port, size))
             durations = sorted(_scrape(port)[0] for _ in range(SCRAPES))
             p99 = quantile(durations, 99)
             name = f"metrics.{size}.scheduler"
@@ -96,7 +96,7 @@ def _measure(size: int, folder: Path, simulator: RunningSimulator) -> list[Row]:
 
 
 def _store_assets(store: RedisStore) -> None:
-    """Assets with a quote and indicators each, as a fleet leaves them."""
+    """Store assets with a quote and indicators each, as a fleet does."""
     now = time.time()
     symbols = ["BTC-USD", *(f"COIN{number}-USD" for number in range(ASSETS - 2))]
     series = {name: array("d", [1.0] * 100) for name in ("rsi_14", "sma_20", "sma_50", "macd", "obv")}
@@ -111,7 +111,7 @@ def _store_assets(store: RedisStore) -> None:
 
 @contextmanager
 def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[int]:
-    """A process that serves metrics; its port."""
+    """Run a process that serves metrics, and yield its port."""
     port = free_port()
     with log.open("wb") as output:
         process = launch(
@@ -128,14 +128,14 @@ def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> 
 
 
 def _tiers(size: int, environment: dict[str, str], folder: Path, client: "redis.Redis") -> list[Row]:
-    """Series of each tier once it has run each of its tasks."""
+    """Return the number of series of each tier after it has run each of its tasks."""
     broker, monitor = build_broker(load_settings({"REDIS_URL": environment["REDIS_URL"]})), TaskMonitor(client)
     sent = {
         task: enqueue(broker, task, {"symbols": SYMBOLS[task]} if task in SYMBOLS else {}, options={"max_retries": 0})
         for task in CATALOG
     }
 
-    def under_way() -> list[str]:
+    def unfinished() -> list[str]:
         runs = {task: monitor.get_run(message.message_id) for task, message in sent.items()}
         return [task for task, run in runs.items() if run is None or run.state in ACTIVE]
 
@@ -144,13 +144,13 @@ def _tiers(size: int, environment: dict[str, str], folder: Path, client: "redis.
         for tier in TIERS:
             command = [str(BIN / "dramatiq"), f"financehub_{tier}_priority.worker", *("-p", "1", "-t", "2")]
             ports[tier] = stack.enter_context(_process(command, environment, folder / f"{tier}.log"))
-        _wait("every task has run", under_way)
+        _wait("every task has run", unfinished)
         return [Row(f"metrics.{size}.{tier}.series", _series(port), "series") for tier, port in ports.items()]
 
 
 @contextmanager
 def _scheduler(size: int, environment: dict[str, str], folder: Path, client: "redis.Redis") -> Iterator[int]:
-    """A scheduler whose schedules have all run once, so that all series are there."""
+    """Run a scheduler, and yield its port when all schedules have run once, so that all series exist."""
     schedules = folder / "schedules"
     schedules.mkdir()
     texts = (SCHEDULE.format(number=number, period=PERIODS[size]) for number in range(size))
@@ -163,29 +163,29 @@ def _scheduler(size: int, environment: dict[str, str], folder: Path, client: "re
         yield port
 
 
-def _disturbance(client: "redis.Redis", port: int, size: int) -> Row:
-    """p99 lateness in ms of due runs while /metrics is scraped every second, beside that of the time without."""
+def _lag_row(client: "redis.Redis", port: int, size: int) -> Row:
+    """Return the p99 lateness of due runs while /metrics is scraped every second, and that without scrapes, in ms."""
     late: dict[bool, list[float]] = {True: [], False: []}
     period = PERIODS[size]
-    for number in range(STRETCHES):
+    for number in range(INTERVALS):
         scraped = number % 2 == 1
         with _scraping(port) if scraped else ExitStack():
-            # what has come meanwhile has waited for this process, not for the scheduler
+            # Runs that arrived in the meantime have waited for this process, not for the scheduler.
             client.delete("dramatiq:bench", "dramatiq:bench.msgs")
             begin = time.time() + SETTLE_SECONDS
-            late[scraped] += lateness(client, "dramatiq:bench", begin, begin + STRETCH_SECONDS, period)
-    least = size * STRETCHES * STRETCH_SECONDS / period / 2 * 0.9
+            late[scraped] += lateness(client, "dramatiq:bench", begin, begin + INTERVAL_SECONDS, period)
+    least = size * INTERVALS * INTERVAL_SECONDS / period / 2 * 0.9
     if min(map(len, late.values())) < least:
-        raise RuntimeError(f"{len(late[True])} and {len(late[False])} runs came; at least {least:.0f} were due")
-    with_scrapes, without = (quantile(sorted(late[which]), 99) * 1_000 for which in (True, False))
-    good = with_scrapes <= max(1.5 * without, 10)
+        raise RuntimeError(f"{len(late[True])} and {len(late[False])} runs arrived; at least {least:.0f} were due")
+    with_scrapes, without = (quantile(sorted(late[scraped]), 99) * 1_000 for scraped in (True, False))
+    ok = with_scrapes <= max(1.5 * without, 10)
     goal = "<= 1.5 x without scrapes, or 10 ms"
-    return Row("metrics.due_runs.lag_p99", with_scrapes, "ms", "without scrapes", without, goal, good)
+    return Row("metrics.due_runs.lag_p99", with_scrapes, "ms", "without scrapes", without, goal, ok)
 
 
 @contextmanager
 def _scraping(port: int) -> Iterator[None]:
-    """Scrape every second meanwhile."""
+    """Scrape every second during the block."""
     stopped = threading.Event()
 
     def scrape() -> None:
@@ -203,21 +203,21 @@ def _scraping(port: int) -> Iterator[None]:
 
 
 def _scrape(port: int) -> tuple[float, bytes]:
-    """Seconds that a scrape took, and the answer."""
+    """Scrape once, and return the seconds that this took and the answer."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": ACCEPT})
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 — our own http URL
         body: bytes = answer.read()
-    return time.perf_counter() - begun, body
+    return time.perf_counter() - started_at, body
 
 
 def _series(port: int) -> int:
     return sum(bool(line) and not line.startswith(b"#") for line in _scrape(port)[1].splitlines())
 
 
-def _wait(what: str, missing: Callable[[], object]) -> None:
+def _wait(condition: str, missing: Callable[[], object]) -> None:
     limit = time.monotonic() + LIMIT_SECONDS
     while found := missing():
         if time.monotonic() > limit:
-            raise TimeoutError(f"not within {LIMIT_SECONDS:.0f} s: {what}; missing: {found}")
+            raise TimeoutError(f"not within {LIMIT_SECONDS:.0f} s: {condition}; missing: {found}")
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Ten thousand ScheduledTasks in a real API server; and 500 beside the CronJob controller of the same cluster."""
+"""Measures a scheduler with 10,000 ScheduledTasks in a real API server, and compares 500 with as many CronJobs."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.arrivals import burst_lateness, cpu_seconds, lateness, peak_mb, quantile
-from bench.cron_jobs import cron_jobs, scheduled_tasks
-from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, operator_cluster, tell, until
+from bench.cron_jobs import cron_job_lateness, scheduled_task_lateness
+from bench.operator_cluster import SCHEDULED_TASKS, OperatorCluster, log_progress, operator_cluster, wait_until
 from bench.rows import Row
 from bench.scheduler_peers import COUNT
 from financehub_shared.redis import keys
@@ -23,13 +23,13 @@ from support.schedules import resource
 from test_cluster.control_plane.tokens import User
 
 MINUTE = 60
-#: Bursts measured; the last counts, and the first is shown beside it.
+#: Number of measured bursts. The goal applies to the last, and the first is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
-#: How long a new scheduler is watched.
+#: Time in which a new scheduler must not write.
 QUIET_SECONDS = 20
 APPLIES = 200
-#: Steady state: each schedule every so often, from a moment when all else has been measured.
+#: Steady state: the period of each schedule in seconds, and the start of the schedules after all other phases.
 PERIOD = 300
 STEADY_AFTER_SECONDS = 620
 SETTLE_SECONDS = 45
@@ -39,17 +39,17 @@ QUEUE = "dramatiq:bench"
 
 
 def run() -> list[Row]:
-    """Measure, one phase after the other, on one control plane and one Redis."""
+    """Measure all phases, one after the other, with one control plane and one Redis."""
     with tempfile.TemporaryDirectory() as directory, operator_cluster(Path(directory)) as cluster:
         user, created = cluster.user("steady"), time.time()
         begin = int(created) + STEADY_AFTER_SECONDS
         return [
             *_start(cluster, user, begin),
-            *_beside_cron_jobs(cluster),
+            *_compare_with_cron_jobs(cluster),
             *_burst(cluster),
             *_spread(cluster),
             *_steady(cluster, user, begin),
-            *_idle(cluster, user, created),
+            *_no_op_writes(cluster, user, created),
         ]
 
 
@@ -57,41 +57,47 @@ def _tasks(count: int, **spec: Any) -> Iterator[dict[str, Any]]:
     return (resource(f"s{number}", task="noop", queue="bench", **spec) for number in range(count))
 
 
-def _beside_cron_jobs(cluster: OperatorCluster) -> list[Row]:
-    """Due → enqueued, and due → Job created."""
-    ours, theirs = scheduled_tasks(cluster, "few"), cron_jobs(cluster, "few")
+def _compare_with_cron_jobs(cluster: OperatorCluster) -> list[Row]:
+    """Compare the time from due to enqueued with that from due to the creation of a Job."""
+    own, peer = scheduled_task_lateness(cluster, "few"), cron_job_lateness(cluster, "few")
     return [
         Row(
             f"operator.due_500.p{percent}",
-            quantile(ours, percent) * 1000,
+            quantile(own, percent) * 1000,
             "ms",
             "CronJob v2 controller",
-            quantile(theirs, percent) * 1000,
+            quantile(peer, percent) * 1000,
         )
         for percent in (50, 99)
     ]
 
 
 def _burst(cluster: OperatorCluster) -> list[Row]:
-    tell(f"{COUNT} schedules, all due at once")
+    log_progress(f"{COUNT} schedules, all due at the same time")
     user = cluster.user("burst")
     spec = {"schedule": f"@every {BURST_INTERVAL}s", "concurrencyPolicy": "Allow"}
     cluster.create(SCHEDULED_TASKS.format("burst"), _tasks(COUNT, **spec))
     client, late = cluster.redis.client(), []
-    with cluster.scheduler(user, COUNT) as (_, cold):
+    with cluster.scheduler(user, COUNT) as (_, registration_seconds):
         for _ in range(BURSTS):
             due = (time.time() // BURST_INTERVAL + 1) * BURST_INTERVAL
             client.delete(QUEUE, f"{QUEUE}.msgs")
             late.append(burst_lateness(client, QUEUE, due, COUNT) * 1000)
     return [
-        Row("operator.known_10k.without_status", cold, "s", goal="< 10", ok=cold < 10),
+        Row(
+            "operator.registered_10k.without_status",
+            registration_seconds,
+            "s",
+            goal="< 10",
+            ok=registration_seconds < 10,
+        ),
         Row("operator.burst_10k.p99", late[-1], "ms", goal="< 250", ok=late[-1] < 250),
         Row("operator.burst_10k.first_p99", late[0], "ms"),
     ]
 
 
 def _spread(cluster: OperatorCluster) -> list[Row]:
-    tell(f"{COUNT} schedules, spread over a minute")
+    log_progress(f"{COUNT} schedules, spread over a minute")
     user = cluster.user("spread")
     spec = {"schedule": f"@every {MINUTE}s", "jitterSeconds": MINUTE, "concurrencyPolicy": "Allow"}
     cluster.create(SCHEDULED_TASKS.format("spread"), _tasks(COUNT, **spec))
@@ -99,56 +105,56 @@ def _spread(cluster: OperatorCluster) -> list[Row]:
         begin = (time.time() // MINUTE + 1) * MINUTE
         late = lateness(cluster.redis.client(), QUEUE, begin, begin + MINUTE, MINUTE)
     if len(late) < COUNT * 0.99:
-        raise RuntimeError(f"{len(late)} of {COUNT} runs came within a minute")
+        raise RuntimeError(f"{len(late)} of {COUNT} runs arrived within a minute")
     p99 = quantile(late, 99) * 1000
     return [Row("operator.spread_10k.p99", p99, "ms", goal="< 10", ok=p99 < 10)]
 
 
 def _start(cluster: OperatorCluster, user: User, begin: int) -> list[Row]:
-    """A scheduler meets schedules that have a status already, and others while it runs."""
-    tell(f"{COUNT} schedules get a status")
+    """Start a scheduler for schedules that already have a status, and apply more schedules while it runs."""
+    log_progress(f"{COUNT} schedules get a status")
     start = datetime.fromtimestamp(begin, UTC).isoformat()
     spec = {"schedule": f"@every {PERIOD}s", "jitterSeconds": PERIOD, "startTime": start}
     cluster.create(SCHEDULED_TASKS.format(user.namespace), _tasks(COUNT, **spec))
     with cluster.scheduler(user, COUNT):
-        until(
+        wait_until(
             lambda: min(cluster.versions(user.namespace).values()) >= 2,
             lambda: f"versions of ScheduledTasks: {Counter(cluster.versions(user.namespace).values())}",
             every=2,
         )
-    tell("a new scheduler")
-    started = time.time()
-    with cluster.scheduler(user, COUNT, fresh=False) as (pid, known):
+    log_progress("a new scheduler")
+    started_at = time.time()
+    with cluster.scheduler(user, COUNT, empty_redis=False) as (pid, registration_seconds):
         time.sleep(QUIET_SECONDS)
-        writes = cluster.writes(user, started, time.time()).total()
-        tell(f"{APPLIES} applies")
-        armed = quantile(sorted(_apply(cluster, user) for _ in range(APPLIES)), 99)
+        writes = cluster.writes(user, started_at, time.time()).total()
+        log_progress(f"{APPLIES} applies")
+        apply_p99 = quantile(sorted(_apply(cluster, user) for _ in range(APPLIES)), 99)
         rss = peak_mb(pid)
     return [
-        Row("operator.known_10k", known, "s", goal="< 10", ok=known < 10),
+        Row("operator.registered_10k", registration_seconds, "s", goal="< 10", ok=registration_seconds < 10),
         Row("operator.rss_10k", rss, "MB", goal="< 250", ok=rss < 250),
         Row("operator.writes_at_start", writes, "writes", goal="0", ok=writes == 0),
-        Row("operator.apply_to_armed.p99", armed * 1000, "ms", goal="< 1000", ok=armed < 1),
+        Row("operator.apply_to_registered.p99", apply_p99 * 1000, "ms", goal="< 1000", ok=apply_p99 < 1),
     ]
 
 
 def _apply(cluster: OperatorCluster, user: User) -> float:
-    """Seconds from an apply until Redis has the schedule, which the scheduler then has a next due time for."""
+    """Return the seconds from an apply until Redis has the schedule. The scheduler then knows its next due time."""
     client: Any = cluster.redis.client()
     name = f"applied-{time.monotonic_ns()}"
-    begun = time.monotonic()
-    made = Tasks(cluster.plane, user.namespace).apply(name, task="noop", queue="bench", schedule="@yearly")
-    uid = made["metadata"]["uid"]
+    started_at = time.monotonic()
+    applied = Tasks(cluster.plane, user.namespace).apply(name, task="noop", queue="bench", schedule="@yearly")
+    uid = applied["metadata"]["uid"]
     while client.zscore(keys.SCHEDULES, uid) is None:
-        if time.monotonic() > begun + MINUTE:
+        if time.monotonic() > started_at + MINUTE:
             break
         time.sleep(0.002)
-    return time.monotonic() - begun
+    return time.monotonic() - started_at
 
 
 def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
-    """Writes, processor time and memory while runs come and end."""
-    tell(f"each schedule every {PERIOD // 60} min")
+    """Measure writes, processor time and memory while runs are enqueued and end."""
+    log_progress(f"each schedule every {PERIOD // 60} min")
     client: Any = cluster.redis.client()
     with cluster.scheduler(user, COUNT + APPLIES) as (pid, _), _worker(cluster):
         time.sleep(max(0.0, begin - time.time()) + SETTLE_SECONDS)
@@ -166,7 +172,7 @@ def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
             "1/min",
             "runs that ended",
             ended / minutes,
-            f"<= 1 a schedule in {PERIOD // 60} min",
+            f"<= 1 per schedule in {PERIOD // 60} min",
             status / minutes <= limit,
         ),
         Row("operator.steady_10k.event_writes", (writes.total() - status) / minutes, "1/min"),
@@ -175,18 +181,18 @@ def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
     ]
 
 
-def _idle(cluster: OperatorCluster, user: User, since: float) -> list[Row]:
-    """Writes that changed nothing, of all this time; now that nobody writes."""
+def _no_op_writes(cluster: OperatorCluster, user: User, since: float) -> list[Row]:
+    """Count the writes since a Unix time that changed nothing. No scheduler may run."""
     versions, writes = cluster.versions(user.namespace), cluster.writes(user, since, time.time())
-    ours = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
-    # each was stored once when it was created
-    idle = ours - (versions.total() - len(versions))
-    return [Row("operator.idle_writes", idle, "writes", f"of {ours}", goal="0", ok=idle == 0)]
+    status_writes = sum(count for (kind, _), count in writes.items() if kind == "scheduledtasks")
+    # Each resource was also stored once when it was created.
+    no_op = status_writes - (versions.total() - len(versions))
+    return [Row("operator.no_op_writes", no_op, "writes", f"of {status_writes}", goal="0", ok=no_op == 0)]
 
 
 @contextmanager
 def _worker(cluster: OperatorCluster) -> Iterator[None]:
-    """A tier's worker process, with all that it observes and records."""
+    """Run a worker process with all observers, like a tier."""
     command = ["dramatiq", "bench.broker_peers.dramatiq_worker", "-p", "1", "-t", "4", "--skip-logging"]
     environment = {"PYTHONPATH": str(TESTS), "BENCH_KIND": "all", "BENCH_URL": cluster.redis.url}
     process = subprocess.Popen(

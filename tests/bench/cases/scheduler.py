@@ -1,4 +1,4 @@
-"""Ten thousand schedules: all due at one instant, and spread; beside Celery beat and periodiq."""
+"""Measures 10,000 schedules, due at the same time and spread, and compares with Celery beat and periodiq."""
 
 import os
 import subprocess
@@ -16,11 +16,11 @@ from bench.scheduler_peers import COUNT
 from financehub_shared.redis import keys
 from support.redis_server import RedisServer
 
-#: Bursts measured; the last counts, since the first also fills empty hashes, and is shown beside it.
+#: Number of measured bursts. The goal applies to the last. The first, which also fills empty hashes, is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
 SPREAD = 60
-#: A peer that starts closer to a full minute than this is measured at the next.
+#: If the next full minute is closer than this to the start of a peer, the one after it is measured.
 PEER_START = 15.0
 HEAD = """\
 apiVersion: financehub.io/v1alpha1
@@ -35,7 +35,7 @@ BENCH = Path(__file__).parents[2]
 
 
 def run() -> list[Row]:
-    """Measure, ours and the peers one after the other on one Redis."""
+    """Measure FinanceHub and then each peer, with one Redis."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         server = RedisServer(folder, aof=False).start()
@@ -82,22 +82,22 @@ def _process(command: list[str], folder: Path, url: str) -> Iterator["subprocess
 
 @contextmanager
 def _scheduler(server: RedisServer, folder: Path, spec: str) -> Iterator[tuple["subprocess.Popen[bytes]", float]]:
-    """A scheduler with all schedules registered, and how long that took from nothing."""
+    """Run a scheduler, and yield it with the seconds from its start until all schedules were registered."""
     server.client().flushall()
     schedules = folder / "schedules"
     schedules.mkdir(exist_ok=True)
     (schedules / "all.yaml").write_text("---\n".join(HEAD.format(number) + spec for number in range(COUNT)))
-    begun = time.monotonic()
+    started_at = time.monotonic()
     command = [sys.executable, "-m", "financehub_scheduler", "--broker", server.url, "--schedules", str(schedules)]
     client: Any = server.client()
     with _process(command, folder, server.url) as process:
         while client.zcard(keys.SCHEDULES) < COUNT:
             time.sleep(0.01)
-        yield process, time.monotonic() - begun
+        yield process, time.monotonic() - started_at
 
 
 def _bursts(server: RedisServer, folder: Path) -> tuple[float, float, list[float]]:
-    """Seconds of the cold start, peak MB, and the p99 lateness (ms) of each burst."""
+    """Return the seconds of the cold start, the peak MB, and the p99 lateness of each burst in ms."""
     client = server.client()
     late = []
     with _scheduler(server, folder, f'  schedule: "@every {BURST_INTERVAL}s"\n  concurrencyPolicy: Allow\n') as (
@@ -112,19 +112,19 @@ def _bursts(server: RedisServer, folder: Path) -> tuple[float, float, list[float
 
 
 def _spread(server: RedisServer, folder: Path) -> float:
-    """p99 lateness in ms of runs that are spread over a minute, each by its own offset."""
+    """Return the p99 lateness in ms of runs that are spread over a minute by their jitter offsets."""
     spec = f'  schedule: "@every {SPREAD}s"\n  jitterSeconds: {SPREAD}\n  concurrencyPolicy: Allow\n'
     with _scheduler(server, folder, spec):
-        # From a full minute, when each of them becomes due once; those that were due while it started are not measured.
+        # Each schedule is due once per full minute. Runs that were due during the start are not measured.
         begin = (time.time() // SPREAD + 1) * SPREAD
         late = lateness(server.client(), "dramatiq:bench", begin, begin + SPREAD, SPREAD)
     if len(late) < COUNT * 0.99:
-        raise RuntimeError(f"{len(late)} of {COUNT} runs came within a minute")
+        raise RuntimeError(f"{len(late)} of {COUNT} runs arrived within a minute")
     return quantile(late, 99) * 1000
 
 
 def _peer(server: RedisServer, folder: Path, queue: str, command: list[str]) -> tuple[float, float]:
-    """p99 lateness in ms of a peer's burst at a full minute, and its peak MB."""
+    """Return the p99 lateness in ms of a peer's burst at a full minute, and the peak MB of the peer."""
     client = server.client()
     client.flushall()
     with _process(command, folder, server.url) as process:

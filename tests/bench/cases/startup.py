@@ -1,7 +1,7 @@
-"""Start to the first message served, and memory, of each process; and `make run` on a warm machine.
+"""Measures the time from start to the first finished message and the memory of each process, and a second `make run`.
 
-Memory is PSS (shared pages divided among their users) of the process and all its children, read when it idles after its
-first message: dramatiq's command line is a parent and a forked worker.
+Memory is the PSS of the process and all its children: the size of shared pages is divided among the processes that use
+them. It is read while the process is idle after its first message. Dramatiq's command line is a parent and a worker.
 """
 
 import json
@@ -35,24 +35,24 @@ ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
 LIMIT_SECONDS = 60
 ROUNDS = 3
-#: Seconds after the first message: caches are filled, threads are up, nothing is under way.
+#: Seconds after the first message, when caches are filled, threads have started and no task runs.
 SETTLE_SECONDS = 1.0
-#: tier → (threads as in deploy/local/Procfile, first message, MB)
+#: Tier → threads as in deploy/local/Procfile, task of the first message, and limit of the memory in MB.
 TIERS = {
     "high": ("4", "fetch_crypto_prices_task", 130),
     "medium": ("2", "calculate_indicators_task", 220),
     "low": ("2", "health_check_task", 110),
 }
 SCHEDULER_MB = 120
-#: What the medium tier computes as its first message.
+#: Number of assets, and of bars per asset, for which the medium tier computes indicators in its first message.
 ASSETS, BARS = 50, 500
 WARM_SECONDS = 15
-#: Where everything below looks for its upstreams: nobody listens there, so that no fetch leaves the machine.
-NOWHERE = "http://127.0.0.1:9"
+#: URL of all upstreams. Nothing listens there, so no request leaves the machine.
+UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 def run() -> list[Row]:
-    """Every process alone on its own Redis, the best of three starts; then `make run`, the second start."""
+    """Measure each process separately, the best of three starts, and then the second start of `make run`."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory), aof=False).start()
@@ -69,8 +69,8 @@ def run() -> list[Row]:
 
 
 def _rows(name: str, measured: list[tuple[float, float]], megabytes: int) -> list[Row]:
-    seconds = min(one for one, _ in measured)
-    memory = max(one for _, one in measured)
+    seconds = min(seconds for seconds, _ in measured)
+    memory = max(memory for _, memory in measured)
     goal = f"< {megabytes} MB, parent and child"
     return [
         Row(f"startup.{name}.first-message", seconds, "s"),
@@ -84,13 +84,13 @@ def _environment(server: RedisServer, port: int) -> dict[str, str]:
         "REDIS_URL": server.url,
         "FINANCEHUB_HTTP_PORT": str(port),
         "FINANCEHUB_HTTP_HOST": "127.0.0.1",
-        "FINANCEHUB_RSS_FEEDS": NOWHERE,
-        **{f"FINANCEHUB_{name}_URL": NOWHERE for name in upstreams},
+        "FINANCEHUB_RSS_FEEDS": UNREACHABLE_URL,
+        **{f"FINANCEHUB_{name}_URL": UNREACHABLE_URL for name in upstreams},
     }
 
 
 def _tier(server: RedisServer, tier: str, threads: str, task: str) -> tuple[float, float]:
-    """Seconds until the message, enqueued before the start, has been run; MB."""
+    """Return the seconds until a message that was enqueued before the start has finished, and the MB."""
     client = server.client()
     client.flushall()
     if tier == "medium":
@@ -99,7 +99,7 @@ def _tier(server: RedisServer, tier: str, threads: str, task: str) -> tuple[floa
     message: dramatiq.Message[object] = enqueue(broker, task, options={"max_retries": 0})
     monitor = TaskMonitor(client)
 
-    def served() -> bool:
+    def has_finished() -> bool:
         run = monitor.get_run(message.message_id)
         if run is None or run.state in ACTIVE:
             return False
@@ -108,23 +108,23 @@ def _tier(server: RedisServer, tier: str, threads: str, task: str) -> tuple[floa
         return True
 
     command = [str(BIN / "dramatiq"), f"financehub_{tier}_priority.worker", "-p", "1", "-t", threads, "--skip-logging"]
-    return _measure(command, _environment(server, free_port()), served)
+    return _measure(command, _environment(server, free_port()), has_finished)
 
 
 def _seed_bars(store: RedisStore) -> None:
-    """Assets with bars up to yesterday, so that indicators are computed and nothing is fetched."""
+    """Store assets with bars up to yesterday, so that indicators are computed without a fetch."""
     yesterday = int(time.time() // 86_400) - 1
     assets = [Asset(f"COIN{number}-USD", AssetType.CRYPTO) for number in range(ASSETS)]
     closes = array("d", (100 + 10 * math.sin(day / 7) + day / 50 for day in range(BARS)))
     volumes = array("d", [1_000.0]) * BARS
     days = array("i", range(yesterday - BARS + 1, yesterday + 1))
-    highs, lows = array("d", (one + 1 for one in closes)), array("d", (one - 1 for one in closes))
+    highs, lows = array("d", (close + 1 for close in closes)), array("d", (close - 1 for close in closes))
     store.put_assets(assets)
-    store.put_bars(Bars(one.symbol, "bench", days, closes, highs, lows, closes, volumes) for one in assets)
+    store.put_bars(Bars(asset.symbol, "bench", days, closes, highs, lows, closes, volumes) for asset in assets)
 
 
 def _scheduler(server: RedisServer) -> tuple[float, float]:
-    """Seconds until the first due run of the seven default schedules is in its queue; MB."""
+    """Return the seconds until the first due run of the seven default schedules is in its queue, and the MB."""
     client = server.client()
     client.flushall()
     schedules = str(ROOT / "deploy/local/schedules")
@@ -138,11 +138,11 @@ def _measure(command: list[str], environment: dict[str, str], done: Callable[[],
         _wait(done, process)
         seconds = time.perf_counter() - started
         time.sleep(SETTLE_SECONDS)
-        return seconds, sum(map(_pss, _family(process.pid))) / 1_000
+        return seconds, sum(map(_pss, _descendants(process.pid))) / 1_000
 
 
 def _make_run() -> Row:
-    """Seconds until the health endpoint says ok on the second start: quotes, news and indicators are all there."""
+    """Return the seconds of the second start until the health report is ok, which requires all data to be fresh."""
     environment = os.environ | {
         "REDIS_PORT": str(free_port()),
         "SIMULATOR_PORT": str(free_port()),
@@ -150,7 +150,7 @@ def _make_run() -> Row:
         "UPSTREAM": "simulator",
     }
 
-    def well() -> bool:
+    def is_healthy() -> bool:
         url = f"http://127.0.0.1:{environment['HTTP_PORT']}/api/health/"
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
@@ -163,13 +163,13 @@ def _make_run() -> Row:
     for _ in range(2):
         started = time.perf_counter()
         with _process(command, environment, stop=signal.SIGINT) as process:
-            _wait(well, process)
+            _wait(is_healthy, process)
             seconds = time.perf_counter() - started
     return Row("startup.make-run.warm", seconds, "s", goal=f"< {WARM_SECONDS} s", ok=seconds < WARM_SECONDS)
 
 
 def _free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports nobody listens on."""
+    """Return the first of `count` consecutive free ports."""
     while True:
         first = free_port()
         try:
@@ -189,7 +189,7 @@ def _bind(port: int) -> None:
 def _process(
     command: list[str], environment: dict[str, str], stop: signal.Signals = signal.SIGTERM
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command in a session of its own; its output is shown if it ends before it is told to."""
+    """Run a command in its own session. If the block fails, the end of the command's output is printed."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
@@ -210,7 +210,7 @@ def _process(
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for a process that was told to stop; one that does not is killed with its children, and is an error."""
+    """Wait for a process that was signaled to stop. If it does not, kill it with its children and fail."""
     try:
         process.wait(LIMIT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -225,17 +225,17 @@ def _wait(done: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with code {process.returncode}")
         if time.monotonic() > limit:
-            raise RuntimeError(f"{process.args!r} served nothing within {LIMIT_SECONDS} s")
+            raise RuntimeError(f"{process.args!r} did not become ready within {LIMIT_SECONDS} s")
         time.sleep(0.01)
 
 
-def _family(pid: int) -> list[int]:
-    """A process and all its descendants."""
+def _descendants(pid: int) -> list[int]:
+    """Return the ids of a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in _family(int(child)))]
+    return [pid, *(descendant for child in children for descendant in _descendants(int(child)))]
 
 
 def _pss(pid: int) -> int:
-    """kB, each page divided by how many processes share it."""
+    """Return the PSS of a process in kB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))

@@ -1,4 +1,4 @@
-"""The store: 2,000 quotes, 1,000 assets × 500 bars, indicators, news: time of a call, and bytes in Redis."""
+"""Measures the store: time per call and bytes in Redis of quotes, bars, indicators and news."""
 
 import statistics
 import tempfile
@@ -25,13 +25,13 @@ BARS = 500
 SERIES = 100
 OUTPUTS = 24
 ROUNDS = 5
-#: A vocabulary as skewed as that of headlines: the n-th word is as frequent as 1/n.
+#: A vocabulary with the word frequencies of headlines: that of the n-th word is proportional to 1/n.
 WORDS = [f"word{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}" for n in range(5_000)]
 WEIGHTS = [1 / (rank + 1) for rank in range(len(WORDS))]
 
 
 def run() -> list[Row]:
-    """Fill an own Redis and report."""
+    """Fill a separate Redis, and measure."""
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory), aof=False).start()
         try:
@@ -77,12 +77,12 @@ def _rows(client: Any) -> list[Row]:
 
 
 def _time(name: str, work: Callable[[], object], *, rounds: int = ROUNDS) -> Row:
-    taken = []
+    durations = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - began)
-    return Row(f"store.{name}", statistics.median(taken) * 1e3, "ms")
+        durations.append(time.perf_counter() - started_at)
+    return Row(f"store.{name}", statistics.median(durations) * 1e3, "ms")
 
 
 def _usage(client: Any, key: str) -> int:

@@ -1,4 +1,4 @@
-"""`celery -A bench.scheduler_peers.celery_beat beat`: the same schedules for Celery beat."""
+"""The schedules for Celery beat (`celery -A bench.scheduler_peers.celery_beat beat`)."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`periodiq bench.scheduler_peers.periodiq_actors`: the same schedules for periodiq."""
+"""The schedules for periodiq (`periodiq bench.scheduler_peers.periodiq_actors`)."""
 
 import os
 
@@ -13,7 +13,7 @@ dramatiq.set_broker(broker)
 
 
 def noop() -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 for number in range(COUNT):
