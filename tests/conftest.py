@@ -1,4 +1,4 @@
-"""Fixtures of all suites: one real Redis for the run, emptied before each test; servers of one's own for faults."""
+"""Fixtures of all test suites: one real Redis for the run, and Redis servers of single tests for faults."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,34 +11,34 @@ import redis
 from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
-REAL = ROOT.parent / "shared" / "real"
+RECORDED_ANSWERS = ROOT.parent / "shared" / "real"
 _REDIS_IMAGE = "redis:7"
 
-# how fast a law is checked says nothing about it, least of all on a loaded machine
+# A slow example is not a failure, because the machine may be busy.
 hypothesis.settings.register_profile(
     "financehub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("financehub")
 
 
-#: As in the Makefile.
+#: Number of pytest workers, as in the Makefile.
 _WORKERS = 6
-#: Each takes half a minute or more, nearly all of it waiting.
-_LONGEST = {
+#: Tests that take half a minute or more, mostly waiting.
+_LONGEST_TESTS = {
     "test_every_due_time_runs_once_despite_kills",
     "test_scheduler_during_api_outage_keeps_running_and_catches_up",
     "test_shipped_roles_grant_exactly_the_used_rights",
     "test_scheduler_follows_the_definition_without_a_restart",
 }
-#: Likewise: each test there starts a whole fleet.
-_FLEETS = "integration/fleet/"
+#: Each test in this folder starts a whole fleet, which also takes long.
+_FLEET_TESTS = "integration/fleet/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first in what each worker gets: all the others run beside them."""
-    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST or _FLEETS in item.nodeid]
-    # each goes in front of those before it, so that the very longest end up first
-    longest.sort(key=lambda item: item.name.partition("[")[0] in _LONGEST)
+    """Move the longest tests to the start of each worker's share, so that all other tests run at the same time."""
+    longest = [item for item in items if item.name.partition("[")[0] in _LONGEST_TESTS or _FLEET_TESTS in item.nodeid]
+    # Each is inserted in front of the previous ones, so the longest of all are the first to run.
+    longest.sort(key=lambda item: item.name.partition("[")[0] in _LONGEST_TESTS)
     share = len(items) // _WORKERS
     for number, item in enumerate(longest):
         items.remove(item)
@@ -46,9 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _container_image() -> str | None:
-    """Image of Redis if a Docker engine has it or can pull it; one that is asked for must be had."""
-    if asked := os.environ.get("TEST_REDIS_IMAGE"):
-        return asked
+    """Return the image of Redis if a Docker engine has it or can pull it. `TEST_REDIS_IMAGE` is used unchecked."""
+    if image := os.environ.get("TEST_REDIS_IMAGE"):
+        return image
     if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
         return None
     import docker
@@ -64,6 +64,7 @@ def _container_image() -> str | None:
 
 @pytest.fixture(scope="session")
 def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the Redis of the session, in a container if there is a Docker engine, otherwise a local process."""
     if image := _container_image():
         from testcontainers.community.redis import RedisContainer
 
@@ -77,14 +78,14 @@ def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture
 def redis_url(_shared_redis_url: str) -> str:
-    """URL of a real, empty Redis."""
+    """URL of the session's Redis, emptied before each test. Most integration tests use it."""
     redis.Redis.from_url(_shared_redis_url).flushall()
     return _shared_redis_url
 
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
-    """Client of a real, empty Redis; answers are bytes."""
+    """Client of the session's Redis, emptied before each test. Its answers are bytes."""
     client = redis.Redis.from_url(redis_url)
     yield client
     client.close()
@@ -92,7 +93,7 @@ def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """Start a Redis of one's own, to be killed, hung or filled; options as redis-server takes them."""
+    """A function that starts a Redis which the test may kill, hang or fill. It takes options of redis-server."""
     servers: list[RedisServer] = []
 
     def start(*options: str) -> RedisServer:
@@ -108,7 +109,7 @@ def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
 @pytest.fixture(scope="session")
 def real_answers() -> Path:
-    """Folder of the recorded answers of the real upstreams."""
-    if not REAL.is_dir():
-        pytest.skip("recorded answers of the real upstreams are not beside this checkout")
-    return REAL
+    """Folder of recorded answers of the real upstreams, for tests of providers and the simulator, or skip."""
+    if not RECORDED_ANSWERS.is_dir():
+        pytest.skip(f"there are no recorded answers of the real upstreams in {RECORDED_ANSWERS}")
+    return RECORDED_ANSWERS

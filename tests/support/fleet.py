@@ -1,4 +1,4 @@
-"""A whole FinanceHub on one machine: real processes, a Redis and a simulator of its own."""
+"""Runs a whole FinanceHub on one machine: real processes, their own Redis and a simulator."""
 
 import json
 import os
@@ -53,13 +53,13 @@ def eventually(what: str, look: Callable[[], T], within: float = 40.0) -> T:
 
 
 class Fleet:
-    """Scheduler and tiers as the stock commands, in a folder of their own.
+    """A scheduler and tiers, started by the same commands as in production.
 
     Args:
-        directory: logs, schedules and assets.
-        server: its Redis.
-        simulator: its upstreams.
-        environment: settings beside those that point to Redis and the simulator.
+        directory: Directory for logs, schedules and assets.
+        server: Redis of the fleet.
+        simulator: Simulator of the upstreams.
+        environment: Settings in addition to those that name Redis and the simulator.
     """
 
     def __init__(
@@ -90,18 +90,17 @@ class Fleet:
         }
 
     def schedule(self, name: str, task: str, schedule: str, spec: str = "") -> None:
-        """Write a schedule file; `spec` holds further lines, indented by two."""
+        """Write a schedule file. `spec` contains further lines of the spec, indented by two spaces."""
         text = SCHEDULE.format(name=name, task=task, schedule=schedule) + spec
         (self.schedules / f"{name}.yaml").write_text(text)
 
-    # processes ----------------------------------------------------------------------------------------
     def start_scheduler(self, name: str = "scheduler") -> None:
-        """Start a scheduler; several may run under different names."""
+        """Start a scheduler. Several may run under different names."""
         flags = ["--schedules", str(self.schedules), "--assets", str(self.assets)]
         self._start(name, [str(BIN / "financehub-scheduler"), *flags])
 
     def start_tier(self, tier: str, *, name: str = "", threads: int = 2) -> None:
-        """Start a worker of a tier by the stock dramatiq command."""
+        """Start a worker of a tier with the command `dramatiq`."""
         module = f"financehub_{tier}_priority.worker"
         flags = ["-p", "1", "-t", str(threads), "--skip-logging", "--worker-shutdown-timeout", "5000"]
         self._start(name or tier, [str(BIN / "dramatiq"), module, *flags])
@@ -118,32 +117,31 @@ class Fleet:
             )
 
     def kill(self, name: str) -> None:
-        """SIGKILL a process and its children, as an OOM kill of the pod would."""
+        """End a process and its children with SIGKILL, like a pod that is out of memory."""
         os.killpg(self._processes[name].pid, signal.SIGKILL)
         self._processes.pop(name).wait()
 
     def terminate(self, name: str) -> int:
-        """SIGTERM the main process, as the kubelet does; returns its exit code."""
+        """Send SIGTERM to the main process, as the kubelet does, and return its exit code."""
         process = self._processes.pop(name)
         process.terminate()
         return process.wait(timeout=30)
 
     def running(self, name: str) -> bool:
-        """Whether the process has not ended."""
+        """Whether a process is running."""
         return self._processes[name].poll() is None
 
     def stop(self) -> None:
-        """End everything that still runs."""
+        """End all running processes."""
         for process in self._processes.values():
             end(process)
 
-    # what can be seen from outside ---------------------------------------------------------------------
     def redis(self) -> "redis.Redis":
-        """A client of its Redis."""
+        """Return a client of the fleet's Redis."""
         return self.server.client()
 
     def health(self, name: str = "scheduler") -> dict[str, Any]:
-        """The health report of one process; empty while it does not answer."""
+        """Return the health report of one process; empty if it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}/api/health/", timeout=5) as answer:
                 return dict(json.load(answer))
@@ -153,7 +151,7 @@ class Fleet:
             return {}
 
     def cli(self, *arguments: str, code: int = 0) -> Any:
-        """What the CLI says with --json."""
+        """Run the command line with --json, and return its JSON. `code` is the expected exit code."""
         done = subprocess.run(
             [str(BIN / "financehub"), *arguments, "--json"],
             env=self._environment,
@@ -166,5 +164,5 @@ class Fleet:
         return json.loads(done.stdout) if done.stdout else None
 
     def log(self, name: str) -> str:
-        """Everything a process has printed."""
+        """Return the whole output of a process."""
         return (self.directory / f"{name}.log").read_text()

@@ -1,4 +1,4 @@
-"""Real processes that do not outlive the tests that start them."""
+"""Starts processes that do not outlive the test process, and ends them."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ _SETPRIV = shutil.which("setpriv")
 
 
 def launch(command: Sequence[str | Path], **options: Any) -> "subprocess.Popen[Any]":
-    """Start a process; where Linux's `setpriv` is there, it gets SIGTERM when this one dies, however it dies.
+    """Start a process. With Linux's `setpriv`, it gets SIGTERM when the test process ends for any reason.
 
     Args:
-        command: program and arguments.
-        options: of `subprocess.Popen`.
+        command: Program and arguments.
+        options: Options of `subprocess.Popen`.
     """
-    # the kernel's "parent" is a thread: one that ends would take the process with it
+    # The kernel sends the signal when the thread that started the process ends, so only the main thread may use it.
     if _SETPRIV is not None and threading.current_thread() is threading.main_thread():
         command = [_SETPRIV, "--pdeathsig", "TERM", "--", *command]
     return subprocess.Popen(command, **options)
 
 
 def end(process: "subprocess.Popen[Any]") -> None:
-    """SIGKILL it, and its children where it leads a group; nothing when it has ended."""
+    """End a process with SIGKILL, with its children if it leads a process group. Does nothing if it has ended."""
     if process.poll() is None:
         if os.getpgid(process.pid) == process.pid:
             os.killpg(process.pid, signal.SIGKILL)

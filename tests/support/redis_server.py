@@ -1,4 +1,4 @@
-"""A real Redis server that a test owns: it can be killed, hung, restarted and filled."""
+"""Runs a real Redis server for one test, which can kill, hang, restart and fill it."""
 
 import contextlib
 import importlib.util
@@ -17,20 +17,19 @@ from support.processes import end, launch
 
 ROOT = Path(__file__).parents[2]
 
-
-#: Below what systems give to outgoing connections (Linux from 32768, macOS from 49152): while a server is down its
-#: port goes to no client, and a client that knocks at it cannot be connected to itself.
+#: These ports are below those of outgoing connections (from 32768 on Linux, from 49152 on macOS). So while a server is
+#: down, no outgoing connection takes its port, and no client that connects to the port is connected to itself.
 _PORTS = range(20_000, 32_000)
-#: Each test process has a share of them: while a server is down, no other process takes its port.
+#: Each pytest worker has its own share of the ports, so no other worker takes the port of a server that is down.
 _SHARES = 8
 _share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
 _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on, and that no other test gets."""
+    """Return a free TCP port that no other test gets."""
     while True:
-        # not `random`, which hypothesis seeds
+        # The module `random` would repeat ports, because hypothesis seeds it.
         port = secrets.choice(_PORTS[_share::_SHARES])
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
@@ -39,8 +38,8 @@ def free_port() -> int:
                 return port
 
 
-def binary() -> str:
-    """Path of the redis-server that `make run` uses too."""
+def redis_server_binary() -> str:
+    """Return the path of the redis-server that `make run` also uses."""
     spec = importlib.util.spec_from_file_location("embedded_redis", ROOT / "deploy/local/embedded_redis.py")
     assert spec is not None
     assert spec.loader is not None
@@ -50,11 +49,12 @@ def binary() -> str:
 
 
 class RedisServer:
-    """One redis-server process on a port of its own, data in `directory`.
+    """One redis-server process on its own port.
 
     Args:
-        directory: where the AOF goes; kept over `restart`.
-        options: further configuration, `--name value` pairs.
+        directory: Directory for the data and the log. The data survives `restart`.
+        options: Further configuration, as pairs of `--name` and value.
+        aof: Whether to write each command to disk. Without it, a restart loses all data.
     """
 
     def __init__(self, directory: Path, *options: str, aof: bool = True) -> None:
@@ -62,7 +62,7 @@ class RedisServer:
         secret = dict(pairwise(options)).get("--requirepass")
         self.url = f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
         self._command = [
-            binary(),
+            redis_server_binary(),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
             *("--appendonly", "yes" if aof else "no", "--appendfsync", "always" if aof else "no"),
             *("--maxmemory-policy", "noeviction", *options),
@@ -71,7 +71,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RedisServer":
-        """Start and wait until it answers."""
+        """Start the server, and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = launch(self._command, stdout=log, stderr=log)
         limit = time.monotonic() + 20
@@ -87,35 +87,35 @@ class RedisServer:
                 time.sleep(0.02)
 
     def client(self, **options: object) -> "redis.Redis":
-        """A new client; answers are bytes."""
+        """Return a new client, whose answers are bytes."""
         return redis.Redis.from_url(self.url, **options)
 
     @property
     def pid(self) -> int:
-        """Process id while running."""
+        """Id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL, as a node failure would."""
+        """End the server with SIGKILL, like the loss of its node."""
         os.kill(self.pid, signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
 
     def hang(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """Stop the server with SIGSTOP. Connections stay open, and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Let a hung server continue, with SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
     def restart(self) -> None:
-        """Kill and start again on the same port and data."""
+        """Kill the server, and start it again on the same port with the same data."""
         self.kill()
         self.start()
 
     def stop(self) -> None:
-        """End it, whatever state it is in."""
+        """End the server in any state."""
         if self._process is not None:
             end(self._process)

@@ -12,7 +12,7 @@ from financehub_shared.core.settings import load_settings
 from financehub_shared.redis.client import connect
 from support.chart import render
 from support.processes import end, launch
-from support.redis_server import binary, free_port
+from support.redis_server import free_port, redis_server_binary
 from support.schedules import eventually
 
 PASSWORDS = ['q"uote', "back\\slash\\n", "'single' $HOME `id` %s", "p@ss/w:rd?#&", "ümlaut", " blank "]
@@ -32,7 +32,7 @@ def script(folder: Path, port: int) -> str:
     adapted = rendered()
     (folder / "redis.conf").write_text(f'port {port}\nbind 127.0.0.1\ndir "{folder}"\nsave ""\n', encoding="utf-8")
     for original, replacement in (
-        ("exec redis-server ", f"exec {binary()} "),
+        ("exec redis-server ", f"exec {redis_server_binary()} "),
         ("/etc/redis", str(folder)),
         ("/run/redis", str(folder)),
     ):
