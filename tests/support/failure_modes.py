@@ -1,4 +1,7 @@
-"""One row of the failure table, and what runs it: a real chain against the simulator, with a real Redis."""
+"""The failure table of providers: one case per fault, and the check of its consequences.
+
+Providers and Redis are real, and the upstreams are a simulator.
+"""
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,38 +24,38 @@ from support.simulator import RunningSimulator
 
 
 @dataclass(frozen=True)
-class Row:
-    """One failure mode of one upstream, and all that must come of it.
+class FailureCase:
+    """One fault of one upstream and its consequences.
 
     Args:
-        upstream: whose fault it is; the first of the chain.
-        fault: its name in the simulator.
-        reason: regular expression of what the report says of this provider ("": it delivers all the same).
-        next: who delivers instead ("": nobody, what was stored stays).
-        breaker: `well` (nothing counted against it), `counts` (one more failure), `opens` (at once, for `retry_after`).
-        spent: units of this upstream's budget.
-        quarantine: regular expression of the reason of the record in quarantine ("": none).
-        parameters: of the fault.
+        upstream: The upstream with the fault, which is the first choice of the provider order.
+        fault: Name of the fault in the simulator.
+        reason: Regular expression for the reason in the report; "" if the provider delivers despite the fault.
+        failover: The provider that delivers instead; "" if there is none and the stored quote stays.
+        breaker: `unaffected`, `counted` (one more failure), or `opened` (immediately, for `retry_after` seconds).
+        spent: Spent units of the budget of the upstream.
+        quarantine: Regular expression for the reason of the record in the quarantine; "" if there is no record.
+        parameters: Parameters of the fault.
     """
 
     upstream: str
     fault: str
     reason: str
-    next: str
-    breaker: str = "counts"
+    failover: str
+    breaker: str = "counted"
     spent: int = 1
     quarantine: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """Name of the case."""
+        """The test id of the case."""
         return f"{self.upstream}-{self.fault}"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What came of it: the report, and what is then in Redis."""
+class FaultyFetch:
+    """The report of a fetch with a fault, and the state of Redis before and after it."""
 
     report: QuoteReport
     before: Quote
@@ -62,16 +65,18 @@ class Seen:
     spent: int
 
 
-#: A `slow` upstream, and the environment of providers that do not wait for it. Everything else gets the usual patience:
-#: how busy this machine is must not decide what an upstream is found to be.
+#: Parameters of the fault `slow`, and the environment of providers that time out earlier. All other cases have the
+#: usual timeout, so that a busy machine does not change the result.
 SLOW = {"seconds": 10.0}
-IMPATIENT = {"FINANCEHUB_READ_TIMEOUT_SECONDS": "1.0"}
+SHORT_READ_TIMEOUT = {"FINANCEHUB_READ_TIMEOUT_SECONDS": "1.0"}
 
 
 @asynccontextmanager
-async def providers_for(sim: RunningSimulator, redis_url: str | None, **environment: str) -> AsyncIterator[Providers]:
-    """The providers of one process, whose upstreams are the simulator."""
-    settings = load_settings({**sim.environment, **environment})
+async def providers_for(
+    simulator: RunningSimulator, redis_url: str | None, **environment: str
+) -> AsyncIterator[Providers]:
+    """Yield the providers of one process whose upstreams are the simulator."""
+    settings = load_settings({**simulator.environment, **environment})
     providers = build_providers(settings, SystemClock(), lambda *_: None, redis_url=redis_url)
     try:
         yield providers
@@ -79,25 +84,27 @@ async def providers_for(sim: RunningSimulator, redis_url: str | None, **environm
         await providers.aclose()
 
 
-async def run(row: Row, asset: Asset, chain: str, sim: RunningSimulator, redis_url: str) -> Seen:
-    """Fetch and store a good quote, then again with the fault, and look at what there is.
+async def fetch_with_fault(
+    case: FailureCase, asset: Asset, provider_order: str, simulator: RunningSimulator, redis_url: str
+) -> FaultyFetch:
+    """Fetch and store a good quote, fetch again with the fault, and return what happened.
 
     Args:
-        row: the case.
-        asset: whose quote.
-        chain: provider order, comma-separated.
-        sim: the simulator, reset.
-        redis_url: a Redis, empty.
+        case: The failure case.
+        asset: The asset to fetch.
+        provider_order: Names of the providers, comma-separated, first choice first.
+        simulator: A simulator after a reset.
+        redis_url: URL of an empty Redis.
     """
     clock, client = SystemClock(), redis.Redis.from_url(redis_url)
     store = RedisStore(client)
     order = (
-        {"FINANCEHUB_CRYPTO_PROVIDERS": chain}
+        {"FINANCEHUB_CRYPTO_PROVIDERS": provider_order}
         if asset.type is AssetType.CRYPTO
-        else {"FINANCEHUB_STOCK_PROVIDERS": chain}
+        else {"FINANCEHUB_STOCK_PROVIDERS": provider_order}
     )
-    patience = IMPATIENT if row.fault == "slow" else {}
-    async with providers_for(sim, redis_url, **order, **patience) as providers:
+    timeout = SHORT_READ_TIMEOUT if case.fault == "slow" else {}
+    async with providers_for(simulator, redis_url, **order, **timeout) as providers:
 
         async def fetch() -> QuoteReport:
             previous = store.quotes([asset.symbol])
@@ -110,59 +117,60 @@ async def run(row: Row, asset: Asset, chain: str, sim: RunningSimulator, redis_u
             return report
 
         first = await fetch()
-        assert first.delivered == {f"simulated/{row.upstream}": 1}, first
-        spent_before = spent(client, row.upstream)
-        sim.set_fault(row.fault, row.upstream, **row.parameters)
+        assert first.delivered == {f"simulated/{case.upstream}": 1}, first
+        spent_before = spent_units(client, case.upstream)
+        simulator.set_fault(case.fault, case.upstream, **case.parameters)
         before = store.quotes([asset.symbol])[asset.symbol]
         report = await fetch()
-        seen = Seen(
+        fetched = FaultyFetch(
             report=report,
             before=before,
             stored=store.quotes([asset.symbol])[asset.symbol],
             quarantined=store.quarantined(),
-            breaker=breaker_effect(client, row.upstream, row.parameters.get("retry_after")),
-            spent=spent(client, row.upstream) - spent_before,
+            breaker=breaker_effect(client, case.upstream, case.parameters.get("retry_after")),
+            spent=spent_units(client, case.upstream) - spent_before,
         )
     client.close()
-    return seen
+    return fetched
 
 
-def check(row: Row, seen: Seen, asset: Asset) -> None:
-    """Assert that what was seen is what the row says."""
+def check_consequences(case: FailureCase, fetched: FaultyFetch, asset: Asset) -> None:
+    """Assert that the consequences are those of the case."""
     symbol = asset.symbol
-    said = seen.report.failures[symbol].get(f"simulated/{row.upstream}", "")
-    assert re.fullmatch(row.reason, said), said
-    winner = row.next if row.reason else row.upstream
-    if winner:
-        assert seen.report.delivered == {f"simulated/{winner}": 1}
-        assert seen.stored.provider == f"simulated/{winner}"
-        assert seen.stored.fetched_at > seen.before.fetched_at
-        assert (said in seen.stored.note) or not said
+    reason = fetched.report.failures[symbol].get(f"simulated/{case.upstream}", "")
+    assert re.fullmatch(case.reason, reason), reason
+    delivering = case.failover if case.reason else case.upstream
+    if delivering:
+        assert fetched.report.delivered == {f"simulated/{delivering}": 1}
+        assert fetched.stored.provider == f"simulated/{delivering}"
+        assert fetched.stored.fetched_at > fetched.before.fetched_at
+        assert (reason in fetched.stored.note) or not reason
     else:
-        assert symbol in seen.report.missing
-        assert seen.stored == seen.before
-    assert (seen.breaker, seen.spent) == (row.breaker, row.spent)
-    reasons = [record.reason for record in seen.quarantined]
-    assert len(reasons) == bool(row.quarantine), reasons
-    if row.quarantine:
-        assert re.match(row.quarantine, reasons[0]), reasons[0]
-        assert seen.quarantined[0].provider == f"simulated/{row.upstream}"
+        assert symbol in fetched.report.missing
+        assert fetched.stored == fetched.before
+    assert (fetched.breaker, fetched.spent) == (case.breaker, case.spent)
+    reasons = [record.reason for record in fetched.quarantined]
+    assert len(reasons) == bool(case.quarantine), reasons
+    if case.quarantine:
+        assert re.match(case.quarantine, reasons[0]), reasons[0]
+        assert fetched.quarantined[0].provider == f"simulated/{case.upstream}"
 
 
-def spent(client: redis.Redis, upstream: str) -> int:
-    """Units of the longest budget window that are spent: nothing slides out of it while a test runs."""
+def spent_units(client: redis.Redis, upstream: str) -> int:
+    """Return the spent units of the longest budget window, in which no unit expires during a test."""
     windows = sorted(client.scan_iter(keys.budget(upstream, "*")), key=lambda key: float(key.split(b":")[-1][:-1]))
     return sum(int(slot.split(b":")[1]) for slot in client.hvals(windows[-1])) if windows else 0
 
 
 def breaker_effect(client: redis.Redis, name: str, retry_after: float | None) -> str:
-    """`well`, `counts` or `opens`, as `Row.breaker` has it."""
+    """Return the effect on the breaker as `FailureCase.breaker` describes it."""
     (info,) = [info for info in list_breakers(client) if info.upstream == name] or [None]
     if info is None or (info.state == "closed" and info.failures == 0):
-        return "well"
+        return "unaffected"
     if info.state == "closed":
-        return f"counts {info.failures}" if info.failures > 1 else "counts"
+        return f"counted {info.failures}" if info.failures > 1 else "counted"
     assert info.open_until is not None
     assert info.since is not None
-    held = info.open_until - info.since
-    return "opens" if retry_after is not None and retry_after <= held <= retry_after * 1.25 else f"opens for {held}"
+    open_seconds = info.open_until - info.since
+    as_requested = retry_after is not None and retry_after <= open_seconds <= retry_after * 1.25
+    return "opened" if as_requested else f"opened for {open_seconds} s"

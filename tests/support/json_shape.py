@@ -9,11 +9,11 @@ def _walk(value: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         yield path or "/", "object"
         for key, inner in value.items():
-            # Yahoo keys events by their time.
+            # Yahoo uses the times of events as keys.
             yield from _walk(inner, f"{path}/{'*' if key.isdigit() else key}")
     elif isinstance(value, list):
         yield path or "/", "array"
-        # A list of mixed types is a record, one of a single type a column.
+        # A list of mixed types is a record, and a list of one type is a column.
         record = len({_NAMES.get(type(inner), "container") for inner in value}) > 1
         for position, inner in enumerate(value):
             yield from _walk(inner, f"{path}/{position if record else '[]'}")
@@ -22,5 +22,8 @@ def _walk(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def json_shape(document: object) -> set[tuple[str, str]]:
-    """(path, JSON type) of everything in a document; list elements are `[]`, or a position in a list of mixed types."""
+    """Return every path of a document with its JSON type.
+
+    The elements of a list have the path `[]`, or their position in a list of mixed types.
+    """
     return set(_walk(document, ""))

@@ -1,4 +1,4 @@
-"""`MemoryStore`: the in-memory peer of `RedisStore`, with the same laws, for tests and dry runs of one process."""
+"""`MemoryStore`, an in-memory store with the same properties as `RedisStore`, for unit tests."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from financehub_shared.market.series import merge_bars, newest_values, trim_bars
 
 
 class MemoryStore:
-    """Market data in one process; safe to share between threads."""
+    """Market data in the memory of one process. Threads can share it."""
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -47,20 +47,22 @@ class MemoryStore:
 
     def remove_assets(self, symbols: Iterable[str]) -> int:
         with self._lock:
-            gone = set(symbols)
-            removed = gone & self._assets.keys()
-            for symbol in gone:
-                for kept in (self._assets, self._quotes, self._bars, self._indicators):
-                    kept.pop(symbol, None)
+            requested = set(symbols)
+            removed = requested & self._assets.keys()
+            for symbol in requested:
+                for records in (self._assets, self._quotes, self._bars, self._indicators):
+                    records.pop(symbol, None)
             return len(removed)
 
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
         with self._lock:
-            wanted = {asset.symbol: replace(asset, declared=True) for asset in declared}
-            changed = [asset for symbol, asset in wanted.items() if self._assets.get(symbol) != asset]
-            gone = [symbol for symbol, asset in self._assets.items() if asset.declared and symbol not in wanted]
+            declared_assets = {asset.symbol: replace(asset, declared=True) for asset in declared}
+            changed = [asset for symbol, asset in declared_assets.items() if self._assets.get(symbol) != asset]
+            removed = [
+                symbol for symbol, asset in self._assets.items() if asset.declared and symbol not in declared_assets
+            ]
             self.put_assets(changed)
-            return len(changed), self.remove_assets(gone)
+            return len(changed), self.remove_assets(removed)
 
     def put_quotes(self, quotes: Iterable[Quote]) -> None:
         with self._lock:
@@ -71,8 +73,8 @@ class MemoryStore:
 
     def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
         with self._lock:
-            wanted = self._quotes if symbols is None else symbols
-            return {symbol: self._quotes[symbol] for symbol in wanted if symbol in self._quotes}
+            requested = self._quotes if symbols is None else symbols
+            return {symbol: self._quotes[symbol] for symbol in requested if symbol in self._quotes}
 
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         with self._lock:
@@ -80,10 +82,10 @@ class MemoryStore:
 
     def put_bars(self, bars: Iterable[Bars]) -> None:
         with self._lock:
-            for each in bars:
-                if len(each):
-                    stored = self._bars.get(each.symbol)
-                    self._bars[each.symbol] = merge_bars(stored, each) if stored else each
+            for new in bars:
+                if len(new):
+                    stored = self._bars.get(new.symbol)
+                    self._bars[new.symbol] = merge_bars(stored, new) if stored else new
 
     def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
         with self._lock:
@@ -98,8 +100,10 @@ class MemoryStore:
 
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
         with self._lock:
-            wanted = self._indicators if symbols is None else symbols
-            return {symbol: newest_values(self._indicators[symbol]) for symbol in wanted if symbol in self._indicators}
+            requested = self._indicators if symbols is None else symbols
+            return {
+                symbol: newest_values(self._indicators[symbol]) for symbol in requested if symbol in self._indicators
+            }
 
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
         with self._lock:
@@ -147,7 +151,7 @@ class MemoryStore:
         with self._lock:
             quotes = {symbol: quote for symbol, quote in self._quotes.items() if quote.fetched_at >= quotes_before}
             trimmed = {symbol: trim_bars(bars, bars_before_day) for symbol, bars in self._bars.items()}
-            bars = {symbol: each for symbol, each in trimmed.items() if len(each)}
+            bars = {symbol: remaining for symbol, remaining in trimmed.items() if len(remaining)}
             indicators = {
                 symbol: record for symbol, record in self._indicators.items() if record.last_day >= bars_before_day
             }

@@ -1,4 +1,4 @@
-"""Combinations in which every pair of options occurs: what goes wrong between two switches shows in one of them."""
+"""Combinations of options in which every pair of options occurs, so that tests find faults caused by two options."""
 
 import itertools
 import random
@@ -6,31 +6,31 @@ from collections.abc import Mapping, Sequence
 
 
 def pairwise(dimensions: Mapping[str, Sequence[str]], seed: int = 5) -> list[dict[str, str]]:
-    """Few combinations, one option per dimension, that hold every pair of options of two dimensions.
+    """Return few combinations, with one option per dimension, that contain every pair of options.
 
     Args:
-        dimensions: name → its options.
-        seed: of the choice among equally good ones; the same seed gives the same combinations.
+        dimensions: Dimension → its options.
+        seed: Seed of the choice among equally good options. The same seed gives the same combinations.
     """
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     missing = {
-        frozenset([(first, one), (second, two)])
+        frozenset([(first, first_option), (second, second_option)])
         for first, second in itertools.combinations(dimensions, 2)
-        for one, two in itertools.product(dimensions[first], dimensions[second])
+        for first_option, second_option in itertools.product(dimensions[first], dimensions[second])
     }
-    found = []
+    combinations = []
     while missing:
-        # what is missing begins each, so that none is in vain
+        # Every combination starts with a missing pair, so that none is superfluous.
         combination = dict(min(missing, key=sorted))
-        for name in chance.sample(list(dimensions), len(dimensions)):
+        for name in generator.sample(list(dimensions), len(dimensions)):
             if name not in combination:
-                options = chance.sample(list(dimensions[name]), len(dimensions[name]))
+                options = generator.sample(list(dimensions[name]), len(dimensions[name]))
                 combination[name] = max(
                     options,
                     key=lambda option: sum(
-                        frozenset([(name, option), each]) in missing for each in combination.items()
+                        frozenset([(name, option), chosen]) in missing for chosen in combination.items()
                     ),
                 )
         missing -= {frozenset(pair) for pair in itertools.combinations(combination.items(), 2)}
-        found.append(combination)
-    return found
+        combinations.append(combination)
+    return combinations

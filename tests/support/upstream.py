@@ -1,4 +1,4 @@
-"""A fake network for adapters: httpx's own MockTransport, and a guard that lets everything through."""
+"""A fake upstream for provider tests: httpx's MockTransport and an upstream guard that allows every call."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,11 +12,11 @@ from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.transport.http import HttpClient
 
 T = TypeVar("T")
-Answer = Callable[[httpx.Request], httpx.Response]
+Respond = Callable[[httpx.Request], httpx.Response]
 
 
-class OpenBreaker:
-    """A breaker that never opens and remembers what it saw."""
+class RecordingBreaker:
+    """A breaker that never opens and records the outcome of every call."""
 
     def __init__(self) -> None:
         self.outcomes: list[str] = []
@@ -31,42 +31,45 @@ class OpenBreaker:
         return result
 
 
-class Upstream:
-    """Answers requests with `answer` and remembers them.
+class FakeUpstream:
+    """An upstream that records its requests and responds with the result of `respond`.
 
     Args:
-        answer: request → response.
-        settings: of the client.
+        respond: Returns the response to a request.
+        settings: Settings of the HTTP client.
     """
 
-    def __init__(self, answer: Answer, **settings: object) -> None:
+    def __init__(self, respond: Respond, **settings: object) -> None:
         self.requests: list[httpx.Request] = []
         self.clock = ManualClock()
-        self.breaker = OpenBreaker()
+        self.breaker = RecordingBreaker()
         self.weights: list[int] = []
         self.corrected: list[int] = []
         self.observed: list[tuple[str, str]] = []
 
-        def remember(request: httpx.Request) -> httpx.Response:
+        def record(request: httpx.Request) -> httpx.Response:
             self.requests.append(request)
-            answered = answer(request)
-            # A stream that was not read yet, as from the network.
+            response = respond(request)
+            # The stream has not been read yet, like a response from the network.
             return httpx.Response(
-                answered.status_code, headers=answered.headers, stream=httpx.ByteStream(answered.content)
+                response.status_code, headers=response.headers, stream=httpx.ByteStream(response.content)
             )
 
-        self.http = HttpClient(Settings(**settings), self.clock, httpx.MockTransport(remember))
-        self.guard = UpstreamGuard("upstream", self, self.breaker, self.clock, lambda p, o, _: self.observed.append((p, o)))
+        self.http = HttpClient(Settings(**settings), self.clock, httpx.MockTransport(record))
+        self.guard = UpstreamGuard("upstream", self, self.breaker, self.clock, self._observe)
+
+    def _observe(self, provider: str, outcome: str, _seconds: float) -> None:
+        self.observed.append((provider, outcome))
 
     async def spend(self, weight: int) -> None:
-        """The budget: unlimited."""
+        """Record the weight. The budget is unlimited."""
         self.weights.append(weight)
 
     async def correct(self, used: int) -> None:
-        """What the upstream says we have used."""
+        """Record the used units that the upstream reports."""
         self.corrected.append(used)
 
     @property
     def deadline(self) -> float:
-        """Ten seconds from now."""
+        """The deadline of a call, ten seconds from now."""
         return self.clock.monotonic() + 10

@@ -1,6 +1,6 @@
 """The failure table of quotes over HTTP: every failure mode of every upstream, and all of its consequences.
 
-Providers and Redis are real, and the upstreams are the simulator. Yahoo's rows are in `test_yahoo_failure_modes.py`.
+Providers and Redis are real, and the upstreams are the simulator. Yahoo's cases are in `test_yahoo_failure_modes.py`.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
-from support.failure_modes import SLOW, Row, check, run
+from support.failure_modes import SLOW, FailureCase, check_consequences, fetch_with_fault
 from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
@@ -27,92 +27,92 @@ PRICE = "quarantined: price: .*"
 STALE = "quarantined: stale: .*"
 
 
-def data(upstream: str, then: str, spent: int) -> list[Row]:
-    """Return the row of an answer with the right shape and wrong figures, which does not count against the breaker."""
+def data(upstream: str, failover: str, spent: int) -> list[FailureCase]:
+    """Return the cases of a response with the right shape and wrong figures, which do not count against the breaker."""
 
-    def row(fault: str, reason: str) -> Row:
-        return Row(upstream, fault, reason, then, "well", spent, reason.removeprefix("quarantined: "))
+    def case(fault: str, reason: str) -> FailureCase:
+        return FailureCase(upstream, fault, reason, failover, "unaffected", spent, reason.removeprefix("quarantined: "))
 
     return [
-        row("x100", JUMP),
-        row("div100", JUMP),
-        row("negative", PRICE),
-        row("zero", PRICE),
-        row("huge", PRICE),
+        case("x100", JUMP),
+        case("div100", JUMP),
+        case("negative", PRICE),
+        case("zero", PRICE),
+        case("huge", PRICE),
     ]
 
 
-def common(upstream: str, then: str, spent: int) -> list[Row]:
-    """Return the rows that are the same for every upstream."""
+def common(upstream: str, failover: str, spent: int) -> list[FailureCase]:
+    """Return the cases that are the same for every upstream."""
     return [
-        Row(upstream, "server-error", "upstream", then, spent=spent),
-        Row(upstream, "unavailable", "upstream", then, "opens", spent, parameters={"retry_after": 5}),
-        Row(upstream, "html", "malformed", then, spent=spent),
-        Row(upstream, "slow", "timeout", then, spent=spent, parameters=SLOW),
-        Row(upstream, "cut", "upstream", then, spent=spent),
-        Row(upstream, "disconnect", "upstream", then, spent=spent),
-        Row(upstream, "truncated", "malformed", then, spent=spent),
-        Row(upstream, "blank", "malformed", then, spent=spent),
-        Row(upstream, "oversized", "malformed", then, spent=spent),
-        Row(upstream, "zip-bomb", "malformed", then, spent=spent),
+        FailureCase(upstream, "server-error", "upstream", failover, spent=spent),
+        FailureCase(upstream, "unavailable", "upstream", failover, "opened", spent, parameters={"retry_after": 5}),
+        FailureCase(upstream, "html", "malformed", failover, spent=spent),
+        FailureCase(upstream, "slow", "timeout", failover, spent=spent, parameters=SLOW),
+        FailureCase(upstream, "cut", "upstream", failover, spent=spent),
+        FailureCase(upstream, "disconnect", "upstream", failover, spent=spent),
+        FailureCase(upstream, "truncated", "malformed", failover, spent=spent),
+        FailureCase(upstream, "blank", "malformed", failover, spent=spent),
+        FailureCase(upstream, "oversized", "malformed", failover, spent=spent),
+        FailureCase(upstream, "zip-bomb", "malformed", failover, spent=spent),
     ]
 
 
-ROWS = [
+CASES = [
     # Binance: weight 2 for one pair; next is CoinGecko
     *common("binance", "coingecko", 2),
     *data("binance", "coingecko", 2),
-    Row("binance", "rate-limited", "rate-limited", "coingecko", "opens", 2, parameters=WAIT),
-    Row("binance", "rate-limited", "rate-limited", "coingecko", "counts", 2, parameters={"retry_after": None}),
-    Row("binance", "banned", "rate-limited", "coingecko", "opens", 2, parameters={"retry_after": 120}),
-    Row("binance", "forbidden", "blocked", "coingecko", "counts", 2),
-    Row("binance", "country", "blocked", "coingecko", "counts", 2),
+    FailureCase("binance", "rate-limited", "rate-limited", "coingecko", "opened", 2, parameters=WAIT),
+    FailureCase("binance", "rate-limited", "rate-limited", "coingecko", "counted", 2, parameters={"retry_after": None}),
+    FailureCase("binance", "banned", "rate-limited", "coingecko", "opened", 2, parameters={"retry_after": 120}),
+    FailureCase("binance", "forbidden", "blocked", "coingecko", "counted", 2),
+    FailureCase("binance", "country", "blocked", "coingecko", "counted", 2),
     # an unknown pair: all pairs are fetched (weight 80), which identifies it
-    Row("binance", "missing", "not-found", "coingecko", "well", 82),
-    Row("binance", "empty", "not-found", "coingecko", "well", 2),
-    Row("binance", "stale", STALE, "coingecko", "well", 2, "stale"),
-    Row("binance", "nan", PRICE, "coingecko", "well", 2, "price"),
-    Row("binance", "infinity", PRICE, "coingecko", "well", 2, "price"),
+    FailureCase("binance", "missing", "not-found", "coingecko", "unaffected", 82),
+    FailureCase("binance", "empty", "not-found", "coingecko", "unaffected", 2),
+    FailureCase("binance", "stale", STALE, "coingecko", "unaffected", 2, "stale"),
+    FailureCase("binance", "nan", PRICE, "coingecko", "unaffected", 2, "price"),
+    FailureCase("binance", "infinity", PRICE, "coingecko", "unaffected", 2, "price"),
     # CoinGecko: one call per page; next is Kraken
     *common("coingecko", "kraken", 1),
     *data("coingecko", "kraken", 1)[:-1],
     # 1e308 times the number of coins overflows to Infinity, which is not valid JSON
-    Row("coingecko", "huge", "malformed", "kraken"),
-    Row("coingecko", "rate-limited", "rate-limited", "kraken", "opens", parameters=WAIT),
-    Row("coingecko", "access-denied", "blocked", "kraken"),
-    Row("coingecko", "unauthorized", "auth", "kraken"),
-    Row("coingecko", "missing", "not-found", "kraken", "well"),
-    Row("coingecko", "empty", "not-found", "kraken", "well"),
-    Row("coingecko", "stale", STALE, "kraken", "well", 1, "stale"),
-    Row("coingecko", "null", "malformed", "kraken", "well"),
+    FailureCase("coingecko", "huge", "malformed", "kraken"),
+    FailureCase("coingecko", "rate-limited", "rate-limited", "kraken", "opened", parameters=WAIT),
+    FailureCase("coingecko", "access-denied", "blocked", "kraken"),
+    FailureCase("coingecko", "unauthorized", "auth", "kraken"),
+    FailureCase("coingecko", "missing", "not-found", "kraken", "unaffected"),
+    FailureCase("coingecko", "empty", "not-found", "kraken", "unaffected"),
+    FailureCase("coingecko", "stale", STALE, "kraken", "unaffected", 1, "stale"),
+    FailureCase("coingecko", "null", "malformed", "kraken", "unaffected"),
     # NaN is not valid JSON, so the whole answer is refused
-    Row("coingecko", "nan", "malformed", "kraken"),
-    Row("coingecko", "infinity", "malformed", "kraken"),
+    FailureCase("coingecko", "nan", "malformed", "kraken"),
+    FailureCase("coingecko", "infinity", "malformed", "kraken"),
     # Kraken: errors in the body with status 200; prices have no time, so old ones are not noticed
     *common("kraken", "coingecko", 1),
     *data("kraken", "coingecko", 1),
-    Row("kraken", "rate-limited", "rate-limited", "coingecko", parameters=WAIT),
-    Row("kraken", "body-error", "upstream", "coingecko"),
+    FailureCase("kraken", "rate-limited", "rate-limited", "coingecko", parameters=WAIT),
+    FailureCase("kraken", "body-error", "upstream", "coingecko"),
     # an unknown pair: all pairs are fetched
-    Row("kraken", "missing", "not-found", "coingecko", "well", 2),
-    Row("kraken", "empty", "not-found", "coingecko", "well"),
-    Row("kraken", "nan", PRICE, "coingecko", "well", 1, "price"),
-    Row("kraken", "infinity", PRICE, "coingecko", "well", 1, "price"),
-    Row("kraken", "stale", "", "", "well"),
+    FailureCase("kraken", "missing", "not-found", "coingecko", "unaffected", 2),
+    FailureCase("kraken", "empty", "not-found", "coingecko", "unaffected"),
+    FailureCase("kraken", "nan", PRICE, "coingecko", "unaffected", 1, "price"),
+    FailureCase("kraken", "infinity", PRICE, "coingecko", "unaffected", 1, "price"),
+    FailureCase("kraken", "stale", "", "", "unaffected"),
     # Finnhub: the last provider, so the stored quote stays
     *common("finnhub", "", 1),
     *data("finnhub", "", 1)[:3],
     # a price of zero with a time is not an unknown symbol
-    Row("finnhub", "zero", PRICE, "", "well", 1, "price"),
-    Row("finnhub", "huge", PRICE, "", "well", 1, "price"),
-    Row("finnhub", "rate-limited", "rate-limited", "", "opens", parameters=WAIT),
-    Row("finnhub", "unauthorized", "auth", ""),
-    Row("finnhub", "forbidden", "blocked", ""),
-    Row("finnhub", "missing", "not-found", "", "well"),
-    Row("finnhub", "empty", "not-found", "", "well"),
-    Row("finnhub", "stale", STALE, "", "well", 1, "stale"),
-    Row("finnhub", "nan", "malformed", ""),
-    Row("finnhub", "infinity", "malformed", ""),
+    FailureCase("finnhub", "zero", PRICE, "", "unaffected", 1, "price"),
+    FailureCase("finnhub", "huge", PRICE, "", "unaffected", 1, "price"),
+    FailureCase("finnhub", "rate-limited", "rate-limited", "", "opened", parameters=WAIT),
+    FailureCase("finnhub", "unauthorized", "auth", ""),
+    FailureCase("finnhub", "forbidden", "blocked", ""),
+    FailureCase("finnhub", "missing", "not-found", "", "unaffected"),
+    FailureCase("finnhub", "empty", "not-found", "", "unaffected"),
+    FailureCase("finnhub", "stale", STALE, "", "unaffected", 1, "stale"),
+    FailureCase("finnhub", "nan", "malformed", ""),
+    FailureCase("finnhub", "infinity", "malformed", ""),
 ]
 
 
@@ -123,17 +123,17 @@ def simulator() -> Iterator[RunningSimulator]:
         yield running
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 async def test_fetch_with_a_failure_has_the_expected_consequences(
-    row: Row, simulator: RunningSimulator, redis_url: str
+    case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
-    """Reason, next provider, breaker, budget, stored quote and quarantine are those of the row."""
+    """Reason, next provider, breaker, budget, stored quote and quarantine are those of the case."""
     simulator.reset()
-    asset, chain = CHAINS[row.upstream]
-    check(row, await run(row, asset, chain, simulator, redis_url), asset)
+    asset, chain = CHAINS[case.upstream]
+    check_consequences(case, await fetch_with_fault(case, asset, chain, simulator, redis_url), asset)
 
 
-def test_table_has_a_row_for_every_fault_of_the_simulator():
-    """No failure mode of these upstreams is without a row."""
+def test_table_has_a_case_for_every_fault_of_the_simulator():
+    """No failure mode of these upstreams is without a case."""
     known = {(upstream, name) for name, spec in FAULTS.items() for upstream in spec.upstreams if upstream in CHAINS}
-    assert known == {(row.upstream, row.fault) for row in ROWS}
+    assert known == {(case.upstream, case.fault) for case in CASES}

@@ -15,7 +15,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.registry import Providers
 from financehub_simulator.faults import FAULTS
-from support.failure_modes import IMPATIENT, SLOW, breaker_effect, providers_for, spent
+from support.failure_modes import SHORT_READ_TIMEOUT, SLOW, breaker_effect, providers_for, spent_units
 from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
@@ -41,23 +41,23 @@ class Row:
     upstream: str
     fault: str
     kind: str
-    breaker: str = "counts"
+    breaker: str = "counted"
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
 def common(upstream: str) -> list[Row]:
     return [
-        Row(upstream, "rate-limited", "rate-limited", "opens", {"retry_after": 30}),
+        Row(upstream, "rate-limited", "rate-limited", "opened", {"retry_after": 30}),
         Row(upstream, "server-error", "upstream"),
-        Row(upstream, "unavailable", "upstream", "opens", {"retry_after": 5}),
+        Row(upstream, "unavailable", "upstream", "opened", {"retry_after": 5}),
         Row(upstream, "html", "malformed"),
-        Row(upstream, "slow", "timeout", "counts", SLOW),
+        Row(upstream, "slow", "timeout", "counted", SLOW),
         Row(upstream, "cut", "upstream"),
         Row(upstream, "disconnect", "upstream"),
         Row(upstream, "blank", "malformed"),
         Row(upstream, "oversized", "malformed"),
         Row(upstream, "zip-bomb", "malformed"),
-        Row(upstream, "empty", "not-found", "well"),
+        Row(upstream, "empty", "not-found", "unaffected"),
     ]
 
 
@@ -66,7 +66,7 @@ ROWS = [
     Row("rss", "forbidden", "blocked"),
     Row("rss", "entity-bomb", "malformed"),
     # a feed that ends within an article still has the articles before it
-    Row("rss", "truncated", "", "well"),
+    Row("rss", "truncated", "", "unaffected"),
     *common("gdelt"),
     Row("gdelt", "truncated", "malformed"),
 ]
@@ -84,7 +84,7 @@ async def test_news_with_a_failure_have_the_expected_consequences(
     """The report has the error of the source, breaker and budget are as expected, and other articles are stored."""
     simulator.set_fault(row.fault, row.upstream, **row.parameters)
     feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
-    environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(IMPATIENT if row.fault == "slow" else {})}
+    environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(SHORT_READ_TIMEOUT if row.fault == "slow" else {})}
     async with providers_for(simulator, redis_url, **environment) as providers:
         report = await read(providers)
         new = RedisStore(redis_client).put_news(report.items)
@@ -95,7 +95,7 @@ async def test_news_with_a_failure_have_the_expected_consequences(
     assert new > 0
     name = f"rss:{feed}" if row.upstream == "rss" else "gdelt"
     assert breaker_effect(redis_client, name, row.parameters.get("retry_after")) == row.breaker
-    assert spent(redis_client, name) == 1
+    assert spent_units(redis_client, name) == 1
 
 
 def test_table_has_a_row_for_every_fault_of_news():
@@ -147,7 +147,7 @@ async def test_bars_with_failed_klines_report_the_reason(
     fault: str, kind: str, simulator: RunningSimulator, redis_url: str
 ):
     """A failure of klines is reported by symbol and provider, and the bars may be fetched again."""
-    parameters, environment = (SLOW, IMPATIENT) if fault == "slow" else ({}, {})
+    parameters, environment = (SLOW, SHORT_READ_TIMEOUT) if fault == "slow" else ({}, {})
     simulator.set_fault(fault, "binance", **parameters)
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:
         wanted = providers.bars.missing([BTC], {}, 10)

@@ -26,7 +26,7 @@ from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 from support.simulator import RunningSimulator
-from support.upstream import OpenBreaker
+from support.upstream import RecordingBreaker
 
 CLOCK = SystemClock()
 QUOTE, CHART, CRUMB, COOKIE = "/v7/finance/quote", "/v8/finance/chart/{symbol}", "/v1/test/getcrumb", "/"
@@ -48,15 +48,15 @@ def sim(running: RunningSimulator) -> RunningSimulator:
 
 
 @pytest.fixture
-def breaker() -> OpenBreaker:
-    return OpenBreaker()
+def breaker() -> RecordingBreaker:
+    return RecordingBreaker()
 
 
 Build = Callable[..., Yahoo]
 
 
 @pytest.fixture
-async def build(breaker: OpenBreaker) -> AsyncIterator[Build]:
+async def build(breaker: RecordingBreaker) -> AsyncIterator[Build]:
     """Return a function that builds providers for a base URL. They are closed at the end."""
     made: list[Yahoo] = []
 
@@ -169,7 +169,7 @@ async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, sim: RunningSimula
 async def test_bars_with_a_failed_chart_raise_its_error(
     yahoo: Yahoo,
     sim: RunningSimulator,
-    breaker: OpenBreaker,
+    breaker: RecordingBreaker,
     fault: str,
     error: type[ProviderError],
     retry_after: float | None,

@@ -6,7 +6,7 @@ import pytest
 
 from financehub_shared.core.models import Asset, AssetType
 from financehub_simulator.faults import FAULTS
-from support.failure_modes import SLOW, Row, check, run
+from support.failure_modes import SLOW, FailureCase, check_consequences, fetch_with_fault
 from support.simulator import RunningSimulator
 
 CHAIN = "yahoo,finnhub"
@@ -15,17 +15,17 @@ AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
 OCDO = Asset("OCDO.L", AssetType.STOCK, "Ocado Group", currency="GBP")
 
 
-def yahoo(fault: str, reason: str, breaker: str = "counts", quarantine: str = "", **parameters: object) -> Row:
-    return Row("yahoo", fault, reason, "finnhub", breaker, 1, quarantine, parameters)
+def yahoo(fault: str, reason: str, breaker: str = "counted", quarantine: str = "", **parameters: object) -> FailureCase:
+    return FailureCase("yahoo", fault, reason, "finnhub", breaker, 1, quarantine, parameters)
 
 
-ROWS = [
+CASES = [
     # the upstream is unhealthy: the breaker counts
-    yahoo("rate-limited", "rate-limited", "opens", retry_after=30),
+    yahoo("rate-limited", "rate-limited", "opened", retry_after=30),
     yahoo("rate-limited", "rate-limited", retry_after=None),
     yahoo("invalid-crumb", "auth"),
     yahoo("server-error", "upstream"),
-    yahoo("unavailable", "upstream", "opens", retry_after=5),
+    yahoo("unavailable", "upstream", "opened", retry_after=5),
     yahoo("html", "malformed"),
     yahoo("will-be-right-back", "upstream"),
     yahoo("slow", "timeout", **SLOW),
@@ -38,26 +38,26 @@ ROWS = [
     yahoo("nan", "malformed"),
     yahoo("infinity", "malformed"),
     # the upstream is healthy: the symbol is unknown, or one value is missing
-    yahoo("empty", "not-found", "well"),
-    yahoo("missing", "not-found", "well"),
-    yahoo("null", "malformed", "well"),
+    yahoo("empty", "not-found", "unaffected"),
+    yahoo("missing", "not-found", "unaffected"),
+    yahoo("null", "malformed", "unaffected"),
     # the shape is right and the content wrong: quarantined with the reason
-    yahoo("stale", "quarantined: stale: .*", "well", "stale: .* older than the stored quote"),
-    yahoo("negative", "quarantined: price: .*", "well", "price: -"),
-    yahoo("zero", "quarantined: price: .*", "well", "price: 0"),
-    yahoo("huge", "quarantined: price: .*", "well", "price: 1.000E\\+308"),
-    yahoo("x100", "quarantined: jump: .*", "well", "jump: ×100, \\+"),
-    yahoo("div100", "quarantined: jump: .*", "well", "jump: ÷100, -"),
-    yahoo("wrong-unit", "quarantined: currency: .*", "well", "currency: GBP instead of USD"),
+    yahoo("stale", "quarantined: stale: .*", "unaffected", "stale: .* older than the stored quote"),
+    yahoo("negative", "quarantined: price: .*", "unaffected", "price: -"),
+    yahoo("zero", "quarantined: price: .*", "unaffected", "price: 0"),
+    yahoo("huge", "quarantined: price: .*", "unaffected", "price: 1.000E\\+308"),
+    yahoo("x100", "quarantined: jump: .*", "unaffected", "jump: ×100, \\+"),
+    yahoo("div100", "quarantined: jump: .*", "unaffected", "jump: ÷100, -"),
+    yahoo("wrong-unit", "quarantined: currency: .*", "unaffected", "currency: GBP instead of USD"),
 ]
-#: Rows of a stock that is quoted in pence.
-PENCE_ROWS = [
+#: Cases of a stock that is quoted in pence.
+PENCE_CASES = [
     # pence instead of pounds, or a wrong stored price: both are possible
-    Row("yahoo", "x100", "quarantined: jump: .*", "", "well", quarantine="jump: ×100"),
-    Row("yahoo", "wrong-unit", "quarantined: jump: .*", "", "well", quarantine="jump: ×100"),
-    Row("yahoo", "div100", "quarantined: jump: .*", "", "well", quarantine="jump: ÷100"),
+    FailureCase("yahoo", "x100", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ×100"),
+    FailureCase("yahoo", "wrong-unit", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ×100"),
+    FailureCase("yahoo", "div100", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ÷100"),
     # no other provider: the stored quote stays
-    Row("yahoo", "server-error", "upstream", "", "counts"),
+    FailureCase("yahoo", "server-error", "upstream", "", "counted"),
 ]
 
 
@@ -73,18 +73,22 @@ def sim(running: RunningSimulator) -> RunningSimulator:
     return running
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-async def test_fetch_with_a_failure_has_the_expected_consequences(row: Row, sim: RunningSimulator, redis_url: str):
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+async def test_fetch_with_a_failure_has_the_expected_consequences(
+    case: FailureCase, sim: RunningSimulator, redis_url: str
+):
     """A failure of Yahoo has its error, costs one unit and leaves its reason in the record, and Finnhub delivers."""
-    check(row, await run(row, AAPL, CHAIN, sim, redis_url), AAPL)
+    check_consequences(case, await fetch_with_fault(case, AAPL, CHAIN, sim, redis_url), AAPL)
 
 
-@pytest.mark.parametrize("row", PENCE_ROWS, ids=lambda row: row.id)
-async def test_fetch_of_a_stock_in_pence_has_the_expected_consequences(row: Row, sim: RunningSimulator, redis_url: str):
+@pytest.mark.parametrize("case", PENCE_CASES, ids=lambda case: case.id)
+async def test_fetch_of_a_stock_in_pence_has_the_expected_consequences(
+    case: FailureCase, sim: RunningSimulator, redis_url: str
+):
     """A price in the wrong unit is quarantined. Without a second provider the stored quote stays."""
-    check(row, await run(row, OCDO, CHAIN, sim, redis_url), OCDO)
+    check_consequences(case, await fetch_with_fault(case, OCDO, CHAIN, sim, redis_url), OCDO)
 
 
-def test_table_has_a_row_for_every_fault_of_yahoo():
-    """No failure mode of Yahoo in the simulator is without a row."""
-    assert {row.fault for row in ROWS} == {name for name, spec in FAULTS.items() if "yahoo" in spec.upstreams}
+def test_table_has_a_case_for_every_fault_of_yahoo():
+    """No failure mode of Yahoo in the simulator is without a case."""
+    assert {case.fault for case in CASES} == {name for name, spec in FAULTS.items() if "yahoo" in spec.upstreams}

@@ -11,7 +11,7 @@ from financehub_shared.core.errors import MalformedError, NotFoundError, Upstrea
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.binance.provider import Binance, ticker_weight
 from financehub_shared.providers.usd import UsdtRates
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 BTC, ETH, EUR = (
     Asset("BTC-USD", AssetType.CRYPTO),
@@ -49,8 +49,8 @@ def row(pair: str, price: object = "100.00", close_time: int = 1_800_000_000_000
     }
 
 
-def adapter(answer: Answer, par: FixedRate | None = None) -> tuple[Binance, Upstream]:
-    upstream = Upstream(answer)
+def adapter(answer: Respond, par: FixedRate | None = None) -> tuple[Binance, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     source = par or FixedRate()
     rates = UsdtRates([source], source, upstream.clock)
     return Binance(upstream.http, upstream.guard, "https://binance.test/", rates, upstream.clock), upstream

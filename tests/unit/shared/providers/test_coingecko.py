@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from financehub_shared.core.errors import MalformedError, NotFoundError, RateLimitedError
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.coingecko.provider import CoinGecko
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 BTC, ETH = Asset("BTC-USD", AssetType.CRYPTO), Asset("ETH-USD", AssetType.CRYPTO)
 
@@ -27,8 +27,8 @@ def row(id: str, price: object = 100.5) -> dict[str, object]:
     }
 
 
-def adapter(answer: Answer, key: str | None = None) -> tuple[CoinGecko, Upstream]:
-    upstream = Upstream(answer)
+def adapter(answer: Respond, key: str | None = None) -> tuple[CoinGecko, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     secret = SecretStr(key) if key else None
     return CoinGecko(upstream.http, upstream.guard, "https://coingecko.test", secret, upstream.clock), upstream
 

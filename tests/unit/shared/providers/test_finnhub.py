@@ -9,13 +9,13 @@ from pydantic import SecretStr
 from financehub_shared.core.errors import AuthFailedError, NotFoundError, RateLimitedError
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.finnhub import Finnhub
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 STOCKS = [Asset(f"S{n}", AssetType.STOCK) for n in range(40)]
 
 
-def adapter(answer: Answer) -> tuple[Finnhub, Upstream]:
-    upstream = Upstream(answer)
+def adapter(answer: Respond) -> tuple[Finnhub, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     key = SecretStr("finnhub-secret")
     return Finnhub(upstream.http, upstream.guard, "https://finnhub.test", key, upstream.clock), upstream
 

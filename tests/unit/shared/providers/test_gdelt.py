@@ -7,11 +7,11 @@ import pytest
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, RateLimitedError
 from financehub_shared.providers.gdelt import Gdelt
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 
-def adapter(answer: Answer) -> tuple[Gdelt, Upstream]:
-    upstream = Upstream(answer)
+def adapter(answer: Respond) -> tuple[Gdelt, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     return Gdelt(upstream.http, upstream.guard, "https://gdelt.test", upstream.clock), upstream
 
 

@@ -7,7 +7,7 @@ import pytest
 from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, CircuitBreaker
 from financehub_shared.core.errors import BreakerOpenError, ProviderTimeoutError, QuotaExceededError
 from financehub_shared.providers.guard import UpstreamGuard
-from support.upstream import Upstream
+from support.upstream import FakeUpstream
 
 
 class UsedUpBudget:
@@ -33,38 +33,38 @@ async def slow() -> None:
     raise ProviderTimeoutError("upstream", "slow")
 
 
-def guard(upstream: Upstream, **parts: object) -> UpstreamGuard:
+def guard(upstream: FakeUpstream, **parts: object) -> UpstreamGuard:
     chosen = {"budget": upstream, "breaker": upstream.breaker, **parts}
     observe = lambda provider, outcome, _: upstream.observed.append((provider, outcome))  # noqa: E731 — one line reads best
     return UpstreamGuard("upstream", chosen["budget"], chosen["breaker"], upstream.clock, observe)
 
 
 @pytest.fixture
-def upstream() -> Upstream:
+def upstream() -> FakeUpstream:
     """Return a budget, a breaker and a clock that let every call through."""
-    return Upstream(lambda _: pytest.fail("unexpected request"))
+    return FakeUpstream(lambda _: pytest.fail("unexpected request"))
 
 
-async def test_guard_with_a_successful_call_spends_and_reports_once(upstream: Upstream):
+async def test_guard_with_a_successful_call_spends_and_reports_once(upstream: FakeUpstream):
     """The budget and the observer receive each call once."""
     assert await guard(upstream).call(ok, weight=40) == "answer"
     assert (upstream.weights, upstream.observed, upstream.breaker.outcomes) == ([40], [("upstream", "ok")], ["ok"])
 
 
-async def test_guard_with_a_failed_call_reports_its_kind(upstream: Upstream):
+async def test_guard_with_a_failed_call_reports_its_kind(upstream: FakeUpstream):
     """The kind of the error is the reported outcome, and the caller receives the error."""
     with pytest.raises(ProviderTimeoutError):
         await guard(upstream).call(slow)
     assert upstream.observed == [("upstream", "timeout")]
 
 
-def real_breaker(upstream: Upstream) -> CircuitBreaker:
+def real_breaker(upstream: FakeUpstream) -> CircuitBreaker:
     """Return a breaker that opens for ten seconds at the first failure."""
     policy = BreakerPolicy(minimum_calls=1, open_ms=10_000)
     return BreakerRegistry(policy, None, upstream.clock, (), random_source=lambda: 0.0).get("upstream")
 
 
-async def test_guard_with_an_open_breaker_spends_nothing(upstream: Upstream):
+async def test_guard_with_an_open_breaker_spends_nothing(upstream: FakeUpstream):
     """While the breaker is open, no unit of the budget is taken and the rejection is reported."""
     guarded = guard(upstream, breaker=real_breaker(upstream))
     with pytest.raises(ProviderTimeoutError):
@@ -75,7 +75,7 @@ async def test_guard_with_an_open_breaker_spends_nothing(upstream: Upstream):
     assert upstream.observed == [("upstream", "timeout"), ("upstream", "breaker-open")]
 
 
-async def test_guard_with_a_used_up_budget_leaves_the_breaker_closed(upstream: Upstream):
+async def test_guard_with_a_used_up_budget_leaves_the_breaker_closed(upstream: FakeUpstream):
     """However often the budget refuses, nothing is sent and the breaker stays closed."""
     breaker = real_breaker(upstream)
     for _ in range(10):
@@ -85,7 +85,7 @@ async def test_guard_with_a_used_up_budget_leaves_the_breaker_closed(upstream: U
     assert upstream.observed == [("upstream", "quota")] * 10 + [("upstream", "ok")]
 
 
-async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: Upstream):
+async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: FakeUpstream):
     """A probe that the budget refuses decides nothing and holds no lease, so the next call may probe immediately."""
     breaker = real_breaker(upstream)
     with pytest.raises(ProviderTimeoutError):
@@ -97,7 +97,7 @@ async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: Ups
     assert await guard(upstream, breaker=breaker).call(ok) == "answer"
 
 
-async def test_guard_with_a_cancelled_call_reports_cancelled(upstream: Upstream):
+async def test_guard_with_a_cancelled_call_reports_cancelled(upstream: FakeUpstream):
     """A call that ends by the time limit of its task does not count as a failure of the upstream."""
 
     async def hang() -> None:

@@ -10,7 +10,7 @@ import pytest
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.providers.kraken import Kraken, spellings
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 BTC, SOL, DOGE = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "SOL", "DOGE"))
 
@@ -19,8 +19,8 @@ def ticker(price: str = "10.5") -> dict[str, object]:
     return {"c": [price, "1"], "v": ["1", "24.5"], "o": "9"}
 
 
-def adapter(answer: Answer) -> tuple[Kraken, Upstream]:
-    upstream = Upstream(answer)
+def adapter(answer: Respond) -> tuple[Kraken, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     return Kraken(upstream.http, upstream.guard, "https://kraken.test", upstream.clock), upstream
 
 

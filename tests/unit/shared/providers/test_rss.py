@@ -13,7 +13,7 @@ from financehub_shared.core.errors import MalformedError, NotFoundError, Provide
 from financehub_shared.providers.rss.feed import parse_feed
 from financehub_shared.providers.rss.provider import Rss, feed_labels
 from financehub_shared.providers.transport.conditional import MemoryValidators
-from support.upstream import Answer, Upstream
+from support.upstream import FakeUpstream, Respond
 
 NOW = 1_800_000_000.0
 FEED = "https://www.news.test/rss/?token=subscriber"
@@ -38,13 +38,13 @@ def parse(body: bytes, content_type: str = "application/rss+xml"):
     return parse_feed("rss", "news.test/rss", body, content_type, NOW)
 
 
-def reader(answer: Answer, *feeds: str) -> tuple[Rss, Upstream]:
-    upstream = Upstream(answer)
+def reader(answer: Respond, *feeds: str) -> tuple[Rss, FakeUpstream]:
+    upstream = FakeUpstream(answer)
     validators = MemoryValidators()
     return Rss(upstream.http, lambda _: upstream.guard, feeds or (FEED,), validators, upstream.clock), upstream
 
 
-def answer_with(body: bytes, **headers: str) -> Answer:
+def answer_with(body: bytes, **headers: str) -> Respond:
     return lambda _: httpx.Response(200, content=body, headers=headers)
 
 

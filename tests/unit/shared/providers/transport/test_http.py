@@ -22,7 +22,7 @@ from financehub_shared.core.errors import (
 )
 from financehub_shared.core.settings import Settings
 from financehub_shared.providers.transport.http import HttpClient
-from support.upstream import Upstream
+from support.upstream import FakeUpstream
 
 URL = "https://upstream.test/path"
 
@@ -103,7 +103,7 @@ async def test_client_with_a_bad_answer_raises_its_error(
     def refuse(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
-    http = HttpClient(Settings(), Upstream(refuse).clock, httpx.MockTransport(refuse))
+    http = HttpClient(Settings(), FakeUpstream(refuse).clock, httpx.MockTransport(refuse))
     with pytest.raises(error) as caught:
         await http.get_json("upstream", URL, deadline=10)
     assert type(caught.value) is error
@@ -132,7 +132,7 @@ async def test_client_with_an_httpx_exception_raises_a_provider_error(raised: Ex
     def fail(request: httpx.Request) -> httpx.Response:
         raise raised
 
-    upstream = Upstream(fail)
+    upstream = FakeUpstream(fail)
     with pytest.raises(error) as caught:
         await upstream.http.get("upstream", URL, deadline=upstream.deadline, headers={"x-key": "SECRET-KEY"})
     assert "SECRET-KEY" not in str(caught.value)
@@ -185,7 +185,7 @@ async def test_client_with_an_endless_error_body_stops_early():
 
 async def test_client_requests_gzip_and_inflates_it():
     """The client accepts only gzip and returns the inflated body."""
-    upstream = Upstream(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=b""))
+    upstream = FakeUpstream(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=b""))
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -216,7 +216,7 @@ async def test_client_with_a_dripping_answer_ends_at_the_deadline():
 
 async def test_client_after_the_deadline_sends_nothing():
     """A call whose deadline has passed fails before it reaches the network."""
-    upstream = Upstream(lambda _: httpx.Response(200))
+    upstream = FakeUpstream(lambda _: httpx.Response(200))
     with pytest.raises(ProviderTimeoutError):
         await upstream.http.get("upstream", URL, deadline=-1)
     assert upstream.requests == []
@@ -231,7 +231,7 @@ async def test_client_follows_redirects_only_on_request():
             return httpx.Response(302, headers={"location": f"{request.url.path}?hop={hop + 1}"}, content=b"x" * 10)
         return httpx.Response(200, content=b"here")
 
-    upstream = Upstream(answer)
+    upstream = FakeUpstream(answer)
     with pytest.raises(UpstreamError, match="redirect"):
         await upstream.http.get("upstream", URL, deadline=upstream.deadline)
     assert len(upstream.requests) == 1
