@@ -1,6 +1,7 @@
-"""Circuit breakers for tests of health."""
+"""Circuit breakers and queue figures for tests of health."""
 
 from financehub_shared.breaker import BreakerInfo
+from financehub_shared.broker.queues import QueueStats
 
 
 def breaker(upstream: str, state: str, error: str = "", open_until: float | None = None) -> BreakerInfo:
@@ -25,3 +26,27 @@ def breaker(upstream: str, state: str, error: str = "", open_until: float | None
         last_error=error,
         last_error_at=None,
     )
+
+
+def queue(
+    name: str = "high",
+    *,
+    ready: int = 3,
+    in_flight: int = 0,
+    delayed: int = 0,
+    dead: int = 0,
+    oldest_age_seconds: float = 1.0,
+    orphaned: int = 0,
+) -> QueueStats:
+    """Build the figures of a queue, by default one with three waiting messages.
+
+    Args:
+        name: Name of the queue.
+        ready: Number of messages that wait for a worker.
+        in_flight: Number of fetched messages.
+        delayed: Number of delayed messages.
+        dead: Number of dead letters.
+        oldest_age_seconds: Age of the oldest waiting message in seconds.
+        orphaned: Number of messages of dead workers.
+    """
+    return QueueStats(name, ready, in_flight, delayed, dead, oldest_age_seconds, orphaned)

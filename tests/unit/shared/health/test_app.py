@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -11,19 +10,7 @@ import pytest
 from financehub_shared.health.app import HealthApp
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus
 from financehub_shared.metrics import Metrics
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Figures of a queue."""
-
-    queue: str = "high"
-    ready: int = 3
-    in_flight: int = 2
-    delayed: int = 1
-    dead: int = 0
-    orphaned: int = 0
-    oldest_age_seconds: float = 12.5
+from support.health import queue
 
 
 def request(app: HealthApp, path: str, method: str = "GET") -> tuple[str, bytes]:
@@ -55,7 +42,7 @@ def build_app(
         liveness=lambda: list(liveness),
         readiness=lambda: list(readiness),
         metrics=Metrics("high").expose,
-        queue=Queue,
+        queue=lambda name: queue(name, oldest_age_seconds=12.5),
     )
 
 

@@ -1,6 +1,6 @@
 """The checks of the health report: which snapshots are ok, degraded and down."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -8,22 +8,9 @@ from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthStatus
-from support.health import breaker
+from support.health import breaker, queue
 
 NOW = 1_800_000_000.0
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Figures of a queue."""
-
-    queue: str = "high"
-    ready: int = 3
-    in_flight: int = 0
-    delayed: int = 0
-    dead: int = 0
-    orphaned: int = 0
-    oldest_age_seconds: float = 1.0
 
 
 def live(*tiers: str) -> list[ProcessInfo]:
@@ -34,7 +21,7 @@ def live(*tiers: str) -> list[ProcessInfo]:
 HEALTHY = FleetSnapshot(
     NOW,
     redis_seconds=0.001,
-    queues=[Queue("high"), Queue("medium"), Queue("low")],
+    queues=[queue("high"), queue("medium"), queue("low")],
     processes=live("high", "medium", "low", "scheduler"),
     breakers=[breaker("binance", "closed")],
     symbols={AssetType.CRYPTO: ["BTC-USD"], AssetType.STOCK: ["AAPL"]},
@@ -77,7 +64,7 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
     ),
     "a tier is scaled to zero": (
         replace(
-            HEALTHY, processes=live("high", "medium", "scheduler"), idle_tiers=["low"], queues=[Queue("low", ready=0)]
+            HEALTHY, processes=live("high", "medium", "scheduler"), idle_tiers=["low"], queues=[queue("low", ready=0)]
         ),
         HealthStatus.OK,
         "",
@@ -98,21 +85,21 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
         "scheduler: no live scheduler",
     ),
     "backlog": (
-        replace(HEALTHY, queues=[Queue("high", oldest_age_seconds=300)]),
+        replace(HEALTHY, queues=[queue("high", oldest_age_seconds=300)]),
         HealthStatus.DEGRADED,
         "queue:high: the oldest of 3 waiting messages has waited 5m 0s; the limit is 1m 0s",
     ),
     "the same wait within the target of the low tier": (
-        replace(HEALTHY, queues=[Queue("low", oldest_age_seconds=300)]),
+        replace(HEALTHY, queues=[queue("low", oldest_age_seconds=300)]),
         HealthStatus.OK,
         "",
     ),
     "orphaned messages": (
-        replace(HEALTHY, queues=[Queue("high", orphaned=2)]),
+        replace(HEALTHY, queues=[queue("high", orphaned=2)]),
         HealthStatus.DEGRADED,
         "queue:high: 2 orphaned messages of dead workers",
     ),
-    "only dead letters": (replace(HEALTHY, queues=[Queue("high", dead=9)]), HealthStatus.OK, ""),
+    "only dead letters": (replace(HEALTHY, queues=[queue("high", dead=9)]), HealthStatus.OK, ""),
     "breaker open": (
         replace(HEALTHY, breakers=[breaker("binance", "open", "timeout: no answer in 10 s")]),
         HealthStatus.DEGRADED,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from financehub_shared.broker.queues import QueueStats
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import AssetType, Quote
@@ -16,7 +17,7 @@ from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.fleet_metrics import INDICATOR_TIMES_SECONDS, QUOTE_TIMES_SECONDS, FleetMetrics
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthStatus
-from support.health import breaker
+from support.health import breaker, queue
 from support.market_data import T0, indicators
 from support.memory_store import MemoryStore
 
@@ -40,13 +41,9 @@ OMITTED: dict[str, set[str]] = {
 Series = Mapping[tuple[str, ...], float]
 
 
-class Queue:
-    """Figures of a queue with a different number for each state."""
-
-    ready, in_flight, delayed, dead, orphaned, oldest_age_seconds = 1, 2, 3, 4, 5, 6.5
-
-    def __init__(self, queue: str) -> None:
-        self.queue = queue
+def distinct_queue(name: str) -> QueueStats:
+    """Build the figures of a queue with a different number for each state."""
+    return queue(name, ready=1, in_flight=2, delayed=3, dead=4, orphaned=5, oldest_age_seconds=6.5)
 
 
 def worker(tier: str, *, queues: tuple[str, ...] = (), draining: bool = False) -> ProcessInfo:
@@ -57,7 +54,7 @@ def worker(tier: str, *, queues: tuple[str, ...] = (), draining: bool = False) -
 
 SNAPSHOT = FleetSnapshot(
     NOW,
-    queues=[Queue("high"), Queue("medium"), Queue("low")],
+    queues=[distinct_queue("high"), distinct_queue("medium"), distinct_queue("low")],
     processes=[worker("high"), worker("medium"), worker("low"), worker("scheduler")],
     breakers=[breaker("binance", "open", "timeout"), breaker("yahoo", "closed")],
     symbols={AssetType.CRYPTO: ["BTC-USD", "ETH-USD"], AssetType.STOCK: ["AAPL"]},
@@ -240,7 +237,10 @@ def test_workers_are_counted_for_each_queue_they_consume() -> None:
 def test_minimum_of_workers_is_1_for_scheduled_tiers_that_are_not_idle() -> None:
     """The minimum is 0 for a tier that is idle or has no schedule, otherwise 1. The maximum exists if it is set."""
     snapshot = replace(
-        SNAPSHOT, queues=[*SNAPSHOT.queues, Queue("by-hand")], tiers=["high", "low", "reports"], idle_tiers=["low"]
+        SNAPSHOT,
+        queues=[*SNAPSHOT.queues, distinct_queue("by-hand")],
+        tiers=["high", "low", "reports"],
+        idle_tiers=["low"],
     )
     families = Fleet(snapshot, high=5, low=2, elsewhere=9).families()
     assert families["queue_workers_min"] == {
@@ -256,7 +256,7 @@ def test_minimum_of_workers_is_1_for_scheduled_tiers_that_are_not_idle() -> None
 
 def test_removed_parts_of_snapshot_lose_their_series() -> None:
     """A queue, a breaker, a provider or a type of asset that disappears leaves no series behind."""
-    fleet = Fleet(replace(SNAPSHOT, queues=[*SNAPSHOT.queues, Queue("gone")]))
+    fleet = Fleet(replace(SNAPSHOT, queues=[*SNAPSHOT.queues, distinct_queue("gone")]))
     fleet.store_quotes({"BTC-USD": 1, "AAPL": 1})
     assert any(key[0] == "gone" for key in fleet.families()["queue_messages"])
     fleet.snapshot = replace(
@@ -275,7 +275,7 @@ def test_removed_parts_of_snapshot_lose_their_series() -> None:
 
 def test_queue_figures_are_exposed_by_state() -> None:
     """Each figure of a queue has its own state label or metric."""
-    families = Fleet(replace(SNAPSHOT, queues=[Queue("high")])).families()
+    families = Fleet(replace(SNAPSHOT, queues=[distinct_queue("high")])).families()
     assert families["queue_messages"] == {
         ("high", "ready"): 1,
         ("high", "inflight"): 2,
