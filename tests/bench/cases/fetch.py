@@ -84,7 +84,7 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
 
 async def _fetch(type: AssetType, store: RedisStore, providers: Providers) -> int:
     summary = await refresh_quotes(
-        TASKS[type], None, store=store, chains=providers.quotes, validate=validate_quote, clock=CLOCK
+        TASKS[type], None, store=store, provider_orders=providers.quotes, validate=validate_quote, clock=CLOCK
     )
     return summary.stored
 

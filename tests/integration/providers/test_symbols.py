@@ -42,7 +42,7 @@ async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, 
                 "fetch_stock_prices_task",
                 None,
                 store=store,
-                chains=providers.quotes,
+                provider_orders=providers.quotes,
                 validate=validate_quote,
                 clock=clock,
             )

@@ -70,9 +70,9 @@ def store() -> MemoryStore:
 
 async def refresh(store: MemoryStore, *providers: FixedProvider, symbols: list[str] | None = None) -> TaskSummary:
     """Run the stock price task with the given providers."""
-    chains = {AssetType.STOCK: providers, AssetType.CRYPTO: providers}
+    provider_orders = {AssetType.STOCK: providers, AssetType.CRYPTO: providers}
     return await refresh_quotes(
-        STOCKS, symbols, store=store, chains=chains, validate=accept_positive, clock=ManualClock()
+        STOCKS, symbols, store=store, provider_orders=provider_orders, validate=accept_positive, clock=ManualClock()
     )
 
 

@@ -10,7 +10,7 @@ from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.models import AssetType
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.port import Store
-from financehub_shared.metrics.data_counts import UNCOUNTED, DataCounts
+from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.failover import Validate, fetch_quotes
 from financehub_shared.providers.ports import QuoteProvider
 
@@ -23,10 +23,10 @@ async def refresh_quotes(
     symbols: Sequence[str] | None,
     *,
     store: Store,
-    chains: Mapping[AssetType, Sequence[QuoteProvider]],
+    provider_orders: Mapping[AssetType, Sequence[QuoteProvider]],
     validate: Validate,
     clock: Clock,
-    counts: DataCounts = UNCOUNTED,
+    counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
     """Bring the quotes of the task's assets up to date.
 
@@ -34,7 +34,7 @@ async def refresh_quotes(
         task: `fetch_crypto_prices_task` or `fetch_stock_prices_task`.
         symbols: Canonical symbols to limit the run to; None selects every active asset of the task's type.
         store: Store of market data.
-        chains: Providers per asset type, in order of preference.
+        provider_orders: Providers per asset type, first choice first.
         validate: Decides whether a quote can be stored.
         clock: Source of time.
         counts: Receives the numbers of stored and quarantined quotes.
@@ -51,7 +51,7 @@ async def refresh_quotes(
         return TaskSummary(asked=0, stored=0)
     previous = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
-    report = await fetch_quotes(chains[spec.asset_type], assets, previous, deadline, clock, validate)
+    report = await fetch_quotes(provider_orders[spec.asset_type], assets, previous, deadline, clock, validate)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
         counts.count_quarantined(report.quarantined)

@@ -21,7 +21,7 @@ def declare_fetch(task: str) -> None:
             task,
             symbols,
             store=process.store,
-            chains=providers.quotes,
+            provider_orders=providers.quotes,
             validate=validate_quote,
             clock=process.clock,
             counts=process.metrics,

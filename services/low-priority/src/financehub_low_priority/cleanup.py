@@ -1,4 +1,4 @@
-"""The two cleanup tasks, which delete data past its retention. They are idempotent; a dry run only counts."""
+"""The two cleanup tasks, which delete data past its retention. They are idempotent, and a dry run only counts."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -14,7 +14,7 @@ class Records(Protocol):
     """Records with a retention: the dead letters of all queues, or the run records of all tasks."""
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop records that ended before `before` (Unix seconds); return their number, also for a dry run."""
+        """Drop records that ended before `before` (Unix seconds). Return their number, also in a dry run."""
         ...
 
 

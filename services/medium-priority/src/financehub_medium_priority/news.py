@@ -30,13 +30,13 @@ async def refresh_news(
     Args:
         sources: Names or parts of names (`coindesk`, `gdelt`) to limit the run to; None selects all sources.
         store: Store of market data.
-        providers: All of them are queried.
+        providers: Providers of news, all of which are queried.
         clock: Source of time.
         counts: Receives the numbers of delivered and quarantined articles.
 
     Raises:
         InvalidArgumentsError: No source matches one of the names.
-        TaskFailedError: No source answered; stored articles stay.
+        TaskFailedError: No source responded; stored articles stay.
         StoreUnavailableError: Redis is unavailable; the next run reads the sources again in full.
     """
     known = [name for provider in providers for name in provider.sources()]
@@ -56,7 +56,7 @@ async def refresh_news(
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     counts.count_stored("news", report.delivered)
-    # the articles are stored now, so from here on an unchanged source may answer 304
+    # The articles are stored now, so from here on an unchanged source may respond with 304.
     await report.stored()
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):

@@ -24,7 +24,7 @@ declare(broker, "fetch_news_task", fetch_news)
 
 async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
     """Update daily bars and indicators of all active assets, or of those whose symbols are given."""
-    # imported here because numpy and the engine take 40 MB, which a worker that only reads news does not need
+    # The import is here because numpy and the engine take 40 MB, which a worker that only reads news does not need.
     from financehub_medium_priority.indicators import task
 
     settings = process.settings

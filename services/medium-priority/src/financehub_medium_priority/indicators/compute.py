@@ -15,7 +15,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
     """Compute the indicators of one asset.
 
     A value is NaN where it is undefined: before its first bar, and where its formula divides by zero (RSI and
-    Stochastic of a price that never moved, VWAP without volume).
+    Stochastic of a constant price, VWAP without volume).
 
     Args:
         bars: At least one bar; a short history yields fewer defined values.
@@ -28,10 +28,10 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
         ValueError: There are no bars.
     """
     if not len(bars):
-        raise ValueError(f"{bars.symbol}: no bars to compute indicators of")
+        raise ValueError(f"{bars.symbol}: no bars; at least one is required to compute indicators")
     columns = engine(bars)
     start = max(len(bars) - series, 0)
-    # one block for all outputs is faster than 24 small arrays
+    # One block for all outputs is faster than 24 small arrays.
     block = np.empty((len(OUTPUTS), len(bars) - start))
     for row, (output, first) in enumerate(OUTPUTS.items()):
         block[row] = columns[output][start:]

@@ -1,4 +1,4 @@
-"""Selection of the indicator engine; each is imported only when it is chosen, because `ta` brings pandas."""
+"""Selection of the indicator engine. An engine is imported only when it is chosen, because `ta` imports pandas."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Names of all indicator outputs and the bars that each needs; docs/indicators.md explains them."""
+"""Names of all indicator outputs and the number of bars that each requires. See docs/indicators.md."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""Indicators computed by `ta`, which is pure Python on pandas: slow, readable, and the reference in the tests.
+"""Indicators computed by `ta`, which is pure Python on pandas. It is slow and readable, and the reference in the tests.
 
-Pitfalls of version 0.11.0: the parabolic SAR is silently wrong unless the index is a RangeIndex (issue 348); ATR and
-ADX raise on short histories and begin with zeros.
+In version 0.11.0, the parabolic SAR is silently wrong unless the index is a RangeIndex (issue 348). ATR and ADX raise
+on short histories and start with zeros.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def calculate(bars: Bars) -> Mapping[str, Column]:
     stochastic = momentum.StochasticOscillator(high, low, close, window=14, smooth_window=3)
     ichimoku = trend.IchimokuIndicator(high, low, window1=9, window2=26, window3=52)
     vwap = volume.VolumeWeightedAveragePrice(high, low, close, traded, window=14)
-    found = {
+    outputs = {
         "sma_20": trend.SMAIndicator(close, 20).sma_indicator(),
         "sma_50": trend.SMAIndicator(close, 50).sma_indicator(),
         "sma_200": trend.SMAIndicator(close, 200).sma_indicator(),
@@ -51,8 +51,8 @@ def calculate(bars: Bars) -> Mapping[str, Column]:
         "psar": trend.PSARIndicator(high, low, close, step=0.02, max_step=0.2).psar(),
     }
     if len(bars) >= OUTPUTS["atr_14"]:
-        found["atr_14"] = volatility.AverageTrueRange(high, low, close, 14).average_true_range()
+        outputs["atr_14"] = volatility.AverageTrueRange(high, low, close, 14).average_true_range()
     if len(bars) >= OUTPUTS["adx_14"]:
-        found["adx_14"] = trend.ADXIndicator(high, low, close, 14).adx()
+        outputs["adx_14"] = trend.ADXIndicator(high, low, close, 14).adx()
     undefined = np.full(len(bars), np.nan)
-    return {name: found[name].to_numpy(np.float64) if name in found else undefined for name in OUTPUTS}
+    return {name: outputs[name].to_numpy(np.float64) if name in outputs else undefined for name in OUTPUTS}

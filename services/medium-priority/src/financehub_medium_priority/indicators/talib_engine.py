@@ -1,6 +1,6 @@
-"""Indicators computed by TA-Lib, the standard C library; about 200 times as fast as `ta`.
+"""Indicators computed by TA-Lib, the standard C library, which is about 200 times as fast as `ta`.
 
-TA-Lib lacks Ichimoku and its Stochastic loses values, so both are computed here from its rolling extremes.
+TA-Lib lacks Ichimoku and its Stochastic loses values, so this module computes both from TA-Lib's rolling extremes.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def _sum(values: Column, bars: int) -> Column:
 
 
 def _mean_of_three(values: Column) -> Column:
-    """Compute the mean directly, because TA-Lib's running mean stays NaN after one NaN (14 bars without a move)."""
+    """Compute the mean directly, because TA-Lib's running mean stays NaN after one NaN (14 equal prices)."""
     mean = np.full_like(values, np.nan)
     mean[2:] = (values[2:] + values[1:-1] + values[:-2]) / 3
     return mean

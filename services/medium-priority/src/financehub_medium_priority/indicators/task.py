@@ -31,7 +31,7 @@ TASK = "calculate_indicators_task"
 UPSTREAM_SHARE = 0.7
 #: Calendar days of history for a new asset: about 500 trading days, enough for one year of a 200-day average.
 HISTORY_DAYS = 750
-#: Errors that are a valid answer: the provider itself works.
+#: Kinds of errors that do not mean that the provider has failed.
 HEALTHY_ERRORS = frozenset({"not-found"})
 #: Assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
@@ -49,8 +49,9 @@ class _Progress:
         failed: Number of entries in `late` that are due to a failed provider.
         delivered: Provider → number of assets that it delivered in this run.
         current: Providers of the stored bars that are up to date.
-        new_bars, records: Numbers of stored bars and of quarantine records.
-        retry_after: Seconds until a provider can be queried again, if one said so.
+        new_bars: Number of stored bars.
+        records: Number of quarantine records.
+        retry_after: Seconds until a provider can be queried again, if a provider reported this.
     """
 
     counts: DataCounts
@@ -128,7 +129,7 @@ async def _update_bars(
     if not first_days:
         return
     if clock.monotonic() >= deadline:
-        # a query would only make every breaker count a timeout that is our own
+        # A query would only make every breaker count a timeout that the upstream did not cause.
         progress.late.update(dict.fromkeys(first_days, "not queried: the time of the task is used up"))
         return
     report = await bars.fetch(assets, first_days, deadline)
@@ -138,7 +139,7 @@ async def _update_bars(
 
 def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
     """Store the bars that pass validation and quarantine the others."""
-    delivered = [symbol for symbol, found in report.bars.items() if len(found)]
+    delivered = [symbol for symbol, bars in report.bars.items() if len(bars)]
     stored, damaged = _undamaged(store.bars, delivered)
     quotes = store.quotes(delivered)
     by_symbol = {asset.symbol: asset for asset in assets}
@@ -157,8 +158,8 @@ def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock:
             progress.late[symbol] = f"quarantined: {checked.records[0].reason}"
     store.put_bars(accepted)
     stored_bars: Counter[str] = Counter()
-    for each in accepted:
-        stored_bars[each.provider] += len(each)
+    for bars in accepted:
+        stored_bars[bars.provider] += len(bars)
     progress.counts.count_stored("bars", stored_bars)
     if records:
         store.put_quarantined(records)
@@ -177,23 +178,23 @@ def _compute_chunk(
     progress: _Progress,
 ) -> None:
     stored, damaged = _undamaged(store.bars, [asset.symbol for asset in assets])
-    found: list[Indicators] = []
+    computed: list[Indicators] = []
     for asset in assets:
         bars = stored.get(asset.symbol)
         if bars is None or not len(bars):
-            why = damaged.get(asset.symbol) or f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
-            progress.missing[asset.symbol] = why
+            reason = damaged.get(asset.symbol) or f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
+            progress.missing[asset.symbol] = reason
             continue
         if asset.symbol not in progress.late:
             progress.current.add(bars.provider)
         try:
-            found.append(compute(bars, calculate, name, series, clock.now()))
-        except Exception as error:  # boundary: the bars of one asset must not affect the others
+            computed.append(compute(bars, calculate, name, series, clock.now()))
+        except Exception as error:  # The bars of one asset must not affect the other assets.
             log.exception("indicators_failed", symbol=asset.symbol, engine=name, bars=len(bars))
             progress.missing[asset.symbol] = f"the engine failed: {type(error).__name__}"
-    store.put_indicators(found)
-    progress.counts.count_stored("indicators", {name: len(found)})
-    progress.computed += len(found)
+    store.put_indicators(computed)
+    progress.counts.count_stored("indicators", {name: len(computed)})
+    progress.computed += len(computed)
 
 
 def _undamaged(
@@ -203,15 +204,15 @@ def _undamaged(
     try:
         return read(symbols), {}
     except CorruptDataError:
-        found: dict[str, T] = {}
+        intact: dict[str, T] = {}
         damaged = {}
         for symbol in symbols:
             try:
-                found.update(read([symbol]))
+                intact.update(read([symbol]))
             except CorruptDataError as error:
                 log.warning("bars_damaged", symbol=symbol, problem=str(error))
                 damaged[symbol] = str(error)
-        return found, damaged
+        return intact, damaged
 
 
 def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> None:
@@ -219,16 +220,16 @@ def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> No
     if not nothing_delivered and (progress.computed or not assets):
         return
     reasons = sorted({*progress.late.values(), *progress.missing.values()})[:5]
-    what = (
+    problem = (
         f"no daily bars for {progress.failed} assets"
         if nothing_delivered
         else f"no indicators for {len(assets)} assets"
     )
-    raise TaskFailedError(f"{what}: {' | '.join(reasons)}", progress.retry_after)
+    raise TaskFailedError(f"{problem}: {' | '.join(reasons)}", progress.retry_after)
 
 
 def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
-    missing = {**{symbol: f"bars are late: {why}" for symbol, why in progress.late.items()}, **progress.missing}
+    missing = {**{symbol: f"bars are late: {reason}" for symbol, reason in progress.late.items()}, **progress.missing}
     return TaskSummary(
         asked=len(assets),
         stored=progress.computed,
