@@ -1,7 +1,7 @@
 """Several fetches in a row: budgets, breakers, the rate of USDT, and outages of Redis or of all upstreams."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -23,19 +23,6 @@ from support.simulator import RunningSimulator
 BTC, ETH = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin"), Asset("ETH-USD", AssetType.CRYPTO, "Ethereum")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
 ALL_CRYPTO = ("binance", "coingecko", "kraken")
-
-
-@pytest.fixture(scope="module")
-def _simulator() -> Iterator[RunningSimulator]:
-    with RunningSimulator(enforce_rate_limits=False) as running:
-        yield running
-
-
-@pytest.fixture
-def simulator(_simulator: RunningSimulator) -> RunningSimulator:
-    """A simulator without faults and limits."""
-    _simulator.reset()
-    return _simulator
 
 
 async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:

@@ -3,8 +3,6 @@
 Providers and Redis are real, and the upstreams are the simulator. Yahoo's cases are in `test_yahoo_failure_modes.py`.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from financehub_shared.core.models import Asset, AssetType
@@ -116,19 +114,11 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[RunningSimulator]:
-    """Start one simulator for the module, without rate limits."""
-    with RunningSimulator(enforce_rate_limits=False) as running:
-        yield running
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 async def test_fetch_with_a_failure_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
     """Reason, next provider, breaker, budget, stored quote and quarantine are those of the case."""
-    simulator.reset()
     asset, chain = CHAINS[case.upstream]
     check_consequences(case, await fetch_with_fault(case, asset, chain, simulator, redis_url), asset)
 

@@ -1,6 +1,6 @@
 """The indicator task on a real Redis, with the real providers and the simulator."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import redis
@@ -30,18 +30,6 @@ COINS = [Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH")]
 STOCKS = [Asset("AAPL", AssetType.STOCK), Asset("OCDO.L", AssetType.STOCK, currency="GBP")]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(enforce_rate_limits=False) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: RunningSimulator) -> RunningSimulator:
-    running.reset()
-    return running
-
-
 @pytest.fixture
 def store(redis_client: redis.Redis) -> RedisStore:
     store = RedisStore(redis_client)
@@ -50,8 +38,8 @@ def store(redis_client: redis.Redis) -> RedisStore:
 
 
 @pytest.fixture
-async def providers(sim: RunningSimulator, redis_url: str) -> AsyncIterator[Providers]:
-    async with providers_for(sim, redis_url) as built:
+async def providers(simulator: RunningSimulator, redis_url: str) -> AsyncIterator[Providers]:
+    async with providers_for(simulator, redis_url) as built:
         yield built
 
 
@@ -59,19 +47,19 @@ async def run(store: RedisStore, providers: Providers):
     return await calculate_indicators(None, store=store, bars=providers.bars, engine="talib", series=100, clock=CLOCK)
 
 
-async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, sim: RunningSimulator):
+async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, simulator: RunningSimulator):
     """On a cold start one request per asset brings two years of bars and all outputs. A warm run sends nothing."""
     summary = await run(store, providers)
     assert (summary.asked, summary.stored, summary.missing_count) == (4, 4, 0)
     assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
-    assert sim.request_counts("yahoo")["/v8/finance/chart/{symbol}"] == 2
+    assert simulator.request_counts("yahoo")["/v8/finance/chart/{symbol}"] == 2
     for symbol, values in store.indicators().items():
         assert set(values.values) == set(OUTPUTS), symbol
     assert all(len(bars) > HISTORY_DAYS * 0.66 for bars in store.bars(["BTC-USD", "AAPL", "OCDO.L"]).values())
     assert store.quarantined() == []
-    sim.reset()
+    simulator.reset()
     again = await run(store, providers)
-    assert (again.stored, again.providers, sim.request_counts()) == (4, {}, {})
+    assert (again.stored, again.providers, simulator.request_counts()) == (4, {}, {})
     assert {dataset for dataset, _ in store.last_success()} == {"bars", "indicators"}
 
 
@@ -80,10 +68,10 @@ async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, s
     [("x100", "jump"), ("div100", "jump"), ("negative", "price"), ("zero", "price"), ("huge", "price")],
 )
 async def test_task_with_wrong_days_stores_no_wrong_bar(
-    store: RedisStore, providers: Providers, sim: RunningSimulator, fault: str, reason: str
+    store: RedisStore, providers: Providers, simulator: RunningSimulator, fault: str, reason: str
 ):
     """A history with one wrong day in ten is stored without these days or corrected, and each of them is recorded."""
-    sim.set_fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
+    simulator.set_fault(fault, "yahoo", symbol="AAPL", endpoint="/v8")
     await run(store, providers)
     clean = store.bars(["AAPL"])["AAPL"]
     changes = [now / last for last, now in zip(clean.close, clean.close[1:], strict=False)]
@@ -95,7 +83,7 @@ async def test_task_with_wrong_days_stores_no_wrong_bar(
 
 
 async def test_task_with_damaged_bars_skips_one_asset(
-    store: RedisStore, providers: Providers, redis_client: redis.Redis, sim: RunningSimulator, redis_url: str
+    store: RedisStore, providers: Providers, redis_client: redis.Redis, simulator: RunningSimulator, redis_url: str
 ):
     """A damaged history is reported with what to do and left alone. The others are stored and computed."""
     await run(store, providers)
@@ -106,7 +94,7 @@ async def test_task_with_damaged_bars_skips_one_asset(
     size = redis_client.strlen(keys.bars("BTC-USD"))
     redis_client.setrange(keys.bars("BTC-USD"), size - 20, b"\xff" * 20)
     # another process, because this one remembers that it has already fetched these days
-    async with providers_for(sim, redis_url) as others:
+    async with providers_for(simulator, redis_url) as others:
         summary = await run(store, others)
     assert summary.stored == 3
     assert "delete it" in summary.missing["BTC-USD"]
@@ -114,13 +102,13 @@ async def test_task_with_damaged_bars_skips_one_asset(
 
 
 async def test_task_in_an_outage_keeps_stored_indicators(
-    store: RedisStore, providers: Providers, sim: RunningSimulator
+    store: RedisStore, providers: Providers, simulator: RunningSimulator
 ):
     """If every provider of bars fails, the task fails with the reasons and the stored indicators stay."""
     await run(store, providers)
     before = store.indicators()
     store.put_assets(Asset(f"NEW{number}", AssetType.STOCK) for number in range(6))
-    sim.set_fault("server-error", "yahoo")
+    simulator.set_fault("server-error", "yahoo")
     with pytest.raises(TaskFailedError, match="simulated/yahoo: upstream"):
         await run(store, providers)
     assert {symbol: values.values for symbol, values in store.indicators().items()} == {

@@ -2,7 +2,6 @@
 
 import time
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,19 +18,6 @@ from support.failure_modes import SHORT_READ_TIMEOUT, SLOW, breaker_effect, prov
 from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
-
-
-@pytest.fixture(scope="module")
-def _simulator() -> Iterator[RunningSimulator]:
-    with RunningSimulator(enforce_rate_limits=False) as running:
-        yield running
-
-
-@pytest.fixture
-def simulator(_simulator: RunningSimulator) -> RunningSimulator:
-    """A simulator without faults and limits."""
-    _simulator.reset()
-    return _simulator
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,6 @@ OCDO = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
 TODAY = int(time.time() // 86_400)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(enforce_rate_limits=False) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: RunningSimulator) -> RunningSimulator:
-    running.reset()
-    return running
-
-
 @pytest.fixture
 def breaker() -> RecordingBreaker:
     return RecordingBreaker()
@@ -72,24 +60,24 @@ async def build(breaker: RecordingBreaker) -> AsyncIterator[Build]:
 
 
 @pytest.fixture
-def yahoo(build: Build, sim: RunningSimulator) -> Yahoo:
-    return build(sim.url("yahoo"))
+def yahoo(build: Build, simulator: RunningSimulator) -> Yahoo:
+    return build(simulator.url("yahoo"))
 
 
 def within(seconds: float = 10.0) -> float:
     return CLOCK.monotonic() + seconds
 
 
-async def test_quotes_of_a_thousand_assets_take_eleven_requests(yahoo: Yahoo, sim: RunningSimulator):
+async def test_quotes_of_a_thousand_assets_take_eleven_requests(yahoo: Yahoo, simulator: RunningSimulator):
     """Quotes are fetched in batches of 99. Cookie and crumb are fetched once and used by every later request."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(1_000)]
     batch = await yahoo.fetch_quotes(assets, within())
     assert (len(batch.quotes), batch.missing) == (1_000, {})
-    assert sim.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 11}
-    assert {entry["symbols"] for entry in sim.request_log() if entry["endpoint"] == QUOTE} == {99, 10}
-    sim.reset()
+    assert simulator.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 11}
+    assert {entry["symbols"] for entry in simulator.request_log() if entry["endpoint"] == QUOTE} == {99, 10}
+    simulator.reset()
     await yahoo.fetch_quotes(assets, within())
-    assert sim.request_counts("yahoo") == {QUOTE: 11}
+    assert simulator.request_counts("yahoo") == {QUOTE: 11}
 
 
 async def test_quotes_with_missing_symbols_have_a_reason_for_each(yahoo: Yahoo):
@@ -105,43 +93,43 @@ async def test_quotes_with_missing_symbols_have_a_reason_for_each(yahoo: Yahoo):
     assert batch.quotes["OCDO.L"].provider == "simulated/yahoo"
 
 
-async def test_quotes_with_a_failed_batch_deliver_the_others(yahoo: Yahoo, sim: RunningSimulator):
+async def test_quotes_with_a_failed_batch_deliver_the_others(yahoo: Yahoo, simulator: RunningSimulator):
     """If one of two requests fails, its symbols are missing with the error, and the other quotes are delivered."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(120)]
-    sim.set_fault("server-error", "yahoo", endpoint=QUOTE, symbol="S119")
+    simulator.set_fault("server-error", "yahoo", endpoint=QUOTE, symbol="S119")
     batch = await yahoo.fetch_quotes(assets, within())
     assert set(batch.quotes) == {f"S{number}" for number in range(99)}
     assert {type(error) for error in batch.missing.values()} == {UpstreamError}
 
 
-async def test_quotes_with_a_refused_crumb_renew_it_once(yahoo: Yahoo, sim: RunningSimulator):
+async def test_quotes_with_a_refused_crumb_renew_it_once(yahoo: Yahoo, simulator: RunningSimulator):
     """After one '401 Invalid Crumb' a fresh crumb is fetched and the request is repeated without an error."""
-    sim.set_fault("invalid-crumb", "yahoo", times=1)
+    simulator.set_fault("invalid-crumb", "yahoo", times=1)
     batch = await yahoo.fetch_quotes([AAPL], within())
     assert set(batch.quotes) == {"AAPL"}
-    assert sim.request_counts("yahoo")[QUOTE] == 2
-    assert sim.request_counts("yahoo")[CRUMB] == 2
+    assert simulator.request_counts("yahoo")[QUOTE] == 2
+    assert simulator.request_counts("yahoo")[CRUMB] == 2
 
 
-async def test_quotes_with_an_always_refused_crumb_are_an_auth_error(yahoo: Yahoo, sim: RunningSimulator):
+async def test_quotes_with_an_always_refused_crumb_are_an_auth_error(yahoo: Yahoo, simulator: RunningSimulator):
     """Two 401 in a row are an AuthFailedError, after two requests."""
-    sim.set_fault("invalid-crumb", "yahoo")
+    simulator.set_fault("invalid-crumb", "yahoo")
     with pytest.raises(AuthFailedError):
         await yahoo.fetch_quotes([AAPL], within())
-    assert sim.request_counts("yahoo")[QUOTE] == 2
+    assert simulator.request_counts("yahoo")[QUOTE] == 2
 
 
-async def test_quotes_without_a_crumb_after_429_are_rate_limited(yahoo: Yahoo, sim: RunningSimulator):
+async def test_quotes_without_a_crumb_after_429_are_rate_limited(yahoo: Yahoo, simulator: RunningSimulator):
     """A 429 for the crumb explains the 401 that follows, and its Retry-After is reported."""
-    sim.set_fault("rate-limited", "yahoo", endpoint=CRUMB, retry_after=17)
+    simulator.set_fault("rate-limited", "yahoo", endpoint=CRUMB, retry_after=17)
     with pytest.raises(RateLimitedError) as caught:
         await yahoo.fetch_quotes([AAPL], within())
     assert caught.value.retry_after == 17
 
 
-async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, sim: RunningSimulator):
+async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, simulator: RunningSimulator):
     """Bars are fetched even if the crumb is refused with 429."""
-    sim.set_fault("rate-limited", "yahoo", endpoint=CRUMB)
+    simulator.set_fault("rate-limited", "yahoo", endpoint=CRUMB)
     assert len(await yahoo.fetch_bars(AAPL, TODAY - 30, within())) > 15
 
 
@@ -168,7 +156,7 @@ async def test_bars_without_a_crumb_are_fetched(yahoo: Yahoo, sim: RunningSimula
 )
 async def test_bars_with_a_failed_chart_raise_its_error(
     yahoo: Yahoo,
-    sim: RunningSimulator,
+    simulator: RunningSimulator,
     breaker: RecordingBreaker,
     fault: str,
     error: type[ProviderError],
@@ -176,7 +164,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
     counted: bool,
 ):
     """Each failure of a chart costs one request, has its error, and counts against the breaker or not."""
-    sim.set_fault(fault, "yahoo", endpoint="/v8")
+    simulator.set_fault(fault, "yahoo", endpoint="/v8")
     with pytest.raises(error) as caught:
         await yahoo.fetch_bars(AAPL, TODAY - 30, within())
     assert type(caught.value) is error
@@ -184,7 +172,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
     assert caught.value.trips_breaker is counted
     assert breaker.outcomes == [error.kind]
     # curl itself repeats a request if its kept-alive connection is dead
-    assert sim.request_counts("yahoo")[CHART] <= (2 if fault == "disconnect" else 1)
+    assert simulator.request_counts("yahoo")[CHART] <= (2 if fault == "disconnect" else 1)
 
 
 async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
@@ -199,12 +187,12 @@ async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
 async def test_bars_with_a_split_replace_the_history(build: Build):
     """An increment with a split returns the whole history in the new scale. Other increments do not."""
     at = 18_508 * 86_400  # three days after AAPL's split on 31 August 2020
-    with RunningSimulator(enforce_rate_limits=False, now=lambda: float(at)) as sim:
-        adapter = build(sim.url("yahoo"))
+    with RunningSimulator(enforce_rate_limits=False, now=lambda: float(at)) as simulator:
+        adapter = build(simulator.url("yahoo"))
         adapter._clock = FixedClock(at)
         increment = await adapter.fetch_bars(Asset("MSFT", AssetType.STOCK), 18_505, within())
         restated = await adapter.fetch_bars(AAPL, 18_505, within())
-        assert sim.request_counts("yahoo")[CHART] == 3
+        assert simulator.request_counts("yahoo")[CHART] == 3
     assert increment.days[0] == 18_505
     assert restated.days[0] < 18_505 - 1_000
 
@@ -219,10 +207,10 @@ class FixedClock(SystemClock):
         return self._now
 
 
-async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
+async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
     """The caller's deadline applies to curl: a request that would take ten seconds ends early with its thread."""
     await yahoo.fetch_quotes([AAPL], within())
-    sim.set_fault("slow", "yahoo", seconds=10.0)
+    simulator.set_fault("slow", "yahoo", seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderTimeoutError):
         await yahoo.fetch_quotes([AAPL], within(0.3))
@@ -234,9 +222,9 @@ async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimu
         await yahoo.fetch_quotes([AAPL], within(-1))
 
 
-async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, sim: RunningSimulator):
+async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
     """The deadline also applies to cookie and crumb, for which yfinance itself would wait 30 seconds each."""
-    sim.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
+    simulator.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderError):
         await yahoo.fetch_quotes([AAPL], within(0.5))
@@ -249,19 +237,19 @@ async def test_refused_connection_is_an_upstream_error(build: Build):
         await build("http://127.0.0.1:9/yahoo").fetch_quotes([AAPL], within())
 
 
-async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, sim: RunningSimulator):
+async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, simulator: RunningSimulator):
     """Yfinance blocks a thread and never the event loop."""
-    sim.set_latency(0.5)
-    requests_before = sim.request_counts("yahoo")
+    simulator.set_latency(0.5)
+    requests_before = simulator.request_counts("yahoo")
     try:
         fetch = asyncio.create_task(yahoo.fetch_quotes([AAPL], within()))
-        while sim.request_counts("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
+        while simulator.request_counts("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
             await asyncio.sleep(0.01)
         # a blocked event loop would reach this line after the answer
         assert not fetch.done()
         await fetch
     finally:
-        sim.set_latency(0)
+        simulator.set_latency(0)
 
 
 FIRST_FETCH = """
@@ -296,11 +284,11 @@ def test_first_request_of_a_process_imports_yfinance(tmp_path: Path):
 
     One process checks all of this, because starting one with yfinance takes seconds on a busy machine.
     """
-    with RunningSimulator(enforce_rate_limits=False, ca_directory=tmp_path) as sim:
+    with RunningSimulator(enforce_rate_limits=False, ca_directory=tmp_path) as simulator:
         nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), "/proc/nowhere")
-        environment = {**os.environ, **nowhere, **sim.proxy_environment}
+        environment = {**os.environ, **nowhere, **simulator.proxy_environment}
         command = [sys.executable, "-c", FIRST_FETCH]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
-        assert sim.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 1}
+        assert simulator.request_counts("yahoo") == {COOKIE: 1, CRUMB: 1, QUOTE: 1}
     assert json.loads(done.stdout) == {"before": [], "after": ["yfinance"], "quotes": ["AAPL"], "warnings": 0}

@@ -1,7 +1,5 @@
 """The failure table of Yahoo's quotes: every failure mode through the real client, and all of its consequences."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from financehub_shared.core.models import Asset, AssetType
@@ -61,32 +59,20 @@ PENCE_CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningSimulator]:
-    with RunningSimulator(enforce_rate_limits=False) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def sim(running: RunningSimulator) -> RunningSimulator:
-    running.reset()
-    return running
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 async def test_fetch_with_a_failure_has_the_expected_consequences(
-    case: FailureCase, sim: RunningSimulator, redis_url: str
+    case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
     """A failure of Yahoo has its error, costs one unit and leaves its reason in the record, and Finnhub delivers."""
-    check_consequences(case, await fetch_with_fault(case, AAPL, CHAIN, sim, redis_url), AAPL)
+    check_consequences(case, await fetch_with_fault(case, AAPL, CHAIN, simulator, redis_url), AAPL)
 
 
 @pytest.mark.parametrize("case", PENCE_CASES, ids=lambda case: case.id)
 async def test_fetch_of_a_stock_in_pence_has_the_expected_consequences(
-    case: FailureCase, sim: RunningSimulator, redis_url: str
+    case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
     """A price in the wrong unit is quarantined. Without a second provider the stored quote stays."""
-    check_consequences(case, await fetch_with_fault(case, OCDO, CHAIN, sim, redis_url), OCDO)
+    check_consequences(case, await fetch_with_fault(case, OCDO, CHAIN, simulator, redis_url), OCDO)
 
 
 def test_table_has_a_case_for_every_fault_of_yahoo():
