@@ -1,4 +1,4 @@
-"""The tunnel between a client and a server that echoes."""
+"""Tests of the tunnel, between a client and an echo server."""
 
 import select
 import socket
@@ -16,13 +16,13 @@ _SECONDS = 10
 class _Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         while chunk := self.request.recv(1024):
-            self.server.received.append(chunk)  # type: ignore[attr-defined]  # of the server below
+            self.server.received.append(chunk)  # type: ignore[attr-defined]  # an attribute of EchoServer
             self.request.sendall(chunk)
-        self.server.ended.set()  # type: ignore[attr-defined]  # likewise
+        self.server.ended.set()  # type: ignore[attr-defined]  # an attribute of EchoServer
 
 
 class EchoServer(socketserver.ThreadingTCPServer):
-    """Sends back what it gets and remembers it."""
+    """Sends back and records everything that it receives."""
 
     daemon_threads = True
 
@@ -43,68 +43,68 @@ def server() -> Iterator[EchoServer]:
 
 @pytest.fixture
 def tunnel(server: EchoServer) -> Iterator[Tunnel]:
-    """A tunnel to it."""
-    with Tunnel(f"http://127.0.0.1:{server.server_address[1]}") as way:
-        yield way
+    """A tunnel to the echo server."""
+    with Tunnel(f"http://127.0.0.1:{server.server_address[1]}") as tunnel:
+        yield tunnel
 
 
 def connect(tunnel: Tunnel) -> socket.socket:
-    """A client's connection."""
+    """Open a connection of a client."""
     return socket.create_connection(("127.0.0.1", int(tunnel.url.rpartition(":")[2])), _SECONDS)
 
 
 def echo(client: socket.socket, word: bytes) -> bytes:
-    """What comes back."""
+    """Send a word, and return what comes back."""
     client.sendall(word)
     return client.recv(1024)
 
 
-def nothing_came(client: socket.socket) -> bool:
-    """Neither bytes nor an end of the connection, for a while in which they would have come."""
+def is_silent(client: socket.socket) -> bool:
+    """Whether neither data nor the end of the connection arrives within 0.2 s."""
     return not select.select([client], [], [], 0.2)[0]
 
 
-def test_freeze_is_silent_and_loses_nothing(server: EchoServer, tunnel: Tunnel) -> None:
-    """In a freeze nothing arrives and nothing ends, while new connections work; after it, what was sent arrives."""
+def test_frozen_tunnel_delays_data_until_the_thaw(server: EchoServer, tunnel: Tunnel) -> None:
+    """Frozen connections are silent while new ones work. After the thaw, the delayed data arrives."""
     with connect(tunnel) as frozen:
         assert echo(frozen, b"before") == b"before"
         tunnel.freeze()
-        frozen.sendall(b"held")
-        with connect(tunnel) as fresh:
-            assert echo(fresh, b"new") == b"new"
-        assert nothing_came(frozen)
+        frozen.sendall(b"delayed")
+        with connect(tunnel) as new_client:
+            assert echo(new_client, b"new") == b"new"
+        assert is_silent(frozen)
         assert server.received == [b"before", b"new"]
         tunnel.thaw()
-        assert frozen.recv(1024) == b"held"
+        assert frozen.recv(1024) == b"delayed"
 
 
-def test_freeze_holds_new_connections_too_if_told(server: EchoServer, tunnel: Tunnel) -> None:
-    """A connection made in a freeze of new ones is taken, and silent until the thaw."""
+def test_tunnel_frozen_for_new_connections_delays_their_data(server: EchoServer, tunnel: Tunnel) -> None:
+    """With `new`, a connection that is made during the freeze is accepted, and is silent until the thaw."""
     tunnel.freeze(new=True)
     with connect(tunnel) as client:
-        client.sendall(b"held")
-        assert nothing_came(client)
+        client.sendall(b"delayed")
+        assert is_silent(client)
         assert server.received == []
         tunnel.thaw()
-        assert client.recv(1024) == b"held"
+        assert client.recv(1024) == b"delayed"
 
 
-def test_server_does_not_hear_of_a_client_that_leaves_in_a_freeze(server: EchoServer, tunnel: Tunnel) -> None:
-    """The end of a frozen connection is held back like everything else."""
+def test_frozen_tunnel_delays_the_end_of_a_connection(server: EchoServer, tunnel: Tunnel) -> None:
+    """If a client closes a frozen connection, the server sees the end only after the thaw."""
     client = connect(tunnel)
     assert echo(client, b"before") == b"before"
     tunnel.freeze()
     client.close()
-    with connect(tunnel) as fresh:
-        assert echo(fresh, b"new") == b"new"
+    with connect(tunnel) as new_client:
+        assert echo(new_client, b"new") == b"new"
         assert not server.ended.is_set()
         tunnel.thaw()
         assert server.ended.wait(_SECONDS)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_cut_resets(tunnel: Tunnel, *, frozen: bool) -> None:
-    """A cut ends what is open with a reset, frozen or not, and the next connection works."""
+def test_cut_tunnel_resets_connections(tunnel: Tunnel, *, frozen: bool) -> None:
+    """A cut resets open connections, frozen or not, and the next connection works."""
     with connect(tunnel) as client:
         assert echo(client, b"before") == b"before"
         if frozen:
@@ -116,8 +116,8 @@ def test_cut_resets(tunnel: Tunnel, *, frozen: bool) -> None:
         assert echo(client, b"after") == b"after"
 
 
-def test_refuse_lets_nobody_in_and_leaves_the_others(tunnel: Tunnel) -> None:
-    """While it refuses, no connection is made and the open ones work; then it lets in again on the same port."""
+def test_refusing_tunnel_keeps_open_connections(tunnel: Tunnel) -> None:
+    """New connections are refused while open ones work. Later, new ones are accepted on the same port."""
     with connect(tunnel) as client:
         assert echo(client, b"before") == b"before"
         tunnel.refuse()
