@@ -29,8 +29,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         **{f"/[]/{name}": "number" for name in NUMBERS_OF_24H.split()},
     },
     "/binance/api/v3/klines?symbol=BTCUSDT&interval=1d&limit=2": {
-        **{f"/[]/{place}": "number" for place in (0, 6, 8)},
-        **{f"/[]/{place}": "string" for place in (1, 2, 3, 4, 5, 7, 9, 10, 11)},
+        **{f"/[]/{position}": "number" for position in (0, 6, 8)},
+        **{f"/[]/{position}": "string" for position in (1, 2, 3, 4, 5, 7, 9, 10, 11)},
     },
     "/coingecko/api/v3/simple/price?ids=bitcoin,sim0001&vs_currencies=usd,eur&include_24hr_change=true"
     "&include_24hr_vol=true&include_market_cap=true&include_last_updated_at=true": {

@@ -21,6 +21,7 @@ from financehub_shared.core.models import Bars, Indicators
 
 #: Ordinal of 1970-01-01.
 EPOCH = 719_163
+#: More values than any history has.
 ALL = 1_000_000
 ENGINES: tuple[EngineName, ...] = ("talib", "ta")
 #: Number of bars after which the start value of an average has no more effect.
@@ -119,12 +120,12 @@ def test_ta_with_a_datetime_index_gives_a_wrong_psar():
     bars = real_bars("GOOG", 500)
     index = pd.date_range("2020-01-01", periods=len(bars))
     high, low, close = (pd.Series(column, index=index) for column in (bars.high, bars.low, bars.close))
-    ours = columns_of(bars, "ta")["psar"]
+    correct = columns_of(bars, "ta")["psar"]
     try:
         wrong = PSARIndicator(high, low, close).psar().to_numpy()
     except KeyError:
         return  # An error is as good a reason as a wrong value.
-    assert len(wrong) != len(ours) or not np.allclose(wrong[2:], ours[2:])
+    assert len(wrong) != len(correct) or not np.allclose(wrong[2:], correct[2:])
 
 
 def test_outputs_with_short_formulas_equal_their_formulas():

@@ -1,4 +1,11 @@
-"""The control endpoint `/_control`: sets, lists and resets faults, changes the latency and reports requests."""
+"""The control endpoint, with which tests set faults and read the received requests.
+
+- `GET /_control` returns the latency and the active faults.
+- `POST /_control` sets a fault (`{"fault": "html", "upstream": "binance"}`) or the latency (`{"latency": 1}`).
+- `DELETE /_control` resets faults, latency, request counts and rate limits.
+- `GET /_control/catalog` returns all faults that can be set.
+- `GET /_control/requests` returns request counts per upstream and endpoint; with `?detail=1`, the last requests.
+"""
 
 from collections import defaultdict
 from typing import Any

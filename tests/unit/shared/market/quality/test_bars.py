@@ -63,6 +63,7 @@ def history(real_answers: Path) -> Callable[[str], tuple[Bars, dict[int, float]]
 
 
 def assert_equal_prices(bars: Bars, fixed: Bars) -> None:
+    """Assert that both histories have the same days and, within 1e-5, the same prices."""
     assert list(bars.days) == list(fixed.days)
     for name in ("open", "high", "low", "close"):
         assert list(getattr(bars, name)) == pytest.approx(list(getattr(fixed, name)), rel=1e-5), name
@@ -91,11 +92,11 @@ def test_validate_bars_of_real_histories_corrects_unit_errors(
         return
     fixed, _ = history(f"{name}-fixed")
     assert_equal_prices(checked.bars, fixed)
-    untouched = [
-        place for place, close in enumerate(bars.close) if close == pytest.approx(fixed.close[place], rel=1e-6)
+    unchanged = [
+        position for position, close in enumerate(bars.close) if close == pytest.approx(fixed.close[position], rel=1e-6)
     ]
-    assert [checked.bars.close[place] for place in untouched] == [bars.close[place] for place in untouched]
-    assert json.loads(checked.records[0].payload)["bars"] == len(bars) - len(untouched)
+    assert [checked.bars.close[position] for position in unchanged] == [bars.close[position] for position in unchanged]
+    assert json.loads(checked.records[0].payload)["bars"] == len(bars) - len(unchanged)
 
 
 @pytest.mark.real_data
@@ -150,7 +151,7 @@ def test_validate_bars_quarantines_a_single_day_in_another_scale(history: Callab
     checked = check(bars)
     bad = list(bars.close).index(min(bars.close))
     assert [record.reason.split(":")[0] for record in checked.records] == ["jump"]
-    assert list(checked.bars.close) == [close for place, close in enumerate(bars.close) if place != bad]
+    assert list(checked.bars.close) == [close for position, close in enumerate(bars.close) if position != bad]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
