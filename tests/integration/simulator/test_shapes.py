@@ -151,7 +151,7 @@ def test_upstreams_agree_on_the_price_of_a_coin(simulator: RunningSimulator, cli
 
 
 def test_quote_equals_the_last_close_of_the_bars(simulator: RunningSimulator, client: httpx.Client):
-    """The last close of klines, candles and charts equals the quote of the same stopped_simulator."""
+    """The last close of klines, candles and charts equals the quote of the same moment."""
     base = simulator.base_url
     kline = client.get(f"{base}/binance/api/v3/klines?symbol=SIM0007USDT&interval=1d&limit=1").json()[-1]
     quote = client.get(f"{base}/binance/api/v3/ticker/price?symbol=SIM0007USDT").json()
