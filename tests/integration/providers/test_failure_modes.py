@@ -6,14 +6,14 @@ Providers and Redis are real, and the upstreams are the simulator. Yahoo's cases
 import pytest
 
 from financehub_shared.core.models import Asset, AssetType
-from financehub_simulator.faults import FAULTS
+from financehub_simulator.faults import FAULTS, QUOTE_UPSTREAMS
 from support.failure_modes import SLOW, FailureCase, check_consequences, fetch_with_fault
 from support.simulator import RunningSimulator
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
 #: Upstream under test → asset, provider order.
-CHAINS = {
+PROVIDER_ORDERS = {
     "binance": (BTC, "binance,coingecko,kraken"),
     "coingecko": (BTC, "coingecko,kraken"),
     "kraken": (BTC, "kraken,coingecko"),
@@ -119,11 +119,18 @@ async def test_fetch_with_a_failure_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
     """Reason, next provider, breaker, budget, stored quote and quarantine are those of the case."""
-    asset, chain = CHAINS[case.upstream]
-    check_consequences(case, await fetch_with_fault(case, asset, chain, simulator, redis_url), asset)
+    asset, order = PROVIDER_ORDERS[case.upstream]
+    check_consequences(case, await fetch_with_fault(case, asset, order, simulator, redis_url), asset)
 
 
 def test_table_has_a_case_for_every_fault_of_the_simulator():
     """No failure mode of these upstreams is without a case."""
-    known = {(upstream, name) for name, spec in FAULTS.items() for upstream in spec.upstreams if upstream in CHAINS}
+    known = {
+        (upstream, name) for name, spec in FAULTS.items() for upstream in spec.upstreams if upstream in PROVIDER_ORDERS
+    }
     assert known == {(case.upstream, case.fault) for case in CASES}
+
+
+def test_table_covers_every_upstream_with_quotes_except_yahoo():
+    """A new upstream with quotes must have cases here. Yahoo has its own table."""
+    assert PROVIDER_ORDERS.keys() == {*QUOTE_UPSTREAMS} - {"yahoo"}

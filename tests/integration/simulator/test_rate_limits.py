@@ -62,7 +62,7 @@ def test_request_beyond_the_rate_limit_is_rejected(
 
 
 def _use_up(stopped_simulator: RunningSimulator, weight: int) -> None:
-    stopped_simulator.state.rate_limits.binance.take(NOW, weight)
+    stopped_simulator.state.rate_limits.window("binance", 6_000, 60).take(NOW, weight)
 
 
 WEIGHTS = [

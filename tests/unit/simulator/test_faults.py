@@ -10,6 +10,7 @@ from financehub_simulator.faults import FAULTS, UPSTREAM_NAMES, FaultSpec, fault
 from financehub_simulator.responses import COMMON_FAULT_RESPONSES
 from financehub_simulator.state import FaultRefusedError, Simulator
 from financehub_simulator.upstreams.catalog import ALL_UPSTREAMS
+from financehub_simulator.upstreams.table import UPSTREAM_ROWS
 
 KINDS = {"response", "transport", "body", "data"}
 #: The kinds of `ProviderError` that an upstream can cause, and `quarantine` for data that validation rejects.
@@ -26,9 +27,9 @@ def test_catalog_entry_has_valid_fields(spec: FaultSpec):
     assert spec.summary
 
 
-def test_catalog_names_exactly_the_simulated_upstreams():
-    """The upstreams of the catalog are those that the simulator serves."""
-    assert {upstream.name for upstream in ALL_UPSTREAMS} == set(UPSTREAM_NAMES)
+def test_every_row_of_the_table_has_an_upstream_of_its_name():
+    """The module that a row names defines the upstream of that name."""
+    assert [upstream.name for upstream in ALL_UPSTREAMS] == [row.name for row in UPSTREAM_ROWS]
 
 
 @pytest.mark.parametrize(("upstream", "name"), fault_cases("response"))
@@ -82,11 +83,11 @@ def test_reset_restores_the_initial_state():
     simulator = Simulator(latency=0.01)
     simulator.set_fault("html", "rss")
     simulator.request_counts["rss", "/{feed}"] += 1
-    simulator.rate_limits.gdelt.take(1.0)
+    simulator.rate_limits.minimum_interval("gdelt", 5).take(1.0)
     simulator.latency = 5
     simulator.reset()
     assert (simulator.faults, dict(simulator.request_counts), simulator.latency) == ([], {}, 0.01)
-    assert simulator.rate_limits.gdelt.take(1.0) is None
+    assert simulator.rate_limits.minimum_interval("gdelt", 5).take(1.0) is None
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,16 @@ def test_minimum_interval_keeps_granted_requests_apart(pauses: list[float]):
 def test_reset_rate_limits_are_unused():
     """After a reset, no rate limit is used."""
     limits = RateLimits()
-    assert limits.gdelt.take(100.0) is None
-    limits.binance.take(100.0, 7_000)
+    assert limits.minimum_interval("gdelt", 5).take(100.0) is None
+    limits.window("binance", 6_000, 60).take(100.0, 7_000)
     limits.reset()
-    assert limits.gdelt.take(100.0) is None
-    assert limits.binance.used == 0
+    assert limits.minimum_interval("gdelt", 5).take(100.0) is None
+    assert limits.window("binance", 6_000, 60).used == 0
+
+
+def test_rate_limits_are_shared_by_all_requests_to_an_upstream():
+    """Every request for the limit of an upstream returns the same one, and two limits of one upstream are separate."""
+    limits = RateLimits()
+    limits.window("finnhub", 60, 60).take(100.0)
+    assert limits.window("finnhub", 60, 60).used == 1
+    assert limits.window("finnhub", 30, 1).used == 0

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UPSTREAM_NAMES = ("binance", "coingecko", "kraken", "yahoo", "finnhub", "rss", "gdelt")
-QUOTE_UPSTREAMS = ("binance", "coingecko", "kraken", "yahoo", "finnhub")
+from financehub_simulator.upstreams.table import UPSTREAM_ROWS
+
+UPSTREAM_NAMES = tuple(row.name for row in UPSTREAM_ROWS)
+QUOTE_UPSTREAMS = tuple(row.name for row in UPSTREAM_ROWS if row.serves_quotes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,6 @@
-"""The rate limits that the upstreams document.
+"""Rate limits of upstreams, and how much of them is used."""
 
-Yahoo documents no limit, and RSS feeds have none.
-"""
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -39,28 +36,22 @@ class MinimumInterval:
         return None
 
 
-@dataclass(slots=True)
 class RateLimits:
-    """The rate limits of all upstreams.
+    """The used rate limits of one simulator. Each upstream defines its own limits in its module."""
 
-    Args:
-        binance: Request weight per minute.
-        coingecko: Requests per minute. The Demo plan allows 30 to 100; this is the lower end.
-        kraken: One request per second, with a burst of 15.
-        finnhub: Requests per minute.
-        finnhub_burst: Requests per second.
-        gdelt: One request every 5 s.
-    """
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, int, float], FixedWindow] = {}
+        self._intervals: dict[str, MinimumInterval] = {}
 
-    binance: FixedWindow = field(default_factory=lambda: FixedWindow(6_000, 60))
-    coingecko: FixedWindow = field(default_factory=lambda: FixedWindow(30, 60))
-    kraken: FixedWindow = field(default_factory=lambda: FixedWindow(15, 15))
-    finnhub: FixedWindow = field(default_factory=lambda: FixedWindow(60, 60))
-    finnhub_burst: FixedWindow = field(default_factory=lambda: FixedWindow(30, 1))
-    gdelt: MinimumInterval = field(default_factory=lambda: MinimumInterval(5))
+    def window(self, upstream: str, allowed: int, seconds: float) -> FixedWindow:
+        """Return the limit of `allowed` units in each window of `seconds`. It is created on first use."""
+        return self._windows.setdefault((upstream, allowed, seconds), FixedWindow(allowed, seconds))
+
+    def minimum_interval(self, upstream: str, seconds: float) -> MinimumInterval:
+        """Return the limit of one request every `seconds`. It is created on first use."""
+        return self._intervals.setdefault(upstream, MinimumInterval(seconds))
 
     def reset(self) -> None:
         """Mark every limit as unused."""
-        unused = RateLimits()
-        for name in self.__slots__:
-            setattr(self, name, getattr(unused, name))
+        self._windows.clear()
+        self._intervals.clear()

@@ -171,10 +171,10 @@ async def test_symbol_without_a_provider_is_missing_with_a_reason():
 
 async def test_failover_gives_each_provider_a_share_of_the_time():
     """With 90 s and three providers that take no time, the deadlines are after 30, 45 and 90 s."""
-    chain = [ScriptedProvider(name) for name in "abc"]
-    await fetch(*chain, assets=[BTC])
+    order = [ScriptedProvider(name) for name in "abc"]
+    await fetch(*order, assets=[BTC])
     start = CLOCK.monotonic()
-    assert [round(provider.deadlines[0] - start) for provider in chain] == [30, 45, 90]
+    assert [round(provider.deadlines[0] - start) for provider in order] == [30, 45, 90]
 
 
 @given(st.floats(0, 1e6), st.floats(-1e3, 1e3), st.integers(1, 10))

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from financehub_simulator.call import Call, scale_prices
 from financehub_simulator.endpoints import Endpoint, Upstream
 from financehub_simulator.market import Bar
+from financehub_simulator.rate_limits import FixedWindow
 from financehub_simulator.responses import CompactJsonResponse, html_page, retry_after_header
 from financehub_simulator.universe import COINS, LISTED_BENCH_COINS, STABLECOINS, bench_coins
 
@@ -92,8 +93,13 @@ def _rejection(call: Call, weight: int) -> Response | None:
     return None
 
 
+def _weight_limit(call: Call) -> FixedWindow:
+    """Return the limit of the request weight per minute."""
+    return call.simulator.rate_limits.window("binance", 6_000, 60)
+
+
 def _rate_limit_rejection(call: Call, weight: int) -> Response | None:
-    window = call.simulator.rate_limits.binance
+    window = _weight_limit(call)
     wait = window.take(call.now, weight)
     if wait is None or not call.simulator.enforce_rate_limits:
         return None
@@ -106,7 +112,7 @@ def _rate_limit_rejection(call: Call, weight: int) -> Response | None:
 
 
 def _success(call: Call, content: Any) -> Response:
-    return CompactJsonResponse(content, headers={"X-MBX-USED-WEIGHT-1M": str(call.simulator.rate_limits.binance.used)})
+    return CompactJsonResponse(content, headers={"X-MBX-USED-WEIGHT-1M": str(_weight_limit(call).used)})
 
 
 def _in_quote_currency(call: Call, symbol: str, bar: Bar) -> Bar:
@@ -226,7 +232,7 @@ def _kline(bar: Bar) -> list[Any]:
     ]
 
 
-BINANCE = Upstream(
+UPSTREAM = Upstream(
     "binance",
     ("data-api.binance.vision", "api.binance.com"),
     (

@@ -1,11 +1,9 @@
-"""The list of all simulated upstreams."""
+"""All simulated upstreams, imported from the modules that the table names."""
 
-from financehub_simulator.upstreams.binance import BINANCE
-from financehub_simulator.upstreams.coingecko import COINGECKO
-from financehub_simulator.upstreams.finnhub import FINNHUB
-from financehub_simulator.upstreams.gdelt import GDELT
-from financehub_simulator.upstreams.kraken import KRAKEN
-from financehub_simulator.upstreams.rss import RSS
-from financehub_simulator.upstreams.yahoo import YAHOO
+from collections.abc import Sequence
+from importlib import import_module
 
-ALL_UPSTREAMS = (BINANCE, COINGECKO, KRAKEN, YAHOO, FINNHUB, RSS, GDELT)
+from financehub_simulator.endpoints import Upstream
+from financehub_simulator.upstreams.table import UPSTREAM_ROWS
+
+ALL_UPSTREAMS: Sequence[Upstream] = tuple(import_module(f"{__package__}.{row.name}").UPSTREAM for row in UPSTREAM_ROWS)

@@ -58,7 +58,8 @@ def _too_many_requests(headers: Mapping[str, str]) -> Response:
 
 
 def _rate_limit_rejection(call: Call) -> Response | None:
-    wait = call.simulator.rate_limits.coingecko.take(call.now)
+    # The Demo plan allows 30 to 100 requests per minute; this is the lower end.
+    wait = call.simulator.rate_limits.window("coingecko", 30, 60).take(call.now)
     return (
         None
         if wait is None or not call.simulator.enforce_rate_limits
@@ -162,7 +163,7 @@ def _row(coin: str, rank: int, currency: str, priced: tuple[float | None, Bar]) 
     }
 
 
-COINGECKO = Upstream(
+UPSTREAM = Upstream(
     "coingecko",
     ("api.coingecko.com",),
     (

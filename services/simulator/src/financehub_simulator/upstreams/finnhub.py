@@ -31,13 +31,14 @@ def _quote(call: Call) -> Response:
     if not token or token == "invalid":
         return _error("Invalid API key." if token else "Please use an API key.", 401)
     limits = call.simulator.rate_limits
-    minute, burst = limits.finnhub.take(call.now), limits.finnhub_burst.take(call.now)
+    per_minute, per_second = limits.window("finnhub", 60, 60), limits.window("finnhub", 30, 1)
+    minute_wait, second_wait = per_minute.take(call.now), per_second.take(call.now)
     headers = {
-        "X-Ratelimit-Limit": str(limits.finnhub.allowed),
-        "X-Ratelimit-Remaining": str(max(limits.finnhub.allowed - limits.finnhub.used, 0)),
-        "X-Ratelimit-Reset": str(int(limits.finnhub.started_at + limits.finnhub.seconds)),
+        "X-Ratelimit-Limit": str(per_minute.allowed),
+        "X-Ratelimit-Remaining": str(max(per_minute.allowed - per_minute.used, 0)),
+        "X-Ratelimit-Reset": str(int(per_minute.started_at + per_minute.seconds)),
     }
-    if call.simulator.enforce_rate_limits and (minute is not None or burst is not None):
+    if call.simulator.enforce_rate_limits and (minute_wait is not None or second_wait is not None):
         return _error(_LIMIT_REACHED, 429, headers)
     if not call.symbols:
         return _error("Missing parameters: symbol", 422)
@@ -60,7 +61,7 @@ def _quote(call: Call) -> Response:
     return CompactJsonResponse(content, headers=headers)
 
 
-FINNHUB = Upstream(
+UPSTREAM = Upstream(
     "finnhub",
     ("finnhub.io", "api.finnhub.io"),
     (Endpoint("/api/v1/quote", _quote, _symbols, _UNKNOWN_SYMBOL),),

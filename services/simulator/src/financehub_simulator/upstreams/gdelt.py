@@ -44,7 +44,7 @@ _SOURCES = (
 
 
 def _articles(call: Call) -> Response:
-    wait = call.simulator.rate_limits.gdelt.take(call.now)
+    wait = call.simulator.rate_limits.minimum_interval("gdelt", 5).take(call.now)
     if wait is not None and call.simulator.enforce_rate_limits:
         return PlainTextResponse(_RATE_LIMITED, 429)
     query = call.parameter("query").strip().lower()
@@ -75,7 +75,7 @@ def _article(story: Story) -> dict[str, Any]:
     }
 
 
-GDELT = Upstream(
+UPSTREAM = Upstream(
     "gdelt",
     ("api.gdeltproject.org",),
     (Endpoint("/api/v2/doc/doc", _articles),),

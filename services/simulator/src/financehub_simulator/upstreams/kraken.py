@@ -75,7 +75,8 @@ def _error(message: str) -> Response:
 
 
 def _rate_limit_rejection(call: Call) -> Response | None:
-    wait = call.simulator.rate_limits.kraken.take(call.now)
+    # One request per second, with a burst of 15.
+    wait = call.simulator.rate_limits.window("kraken", 15, 15).take(call.now)
     return None if wait is None or not call.simulator.enforce_rate_limits else _error("EAPI:Rate limit exceeded")
 
 
@@ -139,7 +140,7 @@ def _candle(bar: Bar) -> list[Any]:
     return [bar.time, *prices, _decimal(bar.volume, 8), int(bar.volume) % 100_000]
 
 
-KRAKEN = Upstream(
+UPSTREAM = Upstream(
     "kraken",
     ("api.kraken.com",),
     (

@@ -173,4 +173,4 @@ def _iso(at: int) -> str:
 
 _EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel><title>News</title></channel></rss>\n'
 
-RSS = Upstream("rss", (), (Endpoint("/{feed}", _serve_feed, _feed_name, _EMPTY),))
+UPSTREAM = Upstream("rss", (), (Endpoint("/{feed}", _serve_feed, _feed_name, _EMPTY),))

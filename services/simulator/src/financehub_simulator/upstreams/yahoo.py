@@ -93,7 +93,7 @@ def _accept_consent(call: Call) -> Response:
     return html_page("Yahoo", 200, {"Set-Cookie": _cookie(call)})
 
 
-YAHOO = Upstream(
+UPSTREAM = Upstream(
     "yahoo",
     ("*.yahoo.com", "*.finance.yahoo.com"),
     (

@@ -27,8 +27,8 @@ ALL_CRYPTO = ("binance", "coingecko", "kraken")
 
 async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:
     clock = SystemClock()
-    chain = providers.quotes[assets[0].type]
-    return await fetch_quotes(chain, assets, {}, clock.monotonic() + 30, clock, validate_quote)
+    order = providers.quotes[assets[0].type]
+    return await fetch_quotes(order, assets, {}, clock.monotonic() + 30, clock, validate_quote)
 
 
 def sent(simulator: RunningSimulator, upstream: str) -> int:
