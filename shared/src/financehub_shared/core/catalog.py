@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_duration
-from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.core.models import AssetType
 
 #: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`.
@@ -73,7 +73,8 @@ class TaskSpec:
     Args:
         name: Name of the dramatiq actor, which messages carry.
         queue: Queue of the tier that runs the task.
-        schedule: Default schedule, in the form of `ScheduledTask.spec.schedule`.
+        schedule: Default schedule, in the form of `ScheduledTask.spec.schedule`: `@every <duration>` or a key of
+            `_PERIODS`. Health derives the freshness limit from its period.
         summary: Sentence that describes the task, for the comments of its default schedules.
         datasets: Datasets that the task refreshes, as in `Store.mark_success`. Health checks their freshness.
         run_at_first_start: Whether the default schedule triggers one run when a scheduler first sees it, so that a new
@@ -96,11 +97,27 @@ class TaskSpec:
     time_limit_seconds: int = 300
     max_age_seconds: int | None = None
 
+    def __post_init__(self) -> None:
+        # A task whose period is unknown fails at import, and not later in a health check.
+        _ = self.period_seconds
+
     @property
     def period_seconds(self) -> float:
-        """Seconds between two runs of the default schedule."""
+        """Seconds between two runs of the default schedule.
+
+        Raises:
+            ConfigError: The default schedule is of a form whose period is unknown.
+        """
         kind, _, interval = self.schedule.partition(" ")
-        return parse_duration(interval) if kind == "@every" else _PERIODS[kind]
+        if kind == "@every":
+            return parse_duration(interval)
+        if self.schedule not in _PERIODS:
+            allowed = ", ".join(["@every <duration>", *_PERIODS])
+            raise ConfigError(
+                f"{self.name}: the period of the default schedule {self.schedule!r} is unknown; "
+                f"write one of {allowed}, or add its period to _PERIODS in core/catalog.py"
+            )
+        return _PERIODS[self.schedule]
 
 
 CATALOG: Mapping[str, TaskSpec] = {

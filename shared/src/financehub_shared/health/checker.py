@@ -12,7 +12,12 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
 from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
-from financehub_shared.health.freshness import DATASETS, ScheduleFacts, dataset_limits, overdue_if_absent
+from financehub_shared.health.freshness import (
+    ScheduleFacts,
+    dataset_limits,
+    expected_datasets,
+    overdue_if_absent,
+)
 from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.health.report import HealthReport
 from financehub_shared.market.port import Store
@@ -101,7 +106,7 @@ class HealthChecker:
             breakers=reader.read("breakers", lambda: list_breakers(self._store_client), []),
             task_errors=reader.read("tasks", self._task_errors, {}),
             symbols=symbols,
-            expected=_expected_datasets(set(symbols), schedules),
+            expected=expected_datasets(symbols, schedules),
             overdue=overdue_if_absent(schedules, now),
             last_success=successes,
             limits=dataset_limits(schedules, now),
@@ -158,10 +163,3 @@ def _required_tiers(queues: set[str]) -> list[str]:
     # without any schedule the scheduler has not started yet, or there are too many to read
     built_in = [tier.value for tier in Tier if tier in queues or not queues]
     return [*built_in, *sorted(queues - {*built_in})]
-
-
-def _expected_datasets(types: set[AssetType], schedules: Sequence[ScheduleFacts]) -> list[str]:
-    """Return the datasets that should exist: those of active assets whose schedule is not suspended."""
-    scheduled = {schedule.task for schedule in schedules if not schedule.suspended}
-    known = ["news", "bars", "indicators", *(f"quotes:{type}" for type in sorted(types))] if types else []
-    return [dataset for dataset in known if not schedules or DATASETS[dataset] in scheduled]

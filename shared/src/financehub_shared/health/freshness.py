@@ -1,9 +1,10 @@
 """The freshness limits of the datasets, from the registered schedules or from the defaults of the catalog."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from financehub_shared.core.catalog import CATALOG, TaskSpec
+from financehub_shared.core.models import AssetType
 
 #: A scheduler publishes next runs every 2 s, so the first published time may have just passed.
 PUBLISHED_SECONDS = 10.0
@@ -54,6 +55,22 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
 def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) -> dict[str, float]:
     """Return dataset → age in seconds from which it is stale. See `stale_after` for the arguments."""
     return {dataset: stale_after(CATALOG[task], schedules, now) for dataset, task in DATASETS.items()}
+
+
+def expected_datasets(types: Collection[AssetType], schedules: Sequence[ScheduleFacts] = ()) -> list[str]:
+    """Return the datasets that should exist: those of a task that has active assets and a schedule to run it.
+
+    Args:
+        types: The types of the active assets. Without any active asset, no dataset is expected.
+        schedules: The registered schedules. Suspended ones do not count. If there are none at all, every task counts
+            as scheduled, because there may be too many to read.
+    """
+    scheduled = {schedule.task for schedule in schedules if not schedule.suspended}
+    return [
+        dataset
+        for dataset, task in DATASETS.items()
+        if types and CATALOG[task].asset_type in {None, *types} and (not schedules or task in scheduled)
+    ]
 
 
 def overdue_if_absent(schedules: Sequence[ScheduleFacts], now: float) -> frozenset[str]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.core.catalog import CATALOG, validate_arguments
-from financehub_shared.core.errors import InvalidArgumentsError
+from financehub_shared.core.catalog import CATALOG, TaskSpec, Tier, validate_arguments
+from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 
 
 def test_catalog_equals_required_tasks() -> None:
@@ -60,3 +60,10 @@ def test_valid_arguments_are_accepted(kwargs: dict[str, Any]) -> None:
 def test_period_is_that_of_default_schedule(task: str, seconds: float) -> None:
     """The period of a task is the time between two runs of its default schedule."""
     assert CATALOG[task].period_seconds == seconds
+
+
+@pytest.mark.parametrize("schedule", ["0 9 * * 1-5", "@weekly", "@hourly 5"])
+def test_task_with_a_schedule_of_unknown_period_is_refused(schedule: str) -> None:
+    """A catalog entry whose default schedule has an unknown period fails when it is created and names what to write."""
+    with pytest.raises(ConfigError, match=r"new_task: the period of the default schedule .* is unknown; write one of"):
+        TaskSpec("new_task", Tier.LOW, schedule, "Does something new.")

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from financehub_shared.core.catalog import CATALOG
-from financehub_shared.health.freshness import DATASETS, dataset_limits, overdue_if_absent, stale_after
+from financehub_shared.core.catalog import CATALOG, TaskSpec, Tier
+from financehub_shared.core.models import AssetType
+from financehub_shared.health import freshness
+from financehub_shared.health.freshness import (
+    DATASETS,
+    dataset_limits,
+    expected_datasets,
+    overdue_if_absent,
+    stale_after,
+)
 
 NOW = 1_800_000_000.0
 
@@ -68,3 +76,29 @@ def test_dataset_limit_exceeds_period_and_time_limit() -> None:
 def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Schedule], *, overdue: bool) -> None:
     """A dataset is overdue when its first run had time to finish, or when a second run was due."""
     assert ("quotes:stock" in overdue_if_absent(schedules, NOW)) is overdue
+
+
+@pytest.mark.parametrize(
+    ("types", "schedules", "expected"),
+    [
+        ([], [], set()),
+        ([*AssetType], [], {*DATASETS}),
+        ([AssetType.CRYPTO], [], {*DATASETS} - {"quotes:stock"}),
+        ([*AssetType], [Schedule(()), Schedule((), task="fetch_news_task")], {"quotes:stock", "news"}),
+        ([*AssetType], [Schedule((), suspended=True), Schedule((), task="fetch_news_task")], {"news"}),
+        ([AssetType.CRYPTO], [Schedule(())], set()),  # the scheduled task has no active assets
+    ],
+)
+def test_expected_datasets_have_active_assets_and_a_schedule(
+    types: list[AssetType], schedules: list[Schedule], expected: set[str]
+) -> None:
+    """A dataset is expected if its task has active assets and a schedule that is not suspended."""
+    assert {*expected_datasets(types, schedules)} == expected
+
+
+def test_expected_datasets_include_that_of_a_new_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freshness checks cover every dataset of the catalog, so a new task needs no change here."""
+    task = TaskSpec("fetch_filings_task", Tier.LOW, "@daily", "Fetches filings.", datasets=("filings",))
+    monkeypatch.setattr(freshness, "CATALOG", {**CATALOG, task.name: task})
+    monkeypatch.setattr(freshness, "DATASETS", {**DATASETS, "filings": task.name})
+    assert "filings" in expected_datasets([AssetType.STOCK])
