@@ -22,6 +22,7 @@ from financehub_shared.monitor import TaskMonitor
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.health_server import HealthServerMiddleware
 from financehub_shared.worker.observers import build_observers
+from support.waiting import eventually
 
 
 class ObservedWorker:
@@ -76,15 +77,6 @@ class ObservedWorker:
             return not any(pipeline.hlen(f"dramatiq:{queue}.msgs").hlen(f"dramatiq:{queue}.DQ.msgs").execute())
 
 
-def eventually(condition: Any, seconds: float = 20) -> None:
-    """Wait until the condition is true, at most `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("the condition did not become true in time")
-        time.sleep(0.02)
-
-
 def _settings() -> Settings:
     try:
         return load_settings()
@@ -103,7 +95,7 @@ if os.environ.get("OBSERVED_WORKER"):
     @dramatiq.actor(queue_name="high")
     def quick() -> TaskSummary:
         """End immediately."""
-        return TaskSummary(asked=1, stored=1)
+        return TaskSummary(requested=1, stored=1)
 
     @dramatiq.actor(queue_name="high")
     def wait() -> None:

@@ -118,7 +118,7 @@ def _describe_outcome(run: RunRecord) -> str:
         lines.append(f"  {run.error}")
     if run.summary:
         providers = ", ".join(f"{name}: {count}" for name, count in run.summary.get("providers", {}).items())
-        done = f"  {run.summary.get('stored')} of {run.summary.get('asked')} done"
+        done = f"  {run.summary.get('stored')} of {run.summary.get('requested')} done"
         lines.append(f"{done} ({providers})" if providers else done)
         lines += [f"  missing {name}: {reason}" for name, reason in run.summary.get("missing", {}).items()]
         lines += [f"  {name}: {value}" for name, value in run.summary.get("details", {}).items()]

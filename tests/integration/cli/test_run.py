@@ -22,7 +22,7 @@ def fleet(redis_url: str) -> Iterator[ObservedWorker]:
     fleet = ObservedWorker(redis_url)
 
     def fetch(symbols: list[str] | None = None) -> TaskSummary:
-        return TaskSummary(asked=2, stored=1, missing={"X": "not-found"}, providers={"binance": 1}, missing_count=1)
+        return TaskSummary(requested=2, stored=1, missing={"X": "not-found"}, providers={"binance": 1}, missing_count=1)
 
     def broken() -> None:
         raise ValueError("broken on purpose")

@@ -15,8 +15,9 @@ from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules
 from financehub_shared.worker.actors import declare
-from support.observed import ObservedWorker, eventually
+from support.observed import ObservedWorker
 from support.processes import end, launch
+from support.waiting import eventually
 
 TASK = "fetch_crypto_prices_task"
 SCHEDULE = """
@@ -64,7 +65,7 @@ def test_schedules_commands_list_trigger_backfill_and_show(
     assert invoke("schedules", "list").stderr.startswith("financehub: refused: ")
 
     fleet = ObservedWorker(redis_url)
-    declare(fleet.broker, TASK, lambda: TaskSummary(asked=1, stored=1))
+    declare(fleet.broker, TASK, lambda: TaskSummary(requested=1, stored=1))
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     with fleet.working():
         triggered = shell("schedules", "trigger", "coins", "--timeout", "30", "--json")

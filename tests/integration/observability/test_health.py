@@ -21,8 +21,8 @@ from financehub_shared.health.report import HealthStatus
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
-from support.observed import eventually
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 DATASETS = ("quotes:crypto", "quotes:stock", "news", "bars", "indicators")
 
@@ -172,7 +172,7 @@ def test_check_health_records_the_report(redis_url: str, redis_client: "redis.Re
     assert recorded["problems"] == ["tier:high: no live worker; its tasks wait in the queue"]
     assert summary.details["status"] == "degraded"
     assert list(summary.missing) == ["tier:high"]
-    assert (summary.asked, summary.asked - summary.stored) == (len(recorded["checks"]), 1)
+    assert (summary.requested, summary.requested - summary.stored) == (len(recorded["checks"]), 1)
 
 
 def test_process_registry_has_a_process_while_it_runs(redis_client: "redis.Redis") -> None:

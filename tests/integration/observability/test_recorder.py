@@ -20,8 +20,9 @@ from financehub_shared.monitor.run_events import attempt_started
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.redis.text import decode_hash
-from support.observed import ObservedWorker, eventually
+from support.observed import ObservedWorker
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 COUNTERS = ("running", "succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
 
@@ -37,7 +38,7 @@ def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> Non
     fleet = ObservedWorker(redis_url)
 
     def task() -> TaskSummary:
-        return TaskSummary(asked=2, stored=1, missing={"X": "not-found"}, missing_count=1)
+        return TaskSummary(requested=2, stored=1, missing={"X": "not-found"}, missing_count=1)
 
     message = fleet.actor(task).send()
     fleet.drain()
@@ -316,7 +317,7 @@ def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server:
     with fleet.working():
         eventually(lambda: ended)
         server.start()
-        eventually(lambda: _state(fleet, message.message_id) is RunState.SUCCEEDED, 40)
+        eventually(lambda: _state(fleet, message.message_id) is RunState.SUCCEEDED, within=40)
     assert counts(fleet, "task")["succeeded"] == 1
 
 

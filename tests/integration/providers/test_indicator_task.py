@@ -50,7 +50,7 @@ async def run(store: RedisStore, providers: Providers):
 async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, simulator: RunningSimulator):
     """On a cold start one request per asset brings two years of bars and all outputs. A warm run sends nothing."""
     summary = await run(store, providers)
-    assert (summary.asked, summary.stored, summary.missing_count) == (4, 4, 0)
+    assert (summary.requested, summary.stored, summary.missing_count) == (4, 4, 0)
     assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
     assert simulator.request_counts("yahoo")["/v8/finance/chart/{symbol}"] == 2
     for symbol, values in store.indicators().items():

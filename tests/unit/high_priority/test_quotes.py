@@ -81,7 +81,7 @@ async def test_stock_price_task_fetches_only_active_stocks(store: MemoryStore) -
     provider = FixedProvider("yahoo", {"AAPL": "1", "MSFT": "2"})
     summary = await refresh(store, provider)
     assert provider.requested == ["AAPL", "MSFT"]
-    assert (summary.asked, summary.stored) == (2, 2)
+    assert (summary.requested, summary.stored) == (2, 2)
     assert set(store.quotes()) == {"AAPL", "MSFT"}
 
 

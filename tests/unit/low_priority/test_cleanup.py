@@ -39,7 +39,7 @@ def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore
     """Quotes, bars and news are dropped after the number of days that the settings define for each of them."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
     assert summary.details == {"dropped": {"quotes": 1, "bars": 2, "indicators": 0, "news": 1}, "dry_run": False}
-    assert (summary.asked, summary.stored) == (4, 4)
+    assert (summary.requested, summary.stored) == (4, 4)
     assert list(store.quotes()) == ["NEW"]
     assert list(store.bars(["AAPL"])["AAPL"].days) == [20_400, 20_401, 20_402]
     assert [item.title for item in store.news()] == ["Brand new"]
@@ -48,13 +48,13 @@ def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore
 def test_cleanup_old_cache_run_twice_drops_nothing_more(store: MemoryStore, settings: Settings):
     """The second run finds nothing to drop."""
     cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
-    assert cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False).asked == 0
+    assert cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False).requested == 0
 
 
 def test_cleanup_old_cache_in_a_dry_run_only_counts(store: MemoryStore, settings: Settings):
     """A dry run reports what a real run would drop, and drops nothing."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=True)
-    assert (summary.asked, summary.stored, summary.details["dry_run"]) == (4, 0, True)
+    assert (summary.requested, summary.stored, summary.details["dry_run"]) == (4, 0, True)
     assert len(store.quotes()) == 2
 
 

@@ -92,7 +92,7 @@ async def test_indicator_task_first_run_covers_every_active_asset(store: MemoryS
     assert {first for _, first in exchange.requests} == {TODAY - task.HISTORY_DAYS}
     assert set(store.indicators()) == {"BTC-USD", "ETH-USD", "AAPL"}
     assert len(store.indicators()["BTC-USD"].values) == 24
-    assert (summary.asked, summary.stored, summary.missing_count) == (3, 3, 0)
+    assert (summary.requested, summary.stored, summary.missing_count) == (3, 3, 0)
     assert summary.providers == {"binance": 3}
     assert summary.details == {"new_bars": 3 * task.HISTORY_DAYS, "quarantined": 0}
 
@@ -168,7 +168,7 @@ async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
 async def test_indicator_task_without_assets_succeeds():
     """Without assets, nothing is missing."""
     assert await run(MemoryStore(), FakeExchange()) == TaskSummary(
-        asked=0, stored=0, details={"new_bars": 0, "quarantined": 0}
+        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0}
     )
 
 

@@ -48,7 +48,7 @@ async def refresh_quotes(
     known = await asyncio.to_thread(store.assets, active_only=False)
     assets = select_assets(task, symbols, known)
     if not assets or spec.asset_type is None:
-        return TaskSummary(asked=0, stored=0)
+        return TaskSummary(requested=0, stored=0)
     previous = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
     report = await fetch_quotes(provider_orders[spec.asset_type], assets, previous, deadline, clock, validate)

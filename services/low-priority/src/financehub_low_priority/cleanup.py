@@ -68,5 +68,5 @@ def cleanup_failed_tasks(
 def _summary(dropped: Mapping[str, int], *, dry_run: bool) -> TaskSummary:
     count = sum(dropped.values())
     return TaskSummary(
-        asked=count, stored=0 if dry_run else count, details={"dropped": dict(dropped), "dry_run": dry_run}
+        requested=count, stored=0 if dry_run else count, details={"dropped": dict(dropped), "dry_run": dry_run}
     )

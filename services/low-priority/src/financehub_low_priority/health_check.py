@@ -23,7 +23,7 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
         clock: Source of time.
 
     Returns:
-        A summary with the number of checks (`asked`), of checks that are ok (`stored`), and the reasons of the others
+        A summary with the number of checks (`requested`), of checks that are ok (`stored`), and the reasons of the others
         (`missing`).
 
     Raises:
@@ -35,7 +35,7 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
     problems = {check.name: check.reason for check in report.checks if check.status is not HealthStatus.OK}
     shown = dict(list(problems.items())[: TaskSummary.MISSING_SHOWN])
     return TaskSummary(
-        asked=len(report.checks),
+        requested=len(report.checks),
         stored=len(report.checks) - len(problems),
         missing=shown,
         missing_count=len(problems),

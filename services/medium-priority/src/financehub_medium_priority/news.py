@@ -66,7 +66,7 @@ async def refresh_news(
 
 def _summary(report: NewsReport, new: int) -> TaskSummary:
     return TaskSummary(
-        asked=report.sources,
+        requested=report.sources,
         stored=report.sources - len(report.failed),
         missing={source: error.kind for source, error in report.failed.items()},
         missing_count=len(report.failed),

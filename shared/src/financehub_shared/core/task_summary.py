@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 class TaskSummary:
     """Summary of one run.
 
+    The items are symbols, sources or records. Those of the health task are its checks: `requested` counts all of them,
+    `stored` those that are ok, and `missing` holds the reasons of the others.
+
     Args:
-        asked: Number of items (symbols, sources or records) that the run should process.
+        requested: Number of items that the run should process.
         stored: Number of items that were stored or done.
         missing: Item → the reason why it is missing (`not-found`, `quota`, …), at most `MISSING_SHOWN` entries.
         missing_count: Number of missing items in total.
@@ -20,7 +23,7 @@ class TaskSummary:
 
     MISSING_SHOWN: ClassVar[int] = 50
 
-    asked: int
+    requested: int
     stored: int
     missing: Mapping[str, str] = field(default_factory=dict)
     missing_count: int = 0

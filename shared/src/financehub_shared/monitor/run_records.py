@@ -16,6 +16,14 @@ def _number(fields: Fields, name: str) -> float | None:
     return float(fields[name]) if fields.get(name) else None
 
 
+def _read_summary(text: str) -> Any:
+    """Return the summary of a run. `asked` is the name that `TaskSummary.requested` had in older records."""
+    summary = json.loads(text)
+    if isinstance(summary, dict) and "asked" in summary and "requested" not in summary:
+        summary = {"requested": summary.pop("asked")} | summary
+    return summary
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run: one message with all of its attempts. Times are Unix seconds.
@@ -71,7 +79,7 @@ class RunRecord:
             attempts=int(fields.get(RunField.ATTEMPT, 0)),
             worker=fields.get(RunField.WORKER, ""),
             error=fields.get(RunField.ERROR, ""),
-            summary=json.loads(fields[RunField.SUMMARY]) if fields.get(RunField.SUMMARY) else None,
+            summary=_read_summary(fields[RunField.SUMMARY]) if fields.get(RunField.SUMMARY) else None,
             correlation_id=fields.get(RunField.CORRELATION_ID, ""),
         )
 

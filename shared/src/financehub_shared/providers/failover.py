@@ -53,7 +53,7 @@ class QuoteReport:
         missing = self.missing
         shown = dict(list(missing.items())[: TaskSummary.MISSING_SHOWN])
         return TaskSummary(
-            asked=self.requested,
+            requested=self.requested,
             stored=len(self.quotes),
             missing=shown,
             missing_count=len(missing),

@@ -188,4 +188,4 @@ async def test_summary_lists_50_missing_symbols_and_counts_all():
     """At most 50 missing symbols are listed, and all of them are counted."""
     assets = [Asset(f"A{n}-USD", AssetType.CRYPTO) for n in range(70)]
     summary = (await fetch(ScriptedProvider("first"), assets=assets)).summary()
-    assert (len(summary.missing), summary.missing_count, summary.asked, summary.stored) == (50, 70, 70, 0)
+    assert (len(summary.missing), summary.missing_count, summary.requested, summary.stored) == (50, 70, 70, 0)

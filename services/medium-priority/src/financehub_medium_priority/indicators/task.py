@@ -231,7 +231,7 @@ def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> No
 def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
     missing = {**{symbol: f"bars are late: {reason}" for symbol, reason in progress.late.items()}, **progress.missing}
     return TaskSummary(
-        asked=len(assets),
+        requested=len(assets),
         stored=progress.computed,
         missing=dict(list(missing.items())[: TaskSummary.MISSING_SHOWN]),
         missing_count=len(missing),
