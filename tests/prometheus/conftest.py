@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
 from support.prometheus import SCRAPE_SECONDS, Prometheus
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator
+from support.waiting import eventually
 
 #: Outages in these tests start and end within seconds, so retries and breakers must react quickly.
 SETTINGS = {
@@ -43,7 +44,7 @@ class MonitoredFleet:
         """Scrape the processes that run now, and wait until every target is up."""
         self.prometheus.scrape(self.fleet.ports)
         addresses = {f"127.0.0.1:{port}": "up" for port in self.fleet.ports.values()}
-        eventually("all targets are up", lambda: self.prometheus.targets() == addresses)
+        eventually(lambda: self.prometheus.targets() == addresses, "all targets are up")
 
     def kill(self, name: str) -> None:
         """Kill a process with SIGKILL and stop scraping it, as Prometheus does for a deleted pod."""
@@ -62,8 +63,8 @@ class MonitoredFleet:
         """Wait until none of the given alerts fires; without names, until no alert fires."""
         chosen = set(alerts)
         eventually(
-            f"{alerts or 'all alerts'} have ended",
             lambda: not (self.prometheus.firing() & chosen if chosen else self.prometheus.firing()),
+            f"{alerts or 'all alerts'} have ended",
             within,
         )
 

@@ -7,7 +7,7 @@ import redis
 
 from financehub_shared.redis import keys
 from prometheus.conftest import MonitoredFleet, StartFleet
-from support.fleet import eventually
+from support.waiting import eventually
 
 CRYPTO = ("binance", "coingecko", "kraken")
 
@@ -30,7 +30,7 @@ def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: S
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n")
     running.start("high", "low")
     known = 'last_over_time(release:financehub_slo_events:rate5m{slo="success"}[60s] offset 30s)'
-    eventually("the error budgets know the release", lambda: prometheus.query(known), 60)
+    eventually(lambda: prometheus.query(known), "the error budgets know the release", 60)
     _assert_no_rule_fails(running)
     assert running.fired == set(), "an alert has fired without a fault"
 
@@ -78,7 +78,7 @@ def test_alerts_with_killed_processes_are_exactly_theirs(start_fleet: StartFleet
     fleet.schedule("crypto", "fetch_crypto_prices_task", "@every 2s", "  catchUp: None\n")
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n  concurrencyPolicy: Forbid\n")
     running.start("high", "low")
-    eventually("quotes are there", lambda: fleet.cli("quotes"))
+    eventually(lambda: fleet.cli("quotes"), "quotes are there")
 
     running.kill("low")
     running.wait_until_firing("FinanceHubTierWithoutWorker")
@@ -106,7 +106,7 @@ def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) ->
     fleet = running.fleet
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: All\n")
     running.start("low")
-    eventually("health is checked", lambda: running.prometheus.query("financehub_messages_total > 3"))
+    eventually(lambda: running.prometheus.query("financehub_messages_total > 3"), "health is checked")
 
     fleet.server.hang()
     running.wait_until_firing("FinanceHubRedisDown")

@@ -11,8 +11,8 @@ from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
 from prometheus.conftest import MonitoredFleet, StartFleet
 from support.dashboards import Expression, expressions
-from support.fleet import eventually
 from support.panel_results import Series, problems, table_problems
+from support.waiting import eventually
 
 TASK = "fetch_crypto_prices_task"
 #: Variables as Grafana sets them. The rate interval is four scrape intervals plus expression step.
@@ -83,7 +83,7 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
     fleet.schedule("indicators", "calculate_indicators_task", "@every 5s")
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: None\n")
     running.start("high", "medium", "low")
-    eventually("all datasets are there", lambda: running.prometheus.query("count(financehub_data_stale == 0) == 5"))
+    eventually(lambda: running.prometheus.query("count(financehub_data_stale == 0) == 5"), "all datasets are there")
     _wait_until_panels_have_results(running)
 
     fleet.simulator.set_fault("zero", "yahoo", symbol="AAPL")
@@ -109,7 +109,7 @@ def test_panels_on_a_fleet_with_faults_have_results(start_fleet: StartFleet) -> 
 
     fleet.server.hang()
     running.wait_until_firing("FinanceHubRedisDown")
-    eventually("metrics from Redis are absent", lambda: not running.prometheus.query("financehub_queue_messages"))
+    eventually(lambda: not running.prometheus.query("financehub_queue_messages"), "metrics from Redis are absent")
     without_redis = {expression.panel for expression in expressions(RATE_INTERVAL) if _works_without_redis(expression)}
     assert {"Redis", "Processes", "Memory by process"} <= without_redis
     _wait_until_panels_have_results(running, _works_without_redis, GRAPH_SECONDS_WITHOUT_REDIS)

@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 
@@ -20,7 +19,6 @@ from support.redis_server import RedisServer, free_port
 from support.simulator import RunningSimulator
 
 BIN = Path(sys.executable).parent
-T = TypeVar("T")
 
 SCHEDULE = """
 apiVersion: financehub.io/v1alpha1
@@ -39,17 +37,6 @@ assets:
   - {symbol: AAPL, type: stock, name: Apple Inc.}
   - {symbol: VOD.L, type: stock, name: Vodafone Group plc, currency: GBP}
 """
-
-
-def eventually(what: str, look: Callable[[], T], within: float = 40.0) -> T:
-    """The first true answer of `look`; fails, naming `what` and the last answer, after `within` seconds."""
-    limit = time.monotonic() + within
-    while True:
-        answer = look()
-        if answer:
-            return answer
-        assert time.monotonic() < limit, f"not within {within} s: {what}; last seen: {answer!r}"
-        time.sleep(0.05)
 
 
 class Fleet:

@@ -13,7 +13,8 @@ from kubernetes.aio.config import load_kube_config
 
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
-from support.schedules import SchedulerProcess, eventually, resource
+from support.schedules import SchedulerProcess, resource
+from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.tokens import User
 

@@ -5,10 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 import yaml
@@ -17,7 +15,6 @@ from financehub_scheduler.api.schedule import Schedule, compile_schedule
 from financehub_scheduler.api.scheduled_task import ScheduledTask
 from support.processes import end, launch
 
-T = TypeVar("T")
 #: An arbitrary UUID.
 UID = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
 
@@ -65,21 +62,6 @@ def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml"
     draft.write_text(yaml.safe_dump_all(resources), encoding="utf-8")
     draft.replace(path)
     return path
-
-
-def eventually(condition: Callable[[], T], what: str, within: float = 40.0) -> T:
-    """Wait until a condition holds, and return its value. The default limit also covers the start of a process.
-
-    Args:
-        condition: Returns a true value once it holds.
-        what: Description for the failure message.
-        within: Longest time to wait, in seconds.
-    """
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        time.sleep(0.02)
-    return value
 
 
 def messages(client: "redis.Redis", queue: str = "q") -> list[dict[str, Any]]:

@@ -3,16 +3,18 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dramatiq
 import redis
 
 from financehub_shared.redis import queue_keys as keys
 from support.processes import end, launch
+from support.waiting import eventually
+
+T = TypeVar("T")
 
 TESTS = Path(__file__).parents[1]
 
@@ -53,7 +55,7 @@ class WorkerProcess:
 
     def wait_ready(self) -> "WorkerProcess":
         """Wait until the worker consumes, and return self."""
-        eventually(lambda: "ready for action" in self.log.read_text(), 20)
+        eventually(lambda: "ready for action" in self.log.read_text(), within=20)
         return self
 
     def kill(self) -> None:
@@ -75,18 +77,9 @@ class WorkerProcess:
         end(self._process)
 
 
-def eventually(condition: Callable[[], Any], timeout: float = 30) -> Any:
-    """Poll until `condition` is truthy and return its value; fail after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            value = condition()
-        except redis.RedisError:
-            value = None
-        if value:
-            return value
-        assert time.monotonic() < deadline, "condition not met in time"
-        time.sleep(0.02)
+def eventually_despite_outage(condition: Callable[[], T], within: float = 40.0) -> T:
+    """Wait like `eventually`. While Redis is unavailable, the condition does not hold."""
+    return eventually(condition, within=within, ignored=redis.RedisError)
 
 
 def message(kind: str, actor: str, *args: Any, **options: Any) -> "dramatiq.Message[Any]":

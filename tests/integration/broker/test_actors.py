@@ -16,7 +16,7 @@ from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.actors import declare, enqueue
 from financehub_shared.worker.build import build_broker
 from financehub_shared.worker.middleware.stamps import CorrelationId
-from support.workers import eventually
+from support.waiting import eventually
 
 Serve = Callable[..., object]
 CRYPTO = "fetch_crypto_prices_task"

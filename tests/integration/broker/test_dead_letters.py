@@ -12,7 +12,7 @@ from financehub_shared.broker import DeadLetterFilter, DeadLetterQueue, Janitor,
 from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
-from support.workers import eventually
+from support.waiting import eventually
 
 DAY = 86_400
 Serve = Callable[..., object]

@@ -21,7 +21,7 @@ from financehub_shared.redis.client import connect
 from financehub_shared.worker.actors import declare, enqueue
 from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
-from support.workers import eventually, unsettled
+from support.workers import eventually_despite_outage, unsettled
 
 KINDS = ("stock", "fixed")
 StartRedis = Callable[..., RedisServer]
@@ -67,13 +67,13 @@ def test_retry_that_redis_refuses_is_not_lost(kind: str, kept: bool, redis_serve
     broker.enqueue = noticed
     with serving(broker):
         task(broker, fails_once).send()
-        eventually(lambda: runs)
+        eventually_despite_outage(lambda: runs)
         server.kill()
         unavailable.set()
         assert refused.wait(10)
         server.start()
         client = server.client()
-        eventually(lambda: unsettled(client, "q") == 0)
+        eventually_despite_outage(lambda: unsettled(client, "q") == 0)
     assert len(runs) == (2 if kept else 1)
     assert client.zcard(keys.dead("q")) == 0
 
@@ -97,9 +97,9 @@ def test_fetch_over_a_cut_connection_is_requeued(kind: str, found: bool, redis_u
     broker.do_fetch = cut_once
     actor.send()
     with serving(broker):
-        eventually(lambda: cut)
+        eventually_despite_outage(lambda: cut)
         if found:
-            eventually(lambda: runs)
+            eventually_despite_outage(lambda: runs)
         else:
             time.sleep(1)
     assert len(runs) == int(found)
@@ -121,11 +121,11 @@ def test_workers_with_a_full_redis_drain_it(kind: str, drained: bool, redis_serv
     for _ in range(6):
         actor.send()
     with serving(broker, threads=1):
-        eventually(lambda: runs)
+        eventually_despite_outage(lambda: runs)
         client.config_set("maxmemory", "1")
         full.set()
         if drained:
-            eventually(lambda: client.hlen(keys.messages("q")) == 0)
+            eventually_despite_outage(lambda: client.hlen(keys.messages("q")) == 0)
         else:
             time.sleep(1)
         client.config_set("maxmemory", "0")
@@ -191,7 +191,7 @@ def test_messages_survive_repeated_kills_of_redis(redis_server: StartRedis, serv
             back.start()
             send_until_accepted(total)
             back.join()
-        eventually(lambda: runs.issuperset(accepted))
+        eventually_despite_outage(lambda: runs.issuperset(accepted))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -212,7 +212,7 @@ def test_garbage_in_a_queue_is_dead_lettered(kind: str, redis_url: str, redis_cl
             time.sleep(1)
             assert runs == []
             return
-        eventually(lambda: runs)
+        eventually_despite_outage(lambda: runs)
     letters = {letter.id: letter for letter in DeadLetterQueue(redis_client).find()}
     assert set(letters) == set(garbage)
     assert {letter.reason for letter in letters.values()} == {"undecodable"}
@@ -234,9 +234,9 @@ def test_message_with_a_wrong_queue_name_runs(kind: str, redis_url: str, redis_c
     redis_client.rpush(keys.ready("q"), "x")
     with serving(broker, threads=1) as worker:
         if kind == "stock":
-            eventually(lambda: not worker.workers[0].is_alive())
+            eventually_despite_outage(lambda: not worker.workers[0].is_alive())
             return
-        eventually(lambda: runs and redis_client.hlen(keys.messages("q")) == 0)
+        eventually_despite_outage(lambda: runs and redis_client.hlen(keys.messages("q")) == 0)
         assert worker.workers[0].is_alive()
 
 
@@ -262,7 +262,7 @@ def test_message_with_invalid_arguments_is_dead_lettered_without_a_retry(
     declare(broker, "fetch_crypto_prices_task", lambda **kwargs: runs.append(kwargs))
     make("stock", redis_url).enqueue(dramatiq.Message("high", "fetch_crypto_prices_task", args, kwargs, {}))
     with serving(broker):
-        [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
+        [letter] = eventually_despite_outage(lambda: DeadLetterQueue(redis_client).find())
     assert (letter.reason, letter.exception, letter.attempts) == ("invalid-arguments", "InvalidArgumentsError", 1)
     assert f"argument '{field}'" in letter.error
     assert runs == []
@@ -274,5 +274,5 @@ def test_message_of_an_unknown_task_is_dead_lettered(redis_url: str, redis_clien
     task(broker, lambda: None)
     broker.enqueue(dramatiq.Message("q", "no_such_task", (), {}, {}))
     with serving(broker):
-        [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
+        [letter] = eventually_despite_outage(lambda: DeadLetterQueue(redis_client).find())
     assert (letter.task, letter.reason) == ("no_such_task", "unknown-task")

@@ -13,7 +13,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.redis import queue_keys as keys
 from financehub_shared.worker.build import build_broker
 from support.redis_server import RedisServer
-from support.workers import WorkerProcess, events, eventually, message, unsettled
+from support.workers import WorkerProcess, events, eventually_despite_outage, message, unsettled
 
 KINDS = ("stock", "fixed")
 StartWorker = Callable[..., WorkerProcess]
@@ -53,11 +53,13 @@ def test_delayed_message_survives_an_outage_of_redis(redis_server: StartRedis, s
     for kind in KINDS:
         broker(kind, server.url).enqueue(message(kind, "record", "late"), delay=3_000)
     client = server.client()
-    eventually(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
+    eventually_despite_outage(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
     server.kill()
-    eventually(lambda: all(logged(worker, f"({kind}.DQ)] [CRITICAL]") for kind, worker in workers.items()))
+    eventually_despite_outage(
+        lambda: all(logged(worker, f"({kind}.DQ)] [CRITICAL]") for kind, worker in workers.items())
+    )
     server.start()
-    eventually(lambda: events(client, "fixed") == ["late"])
+    eventually_despite_outage(lambda: events(client, "fixed") == ["late"])
     time.sleep(1)
     assert events(client, "stock") == []
     assert held(client, "stock.DQ") == 1
@@ -73,7 +75,7 @@ def test_messages_of_a_killed_worker_are_reclaimed(
     workers = start_both(start_worker, redis_url, HEARTBEAT_MS="1000")
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "slow", "a", 60))
-    eventually(lambda: all(events(redis_client, kind) == ["start a"] for kind in KINDS))
+    eventually_despite_outage(lambda: all(events(redis_client, kind) == ["start a"] for kind in KINDS))
     for worker in workers.values():
         worker.kill()
     replacement = start_worker("stock", redis_url, HEARTBEAT_MS="1000").wait_ready()
@@ -88,7 +90,7 @@ def test_messages_of_a_killed_worker_are_reclaimed(
     assert held(redis_client, "fixed") == 0
     assert janitor.run() == {"stock": 0, "fixed": 0}
     start_worker("fixed", redis_url).wait_ready()
-    eventually(lambda: events(redis_client, "fixed") == ["start a", "start a"])
+    eventually_despite_outage(lambda: events(redis_client, "fixed") == ["start a", "start a"])
 
 
 def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedis, start_worker: StartWorker):
@@ -101,17 +103,19 @@ def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedi
     client, events_client = server.client(), events_server.client()
     for kind in KINDS:
         broker(kind, server.url).enqueue(message(kind, "until_go", "a"))
-    eventually(lambda: all(events(events_client, kind) == ["start a"] for kind in KINDS))
+    eventually_despite_outage(lambda: all(events(events_client, kind) == ["start a"] for kind in KINDS))
     for kind in KINDS:
         broker(kind, server.url).enqueue(message(kind, "record", "delayed"), delay=6_000)
-    eventually(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
+    eventually_despite_outage(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
     server.hang()
     # Afterwards no earlier connection is left over which a dropped ack might still arrive.
-    eventually(lambda: logged(workers["stock"], "(stock)] [CRITICAL]", "Exception in thread"))
+    eventually_despite_outage(lambda: logged(workers["stock"], "(stock)] [CRITICAL]", "Exception in thread"))
     events_client.set("go", 1)
-    eventually(lambda: logged(workers["stock"], DROPPED) and logged(workers["fixed"], RETRIED))
+    eventually_despite_outage(lambda: logged(workers["stock"], DROPPED) and logged(workers["fixed"], RETRIED))
     server.resume()
-    eventually(lambda: client.hlen(keys.messages("fixed")) == 0 and "delayed" in events(events_client, "fixed"))
+    eventually_despite_outage(
+        lambda: client.hlen(keys.messages("fixed")) == 0 and "delayed" in events(events_client, "fixed")
+    )
     assert events(events_client, "fixed") == ["start a", "end a", "delayed"]
     assert client.hlen(keys.messages("stock")) == 1
     assert "delayed" not in events(events_client, "stock")
@@ -125,12 +129,12 @@ def test_ack_to_a_demoted_redis_is_repeated(redis_server: StartRedis, start_work
     client, events_client = server.client(), events_server.client()
     for kind in KINDS:
         broker(kind, server.url).enqueue(message(kind, "until_go", "a"))
-    eventually(lambda: all(events(events_client, kind) == ["start a"] for kind in KINDS))
+    eventually_despite_outage(lambda: all(events(events_client, kind) == ["start a"] for kind in KINDS))
     client.replicaof("127.0.0.1", str(dead_primary.port))
     events_client.set("go", 1)
-    eventually(lambda: logged(workers["stock"], DROPPED) and logged(workers["fixed"], RETRIED))
+    eventually_despite_outage(lambda: logged(workers["stock"], DROPPED) and logged(workers["fixed"], RETRIED))
     client.replicaof("NO", "ONE")
-    eventually(lambda: client.hlen(keys.messages("fixed")) == 0)
+    eventually_despite_outage(lambda: client.hlen(keys.messages("fixed")) == 0)
     assert client.hlen(keys.messages("stock")) == 1
 
 
@@ -150,11 +154,13 @@ def test_task_that_kills_its_worker_is_dead_lettered(
         ]
         for worker in workers:
             assert worker.wait() != 0
-        eventually(lambda: janitor.run() and held(redis_client, "stock") + held(redis_client, "fixed") == 0)
+        eventually_despite_outage(
+            lambda: janitor.run() and held(redis_client, "stock") + held(redis_client, "fixed") == 0
+        )
     assert events(redis_client, "stock") == ["killed"] * 3
 
     last = start_worker("fixed", redis_url, HEARTBEAT_MS="300").wait_ready()
-    [letter] = eventually(lambda: DeadLetterQueue(redis_client).find())
+    [letter] = eventually_despite_outage(lambda: DeadLetterQueue(redis_client).find())
     assert (letter.queue, letter.task, letter.reason) == ("fixed", "kill_worker", "kills-worker")
     assert "2 workers died" in letter.error
     assert events(redis_client, "fixed") == ["killed"] * 2
@@ -182,7 +188,7 @@ def test_worker_holds_at_most_one_message_per_thread(
         for number in range(6):
             broker(kind, redis_url).enqueue(message(kind, "slow", str(number), 30))
     start_both(start_worker, redis_url, threads=2)
-    eventually(lambda: all(len(events(redis_client, kind)) == 2 for kind in KINDS))
+    eventually_despite_outage(lambda: all(len(events(redis_client, kind)) == 2 for kind in KINDS))
     time.sleep(0.5)
     assert held(redis_client, "stock") == 4
     assert held(redis_client, "fixed") == 2
@@ -197,13 +203,16 @@ def test_shutdown_requeues_unfinished_messages(redis_url: str, redis_client: "re
         broker(kind, redis_url).enqueue(message(kind, "slow", "long", 60))
         broker(kind, redis_url).enqueue(message(kind, "slow", "short", 0.5))
     # One worker may have ended its short task before the other starts.
-    eventually(lambda: all({"start long", "start short"} <= {*events(redis_client, kind)} for kind in KINDS))
+    eventually_despite_outage(
+        lambda: all({"start long", "start short"} <= {*events(redis_client, kind)} for kind in KINDS)
+    )
     for worker in workers.values():
         worker._process.terminate()
-    eventually(lambda: all(logged(worker, "Shutting down...") for worker in workers.values()))
+    eventually_despite_outage(lambda: all(logged(worker, "Shutting down...") for worker in workers.values()))
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "record", "later"))
-    eventually(lambda: redis_client.llen(keys.ready("stock")) == 0)  # fetched by a worker that is about to end
+    # The worker that fetches the message is about to end.
+    eventually_despite_outage(lambda: redis_client.llen(keys.ready("stock")) == 0)
     assert workers["fixed"].running
     assert redis_client.llen(keys.ready("fixed")) == 1  # left for other workers
     assert [worker.wait() for worker in workers.values()] == [0, 0]
@@ -221,7 +230,7 @@ def test_dead_letter_carries_its_history(redis_url: str, redis_client: "redis.Re
     start_both(start_worker, redis_url)
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "fail", f"{kind}-x", 99))
-    eventually(lambda: all(redis_client.zcard(keys.dead(kind)) for kind in KINDS))
+    eventually_despite_outage(lambda: all(redis_client.zcard(keys.dead(kind)) for kind in KINDS))
     by_queue = {letter.queue: letter for letter in DeadLetterQueue(redis_client).find()}
     fixed = by_queue["fixed"]
     assert (fixed.task, fixed.args, fixed.reason) == ("fail", ("fixed-x", 99), "retries-exhausted")
@@ -245,5 +254,5 @@ def test_stock_and_fixed_processes_serve_each_other(
     enqueuer.enqueue(message(kind, "record", "now"))
     enqueuer.enqueue(message(kind, "record", "later"), delay=100)
     start_worker(kind, redis_url).wait_ready()
-    eventually(lambda: sorted(events(redis_client, kind)) == ["later", "now"])
-    eventually(lambda: unsettled(redis_client, kind) == 0)
+    eventually_despite_outage(lambda: sorted(events(redis_client, kind)) == ["later", "now"])
+    eventually_despite_outage(lambda: unsettled(redis_client, kind) == 0)

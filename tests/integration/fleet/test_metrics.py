@@ -12,8 +12,9 @@ from financehub_shared.core.catalog import WAIT_TARGETS
 from financehub_shared.redis import keys
 from integration.fleet.conftest import StartFleet
 from support import metric_catalog
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
 from support.metrics import families, labels_of, nonzero_metrics
+from support.waiting import eventually
 
 #: Metrics that stay 0 here. They need a Redis that evicts keys or cannot write its file, which other tests have.
 UNCHANGED = ("redis_evicted_keys", "redis_persistence_failing")
@@ -36,7 +37,7 @@ class Scrapes:
     def until(self, *names: str) -> None:
         """Scrape all processes until each of these metrics was above 0."""
         for name in names:
-            eventually(f"{name} is above 0", partial(self._is_nonzero, f"financehub_{name}"))
+            eventually(partial(self._is_nonzero, f"financehub_{name}"), f"{name} is above 0")
 
     def _is_nonzero(self, name: str) -> bool:
         return name in self._scrape()
@@ -97,18 +98,18 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     # a worker that is killed leaves its message orphaned
     running.simulator.set_fault("slow", "yahoo", seconds=8)
     requests = running.simulator.request_counts("yahoo")
-    eventually("a stock run waits for Yahoo", lambda: running.simulator.request_counts("yahoo") != requests)
+    eventually(lambda: running.simulator.request_counts("yahoo") != requests, "a stock run waits for Yahoo")
     running.kill("high")
     scrapes.until("queue_orphaned_messages")
     running.kill("scheduler")
     killed = time.time()
-    eventually("some due times pass", lambda: time.time() > killed + 3)
+    eventually(lambda: time.time() > killed + 3, "some due times pass")
     running.start_scheduler("second")
     scrapes.until("queue_reclaimed", "schedule_missed")
 
     running.start_tier("high")
     with running.redis() as client:
-        eventually("the stock run is redelivered", lambda: client.keys("dramatiq:__acks__.*.high"))
+        eventually(lambda: client.keys("dramatiq:__acks__.*.high"), "the stock run is redelivered")
     drain = threading.Thread(target=running.terminate, args=("high",))
     drain.start()
     scrapes.until("worker_draining")

@@ -10,9 +10,10 @@ from prometheus_client.metrics_core import Metric
 
 from financehub_shared.core.catalog import CATALOG
 from integration.fleet.conftest import StartFleet
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
 from support.metrics import families
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 TIERS = ("high", "medium", "low")
 PROCESSES = ("scheduler", *TIERS)
@@ -80,7 +81,7 @@ def start_and_wait(fleet: Fleet) -> dict[str, Scrape]:
     fleet.start_scheduler()
     for tier in TIERS:
         fleet.start_tier(tier)
-    return eventually("all processes have done work", lambda: _scrape_if_busy(fleet))
+    return eventually(lambda: _scrape_if_busy(fleet), "all processes have done work")
 
 
 def _scrape_if_busy(fleet: Fleet) -> dict[str, Scrape]:
@@ -120,7 +121,7 @@ def assert_recovered(fleet: Fleet, before: dict[str, Scrape], servers: Iterable[
             and all(before[name].names() <= scrapes[name].names() for name in PROCESSES)
         )
 
-    eventually("all metrics are exposed again", recovered)
+    eventually(recovered, "all metrics are exposed again")
 
 
 def test_scrape_with_hung_redis_has_own_metrics_within_limit(fleet: StartFleet) -> None:
@@ -165,7 +166,7 @@ def test_scrape_with_full_redis_shows_its_memory(fleet: StartFleet) -> None:
         with pytest.raises(redis.OutOfMemoryError):
             client.set("more", 1)
         during = eventually(
-            "Redis is up for all processes, and its metrics are exposed", lambda: _scrape_if_redis_up(running)
+            lambda: _scrape_if_redis_up(running), "Redis is up for all processes, and its metrics are exposed"
         )
         scheduler = during["scheduler"]
         assert scheduler.series("redis_memory_max_bytes") == {("queues",): 1024**2}

@@ -8,7 +8,8 @@ from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.models import Quote
 from financehub_shared.market.redis_store import RedisStore
 from integration.fleet.conftest import StartFleet
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
+from support.waiting import eventually
 
 CRYPTO = ("binance", "coingecko", "kraken")
 
@@ -42,7 +43,7 @@ def test_outage_of_all_crypto_providers_degrades_and_recovers(fleet: StartFleet)
     running.start_tier("high")
 
     letters = DeadLetterQueue(running.redis())
-    letter = running.cli("dead-letters", "show", eventually("a dead letter", letters.find)[-1].id)
+    letter = running.cli("dead-letters", "show", eventually(letters.find, "a dead letter")[-1].id)
     assert letter["task"] == "fetch_crypto_prices_task"
     assert len(letter["failures"]) == 3  # the first attempt and two retries
     assert all("upstream" in failure["error"] or "breaker-open" in failure["error"] for failure in letter["failures"])
@@ -50,10 +51,10 @@ def test_outage_of_all_crypto_providers_degrades_and_recovers(fleet: StartFleet)
     quotes = {quote["symbol"]: quote for quote in running.cli("quotes", "BTC-USD", "ETH-USD")}
     assert all(quote["stale"] and quote["age_seconds"] >= HOUR_SECONDS for quote in quotes.values())
     assert Decimal(quotes["BTC-USD"]["price"]) == 1
-    check = eventually("health says stale", lambda: (c := crypto_check(running)) and c["status"] == "degraded" and c)
+    check = eventually(lambda: (c := crypto_check(running)) and c["status"] == "degraded" and c, "health says stale")
     assert "stale" in check["reason"]
     assert "binance" in check["reason"]
 
     running.simulator.reset()
-    eventually("crypto quotes are fresh", lambda: crypto_check(running).get("status") == "ok")
+    eventually(lambda: crypto_check(running).get("status") == "ok", "crypto quotes are fresh")
     assert not any(quote["stale"] for quote in running.cli("quotes", "BTC-USD", "ETH-USD"))

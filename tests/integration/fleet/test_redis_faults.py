@@ -8,8 +8,9 @@ import pytest
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.schedules import list_schedules, show_schedule
 from integration.fleet.conftest import StartFleet
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 TASK = "cleanup_old_cache_task"
 NAME = "default/every-second"
@@ -64,7 +65,7 @@ def test_fault_of_redis_neither_loses_nor_duplicates_runs(
     running.schedule("every-second", TASK, "@every 1s", "  catchUp: All\n  concurrencyPolicy: Allow\n")
     running.start_scheduler()
     running.start_tier("low")
-    eventually("runs succeed", lambda: runs(running)["succeeded"] >= 2)
+    eventually(lambda: runs(running)["succeeded"] >= 2, "runs succeed")
     started = time.time()
 
     fault(running.server)
@@ -74,14 +75,14 @@ def test_fault_of_redis_neither_loses_nor_duplicates_runs(
         expected = 2 + int(time.time() - started)
         return counts["enqueued"] >= expected and counts["succeeded"] >= counts["enqueued"] - 1
 
-    eventually("all due runs are enqueued and succeed", caught_up)
+    eventually(caught_up, "all due runs are enqueued and succeed")
     (running.schedules / "every-second.yaml").write_text(
         (running.schedules / "every-second.yaml").read_text() + "  suspend: true\n"
     )
     with running.redis() as client:
-        eventually("suspended", lambda: show_schedule(client, NAME).suspended)
+        eventually(lambda: show_schedule(client, NAME).suspended, "suspended")
     settled = eventually(
-        "no run is active", lambda: (counts := runs(running))["enqueued"] == counts["succeeded"] and counts
+        lambda: (counts := runs(running))["enqueued"] == counts["succeeded"] and counts, "no run is active"
     )
     assert settled["missed"] == 0
     assert all(running.running(name) for name in ("scheduler", "low"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from financehub_shared.broker import DeadLetterQueue
 from integration.fleet.conftest import StartFleet
-from support.fleet import eventually
+from support.waiting import eventually
 
 PASSWORD = "redis-pa55word-of-the-test"
 KEYS = {
@@ -44,9 +44,9 @@ def test_fleet_with_failures_exposes_no_secret(fleet: StartFleet) -> None:
     running.start_scheduler()
     running.start_tier("high")
     letters = DeadLetterQueue(running.redis())
-    eventually("dead letters of both tasks", lambda: len({letter.task for letter in letters.find()}) > 1)
+    eventually(lambda: len({letter.task for letter in letters.find()}) > 1, "dead letters of both tasks")
     running.server.kill()
-    eventually("the outage of Redis is logged", lambda: "redis_unavailable" in running.log("scheduler"))
+    eventually(lambda: "redis_unavailable" in running.log("scheduler"), "the outage of Redis is logged")
     running.server.start()
 
     texts = {name: running.log(name) for name in ("scheduler", "high")}

@@ -3,7 +3,7 @@
 import time
 
 from integration.fleet.conftest import StartFleet
-from support.fleet import eventually
+from support.waiting import eventually
 
 READ_TIMEOUT = 6.0
 #: The shutdown timeout of dramatiq in `Fleet.start_tier` plus one request that cannot be interrupted, with a margin.
@@ -19,7 +19,7 @@ def test_tier_with_hung_upstream_stops_after_current_request(fleet: StartFleet) 
     running.schedule("stocks", "fetch_stock_prices_task", "@every 3s")
     running.start_scheduler()
     running.start_tier("high")
-    eventually("Yahoo is called", lambda: running.simulator.request_counts("yahoo"))
+    eventually(lambda: running.simulator.request_counts("yahoo"), "Yahoo is called")
     terminated_at = time.monotonic()
     assert running.terminate("high") == 0
     assert time.monotonic() - terminated_at < SHUTDOWN_LIMIT_SECONDS

@@ -9,8 +9,8 @@ from financehub_shared.broker import DeadLetterQueue
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
 from integration.fleet.conftest import StartFleet
-from support.fleet import eventually
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 #: Beginnings of our keys, by Redis. All keys of dramatiq belong to the Redis of the queues.
 DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
@@ -45,8 +45,8 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
             return stats is not None and stats.succeeded > 0
 
         for task in CATALOG:
-            eventually(f"{task} succeeds", partial(succeeded, task), within=40)
-        eventually("the fleet is healthy", lambda: running.health().get("status") == "ok")
+            eventually(partial(succeeded, task), f"{task} succeeds", within=40)
+        eventually(lambda: running.health().get("status") == "ok", "the fleet is healthy")
         assert running.cli("status")["status"] == "ok"
         assert {quote["symbol"] for quote in running.cli("quotes")} == {"BTC-USD", "ETH-USD", "AAPL", "VOD.L"}
         assert len(running.cli("schedules", "list")) == len(CATALOG)
@@ -55,7 +55,7 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
 
         running.simulator.set_fault("server-error", "rss")
         running.simulator.set_fault("server-error", "gdelt")
-        eventually("a dead letter", DeadLetterQueue(client).find)
+        eventually(DeadLetterQueue(client).find, "a dead letter")
         assert running.cli("dead-letters", "list")
 
         assert other_keys(client, "dramatiq:", *(f"financehub:{name}" for name in QUEUES)) == []

@@ -12,10 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.monitor import TaskMonitor
-from support.fleet import Fleet, eventually
+from support.fleet import Fleet
 from support.promtool import promtool_path
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator
+from support.waiting import eventually
 
 PROCESSES = ("scheduler", "high", "medium", "low")
 #: `Accept` header of Prometheus 2 and 3.
@@ -45,10 +46,10 @@ def fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[
             with running.redis() as client:
                 monitor = TaskMonitor(client)
                 for task in CATALOG:
-                    eventually(f"{task} succeeds", lambda task=task: _count(monitor, task, "succeeded"))
+                    eventually(lambda task=task: _count(monitor, task, "succeeded"), f"{task} succeeds")
                 running.simulator.set_fault("server-error", "rss")
                 running.simulator.set_fault("server-error", "gdelt")
-                eventually("news fail", lambda: _count(monitor, "fetch_news_task", "dead_lettered"))
+                eventually(lambda: _count(monitor, "fetch_news_task", "dead_lettered"), "news fail")
             yield running
         finally:
             running.stop()
@@ -107,7 +108,7 @@ def _complete_scrape(port: int, accept: str = "") -> tuple[str, str]:
         has_budgets = "financehub_provider_budget" in answer[1] or not uses_providers
         return answer if has_fleet and has_budgets else None
 
-    found = eventually(f"a complete scrape of {port}", try_scrape)
+    found = eventually(try_scrape, f"a complete scrape of {port}")
     assert found is not None
     return found
 

@@ -20,9 +20,9 @@ from financehub_shared.monitor import RunState, TaskMonitor
 from financehub_shared.redis import keys
 from financehub_shared.worker.build import build_broker
 from support.metrics import lines
-from support.observed import eventually
 from support.processes import end, launch
 from support.redis_server import free_port
+from support.waiting import eventually
 
 TESTS = Path(__file__).parents[2]
 SECRETS = {"REDIS_PASSWORD": "plain-passw0rd", "FINANCEHUB_FINNHUB_API_KEY": "finnhub-k3y"}

@@ -7,7 +7,8 @@ import pytest
 
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.worker.middleware.liveness import STALL_SECONDS, Liveness
-from support.observed import ObservedWorker, eventually
+from support.observed import ObservedWorker
+from support.waiting import eventually
 
 
 def liveness_of(fleet: ObservedWorker) -> Liveness:

@@ -13,8 +13,8 @@ from financehub_shared.core.clock import Clock, ManualClock, SystemClock
 from financehub_shared.health.redis_probe import RedisProbe
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect
-from support.observed import eventually
 from support.redis_server import RedisServer
+from support.waiting import eventually
 
 StartRedis = Callable[..., RedisServer]
 

@@ -14,8 +14,9 @@ import yaml
 
 from financehub_shared.schedules import list_schedules, refused_schedules
 from support.operator import Tasks, http_get, scheduler_user, wait_until_ready
-from support.schedules import SchedulerProcess, eventually, messages
+from support.schedules import SchedulerProcess, messages
 from support.tunnel import Tunnel
+from support.waiting import eventually
 from test_cluster.control_plane.control_plane import ControlPlane
 from test_cluster.control_plane.manifests import install
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from support.chart import render
 from support.operator import Tasks
-from support.schedules import eventually
+from support.waiting import eventually
 from test_cluster.control_plane.control_plane import ControlPlane
 from test_cluster.control_plane.manifests import install
 from test_cluster.control_plane.tokens import User

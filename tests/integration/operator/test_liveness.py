@@ -14,19 +14,20 @@ from typing import Any
 import pytest
 
 from financehub_scheduler.core.health_probe import HealthProbe
-from financehub_scheduler.kubernetes.watch.source import CrdSource
-from financehub_scheduler.observers import SchedulerObservers
+from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
+from financehub_scheduler.observability import SchedulerObservability
 from financehub_scheduler.periodic import redis_step
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.settings import load_settings
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect_async
-from support.crd_source import connect_with, eventually_async, following
+from support.cluster_source import connect_with, following
 from support.hand_driven import Scheduler, T, build
 from support.operator import Tasks, scheduler_user
 from support.redis_server import RedisServer
 from support.schedules import schedule
 from support.tunnel import Tunnel
+from support.waiting import eventually_async
 from test_cluster.control_plane.cluster import Cluster
 
 GetLivez = Callable[[], tuple[int, str]]
@@ -61,9 +62,9 @@ async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
     with Tunnel(crd_installed.server) as probe_tunnel:
         api = await connect_with(monkeypatch, probe_tunnel.kubeconfig(kubeconfig))
         monkeypatch.setenv("KUBECONFIG", str(tunnel.kubeconfig(kubeconfig)))
-        source = CrdSource(api, clock, [tasks.namespace])
+        source = ClusterSource(api, clock, [tasks.namespace])
         async with following(source):
-            await source.probe()
+            await source.check_served()
             tunnel.freeze(new=True)
             clock.advance(149)
             assert source.liveness() == []
@@ -77,10 +78,10 @@ async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
                 each.refuse()
                 each.cut()
             clock.advance(3600)
-            await source.probe()
+            await source.check_served()
             assert source.liveness() == []
             probe_tunnel.accept()
-            await source.probe()
+            await source.check_served()
             assert source.liveness() == []
             clock.advance(151)
             assert source.liveness() == [problem]
@@ -89,7 +90,7 @@ async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
         await api.aclose()
 
 
-class BlockedSource(CrdSource):
+class BlockedSource(ClusterSource):
     """A source whose event handler does not return before the test releases it."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -116,7 +117,7 @@ async def test_liveness_with_one_blocked_watch_of_two_fails(
         return sum(each.get("namespace") == other for each in objects)
 
     async with following(source):
-        await source.probe()
+        await source.check_served()
         tasks.apply(schedule="@daily")
         await eventually_async(source.entered.is_set, "it is blocked")
         clock.advance(6)
@@ -135,7 +136,7 @@ async def test_liveness_with_blocked_event_handler_fails(
     api = await connect_with(monkeypatch, kubeconfig)
     source = BlockedSource(api, clock, [tasks.namespace], 1)
     async with following(source):
-        await source.probe()
+        await source.check_served()
         tasks.apply(schedule="@hourly")
         await eventually_async(source.entered.is_set, "it is blocked")
         clock.advance(6)
@@ -162,25 +163,25 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
     """Send a request to /livez of the scheduler. Returns the HTTP status and the text."""
     probe = HealthProbe(scheduler.engine, clock)
     variables = {"REDIS_URL": server.url, "FINANCEHUB_HTTP_HOST": "127.0.0.1", "FINANCEHUB_HTTP_PORT": "0"}
-    observers = SchedulerObservers(
+    observability = SchedulerObservability(
         load_settings(variables),
         Metrics("scheduler"),
         liveness=probe.liveness,
         readiness=probe.readiness,
         clock=clock,
     )
-    observers.start()
+    observability.start()
 
     def get() -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{observers.server.port}/livez", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}/livez", timeout=5) as answer:
                 return answer.status, json.dumps(json.load(answer))
         except urllib.error.HTTPError as error:
             return error.code, json.dumps(json.load(error))
 
     yield get
     server.resume()
-    observers.stop()
+    observability.stop()
 
 
 async def test_livez_with_silent_redis_fails_after_five_minutes(

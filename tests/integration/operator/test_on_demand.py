@@ -17,7 +17,8 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill, show_schedule
 from support.operator import Tasks, wait_until_ready
-from support.schedules import SchedulerProcess, eventually, messages
+from support.schedules import SchedulerProcess, messages
+from support.waiting import eventually
 
 Start = Callable[..., SchedulerProcess]
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.operator import Tasks, rules, scheduler_user, wait_until_ready
-from support.schedules import SchedulerProcess, eventually
+from support.schedules import SchedulerProcess
+from support.waiting import eventually
 from test_cluster.control_plane.control_plane import ControlPlane
 from test_cluster.control_plane.manifests import install
 

@@ -16,7 +16,8 @@ from financehub_shared.schedules import list_schedules
 from support.expected_runs import ExpectedRuns
 from support.operator import Tasks, scheduler_user, wait_until_ready
 from support.redis_server import RedisServer
-from support.schedules import SchedulerProcess, eventually, messages
+from support.schedules import SchedulerProcess, messages
+from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.tokens import User
 

@@ -8,7 +8,8 @@ import redis
 
 from financehub_shared.schedules import list_schedules, refused_schedules
 from support.operator import Tasks, wait_until_ready
-from support.schedules import SchedulerProcess, eventually, messages
+from support.schedules import SchedulerProcess, messages
+from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 
 Start = Callable[..., SchedulerProcess]

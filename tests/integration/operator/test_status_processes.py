@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from financehub_scheduler.app import ClusterOrigin
 from support.operator import Tasks, wait_until_ready
-from support.schedules import SchedulerProcess, eventually, resource
+from support.schedules import SchedulerProcess, resource
+from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 
 Start = Callable[..., SchedulerProcess]

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import redis
 
-from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.schedules import list_schedules
-from support.crd_source import connect_with, eventually_async, following
+from support.cluster_source import connect_with, following
 from support.operator import Tasks, http_get, rules, scheduler_user, wait_until_ready
-from support.schedules import SchedulerProcess, eventually, messages
+from support.schedules import SchedulerProcess, messages
 from support.tunnel import Tunnel
+from support.waiting import eventually, eventually_async
 from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.rbac import grant
 from test_cluster.control_plane.tokens import User
@@ -106,7 +107,7 @@ async def test_watch_with_half_open_connection_restarts(
     for name in ("changed", "deleted"):
         tasks.apply(name, schedule="@daily")
     api = await connect_with(monkeypatch, tunnel.kubeconfig(user.kubeconfig))
-    source = CrdSource(api, SystemClock(), [tasks.namespace], watch_seconds=3)
+    source = ClusterSource(api, SystemClock(), [tasks.namespace], watch_seconds=3)
 
     def observed() -> dict[str, str]:
         return {

@@ -18,7 +18,8 @@ from financehub_shared.redis.client import connect
 from financehub_shared.schedules import list_schedules, refused_schedules
 from support.metrics import lines
 from support.redis_server import RedisServer
-from support.schedules import SchedulerProcess, eventually, messages, resource, write
+from support.schedules import SchedulerProcess, messages, resource, write
+from support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 Start = Callable[..., SchedulerProcess]

@@ -11,7 +11,8 @@ import redis
 
 from financehub_shared.schedules import list_schedules
 from support.redis_server import RedisServer
-from support.schedules import SchedulerProcess, eventually, messages, resource, write
+from support.schedules import SchedulerProcess, messages, resource, write
+from support.waiting import eventually
 
 EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
 

@@ -1,0 +1,59 @@
+"""Waits for conditions that other processes or threads fulfil."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.02
+
+
+def eventually(
+    condition: Callable[[], T],
+    description: str = "the condition holds",
+    within: float = 40.0,
+    *,
+    ignored: type[Exception] | tuple[type[Exception], ...] = (),
+) -> T:
+    """Wait until a condition holds, and return its value. The default timeout also covers the start of a process.
+
+    Args:
+        condition: Returns a true value if it holds.
+        description: The condition in words, for the error message.
+        within: Timeout in seconds.
+        ignored: Exceptions of `condition` that mean that it does not hold yet.
+
+    Raises:
+        AssertionError: The condition does not hold at the timeout. The message contains the last value.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        value: object
+        try:
+            if value := condition():
+                return value
+        except ignored as error:
+            value = error
+        assert time.monotonic() < deadline, f"not within {within:g} s: {description}; the last value was {value!r}"
+        time.sleep(_POLL_SECONDS)
+
+
+async def eventually_async(
+    condition: Callable[[], object], description: str = "the condition holds", within: float = 20.0
+) -> None:
+    """Wait until a condition holds, while the event loop continues.
+
+    Args:
+        condition: Returns a true value if it holds.
+        description: The condition in words, for the error message.
+        within: Timeout in seconds.
+
+    Raises:
+        AssertionError: The condition does not hold at the timeout.
+    """
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {description}"
+        await asyncio.sleep(_POLL_SECONDS)
