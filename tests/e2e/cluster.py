@@ -1,19 +1,20 @@
-"""Access to the cluster with kubectl and Helm, and a helper that waits for a condition."""
+"""Access to the cluster with kubectl and Helm."""
 
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from support import waiting
 from test_cluster.binaries.finder import program
 from test_cluster.binaries.programs import HELM, KUBECTL
 from test_cluster.targets import Target
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "financehub"
 _COMMAND_SECONDS = 300
+_POLL_SECONDS = 0.25
 
 Result = TypeVar("Result")
 
@@ -74,19 +75,15 @@ class Cluster:
         return done
 
 
-def eventually(check: Callable[[], Result], seconds: float, description: str) -> Result:
-    """Call a function repeatedly until it returns something true, and return that.
+def eventually(condition: Callable[[], Result], description: str, within: float) -> Result:
+    """Wait until a condition holds, and return its value. Most conditions run kubectl, so the checks are less frequent.
 
     Args:
-        check: Returns the expected result, or something false.
-        seconds: Timeout in seconds.
-        description: The expected result in words, for the error message.
+        condition: Returns a true value if it holds.
+        description: The condition in words, for the error message.
+        within: Timeout in seconds.
 
     Raises:
-        AssertionError: The result was still false at the timeout. The message contains the last result.
+        AssertionError: The condition does not hold at the timeout. The message contains the last value.
     """
-    limit = time.monotonic() + seconds
-    while not (result := check()):
-        assert time.monotonic() < limit, f"{description}: not within {seconds:g} s; the last result was {result!r}"
-        time.sleep(0.25)
-    return result
+    return waiting.eventually(condition, description, within, poll_seconds=_POLL_SECONDS)

@@ -29,7 +29,7 @@ class Release:
         self.namespace = namespace
         self._values = values
         # The namespace of an earlier run may still be terminating.
-        eventually(lambda: not self._is_terminating(), 360, f"the earlier namespace {namespace} is gone")
+        eventually(lambda: not self._is_terminating(), f"the earlier namespace {namespace} is gone", 360)
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
@@ -143,7 +143,7 @@ class Release:
     def wait_until_empty(self) -> None:
         """Wait until the last pod is gone. A worker that drains without its Redis takes its whole grace period."""
         grace = max((pod["spec"]["terminationGracePeriodSeconds"] for pod in self.get("pods")["items"]), default=0)
-        eventually(lambda: not self.get("pods")["items"], grace + 60, "no pods are left")
+        eventually(lambda: not self.get("pods")["items"], "no pods are left", grace + 60)
 
     def wait_until_healthy(self, seconds: float = 120) -> None:
         """Wait until the health report of the fleet is ok.
@@ -153,7 +153,7 @@ class Release:
         """
         status = ("exec", f"deploy/{NAME}-scheduler", "--", "financehub", "status", "--json")
         try:
-            eventually(lambda: self.kubectl(*status, check=False).returncode == 0, seconds, "the fleet is healthy")
+            eventually(lambda: self.kubectl(*status, check=False).returncode == 0, "the fleet is healthy", seconds)
         except AssertionError as error:
             last = self.kubectl(*status, check=False)
             raise AssertionError(f"{error}: {last.stdout or last.stderr}") from None

@@ -97,7 +97,7 @@ def recording(release: Release) -> Iterator[Recording]:
 
 
 def _record_and_check(recording: Recording) -> Iterator[Recording]:
-    eventually(lambda: len(recording.runs()) >= 2, 60, "the schedule runs")
+    eventually(lambda: len(recording.runs()) >= 2, "the schedule runs", 60)
     # The first due time that counts is the first one with a recorded run.
     recorded = recording.runs()
     seconds = range(int(recording.since), int(time.time()) + 1)
@@ -105,14 +105,14 @@ def _record_and_check(recording: Recording) -> Iterator[Recording]:
     recording = Recording(recording.release, recording.uid, first - _PERIOD_SECONDS)
     yield recording
     expected = recording.due_run_ids(time.time())
-    eventually(lambda: expected <= set(recording.runs()), 120, "every due time has run")
+    eventually(lambda: expected <= set(recording.runs()), "every due time has run", 120)
     recording.release.kubectl("patch", "st", _SCHEDULE, "--type=merge", "-p", '{"spec": {"suspend": true}}')
     # Each due time has one run id. The schedule counts a due time that was enqueued twice as two runs, while an
     # interrupted run only records the same id twice.
     eventually(
         lambda: recording.enqueued_runs() == len(set(recording.runs())),
-        60,
         "as many due times have run as were enqueued",
+        60,
     )
     assert expected <= set(recording.runs())
     note(f"due times through {_current_test()}", f"{len(expected)}, 0 missing, 0 doubled")
@@ -136,7 +136,7 @@ def wait_for_recovery(recording: Recording, fault: str, fault_at: float) -> None
     def has_recovered() -> bool:
         return time.time() > until and recording.due_run_ids(time.time() - 1) <= set(recording.runs())
 
-    eventually(has_recovered, 120, f"all due times since {fault} have run")
+    eventually(has_recovered, f"all due times since {fault} have run", 120)
     duration = time.time() - fault_at
     note(f"recovery: {fault}", f"{duration:.1f} s, of which {_PERIOD_SECONDS} s for the next due time")
     recording.release.wait_until_healthy(150)
@@ -157,7 +157,7 @@ def test_fleet_with_a_lost_worker_pod_recovers(
     fault_at = time.time()
     delete_pod(release, release.ready_pods("research")[0], *options)
     wait_for_recovery(recording, f"a worker's pod {action}", fault_at)
-    eventually(lambda: len(release.ready_pods("research")) == 2, 60, "two pods again")
+    eventually(lambda: len(release.ready_pods("research")) == 2, "two pods again", 60)
 
 
 def test_message_of_a_worker_out_of_memory_runs_again(release: Release, recording: Recording) -> None:
@@ -166,11 +166,11 @@ def test_message_of_a_worker_out_of_memory_runs_again(release: Release, recordin
     release.run_python(_ENQUEUE_ALLOCATION)
     with timed("recovery: a worker out of memory → its message finished in another attempt"):
         eventually(
-            lambda: release.redis_cli("lrange", "finished", "0", "-1") == ["allocate"], 120, "the message has finished"
+            lambda: release.redis_cli("lrange", "finished", "0", "-1") == ["allocate"], "the message has finished", 120
         )
     assert release.redis_cli("lrange", "started", "0", "-1") == ["allocate", "allocate"]
     wait_for_recovery(recording, "a worker out of memory", fault_at)
-    eventually(lambda: len(release.ready_pods("research")) == 2, 60, "two pods again")
+    eventually(lambda: len(release.ready_pods("research")) == 2, "two pods again", 60)
     terminations = [
         container["lastState"].get("terminated", {})
         for pod in release.pods("research")
@@ -184,8 +184,8 @@ def test_fleet_with_a_deleted_redis_pod_recovers_without_restarts(release: Relea
     """If the Redis pod is deleted, it comes back with its data, and all other processes continue without a restart."""
     fault_at = time.time()
     delete_pod(release, f"{NAME}-redis-0")
-    eventually(lambda: not release.ready_pods("redis"), 60, "Redis is gone")
-    eventually(lambda: release.ready_pods("redis"), 90, "Redis is back")
+    eventually(lambda: not release.ready_pods("redis"), "Redis is gone", 60)
+    eventually(lambda: release.ready_pods("redis"), "Redis is back", 90)
     wait_for_recovery(recording, "Redis' pod deleted", fault_at)
     for component in ("scheduler", "research", "high", "medium", "low"):
         for pod in release.pods(component):
@@ -218,7 +218,7 @@ def test_fleet_with_a_killed_scheduler_recovers(release: Release, recording: Rec
     delete_pod(release, victim, "--grace-period=0", "--force")
     writes = "writes" if role == "leader" else "does not write"
     wait_for_recovery(recording, f"the scheduler killed that {writes} status", fault_at)
-    eventually(lambda: len(release.ready_pods("scheduler")) == 2, 60, "two schedulers again")
+    eventually(lambda: len(release.ready_pods("scheduler")) == 2, "two schedulers again", 60)
     with timed(f"status written again ({role} killed)"):
         wait_for_status_write(release)
 
@@ -227,7 +227,7 @@ def wait_for_status_write(release: Release) -> None:
     """Wait until the status of the recording schedule changes."""
     before = release.scheduled_tasks()[_SCHEDULE].get("status")
     eventually(
-        lambda: release.scheduled_tasks()[_SCHEDULE].get("status") != before, 90, "the scheduler writes the status"
+        lambda: release.scheduled_tasks()[_SCHEDULE].get("status") != before, "the scheduler writes the status", 90
     )
 
 
@@ -240,12 +240,12 @@ def test_drained_node_keeps_one_pod_of_a_tier(release: Release, cluster: Cluster
     cluster.kubectl("cordon", node)
     try:
         assert evict(release, first) == ""
-        refusal = eventually(lambda: evict(release, second), 10, "the second eviction is refused")
+        refusal = eventually(lambda: evict(release, second), "the second eviction is refused", 10)
         assert "disruption budget" in refusal
     finally:
         cluster.kubectl("uncordon", node)
     wait_for_recovery(recording, "a node cordoned, a pod evicted, the node back", fault_at)
-    eventually(lambda: len(release.ready_pods("research")) == 2, 60, "two pods again")
+    eventually(lambda: len(release.ready_pods("research")) == 2, "two pods again", 60)
 
 
 def evict(release: Release, pod: str) -> str:

@@ -30,7 +30,7 @@ def test_added_tier_with_a_schedule_runs_it_and_reports_outcomes(release: Releas
     def last_outcome() -> Any:
         return release.scheduled_tasks()["record-run"].get("status", {}).get("lastRun", {}).get("outcome")
 
-    eventually(lambda: last_outcome() == "succeeded", 60, "the last run succeeded")
+    eventually(lambda: last_outcome() == "succeeded", "the last run succeeded", 60)
     columns = release.kubectl("get", "st", "record-run").stdout.splitlines()[1].split()
     assert columns[1:4] == ["@every", "5s", "research"]
 
@@ -38,8 +38,8 @@ def test_added_tier_with_a_schedule_runs_it_and_reports_outcomes(release: Releas
         # These are the logs of one of the two pods, which may not have had a run yet.
         return any('"task_succeeded"' in line and '"record_run"' in line for line in release.logs("research"))
 
-    eventually(is_logged, 60, "the log contains a run")
+    eventually(is_logged, "the log contains a run", 60)
     release.wait_until_healthy()
     # A worker publishes its state every five seconds, and may be busy at that moment.
     idle = {"tier": "research", "processes": 2, "threads": 4, "busy": 0, "draining": 0}
-    eventually(lambda: idle in release.cli("status")["tiers"], 60, "the tier in the fleet's status")
+    eventually(lambda: idle in release.cli("status")["tiers"], "the tier in the fleet's status", 60)

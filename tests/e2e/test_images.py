@@ -174,7 +174,7 @@ def test_restricted_container_becomes_ready_and_stops_on_sigterm(image: Image, d
     path = "" if image.name == "simulator" else "readyz"
     script = f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/{path}').status)"
     try:
-        eventually(lambda: _run_python(docker, name, script) == "200\n", 60, f"{image.name} is ready")
+        eventually(lambda: _run_python(docker, name, script) == "200\n", f"{image.name} is ready", 60)
         docker.run("stop", "--time=30", name)
         assert docker.run("inspect", "--format={{.State.ExitCode}}", name) == "0\n", _logs(docker, name)
     finally:

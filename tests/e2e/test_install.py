@@ -63,7 +63,7 @@ def test_all_seven_tasks_succeed_within_their_period(release: Release) -> None:
 
     with timed("all seven tasks ended, as kubectl shows it, after the install"):
         eventually(
-            lambda: set(outcomes().values()) == {"succeeded"}, 120, f"all outcomes are succeeded; first {outcomes()}"
+            lambda: set(outcomes().values()) == {"succeeded"}, f"all outcomes are succeeded; first {outcomes()}", 120
         )
     assert set(outcomes()) == set(TASKS)
     lines = release.kubectl("get", "st").stdout.splitlines()
@@ -118,19 +118,19 @@ def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
         entry = schedule()
         return entry["last_due_at"] if entry.get("runs", 0) >= 3 else None
 
-    last = datetime.fromisoformat(eventually(last_due_at, 40, "three runs"))
+    last = datetime.fromisoformat(eventually(last_due_at, "three runs", 40))
     assert applied_at - timedelta(seconds=5) < last <= datetime.now(UTC)
     assert last.second % 5 == 0
 
     release.kubectl("patch", "st", "two-coins", "--type=merge", "-p", '{"spec":{"suspend":true}}')
-    eventually(lambda: schedule()["suspended"], 10, "the schedule is suspended")
+    eventually(lambda: schedule()["suspended"], "the schedule is suspended", 10)
     runs = schedule()["runs"]
     release.kubectl("annotate", "st", "two-coins", "financehub.io/trigger=by-hand")
-    eventually(lambda: schedule()["triggered"] == 1, 20, "the trigger has run")
+    eventually(lambda: schedule()["triggered"] == 1, "the trigger has run", 20)
     assert schedule()["runs"] - schedule()["triggered"] <= runs
 
     release.kubectl("delete", "st", "two-coins")
-    eventually(lambda: not schedule(), 20, "the schedule is gone")
+    eventually(lambda: not schedule(), "the schedule is gone", 20)
 
 
 def test_memory_of_each_pod_is_below_half_of_its_limit(release: Release) -> None:

@@ -136,7 +136,7 @@ def test_scrape_job_finds_exactly_the_pods_with_metrics(release: Release, monito
         scraped = [target for target in found if target["health"] != "unknown"]
         return found if len(scraped) == len(found) >= len(expected) else []
 
-    found = eventually(targets, 60, f"{len(expected)} targets of {job} are scraped")
+    found = eventually(targets, f"{len(expected)} targets of {job} are scraped", 60)
     assert {target["labels"]["pod"]: target["lastError"] for target in found if target["health"] != "up"} == {}
     assert sorted(target["labels"]["pod"] for target in found) == sorted(expected)
     assert {target["labels"]["namespace"] for target in found} == {release.namespace}
@@ -153,7 +153,7 @@ def test_scraped_series_have_release_and_component_labels(release: Release, moni
         counts = monitoring.query(expression)
         return counts if len(counts) >= len(components_of_pods(release)) else {}
 
-    counts = eventually(found, 60, "series of every pod")
+    counts = eventually(found, "series of every pod", 60)
     labels = {
         (("component", component), ("pod", pod), ("release", NAME))
         for pod, component in components_of_pods(release).items()
@@ -176,7 +176,7 @@ def test_prometheus_with_the_rules_evaluates_all_without_error(release: Release,
         found = monitoring.prometheus("rules")["groups"]
         return [{"group": group["name"], **rule} for group in found for rule in group["rules"]]
 
-    eventually(lambda: "unknown" not in {rule["health"] for rule in loaded()}, 120, "every rule is evaluated")
+    eventually(lambda: "unknown" not in {rule["health"] for rule in loaded()}, "every rule is evaluated", 120)
     rules = loaded()
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
     assert sorted((rule["group"], rule["name"]) for rule in rules) == expected
@@ -240,7 +240,7 @@ def test_tier_without_pods_fires_one_alert_until_they_are_back(release: Release,
     deployment = f"deployment/{NAME}-{_TIER}"
     release.kubectl("scale", deployment, "--replicas=0")
     with timed("tier scaled to zero → its alert in Alertmanager (`for` 10 s, a due time each 10 s)"):
-        (alert,) = eventually(monitoring.active_alerts, 90, "an alert in Alertmanager")
+        (alert,) = eventually(monitoring.active_alerts, "an alert in Alertmanager", 90)
     expected = {"alertname": _ALERT, "queue": _TIER, "release": NAME, "namespace": release.namespace}
     assert expected | {"severity": "critical"} == alert["labels"]
     assert alert["annotations"]["runbook_url"] == f"{_RUNBOOKS}/{_ALERT}.md"
@@ -253,7 +253,7 @@ def test_tier_without_pods_fires_one_alert_until_they_are_back(release: Release,
 
     release.kubectl("scale", deployment, "--replicas=1")
     with timed("tier back → alert resolved in Alertmanager"):
-        eventually(lambda: _ALERT not in alertmanager_alerts(monitoring), 120, "the alert has ended")
+        eventually(lambda: _ALERT not in alertmanager_alerts(monitoring), "the alert has ended", 120)
     # Prometheus reported the end of the alert, so it did not just expire in Alertmanager.
     resolved = 'alertmanager_alerts_received_total{status="resolved",version="v2"}'
     assert monitoring.metrics(ALERTMANAGER)[resolved] >= 1

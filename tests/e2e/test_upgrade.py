@@ -58,12 +58,12 @@ def encoded_password(release: Release) -> str:
 def test_upgrade_with_queued_messages_loses_none(release: Release) -> None:
     """200 running, waiting and delayed messages survive the replacement of every worker. Only requeued ones repeat."""
     release.run_python(_ENQUEUE_WORK)
-    eventually(lambda: len(release.redis_cli("lrange", "started", "0", "-1")) >= 8, 30, "work has started")
+    eventually(lambda: len(release.redis_cli("lrange", "started", "0", "-1")) >= 8, "work has started", 30)
     tiers = {"research": {**TIERS["research"], "threads": 6, "podAnnotations": {"example.com/change": "1"}}}
     with timed("helm upgrade --wait, beside 200 messages"):
         release.upgrade(tiers=tiers)
     eventually(
-        lambda: len(set(release.redis_cli("lrange", "finished", "0", "-1"))) == 200, 180, "200 messages have finished"
+        lambda: len(set(release.redis_cli("lrange", "finished", "0", "-1"))) == 200, "200 messages have finished", 180
     )
     started, finished = (Counter(release.redis_cli("lrange", name, "0", "-1")) for name in ("started", "finished"))
     assert set(started) == set(finished) == {f"work-{number}" for number in range(200)}
@@ -94,8 +94,8 @@ def test_upgrade_with_a_new_image_replaces_only_that_tier(release: Release) -> N
     assert {component for component in before if before[component] != after[component]} == {"low"}
     eventually(
         lambda: release.scheduled_tasks()["fetch-news"]["status"].get("schedule") == "@every 15m",
-        60,
         "the new schedule is in effect",
+        60,
     )
 
     with timed("helm rollback --wait"):
@@ -172,8 +172,8 @@ def test_uninstall_keeps_the_data_for_the_next_install(release: Release, cluster
     # Kubernetes deletes resources of deleted owners a moment later.
     eventually(
         lambda: namespaced_resources(release) == documented,
-        60,
         "only the documented resources are left in the namespace",
+        60,
     )
     assert not any(cluster_resources(release).values())
 
@@ -195,6 +195,6 @@ def test_uninstall_without_keep_removes_the_crd(release: Release, cluster: Clust
         return "NotFound" in cluster.kubectl("get", "crd", _CRD, check=False).stderr
 
     # The API server answers the deletion first, and removes the CRD and its resources a moment later.
-    eventually(is_gone, 30, "the CRD is gone")
+    eventually(is_gone, "the CRD is gone", 30)
     roles: Any = json.loads(cluster.kubectl("get", "clusterroles", "-o", "json").stdout)["items"]
     assert not [role for role in roles if NAME in role["metadata"]["name"]]

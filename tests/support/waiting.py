@@ -15,6 +15,7 @@ def eventually(
     description: str = "the condition holds",
     within: float = 40.0,
     *,
+    poll_seconds: float = _POLL_SECONDS,
     ignored: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> T:
     """Wait until a condition holds, and return its value. The default timeout also covers the start of a process.
@@ -23,6 +24,7 @@ def eventually(
         condition: Returns a true value if it holds.
         description: The condition in words, for the error message.
         within: Timeout in seconds.
+        poll_seconds: Seconds between two checks.
         ignored: Exceptions of `condition` that mean that it does not hold yet.
 
     Raises:
@@ -37,7 +39,7 @@ def eventually(
         except ignored as error:
             value = error
         assert time.monotonic() < deadline, f"not within {within:g} s: {description}; the last value was {value!r}"
-        time.sleep(_POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 async def eventually_async(

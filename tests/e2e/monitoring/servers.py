@@ -57,7 +57,7 @@ def install(
         *manifests.server(ALERTMANAGER, {"alertmanager.yml": json.dumps(alertmanager)}),
     ]
     # The namespace of an earlier run may still be terminating.
-    eventually(lambda: not _is_terminating(cluster), 120, f"the earlier namespace {NAMESPACE} is gone")
+    eventually(lambda: not _is_terminating(cluster), f"the earlier namespace {NAMESPACE} is gone", 120)
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
     for name in PORTS:
