@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import redis
+
+from financehub_shared.breaker import reset
+
 
 def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
     """A breaker that was opened by hand is open for the fleet until it is closed or reset."""
@@ -26,3 +30,18 @@ def test_breakers_open_with_unknown_upstream_exits_with_2(cli: Any, invoke: Any)
     assert result.exit_code == 2
     assert "did you mean binance?" in result.stderr
     assert cli("breakers", "list") == []
+
+
+def test_breakers_open_with_a_provider_of_feeds_opens_the_breaker_of_each_feed(
+    cli: Any, invoke: Any, redis_client: redis.Redis
+):
+    """Each feed has its own breaker, so `rss` changes those of all feeds that have been used and creates no other."""
+    result = invoke("breakers", "open", "rss")
+    assert result.exit_code == 2
+    assert "rss: each of its feeds has its own breaker, and none has been used yet" in result.stderr
+    for feed in ("rss:coindesk.com", "rss:cnbc.com"):
+        reset(redis_client, feed)
+    opened = cli("breakers", "open", "rss")
+    assert {info["upstream"]: info["state"] for info in opened} == {"rss:cnbc.com": "open", "rss:coindesk.com": "open"}
+    assert [info["upstream"] for info in cli("breakers", "close", "rss:cnbc.com")] == ["rss:cnbc.com"]
+    assert {info["upstream"] for info in cli("breakers", "list")} == {"rss:cnbc.com", "rss:coindesk.com"}

@@ -16,6 +16,7 @@ from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session, require_known
 from financehub_shared.breaker import BreakerInfo, close, force_open, list_breakers, reset
 from financehub_shared.core.durations import format_duration
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_specs import PROVIDERS
 
 app = new_group("List, open, close and reset circuit breakers. There is one per upstream, which all processes share.")
@@ -24,7 +25,8 @@ Upstreams = Annotated[
     list[str],
     typer.Argument(
         metavar="UPSTREAM",
-        help="The upstreams, such as binance. `breakers list` shows those that have been used.",
+        help="The upstreams, such as binance. `breakers list` shows those that have been used. Each feed has its own "
+        "breaker, so rss means all feeds that have been used.",
         autocompletion=complete_upstreams,
     ),
 ]
@@ -72,11 +74,31 @@ def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
 def _change(change: "Callable[[redis.Redis, str], Any]", upstreams: list[str], *, as_json: bool) -> None:
     session = Session()
-    # The breaker of a provider can be opened before its first use.
-    known = {*PROVIDERS, *(info.upstream for info in list_breakers(session.store_client))}
-    for upstream in [require_known("upstream", upstream, known) for upstream in upstreams]:
-        change(session.store_client, upstream)
-    print_result(_collect(session, upstreams), as_json=as_json)
+    used = [info.upstream for info in list_breakers(session.store_client)]
+    changed = [name for upstream in upstreams for name in _breaker_names(upstream, used)]
+    for name in changed:
+        change(session.store_client, name)
+    print_result(_collect(session, changed), as_json=as_json)
+
+
+def _breaker_names(upstream: str, used: list[str]) -> list[str]:
+    """Return the names of the breakers of an upstream, which are several if each of its parts has one.
+
+    Args:
+        upstream: Name of a provider or of a breaker that has been used. The breaker of a provider without parts can be
+            changed before its first use.
+        used: Names of all breakers that have been used.
+
+    Raises:
+        ConfigError: The upstream is unknown, or none of its parts has been used.
+    """
+    require_known("upstream", upstream, {*PROVIDERS, *used})
+    if upstream not in PROVIDERS or not PROVIDERS[upstream].has_parts:
+        return [upstream]
+    parts = [name for name in used if name.startswith(f"{upstream}:")]
+    if not parts:
+        raise ConfigError(f"{upstream}: each of its feeds has its own breaker, and none has been used yet")
+    return parts
 
 
 def _collect(session: Session, upstreams: list[str] | None = None) -> CommandResult:

@@ -85,7 +85,7 @@ def _schedule(info: ScheduleInfo, now: float) -> dict[str, Any]:
         "suspended": info.suspended,
         "problem": info.problem,
         "last_outcome": info.outcome.last_run_outcome or None,
-        "last_success": iso_time(info.outcome.last_success_at),
+        "last_success_at": iso_time(info.outcome.last_success_at),
         "next": [iso_time(at) for at in info.next_times],
         "next_in_seconds": round(info.next_times[0] - now, 3) if info.next_times else None,
     }
@@ -97,7 +97,7 @@ def _freshness(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
         {
             "dataset": dataset,
             "provider": provider,
-            "last_success": iso_time(at),
+            "last_success_at": iso_time(at),
             "age_seconds": round(snapshot.now - at, 3),
             "stale": snapshot.now - at > snapshot.limits.get(dataset, float("inf")),
         }

@@ -23,8 +23,8 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
         clock: Source of time.
 
     Returns:
-        A summary with the number of checks (`requested`), of checks that are ok (`stored`), and the reasons of the others
-        (`missing`).
+        A summary with the number of checks (`requested`), the number of checks that are ok (`stored`), and the reasons
+        of the others (`missing`).
 
     Raises:
         redis.RedisError: The report could not be stored.

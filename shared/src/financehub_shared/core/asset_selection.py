@@ -29,12 +29,14 @@ def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asse
         asset = by_symbol.get(symbol)
         field = f"symbols.{index}"
         if asset is None:
-            raise InvalidArgumentsError(task, field, f"unknown symbol {symbol!r}; `financehub assets list` shows all")
+            problem = f"unknown symbol {symbol!r}; `financehub assets list --all` lists the known ones"
+            raise InvalidArgumentsError(task, field, problem)
         if required_type not in {None, asset.type}:
             raise InvalidArgumentsError(
                 task, field, f"{symbol} is a {asset.type} asset; this task takes {required_type}"
             )
         if not asset.active:
-            raise InvalidArgumentsError(task, field, f"{symbol} is not active; activate it in the assets file")
+            place = "in the assets file" if asset.declared else "by adding it again with `financehub assets add`"
+            raise InvalidArgumentsError(task, field, f"{symbol} is not active; activate it {place}")
         selected[symbol] = asset
     return list(selected.values())

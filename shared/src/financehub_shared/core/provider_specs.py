@@ -69,6 +69,8 @@ class ProviderSpec:
         url: The setting of the base URL. None if the provider does not have one.
         api_key: Whether there is a setting `<provider>_api_key`, and whether the provider works without it. The key is
             sent as an HTTP header. It may also come from a mounted Secret.
+        has_parts: Whether the upstream consists of independent parts, such as feeds. Each part then has its own budget
+            and its own circuit breaker, named `<name>:<part>`, and there is none of the plain name.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ProviderSpec:
     limits: Sequence[Limit]
     url: UrlSetting | None = None
     api_key: Literal["none", "optional", "required"] = "none"
+    has_parts: bool = False
 
     @property
     def url_setting(self) -> str | None:
@@ -144,6 +147,7 @@ _ROWS = (
         # Feeds publish no limits. This one applies to each feed, and allows a run, its retries and a few manual runs
         # within one minute.
         limits=(Limit(MINUTE, 12),),
+        has_parts=True,
     ),
     ProviderSpec(
         name="gdelt",

@@ -11,6 +11,7 @@ KNOWN = [
     Asset("BTC-USD", AssetType.CRYPTO),
     Asset("ETH-USD", AssetType.CRYPTO),
     Asset("GONE", AssetType.STOCK, active=False),
+    Asset("PAST", AssetType.STOCK, active=False, declared=True),
 ]
 
 
@@ -34,7 +35,13 @@ def test_select_assets_with_symbols_returns_each_once_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "message"), [("NOPE", "unknown symbol 'NOPE'"), ("BTC-USD", "takes stock"), ("GONE", "not active")]
+    ("symbol", "message"),
+    [
+        ("NOPE", "unknown symbol 'NOPE'; `financehub assets list --all`"),
+        ("BTC-USD", "takes stock"),
+        ("GONE", "not active; activate it by adding it again with `financehub assets add`"),
+        ("PAST", "not active; activate it in the assets file"),
+    ],
 )
 def test_select_assets_with_invalid_symbol_raises_with_position(symbol: str, message: str) -> None:
     """A symbol that is unknown, of another type or inactive is refused, and the error names its position."""
