@@ -17,7 +17,7 @@ from financehub_shared.core.models import (
     Quality,
     Quarantined,
 )
-from financehub_shared.market.port import QUARANTINE_LIMIT, Store
+from financehub_shared.market.protocols import QUARANTINE_LIMIT, Store
 from support.market_data import T0, bars, indicators, news, quote
 
 WEEK_ON = T0 + 7 * DAY_SECONDS
@@ -375,3 +375,15 @@ class RetentionContract:
         assert counts == {"quotes": 1_200, "bars": 500, "indicators": 0, "news": 1_200}
         assert store.quotes() == {}
         assert store.news() == []
+
+
+class StoreContract(
+    AssetsContract,
+    QuotesContract,
+    BarsContract,
+    IndicatorsContract,
+    NewsContract,
+    QuarantineContract,
+    RetentionContract,
+):
+    """All properties of a store. A subclass needs a fixture `store`."""

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
-from support import store_contract
+from support.store_contract import StoreContract
 
 
 @pytest.fixture
@@ -14,29 +14,5 @@ def store(redis_client: redis.Redis) -> Store:
     return RedisStore(redis_client)
 
 
-class TestAssets(store_contract.AssetsContract):
-    """Properties of assets."""
-
-
-class TestQuotes(store_contract.QuotesContract):
-    """Properties of quotes."""
-
-
-class TestBars(store_contract.BarsContract):
-    """Properties of bars."""
-
-
-class TestIndicators(store_contract.IndicatorsContract):
-    """Properties of indicators."""
-
-
-class TestNews(store_contract.NewsContract):
-    """Properties of news."""
-
-
-class TestQuarantine(store_contract.QuarantineContract):
-    """Properties of quarantine and freshness."""
-
-
-class TestRetention(store_contract.RetentionContract):
-    """Properties of retention."""
+class TestRedisStore(StoreContract):
+    """The properties of a store in Redis."""

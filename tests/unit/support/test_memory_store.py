@@ -2,9 +2,9 @@
 
 import pytest
 
-from financehub_shared.market.port import Store
-from support import store_contract
+from financehub_shared.market.protocols import Store
 from support.memory_store import MemoryStore
+from support.store_contract import StoreContract
 
 
 @pytest.fixture
@@ -13,29 +13,5 @@ def store() -> Store:
     return MemoryStore()
 
 
-class TestAssets(store_contract.AssetsContract):
-    """Properties of assets."""
-
-
-class TestQuotes(store_contract.QuotesContract):
-    """Properties of quotes."""
-
-
-class TestBars(store_contract.BarsContract):
-    """Properties of bars."""
-
-
-class TestIndicators(store_contract.IndicatorsContract):
-    """Properties of indicators."""
-
-
-class TestNews(store_contract.NewsContract):
-    """Properties of news."""
-
-
-class TestQuarantine(store_contract.QuarantineContract):
-    """Properties of quarantine and freshness."""
-
-
-class TestRetention(store_contract.RetentionContract):
-    """Properties of retention."""
+class TestMemoryStore(StoreContract):
+    """The properties of a store in memory."""
