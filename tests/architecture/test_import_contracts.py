@@ -56,7 +56,7 @@ VIOLATIONS = [
     Violation("scheduler-layers", "financehub_scheduler/sources/__init__.py", "import financehub_scheduler.kubernetes"),
     Violation("cli-layers", "financehub_cli/session.py", "import financehub_cli.output.result"),
     Violation("cli-commands", "financehub_cli/commands/news.py", "import financehub_cli.commands.quotes"),
-    Violation("scheduler", "financehub_scheduler/app.py", "import financehub_shared.providers.ports"),
+    Violation("scheduler", "financehub_scheduler/app.py", "import financehub_shared.providers.protocols"),
     Violation("scheduler", "financehub_scheduler/app.py", "import pandas"),
     Violation("light-tiers", "financehub_high_priority/worker.py", "import pandas"),
     Violation("light-tiers", "financehub_low_priority/worker.py", "import kopf"),

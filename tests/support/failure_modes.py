@@ -17,8 +17,8 @@ from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.providers.build import Providers, build_providers
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
-from financehub_shared.providers.registry import Providers, build_providers
 from financehub_shared.redis import keys
 from support.simulator import RunningSimulator
 

@@ -16,11 +16,11 @@ from financehub_shared.core.models import (
     Quarantined,
     Quote,
 )
+from financehub_shared.market.encoding.records import quote_order
+from financehub_shared.market.encoding.series import merge_bars, newest_values, trim_bars
 from financehub_shared.market.news_dedupe import KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
-from financehub_shared.market.port import QUARANTINE_LIMIT
-from financehub_shared.market.records import quote_order
-from financehub_shared.market.series import merge_bars, newest_values, trim_bars
+from financehub_shared.market.protocols import QUARANTINE_LIMIT
 
 
 class MemoryStore:

@@ -18,7 +18,7 @@ from financehub_shared.core.models import Asset, AssetType, Bars
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.providers.registry import Providers, build_providers
+from financehub_shared.providers.build import Providers, build_providers
 from financehub_simulator.universe import bench_coins, bench_stocks
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator

@@ -5,25 +5,25 @@ from collections.abc import Callable
 import redis
 
 from financehub_shared.core.loop_local import LoopLocal
-from financehub_shared.providers.transport.conditional import TTL_SECONDS, RedisValidators, Validators
+from financehub_shared.providers.transport.conditional import TTL_SECONDS, CacheValidators, RedisCacheValidators
 from financehub_shared.redis.client import connect_async
 from support.redis_server import RedisServer
 
 URL = "https://news.test/feed?token=subscriber-SECRET"
-KNOWN = Validators('"v1"', "Fri, 31 Jan 2025 12:00:00 GMT")
+KNOWN = CacheValidators('"v1"', "Fri, 31 Jan 2025 12:00:00 GMT")
 
 
 async def test_validators_of_one_process_are_read_by_another(redis_url: str, redis_client: redis.Redis):
     """Validators are stored for a week under a key that does not contain the URL."""
     one, two = (LoopLocal(lambda: connect_async(redis_url)) for _ in range(2))
-    await RedisValidators(one).put(URL, KNOWN)
-    assert await RedisValidators(two).get(URL) == KNOWN
-    assert await RedisValidators(two).get("https://other.test") == Validators()
+    await RedisCacheValidators(one).put(URL, KNOWN)
+    assert await RedisCacheValidators(two).get(URL) == KNOWN
+    assert await RedisCacheValidators(two).get("https://other.test") == CacheValidators()
     (key,) = redis_client.keys("*")
     assert b"SECRET" not in key
     assert TTL_SECONDS - 5 < redis_client.ttl(key) <= TTL_SECONDS
     redis_client.set(key, "not json")
-    assert await RedisValidators(two).get(URL) == Validators()
+    assert await RedisCacheValidators(two).get(URL) == CacheValidators()
     for client in (one, two):
         taken = client.pop()
         assert taken is not None
@@ -35,5 +35,5 @@ async def test_validators_without_redis_are_empty(redis_server: Callable[[], Red
     server = redis_server()
     client = LoopLocal(lambda: connect_async(server.url, retries=0))
     server.kill()
-    await RedisValidators(client).put(URL, KNOWN)
-    assert await RedisValidators(client).get(URL) == Validators()
+    await RedisCacheValidators(client).put(URL, KNOWN)
+    assert await RedisCacheValidators(client).get(URL) == CacheValidators()

@@ -11,7 +11,7 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.models import Asset, AssetType, Bars
 from financehub_shared.market.redis_store import RedisStore
-from financehub_shared.providers.registry import Providers
+from financehub_shared.providers.build import Providers
 from financehub_shared.redis import keys
 from support.failure_modes import providers_for
 from support.simulator import RunningSimulator

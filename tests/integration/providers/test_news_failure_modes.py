@@ -11,8 +11,8 @@ import redis
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.providers.build import Providers
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
-from financehub_shared.providers.registry import Providers
 from financehub_simulator.faults import FAULTS
 from support.failure_modes import SHORT_READ_TIMEOUT, SLOW, breaker_effect, providers_for, spent_units
 from support.simulator import RunningSimulator

@@ -14,8 +14,8 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
+from financehub_shared.providers.build import Providers, build_providers
 from financehub_shared.providers.failover import QuoteReport, fetch_quotes
-from financehub_shared.providers.registry import Providers, build_providers
 from support.failure_modes import providers_for
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator

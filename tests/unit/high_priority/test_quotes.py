@@ -10,7 +10,7 @@ from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError, ProviderError, ProviderTimeoutError, TaskFailedError
 from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 from support.memory_store import MemoryStore
 
 STOCKS = "fetch_stock_prices_task"

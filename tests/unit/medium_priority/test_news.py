@@ -13,7 +13,7 @@ from financehub_shared.core.errors import (
     TaskFailedError,
 )
 from financehub_shared.core.models import Asset, AssetType, NewsItem
-from financehub_shared.providers.ports import NewsBatch
+from financehub_shared.providers.protocols import NewsBatch
 from support.memory_store import MemoryStore
 
 NOW = ManualClock().now()

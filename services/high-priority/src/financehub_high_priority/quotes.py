@@ -9,10 +9,10 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.models import AssetType
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.failover import Validate, fetch_quotes
-from financehub_shared.providers.ports import QuoteProvider
+from financehub_shared.providers.protocols import QuoteProvider
 
 #: Share of a task's time limit for upstream calls; the rest is for storing and recording.
 UPSTREAM_SHARE = 0.8

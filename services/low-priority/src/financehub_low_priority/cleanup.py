@@ -7,7 +7,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 
 
 class Records(Protocol):

@@ -7,10 +7,10 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
-from financehub_shared.providers.ports import NewsProvider
+from financehub_shared.providers.protocols import NewsProvider
 
 TASK = "fetch_news_task"
 #: Share of the task's time limit for upstream calls; the rest is for storing and recording.

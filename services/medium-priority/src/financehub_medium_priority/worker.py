@@ -3,7 +3,7 @@
 from financehub_medium_priority.news import refresh_news
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.providers.registry import tier_providers
+from financehub_shared.providers.build import tier_providers
 from financehub_shared.worker.actors import declare
 from financehub_shared.worker.tier import start_tier
 

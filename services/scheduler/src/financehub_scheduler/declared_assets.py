@@ -13,7 +13,7 @@ from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.errors import CorruptDataError, InvalidArgumentsError, StoreUnavailableError
 from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 
 log = structlog.get_logger(__name__)
 

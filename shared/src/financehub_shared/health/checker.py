@@ -20,7 +20,7 @@ from financehub_shared.health.freshness import (
 )
 from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.health.report import HealthReport
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys

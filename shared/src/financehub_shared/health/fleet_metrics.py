@@ -11,7 +11,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import AssetType
 from financehub_shared.health.checks import FleetSnapshot, stale_datasets
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.families import (
     AssetFigures,
     WorkerFigures,

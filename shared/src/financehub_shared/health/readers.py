@@ -9,7 +9,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.health.checker import HealthChecker
 from financehub_shared.health.freshness import ScheduleFacts
 from financehub_shared.health.queue_reader import QueueReader
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis.client import connect
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.models import Asset, AssetType
-from financehub_shared.market.records import decode_asset, encode_asset
+from financehub_shared.market.encoding.records import decode_asset, encode_asset
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 

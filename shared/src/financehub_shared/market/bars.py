@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import Bars
-from financehub_shared.market.packing import HEADER_SIZE, read_header
+from financehub_shared.market.encoding.packing import HEADER_SIZE, read_header
+from financehub_shared.market.encoding.series import decode_bars, encode_bars, merge_bars
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
-from financehub_shared.market.series import decode_bars, encode_bars, merge_bars
 from financehub_shared.redis import keys
 
 #: Blobs per round trip: 100 × 22 kB is 2 MB, a few milliseconds of Redis.

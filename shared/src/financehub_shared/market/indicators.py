@@ -6,9 +6,9 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Indicators, IndicatorValues
 from financehub_shared.market.bars import BLOB_BATCH
-from financehub_shared.market.records import decode_indicator_values, encode_indicator_values
+from financehub_shared.market.encoding.records import decode_indicator_values, encode_indicator_values
+from financehub_shared.market.encoding.series import decode_series, encode_series, newest_values
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
-from financehub_shared.market.series import decode_series, encode_series, newest_values
 from financehub_shared.redis import keys
 
 

@@ -8,9 +8,9 @@ import redis
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem
+from financehub_shared.market.encoding.records import decode_news, encode_news
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
-from financehub_shared.market.records import decode_news, encode_news
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 

@@ -1,4 +1,4 @@
-"""The quarantine, a capped stream, and the freshness hash, which holds the last success of each provider."""
+"""The quarantine: a capped stream of rejected data."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -6,16 +6,13 @@ from dataclasses import asdict
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import PAYLOAD_LIMIT, Quarantined
-from financehub_shared.market.port import QUARANTINE_LIMIT
+from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
-#: Separates dataset and provider in a field of the freshness hash; neither may contain it.
-_SEPARATOR = "|"
-
 
 class QuarantineRepository(RedisRepository):
-    """Quarantine and freshness."""
+    """The rejected data, each entry with its reason."""
 
     @translate_errors
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
@@ -38,15 +35,3 @@ class QuarantineRepository(RedisRepository):
                     f"{keys.QUARANTINE} {entry_id.decode()}", f"is not a quarantine entry ({error})"
                 ) from error
         return found
-
-    @translate_errors
-    def mark_success(self, dataset: str, provider: str, at: float) -> None:
-        self._redis.hset(keys.FRESHNESS, f"{dataset}{_SEPARATOR}{provider}", repr(at))
-
-    @translate_errors
-    def last_success(self) -> dict[tuple[str, str], float]:
-        marks = {}
-        for name, at in self._redis.hgetall(keys.FRESHNESS).items():
-            dataset, _, provider = name.decode().partition(_SEPARATOR)
-            marks[dataset, provider] = float(at)
-        return marks

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.models import Quote
-from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
+from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 

@@ -2,6 +2,7 @@
 
 from financehub_shared.market.assets import AssetRepository
 from financehub_shared.market.bars import BarRepository
+from financehub_shared.market.freshness import FreshnessRepository
 from financehub_shared.market.indicators import IndicatorRepository
 from financehub_shared.market.news import NewsRepository
 from financehub_shared.market.quarantine import QuarantineRepository
@@ -16,10 +17,11 @@ class RedisStore(
     IndicatorRepository,
     NewsRepository,
     QuarantineRepository,
+    FreshnessRepository,
     Retention,
 ):
     """Market data in Redis 6.2 or newer, or in Valkey.
 
     Args:
-        client: Connection to the Redis of the data, with `decode_responses=False`.
+        client: Connection to the data Redis, with `decode_responses=False`.
     """

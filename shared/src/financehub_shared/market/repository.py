@@ -20,7 +20,7 @@ class RedisRepository:
     """Base class of one repository.
 
     Args:
-        client: Connection to the Redis of the data; replies are bytes.
+        client: Connection to the data Redis; replies are bytes.
     """
 
     def __init__(self, client: redis.Redis) -> None:

@@ -6,11 +6,16 @@ import structlog
 
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED
+from financehub_shared.market.encoding.packing import HEADER_SIZE, read_header
+from financehub_shared.market.encoding.records import (
+    QUOTE_ORDER_LENGTH,
+    decode_indicator_values,
+    decode_news,
+    quote_fetched_at,
+)
+from financehub_shared.market.encoding.series import decode_bars, encode_bars, trim_bars
 from financehub_shared.market.news_dedupe import guid_key
-from financehub_shared.market.packing import HEADER_SIZE, read_header
-from financehub_shared.market.records import QUOTE_ORDER_LENGTH, decode_indicator_values, decode_news, quote_fetched_at
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
-from financehub_shared.market.series import decode_bars, encode_bars, trim_bars
 from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)

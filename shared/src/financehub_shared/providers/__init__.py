@@ -1,5 +1,5 @@
 """Providers of market data: one module or package for each, and what they share.
 
-`registry` builds them from the table in `core/provider_specs.py`. `failover`, `bar_fetcher` and `news_fetcher` call
-them for tasks, and every upstream call passes a `guard`. The interfaces are in `ports`.
+`build` builds them from the table in `core/provider_specs.py`. `failover`, `bar_fetcher` and `news_fetcher` call
+them for tasks, and every upstream call passes a `guard`. The interfaces are in `protocols`.
 """

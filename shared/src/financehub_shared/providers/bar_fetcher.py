@@ -11,7 +11,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, AssetType, Bars
 from financehub_shared.providers.failover import deadline_share, format_reasons
-from financehub_shared.providers.ports import BarProvider
+from financehub_shared.providers.protocols import BarProvider
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.settings import Settings
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.transport.conditional import ValidatorStore
+from financehub_shared.providers.transport.conditional import CacheValidatorStore
 from financehub_shared.providers.transport.http import HttpClient
 
 
@@ -24,7 +24,7 @@ class ProviderContext:
         settings: All settings.
         clock: The clock of the process.
         http: The HTTP client of the process.
-        validators: ETags and dates of the documents that were read last.
+        cache_validators: ETags and dates of the documents that were read last.
         guard_for: Part of the upstream → its guard. Each part, such as a feed, has its own budget and breaker. The
             empty text stands for an upstream without parts.
         provider: Name → another provider of this process.
@@ -36,7 +36,7 @@ class ProviderContext:
     settings: Settings
     clock: Clock
     http: HttpClient
-    validators: ValidatorStore
+    cache_validators: CacheValidatorStore
     guard_for: Callable[[str], UpstreamGuard]
     provider: Callable[[str], Any]
 

@@ -10,7 +10,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.providers.ports import QuoteBatch, QuoteProvider
+from financehub_shared.providers.protocols import QuoteBatch, QuoteProvider
 
 log = structlog.get_logger(__name__)
 

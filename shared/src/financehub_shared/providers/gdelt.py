@@ -15,7 +15,7 @@ from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.market.news_text import canonical_url, news_id
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import NewsBatch
+from financehub_shared.providers.protocols import NewsBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.providers.transport.plain_text import plain_text

@@ -15,7 +15,7 @@ from financehub_shared.core.errors import MalformedError, NotFoundError, Provide
 from financehub_shared.core.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 

@@ -9,7 +9,7 @@ import structlog
 from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, NewsItem, Quarantined
 from financehub_shared.market.news_links import AssetLinker
-from financehub_shared.providers.ports import NewsBatch, NewsProvider
+from financehub_shared.providers.protocols import NewsBatch, NewsProvider
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import Settings, exit_on_config_error, load_settings
 from financehub_shared.logging import configure_logging
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis.client import connect
@@ -48,7 +48,7 @@ def start_tier(
 
     Args:
         tier: One of `catalog.Tier`, or the name of a tier that the user adds.
-        build_providers: Builds the providers (`providers.registry.tier_providers`), for a tier that calls upstreams.
+        build_providers: Builds the providers (`providers.build.tier_providers`), for a tier that calls upstreams.
     """
     try:
         settings = load_settings()

@@ -13,7 +13,7 @@ from financehub_shared.core.errors import NotFoundError, ProviderError, Provider
 from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.failover import deadline_share, fetch_quotes
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 
 CLOCK = ManualClock()
 BTC, ETH, SOL = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH", "SOL"))

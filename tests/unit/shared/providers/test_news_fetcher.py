@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from financehub_shared.core.errors import RateLimitedError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, NewsItem
 from financehub_shared.providers.news_fetcher import fetch_news
-from financehub_shared.providers.ports import NewsBatch
+from financehub_shared.providers.protocols import NewsBatch
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 

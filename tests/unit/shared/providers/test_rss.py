@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, StaleError, UpstreamError
 from financehub_shared.providers.rss.feed import parse_feed
 from financehub_shared.providers.rss.provider import Rss, feed_labels
-from financehub_shared.providers.transport.conditional import MemoryValidators
+from financehub_shared.providers.transport.conditional import MemoryCacheValidators
 from support.upstream import FakeUpstream, Respond
 
 NOW = 1_800_000_000.0
@@ -40,7 +40,7 @@ def parse(body: bytes, content_type: str = "application/rss+xml"):
 
 def reader(answer: Respond, *feeds: str) -> tuple[Rss, FakeUpstream]:
     upstream = FakeUpstream(answer)
-    validators = MemoryValidators()
+    validators = MemoryCacheValidators()
     return Rss(upstream.http, lambda _: upstream.guard, feeds or (FEED,), validators, upstream.clock), upstream
 
 

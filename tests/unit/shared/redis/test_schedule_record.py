@@ -64,8 +64,8 @@ def test_record_with_an_unreadable_field_raises(changed: dict[str, str]) -> None
 
 
 def test_settled_counts_ends_skips_and_misses() -> None:
-    """`settled` is the number of runs that ended and of due times that were skipped or missed."""
-    assert ScheduleRecord.from_fields(FIELDS).settled == 9 + 5 + 6 + 4
+    """`progress` is the number of runs that ended and of due times that were skipped or missed."""
+    assert ScheduleRecord.from_fields(FIELDS).progress == 9 + 5 + 6 + 4
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import CorruptDataError, TaskFailedError
 from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, is_simulated
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.market.port import Store
+from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.bars import validate_bars
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport

@@ -16,7 +16,7 @@ from financehub_shared.core.models import Asset, AssetType, Bars, Quote
 from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.providers.usd import UsdtRate, UsdtRates

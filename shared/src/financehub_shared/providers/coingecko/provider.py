@@ -16,7 +16,7 @@ from financehub_shared.core.models import Asset, AssetType, Quote
 from financehub_shared.providers.coingecko.ids import IDS
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 

@@ -11,9 +11,9 @@ from financehub_shared.core.errors import ProviderError, ProviderTimeoutError, S
 from financehub_shared.core.models import NewsItem, Quarantined
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import NewsBatch
+from financehub_shared.providers.protocols import NewsBatch
 from financehub_shared.providers.rss.feed import parse_feed
-from financehub_shared.providers.transport.conditional import Validators, ValidatorStore
+from financehub_shared.providers.transport.conditional import CacheValidators, CacheValidatorStore
 from financehub_shared.providers.transport.http import HttpClient, Response
 
 #: The largest known feed has 0.4 MB, and feedparser takes about a second per MB.
@@ -31,13 +31,13 @@ class _FeedAnswer:
     quarantined: Sequence[Quarantined] = ()
     stale: StaleError | None = None
     changed: bool = True
-    validators: Validators = field(default_factory=Validators)
+    validators: CacheValidators = field(default_factory=CacheValidators)
 
 
 def build(context: ProviderContext) -> "Rss":
     """Build the provider."""
     feeds = context.settings.rss_feeds
-    return Rss(context.http, context.guard_for, feeds, context.validators, context.clock, context.name)
+    return Rss(context.http, context.guard_for, feeds, context.cache_validators, context.clock, context.name)
 
 
 class Rss:
@@ -57,7 +57,7 @@ class Rss:
         http: HttpClient,
         guard_for: Callable[[str], UpstreamGuard],
         feeds: Sequence[str],
-        validators: ValidatorStore,
+        validators: CacheValidatorStore,
         clock: Clock,
         name: str = "rss",
     ) -> None:
@@ -84,7 +84,7 @@ class Rss:
         quarantined: list[Quarantined] = []
         failed: dict[str, ProviderError] = {}
         unchanged: list[str] = []
-        read: list[tuple[str, Validators]] = []
+        read: list[tuple[str, CacheValidators]] = []
         for label, answer in zip(chosen, answers, strict=True):
             if isinstance(answer, ProviderError):
                 failed[label] = answer
@@ -101,7 +101,7 @@ class Rss:
                     read.append((label, answer.validators))
         return NewsBatch(items, failed, unchanged, quarantined, (lambda: self._store_validators(read),))
 
-    async def _store_validators(self, read: Sequence[tuple[str, Validators]]) -> None:
+    async def _store_validators(self, read: Sequence[tuple[str, CacheValidators]]) -> None:
         for label, validators in read:
             await self._validators.put(self._feeds[label], validators)
 
@@ -138,7 +138,7 @@ class Rss:
         if feed.newest_at is not None and now - feed.newest_at > DEAD_AFTER_SECONDS:
             days = (now - feed.newest_at) / DAY_SECONDS
             stale = StaleError(self.name, f"{label}: no new entry for {days:.0f} days; replace the feed if it is dead")
-        return _FeedAnswer(feed.items, feed.quarantined, stale, validators=Validators.of(response.headers))
+        return _FeedAnswer(feed.items, feed.quarantined, stale, validators=CacheValidators.of(response.headers))
 
 
 def feed_labels(feeds: Sequence[str]) -> list[str]:

@@ -24,14 +24,14 @@ MAX_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Validators:
+class CacheValidators:
     """The headers by which a server can tell whether a document has changed. Empty if the server sent none."""
 
     etag: str = ""
     last_modified: str = ""
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Validators":
+    def of(cls, headers: Mapping[str, str]) -> "CacheValidators":
         """Return the validators of response headers with lower-case names."""
         return cls(headers.get("etag", "")[:MAX_CHARACTERS], headers.get("last-modified", "")[:MAX_CHARACTERS])
 
@@ -41,32 +41,32 @@ class Validators:
         return {name: value for name, value in conditions.items() if value}
 
 
-class ValidatorStore(Protocol):
+class CacheValidatorStore(Protocol):
     """A store of validators by URL."""
 
-    async def get(self, url: str) -> Validators:
+    async def get(self, url: str) -> CacheValidators:
         """Return the validators of `url`, which are empty if none are known."""
         ...
 
-    async def put(self, url: str, validators: Validators) -> None:
+    async def put(self, url: str, validators: CacheValidators) -> None:
         """Store validators. Call it only once the document is stored, or the next reader would never receive it."""
         ...
 
 
-class MemoryValidators:
+class MemoryCacheValidators:
     """Validators in the memory of this process."""
 
     def __init__(self) -> None:
-        self._validators: dict[str, Validators] = {}
+        self._validators: dict[str, CacheValidators] = {}
 
-    async def get(self, url: str) -> Validators:
-        return self._validators.get(url, Validators())
+    async def get(self, url: str) -> CacheValidators:
+        return self._validators.get(url, CacheValidators())
 
-    async def put(self, url: str, validators: Validators) -> None:
+    async def put(self, url: str, validators: CacheValidators) -> None:
         self._validators[url] = validators
 
 
-class RedisValidators:
+class RedisCacheValidators:
     """Validators in Redis. While Redis is unavailable, documents are read in full, which is correct but costs more.
 
     Args:
@@ -76,15 +76,15 @@ class RedisValidators:
     def __init__(self, client: LoopLocal[redis.asyncio.Redis]) -> None:
         self._client = client
 
-    async def get(self, url: str) -> Validators:
+    async def get(self, url: str) -> CacheValidators:
         try:
             stored = await self._client.get().get(_key(url))
-            return Validators(**json.loads(stored)) if stored else Validators()
+            return CacheValidators(**json.loads(stored)) if stored else CacheValidators()
         except (RedisError, OSError, ValueError, TypeError) as error:
             log.warning("validator_read_failed", error=type(error).__name__)
-            return Validators()
+            return CacheValidators()
 
-    async def put(self, url: str, validators: Validators) -> None:
+    async def put(self, url: str, validators: CacheValidators) -> None:
         try:
             await self._client.get().set(_key(url), json.dumps(asdict(validators)), ex=TTL_SECONDS)
         except (RedisError, OSError) as error:

@@ -21,7 +21,7 @@ from financehub_shared.core.errors import NotFoundError, ProviderError, Provider
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
-from financehub_shared.providers.ports import QuoteBatch
+from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.yahoo.parse import (
     Chart,
     NoDataInRangeError,

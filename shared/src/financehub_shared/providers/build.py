@@ -25,8 +25,12 @@ from financehub_shared.providers.budget import Budget
 from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import CallObserver, UpstreamGuard
-from financehub_shared.providers.ports import BarProvider, NewsProvider, QuoteProvider
-from financehub_shared.providers.transport.conditional import MemoryValidators, RedisValidators, ValidatorStore
+from financehub_shared.providers.protocols import BarProvider, NewsProvider, QuoteProvider
+from financehub_shared.providers.transport.conditional import (
+    CacheValidatorStore,
+    MemoryCacheValidators,
+    RedisCacheValidators,
+)
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
 from financehub_shared.redis.scripts import RedisScripts
@@ -101,7 +105,9 @@ class Providers:
             self._redis = LoopLocal(lambda: connect_async(redis_url))
         self.breakers = BreakerRegistry(BreakerPolicy.from_settings(settings), self._scripts, clock, breaker_listeners)
         self._http = HttpClient(settings, clock)
-        self._validators: ValidatorStore = RedisValidators(self._redis) if self._redis else MemoryValidators()
+        self._cache_validators: CacheValidatorStore = (
+            RedisCacheValidators(self._redis) if self._redis else MemoryCacheValidators()
+        )
         self._budgets: dict[str, Budget] = {}
         self._built: dict[str, Any] = {}
 
@@ -162,7 +168,7 @@ class Providers:
             settings=self._settings,
             clock=self._clock,
             http=self._http,
-            validators=self._validators,
+            cache_validators=self._cache_validators,
             guard_for=lambda part: self._guard(name, part),
             provider=self._provider,
         )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from financehub_shared.core.models import Quality, Quote
-from financehub_shared.market.records import decode_quote, encode_quote
+from financehub_shared.market.encoding.records import decode_quote, encode_quote
 
 QUOTE = Quote("VOD.L", Decimal("0.73"), "GBP", None, 1_800_000_000.0, "yahoo", quality=Quality.CORRECTED, note="pence")
 

@@ -1,4 +1,4 @@
-"""Interface of the store of market data. `RedisStore` implements it; the tests also use one in memory."""
+"""The interface of the store of market data. `RedisStore` implements it; the tests also use one in memory."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol

@@ -7,8 +7,8 @@ from typing import Any
 
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Bars, Indicators, IndicatorValues
-from financehub_shared.market.packing import pack, unpack
-from financehub_shared.market.records import dumps, loads
+from financehub_shared.market.encoding.packing import pack, unpack
+from financehub_shared.market.encoding.records import dumps, loads
 from financehub_shared.redis import keys
 
 _BAR_COLUMNS = 5

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.market.packing import HEADER_SIZE, pack, read_header, unpack
-from financehub_shared.market.series import encode_bars, encode_series
+from financehub_shared.market.encoding.packing import HEADER_SIZE, pack, read_header, unpack
+from financehub_shared.market.encoding.series import encode_bars, encode_series
 from support.market_data import bars, indicators
 
 DAYS = st.lists(st.integers(-(2**31), 2**31 - 1), unique=True, max_size=40).map(sorted)

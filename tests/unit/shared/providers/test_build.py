@@ -6,7 +6,7 @@ import sys
 SCRIPT = """
 import sys
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.providers.registry import build_providers
+from financehub_shared.providers.build import build_providers
 from financehub_shared.core.settings import load_settings
 
 providers = build_providers(load_settings({}), SystemClock(), lambda *_: None, redis_url="redis://127.0.0.1:1/0")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.models import Bars
-from financehub_shared.market.series import decode_bars, encode_bars, merge_bars, trim_bars
+from financehub_shared.market.encoding.series import decode_bars, encode_bars, merge_bars, trim_bars
 from support.market_data import bars
 
 HISTORIES = st.builds(
