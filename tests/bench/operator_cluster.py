@@ -37,7 +37,7 @@ class OperatorCluster:
 
     Args:
         plane: The control plane.
-        redis: Redis of the queues. `scheduler` empties it by default.
+        redis: The queue Redis. `scheduler` empties it by default.
         logs: Folder for the logs of the schedulers.
     """
 

@@ -78,11 +78,11 @@ class SchedulerProcess:
     ends it in any state.
 
     Args:
-        url: URL of the Redis of the queues.
+        url: URL of the queue Redis.
         origin: A folder of schedule files, or the kubeconfig file of the cluster with the schedules.
         log: File for its log.
         arguments: Further command-line arguments.
-        data: URL of the Redis of the data, if it is another one.
+        data: URL of the data Redis, if it is another one.
     """
 
     def __init__(self, url: str, origin: Path, log: Path, *arguments: str, data: str | None = None) -> None:

@@ -24,7 +24,7 @@ class WorkerProcess:
 
     Args:
         kind: `stock` or `fixed`, which is also the name of the queue.
-        url: URL of the queues' Redis.
+        url: URL of the queue Redis.
         log: File of the output.
         environment: Further variables for `support.broker_actors`.
     """

@@ -37,12 +37,12 @@ class Session:
 
     @cached_property
     def store_client(self) -> "redis.Redis":
-        """The client of the Redis of the data."""
+        """The client of the data Redis."""
         return connect(self.settings.store_url, retries=0, timeout=self._timeout)
 
     @cached_property
     def broker_client(self) -> "redis.Redis":
-        """The client of the Redis of the queues."""
+        """The client of the queue Redis."""
         return connect(self.settings.broker_url, retries=0, timeout=self._timeout)
 
     @cached_property

@@ -98,7 +98,7 @@ def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedi
     outlasts the timeouts, which are reduced from 5 s to 2 s.
     """
     server = redis_server()
-    events_server = redis_server()  # with this, the tasks and the test communicate while the queues' Redis hangs
+    events_server = redis_server()  # with this, the tasks and the test communicate while the queue Redis hangs
     workers = start_both(start_worker, server.url, REDIS_TIMEOUT="2", EVENTS_URL=events_server.url)
     client, events_client = server.client(), events_server.client()
     for kind in KINDS:

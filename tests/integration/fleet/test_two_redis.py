@@ -12,7 +12,7 @@ from integration.fleet.conftest import StartFleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
-#: Beginnings of our keys, by Redis. All keys of dramatiq belong to the Redis of the queues.
+#: Beginnings of our keys, by Redis. All keys of dramatiq belong to the queue Redis.
 DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
 RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")

@@ -145,7 +145,7 @@ def test_health_report_with_a_redis_outage_is_down_until_it_ends(redis_server: C
     assert checker.report().status is HealthStatus.OK
 
 
-@pytest.mark.parametrize(("away", "named"), [("queues", "Redis"), ("data", "Redis of the data")])
+@pytest.mark.parametrize(("away", "named"), [("queues", "Redis"), ("data", "data Redis")])
 def test_health_report_with_one_of_two_redis_servers_down_names_it(
     redis_server: Callable[..., RedisServer], away: str, named: str
 ) -> None:

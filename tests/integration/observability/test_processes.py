@@ -33,7 +33,7 @@ class Process:
     """A process `dramatiq support.observed` with its output in files.
 
     Args:
-        url: URL of the Redis of the queues.
+        url: URL of the queue Redis.
         folder: Folder of the output.
         port: Port of the health server.
     """

@@ -19,7 +19,7 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
     Args:
         checker: Makes the report.
         monitor: Closes lost runs.
-        client: Redis of the queues, where the report is stored.
+        client: The queue Redis, where the report is stored.
         clock: Source of time.
 
     Returns:

@@ -22,7 +22,7 @@ def _arguments() -> argparse.Namespace:
         description="Enqueues the runs of ScheduledTasks, each exactly once. Any number of schedulers can run at once.",
     )
     parser.add_argument(
-        "--broker", metavar="URL", help="Redis of the queues (default: DRAMATIQ_BROKER_URL or REDIS_URL)"
+        "--broker", metavar="URL", help="the queue Redis (default: DRAMATIQ_BROKER_URL or REDIS_URL)"
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(

@@ -87,7 +87,7 @@ class FailingSchedules:
     Args:
         states: uid → state of each active schedule, which another thread changes.
         reporter: Knows which schedules have their own series. The others share one, which shows the worst of them.
-        client: Redis of the queues, with a short timeout.
+        client: The queue Redis, with a short timeout.
     """
 
     def __init__(self, states: Mapping[str, ScheduleState], reporter: Reporter, client: "redis.Redis") -> None:

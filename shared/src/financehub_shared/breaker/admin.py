@@ -49,7 +49,7 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
     """Return all breakers that have been used, sorted by name, in two round trips.
 
     Args:
-        client: Client of the data's Redis.
+        client: Client of the data Redis.
 
     Raises:
         StoreUnavailableError: Redis did not answer.

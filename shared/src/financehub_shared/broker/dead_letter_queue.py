@@ -61,7 +61,7 @@ class DeadLetterQueue:
     Every method raises `redis.RedisError` if Redis does not answer.
 
     Args:
-        client: Client of the queues' Redis that replies in bytes.
+        client: Client of the queue Redis that replies in bytes.
     """
 
     def __init__(self, client: "redis.Redis") -> None:

@@ -26,7 +26,7 @@ class Janitor:
     It works without workers, for every queue that exists, and alongside the janitors of other schedulers.
 
     Args:
-        client: Client of the queues' Redis that replies in bytes.
+        client: Client of the queue Redis that replies in bytes.
         heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
         dead_letter_retention_days: Age in days from which dead letters are dropped.
     """

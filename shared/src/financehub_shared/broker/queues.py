@@ -45,7 +45,7 @@ def queue_stats(
     """Read the figures of `queues` in two round trips, regardless of their number and size.
 
     Args:
-        client: Client of the queues' Redis that replies in bytes.
+        client: Client of the queue Redis that replies in bytes.
         queues: Names of the queues.
         heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
     """

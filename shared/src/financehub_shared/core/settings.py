@@ -45,7 +45,7 @@ class Settings(ProviderSettings):
         "anyone who can read the Deployment can read.",
     )
     dramatiq_broker_url: RedisUrl | None = Field(
-        None, description="Redis of the queues, if it differs from the Redis of the data."
+        None, description="The queue Redis, if it differs from the data Redis."
     )
     dramatiq_task_timeout: int = Field(
         300_000,
@@ -166,7 +166,7 @@ class Settings(ProviderSettings):
 
     @property
     def broker_url(self) -> str:
-        """URL of the Redis of the queues."""
+        """URL of the queue Redis."""
         return self.dramatiq_broker_url or self.store_url
 
 

@@ -38,7 +38,7 @@ class HealthChecker:
     """Makes health reports of the fleet.
 
     Args:
-        client: Client of the Redis of the queues, with a short timeout and without retries.
+        client: Client of the queue Redis, with a short timeout and without retries.
         store_client: Client of the data Redis, which also holds the breakers. It may be the same client.
         store: The market data.
         read_queues: Returns the figures of every queue.
@@ -86,7 +86,7 @@ class HealthChecker:
         """
         now, started = self._clock.now(), self._clock.monotonic()
         # the data may be in another Redis; nothing works unless both answer
-        for name, client in (("Redis", self._client), ("Redis of the data", self._store_client)):
+        for name, client in (("Redis", self._client), ("data Redis", self._store_client)):
             try:
                 client.ping()
             except redis.RedisError as error:

@@ -63,7 +63,7 @@ class ProcessRegistry:
     """The live processes in Redis.
 
     Args:
-        client: Client of the Redis of the queues.
+        client: Client of the queue Redis.
     """
 
     def __init__(self, client: "redis.Redis") -> None:

@@ -16,7 +16,7 @@ class QueueReader:
     """Reads the figures of all queues in two round trips, and looks for new queues every `DISCOVER_SECONDS`.
 
     Args:
-        client: Client of the Redis of the queues.
+        client: Client of the queue Redis.
         heartbeat_timeout_seconds: A worker without a heartbeat for this long is dead.
         clock: Decides when to look for new queues.
     """

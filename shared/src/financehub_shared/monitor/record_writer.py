@@ -36,7 +36,7 @@ class RecordWriter:
     call is in progress at a time; the ends that arrive meanwhile share the next call.
 
     Args:
-        client: Client of the queues' Redis, with socket timeouts.
+        client: Client of the queue Redis, with socket timeouts.
         monotonic: Returns the monotonic time in seconds.
         retention_seconds: Time for which a finished run can be looked up.
     """

@@ -31,7 +31,7 @@ class TaskMonitor:
     Every method raises `redis.RedisError` if Redis does not answer.
 
     Args:
-        client: Client of the queues' Redis that replies in bytes.
+        client: Client of the queue Redis that replies in bytes.
         retention_seconds: Lifetime of the record of a queued run.
     """
 

@@ -66,7 +66,7 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     """Return all registered schedules, sorted by name, in one round trip per 500 schedules.
 
     Args:
-        client: Client of the Redis of the queues, which returns bytes.
+        client: Client of the queue Redis, which returns bytes.
     """
     claims: Any = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
     infos: list[ScheduleInfo] = []
@@ -88,7 +88,7 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
     """Return one schedule.
 
     Args:
-        client: Client of the Redis of the queues, which returns bytes.
+        client: Client of the queue Redis, which returns bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Raises:
@@ -116,7 +116,7 @@ def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
     """Return the uid and the full name of a schedule.
 
     Args:
-        client: Client of the Redis of the queues, which returns bytes.
+        client: Client of the queue Redis, which returns bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Raises:

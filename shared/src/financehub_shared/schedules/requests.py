@@ -21,7 +21,7 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
     """Request one run now. A live scheduler enqueues it within about a second.
 
     Args:
-        client: Client of the Redis of the queues, which returns bytes.
+        client: Client of the queue Redis, which returns bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Returns:
@@ -41,7 +41,7 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     """Request all runs of a time range in the past. They are enqueued in order, as fast as the queue drains.
 
     Args:
-        client: Client of the Redis of the queues, which returns bytes.
+        client: Client of the queue Redis, which returns bytes.
         name: `namespace/name`, or `name` if it is unique.
         start: Start of the range in Unix seconds, inclusive.
         end: End of the range in Unix seconds, inclusive. It must be in the past.

@@ -22,7 +22,7 @@ def build_broker(
     """Build the broker, which connects at its first use. A worker passes it to `dramatiq.set_broker`.
 
     Args:
-        settings: Limits, retries, retention and the URL of the queues' Redis.
+        settings: Limits, retries, retention and the URL of the queue Redis.
         tier: Tier of the worker (`high`, … or one that the user adds); empty for a process that only enqueues.
         observers: Observers of a worker, from `observers.build_observers`.
         providers: Providers that the worker closes when it stops.

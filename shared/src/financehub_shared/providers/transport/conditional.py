@@ -70,7 +70,7 @@ class RedisCacheValidators:
     """Validators in Redis. While Redis is unavailable, documents are read in full, which is correct but costs more.
 
     Args:
-        client: Client of the Redis of the data.
+        client: Client of the data Redis.
     """
 
     def __init__(self, client: LoopLocal[redis.asyncio.Redis]) -> None:

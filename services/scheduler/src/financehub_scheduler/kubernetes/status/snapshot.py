@@ -77,7 +77,7 @@ async def read_snapshots(client: "Redis", backfills: Mapping[str, str]) -> dict[
     """Return the snapshots of those schedules that are registered, by uid, in two round trips.
 
     Args:
-        client: Redis of the queues.
+        client: The queue Redis.
         backfills: uid of each schedule → id of the backfill that its annotation requests, empty if there is none.
 
     Raises:
