@@ -18,7 +18,7 @@ class CallOutcome(StrEnum):
 
     SUCCESS = "success"  # the upstream works, whatever it answered
     FAILURE = "failure"
-    IGNORED = "ignored"  # nothing, because the call was cancelled or not sent
+    IGNORED = "ignored"  # nothing, because the call was canceled or not sent
 
 
 class BreakerReason(StrEnum):

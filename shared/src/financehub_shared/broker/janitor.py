@@ -1,4 +1,8 @@
-"""The janitor: it reclaims the messages of dead workers and drops expired dead letters."""
+"""The janitor: it reclaims the messages of dead workers and drops expired dead letters.
+
+`cleanup_failed_tasks_task` drops expired dead letters as well, once a day and on request. The janitor does it too,
+because it runs in the scheduler and therefore also works while no worker of the tier `low` runs.
+"""
 
 import re
 from collections.abc import Iterator

@@ -33,7 +33,11 @@ return done
 
 
 class Retention(RedisRepository):
-    """Retention. A record that cannot be read is logged and kept for a person to inspect."""
+    """Deletes data past its retention.
+
+    A quote, indicator record or blob that cannot be read has an unknown age, so it is logged and kept for a person to
+    inspect. The age of an article is in an index, so an article that cannot be read is logged and deleted in time.
+    """
 
     @translate_errors
     def drop_older(

@@ -10,9 +10,9 @@ class RunState(StrEnum):
     RUNNING = "running"
     RETRYING = "retrying"
     SUCCEEDED = "succeeded"
-    SKIPPED = "skipped"  # too old when it started, or cancelled
+    SKIPPED = "skipped"  # too old when it started, replaced in the queue, or a trigger that was left out
     DEAD_LETTERED = "dead-lettered"
-    LOST = "lost"  # its worker died and no worker received the message again within the lifetime of the record
+    LOST = "lost"  # its worker died and its message is in no queue, so no worker can receive it again
 
 
 #: States in which the overlap check of a schedule counts a run as active.

@@ -8,12 +8,12 @@ from financehub_shared.core.errors import ProviderError
 
 T = TypeVar("T")
 
-#: (provider, outcome, seconds) of one call. The outcome is `ok` or the `kind` of an error. The seconds include waiting
-#: for Redis.
+#: (provider, outcome, seconds) of one call. The outcome is `ok`, the `kind` of an error, or `canceled` if the time
+#: limit of the task ended the call. The seconds include waiting for Redis.
 CallObserver = Callable[[str, str, float], None]
 
 
-class BudgetPort(Protocol):
+class CallBudget(Protocol):
     """The part of `Budget` that a guard uses."""
 
     async def spend(self, weight: int) -> None:
@@ -29,7 +29,7 @@ class BudgetPort(Protocol):
         ...
 
 
-class BreakerPort(Protocol):
+class CallBreaker(Protocol):
     """The part of `CircuitBreaker` that a guard uses."""
 
     async def acall(self, send: Callable[[], Awaitable[T]]) -> T:
@@ -46,14 +46,14 @@ class UpstreamGuard:
 
     Args:
         provider: Name of the provider.
-        budget: Rate budget of the upstream. None if the upstream does not limit calls.
+        budget: Rate budget of the upstream. None means no limit. Every upstream in the table of providers has one.
         breaker: Circuit breaker of the upstream.
         clock: Measures the duration of calls.
         on_call: Receives the outcome of every call.
     """
 
     def __init__(
-        self, provider: str, budget: BudgetPort | None, breaker: BreakerPort, clock: Clock, on_call: CallObserver
+        self, provider: str, budget: CallBudget | None, breaker: CallBreaker, clock: Clock, on_call: CallObserver
     ) -> None:
         self.provider = provider
         self._budget = budget
@@ -73,7 +73,7 @@ class UpstreamGuard:
                 was sent.
         """
         started = self._clock.monotonic()
-        outcome = "cancelled"
+        outcome = "canceled"
 
         async def spend_and_send() -> T:
             if self._budget is not None:

@@ -97,7 +97,7 @@ async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: Fak
     assert await guard(upstream, breaker=breaker).call(ok) == "answer"
 
 
-async def test_guard_with_a_cancelled_call_reports_cancelled(upstream: FakeUpstream):
+async def test_guard_with_a_canceled_call_reports_canceled(upstream: FakeUpstream):
     """A call that ends by the time limit of its task does not count as a failure of the upstream."""
 
     async def hang() -> None:
@@ -108,4 +108,4 @@ async def test_guard_with_a_cancelled_call_reports_cancelled(upstream: FakeUpstr
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert upstream.observed == [("upstream", "cancelled")]
+    assert upstream.observed == [("upstream", "canceled")]

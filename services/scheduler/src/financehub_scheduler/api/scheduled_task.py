@@ -156,7 +156,7 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         "false. A trigger still runs the task.",
     )
     suspend_reason: str | None = Field(
-        None, max_length=256, description="Why the schedule is paused. The Suspended condition shows it."
+        None, max_length=256, description="Why the schedule is suspended. The Suspended condition shows it."
     )
     concurrency_policy: ConcurrencyPolicy = Field(
         ConcurrencyPolicy.FORBID,
@@ -176,8 +176,8 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         CatchUp.LATEST,
         description="What happens to runs that came due while no scheduler could enqueue them. None: they are counted "
         "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
-        "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or during a pause are not "
-        "caught up.",
+        "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
+        "schedule was suspended are not caught up.",
     )
     jitter_seconds: int = Field(
         0,

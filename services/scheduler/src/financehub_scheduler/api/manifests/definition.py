@@ -63,7 +63,7 @@ def _columns() -> list[dict[str, Any]]:
     return [
         column("Schedule", ".status.schedule", "When it runs, with the time zone if it is not UTC."),
         column("Queue", ".status.queue", "Queue of its runs."),
-        column("Suspended", ".spec.suspend", "Whether it is paused.", "boolean"),
+        column("Suspended", ".spec.suspend", "Whether it is suspended.", "boolean"),
         column("Last", ".status.lastScheduleTime", "How long ago its newest scheduled run was due.", "date"),
         column("Outcome", ".status.lastRun.outcome", "Outcome of the run that ended last."),
         # kubectl shows a value of type date as an age, which a future time does not have.
