@@ -46,15 +46,15 @@ class Scheduler:
     #: Name of a schedule → why its arguments are refused.
     refused: dict[str, str] = field(default_factory=dict)
 
-    async def load(self, *schedules: Schedule, initial: bool = True) -> None:
+    async def load(self, *schedules: Schedule, keep_known_state: bool = True) -> None:
         """Apply schedules and enqueue what is due."""
-        if not initial:
+        if not keep_known_state:
             # The process does this every 30 s.
             await self.registry.claim(list(self.engine.states), self.clock.now())
-        self.engine.apply(Changes(schedules, initial=initial))
-        await self.settle()
+        self.engine.apply(Changes(schedules, keep_known_state=keep_known_state))
+        await self.step_until_idle()
 
-    async def settle(self) -> None:
+    async def step_until_idle(self) -> None:
         """Step the loop until nothing is left to do at this time."""
         while await self.engine.step() == 0.0:
             pass
@@ -62,14 +62,14 @@ class Scheduler:
     async def pass_time(self, seconds: float) -> None:
         """Advance the clock, then step the loop until nothing is left to do."""
         self.clock.advance(seconds)
-        await self.settle()
+        await self.step_until_idle()
 
     async def submit(self, *runs: ScheduledRun) -> list[EnqueueResult]:
         """Enqueue and record runs without the engine."""
         now = self.clock.now()
         results = await self.enqueuer.submit([encode(run, now) for run in runs], now)
         enqueued = [(run, now) for run, result in zip(runs, results, strict=True) if result.outcome == "enqueued"]
-        await self.enqueuer.record_occurrences(enqueued)
+        await self.enqueuer.record_enqueued_runs(enqueued)
         return results
 
     async def outcomes(self, *runs: ScheduledRun) -> list[str]:

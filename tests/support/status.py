@@ -93,15 +93,15 @@ class OperatorRig:
                 upserts=[resource.schedule for resource in changed if resource.schedule],
                 removed=[uid for uid in before if uid not in found],
                 deactivated={resource.uid: resource.problem for resource in changed if resource.problem},
-                initial=True,
+                keep_known_state=True,
             )
         )
-        await self.scheduler.settle()
+        await self.scheduler.step_until_idle()
 
     async def step(self) -> None:
         """Do everything that the process does every second, then poll the resources."""
         await self.scheduler.on_demand.step()
-        await self.scheduler.settle()
+        await self.scheduler.step_until_idle()
         await self.lease.step()
         await self.writer.step()
         await self.events.step()

@@ -169,7 +169,7 @@ async def test_consecutive_failures_of_a_deleted_schedule_are_removed(
     late = runs.new()
     runs.begin(late)
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert runs.consecutive_failures is None
     if ends == "fails":
         runs.end(late, FAILED)
@@ -236,7 +236,7 @@ async def test_series_of_a_renamed_schedule_have_only_the_new_name(scheduler: Sc
     assert len(old) == 4  # lag, missed, next run, consecutive failures
     renamed = replace(schedule("renamed"), uid="00000000-0000-5000-8000-000000000001")
     scheduler.engine.apply(Changes([renamed], removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.pass_time(61)
     await scheduler.publisher.step()
     assert series_of(scheduler, "default/demo") == set()
@@ -251,7 +251,7 @@ async def test_series_with_an_outcome_after_the_deletion_are_not_created(schedul
     await scheduler.load(schedule())
     scheduler.clock.advance(60)
     await _enqueue_then_delete(scheduler.engine)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.publisher.step()
     assert series_of(scheduler, "default/demo") == set()
     lag = scheduler.metrics.registry.get_sample_value

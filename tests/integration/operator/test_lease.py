@@ -180,7 +180,7 @@ async def test_disconnected_leader_stops_before_another_begins(make_candidate: M
     with capture_logs() as lines:
         await pass_time(DURATION_SECONDS + 5, first, second)
     assert (first.is_leader, second.is_leader) == (False, True)
-    assert [line["event"] for line in lines] == ["lease_claim_failed", "lease_acquired"]
+    assert [line["event"] for line in lines] == ["lease_acquisition_failed", "lease_acquired"]
     tunnel.accept()
     await second.lease.release()
     await pass_time(int(POLL_SECONDS), first)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from financehub_scheduler.kubernetes.client.api import KubeApi
-from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.schedules import list_schedules
-from support.crd_source import connect_with, following
+from support.cluster_source import connect_with, following
 from support.hand_driven import Scheduler, build
 from support.operator import Tasks, scheduler_user
 from support.redis_server import RedisServer
@@ -59,8 +59,8 @@ async def test_scheduler_after_redis_outage_catches_up_by_policy(
             policy.lower(), schedule=f"@every {PERIOD}s", catchUp=policy, queue=policy, concurrencyPolicy="Allow"
         )
     scheduler = build(server.url, clock, server.client())
-    async with following(CrdSource(api, clock, [tasks.namespace]), scheduler.engine.apply):
-        await scheduler.settle()
+    async with following(ClusterSource(api, clock, [tasks.namespace]), scheduler.engine.apply):
+        await scheduler.step_until_idle()
         await scheduler.pass_time(PERIOD - 1)
         last = int(clock.now())
         server.kill()
@@ -87,8 +87,8 @@ async def test_scheduler_after_loss_of_redis_data_resumes_from_the_status(
     spec = {"schedule": f"@every {PERIOD}s", "catchUp": "All", "concurrencyPolicy": "Allow"}
     tasks.apply(**spec)
     first = build(server.url, clock, server.client())
-    async with following(CrdSource(api, clock, [tasks.namespace]), first.engine.apply):
-        await first.settle()
+    async with following(ClusterSource(api, clock, [tasks.namespace]), first.engine.apply):
+        await first.step_until_idle()
         await first.pass_time(PERIOD - 1)
         await first.pass_time(PERIOD)
         last = int(clock.now())
@@ -103,8 +103,8 @@ async def test_scheduler_after_loss_of_redis_data_resumes_from_the_status(
     server.client().flushall()
     clock.advance(2 * PERIOD)
     second = build(server.url, clock, server.client())
-    async with following(CrdSource(api, clock, [tasks.namespace]), second.engine.apply):
-        await second.settle()
+    async with following(ClusterSource(api, clock, [tasks.namespace]), second.engine.apply):
+        await second.step_until_idle()
     assert due_times(second, "q") == [last + 2 * PERIOD, last + 3 * PERIOD]
     for scheduler in (first, second):
         await scheduler.connection.aclose()

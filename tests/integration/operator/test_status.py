@@ -9,11 +9,11 @@ import redis
 from structlog.testing import capture_logs
 
 from financehub_scheduler.api.scheduled_task import BACKFILL
-from financehub_scheduler.core.occurrences import DELAY_SECONDS
+from financehub_scheduler.core.run_record_batch import DELAY_SECONDS
 from financehub_scheduler.kubernetes.lease import HOLD_SECONDS
 from financehub_scheduler.kubernetes.status.comparisons import SPACING_SECONDS
-from financehub_scheduler.kubernetes.status.planner import SWEEP_SECONDS
 from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, MANAGER
+from financehub_scheduler.kubernetes.status.status_planner import SWEEP_SECONDS
 from financehub_scheduler.kubernetes.status.writer import WRITES
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.redis import keys

@@ -63,7 +63,7 @@ async def test_engine_with_suspended_schedule_enqueues_nothing_and_catches_nothi
     """A suspended schedule runs nothing, and what was due in the meantime is not caught up when it resumes."""
     await scheduler.load(schedule(**allow(suspend=True)))
     await scheduler.pass_time(600)
-    await scheduler.load(schedule(**allow()), initial=False)
+    await scheduler.load(schedule(**allow()), keep_known_state=False)
     assert scheduler.due() == []
     await scheduler.pass_time(60)
     assert scheduler.due() == [660]
@@ -79,20 +79,20 @@ async def test_engine_after_sleep_of_the_machine_follows_catch_up(
     """After a sleep that monotonic time does not count, `catchUp` decides, and missed runs are counted."""
     await scheduler.load(schedule(**allow(catchUp=catch_up)))
     scheduler.clock.set_wall(T + 330)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert scheduler.due() == fired
     assert scheduler.field(UID, "missed") == missed
     await scheduler.pass_time(30)
     assert scheduler.due() == [*fired, 360]
 
 
-async def test_engine_after_clock_jump_stays_settled(scheduler: Scheduler) -> None:
+async def test_engine_after_clock_jump_stays_registered(scheduler: Scheduler) -> None:
     """After a jump of the wall clock, small or large, all schedules are still registered."""
     await scheduler.load(schedule())
     for seconds in (0.5, 3_600):
         scheduler.clock.set_wall(scheduler.clock.now() + seconds)
-        await scheduler.settle()
-        assert scheduler.engine.settled
+        await scheduler.step_until_idle()
+        assert scheduler.engine.all_registered
 
 
 async def test_engine_after_clock_set_back_repeats_no_run(scheduler: Scheduler) -> None:
@@ -146,7 +146,7 @@ async def test_engine_after_edit_runs_only_later_due_times(scheduler: Scheduler,
     await scheduler.load(schedule(**allow(schedule="@yearly", catchUp="All")))
     scheduler.clock.advance(330)
     edited = schedule(**allow(catchUp="All"))
-    await (second.load(edited) if down else scheduler.load(edited, initial=False))
+    await (second.load(edited) if down else scheduler.load(edited, keep_known_state=False))
     driver = second if down else scheduler
     assert scheduler.due() == []
     await driver.pass_time(30)
@@ -158,7 +158,7 @@ async def test_engine_with_edit_during_jitter_runs_the_pending_run_once(schedule
     first, second = schedule(**allow(jitterSeconds=50)), schedule(**allow(jitterSeconds=50, retries=1))
     await scheduler.load(first)
     await scheduler.pass_time(59.5 + first.recurrence.offset / 2)
-    await scheduler.load(second, initial=False)
+    await scheduler.load(second, keep_known_state=False)
     await scheduler.pass_time(first.recurrence.offset / 2 + 0.01)
     assert scheduler.due() == [60]
 
@@ -168,11 +168,11 @@ async def test_engine_with_recreated_schedule_starts_from_zero(scheduler: Schedu
     await scheduler.load(schedule(**allow(catchUp="All")))
     await scheduler.pass_time(59.5)
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert scheduler.client.hget(keys.HIGH_WATER_MARKS, UID) is None
     await scheduler.pass_time(300)
     assert scheduler.due() == [60]
-    await scheduler.load(schedule(**allow(catchUp="All")), initial=False)
+    await scheduler.load(schedule(**allow(catchUp="All")), keep_known_state=False)
     assert scheduler.due() == [60]
     await scheduler.pass_time(60)
     assert scheduler.due() == [60, 420]
@@ -187,12 +187,12 @@ async def test_engine_with_deactivated_schedule_pauses_it(scheduler: Scheduler, 
     await second.load(schedule(**spec))
     await scheduler.pass_time(59.5)
     scheduler.engine.apply(Changes(deactivated={UID: "spec.schedule: never comes"}))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     # The other scheduler still has the old spec.
     for _ in range(3):
         scheduler.clock.advance(60)
-        await second.settle()
-        await scheduler.settle()
+        await second.step_until_idle()
+        await scheduler.step_until_idle()
     assert scheduler.due() == [60]
     assert show_schedule(scheduler.client, "demo").problem == "spec.schedule: never comes"
     driver = second if down else scheduler
@@ -208,31 +208,31 @@ async def test_apply_of_several_changes_keeps_the_newest(scheduler: Scheduler) -
     one = schedule(**allow())
     for changes in (Changes([one]), Changes(deactivated={UID: "why"}), Changes(removed=[UID]), Changes([one])):
         scheduler.engine.apply(changes)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.pass_time(60)
     assert scheduler.due() == [60]
     for changes in (Changes(removed=[UID]), Changes([one]), Changes(deactivated={UID: "why"})):
         scheduler.engine.apply(changes)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.pass_time(60)
     assert scheduler.due() == [60]
 
 
 async def test_apply_with_since_catches_up_from_that_time(scheduler: Scheduler) -> None:
     """If Redis does not know a schedule, it is caught up from the time that its source names."""
-    scheduler.engine.apply(Changes([schedule(**allow(catchUp="All"))], since={UID: T - 130}, initial=True))
-    await scheduler.settle()
+    scheduler.engine.apply(Changes([schedule(**allow(catchUp="All"))], since={UID: T - 130}, keep_known_state=True))
+    await scheduler.step_until_idle()
     assert scheduler.due() == [-120, -60, 0]
 
 
-async def test_settled_with_incomplete_source_is_false(scheduler: Scheduler) -> None:
-    """The engine is not settled until the source has reported everything."""
+async def test_all_registered_with_incomplete_source_is_false(scheduler: Scheduler) -> None:
+    """`all_registered` is false until the source has reported everything."""
     scheduler.engine.apply(Changes([schedule(**allow())], complete=False))
-    await scheduler.settle()
-    assert not scheduler.engine.settled
+    await scheduler.step_until_idle()
+    assert not scheduler.engine.all_registered
     scheduler.engine.apply(Changes())
-    await scheduler.settle()
-    assert scheduler.engine.settled
+    await scheduler.step_until_idle()
+    assert scheduler.engine.all_registered
 
 
 @pytest.mark.parametrize(("away", "fired"), [(60, [60, 120]), (100, [60])])
@@ -244,7 +244,7 @@ async def test_apply_of_a_schedule_unclaimed_for_long_starts_from_zero(
     await scheduler.pass_time(59.5)
     await scheduler.registry.claim([UID], scheduler.clock.now())
     scheduler.clock.advance(away)
-    await second.load(schedule(**allow(catchUp="All")), initial=False)
+    await second.load(schedule(**allow(catchUp="All")), keep_known_state=False)
     assert scheduler.due() == fired
 
 
@@ -268,11 +268,11 @@ async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
     due = (marked // 60 + 1) * 60
     clock.advance(5)
     clock.set_wall(due + 0.5)
-    await driver.settle()
+    await driver.step_until_idle()
     assert [message["options"]["due_at"] / 1000 for message in messages(redis_client)] == [due]
     clock.advance(10)
     clock.set_wall(marked)
-    await driver.settle()
+    await driver.step_until_idle()
     assert health.readiness() == health.liveness() == []
     await driver.connection.aclose()
 
@@ -283,8 +283,8 @@ async def test_two_engines_enqueue_each_run_once(scheduler: Scheduler, second: S
         await each.load(schedule(**allow()))
     scheduler.clock.advance(59.5)
     for first, last in ((scheduler, second), (second, scheduler)):
-        await first.settle()
-        await last.settle()
+        await first.step_until_idle()
+        await last.step_until_idle()
         scheduler.clock.advance(60)
     assert scheduler.due() == [60, 120]
 
@@ -295,8 +295,8 @@ async def test_engine_behind_another_counts_nothing_as_missed(scheduler: Schedul
         await each.load(schedule(**allow()))
     for _ in range(5):
         scheduler.clock.advance(60)
-        await second.settle()
-    await scheduler.settle()
+        await second.step_until_idle()
+    await scheduler.step_until_idle()
     assert scheduler.due() == [60, 120, 180, 240, 300]
     assert scheduler.field(UID, "missed") is None
 
@@ -308,7 +308,7 @@ async def test_engine_with_schedule_deleted_by_another_enqueues_nothing(
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await second.pass_time(60)
     assert scheduler.due() == []
     assert second.engine.states[UID].superseded_at is not None
@@ -318,7 +318,7 @@ async def test_engine_with_schedule_edited_by_another_enqueues_nothing(scheduler
     """After one scheduler has registered an edit, another one with the old spec enqueues nothing."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
-    await scheduler.load(schedule(**allow(schedule="@daily")), initial=False)
+    await scheduler.load(schedule(**allow(schedule="@daily")), keep_known_state=False)
     await second.pass_time(60)
     assert scheduler.due() == []
 
@@ -328,10 +328,10 @@ async def test_reclaim_with_different_sources_resumes_the_schedule(scheduler: Sc
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await second.pass_time(60)
-    second.engine.reclaim(second.clock.monotonic())
-    await second.settle()
+    second.engine.reregister_superseded(second.clock.monotonic())
+    await second.step_until_idle()
     await second.pass_time(60)
     assert scheduler.due() == [120]
 
@@ -340,15 +340,15 @@ async def test_reclaim_of_a_confirmed_spec_registers_it_again(scheduler: Schedul
     """If a late scheduler registered an old spec over a new one, a scheduler with a confirmed spec reclaims it."""
     old, new = schedule(**allow()), schedule(**allow(schedule="@every 30s"))
     await scheduler.load(old)
-    await scheduler.load(new, initial=False)
+    await scheduler.load(new, keep_known_state=False)
     await second.load(old)
     await scheduler.pass_time(60)
     superseded = scheduler.clock.monotonic()
-    scheduler.engine.reclaim(superseded - 1)
+    scheduler.engine.reregister_superseded(superseded - 1)
     await scheduler.pass_time(60)
     assert scheduler.due() == []
-    scheduler.engine.reclaim(superseded + 1)
-    await scheduler.settle()
+    scheduler.engine.reregister_superseded(superseded + 1)
+    await scheduler.step_until_idle()
     await scheduler.pass_time(30)
     assert scheduler.due() == [150]
 
@@ -414,7 +414,7 @@ async def test_engine_with_refused_arguments_waits_and_then_catches_up(
     await scheduler.pass_time(15)
     scheduler.refused.clear()
     scheduler.engine.recheck_arguments()
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert scheduler.due() == fired
     await scheduler.pass_time(45)
     await scheduler.publisher.step()
@@ -473,7 +473,7 @@ async def test_records_of_nearby_runs_are_written_together(redis_url: str, redis
         return [redis_client.llen(keys.schedule_recent(uid)) for uid in (UID, OTHER)]
 
     driver.clock.set_wall(T + 60.9)
-    await driver.settle()
+    await driver.step_until_idle()
     await driver.pass_time(0.1)
     assert (driver.due(), recorded()) == ([60, 61], [0, 0])
     assert await driver.engine.step() == pytest.approx(0.15)
@@ -488,7 +488,7 @@ async def test_record_after_deletion_of_the_schedule_leaves_no_key(redis_url: st
     await driver.load(schedule())
     await driver.pass_time(59.6)
     driver.engine.apply(Changes(removed=[UID]))
-    await driver.settle()
+    await driver.step_until_idle()
     await driver.pass_time(0.25)
     assert driver.due() == [60]
     assert not redis_client.exists(keys.schedule_recent(UID))
@@ -514,7 +514,7 @@ async def test_metrics_of_a_schedule_are_counted_and_removed_with_it(scheduler: 
     """Lag, misses, skips and enqueues are counted under the name of the schedule, and are removed with it."""
     await scheduler.load(schedule(catchUp="All"))
     scheduler.clock.advance(140)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.publisher.step()
 
     def value(name: str, **labels: str) -> float | None:
@@ -528,5 +528,5 @@ async def test_metrics_of_a_schedule_are_counted_and_removed_with_it(scheduler: 
     assert value("messages_enqueued_total", queue="q", actor="demo_task") == 1
     assert value("schedule_next_run_timestamp_seconds", **named) == T + 180
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert value("schedule_lag_seconds_count", **named) is None

@@ -41,7 +41,7 @@ async def test_submit_of_a_run_enqueues_a_message_for_stock_dramatiq(scheduler: 
     assert scheduler.client.hlen("dramatiq:q.msgs") == 0
 
 
-async def test_record_occurrences_writes_a_record_that_the_monitor_reads(scheduler: Scheduler) -> None:
+async def test_record_enqueued_runs_writes_a_record_that_the_monitor_reads(scheduler: Scheduler) -> None:
     """An enqueued run has a record that expires, and the schedule lists it as its newest run."""
     demo = schedule()
     await scheduler.load(demo)
@@ -57,7 +57,7 @@ async def test_record_occurrences_writes_a_record_that_the_monitor_reads(schedul
     assert scheduler.client.lrange(keys.schedule_recent(UID), 0, -1) == [run.message_id.encode()]
 
 
-async def test_record_occurrences_keeps_the_newest_ten_runs(scheduler: Scheduler) -> None:
+async def test_record_enqueued_runs_keeps_the_newest_ten_runs(scheduler: Scheduler) -> None:
     """A schedule lists its newest ten runs, newest first."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
@@ -179,7 +179,7 @@ async def test_submit_without_record_of_the_previous_run_checks_the_queue(schedu
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
 
 
-async def test_record_occurrences_keeps_a_record_of_the_worker(scheduler: Scheduler) -> None:
+async def test_record_enqueued_runs_keeps_a_record_of_the_worker(scheduler: Scheduler) -> None:
     """A run that starts or ends before its record is written keeps the state that its worker recorded."""
     demo = schedule()
     await scheduler.load(demo)
@@ -260,6 +260,32 @@ async def test_submit_after_max_runs_is_exhausted(scheduler: Scheduler) -> None:
     runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 4)]
     assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "exhausted"]
     assert await scheduler.outcomes(runs[2]) == ["exhausted"]
+
+
+async def test_submit_with_skipped_runs_does_not_exhaust_max_runs(scheduler: Scheduler) -> None:
+    """A run that is skipped does not count toward `maxRuns`, so the run after it in the batch is planned again."""
+    demo = schedule(maxRuns=2)
+    await scheduler.load(demo)
+    first, second, third = (ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 4))
+    assert await scheduler.outcomes(first) == ["enqueued"]
+    results = await scheduler.submit(second, third)
+    assert [(result.outcome, result.time) for result in results] == [("overlap", 0.0), ("moved", T + 120)]
+    scheduler.end_run(first.message_id)
+    assert await scheduler.outcomes(third) == ["enqueued"]
+    assert scheduler.field(UID, "runs") == "2"
+
+
+async def test_submit_of_a_long_catch_up_of_many_schedules_enqueues_all(scheduler: Scheduler) -> None:
+    """A batch may have a hundred runs of each of its schedules, which is more than one call in Lua takes."""
+    schedules = [
+        schedule(f"s{number}", uid=f"00000000-0000-5000-8000-{number:012d}", concurrencyPolicy="Allow")
+        for number in range(90)
+    ]
+    await scheduler.load(*schedules)
+    runs = [ScheduledRun(each, "due", T + 60 * number) for each in schedules for number in range(1, 101)]
+    assert set(await scheduler.outcomes(*runs)) == {"enqueued"}
+    assert scheduler.client.hlen("dramatiq:q.msgs") == 9_000
+    assert {scheduler.field(each.uid, "runs") for each in schedules} == {"100"}
 
 
 async def test_submit_of_a_void_plan_counts_no_misses(scheduler: Scheduler) -> None:

@@ -65,7 +65,7 @@ async def test_last_due_at_on_a_weekend_is_that_of_the_newest_scheduled_run(
     # Trading goes on until five minutes after CLOSE.
     await scheduler.pass_time(CLOSE + 240 - scheduler.clock.now())
     scheduler.clock.set_wall(CLOSE + DAY)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     last_due = float(scheduler.field(UID, "last_due_at") or 0)
     assert last_due == CLOSE + 240
     await happens(scheduler)  # type: ignore[misc]

@@ -32,7 +32,7 @@ async def test_list_schedules_shows_problems_misses_and_skips(scheduler: Schedul
     """A listing shows why a schedule does not run, and counts missed and skipped due times by reason."""
     await scheduler.load(schedule(), schedule("z-other", uid=OTHER, maxRuns=1, suspend=True, queue="q2"))
     scheduler.clock.advance(330)
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     await scheduler.pass_time(60)
     demo = scheduler.engine.states[OTHER].schedule
     assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)) == [
@@ -51,7 +51,7 @@ async def test_list_schedules_after_deletion_is_empty(scheduler: Scheduler) -> N
     await scheduler.pass_time(60)
     await scheduler.publisher.step()
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert list_schedules(scheduler.client) == []
     left = [key.decode() for key in scheduler.client.keys("financehub:schedule*")]
     assert left == [keys.schedule(UID)]
@@ -80,8 +80,8 @@ async def test_deletion_after_recreation_keeps_the_name_of_the_newer_schedule(sc
     await scheduler.load(schedule(uid=OTHER))
     await scheduler.load(schedule(uid=UID))
     scheduler.engine.apply(Changes(removed=[OTHER]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert show_schedule(scheduler.client, "demo").uid == UID
     scheduler.engine.apply(Changes(removed=[UID]))
-    await scheduler.settle()
+    await scheduler.step_until_idle()
     assert not scheduler.client.hexists(keys.SCHEDULE_NAMES, "default/demo")

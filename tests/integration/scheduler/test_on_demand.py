@@ -187,7 +187,7 @@ async def test_buffered_run_after_an_edit_is_dropped(scheduler: Scheduler, edit:
     await scheduler.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(2):
         await scheduler.pass_time(60)
-    await scheduler.load(schedule(concurrencyPolicy="BufferOne", **edit), initial=False)
+    await scheduler.load(schedule(concurrencyPolicy="BufferOne", **edit), keep_known_state=False)
     scheduler.end_run(messages(scheduler.client)[0]["message_id"])
     await scheduler.on_demand.step()
     assert messages(scheduler.client) == []

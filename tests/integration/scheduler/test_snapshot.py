@@ -53,7 +53,7 @@ async def test_changed_after_another_scheduler_enqueued_is_empty(scheduler: Sche
         await each.load(schedule())
     await scheduler.pass_time(60)
     take_changed(scheduler.client)
-    await second.settle()
+    await second.step_until_idle()
     assert take_changed(scheduler.client) == set()
 
 
@@ -186,15 +186,15 @@ async def test_read_snapshots_of_many_schedules_takes_two_round_trips(scheduler:
     assert records == {uid: each.record for uid, each in found.items()}
 
 
-async def test_settled_grows_with_ends_and_skips_only(scheduler: Scheduler) -> None:
-    """`settled` grows with a run that ends and a due time that is skipped, and not with an enqueue."""
+async def test_progress_grows_with_ends_and_skips_only(scheduler: Scheduler) -> None:
+    """`progress` grows with a run that ends and a due time that is skipped, and not with an enqueue."""
     await scheduler.load(schedule())
 
-    async def settled() -> int:
-        return (await snapshot(scheduler)).record.settled
+    async def progress() -> int:
+        return (await snapshot(scheduler)).record.progress
 
-    assert await settled() == ScheduleRecord().settled == 0
+    assert await progress() == ScheduleRecord().progress == 0
     await scheduler.pass_time(60)
-    assert await settled() == 0
+    assert await progress() == 0
     await scheduler.pass_time(60)
-    assert await settled() == 1
+    assert await progress() == 1

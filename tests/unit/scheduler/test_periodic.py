@@ -12,13 +12,13 @@ from financehub_shared.core.clock import ManualClock, SystemClock
 
 @dataclass
 class StartingEngine:
-    """An engine that is settled when it is checked for the third time."""
+    """An engine that has registered all schedules when it is checked for the third time."""
 
     health: LoopHealth
     checks: int = 0
 
     @property
-    def settled(self) -> bool:
+    def all_registered(self) -> bool:
         self.checks += 1
         return self.checks == 3
 

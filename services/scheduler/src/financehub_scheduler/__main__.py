@@ -21,9 +21,7 @@ def _arguments() -> argparse.Namespace:
         prog="financehub-scheduler",
         description="Enqueues the runs of ScheduledTasks, each exactly once. Any number of schedulers can run at once.",
     )
-    parser.add_argument(
-        "--broker", metavar="URL", help="the queue Redis (default: DRAMATIQ_BROKER_URL or REDIS_URL)"
-    )
+    parser.add_argument("--broker", metavar="URL", help="the queue Redis (default: DRAMATIQ_BROKER_URL or REDIS_URL)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--schedules", metavar="DIR", type=Path, help="folder of ScheduledTask YAML files, watched for changes"

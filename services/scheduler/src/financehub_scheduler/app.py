@@ -20,10 +20,9 @@ from financehub_scheduler.core.on_demand import INTERVAL_SECONDS, OnDemandRuns
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.declared_assets import ASSETS_SECONDS, DeclaredAssets
-from financehub_scheduler.janitor import PeriodicJanitor
 from financehub_scheduler.metrics import FailingSchedules, known_schedules, state_metrics, time_event_loop
-from financehub_scheduler.observers import SchedulerObservers
-from financehub_scheduler.periodic import Step, cancel_all, every, freeze_startup_objects, redis_step
+from financehub_scheduler.observability import SchedulerObservability
+from financehub_scheduler.periodic import Step, cancel_all, every, freeze_startup_objects, redis_step, run_janitor
 from financehub_scheduler.redis.enqueuer import Enqueuer
 from financehub_scheduler.redis.registry import CLAIM_INTERVAL_SECONDS, Registry
 from financehub_scheduler.sources.files import FileSource
@@ -78,7 +77,7 @@ class _Parts:
     engine: Engine
     publisher: NextRunPublisher
     assets: DeclaredAssets
-    observers: SchedulerObservers
+    observability: SchedulerObservability
     steps: Sequence[tuple[float, Step]]
 
 
@@ -96,7 +95,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     configure_logging(settings, "scheduler")
     parts = await _build(settings, origin)
     engine, clock = parts.engine, parts.clock
-    parts.observers.start()
+    parts.observability.start()
     for number in signals:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
     log.info("scheduler_started", schedules=str(origin))
@@ -115,7 +114,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
             finally:
                 await cancel_all(tasks)
     finally:
-        await asyncio.to_thread(parts.observers.stop)
+        await asyncio.to_thread(parts.observability.stop)
         if parts.operator:
             await parts.operator.aclose()
         await parts.client.aclose()
@@ -150,7 +149,9 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     engine_listeners = Listeners([*listeners, on_demand, publisher])
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, assets.argument_problem)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
-    observers = _build_observers(settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter)
+    observability = _build_observability(
+        settings, metrics, HealthProbe(engine, clock, *source_checks), states, reporter
+    )
     janitor = Janitor(
         connect(settings.broker_url, retries=0),
         heartbeat_timeout_seconds=settings.heartbeat_timeout_seconds,
@@ -164,8 +165,8 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(states), clock.now()))
-        # Of two folders, either may be right. In a cluster there is one truth, and our copy may be late.
-        engine.reclaim(operator.source.observed_at if operator else clock.monotonic())
+        # Of two folders, either may be right. In a cluster, the API server is right and our copy may be late.
+        engine.reregister_superseded(operator.source.observed_at if operator else clock.monotonic())
 
     redis_steps: list[tuple[float, Step]] = [
         (INTERVAL_SECONDS, run_requests),
@@ -174,28 +175,28 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
         *(operator.redis_steps if operator else ()),
     ]
     other_steps: list[tuple[float, Step]] = [
-        (settings.janitor_interval_seconds, partial(asyncio.to_thread, PeriodicJanitor(janitor, metrics).step)),
+        (settings.janitor_interval_seconds, partial(asyncio.to_thread, run_janitor, janitor, metrics)),
         (ASSETS_SECONDS, partial(_read_assets, assets, engine)),
         *(operator.steps if operator else ()),
     ]
     steps = [*((seconds, redis_step(step, engine, client)) for seconds, step in redis_steps), *other_steps]
-    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observers, steps)
+    return _Parts(clock, metrics, client, source, operator, engine, publisher, assets, observability, steps)
 
 
-def _build_observers(
+def _build_observability(
     settings: Settings,
     metrics: Metrics,
     probe: HealthProbe,
     states: Mapping[str, ScheduleState],
     reporter: Reporter,
-) -> SchedulerObservers:
-    """Build the observers of this process: probes, health reports, heartbeat and scraped metrics."""
+) -> SchedulerObservability:
+    """Build what shows the state of this process and of the fleet: probes, health reports, heartbeat and metrics."""
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
     failing = FailingSchedules(states, reporter, client)
     metrics.add_source(MetricSource("schedules", partial(state_metrics, states), needs_redis=False))
     metrics.add_source(MetricSource("failing schedules", failing.read))
     known = partial(known_schedules, states)
-    return SchedulerObservers(
+    return SchedulerObservability(
         settings, metrics, liveness=probe.liveness, readiness=probe.readiness, known_schedules=known
     )
 

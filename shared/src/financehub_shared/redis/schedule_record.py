@@ -166,7 +166,7 @@ class ScheduleRecord:
     outcome: ScheduleOutcome = field(default_factory=ScheduleOutcome)
 
     @property
-    def settled(self) -> int:
+    def progress(self) -> int:
         """A number that grows with every run that ends and every due time that is skipped or missed."""
         return self.outcome.ended + sum(self.skipped.values()) + self.missed
 

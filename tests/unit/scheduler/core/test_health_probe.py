@@ -14,15 +14,17 @@ class FakeEngine:
 
     health: LoopHealth
     lag: float = 0.0
-    settled: bool = True
+    all_registered: bool = True
 
     def due_lag(self) -> float:
         return self.lag
 
 
-def probe(step: float, reply: float, lag: float = 0.0, *, settled: bool = True, ahead: float = 3_600) -> HealthProbe:
+def probe(
+    step: float, reply: float, lag: float = 0.0, *, all_registered: bool = True, ahead: float = 3_600
+) -> HealthProbe:
     """Return a probe whose engine last stepped, got a reply and found its clock ahead so many seconds ago."""
-    engine = FakeEngine(LoopHealth(last_step=-step, last_reply=-reply, last_ahead=-ahead), lag, settled)
+    engine = FakeEngine(LoopHealth(last_step=-step, last_reply=-reply, last_ahead=-ahead), lag, all_registered)
     return HealthProbe(engine, ManualClock())
 
 
@@ -44,16 +46,16 @@ def test_liveness_without_progress_names_the_reason(step: float, reply: float, l
 def test_readiness_requires_registered_schedules_and_answers_of_redis() -> None:
     """A scheduler is ready if its schedules are registered and Redis answers."""
     assert probe(0, 0).readiness() == []
-    assert probe(0, 0, settled=False).readiness() == ["starting: the schedules are not registered yet"]
+    assert probe(0, 0, all_registered=False).readiness() == ["starting: the schedules are not registered yet"]
     assert probe(0, 31).readiness() == ["Redis has not answered for 31 s"]
 
 
 def test_readiness_during_start_shows_problems_of_the_source() -> None:
     """Problems of the source are shown until all schedules are registered, and not afterwards."""
-    engine = FakeEngine(LoopHealth(last_step=0, last_reply=0), settled=False)
+    engine = FakeEngine(LoopHealth(last_step=0, last_reply=0), all_registered=False)
     health_probe = HealthProbe(engine, ManualClock(), startup_problems=lambda: ["forbidden"])
     assert health_probe.readiness() == ["forbidden"]
-    engine.settled = True
+    engine.all_registered = True
     assert health_probe.readiness() == []
 
 

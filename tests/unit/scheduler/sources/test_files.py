@@ -159,15 +159,15 @@ def test_scan_with_an_invalid_annotation_refuses_the_document(source: FileSource
     assert "write it like 2026-11-01T00:00:00Z/" in next(iter(source.refused.values()))
 
 
-async def test_changes_marks_only_the_first_as_initial(tmp_path: Path) -> None:
-    """The first change is marked as initial, even if it is empty, and the later ones are not."""
+async def test_changes_keeps_known_state_for_the_first_read_only(tmp_path: Path) -> None:
+    """The first change keeps the state that Redis knows, even if it is empty, and the later ones do not."""
     source = FileSource(tmp_path, ManualClock())
     changes = source.changes()
     first = await anext(changes)
-    assert (first.initial, len(first.upserts)) == (True, 0)
+    assert (first.keep_known_state, len(first.upserts)) == (True, 0)
     write(tmp_path, resource("a"))
     second = await anext(changes)
-    assert (second.initial, len(second.upserts)) == (False, 1)
+    assert (second.keep_known_state, len(second.upserts)) == (False, 1)
 
 
 async def test_changes_includes_changes_of_refused_documents(source: FileSource, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_changes_includes_changes_of_refused_documents(source: FileSource,
     await anext(changes)
     path = write(tmp_path, resource("bad", schedule="nonsense"))
     change = await asyncio.wait_for(anext(changes), 5)
-    assert (change.initial, list(change.upserts), len(source.refused)) == (False, [], 1)
+    assert (change.keep_known_state, list(change.upserts), len(source.refused)) == (False, [], 1)
     path.unlink()
     await asyncio.wait_for(anext(changes), 5)
     assert source.refused == {}

@@ -42,6 +42,12 @@ class Schedule:
         name: `namespace/name`.
         task, queue: Task and queue of its messages.
         recurrence: Its recurrence.
+        policy: `spec.concurrencyPolicy`.
+        catch_up: `spec.catchUp`.
+        starting_deadline_seconds: `spec.startingDeadlineSeconds`: how late a run may start; None for no limit.
+        suspended: `spec.suspend`: whether no run is due at present.
+        max_queue_depth: `spec.maxQueueDepth`: queue length beyond which due runs are skipped; None for no limit.
+        max_runs: `spec.maxRuns`: number of due runs after which the schedule stops; None for no limit.
         fingerprint: A hash that changes with every change of the spec.
         spec_json: The spec as written, without default values.
         trigger: Value of the trigger annotation; empty if there is none.
@@ -57,7 +63,7 @@ class Schedule:
     recurrence: Recurrence
     policy: ConcurrencyPolicy
     catch_up: CatchUp
-    deadline: int | None
+    starting_deadline_seconds: int | None
     suspended: bool
     max_queue_depth: int | None
     max_runs: int | None
@@ -72,24 +78,26 @@ class Schedule:
         """Return the id of a run. The same occasion (a due time in ms, a trigger) has the same id everywhere."""
         return str(uuid5(UUID(self.uid), occasion))
 
-    def message(self, message_id: str, due_ms: int, now_ms: int) -> str:
+    def message(self, message_id: str, due_ms: int, ready_at_ms: int) -> str:
         """Return one message as the JSON encoder of dramatiq would write it.
 
         Args:
             message_id: Its id. It is also the redis_message_id, so that a second enqueue overwrites the first, and the
                 correlation id.
             due_ms: Due time, Unix milliseconds.
-            now_ms: Time of the enqueue, Unix milliseconds.
+            ready_at_ms: Time at which the message becomes ready, Unix milliseconds. It is in the future for a message
+                that is encoded ahead of its due time.
         """
-        age = ""
-        if self.deadline is not None:
+        max_age_option = ""
+        if self.starting_deadline_seconds is not None:
+            max_age_ms = self.starting_deadline_seconds * 1000
             # The deadline counts from the due time, so a late run may wait in the queue for a shorter time.
-            late = now_ms - due_ms if due_ms <= now_ms < due_ms + self.deadline * 1000 else 0
-            age = f'"max_age":{self.deadline * 1000 - late},'
+            late_ms = ready_at_ms - due_ms if due_ms <= ready_at_ms < due_ms + max_age_ms else 0
+            max_age_option = f'"max_age":{max_age_ms - late_ms},'
         return (
-            f'{self.message_head}{age}"{options.DUE_AT}":{due_ms},"{options.READY_AT}":{now_ms},'
+            f'{self.message_head}{max_age_option}"{options.DUE_AT}":{due_ms},"{options.READY_AT}":{ready_at_ms},'
             f'"{options.CORRELATION_ID}":"{message_id}","redis_message_id":"{message_id}"}},'
-            f'"message_id":"{message_id}","message_timestamp":{now_ms}}}'
+            f'"message_id":"{message_id}","message_timestamp":{ready_at_ms}}}'
         )
 
 
@@ -133,7 +141,7 @@ def compile_schedule(task: ScheduledTask, uid: str) -> Schedule:
         recurrence=recurrence,
         policy=spec.concurrency_policy,
         catch_up=spec.catch_up,
-        deadline=spec.starting_deadline_seconds,
+        starting_deadline_seconds=spec.starting_deadline_seconds,
         suspended=spec.suspend,
         max_queue_depth=spec.max_queue_depth,
         max_runs=spec.max_runs,

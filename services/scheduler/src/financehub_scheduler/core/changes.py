@@ -16,7 +16,10 @@ class Changes:
         deactivated: uid → why a schedule that still exists does not run at present.
         since: uid → time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
             The default is the time at which the change is applied.
-        initial: Whether the source was read for the first time in this process, so that nothing changed while it ran.
+        keep_known_state: Whether everything that Redis knows about the schedules still holds, however old it is. It
+            does at the first read of a folder, and for every change of a watch, because Kubernetes never reuses a uid.
+            If it does not, a schedule that no scheduler has claimed lately was deleted and created again, and it starts
+            without its previous state.
         complete: Whether the source has now reported everything it has.
     """
 
@@ -24,5 +27,5 @@ class Changes:
     removed: Sequence[str] = ()
     deactivated: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, float] = field(default_factory=dict)
-    initial: bool = False
+    keep_known_state: bool = False
     complete: bool = True

@@ -5,8 +5,9 @@ from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.recurrence.catch_up import plan_catch_up
 from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
 
-#: A run that is later than this is subject to catch-up. Below it, the loop was only busy.
-_LATE_SECONDS = 1.0
+#: A run that is at most this late counts as on time, because the loop was only busy. A later one goes through
+#: `plan_catch_up`, which gives up due times according to `catchUp` (see `GRACE_SECONDS`) and `startingDeadlineSeconds`.
+_ON_TIME_SECONDS = 1.0
 
 
 def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRun]:
@@ -19,11 +20,13 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
     """
     if state.next_run is None:
         return []
-    if now - fire_at <= _LATE_SECONDS:
+    if now - fire_at <= _ON_TIME_SECONDS:
         return [state.next_run]
     schedule = state.schedule
     try:
-        decision = plan_catch_up(schedule.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.deadline)
+        decision = plan_catch_up(
+            schedule.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.starting_deadline_seconds
+        )
     except CalendarHorizonError:
         # The calendar has ended in the meantime. The run that is known to be due still happens.
         return [encode(state.next_run.run, now)]

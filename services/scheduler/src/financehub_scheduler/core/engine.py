@@ -6,11 +6,12 @@ One step of the loop does three things, in this order:
    planner computes the next due time after that mark and queues it.
 2. Fire. Everything that is due leaves the queue in batches, and one Lua script per batch enqueues the messages. The
    next batch is prepared while Redis works on the previous one.
-3. Settle. For each answer of Redis, the high-water mark advances and the planner queues the next due time. The records
-   of enqueued runs, which listings show, are written a moment later, when nothing else is left to do.
+3. Advance. For each answer of Redis, the high-water mark moves and the planner queues the next due time. The records of
+   enqueued runs, which listings show, are written a moment later, when nothing else is left to do.
 
 Redis decides what really happens. Any number of schedulers run this loop at the same time without talking to each
-other, and still each run is enqueued once. If Redis is unavailable, the runs return to the queue, so none is lost.
+other, and still each due run is enqueued at most once. If Redis is unavailable, the runs return to the queue of due
+times.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from redis.exceptions import RedisError
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.core.health_probe import LoopHealth
 from financehub_scheduler.core.listener import SchedulerListener
-from financehub_scheduler.core.occurrences import DELAY_SECONDS, OccurrenceRecorder
 from financehub_scheduler.core.planner import ArgumentCheck, Planner
 from financehub_scheduler.core.registration import PendingRegistrations
+from financehub_scheduler.core.run_record_batch import DELAY_SECONDS, RunRecordBatch
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.core.warnings import spec_warnings
 from financehub_scheduler.redis.enqueuer import EncodedRun, EnqueueOutcome, Enqueuer, EnqueueResult
@@ -39,8 +40,8 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 #: Batches under way at the same time: Redis works on one while the next is prepared.
 _BATCHES_IN_FLIGHT = 2
-#: Answers settled between two checks for due runs: about 3 ms.
-_SETTLE_BATCH = 64
+#: Answers processed between two checks for due runs: about 3 ms.
+_ANSWER_BATCH = 64
 #: The longest sleep. It bounds how late a jump of the wall clock, or the end of the machine's sleep, is noticed.
 _MAX_SLEEP_SECONDS = 1.0
 #: A change of the difference between wall clock and monotonic clock counts as a jump from here.
@@ -79,8 +80,8 @@ class Engine:
         self._listener = listener
         self._planner = Planner(clock, states, listener, check_arguments)
         self._registrations = PendingRegistrations(registry)
-        self._occurrences = OccurrenceRecorder(clock, enqueuer, record_delay_seconds)
-        #: Answers that are not settled yet: state, its runs, their results, and when they came (Unix seconds).
+        self._run_records = RunRecordBatch(clock, enqueuer, record_delay_seconds)
+        #: Answers that are not processed yet: state, its runs, their results, and when they came (Unix seconds).
         self._answers: deque[tuple[ScheduleState, Sequence[EncodedRun], Sequence[EnqueueResult], float]] = deque()
         first, longest = _PAUSE_SECONDS
         self._outage = Outage("redis", clock.monotonic, log, pause_seconds=first, longest_pause_seconds=longest)
@@ -98,9 +99,9 @@ class Engine:
         self._wake.set()
 
     @property
-    def settled(self) -> bool:
+    def all_registered(self) -> bool:
         """Whether everything that the source has reported is registered."""
-        return self._registrations.settled
+        return self._registrations.all_registered
 
     def restore(self, uids: Iterable[str]) -> None:
         """Register schedules again that Redis has lost, from the high-water marks in our memory."""
@@ -109,7 +110,7 @@ class Engine:
         )
         self._wake.set()
 
-    def reclaim(self, observed_at: float) -> None:
+    def reregister_superseded(self, observed_at: float) -> None:
         """Register schedules again that another scheduler superseded and that our source still has.
 
         The other scheduler has seen a newer state, and our source reports it within seconds. Otherwise its source
@@ -160,10 +161,10 @@ class Engine:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
-        self._settle(len(self._answers))
-        while self._occurrences.pending and not self._outage.active:
+        self._process_answers(len(self._answers))
+        while self._run_records.pending and not self._outage.active:
             try:
-                await self._occurrences.write_batch()
+                await self._run_records.write_batch()
             except RedisError as error:
                 self.on_redis_unavailable(error)
 
@@ -177,13 +178,13 @@ class Engine:
             if self._registrations.pending:
                 await self._register()
             await self._fire()
-            if self._occurrences.pending and not self._answers and self._occurrences.seconds_until_write() <= 0:
-                await self._occurrences.write_batch()
+            if self._run_records.pending and not self._answers and self._run_records.seconds_until_write() <= 0:
+                await self._run_records.write_batch()
         except RedisError as error:
             self.on_redis_unavailable(error)
             return 0.0
         if self._answers:
-            self._settle(_SETTLE_BATCH)
+            self._process_answers(_ANSWER_BATCH)
             return 0.0
         if self._registrations.pending:
             return 0.0
@@ -194,8 +195,8 @@ class Engine:
 
     def _seconds_until_next_deadline(self) -> float:
         waits = [_MAX_SLEEP_SECONDS]
-        if self._occurrences.pending:
-            waits.append(self._occurrences.seconds_until_write())
+        if self._run_records.pending:
+            waits.append(self._run_records.seconds_until_write())
         if (earliest := self._planner.next_time()) is not None:
             waits.append(earliest - self._clock.now())
         return max(0.0, min(waits))
@@ -263,14 +264,14 @@ class Engine:
         for state, runs in batch:
             self._answers.append((state, runs, [next(remaining) for _ in runs], now))
 
-    # 3. settle ----------------------------------------------------------------------------------------
-    def _settle(self, limit: int) -> None:
+    # 3. advance ---------------------------------------------------------------------------------------
+    def _process_answers(self, limit: int) -> None:
         for _ in range(min(limit, len(self._answers))):
             state, runs, results, at = self._answers.popleft()
             for encoded, result in zip(runs, results, strict=True):
-                self._listener.run_settled(encoded.run, result.outcome, at)
+                self._listener.run_answered(encoded.run, result.outcome, at)
                 if result.outcome is EnqueueOutcome.ENQUEUED:
-                    self._occurrences.add(encoded.run, at)
+                    self._run_records.add(encoded.run, at)
             # The schedule may have been replaced or removed while its batch was under way.
             if self._planner.is_current(state):
                 self._advance(state, runs, results)
@@ -283,10 +284,11 @@ class Engine:
         result = results[-1]
         match result.outcome:
             case EnqueueOutcome.UNKNOWN:
-                log.warning("schedule_lost", schedule=state.schedule.name)
+                log.warning("schedule_reregistered", schedule=state.schedule.name)
                 self.restore([state.schedule.uid])
             case EnqueueOutcome.DELETED | EnqueueOutcome.CHANGED:
-                # Another scheduler has seen a newer state of the source. Our source follows, or we reclaim it.
+                # Another scheduler has seen a newer state of the source. Our source reports it within seconds, or
+                # `reregister_superseded` registers our state again.
                 state.next_run, state.superseded_at = None, self._clock.monotonic()
                 log.warning("schedule_superseded", schedule=state.schedule.name, reason=str(result.outcome))
             case EnqueueOutcome.EXHAUSTED:
@@ -296,9 +298,19 @@ class Engine:
             case EnqueueOutcome.MOVED:
                 state.high_water_mark = max(state.high_water_mark, result.time)
                 self._planner.plan_next(state)
-            case _:
+            case (
+                EnqueueOutcome.ENQUEUED
+                | EnqueueOutcome.MISSED
+                | EnqueueOutcome.OVERLAP
+                | EnqueueOutcome.BACKLOG
+                | EnqueueOutcome.BUFFERED
+                | EnqueueOutcome.ALREADY
+            ):
+                # The due time is settled, so the mark in Redis is at least this high.
                 state.high_water_mark = runs[-1].run.due
                 self._planner.plan_next(state)
+            case EnqueueOutcome.REFUSED | EnqueueOutcome.WAIT:
+                raise AssertionError(f"{result.outcome!r} is an answer to on-demand runs only, not to a due run")
 
     def _pause_until_due(self, state: ScheduleState, redis_now: float) -> None:
         """Pause the loop and put a run back, because Redis finds its due time too far ahead of its own clock."""

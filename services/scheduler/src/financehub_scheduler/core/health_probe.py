@@ -46,7 +46,7 @@ class Watched(Protocol):
     @property
     def health(self) -> LoopHealth: ...
     @property
-    def settled(self) -> bool: ...
+    def all_registered(self) -> bool: ...
     def due_lag(self) -> float: ...
 
 
@@ -91,7 +91,7 @@ class HealthProbe:
         """Return the reasons why nothing is enqueued at present."""
         now, health = self._clock.monotonic(), self._engine.health
         silence = now - health.last_reply
-        if not self._engine.settled:
+        if not self._engine.all_registered:
             return self._startup_problems() or ["starting: the schedules are not registered yet"]
         if silence > _STALL_SECONDS:
             return [f"Redis has not answered for {silence:.0f} s"]

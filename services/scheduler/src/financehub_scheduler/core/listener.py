@@ -21,7 +21,7 @@ class SchedulerListener:
     def next_run_changed(self, uid: str) -> None:
         """The next due time of a schedule has changed, or the reason why it has none."""
 
-    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
         """Redis has answered for a run.
 
         Args:
@@ -62,9 +62,9 @@ class Listeners(SchedulerListener):
         for listener in self._listeners:
             listener.next_run_changed(uid)
 
-    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
         for listener in self._listeners:
-            listener.run_settled(run, outcome, at)
+            listener.run_answered(run, outcome, at)
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
         for listener in self._listeners:

@@ -14,6 +14,7 @@ from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, ScheduledRun, encode
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import BackfillField, ScheduleField, new_backfill
@@ -29,6 +30,8 @@ _BACKFILL_BATCH = 50
 MAX_BACKFILL_RUNS = 10_000
 #: A trigger that no scheduler could carry out is dropped, because whoever requested it has given up by then.
 _REQUEST_TTL_SECONDS = 3_600
+#: Runs per script. At a restart, thousands of annotations may be submitted, and due runs go first between two scripts.
+_BATCH = 200
 
 
 class OnDemandRuns(SchedulerListener):
@@ -36,10 +39,10 @@ class OnDemandRuns(SchedulerListener):
 
     Args:
         clock: The clock.
-        client: Redis of the queues.
+        client: The queue Redis.
         enqueuer: Sends runs to Redis.
         states: uid → state of each active schedule.
-        listener: Is notified of settled runs and of backfills.
+        listener: Is notified of the answers of Redis and of backfills.
     """
 
     def __init__(
@@ -79,17 +82,16 @@ class OnDemandRuns(SchedulerListener):
             await self._continue_backfill(id.decode())
 
     async def _submit(self, runs: list[ScheduledRun]) -> None:
-        if not runs:
-            return
-        now = self._clock.now()
-        results = await self._enqueuer.submit([encode(run, now) for run in runs], now)
-        enqueued = []
-        for run, result in zip(runs, results, strict=True):
-            self._listener.run_settled(run, result.outcome, now)
-            if result.outcome is EnqueueOutcome.ENQUEUED:
-                enqueued.append((run, now))
-        if enqueued:
-            await self._enqueuer.record_occurrences(enqueued)
+        for batch in chunks(runs, _BATCH):
+            now = self._clock.now()
+            results = await self._enqueuer.submit([encode(run, now) for run in batch], now)
+            enqueued = []
+            for run, result in zip(batch, results, strict=True):
+                self._listener.run_answered(run, result.outcome, now)
+                if result.outcome is EnqueueOutcome.ENQUEUED:
+                    enqueued.append((run, now))
+            if enqueued:
+                await self._enqueuer.record_enqueued_runs(enqueued)
 
     # buffered runs and triggers -----------------------------------------------------------------------
     def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[ScheduledRun]:

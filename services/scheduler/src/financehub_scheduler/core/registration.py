@@ -42,7 +42,7 @@ class PendingRegistrations:
         for schedule in changes.upserts:
             self._deactivated.pop(schedule.uid, None)
             since = changes.since.get(schedule.uid, now)
-            self._upserts[schedule.uid] = Registration(schedule, since, added=not changes.initial)
+            self._upserts[schedule.uid] = Registration(schedule, since, changes.keep_known_state)
 
     def repeat(self, schedules: Iterable[tuple[Schedule, float]]) -> None:
         """Register schedules again, unless a newer change of them is pending.
@@ -52,7 +52,7 @@ class PendingRegistrations:
         """
         for schedule, since in schedules:
             if not any(schedule.uid in pending for pending in (self._upserts, self._removed, self._deactivated)):
-                self._upserts[schedule.uid] = Registration(schedule, since, added=False)
+                self._upserts[schedule.uid] = Registration(schedule, since, keep_known_state=True)
 
     @property
     def pending(self) -> bool:
@@ -60,7 +60,7 @@ class PendingRegistrations:
         return bool(self._upserts or self._removed or self._deactivated)
 
     @property
-    def settled(self) -> bool:
+    def all_registered(self) -> bool:
         """Whether the source has reported everything and Redis has confirmed it."""
         return self._source_complete and not self.pending
 

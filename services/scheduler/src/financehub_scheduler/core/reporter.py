@@ -45,7 +45,7 @@ class Reporter(SchedulerListener):
         """Names of the schedules that have their own series."""
         return frozenset(self._labels)
 
-    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
         schedule = run.schedule
         # The answer for the last run of a schedule may arrive after the schedule was deleted.
         label = self._label(schedule.name) if schedule.uid in self._states else OTHER

@@ -67,7 +67,7 @@ class Lease:
             return
         self._next_step = began + POLL_SECONDS
         try:
-            if await self._claim():
+            if await self._acquire():
                 self._become_leader(began)
         except ApiError as error:
             # A conflict means that another scheduler was faster.
@@ -93,9 +93,9 @@ class Lease:
             # The Lease expires by itself.
             log.info("lease_release_failed", error=str(error))
 
-    async def _claim(self) -> bool:
+    async def _acquire(self) -> bool:
         """Write our identity into the Lease unless another scheduler holds it. Returns whether it was written."""
-        claim = {
+        ours = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": DURATION_SECONDS,
             "renewTime": (now := _micro_time(self._clock.now())),
@@ -105,7 +105,7 @@ class Lease:
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            body = {"metadata": {"name": self._name}, "spec": {**claim, "acquireTime": now, "leaseTransitions": 0}}
+            body = {"metadata": {"name": self._name}, "spec": {**ours, "acquireTime": now, "leaseTransitions": 0}}
             await self._api.send(ApiRequest("POST", self._path, body))
             return True
         spec = _spec(lease)
@@ -116,8 +116,8 @@ class Lease:
             expires = self._spec_since + spec.get("leaseDurationSeconds", DURATION_SECONDS)
             if holder and self._clock.monotonic() < expires:
                 return False
-            claim |= {"acquireTime": now, "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
-        await self._put(lease, {**spec, **claim})
+            ours |= {"acquireTime": now, "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
+        await self._put(lease, {**spec, **ours})
         return True
 
     async def _read(self) -> Mapping[str, Any]:
@@ -141,7 +141,7 @@ class Lease:
         self._problem = kind
         remedy = "; apply deploy/operator/rbac.yaml: leases need get, create and update" if kind == "403" else ""
         consequence = "status is not written; schedules keep running"
-        log.warning("lease_claim_failed", error=f"{error}{remedy}", consequence=consequence)
+        log.warning("lease_acquisition_failed", error=f"{error}{remedy}", consequence=consequence)
 
 
 def _spec(lease: Mapping[str, Any]) -> Mapping[str, Any]:

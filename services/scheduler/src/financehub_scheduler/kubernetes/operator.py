@@ -22,7 +22,7 @@ from financehub_scheduler.kubernetes.lease import POLL_SECONDS, Lease
 from financehub_scheduler.kubernetes.status.sender import StatusSender
 from financehub_scheduler.kubernetes.status.writer import INTERVAL_SECONDS as STATUS_INTERVAL_SECONDS
 from financehub_scheduler.kubernetes.status.writer import StatusWriter
-from financehub_scheduler.kubernetes.watch.source import PROBE_SECONDS, CrdSource
+from financehub_scheduler.kubernetes.watch.cluster_source import SERVED_CHECK_SECONDS, ClusterSource
 from financehub_shared.core.clock import Clock
 
 #: API servers store JSON that is nested ten thousand levels deep, which takes about 2 MB of a thread's stack. With
@@ -41,7 +41,7 @@ class Operator:
         namespaces: The watched namespaces, empty for all.
         lease: Name of the Lease.
         states: uid → state of each active schedule. The engine fills it.
-        client: Redis of the queues.
+        client: The queue Redis.
         redact: Masks secrets.
     """
 
@@ -57,7 +57,7 @@ class Operator:
     ) -> None:
         self._api = api
         self._lease = Lease(api, clock, f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}", lease)
-        self.source = CrdSource(api, clock, namespaces)
+        self.source = ClusterSource(api, clock, namespaces)
         self._events = EventRecorder(clock, api, self.source.resources, redact)
         sender = StatusSender(api, clock)
         self._status = StatusWriter(clock, self._lease, sender, self.source, states, client, self._events)
@@ -86,7 +86,7 @@ class Operator:
     def steps(self) -> list[tuple[float, Step]]:
         """Steps to be repeated, each with its interval in seconds. None of them uses Redis."""
         return [
-            (PROBE_SECONDS, self.source.probe),
+            (SERVED_CHECK_SECONDS, self.source.check_served),
             (POLL_SECONDS / 2, self._lease.step),
             (EVENTS_INTERVAL_SECONDS, self._events.step),
         ]

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from financehub_scheduler.recurrence.recurrence import Recurrence
 
-#: A run that is later than this was missed and is not only a little late. Loop lag and failover take under a second.
+#: With `catchUp: None`, a due time that is at most this late still runs. A busy loop and the takeover by another
+#: scheduler delay a run by less than a second, so a due time that is later than this has passed during an outage.
 GRACE_SECONDS = 10
 #: Number of runs that one catch-up may start. Kubernetes CronJobs have the same limit.
 MAX_CATCH_UP = 100
@@ -37,7 +38,7 @@ class CatchUpPlan:
 
 
 def plan_catch_up(
-    recurrence: Recurrence, mark: float, now: float, policy: CatchUp, deadline: float | None
+    recurrence: Recurrence, mark: float, now: float, policy: CatchUp, starting_deadline_seconds: float | None
 ) -> CatchUpPlan:
     """Decide which due times in (mark, now] still run.
 
@@ -46,13 +47,13 @@ def plan_catch_up(
         mark: The high-water mark, Unix seconds.
         now: Unix seconds.
         policy: `spec.catchUp`.
-        deadline: `spec.startingDeadlineSeconds`; None for no limit.
+        starting_deadline_seconds: `spec.startingDeadlineSeconds`; None for no limit.
     """
     until = now - recurrence.offset
     newest = recurrence.newest(MAX_CATCH_UP if policy is CatchUp.ALL else 1, mark, until)
     if not newest:
         return CatchUpPlan((), 0, None)
-    max_lateness = deadline if deadline is not None else float("inf")
+    max_lateness = starting_deadline_seconds if starting_deadline_seconds is not None else float("inf")
     if policy is CatchUp.NONE:
         max_lateness = min(max_lateness, GRACE_SECONDS)
     fire = tuple(due for due in newest if until - due <= max_lateness)

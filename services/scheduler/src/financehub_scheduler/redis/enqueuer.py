@@ -1,4 +1,4 @@
-"""Turns due times into messages: one Lua script enqueues a batch of runs, each exactly once."""
+"""Turns due times into messages: one Lua script enqueues a batch of runs, each at most once."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ AHEAD_LIMIT_SECONDS = 60.0
 #: Messages that a backfill may keep in the queue if the schedule sets no `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
 
-#: The reason for a run. It decides which fence makes the run happen exactly once.
+#: The reason for a run. It decides which fence prevents a second enqueue of the run.
 RunKind = Literal["due", "buffered", "annotation", "request", "backfill"]
 
 
@@ -83,7 +83,7 @@ class EnqueueOutcome(StrEnum):
     """The answer of Redis for one run."""
 
     ENQUEUED = "enqueued"
-    #: The due time or request was settled before, usually by another scheduler.
+    #: The due time or the request was settled before, usually by another scheduler.
     ALREADY = "already"
     #: The three reasons to skip a run.
     OVERLAP = "overlap"
@@ -142,7 +142,7 @@ def encode(run: ScheduledRun, ready_at: float) -> EncodedRun:
         ready_at: When its message becomes ready, Unix seconds: now, or the time at which it will be enqueued.
     """
     schedule, due_ms = run.schedule, round(run.due * 1000)
-    # Someone who triggers a run by hand has seen the queue or does not care.
+    # Triggers ignore `maxQueueDepth`, because a user requests the run now, whatever the queue looks like.
     depth = None if run.kind in {"annotation", "request"} else schedule.max_queue_depth
     if run.kind == "backfill" and depth is None:
         depth = BACKFILL_QUEUE_DEPTH
@@ -170,7 +170,7 @@ class Enqueuer:
     """Sends runs to Redis.
 
     Args:
-        client: Redis of the queues.
+        client: The queue Redis.
         run_ttl: Seconds for which the record of a run is kept.
         ahead_limit: Seconds by which a due time may be ahead of Redis's own clock.
     """
@@ -203,7 +203,7 @@ class Enqueuer:
         replies: list[bytes] = await self._enqueue(args=[context, entries, *(run.message for run in runs)])
         return [parse_result(reply) for reply in replies]
 
-    async def record_occurrences(self, runs: Sequence[tuple[ScheduledRun, float]]) -> None:
+    async def record_enqueued_runs(self, runs: Sequence[tuple[ScheduledRun, float]]) -> None:
         """Record enqueued runs, so that listings show them before a worker starts them.
 
         This is separate from `submit`, so that a burst does not wait for it. If it never happens, the worker creates

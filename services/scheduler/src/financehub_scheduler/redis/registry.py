@@ -28,12 +28,12 @@ class Registration:
     Args:
         schedule: The schedule.
         since: Time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
-        added: Whether it appeared while this scheduler ran, rather than being there at its start.
+        keep_known_state: See `Changes.keep_known_state`.
     """
 
     schedule: Schedule
     since: float
-    added: bool
+    keep_known_state: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Registry:
     """Reads and writes the schedules in Redis.
 
     Args:
-        client: Redis of the queues.
+        client: The queue Redis.
         ahead_limit: Seconds by which our clock may be ahead of Redis's own.
     """
 
@@ -86,7 +86,7 @@ class Registry:
                     "queue": registration.schedule.queue,
                     "suspended": int(registration.schedule.suspended),
                     "since": int(registration.since * 1000),
-                    "added": registration.added,
+                    "keep_known_state": registration.keep_known_state,
                 }
                 for registration in chunk
             ]

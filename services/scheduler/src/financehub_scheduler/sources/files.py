@@ -77,14 +77,14 @@ class FileSource:
 
     async def changes(self) -> AsyncIterator[Changes]:
         """Yield all schedules of the folder, then every change, forever. Changes of refused documents are included."""
-        initial = True
+        is_first = True
         while True:
             # In a thread, because reading thousands of schedules takes seconds and due runs must not wait for it.
             refused = self.refused
             found = await asyncio.to_thread(self.scan)
-            if initial or found or self.refused != refused:
-                yield replace(found or Changes(), initial=initial)
-            initial = False
+            if is_first or found or self.refused != refused:
+                yield replace(found or Changes(), keep_known_state=is_first)
+            is_first = False
             await self._clock.sleep(POLL_SECONDS)
 
     def scan(self) -> Changes | None:

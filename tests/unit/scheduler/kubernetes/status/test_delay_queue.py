@@ -22,15 +22,21 @@ def test_delay_queue_with_repeated_uid_uses_its_earliest_time(entries: list[tupl
     assert len(queue) == len(earliest) - len(due)
 
 
-@given(st.lists(TIMES, min_size=1, unique=True), TIMES)
-def test_delay_queue_put_now_precedes_all_others(times: list[float], later: float) -> None:
-    """Uids added by `put_now` are popped before those that are merely due, the newest first."""
-    queue, end = DelayQueue(), max(times) + later
-    queue.put("due", 0.0)
-    for at in sorted(times):
-        queue.put_now(str(at), at)
-    urgent = [str(at) for at in sorted(times, reverse=True) if at > 0]
-    assert queue.pop(end, len(urgent)) == urgent
+@given(st.lists(UIDS), st.lists(st.tuples(UIDS, TIMES)))
+def test_delay_queue_put_now_precedes_all_others(urgent: list[str], due: list[tuple[str, float]]) -> None:
+    """Uids added by `put_now` are popped before those that are only due, the newest first, and each of them once."""
+    queue = DelayQueue()
+    for uid, at in due[::2]:
+        queue.put(uid, at)
+    for uid in urgent:
+        queue.put_now(uid)
+    for uid, at in due[1::2]:
+        queue.put(uid, at)
+    newest_first = list(dict.fromkeys(reversed(urgent)))
+    assert len(queue) == len({*urgent, *(uid for uid, _ in due)})
+    assert queue.pop(0.0, len(newest_first)) == newest_first
+    assert set(queue.pop(100.0, 10)) == {uid for uid, _ in due} - set(urgent)
+    assert len(queue) == 0
 
 
 def test_delay_queue_pop_with_limit_leaves_the_rest() -> None:

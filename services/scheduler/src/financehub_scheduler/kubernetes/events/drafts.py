@@ -35,7 +35,8 @@ def from_enqueue_outcome(run: ScheduledRun, outcome: EnqueueOutcome) -> list[Eve
     """
     schedule, drafts = run.schedule, []
     if run.missed and outcome not in {EnqueueOutcome.ALREADY, EnqueueOutcome.MOVED}:
-        deadline = f", startingDeadlineSeconds {schedule.deadline}" if schedule.deadline is not None else ""
+        limit = schedule.starting_deadline_seconds
+        deadline = "" if limit is None else f", startingDeadlineSeconds {limit}"
         count = "1 due time was" if run.missed == 1 else f"{run.missed} due times were"
         message = f"{count} missed, too late to run (catchUp {schedule.catch_up}{deadline})"
         drafts.append(EventDraft("Warning", "Missed", message))

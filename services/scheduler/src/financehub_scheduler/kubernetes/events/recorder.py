@@ -69,7 +69,7 @@ class EventRecorder(SchedulerListener):
         self._forbidden_until: dict[tuple[str, str], float] = {}
         self._dropped_logged_at = self._refused_logged_at = -math.inf
 
-    def run_settled(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:  # noqa: ARG002
+    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:  # noqa: ARG002
         self.record(run.schedule.uid, from_enqueue_outcome(run, outcome))
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:

@@ -28,7 +28,7 @@ class Comparison:
         written_at: Monotonic time of the last write. Before the first one, the time at which we became the leader.
         desired: Digest of the status that should be shown.
         observed: The status that the API server had afterwards.
-        settled: `ScheduleRecord.settled` at that time.
+        progress: `ScheduleRecord.progress` at that time.
         generation, annotations: Those of the resource.
         last_run_id: Id of the run that had ended last, empty if none had.
     """
@@ -36,7 +36,7 @@ class Comparison:
     written_at: float
     desired: bytes
     observed: ObservedStatus
-    settled: int
+    progress: int
     generation: int
     annotations: tuple[str, str]
     last_run_id: str

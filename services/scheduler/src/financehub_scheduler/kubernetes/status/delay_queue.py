@@ -1,41 +1,50 @@
-"""Queue of uids whose status must be written, ordered by time. Only the earliest time of each uid counts."""
+"""Queue of uids whose status must be written: urgent ones first, the others at their times."""
 
 import heapq
 import math
 
 
 class DelayQueue:
-    """Uids ordered by time. Times are monotonic seconds."""
+    """Uids in the order in which their statuses must be written. Each uid is in the queue at most once."""
 
     def __init__(self) -> None:
+        #: Ordered set of the urgent uids. The newest is the last key.
+        self._urgent: dict[str, None] = {}
+        #: uid → time at which it is due, monotonic seconds, for the uids that are not urgent.
         self._at: dict[str, float] = {}
-        #: May contain outdated times of a uid. They are dropped when they reach the top.
+        #: (time, uid). May contain outdated times of a uid. They are dropped when they reach the top.
         self._heap: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
-        return len(self._at)
+        return len(self._urgent) + len(self._at)
 
     def clear(self) -> None:
         """Remove everything."""
+        self._urgent.clear()
         self._at.clear()
         self._heap.clear()
 
     def put(self, uid: str, at: float) -> None:
-        """Add a uid, or move it if `at` is earlier than its current time."""
-        if at < self._at.get(uid, math.inf):
+        """Add a uid that is due at a monotonic time. If it is in the queue already, the earlier time counts."""
+        if uid not in self._urgent and at < self._at.get(uid, math.inf):
             self._at[uid] = at
             heapq.heappush(self._heap, (at, uid))
 
-    def put_now(self, uid: str, now: float) -> None:
-        """Add a uid before all others, the newest first. A change by a user must not wait for thousands of others."""
-        self.put(uid, -now)
+    def put_now(self, uid: str) -> None:
+        """Add a uid before all others. A change by a user must not wait for thousands of others."""
+        self._at.pop(uid, None)
+        # Removed first, so that it becomes the last key.
+        self._urgent.pop(uid, None)
+        self._urgent[uid] = None
 
     def pop(self, now: float, limit: int) -> list[str]:
-        """Remove and return up to `limit` uids whose time has come, in order."""
-        due: list[str] = []
-        while self._heap and self._heap[0][0] <= now and len(due) < limit:
+        """Remove and return up to `limit` uids: the urgent ones, newest first, then those that are due, in order."""
+        popped: list[str] = []
+        while self._urgent and len(popped) < limit:
+            popped.append(self._urgent.popitem()[0])
+        while self._heap and self._heap[0][0] <= now and len(popped) < limit:
             at, uid = heapq.heappop(self._heap)
             if self._at.get(uid) == at:
                 del self._at[uid]
-                due.append(uid)
-        return due
+                popped.append(uid)
+        return popped

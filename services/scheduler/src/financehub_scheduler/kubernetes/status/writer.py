@@ -23,9 +23,9 @@ from financehub_scheduler.kubernetes.observed_status import ConditionDigest, Obs
 from financehub_scheduler.kubernetes.status.build import build_status, to_json
 from financehub_scheduler.kubernetes.status.comparisons import Comparison, Comparisons, ResourceSource
 from financehub_scheduler.kubernetes.status.delay_queue import DelayQueue
-from financehub_scheduler.kubernetes.status.planner import StatusPlanner
 from financehub_scheduler.kubernetes.status.sender import StatusRefusedError, StatusSender, StatusWriteFailedError
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot, read_snapshots
+from financehub_scheduler.kubernetes.status.status_planner import StatusPlanner
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 
@@ -63,7 +63,7 @@ class StatusWriter(SchedulerListener):
         sender: Sends status to the API server.
         source: The resources in the API server.
         states: uid → state of each active schedule.
-        client: Redis of the queues.
+        client: The queue Redis.
         listener: Receives every status that was written.
     """
 
@@ -160,7 +160,7 @@ class StatusWriter(SchedulerListener):
             written_at,
             desired,
             observed,
-            record.settled,
+            record.progress,
             resource.generation,
             resource.annotations,
             record.outcome.last_run_id,

@@ -7,15 +7,15 @@ from http import HTTPStatus
 import structlog
 
 from financehub_scheduler.kubernetes.client.api import ApiError, ApiUnreachableError, KubeApi
-from financehub_scheduler.kubernetes.watch.watch import EventHandler, Watch
+from financehub_scheduler.kubernetes.watch.kopf_watch import EventHandler, KopfWatch
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
 #: If a watch has not restarted for this many times its length while the API server answers, it receives nothing.
 _MAX_MISSED_LISTS = 5
-#: ScheduledTasks count as no longer served after this many consecutive probes that did not find them.
-_ABSENT_PROBES = 2
+#: ScheduledTasks count as no longer served after this many consecutive checks that did not find them.
+_ABSENT_CHECKS = 2
 #: Within this time after its start, a watch has delivered the changes that it missed before.
 _CATCH_UP_SECONDS = 2.0
 
@@ -44,15 +44,15 @@ class NamespaceWatch:
         self._api = api
         self._clock = clock
         self.namespace = namespace
-        self._watch = Watch(clock, namespace, on_event, self._count_list, watch_seconds)
+        self._watch = KopfWatch(clock, namespace, on_event, self._count_list, watch_seconds)
         self._on_list = on_list
         self._max_age_seconds = _MAX_MISSED_LISTS * watch_seconds
         #: Number of complete lists, and the number when the known resources were last compared with those that the API
         #: server has. -1 requests another comparison.
         self.lists = self.compared_lists = 0
-        #: Monotonic time since which every probe has been answered, None if the last one was not.
+        #: Monotonic time since which every check has been answered, None if the last one was not.
         self._answering_since: float | None = None
-        self._absent_probes = 0
+        self._absent_checks = 0
 
     def start(self) -> None:
         """Start watching."""
@@ -77,19 +77,19 @@ class NamespaceWatch:
     @property
     def absent(self) -> bool:
         """Whether the API server no longer serves ScheduledTasks."""
-        return self._absent_probes >= _ABSENT_PROBES
+        return self._absent_checks >= _ABSENT_CHECKS
 
-    async def probe(self) -> None:
+    async def check_served(self) -> None:
         """Check that the API server serves ScheduledTasks. Otherwise a silent watch would prove nothing."""
         try:
             async for _ in self._api.metadata(self.namespace, page=1):
                 break
         except (ApiError, ApiUnreachableError) as error:
-            log.debug("probe_failed", error=str(error))
+            log.debug("served_check_failed", error=str(error))
             self._answering_since = None
-            self._absent_probes = self._absent_probes + 1 if _is_not_served(error) else 0
+            self._absent_checks = self._absent_checks + 1 if _is_not_served(error) else 0
         else:
-            self._absent_probes = 0
+            self._absent_checks = 0
             if self._answering_since is None:
                 self._answering_since = self._clock.monotonic()
 

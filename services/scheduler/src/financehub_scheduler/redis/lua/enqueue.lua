@@ -1,41 +1,78 @@
--- Enqueue a batch of runs, each exactly once: fence, overlap check, backlog check and enqueue in one atomic step.
+-- Enqueue a batch of runs in one atomic step: check the fence, the overlap and the backlog of each run, and store its
+-- message.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), active (states)}
--- ARGV[2]: JSON list of runs (`encode` in enqueuer.py names the fields); ARGV[3…]: one message per run, empty to only
--- move the high-water mark
--- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by a
--- colon and the time of Redis (ms).
+-- ARGV[2]: JSON list of runs (`encode` in enqueuer.py names the fields)
+-- ARGV[3…]: one message per run, empty to only move the high-water mark
+-- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by
+-- a colon and the time of Redis (ms).
 --
--- A thousand schedules may be due at one instant, so as much as possible is done once per batch: marks are read and
--- written together, messages go to their queues at the end, and run records are written afterwards (record_runs.lua).
+-- The outcomes of due runs:
+--
+--   outcome           mark moved?  message stored?  who acts next
+--   enqueued          yes          yes              a worker runs the task
+--   missed            yes          no               nobody: the due times are given up
+--   overlap, backlog  yes          no               nobody: the due time is skipped
+--   buffered          yes          no               OnDemandRuns submits it every second as a run of kind `buffered`
+--   already           no           no               nobody: the due time was settled before
+--   exhausted         no           no               the engine stops the schedule
+--   moved             no           no               the engine plans again from the mark in the answer
+--   ahead             no           no               the engine pauses and submits the run again
+--   unknown           no           no               the engine registers the schedule again
+--   changed, deleted  no           no               the engine stops it until the source reports a newer state
+--
+-- Runs on demand (buffered, annotation, request, backfill) have their own fences and never move the mark. Two outcomes,
+-- both without a message, exist only for them: `refused` (the trigger is dropped) and `wait` (OnDemandRuns submits the
+-- run again).
+--
+-- The script makes two passes over the batch, which share what it knows about each schedule (`schedules`):
+-- 1. Read the schedules. Reject runs of an outdated spec, and check the due runs against the high-water marks.
+-- Between the passes, it writes all marks. If a later command fails, a run is missing, but none is enqueued twice.
+-- 2. For each run that is left, in order, check overlap and backlog and enqueue it, or skip it with a reason.
+-- A thousand schedules may be due at one instant, so marks are read and written once per batch, messages are written to
+-- their queues 500 at a time, and run records are written afterwards (record_runs.lua).
 
 local context = cjson.decode(ARGV[1])
 local runs = cjson.decode(ARGV[2])
-local now = context.now
-local redis_now = redis_time()
+local now, redis_now = context.now, redis_time()
 local at = seconds(now)
 local field = schedule_field
 local active_states = {}
 for _, state in ipairs(context.active) do active_states[state] = true end
 
--- Messages that wait for the end of the batch: per queue the arguments for its hash and for its list, and its depth.
-local bodies, lists, depths = {}, {}, {}
+-- queues: the messages that are not written yet ---------------------------------------------------
+
+-- Name → {ids, bodies: arguments for the queue's list and for its hash; stored: length of its hash, nil if not read}
+local queues = {}
 -- Ids enqueued by this batch.
 local fresh = {}
--- Uids whose record changed, for the writer of status.
-local changed = {}
 
-local function flush(queue)
-  if lists[queue] and #lists[queue] > 0 then
-    redis.call('hset', messages_key(queue), unpack(bodies[queue]))
-    redis.call('rpush', queue_key(queue), unpack(lists[queue]))
-  end
-  bodies[queue], lists[queue] = {}, {}
+local function flush(name)
+  local queue = queues[name]
+  if #queue.ids == 0 then return end
+  redis.call('hset', messages_key(name), unpack(queue.bodies))
+  redis.call('rpush', queue_key(name), unpack(queue.ids))
+  queue.ids, queue.bodies, queue.stored = {}, {}, nil
 end
 
-local function depth(queue)
-  if not depths[queue] then depths[queue] = redis.call('hlen', messages_key(queue)) end
-  return depths[queue] + (lists[queue] and #lists[queue] or 0)
+local function depth(name)
+  local queue = queues[name]
+  if not queue.stored then queue.stored = redis.call('hlen', messages_key(name)) end
+  return queue.stored + #queue.ids
 end
+
+-- Stores a message, and writes the given fields of the schedule record.
+local function enqueue(schedule, run, ...)
+  local queue = queues[run.queue]
+  queue.ids[#queue.ids + 1] = run.id
+  queue.bodies[#queue.bodies + 1], queue.bodies[#queue.bodies + 2] = run.id, run.message
+  if #queue.ids == 500 then flush(run.queue) end
+  fresh[run.id] = true
+  redis.call('hset', schedule.record, field.last_message_id, run.id, ...)
+  schedule.last_id, schedule.changed = run.id, true
+  return 'enqueued'
+end
+
+-- overlap and backlog -----------------------------------------------------------------------------
 
 -- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue knows best: a
 -- message in it has not ended, whatever the record says, and a message that it has lost (purged) must not block its
@@ -60,170 +97,185 @@ end
 -- Removes a run from its queue if no worker has fetched it yet.
 local function replace(id, queue)
   flush(queue)
-  depths[queue] = nil
   if redis.call('lrem', queue_key(queue), -1, id) == 1 then
     redis.call('hdel', messages_key(queue), id)
+    queues[queue].stored = nil
     redis.call('hset', run_key(id), run_field.state, 'skipped', run_field.error, 'replaced by the next run',
       run_field.finished_at, at)
   end
 end
 
-local function skip(record, run, reason)
-  redis.call('hincrby', record, field['skipped_' .. reason], 1)
-  redis.call('hset', record, field.last_skip_reason, reason, field.last_skip_at, at)
-  changed[#changed + 1] = run.uid
-  return reason
-end
-
 -- Checks concurrency policy and backlog. Returns 'go', or the reason to skip the run.
-local function admit(run, last_id)
+local function admit(schedule, run)
   local state = nil
-  if run.policy ~= 'Allow' then state = state_of(last_id, run.queue) end
+  if run.policy ~= 'Allow' then state = state_of(schedule.last_id, run.queue) end
   if state then
     if run.policy ~= 'Replace' or run.kind == 'backfill' then return 'overlap' end
-    if state == 'queued' then replace(last_id, run.queue) end
+    if state == 'queued' then replace(schedule.last_id, run.queue) end
   end
   if run.max_depth and depth(run.queue) > run.max_depth then return 'backlog' end
   return 'go'
 end
 
-local function enqueue(record, run, counter, count, ...)
-  if not lists[run.queue] then flush(run.queue) end
-  local body, list = bodies[run.queue], lists[run.queue]
-  body[#body + 1], body[#body + 2] = run.id, run.message
-  list[#list + 1] = run.id
-  fresh[run.id] = true
-  redis.call('hset', record, field.last_message_id, run.id, counter, count, ...)
-  changed[#changed + 1] = run.uid
-  if #list == 500 then flush(run.queue) end
+local function skip(schedule, reason)
+  redis.call('hincrby', schedule.record, field['skipped_' .. reason], 1)
+  redis.call('hset', schedule.record, field.last_skip_reason, reason, field.last_skip_at, at)
+  schedule.changed = true
+  return reason
 end
 
--- One function per kind of run. Each has its own fence: a condition that holds before the enqueue and not after it.
--- `last_id` is the newest message of the schedule, `count` its number of scheduled runs.
+-- pass 2: one function per kind of run ------------------------------------------------------------
+
+-- Each kind has its own fence: a condition that holds before the enqueue and not after it. Pass 1 has checked the fence
+-- of due runs, the high-water mark.
 local kinds = {}
 
-function kinds.due(record, run, last_id)
+local function enqueue_scheduled(schedule, run)
+  schedule.runs = schedule.runs + 1
+  return enqueue(schedule, run, field.runs, schedule.runs, field.last_due_at, seconds(run.due))
+end
+
+function kinds.due(schedule, run)
   if run.message == '' then return 'missed' end
-  local admission = admit(run, last_id)
+  local admission = admit(schedule, run)
   if run.policy == 'BufferOne' then
     if admission == 'overlap' then
       if redis.call('hsetnx', keys.buffered, run.uid, integer(run.due)) == 1 then return 'buffered' end
-      return skip(record, run, admission)
+      return skip(schedule, admission)
     end
     -- At most one run is buffered, and it goes first.
     if admission == 'go' and redis.call('hexists', keys.buffered, run.uid) == 1 then
-      return skip(record, run, 'overlap')
+      return skip(schedule, 'overlap')
     end
   end
-  if admission ~= 'go' then return skip(record, run, admission) end
-  enqueue(record, run, field.runs, run.count + 1, field.last_due_at, seconds(run.due))
-  return 'enqueued'
+  if admission ~= 'go' then return skip(schedule, admission) end
+  return enqueue_scheduled(schedule, run)
 end
 
-function kinds.buffered(record, run, last_id, count)
+function kinds.buffered(schedule, run)
   if redis.call('hget', keys.buffered, run.uid) ~= integer(run.due) then return 'already' end
-  if admit(run, last_id) ~= 'go' then return 'wait' end
+  if admit(schedule, run) ~= 'go' then return 'wait' end
   redis.call('hdel', keys.buffered, run.uid)
-  enqueue(record, run, field.runs, count + 1, field.last_due_at, seconds(run.due))
-  return 'enqueued'
+  return enqueue_scheduled(schedule, run)
 end
 
-local function triggered(record, run, last_id)
-  local admission = run.refused and 'refused' or admit(run, last_id)
+local function trigger(schedule, run)
+  local admission = run.refused and 'refused' or admit(schedule, run)
   if admission == 'go' then
-    enqueue(record, run, field.triggered, tonumber(redis.call('hget', record, field.triggered) or 0) + 1)
-    return 'enqueued'
+    redis.call('hincrby', schedule.record, field.triggered, 1)
+    return enqueue(schedule, run)
   end
   -- The client that requested the run follows its record and finds the reason there.
   redis.call('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
     run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.error, run.refused or admission,
     run_field.enqueued_at, at, run_field.finished_at, at)
   redis.call('expire', run_key(run.id), context.run_ttl)
-  return skip(record, run, admission)
+  return skip(schedule, admission)
 end
 
 -- The trigger annotation: every new value counts once.
-function kinds.annotation(record, run, last_id)
-  if redis.call('hget', record, field.trigger) == run.fence then return 'already' end
-  redis.call('hset', record, field.trigger, run.fence)
-  return triggered(record, run, last_id)
+function kinds.annotation(schedule, run)
+  if redis.call('hget', schedule.record, field.trigger) == run.fence then return 'already' end
+  redis.call('hset', schedule.record, field.trigger, run.fence)
+  return trigger(schedule, run)
 end
 
 -- A trigger by the command line: the request is deleted when it is carried out.
-function kinds.request(record, run, last_id)
+function kinds.request(schedule, run)
   if redis.call('hexists', keys.triggers, run.fence) == 0 then return 'already' end
-  local outcome = triggered(record, run, last_id)
+  local outcome = trigger(schedule, run)
   redis.call('hdel', keys.triggers, run.fence)
   return outcome
 end
 
 -- A backfill never skips a run but waits for its turn. Its cursor is the fence.
-function kinds.backfill(record, run, last_id)
+function kinds.backfill(schedule, run)
   local backfill = backfill_key(run.fence)
   local cursor = redis.call('hget', backfill, backfill_field.cursor)
   if not cursor then return 'deleted' end
   if tonumber(cursor) >= run.due then return 'already' end
-  if admit(run, last_id) ~= 'go' then return 'wait' end
+  if admit(schedule, run) ~= 'go' then return 'wait' end
   redis.call('hset', backfill, backfill_field.cursor, integer(run.due))
   redis.call('hincrby', backfill, backfill_field.enqueued, 1)
-  enqueue(record, run, field.backfilled, tonumber(redis.call('hget', record, field.backfilled) or 0) + 1)
-  return 'enqueued'
+  redis.call('hincrby', schedule.record, field.backfilled, 1)
+  return enqueue(schedule, run)
 end
 
-local outcomes, marks, moved_marks, void_plans, counts = {}, {}, {}, {}, {}
+-- pass 1: the schedules and their high-water marks ------------------------------------------------
 
-local uids = {}
-for index, run in ipairs(runs) do uids[index] = run.uid end
-for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
-  marks[uids[index]] = tonumber(mark or 0)
+-- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), mark (ms),
+-- passed (runs that passed the mark), mark_moved, plan_is_void, changed (its status has to be checked)}
+local schedules, uids, outcomes = {}, {}, {}
+
+local function read_schedule(uid)
+  local record = schedule_key(uid)
+  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs)
+  uids[#uids + 1] = uid
+  return {record = record, fingerprint = known[1], last_id = known[2], runs = tonumber(known[3] or 0), passed = 0}
 end
 
--- The fence of due runs: the high-water mark. Returns nil if the run may go, otherwise the outcome.
-local function check_mark(record, run, runs_so_far)
-  local uid, mark = run.uid, marks[run.uid]
-  if mark >= run.due then return 'already' end
+local function check_fingerprint(schedule, run)
+  if not schedule.fingerprint then return 'unknown' end
+  if schedule.fingerprint == run.fingerprint then return nil end
+  return schedule.fingerprint == fingerprints.deleted and 'deleted' or 'changed'
+end
+
+-- The fence of due runs. Moves the mark and returns nil if the run may go, otherwise returns the outcome.
+local function check_mark(schedule, run)
+  if schedule.mark >= run.due then return 'already' end
   -- A scheduler whose clock is far ahead must not move marks into the future: the schedule would be silent until then.
   if run.due > redis_now + context.ahead_limit then return 'ahead:' .. integer(redis_now) end
-  -- Missed runs are counted from the mark that the scheduler planned with. If another one has moved it, the plan is void.
-  if void_plans[uid] or (run.expected and mark > run.expected) then
-    void_plans[uid] = true
-    return 'moved:' .. integer(mark)
+  -- Missed runs are counted from the mark that the scheduler planned with. If another scheduler has moved it, the plan
+  -- is void.
+  if schedule.plan_is_void or (run.expected and schedule.mark > run.expected) then
+    schedule.plan_is_void = true
+    return 'moved:' .. integer(schedule.mark)
   end
-  counts[uid] = counts[uid] or runs_so_far
-  if run.max_runs and counts[uid] >= run.max_runs then return 'exhausted' end
-  run.count = counts[uid]
-  if run.message ~= '' then counts[uid] = counts[uid] + 1 end
-  marks[uid] = run.due
-  moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, integer(run.due)
+  if run.max_runs and schedule.runs + schedule.passed >= run.max_runs then return 'exhausted' end
+  if run.message ~= '' then schedule.passed = schedule.passed + 1 end
+  schedule.mark, schedule.mark_moved = run.due, true
   if run.missed then
-    redis.call('hincrby', record, field.missed, run.missed)
-    changed[#changed + 1] = uid
+    redis.call('hincrby', schedule.record, field.missed, run.missed)
+    schedule.changed = true
   end
 end
 
-local last_ids, runs_so_far = {}, {}
+-- the batch ---------------------------------------------------------------------------------------
+
 for index, run in ipairs(runs) do
   run.message = ARGV[index + 2]
-  local record = schedule_key(run.uid)
-  local known = redis.call('hmget', record, field.fingerprint, field.last_message_id, field.runs)
-  runs_so_far[index] = tonumber(known[3] or 0)
-  if not known[1] then
-    outcomes[index] = 'unknown'
-  elseif known[1] ~= run.fingerprint then
-    outcomes[index] = known[1] == fingerprints.deleted and 'deleted' or 'changed'
-  elseif run.kind == 'due' then
-    outcomes[index] = check_mark(record, run, runs_so_far[index])
-  end
-  last_ids[run.uid] = known[2]
+  schedules[run.uid] = schedules[run.uid] or read_schedule(run.uid)
+  queues[run.queue] = queues[run.queue] or {ids = {}, bodies = {}}
 end
--- Written before anything is enqueued: if a later command fails, a run is missing, but none is there twice.
-if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_marks)) end
+for index, mark in ipairs(redis.call('hmget', keys.high_water_marks, unpack(uids))) do
+  schedules[uids[index]].mark = tonumber(mark or 0)
+end
 for index, run in ipairs(runs) do
-  if not outcomes[index] then
-    outcomes[index] = kinds[run.kind](schedule_key(run.uid), run, last_ids[run.uid], runs_so_far[index])
-    if outcomes[index] == 'enqueued' then last_ids[run.uid] = run.id end
+  local schedule = schedules[run.uid]
+  outcomes[index] = check_fingerprint(schedule, run) or (run.kind == 'due' and check_mark(schedule, run) or nil)
+end
+
+local moved_marks = {}
+for _, uid in ipairs(uids) do
+  if schedules[uid].mark_moved then
+    moved_marks[#moved_marks + 1], moved_marks[#moved_marks + 2] = uid, integer(schedules[uid].mark)
   end
 end
-for queue in pairs(lists) do flush(queue) end
+if #moved_marks > 0 then redis.call('hset', keys.high_water_marks, unpack(moved_marks)) end
+
+for index, run in ipairs(runs) do
+  local schedule = schedules[run.uid]
+  if not outcomes[index] then
+    outcomes[index] = kinds[run.kind](schedule, run)
+  elseif outcomes[index] == 'exhausted' and schedule.runs < run.max_runs then
+    -- Pass 1 counted an earlier run of the batch that pass 2 has skipped.
+    outcomes[index] = 'moved:' .. integer(schedule.mark)
+  end
+end
+for name in pairs(queues) do flush(name) end
+local changed = {}
+for _, uid in ipairs(uids) do
+  if schedules[uid].changed then changed[#changed + 1] = uid end
+end
 if #changed > 0 then redis.call('sadd', keys.changed, unpack(changed)) end
 return outcomes

@@ -1,6 +1,7 @@
 -- Register schedules: write the record of those that are new or changed, and return from when each one resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
--- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms), added}
+-- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
+-- keep_known_state}
 -- Returns for each schedule {result, high-water mark (ms; 0 if there is none), time of the last change (s)}
 
 local context = cjson.decode(ARGV[1])
@@ -15,8 +16,8 @@ for index, entry in ipairs(cjson.decode(ARGV[2])) do
   local record = schedule_key(entry.uid)
   local known = redis.call('hmget', record, field.fingerprint, field.changed_at)
   local claimed = tonumber(redis.call('zscore', keys.schedules, entry.uid) or 0)
-  -- The schedule appeared while a scheduler ran, and no scheduler runs it: it was deleted some time ago and created again.
-  local abandoned = entry.added and claimed < now - context.unclaimed
+  -- Redis still has the record of a schedule that no scheduler runs. It was deleted some time ago and created again.
+  local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
   local result, changed = 'known', known[2]
   if not known[1] or known[1] == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid))

@@ -16,7 +16,7 @@ from financehub_shared.metrics import Metrics, MetricSource
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
 
 
-class SchedulerObservers:
+class SchedulerObservability:
     """The HTTP server, the heartbeat and the metric sources of a scheduler.
 
     The scheduler also exposes the metrics of the fleet, because it is the process that knows all queues.

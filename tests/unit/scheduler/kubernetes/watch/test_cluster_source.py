@@ -1,4 +1,4 @@
-"""CrdSource: how it applies watch events that arrive together. The watch itself needs a real API server."""
+"""ClusterSource: how it applies watch events that arrive together. The watch itself needs a real API server."""
 
 import math
 from typing import Any
@@ -11,6 +11,7 @@ from financehub_scheduler.core.registration import PendingRegistrations
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
 from financehub_scheduler.kubernetes.observed_status import observe
+from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 from financehub_scheduler.kubernetes.watch.resource import (
     ResourceApplied,
     ResourceDeleted,
@@ -18,7 +19,6 @@ from financehub_scheduler.kubernetes.watch.resource import (
     WatchEvent,
     parse_resource,
 )
-from financehub_scheduler.kubernetes.watch.source import CrdSource
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import Clock, ManualClock, SystemClock
 
@@ -29,9 +29,9 @@ OLD_UID = "00000000-8a1b-4a55-9a53-0d9a2f6f6a11"
 INVALID = "0 0 31 2 *"
 
 
-def make_source(clock: Clock | None = None) -> CrdSource:
+def make_source(clock: Clock | None = None) -> ClusterSource:
     """Return a source that has no connection."""
-    return CrdSource(KubeApi(Connection(type.__call__(Configuration), "default")), clock or SystemClock())
+    return ClusterSource(KubeApi(Connection(type.__call__(Configuration), "default")), clock or SystemClock())
 
 
 def applied(uid: str = UID, schedule: str = "@daily") -> ResourceApplied:

@@ -47,7 +47,7 @@ _LOGIN_SECONDS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0)
 EventHandler = Callable[[str | None, Mapping[str, Any]], None]
 
 
-class Watch:
+class KopfWatch:
     """Lists and watches forever.
 
     Args:

@@ -1,4 +1,4 @@
-"""Writes the records of enqueued runs, a little later than the runs themselves."""
+"""Writes the run records of enqueued runs, a little later than the runs themselves."""
 
 from collections import deque
 from itertools import islice
@@ -14,7 +14,7 @@ DELAY_SECONDS = 0.25
 _MAX_PENDING = 20_000
 
 
-class OccurrenceRecorder:
+class RunRecordBatch:
     """Collects enqueued runs and records them in batches.
 
     Args:
@@ -52,6 +52,6 @@ class OccurrenceRecorder:
             redis.RedisError: Redis did not answer or refused; the batch stays pending.
         """
         batch = list(islice(self._pending, _BATCH))
-        await self._enqueuer.record_occurrences(batch)
+        await self._enqueuer.record_enqueued_runs(batch)
         for _ in batch:
             self._pending.popleft()

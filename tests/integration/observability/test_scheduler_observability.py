@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from financehub_scheduler.observers import SchedulerObservers
+from financehub_scheduler.observability import SchedulerObservability
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import load_settings
@@ -16,39 +16,41 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.metrics import Metrics
 from financehub_shared.redis import keys
 from support.metrics import lines
-from support.observed import eventually
+from support.waiting import eventually
 
 
-def make_observers(url: str, port: int = 0) -> SchedulerObservers:
-    """Return the observers of a healthy scheduler."""
+def make_observability(url: str, port: int = 0) -> SchedulerObservability:
+    """Return the observability of a healthy scheduler."""
     environ = {"REDIS_URL": url, "FINANCEHUB_HTTP_HOST": "127.0.0.1", "FINANCEHUB_HTTP_PORT": str(port)}
-    return SchedulerObservers(load_settings(environ), Metrics("scheduler"), liveness=list, readiness=list)
+    return SchedulerObservability(load_settings(environ), Metrics("scheduler"), liveness=list, readiness=list)
 
 
 @pytest.fixture
-def observers(redis_url: str) -> Iterator[SchedulerObservers]:
-    """Start observers that serve HTTP and write heartbeats."""
-    started = make_observers(redis_url)
+def observability(redis_url: str) -> Iterator[SchedulerObservability]:
+    """Start observability that serve HTTP and write heartbeats."""
+    started = make_observability(redis_url)
     started.start()
     yield started
     started.stop()
     started.server.stop()
 
 
-def get(observers: SchedulerObservers, path: str) -> str:
+def get(observability: SchedulerObservability, path: str) -> str:
     """Return the body of a response."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{observers.server.port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{observability.server.port}{path}", timeout=5) as answer:
         return str(answer.read().decode())
 
 
-def test_scrape_of_the_scheduler_has_the_fleet(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
+def test_scrape_of_the_scheduler_has_the_fleet(
+    redis_client: "redis.Redis", observability: SchedulerObservability
+) -> None:
     """Each scrape reads queues, freshness and breakers from Redis."""
     redis_client.rpush("dramatiq:high", "m")
     redis_client.hset("dramatiq:high.msgs", "m", b"{}")
     RedisStore(redis_client).mark_success("news", "rss", 1_800_000_000.0)
     redis_client.sadd(keys.BREAKERS, "binance", "forgotten")
     redis_client.hset(keys.breaker("binance"), "phase", "open")
-    scrape = get(observers, "/metrics")
+    scrape = get(observability, "/metrics")
     expected = {
         'financehub_queue_messages{queue="high",state="ready"} 1.0',
         'financehub_data_last_success_timestamp_seconds{dataset="news",provider="rss"} 1.8e+09',
@@ -63,33 +65,35 @@ def test_scrape_of_the_scheduler_has_the_fleet(redis_client: "redis.Redis", obse
     assert "forgotten" not in scrape
 
 
-def test_scheduler_observers_while_running_are_registered(
-    redis_client: "redis.Redis", observers: SchedulerObservers
+def test_scheduler_observability_while_running_is_registered(
+    redis_client: "redis.Redis", observability: SchedulerObservability
 ) -> None:
     """A running scheduler is in the process registry and in its own health report. A stopped one is not."""
     registry = ProcessRegistry(redis_client)
     eventually(lambda: [process.tier for process in registry.live()] == ["scheduler"])
-    health = _health(observers)
+    health = _health(observability)
     assert health["scheduler"] == "ok"
-    observers.stop()
+    observability.stop()
     assert registry.live() == []
 
 
-def _health(observers: SchedulerObservers) -> dict[str, str]:
+def _health(observability: SchedulerObservability) -> dict[str, str]:
     try:
-        body = get(observers, "/api/health/")
+        body = get(observability, "/api/health/")
     except urllib.error.HTTPError as error:  # no tier is alive, so the fleet is down
         body = error.read().decode()
     return {check["name"]: check["status"] for check in json.loads(body)["checks"]}
 
 
-def test_scheduler_observers_with_a_used_port_raise_config_error(redis_url: str, observers: SchedulerObservers) -> None:
+def test_scheduler_observability_with_a_used_port_raises_config_error(
+    redis_url: str, observability: SchedulerObservability
+) -> None:
     """The second scheduler on a port raises an error that names the variable to change."""
-    with pytest.raises(ConfigError, match=f"FINANCEHUB_HTTP_PORT={observers.server.port}.*in use"):
-        make_observers(redis_url, observers.server.port).start()
+    with pytest.raises(ConfigError, match=f"FINANCEHUB_HTTP_PORT={observability.server.port}.*in use"):
+        make_observability(redis_url, observability.server.port).start()
 
 
-def test_heartbeat_has_its_time(redis_client: "redis.Redis", observers: SchedulerObservers) -> None:
+def test_heartbeat_has_its_time(redis_client: "redis.Redis", observability: SchedulerObservability) -> None:
     """`heartbeat_at` is the time of the heartbeat, so that listings can show its age."""
     eventually(lambda: ProcessRegistry(redis_client).live())
     (info,) = ProcessRegistry(redis_client).live()

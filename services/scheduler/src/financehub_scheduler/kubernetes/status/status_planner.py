@@ -39,7 +39,7 @@ class StatusPlanner:
         source: The resources in the API server.
         comparisons: The last comparison of every status.
         queue: Receives the uids to be compared, each with a time.
-        client: Redis of the queues.
+        client: The queue Redis.
     """
 
     def __init__(
@@ -132,8 +132,8 @@ class StatusPlanner:
         # A user who has just created a schedule waits for the outcome of its first run.
         is_first_outcome = last is not None and not last.last_run_id and record.outcome.last_run_id
         if is_first_outcome or must_be_written_now(values, resource.generation, current.conditions):
-            self._queue.put_now(uid, now)
-        elif last is None or last.settled != record.settled or last.observed.digest != resource.status.digest:
+            self._queue.put_now(uid)
+        elif last is None or last.progress != record.progress or last.observed.digest != resource.status.digest:
             self._queue.put(uid, self._comparisons.written_at(uid) + SPACING_SECONDS)
         else:
             # A run was enqueued and will probably end soon. One write then can show both.

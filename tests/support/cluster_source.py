@@ -1,8 +1,7 @@
-"""A CrdSource of a real API server in the test's own process. The test chooses its limits and its clock."""
+"""A ClusterSource of a real API server in the test's own process. The test chooses its limits and its clock."""
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.client.connection import Connection
-from financehub_scheduler.kubernetes.watch.source import CrdSource
+from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 
 
 async def connect_with(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:
@@ -21,7 +20,7 @@ async def connect_with(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> Kub
 
 
 @contextlib.asynccontextmanager
-async def following(source: CrdSource, apply: Callable[[Changes], None] = lambda _: None) -> AsyncIterator[None]:
+async def following(source: ClusterSource, apply: Callable[[Changes], None] = lambda _: None) -> AsyncIterator[None]:
     """Apply the changes of a source as a scheduler does. The block begins when the first list is complete.
 
     Args:
@@ -44,17 +43,3 @@ async def following(source: CrdSource, apply: Callable[[Changes], None] = lambda
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def eventually_async(condition: Callable[[], object], what: str, within: float = 20.0) -> None:
-    """Wait until a condition holds, while the event loop continues.
-
-    Args:
-        condition: Returns a true value once it holds.
-        what: Description for the failure message.
-        within: Longest time to wait, in seconds.
-    """
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""ScheduledTask resources of a cluster as the source of schedules."""
+"""The source of schedules that are ScheduledTask resources of a cluster."""
 
 import asyncio
 from collections import deque
@@ -11,6 +11,7 @@ import structlog
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.kubernetes.client.api import KubeApi
 from financehub_scheduler.kubernetes.observed_status import observe
+from financehub_scheduler.kubernetes.watch.kopf_watch import WATCH_SECONDS
 from financehub_scheduler.kubernetes.watch.namespace_watch import NamespaceWatch
 from financehub_scheduler.kubernetes.watch.resource import (
     ResourceApplied,
@@ -20,7 +21,6 @@ from financehub_scheduler.kubernetes.watch.resource import (
     WatchEvent,
     parse_resource,
 )
-from financehub_scheduler.kubernetes.watch.watch import WATCH_SECONDS
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -30,11 +30,11 @@ _BATCH = 500
 #: How long the first watch event waits for others.
 _GATHER_SECONDS = 0.05
 #: How often the API server is queried for ScheduledTasks, beside the watch.
-PROBE_SECONDS = 30.0
+SERVED_CHECK_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
 
 
-class CrdSource:
+class ClusterSource:
     """Schedules from ScheduledTask resources.
 
     Args:
@@ -99,9 +99,9 @@ class CrdSource:
                         self._loop.call_later(_RETRY_SECONDS, self._arrived.set)
                     else:
                         watch.compared_lists = lists
-                        yield Changes(removed=removed, initial=True, complete=self._complete)
+                        yield Changes(removed=removed, keep_known_state=True, complete=self._complete)
                 if had_pending and self._complete:
-                    yield Changes(initial=True)
+                    yield Changes(keep_known_state=True)
         finally:
             for watch in self._watches:
                 watch.stop()
@@ -117,10 +117,10 @@ class CrdSource:
         # A namespace that was never listed has not delivered anything that could be out of date.
         return min((watch.observed_at for watch in self._watches if watch.lists), default=self._watches[0].observed_at)
 
-    async def probe(self) -> None:
+    async def check_served(self) -> None:
         """Check that the API server serves ScheduledTasks in every watched namespace."""
         for watch in self._watches:
-            await watch.probe()
+            await watch.check_served()
             if watch.absent and self._known_uids(watch):
                 # The watch may have ended before it delivered the last deletions.
                 watch.compared_lists = -1
@@ -166,7 +166,7 @@ class CrdSource:
             deactivated=deactivated,
             since={uid: resource.since for uid, resource in upserts.items()},
             # Uids are never reused, so whatever Redis knows about one still holds.
-            initial=True,
+            keep_known_state=True,
             complete=False,
         )
 
