@@ -1,3 +1,12 @@
+{{/* The autoscaler of a tier: keda, hpa or none. Takes (dict "root" $ "tier" <merged values>). */}}
+{{- define "financehub.autoscaler" -}}
+{{- if not .tier.autoscaling.enabled -}}none
+{{- else if ne .root.Values.autoscaling.mode "auto" -}}{{ .root.Values.autoscaling.mode }}
+{{- else if .root.Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" -}}keda
+{{- else -}}hpa
+{{- end -}}
+{{- end -}}
+
 {{- define "financehub.scalingBehavior" -}}
 # Scale up immediately, but remove only one pod a minute, because each removed pod costs a cold start later.
 scaleUp:

@@ -63,3 +63,14 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
       key: {{ include "financehub.redis.passwordKey" . }}
 {{- end }}
 {{- end -}}
+
+{{/* The memory of Redis: 60 % of the container's, in MB. */}}
+{{- define "financehub.redis.maxmemory" -}}
+{{ div (mul (include "financehub.mebibytes" .Values.redis.memory | int) 6) 10 }}mb
+{{- end }}
+
+{{/* A quantity in Mi, Gi or Ti, converted to MiB. */}}
+{{- define "financehub.mebibytes" -}}
+{{- $units := dict "Mi" 1 "Gi" 1024 "Ti" 1048576 -}}
+{{- mul (regexFind "^[0-9]+" . | int) (get $units (regexFind "[A-Z]i$" .)) -}}
+{{- end }}

@@ -20,12 +20,3 @@
 {{- define "financehub.isScheduled" -}}
 {{- if dig "enabled" true (. | default (dict "enabled" false)) }}yes{{ end -}}
 {{- end -}}
-
-{{/* The autoscaler of a tier: keda, hpa or none. Takes (dict "root" $ "tier" <merged values>). */}}
-{{- define "financehub.autoscaler" -}}
-{{- if not .tier.autoscaling.enabled -}}none
-{{- else if ne .root.Values.autoscaling.mode "auto" -}}{{ .root.Values.autoscaling.mode }}
-{{- else if .root.Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject" -}}keda
-{{- else -}}hpa
-{{- end -}}
-{{- end -}}

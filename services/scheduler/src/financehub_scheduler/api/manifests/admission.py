@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from financehub_scheduler.api.manifests import dst
 from financehub_scheduler.api.scheduled_task import BACKFILL, GROUP, MAX_TRIGGER, PLURAL, RANGE, TRIGGER, VERSION
-from financehub_shared.core.catalog import CATALOG, Tier
+from financehub_shared.core.catalog import CATALOG
 
 _NAME = "financehub-scheduledtasks"
 _CHANGED = (
@@ -180,7 +180,8 @@ def _warn_variables() -> dict[str, str]:
 
 
 def _warn() -> list[dict[str, str]]:
-    prices = [name for name, task in CATALOG.items() if task.queue is Tier.HIGH]
+    # The tasks that fetch prices are those of one type of assets.
+    prices = [name for name, task in CATALOG.items() if task.asset_type is not None]
     single, span = "'^[0-9]+$'", "'^[0-9]+-[0-9]+$'"
     meets = (
         f"t.matches({single}) ? int(t) in variables.changing : t.matches({span}) && "
