@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from financehub_cli.app import app
 from financehub_scheduler.sources.documents import parse, split
 
 ROOT = Path(__file__).parents[3]
@@ -43,3 +44,11 @@ def test_contributing_paths_exist() -> None:
     paths = set(re.findall(r"`((?:shared|services|cli|deploy|docs|tests|tools)/[\w./…-]*)`", text))
     assert len(paths) > 30
     assert [path for path in sorted(paths) if not list(ROOT.glob(path.rstrip("/").replace("…", "src/*")))] == []
+
+
+def test_readme_names_every_command_of_the_cli() -> None:
+    """Somebody who reads the README learns of every command."""
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    groups = {str(group.name) for group in app.registered_groups}
+    assert len(commands | groups) > 10
+    assert [name for name in sorted(commands | groups) if not re.search(rf"(financehub |[`,] ?){name}\b", README)] == []
