@@ -15,7 +15,7 @@ from financehub_shared.redis.text import decode, decode_hash
 
 @dataclass(frozen=True, slots=True)
 class BreakerInfo:
-    """One breaker of the fleet. Times are Unix seconds of Redis' clock.
+    """One breaker of the fleet. Times are Unix seconds by the clock of Redis.
 
     Args:
         upstream: Name of the upstream.

@@ -12,7 +12,7 @@ from dramatiq.errors import DecodeError
 from financehub_shared.broker import options
 from financehub_shared.redis import queue_keys as keys
 
-#: Keys per SCAN call: 1,000 take about 0.3 ms of Redis' time.
+#: Keys per SCAN call: 1,000 take Redis about 0.3 ms.
 SCAN_COUNT = 1_000
 
 
@@ -23,7 +23,7 @@ class QueueStats:
     Args:
         queue: Name without `.DQ`.
         ready: Number of messages that wait for a worker.
-        in_flight: Number of messages that a worker has fetched and not settled, orphaned ones included.
+        in_flight: Number of messages that a worker has fetched and not acknowledged, orphaned ones included.
         delayed: Number of messages in the delay queue, most of them retries.
         dead: Number of dead letters.
         oldest_age_seconds: Time since the message at the head of the queue became ready; 0 if the queue is empty.
