@@ -37,9 +37,12 @@ def test_known_schedules_on_a_weekend_keep_stock_quotes_fresh() -> None:
 
 @pytest.mark.parametrize("suspended", [False, True])
 def test_known_schedules_of_fetching_tasks_have_times(*, suspended: bool) -> None:
-    """Schedules that fetch data come with their times. Of the others, the pair of task and queue is enough."""
+    """Schedules that fetch data come with their times. Of the others, the pair of task and queue is enough, and no
+    schedule counts as suspended that is not.
+    """
     known = known_schedules({"a": state("a", suspended=suspended), "b": state("b", "cleanup_old_cache_task", "low")})
     (fetching,) = [each for each in known if each.last_due_at]
     assert (fetching.task, fetching.suspended, fetching.last_due_at) == ("fetch_stock_prices_task", suspended, CLOSE)
     assert len(fetching.next_times) == (0 if suspended else 2)
+    assert {each.suspended for each in known if not each.times_known} == {False}
     assert {(each.task, each.queue) for each in known} >= {("cleanup_old_cache_task", "low")}

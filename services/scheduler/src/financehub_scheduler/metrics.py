@@ -27,11 +27,16 @@ LOOP_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class KnownSchedule:
-    """The facts of one schedule that freshness depends on; the fields are those of `ScheduleInfo`."""
+    """The facts that health needs about one schedule; the other fields are those of `ScheduleInfo`.
+
+    Args:
+        times_known: False for an entry that stands for all schedules with its task and queue, and has no times.
+    """
 
     task: str
     queue: str
     suspended: bool = False
+    times_known: bool = True
     next_times: tuple[float, ...] = ()
     last_due_at: float | None = None
     runs: int = 0
@@ -40,7 +45,8 @@ class KnownSchedule:
 def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedule]:
     """Return the schedules by which a fleet is judged that has too many schedules to read from Redis.
 
-    Schedules of tasks that fetch data come with their times. Of the others, each pair of task and queue comes once.
+    Schedules of tasks that fetch data come with their times. In addition, each pair of task and queue comes once,
+    without times, so that every queue is known.
 
     Args:
         states: uid → state of each active schedule, which another thread changes.
@@ -48,7 +54,7 @@ def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedu
     all_states = list(states.values())
     fetching = [state for state in all_states if state.schedule.task in _FETCHING][:_MAX_WITH_TIMES]
     pairs = {(state.schedule.task, state.schedule.queue) for state in all_states}
-    return [*map(_known, fetching), *(KnownSchedule(task, queue, suspended=True) for task, queue in sorted(pairs))]
+    return [*map(_known, fetching), *(KnownSchedule(task, queue, times_known=False) for task, queue in sorted(pairs))]
 
 
 def _known(state: ScheduleState) -> KnownSchedule:

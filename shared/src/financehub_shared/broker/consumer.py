@@ -102,13 +102,13 @@ class FinanceHubConsumer(Consumer):
                 message.pending_retries.pop(0)
         redis_id = message.options["redis_message_id"]
         self._broker.do_ack(self._queue_name, redis_id)
-        self._in_flight.settle(redis_id)
+        self._in_flight.remove(redis_id)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to the dead letters in its present form, which includes its history."""
         redis_id = message.options["redis_message_id"]
         self._broker.do_nack(self._queue_name, redis_id, message.encode())
-        self._in_flight.settle(redis_id)
+        self._in_flight.remove(redis_id)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Put messages back in their queue unchanged."""
@@ -116,7 +116,7 @@ class FinanceHubConsumer(Consumer):
         if redis_ids:
             self._broker.do_requeue(self._queue_name, *redis_ids)
             for redis_id in redis_ids:
-                self._in_flight.settle(redis_id)
+                self._in_flight.remove(redis_id)
 
     def _fetch(self, room: int) -> None:
         reply = self._broker.do_fetch(self._queue_name, room)

@@ -1,17 +1,17 @@
-"""The messages that this process has fetched from one queue and not yet settled."""
+"""The messages that this process has fetched from one queue and not yet acknowledged or given back."""
 
 import threading
 
 
 class InFlightMessages:
-    """The unsettled messages of one queue in this process; the object outlives the consumers of the queue."""
+    """The messages of one queue that this process holds; the object outlives the consumers of the queue."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()
-        #: Set whenever a message is settled, for a consumer that waits for room.
+        #: Set whenever a message is removed, for a consumer that waits for room.
         self.freed = threading.Event()
 
-    def settle(self, redis_id: str) -> None:
+    def remove(self, redis_id: str) -> None:
         """Forget a message that Redis no longer assigns to this process."""
         self.ids.discard(redis_id)
         self.freed.set()

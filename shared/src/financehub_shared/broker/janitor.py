@@ -20,14 +20,15 @@ from financehub_shared.redis import queue_keys as keys
 
 log = structlog.get_logger(__name__)
 
-#: Time in seconds that the count of lost workers outlives its last change; a message is settled long before.
+#: Time in seconds that the count of lost workers outlives its last change. No message is in flight that long.
 LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
 
 
 class Janitor:
-    """Maintains the queues. The scheduler runs it every few seconds; stock dramatiq does this in one of 1,000 commands.
+    """Maintains the queues. The scheduler runs it every `janitor_interval_seconds`, by default 15 s.
 
-    It works without workers, for every queue that exists, and alongside the janitors of other schedulers.
+    Stock dramatiq does this in one of 1,000 commands instead. The janitor works without workers, for every queue that
+    exists, and alongside the janitors of other schedulers.
 
     Args:
         client: Client of the queue Redis that replies in bytes.

@@ -85,7 +85,9 @@ class Settings(ProviderSettings):
         description="A worker without a heartbeat for this long is dead. This is dramatiq's default.",
     )
     janitor_interval_seconds: Seconds = Field(
-        15, description="Interval between scans for dead workers; it bounds the recovery time."
+        15,
+        description="Interval between scans for dead workers. The messages of a dead worker are back in the queue "
+        "after at most the heartbeat timeout plus this interval, 75 s by default.",
     )
     max_deliveries: int = Field(
         5,

@@ -14,7 +14,10 @@ DATASETS: Mapping[str, str] = {dataset: task.name for task in CATALOG.values() f
 
 
 class ScheduleFacts(Protocol):
-    """The properties of a registered schedule that health depends on."""
+    """The properties of a registered schedule that health depends on.
+
+    If its times are not known, it counts only for the tiers that need a worker.
+    """
 
     @property
     def task(self) -> str: ...
@@ -23,11 +26,18 @@ class ScheduleFacts(Protocol):
     @property
     def suspended(self) -> bool: ...
     @property
+    def times_known(self) -> bool: ...
+    @property
     def next_times(self) -> Sequence[float]: ...
     @property
     def last_due_at(self) -> float | None: ...
     @property
     def runs(self) -> int: ...
+
+
+def _refreshes(schedule: ScheduleFacts) -> bool:
+    """Whether a schedule says when the data of its task is refreshed."""
+    return schedule.times_known and not schedule.suspended
 
 
 def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: float = 0.0) -> float:
@@ -46,7 +56,7 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
     for schedule in schedules:
         times = schedule.next_times
         is_live = len(times) > 1 and times[0] > now - PUBLISHED_SECONDS
-        if schedule.task == task.name and not schedule.suspended and is_live:
+        if schedule.task == task.name and _refreshes(schedule) and is_live:
             since_due = now - schedule.last_due_at if schedule.last_due_at else 0.0
             limits.append(max(2 * (times[1] - times[0]) + task.time_limit_seconds, since_due))
     return max(limits, default=2.0 * task.period_seconds + task.time_limit_seconds)
@@ -65,7 +75,7 @@ def expected_datasets(types: Collection[AssetType], schedules: Sequence[Schedule
         schedules: The registered schedules. Suspended ones do not count. If there are none at all, every task counts
             as scheduled, because there may be too many to read.
     """
-    scheduled = {schedule.task for schedule in schedules if not schedule.suspended}
+    scheduled = {schedule.task for schedule in schedules if _refreshes(schedule)}
     return [
         dataset
         for dataset, task in DATASETS.items()
@@ -89,7 +99,7 @@ def overdue_if_absent(schedules: Sequence[ScheduleFacts], now: float) -> frozens
 
 
 def _was_due(task: TaskSpec, schedules: Sequence[ScheduleFacts], now: float) -> bool:
-    of_task = [schedule for schedule in schedules if schedule.task == task.name and not schedule.suspended]
+    of_task = [schedule for schedule in schedules if schedule.task == task.name and _refreshes(schedule)]
     return not of_task or any(
         schedule.runs > 1 or (schedule.runs > 0 and now - (schedule.last_due_at or now) > task.time_limit_seconds)
         for schedule in of_task

@@ -77,7 +77,7 @@ class Metrics:
         self.queue_reclaimed = self._counter("queue_reclaimed", "Messages reclaimed from dead workers", ["queue"])
         self.schedule_lag = self._histogram(
             "schedule_lag_seconds",
-            "Time between the due time of a run and its enqueueing",
+            "Time between the due time of a run, jitter included, and its enqueueing",
             ["scheduledtask"],
             LAG_BUCKETS,
         )
@@ -88,7 +88,7 @@ class Metrics:
             "schedule_skipped", "Due times skipped on purpose", ["scheduledtask", "reason"]
         )
         self.schedule_next_run = self._gauge(
-            "schedule_next_run_timestamp_seconds", "Next due time, Unix seconds", ["scheduledtask"]
+            "schedule_next_run_timestamp_seconds", "Time of the next run, Unix seconds", ["scheduledtask"]
         )
         self.event_loop_lag = self._histogram(
             "event_loop_lag_seconds", "Delay with which the event loop wakes up from a sleep", [], LAG_BUCKETS

@@ -11,7 +11,7 @@ QUARANTINE = "financehub:quarantine"
 HEALTH = "financehub:health"
 #: Set of the names of all upstreams that have a circuit breaker.
 BREAKERS = "financehub:breakers"
-#: Hash schedule uid → high-water mark (ms): the due time of the last run that was enqueued, skipped or missed.
+#: Hash schedule uid → high-water mark (ms): the newest settled due time (enqueued, buffered, skipped or missed).
 HIGH_WATER_MARKS = "financehub:schedules:high-water-marks"
 #: Sorted set: schedule uid by the time (s) at which a live scheduler last claimed it.
 SCHEDULES = "financehub:schedules"

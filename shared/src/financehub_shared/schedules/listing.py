@@ -61,6 +61,11 @@ class ScheduleInfo:
     outcome: ScheduleOutcome
     recent: tuple[str, ...]
 
+    @property
+    def times_known(self) -> bool:
+        """Always true, because the times were read with the schedule."""
+        return True
+
 
 def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     """Return all registered schedules, sorted by name, in one round trip per 500 schedules.

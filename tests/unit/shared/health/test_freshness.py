@@ -26,6 +26,7 @@ class Schedule:
     last_due_at: float | None = NOW - 60
     task: str = "fetch_stock_prices_task"
     suspended: bool = False
+    times_known: bool = True
     queue: str = "high"
     runs: int = 1
 
@@ -43,6 +44,7 @@ FROM_CATALOG = 2 * 300 + 180
         ([Schedule((NOW + 9_000, NOW + 9_300), last_due_at=NOW - 170_000)], 170_000),  # a weekend
         ([Schedule((NOW - 600, NOW - 300), last_due_at=NOW - 170_000)], FROM_CATALOG),  # no scheduler runs it
         ([Schedule((NOW + 30, NOW + 90), suspended=True)], FROM_CATALOG),
+        ([Schedule((NOW + 30, NOW + 90), times_known=False)], FROM_CATALOG),
         ([Schedule((NOW + 30, NOW + 90), task="fetch_news_task")], FROM_CATALOG),
         ([Schedule((NOW + 30,))], FROM_CATALOG),  # the last run, so there is no period
         ([Schedule((NOW + 30, NOW + 90), last_due_at=None)], 2 * 60 + 180),
@@ -85,6 +87,7 @@ def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Sche
         ([*AssetType], [], {*DATASETS}),
         ([AssetType.CRYPTO], [], {*DATASETS} - {"quotes:stock"}),
         ([*AssetType], [Schedule(()), Schedule((), task="fetch_news_task")], {"quotes:stock", "news"}),
+        ([*AssetType], [Schedule((), times_known=False), Schedule((), task="fetch_news_task")], {"news"}),
         ([*AssetType], [Schedule((), suspended=True), Schedule((), task="fetch_news_task")], {"news"}),
         ([AssetType.CRYPTO], [Schedule(())], set()),  # the scheduled task has no active assets
     ],

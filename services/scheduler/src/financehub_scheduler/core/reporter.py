@@ -84,11 +84,11 @@ class Reporter(SchedulerListener):
         )
 
     def next_run_published(self, name: str, at: float | None) -> None:
-        """Update the metric of the next due time of a schedule.
+        """Update the metric of the next run of a schedule.
 
         Args:
             name: Name of the schedule.
-            at: Unix seconds; None if there is no next run.
+            at: Time of its next run (due time plus jitter), Unix seconds; None if there is no next run.
         """
         if (label := self._label(name)) != OTHER:
             self._metrics.schedule_next_run.labels(label).set(at or 0)
