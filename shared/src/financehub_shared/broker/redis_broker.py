@@ -93,11 +93,11 @@ class FinanceHubBroker(RedisBroker):
 
     def do_ack(self, queue_name: str, redis_id: str) -> None:
         """Delete a message that is done."""
-        self._run(self._ack, self._settled(queue_name), (redis_id,), queue_name)
+        self._run(self._ack, self._held_keys(queue_name), (redis_id,), queue_name)
 
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None:
         """Replace a message by a dead letter."""
-        names = [*self._settled(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
+        names = [*self._held_keys(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
         self._run(self._nack, names, (redis_id, letter), queue_name)
 
     def do_requeue(self, queue_name: str, *redis_ids: str) -> None:
@@ -122,5 +122,5 @@ class FinanceHubBroker(RedisBroker):
     def _acks(self, queue_name: str) -> str:
         return keys.acks(self.broker_id, queue_name)
 
-    def _settled(self, queue_name: str) -> list[str]:
+    def _held_keys(self, queue_name: str) -> list[str]:
         return [self._acks(queue_name), keys.messages(queue_name), keys.losses(queue_name)]

@@ -83,7 +83,7 @@ class EnqueueOutcome(StrEnum):
     """The answer of Redis for one run."""
 
     ENQUEUED = "enqueued"
-    #: The due time or the request was settled before, usually by another scheduler.
+    #: The due time was settled before, or the request was carried out before, usually by another scheduler.
     ALREADY = "already"
     #: The three reasons to skip a run.
     OVERLAP = "overlap"
