@@ -13,7 +13,7 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.schedules import list_schedules
 
-#: Longest time in seconds that Redis may take for one reply. A longer one would block the shell noticeably.
+#: Longest time in seconds that Redis may take for one reply. A longer wait would block the shell noticeably.
 COMPLETION_TIMEOUT_SECONDS = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Exit codes that scripts can use, and one line on stderr for every error."""
+"""Defines the exit codes for scripts, and describes every error in one line on stderr."""
 
 import sys
 from enum import IntEnum

@@ -19,7 +19,7 @@ from financehub_shared.monitor import ACTIVE, RunRecord, RunState
 from financehub_shared.redis.schedule_record import BackfillInfo
 from financehub_shared.schedules import show_backfill
 
-#: Time between two reads in seconds, so short that progress appears immediate.
+#: Seconds between two reads, short enough that progress appears immediate.
 POLL_SECONDS = 0.2
 #: Time in seconds after which a backfill without progress is no longer followed if a process that it needs is absent.
 #: A restart of the scheduler takes less time.
@@ -46,7 +46,7 @@ def follow_run(session: Session, message_id: str, task: str, *, timeout: float, 
 
 
 def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as_json: bool) -> BackfillInfo:
-    """Show the progress of a backfill until it ends; returns its last progress.
+    """Show the progress of a backfill until it ends, and return its last progress.
 
     Args:
         session: The session of the command.

@@ -74,7 +74,7 @@ def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:
     """Return a name if it is known.
 
     Args:
-        kind: What the name names, for the error message.
+        kind: Kind of object that the name identifies, for the error message.
         name: The name that the user wrote.
         known_names: All valid names.
 

@@ -1,1 +1,1 @@
-"""What every FinanceHub service shares; a module earns its place here by having two users."""
+"""The code that FinanceHub's services share. A module belongs here if at least two of them use it."""

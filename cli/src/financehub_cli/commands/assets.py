@@ -77,7 +77,7 @@ def add(
 ) -> None:
     """Add an asset, or replace one that was added with this command.
 
-    JSON: a list with the one asset, with the keys of `assets list`.
+    JSON: a list that contains only this asset, with the keys of `assets list`.
 
     Examples:
     - `financehub assets add SOL-USD --type crypto --provider coingecko=solana`
@@ -113,7 +113,7 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
     Assets that the assets file of the scheduler declares stay unchanged. If the file contains a mistake, nothing is
     written, each mistake is reported in one line, and the exit code is 2.
 
-    JSON: {written, unchanged, declared, dry_run}, of which the first three are lists of symbols.
+    JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.
     """
     try:
         imported = load_assets(file)

@@ -65,7 +65,7 @@ def close_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
 @app.command("reset")
 def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
-    """Replace the breakers of the upstreams by new, closed ones.
+    """Replace the breakers of the upstreams with new, closed ones.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """

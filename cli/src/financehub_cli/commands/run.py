@@ -37,7 +37,7 @@ Arguments = Annotated[
     ),
 ]
 Queue = Annotated[
-    str, typer.Option("--queue", help="Queue of the message. Only a task that is not in the catalog needs it.")
+    str, typer.Option("--queue", help="Queue of the message. Required only for a task that is not in the catalog.")
 ]
 
 

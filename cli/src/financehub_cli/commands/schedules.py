@@ -31,7 +31,7 @@ from financehub_shared.schedules import (
     show_schedule,
 )
 
-app = new_group("List schedules and their last and next runs, run one now, or run the due times of the past.")
+app = new_group("List schedules and their last and next runs, run one now, or run past due times.")
 
 Name = Annotated[
     str,

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-#: Width in columns of output that goes to a file or a pipe, whose reader has no known width.
+#: Width in columns of output to a file or a pipe, because the width of its reader is unknown.
 PIPE_WIDTH = 180
 
 

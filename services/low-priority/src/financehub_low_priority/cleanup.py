@@ -45,8 +45,8 @@ def cleanup_failed_tasks(
 ) -> TaskSummary:
     """Drop dead letters and the records of runs past their retention.
 
-    The janitor of the scheduler drops expired dead letters too, every 15 s, so this task finds few of them. It is the
-    way to do it by hand or to only count them, and nothing else drops run records that did not expire.
+    The janitor of the scheduler also drops expired dead letters, every 15 s, so this task finds few of them. Run it to
+    drop them by hand or only to count them. Nothing else drops run records before they expire.
 
     Args:
         dead_letters: Dead letters of all queues.

@@ -1,1 +1,1 @@
-"""FinanceHub's scheduler: turns ScheduledTasks into exactly-once enqueues."""
+"""FinanceHub's scheduler: settles each due time of the ScheduledTasks exactly once, with at most one message."""

@@ -43,7 +43,7 @@ class KnownSchedule:
 
 
 def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedule]:
-    """Return the schedules by which a fleet is judged that has too many schedules to read from Redis.
+    """Return the schedules that stand for all others in the health of a fleet with too many to read from Redis.
 
     Schedules of tasks that fetch data come with their times. In addition, each pair of task and queue comes once,
     without times, so that every queue is known.

@@ -77,12 +77,12 @@ def force_open(client: "redis.Redis", upstream: str) -> BreakerReply:
 
 
 def close(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Allow calls to `upstream` and restart the count; the growth of the open time is kept. Raises as `force_open`."""
+    """Allow calls to `upstream` and restart the count, but keep the open time. Raises what `force_open` raises."""
     return _apply(client, upstream, Close())
 
 
 def reset(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Make the breaker of `upstream` a new one. Raises as `force_open`."""
+    """Replace the breaker of `upstream` with a new one. Raises what `force_open` raises."""
     return _apply(client, upstream, Reset())
 
 

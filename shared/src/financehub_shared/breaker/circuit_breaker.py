@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Time for which a rejection is repeated without another command. So calls pass within a second after an operator or
-#: the probe of another process closed the breaker, and rejections cost at most one command a second.
+#: Time for which a rejection is reused without another command. Rejections therefore cost at most one command a second,
+#: and calls pass within a second after an operator or the probe of another process has closed the breaker.
 REJECTION_TTL_SECONDS = 1.0
 
 
@@ -210,7 +210,7 @@ class CircuitBreaker:
 
     # Backends ------------------------------------------------------------------------------------------
     def _report(self, event: BreakerEvent) -> BreakerReply | None:
-        """Report an event to the fleet's breaker; returns its reply, or None while Redis is unavailable."""
+        """Report an event to the fleet's breaker and return its reply, or None while Redis is unavailable."""
         if self._shared is None:
             return None
         try:

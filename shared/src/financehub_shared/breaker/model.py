@@ -149,7 +149,7 @@ class ForceOpen:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An operator closes the breaker: the count starts again, and the growth of the open time is kept."""
+    """An operator closes the breaker. The count starts again, but the open time keeps its growth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class BreakerPolicy:
         open_ms: First open time. It doubles each time the breaker opens again soon after it closed.
         open_max_ms: Longest open time.
         probe_ms: Lease of a probe. When it ends, the process of the probe counts as dead and another may probe.
-        slow_ms: Duration from which a call counts as failed. It must not exceed `probe_ms`: otherwise every probe could
+        slow_ms: Duration from which a call counts as failed. It must not exceed `probe_ms`. Otherwise every probe could
             end after its lease, and the upstream would never be considered healthy again.
     """
 
@@ -35,7 +35,7 @@ class BreakerPolicy:
 
     @property
     def window_calls(self) -> int:
-        """Size of the window in calls: small enough that `minimum_calls` failures open it whatever preceded them."""
+        """Number of calls in the window, small enough that `minimum_calls` failures always open the breaker."""
         calls = math.floor(self.minimum_calls / self.failure_ratio)
         if self.minimum_calls / calls < self.failure_ratio:  # the division above was rounded up
             calls -= 1

@@ -17,8 +17,8 @@ from financehub_shared.broker.in_flight import InFlightMessages
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two comparisons of what Redis assigns to this process with what it holds: a command that was lost in
-#: the network may still run after its connection was replaced.
+#: Seconds between two checks that this process holds every message that Redis assigns to it. The two can differ,
+#: because a command that was lost in the network may still run after its connection was replaced.
 RECONCILE_SECONDS = 30.0
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0

@@ -80,7 +80,7 @@ class DeadLetterQueue:
         return next(iter(self.find(DeadLetterFilter(ids=[id]))), None)
 
     def requeue(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
-        """Put the letters that match back in their queues as new messages; returns them.
+        """Put the letters that match back in their queues as new messages, and return them.
 
         Each letter moves in one atomic step, so a letter is either dead or in its queue if the process dies. A letter
         that was never a valid message stays.
@@ -96,7 +96,7 @@ class DeadLetterQueue:
         return requeued
 
     def purge(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
-        """Delete the letters that match; returns them."""
+        """Delete the letters that match, and return them."""
         purged = []
         for letter, _ in self._read(wanted, None):
             if self._delete(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[letter.id]):
@@ -104,7 +104,7 @@ class DeadLetterQueue:
         return purged
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Delete the letters that died before a time; returns how many were, or would be, deleted.
+        """Delete the letters that died before a time, and return how many were, or would be, deleted.
 
         Args:
             before: Unix seconds.

@@ -3,8 +3,8 @@
 They implement the steps of stock `dispatch.lua` on the same keys, with these differences: only consumers send
 heartbeats (a process that only enqueues is not a worker), times come from Redis (one clock for all pods), a dead letter
 is written with its history, and no script runs `KEYS`. If possible, the first write of a script is one that Redis
-allows when it is out of memory, because Redis then allows the writes after it too. So workers continue to fetch and
-acknowledge, which frees the memory.
+allows when it is out of memory, because Redis then allows the writes after it too. Workers therefore continue to fetch
+and acknowledge, which frees the memory.
 """
 
 from financehub_shared.redis.scripts import REDIS_NOW

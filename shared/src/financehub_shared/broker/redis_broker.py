@@ -50,7 +50,7 @@ class FinanceHubBroker(RedisBroker):
         self._requeue_unfinished = client.register_script(queue_scripts.REQUEUE_UNFINISHED)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> FinanceHubConsumer:
-        """Create a consumer, also after every lost connection, and requeue the messages that no thread here works on.
+        """Create a consumer, again after each lost connection, and requeue the messages that no thread here works on.
 
         Those are messages whose fetch was answered over a connection that was cut and, for a delay queue, all messages
         that the previous consumer held in memory. Dramatiq forgets them while their worker lives on (dramatiq#527).
@@ -62,7 +62,7 @@ class FinanceHubBroker(RedisBroker):
         return FinanceHubConsumer(self, queue_name, prefetch, timeout, in_flight)
 
     def requeue_unfinished(self, queue_name: str, *, everything: bool = False) -> int:
-        """Requeue the messages that Redis assigns to this process; returns their number.
+        """Requeue the messages that Redis assigns to this process, and return their number.
 
         Args:
             queue_name: Name of a queue or of its delay queue.
@@ -86,7 +86,7 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._enqueue, self._queue(queue_name), (redis_id, message), queue_name)
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
-        """Take up to `count` messages and send a heartbeat; returns a list of id, message, losses, id, and so on."""
+        """Take up to `count` messages and send a heartbeat. Return a list of id, message, losses, id, and so on."""
         names = [*self._queue(queue_name), self._acks(queue_name), keys.losses(queue_name), keys.HEARTBEATS]
         fetched: list[bytes] = self._run(self._fetch, names, (self.broker_id, count), queue_name)
         return fetched

@@ -11,7 +11,7 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield consecutive lists of at most `size` items, in order.
 
     Args:
-        items: Any iterable; it is read as far as the caller asks for chunks.
+        items: Any iterable. It is read only as far as the caller requests chunks.
         size: Largest length of a chunk, at least 1.
     """
     iterator = iter(items)

@@ -35,7 +35,8 @@ def format_duration(seconds: float | None) -> str:
     """Format a duration in its two largest units, such as `3m 12s` or `2d 4h`.
 
     Args:
-        seconds: The duration. Below ten seconds the text is finer (`2.5s`, `120ms`), and None is the empty text.
+        seconds: The duration. Durations below ten seconds are shown more precisely (`2.5s`, `120ms`). None becomes an
+            empty text.
     """
     if seconds is None:
         return ""
@@ -56,7 +57,7 @@ def format_age(at: float | None, now: float) -> str:
     """Format how long ago a moment was, such as `3m 12s ago`.
 
     Args:
-        at: The moment in Unix seconds. None is the empty text.
+        at: The moment in Unix seconds. None becomes an empty text.
         now: The current time in Unix seconds.
     """
     return "" if at is None else f"{format_duration(now - at)} ago"

@@ -61,7 +61,7 @@ class TaskFailedError(FinanceHubError):
 
 
 class ProviderError(FinanceHubError):
-    """An upstream did not deliver.
+    """An upstream did not deliver the requested data.
 
     Args:
         provider: Name of the provider (`binance`).
@@ -70,8 +70,8 @@ class ProviderError(FinanceHubError):
     """
 
     kind: ClassVar[str] = "upstream"
-    #: Whether the circuit breaker counts the error. It counts faults of the upstream, and neither faults of one symbol
-    #: nor our own.
+    #: Whether the circuit breaker counts the error. It counts faults of the upstream, but not problems with one symbol
+    #: or on our side.
     trips_breaker: ClassVar[bool] = True
 
     def __init__(self, provider: str, detail: str, retry_after: float | None = None) -> None:
@@ -119,7 +119,7 @@ class UpstreamError(ProviderError):
 
 
 class NotFoundError(ProviderError):
-    """The upstream answered and does not list the symbol."""
+    """The upstream answered, but it does not list the symbol."""
 
     kind = "not-found"
     trips_breaker = False
@@ -132,7 +132,7 @@ class MalformedError(ProviderError):
 
 
 class StaleError(ProviderError):
-    """The answer is valid and too old to be used as a quote."""
+    """The answer is valid but too old to be used as a quote."""
 
     kind = "stale"
     trips_breaker = False

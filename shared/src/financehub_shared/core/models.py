@@ -57,7 +57,8 @@ class Quote:
         symbol: Canonical symbol.
         price: Price in the major unit of `currency`.
         currency: ISO 4217 code.
-        upstream_at: Time of the price according to the upstream, in Unix seconds. None if the upstream does not say.
+        upstream_at: Time of the price according to the upstream, in Unix seconds. None if the upstream does not report
+            it.
         fetched_at: Time at which we received the quote, in Unix seconds.
         provider: Provider that delivered the quote (`binance`, or `simulated/binance` from the simulator).
         change_percent: Change against the previous close (for crypto, against the price 24 h ago) in percent.
@@ -154,7 +155,7 @@ class NewsItem:
         title: Title as plain text without markup.
         url: Canonical URL (without utm_*, with a sorted query and a lower-case host).
         source: Name of the publisher (`CoinDesk`).
-        published_at: Time of publication in Unix seconds; the fetch time if the feed does not say.
+        published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.
         fetched_at: Time at which we received the article, in Unix seconds.
         provider: Provider that delivered the article (`rss`, `gdelt` or `simulated/…`).
         guid: The feed's id of the article, if it has one.

@@ -1,7 +1,7 @@
 """Handles one dependency that is unavailable: Redis, or the API server of Kubernetes.
 
 `Outage` logs `<name>_unavailable` once when the dependency stops answering and `<name>_available_again` once when it
-answers again. Between the two it says when the next attempt may be made. How to use it:
+answers again. Between the two it says when the next attempt may be made. Usage:
 
     outage = Outage("redis", clock.monotonic, log, pause_seconds=5.0)
 
@@ -13,7 +13,7 @@ answers again. Between the two it says when the next attempt may be made. How to
         else:
             outage.succeeded()          # returns whether this ended an outage
 
-`outage.active` and `outage.retry_at` show the state. All methods are thread-safe and none of them waits.
+`outage.active` and `outage.retry_at` show the state. All methods are thread-safe and return immediately.
 """
 
 import math
@@ -26,7 +26,7 @@ _MAX_DOUBLINGS = 10
 
 
 class Outage:
-    """The state of one dependency: available, or unavailable until a next attempt succeeds.
+    """The state of one dependency, which is either available, or unavailable until an attempt succeeds.
 
     Args:
         name: The dependency or the work that needs it, as the prefix of the two log events.
@@ -34,7 +34,7 @@ class Outage:
         log: The structlog logger of the caller.
         pause_seconds: Pause after the first failure.
         longest_pause_seconds: The pause doubles with each further failure up to this limit. By default it is constant.
-        consequence: One sentence for the log: what happens meanwhile.
+        consequence: One sentence for the log that says what happens during the outage.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Outage:
     def failed(self, error: BaseException | str) -> float:
         """Record that the dependency did not answer, and return the monotonic time of the next attempt.
 
-        Calls that were under way together fail together: they count as one failure.
+        Concurrent calls that fail together count as one failure.
         """
         now = self._monotonic()
         with self._lock:

@@ -26,7 +26,7 @@ class Dataset(StrEnum):
 
 
 class Limit(NamedTuple):
-    """At most `units` in any stretch of `window_seconds`.
+    """At most `units` in any period of `window_seconds`.
 
     Args:
         window_seconds: Length of the window.
@@ -70,7 +70,7 @@ class ProviderSpec:
         api_key: Whether there is a setting `<provider>_api_key`, and whether the provider works without it. The key is
             sent as an HTTP header. It may also come from a mounted Secret.
         has_parts: Whether the upstream consists of independent parts, such as feeds. Each part then has its own budget
-            and its own circuit breaker, named `<name>:<part>`, and there is none of the plain name.
+            and its own circuit breaker, named `<name>:<part>`, and none has the plain name.
     """
 
     name: str

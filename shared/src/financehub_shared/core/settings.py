@@ -37,7 +37,9 @@ class Settings(ProviderSettings):
     redis_port: Port = 6379
     redis_db: int = Field(0, ge=0)
     redis_url: RedisUrl | None = Field(
-        None, description="Takes precedence over host, port and db. It can hold user, password and TLS (`rediss://`)."
+        None,
+        description="Takes precedence over host, port and db. It can contain a user and a password, and `rediss://` "
+        "selects TLS.",
     )
     redis_password: SecretStr | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Collects a snapshot of the fleet in bounded time and evaluates it. A part that cannot be read becomes a finding."""
+"""Collects a snapshot of the fleet in bounded time and evaluates it. A part that cannot be read fails its checks."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

@@ -26,7 +26,7 @@ def redis_servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"
 
 
 class RedisReaders:
-    """The readers of the fleet that share one client per Redis, and so one timeout.
+    """The readers of the fleet's state, which share one client, and therefore one timeout, per Redis.
 
     Args:
         settings: URLs of Redis and the settings of the checks.

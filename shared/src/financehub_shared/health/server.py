@@ -15,7 +15,7 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: A health report may wait for Redis, and probes and scrapes must not wait for it.
+#: A health report may wait for Redis, and probes and scrapes must not wait for a health report.
 THREADS = 4
 
 
@@ -76,7 +76,7 @@ class HealthServer:
     def stop(self) -> None:
         """Close the server and its connections. Only tests do this; a process ends without it."""
         if self._server is not None and self._thread is not None:
-            # in the thread of the loop, which would end with an error if a socket was closed while it waits for it
+            # in the thread of the loop, because closing a socket for which the loop waits would end it with an error
             self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._served))
             self._thread.join()
             self._server.task_dispatcher.shutdown()

@@ -50,7 +50,7 @@ class AssetEntry(BaseModel):
     @field_validator("currency")
     @classmethod
     def _of_the_symbol(cls, currency: str, info: ValidationInfo) -> str:
-        """Derive the currency: that of a pair, or USD for a US stock; require it for other stocks."""
+        """Derive the currency of a pair or of a US stock, and require one for other stocks."""
         if currency in MINOR_UNITS:
             raise ValueError(f"{currency} is a minor unit; write {to_major_unit(currency)[0]} (prices are converted)")
         if currency and not re.fullmatch(r"[A-Z]{3}", currency):

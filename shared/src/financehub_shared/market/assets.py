@@ -1,4 +1,4 @@
-"""Assets in Redis: one hash from symbol to JSON."""
+"""Stores assets in Redis, in one hash from symbol to JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -10,7 +10,7 @@ from financehub_shared.market.encoding.series import decode_bars, encode_bars, m
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
-#: Blobs per round trip: 100 × 22 kB is 2 MB, a few milliseconds of Redis.
+#: Blobs per round trip. 100 blobs of 22 kB are 2 MB, which take Redis a few milliseconds.
 BLOB_BATCH = 100
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20

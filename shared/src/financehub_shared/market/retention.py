@@ -1,4 +1,4 @@
-"""Deletes data past its retention, in batches that never occupy Redis for long and never hit a value just written."""
+"""Deletes data past its retention, in short batches that never delete a value that was just written."""
 
 from collections.abc import Callable, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""The counters of stored and quarantined records, as the tasks that store market data see them."""
+"""The interface with which tasks count the records that they store and quarantine."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol

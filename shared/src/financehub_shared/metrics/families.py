@@ -154,7 +154,8 @@ def breaker_metrics(breakers: Mapping[str, str]) -> list[Metric]:
     """Build the family of the states of the circuit breakers.
 
     Args:
-        breakers: Upstream → state. Its series has the value 1, and the series of the other states 0.
+        breakers: Upstream → state. The series of this state has the value 1, and those of the other states have the
+            value 0.
     """
     values = {
         (upstream, state): float(state == current) for upstream, current in breakers.items() for state in BREAKER_STATES

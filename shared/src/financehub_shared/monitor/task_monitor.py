@@ -94,7 +94,7 @@ class TaskMonitor:
         pipeline.execute()
 
     def declare_lost(self, now: float) -> int:
-        """Close the runs whose worker died and whose message is in no queue; returns their number.
+        """Close the runs whose worker died and whose message is in no queue, and return their number.
 
         Args:
             now: Unix seconds.
@@ -103,7 +103,7 @@ class TaskMonitor:
         return int(self._declare_lost(keys=names, args=[now - LOST_AFTER_SECONDS, now]))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Delete the records of runs that ended before a time; returns how many were, or would be, deleted.
+        """Delete the records of runs that ended before a time, and return how many were, or would be, deleted.
 
         The counters of the tasks stay.
 

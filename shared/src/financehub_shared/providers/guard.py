@@ -1,4 +1,4 @@
-"""The way of every upstream call: circuit breaker, then budget, then HTTP (ADR 0011). Each call is reported once."""
+"""Guards every upstream call: first the circuit breaker, then the budget (ADR 0011). Each call is reported once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar

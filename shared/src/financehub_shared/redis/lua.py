@@ -1,6 +1,6 @@
 """Generates the Lua lines that give scripts the names of keys and hash fields, so that no script repeats a name.
 
-A script is a prelude of such lines, followed by its own text. A misspelt name is nil in Lua, which Redis refuses.
+A script is a prelude of such lines, followed by its own text. A misspelled name is nil in Lua, which Redis refuses.
 """
 
 from collections.abc import Callable, Iterable, Mapping

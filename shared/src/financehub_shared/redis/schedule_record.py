@@ -139,10 +139,10 @@ class ScheduleRecord:
     Args:
         uid: The schedule's stable id; empty if the schedule is not registered.
         name: `namespace/name`.
-        task, queue: What it enqueues, and where.
+        task, queue: Task that it enqueues, and the queue.
         spec: Its spec as written, without default values; empty if the field was not read.
-        suspended: Whether it is paused.
-        runs, triggered, backfilled: Number of messages enqueued so far, by occasion.
+        suspended: Whether it is suspended.
+        runs, triggered, backfilled: Number of messages enqueued so far for due times, triggers and backfills.
         missed: Number of due times given up because they were too late.
         skipped: Skip reason → number of due times that were skipped.
         last_skip: Reason and time of the newest skip.

@@ -24,7 +24,8 @@ from financehub_shared.redis.client import connect, connect_async
 
 log = structlog.get_logger(__name__)
 
-#: Pause between two attempts while Redis is unavailable: short against the schedules, and long against a timeout.
+#: Pause between two attempts while Redis is unavailable. It is short compared with schedules and long compared with a
+#: timeout.
 RETRY_SECONDS = 5.0
 #: A healthy Redis answers these scripts in a millisecond. A longer timeout would delay calls to upstreams.
 TIMEOUT_SECONDS = 1.0

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def decode(value: object) -> str:
-    """Return a reply as text; a reply that is text or a number already is converted with `str`."""
+    """Return a reply as text. A reply that is already text or a number is converted with `str`."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 

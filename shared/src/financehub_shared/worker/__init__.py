@@ -1,1 +1,1 @@
-"""Everything a worker process consists of: its broker, its middleware, its observers and its actors."""
+"""The parts of a worker process: its broker, middleware, observers and actors."""

@@ -105,8 +105,8 @@ def build_middleware(
 def _observers(observers: Observers | None) -> list[Middleware]:
     """Return the observers in order.
 
-    They come before everything else. So they see a message first, skipped ones too, and its end last, when Retries has
-    decided its outcome and no time limit can interrupt them.
+    They come before everything else. They therefore see every message first, including skipped ones, and its end last,
+    when Retries has decided its outcome and no time limit can interrupt them.
     """
     if observers is None:
         return []

@@ -45,7 +45,7 @@ class Schedule:
         policy: `spec.concurrencyPolicy`.
         catch_up: `spec.catchUp`.
         starting_deadline_seconds: `spec.startingDeadlineSeconds`: how late a run may start; None for no limit.
-        suspended: `spec.suspend`: whether no run is due at present.
+        suspended: `spec.suspend`: no run is due while it is true.
         max_queue_depth: `spec.maxQueueDepth`: queue length beyond which due runs are skipped; None for no limit.
         max_runs: `spec.maxRuns`: number of due runs after which the schedule stops; None for no limit.
         fingerprint: A hash that changes with every change of the spec.

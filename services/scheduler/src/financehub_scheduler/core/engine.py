@@ -9,9 +9,9 @@ One step of the loop does three things, in this order:
 3. Advance. For each answer of Redis, the high-water mark moves and the planner queues the next due time. The records of
    enqueued runs, which listings show, are written a moment later, when nothing else is left to do.
 
-Redis decides what really happens. Any number of schedulers run this loop at the same time without talking to each
-other, and still each due run is enqueued at most once. If Redis is unavailable, the runs return to the queue of due
-times.
+Redis decides what really happens. Any number of schedulers run this loop at the same time without communicating with
+each other, and each due run is still enqueued at most once. If Redis is unavailable, the runs return to the queue of
+due times.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-#: Schedules per script: 3 ms of Redis. Larger batches gain little, and the first run of a burst waits for the last.
+#: Schedules per script, which takes Redis 3 ms. Larger batches gain little, and the first run of a burst waits for the
+#: last.
 BATCH = 200
 #: Batches under way at the same time: Redis works on one while the next is prepared.
 _BATCHES_IN_FLIGHT = 2
@@ -221,7 +222,7 @@ class Engine:
         self.on_redis_reply()
         for registration, result in registered:
             schedule = registration.schedule
-            # An edit never acts retroactively: what was due before it stays undone.
+            # An edit never acts retroactively. Due times before it are not caught up.
             mark = max(result.high_water_mark, result.changed_at - schedule.recurrence.offset)
             self._planner.add(ScheduleState(schedule, mark))
             self._listener.schedule_registered(schedule)

@@ -23,12 +23,12 @@ _AHEAD = "the clock is far ahead of the clock of Redis, which rejects runs that 
 
 @dataclass(slots=True)
 class LoopHealth:
-    """When the engine's loop last gave signs of life, monotonic seconds.
+    """Times of the last signs of life of the engine's loop, in monotonic seconds.
 
     Args:
-        last_step: The loop last ran.
-        last_reply: Redis last answered.
-        last_ahead: Redis last found our clock far ahead of its own.
+        last_step: When the loop last ran.
+        last_reply: When Redis last answered.
+        last_ahead: When Redis last found our clock far ahead of its own.
     """
 
     last_step: float
@@ -51,7 +51,7 @@ class Watched(Protocol):
 
 
 class HealthProbe:
-    """Answers the probes of Kubernetes with a list of problems; an empty list means that all is well.
+    """Answers the probes of Kubernetes with a list of problems, which is empty if there are none.
 
     Args:
         engine: The engine.

@@ -88,7 +88,7 @@ class Planner:
         return due
 
     def stop(self, state: ScheduleState, problem: str) -> None:
-        """Let a schedule run no more, for a reason that listings show."""
+        """Stop a schedule, for a reason that listings show."""
         state.next_run, state.problem = None, problem
         self._listener.next_run_changed(state.schedule.uid)
 

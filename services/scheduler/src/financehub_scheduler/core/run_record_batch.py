@@ -6,7 +6,7 @@ from itertools import islice
 from financehub_scheduler.redis.enqueuer import Enqueuer, ScheduledRun
 from financehub_shared.core.clock import Clock
 
-#: Records written per script: 2 ms of Redis.
+#: Records written per script, which takes Redis 2 ms.
 _BATCH = 50
 #: How long a record waits for others, so that most runs cost the loop one answer of Redis instead of two.
 DELAY_SECONDS = 0.25

@@ -17,7 +17,7 @@ from financehub_shared.schedules import UNCLAIMED_SECONDS
 
 #: Claims are renewed three times before they expire.
 CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
-#: Schedules per script: some 5 ms of Redis, so that registering thousands delays no other client.
+#: Schedules per script, which takes Redis about 5 ms, so that registering thousands delays no other client.
 _CHUNK = 250
 
 

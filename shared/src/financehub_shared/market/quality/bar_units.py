@@ -88,8 +88,8 @@ def _correct_step(
 ) -> tuple[int, str] | None:
     """Return the step of the correct unit and the evidence for it: the last quote, the stored bars, or most days.
 
-    The quote chooses among the units that occur. If it contradicts all days, the quote itself may be wrong: then the
-    stored bars decide, and without stored bars the question is open (None).
+    The quote chooses among the units that occur. If it contradicts all days, the quote itself may be wrong. Then the
+    stored bars decide, and without stored bars the result is None.
     """
     by_quote = _step_of(last_quote, levels[-1], steps[-1])
     if by_quote is not None and by_quote in steps:

@@ -33,7 +33,7 @@ class CheckedBars:
     """Result of a validation.
 
     Args:
-        bars: The bars to store; the object that came in if nothing was wrong.
+        bars: The bars to store, which are the input object itself if nothing was wrong.
         records: Corrected and dropped bars as delivered, one record per reason.
     """
 

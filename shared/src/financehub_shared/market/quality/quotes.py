@@ -26,7 +26,7 @@ SPLITS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40
 PENNY_STEP = Decimal("0.0001")
 #: Clocks differ by seconds; a difference of an hour is a wrong time zone.
 FUTURE_SECONDS = 300.0
-#: Crypto trades round the clock.
+#: Crypto trades around the clock.
 STALE_CRYPTO_SECONDS = 3_600.0
 #: Hours without a price from Monday to Friday: in the US, a holiday and a late net asset value of a fund take 54;
 #: the golden weeks in Asia take 163.

@@ -1,7 +1,7 @@
 """Arithmetic of a rate budget: a sliding window that is cut into slices. Pure; `budget.lua` does the same in Redis.
 
-A slice that has begun to leave the window still counts in full. So no stretch of time as long as the window ever holds
-more than the limit, wherever the upstream lets its own windows begin.
+A slice that has begun to leave the window still counts in full. No period as long as the window therefore ever contains
+more than the limit, no matter when the upstream's own windows begin.
 """
 
 from collections.abc import Mapping

@@ -21,9 +21,10 @@ STALL_SECONDS = 60.0
 class Liveness(Middleware):
     """Watches the consumer loops and the tasks of one dramatiq worker.
 
-    Dramatiq has no hook for a turn of the consumer loop. So this class replaces two methods of every `ConsumerThread`,
-    on which it relies as dramatiq 2.2.1 implements them: `run` calls `handle_delayed_messages` in every turn of its
-    loop and `close` in its error path. tests/integration/observability/test_progress.py fails if that changes.
+    Dramatiq has no hook for a turn of the consumer loop. This class therefore replaces two methods of every
+    `ConsumerThread`, on which it relies as dramatiq 2.2.1 implements them: `run` calls `handle_delayed_messages` in
+    every turn of its loop and `close` in its error path. tests/integration/observability/test_progress.py fails if that
+    changes.
 
     Args:
         attempts: Attempts in progress in this process.

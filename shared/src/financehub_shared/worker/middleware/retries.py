@@ -26,8 +26,8 @@ class Retries(StockRetries):
       `Retries` logs the error and acknowledges the message, which loses it.
     - An attempt that the shutdown of its worker interrupts does not count, and the message is requeued unchanged.
 
-    Dramatiq has no hook between its decision and its enqueue. So the stock class gets `_RetryEnqueuer` as its broker.
-    This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
+    Dramatiq has no hook between its decision and its enqueue. The stock class therefore gets `_RetryEnqueuer` as its
+    broker. This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
     `enqueue(message, delay=…)` of the broker. tests/unit/shared/worker/test_middleware.py fails if that changes.
 
     Args:

@@ -1,4 +1,5 @@
--- Register schedules: write the record of those that are new or changed, and return from when each one resumes.
+-- Register schedules: write the record of those that are new or changed, and return the time from which each one
+-- resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
 -- keep_known_state}
