@@ -13,6 +13,9 @@ from financehub_shared.redis import keys
 _TIME_DIGITS = 16
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
+#: `Quality.CORRECTED` in Redis, as in earlier releases. They refuse other values, and run during an upgrade and after a
+#: rollback.
+_CORRECTED = "mended"
 
 
 def dumps(record: dict[str, Any]) -> str:
@@ -89,7 +92,7 @@ def encode_quote(quote: Quote) -> str:
         "provider": quote.provider,
         "change_percent": None if quote.change_percent is None else str(quote.change_percent),
         "volume": None if quote.volume is None else str(quote.volume),
-        "quality": None if quote.quality is Quality.GOOD else quote.quality.value,
+        "quality": _CORRECTED if quote.quality is Quality.CORRECTED else None,
         "note": quote.note or None,
     }
     return quote_order(quote) + dumps({name: value for name, value in record.items() if value is not None})
@@ -101,8 +104,7 @@ def quote_fetched_at(raw: bytes) -> float:
 
 
 def _quality(text: str) -> Quality:
-    # quotes stored before the value was renamed
-    return Quality.CORRECTED if text == "mended" else Quality(text)
+    return Quality.CORRECTED if text == _CORRECTED else Quality(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -15,7 +15,12 @@ def test_decode_quote_returns_encoded_quote():
         assert decode_quote("VOD.L", encode_quote(quote).encode()) == quote
 
 
-def test_decode_quote_with_former_quality_value_returns_corrected():
-    """Quotes that were stored under the former name of the quality can still be read."""
-    stored = encode_quote(QUOTE).replace('"corrected"', '"mended"')
+def test_encode_quote_writes_corrected_quality_as_earlier_releases_do():
+    """Earlier releases, which run during an upgrade and after a rollback, can read a corrected quote."""
+    assert '"quality":"mended"' in encode_quote(QUOTE)
+
+
+def test_decode_quote_with_current_quality_value_returns_corrected():
+    """A quote whose quality was stored under its current name can be read too."""
+    stored = encode_quote(QUOTE).replace('"mended"', '"corrected"')
     assert decode_quote("VOD.L", stored.encode()) == QUOTE
