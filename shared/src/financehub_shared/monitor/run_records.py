@@ -76,7 +76,7 @@ class RunRecord:
             started_at=_number(fields, RunField.STARTED_AT),
             finished_at=_number(fields, RunField.FINISHED_AT),
             duration=_number(fields, RunField.DURATION),
-            attempts=int(fields.get(RunField.ATTEMPT, 0)),
+            attempts=int(fields.get(RunField.ATTEMPT, fields.get("try", "0"))),  # `try` in older records
             worker=fields.get(RunField.WORKER, ""),
             error=fields.get(RunField.ERROR, ""),
             summary=_read_summary(fields[RunField.SUMMARY]) if fields.get(RunField.SUMMARY) else None,
@@ -122,11 +122,13 @@ class TaskStats:
         """Create the figures from the hash at `keys.task_stats(task)`."""
         buckets = {int(key[1:]): int(value) for key, value in fields.items() if key[0] == "b" and key[1:].isdigit()}
         counters = ("succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
-        attempts = int(fields.get("attempts", 0))
+        # The figures have no expiry. Those counted by older releases are in the fields `tries` and `seconds`.
+        attempts = int(fields.get("attempts", 0)) + int(fields.get("tries", 0))
+        attempt_seconds = float(fields.get("attempt_seconds", 0)) + float(fields.get("seconds", 0))
         return cls(
             running=running,
             **{name: int(fields.get(name, 0)) for name in counters},
-            average=float(fields["attempt_seconds"]) / attempts if attempts else None,
+            average=attempt_seconds / attempts if attempts else None,
             p50=quantile(buckets, 0.50),
             p95=quantile(buckets, 0.95),
             p99=quantile(buckets, 0.99),
