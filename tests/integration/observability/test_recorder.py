@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 from dramatiq import Message, MessageProxy
+from dramatiq.middleware import Shutdown
 
 from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
@@ -16,7 +17,7 @@ from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.attempt import Attempt
 from financehub_shared.monitor.record_writer import RecordWriter
-from financehub_shared.monitor.run_events import attempt_started
+from financehub_shared.monitor.run_events import attempt_finished, attempt_started
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import ScheduleOutcome
 from financehub_shared.redis.text import decode_hash
@@ -185,8 +186,41 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
     assert counts(fleet, "task") == expected
 
 
+def test_record_of_an_interrupted_attempt_shows_the_end_of_its_redelivery(redis_url: str) -> None:
+    """A run whose attempt a shutdown interrupts is queued, and its redelivery in another worker is recorded."""
+    interrupted = ObservedWorker(redis_url)
+
+    def task() -> None:
+        raise Shutdown
+
+    message = interrupted.actor(task).send()
+    with interrupted.working():
+        eventually(lambda: _state(interrupted, message.message_id) is RunState.QUEUED)
+    assert counts(interrupted, "task") == {}
+    fleet = ObservedWorker(redis_url)
+    fleet.actor(lambda: None, actor_name="task")
+    fleet.drain()
+    run = fleet.monitor.get_run(message.message_id)
+    assert run is not None
+    assert (run.state, run.error, run.attempts) == (RunState.SUCCEEDED, "", 1)
+    assert counts(fleet, "task") == {"succeeded": 1}
+    assert fleet.client.hget(keys.task_stats("task"), "attempts") == b"2"
+
+
+def test_end_of_an_interrupted_attempt_that_arrives_twice_counts_once(redis_url: str) -> None:
+    """If the answer of Redis is lost, the recorder writes the same interruption again, and it is counted once."""
+    fleet = ObservedWorker(redis_url)
+    message = fleet.actor(lambda: None, actor_name="task").send()
+    attempt = Attempt(MessageProxy(message), attempt_id(message), float(fleet.client.time()[0]), 0.0, 300.0)
+    end = attempt_finished(attempt_started(attempt, "w-1"), RunState.QUEUED, attempt.started_at + 1, 1.0)
+    writer = RecordWriter(fleet.client, time.monotonic, 86_400)
+    writer.record_end(end)
+    writer.record_end(end)
+    assert fleet.client.hget(keys.task_stats("task"), "attempts") == b"1"
+
+
 def test_counters_of_a_requeued_dead_letter_count_again(redis_url: str) -> None:
-    """A requeued dead letter is a new chance: its new outcome is counted, and the run ends with that outcome."""
+    """A requeued dead letter starts over. Its new outcome is counted, and the run ends with that outcome."""
     fleet = ObservedWorker(redis_url)
     broken = [True]
 

@@ -7,6 +7,8 @@ A run is identified by its message id. An attempt is identified by its attempt i
 kept by a redelivery. An event that arrives twice counts once:
 - A run that succeeded is over, and later attempts of it are not counted.
 - The run record field `done` holds the id of the last attempt whose end is recorded. A redelivery of it is not counted.
+- An attempt that the shutdown of its worker interrupts is redelivered under its id, and the redelivery counts. Its
+  `done` therefore also contains the worker, and only further events of this worker are ignored.
 - A run that was declared lost and comes back is subtracted from the lost ones.
 """
 
@@ -86,17 +88,20 @@ local function close(e)
   end
 end
 
+local function interrupted_by(e) return e.attempt_id .. ' ' .. e.worker end
+
 local function finish(e, state, attempt)
   redis.call('SADD', tasks, e.task)
+  local done = e.outcome == 'queued' and interrupted_by(e) or e.attempt_id
   if over[state] or e.attempt >= attempt then
     write_run(e, e.outcome)
-    redis.call('HSET', e.run, run_field.done, e.attempt_id, run_field.finished_at, e.finished_at,
+    redis.call('HSET', e.run, run_field.done, done, run_field.finished_at, e.finished_at,
                run_field.duration, e.duration, run_field.error, e.error or '')
     if e.summary then redis.call('HSET', e.run, run_field.summary, e.summary) end
     redis.call('ZREM', e.running, e.id)
   else
     -- the next attempt started before this event arrived
-    redis.call('HSET', e.run, run_field.done, e.attempt_id)
+    redis.call('HSET', e.run, run_field.done, done)
   end
   undo_lost(e, state)
   if e.counter then redis.call('HINCRBY', e.stats, e.counter, 1) end
@@ -118,7 +123,7 @@ local kinds = {start = start, finish = finish}
 for i = 3, #ARGV do
   local e = cjson.decode(ARGV[i])
   local r = redis.call('HMGET', e.run, run_field.state, run_field.done, run_field.attempt)
-  if r[1] == 'succeeded' or r[2] == e.attempt_id then
+  if r[1] == 'succeeded' or r[2] == e.attempt_id or r[2] == interrupted_by(e) then
     redis.call('ZREM', e.running, e.id)
   else
     kinds[e.kind](e, r[1], tonumber(r[3] or '0'))

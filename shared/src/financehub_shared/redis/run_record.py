@@ -29,7 +29,7 @@ class RunField(StrEnum):
     DURATION = "duration"
     ERROR = "error"
     SUMMARY = "summary"
-    #: Id of the last attempt whose end is recorded.
+    #: Id of the last attempt whose end is recorded, followed by its worker if a shutdown interrupted the attempt.
     DONE = "done"
 
 

@@ -1,4 +1,13 @@
-"""Middleware that acts on the worker process rather than on a message."""
+"""Middleware that acts on the worker process rather than on a message.
+
+A shutdown of the worker interrupts its attempts in one of two ways, and both requeue the message unchanged:
+
+- Dramatiq's `ShutdownNotifications` raises `Shutdown` in the thread of a run whose options set `notify_shutdown`.
+  `Retries` marks the delivery as interrupted, the attempt is recorded with the outcome `queued`, and its ack requeues
+  the message.
+- A task that still runs when the drain ends is not notified. `RequeueOnShutdown` requeues its message, and the process
+  ends. The run record stays `running` until another worker receives the message.
+"""
 
 import asyncio
 from typing import Protocol
