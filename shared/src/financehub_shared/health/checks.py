@@ -13,8 +13,8 @@ from financehub_shared.health.report import HealthCheck, HealthReport, HealthSta
 from financehub_shared.metrics import QueueFigures
 
 SCHEDULER = "scheduler"
-#: An upstream is not needed if no call has probed its breaker for this long, the longest period of the built-in tasks.
-#: Without this limit, a fallback that failed once would degrade the health forever while the first choice works.
+#: An upstream is not needed if no call has probed its breaker for this long, the longest period of the tasks that fetch
+#: data. Without this limit, a fallback that failed once would degrade the health forever while the first choice works.
 PROBE_OVERDUE_SECONDS = float(HOUR_SECONDS)
 
 
