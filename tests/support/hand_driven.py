@@ -13,7 +13,7 @@ from financehub_scheduler.core.next_runs import NextRunPublisher
 from financehub_scheduler.core.on_demand import OnDemandRuns
 from financehub_scheduler.core.reporter import Reporter
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import Enqueuer, EnqueueResult, RunSubmission, encode
 from financehub_scheduler.redis.registry import Registry
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.durations import DAY_SECONDS
@@ -64,7 +64,7 @@ class Scheduler:
         self.clock.advance(seconds)
         await self.step_until_idle()
 
-    async def submit(self, *runs: ScheduledRun) -> list[EnqueueResult]:
+    async def submit(self, *runs: RunSubmission) -> list[EnqueueResult]:
         """Enqueue and record runs without the engine."""
         now = self.clock.now()
         results = await self.enqueuer.submit([encode(run, now) for run in runs], now)
@@ -72,7 +72,7 @@ class Scheduler:
         await self.enqueuer.record_enqueued_runs(enqueued)
         return results
 
-    async def outcomes(self, *runs: ScheduledRun) -> list[str]:
+    async def outcomes(self, *runs: RunSubmission) -> list[str]:
         """Enqueue and record runs without the engine, and return the outcome of each."""
         return [str(result.outcome) for result in await self.submit(*runs)]
 

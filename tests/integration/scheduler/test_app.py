@@ -88,18 +88,18 @@ def test_changes_of_files_take_effect_while_it_runs(redis_client: "redis.Redis",
     def specs() -> dict[str, object]:
         return {each.name: each.spec["schedule"] for each in list_schedules(redis_client)}
 
-    eventually(lambda: specs() == {"default/good": "@yearly"}, "the good one runs beside the bad one")
-    eventually(lambda: refused_schedules(redis_client), "the bad one is listed")
+    eventually(lambda: specs() == {"default/good": "@yearly"}, "the valid one runs next to the invalid one")
+    eventually(lambda: refused_schedules(redis_client), "the invalid one is listed")
     (event,) = process.events("schedule_refused")
     assert event["file"] == str(folder / "schedules.yaml")
     lines = (folder / "schedules.yaml").read_text().splitlines()
     assert "0 0 31 2 *" in lines[event["line"] - 1]
     assert "31 February never comes" in event["problem"]
     write(folder, resource("bad", schedule="0 0 28 2 *"), resource("good", schedule="@daily"))
-    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in force")
-    eventually(lambda: not refused_schedules(redis_client), "nothing is refused any more")
+    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *", "default/good": "@daily"}, "edits are in effect")
+    eventually(lambda: not refused_schedules(redis_client), "nothing is refused anymore")
     write(folder, resource("bad", schedule="0 0 28 2 *"))
-    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in force")
+    eventually(lambda: specs() == {"default/bad": "0 0 28 2 *"}, "a deletion is in effect")
     assert process.stop() == 0
 
 
@@ -147,7 +147,7 @@ def test_schedule_with_unknown_symbol_waits_for_the_asset(
     assert fired() == ["default/free"]
     RedisStore(connect(redis_url)).put_assets([Asset("NEW-USD", AssetType.CRYPTO)])
     eventually(lambda: "default/narrowed" in fired(), "it fires")
-    eventually(lambda: not problem(), "and has no problem any more")
+    eventually(lambda: not problem(), "and has no problem anymore")
     assert len(process.events("schedule_refused")) == 1
 
 

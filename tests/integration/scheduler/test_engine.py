@@ -204,7 +204,7 @@ async def test_engine_with_deactivated_schedule_pauses_it(scheduler: Scheduler, 
 
 
 async def test_apply_of_several_changes_keeps_the_newest(scheduler: Scheduler) -> None:
-    """Of several changes of a schedule that are pending, only the last one has an effect."""
+    """If several changes of a schedule are pending, only the last one has an effect."""
     one = schedule(**allow())
     for changes in (Changes([one]), Changes(deactivated={UID: "why"}), Changes(removed=[UID]), Changes([one])):
         scheduler.engine.apply(changes)
@@ -375,7 +375,7 @@ async def test_claim_of_unknown_schedules_returns_their_uids(scheduler: Schedule
 
 
 async def test_engine_after_end_time_or_max_runs_enqueues_nothing(scheduler: Scheduler) -> None:
-    """After its end time or its last run a schedule is not due any more, and `maxRuns` is shown as the reason."""
+    """After its end time or its last run a schedule is no longer due, and `maxRuns` is shown as the reason."""
     await scheduler.load(
         schedule(**allow(endTime="2027-01-15T08:02:00Z")), schedule("other", uid=OTHER, **allow(maxRuns=1, queue="q2"))
     )

@@ -9,7 +9,7 @@ import redis
 from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 
-from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.monitor import RunRecord
@@ -32,7 +32,7 @@ async def test_submit_of_a_run_enqueues_a_message_for_stock_dramatiq(scheduler: 
     )
     demo = schedule(args=[1, "a"], kwargs={"x": None})
     await scheduler.load(demo)
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + MINUTE)) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + MINUTE)) == ["enqueued"]
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
     broker.join(actor.queue_name, timeout=5_000, interval=20)
@@ -45,7 +45,7 @@ async def test_record_enqueued_runs_writes_a_record_that_the_monitor_reads(sched
     """An enqueued run has a record that expires, and the schedule lists it as its newest run."""
     demo = schedule()
     await scheduler.load(demo)
-    run = ScheduledRun(demo, "due", T + MINUTE)
+    run = RunSubmission(demo, "due", T + MINUTE)
     await scheduler.outcomes(run)
     fields = {k.decode(): v.decode() for k, v in scheduler.client.hgetall(keys.run(run.message_id)).items()}
     record = RunRecord.from_fields(run.message_id, fields)
@@ -61,10 +61,21 @@ async def test_record_enqueued_runs_keeps_the_newest_ten_runs(scheduler: Schedul
     """A schedule lists its newest ten runs, newest first."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    runs = [ScheduledRun(demo, "due", T + MINUTE * number) for number in range(1, 16)]
+    runs = [RunSubmission(demo, "due", T + MINUTE * number) for number in range(1, 16)]
     assert await scheduler.outcomes(*runs) == ["enqueued"] * 15
     recent = [entry.decode() for entry in scheduler.client.lrange(keys.schedule_recent(UID), 0, -1)]
     assert recent == [run.message_id for run in reversed(runs[5:])]
+
+
+async def test_record_enqueued_runs_with_recorded_runs_changes_nothing(scheduler: Scheduler) -> None:
+    """Runs that are recorded again, because the answer of Redis was lost, are listed once."""
+    demo = schedule(concurrencyPolicy="Allow")
+    await scheduler.load(demo)
+    runs = [RunSubmission(demo, "due", T + MINUTE * number) for number in (1, 2, 3)]
+    assert await scheduler.outcomes(*runs) == ["enqueued"] * 3
+    await scheduler.enqueuer.record_enqueued_runs([(run, T) for run in runs[:2]])
+    recent = [entry.decode() for entry in scheduler.client.lrange(keys.schedule_recent(UID), 0, -1)]
+    assert recent == [run.message_id for run in reversed(runs)]
 
 
 @pytest.mark.parametrize("earlier", [0.0, -MINUTE])
@@ -72,7 +83,7 @@ async def test_submit_at_or_below_the_high_water_mark_is_already_settled(schedul
     """A due time that was enqueued, and those before it, are never enqueued again, in one batch or in two."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    run, again = ScheduledRun(demo, "due", T + 2 * MINUTE), ScheduledRun(demo, "due", T + 2 * MINUTE + earlier)
+    run, again = RunSubmission(demo, "due", T + 2 * MINUTE), RunSubmission(demo, "due", T + 2 * MINUTE + earlier)
     assert await scheduler.outcomes(run, again) == ["enqueued", "already"]
     assert await scheduler.outcomes(again) == ["already"]
     assert scheduler.due() == [2 * MINUTE]
@@ -87,7 +98,7 @@ async def test_submit_with_due_time_far_ahead_of_redis_is_rejected(
     demo = schedule()
     await driver.load(demo)
     before = redis_client.hget(keys.HIGH_WATER_MARKS, UID)
-    (found,) = await driver.outcomes(ScheduledRun(demo, "due", time.time() + ahead))
+    (found,) = await driver.outcomes(RunSubmission(demo, "due", time.time() + ahead))
     await driver.connection.aclose()
     assert found == outcome
     assert len(messages(redis_client)) == (outcome == "enqueued")
@@ -99,7 +110,7 @@ async def test_submit_of_a_skipped_run_moves_the_mark(scheduler: Scheduler) -> N
     demo = schedule(maxQueueDepth=0)
     await scheduler.load(demo)
     scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
-    run = ScheduledRun(demo, "due", T + MINUTE)
+    run = RunSubmission(demo, "due", T + MINUTE)
     assert await scheduler.outcomes(run) == ["backlog"]
     scheduler.client.delete("dramatiq:q.msgs")
     assert await scheduler.outcomes(run) == ["already"]
@@ -129,13 +140,13 @@ async def test_submit_with_active_previous_run_follows_the_policy(
     """While the previous run is active, the policy decides. A run that has ended does not affect the next one."""
     demo = schedule(concurrencyPolicy=policy)
     await scheduler.load(demo)
-    last = ScheduledRun(demo, "due", T + 60)
+    last = RunSubmission(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", state)
     if state != "queued":
         # A worker has fetched it, so it is only in the hash until it is acked.
         scheduler.client.lrem("dramatiq:q", 0, last.message_id)
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == [outcome]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 120)) == [outcome]
     listed = {60.0} if state != "queued" and 60 in left else set()
     assert sorted({*scheduler.due(), *listed}) == left
     assert scheduler.field(UID, "skipped_overlap") == ("1" if outcome == "overlap" else None)
@@ -145,7 +156,7 @@ async def test_submit_under_replace_records_the_old_run_as_skipped(scheduler: Sc
     """A replaced run is recorded as skipped with the reason, and its message is gone."""
     demo = schedule(concurrencyPolicy="Replace")
     await scheduler.load(demo)
-    first, second = ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)
+    first, second = RunSubmission(demo, "due", T + 60), RunSubmission(demo, "due", T + 120)
     assert await scheduler.outcomes(first, second) == ["enqueued", "enqueued"]
     assert scheduler.due() == [120]
     assert scheduler.client.hkeys("dramatiq:q.msgs") == [second.message_id.encode()]
@@ -160,30 +171,30 @@ async def test_submit_after_the_previous_message_is_gone_enqueues(scheduler: Sch
     """A record of a queued or running run does not count if no queue has its message, as after a purge."""
     demo = schedule()
     await scheduler.load(demo)
-    last = ScheduledRun(demo, "due", T + 60)
+    last = RunSubmission(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", state)
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 120)) == ["enqueued"]
 
 
 async def test_submit_without_record_of_the_previous_run_checks_the_queue(scheduler: Scheduler) -> None:
     """A run without a record counts as active while its queue has the message."""
     demo = schedule()
     await scheduler.load(demo)
-    last = ScheduledRun(demo, "due", T + 60)
+    last = RunSubmission(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.delete(keys.run(last.message_id), "dramatiq:q")
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 120)) == ["overlap"]
     scheduler.client.delete("dramatiq:q.msgs")
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 180)) == ["enqueued"]
 
 
 async def test_record_enqueued_runs_keeps_a_record_of_the_worker(scheduler: Scheduler) -> None:
     """A run that starts or ends before its record is written keeps the state that its worker recorded."""
     demo = schedule()
     await scheduler.load(demo)
-    run = ScheduledRun(demo, "due", T + 60)
+    run = RunSubmission(demo, "due", T + 60)
     scheduler.client.hset(keys.run(run.message_id), "state", "succeeded")
     await scheduler.outcomes(run)
     assert scheduler.client.hgetall(keys.run(run.message_id)) == {b"state": b"succeeded"}
@@ -193,7 +204,7 @@ async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler)
     """A running retry counts as active, although its message has another Redis id than that of the first attempt."""
     demo = schedule()
     await scheduler.load(demo)
-    await scheduler.outcomes(ScheduledRun(demo, "due", T + 60))
+    await scheduler.outcomes(RunSubmission(demo, "due", T + 60))
     (body,) = messages(scheduler.client)
     first: Message[Any] = Message(**{**body, "args": (), "kwargs": {}})
     retry = first.copy(options={"redis_message_id": "second-attempt"})
@@ -203,29 +214,29 @@ async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler)
     writer = RecordWriter(scheduler.client, time.monotonic, 86_400)
     writer.record_start(attempt_started(Attempt(MessageProxy(retry), attempt_id(retry), T, 0.0, 300.0), "a-worker"))
     writer.flush()
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 120)) == ["overlap"]
 
 
 async def test_submit_two_days_after_an_unfinished_retry_enqueues(scheduler: Scheduler) -> None:
     """A record that stays in `retrying` blocks its schedule for at most two days."""
     demo = schedule()
     await scheduler.load(demo)
-    last = ScheduledRun(demo, "due", T + 60)
+    last = RunSubmission(demo, "due", T + 60)
     await scheduler.outcomes(last)
     scheduler.client.hset(keys.run(last.message_id), "state", "retrying")
     scheduler.clock.advance(2 * 86_400 - 60)
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 120)) == ["overlap"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 120)) == ["overlap"]
     scheduler.clock.advance(60)
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 180)) == ["enqueued"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 180)) == ["enqueued"]
 
 
 async def test_submit_under_buffer_one_buffers_one_run(scheduler: Scheduler) -> None:
     """One run waits for the running one, further runs are skipped, and the buffered one goes first."""
     demo = schedule(concurrencyPolicy="BufferOne")
     await scheduler.load(demo)
-    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
+    runs = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, 5)]
     assert await scheduler.outcomes(*runs[:3]) == ["enqueued", "buffered", "overlap"]
-    waiting = ScheduledRun(demo, "buffered", T + 120)
+    waiting = RunSubmission(demo, "buffered", T + 120)
     assert await scheduler.outcomes(waiting) == ["wait"]
     scheduler.end_run(runs[0].message_id)
     assert await scheduler.outcomes(runs[3]) == ["overlap"]
@@ -240,7 +251,7 @@ async def test_submit_with_full_queue_skips_the_run(scheduler: Scheduler, depth:
     await scheduler.load(demo)
     for number in range(held):
         scheduler.client.hset("dramatiq:q.msgs", f"other-{number}", "{}")
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60)) == [outcome]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 60)) == [outcome]
     assert scheduler.field(UID, "skipped_backlog") == ("1" if outcome == "backlog" else None)
 
 
@@ -248,7 +259,7 @@ async def test_submit_of_a_batch_counts_its_own_messages(scheduler: Scheduler) -
     """The runs of one batch count toward the limit of the queue."""
     demo = schedule(maxQueueDepth=1, concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 5)]
+    runs = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, 5)]
     assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "backlog", "backlog"]
 
 
@@ -256,8 +267,8 @@ async def test_submit_after_max_runs_is_exhausted(scheduler: Scheduler) -> None:
     """After `maxRuns` scheduled runs the schedule is exhausted. Triggered runs do not count."""
     demo = schedule(maxRuns=2, concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    assert await scheduler.outcomes(ScheduledRun(demo, "annotation", T, fence="x")) == ["enqueued"]
-    runs = [ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 4)]
+    assert await scheduler.outcomes(RunSubmission(demo, "annotation", T, fence="x")) == ["enqueued"]
+    runs = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, 4)]
     assert await scheduler.outcomes(*runs) == ["enqueued", "enqueued", "exhausted"]
     assert await scheduler.outcomes(runs[2]) == ["exhausted"]
 
@@ -266,7 +277,7 @@ async def test_submit_with_skipped_runs_does_not_exhaust_max_runs(scheduler: Sch
     """A run that is skipped does not count toward `maxRuns`, so the run after it in the batch is planned again."""
     demo = schedule(maxRuns=2)
     await scheduler.load(demo)
-    first, second, third = (ScheduledRun(demo, "due", T + 60 * number) for number in range(1, 4))
+    first, second, third = (RunSubmission(demo, "due", T + 60 * number) for number in range(1, 4))
     assert await scheduler.outcomes(first) == ["enqueued"]
     results = await scheduler.submit(second, third)
     assert [(result.outcome, result.time) for result in results] == [("overlap", 0.0), ("moved", T + 120)]
@@ -282,7 +293,7 @@ async def test_submit_of_a_long_catch_up_of_many_schedules_enqueues_all(schedule
         for number in range(90)
     ]
     await scheduler.load(*schedules)
-    runs = [ScheduledRun(each, "due", T + 60 * number) for each in schedules for number in range(1, 101)]
+    runs = [RunSubmission(each, "due", T + 60 * number) for each in schedules for number in range(1, 101)]
     assert set(await scheduler.outcomes(*runs)) == {"enqueued"}
     assert scheduler.client.hlen("dramatiq:q.msgs") == 9_000
     assert {scheduler.field(each.uid, "runs") for each in schedules} == {"100"}
@@ -292,8 +303,8 @@ async def test_submit_of_a_void_plan_counts_no_misses(scheduler: Scheduler) -> N
     """If two schedulers plan the same catch-up, the plan of the second is void and counts nothing."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
-    first = ScheduledRun(demo, "due", T + 300, missed=4, expected=T + 0.5)
-    late = [ScheduledRun(demo, "due", T + 360, missed=5, expected=T + 0.5), ScheduledRun(demo, "due", T + 420)]
+    first = RunSubmission(demo, "due", T + 300, missed=4, expected=T + 0.5)
+    late = [RunSubmission(demo, "due", T + 360, missed=5, expected=T + 0.5), RunSubmission(demo, "due", T + 420)]
     assert await scheduler.outcomes(first) == ["enqueued"]
     assert [(result.outcome, result.time) for result in await scheduler.submit(*late)] == [("moved", T + 300)] * 2
     assert scheduler.field(UID, "missed") == "4"
@@ -304,9 +315,9 @@ async def test_submit_of_missed_runs_only_moves_the_mark(scheduler: Scheduler) -
     """Due times that are given up are counted, enqueue nothing and do not come back."""
     demo = schedule()
     await scheduler.load(demo)
-    given_up = ScheduledRun(demo, "due", T + 300, missed=5, expected=T + 0.5, fire=False)
+    given_up = RunSubmission(demo, "due", T + 300, missed=5, expected=T + 0.5, with_message=False)
     assert await scheduler.outcomes(given_up) == ["missed"]
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 300)) == ["already"]
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 300)) == ["already"]
     assert messages(scheduler.client) == []
     assert scheduler.field(UID, "missed") == "5"
 
@@ -314,11 +325,11 @@ async def test_submit_of_missed_runs_only_moves_the_mark(scheduler: Scheduler) -
 async def test_submit_of_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> None:
     """A run of an older spec, or of a deleted or unknown schedule, is rejected with that outcome."""
     old, new = schedule(), schedule(schedule="@daily")
-    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["unknown"]
+    assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["unknown"]
     await scheduler.load(new)
-    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["changed"]
+    assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["changed"]
     await scheduler.registry.unregister([UID])
-    assert await scheduler.outcomes(ScheduledRun(old, "due", T + 60)) == ["deleted"]
+    assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["deleted"]
     assert messages(scheduler.client) == []
 
 
@@ -329,7 +340,7 @@ async def test_submit_of_a_batch_for_several_queues_keeps_the_order(scheduler: S
         for number in range(300)
     ]
     await scheduler.load(*schedules)
-    assert set(await scheduler.outcomes(*(ScheduledRun(each, "due", T + 60) for each in schedules))) == {"enqueued"}
+    assert set(await scheduler.outcomes(*(RunSubmission(each, "due", T + 60) for each in schedules))) == {"enqueued"}
     for number in range(3):
         names = [message["options"]["schedule"] for message in messages(scheduler.client, f"q{number}")]
         assert names == [each.name for each in schedules[number::3]]

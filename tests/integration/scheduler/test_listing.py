@@ -3,7 +3,7 @@
 import pytest
 
 from financehub_scheduler.core.changes import Changes
-from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.redis import keys
 from financehub_shared.schedules import list_schedules, refused_schedules, show_schedule
 from support.hand_driven import Scheduler, T
@@ -35,7 +35,7 @@ async def test_list_schedules_shows_problems_misses_and_skips(scheduler: Schedul
     await scheduler.step_until_idle()
     await scheduler.pass_time(60)
     demo = scheduler.engine.states[OTHER].schedule
-    assert await scheduler.outcomes(ScheduledRun(demo, "due", T + 60), ScheduledRun(demo, "due", T + 120)) == [
+    assert await scheduler.outcomes(RunSubmission(demo, "due", T + 60), RunSubmission(demo, "due", T + 120)) == [
         "enqueued",
         "exhausted",
     ]

@@ -10,7 +10,7 @@ from financehub_shared.redis.schedule_record import LUA_SCHEDULE_RECORD, Backfil
 
 @pytest.mark.parametrize("name", lua_scripts.KEY_FUNCTIONS)
 def test_lua_key_function_builds_the_same_key_as_python(redis_client: "redis.Redis", name: str) -> None:
-    """A key that a script builds from an id equals the one of the Python function."""
+    """A script and the Python function build the same key from an id."""
     key = lua_scripts.KEY_FUNCTIONS[name]
     script = lua_key_function(name, key) + f"return {name}(ARGV[1])"
     assert redis_client.eval(script, 0, "an-id.%s") == key("an-id.%s").encode()

@@ -10,7 +10,7 @@ import pytest
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.core.listener import SchedulerListener
-from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
@@ -35,7 +35,7 @@ def iso(seconds: float) -> str:
 
 @pytest.fixture
 async def now(redis_url: str) -> float:
-    """Half a second after a full minute, at most two minutes ago in real time, because requests have a time stamp."""
+    """Half a second after a full minute, at most two minutes ago in real time, because requests have a timestamp."""
     return time.time() // 60 * 60 - 59.5
 
 
@@ -91,7 +91,7 @@ async def test_trigger_request_during_an_active_run_records_the_overlap(schedule
     scheduler.clock.set_wall(now)
     demo = schedule()
     await scheduler.load(demo)
-    await scheduler.outcomes(ScheduledRun(demo, "due", now + 60))
+    await scheduler.outcomes(RunSubmission(demo, "due", now + 60))
     run_id = request_trigger(scheduler.client, "demo")
     await scheduler.on_demand.step()
     assert scheduler.client.hmget(keys.run(run_id), "state", "error") == [b"skipped", b"overlap"]

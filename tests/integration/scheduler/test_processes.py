@@ -53,7 +53,7 @@ def assert_exactly_once(client: "redis.Redis", count: int, at_least: int) -> Non
 def test_schedulers_killed_at_random_enqueue_each_run_once(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path, start: Callable[[str], SchedulerProcess]
 ) -> None:
-    """However often schedulers are killed, each due run is enqueued exactly once."""
+    """No matter how often schedulers are killed, each due run is enqueued exactly once."""
     names = [f"s{number}" for number in range(20)]
     write_all(tmp_path, names)
     fleet = [start(redis_url) for _ in range(3)]

@@ -9,7 +9,7 @@ from dramatiq import Message, MessageProxy
 
 from financehub_scheduler.api.scheduled_task import BACKFILL, TRIGGER
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot, read_records, read_snapshots
-from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from financehub_shared.broker.message import attempt_id
 from financehub_shared.monitor import RunState
 from financehub_shared.monitor.attempt import Attempt
@@ -175,7 +175,7 @@ async def test_read_snapshots_of_many_schedules_takes_two_round_trips(scheduler:
     await scheduler.load(*many)
     for _ in range(3):
         await scheduler.pass_time(60)
-    await scheduler.outcomes(ScheduledRun(many[7], "due", T + 240))
+    await scheduler.outcomes(RunSubmission(many[7], "due", T + 240))
     sends = scheduler.client.info("stats")["total_reads_processed"]
     found = await read_snapshots(scheduler.connection, {each.uid: "" for each in many})
     # Reading the counter takes one request, and a large request arrives in several pieces.

@@ -6,7 +6,7 @@ import pytest
 
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.metrics import known_schedules
-from financehub_scheduler.redis.enqueuer import ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.health.freshness import stale_after
 from support.schedules import schedule
@@ -24,7 +24,7 @@ def state(
     hours = {"schedule": "*/5 * * * *", "calendar": "XNYS", "timeZone": "America/New_York"}
     compiled = schedule(name, task=task, queue=queue, suspend=suspended, **hours)
     due = None if suspended else compiled.recurrence.next_after(CLOSE)
-    next_run = None if due is None else encode(ScheduledRun(compiled, "due", due), due)
+    next_run = None if due is None else encode(RunSubmission(compiled, "due", due), due)
     return ScheduleState(compiled, CLOSE, next_run)
 
 
@@ -37,8 +37,8 @@ def test_known_schedules_on_a_weekend_keep_stock_quotes_fresh() -> None:
 
 @pytest.mark.parametrize("suspended", [False, True])
 def test_known_schedules_of_fetching_tasks_have_times(*, suspended: bool) -> None:
-    """Schedules that fetch data come with their times. Of the others, the pair of task and queue is enough, and no
-    schedule counts as suspended that is not.
+    """Schedules that fetch data come with their times. The others are reported as pairs of task and queue, and only
+    suspended schedules count as suspended.
     """
     known = known_schedules({"a": state("a", suspended=suspended), "b": state("b", "cleanup_old_cache_task", "low")})
     (fetching,) = [each for each in known if each.last_due_at]

@@ -52,6 +52,6 @@ def test_definition_has_exactly_the_fields_of_the_models() -> None:
 
 
 def test_conditions_are_merged_by_type() -> None:
-    """Conditions are a map with the key `type`, as everywhere in Kubernetes."""
+    """Conditions are a map with the key `type`, as is usual in Kubernetes."""
     conditions = SCHEMA["properties"]["status"]["properties"]["conditions"]
     assert (conditions["x-kubernetes-list-type"], conditions["x-kubernetes-list-map-keys"]) == ("map", ["type"])

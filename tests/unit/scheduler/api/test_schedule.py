@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_scheduler.redis.enqueuer import ScheduledRun
+from financehub_scheduler.redis.enqueuer import RunSubmission
 from support.schedules import UID, schedule
 
 NOW_MS = 1_800_000_000_250
@@ -21,7 +21,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=3), st.dictionaries(st.text(min_size=1), JSON, max_size=3))
 def test_message_of_any_arguments_equals_that_of_dramatiq(args: list[object], kwargs: dict[str, object]):
-    """A message assembled from its prepared head equals, byte for byte, the one of dramatiq's encoder."""
+    """A message that is assembled from its prepared head is byte for byte what dramatiq's encoder writes."""
     compiled = schedule(args=args, kwargs=kwargs, retries=0, timeLimitSeconds=7)
     text = compiled.message("an-id", DUE_MS, NOW_MS)
     expected = dramatiq.Message(
@@ -59,17 +59,17 @@ def test_message_of_a_late_run_has_a_smaller_max_age(late_ms: int, max_age: int)
 def test_message_id_is_the_uuid5_of_uid_and_occasion():
     """Every scheduler gives the same run the same id, and different runs different ids."""
     compiled = schedule()
-    due = ScheduledRun(compiled, "due", 1_800_000_000)
+    due = RunSubmission(compiled, "due", 1_800_000_000)
     assert due.message_id == str(uuid5(UUID(UID), "1800000000000"))
     others = [
-        ScheduledRun(compiled, "due", 1_800_000_060),
-        ScheduledRun(compiled, "request", 1_800_000_000, fence="1"),
-        ScheduledRun(compiled, "annotation", 1_800_000_000, fence="1"),
-        ScheduledRun(compiled, "backfill", 1_800_000_000, fence="1"),
-        ScheduledRun(compiled, "backfill", 1_800_000_000, fence="2"),
+        RunSubmission(compiled, "due", 1_800_000_060),
+        RunSubmission(compiled, "request", 1_800_000_000, fence="1"),
+        RunSubmission(compiled, "annotation", 1_800_000_000, fence="1"),
+        RunSubmission(compiled, "backfill", 1_800_000_000, fence="1"),
+        RunSubmission(compiled, "backfill", 1_800_000_000, fence="2"),
     ]
     assert len({run.message_id for run in (due, *others)}) == 6
-    assert ScheduledRun(compiled, "buffered", 1_800_000_000).message_id == due.message_id
+    assert RunSubmission(compiled, "buffered", 1_800_000_000).message_id == due.message_id
 
 
 def test_fingerprint_changes_only_with_the_spec():

@@ -77,7 +77,7 @@ def test_is_open_at_edges_holidays_and_lunch(exchange: str, zone: str, time: str
 
 
 def test_due_times_with_calendar_are_within_sessions():
-    """A schedule with a calendar is due only while the exchange is open, also over weekends and holidays."""
+    """A schedule with a calendar is due only while the exchange is open, even across weekends and holidays."""
     recurrence = Recurrence((parse_rule("@every 1h", ZoneInfo("UTC")),), load_calendar("XNYS"))
     found = list(recurrence.due_times(at("2026-11-25T14:30"), at("2026-11-30T10:00")))
     local = [

@@ -1,4 +1,4 @@
-"""Due times of cron expressions and intervals, also over changes of the clocks."""
+"""Due times of cron expressions and intervals, including across clock changes."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -246,11 +246,11 @@ def test_jitter_offset_of_many_schedules_is_spread_evenly():
         ("0 0 31 4,6,9,11 *", "at least one of the months must have that day"),
         ("* * * *", "has 4 fields"),
         ("0 0 * * * *", "has 6 fields"),
-        ("60 * * * *", "allowed are 0-59"),
-        ("* 24 * * *", "allowed are 0-23"),
-        ("* * * 13 *", "allowed are 1-12 or JAN-DEC"),
-        ("* * * * FOO", "allowed are 0-7 or SUN-SAT"),
-        ("*/0 * * * *", "allowed are 0-59"),
+        ("60 * * * *", "use 0-59"),
+        ("* 24 * * *", "use 0-23"),
+        ("* * * 13 *", "use 1-12 or JAN-DEC"),
+        ("* * * * FOO", "use 0-7 or SUN-SAT"),
+        ("*/0 * * * *", "use 0-59"),
         ("", "has 0 fields"),
         ("@reboot", "use one of @hourly"),
         ("@every", "write it like"),

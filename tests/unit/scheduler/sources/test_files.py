@@ -115,7 +115,7 @@ def test_scan_removes_a_schedule_that_is_absent_twice(source: FileSource, tmp_pa
 
 
 def test_scan_with_a_duplicate_name_refuses_the_second(source: FileSource, tmp_path: Path) -> None:
-    """Of two documents with the same name, the one in the first file takes precedence and the other is refused."""
+    """If two documents have the same name, the one in the first file takes precedence and the other is refused."""
     write(tmp_path, resource("a"), file="1.yaml")
     write(tmp_path, resource("a", schedule="@daily"), file="2.yaml")
     found = source.scan()

@@ -16,10 +16,10 @@ class Changes:
         deactivated: uid → why a schedule that still exists does not run at present.
         since: uid → time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
             The default is the time at which the change is applied.
-        keep_known_state: Whether everything that Redis knows about the schedules still holds, however old it is. It
-            does at the first read of a folder, and for every change of a watch, because Kubernetes never reuses a uid.
-            If it does not, a schedule that no scheduler has claimed lately was deleted and created again, and it starts
-            without its previous state.
+        keep_known_state: True to continue with the state that Redis has of the schedules, however old it is: at the
+            first read of a folder, because all schedulers may have been down, and for every change of a watch, because
+            Kubernetes never reuses a uid. False for later changes of a folder: a record that no scheduler has claimed
+            lately belongs to a deleted schedule of the same name, so the new one starts without its state.
         complete: Whether the source has now reported everything it has.
     """
 

@@ -3,7 +3,7 @@
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.recurrence.catch_up import plan_catch_up
-from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 
 #: A run that is at most this late counts as on time, because the loop was only busy. A later one goes through
 #: `plan_catch_up`, which gives up due times according to `catchUp` (see `GRACE_SECONDS`) and `startingDeadlineSeconds`.
@@ -34,8 +34,8 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
         return []
     missed, expected = decision.missed, state.high_water_mark
     if not decision.fire:
-        runs = [ScheduledRun(schedule, "due", decision.mark, missed=missed, expected=expected, fire=False)]
+        runs = [RunSubmission(schedule, "due", decision.mark, missed=missed, expected=expected, with_message=False)]
     else:
-        first = ScheduledRun(schedule, "due", decision.fire[0], missed=missed, expected=expected)
-        runs = [first, *(ScheduledRun(schedule, "due", due) for due in decision.fire[1:])]
+        first = RunSubmission(schedule, "due", decision.fire[0], missed=missed, expected=expected)
+        runs = [first, *(RunSubmission(schedule, "due", due) for due in decision.fire[1:])]
     return [encode(run, now) for run in runs]

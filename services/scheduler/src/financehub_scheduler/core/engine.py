@@ -6,11 +6,12 @@ One step of the loop does three things, in this order:
    planner computes the next due time after that mark and queues it.
 2. Fire. Everything that is due leaves the queue in batches, and one Lua script per batch enqueues the messages. The
    next batch is prepared while Redis works on the previous one.
-3. Advance. For each answer of Redis, the high-water mark moves and the planner queues the next due time. The records of
-   enqueued runs, which listings show, are written a moment later, when nothing else is left to do.
+3. Advance. For each answer, the engine takes over the high-water mark that Redis has moved, and the planner queues the
+   next due time. The records of enqueued runs, which listings show, are written a moment later, when nothing else is
+   left to do.
 
 Redis decides what really happens. Any number of schedulers run this loop at the same time without communicating with
-each other, and each due run is still enqueued at most once. If Redis is unavailable, the runs return to the queue of
+each other, and each due time is still settled exactly once. If Redis is unavailable, the runs return to the queue of
 due times.
 """
 

@@ -6,7 +6,7 @@ The composition root passes a listener to the constructors of both. `Listeners` 
 from collections.abc import Sequence
 
 from financehub_scheduler.api.schedule import Schedule
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 
 
 class SchedulerListener:
@@ -21,7 +21,7 @@ class SchedulerListener:
     def next_run_changed(self, uid: str) -> None:
         """The next due time of a schedule has changed, or the reason why it has none."""
 
-    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
         """Redis has answered for a run.
 
         Args:
@@ -31,7 +31,7 @@ class SchedulerListener:
         """
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
-        """A backfill has started or ended. Of several schedulers, only the one that made the change reports it.
+        """A backfill has started or ended. If several schedulers run, only the one that made the change reports it.
 
         Args:
             uid: Uid of its schedule.
@@ -62,7 +62,7 @@ class Listeners(SchedulerListener):
         for listener in self._listeners:
             listener.next_run_changed(uid)
 
-    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
         for listener in self._listeners:
             listener.run_answered(run, outcome, at)
 

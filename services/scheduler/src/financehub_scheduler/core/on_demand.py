@@ -13,7 +13,7 @@ from financehub_scheduler.api.schedule import Backfill, Schedule
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, Enqueuer, RunSubmission, encode
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.redis import keys
@@ -81,7 +81,7 @@ class OnDemandRuns(SchedulerListener):
         for id in backfills:
             await self._continue_backfill(id.decode())
 
-    async def _submit(self, runs: list[ScheduledRun]) -> None:
+    async def _submit(self, runs: list[RunSubmission]) -> None:
         for batch in chunks(runs, _BATCH):
             now = self._clock.now()
             results = await self._enqueuer.submit([encode(run, now) for run in batch], now)
@@ -94,13 +94,13 @@ class OnDemandRuns(SchedulerListener):
                 await self._enqueuer.record_enqueued_runs(enqueued)
 
     # buffered runs and triggers -----------------------------------------------------------------------
-    def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[ScheduledRun]:
+    def _buffered_runs(self, buffered: Mapping[bytes, bytes]) -> Iterable[RunSubmission]:
         for uid, due_ms in buffered.items():
             state = self._states.get(uid.decode())
             if state and not state.schedule.suspended and not state.refused:
-                yield ScheduledRun(state.schedule, "buffered", int(due_ms) / 1000)
+                yield RunSubmission(state.schedule, "buffered", int(due_ms) / 1000)
 
-    async def _requested_runs(self, triggers: Mapping[bytes, bytes]) -> list[ScheduledRun]:
+    async def _requested_runs(self, triggers: Mapping[bytes, bytes]) -> list[RunSubmission]:
         runs = []
         for request, value in triggers.items():
             now = self._clock.now()
@@ -108,14 +108,16 @@ class OnDemandRuns(SchedulerListener):
                 trigger = json.loads(value)
                 requested_at, uid = float(trigger["at"]), str(trigger["uid"])
             except (ValueError, TypeError, KeyError):
-                # Somebody has written it by hand. It must not block the requests of others.
+                # A user has written it by hand. It must not block the requests of others.
                 log.warning("trigger_refused", request=request.decode(errors="replace"), reason="unreadable")
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
                 continue
             if requested_at < now - _REQUEST_TTL_SECONDS:
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
             elif state := self._states.get(uid):
-                runs.append(ScheduledRun(state.schedule, "request", now, fence=request.decode(), refused=state.refused))
+                runs.append(
+                    RunSubmission(state.schedule, "request", now, fence=request.decode(), refused=state.refused)
+                )
         return runs
 
     # annotations --------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ class OnDemandRuns(SchedulerListener):
         now = self._clock.now()
         await self._submit(
             [
-                ScheduledRun(schedule, "annotation", now, fence=schedule.trigger)
+                RunSubmission(schedule, "annotation", now, fence=schedule.trigger)
                 for schedule in schedules
                 if schedule.trigger
             ]
@@ -182,7 +184,7 @@ class OnDemandRuns(SchedulerListener):
                 return
             await self._start_backfill(uid, id, total)
         due_times = islice(recurrence.due_times(cursor, until), _BACKFILL_BATCH)
-        runs = [ScheduledRun(state.schedule, "backfill", due, fence=id) for due in due_times]
+        runs = [RunSubmission(state.schedule, "backfill", due, fence=id) for due in due_times]
         if runs:
             await self._submit(runs)
         else:

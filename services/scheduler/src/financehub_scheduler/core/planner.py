@@ -10,7 +10,7 @@ from financehub_scheduler.core.due_runs import due_runs
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
-from financehub_scheduler.redis.enqueuer import EncodedRun, ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class Planner:
         fire_at = due + schedule.recurrence.offset
         # The message is encoded for the time at which it will be enqueued. In a burst the last messages wait for the
         # first ones, and that counts as waiting time.
-        state.next_run = encode(ScheduledRun(schedule, "due", due), max(fire_at, self._clock.now()))
+        state.next_run = encode(RunSubmission(schedule, "due", due), max(fire_at, self._clock.now()))
         self._due.put(schedule.uid, fire_at)
 
     def _next_due(self, state: ScheduleState) -> float | None:

@@ -7,7 +7,7 @@ import structlog
 from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.listener import SchedulerListener
 from financehub_scheduler.core.state import ScheduleState
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class Reporter(SchedulerListener):
         """Names of the schedules that have their own series."""
         return frozenset(self._labels)
 
-    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:
+    def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
         schedule = run.schedule
         # The answer for the last run of a schedule may arrive after the schedule was deleted.
         label = self._label(schedule.name) if schedule.uid in self._states else OTHER
@@ -65,7 +65,7 @@ class Reporter(SchedulerListener):
             case EnqueueOutcome.EXHAUSTED:
                 log.info("schedule_exhausted", schedule=schedule.name)
 
-    def _run_enqueued(self, run: ScheduledRun, label: str, at: float) -> None:
+    def _run_enqueued(self, run: RunSubmission, label: str, at: float) -> None:
         schedule = run.schedule
         lag = round(at - run.due - schedule.recurrence.offset, 4)
         if run.kind == "due":

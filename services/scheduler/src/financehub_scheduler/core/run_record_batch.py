@@ -3,7 +3,7 @@
 from collections import deque
 from itertools import islice
 
-from financehub_scheduler.redis.enqueuer import Enqueuer, ScheduledRun
+from financehub_scheduler.redis.enqueuer import Enqueuer, RunSubmission
 from financehub_shared.core.clock import Clock
 
 #: Records written per script, which takes Redis 2 ms.
@@ -27,10 +27,10 @@ class RunRecordBatch:
         self._clock = clock
         self._enqueuer = enqueuer
         self._delay_seconds = delay_seconds
-        self._pending: deque[tuple[ScheduledRun, float]] = deque(maxlen=_MAX_PENDING)
+        self._pending: deque[tuple[RunSubmission, float]] = deque(maxlen=_MAX_PENDING)
         self._write_at = 0.0
 
-    def add(self, run: ScheduledRun, at: float) -> None:
+    def add(self, run: RunSubmission, at: float) -> None:
         """Add a run that was enqueued at a time in Unix seconds."""
         if not self._pending:
             self._write_at = self._clock.monotonic() + self._delay_seconds

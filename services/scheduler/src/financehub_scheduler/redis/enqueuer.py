@@ -13,8 +13,10 @@ from financehub_scheduler.redis.lua_scripts import load_script
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.monitor.run_state import ACTIVE
 
-#: A run whose record waits for a retry no longer counts as active after this time. A record that no worker finishes
-#: must not block its schedule forever, and no time limit plus retry delay is longer.
+#: A run whose record says `retrying` no longer counts as active this long after its first enqueue, because a record
+#: that no worker finishes must not block its schedule forever. Retries with the usual delays of minutes end much
+#: earlier. If an upstream requests several waits of up to a day (`LONGEST_RETRY_AFTER`), the run takes longer, and the
+#: next run of its schedule may then overlap with its last retries.
 _ACTIVE_LIMIT_MS = 2 * DAY_SECONDS * 1000
 #: Redis rejects a due time that is this far ahead of its own clock. Servers that keep their time differ by less than
 #: a second.
@@ -27,8 +29,8 @@ RunKind = Literal["due", "buffered", "annotation", "request", "backfill"]
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduledRun:
-    """One run of a schedule to enqueue, or due times to give up.
+class RunSubmission:
+    """One run of a schedule, of any kind, or due times to give up, as submitted to enqueue.lua.
 
     Args:
         schedule: The schedule.
@@ -37,7 +39,7 @@ class ScheduledRun:
         fence: Trigger value, request id or backfill id; empty for due and buffered runs.
         missed: Number of due times given up before this one.
         expected: High-water mark that `missed` was counted from, Unix seconds.
-        fire: False to move the high-water mark to `due` without enqueueing a message.
+        with_message: False to move the high-water mark to `due` without enqueueing a message.
         refused: Why a requested run may not happen; empty if it may.
     """
 
@@ -47,7 +49,7 @@ class ScheduledRun:
     fence: str = ""
     missed: int = 0
     expected: float | None = None
-    fire: bool = True
+    with_message: bool = True
     refused: str = ""
     #: Derived from the schedule's uid and the occasion, so that every scheduler computes the same id.
     message_id: str = field(init=False)
@@ -74,7 +76,7 @@ class EncodedRun:
         message: Encoded message; empty to only move the high-water mark.
     """
 
-    run: ScheduledRun
+    run: RunSubmission
     entry: str
     message: str
 
@@ -134,7 +136,7 @@ def parse_result(reply: bytes) -> EnqueueResult:
     return EnqueueResult(EnqueueOutcome(outcome), int(milliseconds) / 1000)
 
 
-def encode(run: ScheduledRun, ready_at: float) -> EncodedRun:
+def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
     """Encode a run for enqueue.lua.
 
     Args:
@@ -162,7 +164,7 @@ def encode(run: ScheduledRun, ready_at: float) -> EncodedRun:
     rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs, "refused": run.refused}
     entry |= {name: value for name, value in rare.items() if value}
     entry |= {name: value for name, value in {"max_depth": depth, "expected": expected}.items() if value is not None}
-    message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.fire else ""
+    message = schedule.message(run.message_id, due_ms, int(ready_at * 1000)) if run.with_message else ""
     return EncodedRun(run, json.dumps(entry, separators=(",", ":")), message)
 
 
@@ -203,7 +205,7 @@ class Enqueuer:
         replies: list[bytes] = await self._enqueue(args=[context, entries, *(run.message for run in runs)])
         return [parse_result(reply) for reply in replies]
 
-    async def record_enqueued_runs(self, runs: Sequence[tuple[ScheduledRun, float]]) -> None:
+    async def record_enqueued_runs(self, runs: Sequence[tuple[RunSubmission, float]]) -> None:
         """Record enqueued runs, so that listings show them before a worker starts them.
 
         This is separate from `submit`, so that a burst does not wait for it. If it never happens, the worker creates

@@ -141,7 +141,7 @@ def test_correlator_limits_new_events_per_resource(correlator: EventCorrelator, 
 
 
 def test_correlator_with_too_many_records_keeps_the_newest(correlator: EventCorrelator, clock: ManualClock) -> None:
-    """The records updated last are kept. Of the others, those that were not posted count as dropped."""
+    """The records that were updated last are kept. The others count as dropped unless they were posted."""
     correlator.add("frequent", draft())
     correlator.add("posted", draft())
     post(correlator)

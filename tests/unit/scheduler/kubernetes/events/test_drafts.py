@@ -7,7 +7,7 @@ import pytest
 
 from financehub_scheduler.kubernetes.events.drafts import from_backfill, from_enqueue_outcome, from_status
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from support.schedules import schedule
 
 DEMO = schedule(maxQueueDepth=50, maxRuns=3, startingDeadlineSeconds=60)
@@ -31,7 +31,7 @@ def test_enqueue_outcome_of_interest_to_the_user_has_an_event(
     kind: Any, options: dict[str, Any], outcome: EnqueueOutcome, reason: str, words: str
 ) -> None:
     """Triggers, skips, misses and the end of a schedule get one Event each, with the cause."""
-    (draft,) = from_enqueue_outcome(ScheduledRun(DEMO, kind, 60.0, **options), outcome)
+    (draft,) = from_enqueue_outcome(RunSubmission(DEMO, kind, 60.0, **options), outcome)
     assert draft.reason == reason
     assert words in draft.message
 
@@ -51,14 +51,14 @@ def test_enqueue_outcome_of_interest_to_the_user_has_an_event(
 )
 def test_enqueue_outcome_of_normal_run_has_no_event(kind: Any, outcome: EnqueueOutcome) -> None:
     """A normal run gets no Event, and neither do outcomes that only matter among schedulers."""
-    run = ScheduledRun(DEMO, kind, 60.0, fence="x" if kind == "backfill" else "")
+    run = RunSubmission(DEMO, kind, 60.0, fence="x" if kind == "backfill" else "")
     assert from_enqueue_outcome(run, outcome) == []
 
 
 @pytest.mark.parametrize("outcome", [EnqueueOutcome.ALREADY, EnqueueOutcome.MOVED])
 def test_enqueue_outcome_of_slower_scheduler_has_no_missed_event(outcome: EnqueueOutcome) -> None:
     """A scheduler that came too late, or planned with an old high-water mark, has not missed any due time."""
-    assert from_enqueue_outcome(ScheduledRun(DEMO, "due", 60.0, missed=7), outcome) == []
+    assert from_enqueue_outcome(RunSubmission(DEMO, "due", 60.0, missed=7), outcome) == []
 
 
 def test_backfill_has_an_event_per_change() -> None:

@@ -123,7 +123,7 @@ async def test_recorder_with_second_forbidden_namespace_logs_it_after_the_first_
 
 
 async def test_recorder_with_right_revoked_twice_logs_it_twice() -> None:
-    """Each time a right is missing it is logged, and so is its return, however soon the next time follows."""
+    """Every loss and every return of a right is logged, no matter how soon the next loss follows."""
     granted: list[bool] = []
     rig = RecorderRig(lambda _: None if granted else FORBIDDEN)
     with capture_logs() as logs:

@@ -13,7 +13,7 @@ from financehub_scheduler.kubernetes.observed_status import NO_STATUS, Condition
 from financehub_scheduler.kubernetes.status.build import build_status, to_json
 from financehub_scheduler.kubernetes.status.snapshot import ScheduleSnapshot
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource, parse_resource
-from financehub_scheduler.redis.enqueuer import ScheduledRun, encode
+from financehub_scheduler.redis.enqueuer import RunSubmission, encode
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.redis.schedule_record import BackfillInfo, ScheduleOutcome, ScheduleRecord
 from support.schedules import UID, resource
@@ -40,7 +40,7 @@ def state_of(resource: WatchedResource, *, problem: str = "", refused: str = "")
     assert schedule
     state = ScheduleState(schedule, T, problem=problem or refused, refused=refused)
     due = None if problem or refused or schedule.suspended else schedule.recurrence.next_after(T)
-    state.next_run = encode(ScheduledRun(schedule, "due", due), due) if due is not None else None
+    state.next_run = encode(RunSubmission(schedule, "due", due), due) if due is not None else None
     return state
 
 

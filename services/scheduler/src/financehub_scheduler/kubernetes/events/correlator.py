@@ -65,7 +65,7 @@ class EventCorrelator:
 
     Args:
         clock: Time.
-        resources: uid → resource. Other resources do not exist any more.
+        resources: uid → resource. Other resources no longer exist.
     """
 
     def __init__(self, clock: Clock, resources: Mapping[str, WatchedResource]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.monitor import RunState
 
 
@@ -26,7 +26,7 @@ class EventDraft(NamedTuple):
 _REQUESTED = {"annotation": "by the trigger annotation", "request": "on the command line"}
 
 
-def from_enqueue_outcome(run: ScheduledRun, outcome: EnqueueOutcome) -> list[EventDraft]:
+def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[EventDraft]:
     """Return the Events about the enqueue outcome of a run.
 
     Args:

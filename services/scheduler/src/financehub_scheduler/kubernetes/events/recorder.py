@@ -21,7 +21,7 @@ from financehub_scheduler.kubernetes.events.drafts import (
 from financehub_scheduler.kubernetes.events.token_bucket import TokenBucket
 from financehub_scheduler.kubernetes.observed_status import ConditionDigest
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
-from financehub_scheduler.redis.enqueuer import EnqueueOutcome, ScheduledRun
+from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.outage import Outage
 
@@ -69,7 +69,7 @@ class EventRecorder(SchedulerListener):
         self._forbidden_until: dict[tuple[str, str], float] = {}
         self._dropped_logged_at = self._refused_logged_at = -math.inf
 
-    def run_answered(self, run: ScheduledRun, outcome: EnqueueOutcome, at: float) -> None:  # noqa: ARG002
+    def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:  # noqa: ARG002
         self.record(run.schedule.uid, from_enqueue_outcome(run, outcome))
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:

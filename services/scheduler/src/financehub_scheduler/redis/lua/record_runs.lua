@@ -14,7 +14,10 @@ for _, run in ipairs(cjson.decode(ARGV[2])) do
   -- A schedule that was deleted in the meantime must not reappear.
   if is_registered(schedule_key(run.uid)) then
     local recent = recent_runs_key(run.uid)
-    if redis.call('lpush', recent, run.id) > 10 then redis.call('ltrim', recent, 0, 9) end
+    -- The scheduler records runs again if the answer was lost.
+    if not redis.call('lpos', recent, run.id) and redis.call('lpush', recent, run.id) > 10 then
+      redis.call('ltrim', recent, 0, 9)
+    end
   end
 end
 return redis.status_reply('OK')
