@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import PREFIX, Settings
@@ -10,9 +11,17 @@ from financehub_shared.core.settings import PREFIX, Settings
 WINDOW_CALLS_MAX = 100
 
 
+def _default(setting: str) -> Any:
+    return Settings.model_fields[setting].default
+
+
+def _default_ms(setting: str) -> int:
+    return round(float(_default(setting)) * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When a breaker opens and for how long. Durations are in milliseconds.
+    """When a breaker opens and for how long. Durations are in milliseconds. The defaults are those of the settings.
 
     Args:
         window_ms: Age from which a call no longer counts.
@@ -25,13 +34,13 @@ class BreakerPolicy:
             end after its lease, and the upstream would never be considered healthy again.
     """
 
-    window_ms: int = 600_000
-    minimum_calls: int = 5
-    failure_ratio: float = 0.5
-    open_ms: int = 30_000
-    open_max_ms: int = 600_000
-    probe_ms: int = 30_000
-    slow_ms: int = 20_000
+    window_ms: int = _default_ms("breaker_window_seconds")
+    minimum_calls: int = _default("breaker_minimum_calls")
+    failure_ratio: float = _default("breaker_failure_ratio")
+    open_ms: int = _default_ms("breaker_open_seconds")
+    open_max_ms: int = _default_ms("breaker_open_max_seconds")
+    probe_ms: int = _default_ms("breaker_probe_seconds")
+    slow_ms: int = _default_ms("breaker_slow_seconds")
 
     @property
     def window_calls(self) -> int:

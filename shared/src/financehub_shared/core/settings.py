@@ -94,7 +94,8 @@ class Settings(ProviderSettings):
     max_deliveries: int = Field(
         5,
         ge=1,
-        description="Deliveries without an outcome after which a message is considered to kill its workers.",
+        description="Number of workers that died while they held a message (its losses) from which the message is "
+        "considered to kill its workers and becomes a dead letter.",
     )
     retry_min_seconds: Seconds = Field(
         5, description="Delay of the first retry. Most faults of an upstream have passed by then."
@@ -138,7 +139,9 @@ class Settings(ProviderSettings):
 
     # --- breaker -------------------------------------------------------------------------------------
     breaker_window_seconds: Seconds = Field(
-        600, description="The time of two polls of stock prices, so that enough calls fall into the window."
+        600,
+        description="Two periods of stock prices. The number of polls in the window times the calls of one poll to "
+        "one upstream (retries included) must reach breaker_minimum_calls. Otherwise the breaker never opens.",
     )
     breaker_minimum_calls: int = Field(5, ge=1, description="With fewer calls a failure rate is meaningless.")
     breaker_failure_ratio: float = Field(0.5, gt=0, le=1)
@@ -198,7 +201,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known))}"
+            hint = f"did you mean {near[0]}?" if near else f"known variables: {', '.join(sorted(known))}"
             raise ConfigError(f"{name}: unknown variable; {hint}")
     values = {field: environ[name] for name, field in known.items() if name in environ}
     if "secrets_dir" in values:

@@ -57,7 +57,7 @@ class Metrics:
         self.message_time_limit = self._gauge(
             "message_time_limit_seconds", "Duration after which an attempt is interrupted", ["actor"]
         )
-        self.messages = self._counter("messages", "Attempts that ended, by outcome", [*queue_actor, "outcome"])
+        self.attempts_ended = self._counter("messages", "Attempts that ended, by outcome", [*queue_actor, "outcome"])
         self.message_failures = self._counter(
             "message_failures", "Attempts that raised an exception", ["actor", "exception"]
         )

@@ -15,7 +15,10 @@ from financehub_shared.providers.protocols import BarProvider
 
 log = structlog.get_logger(__name__)
 
-#: Requests in parallel. At 50 ms per request that is 320 per second, far below the burst limit of any upstream.
+#: Requests in parallel. At 50 ms per request that is 320 per second, far below the burst limit of any upstream. The
+#: budget of every provider of bars (`limits` in core/provider_specs.py) has room for this many requests within
+#: `MAX_WAIT_SECONDS` of providers/budget/budget.py, so requests that start together are not refused. Yahoo's `THREADS`
+#: has the same value.
 CONCURRENCY = 16
 #: Pause before a missing bar is fetched again. The bar may only be late, or the day may be a holiday.
 RETRY_MISSING_SECONDS = 6 * 3_600.0
@@ -132,7 +135,7 @@ class BarFetcher:
         Memory grows with the number of assets, so pass a few hundred at a time.
 
         Args:
-            assets: Assets, of which those in `first_days` are fetched.
+            assets: The assets. Only those in `first_days` are fetched.
             first_days: Symbol → first day, as returned by `missing`.
             deadline: Monotonic time in seconds by which the fetch must end.
         """

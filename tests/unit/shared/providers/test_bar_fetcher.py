@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ProviderError, QuotaExceededError, UpstreamError
 from financehub_shared.core.models import Asset, AssetType, Bars
-from financehub_shared.providers.bar_fetcher import BarFetcher, last_complete_day
+from financehub_shared.core.provider_specs import PROVIDERS, Dataset, providers_of
+from financehub_shared.providers.bar_fetcher import CONCURRENCY, BarFetcher, last_complete_day
+from financehub_shared.providers.binance.provider import KLINES_WEIGHT
+from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS, Budget
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1)
@@ -23,6 +26,17 @@ def day(year: int, month: int, of_month: int) -> int:
 
 
 COIN, STOCK = Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)
+
+
+@pytest.mark.parametrize("provider", providers_of(Dataset.BARS))
+async def test_budget_of_each_bars_provider_allows_all_parallel_requests(provider: str):
+    """An unused budget allows `CONCURRENCY` requests of Binance's weight, the largest, within the longest wait."""
+    clock = ManualClock()
+    budget = Budget(provider, PROVIDERS[provider].limits, None, clock)
+    start = clock.monotonic()
+    for _ in range(CONCURRENCY):
+        await budget.spend(KLINES_WEIGHT)
+    assert clock.monotonic() - start <= MAX_WAIT_SECONDS
 
 
 class Scripted:

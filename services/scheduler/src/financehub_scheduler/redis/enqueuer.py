@@ -1,4 +1,4 @@
-"""Turns due times into messages: one Lua script enqueues a batch of runs, each at most once."""
+"""Turns due times into messages: one Lua script enqueues a batch of runs, and no run twice."""
 
 import json
 from collections.abc import Sequence

@@ -12,7 +12,8 @@ class DeliveryLimit(dramatiq.Middleware):
     """Dead-letters a message that killed too many workers, for example by lack of memory or a crash in C code.
 
     Args:
-        max_deliveries: Number of deliveries that may end with the death of the worker.
+        max_deliveries: Number of losses, which are deliveries that ended with the death of the worker, from which a
+            message is dead-lettered.
     """
 
     def __init__(self, max_deliveries: int) -> None:

@@ -39,7 +39,7 @@ class RunMetrics(Middleware):
         # Each call of `labels` costs a lock and a lookup, so the children are cached.
         self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
         self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
-        self._messages: Callable[..., Any] = cache(metrics.messages.labels)
+        self._ended: Callable[..., Any] = cache(metrics.attempts_ended.labels)
         self._started: Callable[..., Any] = cache(metrics.messages_started.labels)
         self._started_late: Callable[..., Any] = cache(metrics.messages_started_late.labels)
         self._enqueued: Callable[..., Any] = cache(metrics.messages_enqueued.labels)
@@ -55,7 +55,7 @@ class RunMetrics(Middleware):
             self._started(actor.queue_name, name)
             self._started_late(actor.queue_name, name)
             for outcome in _OUTCOMES:
-                self._messages(actor.queue_name, name, outcome.value)
+                self._ended(actor.queue_name, name, outcome.value)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:
         if is_move(message, delay):
@@ -95,7 +95,7 @@ class RunMetrics(Middleware):
         self._count(message, outcome_of_skip(message))
 
     def _count(self, message: MessageProxy, outcome: RunState) -> None:
-        self._messages(message.queue_name, message.actor_name, outcome.value).inc()
+        self._ended(message.queue_name, message.actor_name, outcome.value).inc()
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
         actor = UNKNOWN_TASK if is_of_unknown_task(message) else message.actor_name
