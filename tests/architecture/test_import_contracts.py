@@ -49,7 +49,9 @@ VIOLATIONS = [
     Violation("services", "financehub_high_priority/worker.py", "import financehub_medium_priority"),
     Violation("services", "financehub_shared/worker/__init__.py", "import financehub_cli"),
     Violation("simulator", "financehub_simulator/__init__.py", "import financehub_shared.core.models"),
-    Violation("simulator", "financehub_shared/worker/__init__.py", "import financehub_simulator"),
+    Violation("simulator", "financehub_simulator/__init__.py", "import financehub_scheduler.core.due_queue"),
+    Violation("simulator-importers", "financehub_shared/worker/__init__.py", "import financehub_simulator"),
+    Violation("simulator-importers", "financehub_high_priority/worker.py", "import financehub_simulator"),
     Violation("shared-layers", "financehub_shared/core/__init__.py", "import financehub_shared.redis.keys"),
     Violation("shared-layers", "financehub_shared/breaker/__init__.py", "import financehub_shared.monitor"),
     Violation("scheduler-layers", "financehub_scheduler/recurrence/__init__.py", "import financehub_scheduler.core"),
@@ -60,6 +62,8 @@ VIOLATIONS = [
     Violation("scheduler", "financehub_scheduler/app.py", "import pandas"),
     Violation("light-tiers", "financehub_high_priority/worker.py", "import pandas"),
     Violation("light-tiers", "financehub_low_priority/worker.py", "import kopf"),
+    Violation("low-tier", "financehub_low_priority/worker.py", "import financehub_shared.providers.yahoo.session"),
+    Violation("low-tier", "financehub_low_priority/worker.py", "import financehub_shared.providers.rss.feed"),
     Violation("scheduling-core", "financehub_scheduler/core/__init__.py", "import kopf"),
     Violation("yfinance", "financehub_shared/providers/rss/provider.py", "import yfinance"),
     Violation("yfinance", "financehub_shared/providers/yahoo/provider.py", "from yfinance.data import YfData"),
@@ -117,3 +121,14 @@ def test_contract_with_a_violation_is_broken(copies: Copies, violation: Violatio
         assert copies.broken_contracts() == {contracts()[violation.contract]}
     finally:
         module.write_text(source, encoding="utf-8")
+
+
+@pytest.mark.parametrize("contract", ["shared-layers", "scheduler-layers", "cli-layers"])
+def test_layers_with_a_module_that_they_do_not_list_are_broken(copies: Copies, contract: str):
+    """A contract of layers lists every module and package directly below its package."""
+    module = copies.folder / f"financehub_{contract.removesuffix('-layers')}" / "not_listed.py"
+    module.touch()
+    try:
+        assert copies.broken_contracts() == {contracts()[contract]}
+    finally:
+        module.unlink()
