@@ -39,7 +39,7 @@ def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -
 
     Args:
         attempt: The attempt.
-        worker: Id of this process in the worker registry.
+        worker: Id of this process in the process registry.
         task: Name under which the attempt is counted, if it differs from that of the message.
     """
     message = attempt.message

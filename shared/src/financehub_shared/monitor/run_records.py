@@ -38,7 +38,7 @@ class RunRecord:
         started_at, finished_at: Start and end of the newest attempt.
         duration: Duration of the newest attempt in seconds.
         attempts: Number of attempts so far.
-        worker: Id of the process in the worker registry.
+        worker: Id of the process in the process registry.
         error: Error of the newest attempt in one line.
         summary: Summary that the task returned, if it succeeded.
         correlation_id: Id that the log lines of the run share.

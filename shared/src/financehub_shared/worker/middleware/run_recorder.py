@@ -30,7 +30,7 @@ class RunRecorder(Middleware):
     Args:
         writer: Writes the events to Redis.
         attempts: Attempts in progress in this process.
-        worker: Id of this process in the worker registry.
+        worker: Id of this process in the process registry.
         clock: Stamps the ends.
         redact: Masks secrets in errors and summaries.
     """
