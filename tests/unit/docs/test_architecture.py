@@ -34,7 +34,7 @@ def test_architecture_page_names_existing_functions() -> None:
 
 
 def test_architecture_page_describes_the_way_of_a_message_in_at_most_15_steps() -> None:
-    """The way of a message is a table with consecutive numbers, no longer than 15 steps."""
+    """The path of a message is a table with consecutive numbers and at most 15 steps."""
     numbers = re.findall(r"^\| (\d+) \|", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE)
     assert [int(number) for number in numbers] == list(range(1, len(numbers) + 1))
     assert 10 <= len(numbers) <= 15

@@ -1,4 +1,4 @@
-"""The language of the repository: no words that a native engineer would not write, and lines that fit."""
+"""Tests of the language in the repository: idiomatic expressions, and prose lines within the limit."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-#: What was written here before and is not English as the field writes it → what to write instead.
+#: Expressions that are not idiomatic in this field → the replacement.
 _INSTEAD = {
     r"belongs? into": "belongs in",
     r"\banew\b": "again",
@@ -40,7 +40,7 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("pattern", list(_INSTEAD))
 def test_no_file_contains_words_that_the_field_does_not_use(pattern: str) -> None:
-    """No tracked text contains an expression of the list; the failure names the place and what to write instead."""
+    """No tracked text contains a listed expression. A failure names the place and the replacement."""
     found = []
     for name, text in _texts():
         for match in re.finditer(pattern, text, re.IGNORECASE):

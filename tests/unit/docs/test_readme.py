@@ -47,7 +47,7 @@ def test_contributing_paths_exist() -> None:
 
 
 def test_readme_names_every_command_of_the_cli() -> None:
-    """Somebody who reads the README learns of every command."""
+    """The README names every command of the CLI."""
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     groups = {str(group.name) for group in app.registered_groups}
     assert len(commands | groups) > 10
