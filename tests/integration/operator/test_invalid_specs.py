@@ -106,5 +106,5 @@ def test_kubectl_apply_with_invalid_spec_prints_one_line(crd_installed: Cluster)
     text = yaml.safe_dump(INVALID["minute 60"].body())
     done = crd_installed.kubectl("apply", "-f", "-", stdin=text, check=False)
     prefix = 'The ScheduledTask "demo" is invalid: spec.schedule: Invalid value: "string": '
-    assert done.stderr.strip() == prefix + "minute: allowed are 0-59, with * , - and /"
+    assert done.stderr.strip() == prefix + "minute: use 0-59, with * , - and / as operators"
     assert done.returncode == 1

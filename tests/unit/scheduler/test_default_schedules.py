@@ -25,7 +25,7 @@ def test_default_schedules_name_every_task_of_the_catalog():
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
 def test_default_schedule_has_the_defaults_of_the_catalog(name: str):
-    """Schedule, queue and age limit of a default ScheduledTask equal those of the catalog."""
+    """Schedule, queue and age limit of a default ScheduledTask equal the values of the catalog."""
     spec = TASKS[name].spec
     assert spec.schedule == CATALOG[name].schedule
     assert spec.queue in {None, CATALOG[name].queue}

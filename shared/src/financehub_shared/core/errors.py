@@ -20,7 +20,7 @@ class InvalidArgumentsError(FinanceHubError):
     Args:
         task: Name of the task.
         field: The invalid argument, dotted if it is nested (`symbols.0`).
-        problem: What is wrong and what is allowed.
+        problem: The problem and the allowed values.
     """
 
     def __init__(self, task: str, field: str, problem: str) -> None:
@@ -39,7 +39,7 @@ class CorruptDataError(FinanceHubError):
 
     Args:
         key: The Redis key; for a field of a hash the key, a space and the field.
-        problem: What is wrong with the value.
+        problem: The problem of the value.
     """
 
     def __init__(self, key: str, problem: str) -> None:
@@ -51,7 +51,7 @@ class TaskFailedError(FinanceHubError):
     """A task obtained none of the data that it should fetch or compute. The run is retried.
 
     Args:
-        message: What failed, with the reason for each provider.
+        message: The failure, with the reason for each provider.
         retry_after: Seconds until a retry can succeed, if an upstream named them.
     """
 
@@ -65,7 +65,7 @@ class ProviderError(FinanceHubError):
 
     Args:
         provider: Name of the provider (`binance`).
-        detail: What happened, without secrets.
+        detail: Description of the error, without secrets.
         retry_after: Seconds for which the upstream wants no further calls, if it named them.
     """
 

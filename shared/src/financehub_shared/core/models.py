@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 def is_simulated(provider: str) -> bool:
-    """Whether a record comes from the simulator (`simulated/binance`), whose prices are not those of the market."""
+    """Whether a record comes from the simulator (`simulated/binance`), whose prices are not market prices."""
     return provider.startswith("simulated/")
 
 

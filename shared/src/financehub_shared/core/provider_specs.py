@@ -17,7 +17,7 @@ MINUTE, HOUR, MONTH = float(MINUTE_SECONDS), float(HOUR_SECONDS), 30.0 * DAY_SEC
 
 
 class Dataset(StrEnum):
-    """What a provider can deliver."""
+    """A kind of data that a provider can deliver."""
 
     CRYPTO_QUOTES = "quotes:crypto"
     STOCK_QUOTES = "quotes:stock"
@@ -63,7 +63,7 @@ class ProviderSpec:
         name: Name in settings, records, metrics and breakers.
         build: Path of the function that builds the provider, as `module:function`. It is imported on first use, so
             that a process does not load the libraries of providers that it never calls.
-        datasets: What the provider can deliver.
+        datasets: Datasets that the provider can deliver.
         optional: Datasets whose default provider order leaves this provider out.
         limits: Limits of the upstream. All of them must have room for a call.
         url: The setting of the base URL. None if the provider does not have one.

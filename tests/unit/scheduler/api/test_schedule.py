@@ -1,4 +1,4 @@
-"""Compiled schedules: the ids of their runs, and messages equal to those of dramatiq's encoder."""
+"""Compiled schedules: the ids of their runs, and messages that equal the output of dramatiq's encoder."""
 
 from uuid import UUID, uuid5
 

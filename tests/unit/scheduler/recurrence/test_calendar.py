@@ -41,7 +41,7 @@ def test_committed_table_equals_the_generated_one(generator: ModuleType):
 
 @pytest.mark.parametrize("exchange", ["XNYS", "XTKS", "XHKG", "XETR"])
 def test_sessions_equal_those_of_exchange_calendars(exchange: str):
-    """Open and close of every session equal those of exchange_calendars, to the second."""
+    """Open and close of every session equal exchange_calendars's to the second."""
     import exchange_calendars
     import pandas as pd
 

@@ -158,7 +158,7 @@ def test_next_after_is_the_same_for_every_time_before_it(expression: str, zone: 
 @given(st.lists(EXPRESSIONS, min_size=1, max_size=3), ZONES, TIMES, st.floats(0, 5 * 86_400), st.integers(1, 5))
 @settings(deadline=None, max_examples=60)
 def test_newest_and_count_equal_a_full_walk(expressions: list[str], zone: str, after: float, length: float, count: int):
-    """The newest due times and the count equal those of a walk through the whole range, without repetitions."""
+    """The newest due times and the count equal the result of a walk through the whole range, without repetitions."""
     recurrence = Recurrence(tuple(parse_rule(expression, parse_zone(zone)) for expression in expressions))
     until = after + min(length, 3_000 * min(60, length))
     walked = []

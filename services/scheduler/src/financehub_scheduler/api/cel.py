@@ -40,7 +40,7 @@ def _field_rules() -> list[tuple[str, str, str]]:
     for place, (name, (allowed, value, special)) in enumerate(_FIELDS.items()):
         term = rf"((\*|{value}(-{value})?){_STEP}{special})"
         pattern = rf"(?i)^\s*(\S+\s+){{{place}}}{term}(,{term})*(\s|$)"
-        message = f"{name}: allowed are {allowed}, with * , - and /"
+        message = f"{name}: use {allowed}, with * , - and / as operators"
         found.append((f"!self.matches({_quoted(_CRON)}) || self.matches({_quoted(pattern)})", message, ""))
     return found
 

@@ -68,7 +68,7 @@ DateTime = Annotated[datetime, BeforeValidator(_rfc_3339), Strict(strict=False)]
 
 
 class ConcurrencyPolicy(StrEnum):
-    """What happens to a due run while the previous run is still queued, running or waiting for a retry."""
+    """The treatment of a due run while the previous run is still queued, running or waiting for a retry."""
 
     ALLOW = "Allow"
     FORBID = "Forbid"  # skip the new run

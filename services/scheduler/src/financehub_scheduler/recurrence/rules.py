@@ -89,7 +89,7 @@ def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
         anchor: Time from which intervals count, Unix seconds.
 
     Raises:
-        ValueError: The line is invalid. The message says what is wrong and how to fix it.
+        ValueError: The line is invalid. The message states the problem and the fix.
     """
     text = expression.strip()
     if text.startswith("@every"):
@@ -119,7 +119,7 @@ def _cron_hint(problem: str) -> str:
         "Bad month": "1-12 or JAN-DEC",
         "Bad day-of-week": "0-7 or SUN-SAT",
     }
-    return f"allowed are {ranges.get(problem, 'five cron fields')}, with * , - and /"
+    return f"use {ranges.get(problem, 'five cron fields')}, with * , - and / as operators"
 
 
 def _parse_interval(text: str) -> int:

@@ -27,7 +27,7 @@ class DocumentError(FinanceHubError):
 
     Args:
         line: Line of the problem in the document's file, from 1.
-        problem: What is wrong and how to fix it.
+        problem: The problem and its fix.
         name: `namespace/name` of the refused resource; empty if it is unknown.
     """
 
@@ -146,7 +146,7 @@ def _refusal(error: ValidationError, root: yaml.Node, offset: int, data: Any) ->
     where = ".".join(str(part) for part in path)
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        problem = f"unknown field; allowed are {', '.join(_fields(path[:-1]))}"
+        problem = f"unknown field; write one of {', '.join(_fields(path[:-1]))}"
     elif first["type"] == "missing":
         problem = "is missing; add it"
     name = ""

@@ -37,7 +37,7 @@ class _File:
     stamp: _Stamp
     #: Text of a document → its schedule.
     schedules: dict[str, Schedule] = field(default_factory=dict)
-    #: `file:line` of a refused document → what is wrong.
+    #: `file:line` of a refused document → problem.
     refused: dict[str, str] = field(default_factory=dict)
     #: Name → earlier version that stays in effect because its replacement is refused.
     kept: dict[str, Schedule] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class FileSource:
         self._known: dict[str, Schedule] = {}
         self._absent_once: set[str] = set()
         self._unavailable = False
-        #: `file:line` → what is wrong, for everything that is refused at present.
+        #: `file:line` → problem, for everything that is refused at present.
         self.refused: dict[str, str] = {}
 
     async def changes(self) -> AsyncIterator[Changes]:

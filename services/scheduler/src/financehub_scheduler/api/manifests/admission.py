@@ -180,7 +180,7 @@ def _warn_variables() -> dict[str, str]:
 
 
 def _warn() -> list[dict[str, str]]:
-    # The tasks that fetch prices are those of one type of assets.
+    # A task fetches prices if it covers a single type of assets.
     prices = [name for name, task in CATALOG.items() if task.asset_type is not None]
     single, span = "'^[0-9]+$'", "'^[0-9]+-[0-9]+$'"
     meets = (
