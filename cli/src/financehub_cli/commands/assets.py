@@ -181,7 +181,7 @@ def _refuse_declared(stored: Sequence[Asset], symbols: Sequence[str], action: st
     Args:
         stored: All stored assets.
         symbols: Symbols that the command changes.
-        action: What the user should do in the file, as a verb.
+        action: Verb for what the user should do in the file.
     """
     declared = [asset.symbol for asset in stored if asset.declared and asset.symbol in symbols]
     if declared:

@@ -19,7 +19,7 @@ from financehub_shared.core.durations import format_duration
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.provider_specs import PROVIDERS
 
-app = new_group("List, open, close and reset circuit breakers. There is one per upstream, which all processes share.")
+app = new_group("List, open, close and reset circuit breakers. There is one per upstream, shared by all processes.")
 
 Upstreams = Annotated[
     list[str],

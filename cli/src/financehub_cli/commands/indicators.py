@@ -20,7 +20,7 @@ SUMMARY_INDICATORS = 6
 
 Last = Annotated[
     int,
-    typer.Option("--last", min=0, max=1_000, help="Number of newest days whose values are shown as well."),
+    typer.Option("--last", min=0, max=1_000, help="Number of newest days to show in addition to the newest values."),
 ]
 
 

@@ -29,7 +29,7 @@ SymbolsOrFeeds = Annotated[
 def quarantine(symbols: SymbolsOrFeeds = None, limit: Limit = 100, as_json: AsJson = False) -> None:
     """Show quotes, bars and articles that failed validation, newest first, each with its reason.
 
-    Rejected data is never shown as data. If a quote is rejected, the previous quote stays valid.
+    Other commands never show rejected data. If a quote is rejected, the previous quote stays valid.
 
     JSON: a list of {kind, symbol, provider, reason, payload, at, age_seconds}. payload is the data as the provider
     delivered it, limited to 2,000 characters.

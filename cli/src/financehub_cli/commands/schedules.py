@@ -85,7 +85,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 def trigger(name: Name, no_wait: NoWait = False, timeout: Timeout = 900, as_json: AsJson = False) -> None:
     """Run a schedule now, regardless of its due times, and follow the run until it ends.
 
-    The concurrency policy of the schedule still applies. The exit codes are those of `financehub run`.
+    The concurrency policy of the schedule still applies. The exit codes are the same as for `financehub run`.
 
     JSON: the run, with the keys of `financehub run`. With --no-wait, {message_id, name}.
     """

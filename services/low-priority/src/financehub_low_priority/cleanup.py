@@ -14,7 +14,7 @@ class Records(Protocol):
     """Records with a retention: the dead letters of all queues, or the run records of all tasks."""
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop records that ended before `before` (Unix seconds). Return their number, also in a dry run."""
+        """Drop records that ended before `before` (Unix seconds). Return their number, even in a dry run."""
         ...
 
 

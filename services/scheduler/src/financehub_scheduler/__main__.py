@@ -19,7 +19,8 @@ _SWITCH_SECONDS = 0.0005
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="financehub-scheduler",
-        description="Enqueues the runs of ScheduledTasks, each exactly once. Any number of schedulers can run at once.",
+        description="Runs ScheduledTasks. Any number of schedulers can run at the same time. Together they settle each "
+        "due time exactly once, with at most one message.",
     )
     parser.add_argument("--broker", metavar="URL", help="the queue Redis (default: DRAMATIQ_BROKER_URL or REDIS_URL)")
     source = parser.add_mutually_exclusive_group(required=True)

@@ -165,7 +165,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(states), clock.now()))
-        # Of two folders, either may be right. In a cluster, the API server is right and our copy may be late.
+        # If two folders differ, either may be right. In a cluster, the API server is right and our copy may be late.
         engine.reregister_superseded(operator.source.observed_at if operator else clock.monotonic())
 
     redis_steps: list[tuple[float, Step]] = [

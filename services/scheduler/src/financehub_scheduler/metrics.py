@@ -19,7 +19,7 @@ from financehub_shared.redis.text import decode
 
 STATES = ("active", "suspended", "stopped")
 _FETCHING = frozenset(DATASETS.values())
-#: Schedules that are reported with their next times, which cost some 50 µs each.
+#: Schedules that are reported with their next times, which cost about 50 µs each.
 _MAX_WITH_TIMES = 200
 #: How often the event loop is timed.
 LOOP_SECONDS = 0.5
@@ -27,7 +27,7 @@ LOOP_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class KnownSchedule:
-    """The facts that health needs about one schedule; the other fields are those of `ScheduleInfo`.
+    """The facts that health needs about one schedule. The other fields have the same meaning as in `ScheduleInfo`.
 
     Args:
         times_known: False for an entry that stands for all schedules with its task and queue, and has no times.

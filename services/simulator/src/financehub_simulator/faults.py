@@ -27,7 +27,7 @@ class FaultSpec:
         upstreams: The upstreams at which it occurs in reality.
         error: Kind of the `ProviderError` that a provider should raise, such as `rate-limited`. It is `quarantine` for
             wrong data that validation detects, not the provider.
-        summary: What a client observes.
+        summary: Effect that a client observes.
         defaults: Parameters with their defaults. A fault can be set with other values.
         endpoints: Prefix of the affected paths; "" affects all paths.
     """

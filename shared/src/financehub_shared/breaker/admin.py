@@ -21,7 +21,7 @@ class BreakerInfo:
         upstream: Name of the upstream.
         state: `closed`, `open` or `half-open`.
         forced: Whether an operator opened the breaker, so that only an operator can close it.
-        reason: Why the breaker is in its state.
+        reason: Reason for its state.
         since: Time at which it entered the state; None if it never changed.
         open_until: Time at which a probe is allowed or the lease of the current probe ends; None if the breaker is
             closed or forced.

@@ -1,6 +1,6 @@
 -- One step of a circuit breaker, atomic for the fleet. It applies transitions.step() to the hash KEYS[1] and adds the
 -- name of the upstream to the set KEYS[2].
--- Python puts a line before this text that defines `now` (Unix ms) by Redis' TIME, so that pods need no common clock.
+-- Python puts a line before this text that defines `now` (Unix ms) by Redis's TIME, so that pods need no common clock.
 --
 -- ARGV: upstream, operation, jitter, window_ms, window_calls, minimum_calls, failure_ratio, open_ms, open_max_ms,
 -- probe_ms, then

@@ -15,7 +15,7 @@ class CallReport:
     """The facts about an ended call that a breaker needs.
 
     Args:
-        outcome: What the call shows about the upstream.
+        outcome: Evidence of the call about the health of the upstream.
         error: Failure, for operators, without secrets.
         retry_after: Seconds for which the upstream requests no calls; 0 if it named none.
     """

@@ -68,7 +68,7 @@ class _Rejection:
 
 
 class CircuitBreaker:
-    """Protects one upstream from the calls of this process; made by `BreakerRegistry`.
+    """Protects one upstream from the calls of this process. `BreakerRegistry` creates it.
 
     A successful call costs one Redis command: its admission, which also reports earlier successes. A failure is
     reported immediately with a second command, so that the fleet stops in time. A rejection costs at most one command a
@@ -76,7 +76,7 @@ class CircuitBreaker:
 
     Args:
         upstream: Name of the upstream, the same in all processes.
-        policy: When the breaker opens, and for how long.
+        policy: Policy that decides when the breaker opens, and for how long.
         shared: Breakers of the fleet, or None if there is no Redis.
         local: Breakers of this process.
         clock: Measures calls and waits.

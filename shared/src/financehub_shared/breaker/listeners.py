@@ -19,7 +19,7 @@ class BreakerTransition:
         upstream: Name of the upstream.
         old: State before.
         new: State after.
-        reason: Why the breaker is in the new state.
+        reason: Reason for the new state.
         error: Last failure.
         wait: Seconds until a probe is allowed; 0 if the breaker is closed.
         own: Whether this process made the change, rather than noticed it. Counting only own changes counts each change

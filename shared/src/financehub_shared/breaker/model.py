@@ -14,7 +14,7 @@ class BreakerState(StrEnum):
 
 
 class CallOutcome(StrEnum):
-    """What a call shows about the health of the upstream."""
+    """The evidence of a call about the health of the upstream."""
 
     SUCCESS = "success"  # the upstream works, whatever it answered
     FAILURE = "failure"
@@ -22,7 +22,7 @@ class CallOutcome(StrEnum):
 
 
 class BreakerReason(StrEnum):
-    """Why a breaker is in its state."""
+    """The reason for the state of a breaker."""
 
     NEW = "new"
     FAILURES = "failures"
@@ -37,7 +37,7 @@ class BreakerReason(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a breaker decides about an event."""
+    """The decision of a breaker about an event."""
 
     ADMITTED = "admitted"
     PROBE = "probe"  # admitted as the only call
@@ -71,7 +71,7 @@ class BreakerRecord:
         until: If open, the time at which a probe is allowed. If half-open, the end of the probe's lease. Unix ms; 0 in
             all other cases.
         trips: Number of openings in a row, which determines the open time.
-        reason: Why the breaker is in its state.
+        reason: Reason for its state.
         error: Last failure, for operators.
         error_at: Time of the last failure in Unix ms; 0 if there was none.
         window: Counted calls, oldest first.
@@ -131,7 +131,7 @@ class RecordOutcome:
 
     Args:
         epoch: Epoch of its admission.
-        outcome: What the call shows about the upstream.
+        outcome: Evidence of the call about the health of the upstream.
         retry_after_ms: Time for which the upstream requests no calls; 0 if it named none.
         error: Failure, for operators, without secrets.
     """
@@ -165,12 +165,12 @@ class BreakerReply:
     """The reply of a breaker to an event.
 
     Args:
-        decision: What the breaker decided.
+        decision: The breaker's decision.
         previous: State before the event.
         state: State after the event.
         epoch: Token that the outcome of an admitted call must carry.
         wait_ms: Time from now until a probe is allowed; 0 if the breaker is closed.
-        reason: Why the breaker is in its state.
+        reason: Reason for its state.
         error: Last failure.
     """
 

@@ -21,7 +21,7 @@ def _default_ms(setting: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When a breaker opens and for how long. Durations are in milliseconds. The defaults are those of the settings.
+    """Decides when a breaker opens and for how long. Durations are in milliseconds. The defaults match the settings.
 
     Args:
         window_ms: Age from which a call no longer counts.

@@ -72,7 +72,7 @@ def _reanchored(record: BreakerRecord, now: int) -> BreakerRecord:
 
 
 def _enter(record: BreakerRecord, state: BreakerState, now: int, until: int, reason: BreakerReason) -> BreakerRecord:
-    epoch = max(record.epoch + 1, now)  # larger than every earlier epoch, also after Redis lost its data
+    epoch = max(record.epoch + 1, now)  # larger than every earlier epoch, even after Redis lost its data
     return replace(record, state=state, epoch=epoch, since=now, until=until, reason=reason, window=())
 
 

@@ -23,7 +23,7 @@ class FinanceHubBroker(RedisBroker):
     """The broker of every process; `build_broker` creates it.
 
     Args:
-        client: Client made by `redis.client.connect(url, retries=0)`. A hidden retry would run a script twice, which
+        client: Client from `redis.client.connect(url, retries=0)`. A hidden retry would run a script twice, which
             would enqueue a message twice or strand the messages of the first fetch.
         middleware: Complete list of middleware, in order.
     """

@@ -124,7 +124,7 @@ class _CachedTimes:
 
     Args:
         read: Returns symbol → time in Unix seconds.
-        seconds: How long a result is used.
+        seconds: Time for which a result is used.
         clock: Measures the age of a result.
     """
 

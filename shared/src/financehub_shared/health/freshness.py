@@ -68,7 +68,7 @@ def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) ->
 
 
 def expected_datasets(types: Collection[AssetType], schedules: Sequence[ScheduleFacts] = ()) -> list[str]:
-    """Return the datasets that should exist: those of a task that has active assets and a schedule to run it.
+    """Return the datasets that should exist, because their task has active assets and a schedule to run it.
 
     Args:
         types: The types of the active assets. Without any active asset, no dataset is expected.

@@ -99,7 +99,7 @@ class Heartbeat:
     """A thread that writes heartbeats until it is stopped. An unavailable Redis is logged once.
 
     Args:
-        registry: Where the heartbeats are written.
+        registry: Registry to which the heartbeats are written.
         describe: Returns the current state of the process.
         clock: Source of time.
         observe: Receives the duration of each heartbeat in seconds.

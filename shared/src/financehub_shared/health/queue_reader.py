@@ -1,4 +1,4 @@
-"""Reads the figures of all queues: those of the built-in tiers and those that users added."""
+"""Reads the figures of all queues, both of the built-in tiers and of tiers that users added."""
 
 import threading
 

@@ -19,7 +19,7 @@ class IndicatorRepository(RedisRepository):
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
         for batch in chunks(indicators, BLOB_BATCH):
             heads = {each.symbol: encode_indicator_values(newest_values(each)) for each in batch}
-            pipe = self._redis.pipeline(transaction=True)  # readers never see new values beside an old series
+            pipe = self._redis.pipeline(transaction=True)  # readers never see new values next to an old series
             pipe.mset({keys.indicator_series(each.symbol): encode_series(each) for each in batch})
             pipe.hset(keys.INDICATORS, mapping=heads)
             pipe.execute()

@@ -1,4 +1,4 @@
-"""The interface of the store of market data. `RedisStore` implements it; the tests also use one in memory."""
+"""The interface of the store of market data. `RedisStore` implements it; the tests also use an in-memory store."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol

@@ -16,7 +16,8 @@ from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-#: A start waits this long for its end, which contains the same facts. So a short run costs one round trip, not two.
+#: A start waits this long for its end, which contains the same facts. A short run therefore costs one round trip, not
+#: two.
 LINGER_SECONDS = 0.03
 #: Pause after a failure of Redis, in which no thread waits for Redis again.
 PAUSE_SECONDS = 1.0

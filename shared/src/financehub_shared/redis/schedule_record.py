@@ -202,7 +202,7 @@ class NextRuns:
 
     Args:
         times: Next times of a run, Unix seconds.
-        problem: Why the schedule does not run; empty if it runs.
+        problem: Reason why the schedule does not run; empty if it runs.
     """
 
     times: tuple[float, ...] = ()

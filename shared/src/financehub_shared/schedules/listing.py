@@ -110,7 +110,7 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
 
 
 def refused_schedules(client: "redis.Redis") -> dict[str, str]:
-    """Return the documents that the scheduler refused: place (`file:line`) → what is wrong and how to fix it."""
+    """Return the documents that the scheduler refused: place (`file:line`) → problem and fix."""
     return {
         place: json.loads(value)["message"]
         for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()

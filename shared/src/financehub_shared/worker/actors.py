@@ -64,7 +64,7 @@ def enqueue(
         kwargs: Keyword arguments, validated by the argument model if the task is in the catalog.
         queue: Name of the queue; required for a task outside the catalog, and overrides the queue of the catalog.
         delay: Seconds until the message becomes ready.
-        options: Message options, those of `broker.options` and dramatiq's.
+        options: Message options, from `broker.options` or dramatiq's own.
 
     Returns:
         The message as it is stored in Redis.

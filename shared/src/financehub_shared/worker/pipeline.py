@@ -34,7 +34,7 @@ DEFAULT_POLL_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """The middleware that observes a worker, made by `observers.build_observers`.
+    """The middleware that observes a worker. `observers.build_observers` creates it.
 
     The types are general, so that a process that only enqueues does not import health, metrics and monitor.
     """

@@ -15,7 +15,7 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
 
     Args:
         state: The schedule.
-        fire_at: When its next run was to be enqueued, Unix seconds.
+        fire_at: Time at which its next run should have been enqueued, Unix seconds.
         now: Unix seconds. After an outage or a sleep of the machine it is much later than `fire_at`.
     """
     if state.next_run is None:

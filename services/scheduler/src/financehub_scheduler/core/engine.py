@@ -64,7 +64,7 @@ class Engine:
         states: uid → state of each active schedule. The engine fills it; other parts of the process read it.
         listener: Is notified of everything that happens.
         check_arguments: Refuses schedules whose arguments are not valid at present.
-        record_delay_seconds: How long run records wait for each other before they are written.
+        record_delay_seconds: Seconds for which run records wait for each other before they are written.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Engine:
         differs permanently or was itself late, and then our schedule must not stay silent if the other one ends.
 
         Args:
-            observed_at: When our source last confirmed what it has, monotonic seconds.
+            observed_at: Time at which our source last confirmed its schedules, monotonic seconds.
         """
         now = self._clock.now()
         self._registrations.repeat(

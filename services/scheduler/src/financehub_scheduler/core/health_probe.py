@@ -26,9 +26,9 @@ class LoopHealth:
     """Times of the last signs of life of the engine's loop, in monotonic seconds.
 
     Args:
-        last_step: When the loop last ran.
-        last_reply: When Redis last answered.
-        last_ahead: When Redis last found our clock far ahead of its own.
+        last_step: Time of the last step of the loop.
+        last_reply: Time of the last answer of Redis.
+        last_ahead: Time at which Redis last found our clock far ahead of its own.
     """
 
     last_step: float

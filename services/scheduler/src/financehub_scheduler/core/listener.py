@@ -36,7 +36,7 @@ class SchedulerListener:
         Args:
             uid: Uid of its schedule.
             state: `started`, `finished` or `refused`.
-            message: How many runs it has, or why it was refused.
+            message: Number of its runs, or the reason for the refusal.
         """
 
 

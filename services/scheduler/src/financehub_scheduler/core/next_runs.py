@@ -40,7 +40,7 @@ class NextRunPublisher(SchedulerListener):
         self._states = states
         #: Uids of the schedules that changed since they were last published.
         self._changed: set[str] = set()
-        #: `file:line` → what is wrong, as the source last reported it.
+        #: `file:line` → problem, as the source last reported it.
         self.refused: Mapping[str, str] = {}
         self._published_refused: Mapping[str, str] | None = None
 

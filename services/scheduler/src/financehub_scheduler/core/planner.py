@@ -20,7 +20,7 @@ ArgumentCheck = Callable[[Schedule], str]
 
 
 class Planner:
-    """Computes next due times and hands out what is due.
+    """Computes next due times and hands out the due runs.
 
     Args:
         clock: The clock.

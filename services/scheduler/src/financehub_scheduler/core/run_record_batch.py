@@ -20,7 +20,7 @@ class RunRecordBatch:
     Args:
         clock: The clock.
         enqueuer: Writes the records.
-        delay_seconds: How long a record waits for others.
+        delay_seconds: Seconds for which a record waits for others.
     """
 
     def __init__(self, clock: Clock, enqueuer: Enqueuer, delay_seconds: float) -> None:

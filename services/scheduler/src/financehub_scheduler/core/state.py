@@ -15,10 +15,10 @@ class ScheduleState:
         schedule: The schedule.
         high_water_mark: Newest settled due time, Unix seconds.
         next_run: The run that the engine waits for, already encoded; None if there is none.
-        problem: Why the schedule does not run; empty if it runs.
+        problem: Reason why the schedule does not run; empty if it runs.
         refused: Why its arguments are refused at present, for triggers too; empty if they are valid.
-        superseded_at: When another scheduler was found to have registered another state, monotonic seconds; None if
-            that never happened.
+        superseded_at: Time at which another scheduler was found to have registered another state, monotonic seconds;
+            None if that never happened.
     """
 
     schedule: Schedule

@@ -74,7 +74,7 @@ class Operator:
         client: "Redis",
         redact: Callable[[str], str],
     ) -> "Operator":
-        """Find the cluster and its credentials, without a request to it. The arguments are those of the class.
+        """Find the cluster and its credentials, without a request to it. The arguments are the same as for the class.
 
         Raises:
             ConfigError: There is neither a service account nor a kubeconfig.

@@ -141,7 +141,7 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
 
     Args:
         run: The run.
-        ready_at: When its message becomes ready, Unix seconds: now, or the time at which it will be enqueued.
+        ready_at: Time at which its message becomes ready, Unix seconds: now, or the time at which it will be enqueued.
     """
     schedule, due_ms = run.schedule, round(run.due * 1000)
     # Triggers ignore `maxQueueDepth`, because a user requests the run now, whatever the queue looks like.

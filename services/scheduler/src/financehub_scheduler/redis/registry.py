@@ -141,7 +141,7 @@ class Registry:
         """Replace the list of refused documents.
 
         Args:
-            refused: `file:line` → what is wrong.
+            refused: `file:line` → problem.
             now: Unix seconds.
         """
         async with self._client.pipeline(transaction=True) as pipeline:

@@ -1,6 +1,6 @@
 """GDELT DOC 2.0 `/api/v2/doc/doc` with mode artlist and format JSON: at most 250 articles, one request every 5 s.
 
-Errors are plain text with status 200. The stories are those of the feeds, some with the same addresses.
+Errors are plain text with status 200. The stories are the same as in the feeds, some with the same addresses.
 """
 
 import re

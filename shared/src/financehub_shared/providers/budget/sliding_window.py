@@ -1,6 +1,6 @@
 """Arithmetic of a rate budget: a sliding window that is cut into slices. Pure; `budget.lua` does the same in Redis.
 
-A slice that has begun to leave the window still counts in full. No period as long as the window therefore ever contains
+A slice that has begun to leave the window still counts in full. Therefore no period as long as the window ever contains
 more than the limit, no matter when the upstream's own windows begin.
 """
 

@@ -71,7 +71,7 @@ class _RetryEnqueuer:
         broker: Broker of the process.
         message: Message that failed.
         min_delay: Shortest delay in ms.
-        constant: Delay in ms that replaces the one of stock `Retries`; None keeps it.
+        constant: Delay in ms that replaces the delay of stock `Retries`; None keeps that delay.
     """
 
     def __init__(self, broker: dramatiq.Broker, message: MessageProxy, min_delay: float, constant: int | None) -> None:

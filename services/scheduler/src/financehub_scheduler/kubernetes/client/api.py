@@ -26,8 +26,8 @@ class ApiError(FinanceHubError):
 
     Args:
         status: HTTP status.
-        reason: Kubernetes' word for it (`NotFound`, `Conflict`, `Forbidden`, …).
-        message: Kubernetes' explanation.
+        reason: Kubernetes's word for it (`NotFound`, `Conflict`, `Forbidden`, …).
+        message: Kubernetes's explanation.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:

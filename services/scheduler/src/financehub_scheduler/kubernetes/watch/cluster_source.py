@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 #: How long the first watch event waits for others.
 _GATHER_SECONDS = 0.05
-#: How often the API server is queried for ScheduledTasks, beside the watch.
+#: How often the API server is queried for ScheduledTasks, in addition to the watch.
 SERVED_CHECK_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
 
