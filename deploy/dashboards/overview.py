@@ -52,7 +52,7 @@ def summary() -> Section:
     critical = figure(
         About(
             title="Critical alerts",
-            text="Firing alerts that page somebody. Anything above 0 means that users are affected or soon will be. "
+            text="Firing alerts that page an operator. Anything above 0 means that users are affected or soon will be. "
             "Follow the runbook of each alert in the list to the right.",
             unit="none",
             no_value=_NO_RULES,
@@ -307,7 +307,7 @@ def objectives() -> Section:
         About(
             title="Burn rate of the last hour",
             text="How many times faster than allowed each error budget is being spent. At 1 the budget lasts exactly "
-            "30 days. Above 14.4 an alert pages somebody. Find the cause in the sections above.",
+            "30 days. Above 14.4 an alert pages an operator. Find the cause in the sections above.",
             unit="none",
             no_value=_NO_RULES,
             steps=((None, GOOD), (1, WARN), (14.4, BAD)),

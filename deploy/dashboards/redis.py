@@ -161,8 +161,8 @@ def processes() -> Section:
         About(
             title="Processes",
             text="Every process that Prometheus scrapes. The youngest is on top. Restarts, a process that cannot "
-            "reach Redis, and two versions outside a rollout are bad. So is a process that is missing here: look at "
-            "its pod.",
+            "reach Redis, and two versions outside a rollout are bad. If a process is missing here, look at its "
+            "pod.",
             unit="none",
             no_value=_NO_PROCESS,
         ),

@@ -20,7 +20,7 @@ INTERVAL = "15s"
 def configuration(http_port: int, host: str, rules: str) -> dict[str, Any]:
     """Return the configuration of a Prometheus that scrapes `make run`.
 
-    The rule files are those of the chart, unchanged. Their `runbook_url` is a path in the repository, because a browser
+    It uses the chart's rule files unchanged. Their `runbook_url` is a path in the repository, because a browser
     does not follow a file:// link from a page of Prometheus.
 
     Args:

@@ -201,7 +201,7 @@ def test_simulator_accepts_its_command():
 
 
 def test_assets_of_the_values_are_in_the_config_map():
-    """The default assets are those of `make run`, and the scheduler can read any other list, also an empty one."""
+    """The default assets are the same as in `make run`. The scheduler can read any other list, even an empty one."""
     written = render().one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
     assert parse_assets(written, "assets.yaml") == load_assets(LOCAL / "assets.yaml")
     mine = [{"symbol": "ON", "type": "stock", "name": 'say "no": {a}'}]
@@ -211,7 +211,7 @@ def test_assets_of_the_values_are_in_the_config_map():
 
 
 def test_default_schedules_are_those_of_make_run():
-    """The default ScheduledTasks are those of `make run`, and the scheduler accepts each of them."""
+    """The default ScheduledTasks are the same as in `make run`, and the scheduler accepts each of them."""
     rendered = {each["metadata"]["name"]: each for each in render().all("ScheduledTask")}
     local = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (LOCAL / "schedules").glob("*.yaml")]
     assert {name: (each["spec"], each["metadata"].get("annotations")) for name, each in rendered.items()} == {

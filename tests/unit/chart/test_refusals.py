@@ -166,7 +166,7 @@ CASES = {
         ("scheduler.namespaces", "does not include market"),
         ({"scheduler": {"namespaces": ["research", "market"]}},),
     ),
-    "an external Redis beside the embedded one": Case(
+    "an external Redis next to the embedded one": Case(
         {"externalRedis": {"url": "redis://cache.example/0"}},
         ("externalRedis", "redis.enabled=false", "leave externalRedis empty"),
         (_EXTERNAL, {"externalRedis": {"url": ""}}),
@@ -286,7 +286,7 @@ CASES = {
     ),
     "a severity among an override's labels": Case(
         _rules(overrides={"FinanceHubQueueTooOld": {"labels": {"severity": "critical"}}}),
-        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity is a separate key beside labels"),
+        ("metrics.prometheusRule.overrides.FinanceHubQueueTooOld.labels", "severity has its own key"),
         (_rules(overrides={"FinanceHubQueueTooOld": {"labels": None, "severity": "critical"}}),),
     ),
     "a runbook URL without a scheme": Case(
@@ -325,7 +325,7 @@ CASES = {
             {"metrics": {"dashboards": {"grafanaOperator": {"enabled": False}}}},
         ),
     ),
-    "a real provider beside the simulator": Case(
+    "a real provider next to the simulator": Case(
         {"simulator": {"enabled": True}, "settings": {"FINANCEHUB_BINANCE_URL": "https://data-api.binance.vision"}},
         ("settings.FINANCEHUB_BINANCE_URL", "simulator.enabled=false"),
         ({"settings": {"FINANCEHUB_BINANCE_URL": None}}, {"simulator": {"enabled": False}}),

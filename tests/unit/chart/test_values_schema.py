@@ -165,7 +165,7 @@ def test_invalid_value_is_refused_with_its_path(values: dict[str, Any], named: s
 
 
 def test_null_removes_a_default_tier_or_schedule():
-    """As everywhere in Helm, `null` removes a default tier or schedule."""
+    """As is usual in Helm, `null` removes a default tier or schedule."""
     manifests = render({"tiers": {"low": None}, "schedules": dict.fromkeys(_of_tier("low"))})
     assert not manifests.has("Deployment", "financehub-low")
     remaining = {each["metadata"]["name"] for each in manifests.all("ScheduledTask")}

@@ -32,7 +32,7 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end -}}
 {{- end -}}
 
-{{/* The user of Redis' access control lists that the URL names; empty if it names none. */}}
+{{/* The user of Redis's access control lists that the URL names; empty if it names none. */}}
 {{- define "financehub.redis.user" -}}
 {{- $before := regexFind "//[^/@]*@" (include "financehub.redis.url" .) -}}
 {{- first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before))) -}}
