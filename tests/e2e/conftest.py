@@ -42,7 +42,7 @@ def skip_on_external_cluster(cluster: Cluster, resource: str) -> None:
 
     Args:
         cluster: The cluster.
-        resource: What the test changes or disturbs.
+        resource: Resource that the test changes or disturbs.
     """
     if isinstance(cluster.target, ExternalTarget):
         pytest.skip(f"the tests must not change {resource} of the cluster of E2E_KUBECONFIG")

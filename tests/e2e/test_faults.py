@@ -186,7 +186,7 @@ def test_fleet_with_a_deleted_redis_pod_recovers_without_restarts(release: Relea
     delete_pod(release, f"{NAME}-redis-0")
     eventually(lambda: not release.ready_pods("redis"), "Redis is gone", 60)
     eventually(lambda: release.ready_pods("redis"), "Redis is back", 90)
-    wait_for_recovery(recording, "Redis' pod deleted", fault_at)
+    wait_for_recovery(recording, "Redis's pod deleted", fault_at)
     for component in ("scheduler", "research", "high", "medium", "low"):
         for pod in release.pods(component):
             name = pod["metadata"]["name"]
@@ -204,7 +204,7 @@ def test_redis_pod_marked_not_ready_still_resolves(release: Release, recording: 
     until = time.time() + 8
     while time.time() < until:
         assert release.cli("schedules", "list")
-    wait_for_recovery(recording, "Redis' pod marked as not ready", fault_at)
+    wait_for_recovery(recording, "Redis's pod marked as not ready", fault_at)
 
 
 @pytest.mark.parametrize("role", ["leader", "other"])

@@ -189,7 +189,7 @@ def test_prometheus_with_the_rules_evaluates_all_without_error(release: Release,
 def test_network_policies_with_metrics_from_admit_prometheus_only_to_targets(
     release: Release, monitoring: Servers
 ) -> None:
-    """`networkPolicy.metricsFrom` admits only Prometheus' namespace, and only at the port of each target."""
+    """`networkPolicy.metricsFrom` admits only Prometheus's namespace, and only at the port of each target."""
     policies = release.get("networkpolicies")["items"]
     prometheus, other = (release.cluster.get("namespace", name) for name in (NAMESPACE, "default"))
     targets = {

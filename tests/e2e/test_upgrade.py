@@ -60,7 +60,7 @@ def test_upgrade_with_queued_messages_loses_none(release: Release) -> None:
     release.run_python(_ENQUEUE_WORK)
     eventually(lambda: len(release.redis_cli("lrange", "started", "0", "-1")) >= 8, "work has started", 30)
     tiers = {"research": {**TIERS["research"], "threads": 6, "podAnnotations": {"example.com/change": "1"}}}
-    with timed("helm upgrade --wait, beside 200 messages"):
+    with timed("helm upgrade --wait, with 200 messages"):
         release.upgrade(tiers=tiers)
     eventually(
         lambda: len(set(release.redis_cli("lrange", "finished", "0", "-1"))) == 200, "200 messages have finished", 180

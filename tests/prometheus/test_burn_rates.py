@@ -38,7 +38,7 @@ class Speed:
     Args:
         name: Last word of the alert's name.
         severity: Severity of the alert.
-        pairs: Pairs of windows, of which one is enough for the alert.
+        pairs: Pairs of windows. One of them is enough for the alert.
         step: Minutes between two evaluations, at most the alert's `for`.
         until: Minute at which the alerts are checked, after the end of the long windows.
     """

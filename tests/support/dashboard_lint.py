@@ -208,7 +208,7 @@ def _expressions(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
             yield panel["title"], target["expr"]
 
 
-#: Name → rule. The names are those of grafana/dashboard-linter if it has the same rule.
+#: Name → rule. A rule has the name that grafana/dashboard-linter gives it, if the linter has the same rule.
 RULES: Mapping[str, Callable[[Dashboard], Problems]] = {
     "template-datasource-rule": template_datasource,
     "template-required-variables-rule": template_required_variables,

@@ -135,7 +135,7 @@ async def fetch_with_fault(
 
 
 def check_consequences(case: FailureCase, fetched: FaultyFetch, asset: Asset) -> None:
-    """Assert that the consequences are those of the case."""
+    """Assert that the consequences are as the case expects."""
     symbol = asset.symbol
     reason = fetched.report.failures[symbol].get(f"simulated/{case.upstream}", "")
     assert re.fullmatch(case.reason, reason), reason

@@ -1,6 +1,6 @@
 """A worker with all observers, in threads of this process or as a process of the dramatiq command line.
 
-The command `dramatiq support.observed` uses this module as a composition root like those of the tiers. If the variable
+The command `dramatiq support.observed` uses this module as a composition root, as the tiers use theirs. If the variable
 OBSERVED_WORKER is set, the import reads the settings from the environment and builds the broker.
 """
 

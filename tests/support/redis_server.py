@@ -17,7 +17,7 @@ from support.processes import end, launch
 
 ROOT = Path(__file__).parents[2]
 
-#: These ports are below those of outgoing connections (from 32768 on Linux, from 49152 on macOS). So while a server is
+#: These ports are below the ports of outgoing connections (from 32768 on Linux, from 49152 on macOS). While a server is
 #: down, no outgoing connection takes its port, and no client that connects to the port is connected to itself.
 _PORTS = range(20_000, 32_000)
 #: Each pytest worker has its own share of the ports, so no other worker takes the port of a server that is down.

@@ -155,7 +155,7 @@ class BarsContract:
     """Properties of bars."""
 
     def test_bars_returns_stored_bars(self, store: Store):
-        """Every column is returned bit by bit for every stored symbol."""
+        """Every column is returned bit for bit for every stored symbol."""
         many = [bars(f"S{number}", range(20_000, 20_005), number) for number in range(250)]
         store.put_bars(many)
         assert store.bars([*(record.symbol for record in many), "NONE"]) == {record.symbol: record for record in many}

@@ -1,4 +1,4 @@
-"""Waits for conditions that other processes or threads fulfil."""
+"""Waits for conditions that other processes or threads fulfill."""
 
 import asyncio
 import time

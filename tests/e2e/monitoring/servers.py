@@ -84,7 +84,7 @@ class Servers:
         self._cluster = cluster
 
     def prometheus(self, path: str, **parameters: str) -> Any:
-        """Return the `data` of an answer of Prometheus' HTTP API.
+        """Return the `data` of an answer of Prometheus's HTTP API.
 
         Args:
             path: Path after `/api/v1/`.

@@ -66,7 +66,7 @@ def any_event(dice: random.Random, record: BreakerRecord) -> BreakerEvent:
     ),
 )
 def test_breaker_script_equals_the_python_function(client: "redis.Redis", seed: int, policy: BreakerPolicy):
-    """For any events, times (also set back) and jitter, Redis holds the same record and gives the same reply as
+    """For any events, times (even if set back) and jitter, Redis holds the same record and gives the same reply as
     `step`.
     """
     dice = random.Random(seed)

@@ -71,7 +71,7 @@ def test_actors_sync_and_async_receive_validated_arguments(
 
 
 def test_declared_actor_has_the_limits_of_the_catalog(broker: FinanceHubBroker):
-    """Queue, time limit and age limit are those of the catalog."""
+    """Queue, time limit and age limit come from the catalog."""
     actor = declare(broker, CRYPTO, lambda: None)
     assert (actor.queue_name, actor.options["time_limit"], actor.options["max_age"]) == ("high", 90_000, 600_000)
     assert declare(broker, "fetch_news_task", lambda: None).options["max_age"] is None
@@ -133,7 +133,7 @@ def test_old_run_is_skipped_and_old_retry_is_dead_lettered(
 def test_async_task_past_its_time_limit_is_cancelled_and_retried(
     broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, redis_client: "redis.Redis"
 ):
-    """The coroutine is cancelled, the attempt counts as failed, and the next one may succeed."""
+    """The coroutine is canceled, the attempt counts as failed, and the next one may succeed."""
     attempts, cancelled = [], []
 
     async def crypto(symbols: list[str] | None = None) -> None:

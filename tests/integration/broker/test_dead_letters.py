@@ -119,7 +119,7 @@ def test_purge_deletes_only_the_letters_that_match(redis_client: "redis.Redis", 
 
 
 def test_drop_older_deletes_what_its_dry_run_counted(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """A dry run counts the letters that are then deleted, also if they are more than one script call deletes."""
+    """A dry run counts the letters that are then deleted, even if they are more than one script call deletes."""
     for number in range(10, 2_510):
         store_letter(redis_client, number, queue="medium", age=3 * DAY)
     before = time.time() - DAY

@@ -224,8 +224,8 @@ def test_garbage_in_a_queue_is_dead_lettered(kind: str, redis_url: str, redis_cl
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_message_with_a_wrong_queue_name_runs(kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve):
-    """A message that names another queue, or has no Redis id, runs in the queue that contains it. A stock thread dies
-    of it.
+    """A message that names another queue, or has no Redis id, runs in the queue that contains it. It kills a stock
+    thread.
     """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))

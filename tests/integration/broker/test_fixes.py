@@ -69,8 +69,8 @@ def test_delayed_message_survives_an_outage_of_redis(redis_server: StartRedis, s
 def test_messages_of_a_killed_worker_are_reclaimed(
     redis_url: str, redis_client: "redis.Redis", start_worker: StartWorker
 ):
-    """Fix 2: the janitor reclaims the messages of dead workers, even with no worker alive. Stock workers leave that to
-    chance.
+    """Fix 2: the janitor reclaims the messages of dead workers, even with no worker alive. Stock workers do this only
+    by chance.
     """
     workers = start_both(start_worker, redis_url, HEARTBEAT_MS="1000")
     for kind in KINDS:
@@ -142,7 +142,7 @@ def test_task_that_kills_its_worker_is_dead_lettered(
     redis_url: str, redis_client: "redis.Redis", start_worker: StartWorker
 ):
     """Fix 4: after two deliveries (the setting) that ended with the death of the worker, a message is dead-lettered
-    with that reason. Stock workers die of it forever.
+    with that reason. It kills stock workers forever.
     """
     deliveries = {"stock": 3, "fixed": 2}
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=0.3, dead_letter_retention_days=7)
@@ -248,7 +248,7 @@ def test_dead_letter_carries_its_history(redis_url: str, redis_client: "redis.Re
 def test_stock_and_fixed_processes_serve_each_other(
     kind: str, redis_url: str, redis_client: "redis.Redis", start_worker: StartWorker
 ):
-    """Plain dramatiq can enqueue to our queues and serve them, because the keys are the same, also after a delay."""
+    """Plain dramatiq can enqueue to our queues and serve them, because the keys are the same, even after a delay."""
     other = KINDS[1 - KINDS.index(kind)]
     enqueuer = broker(other, redis_url)
     enqueuer.enqueue(message(kind, "record", "now"))

@@ -11,7 +11,7 @@ from support.market_data import quote
 
 
 def test_assets_list_filters_by_type_and_activity(cli: Any, invoke: Any, store: RedisStore):
-    """`assets list` shows active assets, with --all also inactive ones, and with --type only those of the type."""
+    """`assets list` shows the active assets. --all includes inactive ones, and --type selects one type."""
     assert [row["symbol"] for row in cli("assets", "list")] == ["AAPL", "BTC-USD"]
     assert [row["symbol"] for row in cli("assets", "list", "--all", "--type", "stock")] == ["AAPL", "OLD"]
     assert cli("assets", "list", "--type", "crypto") == [

@@ -35,7 +35,7 @@ def test_breakers_open_with_unknown_upstream_exits_with_2(cli: Any, invoke: Any)
 def test_breakers_open_with_a_provider_of_feeds_opens_the_breaker_of_each_feed(
     cli: Any, invoke: Any, redis_client: redis.Redis
 ):
-    """Each feed has its own breaker, so `rss` changes those of all feeds that have been used and creates no other."""
+    """Each feed has its own breaker, so `rss` changes the breakers of all used feeds and creates no other."""
     result = invoke("breakers", "open", "rss")
     assert result.exit_code == 2
     assert "rss: each of its feeds has its own breaker, and none has been used yet" in result.stderr

@@ -97,7 +97,7 @@ def test_run_with_invalid_arguments_exits_with_2(
 
 
 def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore):
-    """Every task of the catalog is listed, also before its first run. With a task, its newest runs are listed."""
+    """Every task of the catalog is listed, even before its first run. With a task, its newest runs are listed."""
     enqueue(fleet.broker, TASK)
     enqueue(fleet.broker, "broken", queue="high")
     fleet.drain()

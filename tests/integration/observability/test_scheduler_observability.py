@@ -27,7 +27,7 @@ def make_observability(url: str, port: int = 0) -> SchedulerObservability:
 
 @pytest.fixture
 def observability(redis_url: str) -> Iterator[SchedulerObservability]:
-    """Start observability that serve HTTP and write heartbeats."""
+    """The observability of a scheduler, which serves HTTP and writes heartbeats."""
     started = make_observability(redis_url)
     started.start()
     yield started

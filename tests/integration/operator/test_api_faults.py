@@ -117,7 +117,8 @@ def create_definition(plane: ControlPlane) -> None:
 def test_scheduler_follows_the_definition_without_a_restart(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A scheduler without the CRD waits and logs what to apply. It works once the CRD exists, also the second time.
+    """A scheduler without the CRD waits and logs what to apply. It works once the CRD exists, and again if the CRD is
+    created a second time.
 
     When the CRD or a namespace is deleted, the schedules end. This holds for a scheduler of all namespaces and for one
     of a single namespace.

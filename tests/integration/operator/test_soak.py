@@ -1,4 +1,4 @@
-"""Two schedulers are killed every second for two minutes, and Redis with them: every due time must run exactly once."""
+"""A soak test: two schedulers are killed every second for two minutes, and every due time must run exactly once."""
 
 import random
 import time

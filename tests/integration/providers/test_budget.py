@@ -95,7 +95,7 @@ async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: 
     """
     redis_client.flushdb()
     scripts = RedisScripts.of_url(redis_url, SystemClock())
-    # time stands still for waiting, so that a used up window refuses at once
+    # the clock does not advance during a wait, so a used-up window refuses immediately
     spending = Budget("upstream", WINDOWS, scripts, ManualClock(), max_wait_seconds=0)
     limits = [Limit(*window) for window in WINDOWS]
     spent: list[dict[int, int]] = [{}, {}]

@@ -118,7 +118,7 @@ CASES = [
 async def test_fetch_with_a_failure_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
-    """Reason, next provider, breaker, budget, stored quote and quarantine are those of the case."""
+    """Reason, next provider, breaker, budget, stored quote and quarantine are as the case expects."""
     asset, order = PROVIDER_ORDERS[case.upstream]
     check_consequences(case, await fetch_with_fault(case, asset, order, simulator, redis_url), asset)
 

@@ -47,7 +47,7 @@ async def test_step_returns_the_seconds_until_the_next_due_time(scheduler: Sched
 
 
 async def test_engine_with_jitter_delays_the_run_and_keeps_its_id(scheduler: Scheduler) -> None:
-    """Jitter delays the enqueue by the offset. Due time and message id are those of the plain due time."""
+    """Jitter delays the enqueue by the offset. Due time and message id do not depend on the jitter."""
     jittered = schedule(**allow(jitterSeconds=50))
     offset = jittered.recurrence.offset
     assert 1 < offset < 49

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.images.build import IMAGES
+from test_cluster.images.build import IMAGES
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")

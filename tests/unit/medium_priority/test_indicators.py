@@ -183,7 +183,7 @@ def test_compute_with_a_close_outside_its_range_is_nan(engine: EngineName):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_vwap_without_volume_is_nan(engine: EngineName):
-    """VWAP is NaN for a window without volume, also after large volumes, and is defined again once there is volume."""
+    """VWAP is NaN for a window without volume, even after large volumes, and is defined again once there is volume."""
     bars = generated_bars(120)
     traded = array("d", [1e15 / 3] * 40 + [0.0] * 40 + [1e-3] * 40)
     vwap = np.array(compute_all(replace(bars, volume=traded), engine).series["vwap_14"])

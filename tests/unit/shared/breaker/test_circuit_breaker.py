@@ -168,7 +168,7 @@ def test_open_time_over_admits_one_probe_that_decides_for_all(fleet: Fleet, cloc
 
 
 def test_probe_with_not_found_closes_the_breaker(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that answers 'no such symbol' works again."""
+    """An upstream that answers 'no such symbol' counts as working again."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(30)

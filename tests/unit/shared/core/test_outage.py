@@ -42,7 +42,7 @@ def test_outage_that_ends_is_logged_once_at_each_end():
 
 
 def test_outage_during_pause_turns_every_caller_away():
-    """Nobody may use the dependency until the pause has passed."""
+    """No caller may use the dependency until the pause has passed."""
     clock = ManualClock()
     redis = outage(clock)
     assert redis.may_try()
@@ -89,7 +89,7 @@ def test_outage_pause_doubles_up_to_limit():
 
 
 def test_outage_with_simultaneous_failures_counts_one():
-    """Calls that were under way together and fail together do not lengthen the pause."""
+    """Concurrent calls that fail together do not lengthen the pause."""
     clock = ManualClock()
     redis = outage(clock, longest=30.0)
     first = redis.failed("gone")

@@ -93,7 +93,7 @@ def test_exception_is_one_line_with_traceback_field(configured: Configure) -> No
     [({}, ["info", "warning"]), ({"FINANCEHUB_LOG_LEVEL": "WARNING"}, ["warning"])],
 )
 def test_log_level_applies_to_every_source(configured: Configure, environ: dict[str, str], shown: list[str]) -> None:
-    """`log_level` filters our lines and those of libraries alike."""
+    """`log_level` filters our lines and the lines of libraries in the same way."""
     stream = configured(**environ)
     for log in (structlog.get_logger("ours"), logging.getLogger("theirs")):
         log.debug("a")

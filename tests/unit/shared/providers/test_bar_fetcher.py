@@ -1,4 +1,4 @@
-"""Which daily bars are missing, and fetching exactly those."""
+"""Detection of missing daily bars, and fetching exactly those bars."""
 
 import asyncio
 from array import array

@@ -61,7 +61,7 @@ class Program:
         name: Name of the file.
         project: The project that publishes it. None if it comes from a system package and is never built.
         package: Path of the package inside the project's module.
-        hint: How to install a program that is never built.
+        hint: Instructions to install a program that is never built.
     """
 
     name: str

@@ -16,7 +16,7 @@
         plane.restart_api_server()
         plane.compact()                                       # older resourceVersions are answered with 410
 
-All tests of all pytest workers share the control plane of the run. So each test uses only its own `namespace`, and
-reads `audit()` by user. The fixture `crd_installed` is the same control plane after deploy/operator was applied.
+All tests of all pytest workers share the control plane of the run. Each test therefore uses only its own `namespace`,
+and reads `audit()` by user. The fixture `crd_installed` is the same control plane after deploy/operator was applied.
 `manifests.install(plane)` applies it to a control plane of a single test.
 """

@@ -1,4 +1,4 @@
-"""The laws of the sliding window."""
+"""Properties of the sliding window."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def spent_over(calls: list[tuple[float, int]], limit: Limit) -> list[tuple[int, 
 
 @given(limit=LIMITS, calls=CALLS)
 def test_window_beginning_anywhere_holds_at_most_the_limit(limit: Limit, calls: list[tuple[float, int]]):
-    """Wherever the upstream lets a window begin, it never counts more than the limit."""
+    """No matter when the upstream's own window begins, it never contains more than the limit."""
     taken = spent_over(calls, limit)
     for start, _ in taken:
         inside = sum(weight for at, weight in taken if start <= at < start + limit.window_seconds * 1000)
