@@ -41,7 +41,7 @@ def ancestors(name: str, bases: dict[str, list[str]]) -> set[str]:
 
 
 def is_exception(name: str) -> bool:
-    """Whether a name is that of a builtin exception, or of an exception of a library by its form."""
+    """Whether a name belongs to a builtin exception, or looks like an exception of a library."""
     builtin = getattr(builtins, name, None)
     return (isinstance(builtin, type) and issubclass(builtin, BaseException)) or name.endswith(("Error", "Exception"))
 

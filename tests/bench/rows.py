@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured value, and that of a comparable project if there is one.
+    """One measured value, with the value of a comparable project if there is one.
 
     Args:
         name: Names of the benchmark and of the value, separated by dots (`broker.enqueue.ours`).

@@ -1,4 +1,4 @@
-"""Tests of `make run` from the view of a new user. `make smoke` starts it once, on the default ports."""
+"""Tests of `make run` from the point of view of a new user. `make smoke` starts it once, on the default ports."""
 
 import json
 import os
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from financehub_shared.core.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
 CLI = str(ROOT / ".venv/bin/financehub")
@@ -85,9 +87,10 @@ def test_news_has_several_sources() -> None:
 
 
 def test_schedules_list_shows_the_default_schedules() -> None:
-    """The CLI lists the seven default schedules with their next run."""
+    """The CLI lists one default schedule of each task with its next run."""
     schedules = cli("schedules", "list")
-    assert len(schedules) == 7
+    assert {schedule["task"] for schedule in schedules} == set(CATALOG)
+    assert len(schedules) == len(CATALOG)
     assert all(schedule["next"] for schedule in schedules)
 
 

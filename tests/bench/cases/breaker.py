@@ -18,7 +18,7 @@ from support.breaker_fleet import Call, FleetCalls, financehub_breaker, rounds, 
 from support.redis_server import RedisServer
 
 PROCESSES, THRESHOLD, OPEN_SECONDS, LATENCY, SECONDS = 8, 5, 2.0, 0.3, 8.0
-#: Least seconds between two rounds of calls. pybreaker stores whole seconds, so its 2 s may be only 1 s.
+#: Minimum number of seconds between two rounds of calls. pybreaker stores whole seconds, so its 2 s may be only 1 s.
 GAP = 0.6
 #: A threshold that no measurement reaches.
 NEVER_REACHED = 1_000

@@ -164,7 +164,7 @@ def _scheduler(size: int, environment: dict[str, str], folder: Path, client: "re
 
 
 def _lag_row(client: "redis.Redis", port: int, size: int) -> Row:
-    """Return the p99 lateness of due runs while /metrics is scraped every second, and that without scrapes, in ms."""
+    """Return the p99 lateness of due runs with a scrape of /metrics every second, and without scrapes, in ms."""
     late: dict[bool, list[float]] = {True: [], False: []}
     period = PERIODS[size]
     for number in range(INTERVALS):

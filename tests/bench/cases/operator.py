@@ -58,7 +58,7 @@ def _tasks(count: int, **spec: Any) -> Iterator[dict[str, Any]]:
 
 
 def _compare_with_cron_jobs(cluster: OperatorCluster) -> list[Row]:
-    """Compare the time from due to enqueued with that from due to the creation of a Job."""
+    """Compare the time from due to enqueued with the time from due to the creation of a Job."""
     own, peer = scheduled_task_lateness(cluster, "few"), cron_job_lateness(cluster, "few")
     return [
         Row(

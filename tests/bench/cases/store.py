@@ -25,7 +25,7 @@ BARS = 500
 SERIES = 100
 OUTPUTS = 24
 ROUNDS = 5
-#: A vocabulary with the word frequencies of headlines: that of the n-th word is proportional to 1/n.
+#: A vocabulary with the word frequencies of headlines: the frequency of the n-th word is proportional to 1/n.
 WORDS = [f"word{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}" for n in range(5_000)]
 WEIGHTS = [1 / (rank + 1) for rank in range(len(WORDS))]
 

@@ -1,4 +1,4 @@
-"""The control endpoint, with which tests set faults and read the received requests.
+"""The control endpoint. Tests use it to set faults and to read the received requests.
 
 - `GET /_control` returns the latency and the active faults.
 - `POST /_control` sets a fault (`{"fault": "html", "upstream": "binance"}`) or the latency (`{"latency": 1}`).

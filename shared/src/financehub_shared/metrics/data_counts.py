@@ -1,4 +1,4 @@
-"""The interface with which tasks count the records that they store and quarantine."""
+"""The interface that tasks use to count the records that they store and quarantine."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol

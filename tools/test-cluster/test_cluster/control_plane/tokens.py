@@ -22,7 +22,8 @@ _LEEWAY_SECONDS = 60
 
 @dataclass(frozen=True)
 class User:
-    """A service account from the view of its clients. Its token is in a separate file, which a test may rewrite.
+    """A service account from the point of view of its clients. Its token is in a separate file, which a test may
+    rewrite.
 
     Args:
         name: Its name in the audit log and in RBAC.

@@ -1,4 +1,4 @@
-"""The CEL rules of the CRD, by which the API server refuses invalid specs without the help of the scheduler.
+"""The CEL rules of the CRD. With them, the API server refuses invalid specs without the help of the scheduler.
 
 Each rule corresponds to a validator in Python. The grammar of cron expressions is that of cronsim.
 """

@@ -38,7 +38,7 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
 
 
 def changing_hours() -> Mapping[tuple[int, ...], list[str]]:
-    """Return hours of which a part is skipped or repeated on some day → the time zones in which that happens."""
+    """Return hour → the time zones in which a part of that hour is skipped or repeated on some day."""
     found: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for name in sorted(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()):
         hours = set()
