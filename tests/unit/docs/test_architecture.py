@@ -33,6 +33,16 @@ def test_architecture_page_names_existing_functions() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("package", ["shared/src/financehub_shared", "services/scheduler/src/financehub_scheduler"])
+def test_architecture_page_lists_all_packages(package: str) -> None:
+    """The table of a package lists all modules and packages directly below it."""
+    folder = ROOT / package
+    modules = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    table = PAGES[0].read_text(encoding="utf-8").split(f"| `{folder.name}` | content |\n")[1].split("\n\n")[0]
+    listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert listed == modules - {"__init__"}
+
+
 def test_architecture_page_describes_the_way_of_a_message_in_at_most_15_steps() -> None:
     """The path of a message is a table with consecutive numbers and at most 15 steps."""
     numbers = re.findall(r"^\| (\d+) \|", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE)

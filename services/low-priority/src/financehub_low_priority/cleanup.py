@@ -46,7 +46,8 @@ def cleanup_failed_tasks(
     """Drop dead letters and the records of runs past their retention.
 
     The janitor of the scheduler also drops expired dead letters, every 15 s, so this task finds few of them. Run it to
-    drop them by hand or only to count them. Nothing else drops run records before they expire.
+    drop them by hand or only to count them. Run records also expire by themselves, and workers keep only the newest
+    10,080 of each task, so this task mainly removes the entries of expired records from the lists of ended runs.
 
     Args:
         dead_letters: Dead letters of all queues.
