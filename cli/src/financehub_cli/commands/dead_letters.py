@@ -1,4 +1,4 @@
-"""`financehub dead-letters`: lists, shows, requeues and purges messages that failed for good."""
+"""`financehub dead-letters`: lists, shows, requeues and deletes messages that failed for good."""
 
 import sys
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
 
 app = new_group(
-    """List, show, requeue and purge messages that failed for good.
+    """List, show, requeue and delete messages that failed for good.
 
     The filters select dead letters for list, requeue and purge. A dead letter must match all given filters.
     """
@@ -192,12 +192,12 @@ def _confirm(action: str, letters: DeadLetterQueue, selection: DeadLetterFilter,
 
 
 def _print_changed(participle: str, changed: list[DeadLetter], ids: list[str] | None, *, as_json: bool) -> None:
-    """Print which dead letters were requeued or purged, and which of the given ids were not."""
+    """Print which dead letters were requeued or deleted, and which of the given ids were not."""
     changed_ids = [letter.id for letter in changed]
     unchanged = [id for id in ids or [] if id not in changed_ids]
     notes = []
     if unchanged:
-        # A letter that was never a valid message can be purged but not requeued.
+        # A letter that was never a valid message can be deleted but not requeued.
         reason = "unknown id, or not a valid message" if participle == "requeued" else "unknown id"
         notes.append(f"not {participle} ({reason}): {', '.join(unchanged)}")
     code = ExitCode.OK if changed and not unchanged else ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""`financehub news`: the newest articles."""
+"""`financehub news`: the newest news items."""
 
 from typing import Annotated, Any
 
@@ -12,13 +12,13 @@ from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.models import NewsItem
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of articles.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="Maximum number of news items.")]
 
 
 def news(
     symbols: Symbols = None, limit: Limit = 20, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
 ) -> None:
-    """Show the newest articles about the given symbols. Without symbols, show the newest of all articles.
+    """Show the newest news items about the given symbols. Without symbols, show the newest of all news items.
 
     JSON: a list of {id, title, url, source, provider, published_at, fetched_at, age_seconds, assets}, newest first.
 

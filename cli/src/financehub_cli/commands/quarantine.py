@@ -27,7 +27,7 @@ SymbolsOrFeeds = Annotated[
 
 
 def quarantine(symbols: SymbolsOrFeeds = None, limit: Limit = 100, as_json: AsJson = False) -> None:
-    """Show quotes, bars and articles that failed validation, newest first, each with its reason.
+    """Show quotes, bars and news items that failed validation, newest first, each with its reason.
 
     Other commands never show rejected data. If a quote is rejected, the previous quote stays valid.
 

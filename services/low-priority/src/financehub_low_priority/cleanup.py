@@ -14,12 +14,12 @@ class Records(Protocol):
     """Records with a retention: the dead letters of all queues, or the run records of all tasks."""
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop records that ended before `before` (Unix seconds). Return their number, even in a dry run."""
+        """Delete records that ended before `before` (Unix seconds). Return their number, even in a dry run."""
         ...
 
 
 def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run: bool) -> TaskSummary:
-    """Drop quotes, bars, indicators and news past their retention.
+    """Delete quotes, bars, indicators and news past their retention.
 
     Args:
         store: Store of market data.
@@ -43,11 +43,11 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
 def cleanup_failed_tasks(
     *, dead_letters: Records, runs: Records, settings: Settings, clock: Clock, dry_run: bool
 ) -> TaskSummary:
-    """Drop dead letters and the records of runs past their retention.
+    """Delete dead letters and the records of runs past their retention.
 
-    The janitor of the scheduler also drops expired dead letters, every 15 s, so this task finds few of them. Run it to
-    drop them by hand or only to count them. Run records also expire by themselves, and workers keep only the newest
-    10,080 of each task, so this task mainly removes the entries of expired records from the lists of ended runs.
+    The janitor of the scheduler also deletes expired dead letters, every 15 s, so this task finds few of them. Run it
+    to delete them by hand or only to count them. Run records also expire by themselves, and workers keep only the
+    newest 10,080 of each task, so this task mainly removes the entries of expired records from the lists of ended runs.
 
     Args:
         dead_letters: Dead letters of all queues.

@@ -1,4 +1,4 @@
-"""The news task: read all sources and store the new articles."""
+"""The news task: read all sources and store the new news items."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ async def refresh_news(
     clock: Clock,
     counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
-    """Read the sources and store the articles that are not known yet, linked to the assets that they name.
+    """Read the sources and store the news items that are not known yet, linked to the assets that they name.
 
     Args:
         sources: Names or parts of names (`coindesk`, `gdelt`) to limit the run to; None selects all sources.
         store: Store of market data.
         providers: Providers of news, all of which are queried.
         clock: Source of time.
-        counts: Receives the numbers of delivered and quarantined articles.
+        counts: Receives the numbers of delivered and quarantined news items.
 
     Raises:
         InvalidArgumentsError: No source matches one of the names.
-        TaskFailedError: No source responded; stored articles stay.
+        TaskFailedError: No source responded; stored news items stay.
         StoreUnavailableError: Redis is unavailable; the next run reads the sources again in full.
     """
     known = [name for provider in providers for name in provider.sources()]
@@ -56,7 +56,7 @@ async def refresh_news(
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     counts.count_stored("news", report.delivered)
-    # The articles are stored now, so from here on an unchanged source may respond with 304.
+    # The news items are stored now, so from here on an unchanged source may respond with 304.
     await report.stored()
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):

@@ -1,6 +1,6 @@
-"""The janitor: it reclaims the messages of dead workers and drops expired dead letters.
+"""The janitor: it reclaims the messages of dead workers and deletes expired dead letters.
 
-`cleanup_failed_tasks_task` drops expired dead letters as well, once a day and on request. The janitor does it too,
+`cleanup_failed_tasks_task` deletes expired dead letters as well, once a day and on request. The janitor does it too,
 because it runs in the scheduler and therefore also works while no worker of the tier `low` runs.
 """
 
@@ -33,7 +33,7 @@ class Janitor:
     Args:
         client: Client of the queue Redis that replies in bytes.
         heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
-        dead_letter_retention_days: Age in days from which dead letters are dropped.
+        dead_letter_retention_days: Age in days from which dead letters are deleted.
     """
 
     def __init__(

@@ -148,7 +148,7 @@ class IndicatorValues:
 
 @dataclass(frozen=True, slots=True)
 class NewsItem:
-    """One article.
+    """The record of one article.
 
     Args:
         id: Stable id, a hash of the canonical URL.
@@ -156,10 +156,10 @@ class NewsItem:
         url: Canonical URL (without utm_*, with a sorted query and a lower-case host).
         source: Name of the publisher (`CoinDesk`).
         published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.
-        fetched_at: Time at which we received the article, in Unix seconds.
-        provider: Provider that delivered the article (`rss`, `gdelt` or `simulated/…`).
-        guid: The feed's id of the article, if it has one.
-        assets: Canonical symbols of the assets that the article is about.
+        fetched_at: Time at which we received the news item, in Unix seconds.
+        provider: Provider that delivered the news item (`rss`, `gdelt` or `simulated/…`).
+        guid: The feed's id of the news item, if it has one.
+        assets: Canonical symbols of the assets that the news item is about.
     """
 
     id: str

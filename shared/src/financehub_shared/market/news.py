@@ -1,4 +1,4 @@
-"""News in Redis: a hash of articles, indexes by time and by asset, and indexes that find duplicates."""
+"""News in Redis: a hash of news items, indexes by time and by asset, and indexes that find duplicates."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ class NewsRepository(RedisRepository):
         return sum(self._put_batch(batch) for batch in chunks(items, BATCH))
 
     def _put_batch(self, batch: Sequence[NewsItem]) -> int:
-        """Read the known articles, select the new ones and write them; start over if another writer interfered."""
+        """Read the known news items, select the new ones and write them; start over if another writer interfered."""
         for _ in range(_ROUNDS):
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.watch(keys.NEWS_BY_TIME)

@@ -1,4 +1,4 @@
-"""Detection of known articles by guid, by canonical URL, and by a similar title within 7 days. Pure."""
+"""Detection of known news items by guid, by canonical URL, and by a similar title within 7 days. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ TITLE_WINDOW = 7.0 * DAY_SECONDS
 
 
 def guid_key(item: NewsItem) -> str:
-    """Key of the article's guid, which is unique within its publisher only; empty if the feed has none."""
+    """Key of the news item's guid, which is unique within its publisher only; empty if the feed has none."""
     return f"{item.source}|{item.guid}" if item.guid else ""
 
 
 class KnownNews:
-    """The known articles; every accepted item becomes one of them.
+    """The known news items; every accepted one becomes one of them.
 
     Args:
-        ids: Ids of known articles among the candidates.
-        guids: Guid keys of known articles among the candidates.
-        titles: (normalized title, publication time) of every known article within `TITLE_WINDOW` of the candidates.
+        ids: Ids of known news items among the candidates.
+        guids: Guid keys of known news items among the candidates.
+        titles: (normalized title, publication time) of every known news item within `TITLE_WINDOW` of the candidates.
     """
 
     def __init__(self, ids: Iterable[str], guids: Iterable[str], titles: Iterable[tuple[str, float]]) -> None:

@@ -1,6 +1,6 @@
 """Links headlines to the assets that they name. Pure.
 
-Precision comes before recall: a wrong link misleads, a missing one only leaves an article unlinked. Four forms
+Precision comes before recall: a wrong link misleads, a missing one only leaves a news item unlinked. Four forms
 count: a ticker in its usual notation (`$AAPL`, `(NASDAQ: AAPL)`, `(BTC)`), a ticker as a word in capitals, a name
 of several words, and a name of one word. Names that are also English words (`META`, `Visa`, `Target`) need a
 business word in the same headline. Tickers are ignored in a headline that is all in capitals.

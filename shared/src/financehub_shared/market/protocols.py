@@ -86,11 +86,11 @@ class Store(Protocol):
 
     # news -------------------------------------------------------------------------------------------
     def put_news(self, items: Iterable[NewsItem]) -> int:
-        """Store articles not known yet (by guid, URL or a similar title within 7 days); return their number."""
+        """Store news items not known yet (by guid, URL or a similar title within 7 days); return their number."""
         ...
 
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
-        """Newest articles first, of all assets or of one."""
+        """Newest news items first, of all assets or of one."""
         ...
 
     # quarantine -------------------------------------------------------------------------------------

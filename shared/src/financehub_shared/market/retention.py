@@ -36,7 +36,7 @@ class Retention(RedisRepository):
     """Deletes data past its retention.
 
     A quote, indicator record or blob that cannot be read has an unknown age, so it is logged and kept for a person to
-    inspect. The age of an article is in an index, so an article that cannot be read is logged and deleted in time.
+    inspect. The age of a news item is in an index, so a news item that cannot be read is logged and deleted in time.
     """
 
     @translate_errors

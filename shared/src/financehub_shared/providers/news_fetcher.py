@@ -19,11 +19,11 @@ class NewsReport:
     """The result of a fetch of news.
 
     Args:
-        items: Articles, linked to the assets in their titles. The store drops articles that it already has.
-        failed: Source → error. A source without new articles for weeks has failed too.
+        items: News items, linked to the assets in their titles. The store drops news items that it already has.
+        failed: Source → error. A source without new news items for weeks has failed too.
         unchanged: Sources that answered 304.
-        quarantined: Articles that cannot be stored.
-        delivered: Provider → number of articles.
+        quarantined: News items that cannot be stored.
+        delivered: Provider → number of news items.
         sources: Number of requested sources.
         retry_after: Seconds until the first provider that named a time may be called again.
         on_stored: Functions to await once `items` are stored; see `stored`.
@@ -40,7 +40,7 @@ class NewsReport:
 
     @property
     def answered(self) -> bool:
-        """Whether any source delivered articles or answered 'not modified'."""
+        """Whether any source delivered news items or answered 'not modified'."""
         return bool(self.items or self.unchanged) or (self.sources > 0 and not self.failed)
 
     async def stored(self) -> None:
@@ -55,11 +55,11 @@ async def fetch_news(
     sources: Sequence[str] | None,
     deadline: float,
 ) -> NewsReport:
-    """Read all sources and link their articles to the assets in their titles.
+    """Read all sources and link their news items to the assets in their titles.
 
     Args:
         providers: The providers, all of which are called.
-        assets: Assets that articles can be linked to.
+        assets: Assets that news items can be linked to.
         sources: Names of sources, or parts of names (`coindesk`, `gdelt`). None for all sources.
         deadline: Monotonic time in seconds by which the fetch must end.
 

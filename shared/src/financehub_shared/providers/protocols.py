@@ -71,10 +71,10 @@ class NewsBatch:
     """The answer of one news provider.
 
     Args:
-        items: The articles. Empty if every source answered 'not modified'.
+        items: The news items. Empty if every source answered 'not modified'.
         failed: Source → error.
         unchanged: Sources that answered 304.
-        quarantined: Articles that cannot be stored, with the reason.
+        quarantined: News items that cannot be stored, with the reason.
         on_stored: Functions to await once `items` are stored. Only then may an unchanged source answer 304 next time.
     """
 
@@ -86,7 +86,7 @@ class NewsBatch:
 
 
 class NewsProvider(Protocol):
-    """Delivers articles of one or several sources."""
+    """Delivers news items of one or several sources."""
 
     name: str
 
@@ -95,7 +95,7 @@ class NewsProvider(Protocol):
         ...
 
     async def fetch_news(self, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-        """Fetch the newest articles.
+        """Fetch the newest news items.
 
         Args:
             sources: Names of sources, or parts of names. None for all sources.

@@ -33,7 +33,7 @@ SCHEDULES_CHANGED = "financehub:schedules:changed"
 SCHEDULES_FAILING = "financehub:schedules:failing"
 
 
-#: Hash news id → article.
+#: Hash news id → news item.
 NEWS = "financehub:news"
 #: Sorted set: news id by time of publication.
 NEWS_BY_TIME = "financehub:news:by-time"

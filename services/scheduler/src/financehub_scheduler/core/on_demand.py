@@ -28,7 +28,7 @@ INTERVAL_SECONDS = 1.0
 _BACKFILL_BATCH = 50
 #: A larger range is refused, because it is more likely a typo than intended.
 MAX_BACKFILL_RUNS = 10_000
-#: A trigger that no scheduler could carry out is dropped, because its requester no longer waits for it.
+#: A trigger that no scheduler could carry out is deleted, because its requester no longer waits for it.
 _REQUEST_TTL_SECONDS = 3_600
 #: Runs per script. At a restart, thousands of annotations may be submitted, and due runs go first between two scripts.
 _BATCH = 200

@@ -158,7 +158,7 @@ def decode_indicator_values(symbol: str, raw: bytes) -> IndicatorValues:
 
 
 def encode_news(item: NewsItem) -> str:
-    """Encode an article without its id, which is the hash field."""
+    """Encode a news item without its id, which is the hash field."""
     record: dict[str, Any] = {
         "title": item.title,
         "url": item.url,
@@ -175,7 +175,7 @@ def encode_news(item: NewsItem) -> str:
 
 
 def decode_news(id: str, raw: bytes) -> NewsItem:
-    """Decode an article.
+    """Decode a news item.
 
     Raises:
         CorruptDataError: A field is missing or unknown.

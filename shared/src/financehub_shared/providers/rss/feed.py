@@ -1,4 +1,4 @@
-"""Parses the bytes of a feed into articles. Pure: no network, no clock."""
+"""Parses the bytes of a feed into news items. Pure: no network, no clock."""
 
 import calendar
 import io
@@ -26,8 +26,8 @@ class Feed:
     """A parsed feed.
 
     Args:
-        items: Its articles.
-        quarantined: Entries that are not usable as articles.
+        items: Its news items.
+        quarantined: Entries that are not usable as news items.
         newest_at: Unix seconds of the newest dated entry. None if no entry has a date.
     """
 

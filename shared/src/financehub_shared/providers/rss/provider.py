@@ -41,7 +41,7 @@ def build(context: ProviderContext) -> "Rss":
 
 
 class Rss:
-    """Articles of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
+    """News items of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
 
     Args:
         http: Sends the requests.

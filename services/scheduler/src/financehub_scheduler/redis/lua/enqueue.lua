@@ -21,7 +21,7 @@
 --   changed, deleted  no           no               the engine stops it until the source reports a newer state
 --
 -- Runs on demand (buffered, annotation, request, backfill) have their own fences and never move the mark. Two outcomes,
--- both without a message, exist only for them: `refused` (the trigger is dropped) and `wait` (OnDemandRuns submits the
+-- both without a message, exist only for them: `refused` (the trigger is deleted) and `wait` (OnDemandRuns submits the
 -- run again).
 --
 -- The script makes two passes over the batch, which share what it knows about each schedule (`schedules`):
@@ -75,9 +75,9 @@ end
 -- overlap and backlog -----------------------------------------------------------------------------
 
 -- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue knows best: a
--- message in it has not ended, whatever the record says, and a message that it has lost (purged) must not block its
--- schedule. Only the new message of a retry is unknown here, so the record of a retry is trusted until active_limit
--- after the first enqueue.
+-- message in it has not ended, whatever the record says, and a message that was deleted must not block its schedule.
+-- Only the new message of a retry is unknown here, so the record of a retry is trusted until active_limit after the first
+-- enqueue.
 local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
