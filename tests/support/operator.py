@@ -86,11 +86,11 @@ class Tasks:
         self._cluster.request("DELETE", f"{self._path}/{name}")
 
     def status(self, name: str = "demo") -> dict[str, Any]:
-        """Return the status of a resource, empty if it has none yet."""
+        """Return the status of a resource; empty if it has none yet."""
         return dict(self.get(name).get("status") or {})
 
     def condition(self, kind: str, name: str = "demo") -> dict[str, Any]:
-        """Return one condition of a resource, empty if it has none yet."""
+        """Return one condition of a resource; empty if it has none yet."""
         conditions = self.status(name).get("conditions", [])
         return next((condition for condition in conditions if condition["type"] == kind), {})
 

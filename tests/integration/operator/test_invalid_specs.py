@@ -20,7 +20,7 @@ REFUSED_BY_SCHEDULER = {name: case for name, case in INVALID.items() if case.onl
 
 
 def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
-    """Return why the API server refuses a resource, empty if it accepts it. Nothing is stored."""
+    """Return why the API server refuses a resource; empty if it accepts it. Nothing is stored."""
     try:
         cluster.request("POST", _PATH, body, dryRun="All", fieldValidation="Strict")
     except httpx.HTTPStatusError as error:
@@ -29,7 +29,7 @@ def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
 
 
 def file_problem(body: dict[str, Any]) -> str:
-    """Return why the folder source refuses the same resource, empty if it accepts it."""
+    """Return why the folder source refuses the same resource; empty if it accepts it."""
     (document,) = split(yaml.safe_dump(body, allow_unicode=True))
     try:
         task = parse(document)
@@ -41,7 +41,7 @@ def file_problem(body: dict[str, Any]) -> str:
 
 
 def scheduler_problem(cluster: Cluster, body: dict[str, Any]) -> str:
-    """Return why the scheduler refuses a resource that the API server accepted, empty if it accepts it."""
+    """Return why the scheduler refuses a resource that the API server accepted; empty if it accepts it."""
     body = cluster.request("POST", _PATH, body, dryRun="All")
     metadata = body["metadata"] | {"namespace": "default", "uid": UID, "generation": 1}
     try:

@@ -56,7 +56,7 @@ def take_messages(client: "redis.Redis") -> list[dict[str, Any]]:
 
 
 def annotated_backfill(client: "redis.Redis") -> BackfillInfo | None:
-    """Return the backfill that the annotation requests, None if Redis does not know it yet."""
+    """Return the backfill that the annotation requests, or None if Redis does not know it yet."""
     uid = show_schedule(client, "demo").uid
     id = client.hget(keys.schedule(uid), "annotated_backfill")
     return show_backfill(client, id.decode()) if isinstance(id, bytes) else None

@@ -106,7 +106,7 @@ async def test_etag_stored_by_one_process_is_sent_by_another(redis_url: str):
 async def test_story_from_several_feeds_is_stored_once(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """A story with tracking parameters, from a second feed or with a full stop in its title is one article."""
+    """A story with tracking parameters, from a second feed or with a period in its title is one article."""
     store = RedisStore(redis_client)
     async with providers_for(simulator, redis_url) as providers:
         report = await read(providers)

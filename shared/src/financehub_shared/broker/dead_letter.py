@@ -23,7 +23,7 @@ ERROR_CHARACTERS = 1_000
 
 
 class DeadLetterReason(StrEnum):
-    """Why a message was dead-lettered; also a label of metrics."""
+    """The reason for which a message was dead-lettered. Metrics use it as a label."""
 
     RETRIES_EXHAUSTED = "retries-exhausted"
     INVALID_ARGUMENTS = "invalid-arguments"

@@ -96,7 +96,7 @@ class TaskStats:
         succeeded, skipped, dead_lettered, lost: Number of runs that ended so.
         failed: Number of attempts that raised.
         retried: Number of attempts after which the message was enqueued again.
-        average, p50, p95, p99: Duration of an attempt in seconds, None before the first. The error of the quantiles is
+        average, p50, p95, p99: Duration of an attempt in seconds; None before the first. The error of the quantiles is
             at most 4.8 %.
         last_success_at, last_failure_at: Unix seconds.
         last_error: Newest error in one line.

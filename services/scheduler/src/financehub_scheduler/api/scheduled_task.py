@@ -72,7 +72,7 @@ class ConcurrencyPolicy(StrEnum):
 
     ALLOW = "Allow"
     FORBID = "Forbid"  # skip the new run
-    REPLACE = "Replace"  # drop the old run if it is still queued; a running one finishes
+    REPLACE = "Replace"  # delete the old run if it is still queued; a running one finishes
     BUFFER_ONE = "BufferOne"  # let one run wait and skip the others
 
 
@@ -127,7 +127,8 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
         None,
         min_length=1,
         max_length=16,
-        description="Several schedules, instead of schedule. The task runs once whenever at least one of them is due.",
+        description="Several schedules, as an alternative to schedule. The task runs once whenever at least one of "
+        "them is due.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     time_zone: str = Field(
@@ -141,40 +142,40 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     args: list[Any] = Field(
         [],
         max_length=64,
-        description="Positional arguments of the actor, as any JSON. Those of a task of the catalog are checked.",
+        description="Positional arguments of the actor, as any JSON. The arguments of catalog tasks are checked.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     kwargs: dict[str, Any] = Field(
         {},
         max_length=64,
-        description="Keyword arguments of the actor, as any JSON, such as `symbols: [BTC-USD]`. Those of a task of the "
-        "catalog are checked.",
+        description="Keyword arguments of the actor, as any JSON, such as `symbols: [BTC-USD]`. The arguments of "
+        "catalog tasks are checked.",
     )
     suspend: bool = Field(
         False,
-        description="Pauses the schedule. Nothing is due while it is true, and nothing is caught up when it becomes "
+        description="Suspends the schedule. Nothing is due while it is true, and nothing is caught up when it becomes "
         "false. A trigger still runs the task.",
     )
     suspend_reason: str | None = Field(
-        None, max_length=256, description="Why the schedule is suspended. The Suspended condition shows it."
+        None, max_length=256, description="Reason for the suspension, which the Suspended condition shows."
     )
     concurrency_policy: ConcurrencyPolicy = Field(
         ConcurrencyPolicy.FORBID,
-        description="What happens when a run is due while the previous one is still queued, running or waiting for a "
-        "retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it replaces the previous run if "
-        "that is still queued; if the previous run is running, both run. BufferOne: one run waits for the end of the "
-        "previous one, and further runs are skipped.",
+        description="The treatment of a run that is due while the previous one is still queued, running or waiting "
+        "for a retry. Allow: it is enqueued. Forbid: it is skipped and counted. Replace: it replaces the previous run "
+        "if that one is still queued; if the previous run is running, both run. BufferOne: one run waits for the end "
+        "of the previous one, and further runs are skipped.",
     )
     starting_deadline_seconds: int | None = Field(
         None,
         ge=1,
         le=30 * DAY_SECONDS,
         description="Maximum delay of a missed run in seconds, and maximum age of its message in the queue before a "
-        "worker drops it. If it is not set, there is no limit.",
+        "worker skips it. If it is not set, there is no limit.",
     )
     catch_up: CatchUp = Field(
         CatchUp.LATEST,
-        description="What happens to runs that came due while no scheduler could enqueue them. None: they are counted "
+        description="The treatment of runs that came due while no scheduler could enqueue them. None: they are counted "
         "as missed. Latest: the newest one runs, and the others are counted as missed. All: they run in order, at most "
         "the newest 100. `startingDeadlineSeconds` still applies. Due times before an edit or while the "
         "schedule was suspended are not caught up.",
@@ -196,18 +197,18 @@ class ScheduledTaskSpec(_Closed):  # type: ignore[no-redef]
     calendar: str | None = Field(
         None,
         max_length=8,
-        description="Exchange, such as XNYS, that must be open at the due time. It accounts for weekends, holidays and "
-        "early closes.",
+        description="Exchange, such as XNYS, that must be open at the due time. Its calendar accounts for weekends, "
+        "holidays and early closes.",
         json_schema_extra={"enum": list(exchanges())},
     )
     retries: int | None = Field(
-        None, ge=0, le=100, description="How often a failed run is retried. The default is that of the worker (5)."
+        None, ge=0, le=100, description="Maximum number of retries of a failed run. The default is the worker's (5)."
     )
     time_limit_seconds: int | None = Field(
         None,
         ge=1,
         le=DAY_SECONDS,
-        description="A run that takes longer is interrupted. The default is that of the actor.",
+        description="Seconds after which a run is interrupted. The default is the limit of the actor.",
     )
     start_time: DateTime | None = Field(
         None,

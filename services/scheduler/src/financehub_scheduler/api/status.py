@@ -24,7 +24,7 @@ class LastRun(_Part):
 
     id: str = Field(description="Message id, as in `financehub stats` and in the logs.")
     outcome: str = Field(description="succeeded, skipped, dead-lettered or lost.")
-    finish_time: datetime | None = Field(None, description="When it ended.")
+    finish_time: datetime | None = Field(None, description="Time at which it ended.")
     duration_seconds: float | None = Field(None, description="Duration of its last attempt.")
     error: str | None = Field(None, description="One line with the error of its last attempt.")
 
@@ -34,8 +34,8 @@ class RecentRun(_Part):
 
     id: str = Field(description="Message id.")
     state: str = Field(description="queued, running, retrying, succeeded, skipped, dead-lettered or lost.")
-    due_time: datetime | None = Field(None, description="When it was due.")
-    finish_time: datetime | None = Field(None, description="When it ended.")
+    due_time: datetime | None = Field(None, description="Due time of the run.")
+    finish_time: datetime | None = Field(None, description="Time at which it ended.")
     duration_seconds: float | None = Field(None, description="Duration of its last attempt.")
 
 
@@ -43,7 +43,7 @@ class LastSkip(_Part):
     """The due time that was skipped last."""
 
     reason: str = Field(description="overlap, backlog or refused.")
-    time: datetime = Field(description="When it was skipped.")
+    time: datetime = Field(description="Time at which it was skipped.")
 
 
 class BackfillProgress(_Part):
@@ -53,7 +53,7 @@ class BackfillProgress(_Part):
     state: str = Field(description="pending, running, finished or refused.")
     total: int = Field(0, description="Number of due times in the range; 0 while it is pending.")
     enqueued: int = Field(0, description="Number of runs enqueued so far.")
-    message: str | None = Field(None, description="Why it was refused.")
+    message: str | None = Field(None, description="Reason for the refusal.")
 
 
 class Condition(_Part):
@@ -64,9 +64,9 @@ class Condition(_Part):
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether that holds.")
     reason: str = Field(description="One CamelCase word.")
-    message: str = Field(description="The problem and how to fix it.")
-    last_transition_time: datetime = Field(description="When status last changed.")
-    observed_generation: int = Field(description="metadata.generation for which this holds.")
+    message: str = Field(description="The problem and its fix.")
+    last_transition_time: datetime = Field(description="Time of the last change of status.")
+    observed_generation: int = Field(description="metadata.generation to which this applies.")
 
 
 class ScheduledTaskStatus(_Part):
@@ -76,11 +76,11 @@ class ScheduledTaskStatus(_Part):
     schedule: str | None = Field(None, description="All schedules of the spec in one line, with the time zone.")
     queue: str | None = Field(None, description="Queue of the runs, from the spec or from the catalog.")
     last_schedule_time: datetime | None = Field(None, description="Due time of the newest scheduled run.")
-    last_success_time: datetime | None = Field(None, description="When a run last succeeded.")
-    last_failure_time: datetime | None = Field(None, description="When a run last failed for good.")
+    last_success_time: datetime | None = Field(None, description="Time at which a run last succeeded.")
+    last_failure_time: datetime | None = Field(None, description="Time at which a run last failed for good.")
     last_run: LastRun | None = Field(None, description="The run that ended last.")
     next_schedule_times: list[datetime] = Field(
-        [], max_length=NEXT, description="The next times of a run.", json_schema_extra=_ATOMIC
+        [], max_length=NEXT, description="The times of the next runs.", json_schema_extra=_ATOMIC
     )
     active: int = Field(
         0, description="Number of runs that are queued, running or waiting for a retry, among the newest."

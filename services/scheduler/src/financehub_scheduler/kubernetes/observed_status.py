@@ -34,7 +34,7 @@ class ObservedStatus:
     """A status as the API server last returned it.
 
     Args:
-        digest: Hash of the whole status, empty if there is none.
+        digest: Hash of the whole status; empty if there is none.
         conditions: Its conditions, in their order.
         last_schedule_time: Its `lastScheduleTime` in Unix seconds. It is the only copy after Redis has lost its data.
     """

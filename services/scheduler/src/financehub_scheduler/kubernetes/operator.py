@@ -38,7 +38,7 @@ class Operator:
     Args:
         api: Connection to the cluster.
         clock: Time.
-        namespaces: The watched namespaces, empty for all.
+        namespaces: The watched namespaces; empty for all.
         lease: Name of the Lease.
         states: uid → state of each active schedule. The engine fills it.
         client: The queue Redis.

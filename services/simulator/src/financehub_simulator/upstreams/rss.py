@@ -155,7 +155,7 @@ def _atom(feed: Feed, stories: list[Story], modified: int) -> str:
 
 
 def _title(feed: Feed, story: Story) -> str:
-    # CoinDesk adds a full stop to the titles of others, because deduplication must also find nearly equal titles.
+    # CoinDesk adds a period to the titles of others, because deduplication must also find nearly equal titles.
     return escape(f"{story.title}." if feed.crypto_only else story.title)
 
 

@@ -61,13 +61,13 @@ def _columns() -> list[dict[str, Any]]:
         return found | ({"priority": priority} if priority else {})
 
     return [
-        column("Schedule", ".status.schedule", "When it runs, with the time zone if it is not UTC."),
+        column("Schedule", ".status.schedule", "Recurrence, with the time zone if it is not UTC."),
         column("Queue", ".status.queue", "Queue of its runs."),
         column("Suspended", ".spec.suspend", "Whether it is suspended.", "boolean"),
-        column("Last", ".status.lastScheduleTime", "How long ago its newest scheduled run was due.", "date"),
+        column("Last", ".status.lastScheduleTime", "Time since its newest scheduled run was due.", "date"),
         column("Outcome", ".status.lastRun.outcome", "Outcome of the run that ended last."),
         # kubectl shows a value of type date as an age, which a future time does not have.
-        column("Next", ".status.nextScheduleTimes[0]", "Next time of a run."),
+        column("Next", ".status.nextScheduleTimes[0]", "Time of the next run."),
         column("Ready", _READY, "Whether it runs as specified; `kubectl describe` shows why it does not."),
         column("Task", ".spec.task", "The task.", priority=1),
         column("Missed", ".status.missed", "Number of due times given up because they were too late.", "integer", 1),

@@ -48,7 +48,7 @@ class ApiRequest:
     Args:
         method: HTTP method.
         path: Absolute path on the API server.
-        body: Sent as JSON, None for no body.
+        body: Body of the request, sent as JSON. None for no body.
         content_type: Type of the body. It decides how the API server applies a PATCH.
         accept: Requested form of the answer.
         params: Query parameters.

@@ -26,7 +26,7 @@ def build_status(
 
     Args:
         resource: The resource in the API server.
-        state: Its active schedule, None if its spec is refused.
+        state: Its active schedule; None if its spec is refused.
         snapshot: Its record, runs and backfill in Redis.
         current: Its current status in the API server.
         now: Unix seconds.

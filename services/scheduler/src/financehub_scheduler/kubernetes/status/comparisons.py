@@ -30,7 +30,7 @@ class Comparison:
         observed: The status that the API server had afterwards.
         progress: `ScheduleRecord.progress` at that time.
         generation, annotations: Those of the resource.
-        last_run_id: Id of the run that had ended last, empty if none had.
+        last_run_id: Id of the run that had ended last; empty if none had.
     """
 
     written_at: float
@@ -66,7 +66,7 @@ class Comparisons:
         self._by_uid.clear()
 
     def get(self, uid: str) -> Comparison | None:
-        """Return the last comparison of a status in this term, None if there was none."""
+        """Return the last comparison of a status in this term, or None if there was none."""
         return self._by_uid.get(uid)
 
     def put(self, uid: str, comparison: Comparison) -> None:
@@ -84,7 +84,7 @@ class Comparisons:
         return comparison.written_at if comparison else self._term_began
 
     def active_state(self, resource: WatchedResource) -> ScheduleState | None:
-        """Return the engine's schedule of a resource, None if the engine does not run the newest spec."""
+        """Return the engine's schedule of a resource, or None if the engine does not run the newest spec."""
         state, schedule = self._states.get(resource.uid), resource.schedule
         if state is None or schedule is None or state.superseded_at is not None:
             return None

@@ -35,7 +35,7 @@ def evaluate(
 
     Args:
         resource: The resource in the API server.
-        state: Its active schedule, None if its spec is refused.
+        state: Its active schedule; None if its spec is refused.
         record: Its schedule record in Redis.
     """
     return _ready(resource, state, record), _suspended(resource.schedule), _failing(record)

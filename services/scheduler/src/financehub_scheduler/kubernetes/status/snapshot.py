@@ -52,7 +52,7 @@ class ScheduleSnapshot:
     Args:
         record: The schedule record.
         recent: Its newest runs, newest first.
-        backfill: The backfill that its annotation requests, None if Redis does not know it.
+        backfill: The backfill that its annotation requests; None if Redis does not know it.
     """
 
     record: ScheduleRecord = field(default_factory=ScheduleRecord)
@@ -78,7 +78,7 @@ async def read_snapshots(client: "Redis", backfills: Mapping[str, str]) -> dict[
 
     Args:
         client: The queue Redis.
-        backfills: uid of each schedule → id of the backfill that its annotation requests, empty if there is none.
+        backfills: uid of each schedule → id of the backfill that its annotation requests; empty if there is none.
 
     Raises:
         redis.RedisError: Redis is unavailable.

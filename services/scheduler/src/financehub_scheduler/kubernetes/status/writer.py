@@ -220,6 +220,6 @@ class StatusWriter(SchedulerListener):
 
 
 def _backfill_id(resource: WatchedResource) -> str:
-    """Return the id of the backfill that the annotation requests, empty if there is none."""
+    """Return the id of the backfill that the annotation requests; empty if there is none."""
     backfill = resource.schedule.backfill if resource.schedule else None
     return backfill.id if backfill else ""

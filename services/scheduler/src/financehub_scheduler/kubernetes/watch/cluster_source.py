@@ -127,7 +127,7 @@ class ClusterSource:
                 self._arrived.set()
 
     def liveness(self) -> list[str]:
-        """Return the reasons for restarting the process, none if it is healthy."""
+        """Return the reasons for restarting the process; empty if it is healthy."""
         return [problem for watch in self._watches for problem in watch.liveness()]
 
     def startup_problems(self) -> list[str]:

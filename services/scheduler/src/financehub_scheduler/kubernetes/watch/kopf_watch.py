@@ -80,7 +80,7 @@ class KopfWatch:
 
     @property
     def problem(self) -> str:
-        """Why no watch request has begun since, empty if nothing is wrong."""
+        """Why no watch request has begun since; empty if nothing is wrong."""
         return self._monitor.problem
 
     def start(self) -> None:

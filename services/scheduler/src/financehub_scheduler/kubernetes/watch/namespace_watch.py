@@ -50,7 +50,7 @@ class NamespaceWatch:
         #: Number of complete lists, and the number when the known resources were last compared with those that the API
         #: server has. -1 requests another comparison.
         self.lists = self.compared_lists = 0
-        #: Monotonic time since which every check has been answered, None if the last one was not.
+        #: Monotonic time since which every check has been answered; None if the last one was not.
         self._answering_since: float | None = None
         self._absent_checks = 0
 
@@ -64,7 +64,7 @@ class NamespaceWatch:
 
     @property
     def problem(self) -> str:
-        """Why the watch does not work at present, empty if it does."""
+        """Why the watch does not work at present; empty if it does."""
         return self._watch.problem
 
     @property
@@ -94,7 +94,7 @@ class NamespaceWatch:
                 self._answering_since = self._clock.monotonic()
 
     def liveness(self) -> list[str]:
-        """Return the reasons for restarting the process, none if it is healthy."""
+        """Return the reasons for restarting the process; empty if it is healthy."""
         if self._answering_since is None:
             return []
         # After an outage, the watch needs a moment to notice that the API server answers again.

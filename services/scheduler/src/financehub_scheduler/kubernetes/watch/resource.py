@@ -15,8 +15,8 @@ class WatchedResource:
 
     Args:
         uid, namespace, name, generation: From its metadata.
-        problem: Why it does not run as written and how to fix it, empty if it runs.
-        schedule: The compiled schedule, None if there is a problem.
+        problem: Why it does not run as written and how to fix it; empty if it runs.
+        schedule: The compiled schedule; None if there is a problem.
         since: Unix seconds from which due times count if Redis does not know the schedule: the latest of its creation,
             the last change of its spec and its last run.
         annotations: Values of the trigger and backfill annotations.
