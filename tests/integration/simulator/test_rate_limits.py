@@ -48,7 +48,7 @@ def test_request_beyond_the_rate_limit_is_rejected(
     stopped_simulator: RunningSimulator,
     client: httpx.Client,
 ):
-    """The documented number of requests succeeds. The next one is rejected as the upstream does it until a reset."""
+    """The documented number of requests succeeds. Until a reset, the next one is rejected as the upstream does it."""
     if upstream == "binance":
         _use_up(stopped_simulator, 6_000 - 2 * allowed)
     for _ in range(allowed):

@@ -51,7 +51,7 @@ class ScheduleSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClusterOrigin:
-    """Schedules come from the ScheduledTasks of a cluster.
+    """A cluster whose ScheduledTasks are the schedules.
 
     Args:
         namespaces: The watched namespaces; empty for all.

@@ -96,7 +96,7 @@ FAULTS = _catalog(
         "data",
         QUOTE_UPSTREAMS,
         "not-found",
-        "the symbol is unknown or left out, in the way that is usual at this upstream",
+        "the symbol is unknown or left out, as this upstream does it",
     ),
     FaultSpec("stale", "data", QUOTE_UPSTREAMS, "stale", "prices and times from the past", {"seconds": 259_200.0}),
     FaultSpec("x100", "data", QUOTE_UPSTREAMS, "quarantine", "prices ×100", {"factor": 100.0}),

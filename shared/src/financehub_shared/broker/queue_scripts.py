@@ -46,7 +46,7 @@ if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
 end
 """
 
-#: Replaces a message by a dead letter. KEYS: acks, messages, losses, dead, dead messages. ARGV: id, dead letter.
+#: Replaces a message with a dead letter. KEYS: acks, messages, losses, dead, dead messages. ARGV: id, dead letter.
 NACK = (
     REDIS_NOW
     + """

@@ -96,7 +96,7 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._ack, self._held_keys(queue_name), (redis_id,), queue_name)
 
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None:
-        """Replace a message by a dead letter."""
+        """Replace a message with a dead letter."""
         names = [*self._held_keys(queue_name), keys.dead(queue_name), keys.dead_messages(queue_name)]
         self._run(self._nack, names, (redis_id, letter), queue_name)
 

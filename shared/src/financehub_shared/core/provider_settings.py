@@ -49,16 +49,16 @@ class ProviderSettings(_ProviderFields):
     """The settings of all providers. Their fields are created from the table, so read them with these methods."""
 
     def provider_order(self, dataset: Dataset) -> Sequence[str]:
-        """The providers of `dataset`, first choice first."""
+        """Return the providers of `dataset`, first choice first."""
         field, _ = _ORDERS[dataset]
         return cast("Sequence[str]", getattr(self, field))
 
     def provider_url(self, provider: str) -> str | None:
-        """The base URL of a provider. None if its setting is unset, or if it does not have one."""
+        """Return the base URL of a provider. None if its setting is unset, or if it does not have one."""
         field = PROVIDERS[provider].url_setting
         return cast("str | None", getattr(self, field)) if field else None
 
     def provider_api_key(self, provider: str) -> SecretStr | None:
-        """The API key of a provider. None if its setting is unset, or if it does not have one."""
+        """Return the API key of a provider. None if its setting is unset, or if it does not have one."""
         field = PROVIDERS[provider].api_key_setting
         return cast("SecretStr | None", getattr(self, field)) if field else None

@@ -164,12 +164,12 @@ PROVIDERS: Mapping[str, ProviderSpec] = {spec.name: spec for spec in _ROWS}
 
 
 def providers_of(dataset: Dataset) -> list[str]:
-    """Names of the providers that can deliver `dataset`, in default provider order."""
+    """Return the names of the providers that can deliver `dataset`, in default provider order."""
     return [name for name, spec in PROVIDERS.items() if dataset in spec.datasets]
 
 
 def default_order(dataset: Dataset) -> list[str]:
-    """The default provider order of `dataset`."""
+    """Return the default provider order of `dataset`."""
     return [name for name in providers_of(dataset) if dataset not in PROVIDERS[name].optional]
 
 

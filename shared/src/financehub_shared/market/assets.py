@@ -11,7 +11,7 @@ from financehub_shared.redis import keys
 
 
 class AssetRepository(RedisRepository):
-    """Assets."""
+    """Reads and writes assets."""
 
     @translate_errors
     def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:

@@ -31,7 +31,7 @@ return done
 
 
 class BarRepository(RedisRepository):
-    """Daily bars."""
+    """Reads and writes daily bars."""
 
     @translate_errors
     def put_bars(self, bars: Iterable[Bars]) -> None:

@@ -8,7 +8,7 @@ _SEPARATOR = "|"
 
 
 class FreshnessRepository(RedisRepository):
-    """The last success of each provider."""
+    """Reads and writes the last success of each provider."""
 
     @translate_errors
     def mark_success(self, dataset: str, provider: str, at: float) -> None:

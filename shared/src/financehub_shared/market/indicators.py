@@ -13,7 +13,7 @@ from financehub_shared.redis import keys
 
 
 class IndicatorRepository(RedisRepository):
-    """Indicators."""
+    """Reads and writes indicators."""
 
     @translate_errors
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:

@@ -19,7 +19,7 @@ _ROUNDS = 20
 
 
 class NewsRepository(RedisRepository):
-    """News."""
+    """Reads and writes news."""
 
     @translate_errors
     def put_news(self, items: Iterable[NewsItem]) -> int:

@@ -17,7 +17,7 @@ def guid_key(item: NewsItem) -> str:
 
 
 class KnownNews:
-    """The known news items; every accepted one becomes one of them.
+    """The known news items. Every accepted item is added to them.
 
     Args:
         ids: Ids of known news items among the candidates.

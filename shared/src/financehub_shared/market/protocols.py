@@ -26,7 +26,7 @@ class Store(Protocol):
 
     # assets -----------------------------------------------------------------------------------------
     def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
-        """All assets, sorted by symbol."""
+        """Return all assets, sorted by symbol."""
         ...
 
     def put_assets(self, assets: Iterable[Asset]) -> None:
@@ -47,11 +47,11 @@ class Store(Protocol):
         ...
 
     def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
-        """Latest quotes of `symbols` (None for all) in one round trip; missing symbols are left out."""
+        """Return the latest quotes of `symbols` (None for all) in one round trip; missing symbols are left out."""
         ...
 
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
-        """Fetch times of the quotes of `symbols` in Unix seconds, without decoding them; missing ones are left out."""
+        """Return the fetch times of quotes in Unix seconds, without decoding the quotes; missing ones are left out."""
         ...
 
     # bars -------------------------------------------------------------------------------------------
@@ -60,11 +60,11 @@ class Store(Protocol):
         ...
 
     def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
-        """Stored bars; missing symbols are left out."""
+        """Return the stored bars; missing symbols are left out."""
         ...
 
     def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
-        """Newest stored day per symbol, without reading the bars."""
+        """Return the newest stored day per symbol, without reading the bars."""
         ...
 
     # indicators -------------------------------------------------------------------------------------
@@ -73,15 +73,15 @@ class Store(Protocol):
         ...
 
     def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
-        """The newest values of `symbols` (None for all); missing symbols are left out."""
+        """Return the newest values of `symbols` (None for all); missing symbols are left out."""
         ...
 
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
-        """Times (Unix seconds) at which the indicators were computed; missing and unreadable ones are left out."""
+        """Return when the indicators were computed (Unix seconds); missing and unreadable ones are left out."""
         ...
 
     def indicator_series(self, symbol: str) -> Indicators | None:
-        """The full record of one symbol."""
+        """Return the full record of one symbol."""
         ...
 
     # news -------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Store(Protocol):
         ...
 
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
-        """Newest news items first, of all assets or of one."""
+        """Return news items, newest first, of all assets or of one."""
         ...
 
     # quarantine -------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Store(Protocol):
         ...
 
     def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
-        """Newest records first."""
+        """Return the records, newest first."""
         ...
 
     # freshness --------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Store(Protocol):
         ...
 
     def last_success(self) -> dict[tuple[str, str], float]:
-        """(dataset, provider) → Unix seconds of the last success."""
+        """Return (dataset, provider) → Unix seconds of the last success."""
         ...
 
     # retention --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from financehub_shared.redis import keys
 
 
 class QuarantineRepository(RedisRepository):
-    """The rejected data, each entry with its reason."""
+    """Reads and writes rejected data and the reasons for its rejection."""
 
     @translate_errors
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:

@@ -20,7 +20,7 @@ end
 
 
 class QuoteRepository(RedisRepository):
-    """Quotes."""
+    """Reads and writes quotes."""
 
     @translate_errors
     def put_quotes(self, quotes: Iterable[Quote]) -> None:

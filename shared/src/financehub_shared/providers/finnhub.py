@@ -39,7 +39,7 @@ def build(context: ProviderContext) -> "Finnhub":
 
 
 class Finnhub:
-    """Quotes.
+    """Delivers quotes.
 
     Args:
         http: Sends the requests.

@@ -33,7 +33,7 @@ def build(context: ProviderContext) -> "Gdelt":
 
 
 class Gdelt:
-    """Articles.
+    """Delivers news items.
 
     Args:
         http: Sends the requests.

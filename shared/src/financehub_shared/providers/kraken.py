@@ -33,7 +33,7 @@ def build(context: ProviderContext) -> "Kraken":
 
 
 class Kraken:
-    """Quotes and daily bars.
+    """Delivers quotes and daily bars.
 
     Args:
         http: Sends the requests.

@@ -103,7 +103,7 @@ class ScheduleOutcome:
         ended: Number of runs that ended, with any outcome.
         failures: Number of runs that were dead-lettered or lost.
         last_run_id, last_run_outcome, last_run_at, last_run_duration, last_run_error: The run that ended last.
-        last_success_at, last_failure_at: When a run last succeeded, and when one last failed.
+        last_success_at, last_failure_at: Times of the last success and of the last failure.
     """
 
     ended: int = 0

@@ -70,7 +70,7 @@ class Condition(_Part):
 
 
 class ScheduledTaskStatus(_Part):
-    """Written by the scheduler, which overwrites all other changes."""
+    """The status, which the scheduler writes. It overwrites all changes by others."""
 
     observed_generation: int | None = Field(None, description="metadata.generation that the scheduler runs.")
     schedule: str | None = Field(None, description="All schedules of the spec in one line, with the time zone.")

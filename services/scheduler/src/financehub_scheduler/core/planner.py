@@ -81,7 +81,7 @@ class Planner:
             due = state.schedule.recurrence.next_after(state.high_water_mark)
         except CalendarHorizonError as error:
             state.problem = str(error)
-            # A traceback would say no more than the problem does.
+            # A traceback would not add anything to the problem.
             log.error("schedule_stopped", schedule=state.schedule.name, problem=state.problem)  # noqa: TRY400
             return None
         state.problem = "" if due is not None else "no due time is left"

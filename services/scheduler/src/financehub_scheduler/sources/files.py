@@ -94,7 +94,7 @@ class FileSource:
         except OSError as error:
             # An unmounted folder is a fault and not a request to delete every schedule.
             if not self._unavailable:
-                # A traceback would say no more.
+                # A traceback would not add anything.
                 log.error("schedules_folder_unavailable", folder=str(self._folder), error=str(error))  # noqa: TRY400
             self._unavailable = True
             return None

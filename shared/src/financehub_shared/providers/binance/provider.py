@@ -47,7 +47,7 @@ def build(context: ProviderContext) -> "Binance":
 
 
 class Binance:
-    """Quotes and daily bars.
+    """Delivers quotes and daily bars.
 
     Binance does not have USD pairs, so `BTC-USD` is read from `BTCUSDT` and converted with `rates`.
 

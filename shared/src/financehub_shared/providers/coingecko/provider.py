@@ -33,7 +33,7 @@ def build(context: ProviderContext) -> "CoinGecko":
 
 
 class CoinGecko:
-    """Quotes.
+    """Delivers quotes.
 
     Symbols are not unique at CoinGecko, so it serves only coins whose id is known: those in `ids.py`, and assets with
     a `coingecko` entry in their provider symbols.

@@ -41,7 +41,7 @@ def build(context: ProviderContext) -> "Rss":
 
 
 class Rss:
-    """News items of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
+    """Delivers news items of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
 
     Args:
         http: Sends the requests.

@@ -75,7 +75,7 @@ def build(context: ProviderContext) -> "Yahoo":
 
 
 class Yahoo:
-    """Quotes and daily bars.
+    """Delivers quotes and daily bars.
 
     Prices are adjusted for splits and not for dividends. The first request of a process sends two further requests, for
     the cookie and the crumb. If Yahoo refuses the crumb, it is renewed and the request is sent once more.

@@ -94,7 +94,7 @@ class KubeApi:
         return self._connection.namespace
 
     async def send(self, request: ApiRequest) -> Any:
-        """Send a request, and once more with new credentials if the current ones are refused.
+        """Send a request. If the credentials are refused, send it once more with new ones.
 
         Args:
             request: The request.

@@ -1,4 +1,4 @@
-"""Requests that create and update an Event. core/v1 Events, because `kubectl describe` shows their count."""
+"""Requests that create and update an Event. Events are core/v1, because `kubectl describe` shows their count."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The leader's memory of every status: what it should say when it was last compared, and what the API server had."""
+"""The leader's memory of every status: the desired one at the last comparison, and the one in the API server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
