@@ -66,14 +66,14 @@ INVALID: dict[str, SpecCase] = {
     "day 0": SpecCase(NEWS | {"schedule": "0 0 0 * *"}, "spec.schedule", "day of month: use 1-31"),
     "day 32": SpecCase(NEWS | {"schedule": "0 0 32 * *"}, "spec.schedule", "day of month: use 1-31"),
     "month 13": SpecCase(NEWS | {"schedule": "0 0 1 13 *"}, "spec.schedule", "month: use 1-12 or JAN-DEC"),
-    "month of another language": SpecCase(NEWS | {"schedule": "0 0 1 MAI *"}, "spec.schedule", "month: allowed are"),
+    "month of another language": SpecCase(NEWS | {"schedule": "0 0 1 MAI *"}, "spec.schedule", "month: use 1-12"),
     "weekday 8": SpecCase(NEWS | {"schedule": "0 0 * * 8"}, "spec.schedule", "weekday: use 0-7 or SUN-SAT"),
-    "sixth Monday": SpecCase(NEWS | {"schedule": "0 0 * * 1#6"}, "spec.schedule", "weekday: allowed are"),
-    "step of zero": SpecCase(NEWS | {"schedule": "*/0 * * * *"}, "spec.schedule", "minute: allowed are"),
-    "step of a half": SpecCase(NEWS | {"schedule": "*/0.5 * * * *"}, "spec.schedule", "minute: allowed are"),
-    "open range": SpecCase(NEWS | {"schedule": "5- * * * *"}, "spec.schedule", "minute: allowed are"),
-    "list that ends in a comma": SpecCase(NEWS | {"schedule": "1,2, * * * *"}, "spec.schedule", "minute: allowed are"),
-    "digits of another script": SpecCase(NEWS | {"schedule": "٥ * * * *"}, "spec.schedule", "minute: allowed are"),
+    "sixth Monday": SpecCase(NEWS | {"schedule": "0 0 * * 1#6"}, "spec.schedule", "weekday: use 0-7"),
+    "step of zero": SpecCase(NEWS | {"schedule": "*/0 * * * *"}, "spec.schedule", "minute: use 0-59"),
+    "step of a half": SpecCase(NEWS | {"schedule": "*/0.5 * * * *"}, "spec.schedule", "minute: use 0-59"),
+    "open range": SpecCase(NEWS | {"schedule": "5- * * * *"}, "spec.schedule", "minute: use 0-59"),
+    "list that ends in a comma": SpecCase(NEWS | {"schedule": "1,2, * * * *"}, "spec.schedule", "minute: use 0-59"),
+    "digits of another script": SpecCase(NEWS | {"schedule": "٥ * * * *"}, "spec.schedule", "minute: use 0-59"),
     "interval without a number": SpecCase(NEWS | {"schedule": "@every m"}, "spec.schedule", FORM),
     "interval of an unknown unit": SpecCase(NEWS | {"schedule": "@every 2w"}, "spec.schedule", FORM),
     "negative interval": SpecCase(NEWS | {"schedule": "@every -5m"}, "spec.schedule", FORM),
@@ -98,7 +98,7 @@ INVALID: dict[str, SpecCase] = {
         "at most 16 items",
     ),
     "one bad schedule of two": SpecCase(
-        without(NEWS, "schedule") | {"schedules": ["@daily", "61 * * * *"]}, "spec.schedules[1]", "minute: allowed are"
+        without(NEWS, "schedule") | {"schedules": ["@daily", "61 * * * *"]}, "spec.schedules[1]", "minute: use 0-59"
     ),
     "schedules as text": SpecCase(
         without(NEWS, "schedule") | {"schedules": "@daily"}, "spec.schedules", "must be of type array"
