@@ -10,6 +10,7 @@ from e2e.cluster import CHART, Cluster, eventually
 from e2e.conftest import RESEARCH_IMAGE, skip_on_external_cluster
 from e2e.release import NAME, Release
 from e2e.report import timed
+from financehub_shared.core.catalog import CATALOG, Tier
 from test_cluster.targets import ExternalTarget
 
 # Short enough for tests: the tier scales down after seconds without work, and a pod holds two messages.
@@ -23,9 +24,14 @@ TIERS = {
     },
     "low": {"shutdownTimeoutSeconds": 5, "autoscaling": {**_FAST_SCALING, "minReplicas": 0}},
 }
+_DEFAULT_SCHEDULES = yaml.safe_load((CHART / "values.yaml").read_text())["schedules"]
 #: Schedules of the low tier would keep it from scaling to zero.
-SCHEDULES = {name: {"enabled": False} for name in ("health-check", "cleanup-failed-tasks", "cleanup-old-cache")}
-_NO_SCHEDULES = {name: {"enabled": False} for name in yaml.safe_load((CHART / "values.yaml").read_text())["schedules"]}
+SCHEDULES = {
+    name: {"enabled": False}
+    for name, schedule in _DEFAULT_SCHEDULES.items()
+    if CATALOG[schedule["spec"]["task"]].queue == Tier.LOW
+}
+_NO_SCHEDULES = {name: {"enabled": False} for name in _DEFAULT_SCHEDULES}
 _ENQUEUE_BACKLOG = """
 import dramatiq
 from financehub_shared.worker.build import build_broker

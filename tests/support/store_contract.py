@@ -320,7 +320,7 @@ class QuarantineContract:
 
 
 class RetentionContract:
-    """Properties of retention."""
+    """The retention behavior that every store must have."""
 
     LIMITS: ClassVar = {"quotes_before": T0, "bars_before_day": 20_000, "news_before": T0}
 

@@ -1,4 +1,4 @@
-"""The figures of queues and the janitor, on a real Redis."""
+"""Queue statistics and the janitor, on a real Redis."""
 
 import time
 from collections.abc import Callable, Iterator

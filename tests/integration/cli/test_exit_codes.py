@@ -22,6 +22,7 @@ COMMANDS = [
     ["indicators"],
     ["bars"],
     ["news"],
+    ["quarantine"],
     ["assets", "list"],
     ["assets", "add", "X", "--type", "stock"],
     ["assets", "remove", "X"],
@@ -38,7 +39,24 @@ COMMANDS = [
     ["breakers", "open", "binance"],
     ["breakers", "close", "binance"],
     ["breakers", "reset", "binance"],
+    ["assets", "import", "deploy/local/assets.yaml"],
 ]
+
+
+def _command_names(app: typer.Typer) -> set[tuple[str, ...]]:
+    """Return the words of every command of the application."""
+    group = typer.main.get_group(app)
+    return {
+        (name, *words)
+        for name, command in group.commands.items()
+        for words in ([(sub,) for sub in command.commands] if hasattr(command, "commands") else [()])
+    }
+
+
+def test_commands_of_these_tests_are_all_commands() -> None:
+    """The list above has every command of the application, so that none is left out of the tests below."""
+    names = _command_names(app)
+    assert {next(name for name in names if tuple(command[: len(name)]) == name) for command in COMMANDS} == names
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

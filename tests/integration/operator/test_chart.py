@@ -7,6 +7,7 @@ from typing import Any
 import helm_python
 import pytest
 
+from financehub_shared.core.catalog import CATALOG
 from support.chart import CHART, RELEASE, Document, render
 from support.chart_values import choice, merged
 from test_cluster.control_plane.cluster import Cluster
@@ -74,7 +75,7 @@ def test_release_lifecycle_keeps_the_password_and_foreign_schedules(
     crd_installed.kubectl("apply", "--namespace", namespace, "-f", "-", stdin=json.dumps(mine | {"spec": spec}))
     password = _password(crd_installed, namespace)
     default = _get(crd_installed, namespace, "scheduledtask").keys() - {"mine"}
-    assert len(default) == 7
+    assert len(default) == len(CATALOG)
 
     changed = choice(pods="everything", simulator="on", network="named", scaling="fixed", images="mirror", tiers="four")
     schedules = {"fetch-news": {"enabled": False}, "nightly": {"spec": spec}}

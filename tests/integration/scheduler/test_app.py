@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.models import Asset, AssetType
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis.client import connect
@@ -70,7 +71,7 @@ def test_first_start_of_make_run_runs_each_fetch_once(
     # The assets come first, because otherwise the fetches would have none.
     assert process.events("assets_reconciled", "run_enqueued")[0]["event"] == "assets_reconciled"
     assert {asset.type for asset in RedisStore(connect(redis_url)).assets()} == {AssetType.CRYPTO, AssetType.STOCK}
-    assert len(list_schedules(redis_client)) == 7
+    assert len(list_schedules(redis_client)) == len(CATALOG)
     process.stop()
     again = start(*arguments)
     eventually(lambda: again.events("schedules_registered"), "second start")

@@ -51,7 +51,7 @@ End = Annotated[
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the schedules. The command reports documents that the scheduler refused on stderr.
+    """List the schedules. Documents that the scheduler refused are listed on stderr.
 
     JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, problem, next, alive, runs, triggered,
     backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at, last_error}.

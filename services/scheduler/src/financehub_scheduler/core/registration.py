@@ -7,7 +7,7 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry
 
-#: Schedules registered in one step, so that a thousand edits delay no due run.
+#: Schedules registered per step: few enough that a thousand edits do not delay due runs.
 _BATCH = 250
 
 

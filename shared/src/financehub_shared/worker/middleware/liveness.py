@@ -54,7 +54,7 @@ class Liveness(Middleware):
         return wrapper
 
     def record_turn(self, queue: str, *, connected: bool) -> None:
-        """Record a turn of the loop of a consumer.
+        """Record one iteration of a consumer's loop.
 
         Args:
             queue: Name of its queue.

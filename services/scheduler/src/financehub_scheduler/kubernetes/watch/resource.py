@@ -1,4 +1,4 @@
-"""Conversion of a ScheduledTask from the API server into the part that the scheduler keeps. Pure."""
+"""Converts a ScheduledTask of the API server into the fields that the scheduler keeps. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
