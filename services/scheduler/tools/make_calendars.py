@@ -3,8 +3,8 @@
 
 The scheduler reads this file, because exchange_calendars takes 113 MB of memory.
 
-Usage: make_calendars.py [FIRST LAST], the dates of the first and last known day. The default is from January 1 of last
-year to the end of the fifth year from now.
+Usage: make_calendars.py [FIRST LAST], the first and last date to include. The default is from January 1 of last year to
+the end of the fifth year from now.
 """
 
 import json
@@ -52,7 +52,7 @@ def _exchange(name: str, first: date, last: date) -> dict[str, Any]:
         "zone": str(calendar.tz),
         "hours": regular,
         "holidays": sorted(weekdays - days.keys()),
-        # Early closes, late opens and sessions on a weekend.
+        # Early closes, late opens and weekend sessions.
         "special": {day: hours for day, hours in days.items() if hours != regular or day not in weekdays},
     }
 

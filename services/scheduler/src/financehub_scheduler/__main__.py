@@ -11,8 +11,8 @@ from financehub_scheduler.app import ClusterOrigin, serve
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import exit_on_config_error, load_settings
 
-#: Seconds for which another thread may delay the event loop. A scrape of many series takes 50 ms, and with the
-#: interpreter's default of 5 ms, each step of the loop during a scrape would wait that long.
+#: Seconds for which another thread may delay the event loop. A scrape of many series takes 50 ms. With the
+#: interpreter's default of 5 ms, each step of the loop would wait that long during a scrape.
 _SWITCH_SECONDS = 0.0005
 
 
@@ -54,11 +54,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run the scheduler. Invalid settings and flags end the process with one line and exit code 2."""
+    """Run the scheduler. If a setting or flag is invalid, the process prints one line and exits with code 2."""
     arguments = _arguments()
     try:
         flags = {"DRAMATIQ_BROKER_URL": arguments.broker, "FINANCEHUB_ASSETS_FILE": arguments.assets}
-        # Flags take precedence over variables and are checked in the same way.
+        # Flags take precedence over environment variables and are validated in the same way.
         settings = load_settings({**os.environ, **{name: value for name, value in flags.items() if value is not None}})
         cluster = ClusterOrigin(tuple(arguments.namespace), arguments.lease or ClusterOrigin().lease)
         origin = cluster if arguments.kubernetes else arguments.schedules

@@ -1,4 +1,4 @@
-"""The composition root: builds everything that one scheduler process runs, connects it, runs it and ends it."""
+"""The composition root: builds, connects, runs and stops all components of a scheduler process."""
 
 import asyncio
 import signal
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class ScheduleSource(Protocol):
-    """A source of schedules: a folder or a cluster."""
+    """A source of schedules, which is a folder or a cluster."""
 
     @property
     def refused(self) -> Mapping[str, str]: ...
@@ -67,7 +67,7 @@ class ClusterOrigin:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Everything that one process runs."""
+    """The components of one process."""
 
     clock: Clock
     metrics: Metrics
@@ -87,7 +87,7 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
     Args:
         settings: Settings of the process.
         origin: Source of the schedules: a folder of ScheduledTask files, or a cluster.
-        signals: The signals that end it. The batch under way is finished first.
+        signals: The signals that stop it. It finishes the current batch first.
 
     Raises:
         ConfigError: The folder does not exist, no cluster is configured, or the HTTP port is in use.
@@ -123,15 +123,15 @@ async def serve(settings: Settings, origin: Path | ClusterOrigin, signals: Seque
 
 async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     clock, metrics = SystemClock(), Metrics("scheduler", settings.release)
-    # One retry repairs a connection that a restart of Redis has cut. Executing a batch twice does no harm.
+    # A single retry recovers a connection that was lost in a Redis restart. Executing a batch twice does no harm.
     client = connect_async(settings.broker_url, retries=1)
-    #: uid → state of each active schedule; the engine fills it.
+    #: uid → state of each active schedule. The engine fills it.
     states: dict[str, ScheduleState] = {}
     operator: Operator | None = None
     if isinstance(origin, Path):
         source: ScheduleSource = FileSource(origin, clock)
     else:
-        # Imported here, because kopf takes a second and 25 MB, which a scheduler of a folder does not need.
+        # Imported here, because a scheduler with a folder does not need kopf, which takes a second and 25 MB.
         from financehub_scheduler.kubernetes import operator as kubernetes
 
         redact = Redactor(known_secrets(settings))
@@ -145,7 +145,7 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     listeners = [reporter, *(operator.listeners if operator else ())]
     on_demand = OnDemandRuns(clock, client, enqueuer, states, Listeners(listeners))
     publisher = NextRunPublisher(clock, registry, reporter, states)
-    # The engine also reports to the on-demand runs and to the publisher, which act on what it does.
+    # The engine also reports to the on-demand runs and the publisher, which react to its actions.
     engine_listeners = Listeners([*listeners, on_demand, publisher])
     engine = Engine(clock, registry, enqueuer, states, engine_listeners, assets.argument_problem)
     source_checks = (operator.source.liveness, operator.source.startup_problems) if operator else ()
@@ -159,13 +159,14 @@ async def _build(settings: Settings, origin: Path | ClusterOrigin) -> _Parts:
     )
 
     async def run_requests() -> None:
-        # The first triggers fetch data of the declared assets, which therefore come first.
+        # The first triggers fetch data for the declared assets, so the assets must be written before.
         if assets.known:
             await on_demand.step()
 
     async def claim() -> None:
         engine.restore(await registry.claim(list(states), clock.now()))
-        # If two folders differ, either may be right. In a cluster, the API server is right and our copy may be late.
+        # If two folders differ, either may be right. In a cluster, the API server is right and our copy may be
+        # outdated.
         engine.reregister_superseded(operator.source.observed_at if operator else clock.monotonic())
 
     redis_steps: list[tuple[float, Step]] = [
@@ -190,7 +191,7 @@ def _build_observability(
     states: Mapping[str, ScheduleState],
     reporter: Reporter,
 ) -> SchedulerObservability:
-    """Build what shows the state of this process and of the fleet: probes, health reports, heartbeat and metrics."""
+    """Build the probes, health reports, heartbeat and metrics of this process and the fleet."""
     client = connect(settings.broker_url, retries=0, timeout=SCRAPE_TIMEOUT_SECONDS)
     failing = FailingSchedules(states, reporter, client)
     metrics.add_source(MetricSource("schedules", partial(state_metrics, states), needs_redis=False))
@@ -207,7 +208,7 @@ async def _read_assets(assets: DeclaredAssets, engine: Engine) -> None:
 
 
 async def follow(source: ScheduleSource, engine: Engine, publisher: NextRunPublisher) -> None:
-    """Pass everything that a source reports to the engine, forever."""
+    """Forward all changes that a source reports to the engine, forever."""
     async for changes in source.changes():
         publisher.refused = dict(source.refused)
         engine.apply(changes)

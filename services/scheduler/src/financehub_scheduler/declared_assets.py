@@ -1,6 +1,6 @@
-"""Writes the declared assets of a file into the store, and remembers all assets of the store.
+"""Writes a file's declared assets to the store, and caches all assets of the store.
 
-Schedules may name assets as arguments, and the scheduler refuses a schedule that names an unknown one.
+A schedule's arguments may name assets, and the scheduler refuses a schedule that names an unknown one.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ ASSETS_SECONDS = 2.0
 
 
 class DeclaredAssets:
-    """Keeps the declared assets of the store equal to a file, and remembers what the store has.
+    """Keeps the store's declared assets in sync with a file, and caches the assets in the store.
 
     Args:
-        store: The store of the assets.
+        store: The store that has the assets.
         file: YAML file of the declared assets, possibly mounted from a ConfigMap; None if there is none.
     """
 
@@ -38,16 +38,16 @@ class DeclaredAssets:
 
     @property
     def known(self) -> bool:
-        """Whether the store has been read after the declared assets were written."""
+        """Whether the store has been read since the declared assets were written."""
         return self._known is not None
 
     def step(self) -> bool:
-        """Write the declared assets if the file has changed, then read the store. It blocks, so call it in a thread.
+        """Write the declared assets if the file has changed, then read the store. This blocks, so call it in a thread.
 
-        A failure changes nothing, is logged once, and a later step repeats the work.
+        A failure changes nothing and is logged once. A later step tries again.
 
         Returns:
-            Whether the assets of the store differ from those of the last step.
+            Whether the store's assets have changed since the last step.
         """
         try:
             if self._file is not None:
@@ -63,7 +63,7 @@ class DeclaredAssets:
         return changed
 
     def argument_problem(self, schedule: Schedule) -> str:
-        """Return why the arguments of a schedule do not fit the known assets, naming the field; empty if they fit."""
+        """Return why a schedule's arguments do not fit the known assets, naming the argument; empty if they fit."""
         if not schedule.symbols:
             return ""
         if self._known is None:
@@ -86,9 +86,9 @@ class DeclaredAssets:
         try:
             written, removed = self._store.reconcile_assets(load_assets(file))
         except AssetsFileError as error:
-            # An invalid file leaves the assets as they are.
+            # An invalid file does not change the assets.
             for problem in error.problems:
-                log.error("assets_refused", problem=problem)  # noqa: TRY400 — a traceback would say no more
+                log.error("assets_refused", problem=problem)  # noqa: TRY400 — a traceback would not add anything
         else:
             log.info("assets_reconciled", file=str(file), written=written, removed=removed)
         self._reconciled = stamp

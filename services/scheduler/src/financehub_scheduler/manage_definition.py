@@ -1,6 +1,6 @@
-"""`python -m financehub_scheduler.manage_definition apply|delete`: update the ScheduledTask definition of a cluster.
+"""`python -m financehub_scheduler.manage_definition apply|delete`: update a cluster's ScheduledTask definition.
 
-Helm installs the files in a chart's crds/ once and never updates them, so the chart's hooks run this program.
+Helm installs the files in a chart's crds/ folder once and never updates them, so the chart's hooks run this program.
 """
 
 import argparse
@@ -18,10 +18,10 @@ _MANAGER = "financehub"
 
 
 async def apply(api: KubeApi) -> str:
-    """Create the definition, or update it to that of this version even if somebody else created it.
+    """Create the definition, or update it to this version, even if another client created it.
 
     Returns:
-        A sentence for users that says what was done.
+        A sentence that tells users what was done.
 
     Raises:
         ApiError: The API server refused.
@@ -35,10 +35,10 @@ async def apply(api: KubeApi) -> str:
 
 
 async def delete(api: KubeApi) -> str:
-    """Delete the definition if it exists, and with it every ScheduledTask of the cluster.
+    """Delete the definition if it exists, and with it every ScheduledTask in the cluster.
 
     Returns:
-        A sentence for users that says what was done.
+        A sentence that tells users what was done.
 
     Raises:
         ApiError: The API server refused.
@@ -62,7 +62,7 @@ async def _run(action: str) -> str:
 
 
 def main() -> None:
-    """Run the action. The exit code is 1 if the API server refuses or does not answer, and 2 if none is configured."""
+    """Run the action. The exit code is 1 if the API server refuses or does not respond, and 2 if none is configured."""
     parser = argparse.ArgumentParser(prog="python -m financehub_scheduler.manage_definition")
     parser.add_argument(
         "action", choices=["apply", "delete"], help="create or update the definition of ScheduledTasks, or delete it"

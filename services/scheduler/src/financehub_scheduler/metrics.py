@@ -1,4 +1,4 @@
-"""Metrics that are read at each scrape: the number of schedules by state, and how often each has failed in a row."""
+"""Metrics computed at each scrape: the number of schedules by state, and each schedule's consecutive failures."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,18 +19,18 @@ from financehub_shared.redis.text import decode
 
 STATES = ("active", "suspended", "stopped")
 _FETCHING = frozenset(DATASETS.values())
-#: Schedules that are reported with their next times, which cost about 50 µs each.
+#: Maximum number of schedules that are reported with their next times, which take about 50 µs each.
 _MAX_WITH_TIMES = 200
-#: How often the event loop is timed.
+#: Seconds between two measurements of the event loop's lag.
 LOOP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSchedule:
-    """The facts that health needs about one schedule. The other fields have the same meaning as in `ScheduleInfo`.
+    """The data about one schedule that health checks need. The other fields have the same meaning as in `ScheduleInfo`.
 
     Args:
-        times_known: False for an entry that stands for all schedules with its task and queue, and has no times.
+        times_known: False for an entry without times, which represents all schedules with its task and queue.
     """
 
     task: str
@@ -43,13 +43,13 @@ class KnownSchedule:
 
 
 def known_schedules(states: Mapping[str, ScheduleState]) -> Sequence[KnownSchedule]:
-    """Return the schedules that stand for all others in the health of a fleet with too many to read from Redis.
+    """Return representative schedules for the health report of a fleet with too many schedules to read from Redis.
 
-    Schedules of tasks that fetch data come with their times. In addition, each pair of task and queue comes once,
-    without times, so that every queue is known.
+    Schedules of tasks that fetch data are included with their times. In addition, each pair of task and queue is
+    included once, without times, so that every queue is known.
 
     Args:
-        states: uid → state of each active schedule, which another thread changes.
+        states: uid → state of each active schedule; another thread changes it.
     """
     all_states = list(states.values())
     fetching = [state for state in all_states if state.schedule.task in _FETCHING][:_MAX_WITH_TIMES]
@@ -74,7 +74,7 @@ def state_metrics(states: Mapping[str, ScheduleState]) -> Iterable[Metric]:
     """Return the number of schedules by state.
 
     Args:
-        states: uid → state of each active schedule, which another thread changes.
+        states: uid → state of each active schedule; another thread changes it.
     """
     counts = Counter(_label(state) for state in list(states.values()))
     text = "Schedules that this scheduler knows"
@@ -88,11 +88,12 @@ def _label(state: ScheduleState) -> str:
 
 
 class FailingSchedules:
-    """Reads how often each schedule has failed in a row.
+    """Reads the number of consecutive failures of each schedule.
 
     Args:
-        states: uid → state of each active schedule, which another thread changes.
-        reporter: Knows which schedules have their own series. The others share one, which shows the worst of them.
+        states: uid → state of each active schedule; another thread changes it.
+        reporter: Knows which schedules have their own series. The others share one series, which shows the highest
+            number among them.
         client: The queue Redis, with a short timeout.
     """
 
@@ -120,7 +121,7 @@ class FailingSchedules:
 
 
 async def time_event_loop(lag: Histogram, clock: Clock) -> None:
-    """Measure forever how late the event loop wakes up.
+    """Measure continuously how late the event loop wakes up.
 
     Args:
         lag: Receives the delay in seconds.

@@ -1,4 +1,4 @@
-"""Builds the objects that show the state of the scheduler process and of the fleet: health, metrics and heartbeat."""
+"""Builds the objects that report the state of the scheduler process and the fleet: health, metrics and heartbeat."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,14 +19,14 @@ from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS
 class SchedulerObservability:
     """The HTTP server, the heartbeat and the metric sources of a scheduler.
 
-    The scheduler also exposes the metrics of the fleet, because it is the process that knows all queues.
+    The scheduler also exposes the fleet's metrics, because it is the process that knows all queues.
 
     Args:
         settings: Settings of the process.
         metrics: Metrics of the process.
         liveness: Returns the reasons why the process should be restarted; empty if there are none.
         readiness: Returns the reasons why the process is not ready; empty if there are none.
-        known_schedules: Returns the schedules of this scheduler, for a fleet with too many to read from Redis.
+        known_schedules: Returns this scheduler's schedules, for a fleet with too many to read from Redis.
         clock: Source of time; the system clock by default.
     """
 
@@ -43,7 +43,7 @@ class SchedulerObservability:
         clock = clock or SystemClock()
         readers = RedisReaders(settings, clock, known_schedules=known_schedules)
         identity = ProcessInfo.of_this_process(SCHEDULER, clock.now())
-        # A scrape has its own clients, whose timeout is shorter.
+        # Scrapes have their own clients with a shorter timeout.
         scrape_readers = RedisReaders(settings, clock, SCRAPE_TIMEOUT_SECONDS, known_schedules)
         metrics.set_redis_probe(RedisProbe(scrape_readers.servers, clock, metrics.redis_command_duration, details=True))
         fleet = FleetMetrics(scrape_readers.checker.collect, scrape_readers.store, settings.max_workers, clock)
@@ -71,5 +71,5 @@ class SchedulerObservability:
         self._heartbeat.start()
 
     def stop(self) -> None:
-        """Stop the heartbeat and remove the process from the registry. The server runs until the process ends."""
+        """Stop the heartbeat and remove the process from the registry. The server runs until the process exits."""
         self._heartbeat.stop()

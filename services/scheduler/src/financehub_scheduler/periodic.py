@@ -1,4 +1,4 @@
-"""Background tasks of the scheduler: steps that repeat forever, the janitor among them, and their end at shutdown."""
+"""Runs the scheduler's background tasks, such as the janitor, and cancels them at shutdown."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 Step = Callable[[], Awaitable[None]]
 
 _REGISTERED_POLL_SECONDS = 0.2
-#: How long a canceled task may take to end before it is canceled again.
+#: Seconds that a canceled task has to end before it is canceled again.
 _CANCEL_AGAIN_SECONDS = 0.5
 
 
@@ -31,10 +31,10 @@ async def every(seconds: float, step: Step, clock: Clock) -> None:
 
 
 def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
-    """Return a step that uses Redis and reports to the engine whether Redis answered, instead of raising.
+    """Wrap a step that uses Redis, so that it tells the engine whether Redis replied instead of raising.
 
     Args:
-        step: The step. It may raise RedisError, and its next repetition does what remains.
+        step: The step. It may raise RedisError; its next repetition does the remaining work.
         engine: The engine.
         client: The queue Redis.
     """
@@ -42,7 +42,7 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
     async def run() -> None:
         try:
             await step()
-            # A step that had nothing to do has not sent anything.
+            # A step that had nothing to do has not sent a command.
             await client.ping()
         except RedisError as error:
             engine.on_redis_unavailable(error)
@@ -53,7 +53,7 @@ def redis_step(step: Step, engine: Engine, client: Redis) -> Step:
 
 
 def run_janitor(janitor: Janitor, metrics: Metrics) -> None:
-    """Run the janitor once, and count the messages that it reclaims from dead workers. It blocks; call it in a thread.
+    """Run the janitor once, and count the messages that it reclaims. This blocks, so call it in a thread.
 
     If Redis is unavailable, the next call does the work.
 
@@ -71,7 +71,7 @@ def run_janitor(janitor: Janitor, metrics: Metrics) -> None:
 
 
 async def freeze_startup_objects(engine: Watched, clock: Clock) -> None:
-    """Exempt the schedules that were loaded at startup from garbage collection.
+    """Exclude the schedules that were loaded at startup from garbage collection.
 
     Visiting ten thousand of them takes 50 ms, often in the middle of a burst.
     """
@@ -82,7 +82,7 @@ async def freeze_startup_objects(engine: Watched, clock: Clock) -> None:
 
 
 async def cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until all have ended. Redis's client may take a cancellation for one of its own timeouts."""
+    """Cancel tasks until all have ended. The Redis client may mistake a cancellation for one of its own timeouts."""
     pending = set(tasks)
     while pending:
         for task in pending:

@@ -1,6 +1,6 @@
-"""The CEL rules of the CRD. With them, the API server refuses invalid specs without the help of the scheduler.
+"""The CEL rules of the CRD. With them, the API server refuses invalid specs on its own, without the scheduler.
 
-Each rule corresponds to a validator in Python. The grammar of cron expressions is that of cronsim.
+Each rule corresponds to a Python validator. Cron expressions have cronsim's grammar.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _FORM = rf"{_CRON}|^\s*({_ALIASES}|@every\s+([0-9]+[dhms])+)\s*$"
 
 
 def _rules(*triples: tuple[str, str, str]) -> dict[str, Any]:
-    """Return validations for pydantic's `json_schema_extra` from triples of CEL rule, message and field."""
+    """Convert triples of CEL rule, message and field to validations for pydantic's `json_schema_extra`."""
     return {
         "x-kubernetes-validations": [
             {"rule": rule, "message": message} | ({"fieldPath": field} if field else {})
@@ -35,7 +35,7 @@ def _quoted(text: str) -> str:
 
 
 def _field_rules() -> list[tuple[str, str, str]]:
-    """Return one rule per cron field. Another rule checks that there are five fields."""
+    """Return one rule per cron field. A separate rule checks that there are five fields."""
     found = []
     for place, (name, (allowed, value, special)) in enumerate(_FIELDS.items()):
         term = rf"((\*|{value}(-{value})?){_STEP}{special})"
@@ -72,7 +72,7 @@ def spec(catalog: tuple[str, ...]) -> dict[str, Any]:
     """Return the rules of the whole spec.
 
     Args:
-        catalog: Names of the tasks in the catalog, whose queue is known.
+        catalog: Names of the catalog tasks, whose queues are known.
     """
     known = ", ".join(f"'{name}'" for name in catalog)
     return _rules(

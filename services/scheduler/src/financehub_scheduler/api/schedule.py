@@ -1,4 +1,4 @@
-"""A schedule in the compiled form that the engine runs. It does not depend on its source."""
+"""The compiled form of a schedule, which the engine runs. It does not depend on the source of the schedule."""
 
 import hashlib
 import json
@@ -38,22 +38,22 @@ class Schedule:
     """One compiled schedule.
 
     Args:
-        uid: Stable UUID, by which Redis knows the schedule.
+        uid: Stable UUID that identifies the schedule in Redis.
         name: `namespace/name`.
-        task, queue: Task and queue of its messages.
+        task, queue: The task and the queue of its messages.
         recurrence: Its recurrence.
         policy: `spec.concurrencyPolicy`.
         catch_up: `spec.catchUp`.
-        starting_deadline_seconds: `spec.startingDeadlineSeconds`: how late a run may start; None for no limit.
-        suspended: `spec.suspend`: no run is due while it is true.
+        starting_deadline_seconds: `spec.startingDeadlineSeconds`: maximum delay of a run's start; None for no limit.
+        suspended: `spec.suspend`: whether the schedule is suspended.
         max_queue_depth: `spec.maxQueueDepth`: queue length beyond which due runs are skipped; None for no limit.
         max_runs: `spec.maxRuns`: number of due runs after which the schedule stops; None for no limit.
-        fingerprint: A hash that changes with every change of the spec.
+        fingerprint: A hash that changes whenever the spec changes.
         spec_json: The spec as written, without default values.
         trigger: Value of the trigger annotation; empty if there is none.
         backfill: The request in the backfill annotation.
-        message_head: The part of every message in JSON that is the same for all runs.
-        symbols: Assets to which a task of the catalog is restricted; empty if it is not restricted.
+        message_head: The JSON prefix that all messages of the schedule share.
+        symbols: Assets to which the arguments restrict a catalog task; empty if they do not.
     """
 
     uid: str
@@ -75,23 +75,23 @@ class Schedule:
     symbols: tuple[str, ...]
 
     def message_id(self, occasion: str) -> str:
-        """Return the id of a run. The same occasion (a due time in ms, a trigger) has the same id everywhere."""
+        """Return a run's id, which every scheduler derives from the same occasion (a due time in ms, a trigger)."""
         return str(uuid5(UUID(self.uid), occasion))
 
     def message(self, message_id: str, due_ms: int, ready_at_ms: int) -> str:
-        """Return one message as the JSON encoder of dramatiq would write it.
+        """Return one message exactly as dramatiq's JSON encoder would write it.
 
         Args:
-            message_id: Its id. It is also the redis_message_id, so that a second enqueue overwrites the first, and the
-                correlation id.
+            message_id: The message id. It is also the correlation id, and the redis_message_id, so that a second
+                enqueue overwrites the first.
             due_ms: Due time, Unix milliseconds.
-            ready_at_ms: Time at which the message becomes ready, Unix milliseconds. It is in the future for a message
-                that is encoded ahead of its due time.
+            ready_at_ms: Time at which the message becomes ready, Unix milliseconds. It is in the future if a message is
+                encoded ahead of its due time.
         """
         max_age_option = ""
         if self.starting_deadline_seconds is not None:
             max_age_ms = self.starting_deadline_seconds * 1000
-            # The deadline counts from the due time, so a late run may wait in the queue for a shorter time.
+            # The deadline is relative to the due time, so a late run has less time to wait in the queue.
             late_ms = ready_at_ms - due_ms if due_ms <= ready_at_ms < due_ms + max_age_ms else 0
             max_age_option = f'"max_age":{max_age_ms - late_ms},'
         return (
@@ -161,7 +161,7 @@ def _json(value: Any) -> str:
 def _parse_backfill(uid: str, text: str) -> Backfill:
     problem = f"{BACKFILL}: {text!r} is not a range; write it like 2026-11-01T00:00:00Z/2026-11-02T00:00:00Z"
     try:
-        # The pattern is checked too, because the API server accepts no other form.
+        # The pattern is also checked, because the API server accepts no other format.
         start, end = (
             (datetime.fromisoformat(part) for part in text.split("/")) if re.match(RANGE, text) else (None, None)
         )
@@ -169,5 +169,5 @@ def _parse_backfill(uid: str, text: str) -> Backfill:
         raise ValueError(problem) from None
     if start is None or end is None or end < start:
         raise ValueError(problem)
-    # The same range is the same backfill, so it does not run again when it is read again after a restart.
+    # The id depends on the range only, so a backfill does not run again when its annotation is read after a restart.
     return Backfill(str(uuid5(UUID(uid), f"backfill {text}")), start.timestamp(), end.timestamp())

@@ -1,7 +1,7 @@
-"""The model of the resource `ScheduledTask`. YAML files are checked with it, and `make manifests` generates the CRD.
+"""The model of the resource `ScheduledTask`. It validates YAML files, and `make manifests` generates the CRD from it.
 
 The model is strict and closed: an unknown field is an error, and so is a number in quotes. `kubectl explain` shows the
-descriptions of the fields.
+field descriptions.
 """
 
 import json
@@ -34,15 +34,15 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError
 
 GROUP, VERSION, PLURAL = "financehub.io", "v1alpha1", "scheduledtasks"
-#: Annotation that runs the schedule once now, whenever it gets a new value.
+#: Annotation that runs the schedule once, immediately, each time its value changes.
 TRIGGER = f"{GROUP}/trigger"
 #: Annotation `<from>/<to>` (ISO 8601) that runs all due times in between.
 BACKFILL = f"{GROUP}/backfill"
-#: Maximum number of characters in the value of a trigger.
+#: Maximum length of a trigger's value, in characters.
 MAX_TRIGGER = 256
 _DATE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
-#: Pattern of the value of a backfill. It does not check that the end is after the start.
+#: Pattern of a backfill's value. It does not check that the end is after the start.
 RANGE = f"^{_TIME}/{_TIME}$"
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
@@ -57,13 +57,13 @@ ScheduleText = Annotated[
 
 
 def _rfc_3339(value: Any) -> Any:
-    # Pydantic accepts other forms too, which the API server refuses.
+    # Pydantic also accepts other formats, which the API server refuses.
     if not isinstance(value, str) or not re.fullmatch(_DATE_TIME, value, re.IGNORECASE):
         raise ValueError("needs an offset and seconds; write it like 2026-12-01T09:00:00Z")
     return value
 
 
-#: In strict mode pydantic would refuse text here, because a function validates it first.
+#: In strict mode, pydantic would refuse strings here, because a function validates them first.
 DateTime = Annotated[datetime, BeforeValidator(_rfc_3339), Strict(strict=False)]
 
 
@@ -88,7 +88,7 @@ class _Closed(BaseModel):
 
 
 class Metadata(_Closed):
-    """The metadata that a file may have. Fields that an API server adds are accepted and ignored."""
+    """The metadata that a file may contain. Fields that an API server adds are accepted and ignored."""
 
     name: DnsName
     namespace: DnsName = "default"
@@ -293,10 +293,10 @@ class ScheduledTask(_Closed):
 
 
 def from_resource(body: Mapping[str, Any]) -> ScheduledTask:
-    """Check a resource that comes from the API server.
+    """Validate a resource from the API server.
 
     Args:
-        body: The object. Metadata that a file cannot have is ignored.
+        body: The object. Metadata that a file cannot contain is ignored.
 
     Raises:
         ValueError: The resource is invalid. The message names the field.

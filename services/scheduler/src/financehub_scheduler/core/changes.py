@@ -8,19 +8,20 @@ from financehub_scheduler.api.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Differences from what the source reported before.
+    """The differences from the source's previous report.
 
     Args:
-        upserts: Schedules that are new or differ.
+        upserts: New or changed schedules.
         removed: Uids of schedules that were deleted.
-        deactivated: uid → why a schedule that still exists does not run at present.
-        since: uid → time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
-            The default is the time at which the change is applied.
-        keep_known_state: True to continue with the state that Redis has of the schedules, however old it is: at the
-            first read of a folder, because all schedulers may have been down, and for every change of a watch, because
-            Kubernetes never reuses a uid. False for later changes of a folder: a record that no scheduler has claimed
-            lately belongs to a deleted schedule of the same name, so the new one starts without its state.
-        complete: Whether the source has now reported everything it has.
+        deactivated: uid → reason why an existing schedule currently does not run.
+        since: uid → time at which this scheduler received the schedule, Unix seconds. It is used if Redis does not know
+            the schedule. The default is the time at which the change is applied.
+        keep_known_state: Whether to continue with the state of the schedules in Redis, no matter how old it is. This is
+            true for the first read of a folder, because all schedulers may have been down, and for every change from a
+            watch, because Kubernetes never reuses a uid. It is false for later changes in a folder: a record that no
+            scheduler has claimed lately belongs to a deleted schedule with the same name, so the new one starts without
+            its state.
+        complete: Whether the source has now reported all of its schedules.
     """
 
     upserts: Sequence[Schedule] = ()

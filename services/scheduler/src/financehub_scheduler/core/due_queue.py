@@ -1,4 +1,4 @@
-"""A heap of the next due times of all schedules. Replaced entries stay in it until they reach the top."""
+"""A heap of all schedules' next due times. Replaced entries stay in it until they reach the top."""
 
 import heapq
 import itertools

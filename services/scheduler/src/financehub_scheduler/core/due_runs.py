@@ -1,11 +1,11 @@
-"""Decides what to enqueue for a schedule whose time has come."""
+"""Decides which runs to enqueue for a schedule whose time has come."""
 
 from financehub_scheduler.core.state import ScheduleState
 from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_scheduler.recurrence.catch_up import plan_catch_up
 from financehub_scheduler.redis.enqueuer import EncodedRun, RunSubmission, encode
 
-#: A run that is at most this late counts as on time, because the loop was only busy. A later one goes through
+#: A run that is at most this late counts as on time, because the loop was merely busy. A later one goes through
 #: `plan_catch_up`, which gives up due times according to `catchUp` (see `GRACE_SECONDS`) and `startingDeadlineSeconds`.
 _ON_TIME_SECONDS = 1.0
 
@@ -16,7 +16,7 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
     Args:
         state: The schedule.
         fire_at: Time at which its next run should have been enqueued, Unix seconds.
-        now: Unix seconds. After an outage or a sleep of the machine it is much later than `fire_at`.
+        now: Unix seconds. After an outage, or if the machine was asleep, it is much later than `fire_at`.
     """
     if state.next_run is None:
         return []
@@ -28,7 +28,7 @@ def due_runs(state: ScheduleState, fire_at: float, now: float) -> list[EncodedRu
             schedule.recurrence, state.high_water_mark, now, schedule.catch_up, schedule.starting_deadline_seconds
         )
     except CalendarHorizonError:
-        # The calendar has ended in the meantime. The run that is known to be due still happens.
+        # The calendar has ended in the meantime. The run whose due time is already known still happens.
         return [encode(state.next_run.run, now)]
     if decision.mark is None:
         return []

@@ -2,17 +2,15 @@
 
 One step of the loop does three things, in this order:
 
-1. Register. Pending changes of the source go to Redis, which answers with the high-water mark of each schedule. The
-   planner computes the next due time after that mark and queues it.
-2. Fire. Everything that is due leaves the queue in batches, and one Lua script per batch enqueues the messages. The
-   next batch is prepared while Redis works on the previous one.
-3. Advance. For each answer, the engine takes over the high-water mark that Redis has moved, and the planner queues the
-   next due time. The records of enqueued runs, which listings show, are written a moment later, when nothing else is
-   left to do.
+1. Register. Pending changes from the source are sent to Redis, which replies with the high-water mark of each schedule.
+   The planner computes the next due time after that mark and queues it.
+2. Fire. All due runs leave the queue in batches, and one Lua script per batch enqueues their messages. The next batch
+   is prepared while Redis processes the previous one.
+3. Advance. For each reply, the engine adopts the high-water mark that Redis has moved, and the planner queues the next
+   due time. The records of enqueued runs, which listings show, are written a moment later, when there is no other work.
 
-Redis decides what really happens. Any number of schedulers run this loop at the same time without communicating with
-each other, and each due time is still settled exactly once. If Redis is unavailable, the runs return to the queue of
-due times.
+Redis has the final say. Any number of schedulers can run this loop at the same time without communicating with each
+other, and each due time is still settled exactly once. If Redis is unavailable, the runs return to the due queue.
 """
 
 import asyncio
@@ -37,20 +35,21 @@ from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-#: Schedules per script, which takes Redis 3 ms. Larger batches gain little, and the first run of a burst waits for the
-#: last.
+#: Schedules per script, which takes Redis 3 ms. Larger batches gain little, and the first run in a batch waits for the
+#: last one.
 BATCH = 200
-#: Batches under way at the same time: Redis works on one while the next is prepared.
+#: Maximum number of concurrent batches: Redis processes one while the next is prepared.
 _BATCHES_IN_FLIGHT = 2
-#: Answers processed between two checks for due runs: about 3 ms.
+#: Replies processed between two checks for due runs, which takes about 3 ms.
 _ANSWER_BATCH = 64
-#: The longest sleep. It bounds how late a jump of the wall clock, or the end of the machine's sleep, is noticed.
+#: The longest sleep. It limits how late the loop notices a jump of the wall clock or that the machine resumed from
+#: sleep.
 _MAX_SLEEP_SECONDS = 1.0
-#: A change of the difference between wall clock and monotonic clock counts as a jump from here.
+#: Minimum change of the difference between wall clock and monotonic clock that counts as a jump.
 _JUMP_SECONDS = 1.0
 #: Pauses while Redis is unavailable: the first, and the longest.
 _PAUSE_SECONDS = (0.1, 2.0)
-#: How long the loop pauses when Redis finds a due time too far ahead of its own clock.
+#: Pause after Redis has found a due time too far ahead of its own clock.
 _AHEAD_PAUSE_SECONDS = 2.0
 
 
@@ -61,9 +60,9 @@ class Engine:
         clock: The clock.
         registry: The registry of schedules in Redis.
         enqueuer: Sends runs to Redis.
-        states: uid → state of each active schedule. The engine fills it; other parts of the process read it.
+        states: uid → state of each active schedule. The engine fills it; other components read it.
         listener: Is notified of everything that happens.
-        check_arguments: Refuses schedules whose arguments are not valid at present.
+        check_arguments: Refuses schedules whose arguments are currently invalid.
         record_delay_seconds: Seconds for which run records wait for each other before they are written.
     """
 
@@ -83,7 +82,7 @@ class Engine:
         self._planner = Planner(clock, states, listener, check_arguments)
         self._registrations = PendingRegistrations(registry)
         self._run_records = RunRecordBatch(clock, enqueuer, record_delay_seconds)
-        #: Answers that are not processed yet: state, its runs, their results, and when they came (Unix seconds).
+        #: Unprocessed replies: a state, its runs, their results, and the time of the reply (Unix seconds).
         self._answers: deque[tuple[ScheduleState, Sequence[EncodedRun], Sequence[EnqueueResult], float]] = deque()
         first, longest = _PAUSE_SECONDS
         self._outage = Outage("redis", clock.monotonic, log, pause_seconds=first, longest_pause_seconds=longest)
@@ -96,7 +95,7 @@ class Engine:
 
     # called by other parts of the process -------------------------------------------------------------
     def apply(self, changes: Changes) -> None:
-        """Accept what a source reported. The loop carries it out in order as soon as Redis is available."""
+        """Accept changes that a source reported. The loop applies them in order as soon as Redis is available."""
         self._registrations.add(changes, self._clock.now())
         self._wake.set()
 
@@ -106,17 +105,18 @@ class Engine:
         return self._registrations.all_registered
 
     def restore(self, uids: Iterable[str]) -> None:
-        """Register schedules again that Redis has lost, from the high-water marks in our memory."""
+        """Register again the schedules that Redis has lost, with the high-water marks in our memory."""
         self._registrations.repeat(
             (state.schedule, state.high_water_mark) for uid in uids if (state := self.states.get(uid))
         )
         self._wake.set()
 
     def reregister_superseded(self, observed_at: float) -> None:
-        """Register schedules again that another scheduler superseded and that our source still has.
+        """Register again the superseded schedules that our source still has.
 
-        The other scheduler has seen a newer state, and our source reports it within seconds. Otherwise its source
-        differs permanently or was itself late, and then our schedule must not stay silent if the other one ends.
+        Usually, the other scheduler has seen a newer state, which our source reports within seconds. If it does not,
+        the other scheduler's source differs permanently or was outdated itself, and our schedule must keep running if
+        that scheduler ends.
 
         Args:
             observed_at: Time at which our source last confirmed its schedules, monotonic seconds.
@@ -130,12 +130,12 @@ class Engine:
         self._wake.set()
 
     def recheck_arguments(self) -> None:
-        """Check the arguments of all schedules again. Runs that were due while refused are subject to catch-up."""
+        """Check all schedules' arguments again. Runs that were due during a refusal are subject to catch-up."""
         self._planner.recheck_arguments()
         self._wake.set()
 
     def stop(self) -> None:
-        """End the loop after the batch under way."""
+        """End the loop after the current batch."""
         self._stopping = True
         self._wake.set()
 
@@ -145,11 +145,11 @@ class Engine:
         return max(0.0, self._clock.now() - earliest) if earliest is not None else 0.0
 
     def on_redis_unavailable(self, error: RedisError) -> None:
-        """Pause the loop for a moment, because Redis did not answer or refused."""
+        """Pause the loop briefly, because Redis did not reply or returned an error."""
         self._outage.failed(error)
 
     def on_redis_reply(self) -> None:
-        """Record that Redis has answered."""
+        """Record that Redis has replied."""
         self._outage.succeeded()
         self.health.last_reply = self._clock.monotonic()
 
@@ -207,8 +207,8 @@ class Engine:
         offset = self._clock.now() - self._clock.monotonic()
         jump = offset - self._clock_offset
         if abs(jump) > _JUMP_SECONDS:
-            # After a jump forward, the due times in between are late and subject to catch-up. After a jump back, the
-            # due times that come a second time are below the high-water marks and do not run again.
+            # After a jump forward, the skipped due times are late and subject to catch-up. After a jump back, the
+            # repeated due times are not above the high-water marks and do not run again.
             log.warning("clock_jumped", seconds=round(jump, 1))
         self._clock_offset = offset
 
@@ -240,12 +240,12 @@ class Engine:
                 in_flight.add(asyncio.create_task(self._submit(batch)))
                 if len(in_flight) >= _BATCHES_IN_FLIGHT:
                     done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-                    # Every exception is retrieved; asyncio would log those that are not.
+                    # Every exception is retrieved, because asyncio would log the others.
                     for error in [task.exception() for task in done]:
                         if error:
                             raise error
         finally:
-            # All batches are answered or put back, even if one of them has failed.
+            # All batches are processed or put back, even if one of them has failed.
             results = await asyncio.gather(*in_flight, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -274,12 +274,12 @@ class Engine:
                 self._listener.run_answered(encoded.run, result.outcome, at)
                 if result.outcome is EnqueueOutcome.ENQUEUED:
                     self._run_records.add(encoded.run, at)
-            # The schedule may have been replaced or removed while its batch was under way.
+            # The schedule may have been replaced or removed while its batch was in progress.
             if self._planner.is_current(state):
                 self._advance(state, runs, results)
 
     def _advance(self, state: ScheduleState, runs: Sequence[EncodedRun], results: Sequence[EnqueueResult]) -> None:
-        """Move a schedule on, according to the answer for the last of its runs."""
+        """Advance a schedule according to the enqueue outcome of its last run."""
         if not runs:
             self._planner.plan_next(state)
             return
@@ -315,7 +315,7 @@ class Engine:
                 raise AssertionError(f"{result.outcome!r} is an answer to on-demand runs only, not to a due run")
 
     def _pause_until_due(self, state: ScheduleState, redis_now: float) -> None:
-        """Pause the loop and put a run back, because Redis finds its due time too far ahead of its own clock."""
+        """Pause the loop and put a run back, because its due time is too far ahead of Redis's clock."""
         now = self._clock.monotonic()
         if not self.health.is_ahead(now):
             log.error("clock_skew_detected", seconds=round(self._clock.now() - redis_now, 1))

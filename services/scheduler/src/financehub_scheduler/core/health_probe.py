@@ -1,4 +1,4 @@
-"""Decides whether this scheduler should be restarted and whether it is ready, from the state of the engine."""
+"""Derives from the engine's state whether this scheduler should be restarted and whether it is ready."""
 
 import math
 from collections.abc import Callable
@@ -7,27 +7,27 @@ from typing import Protocol
 
 from financehub_shared.core.clock import Clock
 
-#: The loop runs every second, and a batch may wait for one or two socket timeouts.
+#: The loop runs every second, but a batch may take one or two socket timeouts.
 _STALL_SECONDS = 30.0
-#: If due runs wait this long although Redis answers, the due queue is stuck.
+#: If due runs wait this long although Redis replies, the due queue is stuck.
 _LAG_SECONDS = 60.0
-#: If Redis has not answered for this long, our connections may be at fault as well as Redis. A restart costs nothing,
-#: since all state is in Redis, and happens too rarely to be a crash loop.
+#: If Redis has not replied for this long, our connections may be at fault instead of Redis. A restart costs nothing,
+#: because all state is in Redis, and restarts are too rare to be a crash loop.
 _SILENCE_SECONDS = 300.0
-#: Redis counts as answering if its last answer is not older than this.
+#: Redis counts as available if its last reply is at most this old.
 _RECENT_SECONDS = 10.0
-#: Redis checks a due time that is ahead of its clock again within a fraction of this.
+#: A due time that is ahead of Redis's clock is submitted again within a fraction of this time.
 _AHEAD_SECONDS = 10.0
 _AHEAD = "the clock is far ahead of the clock of Redis, which rejects runs that are not due yet; correct the clock"
 
 
 @dataclass(slots=True)
 class LoopHealth:
-    """Times of the last signs of life of the engine's loop, in monotonic seconds.
+    """Times of the engine loop's last signs of life, in monotonic seconds.
 
     Args:
         last_step: Time of the last step of the loop.
-        last_reply: Time of the last answer of Redis.
+        last_reply: Time of Redis's last reply.
         last_ahead: Time at which Redis last found our clock far ahead of its own.
     """
 
@@ -36,7 +36,7 @@ class LoopHealth:
     last_ahead: float = -math.inf
 
     def is_ahead(self, now: float) -> bool:
-        """Whether our clock is still far ahead, according to a recent answer of Redis."""
+        """Whether our clock is still far ahead, according to a recent reply from Redis."""
         return now - self.last_ahead < _AHEAD_SECONDS
 
 
@@ -51,13 +51,13 @@ class Watched(Protocol):
 
 
 class HealthProbe:
-    """Answers the probes of Kubernetes with a list of problems, which is empty if there are none.
+    """Returns lists of problems for Kubernetes's probes, which are empty if there are none.
 
     Args:
         engine: The engine.
         clock: The clock.
-        source_liveness: Returns why the source of schedules should be restarted.
-        startup_problems: Returns what prevents the source from reporting its schedules for the first time.
+        source_liveness: Returns the reasons to restart the process because of its source of schedules.
+        startup_problems: Returns the reasons why the source has not reported its schedules for the first time.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class HealthProbe:
         return [*problems, *self._source_liveness()]
 
     def readiness(self) -> list[str]:
-        """Return the reasons why nothing is enqueued at present."""
+        """Return the reasons why nothing is currently enqueued."""
         now, health = self._clock.monotonic(), self._engine.health
         silence = now - health.last_reply
         if not self._engine.all_registered:

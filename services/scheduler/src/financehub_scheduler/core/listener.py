@@ -1,4 +1,4 @@
-"""The interface through which the engine and the on-demand runs report what happened.
+"""The interface through which the engine and the on-demand runs report events.
 
 The composition root passes a listener to the constructors of both. `Listeners` forwards each call to several listeners.
 """
@@ -10,10 +10,10 @@ from financehub_scheduler.redis.enqueuer import EnqueueOutcome, RunSubmission
 
 
 class SchedulerListener:
-    """Ignores everything. Subclasses override the methods that interest them; a method must neither block nor fail."""
+    """Ignores all events. Subclasses override the methods that they need. A method must neither block nor fail."""
 
     def schedule_registered(self, schedule: Schedule) -> None:
-        """Redis has registered a schedule, whether it is new or known."""
+        """Redis has registered a new or known schedule."""
 
     def schedule_removed(self, schedule: Schedule) -> None:
         """The engine has dropped a schedule, because it was deleted or deactivated."""
@@ -22,16 +22,16 @@ class SchedulerListener:
         """The next due time of a schedule has changed, or the reason why it has none."""
 
     def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
-        """Redis has answered for a run.
+        """Redis has replied for a run.
 
         Args:
             run: The run.
-            outcome: Answer of Redis.
-            at: Time of the answer, Unix seconds.
+            outcome: Redis's reply.
+            at: Time of the reply, Unix seconds.
         """
 
     def backfill_changed(self, uid: str, state: str, message: str) -> None:
-        """A backfill has started or ended. If several schedulers run, only the one that made the change reports it.
+        """A backfill has started or ended. Of several schedulers, only the one that made the change reports it.
 
         Args:
             uid: Uid of its schedule.
@@ -41,7 +41,7 @@ class SchedulerListener:
 
 
 class Listeners(SchedulerListener):
-    """Forwards every call to several listeners, in their order.
+    """Forwards every call to several listeners, in order.
 
     Args:
         listeners: The listeners.

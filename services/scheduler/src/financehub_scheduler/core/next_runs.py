@@ -1,4 +1,4 @@
-"""Publishes the next runs of all schedules in Redis, in small steps, for listings and metrics."""
+"""Publishes all schedules' next runs in Redis, in small steps, for listings and metrics."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.redis.schedule_record import NextRuns
 
 PUBLISH_SECONDS = 2.0
-#: Next times that are published per schedule.
+#: Number of next times to publish per schedule.
 _NEXT_TIMES = 3
-#: Schedules per write, about 3 ms. The engine can check for due runs between two writes.
+#: Schedules per write, which takes about 3 ms. The engine can check for due runs between two writes.
 _BATCH = 50
 
 
 class NextRunPublisher(SchedulerListener):
-    """Publishes what the engine is going to run.
+    """Publishes the runs that the engine plans.
 
     Args:
         clock: The clock.
@@ -38,7 +38,7 @@ class NextRunPublisher(SchedulerListener):
         self._registry = registry
         self._reporter = reporter
         self._states = states
-        #: Uids of the schedules that changed since they were last published.
+        #: Uids of the schedules that have changed since they were last published.
         self._changed: set[str] = set()
         #: `file:line` → problem, as the source last reported it.
         self.refused: Mapping[str, str] = {}
@@ -51,10 +51,10 @@ class NextRunPublisher(SchedulerListener):
         self._changed.discard(schedule.uid)
 
     async def step(self) -> None:
-        """Publish what changed since the last step.
+        """Publish the changes since the last step.
 
         Raises:
-            redis.RedisError: Redis is unavailable; a later step publishes the rest.
+            redis.RedisError: Redis is unavailable; a later step publishes the remaining changes.
         """
         if self.refused != self._published_refused:
             refused = self.refused

@@ -1,4 +1,4 @@
-"""Enqueues the runs that do not wait for a due time: triggers, backfills and buffered runs."""
+"""Enqueues runs that do not wait for a due time: triggers, backfills and buffered runs."""
 
 import asyncio
 import json
@@ -24,13 +24,14 @@ from financehub_shared.schedules import BACKFILL_TTL_SECONDS
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-#: Runs of one backfill per step. This is the pace of a backfill, and the time for which it can delay due runs.
+#: Maximum number of runs of one backfill per step. It limits the rate of a backfill, and the delay that it causes for
+#: due runs.
 _BACKFILL_BATCH = 50
-#: A larger range is refused, because it is more likely a typo than intended.
+#: Maximum number of due times in a backfill. A larger range is refused, because it is more likely a typo than intended.
 MAX_BACKFILL_RUNS = 10_000
-#: A trigger that no scheduler could carry out is deleted, because its requester no longer waits for it.
+#: Seconds after which a trigger that no scheduler could carry out is deleted, because its requester no longer waits.
 _REQUEST_TTL_SECONDS = 3_600
-#: Runs per script. At a restart, thousands of annotations may be submitted, and due runs go first between two scripts.
+#: Runs per script. After a restart, thousands of annotations may be submitted. Between two scripts, due runs go first.
 _BATCH = 200
 
 
@@ -42,7 +43,7 @@ class OnDemandRuns(SchedulerListener):
         client: The queue Redis.
         enqueuer: Sends runs to Redis.
         states: uid → state of each active schedule.
-        listener: Is notified of the answers of Redis and of backfills.
+        listener: Is notified of enqueue outcomes and of backfills.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class OnDemandRuns(SchedulerListener):
         self._enqueuer = enqueuer
         self._states = states
         self._listener = listener
-        #: uid → schedule with annotations that Redis may not know yet.
+        #: uid → schedule whose annotations Redis may not know yet.
         self._annotated: dict[str, Schedule] = {}
 
     def schedule_registered(self, schedule: Schedule) -> None:
@@ -69,7 +70,7 @@ class OnDemandRuns(SchedulerListener):
         """Carry out all requests as far as possible.
 
         Raises:
-            redis.RedisError: Redis is unavailable; a later step carries out the rest.
+            redis.RedisError: Redis is unavailable; a later step carries out the remaining requests.
         """
         await self._carry_out_annotations()
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -108,7 +109,7 @@ class OnDemandRuns(SchedulerListener):
                 trigger = json.loads(value)
                 requested_at, uid = float(trigger["at"]), str(trigger["uid"])
             except (ValueError, TypeError, KeyError):
-                # A user has written it by hand. It must not block the requests of others.
+                # A user has written the request by hand. It must not block other requests.
                 log.warning("trigger_refused", request=request.decode(errors="replace"), reason="unreadable")
                 await self._client.hdel(keys.SCHEDULE_TRIGGERS, request)
                 continue
@@ -122,7 +123,7 @@ class OnDemandRuns(SchedulerListener):
 
     # annotations --------------------------------------------------------------------------------------
     async def _carry_out_annotations(self) -> None:
-        # The annotations of a schedule whose arguments are refused wait until they are valid.
+        # While a schedule's arguments are refused, its annotations wait until the arguments are valid.
         schedules = [
             schedule
             for uid, schedule in self._annotated.items()
@@ -143,11 +144,12 @@ class OnDemandRuns(SchedulerListener):
                 del self._annotated[schedule.uid]
 
     async def _request_backfill(self, schedule: Schedule, backfill: Backfill) -> None:
-        """Create the backfill that the annotation of a schedule requests, unless it was created before."""
+        """Create the backfill that a schedule's annotation requests, unless it was created before."""
         record = keys.schedule(schedule.uid)
         if await self._client.hget(record, ScheduleField.ANNOTATED_BACKFILL) == backfill.id.encode():
             return
-        # In one transaction: a scheduler that dies here has done nothing, and two schedulers write the same.
+        # In one transaction, so that a scheduler that dies here leaves nothing half done. Two schedulers write the same
+        # data.
         async with self._client.pipeline(transaction=True) as pipeline:
             for name, value in new_backfill(schedule.uid, schedule.name, backfill.start, backfill.end).items():
                 pipeline.hsetnx(keys.backfill(backfill.id), name, value)
@@ -173,7 +175,7 @@ class OnDemandRuns(SchedulerListener):
         until = min(float(record[BackfillField.END]), self._clock.now())
         if BackfillField.TOTAL not in record:
             try:
-                # In a thread, because counting ten thousand cron times takes longer than a due run may wait.
+                # In a thread, because counting ten thousand due times takes longer than a due run may wait.
                 total = await asyncio.to_thread(recurrence.count, cursor, until, MAX_BACKFILL_RUNS + 1)
             except CalendarHorizonError as error:
                 await self._end_backfill(uid, id, "refused", str(error))

@@ -1,4 +1,4 @@
-"""Keeps the state of every active schedule, and the queue of their next due times."""
+"""Keeps the states of all active schedules and the queue of their next due times."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: Returns why the arguments of a schedule are refused at present; empty if they are valid.
+#: Returns why a schedule's arguments are currently refused; empty if they are valid.
 ArgumentCheck = Callable[[Schedule], str]
 
 
@@ -24,9 +24,9 @@ class Planner:
 
     Args:
         clock: The clock.
-        states: uid → state of each active schedule. The planner alone changes it; other parts of the process read it.
+        states: uid → state of each active schedule. Only the planner changes it; other components read it.
         listener: Is notified of removed schedules and changed next runs.
-        check_arguments: Refuses schedules whose arguments are not valid at present.
+        check_arguments: Refuses schedules whose arguments are currently invalid.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Planner:
         return state
 
     def is_current(self, state: ScheduleState) -> bool:
-        """Whether a state is the newest one of an active schedule, neither replaced nor removed."""
+        """Whether a state is an active schedule's newest one and has been neither replaced nor removed."""
         return self._states.get(state.schedule.uid) is state
 
     def plan_next(self, state: ScheduleState) -> None:
@@ -71,8 +71,8 @@ class Planner:
             self._due.discard(schedule.uid)
             return
         fire_at = due + schedule.recurrence.offset
-        # The message is encoded for the time at which it will be enqueued. In a burst the last messages wait for the
-        # first ones, and that counts as waiting time.
+        # The message is encoded for its planned enqueue time. In a burst, the last messages wait for the first ones,
+        # and that counts as waiting time.
         state.next_run = encode(RunSubmission(schedule, "due", due), max(fire_at, self._clock.now()))
         self._due.put(schedule.uid, fire_at)
 
@@ -88,19 +88,19 @@ class Planner:
         return due
 
     def stop(self, state: ScheduleState, problem: str) -> None:
-        """Stop a schedule, for a reason that listings show."""
+        """Stop a schedule, with a reason that listings show."""
         state.next_run, state.problem = None, problem
         self._listener.next_run_changed(state.schedule.uid)
 
     def recheck_arguments(self) -> None:
-        """Check the arguments of all schedules again. Runs that were due while refused are subject to catch-up."""
+        """Check all schedules' arguments again. Runs that were due during a refusal are subject to catch-up."""
         for state in self._states.values():
             if state.refused != self._check_arguments(state.schedule):
                 self.plan_next(state)
 
     # the due queue ------------------------------------------------------------------------------------
     def pop_due(self, limit: int) -> list[tuple[ScheduleState, list[EncodedRun]]]:
-        """Take up to `limit` schedules whose time has come, each with its runs; an empty list if nothing is due."""
+        """Take up to `limit` schedules whose time has come, each with its runs; the list is empty if nothing is due."""
         while popped := self._due.pop_due(self._clock.now(), limit):
             batch = [
                 (state, due_runs(state, fire_at, self._clock.now()))
@@ -117,5 +117,5 @@ class Planner:
             self._due.put(state.schedule.uid, state.next_due + state.schedule.recurrence.offset)
 
     def next_time(self) -> float | None:
-        """Return the earliest time at which a run has to be enqueued, Unix seconds; None if there is none."""
+        """Return the time of the next run to enqueue, Unix seconds; None if there is none."""
         return self._due.next_time()

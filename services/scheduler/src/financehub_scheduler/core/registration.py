@@ -1,4 +1,4 @@
-"""Changes of schedules that Redis has not confirmed yet."""
+"""Keeps the schedule changes that Redis has not confirmed yet."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -7,7 +7,7 @@ from financehub_scheduler.api.schedule import Schedule
 from financehub_scheduler.core.changes import Changes
 from financehub_scheduler.redis.registry import Registration, RegistrationResult, Registry
 
-#: Schedules registered per step: few enough that a thousand edits do not delay due runs.
+#: Maximum number of schedules registered per step, small enough that a thousand edits do not delay due runs.
 _BATCH = 250
 
 
@@ -48,7 +48,7 @@ class PendingRegistrations:
         """Register schedules again, unless a newer change of them is pending.
 
         Args:
-            schedules: Each schedule with the time since which this scheduler has had it, Unix seconds.
+            schedules: Each schedule with the time at which this scheduler received it, Unix seconds.
         """
         for schedule, since in schedules:
             if not any(schedule.uid in pending for pending in (self._upserts, self._removed, self._deactivated)):
@@ -56,7 +56,7 @@ class PendingRegistrations:
 
     @property
     def pending(self) -> bool:
-        """Whether Redis has to confirm something."""
+        """Whether there are changes that Redis has not confirmed."""
         return bool(self._upserts or self._removed or self._deactivated)
 
     @property
@@ -68,7 +68,7 @@ class PendingRegistrations:
         """Remove the deleted schedules from Redis, and return their uids.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused.
+            redis.RedisError: Redis did not reply or returned an error.
         """
         removed = list(self._removed)
         await self._registry.unregister(removed)
@@ -77,10 +77,10 @@ class PendingRegistrations:
         return removed
 
     async def deactivate(self) -> list[str]:
-        """Deactivate in Redis the schedules that do not run at present, and return their uids.
+        """Deactivate the schedules in Redis that currently do not run, and return their uids.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused.
+            redis.RedisError: Redis did not reply or returned an error.
         """
         deactivated = dict(self._deactivated)
         await self._registry.deactivate(deactivated)
@@ -91,13 +91,13 @@ class PendingRegistrations:
         return list(deactivated)
 
     async def register(self, now: float) -> list[tuple[Registration, RegistrationResult]]:
-        """Register one batch of schedules that are new or differ, and return the results.
+        """Register one batch of new or changed schedules, and return the results.
 
         Args:
             now: Unix seconds.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused.
+            redis.RedisError: Redis did not reply or returned an error.
         """
         registrations = list(islice(self._upserts.values(), _BATCH))
         results = await self._registry.register(registrations, now)

@@ -1,4 +1,4 @@
-"""Writes one log line and updates the metrics for everything that happens to a run or a schedule."""
+"""Writes a log line and updates the metrics for every event of a run or a schedule."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,15 @@ from financehub_shared.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-#: Schedules that get their own series. Each has 18 series and 10 kB, and a scrape must not delay due runs.
+#: Maximum number of schedules with their own series. Each has 18 series and takes 10 kB, and a scrape must not delay
+#: due runs.
 MAX_LABELS = 200
-#: Label value that all other schedules share.
+#: The label value that all other schedules share.
 OTHER = "other"
 
 
 class Reporter(SchedulerListener):
-    """Logs and counts.
+    """Logs and counts events.
 
     Args:
         metrics: The metrics of the process.
@@ -47,7 +48,7 @@ class Reporter(SchedulerListener):
 
     def run_answered(self, run: RunSubmission, outcome: EnqueueOutcome, at: float) -> None:
         schedule = run.schedule
-        # The answer for the last run of a schedule may arrive after the schedule was deleted.
+        # The reply for a schedule's last run may arrive after the schedule was deleted.
         label = self._label(schedule.name) if schedule.uid in self._states else OTHER
         if outcome is EnqueueOutcome.ALREADY:
             return
@@ -84,7 +85,7 @@ class Reporter(SchedulerListener):
         )
 
     def next_run_published(self, name: str, at: float | None) -> None:
-        """Update the metric of the next run of a schedule.
+        """Update the metric for a schedule's next run.
 
         Args:
             name: Name of the schedule.
@@ -94,7 +95,7 @@ class Reporter(SchedulerListener):
             self._metrics.schedule_next_run.labels(label).set(at or 0)
 
     def schedule_removed(self, schedule: Schedule) -> None:
-        """Drop the series of a schedule."""
+        """Remove a schedule's series."""
         if schedule.name in self._labels:
             self._labels.discard(schedule.name)
             self._metrics.remove_schedule(schedule.name)

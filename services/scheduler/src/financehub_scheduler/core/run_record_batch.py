@@ -1,4 +1,4 @@
-"""Writes the run records of enqueued runs, a little later than the runs themselves."""
+"""Writes the run records of enqueued runs, shortly after the runs themselves."""
 
 from collections import deque
 from itertools import islice
@@ -6,11 +6,11 @@ from itertools import islice
 from financehub_scheduler.redis.enqueuer import Enqueuer, RunSubmission
 from financehub_shared.core.clock import Clock
 
-#: Records written per script, which takes Redis 2 ms.
+#: Maximum number of records per script, which takes Redis 2 ms.
 _BATCH = 50
-#: How long a record waits for others, so that most runs cost the loop one answer of Redis instead of two.
+#: Seconds for which a record waits for others, so that most runs cost the loop a single Redis reply instead of two.
 DELAY_SECONDS = 0.25
-#: Records that are kept while Redis is unavailable or busy with due runs. The workers write those beyond the limit.
+#: Maximum number of records kept while Redis is unavailable or busy with due runs. The workers write any others.
 _MAX_PENDING = 20_000
 
 
@@ -31,14 +31,14 @@ class RunRecordBatch:
         self._write_at = 0.0
 
     def add(self, run: RunSubmission, at: float) -> None:
-        """Add a run that was enqueued at a time in Unix seconds."""
+        """Add a run, with its enqueue time in Unix seconds."""
         if not self._pending:
             self._write_at = self._clock.monotonic() + self._delay_seconds
         self._pending.append((run, at))
 
     @property
     def pending(self) -> bool:
-        """Whether records have to be written."""
+        """Whether there are records to write."""
         return bool(self._pending)
 
     def seconds_until_write(self) -> float:
@@ -49,7 +49,7 @@ class RunRecordBatch:
         """Write one batch.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused; the batch stays pending.
+            redis.RedisError: Redis did not reply or returned an error; the batch stays pending.
         """
         batch = list(islice(self._pending, _BATCH))
         await self._enqueuer.record_enqueued_runs(batch)

@@ -14,11 +14,11 @@ class ScheduleState:
     Args:
         schedule: The schedule.
         high_water_mark: Newest settled due time, Unix seconds.
-        next_run: The run that the engine waits for, already encoded; None if there is none.
+        next_run: The next run, already encoded; None if there is none.
         problem: Reason why the schedule does not run; empty if it runs.
-        refused: Why its arguments are refused at present, for triggers too; empty if they are valid.
-        superseded_at: Time at which another scheduler was found to have registered another state, monotonic seconds;
-            None if that never happened.
+        refused: Why its arguments are currently refused, also for triggers; empty if they are valid.
+        superseded_at: Monotonic time in seconds at which this scheduler found that another one has registered a
+            different state; None if that has not happened.
     """
 
     schedule: Schedule

@@ -1,4 +1,4 @@
-"""Finds specs that are legal but suspicious."""
+"""Finds legal but suspicious specs."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 
 
 def spec_warnings(schedule: Schedule, now: float) -> list[str]:
-    """Return one sentence per suspicious part of a spec.
+    """Return one sentence for each suspicious combination in a spec.
 
     Args:
         schedule: The schedule.

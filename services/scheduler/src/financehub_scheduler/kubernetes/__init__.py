@@ -1,1 +1,1 @@
-"""Everything of the scheduler that talks to a Kubernetes API server."""
+"""The parts of the scheduler that talk to a Kubernetes API server."""

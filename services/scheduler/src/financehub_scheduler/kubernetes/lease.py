@@ -1,4 +1,4 @@
-"""Leader election among schedulers: the holder of a Lease writes status, by the rules of client-go.
+"""Elects a leader among the schedulers: the holder of a Lease, under client-go's rules, writes status.
 
 No other machine's clock is trusted. A holder counts as gone if its Lease has not changed for the Lease's duration,
 measured by our own monotonic clock. The holder stops by itself well before others may consider it gone.
@@ -18,13 +18,13 @@ from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: Others take over if the Lease has not changed for this time.
+#: Another scheduler takes over if the Lease has not changed for this time.
 DURATION_SECONDS = 30
-#: The leader stops this long after it began its last renewal. The timeout of requests ends everything that it requested
-#: until then before others may take over.
+#: The leader stops this long after it began its last renewal. Its last requests then time out before another scheduler
+#: may take over.
 HOLD_SECONDS = 20.0
 RENEW_SECONDS = 10.0
-#: How often the other schedulers check the Lease, and how soon a failed renewal is repeated.
+#: Interval at which the other schedulers check the Lease, and the delay before a failed renewal is retried.
 POLL_SECONDS = 2.0
 _FORBIDDEN_SECONDS = 60.0
 _RELEASE_SECONDS = 2.0
@@ -46,13 +46,13 @@ class Lease:
         self._identity = identity
         self._name = name
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
-        #: The spec of the Lease when it was last read, and the monotonic time since which it has been the same.
+        #: The Lease's spec when it was last read, and the monotonic time since which it has not changed.
         self._spec: Mapping[str, Any] = {}
         self._spec_since = -math.inf
         self._leader_until = -math.inf
         self._next_step = -math.inf
         self._problem = ""
-        #: How often this process has become the leader.
+        #: Number of times that this process has become the leader.
         self.term = 0
 
     @property
@@ -61,7 +61,7 @@ class Lease:
         return self._clock.monotonic() < self._leader_until
 
     async def step(self) -> None:
-        """Renew the Lease, or take it if it is free. Does nothing before the next time is reached."""
+        """Renew the Lease, or take it if it is free. Do nothing before the next attempt is planned."""
         began = self._clock.monotonic()
         if began < self._next_step:
             return
@@ -81,7 +81,7 @@ class Lease:
             self._problem = ""
 
     async def release(self) -> None:
-        """Give the Lease back, so that another scheduler takes it within seconds. Do not call `step` afterwards."""
+        """Release the Lease, so that another scheduler takes it within seconds. Do not call `step` afterward."""
         self._leader_until = -math.inf
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
@@ -90,11 +90,11 @@ class Lease:
                     await self._put(lease, {**_spec(lease), "holderIdentity": ""})
                     log.info("lease_released")
         except (ApiError, ApiUnreachableError, TimeoutError) as error:
-            # The Lease expires by itself.
+            # The Lease expires anyway.
             log.info("lease_release_failed", error=str(error))
 
     async def _acquire(self) -> bool:
-        """Write our identity into the Lease unless another scheduler holds it. Returns whether it was written."""
+        """Write our identity to the Lease unless another scheduler holds it. Return whether it was written."""
         ours = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": DURATION_SECONDS,

@@ -1,6 +1,6 @@
-"""Compact copy of a status that the API server returned, small enough to keep for every schedule.
+"""A compact copy of a status that the API server returned, small enough to keep for every schedule.
 
-It is used to recognize writes that would change nothing.
+It serves to recognize writes that would change nothing.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ class ConditionDigest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObservedStatus:
-    """A status as the API server last returned it.
+    """The status that the API server last returned.
 
     Args:
-        digest: Hash of the whole status; empty if there is none.
-        conditions: Its conditions, in their order.
-        last_schedule_time: Its `lastScheduleTime` in Unix seconds. It is the only copy after Redis has lost its data.
+        digest: Hash of the whole status; empty if there is no status.
+        conditions: Its conditions, in order.
+        last_schedule_time: Its `lastScheduleTime` in Unix seconds. After Redis has lost its data, it is the only copy.
     """
 
     digest: bytes = b""
@@ -58,7 +58,7 @@ def digest(status: Mapping[str, Any]) -> bytes:
 
 
 def observe(status: Mapping[str, Any] | None) -> ObservedStatus:
-    """Digest the `status` of a resource. Never raises, even if a user wrote invalid values into it.
+    """Digest the `status` of a resource. Never raises, even if a user has written invalid values to it.
 
     Args:
         status: JSON object from the API server, or None if the resource has no status.
@@ -76,13 +76,13 @@ def observe(status: Mapping[str, Any] | None) -> ObservedStatus:
             for condition in status.get("conditions") or ()
         )
     except (KeyError, TypeError, ValueError):
-        # Somebody edited the status by hand, so all conditions are written again.
+        # A user edited the status by hand, so all conditions are written again.
         conditions = ()
     return ObservedStatus(digest(status), conditions, unix_seconds(status.get("lastScheduleTime")))
 
 
 def unix_seconds(text: Any) -> float | None:
-    """Convert a Kubernetes timestamp to Unix seconds. Returns None if it is missing or invalid."""
+    """Convert a Kubernetes timestamp to Unix seconds, or return None if it is missing or invalid."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The parts of a scheduler that exist only if its schedules are ScheduledTask resources of a cluster.
+"""The parts of a scheduler that are only needed if its schedules are a cluster's ScheduledTask resources.
 
 They are the watch, the leader election, the status writer and the recorder of Events. The composition root passes
 `listeners` to the engine and to the on-demand runs, and repeats `steps` and `redis_steps`.
@@ -25,8 +25,8 @@ from financehub_scheduler.kubernetes.status.writer import StatusWriter
 from financehub_scheduler.kubernetes.watch.cluster_source import SERVED_CHECK_SECONDS, ClusterSource
 from financehub_shared.core.clock import Clock
 
-#: API servers store JSON that is nested ten thousand levels deep, which takes about 2 MB of a thread's stack. With
-#: Python's limit of a thousand levels, one such resource would end the watch of all resources.
+#: API servers store JSON with up to ten thousand nested levels, which take about 2 MB of a thread's stack. With
+#: Python's limit of a thousand levels, a single such resource would end the watch of all resources.
 _RECURSION_LIMIT = 25_000
 
 Step = Callable[[], Awaitable[None]]
@@ -61,7 +61,7 @@ class Operator:
         self._events = EventRecorder(clock, api, self.source.resources, redact)
         sender = StatusSender(api, clock)
         self._status = StatusWriter(clock, self._lease, sender, self.source, states, client, self._events)
-        #: Must be notified of everything that happens to schedules and runs.
+        #: Listeners that must be notified of everything that happens to schedules and runs.
         self.listeners: tuple[SchedulerListener, ...] = (self._status, self._events)
 
     @classmethod
@@ -74,7 +74,7 @@ class Operator:
         client: "Redis",
         redact: Callable[[str], str],
     ) -> "Operator":
-        """Find the cluster and its credentials, without a request to it. The arguments are the same as for the class.
+        """Find the cluster and its credentials without sending a request. The arguments are those of the class.
 
         Raises:
             ConfigError: There is neither a service account nor a kubeconfig.
@@ -84,7 +84,7 @@ class Operator:
 
     @property
     def steps(self) -> list[tuple[float, Step]]:
-        """Steps to be repeated, each with its interval in seconds. None of them uses Redis."""
+        """Steps to repeat, each with its interval in seconds. None of them uses Redis."""
         return [
             (SERVED_CHECK_SECONDS, self.source.check_served),
             (POLL_SECONDS / 2, self._lease.step),
@@ -93,7 +93,7 @@ class Operator:
 
     @property
     def redis_steps(self) -> list[tuple[float, Step]]:
-        """Steps to be repeated that use Redis and raise RedisError while it is unavailable."""
+        """Steps to repeat that use Redis. They raise RedisError while it is unavailable."""
         return [(STATUS_INTERVAL_SECONDS, self._status.step)]
 
     async def aclose(self) -> None:

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 
 from financehub_shared.core.errors import ConfigError
 
-#: Below this many days of known future, the scheduler warns at start.
+#: If the table ends within this many days, the scheduler logs a warning at startup.
 WARN_DAYS = 120
 
 
 class CalendarHorizonError(ConfigError):
-    """The committed table does not know the day. An unknown day never counts as open."""
+    """The committed table does not include the day. An unknown day never counts as open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Calendar:
     Args:
         name: ISO 10383 market code (`XNYS`).
         opens, closes: Start and end of every session, Unix seconds, ascending. A lunch break divides a day into two.
-        first, end: The table knows every moment from `first` to before `end`, Unix seconds.
+        first, end: Range that the table covers, Unix seconds; `end` is exclusive.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Calendar:
     end: int
 
     def is_open(self, at: float) -> bool:
-        """Whether the exchange is open at `at`. The open is inclusive, the close is exclusive.
+        """Whether the exchange is open at `at`. The opening time is inclusive and the closing time exclusive.
 
         Raises:
             CalendarHorizonError: The table does not cover `at`.
@@ -49,10 +49,10 @@ class Calendar:
         return index >= 0 and at < self.closes[index]
 
     def next_open(self, at: float) -> int:
-        """Return the first open after `at`, Unix seconds.
+        """Return the first opening time after `at`, Unix seconds.
 
         Raises:
-            CalendarHorizonError: It is outside the table.
+            CalendarHorizonError: The table does not cover it.
         """
         index = self._index(at) + 1
         if index == len(self.opens):
@@ -79,7 +79,7 @@ def _table() -> Mapping[str, Any]:
 
 
 def exchanges() -> list[str]:
-    """Return the names of the known exchanges."""
+    """Return the names of the exchanges in the table."""
     return sorted(_table()["exchanges"])
 
 

@@ -1,21 +1,21 @@
-"""Decides which due times that have passed still run."""
+"""Decides which past due times still run."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from financehub_scheduler.recurrence.recurrence import Recurrence
 
-#: With `catchUp: None`, a due time that is at most this late still runs. A busy loop and the takeover by another
-#: scheduler delay a run by less than a second, so a due time that is later than this has passed during an outage.
+#: With `catchUp: None`, a due time that is at most this late still runs. A busy loop or a takeover by another scheduler
+#: delays a run by less than a second, so a due time that is later than this passed during an outage.
 GRACE_SECONDS = 10
-#: Number of runs that one catch-up may start. Kubernetes CronJobs have the same limit.
+#: Maximum number of runs that one catch-up starts. Kubernetes CronJobs have the same limit.
 MAX_CATCH_UP = 100
 #: Missed runs are counted up to this number, so that a frequent schedule does not block the others after a long outage.
 MAX_COUNTED = 1_000
 
 
 class CatchUp(StrEnum):
-    """`spec.catchUp`: what happens to runs that came due while no scheduler could enqueue them."""
+    """`spec.catchUp`: the treatment of runs that became due while no scheduler could enqueue them."""
 
     NONE = "None"
     LATEST = "Latest"
@@ -24,11 +24,11 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatchUpPlan:
-    """The decision for one schedule at one moment.
+    """The catch-up decision for one schedule.
 
     Args:
         fire: Due times to enqueue now, ascending.
-        missed: Number of due times that are given up, counted up to `MAX_COUNTED`.
+        missed: Number of given-up due times, counted up to `MAX_COUNTED`.
         mark: The high-water mark after this plan; None if nothing was due.
     """
 

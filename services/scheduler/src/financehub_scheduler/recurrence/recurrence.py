@@ -1,7 +1,7 @@
 """The recurrence of a schedule: the due times of its rules within its limits, while its exchange is open.
 
-Due times are whole Unix seconds. The due time of a run is part of its identity, so every scheduler has to compute the
-same ones.
+Due times are whole Unix seconds. A run's due time is part of its identity, so all schedulers must compute the same due
+times.
 """
 
 import hashlib
@@ -13,20 +13,20 @@ from financehub_scheduler.recurrence.calendar import Calendar, CalendarHorizonEr
 from financehub_scheduler.recurrence.rules import Interval, Rule
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS, WEEK_SECONDS
 
-#: Windows that are searched backward for the newest due times, shortest first. For a frequent schedule the first ones
-#: are enough.
+#: Windows that are searched backward for the newest due times, shortest first. For frequent schedules, the first
+#: windows are enough.
 _WINDOWS = (
     *(MINUTE_SECONDS, 10 * MINUTE_SECONDS, HOUR_SECONDS, 6 * HOUR_SECONDS),
     *(DAY_SECONDS, WEEK_SECONDS, 31 * DAY_SECONDS, 366 * DAY_SECONDS),
 )
-#: The range of Python's dates, minus a day for time zones. No due time is outside, because it could not be displayed.
+#: The range of Python's dates, less one day for time zones. A due time outside of this range could not be displayed.
 _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
-#: A rule that finds no open session after this many attempts never will.
+#: A rule that has no due time in an open session after this many attempts never will.
 _MAX_CALENDAR_ATTEMPTS = 1_000
 
 
 def jitter_offset(uid: str, jitter_seconds: int) -> float:
-    """Return the constant delay of a schedule in [0, jitter_seconds), which is the same on every scheduler."""
+    """Return a schedule's constant delay in [0, jitter_seconds), which is the same on every scheduler."""
     if jitter_seconds == 0:
         return 0.0
     digest = hashlib.blake2b(uid.encode(), digest_size=8).digest()
@@ -38,9 +38,9 @@ class Recurrence:
     """The recurrence of one schedule: the union of its rules, within its limits, while its exchange is open.
 
     Args:
-        rules: The rules. A time that several of them yield is due once.
+        rules: The rules. A due time that several rules yield counts once.
         calendar: The exchange that has to be open at a due time; None for no restriction.
-        start, end: First and last moment of due times, Unix seconds; None for no limit.
+        start, end: First and last possible due time, Unix seconds; None for no limit.
         offset: Seconds after the due time at which the run is enqueued (jitter). It is not part of the run's identity.
     """
 
@@ -54,7 +54,7 @@ class Recurrence:
         """Return the first due time after `time`, or None if there is none.
 
         Raises:
-            CalendarHorizonError: The answer is beyond the end of the calendar.
+            CalendarHorizonError: The next due time is beyond the end of the calendar.
         """
         if self.start is not None and time < self.start:
             time = self.start - 1 if self.start == int(self.start) else self.start
@@ -67,7 +67,7 @@ class Recurrence:
                 return None
             if self.calendar is None or self.calendar.is_open(due):
                 return due
-            # Jump to the next session, because a closed weekend has thousands of minutes.
+            # Jump to the next session, because a weekend without trading has thousands of minutes.
             time = max(due, self.calendar.next_open(due) - 1)
         return None
 
@@ -79,7 +79,7 @@ class Recurrence:
                 yield due
                 due = self.next_after(due)
         except CalendarHorizonError:
-            # The range ends before the end of the calendar, so only a due time outside the range is unknown.
+            # The calendar covers the range, so only a due time beyond the range can be unknown.
             if self.calendar is None or until >= self.calendar.end or after < self.calendar.first:
                 raise
 

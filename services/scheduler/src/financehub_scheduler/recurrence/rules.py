@@ -1,4 +1,4 @@
-"""The rules of a recurrence: cron expressions and intervals, in time zones."""
+"""The rules of a recurrence: cron expressions in a time zone, and intervals."""
 
 import copy
 import re
@@ -52,7 +52,8 @@ class Interval:
 class Cron:
     """A five-field cron expression in a time zone, evaluated by cronsim.
 
-    A fixed time that is skipped in spring runs at the end of the gap. One that occurs twice in autumn runs once.
+    If the clocks skip a fixed time in spring, it runs at the end of the gap. If they repeat one in autumn, it runs
+    once.
     """
 
     __slots__ = ("_parsed", "_zone")
@@ -64,13 +65,13 @@ class Cron:
 
     def next_after(self, time: float) -> int | None:
         cursor = copy.copy(self._parsed)
-        # cronsim steps by whole seconds. If it handles DST itself, it works in naive local time.
+        # cronsim steps by whole seconds. If cronsim handles DST itself, it works in naive local time.
         start = datetime.fromtimestamp(int(time // 1), self._parsed.fixup_tz or self._parsed.dt.tzinfo)
         cursor.dt = start.replace(tzinfo=None) if self._parsed.fixup_tz else start
         try:
             for due in cursor:
                 stamp = int(due.timestamp())
-                # In the repeated hour of autumn, cronsim returns the first pass, which is in the past.
+                # In the repeated hour in autumn, cronsim returns the first occurrence, which is in the past.
                 if stamp > time:
                     return stamp
         except OverflowError:
@@ -79,17 +80,17 @@ class Cron:
         return None
 
 
-@lru_cache(maxsize=4_096)  # thousands of schedules share a few lines, and each line is parsed to check it and to run it
+@lru_cache(maxsize=4_096)  # thousands of schedules share few expressions, each parsed twice
 def parse_rule(expression: str, zone: ZoneInfo, anchor: int = 0) -> Rule:
-    """Parse one schedule line.
+    """Parse one expression of a schedule.
 
     Args:
         expression: Five cron fields, an alias such as `@hourly`, or an interval such as `@every 1h30m`.
         zone: Time zone of the cron fields.
-        anchor: Time from which intervals count, Unix seconds.
+        anchor: Time from which intervals are counted, Unix seconds.
 
     Raises:
-        ValueError: The line is invalid. The message states the problem and the fix.
+        ValueError: The expression is invalid. The message states the problem and the fix.
     """
     text = expression.strip()
     if text.startswith("@every"):

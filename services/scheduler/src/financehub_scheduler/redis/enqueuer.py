@@ -1,4 +1,4 @@
-"""Turns due times into messages: one Lua script enqueues a batch of runs, and no run twice."""
+"""Turns due times into messages: a Lua script enqueues a batch of runs, and never enqueues a run twice."""
 
 import json
 from collections.abc import Sequence
@@ -14,33 +14,33 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.monitor.run_state import ACTIVE
 
 #: A run whose record says `retrying` no longer counts as active this long after its first enqueue, because a record
-#: that no worker finishes must not block its schedule forever. Retries with the usual delays of minutes end much
-#: earlier. If an upstream requests several waits of up to a day (`LONGEST_RETRY_AFTER`), the run takes longer, and the
-#: next run of its schedule may then overlap with its last retries.
+#: that no worker finishes must not block its schedule forever. Retries usually wait for minutes and end much earlier.
+#: If an upstream repeatedly requests waits of up to a day (`LONGEST_RETRY_AFTER`), the run takes longer, and the
+#: schedule's next run may overlap with its last retries.
 _ACTIVE_LIMIT_MS = 2 * DAY_SECONDS * 1000
-#: Redis rejects a due time that is this far ahead of its own clock. Servers that keep their time differ by less than
-#: a second.
+#: Redis rejects a due time that is this far ahead of its own clock. The clocks of synchronized servers differ by less
+#: than a second.
 AHEAD_LIMIT_SECONDS = 60.0
-#: Messages that a backfill may keep in the queue if the schedule sets no `maxQueueDepth`.
+#: Maximum number of messages that a backfill keeps in the queue if the schedule does not set `maxQueueDepth`.
 BACKFILL_QUEUE_DEPTH = 100
 
-#: The reason for a run. It decides which fence prevents a second enqueue of the run.
+#: The reason for a run. It determines which fence prevents the run from being enqueued twice.
 RunKind = Literal["due", "buffered", "annotation", "request", "backfill"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunSubmission:
-    """One run of a schedule, of any kind, or due times to give up, as submitted to enqueue.lua.
+    """A submission to enqueue.lua: one run of a schedule, of any kind, or due times to give up.
 
     Args:
         schedule: The schedule.
-        kind: Reason for the run.
+        kind: The reason for the run.
         due: Due time, Unix seconds.
         fence: Trigger value, request id or backfill id; empty for due and buffered runs.
         missed: Number of due times given up before this one.
         expected: High-water mark that `missed` was counted from, Unix seconds.
         with_message: False to move the high-water mark to `due` without enqueueing a message.
-        refused: Why a requested run may not happen; empty if it may.
+        refused: Reason why a requested run is not allowed; empty if it is.
     """
 
     schedule: Schedule
@@ -51,7 +51,7 @@ class RunSubmission:
     expected: float | None = None
     with_message: bool = True
     refused: str = ""
-    #: Derived from the schedule's uid and the occasion, so that every scheduler computes the same id.
+    #: The id is derived from the schedule's uid and the occasion, so that every scheduler computes the same one.
     message_id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,8 +72,8 @@ class EncodedRun:
 
     Args:
         run: The run.
-        entry: JSON object that describes it.
-        message: Encoded message; empty to only move the high-water mark.
+        entry: JSON object that describes the run.
+        message: Encoded message; an empty one only moves the high-water mark.
     """
 
     run: RunSubmission
@@ -82,7 +82,7 @@ class EncodedRun:
 
 
 class EnqueueOutcome(StrEnum):
-    """The answer of Redis for one run."""
+    """Redis's reply for one run."""
 
     ENQUEUED = "enqueued"
     #: The due time was settled before, or the request was carried out before, usually by another scheduler.
@@ -113,10 +113,10 @@ class EnqueueOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnqueueResult:
-    """The answer of Redis for one run, with the time that belongs to it.
+    """Redis's reply for one run, with its timestamp.
 
     Args:
-        outcome: The answer.
+        outcome: The enqueue outcome.
         time: High-water mark in Redis if the outcome is `moved`, Redis's own time if it is `ahead`; Unix seconds.
     """
 
@@ -124,12 +124,12 @@ class EnqueueResult:
     time: float = 0.0
 
 
-#: Most answers carry no time; these results are shared.
+#: Most replies have no timestamp, so these results are shared.
 _TIMELESS = {outcome.encode(): EnqueueResult(outcome) for outcome in EnqueueOutcome}
 
 
 def parse_result(reply: bytes) -> EnqueueResult:
-    """Parse one answer of enqueue.lua: an outcome, followed by `:<Unix ms>` for `moved` and `ahead`."""
+    """Parse one reply of enqueue.lua: an outcome, followed by `:<Unix ms>` for `moved` and `ahead`."""
     if known := _TIMELESS.get(reply):
         return known
     outcome, _, milliseconds = reply.decode().partition(":")
@@ -141,10 +141,10 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
 
     Args:
         run: The run.
-        ready_at: Time at which its message becomes ready, Unix seconds: now, or the time at which it will be enqueued.
+        ready_at: Time at which its message becomes ready, Unix seconds: now, or the time of the planned enqueue.
     """
     schedule, due_ms = run.schedule, round(run.due * 1000)
-    # Triggers ignore `maxQueueDepth`, because a user requests the run now, whatever the queue looks like.
+    # Triggers ignore `maxQueueDepth`, because the user wants the run now, regardless of the backlog.
     depth = None if run.kind in {"annotation", "request"} else schedule.max_queue_depth
     if run.kind == "backfill" and depth is None:
         depth = BACKFILL_QUEUE_DEPTH
@@ -159,7 +159,7 @@ def encode(run: RunSubmission, ready_at: float) -> EncodedRun:
         "schedule": schedule.name,
         "id": run.message_id,
     }
-    # Fields with a default value are left out: Redis parses a thousand entries while it serves no other client.
+    # Fields with default values are left out, because Redis serves no other client while it parses a thousand entries.
     expected = None if run.expected is None else round(run.expected * 1000)
     rare = {"fence": run.fence, "missed": run.missed, "max_runs": schedule.max_runs, "refused": run.refused}
     entry |= {name: value for name, value in rare.items() if value}
@@ -173,7 +173,7 @@ class Enqueuer:
 
     Args:
         client: The queue Redis.
-        run_ttl: Seconds for which the record of a run is kept.
+        run_ttl: Seconds for which a run record is kept.
         ahead_limit: Seconds by which a due time may be ahead of Redis's own clock.
     """
 
@@ -191,14 +191,14 @@ class Enqueuer:
         """Enqueue a batch atomically. Submitting the same batch again does no harm.
 
         Args:
-            runs: Up to some hundred runs; those of one schedule in ascending order of their due times.
+            runs: Up to a few hundred runs; those of one schedule in ascending order of their due times.
             now: Unix seconds.
 
         Returns:
             One result per run.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused. Whether it executed the batch is unknown.
+            redis.RedisError: Redis did not reply or returned an error. Whether it executed the batch is unknown.
         """
         context = json.dumps({**self._context, "now": int(now * 1000)}, separators=(",", ":"))
         entries = f"[{','.join(run.entry for run in runs)}]"
@@ -206,16 +206,16 @@ class Enqueuer:
         return [parse_result(reply) for reply in replies]
 
     async def record_enqueued_runs(self, runs: Sequence[tuple[RunSubmission, float]]) -> None:
-        """Record enqueued runs, so that listings show them before a worker starts them.
+        """Record enqueued runs, so that listings show them before workers start them.
 
-        This is separate from `submit`, so that a burst does not wait for it. If it never happens, the worker creates
-        the record.
+        This is separate from `submit`, so that a burst does not wait for it. If it does not happen, the workers create
+        the records.
 
         Args:
-            runs: Each run with the time at which it was enqueued, Unix seconds.
+            runs: Each run with its enqueue time, Unix seconds.
 
         Raises:
-            redis.RedisError: Redis did not answer or refused. Recording the same runs again does no harm.
+            redis.RedisError: Redis did not reply or returned an error. Recording the same runs again does no harm.
         """
         entries = [
             {

@@ -1,4 +1,4 @@
-"""Loads the scheduler's Lua scripts, each behind a prelude with the names of all keys and hash fields."""
+"""Loads the scheduler's Lua scripts, each prefixed with a prelude that defines all key and hash field names."""
 
 from importlib.resources import files
 
@@ -7,7 +7,7 @@ from financehub_shared.redis.lua import lua_key_function, lua_table
 from financehub_shared.redis.run_record import LUA_RUN_RECORD
 from financehub_shared.redis.schedule_record import DEACTIVATED, DELETED, LUA_SCHEDULE_RECORD
 
-#: Name of a Lua function → the Python function that builds the same key from an id.
+#: Lua function name → the Python function that builds the same key from an id.
 KEY_FUNCTIONS = {
     "run_key": keys.run,
     "schedule_key": keys.schedule,

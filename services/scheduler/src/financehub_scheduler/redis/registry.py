@@ -1,4 +1,4 @@
-"""The registry of schedules in Redis: registration, deletion, claims, and what listings show."""
+"""The registry of schedules in Redis: registration, deletion, claims, and the data for listings."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import NextRuns
 from financehub_shared.schedules import UNCLAIMED_SECONDS
 
-#: Claims are renewed three times before they expire.
+#: Claims are renewed three times within their lifetime.
 CLAIM_INTERVAL_SECONDS = UNCLAIMED_SECONDS / 3
 #: Schedules per script, which takes Redis about 5 ms, so that registering thousands delays no other client.
 _CHUNK = 250
@@ -27,7 +27,8 @@ class Registration:
 
     Args:
         schedule: The schedule.
-        since: Time from which this scheduler has had the schedule, Unix seconds, in case Redis does not know it.
+        since: Time at which this scheduler received the schedule, Unix seconds. It is used if Redis does not know the
+            schedule.
         keep_known_state: See `Changes.keep_known_state`.
     """
 
@@ -38,12 +39,12 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """The answer of Redis for one registration.
+    """Redis's reply for one registration.
 
     Args:
-        outcome: Whether Redis created the schedule, changed it, or knew it.
-        high_water_mark: Newest settled due time, Unix seconds; 0 if there is none yet.
-        changed_at: Creation or last change of the spec, Unix seconds.
+        outcome: Whether Redis created the schedule, changed it, or already knew it.
+        high_water_mark: Newest settled due time, Unix seconds; 0 if no due time has been settled.
+        changed_at: Time of the creation or last change of the spec, Unix seconds.
     """
 
     outcome: Literal["created", "changed", "known"]
@@ -98,25 +99,25 @@ class Registry:
         return results
 
     async def unregister(self, uids: Sequence[str]) -> None:
-        """Delete schedules and everything that belongs to them."""
+        """Delete schedules and all their data."""
         for chunk in chunks(uids, _CHUNK):
             await self._unregister(args=[json.dumps(chunk)])
 
     async def deactivate(self, problems: Mapping[str, str]) -> None:
-        """Deactivate schedules that do not run at present. Their records are kept.
+        """Deactivate schedules that currently do not run. Their records are kept.
 
-        The next registration counts as a change even if the spec is the same as before, so due times in between are
-        not caught up.
+        The next registration counts as a change even if the spec is unchanged, so due times in between are not caught
+        up.
 
         Args:
-            problems: uid → why the schedule does not run.
+            problems: uid → reason why the schedule does not run.
         """
         next_runs = ((uid, NextRuns(problem=problem).to_json()) for uid, problem in problems.items())
         for chunk in chunks(next_runs, _CHUNK):
             await self._deactivate(args=[json.dumps(chunk)])
 
     async def claim(self, uids: Iterable[str], now: float) -> list[str]:
-        """Renew the claims on schedules, and return the uids of those that Redis does not know.
+        """Renew the claims on schedules, and return the uids of schedules that Redis does not know.
 
         Args:
             uids: The schedules that this scheduler runs.

@@ -1,1 +1,1 @@
-"""Sources of schedules in a folder of YAML files. The engine does not depend on them."""
+"""The source of schedules in a folder of YAML files. The engine does not depend on it."""

@@ -1,4 +1,4 @@
-"""Parses YAML text to valid ScheduledTasks. An error names the line, the problem and how to fix it."""
+"""Parses YAML into valid ScheduledTasks. Errors state the line, the problem and the fix."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from financehub_scheduler.api.scheduled_task import ScheduledTask
 from financehub_shared.core.errors import FinanceHubError
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-#: Nodes per document. An alias counts each time it is used, so that a page of YAML cannot expand to gigabytes.
+#: Nodes per document. An alias counts each time it is used, so that a small document cannot expand to gigabytes.
 _MAX_NODES = 10_000
 _TAGS = {
     "tag:yaml.org,2002:timestamp": "str",  # as in Kubernetes, which treats YAML as a way to write JSON
@@ -23,10 +23,10 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DocumentError(FinanceHubError):
-    """A document is refused.
+    """A document was refused.
 
     Args:
-        line: Line of the problem in the document's file, from 1.
+        line: 1-based line of the problem in the document's file.
         problem: The problem and its fix.
         name: `namespace/name` of the refused resource; empty if it is unknown.
     """
@@ -40,7 +40,7 @@ class DocumentError(FinanceHubError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one document, and the number of lines before it in its file."""
+    """One document's text, and the number of lines before it in its file."""
 
     text: str
     offset: int
@@ -58,7 +58,7 @@ def split(text: str) -> Iterator[Document]:
 
 
 def parse(document: Document) -> ScheduledTask | None:
-    """Parse and check one document. Return None if it is empty or has only comments.
+    """Parse and validate one document. Return None if it is empty or contains only comments.
 
     Raises:
         DocumentError: The document is refused.
@@ -82,7 +82,7 @@ def parse(document: Document) -> ScheduledTask | None:
 
 
 def _without_nulls(data: Any) -> Any:
-    """Remove the fields of the spec that are null, as the API server does."""
+    """Remove null fields from the spec, as the API server does."""
     spec = data.get("spec") if isinstance(data, dict) else None
     if not isinstance(spec, dict):
         return data
@@ -90,7 +90,7 @@ def _without_nulls(data: Any) -> Any:
 
 
 class _Builder:
-    """Converts nodes to data that JSON can represent. It refuses other tags, and duplicate keys."""
+    """Converts nodes to data that JSON can represent. It refuses other tags and duplicate keys."""
 
     def __init__(self, offset: int) -> None:
         self._offset = offset
@@ -132,14 +132,14 @@ class _Builder:
                 number = self._scalars.construct_yaml_float(node)
                 if number - number != 0:
                     raise self._refuse(node, f"{node.value} is not a valid JSON number; use a finite value")
-                # JSON has only one kind of number, and Kubernetes writes 1.0 as 1.
+                # JSON has a single number type, and Kubernetes writes 1.0 as 1.
                 return int(number) if number.is_integer() else number
             case _:
                 raise self._refuse(node, f"tag {node.tag} is not allowed; write plain values")
 
 
 def _refusal(error: ValidationError, root: yaml.Node, offset: int, data: Any) -> DocumentError:
-    # A misspelled field is also a missing one. The first error is more helpful.
+    # A misspelled field causes two errors: an unknown and a missing field. The first error is more helpful.
     first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
     path = [part for part in first["loc"] if part != "function-after"]
     node = _locate(root, path)

@@ -1,6 +1,6 @@
 """Reads schedules from a folder of YAML files, and watches the folder.
 
-It polls `stat`, which notices the symlink swaps of mounted ConfigMaps and works on every file system.
+It polls `stat`, which detects the symlink swaps of mounted ConfigMaps and works on every file system.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 #: A new file takes effect within about this time.
 POLL_SECONDS = 1.0
-#: Largest file that is read. A ConfigMap has at most 1 MiB, and 30,000 schedules fit into this limit.
+#: Maximum size of a file. A ConfigMap has at most 1 MiB, and 30,000 schedules fit into this limit.
 _MAX_BYTES = 16_000_000
-#: Namespace of the uids. The same namespace and name is the same schedule in any file and on any machine.
+#: Namespace of the uids. The same namespace and name identify the same schedule in any file and on any machine.
 _UID_NAMESPACE = UUID("6a9e7d1c-5f0e-5a58-9c1b-0d3b7c1f2e44")
 
 _Stamp = tuple[int, int, int]
@@ -35,11 +35,11 @@ class _File:
     """The content of one file when it was last read."""
 
     stamp: _Stamp
-    #: Text of a document → its schedule.
+    #: Document text → its schedule.
     schedules: dict[str, Schedule] = field(default_factory=dict)
     #: `file:line` of a refused document → problem.
     refused: dict[str, str] = field(default_factory=dict)
-    #: Name → earlier version that stays in effect because its replacement is refused.
+    #: Name → earlier version of a schedule, which stays in effect because its replacement was refused.
     kept: dict[str, Schedule] = field(default_factory=dict)
 
 
@@ -72,11 +72,11 @@ class FileSource:
         self._known: dict[str, Schedule] = {}
         self._absent_once: set[str] = set()
         self._unavailable = False
-        #: `file:line` → problem, for everything that is refused at present.
+        #: `file:line` → problem, for every document that is currently refused.
         self.refused: dict[str, str] = {}
 
     async def changes(self) -> AsyncIterator[Changes]:
-        """Yield all schedules of the folder, then every change, forever. Changes of refused documents are included."""
+        """Yield all schedules in the folder, then every change, forever. Changes to refused documents are included."""
         is_first = True
         while True:
             # In a thread, because reading thousands of schedules takes seconds and due runs must not wait for it.
@@ -92,7 +92,7 @@ class FileSource:
         try:
             stamps = self._stamps()
         except OSError as error:
-            # An unmounted folder is a fault and not a request to delete every schedule.
+            # An unmounted folder is a fault, not a request to delete every schedule.
             if not self._unavailable:
                 # A traceback would not add anything.
                 log.error("schedules_folder_unavailable", folder=str(self._folder), error=str(error))  # noqa: TRY400
@@ -117,7 +117,7 @@ class FileSource:
     def _stamps(self) -> dict[Path, _Stamp]:
         stamps = {}
         for path in sorted(self._folder.iterdir()):
-            # Names that begin with a dot are temporary files of editors, and `..data` of the kubelet.
+            # Files whose names begin with a dot are editors' temporary files, or the kubelet's `..data`.
             if path.suffix in {".yaml", ".yml"} and not path.name.startswith("."):
                 with contextlib.suppress(FileNotFoundError):  # it was deleted after it was listed
                     status = path.stat()
@@ -137,7 +137,7 @@ class FileSource:
         refused: set[str] = set()
         for document in split(text):
             try:
-                # Unchanged documents are not parsed again, so that one edit among thousands takes effect quickly.
+                # Unchanged documents are not parsed again, so that an edit to one of thousands takes effect quickly.
                 schedule = before.schedules.get(document.text)
                 if schedule is None:
                     task = parse(document)
@@ -153,7 +153,7 @@ class FileSource:
                 self._refuse(file, path, error, before)
                 refused.add(error.name)
                 nameless = nameless or not error.name
-        # A refused document does not end the version that ran before it.
+        # A refused document does not stop the version that ran before.
         current = {schedule.name for schedule in file.schedules.values()}
         file.kept = {
             name: schedule
@@ -188,7 +188,8 @@ class FileSource:
                 origin[schedule.uid] = path
         self.refused = refused
         absent = self._known.keys() - wanted.keys()
-        # A schedule is removed when it is absent twice in a row, because a file that is renamed is absent for a moment.
+        # A schedule is removed only when it is absent twice in a row, because a file is briefly absent while it is
+        # renamed.
         removed = absent & self._absent_once
         self._absent_once = absent - removed
         upserts = [schedule for uid, schedule in wanted.items() if self._known.get(uid) != schedule]

@@ -1,6 +1,6 @@
 """Generates two ValidatingAdmissionPolicies.
 
-One refuses what the CRD cannot refuse, and one warns of specs at `kubectl apply` that are legal but suspicious.
+One refuses specs that the CRD cannot refuse. The other makes `kubectl apply` warn of legal but suspicious specs.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ _CHANGED = (
     "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})"
 )
 _NEW_SPEC = "oldObject == null || object.spec != oldObject.spec"
-#: A time with minutes but without seconds, which `timestamp` cannot parse.
+#: A timestamp without seconds, which CEL's `timestamp` cannot parse.
 _MINUTES = "'T[0-9]{2}:[0-9]{2}[Z+-]'"
 
 
@@ -41,7 +41,8 @@ def _policy(
     }
     head = {"apiVersion": "admissionregistration.k8s.io/v1"}
     policy = {
-        # The scheduler still checks what cannot be evaluated here, and an error here must not block a correction.
+        # The scheduler still checks specs that cannot be evaluated here, and an evaluation error must not block a
+        # correction.
         "failurePolicy": "Ignore",
         "matchConstraints": {"resourceRules": [rule]},
         "matchConditions": [{"name": "changed", "expression": condition}],
@@ -114,7 +115,7 @@ def _deny() -> list[dict[str, str]]:
 
 
 def _typed_arguments() -> list[dict[str, str]]:
-    """Return one rule per argument of the tasks in the catalog, generated from its model."""
+    """Return one rule per argument of the catalog tasks, generated from the arguments' models."""
     models: dict[type[BaseModel], list[str]] = {}
     for name, task in CATALOG.items():
         models.setdefault(task.arguments, []).append(name)
@@ -136,7 +137,7 @@ def _typed_arguments() -> list[dict[str, str]]:
 
 
 def _typed(value: str, schema: dict[str, Any]) -> tuple[str, str]:
-    """Return a CEL rule for the values of a JSON schema, and a description of such values."""
+    """Return a CEL rule for the values that a JSON schema allows, and a description of them."""
     match schema:
         case {"type": "boolean"}:
             return f"type({value}) == bool", "true or false"
@@ -167,20 +168,20 @@ def _warn_variables() -> dict[str, str]:
         "zone": "object.spec.?timeZone.orValue('UTC')",
         "policy": "object.spec.?concurrencyPolicy.orValue('Forbid')",
         "limit": f"object.spec.?timeLimitSeconds.orValue({limits} : 0)",
-        # Seconds between two runs if the line says so directly, otherwise a day.
+        # Seconds between two runs if the expression states them directly, otherwise a day.
         "periods": f"variables.lines.map(s, s.matches({every}) "
         "? int(duration(s.replace('@every', '').trim()).getSeconds())"
         f" : s.matches({minutes}) ? 60 * int(s.trim().split('/')[1].split(' ')[0])"
         r" : s.matches('^\\s*\\*(\\s+\\*){4}\\s*$') ? 60 : s.trim() == '@hourly' ? 3600 : 86400)",
         "changing": f"{hours} : []",
-        # Hour fields of the lines with a fixed minute and hour. A change of the clocks moves only those.
+        # Hour fields of the expressions with a fixed minute and hour. A clock change affects only these.
         "hours": r"variables.lines.filter(s, s.matches('^\\s*[^@*\\s]\\S*\\s+[^*\\s]\\S*(\\s+\\S+){3}\\s*$'))"
         r".map(s, s.trim().replace('\t', ' ').split(' ').filter(f, f != '')[1])",
     }
 
 
 def _warn() -> list[dict[str, str]]:
-    # A task fetches prices if it covers a single type of assets.
+    # A task fetches prices if it covers a single asset type.
     prices = [name for name, task in CATALOG.items() if task.asset_type is not None]
     single, span = "'^[0-9]+$'", "'^[0-9]+-[0-9]+$'"
     meets = (

@@ -8,7 +8,7 @@ from financehub_scheduler.api.scheduled_task import GROUP, PLURAL, VERSION, Sche
 from financehub_scheduler.api.status import ScheduledTaskStatus
 
 _ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
-#: Keywords of JSON schema that a structural schema does not allow, or that do not help its readers.
+#: JSON schema keywords that a structural schema does not allow or that do not help its readers.
 _DROPPED = {"title", "additionalProperties", "$defs", "propertyNames"}
 _READY = '.status.conditions[?(@.type=="Ready")].status'
 
@@ -66,7 +66,7 @@ def _columns() -> list[dict[str, Any]]:
         column("Suspended", ".spec.suspend", "Whether it is suspended.", "boolean"),
         column("Last", ".status.lastScheduleTime", "Time since its newest scheduled run was due.", "date"),
         column("Outcome", ".status.lastRun.outcome", "Outcome of the run that ended last."),
-        # kubectl shows a value of type date as an age, which a future time does not have.
+        # kubectl shows a value of type date as an age, which makes no sense for a future time.
         column("Next", ".status.nextScheduleTimes[0]", "Time of the next run."),
         column("Ready", _READY, "Whether it runs as specified; `kubectl describe` shows why it does not."),
         column("Task", ".spec.task", "The task.", priority=1),
@@ -82,18 +82,18 @@ def _structural(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _plain(schema: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without references, alternatives and keywords that Kubernetes refuses."""
+    """Return a schema without the references, alternatives and keywords that Kubernetes refuses."""
     if "$ref" in schema:
         named = known[schema["$ref"].rpartition("/")[2]]
         schema = named | {name: value for name, value in schema.items() if name != "$ref"}
     if "anyOf" in schema:
-        # `X | None` means that the field may be omitted, which holds for every field that is not in `required`.
+        # `X | None` means that the field may be omitted, which is true of every field that is not in `required`.
         (some,) = [each for each in schema["anyOf"] if each.get("type") != "null"]
         schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **_plain(some, known)} | {
             name: value for name, value in schema.items() if name != "anyOf"
         }
     found = {name: value for name, value in schema.items() if name not in _DROPPED}
-    # The API server would write an empty default into every object, where it only distracts.
+    # The API server would write empty defaults into every object, where they would only distract.
     if found.get("default", 0) in (None, [], {}):
         del found["default"]
     if "const" in found:

@@ -1,6 +1,6 @@
 """Finds the local hours that clocks skip or repeat, in every time zone.
 
-It reads the time zone database of the installed package `tzdata` and not that of the machine, so that the generated
+It reads the time zone database of the installed package `tzdata` instead of the system's, so that the generated
 manifests are the same everywhere.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-#: Years that are checked. Later rules are not known yet.
+#: Years to check. Later rules are not known yet.
 FIRST, LAST = 2026, 2030
 _QUARTER = timedelta(minutes=15)
 
@@ -21,7 +21,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the local times before and after each change of the offset."""
+    """Yield the local times before and after each offset change."""
     at, end = datetime(FIRST, 1, 1, tzinfo=UTC), datetime(LAST + 1, 1, 1, tzinfo=UTC)
     offset = at.astimezone(zone).utcoffset()
     while at < end:
@@ -38,7 +38,7 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
 
 
 def changing_hours() -> Mapping[tuple[int, ...], list[str]]:
-    """Return hour → the time zones in which a part of that hour is skipped or repeated on some day."""
+    """Return hour → the time zones in which clocks skip or repeat part of that hour on any day."""
     found: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for name in sorted(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()):
         hours = set()

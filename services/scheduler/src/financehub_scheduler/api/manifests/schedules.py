@@ -1,4 +1,4 @@
-"""Generates the default schedules from the catalog: the files of `make run`, and the section of the chart's values."""
+"""Generates the default schedules from the catalog: the files of `make run`, and a section of the chart's values."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from financehub_shared.core.catalog import CATALOG, TaskSpec
 
 _DEADLINE = "# a run that would be later is pointless, because the next one fetches fresher data"
 _FIRST_START = "# one immediate run when the scheduler first sees this value"
-#: The section `schedules` of values.yaml: its head and the indented lines below.
+#: The section `schedules` of values.yaml: its first line and the indented lines below it.
 _VALUES_SECTION = re.compile(r"^schedules:\n(?:  .*\n)+", re.MULTILINE)
 
 
 def schedule_name(task: TaskSpec) -> str:
-    """Return the name of the default schedule of a task, such as `fetch-news` for `fetch_news_task`."""
+    """Return the name of a task's default schedule, such as `fetch-news` for `fetch_news_task`."""
     return task.name.removesuffix("_task").replace("_", "-")
 
 
 def files() -> dict[str, str]:
-    """Return the content of each ScheduledTask file of `make run`, by its name."""
+    """Return the content of each ScheduledTask file of `make run`, by file name."""
     return {f"{schedule_name(task)}.yaml": _file(task) for task in CATALOG.values()}
 
 
@@ -26,7 +26,7 @@ def with_default_schedules(values: str) -> str:
     """Return the text of the chart's values.yaml with a regenerated section `schedules`.
 
     Args:
-        values: Present text, whose other sections are kept.
+        values: Current text, whose other sections are kept.
     """
     tasks = sorted(CATALOG.values(), key=schedule_name)
     section = "schedules:\n" + "".join(_values_entry(task) for task in tasks)

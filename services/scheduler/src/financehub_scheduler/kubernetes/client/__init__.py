@@ -1,1 +1,1 @@
-"""Client of the Kubernetes API: connection and requests."""
+"""The client of the Kubernetes API: connection and requests."""

@@ -1,4 +1,4 @@
-"""Requests to the Kubernetes API, and the two ways in which they fail: refused, or without an answer."""
+"""Requests to the Kubernetes API, and their two kinds of failure: a refusal, or no response."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -26,7 +26,7 @@ class ApiError(FinanceHubError):
 
     Args:
         status: HTTP status.
-        reason: Kubernetes's word for it (`NotFound`, `Conflict`, `Forbidden`, …).
+        reason: Kubernetes's reason (`NotFound`, `Conflict`, `Forbidden`, …).
         message: Kubernetes's explanation.
     """
 
@@ -38,7 +38,7 @@ class ApiError(FinanceHubError):
 
 
 class ApiUnreachableError(FinanceHubError):
-    """The API server did not answer. It is unknown whether a write was performed."""
+    """The API server did not respond. It is unknown whether a write was performed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class ApiRequest:
     Args:
         method: HTTP method.
         path: Absolute path on the API server.
-        body: Body of the request, sent as JSON. None for no body.
-        content_type: Type of the body. It decides how the API server applies a PATCH.
-        accept: Requested form of the answer.
+        body: Request body, sent as JSON; None for no body.
+        content_type: Media type of the body. It determines how the API server applies a PATCH.
+        accept: Requested media type of the response.
         params: Query parameters.
     """
 
@@ -100,11 +100,11 @@ class KubeApi:
             request: The request.
 
         Returns:
-            The JSON of the answer.
+            The JSON body of the response.
 
         Raises:
             ApiError: The API server refused the request.
-            ApiUnreachableError: No answer arrived in time.
+            ApiUnreachableError: No response arrived in time.
         """
         headers = {"Content-Type": request.content_type, "Accept": request.accept}
         url = self._connection.server + request.path
@@ -120,20 +120,20 @@ class KubeApi:
                             return await _answer(response)
                     await self._renew(session)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # ValueError: a proxy answered with something other than JSON.
+            # ValueError: a proxy's response was not JSON.
             problem = f"{request.method} {request.path}: {type(error).__name__}: {error}"
             raise ApiUnreachableError(problem) from error
 
     async def metadata(self, namespace: str | None, page: int = _PAGE) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the metadata of all current ScheduledTasks, requested page by page.
+        """Yield the metadata of all current ScheduledTasks, fetched page by page.
 
         Args:
-            namespace: Only those of this namespace, or None for all.
+            namespace: Restricts the result to this namespace; None for all namespaces.
             page: Number of resources per request.
 
         Raises:
             ApiError: The API server refused the request.
-            ApiUnreachableError: No answer arrived in time.
+            ApiUnreachableError: No response arrived in time.
         """
         params = {"limit": str(page)}
         while True:
@@ -175,6 +175,6 @@ async def _answer(response: aiohttp.ClientResponse) -> Any:
         status = await response.json()
         reason, message = str(status.get("reason", "")), str(status.get("message", ""))
     except (aiohttp.ContentTypeError, ValueError, AttributeError):
-        # A proxy answered with HTML.
+        # A proxy returned HTML.
         reason, message = "", (await response.text())[:200]
     raise ApiError(response.status, reason, message)

@@ -1,4 +1,4 @@
-"""Address of the Kubernetes API server, and credentials for it.
+"""The address of the Kubernetes API server, and the credentials for it.
 
 Both come from the mounted token of a service account or, outside a pod, from a kubeconfig.
 """
@@ -16,16 +16,16 @@ from kubernetes.aio.client import Configuration
 from financehub_shared.core.errors import ConfigError
 
 _MOUNT = Path(config.incluster_config.SERVICE_TOKEN_FILENAME).parent
-#: Limit of a whole request. Lists are requested in pages, so none takes long.
+#: Time limit for a whole request. Lists are requested in pages, so no request takes long.
 REQUEST_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 
 
 class Connection:
-    """Address, TLS settings and credentials of one login. Tokens are renewed when they expire.
+    """The address, TLS settings and credentials of one login. Tokens are renewed when they expire.
 
     Args:
-        configuration: As the Kubernetes client library loaded it.
+        configuration: The configuration that the Kubernetes client library loaded.
         namespace: The scheduler's own namespace.
     """
 
@@ -36,21 +36,21 @@ class Connection:
 
     @classmethod
     async def load(cls) -> "Connection":
-        """Read the configuration again, including everything renewed meanwhile (token, certificate, exec plugin).
+        """Load the configuration again, including everything renewed since (token, certificate, exec plugin).
 
         Raises:
             ConfigError: There is neither a mounted service account nor a kubeconfig, or it cannot be read.
         """
-        # Not `Configuration()`, because its constructor copies process-wide defaults.
+        # `Configuration()` is avoided, because its constructor copies process-wide defaults.
         configuration = type.__call__(Configuration)
         try:
             if config.incluster_config.SERVICE_HOST_ENV_NAME in os.environ and _MOUNT.is_dir():
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
                 return cls(configuration, (_MOUNT / "namespace").read_text(encoding="utf-8").strip())
-            # The library itself reads the variable only once.
+            # The library itself reads the environment variable only once.
             file = os.environ.get("KUBECONFIG")
             await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]
-            # In a thread, because it reads files, like the line above.
+            # In a thread, because it reads files, as does the line above.
             _, context = await asyncio.to_thread(config.list_kube_config_contexts, file)
         except (TypeError, AttributeError):
             # The library raises these for such a file.
@@ -68,8 +68,9 @@ class Connection:
         """Open a session on the running event loop. Each of its requests carries a valid token.
 
         Args:
-            trace: Follows every request.
-            reuse: Whether to keep connections open, with the risk that one half-open connection fails several requests.
+            trace: Observes every request.
+            reuse: Whether to keep connections open, at the risk that one half-open connection makes several requests
+                fail.
         """
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls(), limit=0, force_close=not reuse),
@@ -95,7 +96,7 @@ class Connection:
         try:
             token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         except config.ConfigException as error:
-            # The file is being replaced. Callers, including kopf, try again as after a lost connection.
+            # The file is being replaced. Callers, including kopf, retry as they do after a lost connection.
             raise aiohttp.ClientConnectionError(f"credentials cannot be read: {error}") from error
         if token:
             request.headers["Authorization"] = token

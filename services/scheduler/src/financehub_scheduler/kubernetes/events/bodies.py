@@ -1,4 +1,4 @@
-"""Requests that create and update an Event. Events are core/v1, because `kubectl describe` shows their count."""
+"""Builds the requests for Events. They are core/v1 Events, because `kubectl describe` shows the count of these."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ _MESSAGE_BYTES = 1_024
 
 
 def patch_body(record: EventRecord, redact: Callable[[str], str]) -> dict[str, Any]:
-    """Return the fields that change when the same thing happens again.
+    """Return the fields that change when an Event occurs again.
 
     Args:
         record: The Event.
         redact: Masks secrets.
     """
-    # Masked before it is cut, because half a secret would not be recognized.
+    # The message is masked before it is truncated, because a truncated secret would not be recognized.
     message = redact(record.draft.message).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
     return {
         "type": record.draft.type,
@@ -35,7 +35,7 @@ def create_body(record: EventRecord, redact: Callable[[str], str], host: str) ->
     Args:
         record: The Event.
         redact: Masks secrets.
-        host: Name of the machine of this process.
+        host: Host name of this process's machine.
     """
     resource = record.resource
     return {

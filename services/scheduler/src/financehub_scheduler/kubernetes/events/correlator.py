@@ -1,4 +1,4 @@
-"""Correlates Events: repetitions are counted in one Event, and excess is dropped, as in client-go's correlator."""
+"""Correlates Events as client-go does: counts repetitions in one Event, and drops excess Events."""
 
 import math
 import re
@@ -12,15 +12,16 @@ from financehub_scheduler.kubernetes.events.token_bucket import TokenBucket
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 
-#: Repetitions within this time of the previous one are counted in the same Event.
+#: Occurrences within this time after the previous one are counted in the same Event.
 SAME_SECONDS = 600.0
 #: Shortest time between two updates of one Event.
 UPDATE_SECONDS = 30.0
-#: New Events of one resource: a burst, then one in five minutes. These are client-go's limits.
+#: New Events per resource: a burst, then one every five minutes. These are client-go's limits.
 RESOURCE_BURST, RESOURCE_SECONDS = 10, 300.0
-#: Records kept, 0.5 kB each. Beyond this number, those updated least recently are dropped, posted or not.
+#: Maximum number of records, 0.5 kB each. Beyond it, the least recently updated ones are dropped, even if they were not
+#: posted.
 MAX_RECORDS = 2_000
-#: The parts in which two messages about the same thing differ: ids of runs, and numbers.
+#: The parts that vary between messages about the same thing: run ids and numbers.
 _VARIABLE_PARTS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+")
 #: Kubernetes allows 253 characters in a name. A dot and 16 hexadecimal digits are appended to the resource's name.
 _NAME_CHARACTERS = 253 - 17
@@ -31,12 +32,12 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True, eq=False)
 class EventRecord:
-    """One Event: its contents, and what the API server knows about it.
+    """One Event: its contents, and its state in the API server.
 
     Args:
-        resource: The resource that it is about.
+        resource: The resource that the Event is about.
         draft: The latest contents.
-        first_at, last_at: Unix time of the first and of the last occurrence, in seconds.
+        first_at, last_at: Unix time of the first and last occurrence, in seconds.
         updated_at: Monotonic time of the last occurrence, in seconds.
         due_at: Monotonic time of the next request to the API server, infinite if it is up to date there.
     """
@@ -53,7 +54,7 @@ class EventRecord:
     sent_at: float = -math.inf
     #: Whether the Event exists in the API server.
     exists: bool = False
-    #: Name of the Event. It is chosen only once, so that a creation whose answer was lost is not repeated.
+    #: Name of the Event. It is chosen only once, so that a creation whose response was lost is not repeated.
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,19 +72,19 @@ class EventCorrelator:
     def __init__(self, clock: Clock, resources: Mapping[str, WatchedResource]) -> None:
         self._clock = clock
         self._resources = resources
-        #: Both are in the order of their last use.
+        #: Both are ordered by last use.
         self._records: OrderedDict[Key, EventRecord] = OrderedDict()
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._dropped = 0
 
     def add(self, uid: str, draft: EventDraft) -> None:
-        """Add an occurrence for a resource."""
+        """Add an occurrence of an Event about a resource."""
         if (resource := self._resources.get(uid)) is None:
             return
         now, wall = self._clock.monotonic(), self._clock.now()
         key = (uid, draft.reason, _VARIABLE_PARTS.sub("#", draft.message))
         record = self._records.get(key)
-        # A record that the API server does not have yet is continued, no matter how old it is.
+        # A record that the API server does not have yet counts further occurrences, no matter how old it is.
         if record and (now < record.updated_at + SAME_SECONDS or record.due_at < math.inf):
             record.draft, record.last_at, record.updated_at, record.count = draft, wall, now, record.count + 1
             if record.due_at == math.inf:
@@ -99,17 +100,17 @@ class EventCorrelator:
             self._dropped += oldest.due_at < math.inf
 
     def due(self) -> list[tuple[Key, EventRecord]]:
-        """Return the records that must be sent now, the one that has waited longest first."""
+        """Return the records that must be sent now, starting with the one that has waited longest."""
         now = self._clock.monotonic()
         due = [(key, record) for key, record in self._records.items() if record.due_at <= now]
         return sorted(due, key=lambda item: item[1].due_at)
 
     def has(self, key: Key, record: EventRecord) -> bool:
-        """Whether a record is still kept. It may have been dropped while another one was sent."""
+        """Whether a record is still kept. It may have been dropped while another one was being sent."""
         return self._records.get(key) is record
 
     def sent(self, record: EventRecord, count: int) -> None:
-        """Note that the API server knows the first `count` occurrences. Later ones are sent with the next update."""
+        """Record that the API server knows the first `count` occurrences. Later ones are sent with the next update."""
         now = self._clock.monotonic()
         record.exists, record.sent_at = True, now
         record.due_at = math.inf if record.count == count else now + UPDATE_SECONDS

@@ -1,4 +1,4 @@
-"""Decides what deserves an Event, and words it. Normal runs never get one. Pure."""
+"""Decides what is reported as an Event, and writes its text. Normal runs never get one. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,7 +13,7 @@ class EventDraft(NamedTuple):
 
     Args:
         type: `Normal` or `Warning`.
-        reason: One CamelCase word.
+        reason: Machine-readable reason in CamelCase.
         message: One sentence for users of `kubectl describe`.
     """
 
@@ -22,7 +22,7 @@ class EventDraft(NamedTuple):
     message: str
 
 
-#: Kind of a run that a user requested → how.
+#: Kind of an on-demand run → how the user requested it.
 _REQUESTED = {"annotation": "by the trigger annotation", "request": "on the command line"}
 
 
@@ -31,7 +31,7 @@ def from_enqueue_outcome(run: RunSubmission, outcome: EnqueueOutcome) -> list[Ev
 
     Args:
         run: The run.
-        outcome: The answer of Redis.
+        outcome: Redis's reply.
     """
     schedule, drafts = run.schedule, []
     if run.missed and outcome not in {EnqueueOutcome.ALREADY, EnqueueOutcome.MOVED}:
@@ -63,7 +63,7 @@ def from_backfill(state: str, message: str) -> EventDraft:
 
     Args:
         state: `started`, `finished` or `refused`.
-        message: Number of its runs, or why it was refused.
+        message: Number of its runs, or the reason for the refusal.
     """
     match state:
         case "started":
@@ -75,11 +75,11 @@ def from_backfill(state: str, message: str) -> EventDraft:
 
 
 def from_status(status: Mapping[str, Any], before: Sequence[ConditionDigest], *, has_new_run: bool) -> list[EventDraft]:
-    """Return the Events about everything that a status shows for the first time.
+    """Return the Events about conditions and runs that a status shows for the first time.
 
     Args:
         status: The status that was written, as a JSON object.
-        before: The conditions until then.
+        before: The previous conditions.
         has_new_run: Whether the run that ended last is not in the previous status.
     """
     drafts = []
@@ -91,7 +91,7 @@ def from_status(status: Mapping[str, Any], before: Sequence[ConditionDigest], *,
     for condition in status["conditions"]:
         if (condition["type"], condition["status"], condition["observedGeneration"]) in known:
             continue
-        # The enqueue outcome has already reported an exhausted schedule.
+        # An exhausted schedule has already been reported for the enqueue outcome.
         if (condition["type"], condition["status"]) == ("Ready", "False") and condition["reason"] != "Exhausted":
             drafts.append(EventDraft("Warning", condition["reason"], condition["message"]))
     return drafts

@@ -1,4 +1,4 @@
-"""Posts Events to the API server in the background, within limits that hold no matter how much happens."""
+"""Posts Events to the API server in the background, within limits that do not depend on the number of occurrences."""
 
 import math
 import socket
@@ -28,13 +28,13 @@ from financehub_shared.core.outage import Outage
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-#: Requests of this process: a burst, then this many per second.
+#: Request limit of this process: a burst, then a rate per second.
 BURST, RATE = 50, 10.0
-#: Pause for a namespace without the right to write Events. An administrator must change a role first.
+#: Pause for a namespace in which the process may not write Events, until an administrator has changed a role.
 FORBIDDEN_SECONDS = 60.0
-#: Pause while the API server does not answer.
+#: Pause while the API server does not respond.
 OUTAGE_SECONDS = 10.0
-#: Shortest time between two log lines about dropped or refused Events. There may be thousands of them.
+#: Minimum time between two log lines about dropped or refused Events. There may be thousands of such Events.
 LOG_INTERVAL_SECONDS = 60.0
 _CONSEQUENCE = "Events are posted later; schedules keep running"
 _VERBS = {"POST": "create", "PATCH": "patch"}
@@ -87,7 +87,7 @@ class EventRecorder(SchedulerListener):
             self._correlator.add(uid, draft)
 
     async def step(self) -> None:
-        """Post the Events that are due, as far as the limits permit."""
+        """Post the Events that are ready, as far as the limits permit."""
         self._log_dropped()
         now = self._clock.monotonic()
         for key, record in self._correlator.due():
@@ -125,7 +125,7 @@ class EventRecorder(SchedulerListener):
     def _on_refusal(self, method: str, key: Key, record: EventRecord, error: ApiError) -> None:
         match error.status:
             case HTTPStatus.CONFLICT if method == "POST":
-                # An earlier request created it, and the answer was lost.
+                # An earlier request created it, and the response was lost.
                 record.exists = True
             case HTTPStatus.NOT_FOUND if method == "PATCH":
                 # Events expire after an hour. If the namespace is gone too, creating the Event again fails with 404.
@@ -133,7 +133,7 @@ class EventRecorder(SchedulerListener):
             case HTTPStatus.NOT_FOUND:
                 self._correlator.forget(key, record)
             case HTTPStatus.FORBIDDEN if "being terminated" in error.message or not self._resource_exists(record):
-                # The roles of a namespace are deleted with it.
+                # A namespace's roles are deleted with it.
                 self._correlator.forget(key, record)
             case HTTPStatus.FORBIDDEN:
                 self._forbid(record.resource.namespace, method, error)
@@ -156,8 +156,8 @@ class EventRecorder(SchedulerListener):
 
     def _forbid(self, namespace: str, method: str, error: ApiError) -> None:
         now = self._clock.monotonic()
-        # An entry that was not tried again when it could have been has no Events left: its namespace no longer exists,
-        # or its records were dropped.
+        # An entry whose retry time has passed without a retry has no Events left: its namespace no longer exists, or
+        # its records were dropped.
         still_forbidden = {
             key: until for key, until in self._forbidden_until.items() if now < until + FORBIDDEN_SECONDS
         }
@@ -167,7 +167,7 @@ class EventRecorder(SchedulerListener):
         self._forbidden_until = still_forbidden | {(namespace, method): now + FORBIDDEN_SECONDS}
 
     def _on_outage(self, record: EventRecord, error: ApiError | ApiUnreachableError) -> None:
-        # The record moves behind the others, because the API server may fail for this one only.
+        # The record moves behind the others, because the API server may fail only for this one.
         record.due_at = self._outage.failed(error)
 
     def _log_refused(self, record: EventRecord, error: ApiError) -> None:

@@ -1,12 +1,12 @@
-"""Rate limit that allows bursts."""
+"""A rate limit that allows bursts."""
 
 
 class TokenBucket:
     """Tokens that are refilled at a constant rate.
 
     Args:
-        size: Number of tokens at the start, and the largest number.
-        seconds: Seconds until one token is refilled.
+        size: Initial and maximum number of tokens.
+        seconds: Time in seconds to refill one token.
         now: Monotonic time in seconds.
     """
 
@@ -19,7 +19,7 @@ class TokenBucket:
         self._refilled_at = now
 
     def take(self, now: float) -> bool:
-        """Take a token. Returns whether there was one.
+        """Take a token if one is left, and return whether it was taken.
 
         Args:
             now: Monotonic time in seconds.

@@ -1,1 +1,1 @@
-"""Status of ScheduledTasks, as `kubectl get st` shows it. Only the leader writes it."""
+"""The status of ScheduledTasks, which `kubectl get st` shows. Only the leader writes it."""

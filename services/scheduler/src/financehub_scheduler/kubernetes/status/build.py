@@ -1,4 +1,4 @@
-"""Builds the status of a ScheduledTask from its schedule, its schedule record and its runs. Pure."""
+"""Builds the status of a ScheduledTask from its schedule, schedule record and runs. Pure functions."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def build_status(
         resource: The resource in the API server.
         state: Its active schedule; None if its spec is refused.
         snapshot: Its record, runs and backfill in Redis.
-        current: Its current status in the API server.
+        current: Its status in the API server.
         now: Unix seconds.
     """
     record = snapshot.record
@@ -37,7 +37,7 @@ def build_status(
         observed_generation=resource.generation,
         schedule=_recurrence(state.schedule) if state else None,
         queue=state.schedule.queue if state else None,
-        # If Redis has lost the time, the current status is the only copy.
+        # If Redis has lost the timestamp, the current status has the only copy.
         last_schedule_time=_time(current.last_schedule_time if record.last_due_at is None else record.last_due_at),
         last_success_time=_time(record.outcome.last_success_at),
         last_failure_time=_time(record.outcome.last_failure_at),
@@ -64,7 +64,7 @@ def to_json(status: ScheduledTaskStatus) -> dict[str, Any]:
 
 
 def _normalized(value: Any) -> Any:
-    # JSON has one kind of number, so the API server returns 12.0 as 12.
+    # JSON has a single number type, so the API server returns 12.0 as 12.
     match value:
         case dict():
             return {name: _normalized(item) for name, item in value.items()}

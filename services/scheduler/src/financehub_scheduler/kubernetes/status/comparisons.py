@@ -1,4 +1,4 @@
-"""The leader's memory of every status: the desired one at the last comparison, and the one in the API server."""
+"""The leader's memory of each status: the desired status at the last comparison, and the status in the API server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from financehub_scheduler.kubernetes.observed_status import ObservedStatus
 from financehub_scheduler.kubernetes.watch.resource import WatchedResource
 from financehub_shared.core.clock import Clock
 
-#: Shortest time between two writes of one status if no condition transitions.
+#: Minimum time between two writes of one status without a condition transition.
 SPACING_SECONDS = 30.0
 
 
 class ResourceSource(Protocol):
-    """The source of resources. `changed` are the uids of those that were added or changed."""
+    """The source of resources. `changed` contains the uids of added and changed ones."""
 
     resources: dict[str, WatchedResource]
     changed: set[str]
@@ -25,12 +25,12 @@ class Comparison:
     """The last comparison of one status.
 
     Args:
-        written_at: Monotonic time of the last write. Before the first one, the time at which we became the leader.
-        desired: Digest of the status that should be shown.
-        observed: The status that the API server had afterwards.
+        written_at: Monotonic time of the last write or, before the first one, the time at which we became the leader.
+        desired: Digest of the desired status.
+        observed: The status in the API server afterward.
         progress: `ScheduleRecord.progress` at that time.
-        generation, annotations: Those of the resource.
-        last_run_id: Id of the run that had ended last; empty if none had.
+        generation, annotations: The resource's generation and annotations.
+        last_run_id: Id of the run that had ended last; empty if no run had ended.
     """
 
     written_at: float
@@ -43,7 +43,7 @@ class Comparison:
 
 
 class Comparisons:
-    """The last comparison of every status in the current term as leader.
+    """Each status's last comparison in the current term as leader.
 
     Args:
         clock: Time.
@@ -56,17 +56,17 @@ class Comparisons:
         self._source = source
         self._states = states
         self._by_uid: dict[str, Comparison] = {}
-        #: Time at which this term began, in monotonic seconds and in Unix seconds.
+        #: Start of this term, in monotonic seconds and in Unix seconds.
         self._term_began = 0.0
         self.term_began_unix = 0.0
 
     def begin_term(self) -> None:
-        """Forget everything. Another leader may have written since our last term."""
+        """Forget everything. Another leader may have written statuses since our last term."""
         self._term_began, self.term_began_unix = self._clock.monotonic(), self._clock.now()
         self._by_uid.clear()
 
     def get(self, uid: str) -> Comparison | None:
-        """Return the last comparison of a status in this term, or None if there was none."""
+        """Return a status's last comparison in this term, or None if there was none."""
         return self._by_uid.get(uid)
 
     def put(self, uid: str, comparison: Comparison) -> None:
@@ -79,26 +79,26 @@ class Comparisons:
             del self._by_uid[uid]
 
     def written_at(self, uid: str) -> float:
-        """Return the monotonic time of the last write of a status, or the beginning of the term before the first."""
+        """Return the monotonic time of a status's last write, or the start of the term if it was not written yet."""
         comparison = self._by_uid.get(uid)
         return comparison.written_at if comparison else self._term_began
 
     def active_state(self, resource: WatchedResource) -> ScheduleState | None:
-        """Return the engine's schedule of a resource, or None if the engine does not run the newest spec."""
+        """Return the engine's state for a resource, or None if the engine does not run the newest spec."""
         state, schedule = self._states.get(resource.uid), resource.schedule
         if state is None or schedule is None or state.superseded_at is not None:
             return None
         return state if state.schedule.fingerprint == schedule.fingerprint else None
 
     def current_status(self, resource: WatchedResource) -> ObservedStatus:
-        """Return the status that the API server has. The watch may lag behind our own last write."""
+        """Return the status in the API server. The watch may lag behind our own last write."""
         comparison = self._by_uid.get(resource.uid)
         if comparison and self._clock.monotonic() < comparison.written_at + SPACING_SECONDS:
             return comparison.observed
         return resource.status
 
     def is_own_write(self, uid: str) -> bool:
-        """Whether a change that the watch delivered is only our own write of the status."""
+        """Whether a change that the watch delivered is only our own status write."""
         resource, comparison = self._source.resources.get(uid), self._by_uid.get(uid)
         return (
             resource is not None
@@ -108,6 +108,6 @@ class Comparisons:
         )
 
     def is_new_spec(self, uid: str) -> bool:
-        """Whether a user has applied a spec that was not compared yet."""
+        """Whether a user has applied a spec that has not been compared yet."""
         resource, comparison = self._source.resources.get(uid), self._by_uid.get(uid)
         return resource is not None and (comparison is None or comparison.generation != resource.generation)

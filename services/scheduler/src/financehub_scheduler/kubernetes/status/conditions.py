@@ -1,4 +1,4 @@
-"""The conditions Ready, Suspended and Failing. Pure."""
+"""Evaluates the conditions Ready, Suspended and Failing, with pure functions."""
 
 import json
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from financehub_scheduler.recurrence.calendar import CalendarHorizonError
 from financehub_shared.monitor import RunState
 from financehub_shared.redis.schedule_record import ScheduleRecord
 
-#: Longer error messages of runs are cut, and so are longer problems of a spec.
+#: Maximum length of a run's error message and of a spec's problem; longer ones are truncated.
 ERROR_CHARACTERS = 300
 PROBLEM_CHARACTERS = 1_000
 
 
 class ConditionValue(NamedTuple):
-    """The current value of one condition, without the time of its last transition."""
+    """The current value of one condition, without its last transition time."""
 
     type: Literal["Ready", "Suspended", "Failing"]
     status: Literal["True", "False", "Unknown"]
@@ -44,13 +44,13 @@ def evaluate(
 def to_conditions(
     values: Sequence[ConditionValue], generation: int, before: Sequence[ConditionDigest], now: datetime
 ) -> list[Condition]:
-    """Return the conditions to be written.
+    """Return the conditions to write.
 
     Args:
-        values: Their current values.
+        values: The current values of the conditions.
         generation: Generation of the resource that they describe.
-        before: The previous conditions. A condition keeps its transition time if its status is the same.
-        now: Transition time of the others.
+        before: The previous conditions. A condition keeps its transition time if its status is unchanged.
+        now: Transition time of the other conditions.
     """
     since = {(condition.type, condition.status): condition.since for condition in before}
     return [
@@ -67,7 +67,7 @@ def to_conditions(
 
 
 def must_be_written_now(values: Sequence[ConditionValue], generation: int, before: Sequence[ConditionDigest]) -> bool:
-    """Whether a condition transitions or describes another generation. Such a write must not wait.
+    """Whether a condition transitions or describes a different generation. Such a write must not wait.
 
     Args:
         values: The current values.
@@ -80,7 +80,7 @@ def must_be_written_now(values: Sequence[ConditionValue], generation: int, befor
 
 
 def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
-    """Return a text on one line for listings, cut if it is longer than `limit` characters."""
+    """Return a message on one line for listings, truncated to `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -1,14 +1,14 @@
-"""Queue of schedules whose record must be read again to decide whether their status has to be written."""
+"""A queue of schedules whose records must be read again to decide whether their statuses must be written."""
 
 from collections import deque
 from collections.abc import Iterable
 
 
 class ReviewQueue:
-    """Uids in the order of their review: changed ones first, the newest change before the others, then a sweep."""
+    """Uids in review order: changed ones first, starting with the newest change, then a sweep."""
 
     def __init__(self) -> None:
-        #: Ordered set. The newest change is the last key.
+        #: An ordered set. The newest change is the last key.
         self._changed: dict[str, None] = {}
         self._sweep: deque[str] = deque()
 
@@ -18,13 +18,13 @@ class ReviewQueue:
         self._sweep.clear()
 
     def add(self, uids: Iterable[str]) -> None:
-        """Add changed uids. They are reviewed before all others, so a change by a user does not wait for thousands."""
+        """Add changed uids. They are reviewed first, so that a user's change does not wait for thousands of reviews."""
         for uid in uids:
             self._changed.pop(uid, None)
             self._changed[uid] = None
 
     def sweep(self, uids: Iterable[str]) -> None:
-        """Replace the sweep: uids that are reviewed in turn after all changed ones."""
+        """Replace the sweep: the uids that are reviewed in order after all changed ones."""
         self._sweep = deque(uids)
 
     def take(self, limit: int) -> list[str]:
@@ -37,5 +37,5 @@ class ReviewQueue:
         return taken
 
     def put_back(self, taken: list[str]) -> None:
-        """Return uids that could not be reviewed, in the order in which they were taken."""
+        """Put back uids that could not be reviewed, in the order in which they were taken."""
         self.add(reversed(taken))

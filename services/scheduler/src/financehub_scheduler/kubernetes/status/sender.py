@@ -24,20 +24,20 @@ from financehub_shared.core.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-#: Field manager of server-side apply. It owns every field of status and no other field.
+#: Field manager of server-side apply. It owns all status fields and no others.
 MANAGER = "financehub-scheduler"
-#: Pause for a resource that is gone, until the watch delivers its deletion.
+#: Pause for a resource that no longer exists, until the watch delivers its deletion.
 RETRY_SECONDS = 30.0
-#: Pause for a namespace without the right to write status. An administrator must change a role first.
+#: Pause for a namespace in which the process may not write status, until an administrator has changed a role.
 FORBIDDEN_SECONDS = 60.0
 _OUTAGE_SECONDS = (1.0, 30.0)
 _CONSEQUENCE = "status is not written; schedules keep running"
-#: If the API server refuses several statuses, they most likely have one cause, so one line per minute is logged.
+#: If the API server refuses several statuses, they most likely have the same cause, so one line per minute is logged.
 _REFUSED_LOG_SECONDS = 60.0
 
 
 class StatusRefusedError(FinanceHubError):
-    """The API server refuses the contents of a status. The same status would be refused again."""
+    """The API server refused the contents of a status. It would refuse the same status again."""
 
 
 class StatusWriteFailedError(FinanceHubError):
@@ -53,7 +53,7 @@ class StatusWriteFailedError(FinanceHubError):
 
 
 class StatusSender:
-    """Writes status by server-side apply, which never changes fields of others.
+    """Writes status by server-side apply, which never changes other owners' fields.
 
     Args:
         api: Connection to the cluster.
@@ -77,7 +77,7 @@ class StatusSender:
         self._refused_logged_at = -math.inf
 
     def retry_after(self, namespace: str) -> float:
-        """Return the monotonic time before which nothing must be sent to a namespace."""
+        """Return the monotonic time before which nothing may be sent to a namespace."""
         return max(self._outage.retry_at, self._forbidden_until.get(namespace, -math.inf))
 
     async def send(self, resource: WatchedResource, status: Mapping[str, Any]) -> ObservedStatus:
@@ -115,7 +115,8 @@ class StatusSender:
         """Return the monotonic time of the next attempt after a refusal, or raise StatusRefusedError."""
         match error.status:
             case HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
-                # The resource is gone, perhaps replaced by one of the same name. The watch will deliver that.
+                # The resource was deleted, and possibly replaced by one with the same name. The watch will deliver
+                # that.
                 return self._clock.monotonic() + RETRY_SECONDS
             case HTTPStatus.FORBIDDEN:
                 return self._forbid(resource.namespace, error)
@@ -129,7 +130,7 @@ class StatusSender:
 
     def _forbid(self, namespace: str, error: ApiError) -> float:
         now = self._clock.monotonic()
-        # A namespace that was not tried again when it could have been no longer exists.
+        # A namespace whose retry time passed without a retry no longer exists.
         still_forbidden = {
             name: until for name, until in self._forbidden_until.items() if now < until + FORBIDDEN_SECONDS
         }

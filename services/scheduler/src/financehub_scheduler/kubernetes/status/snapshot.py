@@ -1,4 +1,4 @@
-"""Everything in Redis that a status shows about a schedule, read for many schedules in few round trips."""
+"""Reads everything in Redis that statuses show, for many schedules in few round trips."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: The fields of a schedule record that a status shows. The spec, which is much larger, is not needed.
+#: The schedule record fields that a status shows. The spec, which is much larger, is not needed.
 _RECORD_FIELDS = (
     ScheduleField.UID,
     ScheduleField.RUNS,
@@ -47,7 +47,7 @@ _RUN_FIELDS = (RunField.STATE, RunField.DUE_AT, RunField.FINISHED_AT, RunField.D
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSnapshot:
-    """Everything that a status shows about one schedule, read at one time.
+    """Everything in Redis that a status shows about one schedule, read at the same time.
 
     Args:
         record: The schedule record.
@@ -61,7 +61,7 @@ class ScheduleSnapshot:
 
 
 async def read_records(client: "Redis", uids: Sequence[str]) -> dict[str, ScheduleRecord]:
-    """Return the records of those schedules that are registered, by uid.
+    """Return the records of the registered ones among some schedules, by uid.
 
     Raises:
         redis.RedisError: Redis is unavailable.
@@ -74,11 +74,11 @@ async def read_records(client: "Redis", uids: Sequence[str]) -> dict[str, Schedu
 
 
 async def read_snapshots(client: "Redis", backfills: Mapping[str, str]) -> dict[str, ScheduleSnapshot]:
-    """Return the snapshots of those schedules that are registered, by uid, in two round trips.
+    """Return the snapshots of the registered ones among some schedules, by uid, in two round trips.
 
     Args:
         client: The queue Redis.
-        backfills: uid of each schedule → id of the backfill that its annotation requests; empty if there is none.
+        backfills: Uid of each schedule → id of the backfill that its annotation requests; empty if there is none.
 
     Raises:
         redis.RedisError: Redis is unavailable.
@@ -111,7 +111,7 @@ def _parse_all(parsers: Mapping[str, Callable[[], T | None]]) -> dict[str, T]:
             if (result := parse()) is not None:
                 parsed[uid] = result
         except (ValueError, KeyError) as error:
-            # Somebody edited the record by hand. That must not stop the other work of this process.
+            # A user edited the record by hand, which must not stop the process's other work.
             log.warning("schedule_record_read_failed", schedule_uid=uid, error=f"{type(error).__name__}: {error}")
     return parsed
 

@@ -1,6 +1,6 @@
-"""Decides which statuses have to be compared, and when.
+"""Decides which statuses to compare, and when.
 
-Hints that a status may be out of date come from four places: the engine (the next run changed), the watch (a resource
+Hints that a status may be outdated come from four sources: the engine (the next run changed), the watch (a resource
 changed), Redis (a run ended) and, in case a hint was lost, a periodic sweep over all resources.
 """
 
@@ -22,23 +22,23 @@ from financehub_shared.redis.schedule_record import ScheduleRecord
 
 log = structlog.get_logger(__name__)
 
-#: Every status is reviewed this often, in case a hint was lost.
+#: Interval in seconds at which every status is reviewed, in case a hint was lost.
 SWEEP_SECONDS = 600.0
-#: Uids taken from Redis in one call.
+#: Maximum number of uids taken from Redis per call.
 _POP = 1_000
-#: Records reviewed in one step, and in one round trip (which takes the event loop about 1 ms).
+#: Maximum number of records reviewed per step, in one round trip, which takes the event loop about 1 ms.
 _REVIEWS_PER_STEP = 500
 _REVIEW_BATCH = 25
 
 
 class StatusPlanner:
-    """Turns hints into entries of a queue of statuses to be compared.
+    """Turns hints into entries in the queue of statuses to compare.
 
     Args:
         clock: Time.
         source: The resources in the API server.
-        comparisons: The last comparison of every status.
-        queue: Receives the uids to be compared, each with a time.
+        comparisons: Each status's last comparison.
+        queue: Receives the uids of the statuses to compare, each with a time.
         client: The queue Redis.
     """
 
@@ -52,28 +52,28 @@ class StatusPlanner:
         self._client = client
         self._reviews = ReviewQueue()
         self._last_sweep = 0.0
-        #: Uids whose next due time or problem changed since the last step.
+        #: Uids of schedules whose next due time or problem changed since the last step.
         self._next_run_changed: set[str] = set()
 
     def next_run_changed(self, uid: str) -> None:
-        """Note that the next due time or the problem of a schedule changed."""
+        """Record that the next due time or the problem of a schedule changed."""
         self._next_run_changed.add(uid)
 
     def discard_hints(self) -> None:
-        """Discard the hints of the engine and the watch that were not processed yet."""
+        """Discard unprocessed hints from the engine and the watch."""
         self._next_run_changed.clear()
         self._source.changed.clear()
 
     def begin_term(self) -> None:
-        """Start over with a sweep over all resources."""
+        """Start over, with a sweep over all resources."""
         self._reviews.clear()
         self._begin_sweep()
 
     async def step(self) -> None:
-        """Collect hints and review what they point to.
+        """Collect hints and review the statuses that they refer to.
 
         Raises:
-            redis.RedisError: Redis is unavailable. Everything that was not reviewed is reviewed later.
+            redis.RedisError: Redis is unavailable. The remaining statuses are reviewed later.
         """
         await self._collect_hints()
         for _ in range(_REVIEWS_PER_STEP // _REVIEW_BATCH):
@@ -95,7 +95,7 @@ class StatusPlanner:
         self.discard_hints()
         self._reviews.add(changed)
         self._reviews.add(await self._pop_changed_in_redis())
-        # Added last and therefore reviewed first: a user who has just applied a spec waits for the result.
+        # Added last and therefore reviewed first, because a user who has just applied a spec waits for the result.
         self._reviews.add(uid for uid in changed if self._comparisons.is_new_spec(uid))
 
     async def _pop_changed_in_redis(self) -> Iterable[str]:
@@ -103,7 +103,7 @@ class StatusPlanner:
         return [uid.decode() for uid in uids]
 
     async def _review(self, limit: int) -> bool:
-        """Read the records of some schedules and plan their writes. Returns whether there were any."""
+        """Read the records of some schedules and plan their writes. Return whether there were any schedules."""
         uids = self._reviews.take(limit)
         if not uids:
             return False
@@ -117,14 +117,15 @@ class StatusPlanner:
         return True
 
     def _plan(self, uid: str, record: ScheduleRecord | None) -> None:
-        """Decide when the status of one resource is compared and, if it differs, written."""
+        """Decide when to compare one resource's status and, if it differs, to write it."""
         if (resource := self._source.resources.get(uid)) is None:
             return
         state = self._comparisons.active_state(resource)
         if resource.schedule is None:
             record = record or ScheduleRecord()
         elif state is None or record is None:
-            # It has not reached the engine or Redis yet. When it does, its next run changes, which is another hint.
+            # The spec has not reached the engine or Redis yet. When it does, the next run changes, which is another
+            # hint.
             return
         now, last = self._clock.monotonic(), self._comparisons.get(uid)
         current = self._comparisons.current_status(resource)
@@ -136,5 +137,5 @@ class StatusPlanner:
         elif last is None or last.progress != record.progress or last.observed.digest != resource.status.digest:
             self._queue.put(uid, self._comparisons.written_at(uid) + SPACING_SECONDS)
         else:
-            # A run was enqueued and will probably end soon. One write then can show both.
+            # A run was enqueued and will probably end soon. A single write can then show both.
             self._queue.put(uid, now + SPACING_SECONDS)

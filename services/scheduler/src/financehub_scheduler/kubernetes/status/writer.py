@@ -1,11 +1,11 @@
-"""Keeps the status of every ScheduledTask up to date, with few writes and without writes that change nothing.
+"""Keeps the status of every ScheduledTask up to date with few writes, and never writes an unchanged status.
 
 Only the leader writes status. Each step has two stages:
 
-1. `StatusPlanner` collects hints about statuses that may be out of date and puts their uids into a queue. They are due
-   immediately if a condition transitions, otherwise at most every 30 s.
-2. `StatusWriter` takes the uids that are due from the queue, builds each status from Redis and the engine, compares it
-   with the one in the API server and sends it if they differ.
+1. `StatusPlanner` collects hints about possibly outdated statuses and puts their uids into a queue. A status with a
+   condition transition is written immediately, others at most every 30 s.
+2. `StatusWriter` takes uids from the queue when their time has come, builds each status from Redis and the engine,
+   compares it with the status in the API server and sends it if they differ.
 """
 
 import asyncio
@@ -32,9 +32,10 @@ from financehub_shared.core.clock import Clock
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-#: Statuses compared, and perhaps written, in one step. Ten thousand new ones take two minutes and delay nothing else.
+#: Maximum number of statuses compared, and written if they differ, per step. Ten thousand new ones take two minutes and
+#: delay nothing else.
 WRITES = 100
-#: Statuses written concurrently.
+#: Maximum number of concurrent status writes.
 _CONCURRENT_WRITES = 8
 
 
@@ -49,7 +50,7 @@ class StatusListener(Protocol):
         Args:
             uid: Uid of the resource.
             status: JSON object.
-            before: The conditions until then.
+            before: The previous conditions.
             has_new_run: Whether the run that ended last is not in the previous status.
         """
 
@@ -92,10 +93,10 @@ class StatusWriter(SchedulerListener):
         self._planner.next_run_changed(uid)
 
     async def step(self) -> None:
-        """Plan and write.
+        """Plan and write statuses.
 
         Raises:
-            redis.RedisError: Redis is unavailable. The rest of the step is done later.
+            redis.RedisError: Redis is unavailable. The remaining work is done later.
         """
         if not self._lease.is_leader:
             self._planner.discard_hints()
@@ -132,12 +133,12 @@ class StatusWriter(SchedulerListener):
         for resource in resources:
             updates.append(asyncio.create_task(self._update(resource, snapshots.get(resource.uid))))
             # Each update begins in its own iteration of the event loop, so that it blocks the loop for half a
-            # millisecond and not for eight times as long.
+            # millisecond instead of eight times as long.
             await asyncio.sleep(0)
         await asyncio.gather(*updates)
 
     async def _update(self, resource: WatchedResource, snapshot: ScheduleSnapshot | None) -> None:
-        """Compare the status of one resource, and write it if it differs."""
+        """Compare one resource's status, and write it if it differs."""
         uid, now = resource.uid, self._clock.monotonic()
         state = self._comparisons.active_state(resource)
         if resource.schedule is None:
@@ -173,7 +174,7 @@ class StatusWriter(SchedulerListener):
         """Send a status.
 
         Returns:
-            The status that the API server has now, or None if the status must be written later.
+            The status in the API server afterward, or None if the status must be written later.
         """
         uid = resource.uid
         if not self._lease.is_leader:
@@ -187,7 +188,7 @@ class StatusWriter(SchedulerListener):
             self._queue.put(uid, error.retry_at)
             return None
         except StatusRefusedError:
-            # Remembered like a successful write, because the same status would be refused again.
+            # Recorded like a successful write, because the same status would be refused again.
             return observed
         self._listener.status_written(uid, status, observed.conditions, has_new_run=has_new_run)
         return written
@@ -195,8 +196,8 @@ class StatusWriter(SchedulerListener):
     def _is_up_to_date(self, uid: str, desired: bytes, observed: ObservedStatus) -> bool:
         """Whether a write would not change anything.
 
-        Fields that somebody else added to a status survive our writes. Such a status never equals the desired one, so
-        it counts as up to date if neither of the two has changed since the last comparison.
+        Our writes keep fields that others added to a status. Such a status never equals the desired one, so it counts
+        as up to date if neither of them has changed since the last comparison.
         """
         last = self._comparisons.get(uid)
         if desired == observed.digest:
@@ -204,17 +205,18 @@ class StatusWriter(SchedulerListener):
         return last is not None and desired == last.desired and observed.digest == last.observed.digest
 
     def _has_new_run(self, uid: str, snapshot: ScheduleSnapshot) -> bool:
-        """Whether the run that ended last did so after the last comparison, or in this term before the first one."""
+        """Whether the last run ended after the last comparison or, before the first comparison, in this term."""
         last, outcome = self._comparisons.get(uid), snapshot.record.outcome
         if last is not None:
             return outcome.last_run_id != last.last_run_id
         return (outcome.last_run_at or 0) >= self._comparisons.term_began_unix
 
     def _lacks_last_run(self, snapshot: ScheduleSnapshot) -> bool:
-        """Whether the run that ended a moment ago is missing in the recent runs: it is listed after its enqueue."""
+        """Whether the run that just ended is not yet in the recent runs. Runs are added some time after their
+        enqueue."""
         outcome = snapshot.record.outcome
         if outcome.last_run_at is None or not 0 <= self._clock.now() - outcome.last_run_at < INTERVAL_SECONDS:
-            # A run that ended earlier is listed, or so old that it is no longer listed.
+            # A run that ended earlier is listed, or is too old to be listed.
             return False
         return all(run.message_id != outcome.last_run_id for run in snapshot.recent)
 

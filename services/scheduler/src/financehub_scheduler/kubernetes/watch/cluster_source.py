@@ -1,4 +1,4 @@
-"""The source of schedules that are ScheduledTask resources of a cluster."""
+"""The source for schedules that are a cluster's ScheduledTask resources."""
 
 import asyncio
 from collections import deque
@@ -25,11 +25,11 @@ from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: Watch events applied in one go, which takes the event loop about 5 ms.
+#: Maximum number of watch events applied in one go, which takes the event loop about 5 ms.
 _BATCH = 500
-#: How long the first watch event waits for others.
+#: Seconds for which the first watch event waits for others.
 _GATHER_SECONDS = 0.05
-#: How often the API server is queried for ScheduledTasks, in addition to the watch.
+#: Interval in seconds at which the API server is queried for ScheduledTasks, in addition to the watch.
 SERVED_CHECK_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
 
@@ -41,8 +41,8 @@ class ClusterSource:
         api: Connection to the cluster.
         clock: Time.
         namespaces: The watched namespaces, each by its own watch. Empty for all namespaces.
-        watch_seconds: Seconds for which the server is requested to keep one watch open. A shorter time detects sooner
-            that a watch receives nothing.
+        watch_seconds: Seconds for which the server is requested to keep a watch open. With a shorter time, a watch that
+            receives nothing is detected sooner.
     """
 
     def __init__(
@@ -54,17 +54,17 @@ class ClusterSource:
         ]
         self._events: deque[WatchEvent] = deque()
         self._arrived = asyncio.Event()
-        #: Whether the event loop was already woken for the queued events. Without it, ten thousand events would wake it
-        #: ten thousand times.
+        #: Whether the event loop was already woken for the queued events. Without this flag, ten thousand events would
+        #: wake it ten thousand times.
         self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Uids that the API server has and the watch has listed, but whose events have not arrived yet.
+        #: Uids of resources that the API server has and the watch has listed, but whose events have not arrived yet.
         self._pending: dict[str, NamespaceWatch] = {}
-        #: uid → newest state. Only the watches' threads fill it, each for the resources that it watches.
+        #: uid → newest state. Each watch's thread fills it for the resources that it watches.
         self._last_observed: dict[str, WatchedResource] = {}
         #: uid → resource. Only the event loop of `changes` changes it.
         self.resources: dict[str, WatchedResource] = {}
-        #: uid → resource, for those that are currently refused.
+        #: uid → resource that is currently refused.
         self._refused: dict[str, WatchedResource] = {}
         #: Uids of resources that were added or changed since the status writer last cleared this set.
         self.changed: set[str] = set()
@@ -82,7 +82,7 @@ class ClusterSource:
         try:
             while True:
                 await self._arrived.wait()
-                # Handled one by one, ten thousand events would be as many round trips to Redis, and the threads would
+                # Ten thousand events handled one by one would take as many round trips to Redis, and the threads would
                 # compete for the interpreter as often.
                 await asyncio.sleep(_GATHER_SECONDS)
                 self._arrived.clear()
@@ -114,7 +114,7 @@ class ClusterSource:
     @property
     def observed_at(self) -> float:
         """Monotonic time before which every change has been delivered."""
-        # A namespace that was never listed has not delivered anything that could be out of date.
+        # A namespace that has never been listed has not delivered anything that could be outdated.
         return min((watch.observed_at for watch in self._watches if watch.lists), default=self._watches[0].observed_at)
 
     async def check_served(self) -> None:
@@ -165,7 +165,7 @@ class ClusterSource:
             removed=list(removed),
             deactivated=deactivated,
             since={uid: resource.since for uid, resource in upserts.items()},
-            # Uids are never reused, so whatever Redis knows about one still holds.
+            # Uids are never reused, so everything that Redis knows about one still applies.
             keep_known_state=True,
             complete=False,
         )
@@ -183,13 +183,12 @@ class ClusterSource:
         self._refused.pop(uid, None)
 
     async def _compare(self, watch: NamespaceWatch) -> list[str] | None:
-        """Forget the resources whose deletion was not delivered, as happens while no watch is open.
+        """Forget the resources whose deletion was not delivered, which happens while no watch is open.
 
-        Resources that exist and are not known yet are on their way: kopf delivers a list object by object, in the
-        background.
+        New resources may still be missing here, because kopf delivers a list object by object in the background.
 
         Returns:
-            The uids that are gone, or None if the API server cannot be queried now.
+            The uids of deleted resources, or None if the API server cannot be queried now.
         """
         known = self._known_uids(watch)
         if (present := await watch.present()) is None:
@@ -220,7 +219,7 @@ class ClusterSource:
 
     def _put(self, event: WatchEvent) -> None:
         self._events.append(event)
-        # One wake-up is enough for all events that follow, because `changes` empties the queue.
+        # One wake-up is enough for all subsequent events, because `changes` empties the queue.
         if not self._woken:
             self._woken = True
             self._wake()

@@ -1,6 +1,6 @@
-"""kopf's watch of ScheduledTasks. It runs in its own thread and event loop and restarts whenever it fails or stalls.
+"""kopf's watch of ScheduledTasks. It runs in its own thread and event loop and is restarted when it fails or stalls.
 
-Each namespace has its own watch, because one forbidden namespace ends kopf and all watches that it runs.
+Each namespace has its own watch, because a single forbidden namespace ends kopf and all of its watches.
 
 Each watch has its own thread for two reasons. When kopf ends, it cancels every task in its event loop that did not
 exist when it started, which would include the engine's tasks. In addition, parsing a page of 500 resources takes 10 ms,
@@ -25,37 +25,38 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: The server ends each watch request after this time and the next one continues, so each start is a sign of life.
+#: The server ends each watch request after this time and the next request continues, so each start is a sign of life.
 WATCH_SECONDS = 30
-#: A watch that stays silent for this many times the server's own limit has a half-open connection.
+#: A watch that is silent for this many times the server's own limit has a half-open connection.
 _MAX_SILENCE_FACTOR = 4 / 3
 _REQUEST_SECONDS = 30.0
 _PAGE = 500
-#: How long kopf keeps a task for an object without events. With kopf's default of 5 s, every object of a list has a
-#: task at the same time, which takes 60 MB for 10,000 objects.
+#: Seconds for which kopf keeps an object's task without events. With kopf's default of 5 s, all objects of a list have
+#: tasks at the same time, which takes 60 MB for 10,000 objects.
 _IDLE_SECONDS = 0.5
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 _RESTART_SECONDS = 2.0
-#: Longest time from the last answer during kopf's start until it requests ScheduledTasks. If it has not requested them
-#: by then, it did not find any definition to watch. The same time is added to the limit of a silent watch.
+#: Maximum time from the last response during kopf's start until it requests ScheduledTasks. If it has not requested
+#: them by then, it did not find a definition to watch. The same time is added to the limit for a silent watch.
 _DISCOVERY_SECONDS = 5.0
 _CHECK_SECONDS = 0.5
-#: Delay before a login, by the number of refused logins. The first ones are immediate: most are only out of date.
+#: Delays before a login, by the number of refused logins. The first logins are immediate, because most refused
+#: credentials are only outdated.
 _LOGIN_SECONDS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0)
 
-#: Called with the type of an event (None while listing, ADDED, MODIFIED or DELETED) and the object.
+#: Called with the event type (None while listing, ADDED, MODIFIED or DELETED) and the object.
 EventHandler = Callable[[str | None, Mapping[str, Any]], None]
 
 
 class KopfWatch:
-    """Lists and watches forever.
+    """Lists and watches ScheduledTasks continuously.
 
     Args:
         clock: Time.
         namespace: The watched namespace, or None for all of them.
         on_event: Called in the watch's thread. It must neither block nor raise.
-        on_list: Called in the watch's thread when a list is complete and the watch that follows it begins.
-        seconds: Seconds for which the server is requested to keep one watch open.
+        on_list: Called in the watch's thread when a list is complete and the subsequent watch begins.
+        seconds: Seconds for which the server is requested to keep a watch open.
     """
 
     def __init__(
@@ -80,31 +81,32 @@ class KopfWatch:
 
     @property
     def problem(self) -> str:
-        """Why no watch request has begun since; empty if nothing is wrong."""
+        """Why no watch request has begun since then; empty if there is no problem."""
         return self._monitor.problem
 
     def start(self) -> None:
         """Start the thread."""
         # kopf logs every attempt of every request, and each failure up to three times with its traceback. WatchMonitor
-        # logs each outage once instead. Exceptions of handlers stay visible, because they would be our own bugs.
+        # logs each outage once instead. Exceptions in handlers stay visible, because they would be our own bugs.
         for name in ("kopf._core", "kopf._cogs", "kopf.activities"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread. A request in progress ends with the process."""
+        """Stop the thread. A request in progress ends when the process exits."""
         self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 asyncio.run(self._operate())
-            except Exception as error:  # noqa: BLE001 — whatever ended kopf, the only remedy is a restart
+            except Exception as error:  # noqa: BLE001 — regardless of what ended kopf, the only remedy is a restart
                 self._monitor.kopf_ended(error)
             self._stop.wait(_RESTART_SECONDS)
 
     async def _operate(self) -> None:
-        # Not the thread's own flag: kopf would wait for that in another thread, which nothing ends when kopf fails.
+        # kopf does not get the thread's own flag: it would wait for that in another thread, which would not end if kopf
+        # failed.
         end = asyncio.Event()
         supervisor = asyncio.create_task(self._supervise(end))
         try:
@@ -112,7 +114,8 @@ class KopfWatch:
                 registry=self._registry(),
                 settings=self._settings(),
                 standalone=True,
-                # Without it, kopf would look up the user's name, which a container's numeric user does not have.
+                # Without an identity, kopf would look up the user's name, which a container's numeric user does not
+                # have.
                 identity="financehub-scheduler",  # type: ignore[arg-type]  # its type is not public
                 clusterwide=self._namespace is None,
                 namespaces=[self._namespace] if self._namespace else [],
@@ -124,10 +127,10 @@ class KopfWatch:
                 await supervisor
 
     async def _supervise(self, end: asyncio.Event) -> None:
-        """End kopf when `stop` was called, or when it does not watch anything.
+        """End kopf when `stop` is called or if it does not watch anything.
 
-        kopf looks for the definition of ScheduledTasks when it starts and, if it has rights in all namespaces, whenever
-        a definition changes. That is sometimes before they are served.
+        kopf looks for the ScheduledTask definition when it starts and, if it has rights in all namespaces, whenever a
+        definition changes. Sometimes it looks before ScheduledTasks are served.
         """
         monitor = self._monitor
         monitor.kopf_started()
@@ -159,7 +162,7 @@ class KopfWatch:
     async def _login(self) -> Connection:
         """Wait for credentials and return them. After a failed login, kopf would wait forever for another one."""
         while True:
-            # Without a delay, kopf would log in and be refused a hundred times per second.
+            # Without a delay, kopf would log in, and be refused, a hundred times per second.
             await asyncio.sleep(_LOGIN_SECONDS[min(self._monitor.refused_logins, len(_LOGIN_SECONDS) - 1)])
             try:
                 return await Connection.load()
@@ -168,12 +171,12 @@ class KopfWatch:
 
     def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
-        # Definitions and namespaces cannot be watched with rights in some namespaces only.
+        # Definitions and namespaces cannot be watched with rights in only some namespaces.
         settings.scanning.disabled = self._namespace is not None
         settings.persistence.diffbase_storage = _NoDiffs()
         settings.queueing.idle_timeout = _IDLE_SECONDS
-        settings.posting.enabled = False  # EventRecorder writes the Events, with its own limits
-        settings.process.ultimate_exiting_timeout = None  # it would kill the process, not the thread
+        settings.posting.enabled = False  # EventRecorder writes Events, with its own limits
+        settings.process.ultimate_exiting_timeout = None  # kopf would kill the process, not the thread
         settings.networking.request_timeout = _REQUEST_SECONDS
         settings.networking.error_backoffs = _RETRY_SECONDS
         settings.watching.server_timeout = self._seconds
@@ -183,7 +186,7 @@ class KopfWatch:
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Saves kopf a deep copy of every object: `on.event` receives all of them, whatever has changed."""
+    """Saves kopf a deep copy of every object, because `on.event` receives all objects, regardless of what changed."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence()

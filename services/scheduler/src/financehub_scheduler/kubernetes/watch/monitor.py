@@ -1,6 +1,6 @@
-"""Health of a watch, derived from its HTTP requests, and the only place that logs its outages.
+"""Derives a watch's health from its HTTP requests. No other module logs its outages.
 
-An outage is logged once, not once per attempt.
+Each outage is logged once, not once per attempt.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ _REMEDIES: dict[int, str] = {
 
 
 class WatchMonitor:
-    """Follows the requests of one watch. Everything runs in the watch's thread, except reads of the public attributes.
+    """Monitors one watch's requests. Everything except reads of the public attributes runs in the watch's thread.
 
     Args:
         clock: Time.
         namespace: The watched namespace, or None for all of them.
-        on_list: Called after each complete list, when the watch that follows it begins.
+        on_list: Called after each complete list, when the subsequent watch begins.
     """
 
     def __init__(self, clock: Clock, namespace: str | None, on_list: Callable[[], None]) -> None:
@@ -41,38 +41,38 @@ class WatchMonitor:
         self._on_list = on_list
         #: Monotonic time at which a watch request last began.
         self.began_at = clock.monotonic()
-        #: Whether a list has begun and the watch that follows it has not.
+        #: Whether a list has begun, but not the subsequent watch.
         self._listing = False
-        #: Problems logged during the current outage, and the latest of them. Empty while there is no outage.
+        #: Problems logged during the current outage, and the latest of them. Both are empty if there is no outage.
         self._logged_problems: set[str] = set()
         self.problem = ""
-        #: Monotonic time of the last answer, or of kopf's start.
+        #: Monotonic time of the last response, or of kopf's start.
         self._answered_at = 0.0
-        #: Whether this run of kopf has received any answer, and whether it has requested ScheduledTasks.
+        #: Whether this run of kopf has received any response, and whether it has requested ScheduledTasks.
         self._reached_server = False
         self.requested_tasks = False
-        #: Number of consecutive times that credentials were refused.
+        #: Number of consecutive refused logins.
         self.refused_logins = 0
 
     def silence_seconds(self) -> float:
-        """Return the seconds since the last answer about ScheduledTasks.
+        """Return the seconds since the last response about ScheduledTasks.
 
-        Before kopf has requested ScheduledTasks, any answer and kopf's start count as well.
+        Until kopf requests ScheduledTasks, any response and kopf's start count as well.
         """
         return self._clock.monotonic() - self._answered_at
 
     def kopf_started(self) -> None:
-        """Record that kopf starts."""
+        """Record that kopf is starting."""
         self._answered_at, self._reached_server, self.requested_tasks = self._clock.monotonic(), False, False
 
     def kopf_ended(self, error: Exception) -> None:
         """Record the exception that ended kopf."""
-        # If an answer of the API server ended it, that has already been logged, with more detail.
+        # If a response of the API server ended it, that response has already been logged in more detail.
         if not self._logged_problems:
             self._report("the watch failed and restarts", error)
 
     def credentials_missing(self, error: ConfigError) -> None:
-        """Record that there are no credentials to log in with, as happens while a file is being replaced."""
+        """Record that credentials are missing, which happens while a file is being replaced."""
         self.refused_logins += 1
         self._report("there are no credentials; they are read again until there are", error)
 
@@ -82,7 +82,7 @@ class WatchMonitor:
             self._report(f"there is nothing to watch; {_APPLY_CRD}")
 
     def trace(self) -> aiohttp.TraceConfig:
-        """Return a trace that reports every request of a session to this monitor."""
+        """Return a trace that reports every request in a session to this monitor."""
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._on_request)
         trace.on_request_end.append(self._on_answer)

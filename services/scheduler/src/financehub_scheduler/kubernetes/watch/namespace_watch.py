@@ -1,4 +1,4 @@
-"""The watch of one namespace or of all namespaces, and checks of whether it still works."""
+"""The watch of one namespace or of all namespaces, and checks that it still works."""
 
 import math
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from financehub_shared.core.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-#: If a watch has not restarted for this many times its length while the API server answers, it receives nothing.
+#: If a watch has not restarted for this many times its length although the API server responds, it receives nothing.
 _MAX_MISSED_LISTS = 5
-#: ScheduledTasks count as no longer served after this many consecutive checks that did not find them.
+#: ScheduledTasks count as no longer served if this many consecutive checks do not find them.
 _ABSENT_CHECKS = 2
-#: Within this time after its start, a watch has delivered the changes that it missed before.
+#: Time after its start within which a watch delivers the changes that it missed before.
 _CATCH_UP_SECONDS = 2.0
 
 
@@ -28,8 +28,8 @@ class NamespaceWatch:
         clock: Time.
         namespace: The namespace, or None for all of them.
         on_event: Called in the watch's thread with every event.
-        on_list: Called in the watch's thread when another list is complete.
-        watch_seconds: Seconds for which the server is requested to keep one watch open.
+        on_list: Called in the watch's thread whenever a list is complete.
+        watch_seconds: Seconds for which the server is requested to keep a watch open.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class NamespaceWatch:
         self._watch = KopfWatch(clock, namespace, on_event, self._count_list, watch_seconds)
         self._on_list = on_list
         self._max_age_seconds = _MAX_MISSED_LISTS * watch_seconds
-        #: Number of complete lists, and the number when the known resources were last compared with those that the API
-        #: server has. -1 requests another comparison.
+        #: Number of complete lists, and that number at the time when the known resources were last compared with those
+        #: that the API server has. -1 requests another comparison.
         self.lists = self.compared_lists = 0
-        #: Monotonic time since which every check has been answered; None if the last one was not.
+        #: Monotonic time since which every check has received a response; None if the last one has not.
         self._answering_since: float | None = None
         self._absent_checks = 0
 
@@ -64,7 +64,7 @@ class NamespaceWatch:
 
     @property
     def problem(self) -> str:
-        """Why the watch does not work at present; empty if it does."""
+        """Why the watch currently does not work; empty if it works."""
         return self._watch.problem
 
     @property
@@ -97,7 +97,7 @@ class NamespaceWatch:
         """Return the reasons for restarting the process; empty if it is healthy."""
         if self._answering_since is None:
             return []
-        # After an outage, the watch needs a moment to notice that the API server answers again.
+        # After an outage, the watch needs a moment to notice that the API server responds again.
         age = self._clock.monotonic() - max(self._watch.began_at, self._answering_since)
         if age > self._max_age_seconds:
             return [f"the watch of ScheduledTasks has not restarted for {age:.0f} s although the API server answers"]
@@ -114,7 +114,7 @@ class NamespaceWatch:
         except (ApiError, ApiUnreachableError) as error:
             if _is_not_served(error) and self.absent:
                 return set()
-            # The watch runs into the same error and logs it.
+            # The watch encounters the same error and logs it.
             log.debug("resource_comparison_failed", error=str(error))
             return None
 
@@ -124,5 +124,5 @@ class NamespaceWatch:
 
 
 def _is_not_served(error: ApiError | ApiUnreachableError) -> bool:
-    """Whether the API server does not know ScheduledTasks. It reports an unknown namespace as empty instead."""
+    """Whether the API server does not know ScheduledTasks. For an unknown namespace, it returns an empty list."""
     return isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND

@@ -1,4 +1,4 @@
-"""Converts a ScheduledTask of the API server into the fields that the scheduler keeps. Pure."""
+"""Converts a ScheduledTask from the API server into the fields that the scheduler keeps. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class WatchedResource:
     """The part of one ScheduledTask that the scheduler keeps.
 
     Args:
-        uid, namespace, name, generation: From its metadata.
-        problem: Why it does not run as written and how to fix it; empty if it runs.
+        uid, namespace, name, generation: Taken from its metadata.
+        problem: Why it cannot run as written, and the fix; empty if it can.
         schedule: The compiled schedule; None if there is a problem.
-        since: Unix seconds from which due times count if Redis does not know the schedule: the latest of its creation,
+        since: Unix seconds after which due times count if Redis does not know the schedule: the latest of its creation,
             the last change of its spec and its last run.
         annotations: Values of the trigger and backfill annotations.
         status: Its status when it was last observed.
@@ -39,7 +39,7 @@ class WatchedResource:
         return f"{self.namespace}/{self.name}"
 
     def same_spec(self, body: Mapping[str, Any]) -> bool:
-        """Whether a newer state has the same spec and requests, and differs only in its status or labels.
+        """Whether a newer state has the same spec and requests, so that at most its status or labels differ.
 
         Args:
             body: The newer state, as the API server sent it.
@@ -62,7 +62,7 @@ class ResourceApplied:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """Watch event: at most the status or the labels of a known resource changed."""
+    """Watch event: only the status or labels of a known resource changed, if anything."""
 
     uid: str
     status: ObservedStatus
@@ -79,7 +79,7 @@ WatchEvent = ResourceApplied | StatusChanged | ResourceDeleted
 
 
 def parse_resource(body: Mapping[str, Any]) -> WatchedResource:
-    """Validate and compile one resource. Anything wrong with it becomes its `problem`.
+    """Validate and compile one resource. If it is invalid, its `problem` says why.
 
     Args:
         body: The resource, as the API server sent it.

@@ -1,5 +1,5 @@
--- Deactivate schedules that their source refuses at present. The registered fingerprint is replaced, so that a scheduler
--- that still has the old spec cannot fire it, and so that the next registration counts as a change.
+-- Deactivate schedules that their source currently refuses. Replacing the registered fingerprint keeps schedulers that
+-- still have the old spec from firing it, and makes the next registration count as a change.
 -- ARGV[1]: JSON list of {uid, next runs as JSON}
 
 for _, entry in ipairs(cjson.decode(ARGV[1])) do

@@ -1,10 +1,10 @@
 -- Enqueue a batch of runs in one atomic step: check the fence, the overlap and the backlog of each run, and store its
 -- message.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), run_ttl (s), active_limit (ms), active (states)}
--- ARGV[2]: JSON list of runs (`encode` in enqueuer.py names the fields)
--- ARGV[3…]: one message per run, empty to only move the high-water mark
+-- ARGV[2]: JSON list of runs (for the fields, see `encode` in enqueuer.py)
+-- ARGV[3…]: one message per run; an empty one only moves the high-water mark
 -- Returns one enqueue outcome per run. `moved` is followed by a colon and the high-water mark in Redis (ms), `ahead` by
--- a colon and the time of Redis (ms).
+-- a colon and Redis's time (ms).
 --
 -- The outcomes of due runs:
 --
@@ -24,12 +24,12 @@
 -- both without a message, exist only for them: `refused` (the trigger is deleted) and `wait` (OnDemandRuns submits the
 -- run again).
 --
--- The script makes two passes over the batch, which share what it knows about each schedule (`schedules`):
+-- The script makes two passes over the batch. They share the state of each schedule (`schedules`):
 -- 1. Read the schedules. Reject runs of an outdated spec, and check the due runs against the high-water marks.
 -- Between the passes, it writes all marks. If a later command fails, a run is missing, but none is enqueued twice.
--- 2. For each run that is left, in order, check overlap and backlog and enqueue it, or skip it with a reason.
--- A thousand schedules may be due at one instant, so marks are read and written once per batch, messages are written to
--- their queues 500 at a time, and run records are written afterwards (record_runs.lua).
+-- 2. For each remaining run, in order, check overlap and backlog, then enqueue the run or skip it with a reason.
+-- A thousand schedules may be due at the same instant. Therefore, marks are read and written once per batch, messages are
+-- written to their queues 500 at a time, and run records are written afterward (record_runs.lua).
 
 local context = cjson.decode(ARGV[1])
 local runs = cjson.decode(ARGV[2])
@@ -41,7 +41,7 @@ for _, state in ipairs(context.active) do active_states[state] = true end
 
 -- queues: the messages that are not written yet ---------------------------------------------------
 
--- Name → {ids, bodies: arguments for the queue's list and for its hash; stored: length of its hash, nil if not read}
+-- Name → {ids, bodies: arguments for the queue's list and its hash; stored: length of the hash, nil before it is read}
 local queues = {}
 -- Ids enqueued by this batch.
 local fresh = {}
@@ -60,7 +60,7 @@ local function depth(name)
   return queue.stored + #queue.ids
 end
 
--- Stores a message, and writes the given fields of the schedule record.
+-- Stores a message and writes the given fields of the schedule record.
 local function enqueue(schedule, run, ...)
   local queue = queues[run.queue]
   queue.ids[#queue.ids + 1] = run.id
@@ -74,10 +74,10 @@ end
 
 -- overlap and backlog -----------------------------------------------------------------------------
 
--- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue knows best: a
--- message in it has not ended, whatever the record says, and a message that was deleted must not block its schedule.
--- Only the new message of a retry is unknown here, so the record of a retry is trusted until active_limit after the first
--- enqueue.
+-- Returns the state of a run that is queued, running or waiting for a retry, otherwise nil. The queue takes precedence
+-- over the record: a run whose message is still in the queue has not ended, and a deleted message must not block its
+-- schedule. A retry has a new message, whose id is not known here, so the record of a retry is trusted until
+-- active_limit after the first enqueue.
 local function state_of(id, queue)
   if not id then return nil end
   if fresh[id] then return 'queued' end
@@ -105,7 +105,7 @@ local function replace(id, queue)
   end
 end
 
--- Checks concurrency policy and backlog. Returns 'go', or the reason to skip the run.
+-- Checks the concurrency policy and the backlog. Returns 'go', or the reason to skip the run.
 local function admit(schedule, run)
   local state = nil
   if run.policy ~= 'Allow' then state = state_of(schedule.last_id, run.queue) end
@@ -126,8 +126,8 @@ end
 
 -- pass 2: one function per kind of run ------------------------------------------------------------
 
--- Each kind has its own fence: a condition that holds before the enqueue and not after it. Pass 1 has checked the fence
--- of due runs, the high-water mark.
+-- Each kind has its own fence: a condition that is true before the enqueue and false after it. Pass 1 has checked the
+-- fence of due runs, the high-water mark.
 local kinds = {}
 
 local function enqueue_scheduled(schedule, run)
@@ -143,7 +143,7 @@ function kinds.due(schedule, run)
       if redis.call('hsetnx', keys.buffered, run.uid, integer(run.due)) == 1 then return 'buffered' end
       return skip(schedule, admission)
     end
-    -- At most one run is buffered, and it goes first.
+    -- At most one run is buffered, and it runs first.
     if admission == 'go' and redis.call('hexists', keys.buffered, run.uid) == 1 then
       return skip(schedule, 'overlap')
     end
@@ -165,7 +165,7 @@ local function trigger(schedule, run)
     redis.call('hincrby', schedule.record, field.triggered, 1)
     return enqueue(schedule, run)
   end
-  -- The client that requested the run follows its record and finds the reason there.
+  -- The client that requested the run watches the run record, so the reason is stored there.
   redis.call('hset', run_key(run.id), run_field.state, 'skipped', run_field.task, run.task, run_field.queue, run.queue,
     run_field.schedule, run.schedule, run_field.schedule_uid, run.uid, run_field.error, run.refused or admission,
     run_field.enqueued_at, at, run_field.finished_at, at)
@@ -173,14 +173,14 @@ local function trigger(schedule, run)
   return skip(schedule, admission)
 end
 
--- The trigger annotation: every new value counts once.
+-- The trigger annotation: every new value starts one run.
 function kinds.annotation(schedule, run)
   if redis.call('hget', schedule.record, field.trigger) == run.fence then return 'already' end
   redis.call('hset', schedule.record, field.trigger, run.fence)
   return trigger(schedule, run)
 end
 
--- A trigger by the command line: the request is deleted when it is carried out.
+-- A trigger from the command line: the request is deleted when it is carried out.
 function kinds.request(schedule, run)
   if redis.call('hexists', keys.triggers, run.fence) == 0 then return 'already' end
   local outcome = trigger(schedule, run)
@@ -188,7 +188,7 @@ function kinds.request(schedule, run)
   return outcome
 end
 
--- A backfill never skips a run but waits for its turn. Its cursor is the fence.
+-- A backfill never skips a run; it waits until the run can be enqueued. Its cursor is the fence.
 function kinds.backfill(schedule, run)
   local backfill = backfill_key(run.fence)
   local cursor = redis.call('hget', backfill, backfill_field.cursor)
@@ -204,7 +204,7 @@ end
 -- pass 1: the schedules and their high-water marks ------------------------------------------------
 
 -- Uid → {record (key), fingerprint, last_id (newest message), runs (number of scheduled runs), mark (ms),
--- passed (runs that passed the mark), mark_moved, plan_is_void, changed (its status has to be checked)}
+-- passed (runs that passed the mark), mark_moved, plan_is_void, changed (its status must be checked)}
 local schedules, uids, outcomes = {}, {}, {}
 
 local function read_schedule(uid)
@@ -220,10 +220,10 @@ local function check_fingerprint(schedule, run)
   return schedule.fingerprint == fingerprints.deleted and 'deleted' or 'changed'
 end
 
--- The fence of due runs. Moves the mark and returns nil if the run may go, otherwise returns the outcome.
+-- The fence of due runs. Moves the mark and returns nil if the run may be enqueued, otherwise returns the outcome.
 local function check_mark(schedule, run)
   if schedule.mark >= run.due then return 'already' end
-  -- A scheduler whose clock is far ahead must not move marks into the future: the schedule would be silent until then.
+  -- A scheduler whose clock is far ahead must not move marks into the future: the schedule would not run until then.
   if run.due > redis_now + context.ahead_limit then return 'ahead:' .. integer(redis_now) end
   -- Missed runs are counted from the mark that the scheduler planned with. If another scheduler has moved it, the plan
   -- is void.
@@ -268,7 +268,7 @@ for index, run in ipairs(runs) do
   if not outcomes[index] then
     outcomes[index] = kinds[run.kind](schedule, run)
   elseif outcomes[index] == 'exhausted' and schedule.runs < run.max_runs then
-    -- Pass 1 counted an earlier run of the batch that pass 2 has skipped.
+    -- Pass 1 counted an earlier run of this batch that pass 2 then skipped.
     outcomes[index] = 'moved:' .. integer(schedule.mark)
   end
 end

@@ -1,5 +1,5 @@
--- Record enqueued runs: create the record of each, unless a worker was quicker, and add it to the newest runs of its
--- schedule.
+-- Record enqueued runs: create each run's record unless a worker has already created it, and add it to the schedule's
+-- newest runs.
 -- ARGV[1]: JSON context {run_ttl (s)}; ARGV[2]: JSON list of {uid, id, task, queue, schedule, due (ms), at (s)}
 
 local context = cjson.decode(ARGV[1])
@@ -14,7 +14,7 @@ for _, run in ipairs(cjson.decode(ARGV[2])) do
   -- A schedule that was deleted in the meantime must not reappear.
   if is_registered(schedule_key(run.uid)) then
     local recent = recent_runs_key(run.uid)
-    -- The scheduler records runs again if the answer was lost.
+    -- The scheduler records runs again if the reply was lost.
     if not redis.call('lpos', recent, run.id) and redis.call('lpush', recent, run.id) > 10 then
       redis.call('ltrim', recent, 0, 9)
     end

@@ -1,5 +1,4 @@
--- Register schedules: write the record of those that are new or changed, and return the time from which each one
--- resumes.
+-- Register schedules: write the records of new and changed ones, and return the time from which each one resumes.
 -- ARGV[1]: JSON context {now (ms), ahead_limit (ms), unclaimed (s)}
 -- ARGV[2]: JSON list of schedules {uid, name, fingerprint, spec, task, queue, suspended, since (ms),
 -- keep_known_state}
@@ -7,7 +6,8 @@
 
 local context = cjson.decode(ARGV[1])
 local redis_now = redis_time()
--- A clock that is far ahead must not put marks and changes into the future, because nothing would be due until then.
+-- A scheduler whose clock is far ahead must not set marks and change times in the future, because nothing would be due
+-- until then.
 local function limited(ms) return ms > redis_now + context.ahead_limit and redis_now or ms end
 local now = seconds(limited(context.now))
 local field = schedule_field
@@ -17,12 +17,13 @@ for index, entry in ipairs(cjson.decode(ARGV[2])) do
   local record = schedule_key(entry.uid)
   local known = redis.call('hmget', record, field.fingerprint, field.changed_at)
   local claimed = tonumber(redis.call('zscore', keys.schedules, entry.uid) or 0)
-  -- Redis still has the record of a schedule that no scheduler runs. It was deleted some time ago and created again.
+  -- Redis still has the record, but no scheduler has run the schedule lately: it was deleted some time ago and created
+  -- again.
   local abandoned = not entry.keep_known_state and claimed < now - context.unclaimed
   local result, changed = 'known', known[2]
   if not known[1] or known[1] == fingerprints.deleted or abandoned then
     redis.call('del', record, recent_runs_key(entry.uid))
-    -- What was due before is never caught up.
+    -- Earlier due times are never caught up.
     local since = limited(entry.since)
     redis.call('hset', keys.high_water_marks, entry.uid, integer(since))
     redis.call('hdel', keys.buffered, entry.uid)

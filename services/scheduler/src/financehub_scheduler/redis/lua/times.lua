@@ -1,4 +1,4 @@
--- Precedes every script: numbers as Redis stores them, and the time of Redis.
+-- Precedes every script: number formatting as in Redis's storage, and the Redis clock.
 
 local function integer(number) return string.format('%.0f', number) end
 local function seconds(milliseconds) return string.format('%.3f', milliseconds / 1000) end
