@@ -1,1 +1,1 @@
-"""Market data at rest: assets, quotes, bars, indicators, news and the quarantine, and the checks of their quality."""
+"""Stores market data (assets, quotes, bars, indicators, news and the quarantine) and checks its quality."""

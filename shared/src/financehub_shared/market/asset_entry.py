@@ -1,4 +1,4 @@
-"""Validation of one asset as users write it, in the assets file or on the command line."""
+"""Validates one asset as users write it, in the assets file or on the command line."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ from financehub_shared.core.provider_specs import AssetProviderName
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
 
 OwnSymbol = Annotated[str, StringConstraints(pattern=r"^\S{1,60}$")]
-#: Currency by exchange suffix, for a hint in the error message.
+#: Exchange suffix → currency, for a hint in the error message.
 _SUFFIX_CURRENCIES = {
     "L": "GBP",
     "DE": "EUR",
@@ -31,12 +31,12 @@ _SUFFIX_CURRENCIES = {
     "AX": "AUD",
 }
 _CRYPTO = re.compile(r"^[A-Z0-9]+-([A-Z]{3})$")
-#: A currency pair at Yahoo: `EURGBP=X` is the price of one euro in pounds.
+#: A Yahoo currency pair: `EURGBP=X` is the price of one euro in pounds.
 _FOREX = re.compile(r"^[A-Z]{3}([A-Z]{3})=X$")
 
 
 class AssetEntry(BaseModel):
-    """An asset as written by a user; `asset()` returns it with defaults applied."""
+    """An asset as a user wrote it. `asset()` returns it with defaults applied."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,14 +50,14 @@ class AssetEntry(BaseModel):
     @field_validator("currency")
     @classmethod
     def _of_the_symbol(cls, currency: str, info: ValidationInfo) -> str:
-        """Derive the currency of a pair or of a US stock, and require one for other stocks."""
+        """Derive the currency if the symbol is a pair or a US stock, and require one for other stocks."""
         if currency in MINOR_UNITS:
             raise ValueError(f"{currency} is a minor unit; write {to_major_unit(currency)[0]} (prices are converted)")
         if currency and not re.fullmatch(r"[A-Z]{3}", currency):
             raise ValueError(f"{currency!r} is not an ISO 4217 currency code (e.g. USD)")
         symbol, type = info.data.get("symbol"), info.data.get("type")
         if symbol is None or type is None:
-            return currency  # the error of that field is reported instead
+            return currency  # that field's error is reported instead
         pair = (_CRYPTO if type is AssetType.CRYPTO else _FOREX).match(symbol)
         if pair is None and type is AssetType.CRYPTO:
             raise ValueError(
@@ -111,7 +111,7 @@ def read_entry(fields: Mapping[str, Any]) -> tuple[Asset | None, list[tuple[tupl
         fields: The entry as written.
 
     Returns:
-        The asset and no problems, or None and one (path of the field, problem with its fix) per problem.
+        (asset, []) if the entry is valid, otherwise (None, problems). Each problem is (field path, problem and fix).
     """
     try:
         return AssetEntry.model_validate(dict(fields)).asset(), []

@@ -1,4 +1,4 @@
-"""Stores assets in Redis, in one hash from symbol to JSON."""
+"""Stores assets in one Redis hash that maps symbols to JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The assets file: YAML that is checked completely, with file and line for every problem."""
+"""Reads the assets file, which is YAML, and reports all of its problems with file and line."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ class AssetsFileError(ConfigError):
     """The assets file is invalid; nothing in it is applied.
 
     Args:
-        problems: One line of text each: file, line, problem and fix.
+        problems: One line per problem: file, line, problem and fix.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -39,14 +39,14 @@ def load_assets(path: Path) -> list[Asset]:
 
 
 def parse_assets(text: str, source: str) -> list[Asset]:
-    """Check the text of an assets file.
+    """Parse and check the contents of an assets file.
 
     Args:
         text: The YAML text.
         source: Name of the file, for error messages.
 
     Raises:
-        AssetsFileError: The text is invalid; lists every problem in line order.
+        AssetsFileError: The text is invalid. The error lists every problem in line order.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -97,7 +97,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str, Any]:
-    """Return a mapping as plain values. Scalars stay text, because YAML 1.1 reads the tickers ON and NO as booleans."""
+    """Convert a mapping to plain values. Scalars stay strings, since YAML 1.1 reads tickers ON and NO as booleans."""
     fields: dict[str, Any] = {}
     for key, value in node.value:
         name = str(key.value)
@@ -113,7 +113,7 @@ def _plain(node: yaml.MappingNode, problems: list[tuple[int, str]]) -> dict[str,
 
 
 def _line_of(node: yaml.MappingNode, path: tuple[str | int, ...]) -> int:
-    """Return the line of the field at `path`, or of the innermost existing mapping on the way to it."""
+    """Return the line number of the field at `path`, or of the innermost mapping along that path that exists."""
     for name in path:
         match = next(((key, value) for key, value in node.value if key.value == name), None)
         if match is None:

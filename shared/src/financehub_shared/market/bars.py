@@ -1,4 +1,7 @@
-"""Daily bars in Redis: one columnar blob per asset, merged by optimistic writes in a bounded number of round trips."""
+"""Stores daily bars in Redis as one columnar blob per asset.
+
+New bars are merged by optimistic writes in a bounded number of round trips.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +13,7 @@ from financehub_shared.market.encoding.series import decode_bars, encode_bars, m
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
-#: Blobs per round trip. 100 blobs of 22 kB are 2 MB, which take Redis a few milliseconds.
+#: Blobs per round trip. 100 blobs of 22 kB are 2 MB, which keep Redis busy for a few milliseconds.
 BLOB_BATCH = 100
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20

@@ -1,4 +1,4 @@
-"""The freshness hash: the time at which each provider last delivered each dataset."""
+"""Stores in the freshness hash when each provider last delivered each dataset."""
 
 from financehub_shared.market.repository import RedisRepository, translate_errors
 from financehub_shared.redis import keys
@@ -8,7 +8,7 @@ _SEPARATOR = "|"
 
 
 class FreshnessRepository(RedisRepository):
-    """Reads and writes the last success of each provider."""
+    """Reads and writes each provider's last success."""
 
     @translate_errors
     def mark_success(self, dataset: str, provider: str, at: float) -> None:

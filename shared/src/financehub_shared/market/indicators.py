@@ -1,4 +1,4 @@
-"""Indicators in Redis: a hash of the newest values for listings, and one columnar blob per asset with the series."""
+"""Stores indicators in Redis: a hash of the newest values for listings, and one columnar blob of series per asset."""
 
 from collections.abc import Iterable, Sequence
 

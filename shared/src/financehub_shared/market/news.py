@@ -1,4 +1,4 @@
-"""News in Redis: a hash of news items, indexes by time and by asset, and indexes that find duplicates."""
+"""Stores news in Redis: a hash of news items, indexes by time and by asset, and indexes that find duplicates."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

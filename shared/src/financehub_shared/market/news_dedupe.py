@@ -1,4 +1,4 @@
-"""Detection of known news items by guid, by canonical URL, and by a similar title within 7 days. Pure."""
+"""Detects known news items by guid, by canonical URL, and by a similar title within 7 days. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_text import common_words_needed, near_equal_words, normalize_title, numbers_in
 
-#: Seconds within which two similar titles are one story; later it is a new one ('Fed holds rates').
+#: Seconds within which two similar titles are the same story. Later they are two stories ('Fed holds rates').
 TITLE_WINDOW = 7.0 * DAY_SECONDS
 
 
 def guid_key(item: NewsItem) -> str:
-    """Key of the news item's guid, which is unique within its publisher only; empty if the feed has none."""
+    """Return the key of the item's guid, which is unique only within its publisher; empty if the feed has no guid."""
     return f"{item.source}|{item.guid}" if item.guid else ""
 
 
@@ -54,7 +54,7 @@ class KnownNews:
         return False
 
     def accept(self, item: NewsItem) -> bool:
-        """Whether the item is new; a new item is known from then on."""
+        """Whether the item is new. A new item is known from then on."""
         guid, title = guid_key(item), normalize_title(item.title)
         if item.id in self._ids or (guid and guid in self._guids) or self._has_title(title, item.published_at):
             return False

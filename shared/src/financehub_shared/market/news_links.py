@@ -1,9 +1,9 @@
 """Links headlines to the assets that they name. Pure.
 
-Precision comes before recall: a wrong link misleads, a missing one only leaves a news item unlinked. Four forms
-count: a ticker in its usual notation (`$AAPL`, `(NASDAQ: AAPL)`, `(BTC)`), a ticker as a word in capitals, a name
-of several words, and a name of one word. Names that are also English words (`META`, `Visa`, `Target`) need a
-business word in the same headline. Tickers are ignored in a headline that is all in capitals.
+Precision matters more than recall: a wrong link misleads, but a missing one only leaves a news item unlinked. The
+linker recognizes four forms: a ticker in its usual notation (`$AAPL`, `(NASDAQ: AAPL)`, `(BTC)`), a ticker as a word
+in capitals, a multi-word name, and a single-word name. Names that are also English words (`META`, `Visa`, `Target`)
+need a business word in the same headline. Tickers are ignored in a headline that is all in capitals.
 """
 
 import re
@@ -40,7 +40,7 @@ _ENGLISH = _words("""
     top trade trip true trump two ui uk un uni union unity up us usa usd v vet via visa wave waves we well wing
     wolf x yeti you z zip zoom
 """)
-#: Business words: one of them in the headline turns an English word into a company name.
+#: Business words. If a headline contains one, an English word in it can be a company name.
 _BUSINESS = _words("""
     stock stocks share shares shareholder shareholders earnings revenue revenues profit profits dividend buyback
     guidance nasdaq nyse ipo quarterly quarter q1 q2 q3 q4 analyst analysts upgrade upgrades upgraded downgrade
@@ -100,7 +100,7 @@ class AssetLinker:
 
 
 def _tickers(asset: Asset) -> list[str]:
-    """`BTC-USD` → BTC, BTC-USD; `BRK-B` → BRK-B, BRK.B; `VOD.L` → VOD.L, VOD; an index has no ticker."""
+    """Return the tickers: `BTC-USD` → BTC, BTC-USD; `BRK-B` → BRK-B, BRK.B; `VOD.L` → VOD.L, VOD; an index has none."""
     symbol = asset.symbol
     if asset.type is AssetType.CRYPTO:
         return [symbol, symbol.rpartition("-")[0]]

@@ -1,4 +1,4 @@
-"""Identity of articles: canonical URLs, stable ids and similar titles. Pure."""
+"""Identifies articles by canonical URLs, stable ids and similar titles. Pure."""
 
 import hashlib
 import html
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[\w$€£]+(?:[.,'][\w]+)*%?")
 
 
 def canonical_url(url: str) -> str:
-    """Return one spelling for all links to an article: lower-case host, no tracking, sorted query, no fragment.
+    """Return the same URL for all links to an article: lower-case host, no tracking, sorted query, no fragment.
 
     Args:
         url: The link as the feed contains it.
@@ -61,25 +61,25 @@ def normalize_title(title: str) -> str:
 
 
 def common_words_needed(words: int) -> int:
-    """Minimum number of words that a similar title shares with one of `words` words; follows from `near_equal`."""
+    """Return how many words a title must share with a title of `words` words to be similar; see `near_equal`."""
     return words if words < _FEWEST_WORDS else -(-_SHARED * words // _OF)
 
 
 def near_equal(left: str, right: str) -> bool:
     """Whether two normalized titles tell the same story: nearly the same words and exactly the same numbers.
 
-    Symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are two stories.
+    The relation is symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are different stories.
     """
     return left == right or near_equal_words(frozenset(left.split()), frozenset(right.split()))
 
 
 def near_equal_words(a: frozenset[str], b: frozenset[str]) -> bool:
-    """`near_equal` for two different titles, given their sets of words."""
+    """Whether two different titles, given as sets of words, are similar in the sense of `near_equal`."""
     if min(len(a), len(b)) < _FEWEST_WORDS or _OF * len(a & b) < _SHARED * len(a | b):
         return False
     return numbers_in(a) == numbers_in(b)
 
 
 def numbers_in(words: frozenset[str]) -> frozenset[str]:
-    """The words that contain a digit (`5%`, `q1`); similar titles have the same ones."""
+    """Return the words that contain a digit (`5%`, `q1`); similar titles have the same ones."""
     return frozenset(word for word in words if any(letter.isdigit() for letter in word))

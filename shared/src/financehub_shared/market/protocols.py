@@ -1,4 +1,4 @@
-"""The interface of the store of market data. `RedisStore` implements it; the tests also use an in-memory store."""
+"""Defines the interface of the market data store. `RedisStore` implements it; tests also use an in-memory store."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ from financehub_shared.core.models import (
     Quote,
 )
 
-#: Entries kept: weeks of a feed with occasional errors; at most 12 MB if every payload is full.
+#: Number of entries kept: weeks of a feed with occasional errors, and at most 12 MB if every payload is full.
 QUARANTINE_LIMIT = 5_000
 
 
@@ -38,7 +38,7 @@ class Store(Protocol):
         ...
 
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
-        """Make the declared assets exactly these and keep those added by the CLI; return (written, removed)."""
+        """Replace the declared assets with these, and keep assets added by the CLI; return (written, removed)."""
         ...
 
     # quotes -----------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ class Store(Protocol):
 
     # bars -------------------------------------------------------------------------------------------
     def put_bars(self, bars: Iterable[Bars]) -> None:
-        """Merge bars into the stored ones by day, the new bar replacing the old, in a bounded number of round trips."""
+        """Merge new bars into the stored ones, replacing bars of the same day, in a bounded number of round trips."""
         ...
 
     def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
@@ -90,16 +90,16 @@ class Store(Protocol):
         ...
 
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
-        """Return news items, newest first, of all assets or of one."""
+        """Return the news items of all assets or of one asset, newest first."""
         ...
 
     # quarantine -------------------------------------------------------------------------------------
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Append records to the quarantine, which drops its oldest ones."""
+        """Append records to the quarantine, which drops its oldest records if it is full."""
         ...
 
     def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
-        """Return the records, newest first."""
+        """Return the quarantine records, newest first."""
         ...
 
     # freshness --------------------------------------------------------------------------------------
@@ -115,5 +115,5 @@ class Store(Protocol):
     def drop_older(
         self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
     ) -> dict[str, int]:
-        """Delete data past its retention; return kind → number deleted (with `dry_run`, to be deleted)."""
+        """Delete data past its retention, or only count it with `dry_run`; return kind → number."""
         ...

@@ -1,4 +1,4 @@
-"""The quarantine: a capped stream of rejected data."""
+"""Stores rejected data in the quarantine, a capped Redis stream."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

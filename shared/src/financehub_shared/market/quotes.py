@@ -1,4 +1,4 @@
-"""Quotes in Redis: one hash from symbol to an order prefix and JSON, which lets Redis keep the newer of two quotes."""
+"""Stores quotes in one Redis hash. Each value begins with an order prefix, by which Redis keeps the newer quote."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, decode
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
 
-# EVAL instead of EVALSHA saves the second round trip after a restart or failover of Redis.
+# EVAL instead of EVALSHA saves the second round trip after Redis restarts or fails over.
 _KEEP_NEWER = f"""
 for i = 1, #ARGV, 2 do
   local stored = redis.call('HGET', KEYS[1], ARGV[i])

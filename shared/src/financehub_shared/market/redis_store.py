@@ -1,4 +1,4 @@
-"""The store of market data in Redis, composed of one repository per kind of data."""
+"""Stores market data in Redis, with one repository per kind of data."""
 
 from financehub_shared.market.assets import AssetRepository
 from financehub_shared.market.bars import BarRepository

@@ -1,4 +1,4 @@
-"""Base of the repositories of `RedisStore`: the client, bounded batches and the translation of errors."""
+"""Provides what the repositories of `RedisStore` share: the client, bounded batches and error translation."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ Part = TypeVar("Part", bound="RedisRepository")
 
 
 class RedisRepository:
-    """Base class of one repository.
+    """Base class of the repositories.
 
     Args:
         client: Connection to the data Redis; replies are bytes.
@@ -29,7 +29,7 @@ class RedisRepository:
 
 
 def translate_errors(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:
-    """Decorate a method to raise `StoreUnavailableError`, with its cause, for every error of Redis or the network."""
+    """Decorate a method to raise `StoreUnavailableError`, with its cause, for every Redis or network error."""
 
     @wraps(method)
     def call(self: Part, /, *args: P.args, **kwargs: P.kwargs) -> R:

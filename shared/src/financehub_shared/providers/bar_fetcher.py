@@ -15,8 +15,8 @@ from financehub_shared.providers.protocols import BarProvider
 
 log = structlog.get_logger(__name__)
 
-#: Requests in parallel. At 50 ms per request that is 320 per second, far below the burst limit of any upstream. The
-#: budget of every provider of bars (`limits` in core/provider_specs.py) has room for this many requests within
+#: Number of parallel requests. At 50 ms per request that is 320 per second, far below any upstream's burst limit. The
+#: budget of every bar provider (`limits` in core/provider_specs.py) has room for this many requests within
 #: `MAX_WAIT_SECONDS` of providers/budget/budget.py, so requests that start together are not refused. Yahoo's `THREADS`
 #: has the same value.
 CONCURRENCY = 16
@@ -28,14 +28,14 @@ _THURSDAY = 3
 
 @dataclass(slots=True)
 class BarReport:
-    """The result of a fetch of bars.
+    """The result of fetching bars.
 
     Args:
         first_days: Symbol → first missing day, for all requested assets.
         bars: Symbol → its new bars, which are empty if the upstream has none.
         failures: Symbol → provider → reason why it did not deliver.
         delivered: Provider → number of assets that it delivered.
-        retry_after: Seconds until the first provider that named a time may be called again.
+        retry_after: Shortest pause in seconds that a provider requested before its next call.
     """
 
     first_days: Mapping[str, int]
@@ -46,7 +46,7 @@ class BarReport:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Symbol → reason of each provider, for symbols that no provider delivered."""
+        """Symbol → each provider's reason, for symbols that no provider delivered."""
         return {
             symbol: format_reasons(self.failures.get(symbol, {}))
             for symbol in self.first_days
@@ -57,8 +57,8 @@ class BarReport:
 def last_complete_day(asset: Asset, now: float) -> int:
     """Return the newest day whose bar is final, in days since 1970-01-01.
 
-    Coins are traded on every day, stocks only on weekdays. Holidays are not known here: the bar of a holiday is fetched
-    and does not arrive (see `BarFetcher`).
+    Coins trade every day, stocks only on weekdays. Holidays are not considered, so the bar of a holiday is requested
+    but does not arrive (see `BarFetcher`).
 
     Args:
         asset: The asset.
@@ -77,8 +77,8 @@ class _LastFetch:
 
     Args:
         through: Newest day that was requested.
-        at: Unix seconds of the answer.
-        stored: Day of the first bar of the answer. A store whose newest bar is older has lost data since.
+        at: Unix seconds of the response.
+        stored: Day of the first bar in the response. If the newest stored bar is older, the store has lost data since.
     """
 
     through: int
@@ -91,8 +91,8 @@ class BarFetcher:
 
     Args:
         providers: The providers, first choice first. The first one that serves an asset is called first.
-        clock: The current time.
-        concurrency: Requests in parallel.
+        clock: Source of time.
+        concurrency: Number of parallel requests.
     """
 
     def __init__(self, providers: Sequence[BarProvider], clock: Clock, concurrency: int = CONCURRENCY) -> None:
@@ -158,7 +158,7 @@ class BarFetcher:
                 bars = await provider.fetch_bars(asset, first_day, until)
             except ProviderError as error:
                 failure = error
-            except Exception as error:  # a bug in one provider must not cost the answers of the others
+            except Exception as error:  # a bug in one provider must not lose the results of the others
                 log.exception("provider_code_failed", provider=provider.name, symbol=asset.symbol)
                 failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
             else:

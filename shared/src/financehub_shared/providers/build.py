@@ -50,8 +50,8 @@ def build_providers(
         settings: Orders, base URLs, keys and timeouts.
         clock: The clock of the process.
         on_call: Receives the outcome of every upstream call.
-        redis_url: Redis that holds the budgets, breakers and ETags of the fleet. None if this process is alone.
-        breaker_listeners: Receive every transition of a breaker.
+        redis_url: URL of the Redis that holds the fleet's budgets, breakers and ETags. None if this process is alone.
+        breaker_listeners: Receive every breaker transition.
 
     Raises:
         ConfigError: A key contains characters that an HTTP header cannot carry.
@@ -67,7 +67,7 @@ def build_providers(
 def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
     """Build the providers of a tier, which share budgets and breakers with the fleet and count calls in its metrics.
 
-    A wrong setting ends the process with a one-line message and exit code 2.
+    An invalid setting makes the process exit with code 2 and a one-line message.
     """
     listeners = (log_transition, count_transitions(metrics))
     try:
@@ -150,12 +150,12 @@ class Providers:
             self._scripts.close()
 
     def _of(self, dataset: Dataset) -> list[Any]:
-        """The providers of a dataset in order, without those that lack their API key."""
+        """Return the providers of a dataset in order, without those whose API key is missing."""
         order = self._settings.provider_order(dataset)
         return [self._provider(name) for name in order if PROVIDERS[name].api_key != "required" or self._key(name)]
 
     def _provider(self, name: str) -> Any:
-        """The provider of this name, one per process."""
+        """Return the provider with this name. There is one per process."""
         if name not in self._built:
             self._built[name] = resolve_name(PROVIDERS[name].build)(self._context(name))
         return self._built[name]
@@ -177,7 +177,7 @@ class Providers:
         return self._settings.provider_api_key(name) or SecretStr("")
 
     def _guard(self, upstream: str, part: str) -> UpstreamGuard:
-        """Budget and breaker of an upstream, or of one part of it, shared by all providers that call it."""
+        """Return the guard of an upstream or of one of its parts, which is shared by all providers that call it."""
         name = f"{upstream}:{part}" if part else upstream
         if name not in self._budgets:
             self._budgets[name] = Budget(name, PROVIDERS[upstream].limits, self._scripts, self._clock)

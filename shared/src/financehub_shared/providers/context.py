@@ -1,4 +1,4 @@
-"""Everything that the `build` function of a provider may use."""
+"""Defines what a provider's `build` function can use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from financehub_shared.providers.transport.http import HttpClient
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """The parts of this process from which one provider is built.
+    """The objects and settings from which one provider is built.
 
     Args:
-        name: Name of the provider in records: `kraken`, or `simulated/kraken` if the simulator answers.
+        name: Name of the provider in records: `kraken`, or `simulated/kraken` if the simulator responds.
         base_url: Base URL of the upstream. Empty if its setting does not have a default and is unset.
         api_key: API key of the upstream. Empty if there is none. A provider that requires a key is only built with one.
         settings: All settings.
-        clock: The clock of the process.
-        http: The HTTP client of the process.
-        cache_validators: ETags and dates of the documents that were read last.
+        clock: The process's clock.
+        http: The process's HTTP client.
+        cache_validators: Store of the ETags and dates of the last responses.
         guard_for: Part of the upstream → its guard. Each part, such as a feed, has its own budget and breaker. The
-            empty text stands for an upstream without parts.
+            empty string stands for an upstream without parts.
         provider: Name → another provider of this process.
     """
 

@@ -14,7 +14,7 @@ from financehub_shared.providers.protocols import QuoteBatch, QuoteProvider
 
 log = structlog.get_logger(__name__)
 
-#: If two independent providers agree this closely on a jump, the market moved and it is not an error.
+#: If two independent providers agree on a jump this closely, it is a market move and not an error.
 CONFIRMED_WITHIN = Decimal("0.05")
 #: The class of `Quarantined.reason` that a second provider can confirm.
 CONFIRMABLE = "jump"
@@ -25,7 +25,7 @@ Validate = Callable[[Asset, Quote, Quote | None, float], Quote | Quarantined]
 
 @dataclass(slots=True)
 class QuoteReport:
-    """The result of a fetch of quotes.
+    """The result of fetching quotes.
 
     Args:
         requested: Number of requested assets.
@@ -33,7 +33,7 @@ class QuoteReport:
         failures: Symbol → provider → reason why it did not deliver. Includes symbols that a later provider delivered.
         quarantined: Quotes that failed validation.
         delivered: Provider → number of quotes that it delivered.
-        retry_after: Seconds until the first provider that named a time may be called again.
+        retry_after: Shortest pause in seconds that a provider requested before its next call.
     """
 
     requested: int
@@ -45,7 +45,7 @@ class QuoteReport:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Symbol → reason of each provider, for symbols that no provider delivered."""
+        """Symbol → each provider's reason, for symbols that no provider delivered."""
         return {symbol: format_reasons(why) for symbol, why in self.failures.items() if symbol not in self.quotes}
 
     def summary(self) -> TaskSummary:
@@ -67,7 +67,7 @@ class QuoteReport:
             self.failures.setdefault(symbol, {})[provider] = reason
 
     def add_retry_after(self, error: ProviderError) -> None:
-        """Keep the shortest time that an upstream requested."""
+        """Keep the shortest pause that an upstream requested."""
         if error.retry_after is not None and (self.retry_after is None or error.retry_after < self.retry_after):
             self.retry_after = error.retry_after
 
@@ -78,7 +78,7 @@ def format_reasons(reasons: Mapping[str, str]) -> str:
 
 
 def deadline_share(now: float, deadline: float, providers_left: int) -> float:
-    """Return the deadline of the next provider: an equal share of the time left, so that one that hangs leaves some.
+    """Return the next provider's deadline. Each gets an equal share of the time left, in case one of them hangs.
 
     Args:
         now: Monotonic time in seconds.
@@ -103,11 +103,11 @@ async def fetch_quotes(
         assets: The assets to fetch.
         previous: Symbol → last stored quote, for validation.
         deadline: Monotonic time in seconds by which the fetch must end.
-        clock: The current time.
+        clock: Source of time.
         validate: Decides whether a quote can be stored.
 
     Returns:
-        A report. The caller decides what it means if no quote was delivered.
+        A report. The caller decides whether a report without quotes is an error.
     """
     report = QuoteReport(requested=len(assets), failures={asset.symbol: {} for asset in assets})
     suspects: dict[str, Quote] = {}
@@ -160,7 +160,7 @@ async def _fetch_batch(
         batch = await provider.fetch_quotes(wanted, until)
     except ProviderError as error:
         batch = _failed_batch(provider.name, error, wanted)
-    except Exception as error:  # a bug in one provider must not cost the answers of the others
+    except Exception as error:  # a bug in one provider must not lose the results of the others
         log.exception("provider_code_failed", provider=provider.name)
         failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
         batch = _failed_batch(provider.name, failure, wanted)

@@ -26,10 +26,10 @@ from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 
-#: Requests in parallel. Finnhub allows 30 requests per second. At 50 ms per request, five in parallel stay below 100,
-#: and the budget enforces the rest.
+#: Number of parallel requests. At 50 ms per request, five in parallel send at most 100 per second. The budget enforces
+#: Finnhub's limit of 30 per second.
 CONCURRENCY = 5
-#: After one of these errors the next request would fail too.
+#: After one of these errors, the next request would fail too.
 FINAL_ERRORS = (AuthFailedError, BlockedError, BreakerOpenError, QuotaExceededError, RateLimitedError)
 
 
@@ -46,7 +46,7 @@ class Finnhub:
         guard: Budget and breaker of this upstream.
         base_url: Base URL of the API.
         key: API key, sent as a header.
-        clock: For fetch times.
+        clock: Clock for fetch times.
         name: Name of this provider in records.
     """
 
@@ -118,7 +118,7 @@ class Finnhub:
 def _symbol(asset: Asset) -> str | None:
     """Return Finnhub's symbol (`BRK-B` → `BRK.B`).
 
-    None for assets that the free plan does not include: other exchanges (`VOD.L`), indices and currencies.
+    Returns None for assets that the free plan does not include: other exchanges (`VOD.L`), indices and currencies.
     """
     explicit = asset.provider_symbols.get("finnhub")
     if explicit is not None:

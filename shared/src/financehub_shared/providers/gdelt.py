@@ -39,7 +39,7 @@ class Gdelt:
         http: Sends the requests.
         guard: Budget and breaker of this upstream.
         base_url: Base URL of the API.
-        clock: For fetch times.
+        clock: Clock for fetch times.
         name: Name of this provider in records.
     """
 
@@ -105,7 +105,7 @@ class Gdelt:
 
 
 def _seen_at(value: object) -> float | None:
-    """Return the Unix seconds of `20240216T021500Z`. None if the value is not such a time."""
+    """Return a timestamp such as `20240216T021500Z` in Unix seconds, or None if the value has another format."""
     try:
         return datetime.strptime(str(value), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:

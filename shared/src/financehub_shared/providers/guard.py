@@ -14,7 +14,7 @@ CallObserver = Callable[[str, str, float], None]
 
 
 class CallBudget(Protocol):
-    """The part of `Budget` that a guard uses."""
+    """The methods of `Budget` that a guard uses."""
 
     async def spend(self, weight: int) -> None:
         """Take `weight` units from every window.
@@ -25,15 +25,15 @@ class CallBudget(Protocol):
         ...
 
     async def correct(self, used: int) -> None:
-        """Raise our count of the last minute to that of the upstream, if it is higher."""
+        """Raise our count of the last minute to the upstream's if that is higher."""
         ...
 
 
 class CallBreaker(Protocol):
-    """The part of `CircuitBreaker` that a guard uses."""
+    """The method of `CircuitBreaker` that a guard uses."""
 
     async def acall(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send and record the outcome.
+        """Call `send` and record the outcome.
 
         Raises:
             BreakerOpenError: The breaker is open and nothing was sent.
@@ -42,7 +42,7 @@ class CallBreaker(Protocol):
 
 
 class UpstreamGuard:
-    """Lets calls of one provider through to its upstream if breaker and budget allow them.
+    """Lets one provider's calls through to its upstream if the breaker and the budget allow them.
 
     Args:
         provider: Name of the provider.
@@ -81,7 +81,7 @@ class UpstreamGuard:
             return await send()
 
         try:
-            # The breaker comes first, so that a rejected call costs no unit: the budget of a month is small, and spent
+            # The breaker comes first, so that a rejected call does not cost units. Monthly budgets are small, and spent
             # units are never returned.
             result = await self._breaker.acall(spend_and_send)
             outcome = "ok"
@@ -93,6 +93,6 @@ class UpstreamGuard:
             self._on_call(self.provider, outcome, self._clock.monotonic() - started)
 
     async def correct(self, used: int) -> None:
-        """Report to the budget how much the upstream has counted in the last minute. Others may share our address."""
+        """Report the upstream's count of the last minute to the budget. Other clients may share our IP address."""
         if self._budget is not None:
             await self._budget.correct(used)

@@ -19,7 +19,7 @@ from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.http import HttpClient
 
-#: Kraken's own names of coins.
+#: Kraken's own names for coins.
 OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
 #: More pairs than this would make the URL long. Without a list, Kraken returns all of its pairs.
 BATCH_MAX = 100
@@ -39,7 +39,7 @@ class Kraken:
         http: Sends the requests.
         guard: Budget and breaker of this upstream.
         base_url: Base URL of the API.
-        clock: For fetch times.
+        clock: Clock for fetch times.
         name: Name of this provider in records.
     """
 
@@ -109,7 +109,7 @@ class Kraken:
         pair = _pair(asset)
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
-        # the candle that begins in the second `since` is not part of the answer
+        # the response does not include the candle that begins exactly at `since`
         since = {"since": str(first_day * DAY_SECONDS - 1)} if first_day > 0 else {}
         params = {"pair": pair, "interval": str(DAY_SECONDS // 60), **since}
         result = await self._get("/0/public/OHLC", params, deadline)
@@ -140,7 +140,7 @@ class Kraken:
 
 
 def error_of(provider: str, error: str) -> ProviderError:
-    """Return the provider error for one of Kraken's (`EAPI:Rate limit exceeded`): severity, category and text."""
+    """Return the provider error for a Kraken error such as `EAPI:Rate limit exceeded` (severity, category and text)."""
     category, _, text = error.partition(":")
     lowered = text.lower()
     if "rate limit" in lowered or "too many requests" in lowered or "lockout" in lowered:
@@ -153,7 +153,7 @@ def error_of(provider: str, error: str) -> ProviderError:
 
 
 def spellings(pair: str) -> list[str]:
-    """Return the keys under which Kraken may answer for a pair: `XBTUSD` → `XXBTZUSD`, `USDTUSD` → `USDTZUSD`.
+    """Return the keys that Kraken's response may use for a pair: `XBTUSD` → `XXBTZUSD`, `USDTUSD` → `USDTZUSD`.
 
     Old assets have the prefix X (coins) or Z (currencies), but only Kraken's list of assets says which ones.
     """
@@ -167,7 +167,7 @@ def spellings(pair: str) -> list[str]:
 
 
 def _pair(asset: Asset) -> str | None:
-    """Return Kraken's pair (`BTC-USD` → `XBTUSD`). None if Kraken cannot have the asset."""
+    """Return Kraken's pair (`BTC-USD` → `XBTUSD`), or None if Kraken cannot list the asset."""
     base, _, quote = asset.symbol.rpartition("-")
     pair = asset.provider_symbols.get("kraken") or OWN_NAMES.get(base, base) + quote
     return pair if base and _PAIR.fullmatch(pair) else None

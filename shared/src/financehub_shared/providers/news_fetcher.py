@@ -1,4 +1,4 @@
-"""Fetches news from all providers in parallel. Every source counts, so there is no failover."""
+"""Fetches news from all providers in parallel. All sources are read, so there is no failover."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,16 +16,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class NewsReport:
-    """The result of a fetch of news.
+    """The result of fetching news.
 
     Args:
         items: News items, linked to the assets in their titles. The store drops news items that it already has.
         failed: Source → error. A source without new news items for weeks has failed too.
-        unchanged: Sources that answered 304.
+        unchanged: Sources that responded with 304.
         quarantined: News items that cannot be stored.
         delivered: Provider → number of news items.
         sources: Number of requested sources.
-        retry_after: Seconds until the first provider that named a time may be called again.
+        retry_after: Shortest pause in seconds that a provider requested before its next call.
         on_stored: Functions to await once `items` are stored; see `stored`.
     """
 
@@ -40,11 +40,11 @@ class NewsReport:
 
     @property
     def answered(self) -> bool:
-        """Whether any source delivered news items or answered 'not modified'."""
+        """Whether any source delivered news items or responded 'not modified'."""
         return bool(self.items or self.unchanged) or (self.sources > 0 and not self.failed)
 
     async def stored(self) -> None:
-        """Report that `items` are stored, so that an unchanged source may answer 304 from now on."""
+        """Report that `items` are stored, so that an unchanged source may respond with 304 from now on."""
         for callback in self.on_stored:
             await callback()
 
@@ -93,7 +93,7 @@ async def _fetch_batch(provider: NewsProvider, sources: Sequence[str] | None, de
         return await provider.fetch_news(sources, deadline)
     except ProviderError as error:
         return NewsBatch(failed={provider.name: error})
-    except Exception as error:  # a bug in one provider must not cost the answers of the others
+    except Exception as error:  # a bug in one provider must not lose the results of the others
         log.exception("provider_code_failed", provider=provider.name)
         failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
         return NewsBatch(failed={provider.name: failure})

@@ -1,4 +1,4 @@
-"""Interfaces of providers, and the batches that they return."""
+"""Defines the interfaces of providers and the batches that they return."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from financehub_shared.core.models import Asset, Bars, NewsItem, Quarantined, Qu
 
 @dataclass(frozen=True, slots=True)
 class QuoteBatch:
-    """The answer of one provider to one request for quotes.
+    """One provider's result for one request for quotes.
 
     Args:
         quotes: Symbol → quote, for all symbols that the provider delivered.
@@ -27,7 +27,7 @@ class QuoteProvider(Protocol):
     name: str
 
     def serves(self, asset: Asset) -> bool:
-        """Whether this provider can have data of the asset."""
+        """Whether this provider can have data for the asset."""
         ...
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
@@ -49,7 +49,7 @@ class BarProvider(Protocol):
     name: str
 
     def serves(self, asset: Asset) -> bool:
-        """Whether this provider can have data of the asset."""
+        """Whether this provider can have data for the asset."""
         ...
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
@@ -68,14 +68,14 @@ class BarProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewsBatch:
-    """The answer of one news provider.
+    """One news provider's result.
 
     Args:
-        items: The news items. Empty if every source answered 'not modified'.
+        items: The news items. Empty if every source responded 'not modified'.
         failed: Source → error.
-        unchanged: Sources that answered 304.
+        unchanged: Sources that responded with 304.
         quarantined: News items that cannot be stored, with the reason.
-        on_stored: Functions to await once `items` are stored. Only then may an unchanged source answer 304 next time.
+        on_stored: Functions to await once `items` are stored. Only then may an unchanged source respond with 304.
     """
 
     items: Sequence[NewsItem] = ()
@@ -102,6 +102,6 @@ class NewsProvider(Protocol):
             deadline: Monotonic time in seconds by which the fetch must end.
 
         Raises:
-            ProviderError: The only source failed. If there are several, `failed` has the error of each.
+            ProviderError: The provider's only source failed. If it has several, `failed` has the error of each.
         """
         ...

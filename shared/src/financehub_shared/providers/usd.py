@@ -1,4 +1,4 @@
-"""Exchange rates of USDT in USD. Binance quotes prices in USDT, which is not worth exactly one dollar (ADR 0015)."""
+"""Provides USDT rates in USD. Binance quotes prices in USDT, which is not worth exactly one dollar (ADR 0015)."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ProviderError, UpstreamError
 from financehub_shared.core.loop_local import LoopLocal
 
-#: Age at which a rate is fetched again. USDT moves by less than 0.1 % in ten minutes outside of a panic.
+#: Age at which a rate is fetched again. USDT moves by less than 0.1 % in ten minutes outside a panic.
 FRESH_SECONDS = 600.0
-#: Age up to which a known rate is used while all sources fail. The note of the quote shows the age.
+#: Age up to which a known rate is used while all sources fail. The quote's note shows the age.
 USABLE_SECONDS = float(DAY_SECONDS)
 #: Outside this range the peg is broken or the source is wrong, and failing is better than converting.
 PLAUSIBLE = (Decimal("0.8"), Decimal("1.2"))
-#: A day without a rate takes that of an earlier day, at most this many days before.
+#: A day without a rate uses the rate of an earlier day, at most this many days before.
 CARRY_DAYS = 7
 
 
@@ -37,7 +37,7 @@ class DailyRateSource(Protocol):
     name: str
 
     async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
-        """Fetch day (since 1970-01-01) → USD per USDT at its close, for as many days as the upstream has."""
+        """Fetch day (since 1970-01-01) → USD per USDT at that day's close, for all days that the upstream has."""
         ...
 
 
@@ -62,7 +62,7 @@ class UsdtRates:
     Args:
         spot: Sources of the current rate, first choice first.
         daily: Source of the daily rates. None if there is none.
-        clock: For the age of rates.
+        clock: Clock for the age of rates.
     """
 
     def __init__(self, spot: Sequence[RateSource], daily: DailyRateSource | None, clock: Clock) -> None:
@@ -118,7 +118,7 @@ class UsdtRates:
 
 
 class DailyRates:
-    """The rate of each day. Pure.
+    """The daily rates. Pure.
 
     Args:
         closes: Day → USD per USDT. Implausible rates are dropped.
@@ -129,11 +129,11 @@ class DailyRates:
         self._closes = {day: rate for day, rate in closes.items() if low <= rate <= high}
 
     def has(self, day: int) -> bool:
-        """Whether the rate of this very day is known."""
+        """Whether the rate of exactly this day is known."""
         return day in self._closes
 
     def at(self, day: int) -> float | None:
-        """Return the rate of a day, or the last one of the `CARRY_DAYS` before. None if there is none."""
+        """Return the rate of a day, or else the latest one of the `CARRY_DAYS` days before. None if there is none."""
         for candidate in range(day, day - CARRY_DAYS - 1, -1):
             rate = self._closes.get(candidate)
             if rate is not None:

@@ -1,1 +1,1 @@
-"""Encodings of the records in Redis: JSON, and columnar blobs of bars and indicator series."""
+"""Encodes the records in Redis as JSON, and bars and indicator series as columnar blobs."""

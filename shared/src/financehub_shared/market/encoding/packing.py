@@ -1,9 +1,8 @@
-"""Compact columnar blobs of bars and indicator series: exact, with a checksum, standard library only.
+"""Packs bars and indicator series into compact columnar blobs: lossless, with a checksum, standard library only.
 
-Layout, little-endian: a header of 20 bytes (version u8, columns u8, length of the metadata u16, rows u32,
-CRC-32 u32, first day i32, last day i32), the metadata (JSON), the days (i32 each), then each column (f64 each).
-The CRC covers the whole blob with the CRC field taken as zero. 500 bars take 22 kB, and the header alone has the
-first and last day.
+Layout, little-endian: a 20-byte header (version u8, columns u8, metadata length u16, rows u32, CRC-32 u32, first day
+i32, last day i32), the metadata (JSON), the days (i32 each), then each column (f64 each). The CRC covers the whole
+blob with the CRC field set to zero. 500 bars take 22 kB. The first and last day can be read from the header alone.
 """
 
 import struct
@@ -29,10 +28,10 @@ class Header:
     """The fields of the first `HEADER_SIZE` bytes.
 
     Args:
-        columns, rows: Shape.
+        columns, rows: Number of columns and of rows.
         meta_size: Size of the metadata in bytes.
         crc: Checksum of the blob.
-        first_day, last_day: Days since 1970-01-01; both 0 without rows.
+        first_day, last_day: Days since 1970-01-01; both 0 if there are no rows.
     """
 
     columns: int
@@ -64,12 +63,12 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
     """Write a blob.
 
     Args:
-        meta: Metadata of the caller, at most 65,535 bytes.
+        meta: The caller's metadata, at most 65,535 bytes.
         days: Array of type `i`, strictly ascending.
         columns: At most 255 arrays of type `d`, each as long as `days`.
 
     Raises:
-        ValueError: The columns do not have that shape, which is a bug of the caller.
+        ValueError: The columns do not have that shape, which is a bug in the caller.
     """
     rows = len(days)
     if any(len(column) != rows for column in columns):
@@ -84,7 +83,7 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
 
 
 def read_header(key: str, blob: bytes) -> Header:
-    """Read the header only.
+    """Read only the header.
 
     Raises:
         CorruptDataError: The blob is too short, or has an unknown format version.

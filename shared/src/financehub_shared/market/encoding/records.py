@@ -1,4 +1,4 @@
-"""JSON encoding of assets, quotes, indicator values and news; defaults are left out to keep 10,000 quotes small."""
+"""Encodes assets, quotes, indicator values and news as JSON, without defaults to keep 10,000 quotes small."""
 
 import json
 from dataclasses import asdict
@@ -9,17 +9,17 @@ from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Asset, AssetType, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.redis import keys
 
-#: Digits of one time in a quote's order prefix: microseconds, sufficient until the year 2286.
+#: Digits of one timestamp in a quote's order prefix: microseconds, sufficient until the year 2286.
 _TIME_DIGITS = 16
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
-#: `Quality.CORRECTED` in Redis, as in earlier releases. They refuse other values, and run during an upgrade and after a
-#: rollback.
+#: The value of `Quality.CORRECTED` in Redis. Earlier releases, which run during an upgrade and after a rollback, accept
+#: only this value.
 _CORRECTED = "mended"
 
 
 def dumps(record: dict[str, Any]) -> str:
-    """Encode compact JSON; NaN is refused, because other readers could not parse it."""
+    """Encode as compact JSON. NaN is refused, because other readers could not parse it."""
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -73,7 +73,7 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
 
 
 def quote_order(quote: Quote) -> str:
-    """Return a text that sorts quotes from old to new: upstream time, then fetch time.
+    """Return a string that sorts quotes from old to new: by upstream time, then by fetch time.
 
     An upstream time after the fetch time comes from a wrong clock and counts as the fetch time. Otherwise it would
     block all later quotes.
@@ -83,7 +83,7 @@ def quote_order(quote: Quote) -> str:
 
 
 def encode_quote(quote: Quote) -> str:
-    """Encode a quote as order prefix and JSON, without its symbol, which is the hash field."""
+    """Encode a quote as an order prefix and JSON, without its symbol, which is the hash field."""
     record: dict[str, Any] = {
         "price": str(quote.price),
         "currency": quote.currency,

@@ -1,4 +1,4 @@
-"""Encoding of bars and indicators as blobs, and merging and trimming of bars. Pure."""
+"""Encodes bars and indicators as blobs, and merges and trims bars. Pure."""
 
 from array import array
 from bisect import bisect_left
@@ -47,9 +47,9 @@ def trim_bars(bars: Bars, first_day: int) -> Bars:
 
 
 def merge_bars(old: Bars, new: Bars) -> Bars:
-    """Return the union by day; `new` replaces `old` for days in both, and the provider is that of the newest bar.
+    """Merge bars by day. `new` replaces `old` on days in both, and the result names the newest bar's provider.
 
-    Merging is associative and idempotent, and empty bars are neutral, so the way a history was split does not matter.
+    Merging is associative and idempotent, and empty bars are neutral, so it does not matter how a history was split.
     """
     if not len(new):
         return old

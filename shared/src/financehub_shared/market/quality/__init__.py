@@ -1,1 +1,1 @@
-"""Validation of quotes and bars before they are stored."""
+"""Validates quotes and bars before they are stored."""

@@ -1,4 +1,4 @@
-"""One bar check in progress: the rows of an asset's bars, and what was corrected or dropped so far."""
+"""Holds the state of one bar check: the asset's bars as rows, and the corrections and drops so far."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, Bars, Quarantine
 
 #: Bars shown in a quarantine record.
 SHOWN = 10
-#: High and low of one day that differ by more than this factor have different units, or one is not a price.
+#: If the high and low of one day differ by more than this factor, their units differ or one of them is not a price.
 RANGE_MAX = 20.0
 
 
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(slots=True)
 class BarCheck:
-    """The bars of one asset on their way through the rules.
+    """The bars of one asset while the rules check and correct them.
 
     Args:
         asset: The asset.
@@ -62,7 +62,7 @@ class BarCheck:
 
     @classmethod
     def of(cls, asset: Asset, bars: Bars, now: float) -> "BarCheck":
-        """Start the check of newly fetched bars."""
+        """Start checking newly fetched bars."""
         columns = zip(bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
         rows = [Row(day, list(cells[:4]), cells[4], cells) for day, cells in zip(bars.days, columns, strict=True)]
         return cls(asset, bars.provider, now, rows)
@@ -104,5 +104,5 @@ def _payload(rows: Sequence[Row]) -> str:
 
 
 def _json_number(value: float) -> float | str:
-    """Return NaN and Infinity as text, because JSON has no such numbers."""
+    """Return NaN and Infinity as strings, because JSON does not have these numbers."""
     return value if math.isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""Correction of bars whose prices are in the wrong unit, that is, too high or too low by a factor of 100. Pure.
+"""Corrects bars whose prices are in the wrong unit, that is, too high or too low by a factor of 100. Pure.
 
 A whole day can be in the wrong unit, or single prices of a day. See ADR 0022 for the rules and the real histories
 behind them.
@@ -17,7 +17,7 @@ _HUNDRED = math.log(100)
 
 
 def correct_days(check: BarCheck, before: list[float], last_quote: float | None) -> None:
-    """Bring whole days that are 100 times too high or too low to the level of the others.
+    """Rescale whole days that are 100 times too high or too low to the level of the other days.
 
     Args:
         check: The check in progress.
@@ -79,17 +79,17 @@ def _unit_step(change: float) -> int:
 
 
 def _in_unit(price: float, off: int) -> float:
-    """Remove `off` factors of 100 from a price; dividing by 100 is exact, multiplying by 0.01 is not."""
+    """Divide a price by 100^`off`. Dividing by 100 is exact, but multiplying by 0.01 is not."""
     return price / 100.0**off if off > 0 else price * 100.0**-off
 
 
 def _correct_step(
     steps: Sequence[int], levels: Sequence[float], before: list[float], last_quote: float | None
 ) -> tuple[int, str] | None:
-    """Return the step of the correct unit and the evidence for it: the last quote, the stored bars, or most days.
+    """Return the correct unit's step and the evidence for it: the last quote, the stored bars, or most days.
 
-    The quote chooses among the units that occur. If it contradicts all days, the quote itself may be wrong. Then the
-    stored bars decide, and without stored bars the result is None.
+    The quote chooses among the units that occur. If it contradicts all days, it may itself be wrong, so the stored
+    bars decide. Without stored bars the result is then None.
     """
     by_quote = _step_of(last_quote, levels[-1], steps[-1])
     if by_quote is not None and by_quote in steps:
@@ -104,7 +104,7 @@ def _correct_step(
 
 
 def _step_of(known: float | None, level: float, step: int) -> int | None:
-    """Return the step of a known price; None unless the day is at that price or off by a factor of 100."""
+    """Return a known price's step, or None unless the day is at that price or off by a factor of 100."""
     if not known:
         return None
     difference = level - math.log(known)

@@ -1,7 +1,7 @@
-"""Validation of daily bars: each bar is stored as delivered, corrected, or quarantined. Pure; ADR 0022 has the reasons.
+"""Validates daily bars: each bar is stored as delivered, corrected, or quarantined. Pure; ADR 0022 has the reasons.
 
 Real histories contain three kinds of errors: prices in the wrong unit (×100, ÷100) for some days or for some prices of
-a day, days that jump away and back, and values that are not prices. A level that changes and stays is the market.
+a day, days that jump away and back, and values that are not prices. A lasting change of level is a market move.
 """
 
 import math
@@ -23,7 +23,7 @@ SIGMAS = 10
 MAD_SIGMA = 1.4826
 #: Longest jump away and back, in days.
 SPIKE_DAYS = 3
-#: Number of stored bars before the new ones that are considered.
+#: Number of stored bars before the first new one that the checks consider.
 TAIL = 60
 _DAY = DAY_SECONDS
 
@@ -76,7 +76,7 @@ def _tail(previous: Bars, first_day: int) -> list[float]:
 
 
 def _is_plausible(bars: Bars, before: list[float], last_quote: float | None, now: float) -> bool:
-    """Whether nothing needs a closer check, which holds for nearly all bars; this test is fast."""
+    """Whether the bars need no closer check. This fast test passes for nearly all bars."""
     lowest, highest = float(PRICE_RANGE[0]), float(PRICE_RANGE[1])
     for column in (bars.open, bars.high, bars.low, bars.close):
         # min and max may miss a NaN, so the sum is checked too

@@ -1,7 +1,7 @@
-"""Validation of quotes: a quote is stored as delivered, corrected, or quarantined. Pure; ADR 0021 explains the limits.
+"""Validates quotes: a quote is stored as delivered, corrected, or quarantined. Pure; ADR 0021 explains the limits.
 
 A reason begins with its class: `price`, `currency`, `future`, `stale` or `jump`. A second provider can confirm a jump
-(see `providers.failover`), but none of the others.
+(see `providers.failover`), but no other reason.
 """
 
 import json
@@ -13,22 +13,22 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, AssetType, Quality, Quarantined, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
 
-#: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are outside.
+#: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
 PRICE_RANGE = (Decimal("1e-18"), Decimal("1e18"))
-#: A larger change between two polls is an error, a split, or rare enough to require a second opinion.
+#: A larger change between two polls is an error, a split, or so rare that a second provider must confirm it.
 JUMP_LIMIT = 0.40
-#: If a factor of 100 leaves a difference of at most this, the factor is the cause.
+#: If two prices differ by at most this after one is scaled by 100, the cause is a wrong unit.
 UNIT_TOLERANCE = 0.20
-#: The same for splits, which compare the upstream's previous close with the stored price.
+#: The same limit for splits, whose check compares the upstream's previous close with the stored price.
 SPLIT_TOLERANCE = 0.05
 SPLITS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
-#: Smallest price step of stocks below one unit; one or two steps can be 100 % of a penny stock and are not a jump.
+#: Smallest price step of stocks below one unit; one or two steps, up to 100 % of a penny stock's price, are not a jump.
 PENNY_STEP = Decimal("0.0001")
-#: Clocks differ by seconds; a difference of an hour is a wrong time zone.
+#: Clocks differ by seconds; a difference of an hour indicates a wrong time zone.
 FUTURE_SECONDS = 300.0
-#: Crypto trades around the clock.
+#: One hour, because crypto trades around the clock.
 STALE_CRYPTO_SECONDS = 3_600.0
-#: Hours without a price from Monday to Friday: in the US, a holiday and a late net asset value of a fund take 54;
+#: Hours from Monday to Friday without a new price: in the US, a holiday plus a fund's late net asset value take 54;
 #: the golden weeks in Asia take 163.
 STALE_US_WEEKDAY_HOURS = 60.0
 STALE_WEEKDAY_HOURS = 192.0

@@ -1,4 +1,4 @@
-"""Converts klines of Binance to bars. Pure. It converts whole columns, because a cold start reads 500,000 rows."""
+"""Converts Binance klines to bars. Pure. It converts whole columns, because a cold start reads 500,000 rows."""
 
 from array import array
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from financehub_shared.providers.transport import parse
 from financehub_shared.providers.usd import DailyRates
 
 DAY_MS = DAY_SECONDS * 1_000
-#: A day in the year 2158. A later time is in another unit (microseconds) or wrong.
+#: A day in the year 2158. A later timestamp is in another unit (microseconds) or wrong.
 DAY_MAX = 69_000
 
 
 def empty_bars(symbol: str, provider: str) -> Bars:
-    """Return bars without a day, to append to."""
+    """Return empty bars to which klines can be appended."""
     return Bars(symbol, provider, array("i"), array("d"), array("d"), array("d"), array("d"), array("d"))
 
 
@@ -27,7 +27,7 @@ def append_klines(bars: Bars, rows: Sequence[Any], rates: DailyRates | None) -> 
         bars: The bars of the previous pages.
         rows: The page.
         rates: Converts USDT to USD for each day. Days before its first day are left out, because a bar in USDT would be
-            taken for one in USD. None if prices are already in the asset's currency.
+            mistaken for one in USD. None if prices are already in the asset's currency.
 
     Raises:
         MalformedError: A row does not have the shape of a kline, or days do not ascend. Nothing was appended.

@@ -33,14 +33,14 @@ _PAIR = re.compile(r"[A-Z0-9]{2,20}")
 
 
 def ticker_weight(pairs: int) -> int:
-    """Return the weight that `/api/v3/ticker/24hr` charges for that many pairs. 0 stands for all pairs."""
+    """Return the weight that `/api/v3/ticker/24hr` charges for this many pairs. 0 means all pairs."""
     if pairs == 0 or pairs > BATCH_MAX:
         return 80
     return 2 if pairs <= 20 else 40
 
 
 def build(context: ProviderContext) -> "Binance":
-    """Build the provider, which takes the rate of USDT from Kraken, or from CoinGecko if Kraken fails."""
+    """Build the provider, which takes the USDT rate from Kraken, or from CoinGecko if Kraken fails."""
     kraken, coingecko = context.provider("kraken"), context.provider("coingecko")
     rates = UsdtRates([kraken, coingecko], kraken, context.clock)
     return Binance(context.http, context.guard, context.base_url, rates, context.clock, context.name)
@@ -56,7 +56,7 @@ class Binance:
         guard: Budget and breaker of this upstream.
         base_url: Base URL of the API.
         rates: Rates in USD per USDT.
-        clock: For fetch times and days.
+        clock: Clock for fetch times and days.
         name: Name of this provider in records.
     """
 
@@ -97,14 +97,14 @@ class Binance:
     async def _tickers(self, pairs: Sequence[str], deadline: float) -> Mapping[str, Any]:
         rows = await self._get_tickers(pairs if len(pairs) <= BATCH_MAX else (), deadline)
         if rows is None:
-            # One answer with every existing pair identifies all unknown ones. Splitting would take many requests.
+            # One response with all existing pairs identifies every unknown one. Splitting would take many requests.
             rows = await self._get_tickers((), deadline)
         return {
             row["symbol"]: row for row in rows or () if isinstance(row, dict) and isinstance(row.get("symbol"), str)
         }
 
     async def _get_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
-        """Fetch the tickers of `pairs`, or all tickers if it is empty. None if a pair is unknown."""
+        """Fetch the tickers of `pairs`, or all tickers if it is empty. Return None if a pair is unknown."""
         params = {"symbols": json.dumps(list(pairs), separators=(",", ":"))} if pairs else None
         try:
             return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)))
@@ -193,7 +193,7 @@ class Binance:
 
 
 def _pair(asset: Asset) -> str | None:
-    """Return Binance's pair (`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`). None if Binance cannot have the asset."""
+    """Return Binance's pair (`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`), or None if Binance cannot list the asset."""
     pair = asset.provider_symbols.get("binance")
     if pair is None:
         base, _, quote = asset.symbol.rpartition("-")

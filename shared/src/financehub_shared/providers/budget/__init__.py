@@ -1,4 +1,4 @@
-"""Rate budgets: the calls that may be sent to each upstream by all processes of the fleet together."""
+"""Rate budgets, which limit the calls that all processes of the fleet together send to each upstream."""
 
 from financehub_shared.core.provider_specs import Limit
 from financehub_shared.providers.budget.budget import Budget

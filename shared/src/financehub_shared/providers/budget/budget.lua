@@ -1,5 +1,5 @@
 -- The rate budget of one upstream, atomic for the whole fleet. It does the arithmetic of budget/sliding_window.py on
--- the hashes KEYS, one per window. The line that Python puts before this text defines `now`, in Unix milliseconds.
+-- the hashes KEYS, one per window. The line that Python prepends to this script defines `now`, in Unix milliseconds.
 -- Each hash is a ring of slots: slice % (slices + 1) -> `slice:units`.
 --
 -- ARGV: op, units, slices, then slice_ms and limit of each window

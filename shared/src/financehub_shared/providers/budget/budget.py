@@ -1,4 +1,4 @@
-"""The rate budget of one upstream, counted in Redis for the whole fleet, and locally while Redis is unavailable."""
+"""Counts an upstream's rate budget in Redis for the whole fleet, and locally while Redis is unavailable."""
 
 import threading
 from collections.abc import Sequence
@@ -13,23 +13,24 @@ from financehub_shared.providers.budget.sliding_window import SLICES, slice_ms
 from financehub_shared.redis import keys
 from financehub_shared.redis.scripts import REDIS_NOW, LuaScript, RedisScripts
 
-#: Part of each limit that one process may use while it cannot see the others. A typical fleet has at most eight
-#: processes that call upstreams.
+#: Fraction of each limit that one process may use while it cannot see the calls of the others. A typical fleet has at
+#: most eight processes that call upstreams.
 LOCAL_SHARE = 1 / 8
-#: Longest wait for room. Limits per second are so short that waiting is better than dropping a fetch.
+#: Longest wait in seconds for free units. Per-second limits recover so soon that waiting is better than dropping a
+#: fetch.
 MAX_WAIT_SECONDS = 2.0
 
 
 class Budget:
-    """The units that may still be sent to one upstream. Spent units are never returned.
+    """The units that may still be spent on one upstream. Spent units are never returned.
 
     Args:
         upstream: Name of the upstream, the same in all processes.
-        limits: (window in seconds, units) of each limit. All of them must have room for a call.
-        scripts: Scripts on the Redis that counts for the fleet. None if this process is alone and owns the budget.
-        clock: For the local count and for waiting.
-        max_wait_seconds: Longest wait for room.
-        local_share: Part of each limit that this process may use while Redis is unavailable.
+        limits: (window in seconds, units) of each limit. A call needs free units in all of them.
+        scripts: Scripts on the Redis that holds the fleet's counts. None if this process alone uses the budget.
+        clock: Clock for the local count and for waiting.
+        max_wait_seconds: Longest wait for free units.
+        local_share: Fraction of each limit that this process may use while Redis is unavailable.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Budget:
         self._known_used = [0] * len(self._limits)
 
     async def spend(self, weight: int = 1) -> None:
-        """Take `weight` units from every window, or from none. Waits up to `max_wait_seconds` for room.
+        """Take `weight` units from every window or from none. Wait up to `max_wait_seconds` for free units.
 
         Raises:
-            QuotaExceededError: A window is used up and nothing was taken. `retry_after` says when there is room again.
+            QuotaExceededError: A window is used up and nothing was taken. `retry_after` is the time until units are
+                free again.
             ValueError: The weight exceeds a limit.
         """
         if any(weight > limit.units for limit in self._limits):
@@ -72,7 +74,7 @@ class Budget:
             await self._clock.sleep(wait)
 
     async def correct(self, used: int, window_seconds: float = 60.0) -> None:
-        """Raise our count to that of the upstream if it is higher, since others may share our address.
+        """Raise our count to the upstream's if that is higher, because other clients may share our IP address.
 
         Args:
             used: Units in the window, from a response header of the upstream (`X-MBX-USED-WEIGHT-1M`).
@@ -96,7 +98,7 @@ class Budget:
         return tuple(zip(self._keys, self._limits, strict=True))
 
     async def _try_to_spend(self, weight: int) -> tuple[float, Limit]:
-        """Return the seconds until there is room, 0 if the units were taken, and the limit that requires the wait."""
+        """Return the seconds until units are free (0 if they were taken), and the limit that requires the wait."""
         now = int(self._clock.monotonic() * 1000)
         if self._scripts is not None:
             sizes = [number for limit in self._limits for number in (slice_ms(limit), limit.units)]
@@ -114,7 +116,7 @@ class Budget:
 class _LocalCount:
     """The units that this process alone has spent.
 
-    It also counts calls that the fleet's budget allowed, so that an outage of Redis adds little to what was sent.
+    It also counts calls that the fleet's budget allowed, so that a Redis outage allows few additional calls.
     """
 
     def __init__(self, limits: Sequence[Limit]) -> None:
@@ -125,7 +127,7 @@ class _LocalCount:
     def try_to_spend(self, now: int, weight: int) -> tuple[float, Limit]:
         with self._lock:
             waits = [
-                # a call that is heavier than the share may go if nothing else was sent
+                # a call that exceeds the share is allowed if nothing else was sent
                 (sliding_window.wait(spent, now, limit, min(weight, limit.units)) / 1000, limit)
                 for spent, limit in zip(self._spent, self._limits, strict=True)
             ]
@@ -147,5 +149,5 @@ class _LocalCount:
 
 @cache
 def script(now: str = REDIS_NOW) -> LuaScript:
-    """Load budget.lua and put the line that defines `now` before it."""
+    """Load budget.lua and prepend the line that defines `now`."""
     return LuaScript(now + files(__package__).joinpath("budget.lua").read_text(encoding="utf-8"))

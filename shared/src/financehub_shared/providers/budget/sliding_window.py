@@ -1,7 +1,7 @@
-"""Arithmetic of a rate budget: a sliding window that is cut into slices. Pure; `budget.lua` does the same in Redis.
+"""Counts the units of a rate budget in a sliding window of slices. Pure; `budget.lua` does the same in Redis.
 
-A slice that has begun to leave the window still counts in full. Therefore no period as long as the window ever contains
-more than the limit, no matter when the upstream's own windows begin.
+A slice that has begun to leave the window still counts in full. Therefore no period of the window's length ever
+contains more units than the limit, no matter when the upstream's own windows begin.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,20 @@ Spent = Mapping[int, int]
 
 
 def slice_ms(limit: Limit) -> int:
-    """Length of a slice in milliseconds."""
+    """Return the length of a slice in milliseconds."""
     return max(1, -(-round(limit.window_seconds * 1000) // SLICES))
 
 
 def used(spent: Spent, now: int, limit: Limit) -> int:
-    """Units that count against the limit at `now`, in Unix milliseconds."""
+    """Return the units that count against the limit at `now`, given in Unix milliseconds."""
     return sum(_current(spent, now, limit).values())
 
 
 def wait(spent: Spent, now: int, limit: Limit, weight: int) -> int:
-    """Milliseconds from `now` until `weight` units fit, or 0 if they fit now. `weight` must not exceed the limit."""
+    """Return the milliseconds from `now` until `weight` units fit, or 0 if they fit now.
+
+    `weight` must not exceed the limit.
+    """
     current = _current(spent, now, limit)
     excess = sum(current.values()) + weight - limit.units
     if excess <= 0:
@@ -39,7 +42,7 @@ def wait(spent: Spent, now: int, limit: Limit, weight: int) -> int:
 
 
 def spend(spent: Spent, now: int, limit: Limit, weight: int) -> dict[int, int]:
-    """Return the units of each slice after `weight` more units were spent."""
+    """Return the units per slice after `weight` more units are spent."""
     current = _current(spent, now, limit)
     index = now // slice_ms(limit)
     current[index] = current.get(index, 0) + weight
@@ -52,7 +55,7 @@ def _current(spent: Spent, now: int, limit: Limit) -> dict[int, int]:
 
 
 def share_of(limit: Limit, share: float) -> Limit:
-    """The part of a limit that one of several processes may use. Below one unit, the window grows instead."""
+    """Return one process's share of a limit. If the share is below one unit, the window grows instead."""
     units = limit.units * share
     if units >= 1:
         return Limit(limit.window_seconds, int(units))

@@ -1,4 +1,4 @@
-"""Usage of the fleet's budgets, read for a metrics scrape without delaying any upstream call."""
+"""Reads the usage of the fleet's budgets for a metrics scrape, without delaying any upstream call."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -14,7 +14,7 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     """Read the usage of every window of every budget in one round trip.
 
     Args:
-        client: Client of the Redis with the budgets. Upstream calls use another client, so that a slow scrape does not
+        client: Client of the budgets' Redis. Upstream calls use another client, so that a slow scrape does not
             delay them.
         budgets: The budgets to read.
 
@@ -35,6 +35,6 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
 
 
 def _spent(ring: Sequence[bytes]) -> dict[int, int]:
-    """Slice → units, from the entries `slice:units` of the ring that budget.lua keeps."""
+    """Return slice → units from the `slice:units` entries of the ring that budget.lua keeps."""
     pairs = (entry.split(b":") for entry in ring)
     return {int(index): int(units) for index, units in pairs}

@@ -1,8 +1,8 @@
-"""CoinGecko's ids of the largest coins. For other coins, set `coingecko` under the providers of the asset. Data."""
+"""CoinGecko's ids of the largest coins. For other coins, set `coingecko` under the asset's providers."""
 
 from collections.abc import Mapping
 
-#: Base currency of the symbol → id.
+#: The symbol's base currency → id.
 IDS: Mapping[str, str] = {
     "AAVE": "aave",
     "ADA": "cardano",

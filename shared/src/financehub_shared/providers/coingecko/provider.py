@@ -23,7 +23,7 @@ from financehub_shared.providers.transport.http import HttpClient
 T = TypeVar("T")
 
 PAGE = 250
-#: Digits after the point of a volume. Most coins have no smaller unit.
+#: Decimal places of a volume. Most coins have no smaller unit.
 VOLUME_DIGITS = 8
 
 
@@ -35,15 +35,15 @@ def build(context: ProviderContext) -> "CoinGecko":
 class CoinGecko:
     """Delivers quotes.
 
-    Symbols are not unique at CoinGecko, so it serves only coins whose id is known: those in `ids.py`, and assets with
-    a `coingecko` entry in their provider symbols.
+    Symbols are not unique at CoinGecko, so this provider serves only coins whose id is known: those in `ids.py`, and
+    assets with a `coingecko` entry in their provider symbols.
 
     Args:
         http: Sends the requests.
         guard: Budget and breaker of this upstream.
         base_url: Base URL of the API.
         key: Demo key, sent as a header. The public limits apply if it is None or empty.
-        clock: For fetch times.
+        clock: Clock for fetch times.
         name: Name of this provider in records.
     """
 
@@ -132,12 +132,12 @@ class CoinGecko:
 
 
 def _id(asset: Asset) -> str | None:
-    """Return CoinGecko's id of a coin. None if it is not known."""
+    """Return CoinGecko's id of a coin, or None if it is unknown."""
     return asset.provider_symbols.get("coingecko") or IDS.get(asset.symbol.rpartition("-")[0])
 
 
 def _pages(assets: Sequence[Asset]) -> list[list[Asset]]:
-    """Split assets into pages of one currency and at most `PAGE` assets."""
+    """Split assets into pages. Each page has one currency and at most `PAGE` assets."""
     by_currency: dict[str, list[Asset]] = {}
     for asset in assets:
         by_currency.setdefault(asset.currency, []).append(asset)

@@ -15,9 +15,9 @@ from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.market.news_text import canonical_url, news_id
 from financehub_shared.providers.transport.plain_text import plain_text
 
-#: Entries that are read. Feeds list a few dozen, newest first, so further entries are old.
+#: Number of entries that are read. Feeds list a few dozen, newest first, so additional entries are old.
 ENTRIES_MAX = 500
-#: A date that is further in the future than this is not used.
+#: Dates that are further in the future than this are ignored.
 FUTURE_SECONDS = 3_600.0
 
 
@@ -97,7 +97,7 @@ def _item(provider: str, source: str, entry: Mapping[str, Any], published_at: fl
 
 
 def _published(entry: Mapping[str, Any], fetched_at: float) -> float | None:
-    """Return the date of an entry in Unix seconds. None if it is missing or impossible."""
+    """Return an entry's date in Unix seconds, or None if it is missing or impossible."""
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
         parts = entry[name] if name in entry else None  # noqa: SIM401 — feedparser's `get` maps one date to another
         if parts:

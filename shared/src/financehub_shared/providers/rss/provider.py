@@ -1,4 +1,4 @@
-"""RSS and Atom feeds. Each feed has its own budget and breaker, and a feed without news for weeks counts as failed."""
+"""RSS and Atom feeds. Each has its own budget and breaker, and a feed without news for weeks counts as failed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from financehub_shared.providers.transport.http import HttpClient, Response
 
 #: The largest known feed has 0.4 MB, and feedparser takes about a second per MB.
 FEED_BYTES_MAX = 2_000_000
-#: A financial feed without a new entry for two weeks is dead, although it answers.
+#: A financial feed without a new entry for two weeks is dead, even if it responds.
 DEAD_AFTER_SECONDS = 14.0 * DAY_SECONDS
 ACCEPT = "application/rss+xml, application/atom+xml, application/xml;q=0.9, text/xml;q=0.8"
 
@@ -41,14 +41,14 @@ def build(context: ProviderContext) -> "Rss":
 
 
 class Rss:
-    """Delivers news items of feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
+    """Delivers news items from feeds. Each feed has its own breaker, because a dead feed says nothing about the others.
 
     Args:
         http: Sends the requests.
         guard_for: Feed label → its guard.
         feeds: URLs. A URL may contain a subscriber's token, so records use `feed_labels` instead.
-        validators: ETags and dates of the last answers.
-        clock: For fetch times.
+        validators: ETags and dates of the last responses.
+        clock: Clock for fetch times.
         name: Name of this provider in records.
     """
 

@@ -1,1 +1,1 @@
-"""HTTP and untrusted answers: requests, status codes, conditional requests, JSON values and plain text."""
+"""Sends HTTP requests and reads untrusted responses: statuses, cache validators, JSON values and plain text."""

@@ -1,4 +1,4 @@
-"""Stores the ETag and Last-Modified headers of the last answers, shared by the fleet in Redis (RFC 9110, 13)."""
+"""Stores the ETag and Last-Modified headers of the last responses, shared by the fleet in Redis (RFC 9110, 13)."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-#: Validators expire after a week, because a week without a full answer would hide that a feed is dead.
+#: Validators expire after a week, because a week without a full response would hide that a feed is dead.
 TTL_SECONDS = 7 * DAY_SECONDS
 #: Longer headers are cut, so that an upstream cannot fill Redis. A cut validator never matches, which only means that
 #: the whole document is read again.
@@ -49,7 +49,7 @@ class CacheValidatorStore(Protocol):
         ...
 
     async def put(self, url: str, validators: CacheValidators) -> None:
-        """Store validators. Call it only once the document is stored, or the next reader would never receive it."""
+        """Store validators. Call it only after storing the document, or no later reader would receive the document."""
         ...
 
 

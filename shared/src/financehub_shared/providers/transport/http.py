@@ -1,4 +1,4 @@
-"""HTTP client of all providers: one connection pool per process, deadlines, a size limit and error translation."""
+"""The HTTP client of all providers: a connection pool per process, deadlines, a size limit and error translation."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,9 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.providers.transport import strict_json
 from financehub_shared.providers.transport.status import error_of_exception, error_of_status
 
-#: Some feeds answer 403 to a user agent that does not begin like a browser's.
+#: Some feeds respond with 403 to a user agent that does not begin like a browser's.
 USER_AGENT = "Mozilla/5.0 (compatible; FinanceHub/0.1)"
-#: Bytes of an error's body that are read: enough for the error code of Cloudflare or of the upstream.
+#: Number of bytes read from an error body: enough for Cloudflare's or the upstream's error code.
 ERROR_BODY_BYTES = 4_096
 REDIRECTS_MAX = 5
 #: Covers the largest number of parallel requests: 16 for bars, and a few for feeds.
@@ -27,7 +27,7 @@ POOL = httpx.Limits(max_connections=32, max_keepalive_connections=20)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer.
+    """A complete response.
 
     Args:
         status: HTTP status.
@@ -45,7 +45,7 @@ class HttpClient:
 
     Args:
         settings: Timeouts and the limit of response bytes.
-        clock: For deadlines and HTTP dates.
+        clock: Clock for deadlines and HTTP dates.
         transport: Replaces the network in tests.
     """
 
@@ -75,17 +75,17 @@ class HttpClient:
         follow_redirects: bool = False,
         max_bytes: int | None = None,
     ) -> Response:
-        """Send one request and read its answer.
+        """Send one request and read the response.
 
         Args:
             provider: Name of the provider, for errors.
             url: Absolute URL without secrets.
-            deadline: Monotonic time in seconds by which the whole answer must be read.
+            deadline: Monotonic time in seconds by which the whole response must be read.
             params: Query parameters without secrets.
-            headers: Further headers. An API key belongs here and nowhere else.
+            headers: Additional headers. An API key belongs here and nowhere else.
             handled: Error statuses that the caller handles. Their body is cut at `ERROR_BODY_BYTES`.
-            follow_redirects: Whether to follow redirects. Not allowed for requests with a key, which the other host
-                would receive.
+            follow_redirects: Whether to follow redirects. Not allowed for requests with a key, because the other host
+            would receive it.
             max_bytes: A size limit below that of the settings.
 
         Raises:
@@ -99,13 +99,13 @@ class HttpClient:
         options = _ReadOptions(provider, handled, min(max_bytes or self._max_bytes, self._max_bytes))
         try:
             request = client.build_request("GET", url, params=params, headers=dict(headers or {}), timeout=timeout)
-            # The read timeout of httpx applies to each chunk, so only this ends an answer that arrives in drips.
+            # httpx applies its read timeout to each chunk, so only this deadline ends a response that trickles in.
             async with asyncio.timeout(remaining):
                 return await self._send(client, options, request, REDIRECTS_MAX if follow_redirects else 0)
         except TimeoutError:
             raise ProviderTimeoutError(provider, f"no complete answer within {remaining:.1f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # `from None`: the cause may quote a header with a key.
+            # `from None`, because the cause may quote a header with a key.
             raise error_of_exception(provider, error) from None
 
     async def get_json(
@@ -159,7 +159,7 @@ class HttpClient:
 
 @dataclass(frozen=True, slots=True)
 class _ReadOptions:
-    """The arguments of `HttpClient.get` that matter for reading the answer."""
+    """The arguments of `HttpClient.get` that affect how the response is read."""
 
     provider: str
     handled: frozenset[int]

@@ -9,9 +9,9 @@ from typing import Any
 
 from financehub_shared.core.errors import MalformedError
 
-#: Decimal also accepts underscores, digits of other scripts and NaN. Prices of upstreams are plain.
+#: Decimal also accepts underscores, digits of other scripts and NaN. Upstreams send plain decimals.
 _DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,4})?", re.ASCII)
-#: Larger exponents make arithmetic on Decimals raise errors. 1e308 still reaches the validation.
+#: Larger exponents make Decimal arithmetic raise errors. A price of 1e308 passes here and is left to validation.
 EXPONENT_MAX = 400
 
 
@@ -73,7 +73,7 @@ def optional_figure(provider: str, value: Any, what: str) -> Decimal | None:
 
 
 def reals(provider: str, values: Sequence[Any], what: str) -> list[float]:
-    """Return JSON numbers or decimal strings as finite floats. Ten times as fast as `number`, for thousands of bars."""
+    """Return JSON numbers or decimal strings as finite floats, ten times as fast as `number`, for thousands of bars."""
     try:
         floats = [float(value) for value in values]
     except (TypeError, ValueError):

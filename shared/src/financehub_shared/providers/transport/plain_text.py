@@ -1,4 +1,4 @@
-"""Turns the titles of feeds into plain text: no markup, no entities, nothing that moves a terminal's cursor. Pure."""
+"""Converts feed titles to plain text without markup, entities or characters that move a terminal's cursor. Pure."""
 
 import unicodedata
 from html.parser import HTMLParser
@@ -32,10 +32,10 @@ class _TextCollector(HTMLParser):
 
 
 def plain_text(markup: object) -> str:
-    """Return the text of a title as one line. Empty if the title is not text.
+    """Return a title's text as one line, or an empty string if the title is not a string.
 
     Args:
-        markup: HTML, text, or anything else that a broken feed has in place of a title.
+        markup: HTML, plain text, or any other value that a broken feed has instead of a title.
     """
     if not isinstance(markup, str):
         return ""

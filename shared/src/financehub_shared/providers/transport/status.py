@@ -1,4 +1,4 @@
-"""Translates HTTP statuses, Retry-After headers and exceptions of httpx into provider errors. Pure."""
+"""Translates HTTP statuses, Retry-After headers and httpx exceptions into provider errors. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,11 +35,11 @@ _STATUSES: Mapping[int, tuple[type[ProviderError], str]] = {
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds of a `Retry-After` header in either form (RFC 9110, 10.2.3).
+    """Return the delay in seconds of a `Retry-After` header in either form (RFC 9110, 10.2.3).
 
     Args:
         headers: Response headers with lower-case names.
-        now: Unix seconds, used if the answer does not have a `Date` header.
+        now: Unix seconds, used if the response does not have a `Date` header.
 
     Returns:
         At least 0 and at most three days. None if the header is missing or unreadable.
@@ -69,9 +69,9 @@ def _http_date(value: str) -> float | None:
 def error_of_status(
     provider: str, status: int, headers: Mapping[str, str], body_start: bytes, now: float
 ) -> ProviderError:
-    """Return the error for an answer with an error status.
+    """Return the error for a response with an error status.
 
-    The body may repeat a key, so no part of it becomes part of the error.
+    The body may repeat a key, so the error does not quote it.
 
     Args:
         provider: Name of the provider.
@@ -90,9 +90,9 @@ def error_of_status(
 
 
 def error_of_exception(provider: str, error: httpx.HTTPError | httpx.InvalidURL) -> ProviderError:
-    """Return the error for a request that received no answer.
+    """Return the error for a request that received no response.
 
-    Messages of httpx can quote headers and URLs, so only the type of the failure is reported.
+    httpx messages can quote headers and URLs, so only the failure type is reported.
     """
     name = type(error).__name__
     match error:

@@ -1,6 +1,6 @@
-"""Parses the answers of Yahoo: quotes, charts and errors. Pure.
+"""Parses Yahoo's responses: quotes, charts and errors. Pure.
 
-Yahoo publishes no documentation. The shapes come from recorded answers (February 2025).
+Yahoo publishes no documentation. The formats are taken from recorded responses (February 2025).
 """
 
 from array import array
@@ -44,16 +44,17 @@ class Chart:
 
 
 def own_symbol(asset: Asset) -> str | None:
-    """Return Yahoo's symbol of an asset.
+    """Return Yahoo's symbol for an asset.
 
-    None for a coin without a `yahoo` entry in its provider symbols: Yahoo numbers coins, and `UNI-USD` is not Uniswap.
+    Returns None for a coin without a `yahoo` entry in its provider symbols, because Yahoo numbers coins: its `UNI-USD`
+    is not Uniswap.
     """
     explicit = asset.provider_symbols.get("yahoo")
     return explicit or (asset.symbol if asset.type is AssetType.STOCK else None)
 
 
 def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ProviderError:
-    """Return the error for an answer with an error status. A 404 means 'not found' only if Yahoo's JSON says so.
+    """Return the error for a response with an error status. A 404 means 'not found' only if Yahoo's JSON says so.
 
     Args:
         provider: Name of the provider.
@@ -79,11 +80,11 @@ def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body
 
 
 def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
-    """Return the named section of an answer with status 200.
+    """Return the named section of a response with status 200.
 
     Raises:
-        UpstreamError: The answer is the maintenance page, or contains an error.
-        MalformedError: The answer is not JSON or has an unexpected shape.
+        UpstreamError: The response is the maintenance page or contains an error.
+        MalformedError: The response is not JSON or has an unexpected shape.
     """
     if not body.lstrip()[:1] == b"{" and MAINTENANCE in body[:65_536].lower():
         raise UpstreamError(provider, "down for maintenance ('Will be right back' with status 200)")
@@ -95,7 +96,7 @@ def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
 
 
 def quote_rows(provider: str, body: bytes) -> dict[str, Mapping[str, Any]]:
-    """Return Yahoo's symbol → row of `v7/finance/quote`. Unknown symbols are missing."""
+    """Return Yahoo symbol → row of `v7/finance/quote`. Unknown symbols are missing."""
     rows = parse.sequence(provider, document(provider, body, "quoteResponse").get("result"), "result")
     return {row["symbol"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("symbol"), str)}
 
@@ -135,12 +136,12 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
     Args:
         provider: Name of the provider in records.
         asset: The asset of the chart.
-        body: The answer.
+        body: The response body.
         first_day: Days since 1970-01-01. Earlier bars are left out.
         now: Unix seconds. The day of a session that has not ended yet is left out.
 
     Raises:
-        ProviderError: See `document`. A chart in another currency than the asset's is a MalformedError too.
+        ProviderError: See `document`. A chart in a currency other than the asset's is also a MalformedError.
     """
     results = parse.sequence(provider, document(provider, body, "chart").get("result"), "result")
     if not results:
@@ -176,7 +177,7 @@ def _zone(meta: Mapping[str, Any]) -> tzinfo:
 
 
 def _day(at: float, zone: tzinfo) -> int:
-    """Return the date in the time zone of the exchange, as days since 1970-01-01."""
+    """Return the date in the exchange's time zone, as days since 1970-01-01."""
     return datetime.fromtimestamp(at, zone).toordinal() - _EPOCH
 
 
@@ -200,7 +201,7 @@ def _rows(
         volume = parse.number(provider, cells[4] or 0, "volume")
         if asset.type is AssetType.CRYPTO:
             volume = volume / prices[3] if prices[3] > 0 else Decimal(0)
-        rows[day] = (*map(float, prices), float(volume))  # the later of two rows of a day is the corrected one
+        rows[day] = (*map(float, prices), float(volume))  # if a day has two rows, the later one is the corrected one
     return rows
 
 

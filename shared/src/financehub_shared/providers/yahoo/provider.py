@@ -40,15 +40,16 @@ T = TypeVar("T")
 
 QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 CHART_URL = "https://query1.finance.yahoo.com/v8/finance/chart/"
-#: Symbols per request. Yahoo leaves further symbols out of its answer.
+#: Symbols per request. Yahoo leaves additional symbols out of its response.
 BATCH_MAX = 99
-#: Requested fields. Without this list an answer has 80 fields per symbol.
+#: Requested fields. Without this list, a response has 80 fields per symbol.
 FIELDS = "currency,regularMarketPrice,regularMarketTime,regularMarketChangePercent,regularMarketVolume"
-#: As many as `bar_fetcher.CONCURRENCY`, each with its own connection.
+#: Number of threads, each with its own connection. `bar_fetcher.CONCURRENCY` has the same value.
 THREADS = 16
 #: A fetch of more days than this is the first fetch of an asset, so there are no stored bars to rescale.
 INCREMENT_DAYS_MAX = 180
-#: Days that are fetched again after a split: all that can be stored, with a retention of a little over three years.
+#: Number of days that are fetched again after a split: all that can be stored within a retention of
+#: just over three years.
 REFETCH_DAYS = 1_200
 
 
@@ -82,10 +83,10 @@ class Yahoo:
 
     Args:
         guard: Budget and breaker of this upstream.
-        base_url: Replaces Yahoo's scheme and host, for the simulator. None for Yahoo itself, through the environment's
-            proxy.
+        base_url: Replaces Yahoo's scheme and host, for the simulator. If it is None, Yahoo itself is called through the
+            environment's proxy.
         limits: Limits of one request.
-        clock: For fetch times, days and deadlines.
+        clock: Clock for fetch times, days and deadlines.
         name: Name of this provider in records.
     """
 
@@ -174,7 +175,7 @@ class Yahoo:
             return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
 
     async def _get(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
-        """Send one guarded request and parse the answer in the same thread.
+        """Send one guarded request and parse the response in the same thread.
 
         Parsing is part of the guarded call, so that a malformed answer counts as a failure.
         """
@@ -185,7 +186,7 @@ class Yahoo:
                 async with asyncio.timeout(remaining):
                     return await self._in_thread(lambda: read(self._connected_client().get(url, params, deadline)))
             except TimeoutError:
-                # curl's timeout ends the thread. This one ends the wait for a free thread, or for the crumb of another.
+                # curl's timeout ends the thread. This ends the wait for a free thread or for another thread's crumb.
                 raise ProviderTimeoutError(self.name, f"no answer within {remaining:.1f} s") from None
 
         return await self._guard.call(send)
@@ -207,7 +208,7 @@ class Yahoo:
             return self._client
 
     async def aclose(self) -> None:
-        """Close the connections. Threads that still wait end by their timeouts."""
+        """Close the connections. Threads that are still waiting end at their timeouts."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:

@@ -1,7 +1,7 @@
-"""HTTP session for yfinance with deadlines, a size limit and error translation. Heavy, so the first request imports it.
+"""HTTP session for yfinance with deadlines, a size limit and error translation.
 
-yfinance holds the cookie and the crumb and knows how to renew them. Everything else is done in the session, which all
-its requests pass. ADR 0019 has the reasons.
+This module is slow to import, so the first request imports it. yfinance holds the cookie and the crumb and knows how to
+renew them. The session sends all of yfinance's requests and does everything else. ADR 0019 has the reasons.
 """
 
 import threading
@@ -27,10 +27,10 @@ from financehub_shared.core.errors import (
 from financehub_shared.providers.transport.status import retry_after
 from financehub_shared.providers.yahoo.parse import error_of_answer
 
-# yfinance enables its DeprecationWarnings on import, and they are meant for its authors.
+# yfinance enables its DeprecationWarnings on import, but they are meant for its authors.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
-#: Paths of market data. yfinance handles the answers of all other paths (cookie, consent, crumb) itself.
+#: Paths of market data. yfinance handles the responses of all other paths (cookie, consent, crumb) itself.
 DATA_PATHS = ("/v7/finance/", "/v8/finance/")
 CRUMB_PATH = "/v1/test/getcrumb"
 #: Errors of yfinance's cookie and consent code, which parses pages without checking them.
@@ -49,10 +49,11 @@ class YahooSession(requests.Session[requests.Response]):
 
     Args:
         provider: Name of the provider, for errors.
-        base_url: Replaces scheme and host of every request. None for Yahoo itself, through the environment's proxy.
+        base_url: Replaces the scheme and host of every request. If it is None, Yahoo itself is called through the
+            environment's proxy.
         timeouts: Seconds to connect, and seconds for the whole request.
         max_bytes: Largest decompressed body.
-        clock: For deadlines.
+        clock: Clock for deadlines.
     """
 
     def __init__(
@@ -67,12 +68,12 @@ class YahooSession(requests.Session[requests.Response]):
         self._clock = clock
 
     def request(self, method: Any, url: str, **options: Any) -> requests.Response:  # type: ignore[override] # as yfinance calls it
-        """Send one request of yfinance.
+        """Send one yfinance request.
 
         Raises:
             ProviderError: A request for market data failed. Status 401 is returned instead, so that yfinance renews
                 the crumb.
-            RequestsError: A request for cookie, consent or crumb failed. yfinance expects this error.
+            RequestsError: A request for a cookie, consent or crumb failed. yfinance expects this error.
         """
         path = urlsplit(url).path
         body = _BodyCollector(self._max_bytes)
@@ -97,7 +98,7 @@ class YahooSession(requests.Session[requests.Response]):
         return response
 
     def _remaining(self) -> tuple[float, float]:
-        """Return the seconds to connect and those after that, within the timeout of a request and the deadline."""
+        """Return the seconds to connect and the seconds after that, within the request timeout and the deadline."""
         left = min(self._timeouts[1], self.call.deadline - self._clock.monotonic())
         if left <= 0:
             raise ProviderTimeoutError(self._provider, "the deadline passed before the request")
@@ -137,7 +138,7 @@ class YahooClient:
         self._yahoo: YfData = type.__call__(_MemoryCookieData, session=session)
 
     def get(self, url: str, params: Mapping[str, str], deadline: float) -> bytes:
-        """Fetch a URL and return the body of an answer with status 200.
+        """Fetch a URL and return the body of a response with status 200.
 
         Args:
             url: URL on Yahoo's own host.
@@ -185,7 +186,7 @@ def _query(url: str) -> str:
 
 
 def _error_of_curl(provider: str, error: requests.RequestsError, body: _BodyCollector) -> ProviderError:
-    """Return the error for a request that received no answer.
+    """Return the error for a request that received no response.
 
     curl's message may contain the crumb, so only its code is used.
     """

@@ -11,16 +11,16 @@ from itertools import pairwise
 
 from financehub_shared.core.models import Bars
 
-#: Smaller splits cannot be distinguished from a price change of one day.
+#: Smaller splits cannot be distinguished from a one-day price change.
 RATIO_MIN = 1.4
-#: Largest distance, in bars, of the change of scale from the announced day.
+#: Largest distance, in bars, between the announced day and the change of scale.
 MAX_DISTANCE_BARS = 10
 #: Largest price change on that day in addition to the split, as a natural logarithm.
 MAX_MOVE = 0.25
 
 
 def apply_missing_splits(bars: Bars, splits: Mapping[int, float]) -> tuple[Bars, list[str]]:
-    """Rescale the bars before a split if a jump of the size of the split shows that they are in the old scale.
+    """Rescale the bars before a split if a jump of the split's size shows that they are in the old scale.
 
     Args:
         bars: Bars in ascending order.
@@ -44,7 +44,7 @@ def apply_missing_splits(bars: Bars, splits: Mapping[int, float]) -> tuple[Bars,
 
 
 def _missing_at(bars: Bars, day: int, shift: float) -> int | None:
-    """Return the index near `day` at which the close changes by the ratio of the split and stays. None if none does."""
+    """Return the index near `day` at which the close changes lastingly by the split ratio, or None if there is none."""
     levels = [math.log(close) if close > 0 else math.nan for close in bars.close]
     near = next((index for index, bar_day in enumerate(bars.days) if bar_day >= day), len(levels))
     changes = {index: now - last for index, (last, now) in enumerate(pairwise(levels), start=1)}
@@ -57,7 +57,7 @@ def _missing_at(bars: Bars, day: int, shift: float) -> int | None:
 
 
 def _is_lasting(levels: list[float], index: int) -> bool:
-    """Whether the bars before are at the old level and those after at the new one, so the jump is not a passing one."""
+    """Whether the bars before are at the old level and those after at the new one, so that the jump is lasting."""
     old, new = levels[index - 1], levels[index]
     before, after = levels[max(index - 4, 0) : index], levels[index : index + 4]
     return all(abs(level - old) < abs(level - new) for level in before) and all(
