@@ -17,9 +17,9 @@ class Line:
     """A line of panels side by side.
 
     Args:
-        height: Height in units of the grid, 30 pixels each.
-        panels: Pairs of width and panel from left to right. The widths add up to 24. A list instead of a panel is a
-            column of panels below each other, which share the height.
+        height: Height in grid units of 30 pixels each.
+        panels: Pairs of width and panel, from left to right. The widths add up to 24. A list in place of a panel is a
+        column of stacked panels that share the height.
     """
 
     height: int
@@ -33,7 +33,7 @@ class Section:
     Args:
         title: The question, or None for panels at the top, without a row.
         lines: The lines of panels.
-        collapsed: Whether the row is closed until a click, for panels that are rarely needed.
+        collapsed: Whether the row is initially closed, for panels that are rarely needed.
     """
 
     title: str | None
@@ -47,11 +47,11 @@ def assemble(
     """Build a dashboard from its sections.
 
     Args:
-        uid: Uid of the dashboard.
-        description: Purpose of the dashboard, in a sentence.
+        uid: The dashboard's uid.
+        description: The dashboard's purpose in one sentence.
         sections: Sections from top to bottom.
         period: Default time range, such as `6h`.
-        with_tier: Whether the dashboard shows one tier, so that it needs the variable.
+        with_tier: Whether the dashboard shows one tier and therefore needs the tier variable.
     """
     builder = builders.Dashboard(DASHBOARDS[uid]).uid(uid).description(description).tags(["financehub"]).readonly()
     builder.timezone("browser").time(f"now-{period}", "now").refresh("30s")

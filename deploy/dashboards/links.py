@@ -6,12 +6,12 @@ from grafana_foundation_sdk.models.dashboard import DashboardLink
 
 from dashboards.naming import DASHBOARDS
 
-#: Query parameters that keep the time range and the variables. Grafana adds them to links of the header itself.
+#: Query parameters that keep the time range and the variables. Grafana itself adds them to the header links.
 _KEEP_CONTEXT = "${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${release:queryparam}"
 
 
 def header(uid: str) -> list[Builder[DashboardLink]]:
-    """Return the links at the top of a dashboard: to the other dashboards, in their order, and to the runbooks."""
+    """Return the links at the top of a dashboard: to the other dashboards in order, and to the runbooks."""
     others = [
         builders.DashboardLink(title.removeprefix("FinanceHub / "))
         .url(f"/d/{other}")

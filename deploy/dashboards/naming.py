@@ -12,5 +12,5 @@ DASHBOARDS: Final = {
 }
 #: Address of the published runbooks. The alert rules use the same prefix, and the chart replaces it in both.
 RUNBOOKS_URL: Final = "docs/runbooks"
-#: Share of errors that each service level objective allows within 30 days.
+#: Fraction of errors that each service level objective allows within 30 days.
 ERROR_BUDGET: Final = 0.01

@@ -14,7 +14,7 @@ UID = "financehub-overview"
 _NO_SCHEDULER = "No data: no scheduler is scraped, or it gets no answer from Redis"
 _NO_RULES = "No data: load FinanceHub's rule files into Prometheus"
 
-#: Share of a limit that is used up; above 1 the limit is exceeded.
+#: Fraction of a limit that is used up; above 1, the limit is exceeded.
 OF_LIMIT = ((None, GOOD), (0.8, WARN), (1, BAD))
 
 _AGE = f"time() - {fleet('financehub_data_last_success_timestamp_seconds', 'dataset')}"
@@ -30,13 +30,13 @@ _SUBJECT_LABELS = (
 
 
 def _firing(severity: str) -> str:
-    """Number of firing alerts, or no result if the rules are not loaded."""
+    """Return the number of firing alerts, or no result if the rules are not loaded."""
     alerts = series("ALERTS", 'alertstate="firing"', f'severity="{severity}"')
     return f"count({alerts}) or 0 * count({series('release:financehub_slo_errors:ratio_rate5m')})"
 
 
 def summary() -> Section:
-    """Six figures that are green if everything works, next to the list of active alerts."""
+    """Six key numbers that are green if everything works, next to the list of active alerts."""
     stale = figure(
         About(
             title="Stale datasets",

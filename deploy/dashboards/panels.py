@@ -1,4 +1,4 @@
-"""Builds panels, with one function per kind. The required arguments are those that every panel must have."""
+"""Builds panels, with one function per panel type. Required arguments are those that every panel must have."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,19 +28,19 @@ Kind = TypeVar("Kind", bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """The description and the scale of a panel.
+    """A panel's description and scale.
 
     Args:
-        title: Name of the panel.
-        text: Description: what the panel shows, which values are bad, and what to do about them.
-        unit: Grafana's name of the unit.
+        title: The panel's title.
+        text: The description, which explains what the panel shows, which values are bad, and what to do about them.
+        unit: Grafana's name for the unit.
         no_value: Text instead of an empty result. Use `none_is_good` if an empty result is good.
         steps: Thresholds. The alert rules use the same numbers.
-        low: Lowest value of the scale.
-        high: Highest value of the scale.
-        decimals: Digits after the decimal point.
-        mappings: Words for values.
-        links: Targets of a click on a value.
+        low: Minimum of the scale.
+        high: Maximum of the scale.
+        decimals: Number of decimal places.
+        mappings: Labels to show instead of values.
+        links: Links that a click on a value offers.
     """
 
     title: str
@@ -57,14 +57,14 @@ class About:
 
 @dataclass(frozen=True)
 class Query:
-    """An expression of a panel and the name of its series, with `{{label}}` for labels."""
+    """A panel's expression and the name of its series, with `{{label}}` for labels."""
 
     expr: str
     legend: str
 
 
 def none_is_good(why: str) -> str:
-    """Return the no-value text of a panel that is normally empty. Tests recognize an expected empty result by it."""
+    """Return the no-value text of a panel that is normally empty. Tests rely on it to accept an empty result."""
     return f"None: {why}"
 
 
@@ -78,7 +78,7 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
 
 
 def described(panel: Kind, about: About) -> Kind:
-    """Apply the description and the scale to a panel."""
+    """Apply a description and a scale to a panel."""
     panel.title(about.title).description(about.text).unit(about.unit).no_value(about.no_value)
     panel.datasource(DATASOURCE).thresholds(thresholds(about.steps))
     if about.low is not None:
@@ -120,7 +120,7 @@ def figure(about: About, query: Query, *, trend: bool = False, name_only: bool =
         about: Description and scale of the panel.
         query: Expression of the panel.
         trend: Whether to draw the value over time in the background.
-        name_only: Whether to show the name of the series instead of the number.
+        name_only: Whether to show the series name instead of the number.
     """
     panel = described(stat.Panel(), about).color_mode(options.BigValueColorMode.BACKGROUND)
     panel.graph_mode(options.BigValueGraphMode.AREA if trend else options.BigValueGraphMode.NONE)
@@ -148,7 +148,7 @@ def graph(
         queries: Expressions of the panel.
         stacked: Whether to stack the series as areas.
         bar: Whether to draw bars, for rare events.
-        interval: Shortest step, for events that are minutes apart. Rates look back at least as far.
+        interval: Minimum step, for events that are minutes apart. Rates look back at least this far.
     """
     panel = described(timeseries.Panel(), about).legend(_legend(table=True))
     panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(options.SortOrder.DESCENDING))
@@ -160,7 +160,7 @@ def graph(
     if stacked:
         panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
     if interval:
-        # calls that are rarer than the interval leave gaps, so lines bridge gaps of up to an hour
+        # calls that are less frequent than the interval leave gaps, so lines bridge gaps of up to an hour
         panel.interval(interval).span_nulls(3_600_000)
     if about.steps != NO_JUDGMENT:
         panel.thresholds_style(
@@ -175,7 +175,7 @@ def distribution(about: About, query: Query) -> dashboard.Panel:
     """Return a heatmap of a histogram's buckets over time.
 
     Args:
-        about: Description and scale of the panel. The unit is that of the buckets.
+        about: Description and scale of the panel, with the unit of the buckets.
         query: Increase of the buckets by `le`, named `{{le}}`.
     """
     panel = described(heatmap.Panel(), about).calculate(calculate=False).show_legend()

@@ -1,4 +1,4 @@
-"""Building blocks of the expressions. Every selector filters by namespace and release.
+"""Building blocks of PromQL expressions. Every selector filters by namespace and release.
 
 Outside Kubernetes the series do not have a namespace. `$namespace` is then `.*`, which also matches an absent label.
 """
@@ -9,23 +9,23 @@ COMPONENT = 'component=~"$tier"'
 
 
 def series(metric: str, *matchers: str) -> str:
-    """Return the selector of a metric of the chosen release.
+    """Return a metric's selector for the chosen release.
 
     Args:
-        metric: Name of the metric as scraped.
-        matchers: Further label matchers, such as `state="dead"`.
+        metric: The metric's name as scraped.
+        matchers: Additional label matchers, such as `state="dead"`.
     """
     return f"{metric}{{{', '.join((SELECTOR, *matchers))}}}"
 
 
 def fleet(metric: str, by: str, *matchers: str, how: str = "max") -> str:
-    """Return a gauge that describes the whole release. Every scheduler serves it, so it must never be summed over them.
+    """Return a gauge that describes the whole release. Every scheduler serves it, so never sum it over schedulers.
 
     Args:
-        metric: Name of the metric as scraped.
+        metric: The metric's name as scraped.
         by: Labels to keep, in addition to the namespace and the release.
-        matchers: Further label matchers.
-        how: Aggregation. Use `min` if the lowest value is the critical one.
+        matchers: Additional label matchers.
+        how: Aggregation operator. Use `min` if the lowest value is the critical one.
     """
     return f"{how} by (namespace, release, {by}) ({series(metric, *matchers)})"
 
@@ -41,17 +41,17 @@ def rate(metric: str, by: str, *matchers: str) -> str:
 
 
 def increase(metric: str, by: str, *matchers: str) -> str:
-    """Return the number of events within the time range of the dashboard."""
+    """Return the number of events within the dashboard's time range."""
     return f"sum by ({by}) (increase({series(metric, *matchers)}[$__range]))"
 
 
 def quantile(rank: float, histogram: str, by: str, *matchers: str) -> str:
-    """Return a quantile of a histogram, by labels."""
+    """Return a histogram's quantile by labels."""
     return f"histogram_quantile({rank}, {rate(f'{histogram}_bucket', join('le', by), *matchers)})"
 
 
 def quantile_of_range(rank: float, histogram: str, by: str, *matchers: str) -> str:
-    """Return a quantile of all observations of a histogram within the time range of the dashboard."""
+    """Return the quantile of all of a histogram's observations within the dashboard's time range."""
     return f"histogram_quantile({rank}, {increase(f'{histogram}_bucket', join('le', by), *matchers)})"
 
 

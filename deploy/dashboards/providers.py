@@ -31,7 +31,7 @@ def _state(name: str) -> str:
 
 
 def now() -> Section:
-    """Figures that show whether any provider has a problem."""
+    """Key numbers that show whether any provider has a problem."""
     opened = figure(
         About(
             title="Open breakers",
@@ -78,7 +78,7 @@ def now() -> Section:
 
 
 def failures() -> Section:
-    """The failures of each provider."""
+    """Each provider's failures."""
     table = rows(
         About(
             title="Providers at a glance",
@@ -157,7 +157,7 @@ def failures() -> Section:
 
 
 def load() -> Section:
-    """The latency of each provider and the spent share of its budget."""
+    """Each provider's latency and the spent fraction of its budget."""
     latency = graph(
         About(
             title="Latency, 95th percentile",

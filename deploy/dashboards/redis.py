@@ -24,7 +24,7 @@ def _worst(metric: str) -> str:
 
 
 def now() -> Section:
-    """Six figures that show the state of Redis."""
+    """Six key numbers that show the state of Redis."""
     up = figure(
         About(
             title="Redis",
@@ -201,13 +201,13 @@ def processes() -> Section:
 
 
 def _with_version(expr: str) -> str:
-    """Add the version of each process to a value per process."""
+    """Add the version label of each process to a value per process."""
     version = f"max by ({_PROCESS}, version) ({series('financehub_build_info')})"
     return f"({expr}) * on ({_PROCESS}) group_left (version) {version}"
 
 
 def resources() -> Section:
-    """The values of the table over time."""
+    """The table's values over time."""
     cpu = graph(
         About(
             title="CPU by process",

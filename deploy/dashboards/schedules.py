@@ -19,7 +19,7 @@ LATE = 60
 
 
 def _events(counter: str) -> str:
-    """Events of each schedule within the time range; 0 if it has had none yet."""
+    """Return each schedule's events within the time range, or 0 if there were none yet."""
     return f"{increase(counter, 'namespace, release, scheduledtask')} or 0 * {_FAILURES}"
 
 

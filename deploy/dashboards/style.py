@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import dashboard
 
 GOOD, WARN, BAD, NEUTRAL = "green", "orange", "red", "blue"
 
-#: Steps of a threshold: the value from which the color applies (None means minus infinity), and the color.
+#: Threshold steps: the value from which a color applies (None means minus infinity), and the color.
 Steps = tuple[tuple[float | None, str], ...]
 
 ABOVE_ZERO_IS_BAD: Steps = ((None, GOOD), (1, BAD))
@@ -15,10 +15,10 @@ NO_JUDGMENT: Steps = ((None, NEUTRAL),)
 
 
 def value_map(texts: Mapping[int, tuple[str, str]]) -> dashboard.ValueMap:
-    """Return a mapping that shows words instead of numbers.
+    """Return a mapping that shows labels instead of numbers.
 
     Args:
-        texts: Number → (word, color).
+        texts: Number → (label, color).
     """
     return dashboard.ValueMap(
         options={

@@ -22,12 +22,12 @@ class Column:
 
     Args:
         title: Heading of the column.
-        expr: Expression with the labels of the table's rows, the namespace and the release, and no other labels.
-        unit: Grafana's name of the unit.
-        steps: Thresholds. The text has their color.
+        expr: Expression with only the labels of the table's rows, the namespace and the release.
+        unit: Grafana's name for the unit.
+        steps: Thresholds, which color the text.
         gauge: Maximum of a bar that is drawn behind the number, or None for no bar.
-        mapping: Words for values.
-        decimals: Digits after the decimal point.
+        mapping: Labels to show instead of values.
+        decimals: Number of decimal places.
         hidden: Whether to hide the values, so that the column only determines the rows.
     """
 
@@ -59,15 +59,15 @@ def rows(
         columns: Columns of values.
         sort: Heading of the column that sorts the rows.
         descending: Whether the highest value is on top.
-        links: Heading → target of a click on the cell.
-        mappings: Heading of a label → words and colors.
+        links: Heading → link that a click on the cell opens.
+        mappings: Heading of a label column → value labels and colors.
     """
     panel = described(table.Panel(), about).cell_height(options.TableCellHeight.SM)
     panel.align(options.FieldTextAlignment.AUTO)
     panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(descending)])
     fields = ["Value"] if len(columns) == 1 else [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
     for index, column in enumerate(columns):
-        # a table has its own column names; the legend only helps people who read the query
+        # the table defines its own column names, so this legend only helps people who read the query
         query = instant(Query(column.expr, column.title)).ref_id(chr(ord("A") + index))
         panel.with_target(query.format(PromQueryFormat.TABLE))
         panel.override_by_name(column.title, _properties(column))

@@ -22,7 +22,7 @@ def _messages(state: str) -> str:
 
 
 def now() -> Section:
-    """Six figures that show the state of the tier."""
+    """Six key numbers that show the state of the tier."""
     wait = figure(
         About(
             title="Oldest message ÷ target",
@@ -103,7 +103,7 @@ def now() -> Section:
 
 
 def start() -> Section:
-    """The waits of messages before they start."""
+    """How long messages wait before they start."""
     state = graph(
         About(
             title="State of the queue",

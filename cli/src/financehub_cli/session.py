@@ -1,4 +1,4 @@
-"""The settings and connections of one command, which are created when they are first used."""
+"""Holds the settings of one command, and its connections, which are created on first use."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
 
-#: Longest time in seconds that a person waits for one reply of Redis before the command reports an error.
+#: Seconds that a user waits for one Redis reply before the command reports an error.
 TIMEOUT_SECONDS = 5.0
 
 
@@ -24,7 +24,7 @@ class Session:
 
     Args:
         settings: The settings; read from the environment by default.
-        timeout: Longest time in seconds that Redis may take for one reply.
+        timeout: Timeout in seconds for one Redis reply.
 
     Raises:
         ConfigError: A setting is invalid.
@@ -52,14 +52,14 @@ class Session:
 
     @cached_property
     def monitor(self) -> TaskMonitor:
-        """The run records and the figures per task."""
+        """The run records and the task statistics."""
         return TaskMonitor(self.broker_client, retention_seconds=self.settings.run_retention_days * DAY_SECONDS)
 
     def find_assets(self, symbols: Sequence[str] | None) -> list[Asset]:
-        """Return the assets of some symbols, in the order of the symbols.
+        """Return the assets with the given symbols, in the same order.
 
         Args:
-            symbols: Symbols in upper or lower case. If there is none, all active assets are returned.
+            symbols: Symbols in upper or lower case. If there are none, all active assets are returned.
 
         Raises:
             ConfigError: A symbol is unknown.

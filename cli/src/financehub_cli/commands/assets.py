@@ -111,7 +111,7 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
     """Add or change all assets of a file.
 
     Assets that the assets file of the scheduler declares stay unchanged. If the file contains a mistake, nothing is
-    written, each mistake is reported in one line, and the exit code is 2.
+    written, each mistake is reported on one line, and the exit code is 2.
 
     JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.
     """

@@ -65,7 +65,7 @@ def close_(upstreams: Upstreams, as_json: AsJson = False) -> None:
 
 @app.command("reset")
 def reset_(upstreams: Upstreams, as_json: AsJson = False) -> None:
-    """Replace the breakers of the upstreams with new, closed ones.
+    """Replace the upstreams' breakers with new, closed ones.
 
     JSON: a list of the changed breakers, with the keys of `breakers list`.
     """
@@ -82,7 +82,7 @@ def _change(change: "Callable[[redis.Redis, str], Any]", upstreams: list[str], *
 
 
 def _breaker_names(upstream: str, used: list[str]) -> list[str]:
-    """Return the names of the breakers of an upstream, which are several if each of its parts has one.
+    """Return the names of an upstream's breakers. There are several if each of its parts has its own.
 
     Args:
         upstream: Name of a provider or of a breaker that has been used. The breaker of a provider without parts can be

@@ -171,7 +171,7 @@ def _build_filter(
 
 
 def _require_selection(selection: DeadLetterFilter, *, every: bool) -> DeadLetterFilter:
-    """Return the filter if the user selected dead letters explicitly, so that nothing is changed by mistake."""
+    """Return the filter if the user selected dead letters explicitly, to prevent accidental changes."""
     if selection == MATCH_ALL and not every:
         raise ConfigError("select dead letters by id, by a filter such as --task or --older-than, or with --all")
     if selection != MATCH_ALL and every:
@@ -192,7 +192,7 @@ def _confirm(action: str, letters: DeadLetterQueue, selection: DeadLetterFilter,
 
 
 def _print_changed(participle: str, changed: list[DeadLetter], ids: list[str] | None, *, as_json: bool) -> None:
-    """Print which dead letters were requeued or deleted, and which of the given ids were not."""
+    """Print the dead letters that were requeued or deleted, and the given ids that were not."""
     changed_ids = [letter.id for letter in changed]
     unchanged = [id for id in ids or [] if id not in changed_ids]
     notes = []

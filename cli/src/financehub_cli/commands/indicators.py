@@ -71,7 +71,7 @@ def _as_json(newest: IndicatorValues, now: float) -> dict[str, Any]:
 
 
 def _read_series(session: Session, symbol: str, last: int) -> list[dict[str, Any]]:
-    """Return the values of the newest days, oldest first. A value that is not defined on a day is left out."""
+    """Return the values of the newest days, oldest first, without undefined values."""
     found = session.store.indicator_series(symbol) if last else None
     if found is None:
         return []

@@ -18,7 +18,7 @@ from financehub_shared.health.freshness import dataset_limits
 def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show the latest prices with their age and provider.
 
-    A price is stale if two runs of its task have been due since it was fetched and had time to finish. This command
+    A price is stale if two runs of its task were due after it was fetched and had time to finish. This command
     assumes the default schedule of the task, and `financehub status` uses the registered schedules instead. The exit
     code is 1 if one of the given symbols has no price yet.
 

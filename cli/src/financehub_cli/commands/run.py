@@ -86,8 +86,8 @@ def run(
 def _parse_argument(task: str, text: str) -> tuple[str, Any]:
     """Return the name and the value of `NAME=VALUE`.
 
-    `symbols=BTC-USD,ETH-USD` becomes a list if the task's model has a list there. Any other value is read as JSON, and
-    as plain text if it is not JSON.
+    `symbols=BTC-USD,ETH-USD` becomes a list if the field of the task's model is a list. Any other value is parsed as
+    JSON. If it is not valid JSON, it is used as a string.
     """
     name, equals, value = text.partition("=")
     if not (name and equals):

@@ -1,4 +1,4 @@
-"""`financehub schedules`: lists schedules, runs one now, and runs the due times of a range in the past."""
+"""`financehub schedules`: lists schedules, runs one now, and runs the due times of a past time range."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ End = Annotated[
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the schedules. Documents that the scheduler refused are listed on stderr.
+    """List the schedules. Refused documents are listed on stderr.
 
     JSON: a list of {uid, name, task, queue, schedule, time_zone, suspended, problem, next, alive, runs, triggered,
     backfilled, missed, skipped, failures, last_due_at, last_outcome, last_success_at, last_failure_at, last_error}.
@@ -110,7 +110,7 @@ def backfill(
     timeout: Timeout = 900,
     as_json: AsJson = False,
 ) -> None:
-    """Run the due times of a range in the past, in order, and show the progress.
+    """Run the due times of a past time range in order, and show the progress.
 
     The runs are enqueued as fast as the concurrency policy allows, and one at a time if it forbids overlap. The exit
     code is 0 if all runs were enqueued, or with --no-wait if the backfill was requested. It is 1 if the backfill was

@@ -1,4 +1,4 @@
-"""`financehub stats`: the figures of the tasks, and the newest runs of one task."""
+"""`financehub stats`: task statistics, and the newest runs of one task."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -47,7 +47,7 @@ def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, inte
 
 
 def _collect(session: Session, task: str | None) -> CommandResult:
-    """Collect the figures of one task, or of every task that is in the catalog or has run."""
+    """Collect the statistics of one task, or of every task that is in the catalog or has run."""
     all_stats = dict.fromkeys(CATALOG, TaskStats()) | session.monitor.get_all_stats()
     now = session.clock.now()
     if task is None:

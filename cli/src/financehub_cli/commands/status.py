@@ -63,7 +63,7 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
 
 
 def _tiers(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
-    """Return the processes of each tier and the schedulers, for JSON."""
+    """Return the JSON value of the processes of each tier and of the schedulers."""
     schedulers = [process for process in snapshot.processes if process.tier == SCHEDULER]
     return [
         {
@@ -78,7 +78,7 @@ def _tiers(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
 
 
 def _schedule(info: ScheduleInfo, now: float) -> dict[str, Any]:
-    """Return one schedule for JSON."""
+    """Return the JSON value of one schedule."""
     return {
         "name": info.name,
         "task": info.task,
@@ -92,7 +92,7 @@ def _schedule(info: ScheduleInfo, now: float) -> dict[str, Any]:
 
 
 def _freshness(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
-    """Return the age of each dataset by provider, for JSON."""
+    """Return the JSON value of each dataset's age by provider."""
     return [
         {
             "dataset": dataset,
@@ -133,7 +133,7 @@ def _figures_table(records: Sequence[dict[str, Any]], name_key: str, *figure_key
     Args:
         records: The records.
         name_key: Key of the name in the first column, which is also its heading.
-        figure_keys: Keys of the other columns. Keys that end in `_seconds` are shown as durations.
+        figure_keys: Keys of the other columns. Values whose key ends in `_seconds` are shown as durations.
     """
     rows = [
         [

@@ -1,1 +1,1 @@
-"""The output of commands: results as tables or JSON, the formats of times and prices, and the terminal."""
+"""Command output: results as tables or JSON, time and price formats, and the terminal."""

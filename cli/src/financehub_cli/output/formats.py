@@ -1,4 +1,4 @@
-"""The formats of times, days, ages and prices."""
+"""Formats times, days, ages and prices."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ def iso_time(at: float | None) -> str | None:
     """Return a time for JSON: ISO 8601 in UTC with milliseconds, such as `2026-01-15T08:00:00.123Z`.
 
     Args:
-        at: The time in Unix seconds. None stays None.
+        at: The time in Unix seconds. None yields None.
     """
     if at is None:
         return None
@@ -25,7 +25,7 @@ def iso_day(day: int) -> str:
 
 
 def readable_time(at: float | None) -> str:
-    """Return a time for people: UTC with seconds, such as `2026-01-15 08:00:00Z`, or an empty text for None."""
+    """Return a time for people: UTC with seconds, such as `2026-01-15 08:00:00Z`. None yields an empty string."""
     return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
@@ -37,6 +37,6 @@ def readable_price(text: str) -> str:
 
 
 def age_cell(age_seconds: float, *, stale: bool) -> Text:
-    """Return the table cell of an age, which highlights data that is stale."""
+    """Return the table cell of an age, highlighted if the data is stale."""
     age = format_duration(age_seconds)
     return Text(f"{age} stale", "yellow") if stale else Text(age)

@@ -1,4 +1,4 @@
-"""The result of a command, printed once or until Ctrl-C: tables for people, JSON for scripts."""
+"""Prints a command's result once or until Ctrl-C, as tables for people or as JSON for scripts."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ from financehub_shared.core.errors import FinanceHubError
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command.
+    """A command's result.
 
     Args:
-        data: The result for scripts, which can be serialized as JSON. The help of the command documents it.
+        data: The result for scripts, which is JSON-serializable. The command's help documents it.
         content: The same result for people.
         notes: Lines for stderr.
-        code: The exit code of the command.
+        code: The command's exit code.
     """
 
     data: Any
@@ -35,7 +35,7 @@ class CommandResult:
 
 
 def print_result(result: CommandResult, *, as_json: bool) -> None:
-    """Print a result and end the command with its exit code."""
+    """Print a result and exit with its code."""
     _print(result, as_json=as_json, indent=2)
     if result.code:
         raise typer.Exit(result.code)
@@ -44,7 +44,7 @@ def print_result(result: CommandResult, *, as_json: bool) -> None:
 def print_or_watch(collect: Callable[[], CommandResult], *, as_json: bool, watch: bool, interval: float) -> None:
     """Print a result once, or again after every interval until Ctrl-C.
 
-    If Redis becomes unavailable while the command watches, each refresh prints that, and the command continues.
+    If Redis becomes unavailable meanwhile, each refresh reports this and the command continues.
 
     Args:
         collect: Collects the result. It is called once per refresh.

@@ -1,4 +1,4 @@
-"""Run records as JSON and as a table."""
+"""Formats run records as JSON and as a table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

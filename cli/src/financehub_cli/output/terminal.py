@@ -1,4 +1,4 @@
-"""The terminal: consoles, tables and text that cannot control it."""
+"""Builds consoles and tables, and makes text safe to print on a terminal."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-#: Width in columns of output to a file or a pipe, because the width of its reader is unknown.
+#: Width in columns of output to a file or a pipe, where the reader's width is unknown.
 PIPE_WIDTH = 180
 
 
@@ -20,7 +20,7 @@ def build_console(*, stderr: bool = False) -> Console:
 def plain_text(value: object) -> Text:
     """Return a value as text without markup and without control characters.
 
-    Texts from outside, such as headlines, could otherwise send commands to the terminal.
+    Untrusted strings, such as headlines, could otherwise send commands to the terminal.
     """
     return Text("".join(letter if letter.isprintable() or letter == "\n" else " " for letter in str(value)))
 
@@ -30,8 +30,8 @@ def build_table(*columns: str, rows: Iterable[Sequence[object]], title: str = ""
 
     Args:
         columns: The headings. A heading that begins with `>` aligns its column to the right.
-        rows: The cells of each row. A `Text` keeps its style, and None is an empty cell.
-        title: The title; empty if there is none.
+        rows: The cells of each row. A `Text` keeps its style, and None yields an empty cell.
+        title: The title, or an empty string for no title.
     """
     result = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
     for column in columns:

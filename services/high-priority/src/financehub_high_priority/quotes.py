@@ -28,7 +28,7 @@ async def refresh_quotes(
     clock: Clock,
     counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
-    """Bring the quotes of the task's assets up to date.
+    """Update the quotes of the task's assets.
 
     Args:
         task: `fetch_crypto_prices_task` or `fetch_stock_prices_task`.

@@ -23,12 +23,12 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
 
     Args:
         store: Store of market data.
-        settings: Uses `quote_retention_days`, `bar_retention_days` and `news_retention_days`.
+        settings: Settings with `quote_retention_days`, `bar_retention_days` and `news_retention_days`.
         clock: Source of time.
         dry_run: Count only.
 
     Raises:
-        StoreUnavailableError: Redis is unavailable; data deleted until then stays deleted.
+        StoreUnavailableError: Redis is unavailable; data that was already deleted stays deleted.
     """
     now = clock.now()
     dropped = store.drop_older(
@@ -52,12 +52,12 @@ def cleanup_failed_tasks(
     Args:
         dead_letters: Dead letters of all queues.
         runs: Run records of all tasks.
-        settings: Uses `dead_letter_retention_days` and `run_retention_days`.
+        settings: Settings with `dead_letter_retention_days` and `run_retention_days`.
         clock: Source of time.
         dry_run: Count only.
 
     Raises:
-        redis.RedisError: Redis is unavailable; records deleted until then stay deleted.
+        redis.RedisError: Redis is unavailable; records that were already deleted stay deleted.
     """
     now = clock.now()
     dropped = {

@@ -17,14 +17,14 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
     An unhealthy fleet does not fail this task; the report describes it.
 
     Args:
-        checker: Makes the report.
+        checker: Creates the report.
         monitor: Closes lost runs.
         client: The queue Redis, where the report is stored.
         clock: Source of time.
 
     Returns:
-        A summary with the number of checks (`requested`), the number of checks that are ok (`stored`), and the reasons
-        of the others (`missing`).
+        A summary with the number of checks (`requested`), the number of checks that are ok (`stored`), and the reason
+        of every other check (`missing`).
 
     Raises:
         redis.RedisError: The report could not be stored.

@@ -30,7 +30,7 @@ async def refresh_news(
     Args:
         sources: Names or parts of names (`coindesk`, `gdelt`) to limit the run to; None selects all sources.
         store: Store of market data.
-        providers: Providers of news, all of which are queried.
+        providers: News providers, all of which are called.
         clock: Source of time.
         counts: Receives the numbers of delivered and quarantined news items.
 
@@ -56,7 +56,7 @@ async def refresh_news(
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     counts.count_stored("news", report.delivered)
-    # The news items are stored now, so from here on an unchanged source may respond with 304.
+    # The news items are now stored, so an unchanged source may respond with 304 from now on.
     await report.stored()
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):

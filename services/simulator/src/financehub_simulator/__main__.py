@@ -102,7 +102,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT and then exit with 0. Exit with 2 for a port in use or an invalid option."""
+    """Serve until SIGTERM or SIGINT and then exit with 0. Exit with 2 if a port is in use or an option is invalid."""
     asyncio.run(_run(parse_options(arguments)))
 
 

@@ -39,7 +39,7 @@ def apply_body_fault(response: Response, fault: ActiveFault, empty_body: bytes) 
     Args:
         response: The genuine response.
         fault: The fault.
-        empty_body: Body of a response that has the right shape and no content.
+        empty_body: A response body with the right shape but no content.
     """
     media = response.headers.get("content-type", "application/json")
     body = bytes(response.body)
@@ -62,7 +62,7 @@ def apply_body_fault(response: Response, fault: ActiveFault, empty_body: bytes) 
 
 
 async def _padded(body: bytes, megabytes: int) -> AsyncIterator[bytes]:
-    """Yield the document and then white space, which is valid after JSON and after the root element of XML."""
+    """Yield the document and then whitespace, which is valid after JSON and after an XML root element."""
     yield body
     padding = b" " * (_CHUNK - 1) + b"\n"
     for _ in range(megabytes * 1_000_000 // _CHUNK + 1):

@@ -21,8 +21,8 @@ class Call:
     Args:
         simulator: The state of the simulator.
         request: The HTTP request.
-        symbols: All requested symbols in the spelling of the upstream, each with its canonical symbol. The value is
-            None if the upstream does not know the symbol.
+        symbols: Requested symbol in the upstream's spelling → canonical symbol, or None if the upstream does not know
+        the symbol.
         faults: The active faults that affect the request.
         now: Time of the request in Unix seconds.
     """
@@ -74,7 +74,7 @@ class Call:
         return apply_data_faults(bar, faults) if faults else bar
 
     def history(self, symbol: str, first: int, last: int) -> list[Bar]:
-        """Return the bars of the trading days with index `first` to `last`. Data faults affect one day in ten."""
+        """Return the bars of the trading days with indices `first` to `last`. Data faults affect one day in ten."""
         canonical = self.symbols.get(symbol)
         if canonical is None:
             return []

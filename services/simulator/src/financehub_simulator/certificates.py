@@ -1,4 +1,4 @@
-"""Creation of a certificate authority and of a certificate for every real host that the simulator imitates.
+"""Creates a certificate authority, and a server certificate for every real host that the simulator imitates.
 
 basicConstraints and keyUsage are set because OpenSSL and BoringSSL reject an authority without them (RFC 5280, 4.2.1).
 """
@@ -25,9 +25,9 @@ class Certificates:
     """Paths of the PEM files.
 
     Args:
-        authority: Certificate of the authority that clients trust.
-        chain: Certificate chain of the server.
-        key: Private key of the server.
+        authority: The authority's certificate, which clients trust.
+        chain: The server's certificate chain.
+        key: The server's private key.
     """
 
     authority: Path
@@ -36,7 +36,7 @@ class Certificates:
 
 
 def create_certificates(directory: Path) -> Certificates:
-    """Create an authority and a server certificate in `directory`, which replace those of an earlier start.
+    """Create an authority and a server certificate in `directory`. They replace those of an earlier start.
 
     The key of the authority is not stored, so nothing else can be signed with it later.
     """

@@ -1,6 +1,6 @@
-"""The description of upstreams and their endpoints, and the handling that all requests share.
+"""Defines upstreams and their endpoints, and the request handling that they share.
 
-A request is counted and logged, waits for the latency, and is then answered or fails according to its faults.
+A request is counted and logged, is delayed by the latency, and then succeeds or fails according to its faults.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class Endpoint:
     Args:
         path: The documented path, with `{symbol}` for a variable part.
         handler: Returns the genuine response.
-        symbols: Returns the requested symbols in the spelling of the upstream, each with its canonical symbol or None.
-        empty_body: Body of a response that has the right shape and no content.
+        symbols: Returns the requested symbols in the upstream's spelling, each with its canonical symbol or None.
+        empty_body: A response body with the right shape but no content.
         methods: HTTP methods.
     """
 

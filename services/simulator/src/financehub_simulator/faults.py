@@ -1,6 +1,6 @@
 """The catalog of upstream faults. Tests are parametrized over it, and the control endpoint activates its entries.
 
-The kind of a fault says where it takes effect:
+A fault's kind determines where it takes effect:
 - `response`: It replaces the genuine response with an error status, an HTML page or an error in the body.
 - `transport`: It delays the response or closes the connection.
 - `body`: It damages the body of the genuine response.
@@ -112,7 +112,7 @@ FAULTS = _catalog(
 
 
 def fault_cases(*kinds: str) -> list[tuple[str, str]]:
-    """Return every pair of upstream and fault name, limited to faults of the given kinds if there are any."""
+    """Return every pair of upstream and fault name. If kinds are given, only faults of these kinds are included."""
     return [
         (upstream, spec.name)
         for spec in FAULTS.values()

@@ -1,4 +1,4 @@
-"""The mapping from real host names to path prefixes of the simulator, for clients of its TLS port."""
+"""Maps real host names to path prefixes of the simulator, for clients of its TLS port."""
 
 from starlette.types import Scope
 
@@ -26,13 +26,13 @@ def _upstream_of(host_name: str) -> str | None:
 
 
 def is_simulated(host: str) -> bool:
-    """Whether the simulator imitates this host, which may be given with a port."""
+    """Whether the simulator imitates this host, given with or without a port."""
     host_name = _without_port(host)
     return host_name in _FEED_HOSTS or _upstream_of(host_name) is not None
 
 
 def with_upstream_prefix(scope: Scope) -> Scope:
-    """Return the scope with the prefix of the upstream in its path if the Host header names a real service."""
+    """Return the scope. If the Host header names a real service, the path includes the upstream's prefix."""
     header = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"host"), "")
     host_name = _without_port(header)
     path = _FEED_PATHS.get(host_name + scope["path"])

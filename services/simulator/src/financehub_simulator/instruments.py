@@ -1,13 +1,13 @@
-"""The instruments of canonical symbols, with name, kind, price scale and volatility derived from seed and symbol."""
+"""Derives an instrument, with its name, kind, price scale and volatility, from the seed and a canonical symbol."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from financehub_simulator.universe import COINS, ETFS, STABLECOINS, STOCKS, Exchange, crypto_base, exchange_of, is_known
 
-#: Value of each currency in USD. This is a constant scale and not an exchange rate.
+#: Value of each currency in USD. It is a constant scale and not an exchange rate.
 USD_VALUES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27}
-#: Prefixes of Yahoo's symbols of indices and funds.
+#: Prefixes of Yahoo's symbols for indices and mutual funds.
 _KIND_BY_PREFIX = {"^": "INDEX", "0P": "MUTUALFUND"}
 
 
@@ -41,7 +41,7 @@ class Instrument:
 
 
 def make_instrument(seed: int, symbol: str) -> Instrument:
-    """Return the instrument of a canonical symbol.
+    """Return the instrument with a canonical symbol.
 
     Raises:
         KeyError: The symbol has no price.
@@ -86,5 +86,5 @@ def _coin(symbol: str, coin: str, uniform: float, key: bytes) -> Instrument:
 
 
 def coin_digits(base_price: float) -> int:
-    """Return the decimals of the prices of a coin, which have about seven digits in total."""
+    """Return the number of decimals in a coin's prices, which have about seven digits in total."""
     return 2 if base_price >= 1_000 else 4 if base_price >= 1 else 6 if base_price >= 0.01 else 10

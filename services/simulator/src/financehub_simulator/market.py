@@ -21,7 +21,7 @@ _BLOCK_DAYS = _CHUNK_DAYS * _CHUNK_DAYS
 #: Amplitude of the movement within minutes, as a fraction of the price. It is zero at both ends of a day.
 RIPPLE = 0.0004
 _RIPPLE_RADIANS_PER_DAY = 2 * math.pi * 96
-#: A day consists of this many segments, between whose ends prices are interpolated.
+#: Number of segments per day. Prices are interpolated between the ends of a segment.
 _SEGMENTS = 8
 
 
@@ -142,7 +142,7 @@ class Market:
         )
 
     def history(self, symbol: str, first: int, last: int, now: float) -> list[Bar]:
-        """Return the bars of the trading days with index `first` to `last`.
+        """Return the bars of the trading days with indices `first` to `last`.
 
         The bar of the current day ends at `now`. Days that have not started are left out.
 
@@ -187,7 +187,7 @@ class Market:
         return Bar(today.day, start, now, yesterday.close, high, low, today.close, volume, yesterday.close)
 
     def _statistics(self, symbol: str, index: int) -> tuple[float, float, float, float]:
-        """Return the highest and lowest close of 252 days before `index`, and the means of the last 50 and 200."""
+        """Return the highest and lowest of the 252 closes before `index`, and the means of the last 50 and 200."""
         instrument = self.instrument(symbol)
         logs: list[float] = []
         for chunk in range((index - 252) // _CHUNK_DAYS, (index - 1) // _CHUNK_DAYS + 1):

@@ -26,7 +26,7 @@ class ConnectProxy:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Start to listen and return the port.
+        """Start listening and return the port.
 
         Raises:
             OSError: The port cannot be used.
@@ -82,5 +82,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65_536):
         writer.write(data)
         await writer.drain()
-    # TLS cannot close one direction only, so the end of one direction closes the whole connection.
+    # TLS cannot close only one direction, so the end of one direction closes the whole connection.
     writer.close()

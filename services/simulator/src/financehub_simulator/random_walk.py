@@ -1,6 +1,6 @@
 """Random walks by midpoint displacement (Lévy's construction of Brownian motion).
 
-Any point of a walk of 4,096 steps costs two hashes. The steps before it are not computed.
+Computing any point of a 4,096-step walk takes two hashes and does not require the steps before it.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Rate limits of upstreams, and how much of them is used."""
+"""The upstreams' rate limits and their usage."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class MinimumInterval:
 
 
 class RateLimits:
-    """The used rate limits of one simulator. Each upstream defines its own limits in its module."""
+    """The usage of one simulator's rate limits. Each upstream defines its limits in its own module."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, int, float], FixedWindow] = {}

@@ -13,7 +13,7 @@ FaultResponse = Callable[[ActiveFault], Response]
 
 
 class CompactJsonResponse(Response):
-    """JSON without white space, as the upstreams write it, which may contain NaN if a fault sets it."""
+    """JSON without whitespace, as the upstreams write it. It may contain NaN if a fault sets it."""
 
     media_type = "application/json"
 
@@ -22,7 +22,7 @@ class CompactJsonResponse(Response):
 
 
 def html_page(title: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an HTML page in place of JSON or XML."""
+    """Return an HTML page instead of JSON or XML."""
     body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Response(body, status, dict(headers or {}), "text/html; charset=utf-8")
 

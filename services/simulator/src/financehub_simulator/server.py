@@ -20,7 +20,7 @@ _MAX_REQUEST_LINE = 262_144
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
-    # A cut connection and a delayed response that the client gave up cause these records.
+    # These records are caused by cut connections and by delayed responses that the client did not wait for.
     cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not cancelled and not record.getMessage().startswith(("ASGI callable returned without", "Cancel "))
 

@@ -1,4 +1,4 @@
-"""Trading days and trading hours of the exchanges.
+"""The exchanges' trading days and trading hours.
 
 Exchange holidays are not simulated, so every weekday is a trading day.
 """
@@ -25,8 +25,8 @@ class Session:
         open: Start of regular trading.
         close: End of regular trading.
         post: End of post-market trading.
-        offset: Seconds by which the clock of the exchange is ahead of UTC on that day.
-        abbreviation: Abbreviation of the time zone on that day, such as `EST`.
+        offset: Seconds by which the exchange's local time is ahead of UTC on that day.
+        abbreviation: Time zone abbreviation on that day, such as `EST`.
     """
 
     day: int
@@ -65,13 +65,13 @@ def trading_index(exchange: Exchange, day: int) -> int:
 
 
 def trading_day(exchange: Exchange, index: int) -> int:
-    """Return the day of a trading index. This is the inverse of `trading_index`."""
+    """Return the day with a trading index. This is the inverse of `trading_index`."""
     return index if exchange.continuous else index // 5 * 7 + index % 5 - _EPOCH_WEEKDAY
 
 
 @lru_cache(maxsize=1_024)
 def latest_session(exchange: Exchange, second: int) -> Session:
-    """Return the last session that has opened at `second`, in Unix seconds."""
+    """Return the last session that has opened by `second`, given in Unix seconds."""
     day = second // DAY_SECONDS + 1
     while True:
         if is_trading_day(exchange, day):

@@ -17,13 +17,13 @@ class FaultRefusedError(ValueError):
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault that is set and affects requests.
+    """A fault that currently affects requests.
 
     Args:
         id: Consecutive number.
         spec: Entry of the catalog.
         upstream: Name of the affected upstream.
-        symbol: The only affected symbol, in the spelling of the upstream or in ours; None affects all requests.
+        symbol: The only affected symbol, in the upstream's or FinanceHub's spelling; None affects all requests.
         endpoint: Prefix of the affected paths; "" affects all paths.
         remaining: Number of requests that the fault still affects; None until the next reset.
         parameters: All parameters of the catalog entry, with defaults filled in.
@@ -62,7 +62,7 @@ class Simulator:
         latency: Seconds by which every response is delayed.
         enforce_rate_limits: Whether requests beyond the rate limits of the upstreams are rejected.
         always_open: Whether stock quotes carry the time of the request, as if the market never closed.
-        now: Wall clock in Unix seconds.
+        now: Returns the wall-clock time in Unix seconds.
     """
 
     seed: int = 7

@@ -6,7 +6,7 @@ Every symbol with a plausible shape has a price unless its base is in `UNKNOWN_B
 import re
 from dataclasses import dataclass
 
-#: Symbols without suffix and quote currency that no upstream knows. The last two occur in recorded responses.
+#: Symbols that no upstream knows, without suffix and quote currency. The last two occur in recorded responses.
 UNKNOWN_BASES = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX", "SIX", "APS"})
 #: Formerly listed symbols. Yahoo returns them without a price (`quoteType: NONE`); no other upstream knows them.
 DELISTED_BASES = frozenset({"DELISTED", "SI"})
@@ -60,7 +60,7 @@ CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close
 FOREX = Exchange(
     "CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0
 )
-#: Suffix of a stock symbol at Yahoo → exchange.
+#: Suffix of Yahoo's stock symbols → exchange.
 EXCHANGES = {
     "": NASDAQ,
     "L": _exchange("LSE", "LSE", "Europe/London", "GBp", "gb", (480, 990)),
@@ -169,7 +169,7 @@ def _base(symbol: str) -> str:
 
 
 def is_delisted(symbol: str) -> bool:
-    """Whether a canonical symbol was listed formerly."""
+    """Whether a canonical symbol was formerly listed."""
     return _base(symbol) in DELISTED_BASES
 
 
@@ -183,7 +183,7 @@ def is_known(symbol: str) -> bool:
 
 
 def crypto_base(symbol: str) -> str | None:
-    """Return the coin of a canonical symbol (`BTC` of `BTC-USD`), or None if the symbol is not a coin."""
+    """Return a canonical symbol's coin (`BTC` for `BTC-USD`), or None if it is not the symbol of a coin."""
     match = _CRYPTO.match(symbol)
     return match[1] if match else None
 

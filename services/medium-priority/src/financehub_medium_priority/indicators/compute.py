@@ -1,4 +1,4 @@
-"""Computation of the indicator record of one asset from its bars. Pure."""
+"""Computes one asset's indicator record from its bars. Pure."""
 
 from array import array
 
@@ -14,8 +14,8 @@ RSI = list(OUTPUTS).index("rsi_14")
 def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_at: float) -> Indicators:
     """Compute the indicators of one asset.
 
-    A value is NaN where it is undefined: before its first bar, and where its formula divides by zero (RSI and
-    Stochastic of a constant price, VWAP without volume).
+    A value is NaN if it is undefined: before its indicator has enough bars, and if its formula divides by zero (RSI
+    and Stochastic of a constant price, VWAP without volume).
 
     Args:
         bars: At least one bar; a short history yields fewer defined values.
@@ -51,7 +51,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
 
 
 def _first_move(close: Column) -> int:
-    """Return the index of the first close that differs from the first one, or the number of bars if none does."""
+    """Return the index of the first close that differs from the initial one, or the number of bars if none does."""
     moved = close != close[0]
     return int(moved.argmax()) if moved.any() else len(close)
 

@@ -1,4 +1,4 @@
-"""Selection of the indicator engine. An engine is imported only when it is chosen, because `ta` imports pandas."""
+"""Selects the indicator engine. An engine is imported only when it is chosen, because `ta` imports pandas."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal

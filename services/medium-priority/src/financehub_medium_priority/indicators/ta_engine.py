@@ -1,4 +1,4 @@
-"""Indicators computed by `ta`, which is pure Python on pandas. It is slow and readable, and the reference in the tests.
+"""Computes indicators with `ta`, which is pure Python on pandas: slow but readable, and the reference in the tests.
 
 In version 0.11.0, the parabolic SAR is silently wrong unless the index is a RangeIndex (issue 348). ATR and ADX raise
 on short histories and start with zeros.

@@ -1,4 +1,4 @@
-"""Indicators computed by TA-Lib, the standard C library, which is about 200 times as fast as `ta`.
+"""Computes indicators with TA-Lib, the standard C library, which is about 200 times as fast as `ta`.
 
 TA-Lib lacks Ichimoku and its Stochastic loses values, so this module computes both from TA-Lib's rolling extremes.
 """

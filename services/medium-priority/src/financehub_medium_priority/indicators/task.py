@@ -31,9 +31,9 @@ TASK = "calculate_indicators_task"
 UPSTREAM_SHARE = 0.7
 #: Calendar days of history for a new asset: about 500 trading days, enough for one year of a 200-day average.
 HISTORY_DAYS = 750
-#: Kinds of errors that do not mean that the provider has failed.
+#: Error kinds that do not indicate a failure of the provider.
 HEALTHY_ERRORS = frozenset({"not-found"})
-#: Assets processed at a time; their bars and indicators take about 10 MB.
+#: Number of assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
 
 
@@ -129,7 +129,7 @@ async def _update_bars(
     if not first_days:
         return
     if clock.monotonic() >= deadline:
-        # A query would only make every breaker count a timeout that the upstream did not cause.
+        # Another call would only make every breaker count a timeout that the upstream did not cause.
         progress.late.update(dict.fromkeys(first_days, "not queried: the time of the task is used up"))
         return
     report = await bars.fetch(assets, first_days, deadline)
@@ -200,7 +200,7 @@ def _compute_chunk(
 def _undamaged(
     read: Callable[[Sequence[str]], Mapping[str, T]], symbols: Sequence[str]
 ) -> tuple[Mapping[str, T], Mapping[str, str]]:
-    """Read records from the store; return those that are intact, and symbol → problem of the damaged ones."""
+    """Read records from the store; return the intact ones, and symbol → problem for the damaged ones."""
     try:
         return read(symbols), {}
     except CorruptDataError:

@@ -1,1 +1,1 @@
-"""The simulated upstreams, one module or several per upstream."""
+"""The simulated upstreams, each in one or several modules."""

@@ -33,7 +33,7 @@ _QUOTE_CURRENCIES: Mapping[str, float | None] = {
 }
 _MAX_KLINES = 1_000
 _DAY_MILLISECONDS = 86_400_000
-#: 2017-08-17, the first day of Binance's first pairs, in days since 1970-01-01.
+#: 2017-08-17, the first trading day of Binance's first pairs, in days since 1970-01-01.
 _FIRST_DAY = 17_395
 #: Request weight per minute above which Binance bans a client.
 _BAN_WEIGHT = 6_500
@@ -94,7 +94,7 @@ def _rejection(call: Call, weight: int) -> Response | None:
 
 
 def _weight_limit(call: Call) -> FixedWindow:
-    """Return the limit of the request weight per minute."""
+    """Return the request weight limit per minute."""
     return call.simulator.rate_limits.window("binance", 6_000, 60)
 
 

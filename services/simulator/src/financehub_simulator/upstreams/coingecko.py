@@ -1,7 +1,6 @@
 """CoinGecko: `/api/v3/simple/price` and `/api/v3/coins/markets`.
 
-An id that is not in the table of coins is the lowercase name of a coin (`sim0001`). Source: docs.coingecko.com, Demo
-API.
+An id that is not in the coin table is a coin's name in lower case (`sim0001`). Source: docs.coingecko.com, Demo API.
 """
 
 import re
@@ -27,7 +26,7 @@ _COIN_SUPPLY = 19_000_000
 
 
 def canonical_symbol(coin: str) -> str | None:
-    """Return the canonical symbol of a coin id (`BTC-USD` of `bitcoin`), or None if the id is not valid."""
+    """Return a coin id's canonical symbol (`BTC-USD` for `bitcoin`), or None if the id is invalid."""
     if coin in COIN_BY_ID:
         return f"{COIN_BY_ID[coin]}-USD"
     return f"{coin.upper()}-USD" if _ID.match(coin) and "-" not in coin else None

@@ -1,6 +1,6 @@
 """Finnhub `/api/v1/quote`: one symbol per request, and only US stocks, as on the free plan.
 
-The response to an unknown symbol consists of zeros, as in reality. Source: finnhub.io/docs/api/quote.
+The response for an unknown symbol consists of zeros, as in reality. Source: finnhub.io/docs/api/quote.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Kraken: `/0/public/Ticker` and daily `/0/public/OHLC`.
 
 Errors are in the body of a response with status 200. One unknown pair fails the whole request. The keys are Kraken's
-own names of the pairs. Source: docs.kraken.com, Spot REST, market data.
+own names for the pairs. Source: docs.kraken.com, Spot REST, market data.
 """
 
 import re
@@ -39,7 +39,7 @@ def parse_pair(pair: str) -> tuple[str, str] | None:
 
 
 def kraken_pair_name(coin: str, currency: str) -> str:
-    """Return Kraken's own name of a pair."""
+    """Return Kraken's own name for a pair."""
     code = _KRAKEN_CODES.get(coin, coin)
     if currency in USD_VALUES:
         if coin in _LEGACY_COINS:

@@ -1,7 +1,7 @@
 """News feeds: RSS 2.0 in the shapes of Yahoo Finance, CNBC, MarketWatch and CoinDesk, and one Atom feed.
 
-Stories overlap between feeds. They have the same address with other utm parameters, or the same title at another
-publisher. Conditional requests work as with real feeds (RFC 9110: If-None-Match precedes If-Modified-Since).
+Stories overlap between feeds. They have the same address with different utm parameters, or the same title from a
+different publisher. Conditional requests work as with real feeds (RFC 9110: If-None-Match precedes If-Modified-Since).
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class Feed:
     Args:
         title: Title of the feed.
         publisher_bit: Bit of `Story.publishers` that decides whether the feed contains a story.
-        link: Template of the address of an article, with tracking parameters.
-        guid: Template of the guid of an article.
+        link: Template of an article's address, with tracking parameters.
+        guid: Template of an article's guid.
         real_address: Real host and path; "" if there is no real feed.
         crypto_only: Whether the feed contains only stories about coins.
         atom: Whether the feed is an Atom feed.
@@ -75,7 +75,7 @@ FEEDS: Mapping[str, Feed] = {
         "www.coindesk.com/arc/outboundfeeds/rss/",
         crypto_only=True,
     ),
-    # The stories and addresses of `yahoo` with other tracking parameters.
+    # The stories and addresses of `yahoo`, with different tracking parameters.
     "atom": Feed(
         "Markets (Atom)",
         0,
@@ -155,7 +155,7 @@ def _atom(feed: Feed, stories: list[Story], modified: int) -> str:
 
 
 def _title(feed: Feed, story: Story) -> str:
-    # CoinDesk adds a period to the titles of others, because deduplication must also find nearly equal titles.
+    # CoinDesk adds a period to other publishers' titles, because deduplication must also find nearly equal titles.
     return escape(f"{story.title}." if feed.crypto_only else story.title)
 
 

@@ -1,8 +1,8 @@
-"""The table of simulated upstreams: every fact about an upstream that code outside its own module needs.
+"""The table of simulated upstreams, with all facts about an upstream that code outside its own module needs.
 
-To add an upstream, write a module of its name in this package that defines `UPSTREAM`, and add a row here. Its routes,
-its faults and the settings of FinanceHub that point at it derive from the row. Faults that only this upstream has are
-listed in `faults.py`.
+To add an upstream, write a module with its name in this package that defines `UPSTREAM`, and add a row here. Its
+routes, its faults and the FinanceHub settings that point at it are derived from the row. Faults that only this upstream
+has are listed in `faults.py`.
 """
 
 from dataclasses import dataclass

@@ -16,13 +16,13 @@ from financehub_simulator.universe import is_delisted, is_known
 from financehub_simulator.upstreams.yahoo_chart import chart_response
 from financehub_simulator.upstreams.yahoo_quote import quote_response
 
-#: Maximum number of symbols per quote request. Further symbols are ignored.
+#: Maximum number of symbols per quote request. Additional symbols are ignored.
 MAX_SYMBOLS = 99
 _COOKIE_AGE_SECONDS = 31_536_000
 
 
 def crumb(seed: int) -> str:
-    """Return the crumb of a simulator with this seed."""
+    """Return the crumb for a simulator seed."""
     return f"sim.{seed:x}Crumb"
 
 
@@ -57,7 +57,7 @@ def _quotes(call: Call) -> Response:
 
 
 def _cookie(call: Call) -> str:
-    # Clients drop a cookie for the domain of Yahoo unless the host is in that domain.
+    # Clients drop a cookie for Yahoo's domain unless the host is in that domain.
     host = call.request.headers.get("host", "").split(":")[0]
     domain = "; Domain=.yahoo.com" if host.endswith("yahoo.com") else ""
     expires = formatdate(call.now + _COOKIE_AGE_SECONDS, usegmt=True)

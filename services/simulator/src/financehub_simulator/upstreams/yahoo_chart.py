@@ -32,7 +32,7 @@ VALID_RANGES = {
     "ytd": 0,
     "max": 100_000,
 }
-#: Symbol → day and ratio of its split. These splits are real and in the time of the recorded responses.
+#: Symbol → day and ratio of its split. These splits are real and within the period of the recorded responses.
 _SPLITS = {"AAPL": (18_505, 4), "TSLA": (18_505, 5), "NVDA": (19_884, 10)}
 #: Dividends are paid on the first trading day of these months, with the yield below.
 _DIVIDEND_MONTHS = frozenset({2, 5, 8, 11})
