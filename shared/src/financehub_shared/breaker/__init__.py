@@ -1,4 +1,4 @@
-"""Circuit breakers, one per upstream: shared by the fleet in Redis, or local while Redis is unavailable."""
+"""Circuit breakers, one per upstream, shared by the fleet through Redis, or local while Redis is unavailable."""
 
 from financehub_shared.breaker.admin import BreakerInfo, close, force_open, list_breakers, reset
 from financehub_shared.breaker.breaker_registry import BreakerRegistry

@@ -15,19 +15,19 @@ from financehub_shared.redis.text import decode, decode_hash
 
 @dataclass(frozen=True, slots=True)
 class BreakerInfo:
-    """One breaker of the fleet. Times are Unix seconds by the clock of Redis.
+    """One of the fleet's breakers. Times are Unix seconds by the Redis clock.
 
     Args:
         upstream: Name of the upstream.
         state: `closed`, `open` or `half-open`.
         forced: Whether an operator opened the breaker, so that only an operator can close it.
-        reason: Reason for its state.
-        since: Time at which it entered the state; None if it never changed.
-        open_until: Time at which a probe is allowed or the lease of the current probe ends; None if the breaker is
-            closed or forced.
+        reason: Reason for the state.
+        since: Time at which the breaker entered the state; None if the state never changed.
+        open_until: Time at which a probe is allowed or the current probe's lease ends; None if the breaker is closed or
+            forced.
         calls: Number of calls in the window.
-        failures: Number of those that failed.
-        trips: Number of openings in a row.
+        failures: Number of those calls that failed.
+        trips: Number of consecutive openings.
         last_error: Last failure; empty if there was none.
         last_error_at: Time of the last failure; None if there was none.
     """
@@ -46,14 +46,14 @@ class BreakerInfo:
 
 
 def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
-    """Return all breakers that have been used, sorted by name, in two round trips.
+    """Return all breakers that have been used, sorted by name. This takes two round trips.
 
     Args:
-        client: Client of the data Redis.
+        client: Client for the data Redis.
 
     Raises:
         StoreUnavailableError: Redis did not answer.
-        CorruptDataError: The hash of a breaker was changed by hand and is unreadable.
+        CorruptDataError: A breaker's hash was changed by hand and is unreadable.
     """
     connection: Any = client  # redis-py types every reply as "sync or awaitable"
     try:
@@ -77,18 +77,18 @@ def force_open(client: "redis.Redis", upstream: str) -> BreakerReply:
 
 
 def close(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Allow calls to `upstream` and restart the count, but keep the open time. Raises what `force_open` raises."""
+    """Allow calls to `upstream` and reset the counts but not the open time. Raises the same errors as `force_open`."""
     return _apply(client, upstream, Close())
 
 
 def reset(client: "redis.Redis", upstream: str) -> BreakerReply:
-    """Replace the breaker of `upstream` with a new one. Raises what `force_open` raises."""
+    """Replace the breaker for `upstream` with a new one. Raises the same errors as `force_open`."""
     return _apply(client, upstream, Reset())
 
 
 def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent) -> BreakerReply:
     lua = script()
-    # Events of an operator use neither the thresholds of the policy nor jitter.
+    # Operator events use neither the policy's thresholds nor jitter.
     args = arguments(upstream, event, BreakerPolicy(), 0.0)
     try:
         return parse_reply(client.eval(lua.source, 2, keys.breaker(upstream), keys.BREAKERS, *args))

@@ -1,4 +1,4 @@
-"""The two places where breakers are stored: Redis for the fleet, or this process. Both apply one event at a time."""
+"""The two breaker backends: Redis for the fleet, and memory for one process. Both apply one event at a time."""
 
 import random
 import threading
@@ -28,15 +28,15 @@ from financehub_shared.redis.scripts import REDIS_NOW, Argument, LuaScript, Redi
 from financehub_shared.redis.text import decode
 
 RandomSource = Callable[[], float]
-#: For jitter only; it is not suitable for secrets.
+#: For jitter only; not suitable for secrets.
 default_random: RandomSource = random.random
 
 
 class Backend(Protocol):
-    """Applies events to the breakers of upstreams, each atomically."""
+    """Applies each event to an upstream's breaker atomically."""
 
     def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
-        """Apply an event to the breaker of an upstream, and wait for the reply.
+        """Apply an event to an upstream's breaker, and wait for the reply.
 
         Raises:
             StoreUnavailableError: The backend did not answer.
@@ -49,7 +49,7 @@ class Backend(Protocol):
 
 
 class LocalBackend:
-    """Stores breakers in this process, for tests and for the time in which Redis is unavailable.
+    """Stores breakers in this process, for tests and for use while Redis is unavailable.
 
     Args:
         policy: Policy of every breaker.
@@ -63,7 +63,7 @@ class LocalBackend:
         self._random_source = random_source
         self._lock = threading.Lock()
         self._records: dict[str, BreakerRecord] = {}
-        # `since` of a new breaker is 0, which must be a time in the distant past.
+        # A new breaker's `since` is 0, which must lie in the distant past.
         self._origin = clock.monotonic() - 10 * policy.window_ms / 1000
 
     def run(self, upstream: str, event: BreakerEvent) -> BreakerReply:
@@ -83,8 +83,8 @@ class RedisBackend:
     """Stores breakers in Redis, with one command per event.
 
     Args:
-        policy: Policy of every breaker; all processes should have the same one.
-        scripts: Runs scripts on the Redis of the breakers.
+        policy: Policy of every breaker; all processes should use the same one.
+        scripts: Runs scripts on the Redis that stores the breakers.
         random_source: Returns random numbers in [0, 1).
     """
 
@@ -113,7 +113,7 @@ def script(now: str = REDIS_NOW) -> LuaScript:
 
 
 def arguments(upstream: str, event: BreakerEvent, policy: BreakerPolicy, jitter: float) -> list[Argument]:
-    """Return ARGV of breaker.lua."""
+    """Return the ARGV values for breaker.lua."""
     p = policy
     numbers = (p.window_ms, p.window_calls, p.minimum_calls, p.failure_ratio, p.open_ms, p.open_max_ms, p.probe_ms)
     match event:
@@ -132,7 +132,7 @@ def arguments(upstream: str, event: BreakerEvent, policy: BreakerPolicy, jitter:
 
 
 def parse_reply(values: list[Any]) -> BreakerReply:
-    """Parse the reply of breaker.lua, from bytes or text."""
+    """Parse breaker.lua's reply, which contains bytes or strings."""
     decision, previous, state, epoch, wait, reason, error = map(decode, values)
     return BreakerReply(
         Decision(decision),

@@ -1,16 +1,16 @@
--- One step of a circuit breaker, atomic for the fleet. It applies transitions.step() to the hash KEYS[1] and adds the
--- name of the upstream to the set KEYS[2].
--- Python puts a line before this text that defines `now` (Unix ms) by Redis's TIME, so that pods need no common clock.
+-- One circuit breaker step, atomic across the fleet. It applies transitions.step() to the hash KEYS[1] and adds the
+-- upstream's name to the set KEYS[2]. Python prepends a line that sets `now` (Unix ms) from Redis's TIME, so the pods'
+-- clocks need not agree.
 --
 -- ARGV: upstream, operation, jitter, window_ms, window_calls, minimum_calls, failure_ratio, open_ms, open_max_ms,
 -- probe_ms, then
---   for admit:  epoch and age in ms of each success that was not yet reported
+--   for admit:  epoch and age in ms of each success not yet reported
 --   for record: epoch, outcome, retry_after_ms, error
 --   for force-open, close, reset: nothing
 -- Returns decision, previous state, state, epoch, wait_ms, reason, error.
 
 local JITTER_SHARE, DOUBLINGS_MAX = 0.2, 30
--- Longer than the longest accepted Retry-After (3 days). A breaker that is not used for this time is forgotten.
+-- Longer than the longest accepted Retry-After (3 days). A breaker that is not used for this long is forgotten.
 local KEEP_MS = 7 * 86400 * 1000
 
 local key, names = KEYS[1], KEYS[2]
@@ -18,9 +18,9 @@ local upstream, operation, jitter = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local window_ms, window_calls, minimum_calls = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local failure_ratio = tonumber(ARGV[7])
 local open_ms, open_max_ms, probe_ms = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local FIRST = 11 -- index of the first argument of the operation
+local FIRST = 11 -- index of the operation's first argument
 
--- The field of the state is named `phase`, as in earlier releases.
+-- The state field is named `phase`, as in earlier releases.
 local stored = redis.call('HMGET', key, 'phase', 'epoch', 'since', 'until', 'trips', 'reason', 'error', 'error_at',
                           'window')
 local record = {

@@ -1,4 +1,4 @@
-"""The circuit breakers of a process."""
+"""The registry of a process's circuit breakers."""
 
 import threading
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from financehub_shared.redis.scripts import RedisScripts
 
 
 class BreakerRegistry:
-    """Provides the breaker of each upstream; there is one registry per process.
+    """Provides each upstream's breaker. There is one registry per process.
 
     Args:
         policy: Policy of every breaker (`BreakerPolicy.from_settings`).

@@ -1,4 +1,4 @@
-"""Classifies ended calls: what an exception or a result shows about the health of the upstream."""
+"""Classifies completed calls by what an exception or a result shows about the upstream's health."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ ERROR_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The facts about an ended call that a breaker needs.
+    """The facts about a completed call that a breaker needs.
 
     Args:
-        outcome: Evidence of the call about the health of the upstream.
-        error: Failure, for operators, without secrets.
-        retry_after: Seconds for which the upstream requests no calls; 0 if it named none.
+        outcome: What the call shows about the upstream's health.
+        error: Description of the failure for operators, without secrets.
+        retry_after: Seconds for which the upstream asked not to be called; 0 if it did not specify any.
     """
 
     outcome: CallOutcome
@@ -30,12 +30,12 @@ IGNORED = CallReport(CallOutcome.IGNORED)
 
 
 def report_of_error(error: BaseException) -> CallReport:
-    """Classify the exception of a call.
+    """Classify an exception that a call raised.
 
-    The attribute `trips_breaker` of a ProviderError says whether the error concerns the health of the upstream. One
-    that does not, such as not-found, shows that the upstream answers, unless nothing was sent (quota). Any other
-    Exception is a failure, either of the upstream or of code that does not understand its answer. Other exceptions
-    (cancellation, a time limit, the end of the process) show nothing.
+    A ProviderError's `trips_breaker` attribute says whether the error concerns the upstream's health. An error that
+    does not, such as not-found, shows that the upstream responds, unless nothing was sent (quota). Any other Exception
+    is a failure, either of the upstream or of code that does not understand its response. Exceptions outside the
+    Exception class (cancellation, a time limit, process exit) show nothing.
     """
     if isinstance(error, QuotaExceededError | BreakerOpenError):
         return IGNORED
@@ -46,7 +46,7 @@ def report_of_error(error: BaseException) -> CallReport:
         retry_after = seconds if math.isfinite(seconds) and seconds > 0 else 0.0
         return CallReport(CallOutcome.FAILURE, str(error)[:ERROR_MAX], retry_after)
     if isinstance(error, Exception):
-        # Its text is not kept, because a foreign exception may quote a URL with a key.
+        # Its message is not kept, because a library's exception may quote a URL with a key.
         return CallReport(CallOutcome.FAILURE, type(error).__name__)
     return IGNORED
 

@@ -1,4 +1,4 @@
-"""The circuit breaker of one upstream, for blocking callers and coroutines. It is shared while Redis is available."""
+"""One upstream's circuit breaker, for blocking callers and coroutines. It is shared while Redis is available."""
 
 import math
 import threading
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Time for which a rejection is reused without another command. Rejections therefore cost at most one command a second,
-#: and calls pass within a second after an operator or the probe of another process has closed the breaker.
+#: How long a rejection is reused without another command. Rejections therefore cost at most one command a second, and
+#: calls pass within a second after an operator or another process's probe has closed the breaker.
 REJECTION_TTL_SECONDS = 1.0
 
 
@@ -40,7 +40,7 @@ class _Admission:
     """The admission of one call.
 
     Args:
-        shared: Whether the breaker of the fleet admitted the call, rather than that of this process.
+        shared: Whether the fleet's breaker admitted the call, rather than this process's.
         epoch: Epoch of the admission.
         probe: Whether the call is the probe.
         at: Time of the admission in monotonic seconds.
@@ -71,14 +71,14 @@ class CircuitBreaker:
     """Protects one upstream from the calls of this process. `BreakerRegistry` creates it.
 
     A successful call costs one Redis command: its admission, which also reports earlier successes. A failure is
-    reported immediately with a second command, so that the fleet stops in time. A rejection costs at most one command a
-    second. No lock is held while a call runs.
+    reported immediately with a second command, so that the whole fleet stops calling promptly. A rejection costs at
+    most one command a second. No lock is held while a call runs.
 
     Args:
         upstream: Name of the upstream, the same in all processes.
-        policy: Policy that decides when the breaker opens, and for how long.
-        shared: Breakers of the fleet, or None if there is no Redis.
-        local: Breakers of this process.
+        policy: Decides when the breaker opens, and for how long.
+        shared: The fleet's breakers, or None if there is no Redis.
+        local: This process's breakers.
         clock: Measures calls and waits.
         listeners: Notified of each transition.
     """
@@ -104,12 +104,12 @@ class CircuitBreaker:
         self._lock = threading.Lock()
 
     def call(self, send: Callable[[], T], judge: Callable[[T], ProviderError | None] | None = None) -> T:
-        """Call the upstream, blocking.
+        """Call the upstream, and block until the call ends.
 
         Args:
             send: Makes the call.
-            judge: Returns the error that the result of `send` stands for, or None if the result is good. The result is
-                returned in both cases.
+            judge: Returns the error that the result of `send` represents, or None if the result is good. The result is
+                returned either way.
 
         Raises:
             BreakerOpenError: The call was not sent; `retry_after` is the time until a probe is allowed.
@@ -158,7 +158,7 @@ class CircuitBreaker:
         return Admit(tuple(successes))
 
     def _admit(self, reply: BreakerReply | None) -> _Admission:
-        """Return the admission of a call, by the fleet's reply or, without one, by this process.
+        """Return the admission that the fleet's reply grants or, without a reply, that this process's breaker grants.
 
         Raises:
             BreakerOpenError: The call is rejected.
@@ -191,7 +191,7 @@ class CircuitBreaker:
             self._count_locally(event)
 
     def _event_to_report(self, admission: _Admission, report: CallReport) -> RecordOutcome | None:
-        """Return the event that the fleet must receive now. None if it can wait for the next admission or is local."""
+        """Return the event to report to the fleet now, or None if it can wait for the next admission or is local."""
         event = RecordOutcome(admission.epoch, report.outcome, math.ceil(report.retry_after * 1000), report.error)
         if not admission.shared:
             self._report_locally(event)
@@ -247,7 +247,7 @@ class CircuitBreaker:
     def _notify(self, reply: BreakerReply, *, shared: bool) -> None:
         with self._lock:
             last, self._last_state = self._last_state, reply.state
-        # First the change that others made since the last reply, then the change that the event of this process made.
+        # First the change that others made since the last reply, then the change that this process's event made.
         for old, new, own in ((last, reply.previous, False), (reply.previous, reply.state, True)):
             if old is new:
                 continue

@@ -1,4 +1,4 @@
-"""Listeners to the transitions of breakers: logs and metrics."""
+"""Listeners for breaker transitions: logs and metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BreakerTransition:
-    """A change of the state of a breaker.
+    """A change of a breaker's state.
 
     Args:
         upstream: Name of the upstream.
@@ -22,9 +22,10 @@ class BreakerTransition:
         reason: Reason for the new state.
         error: Last failure.
         wait: Seconds until a probe is allowed; 0 if the breaker is closed.
-        own: Whether this process made the change, rather than noticed it. Counting only own changes counts each change
-            of the fleet once.
-        shared: Whether it is the breaker of the fleet, rather than that of this process while Redis is unavailable.
+        own: Whether this process made the change, rather than only noticing it. If each process counts only the changes
+            that it made, the fleet counts each change once.
+        shared: Whether this is the fleet's breaker, rather than the local one that this process uses while Redis is
+            unavailable.
     """
 
     upstream: str
@@ -57,14 +58,14 @@ def log_transition(transition: BreakerTransition) -> None:
 
 
 class BreakerMetrics(Protocol):
-    """The part of the metric catalog that breakers use."""
+    """The metrics that breakers update."""
 
     def count_breaker_transition(self, upstream: str, state: str) -> None:
-        """Count a change to `state` and show it."""
+        """Count a transition to `state`, and expose it as the current state."""
         ...
 
     def set_breaker_state(self, upstream: str, state: str) -> None:
-        """Show `state` without counting."""
+        """Expose `state` as the current state without counting a transition."""
         ...
 
 

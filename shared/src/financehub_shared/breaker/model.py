@@ -1,4 +1,4 @@
-"""The record of a circuit breaker, the events that change it, and its replies. Times are whole milliseconds."""
+"""A circuit breaker's record, the events that change it, and its replies. Times are whole milliseconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from enum import StrEnum
 
 
 class BreakerState(StrEnum):
-    """The state of a breaker."""
+    """A breaker's state."""
 
     CLOSED = "closed"  # calls pass and are counted
-    OPEN = "open"  # calls are rejected until a time, or until an operator closes the breaker (reason `forced`)
+    OPEN = "open"  # calls are rejected for a limited time, or until an operator closes the breaker (reason `forced`)
     HALF_OPEN = "half-open"  # one call, the probe, is in progress, and the others are rejected
 
 
 class CallOutcome(StrEnum):
-    """The evidence of a call about the health of the upstream."""
+    """What a call shows about the upstream's health."""
 
-    SUCCESS = "success"  # the upstream works, whatever it answered
+    SUCCESS = "success"  # the upstream works, regardless of its response
     FAILURE = "failure"
-    IGNORED = "ignored"  # nothing, because the call was canceled or not sent
+    IGNORED = "ignored"  # the call shows nothing, because it was canceled or not sent
 
 
 class BreakerReason(StrEnum):
-    """The reason for the state of a breaker."""
+    """The reason for a breaker's state."""
 
     NEW = "new"
     FAILURES = "failures"
@@ -37,7 +37,7 @@ class BreakerReason(StrEnum):
 
 
 class Decision(StrEnum):
-    """The decision of a breaker about an event."""
+    """A breaker's decision on an event."""
 
     ADMITTED = "admitted"
     PROBE = "probe"  # admitted as the only call
@@ -65,13 +65,13 @@ class BreakerRecord:
 
     Args:
         state: Current state.
-        epoch: Fencing token. It grows with every change of state and every probe, and an outcome with another epoch
-            changes nothing.
+        epoch: Fencing token. It grows with every state change and every probe. An outcome with another epoch changes
+            nothing.
         since: Time in Unix ms at which the breaker entered the state; 0 for a new breaker.
-        until: If open, the time at which a probe is allowed. If half-open, the end of the probe's lease. Unix ms; 0 in
-            all other cases.
-        trips: Number of openings in a row, which determines the open time.
-        reason: Reason for its state.
+        until: While the breaker is open, the time at which a probe is allowed. While it is half-open, the end of the
+            probe's lease. In Unix ms; 0 in all other cases.
+        trips: Number of consecutive openings, which determines the open time.
+        reason: Reason for the state.
         error: Last failure, for operators.
         error_at: Time of the last failure in Unix ms; 0 if there was none.
         window: Counted calls, oldest first.
@@ -119,7 +119,7 @@ class Admit:
     """A call requests admission and reports the successes that its process has not reported yet.
 
     Args:
-        successes: For each success, oldest first: the epoch of its admission, and its age in ms.
+        successes: One pair for each success, oldest first: the epoch of its admission and its age in ms.
     """
 
     successes: tuple[tuple[int, int], ...] = ()
@@ -131,9 +131,9 @@ class RecordOutcome:
 
     Args:
         epoch: Epoch of its admission.
-        outcome: Evidence of the call about the health of the upstream.
-        retry_after_ms: Time for which the upstream requests no calls; 0 if it named none.
-        error: Failure, for operators, without secrets.
+        outcome: What the call shows about the upstream's health.
+        retry_after_ms: Time for which the upstream asked not to be called; 0 if it did not specify any.
+        error: Description of the failure for operators, without secrets.
     """
 
     epoch: int
@@ -149,7 +149,7 @@ class ForceOpen:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An operator closes the breaker. The count starts again, but the open time keeps its growth."""
+    """An operator closes the breaker. The counts start again, but the open time does not shrink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,15 @@ BreakerEvent = Admit | RecordOutcome | ForceOpen | Close | Reset
 
 @dataclass(frozen=True, slots=True)
 class BreakerReply:
-    """The reply of a breaker to an event.
+    """A breaker's reply to an event.
 
     Args:
         decision: The breaker's decision.
         previous: State before the event.
         state: State after the event.
-        epoch: Token that the outcome of an admitted call must carry.
+        epoch: Epoch that an admitted call's outcome must carry.
         wait_ms: Time from now until a probe is allowed; 0 if the breaker is closed.
-        reason: Reason for its state.
+        reason: Reason for the state.
         error: Last failure.
     """
 

@@ -1,4 +1,4 @@
-"""The policy of circuit breakers: when a breaker opens, and for how long."""
+"""The circuit breaker policy: when a breaker opens, and for how long."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.settings import PREFIX, Settings
 
-#: Largest window. More calls add no information about an upstream, and the window must stay small in Redis.
+#: Maximum number of calls in the window. More calls add no information about an upstream, and the window must stay
+#: small in Redis.
 WINDOW_CALLS_MAX = 100
 
 
@@ -24,14 +25,14 @@ class BreakerPolicy:
     """Decides when a breaker opens and for how long. Durations are in milliseconds. The defaults match the settings.
 
     Args:
-        window_ms: Age from which a call no longer counts.
+        window_ms: Age at which a call no longer counts.
         minimum_calls: Number of calls in the window below which the breaker stays closed.
-        failure_ratio: Share of failures in the window from which the breaker opens, between 0 and 1.
+        failure_ratio: Share of failed calls in the window at which the breaker opens, between 0 and 1.
         open_ms: First open time. It doubles each time the breaker opens again soon after it closed.
         open_max_ms: Longest open time.
-        probe_ms: Lease of a probe. When it ends, the process of the probe counts as dead and another may probe.
-        slow_ms: Duration from which a call counts as failed. It must not exceed `probe_ms`. Otherwise every probe could
-            end after its lease, and the upstream would never be considered healthy again.
+        probe_ms: Lease of a probe. When it ends, the probing process counts as dead and another process may probe.
+        slow_ms: Duration above which a call counts as failed. It must not exceed `probe_ms`. Otherwise every probe
+            could end after its lease, and the upstream would never be considered healthy again.
     """
 
     window_ms: int = _default_ms("breaker_window_seconds")
@@ -44,7 +45,7 @@ class BreakerPolicy:
 
     @property
     def window_calls(self) -> int:
-        """Number of calls in the window, small enough that `minimum_calls` failures always open the breaker."""
+        """Maximum number of calls in the window, small enough that `minimum_calls` failures always open the breaker."""
         calls = math.floor(self.minimum_calls / self.failure_ratio)
         if self.minimum_calls / calls < self.failure_ratio:  # the division above was rounded up
             calls -= 1

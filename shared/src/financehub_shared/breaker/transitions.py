@@ -1,6 +1,6 @@
-"""The transitions of a circuit breaker: a pure function from record, event and time to record and reply.
+"""Circuit breaker transitions: a pure function from record, event and time to record and reply.
 
-`breaker.lua` is the same function for Redis. A test runs both with the same events and compares the results.
+`breaker.lua` implements the same function in Redis. A test runs both with the same events and compares the results.
 """
 
 import math
@@ -37,7 +37,7 @@ def step(
     Args:
         record: Record before the event.
         event: The event.
-        now: Unix ms.
+        now: Current time in Unix ms.
         policy: Policy of the breaker.
         jitter: Random number in [0, 1).
 
@@ -62,7 +62,7 @@ def step(
 
 
 def _reanchored(record: BreakerRecord, now: int) -> BreakerRecord:
-    """Return the record with the state starting now if the clock was set back before `since`.
+    """Restart the state now if the clock was set back to a time before `since`.
 
     Otherwise the open time would grow by the size of the jump.
     """
@@ -128,7 +128,7 @@ def _trip(
     grown = min(policy.open_max_ms, policy.open_ms * 2 ** min(trips - 1, DOUBLINGS_MAX))
     wait = math.floor(grown * (1 - JITTER_SHARE * jitter))
     if retry_after > 0:
-        # Never probe before the time that the upstream named. If a probe failed, that time was too short.
+        # Never probe before the time that the upstream specified. If a probe failed, that wait was too short.
         requested = retry_after + math.floor(JITTER_SHARE * jitter * min(retry_after, policy.open_ms))
         wait = max(requested, wait) if trips > 1 else requested
     opened = _enter(record, BreakerState.OPEN, now, now + wait, reason)
@@ -136,6 +136,6 @@ def _trip(
 
 
 def _pruned(calls: tuple[CountedCall, ...], now: int, policy: BreakerPolicy) -> tuple[CountedCall, ...]:
-    """Return the calls of the window. A time in the future, from before the clock was set back, counts as now."""
+    """Return the calls in the window. A time in the future, recorded before the clock was set back, counts as now."""
     clamped = (CountedCall(min(call.at, now), call.failed) for call in calls)
     return tuple(call for call in clamped if call.at > now - policy.window_ms)[-policy.window_calls :]

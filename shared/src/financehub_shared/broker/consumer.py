@@ -17,15 +17,15 @@ from financehub_shared.broker.in_flight import InFlightMessages
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two checks that this process holds every message that Redis assigns to it. The two can differ,
-#: because a command that was lost in the network may still run after its connection was replaced.
+#: Seconds between checks that this process holds every message that Redis assigns to it. The two can diverge, because a
+#: command that seemed lost in the network may still run after its connection was replaced.
 RECONCILE_SECONDS = 30.0
 #: A consumer without room does not fetch, but it still sends a heartbeat at this interval, in seconds.
 HEARTBEAT_SECONDS = 1.0
 
 
 class ConsumerBroker(Protocol):
-    """The operations of the broker that a consumer uses; each `do_…` is one round trip to Redis."""
+    """The broker operations that a consumer uses. Each `do_…` method is one round trip to Redis."""
 
     draining: bool
 
@@ -39,7 +39,7 @@ class ConsumerBroker(Protocol):
 
 
 class FinanceHubConsumer(Consumer):
-    """Iterates over the deliveries of one queue and yields None after a poll without a message.
+    """Iterates over one queue's deliveries, and yields None after a poll that finds no message.
 
     Args:
         broker: Broker of the process, which runs the scripts.
@@ -105,7 +105,7 @@ class FinanceHubConsumer(Consumer):
         self._in_flight.remove(redis_id)
 
     def nack(self, message: MessageProxy) -> None:
-        """Move a message to the dead letters in its present form, which includes its history."""
+        """Dead-letter a message in its current form, which includes its history."""
         redis_id = message.options["redis_message_id"]
         self._broker.do_nack(self._queue_name, redis_id, message.encode())
         self._in_flight.remove(redis_id)

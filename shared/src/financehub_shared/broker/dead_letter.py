@@ -18,12 +18,12 @@ from financehub_shared.core.errors import InvalidArgumentsError
 
 #: Longer tracebacks are cut in the middle, because the first frames and the error itself matter most.
 TRACEBACK_CHARACTERS = 8_000
-#: Longer error texts are cut.
+#: Longer error messages are truncated.
 ERROR_CHARACTERS = 1_000
 
 
 class DeadLetterReason(StrEnum):
-    """The reason for which a message was dead-lettered. Metrics use it as a label."""
+    """The reason why a message was dead-lettered. Metrics use it as a label."""
 
     RETRIES_EXHAUSTED = "retries-exhausted"
     INVALID_ARGUMENTS = "invalid-arguments"
@@ -33,7 +33,7 @@ class DeadLetterReason(StrEnum):
     UNDECODABLE = "undecodable"
 
 
-# Dramatiq requires the following two to derive from its SkipMessage, so they cannot be in core.errors.
+# Dramatiq requires the following two errors to derive from its SkipMessage, so they cannot be in core.errors.
 
 
 class KillsWorkerError(SkipMessage):
@@ -58,14 +58,14 @@ class DeadLetter:
     """One dead letter.
 
     Args:
-        id: Id of the letter; a message that dies twice has two letters over time.
-        queue, task, args, kwargs, message_id: Fields of the message.
-        reason: Reason for which the message was dead-lettered.
+        id: Id of the letter in Redis. A message that dies twice has two letters, one after the other.
+        queue, task, args, kwargs, message_id: The message's fields.
+        reason: Why the message was dead-lettered.
         exception: Class name of the last error.
-        error: Text of the last error.
+        error: Message of the last error.
         traceback: Traceback of the last failed attempt; empty if there was none.
-        attempts: Number of failed attempts, without those that ended with the death of the worker.
-        failures: Failed attempts, oldest first: at (Unix seconds), exception, error.
+        attempts: Number of failed attempts, excluding those that ended with the worker's death.
+        failures: Failed attempts, oldest first, each with `at` (Unix seconds), `exception` and `error`.
         enqueued_at: Time of the first enqueue, in Unix seconds.
         died_at: Time of death, in Unix seconds.
         schedule: Name of the schedule that enqueued the message; empty if there is none.
@@ -98,7 +98,7 @@ def death_details(
     """Return the details that a message carries in its `dead_letter` option.
 
     Args:
-        exception: Exception that ended the message.
+        exception: Exception because of which the message is dead-lettered.
         died_at: Time of death in Unix seconds.
         last_traceback: Traceback of the last failed attempt, used if the exception has none.
         redact: Masks secrets, because no secret may be stored in Redis.
@@ -115,12 +115,12 @@ def death_details(
 
 
 def error_text(exception: BaseException, redact: Callable[[str], str]) -> str:
-    """Return the text of an exception, masked before it is cut so that no part of a secret remains."""
+    """Return an exception's message, masked before it is truncated so that no part of a secret remains."""
     return redact(str(exception))[:ERROR_CHARACTERS]
 
 
 def format_traceback(exception: BaseException | None, redact: Callable[[str], str]) -> str:
-    """Return the traceback of an exception, masked, then cut in the middle if it is too long."""
+    """Return an exception's traceback, masked, and then cut in the middle if it is too long."""
     if exception is None or exception.__traceback__ is None:
         return ""
     text = redact("".join(traceback.format_exception(exception, limit=30)))
@@ -151,9 +151,9 @@ def parse_dead_letter(redis_id: str, queue: str, data: bytes, died_at_ms: float)
 
     Args:
         redis_id: Id of the letter in Redis.
-        queue: Name of the queue whose dead letters contain it.
+        queue: Name of the queue to which the letter belongs.
         data: Stored bytes.
-        died_at_ms: Score of the letter in Redis, its time of death.
+        died_at_ms: The letter's score in Redis, which is its time of death in Unix ms.
     """
     try:
         message: Message[Any] = Message.decode(data)
@@ -185,7 +185,7 @@ def parse_dead_letter(redis_id: str, queue: str, data: bytes, died_at_ms: float)
 
 
 def requeued_message(data: bytes, now_ms: int) -> bytes:
-    """Return the message of a dead letter as a new message, without retries and history and with age 0.
+    """Return a dead letter's message as a new message with age 0 and without retries or history.
 
     Raises:
         DecodeError: The letter does not contain a message.

@@ -1,4 +1,4 @@
-"""Operations on the dead letters of all queues: find, requeue and delete, by id or by filter."""
+"""Finds, requeues and deletes the dead letters of all queues, by id or by filter."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ from financehub_shared.redis import queue_keys as keys
 
 #: Dead letters read per round trip; each is a few kB.
 READ_BATCH = 200
-#: Maximum number of dead letters per queue that one call reads; callers with more repeat the call.
+#: Maximum number of dead letters per queue that one call reads; callers that need more repeat the call.
 MAX_LETTERS_PER_QUEUE = 100_000
 #: Dead letters deleted per script call, so that no call blocks Redis for more than a few milliseconds.
 DELETE_BATCH = 1_000
@@ -25,12 +25,12 @@ DELETE_BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Selects dead letters; a field that is not set matches all.
+    """Selects dead letters; a field that is not set matches every letter.
 
     Args:
         ids: Ids of the letters.
-        queue, task, exception, reason: Value that the field of a letter must equal.
-        older_than_seconds: Minimum time since death.
+        queue, task, exception, reason: Values that the letter's fields must equal.
+        older_than_seconds: Minimum time since death, in seconds.
     """
 
     ids: Sequence[str] | None = None
@@ -41,7 +41,7 @@ class DeadLetterFilter:
     older_than_seconds: float = 0
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Whether task, exception and reason match. Age, queue and ids are applied when the letters are read."""
+        """Whether the task, exception and reason match. Age, queue and ids are checked when the letters are read."""
         return all(
             wanted is None or wanted == actual
             for wanted, actual in (
@@ -61,7 +61,7 @@ class DeadLetterQueue:
     Every method raises `redis.RedisError` if Redis does not answer.
 
     Args:
-        client: Client of the queue Redis that replies in bytes.
+        client: Client for the queue Redis, with replies as bytes.
     """
 
     def __init__(self, client: "redis.Redis") -> None:
@@ -71,19 +71,19 @@ class DeadLetterQueue:
         self._delete_old = client.register_script(queue_scripts.DELETE_OLD_DEAD_LETTERS)
 
     def find(self, wanted: DeadLetterFilter = MATCH_ALL, *, limit: int | None = 100) -> list[DeadLetter]:
-        """Return the newest `limit` letters that match (all if None), newest first."""
+        """Return up to `limit` matching letters (all of them if None), newest first."""
         letters = sorted((letter for letter, _ in self._read(wanted, limit)), key=lambda letter: -letter.died_at)
         return letters[:limit]
 
     def show(self, id: str) -> DeadLetter | None:
-        """Return the letter with an id, or None if there is none."""
+        """Return the letter with this id, or None if there is none."""
         return next(iter(self.find(DeadLetterFilter(ids=[id]))), None)
 
     def requeue(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
-        """Put the letters that match back in their queues as new messages, and return them.
+        """Put the matching letters back in their queues as new messages, and return them.
 
-        Each letter moves in one atomic step, so a letter is either dead or in its queue if the process dies. A letter
-        that was never a valid message stays.
+        Each letter moves in one atomic step, so even if the process dies, a letter is either still dead or in its
+        queue. A letter that was never a valid message stays a dead letter.
         """
         requeued = []
         for letter, data in self._read(wanted, None):
@@ -96,7 +96,7 @@ class DeadLetterQueue:
         return requeued
 
     def purge(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
-        """Delete the letters that match, and return them."""
+        """Delete the matching letters, and return them."""
         purged = []
         for letter, _ in self._read(wanted, None):
             if self._delete(keys=[keys.dead(letter.queue), keys.dead_messages(letter.queue)], args=[letter.id]):
@@ -104,11 +104,11 @@ class DeadLetterQueue:
         return purged
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Delete the letters that died before a time, and return how many were, or would be, deleted.
+        """Delete the letters that died before a given time, and return how many were, or would be, deleted.
 
         Args:
-            before: Unix seconds.
-            dry_run: Whether to only count.
+            before: Upper limit of the time of death, in Unix seconds.
+            dry_run: Whether to count the letters without deleting them.
         """
         queues = discover_queues(self._client)
         if dry_run:
@@ -121,7 +121,7 @@ class DeadLetterQueue:
         return dropped
 
     def _read(self, wanted: DeadLetterFilter, limit: int | None) -> Iterator[tuple[DeadLetter, bytes]]:
-        """Yield the letters that match, newest first, at most `limit` per queue."""
+        """Yield the matching letters, newest first, at most `limit` per queue."""
         newest_ms = (time.time() - wanted.older_than_seconds) * 1000 if wanted.older_than_seconds else math.inf
         for queue in [wanted.queue] if wanted.queue else sorted(discover_queues(self._client)):
             letters = self._letters(queue, self._death_times(queue, newest_ms, wanted.ids))
@@ -130,7 +130,7 @@ class DeadLetterQueue:
     def _death_times(self, queue: str, newest_ms: float, ids: Sequence[str] | None) -> list[tuple[str, float]]:
         """Return ids and times of death, newest first.
 
-        All of them are read in one go, because the caller may delete some meanwhile and ranks would shift.
+        They are all read in one go, because ranks would shift if the caller deleted letters in the meantime.
         """
         if ids is None:
             ranked: Any = self._client.zrevrangebyscore(

@@ -1,4 +1,4 @@
-"""A delivery of a message to this process, with the facts that the middleware needs beyond the message."""
+"""A message delivery to this process, with additional facts that the middleware needs."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Delivery(MessageProxy):
 
 
 def decode(data: bytes, redis_id: str, queue: str) -> Message[Any]:
-    """Decode a message of any client.
+    """Decode a message from any client.
 
     Raises:
         DecodeError: The data is not a valid message. Dramatiq would fail on it in a consumer or worker thread.
@@ -36,5 +36,5 @@ def decode(data: bytes, redis_id: str, queue: str) -> Message[Any]:
         raise DecodeError("queue_name, actor_name and message_id must be strings, message_timestamp ms", data, None)
     if not isinstance(message.kwargs, dict) or not isinstance(message.options, dict):
         raise DecodeError("kwargs and options must be objects", data, None)
-    # Another client may omit these fields or set wrong values, and a worker thread that relies on them would die.
+    # Another client may omit these fields or set invalid values, and a worker thread that relies on them would die.
     return message.copy(queue_name=queue, options={"redis_message_id": redis_id})

@@ -1,7 +1,7 @@
-"""The janitor: it reclaims the messages of dead workers and deletes expired dead letters.
+"""Reclaims the messages of dead workers and deletes expired dead letters.
 
-`cleanup_failed_tasks_task` deletes expired dead letters as well, once a day and on request. The janitor does it too,
-because it runs in the scheduler and therefore also works while no worker of the tier `low` runs.
+`cleanup_failed_tasks_task` also deletes expired dead letters, once a day and on request. The janitor does so too
+because it runs in the scheduler, so it works even if no worker of the `low` tier is running.
 """
 
 import re
@@ -20,20 +20,20 @@ from financehub_shared.redis import queue_keys as keys
 
 log = structlog.get_logger(__name__)
 
-#: Time in seconds that the count of lost workers outlives its last change. No message is in flight that long.
+#: Seconds for which loss counts are kept after their last change. No message is in flight that long.
 LOSSES_TTL_SECONDS = 7 * DAY_SECONDS
 
 
 class Janitor:
     """Maintains the queues. The scheduler runs it every `janitor_interval_seconds`, by default 15 s.
 
-    Stock dramatiq does this in one of 1,000 commands instead. The janitor works without workers, for every queue that
-    exists, and alongside the janitors of other schedulers.
+    Stock dramatiq instead does this at random, with about one in 1,000 commands. The janitor works without workers,
+    covers every existing queue, and can run alongside other schedulers' janitors.
 
     Args:
-        client: Client of the queue Redis that replies in bytes.
-        heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
-        dead_letter_retention_days: Age in days from which dead letters are deleted.
+        client: Client for the queue Redis, with replies as bytes.
+        heartbeat_timeout_seconds: Age of its last heartbeat at which a worker counts as dead.
+        dead_letter_retention_days: Age in days at which dead letters are deleted.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Janitor:
         """Run the maintenance once.
 
         Returns:
-            The number of reclaimed messages, delayed ones included, by queue; all queues that exist are included.
+            The number of reclaimed messages per queue, including delayed ones. Every existing queue has an entry.
 
         Raises:
             redis.RedisError: Redis does not answer, or refuses a command. The next run catches up.
@@ -77,7 +77,7 @@ class Janitor:
         return reclaimed
 
     def _reclaim_from(self, worker: str, queue: str, alive_since: float) -> int:
-        # A delayed message only waits in memory, so it cannot be the reason for the death of its worker.
+        # A delayed message only waits in memory, so it cannot have killed its worker.
         count_losses = int(queue == q_name(queue))
         names = [
             keys.acks(worker, queue),

@@ -1,4 +1,4 @@
-"""Facts that a message carries in its options."""
+"""Reads the facts that a message carries in its options."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from financehub_shared.broker import options
 
 
 def redis_id(message: Any) -> str:
-    """Return the id of a message in Redis, or its message id if a foreign client set none."""
+    """Return a message's id in Redis, or its message id if another client did not set one."""
     return str(message.options.get("redis_message_id") or message.message_id)
 
 
@@ -19,7 +19,7 @@ def attempt_id(message: Any) -> str:
 
 
 def correlation_id(message: Any) -> str:
-    """Return the id that the log lines of a run share, or the message id if the message carries none."""
+    """Return the id that a run's log lines share, or the message id if the message carries none."""
     return str(message.options.get(options.CORRELATION_ID) or message.message_id)
 
 

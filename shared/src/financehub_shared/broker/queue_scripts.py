@@ -1,9 +1,9 @@
-"""The Lua scripts of the broker: one atomic script per step of a message.
+"""The broker's Lua scripts: one atomic script per step in a message's life.
 
 They implement the steps of stock `dispatch.lua` on the same keys, with these differences: only consumers send
 heartbeats (a process that only enqueues is not a worker), times come from Redis (one clock for all pods), a dead letter
-is written with its history, and no script runs `KEYS`. If possible, the first write of a script is one that Redis
-allows when it is out of memory, because Redis then allows the writes after it too. Workers therefore continue to fetch
+is written with its history, and no script runs `KEYS`. If possible, a script's first write is one that Redis allows
+when it is out of memory, because Redis then allows the script's later writes too. Workers therefore continue to fetch
 and acknowledge, which frees the memory.
 """
 
@@ -38,7 +38,8 @@ return fetched
 """
 )
 
-#: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed meanwhile.
+#: Deletes a message. KEYS: acks, messages, losses. ARGV: id. Has no effect if the message was reclaimed in the
+#: meantime.
 ACK = """
 if redis.call("srem", KEYS[1], ARGV[1]) > 0 then
   redis.call("hdel", KEYS[2], ARGV[1])
@@ -59,7 +60,7 @@ end
 """
 )
 
-#: Requeues some messages of a worker. KEYS: acks, ready, messages. ARGV: ids.
+#: Requeues some of a worker's messages. KEYS: acks, ready, messages. ARGV: ids.
 REQUEUE = """
 for _, id in ipairs(ARGV) do
   if redis.call("srem", KEYS[1], id) > 0 and redis.call("hexists", KEYS[3], id) > 0 then
@@ -68,8 +69,8 @@ for _, id in ipairs(ARGV) do
 end
 """
 
-#: Requeues all messages of a worker except some. KEYS: acks, ready, messages. ARGV: ids to keep. Returns the number of
-#: requeued messages.
+#: Requeues all of a worker's messages except those to keep. KEYS: acks, ready, messages. ARGV: ids to keep. Returns the
+#: number of requeued messages.
 REQUEUE_UNFINISHED = """
 local kept, requeued = {}, 0
 for _, id in ipairs(ARGV) do kept[id] = true end
@@ -85,9 +86,9 @@ end
 return requeued
 """
 
-#: Requeues the messages of a dead worker. KEYS: acks, ready, messages, losses, heartbeats. ARGV: worker, time (ms)
-#: after which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s). Returns the number
-#: of requeued messages. Has no effect if the worker has sent a heartbeat after that time.
+#: Requeues a dead worker's messages. KEYS: acks, ready, messages, losses, heartbeats. ARGV: worker, time (ms) after
+#: which a heartbeat proves it alive, whether to count losses (0 or 1), TTL of the losses (s). Returns the number of
+#: requeued messages. Has no effect if the worker has sent a heartbeat after that time.
 RECLAIM = """
 local heartbeat = redis.call("zscore", KEYS[5], ARGV[1])
 if heartbeat and tonumber(heartbeat) > tonumber(ARGV[2]) then return 0 end

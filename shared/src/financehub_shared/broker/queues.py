@@ -1,4 +1,4 @@
-"""Sizes and ages of the queues."""
+"""Reads queue sizes and ages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ SCAN_COUNT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """The figures of one queue at one moment.
+    """One queue's statistics at one moment.
 
     Args:
-        queue: Name without `.DQ`.
+        queue: Name of the queue, without `.DQ`.
         ready: Number of messages that wait for a worker.
-        in_flight: Number of messages that a worker has fetched and not acknowledged, orphaned ones included.
+        in_flight: Number of messages that workers have fetched but not acknowledged, including orphaned ones.
         delayed: Number of messages in the delay queue, most of them retries.
         dead: Number of dead letters.
         oldest_age_seconds: Time since the message at the head of the queue became ready; 0 if the queue is empty.
-        orphaned: Number of messages in the hands of dead workers; the janitor reclaims them.
+        orphaned: Number of messages held by dead workers; the janitor reclaims them.
     """
 
     queue: str
@@ -42,12 +42,12 @@ class QueueStats:
 def queue_stats(
     client: "redis.Redis", queues: Sequence[str], *, heartbeat_timeout_seconds: float = 60
 ) -> list[QueueStats]:
-    """Read the figures of `queues` in two round trips, regardless of their number and size.
+    """Read the statistics of `queues` in two round trips, regardless of the number and size of the queues.
 
     Args:
-        client: Client of the queue Redis that replies in bytes.
+        client: Client for the queue Redis, with replies as bytes.
         queues: Names of the queues.
-        heartbeat_timeout_seconds: Age of the last heartbeat from which a worker counts as dead.
+        heartbeat_timeout_seconds: Age of its last heartbeat at which a worker counts as dead.
     """
     if not queues:
         return []
@@ -82,7 +82,7 @@ def queue_stats(
 
 
 def discover_queues(client: "redis.Redis") -> set[str]:
-    """Return the names of all queues that contain anything, with an incremental SCAN.
+    """Return the names of all queues that contain anything, using an incremental SCAN.
 
     Queues outside the catalog are included.
     """

@@ -1,4 +1,4 @@
-"""Dramatiq's RedisBroker, fixed so that failures of Redis lose no message and do not require a restart."""
+"""Dramatiq's RedisBroker, fixed so that Redis failures neither lose messages nor require a restart."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class FinanceHubBroker(RedisBroker):
 
     Args:
         client: Client from `redis.client.connect(url, retries=0)`. A hidden retry would run a script twice, which
-            would enqueue a message twice or strand the messages of the first fetch.
+            would enqueue a message twice or strand the first fetch's messages.
         middleware: Complete list of middleware, in order.
     """
 
@@ -50,10 +50,11 @@ class FinanceHubBroker(RedisBroker):
         self._requeue_unfinished = client.register_script(queue_scripts.REQUEUE_UNFINISHED)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> FinanceHubConsumer:
-        """Create a consumer, again after each lost connection, and requeue the messages that no thread here works on.
+        """Create a consumer, and requeue the messages that no thread of this process is working on.
 
-        Those are messages whose fetch was answered over a connection that was cut and, for a delay queue, all messages
-        that the previous consumer held in memory. Dramatiq forgets them while their worker lives on (dramatiq#527).
+        Dramatiq calls this again after each lost connection. The requeued messages are those of a fetch whose reply was
+        lost with the connection and, for a delay queue, all messages that the previous consumer held in memory. Stock
+        dramatiq forgets them while their worker stays alive (dramatiq#527).
         """
         in_flight = self._in_flight[queue_name]
         if queue_name == dq_name(queue_name):
@@ -86,13 +87,13 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._enqueue, self._queue(queue_name), (redis_id, message), queue_name)
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
-        """Take up to `count` messages and send a heartbeat. Return a list of id, message, losses, id, and so on."""
+        """Take up to `count` messages and send a heartbeat. Return a flat list: id, message, losses, id, and so on."""
         names = [*self._queue(queue_name), self._acks(queue_name), keys.losses(queue_name), keys.HEARTBEATS]
         fetched: list[bytes] = self._run(self._fetch, names, (self.broker_id, count), queue_name)
         return fetched
 
     def do_ack(self, queue_name: str, redis_id: str) -> None:
-        """Delete a message that is done."""
+        """Delete a finished message."""
         self._run(self._ack, self._held_keys(queue_name), (redis_id,), queue_name)
 
     def do_nack(self, queue_name: str, redis_id: str, letter: bytes) -> None:
@@ -105,9 +106,9 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._requeue, [self._acks(queue_name), *self._queue(queue_name)], redis_ids, queue_name)
 
     def _run(self, script: Any, names: list[str], args: Sequence[Any], queue_name: str) -> Any:
-        # The scripts and the types of their arguments are fixed, so every error is a state of Redis: unreachable, hung,
-        # a replica after a failover, full or loading. All of them become a lost connection, because dramatiq retries a
-        # lost connection until it is back, and drops everything else.
+        # The scripts and the types of their arguments are fixed, so every error comes from the state of Redis:
+        # unreachable, hung, a replica after a failover, full or loading. All of them are raised as a lost connection,
+        # because dramatiq retries a lost connection until it is back, but does not retry other errors.
         try:
             return script(keys=names, args=args)
         except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""Selects the assets of one run: the active assets of the task's type, or the symbols that the run names."""
+"""Selects a run's assets: the active assets of the task's type, or the symbols that the run names."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,9 +8,9 @@ from financehub_shared.core.models import Asset
 
 
 def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asset]) -> list[Asset]:
-    """Return the assets of one run.
+    """Return a run's assets.
 
-    The CLI and the scheduler call this function as well as the task, so a wrong symbol never reaches a queue.
+    The CLI and the scheduler call this function too, so an invalid symbol never reaches a queue.
 
     Args:
         task: Name of a task in the catalog. Its `asset_type` decides which assets it takes; None takes all types.

@@ -38,7 +38,7 @@ def wait_target(queue: str) -> float:
     return WAIT_TARGETS.get(queue, OTHER_WAIT_TARGET)
 
 
-#: Default schedules of the catalog that are not intervals → seconds between two runs.
+#: The catalog's default schedules that are not intervals → seconds between two runs.
 _PERIODS: Mapping[str, float] = {"@hourly": HOUR_SECONDS, "@daily": DAY_SECONDS}
 
 
@@ -75,7 +75,7 @@ class TaskSpec:
         queue: Queue of the tier that runs the task.
         schedule: Default schedule, in the form of `ScheduledTask.spec.schedule`: `@every <duration>` or a key of
             `_PERIODS`. Health derives the freshness limit from its period.
-        summary: Sentence that describes the task, for the comments of its default schedules.
+        summary: Sentence that describes the task, for the comments in its default schedules.
         datasets: Datasets that the task refreshes, as in `Store.mark_success`. Health checks their freshness.
         run_at_first_start: Whether the default schedule triggers one run when a scheduler first sees it, so that a new
             release has data soon.
@@ -98,7 +98,7 @@ class TaskSpec:
     max_age_seconds: int | None = None
 
     def __post_init__(self) -> None:
-        # A task whose period is unknown fails at import, and not later in a health check.
+        # A task whose period is unknown fails at import rather than later in a health check.
         _ = self.period_seconds
 
     @property
@@ -106,7 +106,7 @@ class TaskSpec:
         """Seconds between two runs of the default schedule.
 
         Raises:
-            ConfigError: The default schedule is of a form whose period is unknown.
+            ConfigError: The default schedule has a form whose period is unknown.
         """
         kind, _, interval = self.schedule.partition(" ")
         if kind == "@every":
@@ -192,7 +192,7 @@ CATALOG: Mapping[str, TaskSpec] = {
 
 
 def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseModel:
-    """Validate the arguments of a call of a catalog task.
+    """Validate the arguments for a catalog task.
 
     Args:
         task: Name of a task in the catalog.

@@ -12,7 +12,7 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
     Args:
         items: Any iterable. It is read only as far as the caller requests chunks.
-        size: Largest length of a chunk, at least 1.
+        size: Maximum length of a chunk, at least 1.
     """
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):

@@ -1,4 +1,4 @@
-"""The clock that code receives as an argument, so that tests can control time."""
+"""Defines the clocks that code receives as arguments, so that tests can control time."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary start; they never go backwards."""
+        """Return seconds since an arbitrary start. The value never decreases."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The system clock."""
 
     def now(self) -> float:
         return time.time()

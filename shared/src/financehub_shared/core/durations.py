@@ -1,4 +1,4 @@
-"""Units of time, and the text form of durations.
+"""Defines time units, and parses and formats durations.
 
 Constants: `MINUTE_SECONDS`, `HOUR_SECONDS`, `DAY_SECONDS`, `WEEK_SECONDS` (integers) and the table `UNIT_SECONDS`.
 Functions: `parse_duration("1h30m") -> seconds`, `format_duration(seconds) -> "3m 12s"`,
@@ -21,10 +21,10 @@ _DURATION = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of a duration such as `30m`, `1.5h` or `1h30m`.
+    """Parse a duration such as `30m`, `1.5h` or `1h30m`, and return its seconds.
 
     Raises:
-        ValueError: The text is not a duration.
+        ValueError: The string is not a duration.
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write numbers with the unit d, h, m or s, such as 30m or 1h30m")
@@ -35,8 +35,8 @@ def format_duration(seconds: float | None) -> str:
     """Format a duration in its two largest units, such as `3m 12s` or `2d 4h`.
 
     Args:
-        seconds: The duration. Durations below ten seconds are shown more precisely (`2.5s`, `120ms`). None becomes an
-            empty text.
+        seconds: The duration. Durations below ten seconds are shown more precisely (`2.5s`, `120ms`). None yields an
+            empty string.
     """
     if seconds is None:
         return ""
@@ -57,7 +57,7 @@ def format_age(at: float | None, now: float) -> str:
     """Format how long ago a moment was, such as `3m 12s ago`.
 
     Args:
-        at: The moment in Unix seconds. None becomes an empty text.
+        at: The moment in Unix seconds. None yields an empty string.
         now: The current time in Unix seconds.
     """
     return "" if at is None else f"{format_duration(now - at)} ago"

@@ -1,6 +1,6 @@
-"""The error classes of FinanceHub; the class of an error decides what the caller does next.
+"""FinanceHub's error classes. An error's class decides what the caller does next.
 
-Code translates exceptions of libraries into these classes where they occur (`raise ... from error`).
+Code translates library exceptions into these classes where they occur (`raise ... from error`).
 """
 
 from typing import ClassVar
@@ -38,8 +38,8 @@ class CorruptDataError(FinanceHubError):
     """A value in Redis cannot be decoded. It is reported and never used as data.
 
     Args:
-        key: The Redis key; for a field of a hash the key, a space and the field.
-        problem: The problem of the value.
+        key: The Redis key; for a hash field, the key, a space and the field.
+        problem: What is wrong with the value.
     """
 
     def __init__(self, key: str, problem: str) -> None:
@@ -52,7 +52,7 @@ class TaskFailedError(FinanceHubError):
 
     Args:
         message: The failure, with the reason for each provider.
-        retry_after: Seconds until a retry can succeed, if an upstream named them.
+        retry_after: Seconds until a retry can succeed, if an upstream specified them.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -66,7 +66,7 @@ class ProviderError(FinanceHubError):
     Args:
         provider: Name of the provider (`binance`).
         detail: Description of the error, without secrets.
-        retry_after: Seconds for which the upstream wants no further calls, if it named them.
+        retry_after: Seconds for which the upstream does not accept further calls, if it specified them.
     """
 
     kind: ClassVar[str] = "upstream"
@@ -88,7 +88,7 @@ class ProviderTimeoutError(ProviderError):
 
 
 class RateLimitedError(ProviderError):
-    """The upstream refused the call because there were too many (HTTP 429 or 418)."""
+    """The upstream refused the call because there were too many calls (HTTP 429 or 418)."""
 
     kind = "rate-limited"
 
@@ -126,13 +126,13 @@ class NotFoundError(ProviderError):
 
 
 class MalformedError(ProviderError):
-    """The answer does not have the documented shape (HTML with status 200, NaN, truncated JSON, too large)."""
+    """The response does not have the documented shape (HTML with status 200, NaN, truncated JSON, too large)."""
 
     kind = "malformed"
 
 
 class StaleError(ProviderError):
-    """The answer is valid but too old to be used as a quote."""
+    """The response is valid but too old to be used as a quote."""
 
     kind = "stale"
     trips_breaker = False

@@ -1,4 +1,4 @@
-"""Objects that belong to an event loop, such as connection pools: one object per loop, built on first use."""
+"""Keeps one object per event loop, such as a connection pool, and builds it on first use."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LoopLocal(Generic[T]):
-    """One object per event loop. A new loop (of a test or a CLI command) gets a new object.
+    """One object per event loop. A new loop (in a test or a CLI command) gets a new object.
 
     A connection pool waits on the loop in which it was built. Used from another loop, it hangs or raises an error.
 
@@ -23,7 +23,7 @@ class LoopLocal(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self) -> T:
-        """Return the object of the running loop, and build it if there is none yet."""
+        """Return the running loop's object, and build it if there is none yet."""
         loop = asyncio.get_running_loop()
         with self._lock:
             if loop not in self._objects:
@@ -33,6 +33,6 @@ class LoopLocal(Generic[T]):
             return self._objects[loop]
 
     def pop(self) -> T | None:
-        """Remove and return the object of the running loop, so that the caller can close it. None if there is none."""
+        """Remove and return the running loop's object, or None if there is none, so that the caller can close it."""
         with self._lock:
             return self._objects.pop(asyncio.get_running_loop(), None)

@@ -1,4 +1,4 @@
-"""The records of market data. Times are Unix seconds (float, UTC); prices are Decimals in the major currency unit."""
+"""The market data records. Times are Unix seconds (float, UTC); prices are Decimals in the major currency unit."""
 
 from array import array
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ def is_simulated(provider: str) -> bool:
 
 
 class AssetType(StrEnum):
-    """The kind of an instrument, which decides the provider order."""
+    """An instrument's kind, which decides the provider order."""
 
     CRYPTO = "crypto"
     STOCK = "stock"
@@ -28,9 +28,9 @@ class Asset:
         type: Crypto or stock.
         name: Display name.
         currency: ISO 4217 code of the major unit in which the price is stored (`GBP`, not `GBp`).
-        active: Only active assets are fetched and computed.
+        active: Whether data for the asset is fetched and computed.
         provider_symbols: Provider name → that provider's symbol, if it cannot be derived.
-        declared: The asset comes from the assets file, which owns it, rather than from the CLI.
+        declared: Whether the asset comes from the assets file, which then owns it, rather than from the CLI.
     """
 
     symbol: str
@@ -61,8 +61,8 @@ class Quote:
             it.
         fetched_at: Time at which we received the quote, in Unix seconds.
         provider: Provider that delivered the quote (`binance`, or `simulated/binance` from the simulator).
-        change_percent: Change against the previous close (for crypto, against the price 24 h ago) in percent.
-        volume: Volume of 24 h or of the session, in units of the asset.
+        change_percent: Change in percent from the previous close (for crypto, from the price 24 h ago).
+        volume: Volume over 24 h or over the session, in units of the asset.
         quality: Good or corrected.
         note: Why the quality is not good, or which providers failed before this one. Otherwise empty.
     """
@@ -158,7 +158,7 @@ class NewsItem:
         published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.
         fetched_at: Time at which we received the news item, in Unix seconds.
         provider: Provider that delivered the news item (`rss`, `gdelt` or `simulated/…`).
-        guid: The feed's id of the news item, if it has one.
+        guid: The feed's id for the news item, if it has one.
         assets: Canonical symbols of the assets that the news item is about.
     """
 
@@ -186,7 +186,7 @@ class Quarantined:
         symbol: Canonical symbol, or the feed of a news item.
         provider: Provider that delivered the data.
         reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`).
-        payload: The delivered data as text, at most `PAYLOAD_LIMIT` characters.
+        payload: The delivered data as a string, at most `PAYLOAD_LIMIT` characters.
         at: Time of the rejection in Unix seconds.
     """
 

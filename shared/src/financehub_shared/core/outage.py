@@ -1,7 +1,7 @@
-"""Handles one dependency that is unavailable: Redis, or the API server of Kubernetes.
+"""Handles outages of one dependency, which is Redis or the Kubernetes API server.
 
 `Outage` logs `<name>_unavailable` once when the dependency stops answering and `<name>_available_again` once when it
-answers again. Between the two it says when the next attempt may be made. Usage:
+answers again. In between, it says when the next attempt may be made. Usage:
 
     outage = Outage("redis", clock.monotonic, log, pause_seconds=5.0)
 
@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-#: Failures beyond this number no longer lengthen the pause; it keeps the power of two finite.
+#: Failures beyond this number no longer lengthen the pause, which keeps the power of two finite.
 _MAX_DOUBLINGS = 10
 
 
@@ -30,10 +30,11 @@ class Outage:
 
     Args:
         name: The dependency or the work that needs it, as the prefix of the two log events.
-        monotonic: Returns seconds of a clock that is never set back.
+        monotonic: Returns the time in seconds by a clock that is never set back.
         log: The structlog logger of the caller.
         pause_seconds: Pause after the first failure.
-        longest_pause_seconds: The pause doubles with each further failure up to this limit. By default it is constant.
+        longest_pause_seconds: Limit up to which the pause doubles with each further failure. By default the pause is
+            constant.
         consequence: One sentence for the log that says what happens during the outage.
     """
 
@@ -75,8 +76,8 @@ class Outage:
     def may_try(self) -> bool:
         """Whether the caller may use the dependency now.
 
-        After a pause only the first caller may: it is the probe. The others are turned away until it has reported its
-        result, or until a further pause has passed without one.
+        After a pause, only the first caller may; its call is the probe. The other callers must wait until the probe has
+        reported its result, or until another pause has passed without one.
         """
         with self._lock:
             if not self._failures:
@@ -110,7 +111,7 @@ class Outage:
         """Record that the dependency answered, and return whether that ended an outage.
 
         Args:
-            details: Further fields of the log line that reports the end of an outage.
+            details: Additional fields for the log line that reports the end of an outage.
         """
         if not self._failures:  # the usual case takes no lock
             return False

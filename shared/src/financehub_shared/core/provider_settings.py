@@ -1,4 +1,4 @@
-"""Settings of providers, derived from the table of providers: orders, base URLs and API keys."""
+"""Provider settings, derived from the provider table: orders, base URLs and API keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -19,12 +19,12 @@ _ORDERS: Mapping[Dataset, tuple[str, str]] = {
     Dataset.NEWS: ("news_providers", "All of them are called."),
 }
 
-#: Names of the settings with API keys.
+#: Names of the settings that hold API keys.
 API_KEY_FIELDS = tuple(field for spec in PROVIDERS.values() if (field := spec.api_key_setting))
 
 
 def _fields() -> dict[str, Any]:
-    """Name of each setting → its type and default, for `create_model`."""
+    """Return each setting's name → its type and default, for `create_model`."""
     fields: dict[str, Any] = {}
     for dataset, (field, description) in _ORDERS.items():
         name = Literal.__getitem__(tuple(providers_of(dataset)))
@@ -54,11 +54,11 @@ class ProviderSettings(_ProviderFields):
         return cast("Sequence[str]", getattr(self, field))
 
     def provider_url(self, provider: str) -> str | None:
-        """Return the base URL of a provider. None if its setting is unset, or if it does not have one."""
+        """Return a provider's base URL, or None if its setting is unset or does not exist."""
         field = PROVIDERS[provider].url_setting
         return cast("str | None", getattr(self, field)) if field else None
 
     def provider_api_key(self, provider: str) -> SecretStr | None:
-        """Return the API key of a provider. None if its setting is unset, or if it does not have one."""
+        """Return a provider's API key, or None if its setting is unset or does not exist."""
         field = PROVIDERS[provider].api_key_setting
         return cast("SecretStr | None", getattr(self, field)) if field else None

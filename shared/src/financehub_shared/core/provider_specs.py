@@ -1,4 +1,4 @@
-"""The table of providers: every fact about a provider that code outside its own module needs.
+"""The provider table: every fact about a provider that code outside the provider's module needs.
 
 To add a provider, write a module under `financehub_shared.providers` with a `build` function, and add a row to
 `_ROWS`. Settings, provider orders, budgets, secrets, the CLI and the Helm chart all derive from this table. Run
@@ -38,7 +38,7 @@ class Limit(NamedTuple):
 
     @property
     def seconds(self) -> str:
-        """The window in plain digits (`2592000`)."""
+        """The window's length in plain digits (`2592000`)."""
         return f"{self.window_seconds:.15g}"
 
 
@@ -48,7 +48,7 @@ class UrlSetting:
 
     Args:
         default: Base URL without a trailing slash. None if the provider's library knows the URL.
-        description: Help text of the setting; the reason for its default.
+        description: Help text of the setting, which gives the reason for its default.
     """
 
     default: str | None
@@ -65,12 +65,12 @@ class ProviderSpec:
             that a process does not load the libraries of providers that it never calls.
         datasets: Datasets that the provider can deliver.
         optional: Datasets whose default provider order leaves this provider out.
-        limits: Limits of the upstream. All of them must have room for a call.
+        limits: The upstream's limits. A call must fit within all of them.
         url: The setting of the base URL. None if the provider does not have one.
         api_key: Whether there is a setting `<provider>_api_key`, and whether the provider works without it. The key is
             sent as an HTTP header. It may also come from a mounted Secret.
         has_parts: Whether the upstream consists of independent parts, such as feeds. Each part then has its own budget
-            and its own circuit breaker, named `<name>:<part>`, and none has the plain name.
+            and its own circuit breaker, named `<name>:<part>`, and no budget or breaker has the plain name.
     """
 
     name: str
@@ -93,13 +93,13 @@ class ProviderSpec:
         return None if self.api_key == "none" else f"{self.name}_api_key"
 
 
-#: Rows are in default provider order: of two providers of a dataset, the upper one is the first choice.
+#: Rows are in default provider order: if two providers deliver a dataset, the upper one is the first choice.
 _ROWS = (
     ProviderSpec(
         name="binance",
         build="financehub_shared.providers.binance.provider:build",
         datasets={Dataset.CRYPTO_QUOTES, Dataset.BARS},
-        # "Limits" of the Spot REST API: a REQUEST_WEIGHT of 6,000 per minute and IP address. Every call has a weight.
+        # "Limits" of the Spot REST API: a REQUEST_WEIGHT of 6,000 per minute per IP address. Every call has a weight.
         limits=(Limit(MINUTE, 6_000),),
         url=UrlSetting("https://data-api.binance.vision", "The host that serves market data only."),
     ),
@@ -116,7 +116,7 @@ _ROWS = (
         name="kraken",
         build="financehub_shared.providers.kraken:build",
         datasets={Dataset.CRYPTO_QUOTES, Dataset.BARS},
-        # Kraken delivers bars of the last 720 days only.
+        # Kraken delivers bars for the last 720 days only.
         optional={Dataset.BARS},
         # "API rate limits": public calls are limited per IP address, to about one per second.
         limits=(Limit(MINUTE, 60),),
@@ -176,5 +176,5 @@ def default_order(dataset: Dataset) -> list[str]:
 if TYPE_CHECKING:
     AssetProviderName = str
 else:
-    #: Name of a provider that delivers data of single assets, and may therefore have its own symbol for an asset.
+    #: Name of a provider that delivers data for individual assets, and may therefore have its own symbol for an asset.
     AssetProviderName = Literal[tuple(name for name, spec in PROVIDERS.items() if spec.datasets - {Dataset.NEWS})]

@@ -1,4 +1,4 @@
-"""Types of settings, which parse the text of an environment variable."""
+"""Setting types that parse the value of an environment variable."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 
 def split_list(value: object) -> object:
-    """Turn `a, b` into `["a", "b"]`, so that a list in a Deployment is plain text."""
+    """Turn `a, b` into `["a", "b"]`, so that a Deployment can set a list as plain text."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 

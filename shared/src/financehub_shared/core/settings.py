@@ -1,7 +1,7 @@
 """The settings of every process, which each composition root reads once from the environment.
 
-The names `REDIS_*` and `DRAMATIQ_*` are part of the requirements; every other variable is `FINANCEHUB_<FIELD>`.
-The description of a field gives the reason for its default.
+The names `REDIS_*` and `DRAMATIQ_*` are fixed by the requirements; every other variable is `FINANCEHUB_<FIELD>`. A
+field's description gives the reason for its default.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSet
 from financehub_shared.core.setting_types import Counts, Names, Port, RedisUrl, Seconds
 
 PREFIX = "FINANCEHUB_"
-#: Fields that begin with one of these have a variable without the prefix.
+#: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
 #: Fields that a file in `secrets_dir` can set.
 SECRET_FIELDS = (*API_KEY_FIELDS, "redis_password")
@@ -182,19 +182,19 @@ def _variable(field: str) -> str:
 
 
 def variables() -> dict[str, str]:
-    """Return environment variable → field of `Settings`."""
+    """Return environment variable → name of its field in `Settings`."""
     return {_variable(field): field for field in Settings.model_fields}
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read all settings from the environment, and secrets that it does not set from mounted files.
+    """Read all settings from the environment, and secrets that are not set there from mounted files.
 
     Args:
-        environ: The environment variables; those of the process by default.
+        environ: The environment variables; by default those of the process.
 
     Raises:
-        ConfigError: A value is invalid. The error names the variable, its value unless it is secret, and what is
-            allowed.
+        ConfigError: A value is invalid. The error gives the variable, its value unless it is secret, and the allowed
+            values.
     """
     environ = os.environ if environ is None else environ
     known = variables()
@@ -242,6 +242,6 @@ def _is_secret(field: str) -> bool:
 
 
 def exit_on_config_error(error: ConfigError) -> NoReturn:
-    """End the process because of an invalid setting: print one line to stderr and exit with code 2."""
+    """Report an invalid setting in one line on stderr, and exit with code 2."""
     sys.stderr.write(f"financehub: {error}\n")
     raise SystemExit(2)

@@ -1,4 +1,4 @@
-"""The summary that a task returns: the actor's return value, part of its log line and of its run record."""
+"""The summary that a task returns. It is the actor's return value and part of its log line and run record."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 class TaskSummary:
     """Summary of one run.
 
-    The items are symbols, sources or records. Those of the health task are its checks: `requested` counts all of them,
-    `stored` those that are ok, and `missing` holds the reasons of the others.
+    The items are symbols, sources or records. For the health task, they are its checks: `requested` counts all of them,
+    `stored` counts those that are ok, and `missing` holds the reasons for the others.
 
     Args:
         requested: Number of items that the run should process.
@@ -18,7 +18,7 @@ class TaskSummary:
         missing: Item → the reason why it is missing (`not-found`, `quota`, …), at most `MISSING_SHOWN` entries.
         missing_count: Number of missing items in total.
         providers: Provider → number of items that it delivered.
-        details: Further figures of the task, which can be serialized as JSON.
+        details: Additional statistics from the task, which can be serialized as JSON.
     """
 
     MISSING_SHOWN: ClassVar[int] = 50

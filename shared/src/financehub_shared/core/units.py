@@ -1,4 +1,4 @@
-"""Conversion of the minor currency units in which some exchanges quote, such as pence, to the major unit."""
+"""Converts the minor currency units in which some exchanges quote, such as pence, to the major unit."""
 
 from collections.abc import Mapping
 
@@ -17,5 +17,5 @@ MINOR_UNITS: Mapping[str, tuple[str, int]] = {
 
 
 def to_major_unit(currency: str) -> tuple[str, int]:
-    """Return the major unit of a currency and the divisor of a price: `GBp` → (`GBP`, 100), `USD` → (`USD`, 1)."""
+    """Return a currency's major unit and the divisor for prices: `GBp` → (`GBP`, 100), `USD` → (`USD`, 1)."""
     return MINOR_UNITS.get(currency, (currency, 1))

@@ -1,4 +1,4 @@
-"""The WSGI application of every process, which serves health, probes, metrics and queue figures."""
+"""The WSGI application of every process, which serves health, probes, metrics and queue statistics."""
 
 import json
 import re
@@ -22,14 +22,14 @@ _QUEUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9._-]*")
 
 
 class HealthApp:
-    """Answers GET and HEAD. A scrape ends within 2 s; other requests wait for Redis no longer than its timeouts.
+    """Serves GET and HEAD. A scrape ends within 2 s; other requests wait for Redis no longer than the client timeouts.
 
     Args:
-        report: Returns the health report of the fleet.
+        report: Returns the fleet's health report.
         liveness: Returns the reasons why this process should be restarted; empty if there are none.
         readiness: Returns the reasons why this process is not ready; empty if there are none.
-        metrics: Returns content type and body of the metrics for an `Accept` header.
-        queue: Returns the figures of a queue by name.
+        metrics: Returns the content type and body of the metrics for an `Accept` header.
+        queue: Returns a queue's statistics, given its name.
     """
 
     def __init__(

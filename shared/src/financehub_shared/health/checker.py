@@ -1,4 +1,4 @@
-"""Collects a snapshot of the fleet in bounded time and evaluates it. A part that cannot be read fails its checks."""
+"""Collects a snapshot of the fleet in bounded time and evaluates it. If a part cannot be read, its checks fail."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -28,20 +28,20 @@ from financehub_shared.schedules import list_schedules
 
 T = TypeVar("T")
 
-#: Several probes, and requests of users, within this time share one report.
+#: Probes and user requests within this time share one report.
 CACHE_SECONDS = 2.0
-#: With more registered schedules than this, reading them takes too long and the defaults of the catalog apply.
+#: Reading more registered schedules than this takes too long, so the catalog's defaults apply instead.
 MAX_SCHEDULES_READ = 200
 
 
 class HealthChecker:
-    """Makes health reports of the fleet.
+    """Produces the fleet's health reports.
 
     Args:
-        client: Client of the queue Redis, with a short timeout and without retries.
-        store_client: Client of the data Redis, which also holds the breakers. It may be the same client.
+        client: Client for the queue Redis, with a short timeout and without retries.
+        store_client: Client for the data Redis, which also holds the breakers. It may be the same client.
         store: The market data.
-        read_queues: Returns the figures of every queue.
+        read_queues: Returns every queue's statistics.
         clock: Source of time.
         idle_tiers: Tiers that need no worker while their queue is empty.
         known_schedules: Returns what this process knows about the schedules. It is used if there are more schedules
@@ -85,7 +85,7 @@ class HealthChecker:
             schedules: The registered schedules, if the caller has read them already.
         """
         now, started = self._clock.now(), self._clock.monotonic()
-        # the data may be in another Redis; nothing works unless both answer
+        # the data may be in a separate Redis; nothing works unless both answer
         for name, client in (("Redis", self._client), ("data Redis", self._store_client)):
             try:
                 client.ping()
@@ -141,9 +141,9 @@ class _PartReader:
         self._is_lost = False
 
     def read(self, part: str, read: Callable[[], T], default: T) -> T:
-        """Return a part of the snapshot, or the default and a recorded failure if it cannot be read."""
+        """Return a part of the snapshot. If it cannot be read, record the failure and return the default."""
         if self._is_lost:
-            # each further call would wait for its own timeout
+            # each further call would wait until it times out
             self.failures[part] = "Redis stopped answering"
             return default
         try:
@@ -160,6 +160,6 @@ def _is_outage(error: Exception) -> bool:
 
 def _required_tiers(queues: set[str]) -> list[str]:
     """Return the tiers that should have a worker: those with a schedule."""
-    # without any schedule the scheduler has not started yet, or there are too many to read
+    # if there is no schedule, the scheduler has not started yet, or there are too many schedules to read
     built_in = [tier.value for tier in Tier if tier in queues or not queues]
     return [*built_in, *sorted(queues - {*built_in})]

@@ -1,4 +1,4 @@
-"""The checks of the health report: pure functions from a snapshot of the fleet to results."""
+"""The health report's checks: pure functions from a fleet snapshot to results."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,31 +13,32 @@ from financehub_shared.health.report import HealthCheck, HealthReport, HealthSta
 from financehub_shared.metrics import QueueFigures
 
 SCHEDULER = "scheduler"
-#: An upstream is not needed if no call has probed its breaker for this long, the longest period of the tasks that fetch
-#: data. Without this limit, a fallback that failed once would degrade the health forever while the first choice works.
+#: An upstream is not needed if no call has probed its breaker for this long, which is the longest period of the tasks
+#: that fetch data. Without this limit, a fallback that failed once would degrade the fleet's health forever while the
+#: first choice works.
 PROBE_OVERDUE_SECONDS = float(HOUR_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """Everything that the checks read, collected at one time.
+    """Everything that the checks read, collected at one moment.
 
     Args:
         now: Time of the snapshot in Unix seconds.
         redis_error: Why Redis is unavailable. Empty if it answered; otherwise the rest of the snapshot is meaningless.
-        redis_seconds: Time that Redis took to answer.
+        redis_seconds: Response time of Redis in seconds.
         failures: Part that could not be read → the reason. Parts are `schedules`, `store`, `queues`, `processes`,
             `breakers` and `tasks`.
-        queues: Figures of every queue.
+        queues: Statistics of every queue.
         processes: The live processes.
         breakers: The circuit breakers of the upstreams.
         symbols: Symbols of the active assets, by type.
         last_success: (dataset, provider) → time of the last delivery in Unix seconds.
         expected: Datasets that should exist.
-        limits: Dataset → age in seconds from which it is stale.
+        limits: Dataset → age in seconds beyond which it is stale.
         overdue: Datasets that should have been fetched by now.
         task_errors: Task → its last error, if that is newer than its last success.
-        tiers: Tiers that should have a worker, by their queues.
+        tiers: Tiers that should have a worker, named by their queues.
         idle_tiers: Tiers that need no worker while their queue is empty.
     """
 
@@ -89,15 +90,15 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
 
 
 def check_freshness(snapshot: FleetSnapshot) -> dict[str, HealthCheck]:
-    """Return expected dataset → whether it is fresh."""
+    """Return expected dataset → its freshness check."""
     return {dataset: _check_dataset(dataset, snapshot) for dataset in sorted(set(snapshot.expected))}
 
 
 def stale_datasets(snapshot: FleetSnapshot) -> dict[str, bool]:
-    """Return expected dataset → whether an alert should fire for it. The metrics use this function.
+    """Return expected dataset → whether an alert should fire for it, for the metrics.
 
-    The result is that of the health report, except that a dataset which was never fetched and is not overdue is not
-    stale: its first run is still to come.
+    The result matches the health report, except that a dataset that was never fetched and is not overdue is not stale,
+    because its first run is still to come.
     """
     fetched = {dataset for dataset, _ in snapshot.last_success}
     return {
@@ -128,7 +129,7 @@ def _check_queue(queue: QueueFigures) -> HealthCheck:
 def _check_tiers(snapshot: FleetSnapshot) -> list[HealthCheck]:
     checks = []
     busy_queues = {queue.queue for queue in snapshot.queues if queue.ready or queue.in_flight or queue.delayed}
-    # one missing tier stops its own tasks; without any tier nothing works
+    # a missing tier stops only its own tasks; without any tier nothing works
     if_missing = HealthStatus.DEGRADED if any(snapshot.workers_by_tier.values()) else HealthStatus.DOWN
     for tier, workers in snapshot.workers_by_tier.items():
         name = f"tier:{tier}"

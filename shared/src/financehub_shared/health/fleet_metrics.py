@@ -1,4 +1,4 @@
-"""The metrics of the fleet: the snapshot that the health report evaluates, as metric families."""
+"""Exposes the snapshot that the health report evaluates as metric families."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -24,7 +24,8 @@ from financehub_shared.metrics.families import (
 
 log = structlog.get_logger(__name__)
 
-#: Quotes change every two minutes and indicators every hour. For 1,000 assets their times are 0.3 MB and 0.9 MB.
+#: How long timestamps are cached. Quotes change every two minutes and indicators every hour. For 1,000 assets, their
+#: timestamps take 0.3 MB and 0.9 MB.
 QUOTE_TIMES_SECONDS = 15.0
 INDICATOR_TIMES_SECONDS = 60.0
 
@@ -32,13 +33,13 @@ _INDICATORS = "indicators"
 
 
 class FleetMetrics:
-    """Reads the metrics of the fleet. A part that cannot be read has no series, instead of an old value.
+    """Reads the fleet's metrics. A part that cannot be read has no series rather than an old value.
 
     Args:
         collect: Returns a snapshot of the fleet.
-        store: Returns when quotes and indicators were written.
-        max_workers: Queue → largest number of workers of its tier.
-        clock: Measures the age of cached times.
+        store: Provides the times at which quotes and indicators were written.
+        max_workers: Queue → maximum number of workers in its tier.
+        clock: Measures the age of cached timestamps.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class FleetMetrics:
         self._failures: set[str] = set()
 
     def read(self) -> Iterable[Metric]:
-        """Return all metric families of the fleet.
+        """Return all of the fleet's metric families.
 
         Raises:
             StoreUnavailableError: Redis is unavailable.
@@ -81,7 +82,7 @@ class FleetMetrics:
 
     def _worker_figures(self, snapshot: FleetSnapshot) -> Iterable[WorkerFigures]:
         names = {*(queue.queue for queue in snapshot.queues), *snapshot.tiers}
-        # schedulers are among the processes, but have no queues
+        # the processes include schedulers, which have no queues
         workers = [process for process in snapshot.processes if not process.draining]
         return [
             WorkerFigures(
@@ -120,11 +121,11 @@ def _asset_figures(
 
 
 class _CachedTimes:
-    """The times of symbols, which are read again after some seconds or if the symbols change.
+    """Caches one timestamp per symbol. It reads all of them again after some seconds or if the symbols change.
 
     Args:
         read: Returns symbol → time in Unix seconds.
-        seconds: Time for which a result is used.
+        seconds: Seconds for which a result is used.
         clock: Measures the age of a result.
     """
 

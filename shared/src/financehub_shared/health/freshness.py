@@ -1,4 +1,4 @@
-"""The freshness limits of the datasets, from the registered schedules or from the defaults of the catalog."""
+"""Computes each dataset's freshness limit from the registered schedules or from the catalog's defaults."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -9,14 +9,14 @@ from financehub_shared.core.models import AssetType
 #: A scheduler publishes next runs every 2 s, so the first published time may have just passed.
 PUBLISHED_SECONDS = 10.0
 
-#: Dataset, as in `Store.mark_success` → the task that refreshes it.
+#: Dataset (as in `Store.mark_success`) → the task that refreshes it.
 DATASETS: Mapping[str, str] = {dataset: task.name for task in CATALOG.values() for dataset in task.datasets}
 
 
 class ScheduleFacts(Protocol):
     """The properties of a registered schedule that health depends on.
 
-    If its times are not known, it counts only for the tiers that need a worker.
+    A schedule whose times are not known counts only when deciding which tiers need a worker.
     """
 
     @property
@@ -36,14 +36,14 @@ class ScheduleFacts(Protocol):
 
 
 def _refreshes(schedule: ScheduleFacts) -> bool:
-    """Whether a schedule says when the data of its task is refreshed."""
+    """Whether a schedule determines when its task's data is refreshed."""
     return schedule.times_known and not schedule.suspended
 
 
 def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: float = 0.0) -> float:
-    """Return the age in seconds from which the data of a task is stale.
+    """Return the age in seconds beyond which a task's data is stale.
 
-    At that age two runs were due and had time to finish, and neither delivered. Data that is newer than the last due
+    At that age, two runs were due and had time to finish, but neither delivered. Data that is newer than the last due
     time is never stale, however long ago that was (a closed market or a weekend). A schedule counts only while a
     scheduler runs it: its next time is in the future or has just passed.
 
@@ -63,7 +63,7 @@ def stale_after(task: TaskSpec, schedules: Iterable[ScheduleFacts] = (), now: fl
 
 
 def dataset_limits(schedules: Sequence[ScheduleFacts] = (), now: float = 0.0) -> dict[str, float]:
-    """Return dataset → age in seconds from which it is stale. See `stale_after` for the arguments."""
+    """Return dataset → age in seconds beyond which it is stale. See `stale_after` for the arguments."""
     return {dataset: stale_after(CATALOG[task], schedules, now) for dataset, task in DATASETS.items()}
 
 
@@ -72,8 +72,8 @@ def expected_datasets(types: Collection[AssetType], schedules: Sequence[Schedule
 
     Args:
         types: The types of the active assets. Without any active asset, no dataset is expected.
-        schedules: The registered schedules. Suspended ones do not count. If there are none at all, every task counts
-            as scheduled, because there may be too many to read.
+        schedules: The registered schedules. Suspended ones do not count. Without any schedules, every task counts as
+            scheduled, because there may be too many schedules to read.
     """
     scheduled = {schedule.task for schedule in schedules if _refreshes(schedule)}
     return [
@@ -86,7 +86,7 @@ def expected_datasets(types: Collection[AssetType], schedules: Sequence[Schedule
 def overdue_if_absent(schedules: Sequence[ScheduleFacts], now: float) -> frozenset[str]:
     """Return the datasets that should exist by now.
 
-    A dataset should exist after a run was due and had time to finish, or after a second run was due. Until then its
+    A dataset should exist once a run was due and had time to finish, or once a second run was due. Until then its
     absence is normal: in a new release, with a daily schedule, or for a first stock that is added while the exchange is
     closed.
 

@@ -1,4 +1,4 @@
-"""The live processes of the fleet: each process writes a heartbeat to Redis and removes it when it stops."""
+"""Tracks the fleet's live processes. Each process writes a heartbeat to Redis, and removes it when it stops."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from financehub_shared.redis.text import decode
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
-#: Four heartbeats, so that a lost packet or a short pause of the machine does not make a process look dead.
+#: Four heartbeats, so that a lost packet or a brief pause of the machine does not make a process look dead.
 EXPIRY_SECONDS = 20
 
 
@@ -30,14 +30,14 @@ class ProcessInfo:
     """One live process.
 
     Args:
-        id: Unique id, which differs after a restart with the same host and pid.
+        id: Unique id, which changes at a restart even if the host and pid stay the same.
         tier: `high`, `medium`, `low`, a tier that the user added, or `scheduler`.
         host, pid: Host name and process id.
-        started_at: Time of the start in Unix seconds.
+        started_at: Start time in Unix seconds.
         heartbeat_at: Time of the last heartbeat in Unix seconds.
         queues: Queues that the process consumes.
         threads: Number of messages that it can run in parallel.
-        busy: Number of messages that it is running.
+        busy: Number of messages that it is processing.
         draining: Whether it is shutting down and takes no new messages.
     """
 
@@ -54,16 +54,16 @@ class ProcessInfo:
 
     @classmethod
     def of_this_process(cls, tier: str, now: float) -> "ProcessInfo":
-        """Describe the calling process. Call it after the fork, because the pid is part of the id."""
+        """Describe the calling process. Call this method after the fork, because the pid is part of the id."""
         host, pid = socket.gethostname(), os.getpid()
         return cls(f"{host}:{pid}:{uuid.uuid4().hex[:8]}", tier, host, pid, now)
 
 
 class ProcessRegistry:
-    """The live processes in Redis.
+    """The registry of live processes in Redis.
 
     Args:
-        client: Client of the queue Redis.
+        client: Client for the queue Redis.
     """
 
     def __init__(self, client: "redis.Redis") -> None:
@@ -85,7 +85,7 @@ class ProcessRegistry:
         pipeline.execute()
 
     def live(self) -> list[ProcessInfo]:
-        """Return the processes with a heartbeat in the last 20 s, by tier."""
+        """Return the processes with a heartbeat in the last 20 s, sorted by tier."""
         ids = [decode(id) for id in cast("list[bytes]", self._client.zrange(keys.PROCESSES, 0, -1))]
         if not ids:
             return []
@@ -96,10 +96,10 @@ class ProcessRegistry:
 
 
 class Heartbeat:
-    """A thread that writes heartbeats until it is stopped. An unavailable Redis is logged once.
+    """Writes heartbeats in a thread until it is stopped. It logs an outage of Redis once.
 
     Args:
-        registry: Registry to which the heartbeats are written.
+        registry: Registry that receives the heartbeats.
         describe: Returns the current state of the process.
         clock: Source of time.
         observe: Receives the duration of each heartbeat in seconds.

@@ -1,4 +1,4 @@
-"""Reads the figures of all queues, both of the built-in tiers and of tiers that users added."""
+"""Reads the statistics of all queues, both for the built-in tiers and for tiers that users added."""
 
 import threading
 
@@ -13,11 +13,11 @@ DISCOVER_SECONDS = 60.0
 
 
 class QueueReader:
-    """Reads the figures of all queues in two round trips, and looks for new queues every `DISCOVER_SECONDS`.
+    """Reads the statistics of all queues in two round trips, and looks for new queues every `DISCOVER_SECONDS`.
 
     Args:
-        client: Client of the queue Redis.
-        heartbeat_timeout_seconds: A worker without a heartbeat for this long is dead.
+        client: Client for the queue Redis.
+        heartbeat_timeout_seconds: A worker without a heartbeat for this long counts as dead.
         clock: Decides when to look for new queues.
     """
 
@@ -30,7 +30,7 @@ class QueueReader:
         self._discovered_at = float("-inf")
 
     def read_all(self) -> list[QueueStats]:
-        """Return the figures of all queues, by name.
+        """Return the statistics of all queues, sorted by name.
 
         Raises:
             redis.RedisError: Redis is unavailable.
@@ -44,7 +44,7 @@ class QueueReader:
         return queue_stats(self._client, queues, heartbeat_timeout_seconds=self._timeout)
 
     def read(self, queue: str) -> QueueStats:
-        """Return the figures of one queue. A queue that was never used is empty.
+        """Return one queue's statistics. A queue that was never used counts as empty.
 
         Args:
             queue: Name of the queue.

@@ -1,4 +1,4 @@
-"""Builds the readers of the fleet that every process has: clients of Redis, queue figures and the health checker."""
+"""Builds the fleet readers that every process needs: Redis clients, the queue reader and the health checker."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,12 +13,12 @@ from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis.client import connect
 
-#: Health answers, heartbeats and run records must not wait long for a hung Redis. All of them can be tried again later.
+#: Health responses, heartbeats and run records must not wait long for a hung Redis. All of them can be retried later.
 OBSERVER_TIMEOUT_SECONDS = 2.0
 
 
 def redis_servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"]:
-    """Return a client of each Redis: `queues`, and `data` if the data is in another Redis."""
+    """Return a client for each Redis: `queues`, and `data` if the data is in a separate Redis."""
     servers = {"queues": connect(settings.broker_url, retries=0, timeout=timeout)}
     if settings.store_url != settings.broker_url:
         servers["data"] = connect(settings.store_url, retries=0, timeout=timeout)
@@ -26,12 +26,12 @@ def redis_servers(settings: Settings, timeout: float) -> dict[str, "redis.Redis"
 
 
 class RedisReaders:
-    """The readers of the fleet's state, which share one client, and therefore one timeout, per Redis.
+    """The readers of the fleet's state. They share one client per Redis, and therefore its timeout.
 
     Args:
-        settings: URLs of Redis and the settings of the checks.
+        settings: Redis URLs and check settings.
         clock: Source of time.
-        timeout: Longest duration of a command in seconds.
+        timeout: Maximum duration of a command in seconds.
         known_schedules: See `HealthChecker`.
     """
 
@@ -53,10 +53,10 @@ class RedisReaders:
 
 
 def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
-    """Build a health checker, which connects with its first report.
+    """Build a health checker, which connects when it makes its first report.
 
     Args:
-        settings: URLs of Redis and the settings of the checks.
+        settings: Redis URLs and check settings.
         clock: Source of time; the system clock by default.
     """
     return RedisReaders(settings, clock or SystemClock()).checker

@@ -1,4 +1,4 @@
-"""Measures Redis at each scrape: whether it answers, how fast, its clock, and its memory and persistence."""
+"""Measures Redis at each scrape: availability, response time, clock skew, memory and persistence."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ _MISSING_METRICS = {"TIME": "the clock skew has no metric", "INFO": "memory and 
 
 @dataclass(frozen=True, slots=True)
 class _ServerState:
-    """The reply of one server. Clock skew and fields are missing if it did not send them."""
+    """One server's reply. The clock skew and the fields are missing if it did not send them."""
 
     server: str
     up: bool
@@ -34,13 +34,13 @@ class _ServerState:
 
 
 class RedisProbe:
-    """Reads the time of each server, and its `INFO` if `details` is set.
+    """Reads each server's time, and its `INFO` if `details` is set.
 
     Args:
         servers: Name (`queues`, `data`) → client with a short timeout and without retries.
-        clock: The clock of this process, which is compared with that of Redis.
+        clock: This process's clock, which is compared with the Redis clock.
         durations: Receives the round-trip times.
-        details: Whether to read `INFO` too. One component of a release is enough.
+        details: Whether to read `INFO` too. It is enough if one component of a release does.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RedisProbe:
 
     def collect(self) -> tuple[list[Metric], bool]:
         """Return the metric families, and whether every server answered."""
-        # in parallel, because the timeouts of two hung servers would add up to nearly the limit of a scrape
+        # in parallel, because the timeouts of two hung servers would add up to nearly the scrape limit
         with ThreadPoolExecutor(len(self._servers), "redis-probe") as pool:
             states = list(pool.map(self._read, self._servers))
         up = {(state.server,): float(state.up) for state in states}
@@ -85,7 +85,7 @@ class RedisProbe:
         return wall + duration / 2 - (seconds + microseconds / 1e6)
 
     def _unless_refused(self, server: str, command: str, call: Callable[[], T]) -> T | None:
-        """Return the reply, or None if Redis is up and refuses the command to this user."""
+        """Return the reply, or None if Redis is up but does not allow this user to run the command."""
         try:
             reply = call()
         except redis.ResponseError as error:

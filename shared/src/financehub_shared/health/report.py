@@ -1,4 +1,4 @@
-"""The health report: one check per topic, and the status of the fleet."""
+"""The health report: one check per topic, and the fleet's status."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ class HealthStatus(StrEnum):
     """The status of a check or of the fleet, from best to worst."""
 
     OK = "ok"
-    DEGRADED = "degraded"  # a part does not work, but data still arrives or the last good data is served
+    DEGRADED = "degraded"  # something does not work, but data still arrives or the last good data is served
     DOWN = "down"  # nothing works
 
 
@@ -24,8 +24,8 @@ class HealthCheck:
     Args:
         name: `redis`, `queue:high`, `tier:high`, `scheduler`, `provider:binance`, `data:quotes:crypto`, …
         status: The result.
-        reason: One sentence for people: the problem, or figures if there is none.
-        details: Figures, which can be serialized as JSON.
+        reason: One sentence for people: the problem, or statistics if there is none.
+        details: Statistics, which can be serialized as JSON.
     """
 
     name: str

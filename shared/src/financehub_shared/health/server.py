@@ -1,4 +1,4 @@
-"""The HTTP server of every process: waitress in a daemon thread, which also answers while the worker drains."""
+"""The HTTP server of every process: waitress in a daemon thread, which also serves requests while the worker drains."""
 
 import errno
 import socket
@@ -15,12 +15,12 @@ from financehub_shared.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
-#: A health report may wait for Redis, and probes and scrapes must not wait for a health report.
+#: A health report may wait for Redis, but probes and scrapes must not wait for a health report.
 THREADS = 4
 
 
 class HealthServer:
-    """Serves one WSGI application until the process ends.
+    """Serves one WSGI application until the process exits.
 
     Args:
         app: The WSGI application.
@@ -33,7 +33,7 @@ class HealthServer:
         self._host = host
         self._port = port
         self._server: Any = None
-        #: File descriptor → object that the loop of waitress serves.
+        #: File descriptor → object that waitress's loop serves.
         self._served: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
 
@@ -74,9 +74,9 @@ class HealthServer:
         log.info("health_server_started", host=self._host, port=self.port)
 
     def stop(self) -> None:
-        """Close the server and its connections. Only tests do this; a process ends without it."""
+        """Close the server and its connections. Only tests do this; a process exits without it."""
         if self._server is not None and self._thread is not None:
-            # in the thread of the loop, because closing a socket for which the loop waits would end it with an error
+            # in the loop's thread, because closing a socket that the loop waits on would end the loop with an error
             self._server.trigger.pull_trigger(partial(wasyncore.close_all, self._served))
             self._thread.join()
             self._server.task_dispatcher.shutdown()

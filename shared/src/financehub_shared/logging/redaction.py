@@ -34,7 +34,7 @@ def known_secrets(settings: Settings) -> set[str]:
 
 
 def _spellings(secret: str) -> set[str]:
-    """Return the forms of a secret inside a line: plain, in JSON, in a Python repr and in a URL."""
+    """Return the forms that a secret can take in a line: plain, in JSON, in a Python repr and in a URL."""
     in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     return {secret, *in_json, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}
 

@@ -31,7 +31,7 @@ QUIET_LIBRARIES = (
     "kopf",
 )
 
-#: Beginnings of the messages of dramatiq about a finished run. The run log writes its own line, with more details.
+#: Prefixes of dramatiq's messages about a finished run. The run log writes its own, more detailed line.
 REPLACED_BY_RUN_LOG = (
     "Actor '",  # "… returned a value that is not None": it is the summary, which the observers read
     "Failed to process message %s with unhandled exception.",
@@ -68,7 +68,7 @@ def _add_logger_name(logger: Any, _method: str, event: MutableMapping[str, Any])
 
 
 def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Put time, level and event first, because readers look for them."""
+    """Put time, level and event first, because readers look for them first."""
     return {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event} | dict(event)
 
 
@@ -110,9 +110,9 @@ def configure_logging(settings: Settings, tier: str, *, stream: TextIO | None = 
 
     Args:
         settings: Level, format and the secrets to mask.
-        tier: `high`, `medium`, `low`, `scheduler` or `cli`, which is on every line.
-        stream: The original stdout of the process by default. `sys.stdout` would be wrong, because dramatiq replaces it
-            in worker processes by a pipe to the stderr of the parent process.
+        tier: `high`, `medium`, `low`, `scheduler` or `cli`, which is added to every line.
+        stream: Output stream; by default the process's original stdout. `sys.stdout` would be wrong, because in worker
+            processes dramatiq replaces it with a pipe to the parent process's stderr.
     """
     out = stream or sys.__stdout__ or sys.stdout
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not out.isatty())

@@ -10,7 +10,7 @@ class LineSink:
     """Writes whole lines to one stream.
 
     Args:
-        stream: Text stream. A line is one `write`, so lines of several threads never mix.
+        stream: Text stream. Each line is one `write`, so lines from several threads never mix.
         redact: Masks the secrets in a line.
     """
 
@@ -34,7 +34,7 @@ class LineSink:
 
 
 class SinkLogger:
-    """The logger below the bound loggers of structlog.
+    """The logger that structlog's bound loggers wrap.
 
     Args:
         sink: Receives the rendered lines.
@@ -53,7 +53,7 @@ class SinkLogger:
 
 
 class SinkLoggerFactory:
-    """Builds the loggers of `structlog.get_logger(name)`.
+    """Builds the loggers for `structlog.get_logger(name)`.
 
     Args:
         sink: Receives the rendered lines.

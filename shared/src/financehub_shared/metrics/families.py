@@ -1,4 +1,4 @@
-"""Builds the metric families whose values are read at a scrape rather than counted. Pure functions."""
+"""Pure functions that build the metric families whose values are read at a scrape rather than counted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BREAKER_STATES: Final = ("closed", "half-open", "open")
 
 
 class QueueFigures(Protocol):
-    """The figures of one queue that the metrics need."""
+    """The queue statistics that the metrics need."""
 
     @property
     def queue(self) -> str: ...
@@ -33,13 +33,13 @@ class QueueFigures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerFigures:
-    """The workers of one queue.
+    """One queue's worker counts and wait target.
 
     Args:
         queue: Name of the queue.
         workers: Number of live processes that consume the queue.
-        min_workers: Number of workers that it should always have.
-        max_workers: Number of workers to which its tier may be scaled. None if it is not configured.
+        min_workers: Number of workers that the queue should always have.
+        max_workers: Maximum number of workers to which its tier may be scaled. None if it is not configured.
         wait_target_seconds: Seconds within which a message should start.
     """
 
@@ -57,7 +57,7 @@ class AssetFigures:
     Args:
         dataset: Name of the dataset.
         assets: Number of active assets that it should cover.
-        stale: Number of those without a value or with a stale one.
+        stale: Number of those assets that have no value or a stale one.
     """
 
     dataset: str
@@ -72,7 +72,7 @@ class BudgetFigures:
     Args:
         upstream: Name of the upstream.
         window: Length of the window, such as `60s`.
-        used, limit: Number of units.
+        used, limit: Number of units used, and the number allowed.
     """
 
     upstream: str
@@ -97,7 +97,7 @@ def gauge(name: str, text: str, labels: Iterable[str], values: Mapping[Key, floa
 
 
 def queue_metrics(queues: Iterable[QueueFigures]) -> list[Metric]:
-    """Build the families of the depth, the age and the orphaned messages of each queue."""
+    """Build the families for each queue's depth, age and orphaned messages."""
     figures = list(queues)
     states = {
         (queue.queue, state): float(count)
@@ -120,7 +120,7 @@ def queue_metrics(queues: Iterable[QueueFigures]) -> list[Metric]:
 
 
 def worker_metrics(queues: Iterable[WorkerFigures]) -> list[Metric]:
-    """Build the families of the workers and the wait target of each queue."""
+    """Build the families for each queue's workers and wait target."""
     figures = list(queues)
     return [
         gauge(
@@ -151,10 +151,10 @@ def worker_metrics(queues: Iterable[WorkerFigures]) -> list[Metric]:
 
 
 def breaker_metrics(breakers: Mapping[str, str]) -> list[Metric]:
-    """Build the family of the states of the circuit breakers.
+    """Build the family for the circuit breaker states.
 
     Args:
-        breakers: Upstream → state. The series of this state has the value 1, and those of the other states have the
+        breakers: Upstream → state. That state's series has the value 1, and the series of the other states have the
             value 0.
     """
     values = {
@@ -167,12 +167,12 @@ def breaker_metrics(breakers: Mapping[str, str]) -> list[Metric]:
 def freshness_metrics(
     successes: Mapping[tuple[str, str], float], stale: Mapping[str, bool], limits: Mapping[str, float]
 ) -> list[Metric]:
-    """Build the families of the last deliveries and the freshness of the datasets.
+    """Build the families for the datasets' last deliveries and freshness.
 
     Args:
         successes: (dataset, provider) → time of the last delivery in Unix seconds.
         stale: Dataset → whether it is stale.
-        limits: Dataset → age in seconds from which it is stale.
+        limits: Dataset → age in seconds beyond which it is stale.
     """
     delivered = {(provider, dataset): at for (dataset, provider), at in successes.items()}
     return [
@@ -198,10 +198,10 @@ def freshness_metrics(
 
 
 def asset_metrics(assets: Iterable[AssetFigures], oldest_quotes: Mapping[str, float]) -> list[Metric]:
-    """Build the families of the stale assets and the age of the oldest quote.
+    """Build the families for the stale assets and the age of the oldest quotes.
 
     Args:
-        assets: Figures of each dataset.
+        assets: Asset counts of each dataset.
         oldest_quotes: Asset type → seconds since its oldest quote was fetched.
     """
     figures = list(assets)
@@ -228,7 +228,7 @@ def asset_metrics(assets: Iterable[AssetFigures], oldest_quotes: Mapping[str, fl
 
 
 def budget_metrics(budgets: Iterable[BudgetFigures]) -> list[Metric]:
-    """Build the families of the use and the limit of each budget."""
+    """Build the families for each budget's usage and limit."""
     figures = list(budgets)
     labels = ["provider", "window"]
     used = {(budget.upstream, budget.window): float(budget.used) for budget in figures}

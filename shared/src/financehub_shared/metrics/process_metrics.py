@@ -1,6 +1,6 @@
 """The metrics that a process counts, in its own registry. docs/metrics.md lists all metrics.
 
-Symbols of assets are never labels, because there may be thousands of them.
+Asset symbols are never labels, because there may be thousands of them.
 """
 
 import threading
@@ -21,7 +21,7 @@ WAIT_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 60
 DURATION_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)
 #: Up to the default read timeout of an upstream call and beyond.
 REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-#: The target of the scheduler is 10 ms, and a missed deadline is minutes.
+#: The scheduler's target is 10 ms, and a missed deadline is a matter of minutes.
 LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300)
 #: A healthy Redis answers in a fraction of a millisecond; after a second it counts as unavailable.
 REDIS_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
@@ -31,12 +31,12 @@ class Metrics:
     """All metrics of one process.
 
     Args:
-        component: `scheduler` or the name of the tier, which is a label of every series.
-        release: Name of the Helm release, which is a label of every series.
+        component: `scheduler` or the name of the tier, which is a label on every series.
+        release: Name of the Helm release, which is a label on every series.
     """
 
     def __init__(self, component: str, release: str = "local") -> None:
-        # they would be a second series per counter, which nothing reads
+        # the `_created` series would be a second one per counter, which nothing reads
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
         self.registry = LabeledRegistry({"release": release, "component": component})
         ProcessCollector(registry=self.registry)
@@ -136,12 +136,12 @@ class Metrics:
         self.provider_duration.labels(provider, outcome).observe(seconds)
 
     def count_breaker_transition(self, upstream: str, state: str) -> None:
-        """Count the transition of a breaker to `state` (one of `BREAKER_STATES`)."""
+        """Count a breaker's transition to `state` (one of `BREAKER_STATES`)."""
         self.breaker_transitions.labels(upstream, state).inc()
         self.set_breaker_state(upstream, state)
 
     def set_breaker_state(self, upstream: str, state: str) -> None:
-        """Set the state of a breaker without counting a transition."""
+        """Set a breaker's state without counting a transition."""
         with self._lock:
             for other in BREAKER_STATES:
                 self.breaker_state.labels(upstream, other).set(other == state)
@@ -153,27 +153,27 @@ class Metrics:
             self.records_stored.labels(dataset, provider).inc(count)
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Count quarantined records by kind and class of reason."""
+        """Count quarantined records by kind and reason class."""
         for record in records:
             self.quarantined.labels(record.kind, record.reason_class).inc()
 
     # scheduler ----------------------------------------------------------------------------------------
     def remove_schedule(self, schedule: str) -> None:
-        """Remove the series of a deleted schedule."""
+        """Remove a deleted schedule's series."""
         for metric in (self.schedule_lag, self.schedule_missed, self.schedule_skipped, self.schedule_next_run):
             metric.remove_by_labels({"scheduledtask": schedule})
 
     # read at each scrape ------------------------------------------------------------------------------
     def set_redis_probe(self, probe: AvailabilityProbe) -> None:
-        """Probe Redis at each scrape, before the sources that need it are read."""
+        """Set the probe that checks Redis at each scrape, before the sources that need it are read."""
         self._sources.set_probe(probe)
 
     def add_source(self, source: MetricSource) -> None:
-        """Read a source at each scrape."""
+        """Add a source that is read at each scrape."""
         self._sources.add(source)
 
     def disable_breaker_state(self) -> None:
-        """Stop exposing the breaker states of this process, because a source exposes those of the whole fleet."""
+        """Stop exposing this process's breaker states, because a source exposes the whole fleet's."""
         self.registry.unregister(self.breaker_state)
 
     def expose(self, accept: str) -> tuple[str, bytes]:

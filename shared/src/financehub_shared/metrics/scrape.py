@@ -1,4 +1,4 @@
-"""Collects the metrics of a scrape: reads the sources in bounded time and adds two labels to every series."""
+"""Collects a scrape's metrics: reads the sources in bounded time and adds two labels to every series."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ class MetricSource:
     Args:
         name: Name of the source in the log.
         read: Returns the families.
-        needs_redis: The source is skipped in a scrape in which Redis does not answer.
+        needs_redis: Whether to skip the source in a scrape in which Redis does not answer.
     """
 
     name: str
@@ -45,28 +45,28 @@ class MetricSource:
 class SourceCollector(Collector):
     """Runs the probe and reads the sources, in order.
 
-    A source that fails is left out, so that an alert sees an absent series instead of an old value. All sources that
-    need Redis are left out after one of them finds it unavailable, and after the scrape has taken `MAX_WAIT_SECONDS`.
-    Each of them would wait for its own timeout, and Prometheus would abort the whole scrape.
+    A source that fails is left out, so that an alert sees an absent series instead of an old value. Sources that need
+    Redis are left out once one of them finds it unavailable, or once the scrape has taken `MAX_WAIT_SECONDS`. Otherwise
+    each of them would wait until it times out, and Prometheus would abort the whole scrape.
     """
 
     def __init__(self) -> None:
         self._probe: AvailabilityProbe | None = None
         self._sources: list[MetricSource] = []
         self._failing: set[str] = set()
-        # a read that takes too long ends in this thread, which starts with the first read and so after any fork
+        # a read that takes too long ends in this thread, which starts with the first read and therefore after any fork
         self._reader = ThreadPoolExecutor(1, "metrics")
 
     def add(self, source: MetricSource) -> None:
-        """Read a source at each scrape."""
+        """Add a source to read at each scrape."""
         self._sources.append(source)
 
     def set_probe(self, probe: AvailabilityProbe) -> None:
-        """Run a probe at the beginning of each scrape."""
+        """Set the probe to run at the beginning of each scrape."""
         self._probe = probe
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, because the registry would otherwise read every source to learn the names."""
+        """Return nothing. Without this method, the registry would read every source to learn the metric names."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -120,8 +120,8 @@ def _is_outage(error: Exception) -> bool:
 class LabeledRegistry(CollectorRegistry):
     """A registry that adds the same labels to every series when it is collected.
 
-    The process adds them itself, because scrapes by annotations, by a PodMonitor and by a static configuration would
-    use different names.
+    The process adds them itself, because annotation-based scrapes, a PodMonitor and a static configuration would use
+    different names.
 
     Args:
         labels: Name → value.

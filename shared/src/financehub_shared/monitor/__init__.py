@@ -1,4 +1,4 @@
-"""The monitor: a record of every run, figures per task and outcomes per schedule."""
+"""The monitor, which keeps a record of every run, statistics per task and outcomes per schedule."""
 
 from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import ACTIVE, RunState

@@ -33,5 +33,5 @@ class Attempt:
 
     @property
     def number(self) -> int:
-        """The number of the attempt, starting at 1."""
+        """The attempt's number, starting at 1."""
         return int(self.message.options.get("retries", 0)) + 1

@@ -1,15 +1,16 @@
-"""The Lua scripts of the monitor: each updates a run, the figures of its task and its schedule record atomically.
+"""The monitor's Lua scripts, which atomically update a run, its task's statistics and its schedule record.
 
-The scripts use only commands of Redis 6.2. They need no cluster mode, because dramatiq does not support it either, so
-they may build keys from names.
+The scripts use only Redis 6.2 commands. They need not support cluster mode, because dramatiq does not support it
+either, so they may build keys from names.
 
-A run is identified by its message id. An attempt is identified by its attempt id, which is new at every enqueue and
-kept by a redelivery. An event that arrives twice counts once:
+A run is identified by its message id. An attempt is identified by its attempt id, which changes at every enqueue and
+stays the same at a redelivery. An event that arrives twice counts once:
 - A run that succeeded is over, and later attempts of it are not counted.
-- The run record field `done` holds the id of the last attempt whose end is recorded. A redelivery of it is not counted.
-- An attempt that the shutdown of its worker interrupts is redelivered under its id, and the redelivery counts. Its
-  `done` therefore also contains the worker, and only further events of this worker are ignored.
-- A run that was declared lost and comes back is subtracted from the lost ones.
+- The run record field `done` holds the id of the last attempt whose end is recorded. A redelivery of that attempt is
+  not counted.
+- An attempt that its worker's shutdown interrupts is redelivered under the same id, and the redelivery counts. Its
+  `done` therefore also contains the worker, and only further events from that worker are ignored.
+- A run that was declared lost but comes back is subtracted from the number of lost runs.
 """
 
 from financehub_shared.redis import keys, queue_keys
@@ -133,9 +134,9 @@ return #ARGV - 2
 """
 )
 
-#: Declares runs lost whose worker is gone and whose message is in no queue, so that no worker can receive it again.
-#: KEYS: set of task names, set of changed schedules, hash of failing schedules. ARGV: upper limit of the start (s), now
-#: (s). Returns the number of lost runs.
+#: Declares runs lost if their worker is gone and their message is in no queue, so no worker can receive it again. KEYS:
+#: set of task names, set of changed schedules, hash of failing schedules. ARGV: upper limit of the start (s), now (s).
+#: Returns the number of lost runs.
 DECLARE_LOST = (
     LUA_SCHEDULE_RECORD
     + LUA_RUN_RECORD
@@ -183,7 +184,7 @@ return lost
 """
 )
 
-#: Returns the figures of all tasks at one moment. KEYS: set of task names.
+#: Returns the statistics of all tasks at one moment. KEYS: set of task names.
 SNAPSHOT = (
     _TASK_KEYS
     + """
@@ -195,7 +196,7 @@ return out
 """
 )
 
-#: Deletes run records of one task. KEYS: recent runs of the task. ARGV: upper limit of the end (s), `1` to only count.
+#: Deletes one task's run records. KEYS: recent runs of the task. ARGV: upper limit of the end (s), `1` to only count.
 #: Returns the number of runs.
 DELETE_OLD_RUNS = (
     _RUN_KEY

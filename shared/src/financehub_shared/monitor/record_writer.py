@@ -1,4 +1,4 @@
-"""Writes the events of runs to Redis: ends immediately, starts a moment later, and both after an outage of Redis."""
+"""Writes run events to Redis: end events immediately, start events a moment later, or both after an outage."""
 
 import json
 import threading
@@ -16,25 +16,25 @@ from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-#: A start waits this long for its end, which contains the same facts. A short run therefore costs one round trip, not
-#: two.
+#: A start event waits this long for its end event, which contains the same facts. A short run therefore costs one round
+#: trip, not two.
 LINGER_SECONDS = 0.03
-#: Pause after a failure of Redis, in which no thread waits for Redis again.
+#: Pause after a Redis failure, during which no thread waits for Redis again.
 PAUSE_SECONDS = 1.0
 #: Maximum number of events kept while Redis is unavailable; each is about 1 kB.
 MAX_KEPT_EVENTS = 10_000
 #: Events per script call, so that a call stays well under 10 ms.
 BATCH = 200
-#: Finished runs that can be looked up per task: one a minute for a week.
+#: Number of finished runs kept per task: one a minute for a week.
 RUNS_KEPT = 10_080
 
 
 class RecordWriter:
     """The only writer of run records in a process. Its methods never raise and never block for long.
 
-    An end is written in the thread of the worker before the message is acked, so that a run whose message is acked is
-    always counted. The ack needs the same Redis, so this wait delays nothing that would otherwise proceed. Only one
-    call is in progress at a time; the ends that arrive meanwhile share the next call.
+    An end event is written in the worker thread before the message is acked, so that a run whose message is acked is
+    always counted. The ack needs the same Redis, so this wait delays nothing that could otherwise proceed. Only one
+    call is in progress at a time; end events that arrive in the meantime share the next call.
 
     Args:
         client: Client of the queue Redis, with socket timeouts.
@@ -63,13 +63,13 @@ class RecordWriter:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread that writes the starts of runs and the events kept during an outage."""
+        """Start the thread that writes start events and the events kept during an outage."""
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="run-records", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Write the remaining events and end the thread."""
+        """Write the remaining events and stop the thread."""
         self._stopped.set()
         self._wake.set()
         if self._thread is not None:
@@ -90,14 +90,14 @@ class RecordWriter:
             self._ends.append(event)
         with self._sending:
             with self._lock:
-                events, self._ends = self._ends, []  # empty if the call of another thread included this event
+                events, self._ends = self._ends, []  # empty if another thread's call included this event
             if self._outage.active and self._outage.remaining_seconds() > 0:
                 self._keep(events)
             elif events:
                 self._send(events)
 
     def flush(self) -> None:
-        """Write all events that wait."""
+        """Write all waiting events."""
         with self._lock:
             events = [*self._backlog, *self._starts.values()]
             self._backlog.clear()

@@ -23,7 +23,7 @@ COUNTERS = {
 
 
 def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `schedule` and `uid` of the schedule that enqueued a message, and `due_at` (Unix seconds), if any."""
+    """Return a message's `schedule`, `uid` and `due_at` (Unix seconds); empty if no schedule enqueued it."""
     due_at = message_options.get(options.DUE_AT)
     fields = {
         "schedule": message_options.get(options.SCHEDULE),
@@ -35,12 +35,12 @@ def schedule_fields(message_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -> RunEvent:
-    """Return the event of the start of an attempt.
+    """Return an attempt's start event.
 
     Args:
         attempt: The attempt.
         worker: Id of this process in the process registry.
-        task: Name under which the attempt is counted, if it differs from that of the message.
+        task: Name under which the attempt is counted, if it differs from the message's.
     """
     message = attempt.message
     task = task or attempt.task
@@ -67,14 +67,14 @@ def attempt_started(attempt: Attempt, worker: str, *, task: str | None = None) -
 def attempt_finished(
     start: RunEvent, outcome: RunState, finished_at: float, duration: float, *, error: str = "", summary: str = ""
 ) -> RunEvent:
-    """Return the event of the end of an attempt; it contains everything that the event of its start does.
+    """Return an attempt's end event, which contains everything that its start event does.
 
     Args:
-        start: Event of the start of the attempt.
+        start: The attempt's start event.
         outcome: Succeeded, skipped, retrying, dead-lettered, or queued if a shutdown interrupted the attempt.
-        finished_at: End in Unix seconds.
+        finished_at: End time in Unix seconds.
         duration: Duration in seconds.
-        error: Error in one line; empty if nothing was raised.
+        error: One-line description of the error; empty if nothing was raised.
         summary: Summary of the task as JSON; empty if it returned none.
     """
     event = start | {

@@ -1,4 +1,4 @@
-"""Decides how an attempt ended, once for logs, metrics and records."""
+"""Decides how an attempt ended, in one place for logs, metrics and records."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ from dramatiq.middleware import Shutdown, SkipMessage
 
 from financehub_shared.monitor.run_state import RunState
 
-#: Records and metrics count all tasks without an actor under this name, because foreign clients may send any number of
+#: Records and metrics count all tasks without an actor under this name, because other clients may send any number of
 #: names.
 UNKNOWN_TASK = "(unknown)"
-#: Longer error texts are cut.
+#: Longer error descriptions are truncated.
 DESCRIPTION_CHARACTERS = 500
 
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
     """Return the state of a run after an attempt.
 
-    Call it after dramatiq's `Retries` has decided, which fails the message if no retry is left.
+    Call this function after dramatiq's `Retries`, which fails the message if no retry is left.
     """
     if message.failed:
         return RunState.DEAD_LETTERED
@@ -42,7 +42,7 @@ def describe(exception: BaseException | None, redact: Callable[[str], str]) -> s
 
     Args:
         exception: Exception that ended the attempt, if any.
-        redact: Masks secrets. The text is masked before it is cut, so that no part of a secret remains.
+        redact: Masks secrets. The description is masked before it is truncated, so that no part of a secret remains.
     """
     if exception is None:
         return ""

@@ -1,4 +1,4 @@
-"""The records that the monitor returns: runs and figures per task."""
+"""The records that the monitor returns: runs and statistics per task."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def _number(fields: Fields, name: str) -> float | None:
 
 
 def _read_summary(text: str) -> Any:
-    """Return the summary of a run. `asked` is the name that `TaskSummary.requested` had in older records."""
+    """Return a run's summary. `asked` is the name of `TaskSummary.requested` in older records."""
     summary = json.loads(text)
     if isinstance(summary, dict) and "asked" in summary and "requested" not in summary:
         summary = {"requested": summary.pop("asked")} | summary
@@ -39,7 +39,7 @@ class RunRecord:
         duration: Duration of the newest attempt in seconds.
         attempts: Number of attempts so far.
         worker: Id of the process in the process registry.
-        error: Error of the newest attempt in one line.
+        error: One-line description of the newest attempt's error.
         summary: Summary that the task returned, if it succeeded.
         correlation_id: Id that the log lines of the run share.
     """
@@ -86,20 +86,20 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class TaskStats:
-    """The figures of one task over the whole fleet, since its key was created.
+    """One task's statistics across the whole fleet, since its key was created.
 
     A run ends as exactly one of succeeded, skipped, dead-lettered or lost. An attempt that raises counts as failed, and
     as retried unless it was the last one.
 
     Args:
         running: Number of runs in progress.
-        succeeded, skipped, dead_lettered, lost: Number of runs that ended so.
+        succeeded, skipped, dead_lettered, lost: Number of runs that ended this way.
         failed: Number of attempts that raised.
         retried: Number of attempts after which the message was enqueued again.
         average, p50, p95, p99: Duration of an attempt in seconds; None before the first. The error of the quantiles is
             at most 4.8 %.
         last_success_at, last_failure_at: Unix seconds.
-        last_error: Newest error in one line.
+        last_error: One-line description of the newest error.
     """
 
     running: int = 0
@@ -119,10 +119,10 @@ class TaskStats:
 
     @classmethod
     def from_fields(cls, running: int, fields: Fields) -> "TaskStats":
-        """Create the figures from the hash at `keys.task_stats(task)`."""
+        """Create the statistics from the hash at `keys.task_stats(task)`."""
         buckets = {int(key[1:]): int(value) for key, value in fields.items() if key[0] == "b" and key[1:].isdigit()}
         counters = ("succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
-        # The figures have no expiry. Those counted by older releases are in the fields `tries` and `seconds`.
+        # The statistics do not expire. Older releases counted in the fields `tries` and `seconds`.
         attempts = int(fields.get("attempts", 0)) + int(fields.get("tries", 0))
         attempt_seconds = float(fields.get("attempt_seconds", 0)) + float(fields.get("seconds", 0))
         return cls(

@@ -1,4 +1,4 @@
-"""The states of a run, as its record and every listing name them."""
+"""The states of a run, as run records and listings name them."""
 
 from enum import StrEnum
 
@@ -15,5 +15,5 @@ class RunState(StrEnum):
     LOST = "lost"  # its worker died and its message is in no queue, so no worker can receive it again
 
 
-#: States in which the overlap check of a schedule counts a run as active.
+#: States in which a schedule's overlap check counts a run as active.
 ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.RETRYING})

@@ -1,7 +1,7 @@
-"""Durations in logarithmic buckets, which need bounded memory, merge by addition and have a known error.
+"""Stores durations in logarithmic buckets, which need bounded memory, merge by addition and have a known error.
 
 The scheme is that of DDSketch (Masson, Rim, Lee, VLDB 2019): bucket i holds (GAMMA**(i-1), GAMMA**i] milliseconds,
-so any quantile is off by at most (GAMMA - 1) / (GAMMA + 1) = 4.8 % of itself.
+so any quantile is off by at most (GAMMA - 1) / (GAMMA + 1) = 4.8 % of its value.
 """
 
 import math
@@ -22,7 +22,7 @@ def bucket_of(seconds: float) -> int:
 
 
 def quantile(buckets: Mapping[int, int], q: float) -> float | None:
-    """Return the duration in seconds that a share `q` of the attempts did not exceed, or None without attempts.
+    """Return the duration in seconds that a share `q` of the attempts did not exceed, or None if there are no attempts.
 
     Args:
         buckets: Number of attempts by bucket.

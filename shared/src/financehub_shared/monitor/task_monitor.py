@@ -19,19 +19,19 @@ from financehub_shared.redis.client import connect
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
 
-#: Younger runs are never declared lost, because their worker may not have sent a heartbeat yet.
+#: Runs that started more recently are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
 #: Maximum number of runs that `get_schedule_runs` returns.
 SCHEDULE_RUNS = 10
 
 
 class TaskMonitor:
-    """Reads and cleans up the records that the `RunRecorder` of every worker writes.
+    """Reads and cleans up the records that every worker's `RunRecorder` writes.
 
     Every method raises `redis.RedisError` if Redis does not answer.
 
     Args:
-        client: Client of the queue Redis that replies in bytes.
+        client: Client for the queue Redis, with replies as bytes.
         retention_seconds: Lifetime of the record of a queued run.
     """
 
@@ -43,7 +43,7 @@ class TaskMonitor:
         self._delete_old_runs = client.register_script(DELETE_OLD_RUNS)
 
     def get_all_stats(self) -> dict[str, TaskStats]:
-        """Return the figures of every task that ever ran, at one moment."""
+        """Return the statistics of every task that ever ran, read at one moment."""
         rows = self._snapshot(keys=[keys.TASKS], args=[])
         stats: dict[str, TaskStats] = {}
         for name, running, flat in sorted(rows):
@@ -56,7 +56,7 @@ class TaskMonitor:
         return next(iter(self._runs([message_id])), None)
 
     def get_recent_runs(self, task: str, limit: int = 20) -> list[RunRecord]:
-        """Return runs of `task`, newest first: those in progress, then those that ended."""
+        """Return runs of `task`: first those in progress, then those that ended, each group newest first."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.zrevrange(keys.task_running(task), 0, limit - 1)
         pipeline.zrevrange(keys.task_recent(task), 0, limit - 1)
@@ -94,22 +94,22 @@ class TaskMonitor:
         pipeline.execute()
 
     def declare_lost(self, now: float) -> int:
-        """Close the runs whose worker died and whose message is in no queue, and return their number.
+        """Declare runs lost if their worker died and their message is in no queue, and return how many there were.
 
         Args:
-            now: Unix seconds.
+            now: Current time in Unix seconds.
         """
         names = [keys.TASKS, keys.SCHEDULES_CHANGED, keys.SCHEDULES_FAILING]
         return int(self._declare_lost(keys=names, args=[now - LOST_AFTER_SECONDS, now]))
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Delete the records of runs that ended before a time, and return how many were, or would be, deleted.
+        """Delete the records of runs that ended before a given time, and return how many were, or would be, deleted.
 
-        The counters of the tasks stay.
+        The task counters stay.
 
         Args:
-            before: Unix seconds.
-            dry_run: Whether to only count.
+            before: Upper limit of the end time, in Unix seconds.
+            dry_run: Whether to count the records without deleting them.
         """
         tasks = cast("set[bytes]", self._client.smembers(keys.TASKS))
         arguments = [str(before), str(int(dry_run))]
@@ -130,6 +130,6 @@ class TaskMonitor:
 
 @cache
 def get_task_monitor() -> TaskMonitor:
-    """Return the monitor of the process; the first call reads the settings."""
+    """Return the process's monitor; the first call reads the settings."""
     settings = load_settings()
     return TaskMonitor(connect(settings.broker_url), retention_seconds=settings.run_retention_days * DAY_SECONDS)

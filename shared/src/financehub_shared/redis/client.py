@@ -1,8 +1,8 @@
-"""Builds Redis clients that detect a dead, hung or demoted server and recover without a restart of the process.
+"""Builds Redis clients that detect a dead, hung or demoted server and recover without a process restart.
 
 All clients follow one policy. A command to a hung server raises `redis.TimeoutError` after at most
-`COMMAND_TIMEOUT_SECONDS`, and a broken connection is opened again. Timeouts are not retried here, because the command
-may have run and only the caller knows whether running it twice is harmless.
+`COMMAND_TIMEOUT_SECONDS`, and a broken connection is reopened. Timeouts are not retried here, because the command may
+have run and only the caller knows whether running it twice is harmless.
 """
 
 import redis
@@ -17,19 +17,19 @@ COMMAND_TIMEOUT_SECONDS = 5.0
 SCRAPE_TIMEOUT_SECONDS = 0.8
 #: A TCP and TLS handshake within one region takes milliseconds. The timeout allows for one lost packet.
 CONNECT_TIMEOUT_SECONDS = 3.0
-#: A connection that was unused for this long is checked by a PING first, so that no command fails on a dropped one.
+#: A connection that was idle for this long is checked with a PING first, so that no command fails on a dropped one.
 HEALTH_CHECK_SECONDS = 15
-#: Three retries with up to 1 s between them outlast most restarts of Redis. After that the caller decides.
+#: Three retries with up to 1 s between them outlast most Redis restarts. After that the caller decides.
 CONNECTION_RETRIES = 3
 
 
 def connect(url: str, *, retries: int = CONNECTION_RETRIES, timeout: float = COMMAND_TIMEOUT_SECONDS) -> "redis.Redis":
-    """Build a client that opens its connection with the first command and returns replies as bytes.
+    """Build a client that connects on its first command and returns replies as bytes.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, with user, password and db.
         retries: Number of retries after a broken connection. Use 0 if a command must not run twice.
-        timeout: Longest duration of a command in seconds.
+        timeout: Maximum duration of a command in seconds.
     """
     return redis.Redis.from_url(
         url,
@@ -58,5 +58,5 @@ def connect_async(
 
 
 def _keepalive(url: str) -> dict[str, bool]:
-    # the peer of a unix socket cannot disappear silently, and the connection class refuses the option
+    # the peer of a unix socket cannot disappear silently, and the connection class rejects the option
     return {} if url.startswith("unix://") else {"socket_keepalive": True}

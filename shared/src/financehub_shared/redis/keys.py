@@ -1,6 +1,6 @@
-"""All Redis keys of FinanceHub; docs/data-model.md lists their types, sizes and TTLs.
+"""FinanceHub's Redis keys; docs/data-model.md lists their types, sizes and TTLs.
 
-Our keys begin with `financehub:`. The keys of dramatiq begin with `dramatiq:` and are in `queue_keys`.
+These keys begin with `financehub:`. Dramatiq's keys begin with `dramatiq:` and are in `queue_keys`.
 """
 
 ASSETS = "financehub:assets"
@@ -27,9 +27,10 @@ SCHEDULE_NEXT_RUNS = "financehub:schedules:next-runs"
 SCHEDULE_TRIGGERS = "financehub:schedules:triggers"
 #: Set of the ids of backfills that have not ended.
 SCHEDULE_BACKFILLS = "financehub:schedules:backfills"
-#: Set of the uids of schedules whose record changed since the writer of status took them out.
+#: Set of the uids of schedules whose record changed since the status writer last took them out.
 SCHEDULES_CHANGED = "financehub:schedules:changed"
-#: Hash schedule uid → number of its newest runs that failed in a row. A schedule whose newest run succeeded is absent.
+#: Hash schedule uid → number of consecutive failed runs up to the newest. A schedule whose newest run succeeded is
+#: absent.
 SCHEDULES_FAILING = "financehub:schedules:failing"
 
 
@@ -59,18 +60,18 @@ def news_by_asset(symbol: str) -> str:
 
 
 def run(message_id: str) -> str:
-    """Hash of one run: state, schedule, times, attempts and outcome. The check for overlap reads `state`."""
+    """Hash of one run: state, schedule, times, attempts and outcome. The overlap check reads `state`."""
     return f"financehub:run:{message_id}"
 
 
-#: Set of the names of all tasks that ran.
+#: Set of the names of all tasks that have ever run.
 TASKS = "financehub:tasks"
 #: Sorted set: process id by the time (s) of its last heartbeat.
 PROCESSES = "financehub:processes"
 
 
 def task_stats(task: str) -> str:
-    """Hash of one task: counters, buckets of durations, last success, last failure and last error."""
+    """Hash of one task: counters, duration buckets, last success, last failure and last error."""
     return f"financehub:task:{task}"
 
 

@@ -5,7 +5,7 @@ A script is a prelude of such lines, followed by its own text. A misspelled name
 
 from collections.abc import Callable, Iterable, Mapping
 
-#: Stands for the id while a key is split into what precedes and what follows the id.
+#: Placeholder for the id while a key is split into the text before and after the id.
 _ID = "\0"
 
 

@@ -1,4 +1,4 @@
-"""The Redis keys of dramatiq, as its `dispatch.lua` (2.2.1) uses them, and one key that we add.
+"""Dramatiq's Redis keys, as its `dispatch.lua` (2.2.1) uses them, and one key that FinanceHub adds.
 
 Plain dramatiq, KEDA and our broker share these keys. A test compares them with those of the stock broker.
 """
@@ -10,7 +10,7 @@ from dramatiq.common import q_name
 NAMESPACE = "dramatiq"
 #: Sorted set: worker id by last heartbeat in Unix milliseconds.
 HEARTBEATS = f"{NAMESPACE}:__heartbeats__"
-#: Pattern of every key of the broker, for SCAN.
+#: Pattern that matches all of the broker's keys, for SCAN.
 EVERYTHING = f"{NAMESPACE}:*"
 #: Parses `acks(worker, queue)`. Worker ids are UUIDs; queue names may contain dots (`high.DQ`).
 ACKS_KEY = re.compile(rf"^{NAMESPACE}:__acks__\.(?P<worker>[^.]+)\.(?P<queue>.+)$")
@@ -19,7 +19,7 @@ QUEUE_KEY = re.compile(rf"^{NAMESPACE}:(?P<queue>.+?)(?:\.DQ|\.XQ)?(?:\.msgs|\.X
 
 
 def ready(queue: str) -> str:
-    """List of the ids of waiting messages, in the order of delivery."""
+    """List of the ids of waiting messages, in delivery order."""
     return f"{NAMESPACE}:{queue}"
 
 
@@ -29,7 +29,7 @@ def messages(queue: str) -> str:
 
 
 def acks(worker: str, queue: str) -> str:
-    """Set of the ids that a worker has fetched and not yet finished."""
+    """Set of the ids of messages that a worker has fetched and not yet finished."""
     return f"{NAMESPACE}:__acks__.{worker}.{queue}"
 
 
@@ -44,5 +44,5 @@ def dead_messages(queue: str) -> str:
 
 
 def losses(queue: str) -> str:
-    """Hash id → number of workers that died holding the message. This key is ours; ids without a loss are absent."""
+    """Hash id → number of workers that died holding the message, if any did. FinanceHub adds this key."""
     return f"{NAMESPACE}:{queue}.losses"

@@ -1,7 +1,7 @@
-"""The run record: names of the fields of the hash `keys.run(message_id)`.
+"""The run record: the field names of the hash `keys.run(message_id)`.
 
 The scheduler writes the record of an enqueued run and the workers write its attempts. The overlap check, the CLI and
-the status writer read it. All of them take the names of the fields from here. `monitor.run_records` parses the hash.
+the status writer read it. All of them take the field names from here. `monitor.run_records` parses the hash.
 """
 
 from enum import StrEnum
@@ -20,7 +20,7 @@ class RunField(StrEnum):
     DUE_AT = "due_at"
     ENQUEUED_AT = "enqueued_at"
     CORRELATION_ID = "correlation_id"
-    # Of the newest attempt.
+    # About the newest attempt.
     REDIS_ID = "redis_id"
     ATTEMPT = "attempt"
     WORKER = "worker"

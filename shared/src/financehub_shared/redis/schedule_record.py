@@ -1,7 +1,7 @@
-"""The schedule record, the backfill record and the next runs: names of their fields in Redis, and their one parser.
+"""The schedule record, the backfill record and the next runs: their field names in Redis, and their only parsers.
 
 Several processes write these hashes: the scheduler's scripts write the spec and the counters, and the monitor's scripts
-write the outcome of the last run. All of them, and every reader, take the names of the fields from here.
+write the outcome of the last run. All of them, and every reader, take the field names from here.
 """
 
 import json
@@ -68,7 +68,7 @@ class BackfillField(StrEnum):
 
 #: Fingerprint of a deleted schedule. The rest of its record is gone, and this tombstone expires after an hour.
 DELETED = "deleted"
-#: Fingerprint of a deactivated schedule. No spec has it, so no scheduler runs the schedule.
+#: Fingerprint of a deactivated schedule. No spec has this fingerprint, so no scheduler runs the schedule.
 DEACTIVATED = "deactivated"
 
 _SKIPPED = {
@@ -77,8 +77,8 @@ _SKIPPED = {
     "refused": ScheduleField.SKIPPED_REFUSED,
 }
 
-#: Lua tables of the field names, and the function `is_registered(key)`: false for a tombstone, so that the outcomes of
-#: the last runs of a deleted schedule do not bring its record back.
+#: Lua tables of the field names, and the function `is_registered(key)`. It is false for a tombstone, so that the
+#: outcomes of a deleted schedule's last runs do not bring its record back.
 LUA_SCHEDULE_RECORD = (
     lua_field_names("schedule_field", ScheduleField)
     + lua_field_names("backfill_field", BackfillField)
@@ -97,7 +97,7 @@ def _number(fields: Mapping[str, str], name: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOutcome:
-    """The outcomes of the runs of one schedule. Times are Unix seconds.
+    """The outcomes of one schedule's runs. Times are Unix seconds.
 
     Args:
         ended: Number of runs that ended, with any outcome.
@@ -139,7 +139,7 @@ class ScheduleRecord:
     Args:
         uid: The schedule's stable id; empty if the schedule is not registered.
         name: `namespace/name`.
-        task, queue: Task that it enqueues, and the queue.
+        task, queue: Task that it enqueues, and the queue to which it enqueues.
         spec: Its spec as written, without default values; empty if the field was not read.
         suspended: Whether it is suspended.
         runs, triggered, backfilled: Number of messages enqueued so far for due times, triggers and backfills.
@@ -198,10 +198,10 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class NextRuns:
-    """A value of the hash `keys.SCHEDULE_NEXT_RUNS`.
+    """One value in the hash `keys.SCHEDULE_NEXT_RUNS`.
 
     Args:
-        times: Next times of a run, Unix seconds.
+        times: Times of the next runs in Unix seconds.
         problem: Reason why the schedule does not run; empty if it runs.
     """
 
@@ -226,7 +226,7 @@ class BackfillInfo:
     Args:
         id: The backfill's id.
         name: `namespace/name` of the schedule.
-        start, end: Range of due times, Unix seconds, both inclusive.
+        start, end: Range of due times in Unix seconds, both inclusive.
         state: `pending`, `running`, `finished` or `refused`.
         total: Number of due times in the range; 0 while the backfill is pending.
         enqueued: Number of messages enqueued so far.
@@ -245,8 +245,8 @@ class BackfillInfo:
     @classmethod
     def from_fields(cls, id: str, fields: Mapping[str, str]) -> Self:
         """Parse the hash `keys.backfill(id)`."""
-        # `running` is not stored: a scheduler that starts a backfill late must not overwrite the end that another one
-        # has written.
+        # `running` is not stored, because a scheduler that starts a backfill late must not overwrite the final state
+        # that another one has written.
         started = fields[BackfillField.STATE] == "pending" and BackfillField.TOTAL in fields
         return cls(
             id=id,
@@ -261,13 +261,13 @@ class BackfillInfo:
 
 
 def new_backfill(uid: str, name: str, start: float, end: float) -> dict[Any, Any]:
-    """Return the fields of a new backfill. Its cursor is just before the first moment of its range.
+    """Return the fields of a new backfill. Its cursor is just before the start of its range.
 
     Args:
         uid: Uid of the schedule.
         name: `namespace/name` of the schedule.
-        start: First moment of the range of due times, Unix seconds.
-        end: Last moment of the range, Unix seconds.
+        start: First moment of the range of due times, in Unix seconds.
+        end: Last moment of the range, in Unix seconds.
     """
     return {
         BackfillField.UID: uid,

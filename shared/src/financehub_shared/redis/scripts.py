@@ -30,7 +30,7 @@ RETRY_SECONDS = 5.0
 #: A healthy Redis answers these scripts in a millisecond. A longer timeout would delay calls to upstreams.
 TIMEOUT_SECONDS = 1.0
 
-#: Sets `now` to the clock of Redis in milliseconds, so that pods need no common clock. Tests replace this line.
+#: Sets `now` to the Redis clock in milliseconds, so that the pods' clocks need not agree. Tests replace this line.
 REDIS_NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
 Argument = str | int | float | bytes
@@ -49,14 +49,14 @@ class LuaScript:
 
 
 class RedisScripts:
-    """Runs scripts on one Redis, blocking or in coroutines. It connects with the first run.
+    """Runs scripts on one Redis, blocking or in coroutines. It connects on the first run.
 
     Args:
         build: Builds a blocking client. Its socket timeout limits a blocking run.
         build_async: Builds a client for coroutines. It is called once per event loop.
         clock: Measures the pauses between attempts while Redis is unavailable.
-        retry_seconds: Length of such a pause.
-        timeout_seconds: Longest wait of a coroutine for a reply.
+        retry_seconds: Length of each pause.
+        timeout_seconds: Longest time that a coroutine waits for a reply.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class RedisScripts:
     @classmethod
     def of_url(cls, url: str, clock: Clock) -> "RedisScripts":
         """Build an instance for the Redis at a URL, with the usual timeouts."""
-        # one retry opens a connection again that a restart of Redis has broken
+        # one retry reopens a connection that a Redis restart has broken
         return cls(
             partial(connect, url, retries=1, timeout=TIMEOUT_SECONDS),
             partial(connect_async, url, retries=1, timeout=TIMEOUT_SECONDS),
@@ -115,7 +115,7 @@ class RedisScripts:
                 return reply
 
     def _command(self, script: LuaScript) -> tuple[str, str]:
-        """Return EVAL, which also loads the script, for the first run and EVALSHA later: one command per run."""
+        """Return EVAL, which also loads the script, for the first run, then EVALSHA: one command per run."""
         return ("EVALSHA", script.sha) if script.sha in self._loaded else ("EVAL", script.source)
 
     @contextmanager

@@ -28,12 +28,12 @@ class ScheduleInfo:
     Args:
         uid: Stable id.
         name: `namespace/name`.
-        task, queue: The task that it enqueues, and the queue.
+        task, queue: The task that it enqueues, and the queue to which it enqueues.
         spec: Its spec as written, without default values.
         suspended: Whether it is suspended.
         problem: Why it does not run; empty if it runs.
         next_times: Its next runs in Unix seconds, at most 3.
-        claimed_at: Time of its last claim by a live scheduler in Unix seconds.
+        claimed_at: Time in Unix seconds at which a live scheduler last claimed it.
         runs, triggered, backfilled: Number of messages enqueued for due times, triggers and backfills.
         missed: Number of due times that were missed.
         skipped: Skip reason → number of due times that were skipped.
@@ -71,7 +71,7 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
     """Return all registered schedules, sorted by name, in one round trip per 500 schedules.
 
     Args:
-        client: Client of the queue Redis, which returns bytes.
+        client: Client for the queue Redis, with replies as bytes.
     """
     claims: Any = client.zrange(keys.SCHEDULES, 0, -1, withscores=True)
     infos: list[ScheduleInfo] = []
@@ -93,11 +93,11 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
     """Return one schedule.
 
     Args:
-        client: Client of the queue Redis, which returns bytes.
+        client: Client for the queue Redis, with replies as bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Raises:
-        InvalidArgumentsError: There is no schedule of this name, or there are several.
+        InvalidArgumentsError: There is no schedule with this name, or there are several.
     """
     uid, _ = find_schedule(client, name)
     with client.pipeline(transaction=False) as pipeline:
@@ -110,7 +110,7 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
 
 
 def refused_schedules(client: "redis.Redis") -> dict[str, str]:
-    """Return the documents that the scheduler refused: place (`file:line`) → problem and fix."""
+    """Return the documents that the scheduler refused: position (`file:line`) → problem and fix."""
     return {
         place: json.loads(value)["message"]
         for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()
@@ -121,11 +121,11 @@ def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
     """Return the uid and the full name of a schedule.
 
     Args:
-        client: Client of the queue Redis, which returns bytes.
+        client: Client for the queue Redis, with replies as bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Raises:
-        InvalidArgumentsError: There is no schedule of this name, or there are several.
+        InvalidArgumentsError: There is no schedule with this name, or there are several.
     """
     uids = decode_hash(client.hgetall(keys.SCHEDULE_NAMES))
     matches = [full_name for full_name in uids if name in {full_name, full_name.partition("/")[2]}]

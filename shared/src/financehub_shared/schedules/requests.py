@@ -13,7 +13,7 @@ from financehub_shared.redis.schedule_record import BackfillInfo, new_backfill
 from financehub_shared.redis.text import decode_hash
 from financehub_shared.schedules.listing import find_schedule
 
-#: How long the progress of an ended backfill is kept.
+#: How long an ended backfill's progress is kept.
 BACKFILL_TTL_SECONDS = 7 * DAY_SECONDS
 
 
@@ -21,7 +21,7 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
     """Request one run now. A live scheduler enqueues it within about a second.
 
     Args:
-        client: Client of the queue Redis, which returns bytes.
+        client: Client for the queue Redis, with replies as bytes.
         name: `namespace/name`, or `name` if it is unique.
 
     Returns:
@@ -41,7 +41,7 @@ def request_backfill(client: "redis.Redis", name: str, start: float, end: float)
     """Request all runs of a time range in the past. They are enqueued in order, as fast as the queue drains.
 
     Args:
-        client: Client of the queue Redis, which returns bytes.
+        client: Client for the queue Redis, with replies as bytes.
         name: `namespace/name`, or `name` if it is unique.
         start: Start of the range in Unix seconds, inclusive.
         end: End of the range in Unix seconds, inclusive. It must be in the past.

@@ -1,1 +1,1 @@
-"""The parts of a worker process: its broker, middleware, observers and actors."""
+"""The components of a worker process: its broker, middleware, observers and actors."""

@@ -1,4 +1,4 @@
-"""Declares the actors of catalog tasks, and enqueues tasks by name."""
+"""Declares actors for catalog tasks, and enqueues tasks by name."""
 
 import functools
 import inspect
@@ -13,9 +13,9 @@ from financehub_shared.core.errors import InvalidArgumentsError, StoreUnavailabl
 
 
 def declare(broker: dramatiq.Broker, task: str, fn: Callable[..., Any]) -> "dramatiq.Actor[..., Any]":
-    """Make `fn` the actor of a catalog task, with the queue and the limits of the catalog.
+    """Make `fn` the actor of a catalog task, with the queue and limits from the catalog.
 
-    If the argument model refuses the arguments of a message, `fn` is not called. The message is dead-lettered without a
+    If the argument model refuses a message's arguments, `fn` is not called. The message is dead-lettered without a
     retry, and its error names the field.
 
     Args:
@@ -62,7 +62,7 @@ def enqueue(
         broker: Any broker; only its `enqueue` is used.
         task: Name of the actor.
         kwargs: Keyword arguments, validated by the argument model if the task is in the catalog.
-        queue: Name of the queue; required for a task outside the catalog, and overrides the queue of the catalog.
+        queue: Name of the queue. It is required for a task outside the catalog, and overrides the catalog's queue.
         delay: Seconds until the message becomes ready.
         options: Message options, from `broker.options` or dramatiq's own.
 
@@ -71,7 +71,7 @@ def enqueue(
 
     Raises:
         InvalidArgumentsError: The model refuses the arguments, or no queue is known. Nothing was enqueued.
-        StoreUnavailableError: Redis did not confirm the message. After a timeout it may have accepted it nevertheless,
+        StoreUnavailableError: Redis did not confirm the message. After a timeout, Redis may have accepted it anyway,
             which is harmless because tasks are idempotent.
     """
     kwargs = dict(kwargs or {})

@@ -19,15 +19,15 @@ def build_broker(
     clock: Clock | None = None,
     client: "redis.Redis | None" = None,
 ) -> FinanceHubBroker:
-    """Build the broker, which connects at its first use. A worker passes it to `dramatiq.set_broker`.
+    """Build the broker, which connects on first use. A worker passes it to `dramatiq.set_broker`.
 
     Args:
         settings: Limits, retries, retention and the URL of the queue Redis.
         tier: Tier of the worker (`high`, … or one that the user adds); empty for a process that only enqueues.
         observers: Observers of a worker, from `observers.build_observers`.
         providers: Providers that the worker closes when it stops.
-        clock: Clock for stamps and ages.
-        client: Client that replaces one of `settings.broker_url`, made with `retries=0`.
+        clock: Clock for timestamps and ages.
+        client: Client to use instead of one for `settings.broker_url`. It must be built with `retries=0`.
     """
     middleware = build_middleware(settings, clock or SystemClock(), tier=tier, observers=observers, providers=providers)
     # `retries=0`: a script must not run twice without the broker's knowledge.

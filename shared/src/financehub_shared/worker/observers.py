@@ -28,7 +28,7 @@ def build_observers(settings: Settings, tier: str, metrics: Metrics, *, clock: C
     Args:
         settings: Settings of the process.
         tier: Tier of the worker.
-        metrics: Metrics of the process; providers and breakers count in the same object.
+        metrics: The process's metrics, which providers and breakers also use.
         clock: Clock of the process, for tests.
     """
     clock = clock or SystemClock()

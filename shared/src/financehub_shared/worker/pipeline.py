@@ -1,4 +1,4 @@
-"""The dramatiq middleware of a process: one list, in order, with the reason for each place.
+"""A process's dramatiq middleware: one list, in order, with the reason for each position.
 
 Dramatiq runs the `before_…` hooks down the list and the `after_…` hooks up the list.
 """
@@ -27,7 +27,7 @@ from financehub_shared.worker.middleware.retries import Retries
 from financehub_shared.worker.middleware.stamps import CorrelationId, ReadyAt
 
 #: Longest wait in ms between two polls of an idle queue. The high tier promises a start within a fraction of a second;
-#: the tasks of the other tiers are minutes apart, and longer waits relieve Redis.
+#: the tasks of the other tiers are minutes apart, and longer waits reduce the load on Redis.
 POLL_MS: Mapping[str, int] = {Tier.HIGH: 100}
 DEFAULT_POLL_MS = 1_000
 
@@ -56,11 +56,11 @@ def build_middleware(
     observers: Observers | None = None,
     providers: AsyncCloseable | None = None,
 ) -> list[Middleware]:
-    """Build the complete middleware of a process, in order.
+    """Build a process's complete middleware, in order.
 
     Args:
         settings: Limits and retries.
-        clock: Clock for stamps and ages.
+        clock: Clock for timestamps and ages.
         tier: Tier of the worker; empty for a process that only enqueues.
         observers: Observers of a worker; None for a process that only enqueues.
         providers: Providers that the worker closes when it stops, if it has any.
@@ -70,18 +70,18 @@ def build_middleware(
         # CorrelationId and ReadyAt stamp messages at `before_enqueue`; nothing above them changes these options.
         CorrelationId(),
         ReadyAt(clock),
-        # Before the middleware below, so that whatever they enqueue inherits the correlation id of the current message.
+        # Before the middleware below, so that every message they enqueue inherits the current message's correlation id.
         CurrentMessage(),
         # Before any further work on the message, which might kill the process again.
         DeliveryLimit(settings.max_deliveries),
         # After DeliveryLimit: a message that kills workers must not escape as merely too old.
         AgeLimit(clock),
-        # Callbacks and Pipelines act on success. Upwards they come after Retries, which may fail the message.
+        # Callbacks and Pipelines act on success. On the way up, they run after Retries, which may fail the message.
         Callbacks(),
         Pipelines(),
-        # Its place does not matter. It makes dramatiq accept that actors return summaries.
+        # Its position does not matter. It makes dramatiq accept that actors return summaries.
         Results(backend=_DiscardResults(), store_results=True),
-        # Upwards after FailureHistory, because it copies the message with its history into the retry.
+        # Runs after FailureHistory on the way up, because it copies the message with its history into the retry.
         Retries(
             max_retries=settings.dramatiq_max_retries,
             min_backoff=round(settings.retry_min_seconds * 1000),
@@ -93,11 +93,11 @@ def build_middleware(
         TimeLimit(time_limit=settings.dramatiq_task_timeout),
         ShutdownNotifications(),
         WorkerTuning(POLL_MS.get(tier, DEFAULT_POLL_MS)),
-        # Starts the event loop. Upwards it stops the loop after the two below, which may still need it.
+        # Starts the event loop. On the way up, it stops the loop after the two below, which may still need it.
         AsyncIO(),
-        # Upwards just before AsyncIO, because the providers are closed in the event loop.
+        # Runs just before AsyncIO on the way up, because the providers are closed in the event loop.
         *([ProviderShutdown(providers)] if providers is not None else []),
-        # Upwards first at the end of a shutdown, because requeueing must not wait for anything.
+        # Runs first on the way up at the end of a shutdown, because requeueing must not wait for anything.
         RequeueOnShutdown(),
     ]
 
@@ -105,8 +105,8 @@ def build_middleware(
 def _observers(observers: Observers | None) -> list[Middleware]:
     """Return the observers in order.
 
-    They come before everything else. They therefore see every message first, including skipped ones, and its end last,
-    when Retries has decided its outcome and no time limit can interrupt them.
+    They come before all other middleware. They therefore see every message first, including skipped ones, and see its
+    end last, when Retries has decided its outcome and no time limit can interrupt them.
     """
     if observers is None:
         return []

@@ -1,4 +1,4 @@
-"""Builds the process of a tier: settings, logs, metrics, providers, broker and store, in this order."""
+"""Builds a tier's process: settings, logs, metrics, providers, broker and store, in this order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ C = TypeVar("C", bound=AsyncCloseable)
 
 @dataclass(frozen=True, slots=True)
 class TierProcess(Generic[P]):
-    """The parts of one worker process that its actors need."""
+    """The components of a worker process that its actors need."""
 
     settings: Settings
     clock: Clock
@@ -42,9 +42,9 @@ def start_tier(tier: str, build_providers: Callable[[Settings, Clock, Metrics], 
 def start_tier(
     tier: str, build_providers: Callable[[Settings, Clock, Metrics], AsyncCloseable] | None = None
 ) -> TierProcess[Any]:
-    """Read the settings and build the process, whose broker becomes dramatiq's. It connects at its first use.
+    """Read the settings and build the process, whose broker becomes dramatiq's global one and connects on first use.
 
-    A wrong setting ends the process with one line and exit code 2.
+    An invalid setting makes the process print one line and exit with code 2.
 
     Args:
         tier: One of `catalog.Tier`, or the name of a tier that the user adds.

@@ -1,1 +1,1 @@
-"""All dramatiq middleware of FinanceHub. `worker.pipeline` lists it in order and gives the reason for each place."""
+"""FinanceHub's dramatiq middleware. `worker.pipeline` lists it in order and gives the reason for each position."""

@@ -16,8 +16,8 @@ class AttemptTracker(Middleware):
     """The attempts in progress, and facts about the worker that runs them.
 
     Args:
-        clock: Stamps the starts.
-        default_time_limit: Time limit in seconds of actors that set none.
+        clock: Provides the start times.
+        default_time_limit: Time limit in seconds for actors that do not set one.
     """
 
     clock: Clock
@@ -39,7 +39,7 @@ class AttemptTracker(Middleware):
         return self._attempts.get(attempt_id(message))
 
     def was_processed(self, message: MessageProxy) -> bool:
-        """Whether a worker thread processed the message. Valid until its ack; false if no actor has its name."""
+        """Whether a worker thread processed the message. Valid until the ack; false if there is no such actor."""
         return attempt_id(message) in self._processed
 
     def time_limit_of(self, actor: "Actor[Any, Any] | None", message_limit: int | None = None) -> float:

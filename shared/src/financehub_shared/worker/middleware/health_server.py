@@ -8,7 +8,7 @@ from financehub_shared.health.server import HealthServer
 
 
 class HealthServerMiddleware(Middleware):
-    """Starts the server in the worker process after the fork. If the port is in use, the process ends with exit code 2.
+    """Starts the server in the worker process after the fork. If the port is in use, the process exits with code 2.
 
     Args:
         server: The server.
@@ -24,5 +24,5 @@ class HealthServerMiddleware(Middleware):
             exit_on_config_error(error)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        # A Worker that another program starts gets no `after_process_boot`.
+        # A Worker that another program starts does not get `after_process_boot`.
         self.after_process_boot(broker)

@@ -1,4 +1,4 @@
-"""Middleware that sends the heartbeat of a worker process."""
+"""Middleware that sends a worker process's heartbeats."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +17,8 @@ class WorkerHeartbeat(Middleware):
         registry: Registry of live processes.
         identity: Fixed facts about this process.
         attempts: Attempts in progress in this process.
-        clock: Stamps the heartbeats.
-        observe: Receives the seconds that each heartbeat took.
+        clock: Provides the times of the heartbeats.
+        observe: Receives the duration of each heartbeat in seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Middleware that keeps the failures of a message in the message."""
+"""Middleware that records a message's failures in the message."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +11,15 @@ from financehub_shared.broker import options
 from financehub_shared.broker.dead_letter import death_details, error_text
 from financehub_shared.core.clock import Clock
 
-#: Failures kept per message. It exceeds every sensible number of retries and keeps messages small.
+#: Failures kept per message. This exceeds every sensible number of retries and keeps messages small.
 FAILURES_KEPT = 20
 
 
 class FailureHistory(dramatiq.Middleware):
-    """Appends each failed attempt to the message, and the details of its death when it is dead-lettered.
+    """Adds each failed attempt to the message and, when the message is dead-lettered, the details of its death.
 
     Args:
-        clock: Stamps the failures.
+        clock: Provides the times of the failures.
         redact: Masks secrets, because messages are stored in Redis and shown in listings.
     """
 
@@ -51,7 +51,7 @@ class FailureHistory(dramatiq.Middleware):
             message.options["traceback"] = self._redact(message.options["traceback"])
 
     def before_nack(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
-        """Add the details of the death; the consumer then writes the message in its present form."""
+        """Add the details of the death; the consumer then writes the message in its current form."""
         last_traceback = self._redact(message.options.pop("traceback", ""))
         exception = message._exception  # noqa: SLF001 — dramatiq offers no public accessor
         message.options[options.DEAD_LETTER] = death_details(exception, self._clock.now(), last_traceback, self._redact)

@@ -1,4 +1,4 @@
-"""Middleware that ends a message before its task runs, because it exceeds a limit."""
+"""Middleware that refuses a message that exceeds a limit, before its task runs."""
 
 import dramatiq
 from dramatiq.broker import MessageProxy
@@ -9,11 +9,11 @@ from financehub_shared.core.clock import Clock
 
 
 class DeliveryLimit(dramatiq.Middleware):
-    """Dead-letters a message that killed too many workers, for example by lack of memory or a crash in C code.
+    """Dead-letters a message that killed too many workers, for example by exhausting memory or crashing in C code.
 
     Args:
-        max_deliveries: Number of losses, which are deliveries that ended with the death of the worker, from which a
-            message is dead-lettered.
+        max_deliveries: Number of losses (deliveries that ended with the worker's death) at which a message is
+            dead-lettered.
     """
 
     def __init__(self, max_deliveries: int) -> None:
@@ -21,7 +21,7 @@ class DeliveryLimit(dramatiq.Middleware):
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
         """Refuse a delivery beyond the limit."""
-        losses = getattr(message, "losses", 0)  # messages of another broker do not count their deliveries
+        losses = getattr(message, "losses", 0)  # messages from another broker have no loss count
         if losses >= self._max_deliveries:
             message.fail()
             raise KillsWorkerError(f"{losses} workers died while they held this message")
@@ -42,7 +42,7 @@ class AgeLimit(dramatiq.Middleware):
         return {"max_age"}
 
     def before_process_message(self, broker: dramatiq.Broker, message: MessageProxy) -> None:
-        """Refuse a message that is too old. The limit of the message has precedence over that of its actor."""
+        """Refuse a message that is too old. The message's limit takes precedence over its actor's."""
         actor = broker.get_actor(message.actor_name)
         max_age = message.options.get("max_age") or actor.options.get("max_age")
         if not max_age:

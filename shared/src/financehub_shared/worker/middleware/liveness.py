@@ -12,7 +12,7 @@ from dramatiq.worker import ConsumerThread
 from financehub_shared.core.clock import Clock
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 
-#: Added to the time limit of a task: dramatiq's interrupt comes up to 1 s late and takes effect when C code returns.
+#: Added to a task's time limit, because dramatiq's interrupt comes up to 1 s late and takes effect when C code returns.
 LIMIT_MARGIN_SECONDS = 30.0
 #: A consumer polls its queue every second or, while Redis hangs, once per socket timeout.
 STALL_SECONDS = 60.0
@@ -21,14 +21,13 @@ STALL_SECONDS = 60.0
 class Liveness(Middleware):
     """Watches the consumer loops and the tasks of one dramatiq worker.
 
-    Dramatiq has no hook for a turn of the consumer loop. This class therefore replaces two methods of every
-    `ConsumerThread`, on which it relies as dramatiq 2.2.1 implements them: `run` calls `handle_delayed_messages` in
-    every turn of its loop and `close` in its error path. tests/integration/observability/test_progress.py fails if that
-    changes.
+    Dramatiq has no hook for an iteration of the consumer loop. This class therefore replaces two methods of every
+    `ConsumerThread`. It relies on dramatiq 2.2.1, where `run` calls `handle_delayed_messages` in every iteration of its
+    loop and `close` in its error path. tests/integration/observability/test_progress.py fails if that changes.
 
     Args:
         attempts: Attempts in progress in this process.
-        clock: Measures the time between two turns.
+        clock: Measures the time between iterations.
     """
 
     def __init__(self, attempts: AttemptTracker, clock: Clock) -> None:
@@ -36,7 +35,7 @@ class Liveness(Middleware):
         self._clock = clock
         self._worker: Worker | None = None
         self._last_turns: dict[str, float] = {}
-        #: Queues whose consumer has not had a reply of Redis since it was opened.
+        #: Queues whose consumer has not received a reply from Redis since it was opened.
         self._disconnected: set[str] = set()
         self._lock = threading.Lock()
 
@@ -58,14 +57,14 @@ class Liveness(Middleware):
 
         Args:
             queue: Name of its queue.
-            connected: Whether Redis replied in this turn.
+            connected: Whether Redis replied in this iteration.
         """
         with self._lock:
             self._last_turns[queue] = self._clock.monotonic()
             (self._disconnected.discard if connected else self._disconnected.add)(queue)
 
     def last_turns(self) -> dict[str, float]:
-        """Return the time of the last turn of each consumer loop, in monotonic seconds by queue."""
+        """Return queue → time of its consumer loop's last iteration, in monotonic seconds."""
         with self._lock:
             return dict(self._last_turns)
 

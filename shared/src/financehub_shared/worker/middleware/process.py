@@ -1,12 +1,12 @@
 """Middleware that acts on the worker process rather than on a message.
 
-A shutdown of the worker interrupts its attempts in one of two ways, and both requeue the message unchanged:
+A worker's shutdown interrupts its attempts in one of two ways, and both requeue the message unchanged:
 
 - Dramatiq's `ShutdownNotifications` raises `Shutdown` in the thread of a run whose options set `notify_shutdown`.
   `Retries` marks the delivery as interrupted, the attempt is recorded with the outcome `queued`, and its ack requeues
   the message.
-- A task that still runs when the drain ends is not notified. `RequeueOnShutdown` requeues its message, and the process
-  ends. The run record stays `running` until another worker receives the message.
+- A task that is still running when the drain ends is not notified. `RequeueOnShutdown` requeues its message, and the
+  process exits. The run record stays `running` until another worker receives the message.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from financehub_shared.broker.redis_broker import FinanceHubBroker
 
 log = structlog.get_logger(__name__)
 
-#: Closing providers is local work and one call to Redis, and the grace period of a pod allows no more.
+#: Closing the providers takes local work and one call to Redis, and a pod's grace period does not allow more time.
 PROVIDER_SHUTDOWN_SECONDS = 3.0
 
 
@@ -52,8 +52,8 @@ class WorkerTuning(dramatiq.Middleware):
 class ProviderShutdown(dramatiq.Middleware):
     """Closes the providers when the worker stops.
 
-    Upstream calls that wait for a thread are dropped. Otherwise the process would stay until the last of them was made,
-    long after their messages were requeued.
+    Upstream calls that wait for a thread are dropped. Otherwise the process would keep running until the last of them
+    was made, long after their messages were requeued.
 
     Args:
         providers: Providers of this process.
@@ -63,7 +63,7 @@ class ProviderShutdown(dramatiq.Middleware):
         self._providers = providers
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Worker) -> None:
-        """Close the providers, or leave that to the end of the process if it takes too long."""
+        """Close the providers, or leave that to the process's exit if it takes too long."""
         loop = get_event_loop_thread()
         if loop is None:
             return
@@ -81,7 +81,7 @@ class RequeueOnShutdown(dramatiq.Middleware):
         broker.draining = True
 
     def after_worker_shutdown(self, broker: FinanceHubBroker, worker: Worker) -> None:  # type: ignore[override]
-        """Requeue the messages of tasks that still run; the process, and with it these tasks, ends next."""
+        """Requeue the messages of tasks that are still running, because the process exits next and ends these tasks."""
         for queue_name in worker.consumers:
             try:
                 broker.requeue_unfinished(queue_name, everything=True)

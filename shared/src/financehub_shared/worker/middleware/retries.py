@@ -14,7 +14,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
 
-#: Limit in seconds of the wait that an upstream requests; after a day a new run is due anyway.
+#: Maximum wait in seconds that an upstream can request. After a day, a new run is due anyway.
 LONGEST_RETRY_AFTER = float(DAY_SECONDS)
 
 
@@ -23,15 +23,15 @@ class Retries(StockRetries):
 
     - The `retry_after` (seconds) of an exception is applied if it is longer than the back-off.
     - If Redis does not accept a retry, the message keeps it and is not acknowledged before the retry is enqueued. Stock
-      `Retries` logs the error and acknowledges the message, which loses it.
-    - An attempt that the shutdown of its worker interrupts does not count, and the message is requeued unchanged.
+      `Retries` logs the error and acknowledges the message, which loses the retry.
+    - An attempt that its worker's shutdown interrupts does not count, and the message is requeued unchanged.
 
-    Dramatiq has no hook between its decision and its enqueue. The stock class therefore gets `_RetryEnqueuer` as its
-    broker. This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
+    Dramatiq has no hook between its decision to retry and its enqueue. The stock class therefore gets `_RetryEnqueuer`
+    as its broker. This relies on dramatiq 2.2.1, where `Retries.after_process_message` uses only `get_actor` and
     `enqueue(message, delay=…)` of the broker. tests/unit/shared/worker/test_middleware.py fails if that changes.
 
     Args:
-        max_retries: Number of attempts after the first.
+        max_retries: Maximum number of attempts after the first.
         min_backoff, max_backoff: Shortest and longest back-off in ms.
         exponential: Whether the back-off grows; otherwise it is always `min_backoff`.
     """
@@ -59,13 +59,13 @@ class Retries(StockRetries):
         try:
             super().after_process_message(enqueuer, message, result=result, exception=exception)  # type: ignore[no-untyped-call]
         except Exception:
-            # Options of foreign clients can have any type. Dramatiq would swallow the error and ack the message.
+            # Options that other clients set can have any type. Dramatiq would swallow the error and ack the message.
             log.exception("retry_failed", message_id=message.message_id)
             message.fail()
 
 
 class _RetryEnqueuer:
-    """Takes the place of the broker in stock `Retries`: it sets the delay and keeps a retry that Redis does not accept.
+    """Replaces the broker in stock `Retries`. It sets the delay and keeps a retry that Redis does not accept.
 
     Args:
         broker: Broker of the process.

@@ -29,12 +29,12 @@ EVENTS = {
 
 
 class RunLog(Middleware):
-    """Adds the context of the run to the log lines of its actor and of every library that the actor calls.
+    """Adds the run's context to the log lines of its actor and of every library that the actor calls.
 
     Args:
         attempts: Attempts in progress in this process.
         clock: Measures the duration.
-        redact: Masks secrets in an error before it is cut; the log sink masks whole lines.
+        redact: Masks secrets in an error before it is truncated; the log sink masks whole lines.
     """
 
     def __init__(self, attempts: AttemptTracker, clock: Clock, redact: Callable[[str], str]) -> None:
@@ -78,7 +78,7 @@ class RunLog(Middleware):
         structlog.contextvars.unbind_contextvars(*BOUND)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        # Dramatiq calls this while it handles the SkipMessage and does not pass the exception.
+        # Dramatiq calls this while it handles the SkipMessage, and does not pass the exception.
         reason, outcome = describe(sys.exception(), self._redact), outcome_of_skip(message)
         log.warning(EVENTS[outcome], outcome=outcome.value, reason=reason, **self._duration(message))
         structlog.contextvars.unbind_contextvars(*BOUND)

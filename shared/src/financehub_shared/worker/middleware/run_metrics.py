@@ -18,13 +18,13 @@ from financehub_shared.monitor.run_state import RunState
 from financehub_shared.worker.middleware.attempt_tracker import AttemptTracker
 from financehub_shared.worker.middleware.stamps import is_move
 
-#: Possible ends of an attempt in a worker. Their series exist from the start, because `rate()` misses the event that
-#: creates a series.
+#: Possible outcomes of an attempt in a worker. Their series exist from the start, because `rate()` misses the event
+#: that creates a series.
 _OUTCOMES = (RunState.SUCCEEDED, RunState.RETRYING, RunState.SKIPPED, RunState.DEAD_LETTERED, RunState.QUEUED)
 
 
 class RunMetrics(Middleware):
-    """Counts in the registry of `Metrics`; gauges are computed when Prometheus scrapes.
+    """Counts in the `Metrics` registry; gauges are computed when Prometheus scrapes.
 
     Args:
         metrics: Metrics of the process.
@@ -36,7 +36,7 @@ class RunMetrics(Middleware):
         self._metrics = metrics
         self._attempts = attempts
         self._clock = clock
-        # Each call of `labels` costs a lock and a lookup, so the children are cached.
+        # Each call to `labels` costs a lock and a lookup, so the children are cached.
         self._wait: Callable[..., Any] = cache(metrics.message_wait.labels)
         self._duration: Callable[..., Any] = cache(metrics.message_duration.labels)
         self._ended: Callable[..., Any] = cache(metrics.attempts_ended.labels)

@@ -31,7 +31,7 @@ class RunRecorder(Middleware):
         writer: Writes the events to Redis.
         attempts: Attempts in progress in this process.
         worker: Id of this process in the process registry.
-        clock: Stamps the ends.
+        clock: Provides the end times.
         redact: Masks secrets in errors and summaries.
     """
 
@@ -70,7 +70,7 @@ class RunRecorder(Middleware):
         self._record_end(message, outcome_of(message, exception), exception=exception, summary=summary)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        # Dramatiq calls this while it handles the SkipMessage and does not pass the exception.
+        # Dramatiq calls this while it handles the SkipMessage, and does not pass the exception.
         self._record_end(message, outcome_of_skip(message), exception=sys.exception())
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:

@@ -10,7 +10,7 @@ from financehub_shared.core.clock import Clock
 
 
 class ReadyAt(dramatiq.Middleware):
-    """Stamps the time at which a message becomes ready, so that the wait of a retry excludes earlier attempts."""
+    """Stamps a message with the time at which it becomes ready, so that a retry's wait excludes earlier attempts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class ReadyAt(dramatiq.Middleware):
 
 
 class CorrelationId(dramatiq.Middleware):
-    """Stamps the id that the log lines of a run share. A task that enqueues a message passes its own id on."""
+    """Stamps a message with the id that a run's log lines share. Messages enqueued by a task inherit the task's id."""
 
     def before_enqueue(self, broker: dramatiq.Broker, message: "dramatiq.Message[Any]", delay: int | None) -> None:
         """Set the id unless the message has one."""
@@ -38,5 +38,5 @@ class CorrelationId(dramatiq.Middleware):
 
 
 def is_move(message: "dramatiq.Message[Any]", delay: int | None) -> bool:
-    """Whether an enqueue only moves a message from the delay queue to its own, which is neither a run nor a retry."""
+    """Whether an enqueue only moves a message from the delay queue to its own queue, so it is not a run or a retry."""
     return delay is None and bool(message.options.get(options.DELAYED))
