@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from financehub_shared.breaker.model import CallOutcome
 from financehub_shared.core.errors import BreakerOpenError, ProviderError, QuotaExceededError
 
-#: Maximum number of characters of an error that are kept in Redis.
+#: Maximum number of characters that Redis keeps of an error.
 ERROR_MAX = 200
 
 
@@ -34,8 +34,8 @@ def report_of_error(error: BaseException) -> CallReport:
 
     A ProviderError's `trips_breaker` attribute says whether the error concerns the upstream's health. An error that
     does not, such as not-found, shows that the upstream responds, unless nothing was sent (quota). Any other Exception
-    is a failure, either of the upstream or of code that does not understand its response. Exceptions outside the
-    Exception class (cancellation, a time limit, process exit) show nothing.
+    is a failure, either of the upstream or of code that does not understand its response. Exceptions that do not derive
+    from Exception (cancellation, a time limit, process exit) show nothing.
     """
     if isinstance(error, QuotaExceededError | BreakerOpenError):
         return IGNORED

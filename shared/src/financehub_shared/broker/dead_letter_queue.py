@@ -107,7 +107,7 @@ class DeadLetterQueue:
         """Delete the letters that died before a given time, and return how many were, or would be, deleted.
 
         Args:
-            before: Upper limit of the time of death, in Unix seconds.
+            before: Time before which the letters died, in Unix seconds.
             dry_run: Whether to count the letters without deleting them.
         """
         queues = discover_queues(self._client)

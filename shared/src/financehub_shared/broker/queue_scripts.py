@@ -127,7 +127,7 @@ end
 return deleted
 """
 
-#: Deletes dead letters by age. KEYS: dead, dead messages. ARGV: upper limit of the time of death (ms), maximum number.
+#: Deletes dead letters by age. KEYS: dead, dead messages. ARGV: time (ms) before which they died, maximum number.
 #: Returns the number of deleted letters.
 DELETE_OLD_DEAD_LETTERS = """
 local ids = redis.call("zrangebyscore", KEYS[1], "-inf", "(" .. ARGV[1], "LIMIT", 0, ARGV[2])

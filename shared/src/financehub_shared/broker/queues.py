@@ -42,7 +42,7 @@ class QueueStats:
 def queue_stats(
     client: "redis.Redis", queues: Sequence[str], *, heartbeat_timeout_seconds: float = 60
 ) -> list[QueueStats]:
-    """Read the statistics of `queues` in two round trips, regardless of the number and size of the queues.
+    """Read the statistics of `queues` in two round trips, regardless of how many there are and how long they are.
 
     Args:
         client: Client for the queue Redis, with replies as bytes.

@@ -106,9 +106,9 @@ class FinanceHubBroker(RedisBroker):
         self._run(self._requeue, [self._acks(queue_name), *self._queue(queue_name)], redis_ids, queue_name)
 
     def _run(self, script: Any, names: list[str], args: Sequence[Any], queue_name: str) -> Any:
-        # The scripts and the types of their arguments are fixed, so every error comes from the state of Redis:
-        # unreachable, hung, a replica after a failover, full or loading. All of them are raised as a lost connection,
-        # because dramatiq retries a lost connection until it is back, but does not retry other errors.
+        # The scripts and their argument types are fixed, so every error comes from the state of Redis: unreachable,
+        # hung, a replica after a failover, full or loading. All of them are raised as a lost connection, because
+        # dramatiq retries a lost connection until it is back, but does not retry other errors.
         try:
             return script(keys=names, args=args)
         except redis.RedisError as error:

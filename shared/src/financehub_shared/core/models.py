@@ -152,7 +152,7 @@ class NewsItem:
 
     Args:
         id: Stable id, a hash of the canonical URL.
-        title: Title as plain text without markup.
+        title: Plain-text title without markup.
         url: Canonical URL (without utm_*, with a sorted query and a lower-case host).
         source: Name of the publisher (`CoinDesk`).
         published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.

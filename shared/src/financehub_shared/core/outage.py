@@ -31,7 +31,7 @@ class Outage:
     Args:
         name: The dependency or the work that needs it, as the prefix of the two log events.
         monotonic: Returns the time in seconds by a clock that is never set back.
-        log: The structlog logger of the caller.
+        log: The caller's structlog logger.
         pause_seconds: Pause after the first failure.
         longest_pause_seconds: Limit up to which the pause doubles with each further failure. By default the pause is
             constant.

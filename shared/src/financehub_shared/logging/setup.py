@@ -1,4 +1,4 @@
-"""Configures logging: every line of a process, from any library, has the same shape and goes to stdout."""
+"""Configures logging: every line that a process logs, from any library, has the same shape and goes to stdout."""
 
 import json
 import logging

@@ -52,7 +52,7 @@ class WorkerFigures:
 
 @dataclass(frozen=True, slots=True)
 class AssetFigures:
-    """The number of stale assets of one dataset.
+    """One dataset's asset counts.
 
     Args:
         dataset: Name of the dataset.
@@ -201,7 +201,7 @@ def asset_metrics(assets: Iterable[AssetFigures], oldest_quotes: Mapping[str, fl
     """Build the families for the stale assets and the age of the oldest quotes.
 
     Args:
-        assets: Asset counts of each dataset.
+        assets: Each dataset's asset counts.
         oldest_quotes: Asset type → seconds since its oldest quote was fetched.
     """
     figures = list(assets)

@@ -17,7 +17,7 @@ from financehub_shared.metrics.scrape import AvailabilityProbe, LabeledRegistry,
 
 #: A price update that waits 50 ms is on time, and one that waits half an hour is useless.
 WAIT_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)
-#: From the duration of a health check to the time limit of the longest task.
+#: From a health check's duration to the longest task's time limit.
 DURATION_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800)
 #: Up to the default read timeout of an upstream call and beyond.
 REQUEST_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -181,7 +181,7 @@ class Metrics:
 
         Args:
             accept: The `Accept` header of the client. The format is OpenMetrics if the client accepts it, and otherwise
-                the text format of Prometheus.
+                Prometheus's text format.
         """
         encode, content_type = choose_encoder(accept)
         return content_type, encode(self.registry)

@@ -20,10 +20,10 @@ MAX_WAIT_SECONDS = 1.5
 
 
 class AvailabilityProbe(Protocol):
-    """Checks whether Redis answers, before the sources of a scrape query it."""
+    """Checks whether Redis answers, before a scrape's sources query it."""
 
     def collect(self) -> tuple[list[Metric], bool]:
-        """Return the metrics of Redis, and whether every server answered."""
+        """Return the Redis metrics, and whether every server answered."""
         ...
 
 

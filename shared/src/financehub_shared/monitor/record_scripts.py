@@ -135,8 +135,8 @@ return #ARGV - 2
 )
 
 #: Declares runs lost if their worker is gone and their message is in no queue, so no worker can receive it again. KEYS:
-#: set of task names, set of changed schedules, hash of failing schedules. ARGV: upper limit of the start (s), now (s).
-#: Returns the number of lost runs.
+#: set of task names, set of changed schedules, hash of failing schedules. ARGV: latest start (s), now (s). Returns the
+#: number of lost runs.
 DECLARE_LOST = (
     LUA_SCHEDULE_RECORD
     + LUA_RUN_RECORD
@@ -196,8 +196,8 @@ return out
 """
 )
 
-#: Deletes one task's run records. KEYS: recent runs of the task. ARGV: upper limit of the end (s), `1` to only count.
-#: Returns the number of runs.
+#: Deletes one task's run records. KEYS: recent runs of the task. ARGV: latest end (s), `1` to only count. Returns the
+#: number of runs.
 DELETE_OLD_RUNS = (
     _RUN_KEY
     + """

@@ -16,7 +16,7 @@ DESCRIPTION_CHARACTERS = 500
 
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
-    """Return the state of a run after an attempt.
+    """Return a run's state after an attempt.
 
     Call this function after dramatiq's `Retries`, which fails the message if no retry is left.
     """
@@ -28,7 +28,7 @@ def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunSta
 
 
 def outcome_of_skip(message: MessageProxy) -> RunState:
-    """Return the state of a run that a middleware refused: dead-lettered if the message failed, otherwise skipped."""
+    """Return the state of a run that middleware refused: dead-lettered if the message failed, otherwise skipped."""
     return RunState.DEAD_LETTERED if message.failed else RunState.SKIPPED
 
 

@@ -30,7 +30,7 @@ class RunRecord:
 
     Args:
         message_id: Id of the dramatiq message.
-        task, queue: Names of the task and of its queue.
+        task, queue: Names of the task and its queue.
         state: Current state.
         schedule, schedule_uid: Schedule that enqueued the run; empty if a user started it.
         due_at: Due time, if a schedule enqueued the run.
@@ -96,8 +96,8 @@ class TaskStats:
         succeeded, skipped, dead_lettered, lost: Number of runs that ended this way.
         failed: Number of attempts that raised.
         retried: Number of attempts after which the message was enqueued again.
-        average, p50, p95, p99: Duration of an attempt in seconds; None before the first. The error of the quantiles is
-            at most 4.8 %.
+        average, p50, p95, p99: Attempt durations in seconds; None before the first attempt. The quantiles are off by at
+            most 4.8 %.
         last_success_at, last_failure_at: Unix seconds.
         last_error: One-line description of the newest error.
     """

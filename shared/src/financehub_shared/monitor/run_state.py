@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """The state of a run, which is one message with all of its attempts."""
+    """A run's state. A run is one message with all of its attempts."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -32,7 +32,7 @@ class TaskMonitor:
 
     Args:
         client: Client for the queue Redis, with replies as bytes.
-        retention_seconds: Lifetime of the record of a queued run.
+        retention_seconds: Lifetime of a queued run's record.
     """
 
     def __init__(self, client: "redis.Redis", *, retention_seconds: int = 7 * DAY_SECONDS) -> None:
@@ -108,7 +108,7 @@ class TaskMonitor:
         The task counters stay.
 
         Args:
-            before: Upper limit of the end time, in Unix seconds.
+            before: Latest end time, in Unix seconds.
             dry_run: Whether to count the records without deleting them.
         """
         tasks = cast("set[bytes]", self._client.smembers(keys.TASKS))

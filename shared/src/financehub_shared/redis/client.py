@@ -11,7 +11,8 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-#: A Redis that has not answered for this long is hung. A healthy one answers each of our scripts in milliseconds.
+#: A Redis that has not answered for this long is hung. A healthy one answers each of FinanceHub's scripts in
+#: milliseconds.
 COMMAND_TIMEOUT_SECONDS = 5.0
 #: A scrape queries a server that may hang, and has to end within 2 s in total.
 SCRAPE_TIMEOUT_SECONDS = 0.8

@@ -9,7 +9,7 @@ INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
 QUARANTINE = "financehub:quarantine"
 HEALTH = "financehub:health"
-#: Set of the names of all upstreams that have a circuit breaker.
+#: Set of the names of upstreams that have a circuit breaker.
 BREAKERS = "financehub:breakers"
 #: Hash schedule uid → high-water mark (ms): the newest settled due time (enqueued, buffered, skipped or missed).
 HIGH_WATER_MARKS = "financehub:schedules:high-water-marks"
@@ -55,7 +55,7 @@ def indicator_series(symbol: str) -> str:
 
 
 def news_by_asset(symbol: str) -> str:
-    """Sorted set of the ids of the news items about one asset, by time of publication."""
+    """Sorted set of the ids of news items about one asset, by time of publication."""
     return f"financehub:news:by-asset:{symbol}"
 
 
@@ -64,7 +64,7 @@ def run(message_id: str) -> str:
     return f"financehub:run:{message_id}"
 
 
-#: Set of the names of all tasks that have ever run.
+#: Set of the names of tasks that have ever run.
 TASKS = "financehub:tasks"
 #: Sorted set: process id by the time (s) of its last heartbeat.
 PROCESSES = "financehub:processes"
@@ -76,12 +76,12 @@ def task_stats(task: str) -> str:
 
 
 def task_running(task: str) -> str:
-    """Sorted set of the ids of the active runs of one task, by start (s)."""
+    """Sorted set of one task's active run ids, by start (s)."""
     return f"financehub:task:{task}:running"
 
 
 def task_recent(task: str) -> str:
-    """Sorted set of the ids of the finished runs of one task, by end (s), at most `RUNS_KEPT`."""
+    """Sorted set of one task's finished run ids, by end (s), at most `RUNS_KEPT`."""
     return f"financehub:task:{task}:recent"
 
 
@@ -96,7 +96,7 @@ def schedule(uid: str) -> str:
 
 
 def schedule_recent(uid: str) -> str:
-    """List of the ids of the newest runs of one schedule, newest first, at most 10."""
+    """List of one schedule's newest run ids, newest first, at most 10."""
     return f"financehub:schedule:{uid}:recent"
 
 
@@ -116,5 +116,5 @@ def budget(upstream: str, window: str) -> str:
 
 
 def validators(url_hash: str) -> str:
-    """JSON of the ETag and Last-Modified of one URL. It expires after a week."""
+    """JSON of one URL's ETag and Last-Modified headers. It expires after a week."""
     return f"financehub:validators:{url_hash}"

@@ -1,6 +1,6 @@
 """Generates the Lua lines that give scripts the names of keys and hash fields, so that no script repeats a name.
 
-A script is a prelude of such lines, followed by its own text. A misspelled name is nil in Lua, which Redis refuses.
+A script is a prelude of such lines, followed by its own code. A misspelled name is nil in Lua, which Redis refuses.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ def lua_table(name: str, values: Mapping[str, str]) -> str:
 
 
 def lua_field_names(name: str, fields: Iterable[str]) -> str:
-    """Return the definition of a Lua table that maps the name of each hash field to itself."""
+    """Return the definition of a Lua table that maps each hash field's name to itself."""
     return lua_table(name, {str(field): str(field) for field in fields})
 
 

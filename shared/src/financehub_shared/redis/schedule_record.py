@@ -103,7 +103,7 @@ class ScheduleOutcome:
         ended: Number of runs that ended, with any outcome.
         failures: Number of runs that were dead-lettered or lost.
         last_run_id, last_run_outcome, last_run_at, last_run_duration, last_run_error: The run that ended last.
-        last_success_at, last_failure_at: Times of the last success and of the last failure.
+        last_success_at, last_failure_at: Times of the last success and the last failure.
     """
 
     ended: int = 0
@@ -261,7 +261,7 @@ class BackfillInfo:
 
 
 def new_backfill(uid: str, name: str, start: float, end: float) -> dict[Any, Any]:
-    """Return the fields of a new backfill. Its cursor is just before the start of its range.
+    """Return a new backfill's fields. Its cursor is just before the start of its range.
 
     Args:
         uid: Uid of the schedule.

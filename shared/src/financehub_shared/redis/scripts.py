@@ -138,7 +138,7 @@ class RedisScripts:
             client.close()
 
     async def aclose(self) -> None:
-        """Close the client of the running event loop."""
+        """Close the running event loop's client."""
         client = self._async_clients.pop()
         if client is not None:
             await client.aclose()

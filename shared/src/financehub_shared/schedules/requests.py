@@ -26,7 +26,7 @@ def request_trigger(client: "redis.Redis", name: str) -> str:
 
     Returns:
         The id of the future run. `keys.run(id)` will hold its run record. If the concurrency policy forbids the run,
-        the state of the record is `skipped` and `error` holds the reason.
+        the record's state is `skipped` and its `error` holds the reason.
 
     Raises:
         InvalidArgumentsError: There is no such schedule.

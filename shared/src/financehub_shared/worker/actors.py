@@ -21,7 +21,7 @@ def declare(broker: dramatiq.Broker, task: str, fn: Callable[..., Any]) -> "dram
     Args:
         broker: Broker of the process.
         task: Name of the task in the catalog.
-        fn: Function or coroutine function whose keyword arguments are the fields of the task's argument model.
+        fn: Function or coroutine function whose keyword arguments are the fields in the task's argument model.
     """
     spec = CATALOG[task]
 
