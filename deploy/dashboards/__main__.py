@@ -1,4 +1,4 @@
-"""Command of `make dashboards`, which writes the dashboards to the chart as JSON."""
+"""Implements `make dashboards`, which writes the dashboards to the chart as JSON."""
 
 import json
 from pathlib import Path

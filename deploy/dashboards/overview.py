@@ -191,7 +191,7 @@ def freshness() -> Section:
 
 
 def tiers() -> Section:
-    """The waits of the tiers, to find the one that is behind."""
+    """How long messages wait in each tier, to find a tier that is behind."""
     table = rows(
         About(
             title="Tiers",

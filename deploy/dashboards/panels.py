@@ -101,7 +101,7 @@ def target(query: Query, index: int = 0) -> prometheus.Dataquery:
 
 
 def instant(query: Query) -> prometheus.Dataquery:
-    """Return a query at the end of the time range only."""
+    """Return a query that is evaluated only at the end of the time range."""
     return target(query).instant()
 
 

@@ -31,7 +31,7 @@ def fleet(metric: str, by: str, *matchers: str, how: str = "max") -> str:
 
 
 def per_minute(metric: str, by: str, *matchers: str) -> str:
-    """Return events per minute: tasks run every few minutes, so rates per second would all be close to zero."""
+    """Return events per minute. Tasks run every few minutes, so per-second rates would all be close to zero."""
     return f"60 * {rate(metric, by, *matchers)}"
 
 

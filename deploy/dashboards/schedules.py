@@ -24,7 +24,7 @@ def _events(counter: str) -> str:
 
 
 def now() -> Section:
-    """The numbers of schedules: by state, late and failing."""
+    """The number of schedules by state, and how many are late or failing."""
     states = figure(
         About(
             title="Schedules by state",

@@ -164,7 +164,7 @@ def start() -> Section:
 
 
 def capacity() -> Section:
-    """The slots, the workers and the flow of messages."""
+    """The tier's slots, workers and message flow."""
     busy = graph(
         About(
             title="Busy ÷ slots",

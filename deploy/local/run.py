@@ -64,7 +64,7 @@ def fail(message: str) -> NoReturn:
 
 
 def environment_for(upstream: str) -> dict[str, str]:
-    """Return the environment of all processes, with checked ports and the URLs of the upstreams."""
+    """Return the environment of all processes, with validated ports and the upstreams' URLs."""
     env = dict(os.environ)
     ports = {"REDIS_PORT": (6379, 1, "Redis"), "HTTP_PORT": (8000, 4, "health and metrics")}
     if upstream == "simulator":

@@ -18,22 +18,22 @@ COMPLETION_TIMEOUT_SECONDS = 0.5
 
 
 def complete_tasks(incomplete: str) -> list[str]:
-    """Return the tasks of the catalog that start with the word."""
+    """Return the names of the catalog's tasks that start with `incomplete`."""
     return [task for task in CATALOG if task.startswith(incomplete)]
 
 
 def complete_symbols(incomplete: str) -> list[str]:
-    """Return the symbols that start with the word, of active and inactive assets."""
+    """Return the symbols of active and inactive assets that start with `incomplete`."""
     return _complete(incomplete, lambda session: (asset.symbol for asset in session.store.assets(active_only=False)))
 
 
 def complete_schedules(incomplete: str) -> list[str]:
-    """Return the full names of schedules that start with the word."""
+    """Return the full names of schedules that start with `incomplete`."""
     return _complete(incomplete, lambda session: (info.name for info in list_schedules(session.broker_client)))
 
 
 def complete_upstreams(incomplete: str) -> list[str]:
-    """Return the upstreams whose breaker has been used and whose name starts with the word."""
+    """Return the upstreams whose breaker has been used and whose name starts with `incomplete`."""
     return _complete(incomplete, lambda session: (info.upstream for info in list_breakers(session.store_client)))
 
 

@@ -33,7 +33,7 @@ def follow_run(session: Session, message_id: str, task: str, *, timeout: float, 
         session: The session of the command.
         message_id: Id of the run.
         task: Name of its task.
-        timeout: Longest time to follow the run, in seconds.
+        timeout: Seconds after which the command stops following the run.
         as_json: Whether to print JSON.
     """
     try:
@@ -52,7 +52,7 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
         session: The session of the command.
         id: Id of the backfill.
         queue: Queue of its schedule.
-        timeout: Longest time to follow the backfill, in seconds.
+        timeout: Seconds after which the command stops following the backfill.
         as_json: Whether the command prints JSON. It then shows no progress bar.
     """
     console = build_console(stderr=True)

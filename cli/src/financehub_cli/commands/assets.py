@@ -95,7 +95,7 @@ def add(
 
 @app.command()
 def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
-    """Remove assets with their quotes, bars and indicators. Their news is kept until its retention time ends.
+    """Remove assets with their quotes, bars and indicators. Their news is kept until its retention ends.
 
     JSON: {removed}, a list of symbols.
     """

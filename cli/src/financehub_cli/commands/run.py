@@ -52,7 +52,7 @@ def run(
     """Run a task now and follow the run until it ends.
 
     The arguments are validated before the run is enqueued. The exit code is 0 if the run succeeded. It is 1 if the run
-    failed, was skipped, or has not ended at --timeout.
+    failed, was skipped, or did not end within --timeout.
 
     JSON: the run {message_id, task, queue, state, schedule, schedule_uid, due_at, enqueued_at, started_at,
     finished_at, duration, attempts, worker, error, summary, correlation_id}. With --no-wait, state is queued.

@@ -114,7 +114,7 @@ def backfill(
 
     The runs are enqueued as fast as the concurrency policy allows, and one at a time if it forbids overlap. The exit
     code is 0 if all runs were enqueued, or with --no-wait if the backfill was requested. It is 1 if the backfill was
-    refused, has not ended at --timeout, or waits for a scheduler or worker that is absent.
+    refused, did not end within --timeout, or waits for a scheduler or worker that is absent.
 
     JSON: {id, name, start, end, state, total, enqueued, message}. state is pending, running, finished or refused.
 
@@ -141,7 +141,7 @@ def backfill(
 
 
 def _parse_time(option: str, text: str) -> float:
-    """Return the Unix seconds of a day or time in ISO 8601, in UTC unless it has an offset."""
+    """Parse an ISO 8601 day or timestamp, in UTC unless it has an offset, and return its Unix seconds."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

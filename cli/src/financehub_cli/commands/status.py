@@ -63,7 +63,7 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
 
 
 def _tiers(snapshot: FleetSnapshot) -> list[dict[str, Any]]:
-    """Return the JSON value of the processes of each tier and of the schedulers."""
+    """Return the JSON value of each tier's processes and of the schedulers."""
     schedulers = [process for process in snapshot.processes if process.tier == SCHEDULER]
     return [
         {

@@ -50,7 +50,7 @@ def print_or_watch(collect: Callable[[], CommandResult], *, as_json: bool, watch
         collect: Collects the result. It is called once per refresh.
         as_json: Whether to print JSON.
         watch: Whether to continue until Ctrl-C.
-        interval: Time between two refreshes in seconds.
+        interval: Seconds between two refreshes.
     """
     if not watch:
         print_result(collect(), as_json=as_json)

@@ -87,7 +87,7 @@ class Call:
         return [apply_data_faults(bar, faults) if bar.day % 10 == 3 else bar for bar in bars] if faults else bars
 
     def price_time(self, symbol: str, bar: Bar) -> float:
-        """Return the time of the price in Unix seconds, which is now if the market is always open."""
+        """Return the price's timestamp in Unix seconds, which is `now` if the market is always open."""
         stale = any(fault.spec.name == "stale" for fault in self.data_faults(symbol))
         return self.now if self.simulator.always_open and not stale else bar.end
 

@@ -32,7 +32,7 @@ class Bar:
     Args:
         day: Days since 1970-01-01.
         time: Start in Unix seconds.
-        end: End in Unix seconds, which is the current time during the day.
+        end: End in Unix seconds. For a day that has not ended yet, it is the current time.
     """
 
     day: int

@@ -28,9 +28,9 @@ class Story:
 
     Args:
         number: Consecutive number.
-        at: Time of publication in Unix seconds.
+        at: Publication time in Unix seconds.
         title: Headline.
-        slug: Part of the addresses of its articles.
+        slug: Path segment in the addresses of its articles.
         symbol: Canonical symbol of the asset that it is about.
         publishers: Bit mask of the publishers that report it.
     """

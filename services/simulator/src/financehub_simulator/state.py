@@ -60,7 +60,7 @@ class Simulator:
     Args:
         seed: Seed of the market.
         latency: Seconds by which every response is delayed.
-        enforce_rate_limits: Whether requests beyond the rate limits of the upstreams are rejected.
+        enforce_rate_limits: Whether requests that exceed the upstreams' rate limits are rejected.
         always_open: Whether stock quotes carry the time of the request, as if the market never closed.
         now: Returns the wall-clock time in Unix seconds.
     """

@@ -42,11 +42,11 @@ def parse_assets(text: str, source: str) -> list[Asset]:
     """Parse and check the contents of an assets file.
 
     Args:
-        text: The YAML text.
+        text: The file's contents.
         source: Name of the file, for error messages.
 
     Raises:
-        AssetsFileError: The text is invalid. The error lists every problem in line order.
+        AssetsFileError: The contents are invalid. The error lists every problem in line order.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

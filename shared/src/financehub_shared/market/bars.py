@@ -18,7 +18,7 @@ BLOB_BATCH = 100
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20
 
-# Replaces each blob whose header (with length and checksum) is unchanged since it was read. Replies 1 or 0 per blob.
+# Replaces each blob whose header (with length and checksum) is unchanged since it was read. Returns 1 or 0 per blob.
 REPLACE_UNCHANGED = f"""
 local done = {{}}
 for i = 1, #KEYS do

@@ -141,7 +141,7 @@ def _bare(word: str) -> str:
 
 
 def _is_own(ticker: str) -> bool:
-    """Whether a word in capitals can only be this ticker: three letters or more and not a common word or acronym."""
+    """Whether an all-caps word can only be this ticker: at least three letters, and not a common word or acronym."""
     return len(ticker) >= 3 and ticker.lower() not in _ENGLISH
 
 

@@ -44,7 +44,7 @@ def canonical_url(url: str) -> str:
 
 
 def news_id(url: str) -> str:
-    """Return the stable id of an article: 24 hex digits of the SHA-256 of its canonical URL; `http` counts as `https`.
+    """Return an article's stable id: 24 hex digits of the SHA-256 of its canonical URL; `http` counts as `https`.
 
     Raises:
         ValueError: The link is not an http(s) URL with a host.
@@ -54,7 +54,7 @@ def news_id(url: str) -> str:
 
 
 def normalize_title(title: str) -> str:
-    """Return the words of a title in lower case, without markup, punctuation and the publisher's suffix."""
+    """Return a title's words in lower case, without markup, punctuation or the publisher's suffix."""
     text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", html.unescape(title))).replace("’", "'")
     words = _WORD.findall(_PUBLISHER.sub("", text.strip()).casefold())
     return " ".join(words or _WORD.findall(text.casefold()))

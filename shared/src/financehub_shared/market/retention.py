@@ -20,7 +20,7 @@ from financehub_shared.redis import keys
 
 log = structlog.get_logger(__name__)
 
-# Deletes each field that still begins with the value read, so a newer value stays. Replies 1 or 0 per field.
+# Deletes each field that still begins with the value read, so a newer value stays. Returns 1 or 0 per field.
 _DELETE_UNCHANGED = """
 local done = {}
 for i = 1, #ARGV, 2 do

@@ -48,13 +48,13 @@ def build_providers(
 
     Args:
         settings: Orders, base URLs, keys and timeouts.
-        clock: The clock of the process.
+        clock: The process's clock.
         on_call: Receives the outcome of every upstream call.
         redis_url: URL of the Redis that holds the fleet's budgets, breakers and ETags. None if this process is alone.
         breaker_listeners: Receive every breaker transition.
 
     Raises:
-        ConfigError: A key contains characters that an HTTP header cannot carry.
+        ConfigError: A key contains characters that an HTTP header cannot contain.
     """
     for spec in PROVIDERS.values():
         key = settings.provider_api_key(spec.name)
@@ -65,7 +65,7 @@ def build_providers(
 
 
 def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
-    """Build the providers of a tier, which share budgets and breakers with the fleet and count calls in its metrics.
+    """Build a tier's providers, which share budgets and breakers with the fleet and count calls in the tier's metrics.
 
     An invalid setting makes the process exit with code 2 and a one-line message.
     """
@@ -113,7 +113,7 @@ class Providers:
 
     @cached_property
     def quotes(self) -> Mapping[AssetType, Sequence[QuoteProvider]]:
-        """The providers of quotes for each asset type, first choice first."""
+        """The quote providers for each asset type, first choice first."""
         return {
             AssetType.CRYPTO: self._of(Dataset.CRYPTO_QUOTES),
             AssetType.STOCK: self._of(Dataset.STOCK_QUOTES),
@@ -121,13 +121,13 @@ class Providers:
 
     @cached_property
     def bars(self) -> BarFetcher:
-        """The fetcher of daily bars."""
+        """The daily bar fetcher."""
         providers: list[BarProvider] = self._of(Dataset.BARS)
         return BarFetcher(providers, self._clock)
 
     @cached_property
     def news(self) -> Sequence[NewsProvider]:
-        """The providers of news. All of them are called."""
+        """The news providers. All of them are called."""
         return self._of(Dataset.NEWS)
 
     @property

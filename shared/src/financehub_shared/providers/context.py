@@ -18,7 +18,7 @@ class ProviderContext:
     """The objects and settings from which one provider is built.
 
     Args:
-        name: Name of the provider in records: `kraken`, or `simulated/kraken` if the simulator responds.
+        name: Name of the provider in records: `kraken`, or `simulated/kraken` if its upstream is simulated.
         base_url: Base URL of the upstream. Empty if its setting does not have a default and is unset.
         api_key: API key of the upstream. Empty if there is none. A provider that requires a key is only built with one.
         settings: All settings.

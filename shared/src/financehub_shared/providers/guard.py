@@ -9,7 +9,7 @@ from financehub_shared.core.errors import ProviderError
 T = TypeVar("T")
 
 #: (provider, outcome, seconds) of one call. The outcome is `ok`, the `kind` of an error, or `canceled` if the time
-#: limit of the task ended the call. The seconds include waiting for Redis.
+#: limit of the task ended the call. The seconds include the wait for Redis.
 CallObserver = Callable[[str, str, float], None]
 
 
@@ -46,7 +46,7 @@ class UpstreamGuard:
 
     Args:
         provider: Name of the provider.
-        budget: Rate budget of the upstream. None means no limit. Every upstream in the table of providers has one.
+        budget: Rate budget of the upstream. None means no limit. Every upstream in the provider table has one.
         breaker: Circuit breaker of the upstream.
         clock: Measures the duration of calls.
         on_call: Receives the outcome of every call.

@@ -1,4 +1,4 @@
-"""Kraken spot: quotes and daily bars of coins in USD, and the rate of USDT in USD.
+"""Kraken spot: quotes and daily bars of coins in USD, and the USDT rate in USD.
 
 Source: https://docs.kraken.com/api/docs/rest-api/get-ticker-information, get-ohlc-data, guides/spot-errors.
 """
@@ -105,7 +105,7 @@ class Kraken:
         return dict(zip(bars.days, bars.close, strict=True))
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """Send one request, which returns the last 720 days at most; see `BarProvider`."""
+        """Send one request, which returns at most the last 720 days; see `BarProvider`."""
         pair = _pair(asset)
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")

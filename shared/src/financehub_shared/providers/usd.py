@@ -74,7 +74,7 @@ class UsdtRates:
         self._daily = DailyRates({})
 
     async def spot(self, deadline: float) -> UsdtRate:
-        """Return the current rate, at most `FRESH_SECONDS` old while a source answers.
+        """Return the current rate, at most `FRESH_SECONDS` old while a source responds.
 
         Raises:
             UpstreamError: All sources failed and no usable rate is known.

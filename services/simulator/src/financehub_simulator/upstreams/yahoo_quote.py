@@ -31,7 +31,7 @@ _FUND_FIELDS = {
     "netAssets": 3.2e11,
     "netExpenseRatio": 0.2,
 }
-#: 2010-01-04, the start of the simulated history of stocks.
+#: 2010-01-04, when the simulated stock history starts.
 FIRST_TRADE = 1_262_563_200
 
 

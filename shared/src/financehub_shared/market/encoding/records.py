@@ -27,7 +27,7 @@ def loads(key: str, raw: bytes) -> dict[str, Any]:
     """Parse JSON that `dumps` wrote.
 
     Raises:
-        CorruptDataError: The text is not a JSON object.
+        CorruptDataError: The string is not a JSON object.
     """
     try:
         record = json.loads(raw)
@@ -137,7 +137,7 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
 
 
 def encode_indicator_values(newest: IndicatorValues) -> str:
-    """Encode the newest indicator values of an asset without its symbol, which is the hash field."""
+    """Encode an asset's newest indicator values without its symbol, which is the hash field."""
     record = asdict(newest)
     del record["symbol"]
     return dumps(record)

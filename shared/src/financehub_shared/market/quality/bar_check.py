@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, Bars, Quarantined
 
-#: Bars shown in a quarantine record.
+#: Number of bars shown in a quarantine record.
 SHOWN = 10
 #: If the high and low of one day differ by more than this factor, their units differ or one of them is not a price.
 RANGE_MAX = 20.0

@@ -71,7 +71,7 @@ def correct_cells(check: BarCheck, before: list[float]) -> None:
 
 
 def _unit_step(change: float) -> int:
-    """Return 1 if the ln of a change is that of ×100, -1 for ÷100, otherwise 0."""
+    """Return 1 if a change, given as its ln, is about ×100, -1 if it is about ÷100, otherwise 0."""
     for step in (1, -1):
         if abs(change - step * _HUNDRED) <= JUMP:
             return step

@@ -19,9 +19,9 @@ from financehub_shared.market.quality.quotes import JUMP_LIMIT, PRICE_RANGE
 
 #: A change is a jump if it exceeds `JUMP` and this many standard deviations of the asset's daily changes.
 SIGMAS = 10
-#: Standard deviations in one median absolute deviation, for a normal distribution.
+#: Standard deviations per median absolute deviation of a normal distribution.
 MAD_SIGMA = 1.4826
-#: Longest jump away and back, in days.
+#: Longest spike, which is a jump away and back, in days.
 SPIKE_DAYS = 3
 #: Number of stored bars before the first new one that the checks consider.
 TAIL = 60
@@ -45,7 +45,7 @@ def validate_bars(asset: Asset, bars: Bars, previous: Bars | None, last_quote: f
     """Check the bars of one fetch.
 
     Args:
-        asset: The asset. Units are corrected for stocks only, because coins do fall by 99 % in a day.
+        asset: The asset. Units are corrected only for stocks, because coins can really fall by 99 % in a day.
         bars: New bars, ascending by day.
         previous: The stored bars; those from the first new day on are ignored, because they are replaced.
         last_quote: The last good quote, positive and in the same currency; it decides which of two units is correct.
@@ -134,6 +134,6 @@ def _drop_spikes(check: BarCheck, before: list[float], last_quote: float | None)
 
 
 def _usual_change(levels: Sequence[float]) -> float:
-    """Return the robust standard deviation of the daily changes of ln price."""
+    """Return a robust standard deviation of the daily changes in ln price."""
     changes = [abs(now - last) for last, now in pairwise(levels)]
     return MAD_SIGMA * statistics.median(changes) if changes else 0.0

@@ -105,7 +105,7 @@ def _age(asset: Asset, made: float, now: float) -> tuple[float, float]:
 
 
 def weekday_seconds(start: float, end: float) -> float:
-    """Return the seconds between two Unix times that fall on Monday to Friday (UTC)."""
+    """Return how many of the seconds between two Unix times are on Monday to Friday (UTC)."""
 
     def since_epoch(at: float) -> float:
         weeks, into = divmod(at - _EPOCH_MONDAY, 7 * _DAY)

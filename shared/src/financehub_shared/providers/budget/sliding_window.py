@@ -11,7 +11,7 @@ from financehub_shared.core.provider_specs import Limit
 #: Slices per window. A unit is released at most 1/20 of a window late, and a window needs 21 counters.
 SLICES = 20
 
-#: Number of the slice since the epoch → units spent in it.
+#: Slice number since the epoch → units spent in the slice.
 Spent = Mapping[int, int]
 
 

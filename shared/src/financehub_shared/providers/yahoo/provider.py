@@ -177,7 +177,7 @@ class Yahoo:
     async def _get(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
         """Send one guarded request and parse the response in the same thread.
 
-        Parsing is part of the guarded call, so that a malformed answer counts as a failure.
+        Parsing is part of the guarded call, so that a malformed response counts as a failure.
         """
 
         async def send() -> T:
