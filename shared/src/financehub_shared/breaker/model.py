@@ -154,7 +154,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """An operator resets the breaker, which forgets everything."""
+    """An operator resets the breaker, which discards all of its state."""
 
 
 BreakerEvent = Admit | RecordOutcome | ForceOpen | Close | Reset

@@ -4,7 +4,7 @@ import threading
 
 
 class InFlightMessages:
-    """The messages of one queue that this process holds; the object outlives the consumers of the queue."""
+    """The messages of one queue that this process holds; the object outlives the queue's consumers."""
 
     def __init__(self) -> None:
         self.ids: set[str] = set()

@@ -94,7 +94,7 @@ class RateLimitedError(ProviderError):
 
 
 class QuotaExceededError(ProviderError):
-    """A budget per minute, day or month is used up. If it is our own budget, no request was sent."""
+    """A budget per minute, day or month is used up. If it is FinanceHub's own budget, no request was sent."""
 
     kind = "quota"
     trips_breaker = False

@@ -95,7 +95,7 @@ def check_freshness(snapshot: FleetSnapshot) -> dict[str, HealthCheck]:
 
 
 def stale_datasets(snapshot: FleetSnapshot) -> dict[str, bool]:
-    """Return expected dataset → whether an alert should fire for it, for the metrics.
+    """Return expected dataset → whether it should trigger an alert. The metrics use this function.
 
     The result matches the health report, except that a dataset that was never fetched and is not overdue is not stale,
     because its first run is still to come.

@@ -1,4 +1,4 @@
-"""Exposes the snapshot that the health report evaluates as metric families."""
+"""Builds the fleet's metric families from the snapshot that the health report evaluates."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
