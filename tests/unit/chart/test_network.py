@@ -1,4 +1,4 @@
-"""The network policies, and how Prometheus discovers metrics."""
+"""Tests of the network policies, and of how Prometheus discovers metrics."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def _sources(manifests: Manifests, name: str) -> list[Document] | None:
 
 
 def _names(sources: list[Document] | None) -> list[str]:
-    """Return the value of the first label of each source."""
+    """Return the value of each source's first label."""
     found = []
     for each in sources or []:
         labels = (each.get("podSelector") or each["namespaceSelector"])["matchLabels"]
@@ -39,17 +39,23 @@ def test_redis_policy_admits_the_release_and_keda():
 
 
 def test_simulator_policy_admits_the_release():
-    """The simulator accepts connections from the release's pods, and opens none: it never calls a provider."""
+    """The simulator accepts connections from the release's pods and opens none, because it never calls a provider."""
     manifests = render(_SIMULATOR)
     assert _names(_sources(manifests, "financehub-simulator")) == ["financehub"]
     assert manifests.one("NetworkPolicy", "financehub-simulator")["spec"]["egress"] == []
 
 
 def test_metrics_policy_admits_the_sources_in_the_values():
-    """Any pod may read metrics, health and queues by default; otherwise `metricsFrom`, the release and KEDA may."""
+    """By default any pod may read metrics, health and queues. Otherwise only `metricsFrom`, the release and KEDA may."""
     assert _sources(render(), "financehub") is None
     manifests = render({"networkPolicy": {"metricsFrom": [_MONITORING]}})
     assert _names(_sources(manifests, "financehub")) == ["ops", "financehub", "keda"]
+
+
+def test_redis_service_publishes_addresses_of_pods_that_are_not_ready():
+    """The name of Redis resolves while its pod is not ready, because clients handle a Redis that refuses connections."""
+    spec = render().one("Service", "financehub-redis")["spec"]
+    assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 
 
 def _selects(selector: Document | None, labels: dict[str, str]) -> bool:
@@ -86,7 +92,7 @@ def _reaches(manifests: Manifests, component: str, namespace: str, pod: dict[str
 
 @pytest.mark.parametrize("component", _COMPONENTS)
 def test_prometheus_in_another_namespace_reaches_every_process(component: str):
-    """By default, any Prometheus may scrape each process; with `metricsFrom`, only the one that it selects."""
+    """By default, any Prometheus may scrape each process. With `metricsFrom`, only the selected one may."""
     prometheus = {"app.kubernetes.io/name": "prometheus"}
     assert _reaches(render(), component, "monitoring", prometheus)
     by_namespace = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
@@ -101,7 +107,7 @@ def test_prometheus_in_another_namespace_reaches_every_process(component: str):
 
 
 def test_redis_policy_admits_additional_sources():
-    """`redisFrom` adds a source to the policy of Redis and removes none."""
+    """`redisFrom` adds a source to the Redis policy and removes none."""
     release = [*_names(_sources(render(), "financehub-redis"))]
     named = render({"networkPolicy": {"redisFrom": [_MONITORING]}})
     assert _names(_sources(named, "financehub-redis")) == [*release, "ops"]
@@ -132,7 +138,7 @@ def test_policies_can_be_disabled():
     ids=str,
 )
 def test_metrics_are_advertised_as_configured(metrics: dict[str, Any], annotated: bool, monitored: bool):
-    """Annotations, a PodMonitor, both or neither advertise /metrics to Prometheus."""
+    """The values decide whether annotations, a PodMonitor, both or neither advertise /metrics to Prometheus."""
     manifests = render({"metrics": metrics})
     for component in _COMPONENTS:
         template = manifests.deployment(component)["spec"]["template"]
@@ -145,7 +151,7 @@ def test_metrics_are_advertised_as_configured(metrics: dict[str, Any], annotated
 
 
 def test_pod_monitor_selects_the_processes_only():
-    """A PodMonitor has the labels by which Prometheus selects it, and selects FinanceHub's processes, not Redis."""
+    """A PodMonitor has the labels by which Prometheus selects it, and selects FinanceHub's processes but not Redis."""
     values = {"metrics": {"podMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}}}}
     (monitor,) = render(values).all("PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
@@ -181,14 +187,14 @@ def test_pod_monitor_contains_every_value():
 
 @pytest.mark.parametrize(("namespace", "selected"), [("", None), (NAMESPACE, None), ("monitoring", [NAMESPACE])])
 def test_pod_monitor_in_another_namespace_selects_the_release(namespace: str, selected: list[str] | None):
-    """A PodMonitor in another namespace names the release's namespace, because the default is its own."""
+    """A PodMonitor in another namespace names the release's namespace, because by default it selects its own."""
     monitor = _monitor(namespace=namespace)
     assert monitor["metadata"]["namespace"] == (namespace or NAMESPACE)
     assert monitor["spec"].get("namespaceSelector", {}).get("matchNames") == selected
 
 
 def test_target_labels_do_not_conflict_with_metric_labels():
-    """No label that the PodMonitor adds to a target has the name of a label in the catalog of metrics."""
+    """No label that the PodMonitor adds to a target has the name of a label in the metric catalog."""
     served = metric_catalog.COMMON_LABELS.union(*(row.labels for row in metric_catalog.rows()))
     assert served > {"release", "component", "queue", "scheduledtask", "provider"}
     copied = {re.sub(r"\W", "_", name) for name in _monitor()["spec"]["podTargetLabels"]}
