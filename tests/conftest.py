@@ -1,4 +1,4 @@
-"""Fixtures of all test suites: one real Redis for the run, and Redis servers of single tests for faults."""
+"""Fixtures for all test suites: a shared real Redis, and separate Redis servers for tests that cause faults."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("financehub")
 
 #: Number of pytest workers, as in the Makefile.
 _WORKERS = 6
-#: Tests that take half a minute or more, mostly waiting.
+#: Tests that take half a minute or more, mostly spent waiting.
 _LONGEST_TESTS = {
     "test_every_due_time_runs_once_despite_kills",
     "test_scheduler_during_api_outage_keeps_running_and_catches_up",
@@ -78,14 +78,14 @@ def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture
 def redis_url(_shared_redis_url: str) -> str:
-    """URL of the session's Redis, emptied before each test. Most integration tests use it."""
+    """URL of the session's Redis, which is emptied before each test. Most integration tests use it."""
     redis.Redis.from_url(_shared_redis_url).flushall()
     return _shared_redis_url
 
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
-    """Client of the session's Redis, emptied before each test. Its answers are bytes."""
+    """Client of the session's Redis, which is emptied before each test. It returns replies as bytes."""
     client = redis.Redis.from_url(redis_url)
     yield client
     client.close()
@@ -93,7 +93,7 @@ def redis_client(redis_url: str) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """A function that starts a Redis which the test may kill, hang or fill. It takes options of redis-server."""
+    """A function that starts a Redis that the test may kill, hang or fill. It takes redis-server options."""
     servers: list[RedisServer] = []
 
     def start(*options: str) -> RedisServer:
@@ -109,7 +109,7 @@ def redis_server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
 @pytest.fixture(scope="session")
 def real_answers() -> Path:
-    """Folder of recorded answers of the real upstreams, for tests of providers and the simulator, or skip."""
+    """Folder of recorded responses of the real upstreams, for provider and simulator tests. Skips if there is none."""
     if not RECORDED_ANSWERS.is_dir():
         pytest.skip(f"there are no recorded answers of the real upstreams in {RECORDED_ANSWERS}")
     return RECORDED_ANSWERS

@@ -1,4 +1,4 @@
-"""Imports of the entry point of each image: a process loads only the heavy libraries that its own tasks need."""
+"""Tests that each image's entry point imports only the heavy libraries that its own tasks need."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def modules_after(statement: str) -> frozenset[str]:
     ],
 )
 def test_entry_point_imports_only_allowed_heavy_libraries(entry_point: str, allowed: set[str]) -> None:
-    """At start a process has loaded no heavy library of another process, and has not connected to Redis."""
+    """At startup a process has neither loaded heavy libraries that only other processes need nor connected to Redis."""
     assert modules_after(f"import {entry_point}") & HEAVY <= allowed
 
 

@@ -1,4 +1,4 @@
-"""The exceptions of the product: all of them have one root class."""
+"""Tests that all of the product's exceptions share one root class."""
 
 import ast
 import builtins
@@ -21,7 +21,7 @@ EXEMPT = {
 
 
 def classes() -> Iterator[tuple[str, list[str]]]:
-    """Yield the name of every class of the product, and the names of its base classes."""
+    """Yield the name of every product class and the names of its base classes."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
@@ -41,7 +41,7 @@ def ancestors(name: str, bases: dict[str, list[str]]) -> set[str]:
 
 
 def is_exception(name: str) -> bool:
-    """Whether a name belongs to a builtin exception, or looks like an exception of a library."""
+    """Whether a name is that of a built-in exception or looks like a library's exception."""
     builtin = getattr(builtins, name, None)
     return (isinstance(builtin, type) and issubclass(builtin, BaseException)) or name.endswith(("Error", "Exception"))
 

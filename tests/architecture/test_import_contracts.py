@@ -1,4 +1,4 @@
-"""The contracts in .importlinter find violations: each test plants one in a copy of the packages."""
+"""Tests that the contracts in .importlinter find violations. Each test plants one in a copy of the packages."""
 
 import configparser
 import re
@@ -43,7 +43,7 @@ class Violation:
     line: str
 
 
-#: A function, so that the import is lazy: contracts have to find those too.
+#: A function, so that the import is lazy. Contracts must find lazy imports too.
 LAZY = "\n\ndef _violation():\n    {}\n"
 VIOLATIONS = [
     Violation("services", "financehub_high_priority/worker.py", "import financehub_medium_priority"),
@@ -73,7 +73,7 @@ VIOLATIONS = [
 
 
 class Copies:
-    """Copies of all packages of the repository, and the cache of the import linter for them."""
+    """Copies of all packages in the repository, and the import linter's cache for them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -113,7 +113,7 @@ def test_contracts_each_have_a_violation_in_this_test():
 
 @pytest.mark.parametrize("violation", VIOLATIONS, ids=lambda violation: f"{violation.contract}-{violation.module}")
 def test_contract_with_a_violation_is_broken(copies: Copies, violation: Violation):
-    """A lazy import that a contract forbids breaks this contract and no other one."""
+    """A lazy import that a contract forbids breaks that contract and no other."""
     module = copies.folder / violation.module
     source = module.read_text(encoding="utf-8")
     module.write_text(source + LAZY.format(violation.line), encoding="utf-8")
@@ -125,7 +125,7 @@ def test_contract_with_a_violation_is_broken(copies: Copies, violation: Violatio
 
 @pytest.mark.parametrize("contract", ["shared-layers", "scheduler-layers", "cli-layers"])
 def test_layers_with_a_module_that_they_do_not_list_are_broken(copies: Copies, contract: str):
-    """A contract of layers lists every module and package directly below its package."""
+    """A layers contract lists every module and package directly below its package."""
     module = copies.folder / f"financehub_{contract.removesuffix('-layers')}" / "not_listed.py"
     module.touch()
     try:

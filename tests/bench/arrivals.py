@@ -1,4 +1,4 @@
-"""Measures how late runs arrive in their queue, and the memory and processor time of the process that sends them."""
+"""Measures how late runs arrive in their queue, and how much memory and CPU time the sending process uses."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
     """Return the seconds from a due time until 99 % of the messages are in the queue.
 
     Args:
-        client: Client of Redis.
+        client: Redis client.
         queue: Name of the list.
         due: Due time in Unix seconds.
         count: Number of expected messages.
@@ -32,13 +32,13 @@ def burst_lateness(client: Any, queue: str, due: float, count: int) -> float:
 
 
 def lateness(client: Any, queue: str, begin: float, end: float, jitter: int = 0) -> list[float]:
-    """Return the lateness of the runs that arrive between two times, in ascending seconds, and remove the runs.
+    """Return the lateness in seconds, ascending, of the runs that arrive between two times, and remove the runs.
 
     Args:
-        client: Client of Redis.
+        client: Redis client.
         queue: Name of the list.
-        begin: Begin in Unix seconds. Runs that arrive earlier are not measured.
-        end: End in Unix seconds.
+        begin: Start of the range in Unix seconds. Runs that arrive earlier are not measured.
+        end: End of the range in Unix seconds.
         jitter: `jitterSeconds` of the schedules. The jitter offset of each schedule does not count as lateness.
     """
     lateness_seconds = []
@@ -70,7 +70,7 @@ def peak_mb(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that all threads of a process have used so far, in seconds."""
+    """Return the CPU time that all threads of a process have used so far, in seconds."""
     # The fields follow the name, which may contain spaces.
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

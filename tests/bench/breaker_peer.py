@@ -1,4 +1,4 @@
-"""pybreaker with its Redis storage, for processes of `support.breaker_fleet`."""
+"""Sets up pybreaker with its Redis storage, for the processes of `support.breaker_fleet`."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,8 @@ def redis_pybreaker(url: str, threshold: int, open_seconds: float) -> Call:
         try:
             breaker.call(send)
         except pybreaker.CircuitBreakerError as error:
-            # pybreaker raises this for a rejection, and instead of the error of the call that opened the breaker.
+            # pybreaker raises this for a rejected call, and also instead of the error of the call that opened the
+            # breaker.
             raise (DeadUpstreamError if isinstance(error.__context__, DeadUpstreamError) else RejectedError) from error
 
     return call

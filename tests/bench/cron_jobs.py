@@ -1,4 +1,4 @@
-"""Measures the lateness of ScheduledTasks, and of CronJobs of the same cluster, that are all due at the same minute."""
+"""Measures the lateness of ScheduledTasks, and of CronJobs in the same cluster, that are all due in the same minute."""
 
 import time
 from datetime import UTC, datetime
@@ -11,10 +11,10 @@ from support.schedules import resource
 COUNT = 500
 _CRON_JOBS = "/apis/batch/v1/namespaces/{}/cronjobs"
 _CONTROLLER = "system:serviceaccount:kube-system:cronjob-controller"
-#: If the next full minute is closer than this, the one after it is measured.
+#: Minimum seconds until the measured minute. If the next full minute is closer, the one after it is measured.
 _MARGIN_SECONDS = 10
 _MINUTE = 60
-#: Time within which all runs of ScheduledTasks must arrive.
+#: Seconds within which all runs of ScheduledTasks must arrive.
 _ARRIVAL_SECONDS = 5
 
 
@@ -53,7 +53,7 @@ def _next_minute() -> int:
 
 
 def _cron_expression(due: int) -> str:
-    """Return the cron expression of one minute of the year."""
+    """Return the cron expression for one minute of the year."""
     return f"{datetime.fromtimestamp(due, UTC):%-M %-H %-d %-m} *"
 
 

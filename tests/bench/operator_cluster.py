@@ -1,4 +1,4 @@
-"""A control plane with thousands of ScheduledTasks, schedulers for them, and counts of what they wrote."""
+"""A control plane with thousands of ScheduledTasks, schedulers for them, and counts of the schedulers' writes."""
 
 import asyncio
 import base64
@@ -69,7 +69,7 @@ class OperatorCluster:
             await asyncio.gather(*(creator(session) for _ in range(_CREATORS)))
 
     def user(self, namespace: str) -> User:
-        """Create a namespace and in it an account of a scheduler with the rights of deploy/operator."""
+        """Create a namespace with a scheduler account that has the rights of deploy/operator."""
         self.plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
         return scheduler_user(self.plane, namespace)
 
@@ -106,7 +106,7 @@ class OperatorCluster:
             process.end()
 
     def writes(self, user: User, begin: float, end: float) -> Counter[tuple[str, str]]:
-        """Count the writes of a user between two Unix times, by resource and name, without those of the Lease."""
+        """Count a user's writes between two Unix times, by resource and name, without writes to the Lease."""
         return Counter(
             (record["objectRef"]["resource"], record["objectRef"].get("name", ""))
             for record in self.plane.audit(user.name)
@@ -145,7 +145,7 @@ def operator_cluster(directory: Path) -> Iterator[OperatorCluster]:
 
 
 def unix_seconds(text: str) -> float:
-    """Return the Unix seconds of a time in the audit log."""
+    """Convert a timestamp in the audit log to Unix seconds."""
     return datetime.fromisoformat(text).timestamp()
 
 

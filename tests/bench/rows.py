@@ -8,7 +8,7 @@ class Row:
     """One measured value, with the value of a comparable project if there is one.
 
     Args:
-        name: Names of the benchmark and of the value, separated by dots (`broker.enqueue.ours`).
+        name: Benchmark name and value name, separated by dots (`broker.enqueue.ours`).
         value: Value of FinanceHub.
         unit: Unit of both values: `msg/s`, `ms`, `MB`, and so on.
         peer: The comparable project that was measured in the same run; empty if there is none.

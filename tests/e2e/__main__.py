@@ -22,7 +22,7 @@ from test_cluster.targets import ExternalTarget, Target, choose_target, existing
 
 _TESTS = Path(__file__).parent
 _USAGE = "usage: python -m e2e cluster | programs | down | test [ARGUMENTS OF PYTEST]"
-#: The tag that the tests install, and the one to which they upgrade. Both are the same code.
+#: The tag that the tests install, and the tag to which they upgrade. Both contain the same code.
 _TAG, _NEXT_TAG = "e2e", "e2e-next"
 
 
@@ -51,7 +51,7 @@ def _down() -> int | str:
         try:
             down()
         except (NodeError, StartError, OSError, subprocess.CalledProcessError) as error:
-            # A failure must not keep the others from being removed.
+            # One failure must not prevent the removal of the others.
             problems.append(f"e2e: {error}")
     return "\n".join(problems) or 0
 
@@ -70,13 +70,13 @@ def _test(target: Target, options: list[str]) -> int:
         # choose_target() would otherwise find the engine that was started for the images, and choose kind.
         environment |= {"E2E_TARGET": target.name}
         environment |= source.environment | {"E2E_TAG": _TAG, "E2E_NEXT_TAG": _NEXT_TAG, "E2E_REDIS_IMAGE": images[-1]}
-    # A test installs, waits and uninstalls for minutes, and each of its waits has its own timeout.
+    # A test spends minutes on installing, waiting and uninstalling, and each of its waits has its own timeout.
     command = [sys.executable, "-m", "pytest", "--timeout=900", *(options or [str(_TESTS)])]
     return subprocess.run(target.inside(command), env=environment, check=False).returncode
 
 
 def _build_images(source: Engine) -> list[str]:
-    """Build all images that the tests use, and return their references. The last one is that of Redis."""
+    """Build all images that the tests use, and return their references. The last one is the Redis image."""
     *own, redis = build_all(source, _TAG)
     base = f"BASE_IMAGE=financehub/low-priority:{_TAG}"
     research = f"financehub/research:{_TAG}"

@@ -1,4 +1,4 @@
-"""Access to the cluster with kubectl and Helm."""
+"""Accesses the cluster with kubectl and Helm."""
 
 import json
 import os
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Cluster:
-    """Access as the administrator.
+    """Access to the cluster as its administrator.
 
     Args:
         target: The cluster that the tests use.
@@ -36,8 +36,8 @@ class Cluster:
 
         Args:
             arguments: Arguments of kubectl.
-            stdin: Its standard input, for `-f -`.
-            check: Whether an error of kubectl fails the test, with its output.
+            stdin: Standard input, for `-f -`.
+            check: Whether a kubectl error fails the test, with kubectl's output.
         """
         return self._run([program(KUBECTL), *arguments], stdin, check=check)
 
@@ -46,8 +46,8 @@ class Cluster:
 
         Args:
             arguments: Arguments of Helm.
-            stdin: Its standard input, for `--values -`.
-            check: Whether an error of Helm fails the test, with its output.
+            stdin: Standard input, for `--values -`.
+            check: Whether a Helm error fails the test, with Helm's output.
         """
         return self._run([program(HELM), *arguments], stdin, check=check)
 
@@ -80,7 +80,7 @@ def eventually(condition: Callable[[], Result], description: str, within: float)
 
     Args:
         condition: Returns a true value if it holds.
-        description: The condition in words, for the error message.
+        description: Description of the condition, for the error message.
         within: Timeout in seconds.
 
     Raises:

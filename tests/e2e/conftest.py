@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: the cluster and releases of the chart. `make e2e` runs these tests."""
+"""Fixtures for the end-to-end tests: the cluster and releases of the chart. `make e2e` runs these tests."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _PREFIX = "e2e-"
 #: Image of the added tier, whose tasks record their runs in Redis (tests/e2e/research).
 RESEARCH_IMAGE = {"repository": "financehub/research"}
 
-#: Values of every release: the available images, and times that are short enough for tests.
+#: Values for every release: the available images, and durations that are short enough for tests.
 VALUES: dict[str, Any] = {
     "image": {"registry": REGISTRY, "tag": TAG},
     "simulator": {"enabled": True},
@@ -58,7 +58,7 @@ def cluster() -> Cluster:
 
 
 def _remove_leftovers(cluster: Cluster) -> None:
-    """Remove what an interrupted run has left: releases, namespaces, and a cordoned node."""
+    """Remove what an interrupted run left behind: releases, namespaces, and a cordoned node."""
     # The node comes first, because uninstalling a release may need a pod.
     cluster.kubectl("uncordon", "--selector", "kubernetes.io/os=linux")
     for release in json.loads(cluster.helm("list", "--all-namespaces", "--all", "--output", "json").stdout):
@@ -71,7 +71,7 @@ def _remove_leftovers(cluster: Cluster) -> None:
 
 @pytest.fixture(scope="module")
 def release_in(cluster: Cluster) -> Iterator[Callable[..., Release]]:
-    """A function that creates a release in a namespace, not installed yet. Each module has a `release` made with it.
+    """A function that creates a release, not yet installed, in a namespace. Each module creates its `release` with it.
 
     After the module, the releases are uninstalled and their namespaces deleted.
     """

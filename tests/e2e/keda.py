@@ -1,6 +1,6 @@
-"""Installs KEDA in the cluster: KEDA's own manifests, and its programs in images that are written here.
+"""Installs KEDA in the cluster: KEDA's own manifests, and its programs in images that this module builds.
 
-The images are written here because the cluster has no registry from which it could pull them.
+The module builds the images because the cluster has no registry from which it could pull them.
 """
 
 import json

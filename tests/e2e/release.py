@@ -38,8 +38,8 @@ class Release:
         """Run `helm install --wait` and return its output.
 
         Args:
-            arguments: Further arguments of Helm.
-            values: Top-level values that replace those of the release.
+            arguments: Additional Helm arguments.
+            values: Top-level values that override those of the release.
         """
         return self._helm("install", arguments, values)
 
@@ -47,8 +47,8 @@ class Release:
         """Run `helm upgrade --wait` and return its output.
 
         Args:
-            arguments: Further arguments of Helm.
-            values: Top-level values that replace those of the release.
+            arguments: Additional Helm arguments.
+            values: Top-level values that override those of the release.
         """
         return self._helm("upgrade", arguments, values)
 
@@ -120,7 +120,7 @@ class Release:
         return output.splitlines()
 
     def apply(self, name: str, *, annotations: Mapping[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-        """Apply a ScheduledTask with kubectl, and return the resource as the API server stored it.
+        """Apply a ScheduledTask with kubectl and return the resource as stored by the API server.
 
         Args:
             name: Name of the ScheduledTask.
@@ -141,7 +141,7 @@ class Release:
         return {item["metadata"]["name"]: item for item in self.get("scheduledtasks")["items"]}
 
     def wait_until_empty(self) -> None:
-        """Wait until the last pod is gone. A worker that drains without its Redis takes its whole grace period."""
+        """Wait until the last pod is gone. A worker that drains without its Redis uses its whole grace period."""
         grace = max((pod["spec"]["terminationGracePeriodSeconds"] for pod in self.get("pods")["items"]), default=0)
         eventually(lambda: not self.get("pods")["items"], "no pods are left", grace + 60)
 

@@ -1,4 +1,4 @@
-"""Measurements of the end-to-end tests, printed at the end of the run for people. No test depends on them."""
+"""Measurements of the end-to-end tests, printed for information at the end of the run. No test depends on them."""
 
 import time
 from collections.abc import Iterator
@@ -31,6 +31,6 @@ def timed(name: str) -> Iterator[None]:
 
 
 def lines() -> list[str]:
-    """Return the lines of the table of measurements."""
+    """Return the lines of the measurement table."""
     width = max(map(len, MEASUREMENTS), default=0)
     return [f"{name:{width}}  {value}" for name, value in MEASUREMENTS.items()]

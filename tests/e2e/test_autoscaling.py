@@ -1,4 +1,4 @@
-"""Each tier is scaled separately: by KEDA on its backlog, or by a HorizontalPodAutoscaler on CPU if KEDA is absent."""
+"""Tests that each tier scales separately: with KEDA by its backlog, or with a HorizontalPodAutoscaler by CPU."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,7 +25,7 @@ TIERS = {
     "low": {"shutdownTimeoutSeconds": 5, "autoscaling": {**_FAST_SCALING, "minReplicas": 0}},
 }
 _DEFAULT_SCHEDULES = yaml.safe_load((CHART / "values.yaml").read_text())["schedules"]
-#: Schedules of the low tier would keep it from scaling to zero.
+#: Schedules for the low tier would prevent it from scaling to zero.
 SCHEDULES = {
     name: {"enabled": False}
     for name, schedule in _DEFAULT_SCHEDULES.items()
@@ -62,7 +62,7 @@ def release(_keda: None, release_in: Callable[..., Release]) -> Release:
 
 
 def test_keda_with_a_backlog_scales_only_that_tier_up_and_down(release: Release) -> None:
-    """A backlog of one tier adds pods to that tier within 30 s and to no other tier. No running task is killed."""
+    """A backlog in one tier adds pods to that tier within 30 s and to no other tier. No running task is killed."""
     eventually(lambda: all_scaled_objects_ready(release), "KEDA scales all tiers", 60)
     others = {tier: len(release.pods(tier)) for tier in ("high", "medium")}
     release.run_python(_ENQUEUE_BACKLOG)
@@ -101,7 +101,7 @@ def release_without_keda(release: Release, cluster: Cluster) -> Iterator[Release
 
 
 def test_tier_without_keda_is_scaled_on_cpu(release_without_keda: Release) -> None:
-    """If KEDA is absent, each tier has a HorizontalPodAutoscaler, which scales it on its CPU."""
+    """If KEDA is absent, each tier has a HorizontalPodAutoscaler that scales it by CPU use."""
     release = release_without_keda
 
     def cpu_is_measured() -> bool:

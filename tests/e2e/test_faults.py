@@ -1,4 +1,4 @@
-"""Faults that clusters cause. After each of them no run is missing or doubled, and the fleet recovers by itself."""
+"""Tests of faults that clusters cause: no run is missing or duplicated afterwards, and the fleet recovers by itself."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class Recording:
     Args:
         release: The release with the schedule.
         uid: Uid of the ScheduledTask. A run's id is derived from it and from the due time.
-        since: Unix time in seconds. Due times after it count.
+        since: Unix time in seconds after which due times count.
     """
 
     release: Release
@@ -57,7 +57,7 @@ class Recording:
     since: float
 
     def runs(self) -> Counter[str]:
-        """Return how often each run id was recorded."""
+        """Return how many times each run id was recorded."""
         return Counter(self.release.redis_cli("lrange", "run_ids", "0", "-1"))
 
     def enqueued_runs(self) -> int:
@@ -86,7 +86,7 @@ def release(release_in: Callable[..., Release]) -> Release:
 
 @pytest.fixture
 def recording(release: Release) -> Iterator[Recording]:
-    """A schedule that runs during one test. Afterwards it checks that each due time ran and was enqueued once."""
+    """A schedule that runs during one test. The teardown checks that each due time ran and was enqueued once."""
     release.redis_cli("del", "run_ids", "started", "finished", "allocations")
     since = time.time()
     uid = release.apply(_SCHEDULE, **_SPEC)["metadata"]["uid"]
@@ -143,7 +143,7 @@ def wait_for_recovery(recording: Recording, fault: str, fault_at: float) -> None
 
 
 def delete_pod(release: Release, name: str, *arguments: str) -> None:
-    """Delete a pod without waiting for its end."""
+    """Delete a pod without waiting until it is gone."""
     release.kubectl("delete", "pod", name, "--wait=false", *arguments)
 
 
@@ -161,7 +161,7 @@ def test_fleet_with_a_lost_worker_pod_recovers(
 
 
 def test_message_of_a_worker_out_of_memory_runs_again(release: Release, recording: Recording) -> None:
-    """If a task exceeds its pod's memory limit, Kubernetes restarts the worker, and the message runs again and ends."""
+    """If a task exceeds its pod's memory limit, Kubernetes restarts the worker, which runs the message again."""
     fault_at = time.time()
     release.run_python(_ENQUEUE_ALLOCATION)
     with timed("recovery: a worker out of memory → its message finished in another attempt"):
@@ -181,7 +181,7 @@ def test_message_of_a_worker_out_of_memory_runs_again(release: Release, recordin
 
 
 def test_fleet_with_a_deleted_redis_pod_recovers_without_restarts(release: Release, recording: Recording) -> None:
-    """If the Redis pod is deleted, it comes back with its data, and all other processes continue without a restart."""
+    """If the Redis pod is deleted, its replacement has the data, and all other processes continue without a restart."""
     fault_at = time.time()
     delete_pod(release, f"{NAME}-redis-0")
     eventually(lambda: not release.ready_pods("redis"), "Redis is gone", 60)
@@ -195,12 +195,12 @@ def test_fleet_with_a_deleted_redis_pod_recovers_without_restarts(release: Relea
 
 
 def test_redis_pod_marked_not_ready_still_resolves(release: Release, recording: Recording) -> None:
-    """The name of Redis resolves while its pod is marked not ready, as it is when the node controller loses a node."""
+    """The Redis hostname resolves even while its pod is marked not ready, as when the node controller loses a node."""
     status = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "NodeNotReady"}]}}
     fault_at = time.time()
     release.kubectl("patch", "pod", f"{NAME}-redis-0", "--subresource=status", "-p", json.dumps(status))
     assert not release.ready_pods("redis")
-    # 8 s is longer than CoreDNS caches. The kubelet may correct the condition before that.
+    # 8 s is longer than CoreDNS caches entries. The kubelet may correct the condition earlier.
     until = time.time() + 8
     while time.time() < until:
         assert release.cli("schedules", "list")
@@ -249,7 +249,7 @@ def test_drained_node_keeps_one_pod_of_a_tier(release: Release, cluster: Cluster
 
 
 def evict(release: Release, pod: str) -> str:
-    """Request an eviction as `kubectl drain` does, and return the reason if it is refused, otherwise an empty text."""
+    """Request an eviction as `kubectl drain` does. Return the reason if it is refused, otherwise an empty string."""
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",

@@ -24,7 +24,7 @@ def release(release_in: Callable[..., Release]) -> Release:
 
 
 def test_added_tier_with_a_schedule_runs_it_and_reports_outcomes(release: Release) -> None:
-    """The tier's pods run the task of its schedule, its log has the runs, and status and fleet status include it."""
+    """The tier's pods run its scheduled task, its log contains the runs, and status and fleet status include it."""
     assert len(release.ready_pods("research")) == 2
 
     def last_outcome() -> Any:

@@ -1,4 +1,4 @@
-"""The images contain the right files, are small, and run under the restrictions of the chart."""
+"""Tests that the images contain the right files, are small, and run under the chart's restrictions."""
 
 import json
 import re
@@ -28,13 +28,13 @@ ROOT = Path(__file__).parents[2]
 _INVENTORY = ROOT / "tools/test-cluster/test_cluster/images/inventory.py"
 #: The restrictions under which the chart runs containers.
 _RESTRICTED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-#: Commands with which a container needs no cluster. All other images run their default command.
+#: Commands for containers that would otherwise need a cluster. All other images run their default command.
 _COMMANDS = {"scheduler": ["financehub-scheduler", "--schedules", "/tmp"]}  # noqa: S108 — it is the container's
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image, its settings and the inventory that its own Python makes of it."""
+    """One image with its settings and its inventory, which is made by the image's own Python."""
 
     name: str
     reference: str
@@ -44,7 +44,7 @@ class Image:
 
 @pytest.fixture(scope="module")
 def docker() -> Engine:
-    """The engine, after it has built all images."""
+    """The Docker engine, after it has built all images."""
     found = engine()
     build_all(found, TAG)
     return found
@@ -80,12 +80,12 @@ def _locked(image: Image) -> dict[str, str]:
     }
 
 
-#: The own distributions of each image besides that of the service itself.
+#: FinanceHub's distributions in each image besides the service itself.
 _SHARED: dict[str, list[str]] = {"simulator": [], "scheduler": ["cli", "shared"]}
 
 
 def test_image_contains_only_its_distributions(image: Image) -> None:
-    """An image contains what its requirements file pins, its service and the distributions that the service needs."""
+    """An image contains only the pinned requirements, its service and the distributions that the service needs."""
     own = [image.name, *_SHARED.get(image.name, ["shared"])]
     expected = _locked(image) | {f"financehub-{name}": "0.1.0" for name in own}
     found = {canonicalize_name(name): version for name, version in image.inventory["distributions"].items()}
@@ -101,7 +101,7 @@ def test_image_contains_no_tools_or_leftovers(image: Image) -> None:
 
 
 def test_modules_of_the_image_can_be_imported(image: Image) -> None:
-    """No FinanceHub module misses a part of an installed distribution, so nothing that is used was left out."""
+    """All FinanceHub modules can be imported, so the image lacks no file that they need."""
     assert image.inventory["broken"] == {}
 
 
@@ -112,7 +112,7 @@ def test_imported_modules_have_bytecode(image: Image) -> None:
 
 
 def test_image_runs_as_a_numeric_user(image: Image) -> None:
-    """The user is not root, and is numeric, so that Kubernetes can check `runAsNonRoot`; there is no entry point."""
+    """The user is not root and is numeric, so that Kubernetes can check `runAsNonRoot`. There is no entry point."""
     settings = image.settings["Config"]
     assert settings["User"] == "10001:10001"
     assert image.inventory["user"] == [10001, 10001]
@@ -164,7 +164,7 @@ def redis(docker: Engine) -> Iterator[str]:
 
 
 def test_restricted_container_becomes_ready_and_stops_on_sigterm(image: Image, docker: Engine, redis: str) -> None:
-    """With a read-only root file system and no capabilities, a container becomes ready, and SIGTERM ends it with 0."""
+    """With a read-only root file system and no capabilities, a container becomes ready and exits with 0 on SIGTERM."""
     name = f"{redis}-{image.name}"
     port = 8099 if image.name == "simulator" else 8000
     network = f"--network=container:{redis}"

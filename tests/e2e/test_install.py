@@ -1,4 +1,4 @@
-"""One command installs the chart into an empty namespace with restricted Pod Security, and data arrives."""
+"""Tests that one command installs the chart into an empty namespace with restricted Pod Security, and data arrives."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_helm_test_after_install_succeeds(release: Release) -> None:
 
 
 def test_all_tasks_succeed_within_their_period(release: Release) -> None:
-    """Each task of the catalog succeeds within one period after the install, and `kubectl get st` shows it."""
+    """Each catalog task succeeds within one period after the install, and `kubectl get st` shows it."""
     for name in DAILY:
         release.kubectl("annotate", "st", name, "financehub.io/trigger=now")
 
@@ -79,7 +79,7 @@ def test_cli_after_install_shows_simulated_data(release: Release) -> None:
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_log_of_a_tier_contains_only_its_tasks(release: Release, tier: str) -> None:
-    """`kubectl logs deploy/financehub-<tier>` shows JSON lines of all tasks of that tier and of no other tier."""
+    """`kubectl logs deploy/financehub-<tier>` shows JSON lines for all of that tier's tasks and for no other tier's."""
     lines = [json.loads(line) for line in release.logs(tier)]
     assert {line["tier"] for line in lines} == {tier}
     logged = {line["task"] for line in lines if "task" in line}
@@ -98,7 +98,7 @@ def test_containers_run_without_root_writable_files_or_token(release: Release) -
 
 
 def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
-    """An applied ScheduledTask runs at its due times, not while suspended, when triggered, and can be deleted."""
+    """An applied ScheduledTask runs when due and when triggered, does not run while suspended, and can be deleted."""
     applied_at = datetime.now(UTC)
     # With Allow, a trigger is not skipped while an earlier run is active.
     spec = {"task": "fetch_crypto_prices_task", "schedule": "@every 5s", "concurrencyPolicy": "Allow"}
@@ -108,7 +108,7 @@ def test_applied_schedule_runs_on_time_until_deleted(release: Release) -> None:
         return next((entry for entry in release.cli("schedules", "list") if entry["uid"] == uid), {})
 
     def last_due_at() -> str | None:
-        # The due time of a run that was enqueued just now may be listed a moment later.
+        # The due time of a run that was just enqueued may be listed a moment later.
         entry = schedule()
         return entry["last_due_at"] if entry.get("runs", 0) >= 3 else None
 

@@ -1,4 +1,4 @@
-"""Mistakes in a first install: kubectl and the logs name the cause."""
+"""Tests of mistakes in a first install: kubectl and the logs name the cause."""
 
 import json
 from collections.abc import Callable
@@ -21,19 +21,19 @@ def describe_pods(release: Release, component: str) -> str:
 
 
 def event_messages(release: Release, word: str) -> list[str]:
-    """Return the messages of all Events that contain a word."""
+    """Return the messages of all Events that contain a string."""
     return [event["message"] for event in release.get("events")["items"] if word in event["message"]]
 
 
 @pytest.fixture(scope="module")
 def mistaken(release_in: Callable[..., Release]) -> Release:
-    """A release that each test installs with another mistake."""
+    """A release that each test installs with a different mistake."""
     return release_in("e2e-mistakes")
 
 
 @pytest.fixture
 def release(mistaken: Release) -> Any:
-    """The release before its install. It is uninstalled afterwards, with its Secret, so that no mistake remains."""
+    """The release before it is installed. It is uninstalled afterwards with its Secret, so that no mistake remains."""
     yield mistaken
     mistaken.uninstall()
     mistaken.kubectl("delete", "secret,pvc", "--all", "--wait=false")
@@ -51,7 +51,7 @@ def test_missing_secret_is_named_by_kubectl_describe(release: Release) -> None:
     """`kubectl describe` names the Secret that does not exist."""
     release.install(_NO_WAIT, providerKeys={"existingSecret": "keys-of-nobody"})
     eventually(lambda: event_messages(release, '"keys-of-nobody" not found'), "the event", 60)
-    # The kubelet reports it in other words until it has queried the API server.
+    # The kubelet words the error differently until it has queried the API server.
     eventually(
         lambda: 'secret "keys-of-nobody" not found' in describe_pods(release, "high"),
         "the name in kubectl describe",
@@ -109,7 +109,7 @@ def test_unreachable_redis_is_named_in_the_logs(release: Release) -> None:
 
 
 def test_upgrade_corrects_a_wrong_redis_image(release: Release) -> None:
-    """The Redis pod does not start with a tag that does not exist, and starts after an upgrade with a valid tag."""
+    """With a nonexistent tag the Redis pod does not start. It starts after an upgrade with a valid tag."""
     image = VALUES.get("redis", {}).get("image", {})
     release.install(_NO_WAIT, redis={"image": {**image, "tag": "none-such"}})
     eventually(lambda: "none-such" in " ".join(event_messages(release, "pull")), "the event", 60)

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a release and evaluates its rules, and sends an alert to a real Alertmanager."""
+"""Tests with a real Prometheus, which scrapes a release and evaluates its rules, and a real Alertmanager."""
 
 import copy
 import json
@@ -19,10 +19,10 @@ from e2e.release import NAME, TIERS, Release
 from e2e.report import note, timed
 from test_cluster.binaries.programs import ALERTMANAGER, PROMETHEUS
 
-#: The tier that loses its pods, the alert that this fires, and an alert that the values disable.
+#: The tier that loses its pods, the alert that fires for it, and an alert that the values disable.
 _TIER, _ALERT, _DISABLED = "high", "FinanceHubTierWithoutWorker", "FinanceHubClockSkew"
 _RUNBOOKS = "https://runbooks.example/financehub"
-#: Names of the series that Prometheus itself adds to each scrape.
+#: Names of the series that Prometheus adds to each scrape.
 _SCRAPE_SERIES = "up|scrape_.+"
 #: The only series that the second job stores. No rule reads it.
 _PROBE_SERIES = "process_start_time_seconds"
@@ -43,7 +43,7 @@ _VALUES: dict[str, Any] = {
     "networkPolicy": {
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}}]
     },
-    # The tests set the number of pods. The short period causes a due time soon after the fault.
+    # The tests set the number of pods. The short period ensures a due time soon after the fault.
     "tierDefaults": {"autoscaling": {"enabled": False}},
     "schedules": {"fetch-crypto-prices": {"spec": {"schedule": "@every 10s"}}},
 }
@@ -51,7 +51,7 @@ _VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def _crds(cluster: Cluster) -> Iterator[None]:
-    """The CRDs of the Prometheus operator, for the module, installed before the release and removed after it."""
+    """The CRDs of the Prometheus operator. They are installed before the module's release and removed after it."""
     skip_on_external_cluster(cluster, "the CRDs of the Prometheus operator")
     definitions.install(cluster)
     yield
@@ -84,7 +84,7 @@ def monitoring(release: Release) -> Iterator[Servers]:
 
 
 def refusal(release: Release, resource: dict[str, Any]) -> str:
-    """Return the error of kubectl if the API server refuses a changed resource but accepts the unchanged one."""
+    """Return kubectl's error if the API server refuses a changed resource but accepts the unchanged one."""
     unchanged = release.get(resource["kind"].lower(), resource["metadata"]["name"])
     for manifest in (unchanged, resource):
         # An apply must not contain the metadata that the server has added.
@@ -146,7 +146,7 @@ def test_scrape_job_finds_exactly_the_pods_with_metrics(release: Release, monito
 
 @pytest.mark.parametrize("job", [ANNOTATIONS_JOB, POD_MONITOR_JOB])
 def test_scraped_series_have_release_and_component_labels(release: Release, monitoring: Servers, job: str) -> None:
-    """Each series of each target has the labels `release`, the release's name, and `component`, that of its pod."""
+    """Each series of each target has the labels `release`, the release's name, and `component`, its pod's component."""
     expression = f'count by (pod, release, component) ({{job="{job}", __name__!~"{_SCRAPE_SERIES}"}})'
 
     def found() -> dict[tuple[tuple[str, str], ...], float]:
@@ -218,7 +218,7 @@ def test_dashboard_config_maps_are_found_by_label(release: Release) -> None:
     assert {name.rpartition(".")[2] for name in files} == {"json"}
     assert {json.loads(text)["uid"] for text in files.values()} == _DASHBOARDS
     sources = [path.read_text(encoding="utf-8") for path in (CHART / "files" / "dashboards").glob("*.json")]
-    # The address of the runbooks is the only part of a dashboard that depends on values.
+    # The runbooks' URL is the only part of a dashboard that depends on values.
     assert set(files.values()) == {text.replace('"docs/runbooks"', f'"{_RUNBOOKS}"') for text in sources}
 
 

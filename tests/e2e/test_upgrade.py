@@ -1,4 +1,4 @@
-"""Upgrade, rollback, uninstall and reinstall: no queued message is lost, and only documented resources remain."""
+"""Tests of upgrade, rollback, uninstall and reinstall: no queued message is lost, only documented resources remain."""
 
 import json
 from collections import Counter
@@ -45,7 +45,7 @@ def release(release_in: Callable[..., Release]) -> Release:
 
 
 def image_tags(release: Release, component: str) -> list[str]:
-    """Return the tags of the images that a component runs."""
+    """Return the image tags that a component runs."""
     template = release.get("deployment", f"{NAME}-{component}")["spec"]["template"]["spec"]
     return [container["image"].rpartition(":")[2] for container in template["containers"]]
 
@@ -107,7 +107,7 @@ def test_upgrade_with_a_new_image_replaces_only_that_tier(release: Release) -> N
 
 
 def test_upgrade_with_another_name_of_redis_is_refused(release: Release) -> None:
-    """An upgrade that would rename Redis, and so create an empty one, is refused with the present name."""
+    """An upgrade that would rename Redis, and thus create an empty one, is refused. The error has the current name."""
     arguments = ("upgrade", NAME, str(CHART), "--reuse-values", "--set", "fullnameOverride=prices")
     refused = release.helm(*arguments, check=False)
     assert refused.returncode != 0
@@ -131,7 +131,7 @@ def test_upgrade_with_an_older_crd_updates_it(release: Release, cluster: Cluster
 
 
 def namespaced_resources(release: Release) -> dict[str, list[str]]:
-    """Return the names of all resources in the namespace by kind, without those that Kubernetes itself creates."""
+    """Return the names of all resources in the namespace by kind, without those that Kubernetes creates."""
     list_kinds = ("api-resources", "--namespaced", "--verbs=list,delete", "-o", "name")
     kinds = release.cluster.kubectl(*list_kinds, check=False)
     if kinds.returncode != 0:
@@ -186,7 +186,7 @@ def test_uninstall_keeps_the_data_for_the_next_install(release: Release, cluster
 
 
 def test_uninstall_without_keep_removes_the_crd(release: Release, cluster: Cluster) -> None:
-    """With crds.keep=false an uninstall also removes the CRD and the role that it needed for that."""
+    """With crds.keep=false an uninstall also removes the CRD, and the role that the removal needs."""
     skip_on_external_cluster(cluster, "the CRD of ScheduledTasks")
     release.upgrade(tiers=TIERS, crds={"keep": False})
     release.uninstall()
@@ -194,7 +194,7 @@ def test_uninstall_without_keep_removes_the_crd(release: Release, cluster: Clust
     def is_gone() -> bool:
         return "NotFound" in cluster.kubectl("get", "crd", _CRD, check=False).stderr
 
-    # The API server answers the deletion first, and removes the CRD and its resources a moment later.
+    # The API server responds to the deletion first, and removes the CRD and its resources a moment later.
     eventually(is_gone, "the CRD is gone", 30)
     roles: Any = json.loads(cluster.kubectl("get", "clusterroles", "-o", "json").stdout)["items"]
     assert not [role for role in roles if NAME in role["metadata"]["name"]]

@@ -60,7 +60,7 @@ class MonitoredFleet:
             time.sleep(0.2)
 
     def wait_until_resolved(self, *alerts: str, within: float = 60) -> None:
-        """Wait until none of the given alerts fires; without names, until no alert fires."""
+        """Wait until none of the given alerts fires, or, without names, until no alert fires."""
         chosen = set(alerts)
         eventually(
             lambda: not (self.prometheus.firing() & chosen if chosen else self.prometheus.firing()),
@@ -79,7 +79,7 @@ StartFleet = Callable[..., MonitoredFleet]
 
 @pytest.fixture
 def start_fleet(tmp_path: Path, redis_server: Callable[..., RedisServer]) -> Iterator[StartFleet]:
-    """Return a function that builds a fleet with its Prometheus. Its keywords are settings of the fleet."""
+    """Return a function that builds a fleet with its Prometheus. Its keyword arguments are settings of the fleet."""
     simulator = RunningSimulator(enforce_rate_limits=False)
     built: list[MonitoredFleet] = []
 

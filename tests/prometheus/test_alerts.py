@@ -1,4 +1,4 @@
-"""Tests of the chart's rules on a real fleet: each fault raises exactly its alerts, and they end with the fault."""
+"""Tests of the chart's rules on a real fleet: each fault raises exactly its alerts, which end with the fault."""
 
 import time
 
@@ -16,7 +16,7 @@ def _assert_no_rule_fails(monitored: MonitoredFleet) -> None:
     assert monitored.prometheus.rule_problems() == []
 
 
-# the test waits for two minutes on an idle machine
+# The test waits for two minutes on an idle machine.
 @pytest.mark.timeout(240)
 def test_alerts_with_faulty_providers_and_data_are_exactly_theirs(start_fleet: StartFleet) -> None:
     """Normal work does not raise an alert, and wrong prices raise the quarantine alert. While all crypto providers are
@@ -101,7 +101,7 @@ def test_alerts_with_killed_processes_are_exactly_theirs(start_fleet: StartFleet
 
 
 def test_alerts_with_faulty_redis_are_exactly_theirs(start_fleet: StartFleet) -> None:
-    """If Redis hangs, is nearly full, may evict keys or does not persist, one alert fires and ends with the fault."""
+    """If Redis hangs, is nearly full, may evict keys or does not persist, one alert fires until the fault ends."""
     running = start_fleet()
     fleet = running.fleet
     fleet.schedule("health", "health_check_task", "@every 1s", "  catchUp: All\n")

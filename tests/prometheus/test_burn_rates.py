@@ -1,4 +1,4 @@
-"""Tests of every threshold of the burn-rate alerts by promtool, with given shares instead of recorded ones."""
+"""Tests every threshold of the burn-rate alerts with promtool, using given shares instead of recorded ones."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ class Speed:
         severity: Severity of the alert.
         pairs: Pairs of windows. One of them is enough for the alert.
         step: Minutes between two evaluations, at most the alert's `for`.
-        until: Minute at which the alerts are checked, after the end of the long windows.
+        until: Minute at which the alerts are checked, which is after the end of the long windows.
     """
 
     name: str
@@ -58,7 +58,7 @@ SLOW = Speed("Slow", "warning", (Pair("1d", 1_440, "2h", 3), Pair("3d", 4_320, "
 @pytest.mark.parametrize("slo", ["freshness", "start", "success"])
 def test_burn_rate_alert_fires_only_above_its_thresholds(slo: str, speed: Speed, tmp_path: Path) -> None:
     """An alert fires if both windows of a pair are above the threshold and the long window has three bad events. If one
-    of the windows is below or the third event is older, it does not fire. Freshness does not need a number of events.
+    of the windows is below, or the third event is older, it does not fire. Freshness needs no minimum number of events.
     """
     series: dict[str, str] = {}
     firing = []

@@ -15,7 +15,7 @@ from support.panel_results import Series, problems, table_problems
 from support.waiting import eventually
 
 TASK = "fetch_crypto_prices_task"
-#: Variables as Grafana sets them. The rate interval is four scrape intervals plus expression step.
+#: Variables as Grafana sets them. The rate interval is four scrape intervals plus the expression's step.
 RATE_INTERVAL = {"__rate_interval": "10s", "__interval": "2s", "__range": "60s"}
 #: Panels that are normally empty and that the faults of this test fill.
 FILLED_BY_FAULTS = {
@@ -26,9 +26,9 @@ FILLED_BY_FAULTS = {
     "Exceptions",
     "Dead letters by reason",
 }
-#: No-value text of the panels that show metrics which each process serves without Redis.
+#: No-value text of the panels with metrics that each process serves without Redis.
 WITHOUT_REDIS = "No data: no FinanceHub process is scraped"
-#: Seconds that a graph shows, in general and while Redis hangs, when older samples must not count.
+#: Seconds that a graph covers, in general and while Redis hangs, when older samples must not count.
 GRAPH_SECONDS = 30
 GRAPH_SECONDS_WITHOUT_REDIS = 4
 
@@ -40,7 +40,7 @@ def _result(monitored: MonitoredFleet, expression: Expression, seconds: float) -
 
 
 def _panel_problems(monitored: MonitoredFleet, required: Callable[[Expression], bool], seconds: float) -> list[str]:
-    """Return the problems of the results of all expressions and of the tables that consist of them."""
+    """Return the problems in the results of all expressions and in the tables built from them."""
     found = []
     tables: dict[str, dict[str, list[Series]]] = {}
     for expression in expressions(RATE_INTERVAL):

@@ -10,7 +10,7 @@ import pytest
 from support.promtool import promtool_path
 from support.rules import ROOT, RULE_FILES, RULE_TESTS, RULES, TESTS
 
-#: Just below the limit of pytest, which would not show the output of promtool. A loaded machine is slow.
+#: Just below pytest's timeout, which would not show promtool's output. A loaded machine is slow.
 LIMIT_SECONDS = 170
 
 
@@ -49,7 +49,7 @@ def test_rules_pass_their_promtool_tests(promtool: str, path: Path) -> None:
 
 
 def test_promtool_tests_with_a_changed_rule_fail(promtool: str, tmp_path: Path) -> None:
-    """The promtool tests read the chart's rules: with a threshold of 90 % for the memory of Redis they fail."""
+    """The promtool tests read the chart's rules. They fail with a threshold of 90 % for Redis's memory."""
     folder = tmp_path / TESTS.relative_to(ROOT)
     rules = tmp_path / RULES.relative_to(ROOT)
     folder.mkdir(parents=True)

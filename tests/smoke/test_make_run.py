@@ -1,4 +1,4 @@
-"""Tests of `make run` from the point of view of a new user. `make smoke` starts it once, on the default ports."""
+"""Tests `make run` from a new user's perspective. `make smoke` starts it once, on the default ports."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from financehub_shared.core.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
 CLI = str(ROOT / ".venv/bin/financehub")
-#: Seconds until everything must run. `make bench ONLY=startup` measures the goal of 15 s for a warm start.
+#: Seconds within which everything must run. `make bench ONLY=startup` measures the goal of 15 s for a warm start.
 START_LIMIT_SECONDS = 90
 
 
@@ -28,7 +28,7 @@ def cli(*arguments: str) -> Any:
 
 
 def health() -> Any:
-    """Return the response of the health endpoint, or None if nothing answers."""
+    """Return the health endpoint's response, or None if there is no response."""
     done = subprocess.run(
         ["curl", "--silent", "--max-time", "5", "http://localhost:8000/api/health/"],
         capture_output=True,
@@ -95,7 +95,7 @@ def test_schedules_list_shows_the_default_schedules() -> None:
 
 
 def test_run_command_reports_the_outcome() -> None:
-    """`financehub run` enqueues a run, waits for its end and reports the outcome."""
+    """`financehub run` enqueues a run, waits until it ends and reports the outcome."""
     run = cli("run", "fetch_crypto_prices_task", "--arg", 'symbols=["BTC-USD"]')
     assert run["state"] == "succeeded", run
     assert run["summary"]["stored"] == 1
@@ -114,7 +114,7 @@ def test_metrics_of_every_process_are_served() -> None:
 
 
 def test_ctrl_c_ends_all_processes(running: "subprocess.Popen[bytes]", output: Path) -> None:
-    """After Ctrl-C `make run` ends, and none of its processes is left."""
+    """After Ctrl-C, `make run` exits and leaves no process behind."""
     os.killpg(running.pid, signal.SIGINT)
     running.wait(timeout=60)
     text = output.read_text(errors="replace")

@@ -1,7 +1,7 @@
 """Runs real processes that call one upstream through a breaker, and records the calls that reach the upstream.
 
-`run_fleet` starts `python -m support.breaker_fleet`, which imports everything once and forks the processes. So they
-start at the same moment, and starting eight of them takes as long as starting one.
+`run_fleet` starts `python -m support.breaker_fleet`, which imports everything once and forks the processes. Thus they
+start simultaneously, and starting eight of them takes as long as starting one.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Call = Callable[[Callable[[], None]], None]
 
 
 class DeadUpstreamError(Exception):
-    """The failure of the upstream."""
+    """The upstream's failure."""
 
 
 class RejectedError(Exception):
@@ -38,8 +38,8 @@ class FleetCalls:
     """The calls of all processes together.
 
     Args:
-        sent: Start and end of each call that reached the upstream, in Unix seconds, in order of the starts.
-        attempts: Number of calls, rejected ones included.
+        sent: Start and end in Unix seconds of each call that reached the upstream, in order of their starts.
+        attempts: Number of calls, including rejected ones.
     """
 
     sent: list[tuple[float, float]]
@@ -85,13 +85,13 @@ def run_fleet(
     """Start `processes`, let them call for `seconds` and return their calls.
 
     Args:
-        url: URL of the Redis of the breakers.
+        url: URL of the Redis that stores the breakers.
         processes: Number of processes.
         seconds: Duration in seconds.
         threshold: Number of failures that open the breaker.
-        open_seconds: Open time, which does not grow.
+        open_seconds: Open time in seconds, which does not grow.
         latency: Duration of a call in seconds.
-        healthy: Whether the upstream answers; otherwise every call fails.
+        healthy: Whether calls succeed. Otherwise every call fails.
         breaker: `module:function(url, threshold, open_seconds) -> Call`.
     """
     numbers = (processes, seconds, threshold, open_seconds, latency, int(healthy))
@@ -108,7 +108,7 @@ def run_fleet(
 def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
     """Return the sizes of the groups of calls that are at least `gap` seconds apart.
 
-    The first group consists of the calls until the breaker opened, and the others of probes.
+    The first group contains the calls until the breaker opened, and the other groups contain probes.
     """
     sizes: list[int] = []
     last = float("-inf")
@@ -121,7 +121,7 @@ def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
 
 
 def _work(options: argparse.Namespace, call: Call, start: Barrier, reports: "SimpleQueue[dict[str, Any]]") -> None:
-    """Run one process, which calls until its time is over and then reports."""
+    """Run one process, which calls for the given duration and then reports its calls."""
     # Breakers raise the errors of this module under its own name, not under __main__.
     errors = importlib.import_module("support.breaker_fleet")
     sent: list[tuple[float, float]] = []
@@ -161,7 +161,7 @@ def _main() -> None:
         parser.add_argument(name, type=kind)
     options = parser.parse_args()
     module, function = options.breaker.split(":")
-    # Clients connect at their first command, so each process has its own connection.
+    # Clients connect on their first command, so each process has its own connection.
     call: Call = getattr(importlib.import_module(module), function)(
         options.url, options.threshold, options.open_seconds
     )

@@ -1,4 +1,4 @@
-"""The actors of the worker processes in the tests of the broker: `dramatiq support.broker_actors`.
+"""The actors of the worker processes in the broker tests (`dramatiq support.broker_actors`).
 
 Environment: BROKER_KIND (`stock` or `fixed`, which is also the name of the queue), BROKER_URL, HEARTBEAT_MS,
 REDIS_TIMEOUT, EVENTS_URL. Every actor appends to the list `<queue>:events` over a separate connection that survives
@@ -22,7 +22,7 @@ from financehub_shared.core.settings import Settings
 from financehub_shared.redis.client import connect
 from financehub_shared.worker.build import build_broker
 
-# Dramatiq has no setting for this time. It is reduced with the other times of these tests.
+# Dramatiq has no setting for this interval. It is reduced like the other intervals of these tests.
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.3
 
 KIND = os.environ["BROKER_KIND"]
@@ -35,7 +35,7 @@ if KIND == "stock":
     broker = RedisBroker(
         client=redis.Redis.from_url(URL, socket_timeout=REDIS_TIMEOUT),
         heartbeat_timeout=HEARTBEAT_MS,
-        maintenance_chance=0,  # otherwise one command in a thousand would reclaim messages of dead workers
+        maintenance_chance=0,  # Otherwise one command in a thousand would reclaim messages of dead workers.
     )
 else:
     broker = build_broker(
@@ -59,7 +59,7 @@ def record_event(event: str) -> None:
 
 
 def actor(fn: Any) -> Any:
-    """Declare an actor on the queue of this kind."""
+    """Declare an actor on this broker kind's queue."""
     return dramatiq.actor(fn, queue_name=KIND, min_backoff=200, max_backoff=200, max_retries=3)
 
 
@@ -89,7 +89,7 @@ def until_go(tag: str) -> None:
 
 
 class _Booted(logging.Handler):
-    """Sets an event when dramatiq logs that its parent process knows that this process has booted."""
+    """Sets an event when dramatiq logs that its parent process knows about the boot of this process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,8 +108,8 @@ logging.getLogger("dramatiq").addHandler(_booted)
 def kill_worker() -> None:
     """Kill the worker, as the kernel does if a task uses too much memory.
 
-    This waits for the end of the boot. A child that dies while it reports the boot to its parent holds a lock for which
-    the parent would wait forever.
+    This waits until the boot is complete. A child that dies while it reports the boot to its parent holds a lock for
+    which the parent would wait forever.
     """
     _booted.event.wait(20)
     record_event("killed")

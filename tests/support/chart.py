@@ -41,7 +41,7 @@ class Manifests:
 
     Args:
         documents: All resources, including hooks.
-        notes: The text that Helm prints after an install.
+        notes: The notes that Helm prints after an install.
     """
 
     documents: list[Document]
@@ -77,7 +77,7 @@ class Manifests:
         }
 
     def containers(self) -> Iterator[tuple[str, Document]]:
-        """Yield every container, with the kind and name of its resource."""
+        """Yield every container with the kind and name of its resource."""
         for name, pod in self.pods().items():
             for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
                 yield name, container

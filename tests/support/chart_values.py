@@ -1,4 +1,4 @@
-"""The options that a user of the chart can choose from, by dimension, and combinations of them."""
+"""The options that chart users can choose from, by dimension, and combinations of them."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from support.pairs import pairwise
 
 Values = dict[str, Any]
 
-#: All values about the scheduling of a pod.
+#: All values for the scheduling of a pod.
 _POD = """
 nodeSelector: {disk: fast}
 tolerations: [{key: market, operator: Exists}]
@@ -167,7 +167,7 @@ def choice(**options: str) -> Values:
     return merged(*(OPTIONS[dimension][option] for dimension, option in options.items()))
 
 
-#: Values that together contain every pair of options, by a name that lists the options other than defaults.
+#: Values that together contain every pair of options, by a name that lists the non-default options.
 COMBINATIONS = {
     ", ".join(f"{dimension}={option}" for dimension, option in sorted(options.items()) if OPTIONS[dimension][option]): (
         choice(**options)
@@ -178,5 +178,5 @@ COMBINATIONS = {
 
 @cache
 def combination(name: str) -> Manifests:
-    """Return the manifests of one combination, which each process renders once."""
+    """Return the manifests of one combination. Each process renders them only once."""
     return render(COMBINATIONS[name])

@@ -1,4 +1,4 @@
-"""A ClusterSource of a real API server in the test's own process. The test chooses its limits and its clock."""
+"""A ClusterSource for a real API server in the test's own process. The test sets its limits and its clock."""
 
 import asyncio
 import contextlib
@@ -14,14 +14,14 @@ from financehub_scheduler.kubernetes.watch.cluster_source import ClusterSource
 
 
 async def connect_with(monkeypatch: pytest.MonkeyPatch, kubeconfig: Path) -> KubeApi:
-    """Return a client of the API server. Every later login of the process uses this kubeconfig too."""
+    """Return an API server client. Every later login of the process uses this kubeconfig too."""
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     return KubeApi(await Connection.load())
 
 
 @contextlib.asynccontextmanager
 async def following(source: ClusterSource, apply: Callable[[Changes], None] = lambda _: None) -> AsyncIterator[None]:
-    """Apply the changes of a source as a scheduler does. The block begins when the first list is complete.
+    """Apply a source's changes as a scheduler does. The block begins when the first list is complete.
 
     Args:
         source: The source.

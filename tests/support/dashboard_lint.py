@@ -2,8 +2,8 @@
 
 A rule takes a dashboard and yields its problems. These rules are left out: target-logql-rule and
 target-logql-auto-rule, because there is no Loki; element-reference-rule, which is for dashboards of schema v2; and
-target-promql-rule, because a test runs promtool instead. The rules on job and instance are replaced by the same rules
-on namespace and release, because every series of FinanceHub has these labels, however it is scraped.
+target-promql-rule, because a test runs promtool instead. The rules for job and instance are replaced by the same rules
+for namespace and release, because every FinanceHub series has these labels, however it is scraped.
 """
 
 import re
@@ -29,9 +29,9 @@ FLEET_GAUGES = {row.name for row in metric_catalog.rows() if row.kind == "gauge"
 
 
 def counts_schedulers(selector: promql.Selector) -> bool:
-    """Whether the selector uses a gauge of every scheduler without reducing it by a maximum or minimum first."""
+    """Whether the selector uses a gauge of every scheduler without first taking its maximum or minimum."""
     reduced = selector.aggregation in {"max", "min", "group"}
-    # as a condition after `and`, where the number of series does not matter
+    # as a condition after `and`, for which the number of series does not matter
     over_time = selector.aggregation is None and selector.function in {"max_over_time", "min_over_time"}
     return selector.metric in FLEET_GAUGES and not reduced and not over_time
 
@@ -193,7 +193,7 @@ def uneditable(dashboard: Dashboard) -> Problems:
 
 
 def identity(dashboard: Dashboard) -> Problems:
-    """A dashboard has a fixed uid, the viewer's time zone, and a range that ends now and is refreshed."""
+    """A dashboard has a fixed uid, the viewer's time zone, a time range that ends now, and a refresh interval."""
     if not re.fullmatch(r"financehub-[a-z]{1,29}", dashboard.get("uid", "")) or dashboard.get("id") is not None:
         yield "needs a uid financehub-<name> of at most 40 characters, and no id"
     if dashboard.get("timezone") != "browser":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "deploy/helm/financehub/files/dashboards"
-#: Beginning of the no-value text of a panel whose result is normally empty.
+#: Start of the no-value text of a panel whose result is normally empty.
 EMPTY_IS_FINE = "None"
 #: Values of the variables for a release outside Kubernetes. The namespace `.*` also matches series without one.
 LOCAL = {
@@ -34,9 +34,9 @@ class Expression:
         no_value: Text that the panel shows instead of an empty result.
         kind: Type of the panel, such as `timeseries`.
         format: `time_series`, `table` or `heatmap`.
-        instant: Whether the query is for one moment instead of a range.
+        instant: Whether the query is an instant query instead of a range query.
         unit: Unit of the panel, or of the table's column.
-        maximum: Maximum of the panel, or of the table's column; None if the values decide.
+        maximum: Maximum of the panel, or of the table's column. None if it depends on the values.
     """
 
     dashboard: str
@@ -86,7 +86,7 @@ def fill_in(expression: str, values: Mapping[str, str]) -> str:
 def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]:
     """Yield every expression of every panel of every dashboard.
 
-    If a panel sets its shortest step, that step replaces `__rate_interval`.
+    If a panel sets a minimum step, that step replaces `__rate_interval`.
 
     Args:
         values: Variables that differ from `LOCAL`.

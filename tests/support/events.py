@@ -1,4 +1,4 @@
-"""Resources that Events are about, and a fake API server whose answers the test decides."""
+"""Resources for Events, and a fake API server whose responses the test defines."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ def watched_resource(uid: str = "1", namespace: str = "default", name: str = "de
 
 
 class ScriptedApi:
-    """In-memory API client, for answers that a test cannot provoke in a real API server.
+    """In-memory API client, for responses that a test cannot provoke from a real API server.
 
     Args:
         answer: Returns the error to raise for a request, or None for success.

@@ -21,8 +21,8 @@ class Entry:
         spec: Spec of the resource.
         period: Seconds between its due times, which are multiples of it.
         created: Creation time in Unix seconds. The first due time is later.
-        edited: Whether it was edited. Due times before a scheduler registered the edit may be missing.
-        deleted: Whether it was deleted. Due times before a scheduler noticed the deletion may be missing.
+        edited: Whether it was edited. Runs for due times before a scheduler registered the edit may be missing.
+        deleted: Whether it was deleted. Runs for due times before a scheduler noticed the deletion may be missing.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Entry:
     deleted: bool = False
 
     def due_times(self, after: float, until: float) -> Iterable[int]:
-        """Return its due times in (after, until] in Unix seconds."""
+        """Return the entry's due times in (after, until], in Unix seconds."""
         return range((int(after) // self.period + 1) * self.period, int(until) + 1, self.period)
 
 
 class ExpectedRuns:
-    """Creates, edits and deletes ScheduledTasks of one namespace, and knows which due times each of them must run.
+    """Creates, edits and deletes ScheduledTasks in one namespace, and tracks which due times each of them must run.
 
     Args:
         tasks: The ScheduledTasks of the namespace.
@@ -85,7 +85,7 @@ class ExpectedRuns:
         Args:
             found: The due times that have run.
             registered_at: uid → Unix time at which a scheduler registered the newest spec.
-            until: Unix seconds.
+            until: End of the range in Unix seconds.
         """
         expected: set[DueTime] = set()
         for uid, entry in self.entries.items():

@@ -1,4 +1,4 @@
-"""The failure table of providers: one case per fault, and the check of its consequences.
+"""Failure tables for providers: one case per fault, and the check of its consequences.
 
 Providers and Redis are real, and the upstreams are a simulator.
 """
@@ -30,11 +30,11 @@ class FailureCase:
     Args:
         upstream: The upstream with the fault, which is the first choice of the provider order.
         fault: Name of the fault in the simulator.
-        reason: Regular expression for the reason in the report; "" if the provider delivers despite the fault.
-        failover: The provider that delivers instead; "" if there is none and the stored quote stays.
+        reason: Regular expression for the reason in the report, or "" if the provider delivers despite the fault.
+        failover: The provider that delivers instead, or "" if there is none and the stored quote remains.
         breaker: `unaffected`, `counted` (one more failure), or `opened` (immediately, for `retry_after` seconds).
-        spent: Spent units of the budget of the upstream.
-        quarantine: Regular expression for the reason of the record in the quarantine; "" if there is no record.
+        spent: Spent units of the upstream's budget.
+        quarantine: Regular expression for the quarantine record's reason, or "" if there is no record.
         parameters: Parameters of the fault.
     """
 
@@ -55,7 +55,7 @@ class FailureCase:
 
 @dataclass(frozen=True)
 class FaultyFetch:
-    """The report of a fetch with a fault, and the state of Redis before and after it."""
+    """The report of a fetch with a fault, and the Redis state before and after it."""
 
     report: QuoteReport
     before: Quote
@@ -163,7 +163,7 @@ def spent_units(client: redis.Redis, upstream: str) -> int:
 
 
 def breaker_effect(client: redis.Redis, name: str, retry_after: float | None) -> str:
-    """Return the effect on the breaker as `FailureCase.breaker` describes it."""
+    """Return the effect on the breaker in the terms of `FailureCase.breaker`."""
     (info,) = [info for info in list_breakers(client) if info.upstream == name] or [None]
     if info is None or (info.state == "closed" and info.failures == 0):
         return "unaffected"

@@ -46,7 +46,7 @@ class Fleet:
         directory: Directory for logs, schedules and assets.
         server: Redis of the fleet.
         simulator: Simulator of the upstreams.
-        environment: Settings in addition to those that name Redis and the simulator.
+        environment: Settings in addition to the URLs of Redis and the simulator.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Fleet:
         }
 
     def schedule(self, name: str, task: str, schedule: str, spec: str = "") -> None:
-        """Write a schedule file. `spec` contains further lines of the spec, indented by two spaces."""
+        """Write a schedule file. `spec` contains additional lines of the spec, indented by two spaces."""
         text = SCHEDULE.format(name=name, task=task, schedule=schedule) + spec
         (self.schedules / f"{name}.yaml").write_text(text)
 
@@ -87,7 +87,7 @@ class Fleet:
         self._start(name, [str(BIN / "financehub-scheduler"), *flags])
 
     def start_tier(self, tier: str, *, name: str = "", threads: int = 2) -> None:
-        """Start a worker of a tier with the command `dramatiq`."""
+        """Start a tier's worker with the command `dramatiq`."""
         module = f"financehub_{tier}_priority.worker"
         flags = ["-p", "1", "-t", str(threads), "--skip-logging", "--worker-shutdown-timeout", "5000"]
         self._start(name or tier, [str(BIN / "dramatiq"), module, *flags])
@@ -104,7 +104,7 @@ class Fleet:
             )
 
     def kill(self, name: str) -> None:
-        """End a process and its children with SIGKILL, like a pod that is out of memory."""
+        """Kill a process and its children with SIGKILL, as happens to a pod that is out of memory."""
         os.killpg(self._processes[name].pid, signal.SIGKILL)
         self._processes.pop(name).wait()
 
@@ -119,7 +119,7 @@ class Fleet:
         return self._processes[name].poll() is None
 
     def stop(self) -> None:
-        """End all running processes."""
+        """Stop all running processes."""
         for process in self._processes.values():
             end(process)
 
@@ -128,7 +128,7 @@ class Fleet:
         return self.server.client()
 
     def health(self, name: str = "scheduler") -> dict[str, Any]:
-        """Return the health report of one process; empty if it does not answer."""
+        """Return one process's health report, or an empty one if it does not respond."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}/api/health/", timeout=5) as answer:
                 return dict(json.load(answer))
@@ -151,5 +151,5 @@ class Fleet:
         return json.loads(done.stdout) if done.stdout else None
 
     def log(self, name: str) -> str:
-        """Return the whole output of a process."""
+        """Return a process's complete output."""
         return (self.directory / f"{name}.log").read_text()

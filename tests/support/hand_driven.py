@@ -1,4 +1,4 @@
-"""A scheduler on a real Redis that a test steps by hand, with a clock that only the test moves."""
+"""A scheduler on a real Redis that a test steps manually, with a clock that only the test advances."""
 
 from dataclasses import dataclass, field
 
@@ -22,14 +22,14 @@ from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect_async
 from support.schedules import messages
 
-#: The time at which the tests begin: a full minute.
+#: The time at which the tests start, which is a full minute.
 T = 1_800_000_000.0
 YEAR = 365.0 * DAY_SECONDS
 
 
 @dataclass
 class Scheduler:
-    """The parts of one scheduler, without its timers. The test calls each step."""
+    """The components of one scheduler, without its timers. The test calls each step."""
 
     clock: ManualClock
     engine: Engine
@@ -41,7 +41,7 @@ class Scheduler:
     metrics: Metrics
     connection: "redis.asyncio.Redis"
     client: "redis.Redis"
-    #: Further listeners; a test may append to it.
+    #: Additional listeners. A test may append to this list.
     listeners: list[SchedulerListener]
     #: Name of a schedule → why its arguments are refused.
     refused: dict[str, str] = field(default_factory=dict)
@@ -55,12 +55,12 @@ class Scheduler:
         await self.step_until_idle()
 
     async def step_until_idle(self) -> None:
-        """Step the loop until nothing is left to do at this time."""
+        """Step the loop until there is nothing left to do at this time."""
         while await self.engine.step() == 0.0:
             pass
 
     async def pass_time(self, seconds: float) -> None:
-        """Advance the clock, then step the loop until nothing is left to do."""
+        """Advance the clock, then step the loop until there is nothing left to do."""
         self.clock.advance(seconds)
         await self.step_until_idle()
 
@@ -86,7 +86,7 @@ class Scheduler:
         return value.decode() if isinstance(value, bytes) else None
 
     def end_run(self, message_id: str, state: str = "succeeded", queue: str = "q") -> None:
-        """Write to Redis what a worker writes when a run ends."""
+        """Write to Redis what a worker writes at the end of a run."""
         self.client.lrem(f"dramatiq:{queue}", 0, message_id)
         self.client.hdel(f"dramatiq:{queue}.msgs", message_id)
         self.client.hset(keys.run(message_id), "state", state)
@@ -102,7 +102,7 @@ def build(
 ) -> Scheduler:
     """Build one scheduler as the composition root does.
 
-    By default, its clock may be years ahead of the clock of Redis, and it records runs without a delay.
+    By default, its clock may be years ahead of the Redis clock, and it records runs without a delay.
     """
     connection = connect_async(url, retries=1)
     metrics = Metrics("scheduler")

@@ -1,11 +1,11 @@
-"""Circuit breakers and queue figures for tests of health."""
+"""Builders of circuit breakers and queue statistics for health tests."""
 
 from financehub_shared.breaker import BreakerInfo
 from financehub_shared.broker.queues import QueueStats
 
 
 def breaker(upstream: str, state: str, error: str = "", open_until: float | None = None) -> BreakerInfo:
-    """Build a breaker in a state.
+    """Build a breaker in the given state.
 
     Args:
         upstream: Name of the upstream.
@@ -38,7 +38,7 @@ def queue(
     oldest_age_seconds: float = 1.0,
     orphaned: int = 0,
 ) -> QueueStats:
-    """Build the figures of a queue, by default one with three waiting messages.
+    """Build a queue's statistics, by default with three waiting messages.
 
     Args:
         name: Name of the queue.

@@ -1,4 +1,4 @@
-"""Invalid and valid specs, for the checks of the API server, of the folder source and of the scheduler."""
+"""Invalid and valid specs for the checks by the API server, the folder source and the scheduler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from support.schedules import resource
 
-#: Specs of two tasks of the catalog, which cause no warning, and of a task outside the catalog.
+#: Specs for two catalog tasks, which cause no warning, and for a task outside the catalog.
 NEWS: dict[str, Any] = {"task": "fetch_news_task", "schedule": "@hourly"}
 CRYPTO: dict[str, Any] = {"task": "fetch_crypto_prices_task", "schedule": "@hourly", "startingDeadlineSeconds": 60}
 OTHER: dict[str, Any] = {"task": "my_task", "queue": "q", "schedule": "@hourly"}
@@ -18,11 +18,11 @@ class SpecCase:
 
     Args:
         spec: Spec of the resource.
-        field: The field that the API server names, as it writes it. Empty for a valid spec.
+        field: The field as the API server names it. Empty for a valid spec.
         words: Part of the message.
         annotations: Annotations of the resource.
         name: Name of the resource.
-        only_scheduler: Whether the API server cannot check it, so that the scheduler refuses it with these words.
+        only_scheduler: Whether the API server cannot check the spec, so that the scheduler refuses it with these words.
     """
 
     spec: Any

@@ -1,4 +1,4 @@
-"""The shape of a JSON document: every field path with its JSON type."""
+"""Computes the shape of a JSON document: every field path with its JSON type."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ def _walk(value: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         yield path or "/", "object"
         for key, inner in value.items():
-            # Yahoo uses the times of events as keys.
+            # Yahoo uses event timestamps as keys.
             yield from _walk(inner, f"{path}/{'*' if key.isdigit() else key}")
     elif isinstance(value, list):
         yield path or "/", "array"

@@ -17,11 +17,11 @@ class Row:
     """A metric of the catalog.
 
     Args:
-        name: Name as on the page, with the `_total` of a counter.
-        kind: `counter`, `gauge` or `histogram`; empty if the client library decides.
+        name: Name as on the page, with a counter's `_total` suffix.
+        kind: `counter`, `gauge` or `histogram`, or empty if the client library decides.
         labels: Labels of the metric, without those that every series has.
         by_schedulers: Whether every scheduler serves the metric, so that two schedulers serve the same value twice.
-        text: Line of the table.
+        text: The row as text.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Row:
 
     @property
     def family(self) -> str:
-        """The name as a client parses it, without the `_total` of a counter."""
+        """The name as a client parses it, without a counter's `_total` suffix."""
         return self.name.removesuffix("_total")
 
     @property

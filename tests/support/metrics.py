@@ -1,4 +1,4 @@
-"""Reads the content of a scrape."""
+"""Parses the content of a scrape."""
 
 import re
 

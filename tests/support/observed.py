@@ -1,4 +1,4 @@
-"""A worker with all observers, in threads of this process or as a process of the dramatiq command line.
+"""A worker with all observers, in threads of this process or as a process started by the dramatiq command.
 
 The command `dramatiq support.observed` uses this module as a composition root, as the tiers use theirs. If the variable
 OBSERVED_WORKER is set, the import reads the settings from the environment and builds the broker.
@@ -31,7 +31,7 @@ class ObservedWorker:
     Args:
         url: URL of Redis.
         clock: Clock of the observers.
-        environ: Further settings, as environment variables.
+        environ: Additional settings, as environment variables.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None, **environ: str) -> None:
@@ -46,7 +46,7 @@ class ObservedWorker:
 
     @property
     def server(self) -> Any:
-        """The HTTP server of the process."""
+        """The process's HTTP server."""
         middleware = self.observers.health_server
         assert isinstance(middleware, HealthServerMiddleware)
         return middleware.server
@@ -67,12 +67,12 @@ class ObservedWorker:
             self.server.stop()
 
     def drain(self, queue: str = "high") -> None:
-        """Run a worker until the queue is empty, delayed messages included, and all runs are recorded."""
+        """Run a worker until the queue is empty, including delayed messages, and all runs are recorded."""
         with self.working():
             eventually(lambda: self._empty(queue))
 
     def _empty(self, queue: str) -> bool:
-        # Both are read at one moment: otherwise a message that moves between them might be missed.
+        # Both are read in one transaction, because a message that moves between them might be missed otherwise.
         with self.client.pipeline() as pipeline:
             return not any(pipeline.hlen(f"dramatiq:{queue}.msgs").hlen(f"dramatiq:{queue}.DQ.msgs").execute())
 
@@ -94,7 +94,7 @@ if os.environ.get("OBSERVED_WORKER"):
 
     @dramatiq.actor(queue_name="high")
     def quick() -> TaskSummary:
-        """End immediately."""
+        """Return immediately."""
         return TaskSummary(requested=1, stored=1)
 
     @dramatiq.actor(queue_name="high")
@@ -106,5 +106,5 @@ if os.environ.get("OBSERVED_WORKER"):
 
     @dramatiq.actor(queue_name="high", max_retries=0)
     def fail() -> None:
-        """Raise an error whose text contains a secret."""
+        """Raise an error whose message contains a secret."""
         raise RuntimeError(f"cannot reach {settings.broker_url} with {os.environ.get('FINANCEHUB_FINNHUB_API_KEY')}")

@@ -43,7 +43,7 @@ def scheduler_user(
         cluster: The API server.
         namespace: Namespace of the account.
         name: Name of the account.
-        cluster_wide: Grant the rights in all namespaces, not only in the account's own.
+        cluster_wide: Whether to grant the rights in all namespaces instead of only in the account's own.
     """
     own, everywhere = rules("Role"), rules("ClusterRole")
     if cluster_wide:
@@ -86,17 +86,17 @@ class Tasks:
         self._cluster.request("DELETE", f"{self._path}/{name}")
 
     def status(self, name: str = "demo") -> dict[str, Any]:
-        """Return the status of a resource; empty if it has none yet."""
+        """Return a resource's status, which is empty if it has none yet."""
         return dict(self.get(name).get("status") or {})
 
     def condition(self, kind: str, name: str = "demo") -> dict[str, Any]:
-        """Return one condition of a resource; empty if it has none yet."""
+        """Return one condition of a resource, or an empty one if it does not exist yet."""
         conditions = self.status(name).get("conditions", [])
         return next((condition for condition in conditions if condition["type"] == kind), {})
 
 
 def http_get(process: SchedulerProcess, path: str) -> tuple[int, Any]:
-    """Send a request to the HTTP server of a scheduler. Returns the HTTP status and the JSON of the answer."""
+    """Send a request to a scheduler's HTTP server, and return the HTTP status and the JSON response."""
     started = eventually(lambda: process.events("health_server_started"), "the server listens", within=_START_SECONDS)
     port = started[0]["port"]
     try:
@@ -113,11 +113,11 @@ def wait_until_ready(process: SchedulerProcess) -> SchedulerProcess:
 
 
 async def connect(user: User, kubeconfig: Path | None = None) -> KubeApi:
-    """Return a client with the credentials of a user.
+    """Return a client with a user's credentials.
 
     Args:
         user: The user.
-        kubeconfig: Another kubeconfig of the user, such as one that leads through a tunnel.
+        kubeconfig: Another kubeconfig of the user, such as one that connects through a tunnel.
     """
     configuration = type.__call__(Configuration)
     await load_kube_config(str(kubeconfig or user.kubeconfig), client_configuration=configuration)

@@ -1,4 +1,4 @@
-"""Combinations of options in which every pair of options occurs, so that tests find faults caused by two options."""
+"""Computes combinations in which every pair of options occurs, so that tests find faults caused by two options."""
 
 import itertools
 import random
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 
 def pairwise(dimensions: Mapping[str, Sequence[str]], seed: int = 5) -> list[dict[str, str]]:
-    """Return few combinations, with one option per dimension, that contain every pair of options.
+    """Return a small number of combinations, with one option per dimension, that contain every pair of options.
 
     Args:
         dimensions: Dimension → its options.
-        seed: Seed of the choice among equally good options. The same seed gives the same combinations.
+        seed: Seed for the choice among equally good options. The same seed yields the same combinations.
     """
     generator = random.Random(seed)
     missing = {

@@ -17,7 +17,7 @@ _MAXIMUM_SHARE = 1.01
 
 
 def problems(expression: Expression, series: Sequence[Series], *, required: bool) -> Iterator[str]:
-    """Yield the problems of the result of one expression.
+    """Yield the problems in one expression's result.
 
     Args:
         expression: Expression of the panel.
@@ -46,9 +46,9 @@ def problems(expression: Expression, series: Sequence[Series], *, required: bool
 
 
 def table_problems(columns: Mapping[str, Sequence[Series]]) -> Iterator[str]:
-    """Yield the problems of the columns of a table, whose first column must have all rows.
+    """Yield the problems in a table's columns, the first of which must have all rows.
 
-    Grafana joins the columns by all their labels. A row that only another column has would be a line with one cell.
+    Grafana joins the columns by all their labels. A row that only another column has would have a single cell.
 
     Args:
         columns: Title → labels and values of each of its cells.

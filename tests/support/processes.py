@@ -1,4 +1,4 @@
-"""Starts processes that do not outlive the test process, and ends them."""
+"""Starts and kills processes that do not outlive the test process."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def launch(command: Sequence[str | Path], **options: Any) -> "subprocess.Popen[A
 
 
 def end(process: "subprocess.Popen[Any]") -> None:
-    """End a process with SIGKILL, with its children if it leads a process group. Does nothing if it has ended."""
+    """Kill a process with SIGKILL, with its children if it leads a process group. Does nothing if it has exited."""
     if process.poll() is None:
         if os.getpgid(process.pid) == process.pid:
             os.killpg(process.pid, signal.SIGKILL)

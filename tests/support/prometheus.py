@@ -18,9 +18,9 @@ from support.promtool import prometheus_path
 from support.redis_server import free_port
 from support.rules import RULE_FILES
 
-#: Factor by which durations of the chart's rules are shorter in a test: 10m → 10s, 1h → 60s.
+#: Factor by which durations in the chart's rules are shortened in a test: 10m → 10s, 1h → 60s.
 SPEEDUP = 60
-#: Seconds between two scrapes, and the timeout of a scrape, because a loaded machine answers late.
+#: Seconds between two scrapes, and the scrape timeout, because a loaded machine responds late.
 SCRAPE_SECONDS = 2
 #: Minimum of a shortened `for`, so that one failed scrape does not raise an alert.
 MINIMUM_FOR_SECONDS = 5
@@ -47,7 +47,7 @@ def shorten(duration: str, minimum: int) -> str:
 def speed_up_rules(text: str) -> str:
     """Divide every duration and every `for` in a rule file by `SPEEDUP`.
 
-    The intervals of the groups are removed, so that the interval of the server applies.
+    The groups' intervals are removed, so that the server's interval applies.
 
     Args:
         text: Content of the rule file.
@@ -106,7 +106,7 @@ class Prometheus:
             "config.file": self._folder / "prometheus.yaml",
             "storage.tsdb.path": self._folder / "data",
             "web.listen-address": f"127.0.0.1:{port}",
-            # the series of a process that has ended must disappear as fast as the sped-up rules require
+            # The series of an exited process must disappear as fast as the sped-up rules require.
             "query.lookback-delta": f"{5 * scrape_seconds}s",
         }
         with (self._folder / "prometheus.log").open("ab") as log:
@@ -114,11 +114,11 @@ class Prometheus:
             self._process = launch(command, stdout=log, stderr=log)
 
     def wait_until_ready(self) -> "Prometheus":
-        """Wait until the server answers, and return self."""
+        """Wait until the server responds, and return self."""
         limit = time.monotonic() + 30
         while True:
             try:
-                with urllib.request.urlopen(f"{self._url}/-/ready", timeout=5):  # noqa: S310 — our own http URL
+                with urllib.request.urlopen(f"{self._url}/-/ready", timeout=5):  # noqa: S310 — our own HTTP URL
                     return self
             except OSError:
                 log = (self._folder / "prometheus.log").read_text()[-2_000:]
@@ -142,7 +142,7 @@ class Prometheus:
         unfinished.replace(self._targets)
 
     def query(self, expression: str) -> list[Sample]:
-        """Return the labels and the current value of each series of an expression."""
+        """Return the labels and the current value of each series that an expression yields."""
         answer = self._get("query", query=expression)
         if answer["resultType"] == "scalar":
             return [({}, float(answer["result"][1]))]
@@ -157,7 +157,7 @@ class Prometheus:
     def query_range(
         self, expression: str, seconds: float, step: float = 1
     ) -> list[tuple[Mapping[str, str], list[float]]]:
-        """Return the labels and the values over the last seconds of each series of an expression."""
+        """Return the labels and the values over the last seconds of each series that an expression yields."""
         now = time.time()
         answer = self._get("query_range", query=expression, start=now - seconds, end=now, step=step)
         return [(series["metric"], [float(value) for _, value in series["values"]]) for series in answer["result"]]
@@ -182,21 +182,21 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in self._firing()}
 
     def alert(self, name: str) -> list[Mapping[str, Any]]:
-        """Return the firing alerts of one name, with their labels and annotations."""
+        """Return the firing alerts with this name, with their labels and annotations."""
         return [alert for alert in self._firing() if alert["labels"]["alertname"] == name]
 
     def _firing(self) -> list[Mapping[str, Any]]:
         return [alert for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"]
 
     def fired(self, seconds: float) -> set[str]:
-        """Return the names of the alerts that fired at any time in the last seconds."""
+        """Return the names of the alerts that fired at any time within the last `seconds`."""
         expression = f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{round(seconds)}s]))'
         return {labels["alertname"] for labels, _ in self.query(expression)}
 
     def _get(self, path: str, **parameters: object) -> Any:
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 — our own http URL
+            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 — our own HTTP URL
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             problem = json.loads(error.read()).get("error", error)

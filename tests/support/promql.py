@@ -1,4 +1,4 @@
-"""A parser for the parts of PromQL that the tests inspect. It does not decide whether an expression is valid."""
+"""Parses the parts of PromQL that the tests inspect. It does not decide whether an expression is valid."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800,
 _DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
 _MATCHER = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 _GROUPING = re.compile(r"\bby\s*\(([^()]*)\)")
-#: The parts of an expression in their order. Parts without a group name are skipped: comments, strings, numbers,
-#: durations, and the words in parentheses after `by`, `on` and the like, which are labels and not metrics.
+#: The tokens of an expression in order. Tokens without a group name are skipped: comments, strings, numbers, durations,
+#: and the words in parentheses after `by`, `on` and the like, which are labels and not metrics.
 _PARTS = re.compile(
     r"""
     \#[^\n]* | "[^"]*" | \d[\w.]* | \[[^\]]*\]
@@ -35,8 +35,8 @@ class Selector:
 
     Args:
         metric: Name of the metric.
-        matchers: Text in braces; empty if there are no braces.
-        range: Text in brackets; None for an instant vector.
+        matchers: Text in braces. Empty if there are no braces.
+        range: Text in brackets. None for an instant vector.
         function: Name of the innermost function or aggregation around the selector.
         aggregation: Name of the innermost aggregation around the selector.
     """

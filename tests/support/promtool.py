@@ -1,4 +1,4 @@
-"""Finds the programs of Prometheus."""
+"""Finds the Prometheus programs."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def prometheus_path() -> str:
 
 
 def _path(name: str) -> str:
-    # the program may be missing on a laptop, but not in CI
+    # The program may be missing on a laptop, but not in CI.
     found = shutil.which(name)
     if found is None:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip

@@ -18,9 +18,9 @@ from support.processes import end, launch
 ROOT = Path(__file__).parents[2]
 
 #: These ports are below the ports of outgoing connections (from 32768 on Linux, from 49152 on macOS). While a server is
-#: down, no outgoing connection takes its port, and no client that connects to the port is connected to itself.
+#: down, no outgoing connection takes its port, and no client that connects to the port connects to itself.
 _PORTS = range(20_000, 32_000)
-#: Each pytest worker has its own share of the ports, so no other worker takes the port of a server that is down.
+#: Each pytest worker has its own port range, so no other worker takes the port of a server that is down.
 _SHARES = 8
 _share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
 _taken: set[int] = set()
@@ -29,7 +29,7 @@ _taken: set[int] = set()
 def free_port() -> int:
     """Return a free TCP port that no other test gets."""
     while True:
-        # The module `random` would repeat ports, because hypothesis seeds it.
+        # The module `random` would repeat ports, because Hypothesis seeds it.
         port = secrets.choice(_PORTS[_share::_SHARES])
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
@@ -53,7 +53,7 @@ class RedisServer:
 
     Args:
         directory: Directory for the data and the log. The data survives `restart`.
-        options: Further configuration, as pairs of `--name` and value.
+        options: Additional configuration, as pairs of `--name` and value.
         aof: Whether to write each command to disk. Without it, a restart loses all data.
     """
 
@@ -71,7 +71,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RedisServer":
-        """Start the server, and wait until it answers."""
+        """Start the server and wait until it replies."""
         with self._log.open("ab") as log:
             self._process = launch(self._command, stdout=log, stderr=log)
         limit = time.monotonic() + 20
@@ -87,7 +87,7 @@ class RedisServer:
                 time.sleep(0.02)
 
     def client(self, **options: object) -> "redis.Redis":
-        """Return a new client, whose answers are bytes."""
+        """Return a new client that returns replies as bytes."""
         return redis.Redis.from_url(self.url, **options)
 
     @property
@@ -97,25 +97,25 @@ class RedisServer:
         return self._process.pid
 
     def kill(self) -> None:
-        """End the server with SIGKILL, like the loss of its node."""
+        """Kill the server with SIGKILL, as if its node were lost."""
         os.kill(self.pid, signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
 
     def hang(self) -> None:
-        """Stop the server with SIGSTOP. Connections stay open, and nothing answers."""
+        """Stop the server with SIGSTOP. Connections stay open, but it does not reply."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a hung server continue, with SIGCONT."""
+        """Resume a hung server with SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
     def restart(self) -> None:
-        """Kill the server, and start it again on the same port with the same data."""
+        """Kill the server and start it again on the same port with the same data."""
         self.kill()
         self.start()
 
     def stop(self) -> None:
-        """End the server in any state."""
+        """Stop the server in any state."""
         if self._process is not None:
             end(self._process)

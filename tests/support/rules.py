@@ -19,7 +19,7 @@ RULE_TESTS = sorted(TESTS.glob("*.yaml"))
 
 @dataclass(frozen=True)
 class Expectation:
-    """The expectation of a promtool test for one alert at one time.
+    """A promtool test's expectation for one alert at one time.
 
     Args:
         test: File and name of the test.
@@ -52,7 +52,7 @@ def recorded() -> set[str]:
 
 
 def grouping_labels() -> set[str]:
-    """Return the labels that distinguish the series of a rule: grouping labels and labels of recorded series."""
+    """Return the labels that distinguish a rule's series: grouping labels and labels of recorded series."""
     grouped = {label for rule in rules() for label in promql.grouping_labels(rule["expr"])}
     of_series = {label for rule in rules() if "record" in rule for label in rule.get("labels", {})}
     return grouped | of_series
@@ -60,7 +60,7 @@ def grouping_labels() -> set[str]:
 
 @cache
 def expectations() -> list[Expectation]:
-    """Return what all promtool tests expect of alerts."""
+    """Return the expectations of all promtool tests for alerts."""
     return [
         Expectation(
             f"{path.name}: {test['name']}", case["alertname"], promql.seconds(case["eval_time"]), "exp_alerts" in case

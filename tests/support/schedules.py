@@ -22,7 +22,7 @@ UID = "5d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c11"
 def resource(name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     """Return a ScheduledTask as JSON data.
 
-    By default, it has a task outside the catalog on queue `q`, and is not due during any test.
+    By default, it has a task outside the catalog on queue `q` and is not due during any test.
 
     Args:
         name: Name of the resource.
@@ -31,7 +31,7 @@ def resource(name: str = "demo", annotations: dict[str, str] | None = None, **sp
     """
     defaults: dict[str, Any] = {} if "task" in spec else {"task": "demo_task", "queue": "q"}
     if "schedules" not in spec:
-        # A schedule of every minute would be due during one test in thirty.
+        # An every-minute schedule would be due during one test in thirty.
         defaults["schedule"] = "@yearly"
     return {
         "apiVersion": "financehub.io/v1alpha1",
@@ -42,7 +42,7 @@ def resource(name: str = "demo", annotations: dict[str, str] | None = None, **sp
 
 
 def schedule(name: str = "demo", uid: str = UID, annotations: dict[str, str] | None = None, **spec: Any) -> Schedule:
-    """Return a compiled schedule, by default one of every minute, for tests that control the clock.
+    """Return a compiled schedule, which runs every minute by default, for tests that control the clock.
 
     Args:
         name: Name of the resource.
@@ -65,7 +65,7 @@ def write(folder: Path, *resources: dict[str, Any], file: str = "schedules.yaml"
 
 
 def messages(client: "redis.Redis", queue: str = "q") -> list[dict[str, Any]]:
-    """Return the messages of a queue in their order."""
+    """Return the messages of a queue in order."""
     ids: Any = client.lrange(f"dramatiq:{queue}", 0, -1)
     bodies: Any = client.hmget(f"dramatiq:{queue}.msgs", ids) if ids else []
     return [json.loads(body) for body in bodies]
@@ -74,15 +74,15 @@ def messages(client: "redis.Redis", queue: str = "q") -> list[dict[str, Any]]:
 class SchedulerProcess:
     """A real scheduler process, started as `python -m financehub_scheduler`.
 
-    `start` returns immediately, and `events` reads its log. `stop` ends it with SIGTERM, `kill` with SIGKILL, and `end`
-    ends it in any state.
+    `start` returns immediately, and `events` reads its log. `stop` terminates it with SIGTERM, `kill` kills it with
+    SIGKILL, and `end` stops it in any state.
 
     Args:
         url: URL of the queue Redis.
         origin: A folder of schedule files, or the kubeconfig file of the cluster with the schedules.
-        log: File for its log.
-        arguments: Further command-line arguments.
-        data: URL of the data Redis, if it is another one.
+        log: File for the log.
+        arguments: Additional command-line arguments.
+        data: URL of the data Redis, if it differs from the queue Redis.
     """
 
     def __init__(self, url: str, origin: Path, log: Path, *arguments: str, data: str | None = None) -> None:
@@ -117,16 +117,16 @@ class SchedulerProcess:
         return self._process
 
     def kill(self) -> None:
-        """End the process with SIGKILL."""
+        """Kill the process with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """End the process with SIGTERM, and return its exit code."""
+        """Terminate the process with SIGTERM and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
 
     def end(self) -> None:
-        """End the process in any state."""
+        """Stop the process in any state."""
         end(self.process)

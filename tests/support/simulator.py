@@ -1,4 +1,4 @@
-"""A running simulator for tests and benchmarks."""
+"""Runs a simulator for tests and benchmarks."""
 
 import json
 import socket
@@ -25,14 +25,14 @@ class RunningSimulator:
 
     Args:
         seed: Seed of the market.
-        latency: Seconds by which every response is delayed.
+        latency: Delay of every response in seconds.
         enforce_rate_limits: Whether the rate limits of the upstreams are enforced. `reset` restores the full limits.
-        always_open: Whether stock quotes carry the time of the request, so that tests do not depend on trading hours.
+        always_open: Whether stock quotes carry the request time, so that tests do not depend on trading hours.
         now: Wall clock in Unix seconds. Only a simulator in a thread can use it.
-        process: Whether to use a process, which starts 0.3 s later and does not compete for the interpreter of the
-            caller. Benchmarks need this.
-        ca_directory: Directory for the certificate of the authority. If it is given, the simulator runs in a process
-            and also serves the real host names over HTTPS, with a CONNECT proxy.
+        process: Whether to use a process, which starts 0.3 s later and does not compete for the caller's interpreter.
+            Benchmarks need this.
+        ca_directory: Directory for the CA certificate. If it is given, the simulator runs in its own process and also
+            serves the real host names over HTTPS, with a CONNECT proxy.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class RunningSimulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that point every provider at this simulator."""
+        """The environment variables that point every provider to this simulator."""
         return settings_for(self.base_url)
 
     @property
     def proxy_environment(self) -> dict[str, str]:
-        """The environment variables with which unchanged clients of the real hosts reach this simulator.
+        """The environment variables that make unmodified clients of the real hosts use this simulator.
 
         Raises:
             RuntimeError: `ca_directory` was not given.
@@ -149,11 +149,11 @@ class RunningSimulator:
         Args:
             name: Its name in `faults.FAULTS`.
             upstream: Name of the affected upstream, such as `binance`.
-            symbol: The only affected symbol, in the spelling of the upstream or in ours, or the name of a feed. None
-                affects all requests.
+            symbol: The only affected symbol, in the upstream's spelling or in ours, or the name of a feed. None affects
+                all requests.
             endpoint: Prefix of the affected paths, as the upstream documents them.
-            times: Number of requests to affect; None until the next reset.
-            parameters: Parameters that differ from the defaults of the catalog (`retry_after=3`).
+            times: Number of requests to affect. None affects all requests until the next reset.
+            parameters: Parameters that differ from the catalog's defaults (`retry_after=3`).
 
         Raises:
             ValueError: The fault does not exist or an argument is invalid.
@@ -213,5 +213,5 @@ def _terminate(process: subprocess.Popen[str]) -> None:
         process.stdout.close()
 
 
-#: An opener that ignores the proxy that a test may have set in the environment.
+#: An opener that ignores any proxy that a test has set in the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

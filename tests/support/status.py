@@ -1,4 +1,4 @@
-"""A scheduler with its status writer and event recorder on a real Redis and a real API server, stepped by the test."""
+"""A scheduler with its status writer and event recorder on a real Redis and API server, stepped by the test."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,7 @@ from test_cluster.control_plane.tokens import User
 
 @dataclass
 class PolledSource:
-    """Replaces the watch: the resources as the API server returned them when the test last polled it."""
+    """Replaces the watch. Contains the resources as the API server returned them when the test last polled it."""
 
     resources: dict[str, WatchedResource] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -32,15 +32,15 @@ class OperatorRig:
     """One scheduler process without its watch and without its timers. The test calls each step.
 
     `poll` replaces the watch, `step` does everything that the process does every second, and `pass_time` advances the
-    clock and steps once per second. `apply` and `end_run` act as a user and as a worker.
+    clock and steps once per second. `apply` acts as a user, and `end_run` as a worker.
 
     Args:
         cluster: The API server with administrator rights.
         namespace: The watched namespace.
         user: Service account of the scheduler.
-        api: Connection of the scheduler.
+        api: The scheduler's API client.
         scheduler: The engine and the on-demand runs.
-        identity: Identity of the process in the leader election.
+        identity: The process's identity in the leader election.
     """
 
     def __init__(
@@ -114,14 +114,14 @@ class OperatorRig:
             await self.step()
 
     async def apply(self, name: str = "demo", annotations: dict[str, str] | None = None, **spec: Any) -> str:
-        """Apply a resource, due every minute unless `spec` says otherwise, and poll. Returns its uid."""
+        """Apply a resource, which is due every minute unless `spec` differs, poll, and return its uid."""
         timing = {} if "schedules" in spec else {"schedule": "@every 1m"}
         uid = str(self.tasks.apply(name, annotations, **timing | spec)["metadata"]["uid"])
         await self.poll()
         return uid
 
     def end_run(self, uid: str, outcome: str = "succeeded", error: str = "") -> str:
-        """Write to Redis what a worker and its monitor write when the newest run ends. Returns the id of the run."""
+        """Write to Redis what a worker and its monitor write when the newest run ends, and return the run's id."""
         client, now = self.scheduler.client, self.clock.now()
         id = self.scheduler.field(uid, "last_message_id")
         assert id
@@ -143,7 +143,7 @@ class OperatorRig:
         return id
 
     def write_codes(self) -> list[int]:
-        """Return the HTTP status of every write of a status by the scheduler, in order."""
+        """Return the HTTP status codes of the scheduler's status writes, in order."""
         return [
             record["responseStatus"]["code"]
             for record in self.cluster.audit(self.user.name)

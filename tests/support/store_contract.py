@@ -63,7 +63,7 @@ class AssetsContract:
         assert store.indicator_series("BTC-USD") is None
 
     def test_reconcile_assets_replaces_declared_assets_only(self, store: Store):
-        """Declared assets follow the file, and assets that were added by hand stay."""
+        """Declared assets follow the file, and manually added assets remain."""
         store.put_assets([VOD])
         assert store.reconcile_assets([BTC, AAPL]) == (2, 0)
         assert store.reconcile_assets([replace(BTC, name="bitcoin")]) == (1, 1)
@@ -103,7 +103,7 @@ class QuotesContract:
         assert store.quotes([]) == {}
 
     def test_put_quotes_with_an_older_quote_keeps_the_newer_one(self, store: Store):
-        """The time of the upstream decides, whatever the order of arrival."""
+        """The upstream's timestamp decides, regardless of the order of arrival."""
         newer, older = quote(price="2", upstream_at=T0 + 1, fetched_at=T0 + 2), quote(price="1", fetched_at=T0)
         store.put_quotes([newer, older])
         store.put_quotes([older])
@@ -117,14 +117,14 @@ class QuotesContract:
         assert store.quotes() == {"BTC-USD": later}
 
     def test_put_quotes_after_a_quote_from_the_future_replaces_it(self, store: Store):
-        """A time of the upstream in the future counts as the fetch time, so later quotes replace the quote."""
+        """An upstream timestamp in the future counts as the fetch time, so later quotes replace the quote."""
         store.put_quotes([quote(upstream_at=T0 + 1e6, fetched_at=T0)])
         following = quote(price="3", upstream_at=T0 + 60, fetched_at=T0 + 61)
         store.put_quotes([following])
         assert store.quotes() == {"BTC-USD": following}
 
     def test_quotes_fetched_at_returns_fetch_times(self, store: Store):
-        """Fetch times are returned to the microsecond, whatever the upstream reports. Unknown symbols are left out."""
+        """Fetch times are exact to the microsecond, regardless of upstream timestamps. Unknown symbols are left out."""
         early = quote("AAPL", fetched_at=T0 + 0.125, upstream_at=T0 - 3_600)
         late = quote("BTC-USD", fetched_at=T0 + 1, upstream_at=T0 + 1e6)
         unknown = quote("VOD.L", fetched_at=T0 + 2, upstream_at=None)
@@ -155,7 +155,7 @@ class BarsContract:
     """Properties of bars."""
 
     def test_bars_returns_stored_bars(self, store: Store):
-        """Every column is returned bit for bit for every stored symbol."""
+        """Every column is returned bit for bit for each stored symbol."""
         many = [bars(f"S{number}", range(20_000, 20_005), number) for number in range(250)]
         store.put_bars(many)
         assert store.bars([*(record.symbol for record in many), "NONE"]) == {record.symbol: record for record in many}
@@ -180,7 +180,7 @@ class BarsContract:
         assert list(stored.days) == sorted(expected)
 
     def test_put_bars_with_two_parts_of_a_symbol_merges_them(self, store: Store):
-        """Two parts of one symbol in one call are merged in their order."""
+        """Two sets of bars for one symbol in one call are merged in order."""
         store.put_bars([bars("AAPL", [1, 2], 1), bars("AAPL", [2, 3], 2)])
         assert [int(price) for price in store.bars(["AAPL"])["AAPL"].open] == [1, 2, 2]
 
@@ -228,7 +228,7 @@ class IndicatorsContract:
         assert store.indicators()["BTC-USD"].values == {"macd": 2.0}
 
     def test_indicators_computed_at_returns_the_newest_times(self, store: Store):
-        """The time of the newest computation is returned. Unknown symbols are left out."""
+        """The newest computation time is returned. Unknown symbols are left out."""
         store.put_indicators([indicators("AAPL"), replace(indicators("BTC-USD"), computed_at=T0 + 0.5)])
         store.put_indicators([replace(indicators("AAPL"), computed_at=T0 + 60)])
         assert store.indicators_computed_at(["BTC-USD", "NONE", "AAPL"]) == {"AAPL": T0 + 60, "BTC-USD": T0 + 0.5}
@@ -254,7 +254,7 @@ class NewsContract:
         assert store.news(limit=0) == []
 
     def test_news_of_an_asset_contains_only_linked_items(self, store: Store):
-        """The news of an asset are exactly the items that are linked to it."""
+        """An asset's news contains exactly the items that are linked to it."""
         both = news("1", "Apple pays in bitcoin", T0, "AAPL", "BTC-USD")
         bitcoin_only = news("2", "Bitcoin mining is back", T0 - 5, "BTC-USD")
         store.put_news([both, bitcoin_only, news("3", "Tea is hot")])
@@ -276,7 +276,7 @@ class NewsContract:
         ],
     )
     def test_put_news_with_a_duplicate_stores_it_once(self, store: Store, second: NewsItem, is_new: bool):
-        """A duplicate is found by guid, then by address, then by a nearly equal title within 7 days."""
+        """A duplicate is found by guid, then by URL, then by a nearly equal title within 7 days."""
         first = news("a", "Bitcoin tops $70,000 as ETF inflows surge", guid="g1")
         assert store.put_news([first]) == 1
         assert store.put_news([second]) == int(is_new)
@@ -284,15 +284,15 @@ class NewsContract:
         assert len(store.news()) == 1 + is_new
 
     def test_put_news_with_a_duplicate_in_one_call_stores_it_once(self, store: Store):
-        """The same story from two feeds is stored once if one run reads both."""
+        """The same story from two feeds is stored once if both are read in one run."""
         assert store.put_news([news("a", "Oil jumps on supply fears"), news("b", "Oil jumps on supply fears")]) == 1
 
 
 class QuarantineContract:
-    """Properties of quarantine and freshness."""
+    """Properties of the quarantine and of freshness."""
 
     def test_quarantined_returns_the_newest_first(self, store: Store):
-        """Rejected records are returned unchanged except that a long payload is cut."""
+        """Rejected records are returned unchanged, except that a long payload is truncated."""
         first = Quarantined("quote", "AAPL", "yahoo", "jump: +9900 % against 1.02", '{"c": 102}', T0)
         second = replace(first, payload="é" * (PAYLOAD_LIMIT + 1), at=T0 + 0.125)
         store.put_quarantined([first])
@@ -332,7 +332,7 @@ class RetentionContract:
         store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Brand new", T0, "AAPL")])
 
     def test_drop_older_drops_only_records_past_the_limits(self, store: Store):
-        """Records older than the limit are dropped, and records at the limit stay."""
+        """Records older than the limit are dropped, and records at the limit remain."""
         self.fill(store)
         counts = store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
         assert counts == {"quotes": 1, "bars": 7, "indicators": 1, "news": 1}

@@ -1,4 +1,4 @@
-"""A network between a client and a server that a test can break: connections are cut, refused or frozen.
+"""A network connection that a test can break: connections are cut, refused or frozen.
 
     with Tunnel(control_plane.server) as tunnel:
         start_operator(kubeconfig=tunnel.kubeconfig(user.kubeconfig))
@@ -9,7 +9,7 @@
         tunnel.accept()
 
 Bytes pass unchanged, so TLS works. Data that one side sends during a freeze arrives after it. The kernel still answers
-TCP keepalives during a freeze. As with a hung server, a client notices it only by the missing data.
+TCP keepalives during a freeze. As with a hung server, a client notices only that data is missing.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class _Connection:
-    """A connection of a client, and the connection to the server that belongs to it."""
+    """A client connection and the corresponding connection to the server."""
 
     def __init__(self, writers: list[asyncio.StreamWriter], *, frozen: bool) -> None:
         self.writers = writers
@@ -44,7 +44,7 @@ class _Connection:
             self.flows.set()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Forward one direction until it ends or fails. A freeze delays its end as well."""
+        """Forward one direction until it is closed or fails. A freeze also delays the close."""
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 await self.flows.wait()
@@ -104,10 +104,10 @@ class Tunnel:
         return len(self._connections)
 
     def kubeconfig(self, original: Path) -> Path:
-        """Write a kubeconfig that leads through the tunnel, and return its path.
+        """Write a kubeconfig that connects through the tunnel, and return its path.
 
         Args:
-            original: Kubeconfig of a user of a control plane.
+            original: Kubeconfig of a control plane user.
         """
         return kubeconfig_for_server(original, self.url)
 
@@ -170,7 +170,7 @@ class Tunnel:
             connection.writers.append(far_writer)
             pumps = [connection.pump(reader, far_writer), connection.pump(far_reader, writer)]
             tasks = [asyncio.create_task(pump) for pump in pumps]
-            # HTTP and TLS do not use connections that are closed in one direction only.
+            # HTTP and TLS do not use half-closed connections.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()

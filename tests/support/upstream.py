@@ -1,4 +1,4 @@
-"""A fake upstream for provider tests: httpx's MockTransport and an upstream guard that allows every call."""
+"""A fake upstream for provider tests, with httpx's MockTransport and an upstream guard that allows every call."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Waits for conditions that other processes or threads fulfill."""
+"""Waits for conditions that other processes or threads satisfy."""
 
 import asyncio
 import time
@@ -22,10 +22,10 @@ def eventually(
 
     Args:
         condition: Returns a true value if it holds.
-        description: The condition in words, for the error message.
+        description: Description of the condition, for the error message.
         within: Timeout in seconds.
         poll_seconds: Seconds between two checks.
-        ignored: Exceptions of `condition` that mean that it does not hold yet.
+        ignored: Exceptions that mean that the condition does not hold yet.
 
     Raises:
         AssertionError: The condition does not hold at the timeout. The message contains the last value.
@@ -45,11 +45,11 @@ def eventually(
 async def eventually_async(
     condition: Callable[[], object], description: str = "the condition holds", within: float = 20.0
 ) -> None:
-    """Wait until a condition holds, while the event loop continues.
+    """Wait until a condition holds without blocking the event loop.
 
     Args:
         condition: Returns a true value if it holds.
-        description: The condition in words, for the error message.
+        description: Description of the condition, for the error message.
         within: Timeout in seconds.
 
     Raises:

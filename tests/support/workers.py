@@ -20,13 +20,13 @@ TESTS = Path(__file__).parents[1]
 
 
 class WorkerProcess:
-    """A process `dramatiq support.broker_actors` in its own process group.
+    """A `dramatiq support.broker_actors` process in its own process group.
 
     Args:
         kind: `stock` or `fixed`, which is also the name of the queue.
         url: URL of the queue Redis.
-        log: File of the output.
-        environment: Further variables for `support.broker_actors`.
+        log: File for the output.
+        environment: Additional variables for `support.broker_actors`.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class WorkerProcess:
         return self._process.wait(timeout)
 
     def wait(self, timeout: float = 20) -> int:
-        """Wait until the process ends by itself, and return the exit code."""
+        """Wait until the process exits by itself, and return the exit code."""
         return self._process.wait(timeout)
 
     def stop(self) -> None:
-        """End the process in any state."""
+        """Stop the process in any state."""
         end(self._process)
 
 
@@ -88,11 +88,11 @@ def message(kind: str, actor: str, *args: Any, **options: Any) -> "dramatiq.Mess
 
 
 def unsettled(client: "redis.Redis", queue: str) -> int:
-    """Return the number of messages of a queue at one moment, delayed ones included."""
+    """Return the current number of messages of a queue, including delayed ones."""
     with client.pipeline() as pipeline:
         return sum(pipeline.hlen(keys.messages(queue)).hlen(keys.messages(f"{queue}.DQ")).execute())
 
 
 def events(client: "redis.Redis", kind: str) -> list[str]:
-    """Return the events that the actors of a kind have recorded so far."""
+    """Return the events that the actors of the given kind have recorded so far."""
     return [event.decode() for event in client.lrange(f"{kind}:events", 0, -1)]

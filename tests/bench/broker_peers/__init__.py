@@ -1,1 +1,1 @@
-"""The workers that the benchmark of the broker starts. Each has the same task, which sends one INCR to Redis."""
+"""The workers that the broker benchmark starts. Each has the same task, which sends one INCR to Redis."""

@@ -1,4 +1,4 @@
-"""A Celery worker with the task of the benchmark."""
+"""A Celery worker with the benchmark's task."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A dramatiq worker with the task of the benchmark.
+"""A dramatiq worker with the benchmark's task.
 
 BENCH_KIND is `bare` for dramatiq's own broker, `broker` for FinanceHub's broker without observers, and `all` for
 FinanceHub's broker with all observers, like a tier in production.

@@ -23,7 +23,7 @@ GAP = 0.6
 #: A threshold that no measurement reaches.
 NEVER_REACHED = 1_000
 PEER = "pybreaker 1.4.1 (Redis)"
-#: The commands that either breaker sends. Commands inside a script do not count, and the fleet itself sends others.
+#: The commands that either breaker sends. Commands inside a script do not count, and the fleet sends other commands.
 COMMANDS = ("evalsha", "eval", "get", "set", "setnx", "incr", "watch", "unwatch", "multi", "exec")
 
 
@@ -37,7 +37,7 @@ class Measurements:
         dead_commands: Redis commands per attempted call while the upstream is dead.
         healthy_commands: Redis commands per attempted call while the upstream is healthy.
         failed_commands: Redis commands per attempted call while every call fails and the breaker stays closed.
-        threads_seconds: Duration of parallel calls of 0.2 s in eight threads, in seconds.
+        threads_seconds: Total duration in seconds of parallel calls in eight threads. Each call takes 0.2 s.
     """
 
     calls_to_open: int

@@ -109,7 +109,7 @@ async def _bars(
     stored = store.bars([asset.symbol for asset in assets])
     if len(stored) != ASSETS:
         raise RuntimeError(f"bars of {len(stored)} {name} are stored")
-    # New providers have no cache, like another process, and the store lacks the newest day.
+    # Like another process, new providers have no cache. The store lacks the newest day.
     store.remove_assets([asset.symbol for asset in assets])
     store.put_bars(_without_newest(bars) for bars in stored.values())
     simulator.reset()
@@ -120,7 +120,7 @@ async def _bars(
         await new_providers.aclose()
     return [
         _row(f"bars.{name}.cold.seconds", cold_seconds, "s", 30),
-        # Only of this process, without the simulator and Redis.
+        # This process only, without the simulator and Redis.
         _row(f"bars.{name}.cold.cpu", cpu, "s", None),
         _row(f"bars.{name}.cold.requests", cold, "requests", ASSETS),
         _row(f"bars.{name}.warm.seconds", warm_seconds, "s", None),

@@ -1,4 +1,4 @@
-"""Compares computing indicators with `ta`, and measures time and memory of the whole task on a real Redis."""
+"""Compares the computation of indicators with `ta`, and measures the whole task's time and memory on a real Redis."""
 
 import json
 import subprocess
@@ -67,7 +67,7 @@ def _bars(symbol: str, random: np.random.Generator, last_day: int) -> Bars:
 
 
 def _rate(engine: EngineName, histories: list[Bars]) -> float:
-    """Return the computed assets per second, the best of three measurements."""
+    """Return the assets computed per second, the best of three measurements."""
     calculate = load_engine(engine)
     compute(histories[0], calculate, engine, SERIES, 0.0)
     best = 0.0

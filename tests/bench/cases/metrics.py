@@ -36,13 +36,13 @@ PERIODS = {7: 2, 1_000: 5, 10_000: 30}
 TIERS = ("high", "medium", "low")
 ASSETS = 1_000
 SCRAPES = 20
-#: Symbols of the tasks that accept some, so that a simulated provider answers.
+#: Symbols for the tasks that accept symbols, chosen so that a simulated provider serves them.
 SYMBOLS = {
     "fetch_crypto_prices_task": ["BTC-USD"],
     "fetch_stock_prices_task": ["AAPL"],
     "calculate_indicators_task": ["BTC-USD"],
 }
-#: Intervals with and without scraping take turns, so that both have the same load of the machine.
+#: Intervals with and without scraping alternate, so that the machine's load affects both equally.
 INTERVALS, INTERVAL_SECONDS, SETTLE_SECONDS = 6, 10.0, 0.5
 LIMIT_SECONDS = 120.0
 #: The header that Prometheus sends.
@@ -111,7 +111,7 @@ def _store_assets(store: RedisStore) -> None:
 
 @contextmanager
 def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[int]:
-    """Run a process that serves metrics, and yield its port."""
+    """Run a process that serves metrics and yield its port."""
     port = free_port()
     with log.open("wb") as output:
         process = launch(
@@ -128,7 +128,7 @@ def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> 
 
 
 def _tiers(size: int, environment: dict[str, str], folder: Path, client: "redis.Redis") -> list[Row]:
-    """Return the number of series of each tier after it has run each of its tasks."""
+    """Return each tier's number of series after the tier has run all of its tasks."""
     broker, monitor = build_broker(load_settings({"REDIS_URL": environment["REDIS_URL"]})), TaskMonitor(client)
     sent = {
         task: enqueue(broker, task, {"symbols": SYMBOLS[task]} if task in SYMBOLS else {}, options={"max_retries": 0})
@@ -150,7 +150,7 @@ def _tiers(size: int, environment: dict[str, str], folder: Path, client: "redis.
 
 @contextmanager
 def _scheduler(size: int, environment: dict[str, str], folder: Path, client: "redis.Redis") -> Iterator[int]:
-    """Run a scheduler, and yield its port when all schedules have run once, so that all series exist."""
+    """Run a scheduler, and yield its port once all schedules have run, so that all series exist."""
     schedules = folder / "schedules"
     schedules.mkdir()
     texts = (SCHEDULE.format(number=number, period=PERIODS[size]) for number in range(size))
@@ -170,7 +170,7 @@ def _lag_row(client: "redis.Redis", port: int, size: int) -> Row:
     for number in range(INTERVALS):
         scraped = number % 2 == 1
         with _scraping(port) if scraped else ExitStack():
-            # Runs that arrived in the meantime have waited for this process, not for the scheduler.
+            # Runs that arrived in the meantime waited for this process, not for the scheduler.
             client.delete("dramatiq:bench", "dramatiq:bench.msgs")
             begin = time.time() + SETTLE_SECONDS
             late[scraped] += lateness(client, "dramatiq:bench", begin, begin + INTERVAL_SECONDS, period)
@@ -203,10 +203,10 @@ def _scraping(port: int) -> Iterator[None]:
 
 
 def _scrape(port: int) -> tuple[float, bytes]:
-    """Scrape once, and return the seconds that this took and the answer."""
+    """Scrape once, and return the duration in seconds and the response."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": ACCEPT})
     started_at = time.perf_counter()
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 — our own http URL
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 — our own HTTP URL
         body: bytes = answer.read()
     return time.perf_counter() - started_at, body
 

@@ -23,10 +23,10 @@ from support.schedules import resource
 from test_cluster.control_plane.tokens import User
 
 MINUTE = 60
-#: Number of measured bursts. The goal applies to the last, and the first is shown too.
+#: Number of measured bursts. The goal applies to the last one, and the first is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
-#: Time in which a new scheduler must not write.
+#: Seconds during which a new scheduler must not write.
 QUIET_SECONDS = 20
 APPLIES = 200
 #: Steady state: the period of each schedule in seconds, and the start of the schedules after all other phases.
@@ -58,7 +58,7 @@ def _tasks(count: int, **spec: Any) -> Iterator[dict[str, Any]]:
 
 
 def _compare_with_cron_jobs(cluster: OperatorCluster) -> list[Row]:
-    """Compare the time from due to enqueued with the time from due to the creation of a Job."""
+    """Compare the time from due to enqueued with the time from due to Job creation."""
     own, peer = scheduled_task_lateness(cluster, "few"), cron_job_lateness(cluster, "few")
     return [
         Row(
@@ -139,7 +139,7 @@ def _start(cluster: OperatorCluster, user: User, begin: int) -> list[Row]:
 
 
 def _apply(cluster: OperatorCluster, user: User) -> float:
-    """Return the seconds from an apply until Redis has the schedule. The scheduler then knows its next due time."""
+    """Return the seconds from an apply until the schedule is in Redis. The scheduler then knows its next due time."""
     client: Any = cluster.redis.client()
     name = f"applied-{time.monotonic_ns()}"
     started_at = time.monotonic()
@@ -153,7 +153,7 @@ def _apply(cluster: OperatorCluster, user: User) -> float:
 
 
 def _steady(cluster: OperatorCluster, user: User, begin: float) -> list[Row]:
-    """Measure writes, processor time and memory while runs are enqueued and end."""
+    """Measure writes, CPU time and memory while runs are enqueued and finish."""
     log_progress(f"each schedule every {PERIOD // 60} min")
     client: Any = cluster.redis.client()
     with cluster.scheduler(user, COUNT + APPLIES) as (pid, _), _worker(cluster):

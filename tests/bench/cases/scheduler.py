@@ -1,4 +1,4 @@
-"""Measures 10,000 schedules, due at the same time and spread, and compares with Celery beat and periodiq."""
+"""Measures 10,000 schedules, due simultaneously and spread out, and compares with Celery beat and periodiq."""
 
 import os
 import subprocess
@@ -16,11 +16,11 @@ from bench.scheduler_peers import COUNT
 from financehub_shared.redis import keys
 from support.redis_server import RedisServer
 
-#: Number of measured bursts. The goal applies to the last. The first, which also fills empty hashes, is shown too.
+#: Number of measured bursts. The goal applies to the last one. The first, which also fills empty hashes, is shown too.
 BURSTS = 3
 BURST_INTERVAL = 20
 SPREAD = 60
-#: If the next full minute is closer than this to the start of a peer, the one after it is measured.
+#: Minimum seconds from a peer's start to the measured minute. If the next one is closer, the one after is used.
 PEER_START = 15.0
 HEAD = """\
 apiVersion: financehub.io/v1alpha1

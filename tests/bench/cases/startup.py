@@ -1,7 +1,7 @@
-"""Measures the time from start to the first finished message and the memory of each process, and a second `make run`.
+"""Measures each process's memory and its time from start to the first finished message, and a second `make run`.
 
-Memory is the PSS of the process and all its children: the size of shared pages is divided among the processes that use
-them. It is read while the process is idle after its first message. Dramatiq's command line is a parent and a worker.
+Memory is the PSS of the process and all its children, in which shared pages are divided among the processes that use
+them. It is read while the process is idle after its first message. Dramatiq's command line runs a parent and a worker.
 """
 
 import json
@@ -37,7 +37,7 @@ LIMIT_SECONDS = 60
 ROUNDS = 3
 #: Seconds after the first message, when caches are filled, threads have started and no task runs.
 SETTLE_SECONDS = 1.0
-#: Tier → threads as in deploy/local/Procfile, task of the first message, and limit of the memory in MB.
+#: Tier → threads as in deploy/local/Procfile, task of the first message, and memory limit in MB.
 TIERS = {
     "high": ("4", "fetch_crypto_prices_task", 130),
     "medium": ("2", "calculate_indicators_task", 220),
@@ -189,7 +189,7 @@ def _bind(port: int) -> None:
 def _process(
     command: list[str], environment: dict[str, str], stop: signal.Signals = signal.SIGTERM
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command in its own session. If the block fails, the end of the command's output is printed."""
+    """Run a command in its own session. If the block fails, print the end of the command's output."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True

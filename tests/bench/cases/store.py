@@ -1,4 +1,4 @@
-"""Measures the store: time per call and bytes in Redis of quotes, bars, indicators and news."""
+"""Measures the store's time per call and bytes in Redis for quotes, bars, indicators and news."""
 
 import statistics
 import tempfile

@@ -1,3 +1,3 @@
-"""The schedules of the benchmark for comparable schedulers: ten thousand, all due at every full minute."""
+"""The benchmark's schedules for comparable schedulers: ten thousand, all due at every full minute."""
 
 COUNT = 10_000

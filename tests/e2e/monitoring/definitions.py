@@ -1,6 +1,6 @@
 """Generates the CRDs of the Prometheus operator from its Go types, and installs them.
 
-With them the API server validates a PodMonitor and a PrometheusRule as in a cluster with the operator.
+With these CRDs, the API server validates a PodMonitor and a PrometheusRule as in a cluster with the operator.
 """
 
 import json
@@ -15,7 +15,7 @@ from test_cluster.binaries.finder import go, program
 from test_cluster.binaries.programs import CONTROLLER_GEN, CONTROLLER_GEN_PROJECT
 
 _TYPES = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-#: The kinds in that package that the chart renders.
+#: The kinds of that package that the chart renders.
 _NAMES = ("podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com")
 
 
@@ -26,7 +26,7 @@ def generate() -> list[dict[str, Any]]:
 
     Raises:
         FileNotFoundError: Go or controller-gen is missing.
-        subprocess.CalledProcessError: controller-gen failed. Its output has the cause.
+        subprocess.CalledProcessError: controller-gen failed. Its output contains the cause.
     """
     compiler = go()
     if compiler is None:

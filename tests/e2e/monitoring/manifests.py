@@ -23,7 +23,7 @@ _OPTIONS = {
 
 
 def image(server: Program) -> str:
-    """Return the reference of the image of a server.
+    """Return the reference of a server's image.
 
     Args:
         server: The server's program.
@@ -39,7 +39,7 @@ def namespace() -> dict[str, Any]:
 
 
 def rights(discovered: str) -> list[dict[str, Any]]:
-    """Return the service account of Prometheus and its right to discover pods.
+    """Return Prometheus's service account and the RBAC resources that let it discover pods.
 
     Args:
         discovered: Namespace of the pods.

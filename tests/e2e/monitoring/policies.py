@@ -1,4 +1,4 @@
-"""Evaluates NetworkPolicies from their manifests, because the node of the tests does not enforce them."""
+"""Evaluates NetworkPolicies from their manifests, because the test node does not enforce them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 def admits(
     policies: Iterable[Mapping[str, Any]], pod: Mapping[str, Any], namespace: Mapping[str, Any], port: int
 ) -> bool:
-    """Whether the policies allow any pod of another namespace to reach a pod at a port.
+    """Whether the policies allow every pod of another namespace to reach a pod's port.
 
     Args:
         policies: All NetworkPolicies of the pod's namespace.

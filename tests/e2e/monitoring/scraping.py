@@ -109,7 +109,7 @@ def _label(name: str) -> str:
 
 
 def _sanitized(name: str) -> str:
-    """Return the name of a label as Prometheus's service discovery writes it."""
+    """Return a label's name as Prometheus's service discovery writes it."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 

@@ -1,6 +1,6 @@
 """Runs Prometheus and Alertmanager in the cluster, and queries them through the API server.
 
-Their images are written here, because the cluster has no registry from which it could pull them.
+This module builds their images, because the cluster has no registry from which it could pull them.
 """
 
 import json
@@ -84,7 +84,7 @@ class Servers:
         self._cluster = cluster
 
     def prometheus(self, path: str, **parameters: str) -> Any:
-        """Return the `data` of an answer of Prometheus's HTTP API.
+        """Return the `data` field of a response of Prometheus's HTTP API.
 
         Args:
             path: Path after `/api/v1/`.
@@ -95,7 +95,7 @@ class Servers:
         return answer["data"]
 
     def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """Return the result of an instant query: the labels of each series, sorted by name → its value.
+        """Return the result of an instant query: each series' labels, sorted by name → its value.
 
         Args:
             expression: PromQL expression.
@@ -117,7 +117,7 @@ class Servers:
         return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines)}
 
     def _text(self, server: Program, path: str, parameters: Mapping[str, str]) -> str:
-        # The API server reaches Services in every cluster. The tests do not.
+        # The API server can reach Services in every cluster; the tests cannot.
         service = f"/api/v1/namespaces/{NAMESPACE}/services/{server.name}:{PORTS[server.name]}/proxy"
         return self._cluster.kubectl("get", "--raw", f"{service}{path}?{urlencode(parameters)}").stdout
 

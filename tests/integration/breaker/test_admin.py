@@ -1,4 +1,4 @@
-"""The fleet's breakers as the CLI and the health check read and change them."""
+"""Tests of the functions with which the CLI and the health check read and change the fleet's breakers."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ def fail() -> None:
 
 @pytest.mark.parametrize("decode", [False, True])
 def test_list_breakers_returns_state_counts_and_last_error(redis_url: str, registry: BreakerRegistry, decode: bool):
-    """Each breaker is listed with its state, times, counts and reason, by clients that reply in bytes or text."""
+    """Each breaker is listed with its state, timestamps, counts and reason, whether clients return bytes or strings."""
     client = redis.Redis.from_url(redis_url, decode_responses=decode)
     assert list_breakers(client) == []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Real processes that share one Redis and call a dead upstream."""
+"""Tests with real processes that share one Redis and call a dead upstream."""
 
 import subprocess
 import sys
@@ -58,7 +58,7 @@ def test_fleet_needs_at_most_one_redis_command_per_call(redis_client: "redis.Red
 
 
 def test_probe_of_a_killed_process_is_replaced_after_its_lease(redis_client: "redis.Redis", redis_url: str):
-    """SIGKILL of the process that probes blocks the others only for the lease, and the next probe decides."""
+    """If the probing process is killed, the others are blocked only until its lease ends. The next probe decides."""
     policy = BreakerPolicy(minimum_calls=1, open_ms=50, probe_ms=4_000)
     survivor = breaker_of(redis_url, policy)
     with pytest.raises(UpstreamError):
@@ -94,7 +94,7 @@ registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(
 
 
 def test_new_process_finds_the_breaker_open(redis_url: str, tmp_path: Path):
-    """A pod that starts while the upstream is dead finds the breaker open and sends nothing."""
+    """A pod that starts while the upstream is dead finds the breaker open and sends no request."""
     policy = BreakerPolicy(minimum_calls=1)
     with pytest.raises(UpstreamError):
         breaker_of(redis_url, policy).call(fail)

@@ -1,4 +1,4 @@
-"""The Lua script of breakers computes the same as its Python function."""
+"""Tests that the breaker Lua script computes the same result as its Python function."""
 
 import random
 
@@ -23,7 +23,7 @@ from financehub_shared.breaker.transitions import step
 from financehub_shared.redis import keys
 
 NOW = 1_800_000_000_000
-#: Takes the time from the last argument instead of from the clock of Redis.
+#: Takes the time from the last argument instead of from the Redis clock.
 GIVEN_NOW = "local now = tonumber(table.remove(ARGV))\n"
 
 
@@ -33,7 +33,7 @@ def client(_shared_redis_url: str) -> "redis.Redis":
 
 
 def any_event(dice: random.Random, record: BreakerRecord) -> BreakerEvent:
-    """Return a random event. Most outcomes carry the epoch of the record."""
+    """Return a random event. Most outcomes carry the record's epoch."""
     epoch = record.epoch if dice.random() < 0.8 else dice.choice([0, record.epoch - 1, record.epoch + 1])
     successes = tuple((epoch, dice.randrange(20_000)) for _ in range(dice.randrange(4)))
     failure = RecordOutcome(
@@ -66,9 +66,7 @@ def any_event(dice: random.Random, record: BreakerRecord) -> BreakerEvent:
     ),
 )
 def test_breaker_script_equals_the_python_function(client: "redis.Redis", seed: int, policy: BreakerPolicy):
-    """For any events, times (even if set back) and jitter, Redis holds the same record and gives the same reply as
-    `step`.
-    """
+    """For any events, times (even if set back) and jitter, the record and reply in Redis equal those of `step`."""
     dice = random.Random(seed)
     lua = backends.script(GIVEN_NOW)
     client.delete(keys.breaker("test"), keys.BREAKERS)

@@ -1,4 +1,4 @@
-"""Breakers and budgets while Redis is dead, hung, read-only, full or restarted."""
+"""Tests of breakers and budgets while Redis is dead, hung, read-only, full or restarted."""
 
 import time
 from collections.abc import Callable
@@ -61,8 +61,8 @@ async def pass_() -> str:
 async def test_breaker_during_a_redis_fault_counts_locally_and_then_shares_again(
     redis_server: Callable[..., RedisServer], fault: Callable[[RedisServer], Callable[[], object]]
 ):
-    """Calls pass and break locally during the fault, no call waits long, and afterwards the fleet's state decides
-    again.
+    """During the fault calls are allowed and blocked locally, and no call waits long. Afterwards the fleet's state
+    decides again.
     """
     server = redis_server()
     scripts = scripts_of(server)
@@ -81,7 +81,7 @@ async def test_breaker_during_a_redis_fault_counts_locally_and_then_shares_again
     deadline, answer = time.monotonic() + 10, ""
     while not answer and time.monotonic() < deadline:
         try:
-            answer = await breaker.acall(pass_)  # open here, closed in the fleet
+            answer = await breaker.acall(pass_)  # open locally, closed in the fleet
         except BreakerOpenError:
             time.sleep(0.05)  # noqa: ASYNC251 — nothing else runs in this loop
     assert answer == "sent"
@@ -157,6 +157,6 @@ async def test_budget_during_a_redis_fault_shrinks_to_a_share(
         except QuotaExceededError:
             time.sleep(0.05)  # noqa: ASYNC251 — nothing else runs in this loop
     spent = await spend_all(budget)
-    # A Redis that hung also executes the one call whose reply timed out.
+    # A Redis that was hung also executes the one call whose reply timed out.
     assert spent in ({74, 75} if fault is Fault.hang else {75})
     await scripts.aclose()

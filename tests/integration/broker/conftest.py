@@ -1,4 +1,4 @@
-"""Worker processes that are stopped after the test."""
+"""Fixtures that start worker processes and stop them after the test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
 
 @pytest.fixture
 def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
-    """Return a context manager that runs a worker in threads of this process, for faults that do not concern processes.
+    """Return a context manager that runs a worker in threads of this process, for faults that do not affect processes.
 
     Dramatiq's waits after a lost connection, for which it has no setting, are reduced.
     """

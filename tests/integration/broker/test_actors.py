@@ -1,4 +1,4 @@
-"""Actors of the catalog in threads of this process, on a real Redis."""
+"""Tests of catalog actors in threads of this process, on a real Redis."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ def outcomes() -> Outcomes:
 
 @pytest.fixture
 def broker(redis_url: str, outcomes: Outcomes) -> FinanceHubBroker:
-    """A broker with that observer in first place."""
+    """A broker with that observer in the first position."""
     settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2)
     broker = build_broker(settings, tier="high")
     broker.add_middleware(outcomes, before=CorrelationId)
@@ -53,7 +53,7 @@ def broker(redis_url: str, outcomes: Outcomes) -> FinanceHubBroker:
 def test_actors_sync_and_async_receive_validated_arguments(
     broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, caplog: pytest.LogCaptureFixture
 ):
-    """Both kinds get the arguments of their model, and their results reach the observers without a warning."""
+    """Sync and async actors get their model's arguments, and their results reach the observers without a warning."""
 
     async def crypto(symbols: list[str] | None = None) -> list[str] | None:
         await asyncio.sleep(0)
@@ -103,7 +103,7 @@ def test_enqueue_with_invalid_arguments_is_refused(
 
 
 def test_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
-    """Options are kept, and the correlation id and the time of readiness are added."""
+    """Options are kept, and the correlation id and the ready time are added."""
     message = enqueue(broker, CRYPTO, delay=2.5, options={"schedule": "default/crypto"})
     assert message.options["schedule"] == "default/crypto"
     assert message.options["correlation_id"] == message.message_id
@@ -114,7 +114,7 @@ def test_enqueued_message_carries_its_stamps(broker: FinanceHubBroker):
 def test_old_run_is_skipped_and_old_retry_is_dead_lettered(
     broker: FinanceHubBroker, outcomes: Outcomes, serving: Serve, redis_client: "redis.Redis"
 ):
-    """A first attempt that is too old is not a failure, and a retry that is too old becomes a dead letter with its
+    """A first attempt that is too old is not a failure. A retry that is too old becomes a dead letter with its
     failures.
     """
     runs = []
@@ -172,7 +172,7 @@ def test_retry_waits_for_the_retry_after_of_the_upstream(
 def test_task_interrupted_by_the_shutdown_is_requeued_unchanged(
     broker: FinanceHubBroker, serving: Serve, redis_client: "redis.Redis"
 ):
-    """An actor that requests notification is interrupted when its worker stops, which is not a failed attempt."""
+    """An actor with shutdown notification is interrupted when its worker stops. That is not a failed attempt."""
     started = []
 
     def crypto(symbols: list[str] | None = None) -> None:

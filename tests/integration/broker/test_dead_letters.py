@@ -1,4 +1,4 @@
-"""Dead letters on a real Redis: found, requeued and deleted, by id and by filter."""
+"""Tests that find, requeue and delete dead letters, by id and by filter, on a real Redis."""
 
 import time
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def store_letter(client: "redis.Redis", number: int, *, queue: str = "high", age
 
 @pytest.fixture
 def letters(redis_client: "redis.Redis") -> DeadLetterQueue:
-    """Three dead letters: two on high, one of them two days old; one on low."""
+    """Three dead letters: two on high, one of which is two days old, and one on low."""
     store_letter(redis_client, 1, exception="UpstreamError")
     store_letter(redis_client, 2, exception="TaskFailedError", age=2 * DAY)
     store_letter(redis_client, 3, queue="low", exception="UpstreamError", age=60)
@@ -72,7 +72,7 @@ def test_find_with_a_limit_returns_the_newest_of_all_queues(letters: DeadLetterQ
 
 
 def test_show_returns_the_letter_or_none(letters: DeadLetterQueue):
-    """A letter is returned with all its fields, and an unknown id gives None."""
+    """A dead letter is returned with all its fields, and an unknown id yields None."""
     letter = letters.show("letter-3")
     assert letter is not None
     assert (letter.queue, letter.task, letter.message_id, letter.attempts) == ("low", "task_3", "message-3", 2)
@@ -81,7 +81,7 @@ def test_show_returns_the_letter_or_none(letters: DeadLetterQueue):
 
 
 def test_requeued_letter_runs_as_a_new_message(redis_url: str, redis_client: "redis.Redis", serving: Callable):
-    """Requeueing drops attempts, history and age, keeps message id and other options, and the message runs."""
+    """Requeueing drops attempts, history and age, and keeps the message id and other options. The message then runs."""
     broker, seen = build_broker(Settings(redis_url=redis_url), tier="high"), []
 
     def again(n: int) -> None:
@@ -111,7 +111,7 @@ def test_requeue_of_garbage_leaves_it_a_dead_letter(redis_client: "redis.Redis",
 
 
 def test_purge_deletes_only_the_letters_that_match(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """A purged letter leaves nothing in Redis, and the others stay."""
+    """A purged dead letter leaves nothing in Redis, and the others remain."""
     assert [letter.kwargs["n"] for letter in letters.purge(DeadLetterFilter(exception="UpstreamError"))] == [1, 3]
     assert [letter.kwargs["n"] for letter in letters.find()] == [2]
     assert redis_client.hkeys(keys.dead_messages("high")) == [b"letter-2"]
@@ -142,7 +142,7 @@ SECRETS = {"finnhub_api_key": "finnhub-k3y-of-the-test", "redis_password": "redi
 def test_queues_contain_no_secret_of_an_error(
     redis_url: str, redis_client: "redis.Redis", serving: Serve, padding: int
 ):
-    """Neither a waiting retry nor a dead letter contains a secret of a raised error, in its raw bytes in Redis."""
+    """The raw bytes in Redis of a waiting retry and of a dead letter contain no secret from a raised error."""
     settings = Settings(redis_url=redis_url, retry_min_seconds=0.1, retry_max_seconds=0.2, **SECRETS)
     broker = build_broker(settings)
 

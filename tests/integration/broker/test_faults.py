@@ -1,4 +1,4 @@
-"""Faults of Redis and of messages that stock dramatiq does not survive and our broker does."""
+"""Tests of Redis and message faults that our broker survives and stock dramatiq does not."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ Serve = Callable[..., object]
 
 
 def make(kind: str, url: str, **settings: object) -> dramatiq.Broker:
-    """Return a broker of a kind that retries quickly."""
+    """Return a broker of the given kind that retries quickly."""
     if kind == "stock":
         return RedisBroker(client=redis.Redis.from_url(url, socket_timeout=2))
     settings = Settings(redis_url=url, retry_min_seconds=0.1, dramatiq_retry_backoff=False, **settings)
@@ -80,8 +80,8 @@ def test_retry_that_redis_refuses_is_not_lost(kind: str, kept: bool, redis_serve
 
 @pytest.mark.parametrize(("kind", "found"), [("stock", False), ("fixed", True)])
 def test_fetch_over_a_cut_connection_is_requeued(kind: str, found: bool, redis_url: str, serving: Serve):
-    """A message that Redis handed out over a cut connection runs. In stock dramatiq it stays assigned to the live
-    worker forever.
+    """A message that Redis sent over a cut connection runs. In stock dramatiq it stays assigned to the live worker
+    forever.
     """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))
@@ -137,7 +137,7 @@ def test_workers_with_a_full_redis_drain_it(kind: str, drained: bool, redis_serv
 
 @pytest.mark.parametrize("fault", ["full", "dead", "hung", "replica"])
 def test_enqueue_that_redis_refuses_raises_a_clear_error(fault: str, redis_server: StartRedis):
-    """The caller learns that the enqueue failed and why, and can repeat it with the same broker."""
+    """The caller gets an error that explains the failed enqueue, and can repeat it with the same broker."""
     server = redis_server()
     broker, client = make("fixed", server.url), server.client()
     enqueue(broker, "health_check_task")
@@ -185,7 +185,7 @@ def test_messages_survive_repeated_kills_of_redis(redis_server: StartRedis, serv
 
     with serving(broker):
         send_until_accepted(100)
-        for total in (200, 350):  # some are sent while Redis is unavailable, the others afterwards
+        for total in (200, 350):  # Some are sent while Redis is unavailable, and the others afterwards.
             server.kill()
             back = threading.Timer(0.3, server.start)
             back.start()
@@ -224,8 +224,8 @@ def test_garbage_in_a_queue_is_dead_lettered(kind: str, redis_url: str, redis_cl
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_message_with_a_wrong_queue_name_runs(kind: str, redis_url: str, redis_client: "redis.Redis", serving: Serve):
-    """A message that names another queue, or has no Redis id, runs in the queue that contains it. It kills a stock
-    thread.
+    """A message that names another queue, or has no Redis id, runs in the queue that contains it. It kills a thread of
+    stock dramatiq.
     """
     broker, runs = make(kind, redis_url), []
     actor = task(broker, lambda: runs.append(1))

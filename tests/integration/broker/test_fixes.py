@@ -1,4 +1,4 @@
-"""The fixes of ADR 0006, each shown with a stock worker and a fixed worker that suffer the same fault."""
+"""Tests of the fixes of ADR 0006. Each exposes a stock worker and a fixed worker to the same fault."""
 
 import time
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from support.workers import WorkerProcess, events, eventually_despite_outage, me
 KINDS = ("stock", "fixed")
 StartWorker = Callable[..., WorkerProcess]
 StartRedis = Callable[..., RedisServer]
-# Log lines of dramatiq for an ack that it gives up, and for one that it repeats.
+# Dramatiq's log lines for an ack that it gives up, and for one that it repeats.
 DROPPED, RETRIED = "Unhandled error during post_process_message", "Failed to post_process_message"
 
 
 def broker(kind: str, url: str) -> dramatiq.Broker:
-    """Return a broker of a kind, to enqueue with."""
+    """Return a broker of the given kind for enqueueing."""
     return RedisBroker(url=url) if kind == "stock" else build_broker(Settings(redis_url=url))
 
 
@@ -36,7 +36,7 @@ def start_both(start_worker: StartWorker, url: str, **options: object) -> dict[s
 
 
 def logged(worker: WorkerProcess, *texts: str) -> bool:
-    """Whether the log of a worker contains each of the texts."""
+    """Whether a worker's log contains all of these strings."""
     log = worker.log.read_text()
     return all(text in log for text in texts)
 
@@ -98,7 +98,7 @@ def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedi
     outlasts the timeouts, which are reduced from 5 s to 2 s.
     """
     server = redis_server()
-    events_server = redis_server()  # with this, the tasks and the test communicate while the queue Redis hangs
+    events_server = redis_server()  # The tasks and the test communicate through this Redis while the queue Redis hangs.
     workers = start_both(start_worker, server.url, REDIS_TIMEOUT="2", EVENTS_URL=events_server.url)
     client, events_client = server.client(), events_server.client()
     for kind in KINDS:
@@ -108,7 +108,7 @@ def test_ack_without_a_reply_of_a_hung_redis_is_repeated(redis_server: StartRedi
         broker(kind, server.url).enqueue(message(kind, "record", "delayed"), delay=6_000)
     eventually_despite_outage(lambda: all(held(client, f"{kind}.DQ") == 1 for kind in KINDS))
     server.hang()
-    # Afterwards no earlier connection is left over which a dropped ack might still arrive.
+    # This closes earlier connections, over which a dropped ack might still arrive.
     eventually_despite_outage(lambda: logged(workers["stock"], "(stock)] [CRITICAL]", "Exception in thread"))
     events_client.set("go", 1)
     eventually_despite_outage(lambda: logged(workers["stock"], DROPPED) and logged(workers["fixed"], RETRIED))
@@ -141,8 +141,8 @@ def test_ack_to_a_demoted_redis_is_repeated(redis_server: StartRedis, start_work
 def test_task_that_kills_its_worker_is_dead_lettered(
     redis_url: str, redis_client: "redis.Redis", start_worker: StartWorker
 ):
-    """Fix 4: after two deliveries (the setting) that ended with the death of the worker, a message is dead-lettered
-    with that reason. It kills stock workers forever.
+    """Fix 4: after two deliveries (the setting) during which the worker died, a message is dead-lettered with that
+    reason. Without the fix it keeps killing stock workers.
     """
     deliveries = {"stock": 3, "fixed": 2}
     janitor = Janitor(redis_client, heartbeat_timeout_seconds=0.3, dead_letter_retention_days=7)
@@ -168,8 +168,8 @@ def test_task_that_kills_its_worker_is_dead_lettered(
 
 
 def test_ready_at_of_a_delayed_message_is_when_it_may_start(redis_url: str, redis_client: "redis.Redis"):
-    """Fix 5: a delayed message carries the time at which it became ready. Stock messages carry only the time of the
-    first enqueue.
+    """Fix 5: a delayed message carries the time at which it became ready. Stock messages carry only their first enqueue
+    time.
     """
     before = time.time() * 1000
     stock, fixed = (broker(kind, redis_url).enqueue(message(kind, "record", "a"), delay=60_000) for kind in KINDS)
@@ -211,7 +211,7 @@ def test_shutdown_requeues_unfinished_messages(redis_url: str, redis_client: "re
     eventually_despite_outage(lambda: all(logged(worker, "Shutting down...") for worker in workers.values()))
     for kind in KINDS:
         broker(kind, redis_url).enqueue(message(kind, "record", "later"))
-    # The worker that fetches the message is about to end.
+    # The worker that fetches the message is about to exit.
     eventually_despite_outage(lambda: redis_client.llen(keys.ready("stock")) == 0)
     assert workers["fixed"].running
     assert redis_client.llen(keys.ready("fixed")) == 1  # left for other workers
@@ -224,8 +224,8 @@ def test_shutdown_requeues_unfinished_messages(redis_url: str, redis_client: "re
 
 
 def test_dead_letter_carries_its_history(redis_url: str, redis_client: "redis.Redis", start_worker: StartWorker):
-    """Fix 7: a dead letter holds task, arguments, exception, traceback, attempts and times. Stock dramatiq stores the
-    message as it was before its last attempt.
+    """Fix 7: a dead letter contains the task, arguments, exception, traceback, attempts and timestamps. Stock dramatiq
+    stores the message as it was before its last attempt.
     """
     start_both(start_worker, redis_url)
     for kind in KINDS:

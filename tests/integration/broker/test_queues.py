@@ -1,4 +1,4 @@
-"""Queue statistics and the janitor, on a real Redis."""
+"""Tests of queue statistics and the janitor, on a real Redis."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def broker(redis_url: str) -> FinanceHubBroker:
 
 
 def silence(client: "redis.Redis", broker: FinanceHubBroker, seconds: float) -> None:
-    """Set the last heartbeat of a broker to `seconds` ago."""
+    """Set a broker's last heartbeat to `seconds` ago."""
     client.zadd(keys.HEARTBEATS, {broker.broker_id: (time.time() - seconds) * 1000})
 
 
@@ -46,7 +46,7 @@ def test_queue_stats_count_every_message_in_one_state(broker: FinanceHubBroker, 
 
 
 def test_oldest_age_counts_from_readiness(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """The age of a delayed message counts from its readiness, not from its first enqueue."""
+    """The age of a delayed message counts from its ready time, not from its first enqueue."""
     ready_at = round((time.time() - 100) * 1000)
     broker.do_enqueue("q", "x", dramatiq.Message("q", "noop", (), {}, {"ready_at": ready_at}).encode())
     assert queue_stats(redis_client, ["q"])[0].oldest_age_seconds == pytest.approx(100, abs=5)
@@ -155,7 +155,7 @@ def test_worker_with_a_heartbeat_during_the_scan_keeps_its_messages(
 
 
 def test_new_consumer_requeues_only_messages_nobody_works_on(broker: FinanceHubBroker, redis_client: "redis.Redis"):
-    """After a lost connection only messages that no thread holds are requeued, and a delay queue starts empty."""
+    """After a lost connection, only messages that no thread holds are requeued, and the delay queue starts empty."""
     for delay in (None, 60):
         for _ in range(2):
             enqueue(broker, "noop", queue="q", delay=delay)
@@ -166,7 +166,7 @@ def test_new_consumer_requeues_only_messages_nobody_works_on(broker: FinanceHubB
     broker.consume("q.DQ", prefetch=1, timeout=50)
     assert redis_client.llen(keys.ready("q")) == 1
     assert redis_client.llen(keys.ready("q.DQ")) == 2
-    assert next(again) is None  # no room: the first is still held
+    assert next(again) is None  # no capacity: the first message is still held
     again.ack(delivery)
     assert next(again) is not None
 
@@ -184,7 +184,7 @@ def test_heartbeat_with_a_full_redis_is_accepted(redis_server: Callable[..., Red
 def test_consumer_without_room_sends_heartbeats(
     broker: FinanceHubBroker, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ):
-    """A consumer that holds all messages it may hold does not fetch, but it sends heartbeats."""
+    """A consumer that already holds its maximum number of messages does not fetch, but sends heartbeats."""
     monkeypatch.setattr("financehub_shared.broker.consumer.HEARTBEAT_SECONDS", 0)
     enqueue(broker, "noop", queue="q")
     consumer = broker.consume("q", prefetch=1, timeout=10)
@@ -209,5 +209,5 @@ def test_consumer_requeues_what_a_late_command_fetched(
 
 
 def test_build_broker_with_a_tier_of_a_user_works(redis_url: str):
-    """A tier outside of the three built-in ones needs no code."""
+    """A tier that is not built in needs no code."""
     assert build_broker(Settings(redis_url=redis_url), tier="overnight").middleware

@@ -1,4 +1,4 @@
-"""The start script of the chart's Redis pod handles any password, in a real shell with a real redis-server."""
+"""Tests that the chart's Redis start script handles any password, in a real shell with a real redis-server."""
 
 import functools
 import os
@@ -28,7 +28,7 @@ def rendered() -> str:
 
 
 def script(folder: Path, port: int) -> str:
-    """Return the same script with the folders and the program of this test."""
+    """Return the same script with this test's folders and program."""
     adapted = rendered()
     (folder / "redis.conf").write_text(f'port {port}\nbind 127.0.0.1\ndir "{folder}"\nsave ""\n', encoding="utf-8")
     for original, replacement in (
@@ -66,7 +66,7 @@ def test_redis_with_any_password_accepts_only_that_password(tmp_path: Path, pass
 
 
 def test_password_with_a_line_break_is_refused(tmp_path: Path) -> None:
-    """If the Secret contains a line break, which no client would send, the pod fails with a message that says so."""
+    """If the password contains a line break, which no client would send, the pod fails with a clear message."""
     ended = subprocess.run(
         ["sh", "-c", script(tmp_path, free_port())],
         env={**os.environ, "REDISCLI_AUTH": "secret\n"},

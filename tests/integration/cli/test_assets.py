@@ -1,4 +1,4 @@
-"""The `assets` commands: list, add, remove and import."""
+"""Tests of the `assets` commands: list, add, remove and import."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def test_assets_add_twice_replaces_the_asset(cli: Any, store: RedisStore):
     ],
 )
 def test_assets_add_with_invalid_asset_exits_with_2(invoke: Any, store: RedisStore, arguments: list[str], problem: str):
-    """An invalid asset, or one that the assets file declares, is not stored, and the message says how to fix it."""
+    """An invalid asset, or one that is declared in the assets file, is not stored. The message says how to fix it."""
     before = store.assets(active_only=False)
     result = invoke("assets", "add", *arguments)
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""The `breakers` commands: list, open, close and reset."""
+"""Tests of the `breakers` commands: list, open, close and reset."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from financehub_shared.breaker import reset
 
 
 def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
-    """A breaker that was opened by hand is open for the fleet until it is closed or reset."""
+    """A breaker that was opened manually is open for the fleet until it is closed or reset."""
     assert cli("breakers", "list") == []
     (opened,) = cli("breakers", "open", "binance")
     assert (opened["upstream"], opened["state"], opened["forced"]) == ("binance", "open", True)
@@ -25,7 +25,7 @@ def test_breakers_commands_change_the_state_by_hand(cli: Any, invoke: Any):
 
 
 def test_breakers_open_with_unknown_upstream_exits_with_2(cli: Any, invoke: Any):
-    """A typo does not create a breaker that no process uses, and the message suggests the correct name."""
+    """A typo does not create an unused breaker, and the message suggests the correct name."""
     result = invoke("breakers", "open", "binnance")
     assert result.exit_code == 2
     assert "did you mean binance?" in result.stderr

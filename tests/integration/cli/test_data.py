@@ -1,4 +1,4 @@
-"""The commands that show stored data: `quotes`, `indicators`, `bars`, `news` and `quarantine`."""
+"""Tests of the commands that show stored data: `quotes`, `indicators`, `bars`, `news` and `quarantine`."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.processes import end, launch
 
 
 def test_quotes_shows_exact_price_age_and_staleness(cli: Any, store: RedisStore):
-    """The JSON holds every digit of a price, its age and provider, and whether it is stale."""
+    """The JSON contains every digit of a price, its age and provider, and whether it is stale."""
     now = time.time()
     store.put_quotes(
         [
@@ -37,7 +37,7 @@ def test_quotes_shows_exact_price_age_and_staleness(cli: Any, store: RedisStore)
 
 
 def test_quotes_table_shows_price_change_and_provider(invoke: Any, store: RedisStore):
-    """The table shows symbol, readable price, currency, change and provider."""
+    """The table shows the symbol, a readable price, the currency, the change and the provider."""
     store.put_quotes([quote("BTC-USD", "65000.10", time.time(), change_percent=Decimal("2.345"))])
     shown = invoke("quotes", "btc-usd").stdout
     for part in ("BTC-USD", "65,000.10", "USD", "+2.35%", "binance"):
@@ -45,7 +45,7 @@ def test_quotes_table_shows_price_change_and_provider(invoke: Any, store: RedisS
 
 
 def test_quotes_with_symbols_in_lower_case_lists_them_in_order(cli: Any, store: RedisStore):
-    """Only the given symbols are listed, in the order in which they were given, in upper or lower case."""
+    """Only the given symbols are listed, in the given order. They may be in upper or lower case."""
     store.put_quotes([quote("BTC-USD", fetched_at=time.time()), quote("AAPL", fetched_at=time.time())])
     assert [row["symbol"] for row in cli("quotes", "btc-usd", "aapl")] == ["BTC-USD", "AAPL"]
 
@@ -94,7 +94,7 @@ def test_indicators_with_last_shows_the_values_by_day(cli: Any, invoke: Any, sto
 
 
 def test_bars_without_symbols_summarizes_and_with_symbols_lists(cli: Any, invoke: Any, store: RedisStore):
-    """Without symbols the command shows the number and age of the bars, with symbols the newest bars."""
+    """Without symbols the command shows the number and age of the bars. With symbols it shows the newest bars."""
     today = int(time.time() // 86_400)
     store.put_bars([bars("AAPL", range(today - 30, today), provider="yahoo")])
     (summary,) = cli("bars")
@@ -154,7 +154,7 @@ def test_watch_with_json_prints_one_line_per_refresh_until_ctrl_c(redis_url: str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # If the tests run in the background, they ignore Ctrl-C, and their child processes inherit that.
+        # Tests that run in the background ignore Ctrl-C, and their child processes inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:

@@ -1,4 +1,4 @@
-"""The `dead-letters` commands: list, show, requeue and purge."""
+"""Tests of the `dead-letters` commands: list, show, requeue and purge."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Errors, exit codes, help and completion of all commands."""
+"""Tests of the errors, exit codes, help and completion of all commands."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def _command_names(app: typer.Typer) -> set[tuple[str, ...]]:
 
 
 def test_commands_of_these_tests_are_all_commands() -> None:
-    """The list above has every command of the application, so that none is left out of the tests below."""
+    """The list above contains every command of the application, so that the tests below omit none."""
     names = _command_names(app)
     assert {next(name for name in names if tuple(command[: len(name)]) == name) for command in COMMANDS} == names
 
@@ -93,7 +93,7 @@ def test_command_with_invalid_setting_exits_with_2(
 
 
 def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
-    """If Redis refuses a command, for example because a key has another type, stderr has one line with its error."""
+    """If Redis refuses a command, for example because a key has the wrong type, stderr has one line with its error."""
     redis_client.set("financehub:assets", "not a hash")
     result = invoke("assets", "list")
     assert result.exit_code == 3
@@ -102,7 +102,7 @@ def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
 
 
 def test_command_with_damaged_record_exits_with_1(invoke: Any, redis_client: Any):
-    """The message names the key of a record that cannot be read, and the remedy."""
+    """The message names the key of the unreadable record and how to fix the problem."""
     redis_client.hset("financehub:assets", "AAPL", "{")
     result = invoke("assets", "list")
     assert result.exit_code == 1
@@ -111,7 +111,7 @@ def test_command_with_damaged_record_exits_with_1(invoke: Any, redis_client: Any
 
 
 def test_installed_command_has_the_same_exit_codes(tmp_path: Path):
-    """The entry point that a shell starts returns the documented exit codes and messages."""
+    """The installed command, started from a shell, returns the documented exit codes and messages."""
     command = Path(sys.executable).parent / "financehub"
     environment = {"PATH": os.environ["PATH"], "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     result = subprocess.run([command, "status"], env=environment, capture_output=True, text=True, check=False)
@@ -129,7 +129,7 @@ def command_paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 @pytest.mark.parametrize("path", list(command_paths(typer.main.get_command(app))), ids=" ".join)
 def test_help_describes_command_json_and_every_parameter(path: tuple[str, ...]):
-    """The help of each command says what it does and what its JSON holds, and describes each parameter."""
+    """Each command's help says what the command does and what its JSON contains, and describes each parameter."""
     result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     command: Any = typer.main.get_command(app)
@@ -157,7 +157,7 @@ def test_help_lists_every_exit_code():
     ],
 )
 def test_completion_offers_commands_tasks_and_symbols(invoke: Any, store: Any, line: str, candidate: str):
-    """The shell completes commands, tasks of the catalog and stored symbols, and offers only those that match."""
+    """The shell completes commands, catalog tasks and stored symbols, and offers only those that match."""
     environment = {"_FINANCEHUB_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
     result = invoke(env=environment, prog_name="financehub")
     assert candidate in result.stdout

@@ -1,4 +1,4 @@
-"""The `run` and `stats` commands, with a real worker."""
+"""Tests of the `run` and `stats` commands, with a real worker."""
 
 import json
 import time
@@ -18,7 +18,7 @@ TASK = "fetch_crypto_prices_task"
 
 @pytest.fixture
 def fleet(redis_url: str) -> Iterator[ObservedWorker]:
-    """A worker that serves the crypto task and `broken`, a task outside the catalog. Tests start it."""
+    """A worker for the crypto task and for `broken`, a task outside the catalog. Tests start the worker."""
     fleet = ObservedWorker(redis_url)
 
     def fetch(symbols: list[str] | None = None) -> TaskSummary:
@@ -53,7 +53,7 @@ def test_run_waits_and_prints_the_outcome(shell: Any, fleet: ObservedWorker, sto
 
 
 def test_run_with_no_wait_enqueues_the_message(cli: Any, redis_client: redis.Redis, store: RedisStore):
-    """`--no-wait` prints the id of the message, and the message in the queue has the JSON arguments."""
+    """`--no-wait` prints the message id, and the message in the queue has the JSON arguments."""
     run = cli("run", TASK, "--arg", 'symbols=["BTC-USD"]', "--no-wait")
     assert run["state"] == "queued"
     assert redis_client.hlen("dramatiq:high.msgs") == 1
@@ -97,7 +97,7 @@ def test_run_with_invalid_arguments_exits_with_2(
 
 
 def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore):
-    """Every task of the catalog is listed, even before its first run. With a task, its newest runs are listed."""
+    """Every catalog task is listed, even before its first run. With a task, its newest runs are listed."""
     enqueue(fleet.broker, TASK)
     enqueue(fleet.broker, "broken", queue="high")
     fleet.drain()

@@ -1,4 +1,4 @@
-"""The `schedules` commands, with a real scheduler process."""
+"""Tests of the `schedules` commands, with a real scheduler process."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def test_schedules_commands_list_trigger_backfill_and_show(
 def test_schedules_requests_without_worker_report_their_progress(cli: Any, invoke: Any, scheduler: Path):
     """--no-wait prints the requested run or backfill, and a backfill that is still followed at --timeout exits with 1.
 
-    A backfill that needs an absent worker is not followed, and an unknown name lists the registered schedules.
+    A backfill that needs an absent worker is not followed. For an unknown name, the registered schedules are listed.
     """
     requested = cli("schedules", "trigger", "coins", "--no-wait")
     assert requested["name"] == "default/coins"

@@ -1,4 +1,4 @@
-"""The `status` command: the state of the fleet, and an exit code for scripts."""
+"""Tests of the `status` command: the state of the fleet, and an exit code for scripts."""
 
 import time
 from typing import Any
@@ -50,7 +50,7 @@ def test_status_of_healthy_fleet_is_ok_and_exits_with_0(
 def test_status_with_stale_data_and_open_breaker_is_degraded(
     cli: Any, invoke: Any, store: RedisStore, redis_client: redis.Redis
 ):
-    """Stale data and open breakers are problems with a reason, in the JSON and on the page."""
+    """Stale data and open breakers are problems with a reason, both in the JSON and in the plain output."""
     write_heartbeats(redis_client)
     store.mark_success("quotes:crypto", "binance", time.time() - 86_400)
     cli("breakers", "open", "binance")

@@ -1,4 +1,4 @@
-"""Fixtures of the fleet tests: Redis, simulator, scheduler and tiers as real processes."""
+"""Fixtures for the fleet tests: Redis, simulator, scheduler and tiers as real processes."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def fleet(
 ) -> Iterator[StartFleet]:
     """Return a function that builds a fleet, whose processes the test starts.
 
-    Its positional arguments are options of Redis, and its keyword arguments are settings. The ends of the logs are
+    Its positional arguments are Redis options, and its keyword arguments are settings. The ends of the logs are
     printed, and pytest shows them if the test fails.
     """
     built: list[Fleet] = []

@@ -1,4 +1,4 @@
-"""Invalid settings at every entry point."""
+"""Tests of invalid settings at every entry point."""
 
 import os
 import socket
@@ -56,7 +56,7 @@ def test_entry_point_with_invalid_setting_exits_with_one_line(command: list[str]
 def test_tier_with_setting_that_providers_refuse_exits_with_one_line(
     tier: str, environment: dict[str, str], message: str
 ) -> None:
-    """A setting that is refused when the providers are built also ends a tier with one line."""
+    """A setting that is refused when the providers are built also makes a tier exit with one line."""
     result = run([sys.executable, "-m", f"financehub_{tier}_priority.worker"], environment)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"financehub: {message}\n"

@@ -1,4 +1,4 @@
-"""Every metric of docs/metrics.md, scraped from real processes."""
+"""Tests that real processes expose every metric in docs/metrics.md."""
 
 import threading
 import time
@@ -57,8 +57,8 @@ class Scrapes:
 
 
 def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) -> None:
-    """After runs, failures, a killed worker, a drain and downtime of the scheduler, each documented metric was above 0
-    on some process, and no undocumented metric was exposed.
+    """After runs, failures, a killed worker, a drain and scheduler downtime, each documented metric was above 0 on some
+    process, and no undocumented metric was exposed.
     """
     # the janitor runs when a scheduler starts, so only the second scheduler reclaims the orphaned messages
     settings = {"DRAMATIQ_MAX_RETRIES": "1", "FINANCEHUB_JANITOR_INTERVAL_SECONDS": "600"}
@@ -66,7 +66,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     running.simulator.set_fault("slow", "yahoo", seconds=4)
     running.schedule("crypto", "fetch_crypto_prices_task", "@every 1s", "  catchUp: None\n")
     running.schedule("stocks", "fetch_stock_prices_task", "@every 1s")
-    running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # no worker consumes the queue low
+    running.schedule("cleanup", "cleanup_old_cache_task", "@every 1s")  # no worker consumes the queue `low`
     running.start_scheduler()
     scrapes = Scrapes(running)
     scrapes.until("data_stale_assets", "data_assets", "data_freshness_limit_seconds")
@@ -119,7 +119,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
 
 
 def _enqueue_late(client: "redis.Redis") -> None:
-    """Enqueue a message whose stamp says that it has waited longer than the wait target of its queue."""
+    """Enqueue a message whose timestamp makes it older than its queue's wait target."""
     options = {"redis_message_id": "late", "ready_at": (time.time() - WAIT_TARGETS["high"] - 5) * 1_000}
     message = Message("high", "fetch_crypto_prices_task", (), {"symbols": ["BTC-USD"]}, options)
     client.hset("dramatiq:high.msgs", "late", message.encode())

@@ -1,4 +1,4 @@
-"""The metrics of a fleet while its Redis hangs or is full, with one Redis and with two."""
+"""Tests of a fleet's metrics while its Redis hangs or is full, with one Redis and with two."""
 
 import time
 import urllib.request
@@ -17,7 +17,7 @@ from support.waiting import eventually
 
 TIERS = ("high", "medium", "low")
 PROCESSES = ("scheduler", *TIERS)
-#: Longest duration of a scrape with any server hung.
+#: Longest allowed duration of a scrape, in seconds, while a server hangs.
 LIMIT_SECONDS = 2.0
 #: Process → metrics that it reads from Redis.
 FROM_REDIS = {
@@ -49,7 +49,7 @@ class Scrape:
         self._families: dict[str, Metric] = families(body)
 
     def series(self, name: str) -> dict[tuple[str, ...], float]:
-        """Return label values, without release and component → value. Of a histogram only the counts are returned."""
+        """Return label values, without release and component → value. For a histogram, return only the counts."""
         family = self._families.get(f"financehub_{name}")
         return {
             tuple(
@@ -132,7 +132,7 @@ def test_scrape_with_hung_redis_has_own_metrics_within_limit(fleet: StartFleet) 
     before = start_and_wait(running)
     running.server.hang()
     try:
-        # on open connections, on new ones, and after the process has abandoned some
+        # on open connections, on new ones, and after the process has abandoned some of them
         for _ in range(3):
             during = scrape_all(running)
             assert {name: scrape.series("redis_up") for name, scrape in during.items()} == {
@@ -148,7 +148,7 @@ def test_scrape_with_hung_redis_has_own_metrics_within_limit(fleet: StartFleet) 
 
 
 def _scrape_if_redis_up(fleet: Fleet) -> dict[str, Scrape]:
-    """Scrape all processes; empty unless Redis is up for all of them."""
+    """Scrape all processes. Empty unless Redis is up for all of them."""
     scrapes = scrape_all(fleet)
     up = all(scrape.series("redis_up") == {("queues",): 1.0} for scrape in scrapes.values())
     # after Redis has refused a script, a worker runs no script for some seconds, so it has no budgets

@@ -1,4 +1,4 @@
-"""An outage of all providers of one dataset, and the recovery."""
+"""Tests an outage of all providers of one dataset, and the recovery."""
 
 import time
 from decimal import Decimal
@@ -15,7 +15,7 @@ CRYPTO = ("binance", "coingecko", "kraken")
 
 
 def store_quotes_of_an_hour_ago(fleet: Fleet) -> None:
-    """Create the state after an hour of outage: the last good quotes and the time of their delivery."""
+    """Create the state after an hour of outage: the last good quotes and their delivery time."""
     at = time.time() - HOUR_SECONDS
     store = RedisStore(fleet.redis())
     store.put_quotes([Quote(s, Decimal(1), "USD", at, at, "simulated/binance") for s in ("BTC-USD", "ETH-USD")])

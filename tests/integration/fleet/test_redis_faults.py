@@ -1,4 +1,4 @@
-"""Faults of Redis during the operation of a fleet."""
+"""Tests of Redis faults while a fleet runs."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def hung(server: RedisServer) -> None:
 
 
 def readonly(server: RedisServer) -> None:
-    """Make Redis read-only, as it is for a client of the old master after a failover."""
+    """Make Redis read-only, as the old master is after a failover."""
     with server.client() as client:
         client.replicaof("127.0.0.1", "1")
         time.sleep(2)
@@ -39,7 +39,7 @@ def readonly(server: RedisServer) -> None:
 
 
 def out_of_memory(server: RedisServer) -> None:
-    """Let Redis refuse writes, as it does with `noeviction` at its memory limit."""
+    """Make Redis refuse writes, as it does with `noeviction` at its memory limit."""
     with server.client() as client:
         client.config_set("maxmemory", "1")
         time.sleep(2)
@@ -47,7 +47,7 @@ def out_of_memory(server: RedisServer) -> None:
 
 
 def runs(fleet: Fleet) -> dict[str, int]:
-    """Return the numbers of enqueued, missed and succeeded runs; zeros until the schedule and the task are known."""
+    """Return the numbers of enqueued, missed and succeeded runs, or zeros until the schedule and the task are known."""
     with fleet.redis() as client:
         known = [schedule for schedule in list_schedules(client) if schedule.name == NAME]
         stats = TaskMonitor(client).get_all_stats().get(TASK)

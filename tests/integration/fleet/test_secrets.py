@@ -1,4 +1,4 @@
-"""No process prints a secret, including when Redis or upstreams fail."""
+"""Tests that no process prints a secret, even if Redis or upstreams fail."""
 
 import urllib.request
 from collections.abc import Callable
@@ -16,7 +16,7 @@ KEYS = {
 
 
 def dump(client: Any) -> str:
-    """Return all keys and values as text."""
+    """Return all keys and values as one string."""
     readers: dict[bytes, Callable[[bytes], Any]] = {
         b"string": client.get,
         b"hash": client.hgetall,

@@ -1,4 +1,4 @@
-"""The shutdown of a tier while an upstream hangs."""
+"""Tests the shutdown of a tier while an upstream hangs."""
 
 import time
 
@@ -11,8 +11,8 @@ SHUTDOWN_LIMIT_SECONDS = 5.0 + 2 * READ_TIMEOUT - 4.0
 
 
 def test_tier_with_hung_upstream_stops_after_current_request(fleet: StartFleet) -> None:
-    """After SIGTERM while Yahoo hangs, the message is put back in the queue, and the process ends without the requests
-    that would have followed the current one.
+    """After SIGTERM while Yahoo hangs, the message is put back in the queue, and the process exits after the current
+    request instead of sending the remaining ones.
     """
     running = fleet(FINANCEHUB_READ_TIMEOUT_SECONDS=str(READ_TIMEOUT))
     running.simulator.set_fault("slow", "yahoo", seconds=60.0)

@@ -1,4 +1,4 @@
-"""A fleet with the queues in one Redis and the data in another."""
+"""Tests a fleet with the queues in one Redis and the data in another."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,14 +12,14 @@ from integration.fleet.conftest import StartFleet
 from support.redis_server import RedisServer
 from support.waiting import eventually
 
-#: Beginnings of our keys, by Redis. All keys of dramatiq belong to the queue Redis.
+#: Prefixes of our keys, by Redis. All dramatiq keys belong in the queue Redis.
 DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
 RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
 
 
 def other_keys(client: "redis.Redis", *prefixes: str) -> list[str]:
-    """Return the keys that begin with none of the prefixes."""
+    """Return the keys that start with none of the prefixes."""
     return [key for key in (name.decode() for name in client.scan_iter()) if not key.startswith(prefixes)]
 
 
@@ -27,7 +27,7 @@ def test_fleet_with_two_redis_keeps_each_key_in_its_own(
     fleet: StartFleet, redis_server: Callable[..., RedisServer]
 ) -> None:
     """With DRAMATIQ_BROKER_URL and REDIS_URL every task succeeds, health, CLI and dead letters work, and each key is in
-    the Redis that it belongs to.
+    the right Redis.
     """
     queues = redis_server()
     running = fleet(DRAMATIQ_BROKER_URL=queues.url, DRAMATIQ_MAX_RETRIES="0")

@@ -1,4 +1,4 @@
-"""Tests that `RedisStore` has the properties of every store, with a real Redis."""
+"""Tests that `RedisStore` on a real Redis has the properties of every store."""
 
 import pytest
 import redis

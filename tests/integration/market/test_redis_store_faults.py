@@ -103,7 +103,7 @@ class OvertakenStore(RedisStore):
 
 
 def test_put_news_by_two_writers_stores_a_story_once(redis_client: redis.Redis):
-    """A writer whose data changed in the meantime decides again and stores only what is still new."""
+    """A writer whose data changed in the meantime decides again, and stores only the items that are still new."""
     story = news("1", "Bitcoin tops $70,000 as ETF inflows surge")
     duplicate, new = news("2", f"{story.title}!"), news("3", "Tea is hot")
     store = OvertakenStore(redis_client)
@@ -198,7 +198,7 @@ def test_drop_older_skips_and_logs_unreadable_records(redis_client: redis.Redis,
 
 @pytest.mark.parametrize("damage", [b"?", b"7", b"7" * 31, b"", b"7" * 31 + b"x{}"])
 def test_quotes_fetched_at_leaves_out_damaged_quotes(redis_client: redis.Redis, damage: bytes):
-    """A quote without a complete prefix has no time, and the times of the other quotes are returned."""
+    """A quote without a complete prefix has no timestamp, and the timestamps of the other quotes are returned."""
     store = RedisStore(redis_client)
     store.put_quotes([quote("AAPL")])
     redis_client.hset(keys.QUOTES, "BAD", damage)
@@ -218,7 +218,7 @@ def test_quotes_fetched_at_leaves_out_damaged_quotes(redis_client: redis.Redis, 
     ],
 )
 def test_indicators_computed_at_leaves_out_damaged_records(redis_client: redis.Redis, damage: bytes):
-    """An unreadable record has no time, and the times of the other records are returned."""
+    """An unreadable record has no timestamp, and the timestamps of the other records are returned."""
     store = RedisStore(redis_client)
     store.put_indicators([indicators("AAPL")])
     redis_client.hset(keys.INDICATORS, "BAD", damage)
@@ -236,7 +236,7 @@ def test_drop_older_keeps_a_quote_written_meanwhile(redis_client: redis.Redis):
 
 
 def test_store_with_redis_unavailable_raises_and_recovers(redis_server: Callable[..., RedisServer]):
-    """A stopped Redis raises `StoreUnavailableError` with its cause, and the same store works when Redis is back."""
+    """A stopped Redis causes `StoreUnavailableError` with its cause, and the same store works when Redis is back."""
     server = redis_server()
     store = RedisStore(connect(server.url, retries=0))
     store.put_quotes([quote()])
@@ -249,7 +249,7 @@ def test_store_with_redis_unavailable_raises_and_recovers(redis_server: Callable
 
 
 def test_store_with_a_hung_redis_raises_after_the_timeout(redis_server: Callable[..., RedisServer]):
-    """A Redis that accepts connections and does not answer delays the caller until the timeout."""
+    """A Redis that accepts connections but does not reply delays the caller until the timeout."""
     server = redis_server()
     store = RedisStore(connect(server.url, timeout=2))
     store.put_quotes([quote()])

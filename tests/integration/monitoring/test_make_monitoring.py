@@ -34,7 +34,7 @@ class MetricsHandler(http.server.BaseHTTPRequestHandler):
     component = ""
 
     def do_GET(self) -> None:
-        """Serve one series with the label of the component."""
+        """Serve one series with the component's label."""
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
@@ -119,7 +119,7 @@ def query_api(port: int, path: str, **query: str) -> Any:
 def test_make_monitoring_scrapes_all_processes_and_loads_all_rules(
     running: "subprocess.Popen[str]", port: int, http_port: int
 ):
-    """All four targets come up with the component that they report, and every rule of the chart is loaded."""
+    """All four targets are up with the component that they report, and every rule of the chart is loaded."""
     limit = time.monotonic() + LIMIT_SECONDS
     while True:
         targets = query_api(port, "targets")["activeTargets"]
@@ -146,7 +146,7 @@ def test_make_monitoring_scrapes_all_processes_and_loads_all_rules(
 def test_make_monitoring_with_a_stop_signal_ends_prometheus(
     running: "subprocess.Popen[str]", port: int, tmp_path: Path, stop: signal.Signals
 ):
-    """Ctrl-C, `kill` and a closed terminal also end Prometheus. Its port is free, and its data is kept."""
+    """Ctrl-C, `kill` and a closed terminal also stop Prometheus. Afterwards its port is free, and its data is kept."""
     (prometheus,) = prometheus_of(tmp_path)
     running.send_signal(stop)
     assert running.wait(LIMIT_SECONDS) == 0
@@ -158,7 +158,7 @@ def test_make_monitoring_with_a_stop_signal_ends_prometheus(
 
 
 def test_make_monitoring_with_a_killed_prometheus_fails(running: "subprocess.Popen[str]", tmp_path: Path):
-    """If Prometheus is killed, the command also ends and names the log."""
+    """If Prometheus is killed, the command also exits and names the log."""
     (prometheus,) = prometheus_of(tmp_path)
     os.kill(prometheus, signal.SIGKILL)
     assert running.wait(LIMIT_SECONDS) == 2

@@ -28,7 +28,7 @@ Scrapes = dict[str, tuple[str, str]]
 def scrape(port: int, accept: str = "") -> tuple[str, str]:
     """Return the content type and the body of a scrape."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept} if accept else {})
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 — our own http URL
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 — our own HTTP URL
         return answer.headers["Content-Type"], answer.read().decode()
 
 
@@ -80,7 +80,7 @@ def test_metrics_of_a_working_fleet_are_valid_in_both_formats(fleet: Fleet) -> N
     for name in PROCESSES:
         assert scrapes[name][0].startswith("text/plain; version=0.0.4")
         assert openmetrics_scrapes[name][0].startswith("application/openmetrics-text; version=1.0.0")
-        # in the older format the family of a counter has the name of its samples, which its parser corrects
+        # In the older format, a counter's family has the name of its samples, which the parser corrects.
         plain = {family.name: family for family in parse_text(scrapes[name][1])}
         open_metrics = {family.name: family for family in parse_openmetrics(openmetrics_scrapes[name][1])}
         assert len(plain) > 30, f"{name} serves too few metrics"
@@ -99,7 +99,7 @@ def test_metrics_of_a_working_fleet_are_valid_in_both_formats(fleet: Fleet) -> N
 
 
 def _complete_scrape(port: int, accept: str = "") -> tuple[str, str]:
-    """Scrape until no metrics are left out because a loaded machine answered too late."""
+    """Scrape until no metrics are missing because of a slow machine."""
 
     def try_scrape() -> tuple[str, str] | None:
         answer = scrape(port, accept)

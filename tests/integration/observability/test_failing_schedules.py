@@ -1,4 +1,4 @@
-"""Tests of the consecutive failures of a schedule, which the recorder counts and the scheduler reports."""
+"""Tests of a schedule's consecutive failures, which the recorder counts and the scheduler reports."""
 
 import time
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Runs:
     """Runs of one schedule, recorded in Redis as a worker does.
 
     Args:
-        client: Client of a Redis with the record of the schedule.
+        client: Client of a Redis that contains the schedule's record.
     """
 
     def __init__(self, client: "redis.Redis") -> None:
@@ -100,7 +100,7 @@ def test_consecutive_failures_after_any_outcomes_count_since_the_last_success(
 
 
 def test_consecutive_failures_with_a_run_recorded_twice_count_it_once(runs: Runs) -> None:
-    """A redelivery after the end, the same end sent again, and a second search for lost runs do not add anything."""
+    """A redelivery after the end, a repeated end event, and a second search for lost runs do not increase the count."""
     event = runs.new()
     for _ in range(2):
         runs.begin(event)
@@ -161,7 +161,7 @@ def scheduler(redis_url: str, redis_client: "redis.Redis") -> Scheduler:
 async def test_consecutive_failures_of_a_deleted_schedule_are_removed(
     scheduler: Scheduler, redis_client: "redis.Redis", ends: str
 ) -> None:
-    """Deleting a schedule removes its failures, and a run that ends later does not add it again."""
+    """Deleting a schedule removes its failure count, and a run that ends later does not add it again."""
     runs = Runs(redis_client)
     await scheduler.load(schedule())
     runs.end(runs.new(), FAILED)
@@ -182,7 +182,7 @@ async def test_consecutive_failures_of_a_deleted_schedule_are_removed(
 
 
 def scraped(source: FailingSchedules) -> dict[str, float]:
-    """Return schedule → consecutive failures as scraped."""
+    """Return schedule → consecutive failures from a scrape."""
     (family,) = source.read()
     return {sample.labels["scheduledtask"]: sample.value for sample in family.samples}
 
@@ -205,7 +205,7 @@ def test_failing_schedules_beyond_the_limit_report_the_maximum_as_other(redis_cl
     assert failing == {schedules[3].name: 9, OTHER: 7}
     redis_client.hdel(keys.SCHEDULES_FAILING, schedules[MAX_LABELS + 1].uid)
     assert scraped(source)[OTHER] == 3
-    # when a place becomes free, the next of the other schedules that is reported takes it
+    # When a slot becomes free, the next reported schedule of the others takes it.
     reporter.schedule_removed(schedules[3])
     del states[schedules[3].uid]
     reporter.next_run_published(schedules[MAX_LABELS].name, NOW)
@@ -215,7 +215,7 @@ def test_failing_schedules_beyond_the_limit_report_the_maximum_as_other(redis_cl
 
 
 def series_of(scheduler: Scheduler, name: str) -> set[str]:
-    """Return the families with a series of this schedule, including those that are read at a scrape."""
+    """Return the families that have a series for this schedule, including those that are computed on scrape."""
     source = FailingSchedules(scheduler.engine.states, scheduler.reporter, scheduler.client)
     families = [*scheduler.metrics.registry.collect(), *source.read()]
     return {
@@ -226,7 +226,7 @@ def series_of(scheduler: Scheduler, name: str) -> set[str]:
 
 
 async def test_series_of_a_renamed_schedule_have_only_the_new_name(scheduler: Scheduler) -> None:
-    """In a folder a new name is another schedule. All series of the old one are removed; the new one has its own."""
+    """In a folder, a new name means a new schedule. All old series are removed, and the new schedule has its own."""
     await scheduler.load(schedule())
     await scheduler.pass_time(61)
     await scheduler.publisher.step()
@@ -260,5 +260,5 @@ async def test_series_with_an_outcome_after_the_deletion_are_not_created(schedul
 
 
 async def _enqueue_then_delete(engine: Engine) -> None:
-    await engine._fire()  # the outcomes wait for the next step
+    await engine._fire()  # The outcomes are processed in the next step.
     engine.apply(Changes(removed=[UID]))

@@ -107,7 +107,7 @@ def write_schedule(client: "redis.Redis", task: str, queue: str) -> None:
 
 
 def test_health_report_with_schedules_expects_only_their_data(redis_url: str, redis_client: "redis.Redis") -> None:
-    """Without schedules all datasets are expected. With schedules, only the datasets that one of them fetches."""
+    """Without schedules all datasets are expected. With schedules, only the datasets that they fetch are expected."""
     clock = ManualClock()
     write_healthy_fleet(redis_client, clock)
     redis_client.delete(keys.FRESHNESS)
@@ -131,7 +131,7 @@ def test_health_report_with_schedules_expects_only_their_tiers(redis_url: str, r
 
 
 def test_health_report_with_a_redis_outage_is_down_until_it_ends(redis_server: Callable[..., RedisServer]) -> None:
-    """While Redis is unavailable the fleet is down, within a bounded time. It is ok again when Redis is back."""
+    """While Redis is unavailable, the fleet is reported as down within a bounded time. It is ok when Redis is back."""
     server, clock = redis_server(), ManualClock()
     write_healthy_fleet(server.client(), clock)
     checker = checker_of(server.url, clock)

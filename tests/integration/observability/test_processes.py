@@ -1,4 +1,4 @@
-"""Tests with real worker processes: signals, the drain, crashes, and all their output."""
+"""Tests with real worker processes: signals, draining, crashes, and all their output."""
 
 import json
 import os
@@ -30,11 +30,11 @@ URL_PASSWORD = "url-passw0rd"
 
 
 class Process:
-    """A process `dramatiq support.observed` with its output in files.
+    """A `dramatiq support.observed` process with its output in files.
 
     Args:
         url: URL of the queue Redis.
-        folder: Folder of the output.
+        folder: Folder for the output.
         port: Port of the health server.
     """
 
@@ -84,11 +84,11 @@ class Process:
         self._process.terminate()
 
     def wait(self) -> int:
-        """Wait for the end and return the exit code."""
+        """Wait until the process exits, and return the exit code."""
         return self._process.wait(20)
 
     def stop(self) -> None:
-        """End the process in any state."""
+        """Stop the process in any state."""
         end(self._process)
 
 
@@ -122,7 +122,7 @@ def counts(monitor: TaskMonitor, task: str) -> dict[str, int]:
 def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """After its worker was killed, a run is shown as running. It ends once, in the worker that gets the redelivery."""
+    """After its worker was killed, a run is shown as running. It finishes once, in the worker that gets it again."""
     monitor = TaskMonitor(redis_client)
     first = start().wait_until_ready()
     message = enqueue(redis_url, "wait")
@@ -177,7 +177,7 @@ def test_liveness_of_a_stopped_process_fails(start: Callable[..., Process]) -> N
     """A process that is stopped by SIGSTOP does not answer /livez until it continues."""
     process = start().wait_until_ready()
     os.killpg(process._process.pid, signal.SIGSTOP)
-    # a busy machine delivers the signal late, and a stopped process stays stopped
+    # A busy machine delivers the signal late, and a stopped process stays stopped.
     eventually(lambda: process.get("/livez", timeout=0.5)[0] == 0)
     os.killpg(process._process.pid, signal.SIGCONT)
     eventually(lambda: process.get("/livez")[0] == 200)
@@ -223,7 +223,7 @@ def test_worker_without_redis_is_alive_and_not_ready(
 def test_worker_with_secrets_in_errors_masks_them_everywhere(
     redis_server: Callable[..., Any], start: Callable[..., Process]
 ) -> None:
-    """If the error of a task contains the Redis URL and an API key, no output, record, metric or response has them."""
+    """If a task's error contains the Redis URL and an API key, no output, record, metric or response contains them."""
     server = redis_server()
     server.client().config_set("requirepass", URL_PASSWORD)
     url = server.url.replace("redis://", f"redis://:{URL_PASSWORD}@")
@@ -245,7 +245,7 @@ def test_worker_with_secrets_in_errors_masks_them_everywhere(
 def test_worker_metrics_cover_success_and_dead_letter(
     redis_url: str, redis_client: "redis.Redis", start: Callable[..., Process]
 ) -> None:
-    """After a success and a dead letter the scrape has each count, wait and duration, with queue and actor."""
+    """After a success and a dead letter, the scrape has each count, wait and duration, labeled with queue and actor."""
     process = start().wait_until_ready()
     enqueue(redis_url, "quick")
     enqueue(redis_url, "fail")

@@ -19,7 +19,7 @@ def liveness_of(fleet: ObservedWorker) -> Liveness:
 
 
 def test_liveness_with_a_hanging_consumer_fails(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consumers that poll keep the process alive. A consumer that hangs makes the probe fail, with its name."""
+    """Consumers that poll keep the process alive. A hanging consumer makes the probe fail with its name."""
     clock = ManualClock()
     fleet = ObservedWorker(redis_url, clock=clock)
     fleet.actor(lambda: None, actor_name="task")

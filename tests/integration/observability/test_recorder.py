@@ -1,4 +1,4 @@
-"""Tests of run records and counters for all outcomes of runs, with a real Redis and real workers."""
+"""Tests of run records and counters for all run outcomes, with a real Redis and real workers."""
 
 import time
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def counts(fleet: ObservedWorker, task: str) -> dict[str, int]:
 
 
 def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> None:
-    """The record of a successful run has its times, its worker, one attempt and the task's summary."""
+    """The record of a successful run has its timestamps, its worker, one attempt and the task's summary."""
     fleet = ObservedWorker(redis_url)
 
     def task() -> TaskSummary:
@@ -70,7 +70,7 @@ def test_record_of_a_success_has_times_worker_and_summary(redis_url: str) -> Non
 def test_counters_with_retries_count_attempts_and_runs_separately(
     redis_url: str, failures: int, max_retries: int, expected: dict[str, int], state: RunState, tries: int
 ) -> None:
-    """Each attempt that raises counts as failed, each but the last of a message as retried, and a run ends once."""
+    """Each attempt that raises counts as failed, and all but the last count as retried. A run ends once."""
     fleet = ObservedWorker(redis_url)
     made: list[int] = []
 
@@ -109,7 +109,7 @@ def test_record_of_an_old_message_is_skipped_with_the_reason(redis_url: str) -> 
 
 
 def test_counters_of_unknown_tasks_share_one_name(redis_url: str) -> None:
-    """The number of undeclared names is unlimited, so their dead letters and undecodable messages share one counter."""
+    """Undeclared names are unbounded, so their dead letters share one counter with undecodable messages."""
     fleet = ObservedWorker(redis_url)
     fleet.actor(lambda: None, actor_name="known")
     for name in ("ghost_a", "ghost_b"):
@@ -135,7 +135,7 @@ def test_record_with_invalid_options_is_written(redis_url: str) -> None:
 
 
 def test_record_with_a_secret_masks_it(redis_url: str, redis_client: "redis.Redis") -> None:
-    """The error and summary of a run are masked before they are cut, so that no part of a secret is kept."""
+    """A run's error and summary are masked before they are truncated, so that no part of a secret is kept."""
     secret = "finnhub-k3y-of-the-test"
     fleet = ObservedWorker(redis_url, FINANCEHUB_FINNHUB_API_KEY=secret)
 
@@ -187,7 +187,7 @@ def test_counters_of_a_run_redelivered_after_its_end_count_once(
 
 
 def test_record_of_an_interrupted_attempt_shows_the_end_of_its_redelivery(redis_url: str) -> None:
-    """A run whose attempt a shutdown interrupts is queued, and its redelivery in another worker is recorded."""
+    """A run that a shutdown interrupts is queued, and its redelivery to another worker is recorded."""
     interrupted = ObservedWorker(redis_url)
 
     def task() -> None:
@@ -208,7 +208,7 @@ def test_record_of_an_interrupted_attempt_shows_the_end_of_its_redelivery(redis_
 
 
 def test_end_of_an_interrupted_attempt_that_arrives_twice_counts_once(redis_url: str) -> None:
-    """If the answer of Redis is lost, the recorder writes the same interruption again, and it is counted once."""
+    """If Redis's reply is lost, the recorder writes the same interruption again, and it is counted once."""
     fleet = ObservedWorker(redis_url)
     message = fleet.actor(lambda: None, actor_name="task").send()
     attempt = Attempt(MessageProxy(message), attempt_id(message), float(fleet.client.time()[0]), 0.0, 300.0)
@@ -250,7 +250,7 @@ def _schedule_message(fleet: ObservedWorker, actor: Any) -> "Message[Any]":
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_client: "redis.Redis", fails: bool) -> None:
-    """The schedule's hash has the outcome, duration and error of its last run, and counts ended and failed runs."""
+    """The schedule's hash has the outcome, duration and error of its last run, and counts of ended and failed runs."""
     fleet = ObservedWorker(redis_url)
     fleet.client.hset(keys.schedule("uid-1"), mapping={"fingerprint": "f", "runs": 7})
 
@@ -274,7 +274,7 @@ def test_schedule_record_after_a_run_has_its_outcome(redis_url: str, redis_clien
 
 
 def test_run_that_ends_after_its_schedule_was_deleted_leaves_no_key(redis_url: str) -> None:
-    """A run that ends after its schedule was deleted does not create a key of the schedule."""
+    """A run that ends after its schedule was deleted does not create a key for the schedule."""
     fleet = ObservedWorker(redis_url)
     _schedule_message(fleet, fleet.actor(lambda: None, actor_name="task"))
     fleet.drain()
@@ -321,7 +321,7 @@ def test_counters_of_a_redelivered_lost_run_have_the_new_outcome(redis_url: str)
 
 
 def _leave_unfinished_run(fleet: ObservedWorker, age: float) -> "Message[Any]":
-    """Leave the traces of a killed worker: a run that began `age` seconds ago and an unacked message."""
+    """Leave what a killed worker leaves: a run that began `age` seconds ago and an unacked message."""
     message: Message[Any] = fleet.actor(lambda: None, actor_name="task").send()
     began = float(fleet.client.time()[0]) - age
     writer = RecordWriter(fleet.client, time.monotonic, 86_400)
@@ -333,7 +333,7 @@ def _leave_unfinished_run(fleet: ObservedWorker, age: float) -> "Message[Any]":
 
 
 def test_recorder_with_a_redis_outage_writes_the_record_afterwards(redis_server: Callable[..., RedisServer]) -> None:
-    """While Redis is unavailable a task continues. When Redis is back, its end is recorded and the message is acked."""
+    """While Redis is unavailable, a task continues. Later the run's end is recorded and its message acked."""
     server = redis_server()
     fleet = ObservedWorker(server.url)
     ended: list[int] = []
@@ -364,7 +364,7 @@ def _state(fleet: ObservedWorker, message_id: str) -> RunState | None:
 
 
 def test_drop_older_with_expired_records_deletes_them(redis_url: str) -> None:
-    """Every record has a time to live. The cleanup deletes runs that ended before a time; the counters are kept."""
+    """Every record has a time to live. The cleanup deletes runs that ended before a cutoff and keeps the counters."""
     fleet = ObservedWorker(redis_url, FINANCEHUB_RUN_RETENTION_DAYS="2")
     actor = fleet.actor(lambda: None, actor_name="task")
     messages = [actor.send() for _ in range(3)]
@@ -381,8 +381,8 @@ def test_drop_older_with_expired_records_deletes_them(redis_url: str) -> None:
 
 
 def test_recorder_with_a_short_run_writes_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start of a short run is written together with its end, so each run is one event of the recorder's script."""
-    # every run is shorter than this on any machine
+    """A short run's start and end are written together, so each run is one event for the recorder's script."""
+    # Every run is shorter than this on any machine.
     monkeypatch.setattr("financehub_shared.monitor.record_writer.LINGER_SECONDS", 60)
     fleet = ObservedWorker(redis_url)
     actor = fleet.actor(lambda: None, actor_name="task")

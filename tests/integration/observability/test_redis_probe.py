@@ -1,4 +1,4 @@
-"""Tests of the Redis probe with a real Redis: memory, persistence, clock and refused commands."""
+"""Tests of the Redis probe with a real Redis: memory, persistence, clock, and refused commands."""
 
 import shutil
 import time
@@ -24,7 +24,7 @@ class ProbeReader:
 
     Args:
         urls: Server → URL.
-        clock: Clock that is compared with those of the servers.
+        clock: Clock to compare with the servers' clocks.
         details: Whether the probe reads INFO.
     """
 
@@ -34,7 +34,7 @@ class ProbeReader:
         self._probe = RedisProbe(clients, clock or SystemClock(), self.metrics.redis_command_duration, details=details)
 
     def read(self) -> dict[str, dict[tuple[str, ...], float]]:
-        """Return family → label values → value, and as `answered` whether every server answered."""
+        """Return family → label values → value, and set `answered` to whether every server replied."""
         families, answered = self._probe.collect()
         values = {
             family.name.removeprefix("financehub_redis_"): {
@@ -68,7 +68,7 @@ def test_redis_probe_with_evictions_counts_keys(redis_server: StartRedis) -> Non
 
 
 def test_redis_probe_with_a_full_server_reports_up(redis_server: StartRedis) -> None:
-    """A server at its limit with `noeviction` answers the commands of a scrape, so it is up and reports its memory."""
+    """A server at its memory limit with `noeviction` replies to a scrape, so it is up and reports its memory."""
     server = redis_server()
     with server.client() as client:
         client.config_set("maxmemory", "1")
@@ -81,7 +81,7 @@ def test_redis_probe_with_a_full_server_reports_up(redis_server: StartRedis) -> 
 
 
 def test_redis_probe_with_a_failed_snapshot_reports_it(redis_server: StartRedis, tmp_path: Path) -> None:
-    """After a failed snapshot persistence is failing until a snapshot succeeds."""
+    """After a failed snapshot, persistence is reported as failing until a snapshot succeeds."""
     server = redis_server()
     probe = ProbeReader({"queues": server.url})
     obstacle = tmp_path / "redis-0" / "dump.rdb"
@@ -96,7 +96,7 @@ def test_redis_probe_with_a_failed_snapshot_reports_it(redis_server: StartRedis,
 
 
 def test_redis_probe_with_a_failed_rewrite_reports_it(redis_server: StartRedis, tmp_path: Path) -> None:
-    """After a failed rewrite of the append-only file persistence is failing."""
+    """After a failed rewrite of the append-only file, persistence is reported as failing."""
     server = redis_server()
     probe = ProbeReader({"queues": server.url})
     with server.client() as client:
@@ -111,13 +111,13 @@ def test_redis_probe_with_a_failed_rewrite_reports_it(redis_server: StartRedis, 
 
 @pytest.mark.parametrize("ahead", [-100.0, 100.0])
 def test_redis_probe_with_a_skewed_clock_reports_the_difference(redis_url: str, ahead: float) -> None:
-    """The skew is positive if the clock of the process is ahead of Redis."""
+    """The skew is positive if the process's clock is ahead of the Redis clock."""
     values = ProbeReader({"queues": redis_url}, ManualClock(time.time() + ahead)).read()
     assert values["clock_skew_seconds"][("queues",)] == pytest.approx(ahead, abs=5)
 
 
 def test_redis_probe_without_details_sends_only_time(redis_client: "redis.Redis", redis_url: str) -> None:
-    """Without details the probe does not send INFO, and the families of INFO are absent."""
+    """Without details the probe does not send INFO, and the families that need INFO are absent."""
     probe = ProbeReader({"queues": redis_url}, details=False)
     redis_client.config_resetstat()
     assert set(probe.read()) == {"up", "clock_skew_seconds", "answered"}
@@ -127,7 +127,7 @@ def test_redis_probe_without_details_sends_only_time(redis_client: "redis.Redis"
 
 
 def test_redis_probe_with_two_servers_reports_each(redis_server: StartRedis) -> None:
-    """A server that hangs is down without values, and the other one keeps its values. Later both have values again."""
+    """A hanging server is down without values, and the other one keeps its values. Later both have values again."""
     queues, data = redis_server("--maxmemory", "64mb"), redis_server("--maxmemory", "32mb")
     probe = ProbeReader({"queues": queues.url, "data": data.url})
     before = probe.read()
@@ -160,7 +160,7 @@ def test_redis_probe_with_a_restarted_server_reports_up_again(redis_server: Star
     ("command", "lost"), [("INFO", "memory_used_bytes"), ("TIME", "clock_skew_seconds")], ids=["INFO", "TIME"]
 )
 def test_redis_probe_with_a_refused_command_logs_it_once(redis_server: StartRedis, command: str, lost: str) -> None:
-    """A Redis that refuses a command has answered, so it is up. The log names the command once, and again if it is
+    """A Redis that refuses a command has replied, so it is up. The log names the command once, and again if it is
     refused after it was allowed.
     """
     server = redis_server()
@@ -183,7 +183,7 @@ def test_redis_probe_with_a_refused_command_logs_it_once(redis_server: StartRedi
 
 
 def test_redis_probe_observes_the_duration_of_answers_only(redis_server: StartRedis) -> None:
-    """Each answer is one observation. A command without an answer is not observed."""
+    """Each reply is one observation. A command without a reply is not observed."""
     server = redis_server()
     probe = ProbeReader({"queues": server.url})
 

@@ -44,7 +44,7 @@ def get(observability: SchedulerObservability, path: str) -> str:
 def test_scrape_of_the_scheduler_has_the_fleet(
     redis_client: "redis.Redis", observability: SchedulerObservability
 ) -> None:
-    """Each scrape reads queues, freshness and breakers from Redis."""
+    """Each scrape reads queues, freshness and breakers of the whole fleet from Redis."""
     redis_client.rpush("dramatiq:high", "m")
     redis_client.hset("dramatiq:high.msgs", "m", b"{}")
     RedisStore(redis_client).mark_success("news", "rss", 1_800_000_000.0)
@@ -68,7 +68,7 @@ def test_scrape_of_the_scheduler_has_the_fleet(
 def test_scheduler_observability_while_running_is_registered(
     redis_client: "redis.Redis", observability: SchedulerObservability
 ) -> None:
-    """A running scheduler is in the process registry and in its own health report. A stopped one is not."""
+    """A running scheduler is in the process registry and in its own health report. A stopped scheduler is not."""
     registry = ProcessRegistry(redis_client)
     eventually(lambda: [process.tier for process in registry.live()] == ["scheduler"])
     health = _health(observability)
@@ -94,7 +94,7 @@ def test_scheduler_observability_with_a_used_port_raises_config_error(
 
 
 def test_heartbeat_has_its_time(redis_client: "redis.Redis", observability: SchedulerObservability) -> None:
-    """`heartbeat_at` is the time of the heartbeat, so that listings can show its age."""
+    """`heartbeat_at` is the heartbeat's timestamp, so that listings can show its age."""
     eventually(lambda: ProcessRegistry(redis_client).live())
     (info,) = ProcessRegistry(redis_client).live()
     assert abs(info.heartbeat_at - SystemClock().now()) < 10

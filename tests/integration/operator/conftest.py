@@ -1,4 +1,4 @@
-"""Fixtures with a real API server: one for the whole run with a namespace per test, and separate ones for faults."""
+"""Fixtures with a real API server: a shared one with a namespace per test, and separate ones for faults."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ _SCHEDULED_TASKS = "/apis/financehub.io/v1alpha1/namespaces/{}/scheduledtasks"
 
 
 def _require(*programs: Program) -> None:
-    """Skip the test if programs are missing. On a CI machine, fail it instead."""
+    """Skip the test if programs are missing. On CI, fail it instead."""
     if line := describe_missing(programs):
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up(f"no control plane for the operator's tests: {line}")
@@ -30,10 +30,10 @@ def _require(*programs: Program) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The control plane of the run, shared by all pytest workers: etcd and API server, without controllers."""
+    """The control plane that all pytest workers share: etcd and an API server, without controllers."""
     _require(ETCD, API_SERVER, KUBECTL)
     base = tmp_path_factory.getbasetemp()
-    # Each worker has its own folder in the folder of the run.
+    # Each worker has its own folder in the test run's folder.
     run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with shared_control_plane(run / "control-plane") as cluster:
         yield cluster
@@ -41,7 +41,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 
 @pytest.fixture(scope="session")
 def crd_installed(control_plane: Cluster) -> Cluster:
-    """The control plane of the run after deploy/operator was applied."""
+    """The shared control plane after deploy/operator was applied."""
     install(control_plane)
     return control_plane
 
@@ -80,7 +80,7 @@ def own_control_plane(tmp_path: Path) -> Iterator[Callable[..., ControlPlane]]:
 
 @pytest.fixture
 def tunnel(control_plane: Cluster) -> Iterator[Tunnel]:
-    """A breakable network between a client and the API server of the run."""
+    """A network connection between a client and the shared API server that the test can break."""
     with Tunnel(control_plane.server) as tunnel:
         yield tunnel
 
@@ -89,7 +89,7 @@ def tunnel(control_plane: Cluster) -> Iterator[Tunnel]:
 def start_operator(
     crd_installed: Cluster, namespace: str, redis_url: str, tmp_path: Path
 ) -> Iterator[Callable[..., SchedulerProcess]]:
-    """Start a scheduler process for the ScheduledTasks of the test's namespace. It ends with the test."""
+    """Start a scheduler process for the ScheduledTasks of the test's namespace. It is stopped after the test."""
     running: list[SchedulerProcess] = []
     default = scheduler_user(crd_installed, namespace).kubeconfig
 

@@ -1,4 +1,4 @@
-"""Warnings and refusals of `kubectl apply` for suspicious and for invalid schedules."""
+"""Tests of how `kubectl apply` warns of suspicious schedules and refuses invalid ones."""
 
 import re
 from pathlib import Path
@@ -13,19 +13,19 @@ from test_cluster.control_plane.cluster import Cluster
 
 ROOT = Path(__file__).parents[3]
 SLOW = {"task": "fetch_crypto_prices_task", "startingDeadlineSeconds": 60, "concurrencyPolicy": "Allow"}
-#: Parts of the warnings about runs that overlap, and about hours in which clocks change.
+#: Parts of the warnings about overlapping runs and about hours in which clocks change.
 OVERLAP = "slow runs pile up"
 CLOCK_CHANGE = "clocks skip or repeat a part of these hours"
 
 
 def warnings_of_manifest(cluster: Cluster, text: str, *arguments: str) -> list[str]:
-    """Return the warnings of kubectl for a manifest. Nothing is stored."""
+    """Return kubectl's warnings for a manifest, without storing it."""
     done = cluster.kubectl("apply", "--dry-run=server", "-f", "-", *arguments, stdin=text)
     return re.findall(r"^Warning: .*with binding '[a-z-]+': (.*)$", done.stderr, re.MULTILINE)
 
 
 def warnings_of_spec(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
-    """Return the warnings of kubectl for a spec. Nothing is stored."""
+    """Return kubectl's warnings for a spec, without storing it."""
     return warnings_of_manifest(cluster, yaml.safe_dump({**resource(), "spec": spec}))
 
 
@@ -49,7 +49,7 @@ def warnings_of_spec(cluster: Cluster, spec: dict[str, Any]) -> list[str]:
     ],
 )
 def test_apply_with_suspicious_spec_warns_once(crd_installed: Cluster, spec: dict[str, Any], words: str) -> None:
-    """A suspicious spec is accepted with one warning, which names the field and the consequence."""
+    """A suspicious spec is accepted with one warning that names the field and the consequence."""
     (warning,) = warnings_of_spec(crd_installed, spec)
     assert words in warning
 
@@ -92,7 +92,7 @@ def test_label_change_of_suspicious_resource_does_not_warn(crd_installed: Cluste
 
 
 def test_apply_with_invalid_annotation_names_field_and_fix(crd_installed: Cluster) -> None:
-    """The message of a refusal by the policy names the field and explains the fix."""
+    """When the policy refuses an annotation, the message names the field and explains the fix."""
     case = INVALID["backfill that is not a range"]
     done = crd_installed.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(case.body()), check=False)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Schedulers whose API server is unavailable, has lost old versions, or no longer serves ScheduledTasks.
+"""Tests of schedulers whose API server is unavailable, has lost old versions, or no longer serves ScheduledTasks.
 
 Each test has its own control plane.
 """
@@ -24,7 +24,7 @@ CRD = Path(__file__).parents[3] / "deploy/operator/crd.yaml"
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scheduledtasks.financehub.io"
 EACH_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp": "All"}
 OUTAGE_SECONDS = 60
-#: Largest number of log lines about one outage, however long it is.
+#: Maximum number of log lines about one outage, however long it is.
 MAX_OUTAGE_LINES = 12
 
 Start = Callable[..., SchedulerProcess]
@@ -32,7 +32,7 @@ Start = Callable[..., SchedulerProcess]
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a scheduler with a kubeconfig and further arguments. It ends with the test."""
+    """Start a scheduler with a kubeconfig and additional arguments. It is stopped after the test."""
     running: list[SchedulerProcess] = []
 
     def begin(kubeconfig: Path, *arguments: str) -> SchedulerProcess:
@@ -51,7 +51,7 @@ def schedules(client: "redis.Redis") -> dict[str, str]:
 
 
 def log_lines(process: SchedulerProcess) -> list[str]:
-    """Return the log of a scheduler without the lines about enqueued runs."""
+    """Return a scheduler's log without the lines about enqueued runs."""
     return [line for line in process.log.read_text(encoding="utf-8").splitlines() if "run_enqueued" not in line]
 
 
@@ -59,7 +59,7 @@ def log_lines(process: SchedulerProcess) -> list[str]:
 def test_scheduler_during_api_outage_keeps_running_and_catches_up(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """While the API server is dead for a minute, or unreachable, runs are enqueued and the outage is logged once.
+    """While the API server is down for a minute, or unreachable, runs are enqueued and the outage is logged once.
 
     Everything that was changed, added or deleted meanwhile takes effect soon afterwards, although the server no longer
     knows (410 Gone) the version from which the watch would continue.
@@ -102,13 +102,13 @@ def test_scheduler_during_api_outage_keeps_running_and_catches_up(
 
 
 def delete_definition(plane: ControlPlane) -> None:
-    """Delete the definition of ScheduledTasks, and all of them with it."""
+    """Delete the CRD of ScheduledTasks, and thereby all ScheduledTasks."""
     plane.request("DELETE", DEFINITION)
     plane.kubectl("wait", "--for=delete", "crd/scheduledtasks.financehub.io", "--timeout=30s")
 
 
 def create_definition(plane: ControlPlane) -> None:
-    """Create the definition of ScheduledTasks and wait until they are served."""
+    """Create the CRD of ScheduledTasks and wait until they are served."""
     plane.kubectl("apply", "--server-side", "-f", str(CRD))
     plane.kubectl("wait", "--for=condition=Established", "crd/scheduledtasks.financehub.io", "--timeout=30s")
     plane.kubectl("get", "scheduledtasks", "-A")
@@ -117,11 +117,11 @@ def create_definition(plane: ControlPlane) -> None:
 def test_scheduler_follows_the_definition_without_a_restart(
     own_control_plane: Callable[..., ControlPlane], start: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A scheduler without the CRD waits and logs what to apply. It works once the CRD exists, and again if the CRD is
-    created a second time.
+    """A scheduler without the CRD waits and logs what to apply. It works once the CRD exists, and again after the CRD
+    was deleted and recreated.
 
-    When the CRD or a namespace is deleted, the schedules end. This holds for a scheduler of all namespaces and for one
-    of a single namespace.
+    When the CRD or a namespace is deleted, the schedules end. This holds whether a scheduler watches all namespaces or
+    a single one.
     """
     plane = own_control_plane(controller_manager=True)
     namespace_all, namespace_one = (plane.create_namespace(prefix) for prefix in ("all", "one"))
@@ -134,7 +134,7 @@ def test_scheduler_follows_the_definition_without_a_restart(
         assert "deploy/operator/crd.yaml" in outages[0]["problem"]
     for number in range(2):
         create_definition(plane)
-        # The scheduler of one namespace does not see the first resource.
+        # The scheduler that watches one namespace does not see the first resource.
         Tasks(plane, namespace_all).apply("a", **EACH_SECOND, queue=f"all{number}")
         Tasks(plane, namespace_one).apply("o", **EACH_SECOND, queue=f"one{number}")
         for queue in (f"all{number}", f"one{number}"):

@@ -1,4 +1,4 @@
-"""The Helm chart with a real API server: rendered resources are accepted, and kept resources survive."""
+"""Tests of the Helm chart with a real API server: rendered resources are accepted, and kept resources survive."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from support.chart import CHART, RELEASE, Document, render
 from support.chart_values import choice, merged
 from test_cluster.control_plane.cluster import Cluster
 
-#: Kinds whose definitions are not installed in the control plane of the tests.
+#: Kinds whose CRDs are not installed in the test control plane.
 _FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "GrafanaDashboard"}
 #: Together, they contain every kind and every optional part.
 _CHOICES = {
@@ -22,7 +22,7 @@ _CHOICES = {
     ),
     "external": choice(redis="external with TLS", rights="namespaces", disruption="none", scaling="fixed"),
 }
-#: The definition comes from deploy/operator, and there is no controller that would run the Job of a hook.
+#: The CRD comes from deploy/operator, and there is no controller that would run a hook's Job.
 _WITHOUT_DEFINITION: dict[str, Any] = {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}}
 
 

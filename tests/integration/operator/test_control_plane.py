@@ -1,4 +1,4 @@
-"""The control plane of the tests: the properties that the operator's tests rely on."""
+"""Tests of the test control plane: the properties that the operator tests rely on."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +15,12 @@ READ_CONFIG_MAPS = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["
 
 
 def config_maps(namespace: str) -> str:
-    """Return the path of the ConfigMaps of a namespace."""
+    """Return the API path of a namespace's ConfigMaps."""
     return f"/api/v1/namespaces/{namespace}/configmaps"
 
 
 def test_user_has_exactly_the_granted_rights(control_plane: Cluster, namespace: str) -> None:
-    """Granted requests succeed. Other requests are forbidden, and so are the same ones in another namespace."""
+    """Granted requests succeed. Other requests, and the same requests in another namespace, are forbidden."""
     user = control_plane.user(namespace, "reader", READ_CONFIG_MAPS)
     list_them = ("get", "configmaps")
     assert control_plane.kubectl(*list_them, kubeconfig=user.kubeconfig).returncode == 0
@@ -41,7 +41,7 @@ def test_user_with_expired_token_is_refused_until_new_login(control_plane: Clust
 
 
 def test_audit_contains_each_request_once(control_plane: Cluster, namespace: str) -> None:
-    """Every request of a user is in the audit log once, with its verb, as soon as it is answered."""
+    """Each of a user's requests is in the audit log once, with its verb, as soon as it has a response."""
     user = control_plane.user(namespace, "counted", READ_CONFIG_MAPS)
     for _ in range(3):
         control_plane.kubectl("get", "configmaps", kubeconfig=user.kubeconfig)
@@ -60,7 +60,7 @@ def test_audit_contains_each_request_once(control_plane: Cluster, namespace: str
 def test_killed_api_server_restarts_with_its_data(own_control_plane: Callable[..., ControlPlane]) -> None:
     """After SIGKILL, the API server starts again on the same port, with its data, for the same users.
 
-    After `compact`, it no longer knows older versions and answers 410 Gone.
+    After `compact`, it no longer knows older versions and responds with 410 Gone.
     """
     plane = own_control_plane()
     namespace = plane.create_namespace()
@@ -95,7 +95,7 @@ def test_controller_manager_deletes_namespaces(own_control_plane: Callable[..., 
 
 
 def test_tunnel_connects_a_user_to_the_api_server(control_plane: Cluster, namespace: str, tunnel: Tunnel) -> None:
-    """A user reaches the API server by TLS through the tunnel, unless the tunnel refuses connections."""
+    """A user reaches the API server over TLS through the tunnel, unless the tunnel refuses connections."""
     user = control_plane.user(namespace, "far", READ_CONFIG_MAPS)
     kubeconfig = tunnel.kubeconfig(user.kubeconfig)
     control_plane.kubectl("get", "configmaps", kubeconfig=kubeconfig)

@@ -1,4 +1,4 @@
-"""ScheduledTasks as kubectl lists and explains them, and the API server stores them."""
+"""Tests of how kubectl lists and explains ScheduledTasks and how the API server stores them."""
 
 import json
 from typing import Any
@@ -69,7 +69,7 @@ def test_explain_describes_each_value(crd_installed: Cluster, field: str, explan
 
 
 def test_spec_and_status_are_written_separately(crd_installed: Cluster, tasks: Tasks) -> None:
-    """A write of the status cannot change the spec, and a user's apply does not change the status."""
+    """A status write cannot change the spec, and a user's apply does not change the status."""
     tasks.apply(task="fetch_news_task")
     write_status(crd_installed, tasks, status=STATUS, spec={"task": "health_check_task"})
     tasks.apply(task="fetch_news_task", suspend=True)

@@ -1,4 +1,4 @@
-"""`python -m financehub_scheduler.manage_definition` with the rights of the chart's hooks."""
+"""Tests `python -m financehub_scheduler.manage_definition` with the rights of the chart's hooks."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def _run(action: str, user: User) -> "subprocess.CompletedProcess[str]":
 
 
 def _rules(action: str) -> list[dict[str, Any]]:
-    """Return the RBAC rules of the chart's hook. The rule for all resources of a kind is the last."""
+    """Return the RBAC rules of the chart's hook. The last rule applies to all resources of a kind."""
     (role,) = [
         role
         for role in render({"crds": {"keep": False}}).all("ClusterRole")

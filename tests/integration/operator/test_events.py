@@ -1,4 +1,4 @@
-"""Events in a real API server, from real enqueue outcomes. The test controls the clock."""
+"""Tests of Events in a real API server, from real enqueue outcomes. The test controls the clock."""
 
 import re
 from collections import Counter
@@ -84,7 +84,7 @@ async def test_describe_shows_triggers_skips_and_failures(rig: OperatorRig) -> N
 
 
 async def test_refused_spec_has_one_event(rig: OperatorRig) -> None:
-    """A spec that only the scheduler refuses gets one Event, which names the problem."""
+    """A spec that only the scheduler refuses gets one Event that names the problem."""
     await rig.apply(schedule="0 0 31 2 *")
     await rig.pass_time(90)
     (event,) = events(rig)
@@ -146,7 +146,7 @@ async def test_ten_thousand_skips_cause_few_requests(rig: OperatorRig) -> None:
 
 
 async def test_delayed_events_have_their_whole_count(rig: OperatorRig) -> None:
-    """Events that the limits delay are posted later with all their occurrences."""
+    """Events that are delayed by the limits are posted later with their total count."""
     uids = [await rig.apply(f"s{number}", schedule="@yearly") for number in range(60)]
     for turn in range(600):
         rig.events.record(uids[turn % 60], SKIPPED)
@@ -158,7 +158,7 @@ async def test_delayed_events_have_their_whole_count(rig: OperatorRig) -> None:
 
 
 async def test_recorder_without_rights_logs_once_and_posts_later(rig: OperatorRig) -> None:
-    """Without the right to create Events, one line names the remedy. Once granted, the Events are posted."""
+    """Without the right to create Events, one log line names the remedy. Once it is granted, the Events are posted."""
     uid = await rig.apply(schedule="@yearly")
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
@@ -224,7 +224,7 @@ async def test_recorder_during_api_outage_loses_no_event(rig: OperatorRig, tunne
 
 
 class LosesFirstAnswer:
-    """An API client that performs every request and loses the first answer.
+    """An API client that performs every request and loses the first response.
 
     Args:
         api: The real client.
@@ -236,7 +236,7 @@ class LosesFirstAnswer:
         self.namespace = api.namespace
 
     async def send(self, request: ApiRequest) -> Any:
-        """Perform the request. Raises if this is the first one."""
+        """Perform the request, and raise if it is the first one."""
         answer = await self._api.send(request)
         if not self._lost:
             self._lost = True
@@ -245,7 +245,7 @@ class LosesFirstAnswer:
 
 
 async def test_lost_answer_does_not_duplicate_the_event(rig: OperatorRig) -> None:
-    """An Event whose creation was performed but not answered is found again and updated."""
+    """An Event whose creation succeeded but got no response is found again and updated."""
     uid = await rig.apply(schedule="@yearly")
     event_recorder = EventRecorder(rig.clock, LosesFirstAnswer(rig.api), rig.source.resources, str)
     for _ in range(4):
@@ -256,7 +256,7 @@ async def test_lost_answer_does_not_duplicate_the_event(rig: OperatorRig) -> Non
 
 
 async def test_expired_event_is_created_again(rig: OperatorRig) -> None:
-    """An Event that the API server no longer has is created again with its whole count."""
+    """An Event that the API server no longer has is created again with its total count."""
     uid = await rig.apply(schedule="@yearly")
     rig.events.record(uid, SKIPPED)
     await rig.events.step()
@@ -281,7 +281,7 @@ async def test_backfill_has_events_for_start_and_end(rig: OperatorRig) -> None:
 
 @pytest.mark.parametrize("name", ["a" * 253, "a" * 235 + "-b"])
 async def test_resource_with_long_name_has_events(rig: OperatorRig, name: str) -> None:
-    """A ScheduledTask with a name of any length gets Events, wherever its name is cut."""
+    """A ScheduledTask with a name of any length gets Events, wherever its name is truncated."""
     uid = await rig.apply(name, schedule="@yearly")
     rig.events.record(uid, SKIPPED)
     await rig.events.step()
@@ -305,7 +305,7 @@ async def test_deleted_resource_gets_no_further_events(rig: OperatorRig) -> None
 
 
 async def test_long_message_is_cut_at_a_character(rig: OperatorRig) -> None:
-    """A message is cut to at most 1,024 bytes, and not within a character of several bytes."""
+    """A message is truncated to at most 1,024 bytes, but not within a multi-byte character."""
     uid = await rig.apply(schedule="@yearly")
     rig.events.record(uid, [EventDraft("Warning", "Failed", "ä" * 2_000)])
     await rig.events.step()

@@ -1,4 +1,4 @@
-"""The API server, the folder source and the scheduler accept and refuse the same specs, and name the field."""
+"""Tests that API server, folder source and scheduler accept and refuse the same specs, and name the field."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ REFUSED_BY_SCHEDULER = {name: case for name, case in INVALID.items() if case.onl
 
 
 def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
-    """Return why the API server refuses a resource; empty if it accepts it. Nothing is stored."""
+    """Return why the API server refuses a resource, or an empty string if it accepts it. Nothing is stored."""
     try:
         cluster.request("POST", _PATH, body, dryRun="All", fieldValidation="Strict")
     except httpx.HTTPStatusError as error:
@@ -29,7 +29,7 @@ def api_server_problem(cluster: Cluster, body: dict[str, Any]) -> str:
 
 
 def file_problem(body: dict[str, Any]) -> str:
-    """Return why the folder source refuses the same resource; empty if it accepts it."""
+    """Return why the folder source refuses the same resource, or an empty string if it accepts it."""
     (document,) = split(yaml.safe_dump(body, allow_unicode=True))
     try:
         task = parse(document)
@@ -41,7 +41,7 @@ def file_problem(body: dict[str, Any]) -> str:
 
 
 def scheduler_problem(cluster: Cluster, body: dict[str, Any]) -> str:
-    """Return why the scheduler refuses a resource that the API server accepted; empty if it accepts it."""
+    """Return why the scheduler refuses a resource that the API server accepted, or an empty string if it accepts it."""
     body = cluster.request("POST", _PATH, body, dryRun="All")
     metadata = body["metadata"] | {"namespace": "default", "uid": UID, "generation": 1}
     try:
@@ -52,7 +52,7 @@ def scheduler_problem(cluster: Cluster, body: dict[str, Any]) -> str:
 
 
 def test_table_has_at_least_60_invalid_specs() -> None:
-    """The table covers the usual mistakes of users."""
+    """The table covers users' common mistakes."""
     assert len(INVALID) >= 60
 
 
@@ -74,7 +74,7 @@ def test_file_source_with_invalid_spec_refuses_it(case: SpecCase) -> None:
 def test_scheduler_with_spec_that_the_api_server_accepts_names_field_and_fix(
     crd_installed: Cluster, case: SpecCase
 ) -> None:
-    """A spec that the API server cannot check is refused by the scheduler, with the field and the fix."""
+    """The scheduler refuses an invalid spec that the API server cannot check, and names the field and the fix."""
     assert api_server_problem(crd_installed, case.body()) == ""
     problem = scheduler_problem(crd_installed, case.body())
     assert problem.startswith(f"{case.field}: ")
@@ -93,7 +93,7 @@ def test_valid_spec_is_accepted_by_all(crd_installed: Cluster, case: SpecCase) -
 
 
 def test_spec_of_one_megabyte_is_accepted_and_of_four_is_refused(crd_installed: Cluster) -> None:
-    """A valid spec of 1 MB is accepted. 4 MB exceed the limit of Kubernetes for any resource."""
+    """A valid spec of 1 MB is accepted. A spec of 4 MB exceeds Kubernetes's limit for any resource."""
     body = SpecCase({"task": "t", "queue": "q", "schedule": "@daily", "args": ["x" * 1_000_000]}, "").body()
     assert (api_server_problem(crd_installed, body), scheduler_problem(crd_installed, body)) == ("", "")
     body["spec"]["args"] = ["x" * 4_000_000]

@@ -1,4 +1,4 @@
-"""Leader election with a Lease in a real API server. Every candidate has its own clock, which the test controls."""
+"""Tests of leader election with a Lease in a real API server. The test controls each candidate's clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,7 @@ class Candidate:
     """One process that takes part in the election, with its own clock.
 
     Args:
-        lease: Its Lease.
+        lease: The candidate's view of the Lease.
         clock: Its clock, which may be wrong.
     """
 
@@ -43,7 +43,7 @@ MakeCandidate = Callable[..., Awaitable[Candidate]]
 
 @pytest.fixture
 def user(control_plane: Cluster, namespace: str) -> User:
-    """A service account with the shipped rights on Leases and no others."""
+    """A service account that has only the shipped rights on Leases."""
     return control_plane.user(namespace, "candidate", LEASE_RULES)
 
 
@@ -69,7 +69,7 @@ async def pass_time(seconds: int, *candidates: Candidate, frozen: Candidate | No
     Args:
         seconds: Number of seconds.
         candidates: The candidates.
-        frozen: A candidate that does not step, like a process that was stopped.
+        frozen: A candidate that does not step, like a stopped process.
     """
     for _ in range(seconds):
         for candidate in candidates:
@@ -92,7 +92,7 @@ def lease_spec(cluster: Cluster, namespace: str) -> dict[str, Any]:
 async def test_lease_with_two_candidates_stays_with_the_first(
     control_plane: Cluster, namespace: str, make_candidate: MakeCandidate
 ) -> None:
-    """The first candidate is the leader while it lives, and the other one waits, even if its clock is wrong."""
+    """The first candidate is the leader while it lives. The other one waits, even if its clock is wrong."""
     first, second = await make_candidate("first"), await make_candidate("second", ahead=7 * 86_400)
     await first.lease.step()
     await pass_time(5 * DURATION_SECONDS, first, second)
@@ -106,7 +106,7 @@ async def test_lease_with_two_candidates_stays_with_the_first(
 async def test_lease_of_dead_leader_is_taken_after_its_duration(
     control_plane: Cluster, namespace: str, make_candidate: MakeCandidate, ahead: float
 ) -> None:
-    """The Lease of a dead leader is taken after its duration and not before, even if clocks are wrong."""
+    """A dead leader's Lease is taken after its duration and not before, even if clocks are wrong."""
     first, second = await make_candidate("first"), await make_candidate("second", ahead)
     await first.lease.step()
     await pass_time(12, first, second)
@@ -129,7 +129,7 @@ async def test_frozen_leader_stops_before_its_next_request(make_candidate: MakeC
 
 
 async def test_leader_frozen_briefly_begins_a_new_term(make_candidate: MakeCandidate) -> None:
-    """A leader that was paused beyond its time begins a new term, because it may have missed changes."""
+    """A leader that was paused beyond its lease duration begins a new term, because it may have missed changes."""
     first = await make_candidate("first")
     await first.lease.step()
     first.clock.advance(HOLD_SECONDS)
@@ -139,7 +139,7 @@ async def test_leader_frozen_briefly_begins_a_new_term(make_candidate: MakeCandi
 
 
 async def test_released_lease_is_taken_at_the_next_poll(make_candidate: MakeCandidate) -> None:
-    """A Lease that the leader releases is taken at the next poll of another candidate."""
+    """A Lease that the leader releases is taken at another candidate's next poll."""
     first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     await pass_time(15, first, second)
@@ -150,7 +150,7 @@ async def test_released_lease_is_taken_at_the_next_poll(make_candidate: MakeCand
 
 
 async def test_release_by_another_candidate_changes_nothing(make_candidate: MakeCandidate) -> None:
-    """A candidate that ends does not release the Lease of the leader."""
+    """A candidate that ends does not release the leader's Lease."""
     first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     await second.lease.step()
@@ -188,13 +188,13 @@ async def test_disconnected_leader_stops_before_another_begins(make_candidate: M
 
 
 async def test_leader_with_lost_answer_keeps_its_term(make_candidate: MakeCandidate) -> None:
-    """A leader whose renewal was performed but not answered keeps its term at the next renewal."""
+    """A leader whose renewal succeeded but got no response keeps its term at the next renewal."""
     first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     api = first.lease._api
     path = f"{first.lease._path}/{NAME}"
     lease = await api.send(ApiRequest("GET", path))
-    # This has the effect of our own request whose answer was lost.
+    # This simulates our own request whose response was lost.
     lease["spec"]["renewTime"] = "2031-01-01T00:00:00.000000Z"
     await api.send(ApiRequest("PUT", path, lease))
     await pass_time(3 * DURATION_SECONDS, first, second)
@@ -228,7 +228,7 @@ async def test_deleted_lease_is_created_again(
 async def test_lease_needs_few_requests_and_only_the_granted_verbs(
     control_plane: Cluster, make_candidate: MakeCandidate, user: User
 ) -> None:
-    """Exactly the granted verbs are used. A leader sends two requests in ten seconds, and others one in two seconds."""
+    """Exactly the granted verbs are used. A leader sends two requests in 10 s, and other candidates one every 2 s."""
     first, second = await make_candidate("first"), await make_candidate("second")
     await first.lease.step()
     await pass_time(60, first)
@@ -253,7 +253,7 @@ async def test_leases_of_two_releases_are_independent(control_plane: Cluster, na
 
 
 async def test_lease_of_another_controller_is_forbidden(make_candidate: MakeCandidate) -> None:
-    """The shipped rights do not permit a scheduler to take the Lease of another controller."""
+    """The shipped rights do not permit a scheduler to take another controller's Lease."""
     own, foreign = await make_candidate("own"), await make_candidate("thief", lease="some-controller")
     with capture_logs() as lines:
         await pass_time(5, own, foreign)

@@ -1,4 +1,4 @@
-"""`/livez` fails if and only if a restart would help.
+"""Tests that `/livez` fails if and only if a restart would help.
 
 The components are real and run in the test's process. The test controls the clock.
 """
@@ -53,10 +53,10 @@ async def test_liveness_distinguishes_silent_watch_from_unavailable_api_server(
     crd_installed: Cluster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A watch that receives nothing is a reason to restart after 150 s in which the API server answers another client.
+    """A silent watch is a reason to restart after 150 s during which the API server responds to another client.
 
-    An API server that does not answer is not a reason, however long it lasts, and neither is a watch that has not yet
-    noticed that the API server answers again.
+    An unavailable API server is not a reason, however long the outage lasts, and neither is a watch that has not yet
+    noticed that the API server is available again.
     """
     problem = "the watch of ScheduledTasks has not restarted for 151 s although the API server answers"
     with Tunnel(crd_installed.server) as probe_tunnel:
@@ -132,7 +132,7 @@ async def test_liveness_with_one_blocked_watch_of_two_fails(
 async def test_liveness_with_blocked_event_handler_fails(
     clock: ManualClock, tasks: Tasks, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An event handler that does not return blocks the watch's thread, which shows in the age of the watch."""
+    """An event handler that does not return blocks the watch's thread, so the watch's age grows."""
     api = await connect_with(monkeypatch, kubeconfig)
     source = BlockedSource(api, clock, [tasks.namespace], 1)
     async with following(source):
@@ -154,13 +154,13 @@ def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
 
 @pytest.fixture
 def scheduler(server: RedisServer, clock: ManualClock) -> Scheduler:
-    """A scheduler of this Redis."""
+    """A scheduler that uses this Redis."""
     return build(server.url, clock, server.client())
 
 
 @pytest.fixture
 def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iterator[GetLivez]:
-    """Send a request to /livez of the scheduler. Returns the HTTP status and the text."""
+    """Send a request to the scheduler's /livez, and return the HTTP status and the body."""
     probe = HealthProbe(scheduler.engine, clock)
     variables = {"REDIS_URL": server.url, "FINANCEHUB_HTTP_HOST": "127.0.0.1", "FINANCEHUB_HTTP_PORT": "0"}
     observability = SchedulerObservability(
@@ -187,7 +187,7 @@ def livez(scheduler: Scheduler, server: RedisServer, clock: ManualClock) -> Iter
 async def test_livez_with_silent_redis_fails_after_five_minutes(
     scheduler: Scheduler, server: RedisServer, livez: GetLivez
 ) -> None:
-    """While Redis hangs, a restart would not help. After five minutes, the connections may be broken instead."""
+    """While Redis hangs, a restart would not help. After five minutes, however, broken connections may be the cause."""
     await scheduler.load(schedule(schedule="@every 10s"))
     assert livez()[0] == 200
     server.hang()
@@ -205,7 +205,7 @@ async def test_livez_with_silent_redis_fails_after_five_minutes(
 async def test_livez_with_idle_step_and_silent_redis_fails(
     scheduler: Scheduler, server: RedisServer, livez: GetLivez
 ) -> None:
-    """A step that had nothing to send to Redis does not count as an answer of Redis."""
+    """A step that had nothing to send to Redis does not count as a reply from Redis."""
 
     async def idle() -> None:
         """Send nothing."""
@@ -227,9 +227,9 @@ async def test_livez_with_idle_step_and_silent_redis_fails(
 async def test_livez_with_stuck_due_queue_or_stalled_loop_fails(
     scheduler: Scheduler, server: RedisServer, livez: GetLivez
 ) -> None:
-    """`/livez` fails if runs have been due for a minute although Redis answers, and if the loop is stalled.
+    """`/livez` fails if runs have been due for a minute although Redis replies, and if the loop is stalled.
 
-    Here, Redis answers and refuses writes, because its memory is full.
+    Here, Redis replies but refuses writes, because its memory is full.
     """
     await scheduler.load(schedule(schedule="@every 10s"))
     server.client().config_set("maxmemory", "1")

@@ -1,4 +1,4 @@
-"""Triggers and backfills of ScheduledTasks, by annotation and on the command line: each runs once despite crashes."""
+"""Tests of triggers and backfills, by annotation and from the command line: each runs once despite crashes."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from support.waiting import eventually
 Start = Callable[..., SchedulerProcess]
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 TRIGGER, BACKFILL = "financehub.io/trigger", "financehub.io/backfill"
-#: Half an hour of a schedule that runs every minute, both ends included.
+#: Half an hour of a schedule that runs every minute, including both ends.
 RANGE, RUNS = "2026-01-05T06:00:00Z/2026-01-05T06:30:00Z", 31
 
 
@@ -63,7 +63,7 @@ def annotated_backfill(client: "redis.Redis") -> BackfillInfo | None:
 
 
 def has_state(client: "redis.Redis", state: str) -> bool:
-    """Whether the backfill that the annotation requests is in a state."""
+    """Whether the backfill that the annotation requests is in the given state."""
     backfill = annotated_backfill(client)
     return backfill is not None and backfill.state == state
 
@@ -71,7 +71,7 @@ def has_state(client: "redis.Redis", state: str) -> bool:
 def test_trigger_annotation_runs_once_per_value(
     tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A value of the annotation triggers one run: not again after a restart or by a second scheduler."""
+    """Each annotation value triggers one run. A restart or a second scheduler does not trigger it again."""
     tasks.apply(annotations={TRIGGER: "one"}, schedule="@yearly", concurrencyPolicy="Allow")
     first, _ = wait_until_ready(start_operator()), wait_until_ready(start_operator())
     eventually(lambda: len(messages(redis_client)) == 1, "it runs once")
@@ -135,7 +135,7 @@ def test_backfill_of_killed_scheduler_is_continued_by_the_next(
 def test_backfill_with_too_many_due_times_is_refused(
     tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A backfill of more than ten thousand due times is refused as a probable mistake, and the record has the cause."""
+    """A backfill of more than 10,000 due times is refused as a probable mistake, and its record has the reason."""
     too_long = {BACKFILL: "2025-01-01T00:00:00Z/2025-12-01T00:00:00Z"}
     tasks.apply(annotations=too_long, schedule="@every 1m", suspend=True)
     wait_until_ready(start_operator())

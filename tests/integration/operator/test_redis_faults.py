@@ -1,4 +1,4 @@
-"""Schedulers of a cluster whose Redis is unavailable or loses its data: due times are caught up."""
+"""Tests of schedulers in a cluster whose Redis is unavailable or loses its data: due times are caught up."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +28,7 @@ def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock one second after a due time, close to the time of the API server, which sets creation timestamps."""
+    """A clock one second after a due time, close to the API server's clock, which sets creation timestamps."""
     return ManualClock(time.time() // PERIOD * PERIOD + 1)
 
 
@@ -36,7 +36,7 @@ def clock() -> ManualClock:
 async def api(
     crd_installed: Cluster, namespace: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[KubeApi]:
-    """A connection of the scheduler."""
+    """The scheduler's API client."""
     api = await connect_with(monkeypatch, scheduler_user(crd_installed, namespace).kubeconfig)
     yield api
     await api.aclose()
@@ -50,7 +50,7 @@ def due_times(scheduler: Scheduler, queue: str) -> list[int]:
 async def test_scheduler_after_redis_outage_catches_up_by_policy(
     tasks: Tasks, server: RedisServer, clock: ManualClock, api: KubeApi
 ) -> None:
-    """After an outage, `None` runs nothing that is late, `Latest` the newest due time and `All` each one, in order.
+    """After an outage, `None` runs no late due time, `Latest` runs the newest one, and `All` runs each one in order.
 
     Due times that do not run are counted as missed.
     """
@@ -80,7 +80,7 @@ async def test_scheduler_after_redis_outage_catches_up_by_policy(
 async def test_scheduler_after_loss_of_redis_data_resumes_from_the_status(
     crd_installed: Cluster, tasks: Tasks, server: RedisServer, clock: ManualClock, api: KubeApi
 ) -> None:
-    """After Redis lost its data, a running scheduler resumes where it was, and a new one after `lastScheduleTime`.
+    """After Redis lost its data, a running scheduler resumes where it was. A new one resumes after `lastScheduleTime`.
 
     No due time up to that time runs again, and every later one runs.
     """
@@ -94,7 +94,7 @@ async def test_scheduler_after_loss_of_redis_data_resumes_from_the_status(
         last = int(clock.now())
         server.client().flushall()
         await first.pass_time(PERIOD)
-        # The first answer of Redis is that it does not know the schedule.
+        # Redis first replies that it does not know the schedule.
         await first.pass_time(1)
         assert due_times(first, "q") == [last + PERIOD]
     status = {"status": {"lastScheduleTime": datetime.fromtimestamp(last + PERIOD, UTC).isoformat()}}

@@ -1,4 +1,4 @@
-"""The shipped roles grant exactly the rights that a scheduler uses."""
+"""Tests that the shipped roles grant exactly the rights that a scheduler uses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,13 +24,13 @@ GRANTED = {
 def test_shipped_roles_grant_exactly_the_used_rights(
     own_control_plane: Callable[..., ControlPlane], redis_url: str, tmp_path: Path
 ) -> None:
-    """A scheduler that watches, enqueues, skips and writes Events is never forbidden anything and uses every right."""
+    """A scheduler that watches, enqueues, skips and writes Events is never denied a request and uses every right."""
     plane = own_control_plane()
     install(plane)
     namespace = plane.create_namespace()
     user = scheduler_user(plane, namespace, cluster_wide=True)
     tasks = Tasks(plane, namespace)
-    # While the first run waits, every second run is skipped: an Event that is updated half a minute later.
+    # While the first run waits, every second run is skipped, so an Event is updated half a minute later.
     tasks.apply(schedule="@every 1s")
     process = SchedulerProcess(redis_url, user.kubeconfig, tmp_path / "operator.log").start()
     try:

@@ -1,4 +1,4 @@
-"""The control plane that the processes of a test run share: its lifetime, and tests without its programs."""
+"""Tests of the shared control plane: its lifetime, and how tests behave without its programs."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from support.processes import end, launch
 TESTS = Path(__file__).parents[2]
 PYTHON_PATH = f"{TESTS}{os.pathsep}{TESTS.parent / 'tools/test-cluster'}"
 
-#: A process that prints the address of a folder's control plane and uses it until it is killed.
+#: A program that prints the address of a folder's control plane and uses the control plane until it is killed.
 USER_OF_THE_CONTROL_PLANE = """
 import signal, sys
 from pathlib import Path
@@ -28,7 +28,7 @@ with shared_control_plane(Path(sys.argv[1])) as cluster:
 
 
 def start_user(directory: Path) -> "subprocess.Popen[str]":
-    """Start a process that uses the control plane of a folder."""
+    """Start a process that uses a folder's control plane."""
     command = [sys.executable, "-c", USER_OF_THE_CONTROL_PLANE, str(directory)]
     return launch(command, env={**os.environ, "PYTHONPATH": PYTHON_PATH}, text=True, stdout=subprocess.PIPE)
 
@@ -43,7 +43,7 @@ def is_ready(server: str) -> bool:
 
 @pytest.mark.usefixtures("control_plane")
 def test_control_plane_lives_until_its_last_user_ends(tmp_path: Path) -> None:
-    """Processes of a run share one control plane. It outlives the process that started it and ends with the last."""
+    """A test run's processes share one control plane. It outlives its starter and stops with the last process."""
     with start_user(tmp_path / "run") as first, start_user(tmp_path / "run") as second:
         try:
             assert first.stdout
@@ -64,7 +64,7 @@ def test_control_plane_lives_until_its_last_user_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ci", "verdict"), [("", "SKIPPED"), ("true", "ERROR")])
 def test_tests_without_binaries_skip_locally_and_fail_in_ci(tmp_path: Path, ci: str, verdict: str) -> None:
-    """Without an API server, its tests are skipped, or fail if CI is set. One line names the remedy."""
+    """Without an API server, tests that need one are skipped, or fail if CI is set. One line names the remedy."""
     test = Path(__file__).with_name("test_control_plane.py")
     report = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""A soak test: two schedulers are killed every second for two minutes, and every due time must run exactly once."""
+"""Soak test: two schedulers are killed every second for two minutes, and every due time must run exactly once."""
 
 import random
 import time
@@ -28,7 +28,7 @@ REDIS_OUTAGES = [(25.3, 26.3), (60.6, 60.7), (95.9, 98.9)]
 #: that are killed every second may enqueue nothing for a minute or two, so the shortest period must not have more due
 #: times than that in the whole test.
 PERIODS = {"@every 2s": 2, "@every 3s": 3, "@every 5s": 5, "@every 7s": 7, "* * * * *": 60}
-#: Number of schedules that stay, and number of those of each kind that change.
+#: Number of schedules that stay unchanged, and number of schedules for each kind of change.
 STEADY, CHANGING = 30, 6
 
 #: Seconds after the start, and the action.
@@ -43,7 +43,7 @@ def users(crd_installed: Cluster, namespace: str) -> list[User]:
 
 @pytest.fixture
 def server(redis_server: Callable[..., RedisServer]) -> RedisServer:
-    """A Redis that keeps everything that it has acknowledged when it is killed."""
+    """A Redis that loses no acknowledged write when it is killed."""
     return redis_server()
 
 
@@ -70,7 +70,7 @@ def test_every_due_time_runs_once_despite_kills(
     operators: list[SchedulerProcess],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No due time runs twice or is missing, status counts all runs, and only the leader has written status."""
+    """No due time runs twice or is missing, the status counts all runs, and only the leader has written status."""
     generator = random.Random(4)
     tasks = Tasks(crd_installed, namespace)
     runs = ExpectedRuns(tasks, PERIODS)
@@ -100,7 +100,7 @@ def test_every_due_time_runs_once_despite_kills(
     duplicates, missing = found - Counter(dict.fromkeys(found, 1)), expected - found.keys()
     writers = status_writes(crd_installed, users)
     with capsys.disabled():
-        print(  # noqa: T201 — figures for a report about the run
+        print(  # noqa: T201 — statistics for a report about the run
             f"\nsoak: {len(runs.entries)} schedules, {len(expected)} due times expected, {found.total()} enqueued,"
             f" {before_last_kill} of them before the last kill; {duplicates.total()} duplicates,"
             f" {len(missing)} missing; {len(kills)} kills of schedulers, {len(REDIS_OUTAGES)} of Redis;"
@@ -145,7 +145,7 @@ def restart(operator: SchedulerProcess) -> None:
 
 
 def execute(events: list[Event]) -> None:
-    """Execute events at their times."""
+    """Execute each event at its time."""
     start = time.monotonic()
     for second, action in sorted(events, key=lambda event: event[0]):
         time.sleep(max(0.0, start + second - time.monotonic()))
@@ -161,7 +161,7 @@ def newest_specs_registered(runs: ExpectedRuns, client: "redis.Redis") -> bool:
 
 
 def all_settled(runs: ExpectedRuns, client: "redis.Redis", until: float) -> bool:
-    """Whether every schedule has settled its last due time before `until`, Unix seconds."""
+    """Whether every schedule has settled its last due time before `until`, in Unix seconds."""
     present = runs.present()
     marks: Any = client.hmget(keys.HIGH_WATER_MARKS, list(present))
     return all(
@@ -171,13 +171,13 @@ def all_settled(runs: ExpectedRuns, client: "redis.Redis", until: float) -> bool
 
 
 def status_counts_all_runs(tasks: Tasks, runs: ExpectedRuns, client: "redis.Redis") -> bool:
-    """Whether the status of every schedule has the number of its messages in the queue."""
+    """Whether each schedule's status has the number of the schedule's messages in the queue."""
     enqueued = Counter(message["options"]["schedule_uid"] for message in messages(client))
     return all(tasks.status(entry.name).get("runs") == enqueued[uid] for uid, entry in runs.present().items())
 
 
 def spec_registered_at(client: "redis.Redis", uid: str) -> float:
-    """Return the Unix time at which the newest spec of a schedule was registered, 0 if it is deleted."""
+    """Return the Unix time at which a schedule's newest spec was registered, or 0 if the schedule is deleted."""
     value: Any = client.hget(keys.schedule(uid), "changed_at")
     return float(value or 0)
 

@@ -1,4 +1,4 @@
-"""A real scheduler with a real API server: changes of ScheduledTasks take effect without a restart."""
+"""Tests with a real scheduler and a real API server: changes to ScheduledTasks take effect without a restart."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def patch(cluster: Cluster, tasks: Tasks, metadata: dict[str, Any]) -> None:
 
 
 def test_schedules_run_at_their_due_times(tasks: Tasks, start_operator: Start, redis_client: "redis.Redis") -> None:
-    """A schedule that exists at the start and one that is applied later both run at their due times."""
+    """A schedule that exists at startup and one that is applied later both run at their due times."""
     tasks.apply("first", schedule="@every 1s", concurrencyPolicy="Allow", catchUp="All")
     wait_until_ready(start_operator())
     tasks.apply("second", schedule="@every 2s", concurrencyPolicy="Allow", queue="later")
@@ -62,7 +62,7 @@ def test_every_change_of_a_resource_takes_effect(
 
 
 def test_edit_does_not_run_earlier_due_times(tasks: Tasks, start_operator: Start, redis_client: "redis.Redis") -> None:
-    """A schedule that is edited to one with many earlier due times first runs at its next due time."""
+    """If an edit gives a schedule many past due times, it first runs at the next one."""
     tasks.apply(schedule="@yearly", catchUp="All", concurrencyPolicy="Allow")
     wait_until_ready(start_operator())
     time.sleep(max(0.0, 1.2 - time.time() % 1))  # managedFields have whole seconds
@@ -75,7 +75,7 @@ def test_edit_does_not_run_earlier_due_times(tasks: Tasks, start_operator: Start
 def test_edit_without_running_scheduler_does_not_run_earlier_due_times(
     tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """An edit while no scheduler runs counts from the time of the edit, even if Redis knows the old spec."""
+    """An edit while no scheduler runs takes effect from the edit's timestamp, even if Redis knows the old spec."""
     tasks.apply(schedule="@yearly", catchUp="All", concurrencyPolicy="Allow")
     first = wait_until_ready(start_operator())
     first.stop()
@@ -119,7 +119,7 @@ def test_resource_held_by_a_finalizer_no_longer_runs(
 def test_edit_to_refused_spec_stops_only_this_schedule(
     tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """A schedule edited to one without due times stops and is listed as refused until it is corrected.
+    """If an edit leaves a schedule without due times, it stops and is listed as refused until it is corrected.
 
     Other schedules keep running, and the due times in between do not run later.
     """
@@ -146,7 +146,7 @@ def test_edit_to_refused_spec_stops_only_this_schedule(
 def test_label_change_does_not_register_the_schedule_again(
     tasks: Tasks, start_operator: Start, crd_installed: Cluster
 ) -> None:
-    """A change of labels or foreign annotations does not reach the engine."""
+    """A change to labels or to annotations of other tools does not reach the engine."""
     tasks.apply(schedule="@daily")
     process = wait_until_ready(start_operator())
     before = len(process.events("schedules_registered"))

@@ -1,4 +1,4 @@
-"""Status in a real API server, computed from a real Redis. The test controls the clock."""
+"""Tests of the status in a real API server, computed from a real Redis. The test controls the clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,14 +25,14 @@ from test_cluster.control_plane.cluster import Cluster
 from test_cluster.control_plane.rbac import replace_rules
 
 SPACING = int(SPACING_SECONDS)
-#: A spec that is not due during a test.
+#: A spec without due times during a test.
 RARELY = {"schedule": "@yearly"}
 
 MakeRig = Callable[..., Awaitable[OperatorRig]]
 
 
 def at(seconds: float) -> str:
-    """Return a time as a status shows it.
+    """Return a timestamp in the format of the status.
 
     Args:
         seconds: Seconds after T.
@@ -75,7 +75,7 @@ async def rig(make_rig: MakeRig) -> OperatorRig:
 
 
 async def test_status_of_new_resource_shows_next_runs_after_one_step(rig: OperatorRig) -> None:
-    """One step after it was applied, a resource is Ready and shows its next runs."""
+    """One step after a resource was applied, it is Ready and shows its next runs."""
     await rig.apply(schedule="*/1 * * * *", timeZone="Europe/Berlin", jitterSeconds=30)
     await rig.step()
     status = rig.tasks.status()
@@ -105,7 +105,7 @@ async def test_status_of_short_run_is_written_once(rig: OperatorRig) -> None:
 
 
 async def test_status_of_run_that_ends_before_its_record_exists_is_written_once(make_rig: MakeRig) -> None:
-    """A run so short that it is listed only after its end costs one write, which lists it."""
+    """A run that is so short that it is listed only after its end costs one write, which lists it."""
     rig = await make_rig(record_delay_seconds=DELAY_SECONDS)
     uid = await rig.apply()
     await rig.step()
@@ -118,7 +118,7 @@ async def test_status_of_run_that_ends_before_its_record_exists_is_written_once(
 
 
 async def test_status_shows_the_first_outcome_immediately(rig: OperatorRig) -> None:
-    """The first run is shown when it ends, even right after another write. The second one waits for the spacing."""
+    """The first run is shown when it ends, even right after another write. The second waits for the write interval."""
     uid = await rig.apply(schedule="@every 5s", concurrencyPolicy="Allow")
     await rig.step()
     await rig.pass_time(6)
@@ -155,7 +155,7 @@ async def test_status_of_frequent_schedule_is_written_every_30_s(rig: OperatorRi
 
 
 async def test_failing_transitions_immediately(rig: OperatorRig) -> None:
-    """Failing becomes true when a run fails, keeps its transition time while runs fail, and ends with a success."""
+    """Failing becomes true on a failure, keeps its transition time while runs fail, and becomes false on success."""
     uid = await rig.apply(concurrencyPolicy="Allow")
     await rig.step()
     await rig.pass_time(61)
@@ -178,7 +178,7 @@ async def test_failing_transitions_immediately(rig: OperatorRig) -> None:
 
 
 async def test_status_counts_skipped_and_missed_due_times(rig: OperatorRig) -> None:
-    """Skipped and missed due times are counted, with the newest skip reason. `lastScheduleTime` is that of a run."""
+    """Skipped and missed due times are counted, with the newest skip reason. `lastScheduleTime` is a run's due time."""
     await rig.apply(catchUp="None")
     await rig.step()
     await rig.pass_time(125)
@@ -192,7 +192,7 @@ async def test_status_counts_skipped_and_missed_due_times(rig: OperatorRig) -> N
 
 
 async def test_writer_without_changes_writes_nothing(rig: OperatorRig, make_rig: MakeRig) -> None:
-    """Neither time, sweeps, unfounded hints nor another leader cause a write that changes nothing."""
+    """Neither the passage of time, sweeps, unfounded hints nor another leader cause a write that changes nothing."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid, "unknown uid")
@@ -208,7 +208,7 @@ async def test_writer_without_changes_writes_nothing(rig: OperatorRig, make_rig:
 
 
 async def test_new_leader_keeps_transition_times(rig: OperatorRig, make_rig: MakeRig) -> None:
-    """The next leader keeps the time of a condition that it never saw transition."""
+    """The next leader keeps the transition time of a condition even if it did not observe the transition."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     before = rig.tasks.condition("Ready")["lastTransitionTime"]
@@ -263,7 +263,7 @@ async def test_writer_owns_only_the_status(rig: OperatorRig) -> None:
 
 
 async def test_writer_with_foreign_status_field_does_not_rewrite_it(rig: OperatorRig) -> None:
-    """A status field that somebody else added stays, and does not cause repeated writes."""
+    """A status field that another writer added remains, and does not cause repeated writes."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     _patch_status(rig, {"lastFailureTime": at(0)})
@@ -276,7 +276,7 @@ async def test_writer_with_foreign_status_field_does_not_rewrite_it(rig: Operato
 
 
 async def test_writer_with_overwritten_status_restores_it(rig: OperatorRig) -> None:
-    """Status fields that somebody else removed or changed are written again."""
+    """Status fields that another writer removed or changed are written again."""
     await rig.apply(**RARELY)
     await rig.step()
     written = rig.tasks.status()
@@ -299,7 +299,7 @@ async def test_recreated_resource_gets_its_own_status(rig: OperatorRig) -> None:
     rig.scheduler.client.sadd(keys.SCHEDULES_CHANGED, uid)
     rig.tasks.delete()
     rig.tasks.apply(**RARELY)
-    # The watch has delivered neither of the two yet.
+    # The watch has not delivered either event yet.
     rig.clock.advance(HOLD_SECONDS - 1)
     await rig.lease.step()
     rig.clock.advance(SPACING - HOLD_SECONDS + 2)
@@ -344,7 +344,7 @@ async def test_status_of_refused_spec_shows_the_problem(rig: OperatorRig) -> Non
 
 
 async def test_status_of_refused_arguments_is_written_within_one_step(rig: OperatorRig) -> None:
-    """A schedule whose arguments are refused shows the problem after one step, and so does the end of it."""
+    """Both a refusal of a schedule's arguments and its end are shown in the status after one step."""
     problem = "kwargs.symbols: NOPE is not an active asset"
     await rig.apply(**RARELY)
     await rig.step()
@@ -360,7 +360,7 @@ async def test_status_of_refused_arguments_is_written_within_one_step(rig: Opera
 
 
 async def test_status_of_suspended_schedule_shows_the_reason(rig: OperatorRig) -> None:
-    """A suspended schedule shows its reason and no next run, and its valid spec is Ready."""
+    """A suspended schedule shows the reason and no next run, and is Ready because its spec is valid."""
     await rig.apply(suspend=True, suspendReason="upstream moves")
     await rig.step()
     suspended = rig.tasks.condition("Suspended")
@@ -391,7 +391,7 @@ async def test_status_of_ended_schedule_is_not_ready(rig: OperatorRig, spec: dic
 
 
 async def test_status_shows_the_progress_of_a_backfill(rig: OperatorRig) -> None:
-    """The backfill that the annotation requests is shown from start to end, or with the cause of its refusal."""
+    """The backfill that the annotation requests is shown from start to end, or with the reason for its refusal."""
     hour = "2027-01-15T07:00:00Z/2027-01-15T07:59:00Z"
     await rig.apply(annotations={BACKFILL: hour}, concurrencyPolicy="Allow", suspend=True)
     await rig.step()
@@ -412,7 +412,7 @@ async def test_status_shows_the_progress_of_a_backfill(rig: OperatorRig) -> None
 
 
 async def test_writer_with_many_pending_statuses_writes_the_newest_first(rig: OperatorRig) -> None:
-    """The resource that was applied last has its status after one step, although more than one step's worth waits."""
+    """The newest resource has its status after one step, although more writes are pending than fit in a step."""
     many = 2 * WRITES + 20
     for number in range(many):
         rig.tasks.apply(f"many-{number}", **RARELY)
@@ -469,7 +469,7 @@ async def test_sweep_finds_a_change_without_a_hint(rig: OperatorRig) -> None:
 
 
 async def test_new_term_begins_with_a_sweep(rig: OperatorRig) -> None:
-    """A leader that was paused beyond its time finds missed changes, even if nobody else was the leader meanwhile."""
+    """A leader that was paused beyond its lease duration finds missed changes, even if no other leader took over."""
     uid = await rig.apply(**RARELY)
     await rig.step()
     rig.scheduler.client.hset(keys.schedule(uid), "triggered", 5)
@@ -480,7 +480,7 @@ async def test_new_term_begins_with_a_sweep(rig: OperatorRig) -> None:
 
 
 async def test_writer_with_slow_watch_writes_once(rig: OperatorRig) -> None:
-    """Until the watch delivers our own write, the answer of the API server counts as the current status."""
+    """Until the watch delivers our own write, the API server's response counts as the current status."""
     uid = await rig.apply(**RARELY)
     await rig.lease.step()
     for _ in range(3):
@@ -502,7 +502,7 @@ async def test_writer_with_unreadable_record_writes_the_others(rig: OperatorRig)
 
 
 async def test_writer_without_rights_logs_once_and_recovers(rig: OperatorRig) -> None:
-    """Without the right to write, one line names the remedy, runs continue, and statuses are written once granted."""
+    """Without the right to write, one line names the remedy and runs continue. Once granted, statuses are written."""
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{rig.tasks.namespace}/roles/financehub-scheduler"
     granted = rig.cluster.request("GET", role)
     reduced = [rule for rule in granted["rules"] if "scheduledtasks/status" not in rule["resources"]]
@@ -562,7 +562,7 @@ async def test_writer_with_refused_statuses_logs_once_and_does_not_repeat_them(r
 
 
 async def _pass_time_as_leader(rig: OperatorRig, seconds: float) -> None:
-    """Let time pass in which only the Lease is renewed."""
+    """Let time pass while only the Lease is renewed."""
     for _ in range(int(seconds / 10)):
         rig.clock.advance(10)
         await rig.lease.step()

@@ -1,4 +1,4 @@
-"""Real schedulers with a real API server and a real Redis: the change of the leader, and status in kubectl."""
+"""Tests with real schedulers, API server and Redis: leader changes, and the status in kubectl."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from support.waiting import eventually
 from test_cluster.control_plane.cluster import Cluster
 
 Start = Callable[..., SchedulerProcess]
-#: A leader that ends releases the Lease immediately, and the others check it every two seconds.
+#: A leader that exits releases the Lease immediately, and the others check it every two seconds.
 SUCCESSION_SECONDS = 10.0
 
 

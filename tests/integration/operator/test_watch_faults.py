@@ -1,4 +1,4 @@
-"""A watch that breaks: every change during the outage takes effect afterwards, and schedules keep running."""
+"""Tests of broken watches: every change during an outage takes effect afterwards, and schedules keep running."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from test_cluster.control_plane.rbac import grant
 from test_cluster.control_plane.tokens import User
 
 Start = Callable[..., SchedulerProcess]
-#: Largest number of log lines about one outage, however long it is: its start, its causes, its end, and the lines of
+#: Maximum number of log lines about one outage, however long it is: its start, its causes, its end, and the lines of
 #: other components about it.
 MAX_OUTAGE_LINES = 12
 
@@ -37,12 +37,12 @@ def schedules(client: "redis.Redis") -> dict[str, str]:
 
 
 def log_lines(process: SchedulerProcess) -> list[str]:
-    """Return the log of a scheduler without the lines about enqueued runs."""
+    """Return a scheduler's log without the lines about enqueued runs."""
     return [line for line in process.log.read_text(encoding="utf-8").splitlines() if "run_enqueued" not in line]
 
 
 def assert_every_second(client: "redis.Redis", at_least: int) -> None:
-    """Check that a schedule of every second has a message for each second, and at least some number of them."""
+    """Check that an every-second schedule has a message for each second, and at least a minimum number of messages."""
     due = [message["options"]["due_at"] // 1000 for message in messages(client)]
     assert due == list(range(due[0], due[0] + len(due)))
     assert len(due) >= at_least
@@ -130,7 +130,7 @@ async def test_watch_with_half_open_connection_restarts(
 def test_scheduler_without_rights_logs_the_remedy_and_waits(
     crd_installed: Cluster, tasks: Tasks, start_operator: Start, redis_client: "redis.Redis"
 ) -> None:
-    """If RBAC forbids to list, a scheduler is alive and not ready, logs once which file grants the right, and waits."""
+    """If RBAC forbids listing, a scheduler is alive but not ready, logs once which file grants the right, and waits."""
     tasks.apply(schedule="@every 1s", concurrencyPolicy="Allow")
     powerless = crd_installed.user(tasks.namespace, "powerless")
     process = start_operator(kubeconfig=powerless.kubeconfig)

@@ -1,4 +1,4 @@
-"""A budget that several processes share in Redis."""
+"""Tests of a budget that several processes share in Redis."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ asyncio.run(main())
 
 
 def test_budget_of_several_processes_stays_within_the_limit(redis_url: str):
-    """Four processes that spend as much as they can get the limit together and not one unit more."""
+    """Four processes that spend as much as they can get exactly the limit in total."""
     command = [sys.executable, "-c", GREEDY, redis_url]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     taken = [int(process.communicate(timeout=60)[0]) for process in processes]
@@ -52,7 +52,7 @@ def test_budget_of_several_processes_stays_within_the_limit(redis_url: str):
 
 
 async def test_correct_with_a_higher_count_of_the_upstream_applies_to_all(redis_url: str):
-    """A header that counts more than we did is applied to all processes, and one that counts less changes nothing."""
+    """A higher count in a header than ours is applied to all processes, and a lower count changes nothing."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     one, other = (Budget("binance", [(60, 6_000)], scripts, SystemClock()) for _ in range(2))
     await one.spend(4)
@@ -90,12 +90,12 @@ WINDOWS = [(600, 100), (86_400, 150)]
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(weights=st.lists(st.integers(1, 60), max_size=12))
 async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: "redis.Redis", weights: list[int]):
-    """After any calls of `spend` the figures of every process equal those of the Python function, and reading spends
+    """After any calls of `spend`, every process's counts equal those of the Python function, and reading spends
     nothing.
     """
     redis_client.flushdb()
     scripts = RedisScripts.of_url(redis_url, SystemClock())
-    # the clock does not advance during a wait, so a used-up window refuses immediately
+    # The clock does not advance during a wait, so an exhausted window refuses immediately.
     spending = Budget("upstream", WINDOWS, scripts, ManualClock(), max_wait_seconds=0)
     limits = [Limit(*window) for window in WINDOWS]
     spent: list[dict[int, int]] = [{}, {}]
@@ -137,9 +137,7 @@ async def test_read_budgets_creates_and_extends_no_key(redis_url: str, redis_cli
 async def test_read_budgets_without_redis_raises_and_does_not_affect_calls(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path
 ):
-    """Without Redis a scrape raises an error and never reports 0, and the calls of the process continue to spend in
-    Redis.
-    """
+    """Without Redis, a scrape raises an error and does not report 0. The process's calls still spend in Redis."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     with pytest.raises(redis.ConnectionError):
@@ -150,7 +148,7 @@ async def test_read_budgets_without_redis_raises_and_does_not_affect_calls(
 
 
 def test_budget_metrics_have_one_series_per_window():
-    """Use and limit carry the upstream and the window."""
+    """The series for use and limit have the labels upstream and window."""
     figures = [BudgetFigures("binance", "60s", 7, 6_000), BudgetFigures("rss:Wire", "60s", 1, 4)]
     series = {
         (sample.name, *sample.labels.values()): sample.value

@@ -1,4 +1,4 @@
-"""The Lua script of budgets computes the same as its Python functions."""
+"""Tests that the budget Lua script computes the same results as its Python functions."""
 
 import random
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from financehub_shared.providers.budget import Limit, budget, sliding_window
 
 NOW = 1_800_000_000_000
-#: Takes the time from the last argument instead of from the clock of Redis.
+#: Takes the time from the last argument instead of from the Redis clock.
 GIVEN_NOW = "local now = tonumber(table.remove(ARGV))\n"
 
 
@@ -29,7 +29,7 @@ def client(_shared_redis_url: str) -> "redis.Redis":
     ),
 )
 def test_budget_script_equals_the_python_function(client: "redis.Redis", seed: int, limits: list[Limit]):
-    """For any calls and times, Redis requires the same wait as the Python function and counts the same units."""
+    """For any calls at any time, Redis requires the same wait as the Python function and counts the same units."""
     dice = random.Random(seed)
     lua = budget.script(GIVEN_NOW)
     names = [f"financehub:budget:test:{number}" for number, _ in enumerate(limits)]

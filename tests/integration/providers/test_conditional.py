@@ -1,4 +1,4 @@
-"""Validators in Redis: shared by the fleet, expired after a week, and optional."""
+"""Tests of cache validators in Redis, which the fleet shares, which expire after a week, and which are optional."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ KNOWN = CacheValidators('"v1"', "Fri, 31 Jan 2025 12:00:00 GMT")
 
 
 async def test_validators_of_one_process_are_read_by_another(redis_url: str, redis_client: redis.Redis):
-    """Validators are stored for a week under a key that does not contain the URL."""
+    """Cache validators are stored for a week under a key that does not contain the URL."""
     one, two = (LoopLocal(lambda: connect_async(redis_url)) for _ in range(2))
     await RedisCacheValidators(one).put(URL, KNOWN)
     assert await RedisCacheValidators(two).get(URL) == KNOWN
@@ -31,7 +31,7 @@ async def test_validators_of_one_process_are_read_by_another(redis_url: str, red
 
 
 async def test_validators_without_redis_are_empty(redis_server: Callable[[], RedisServer]):
-    """While Redis is unavailable the document is read in full, and nothing fails."""
+    """While Redis is unavailable, the full document is read, and nothing fails."""
     server = redis_server()
     client = LoopLocal(lambda: connect_async(server.url, retries=0))
     server.kill()

@@ -1,4 +1,4 @@
-"""The failure table of quotes over HTTP: every failure mode of every upstream, and all of its consequences.
+"""The failure table for quotes over HTTP: every failure mode of every upstream, with all its consequences.
 
 Providers and Redis are real, and the upstreams are the simulator. Yahoo's cases are in `test_yahoo_failure_modes.py`.
 """
@@ -26,7 +26,7 @@ STALE = "quarantined: stale: .*"
 
 
 def data(upstream: str, failover: str, spent: int) -> list[FailureCase]:
-    """Return the cases of a response with the right shape and wrong figures, which do not count against the breaker."""
+    """Return the cases for responses with the right shape and wrong numbers, which do not count against the breaker."""
 
     def case(fault: str, reason: str) -> FailureCase:
         return FailureCase(upstream, fault, reason, failover, "unaffected", spent, reason.removeprefix("quarantined: "))
@@ -83,10 +83,10 @@ CASES = [
     FailureCase("coingecko", "empty", "not-found", "kraken", "unaffected"),
     FailureCase("coingecko", "stale", STALE, "kraken", "unaffected", 1, "stale"),
     FailureCase("coingecko", "null", "malformed", "kraken", "unaffected"),
-    # NaN is not valid JSON, so the whole answer is refused
+    # NaN is not valid JSON, so the whole response is refused
     FailureCase("coingecko", "nan", "malformed", "kraken"),
     FailureCase("coingecko", "infinity", "malformed", "kraken"),
-    # Kraken: errors in the body with status 200; prices have no time, so old ones are not noticed
+    # Kraken: errors in the body with status 200; prices have no timestamp, so old ones are not detected
     *common("kraken", "coingecko", 1),
     *data("kraken", "coingecko", 1),
     FailureCase("kraken", "rate-limited", "rate-limited", "coingecko", parameters=WAIT),
@@ -100,7 +100,7 @@ CASES = [
     # Finnhub: the last provider, so the stored quote stays
     *common("finnhub", "", 1),
     *data("finnhub", "", 1)[:3],
-    # a price of zero with a time is not an unknown symbol
+    # a price of zero with a timestamp does not mean an unknown symbol
     FailureCase("finnhub", "zero", PRICE, "", "unaffected", 1, "price"),
     FailureCase("finnhub", "huge", PRICE, "", "unaffected", 1, "price"),
     FailureCase("finnhub", "rate-limited", "rate-limited", "", "opened", parameters=WAIT),
@@ -118,13 +118,13 @@ CASES = [
 async def test_fetch_with_a_failure_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
-    """Reason, next provider, breaker, budget, stored quote and quarantine are as the case expects."""
+    """The reason, next provider, breaker, budget, stored quote and quarantine are as the case expects."""
     asset, order = PROVIDER_ORDERS[case.upstream]
     check_consequences(case, await fetch_with_fault(case, asset, order, simulator, redis_url), asset)
 
 
 def test_table_has_a_case_for_every_fault_of_the_simulator():
-    """No failure mode of these upstreams is without a case."""
+    """Every failure mode of these upstreams has a case."""
     known = {
         (upstream, name) for name, spec in FAULTS.items() for upstream in spec.upstreams if upstream in PROVIDER_ORDERS
     }

@@ -1,4 +1,4 @@
-"""The indicator task on a real Redis, with the real providers and the simulator."""
+"""Tests of the indicator task on a real Redis, with the real providers and the simulator."""
 
 from collections.abc import AsyncIterator
 
@@ -48,7 +48,7 @@ async def run(store: RedisStore, providers: Providers):
 
 
 async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, simulator: RunningSimulator):
-    """On a cold start one request per asset brings two years of bars and all outputs. A warm run sends nothing."""
+    """On a cold start, one request per asset yields two years of bars and all outputs. A warm run sends no request."""
     summary = await run(store, providers)
     assert (summary.requested, summary.stored, summary.missing_count) == (4, 4, 0)
     assert summary.providers == {"simulated/binance": 2, "simulated/yahoo": 2}
@@ -85,7 +85,7 @@ async def test_task_with_wrong_days_stores_no_wrong_bar(
 async def test_task_with_damaged_bars_skips_one_asset(
     store: RedisStore, providers: Providers, redis_client: redis.Redis, simulator: RunningSimulator, redis_url: str
 ):
-    """A damaged history is reported with what to do and left alone. The others are stored and computed."""
+    """A damaged history is reported with the fix and left unchanged. The others are stored and computed."""
     await run(store, providers)
     for symbol in ("BTC-USD", "ETH-USD"):
         bars = store.bars([symbol])[symbol]
@@ -93,7 +93,7 @@ async def test_task_with_damaged_bars_skips_one_asset(
         store.put_bars([trim_to(bars, bars.days[-4])])
     size = redis_client.strlen(keys.bars("BTC-USD"))
     redis_client.setrange(keys.bars("BTC-USD"), size - 20, b"\xff" * 20)
-    # another process, because this one remembers that it has already fetched these days
+    # New providers, like another process. The old ones remember that they have already fetched these days.
     async with providers_for(simulator, redis_url) as others:
         summary = await run(store, others)
     assert summary.stored == 3

@@ -1,4 +1,4 @@
-"""The failure table of news and daily bars: every failure mode of feeds, of GDELT and of Binance's klines."""
+"""The failure table for news and daily bars: every failure mode of feeds, GDELT and Binance's klines."""
 
 import time
 from array import array
@@ -22,7 +22,7 @@ BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 
 @dataclass(frozen=True)
 class Row:
-    """One failure mode of a news upstream: its error and its effect on the breaker. The other upstream delivers."""
+    """One failure mode of a news upstream, with its error and its effect on the breaker. The other upstream works."""
 
     upstream: str
     fault: str
@@ -67,7 +67,7 @@ async def read(providers: Providers) -> NewsReport:
 async def test_news_with_a_failure_have_the_expected_consequences(
     row: Row, simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """The report has the error of the source, breaker and budget are as expected, and other articles are stored."""
+    """The report has the source's error, breaker and budget are as expected, and other articles are stored."""
     simulator.set_fault(row.fault, row.upstream, **row.parameters)
     feed = f"{simulator.base_url.removeprefix('http://')}/rss/cnbc"
     environment = {"FINANCEHUB_RSS_FEEDS": f"http://{feed}", **(SHORT_READ_TIMEOUT if row.fault == "slow" else {})}
@@ -85,7 +85,7 @@ async def test_news_with_a_failure_have_the_expected_consequences(
 
 
 def test_table_has_a_row_for_every_fault_of_news():
-    """No failure mode of feeds and GDELT is without a row."""
+    """Every failure mode of feeds and GDELT has a row."""
     known = {(u, name) for name, spec in FAULTS.items() for u in spec.upstreams if u in {"rss", "gdelt"}}
     assert known == {(row.upstream, row.fault) for row in ROWS}
 
@@ -106,7 +106,7 @@ async def test_etag_stored_by_one_process_is_sent_by_another(redis_url: str):
 async def test_story_from_several_feeds_is_stored_once(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """A story with tracking parameters, from a second feed or with a period in its title is one article."""
+    """A story is one article even if it has tracking parameters, a second feed, or a period in its title."""
     store = RedisStore(redis_client)
     async with providers_for(simulator, redis_url) as providers:
         report = await read(providers)
@@ -132,7 +132,7 @@ BAR_FAULTS = {
 async def test_bars_with_failed_klines_report_the_reason(
     fault: str, kind: str, simulator: RunningSimulator, redis_url: str
 ):
-    """A failure of klines is reported by symbol and provider, and the bars may be fetched again."""
+    """A klines failure is reported by symbol and provider, and the bars may be fetched again."""
     parameters, environment = (SLOW, SHORT_READ_TIMEOUT) if fault == "slow" else ({}, {})
     simulator.set_fault(fault, "binance", **parameters)
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:

@@ -1,4 +1,4 @@
-"""Several fetches in a row: budgets, breakers, the rate of USDT, and outages of Redis or of all upstreams."""
+"""Tests of consecutive fetches: budgets, breakers, the USDT rate, and outages of Redis or of all upstreams."""
 
 import time
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def sent(simulator: RunningSimulator, upstream: str) -> int:
 async def test_fetch_with_an_open_breaker_uses_the_next_provider(
     simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis
 ):
-    """A breaker that was opened by hand blocks every request to its upstream, and the note names it."""
+    """A breaker that was opened manually blocks every request to its upstream, and the note names it."""
     force_open(redis_client, "binance")
     async with providers_for(simulator, redis_url) as providers:
         report = await fetch(providers, BTC)
@@ -75,13 +75,13 @@ async def test_fetch_with_a_used_up_budget_sends_nothing(simulator: RunningSimul
 
 
 async def test_weight_used_by_others_counts_against_the_budget(redis_url: str):
-    """Weight that another program uses on our IP address counts, because Binance reports it in a header."""
+    """The weight that another program uses from our IP address counts, because Binance reports it in a header."""
     import httpx
 
     pairs = ",".join(f'"SIM{n:04d}USDT"' for n in range(1, 102))
     assets = [Asset(f"SIM{n:04d}-USD", AssetType.CRYPTO) for n in range(1, 121)]
     order = {"FINANCEHUB_CRYPTO_PROVIDERS": "binance"}
-    # Binance counts per minute of its clock. The clock is stopped, because a new minute would reset the count.
+    # Binance counts per minute of its clock. The clock is stopped because a new minute would reset the count.
     at = time.time()
     with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as binance:
         async with httpx.AsyncClient() as other:
@@ -95,7 +95,7 @@ async def test_weight_used_by_others_counts_against_the_budget(redis_url: str):
 
 
 async def test_binance_without_a_usdt_rate_delivers_nothing(simulator: RunningSimulator, redis_url: str):
-    """Without a rate of USDT the fetch fails, so that no price in USDT is stored as one in USD."""
+    """Without a USDT rate the fetch fails, so that no price in USDT is stored as a price in USD."""
     for upstream in ("kraken", "coingecko"):
         simulator.set_fault("server-error", upstream)
     async with providers_for(simulator, redis_url) as providers:
@@ -107,7 +107,7 @@ async def test_binance_without_a_usdt_rate_delivers_nothing(simulator: RunningSi
 
 
 async def test_usdt_rate_is_kept_while_its_sources_fail(simulator: RunningSimulator, redis_url: str):
-    """A known rate is still used in an outage of Kraken and CoinGecko, and costs no further request."""
+    """A known rate is still used during an outage of Kraken and CoinGecko, and costs no additional request."""
     async with providers_for(simulator, redis_url) as providers:
         await fetch(providers, BTC)
         for upstream in ("kraken", "coingecko"):
@@ -128,9 +128,9 @@ async def test_converted_price_agrees_with_a_price_in_usd(simulator: RunningSimu
 
 
 async def test_fetch_with_all_providers_down_reports_every_reason(simulator: RunningSimulator, redis_url: str):
-    """Nothing is delivered. The report has the reason of every provider, and the shortest Retry-After.
+    """Nothing is delivered. The report has each provider's reason and the shortest Retry-After.
 
-    Kraken and CoinGecko were called for the rate of USDT first, so their breakers are open when it is their turn.
+    Kraken and CoinGecko are called for the USDT rate first, so their breakers are open when it is their turn.
     """
     for upstream in ALL_CRYPTO:
         simulator.set_fault("unavailable", upstream, retry_after=40 if upstream == "binance" else 20)
@@ -146,7 +146,7 @@ async def test_fetch_with_all_providers_down_reports_every_reason(simulator: Run
 
 
 async def test_fetch_without_redis_succeeds(simulator: RunningSimulator, redis_server: Callable[[], RedisServer]):
-    """While Redis is unavailable, the budgets and breakers of this process alone are used."""
+    """While Redis is unavailable, the process uses only its local budgets and breakers."""
     server = redis_server()
     async with providers_for(simulator, server.url) as providers:
         server.kill()
@@ -157,7 +157,7 @@ async def test_fetch_without_redis_succeeds(simulator: RunningSimulator, redis_s
 async def test_failures_never_show_api_keys(
     simulator: RunningSimulator, redis_url: str, caplog: pytest.LogCaptureFixture
 ):
-    """Whatever fails, no log line, report or request line contains a key."""
+    """Regardless of the failure, no log line, report or request line contains a key."""
     caplog.set_level("DEBUG")
     keys = {"FINANCEHUB_FINNHUB_API_KEY": "finnhub-SECRET", "FINANCEHUB_COINGECKO_API_KEY": "coingecko-SECRET"}
     orders = {"FINANCEHUB_CRYPTO_PROVIDERS": "coingecko", "FINANCEHUB_STOCK_PROVIDERS": "finnhub"}

@@ -1,4 +1,4 @@
-"""Symbols of every kind, as written in an assets file, in both tasks: units, currencies, bars and indicators."""
+"""Tests that both tasks handle every kind of symbol in an assets file: units, currencies, bars and indicators."""
 
 import time
 
@@ -32,7 +32,7 @@ PER_UNIT = {"VOD.L": 100, "SSW.JO": 100, "TEVA.TA": 100}
 
 
 async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, redis_client: redis.Redis):
-    """Indices, currencies and stocks of six exchanges are fetched, stored and computed in the currency of the asset."""
+    """Indices, currencies and stocks of six exchanges are fetched, stored and computed in the asset's currency."""
     clock, store, at = SystemClock(), RedisStore(redis_client), time.time()
     assets = parse_assets(ASSETS, "assets.yaml")
     store.put_assets(assets)

@@ -1,4 +1,4 @@
-"""The real yfinance client and the simulator: number of requests, crumbs, deadlines and imports."""
+"""Tests of the real yfinance client with the simulator: number of requests, crumbs, deadlines and imports."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ def within(seconds: float = 10.0) -> float:
 
 
 async def test_quotes_of_a_thousand_assets_take_eleven_requests(yahoo: Yahoo, simulator: RunningSimulator):
-    """Quotes are fetched in batches of 99. Cookie and crumb are fetched once and used by every later request."""
+    """Quotes are fetched in batches of 99. The cookie and crumb are fetched once and used by every later request."""
     assets = [Asset(f"S{number}", AssetType.STOCK) for number in range(1_000)]
     batch = await yahoo.fetch_quotes(assets, within())
     assert (len(batch.quotes), batch.missing) == (1_000, {})
@@ -112,7 +112,7 @@ async def test_quotes_with_a_refused_crumb_renew_it_once(yahoo: Yahoo, simulator
 
 
 async def test_quotes_with_an_always_refused_crumb_are_an_auth_error(yahoo: Yahoo, simulator: RunningSimulator):
-    """Two 401 in a row are an AuthFailedError, after two requests."""
+    """Two consecutive 401 responses cause an AuthFailedError, after two requests."""
     simulator.set_fault("invalid-crumb", "yahoo")
     with pytest.raises(AuthFailedError):
         await yahoo.fetch_quotes([AAPL], within())
@@ -163,7 +163,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
     retry_after: float | None,
     counted: bool,
 ):
-    """Each failure of a chart costs one request, has its error, and counts against the breaker or not."""
+    """Each chart failure costs one request, raises its error, and counts against the breaker only if expected."""
     simulator.set_fault(fault, "yahoo", endpoint="/v8")
     with pytest.raises(error) as caught:
         await yahoo.fetch_bars(AAPL, TODAY - 30, within())
@@ -185,7 +185,7 @@ async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
 
 
 async def test_bars_with_a_split_replace_the_history(build: Build):
-    """An increment with a split returns the whole history in the new scale. Other increments do not."""
+    """An incremental fetch with a split returns the whole history in the new scale. Other ones do not."""
     at = 18_508 * 86_400  # three days after AAPL's split on 31 August 2020
     with RunningSimulator(enforce_rate_limits=False, now=lambda: float(at)) as simulator:
         adapter = build(simulator.url("yahoo"))
@@ -198,7 +198,7 @@ async def test_bars_with_a_split_replace_the_history(build: Build):
 
 
 class FixedClock(SystemClock):
-    """A wall clock that does not advance. Deadlines still do."""
+    """A clock whose wall time does not advance. Its monotonic time does, so deadlines work."""
 
     def __init__(self, now: float) -> None:
         self._now = now
@@ -208,7 +208,7 @@ class FixedClock(SystemClock):
 
 
 async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
-    """The caller's deadline applies to curl: a request that would take ten seconds ends early with its thread."""
+    """The caller's deadline applies to curl: a request that would take ten seconds ends early, as does its thread."""
     await yahoo.fetch_quotes([AAPL], within())
     simulator.set_fault("slow", "yahoo", seconds=10.0)
     started = time.monotonic()
@@ -223,7 +223,7 @@ async def test_slow_upstream_ends_at_the_deadline(yahoo: Yahoo, simulator: Runni
 
 
 async def test_slow_cookie_ends_at_the_deadline(yahoo: Yahoo, simulator: RunningSimulator):
-    """The deadline also applies to cookie and crumb, for which yfinance itself would wait 30 seconds each."""
+    """The deadline also applies to the cookie and crumb requests, for which yfinance itself would wait 30 s each."""
     simulator.set_fault("slow", "yahoo", endpoint=CRUMB, seconds=10.0)
     started = time.monotonic()
     with pytest.raises(ProviderError):
@@ -238,14 +238,14 @@ async def test_refused_connection_is_an_upstream_error(build: Build):
 
 
 async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, simulator: RunningSimulator):
-    """Yfinance blocks a thread and never the event loop."""
+    """Yfinance blocks a thread but never the event loop."""
     simulator.set_latency(0.5)
     requests_before = simulator.request_counts("yahoo")
     try:
         fetch = asyncio.create_task(yahoo.fetch_quotes([AAPL], within()))
         while simulator.request_counts("yahoo") == requests_before:  # noqa: ASYNC110 — another thread cannot set an event of this loop
             await asyncio.sleep(0.01)
-        # a blocked event loop would reach this line after the answer
+        # A blocked event loop would reach this line only after the response.
         assert not fetch.done()
         await fetch
     finally:
@@ -280,7 +280,7 @@ asyncio.run(main())
 
 
 def test_first_request_of_a_process_imports_yfinance(tmp_path: Path):
-    """Only it imports yfinance. It writes no file, and calls the real hosts through the proxy of the environment.
+    """Only the first request imports yfinance. It writes no file and uses the environment's proxy for the real hosts.
 
     One process checks all of this, because starting one with yfinance takes seconds on a busy machine.
     """

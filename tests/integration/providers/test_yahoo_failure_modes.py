@@ -1,4 +1,4 @@
-"""The failure table of Yahoo's quotes: every failure mode through the real client, and all of its consequences."""
+"""The failure table for Yahoo's quotes: every failure mode through the real client, with all its consequences."""
 
 import pytest
 
@@ -39,7 +39,7 @@ CASES = [
     yahoo("empty", "not-found", "unaffected"),
     yahoo("missing", "not-found", "unaffected"),
     yahoo("null", "malformed", "unaffected"),
-    # the shape is right and the content wrong: quarantined with the reason
+    # the shape is right but the content is wrong: quarantined with the reason
     yahoo("stale", "quarantined: stale: .*", "unaffected", "stale: .* older than the stored quote"),
     yahoo("negative", "quarantined: price: .*", "unaffected", "price: -"),
     yahoo("zero", "quarantined: price: .*", "unaffected", "price: 0"),
@@ -48,7 +48,7 @@ CASES = [
     yahoo("div100", "quarantined: jump: .*", "unaffected", "jump: ÷100, -"),
     yahoo("wrong-unit", "quarantined: currency: .*", "unaffected", "currency: GBP instead of USD"),
 ]
-#: Cases of a stock that is quoted in pence.
+#: Cases for a stock that is quoted in pence.
 PENCE_CASES = [
     # pence instead of pounds, or a wrong stored price: both are possible
     FailureCase("yahoo", "x100", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ×100"),
@@ -63,7 +63,7 @@ PENCE_CASES = [
 async def test_fetch_with_a_failure_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
-    """A failure of Yahoo has its error, costs one unit and leaves its reason in the record, and Finnhub delivers."""
+    """A Yahoo failure raises its error, costs one unit and leaves its reason in the record, and Finnhub delivers."""
     check_consequences(case, await fetch_with_fault(case, AAPL, CHAIN, simulator, redis_url), AAPL)
 
 
@@ -71,10 +71,10 @@ async def test_fetch_with_a_failure_has_the_expected_consequences(
 async def test_fetch_of_a_stock_in_pence_has_the_expected_consequences(
     case: FailureCase, simulator: RunningSimulator, redis_url: str
 ):
-    """A price in the wrong unit is quarantined. Without a second provider the stored quote stays."""
+    """A price in the wrong unit is quarantined. Without a second provider, the stored quote remains."""
     check_consequences(case, await fetch_with_fault(case, OCDO, CHAIN, simulator, redis_url), OCDO)
 
 
 def test_table_has_a_case_for_every_fault_of_yahoo():
-    """No failure mode of Yahoo in the simulator is without a case."""
+    """Every Yahoo failure mode of the simulator has a case."""
     assert {case.fault for case in CASES} == {name for name, spec in FAULTS.items() if "yahoo" in spec.upstreams}

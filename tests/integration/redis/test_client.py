@@ -1,4 +1,4 @@
-"""The Redis client with a server that hangs or restarts, and with each kind of URL."""
+"""Tests of the Redis client with a server that hangs or restarts, and with each kind of URL."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from support.redis_server import RedisServer
 
 
 def test_client_of_a_hung_server_raises_within_the_timeout_and_recovers(redis_server: Callable[..., RedisServer]):
-    """A hung Redis costs one timeout instead of retries × timeout, and the client works when Redis answers again."""
+    """A hung Redis costs one timeout instead of retries × timeout, and the client works when Redis replies again."""
     server = redis_server()
     client = connect(server.url, timeout=2)
     client.set("k", "v")
@@ -37,7 +37,7 @@ def test_client_of_a_restarted_server_loses_no_command(redis_server: Callable[..
 
 
 def test_client_of_a_dead_server_raises(redis_server: Callable[..., RedisServer]):
-    """Retries end: a server that stays dead is an error and not an endless wait."""
+    """Retries are limited, so a server that stays dead causes an error and not an endless wait."""
     server = redis_server()
     client = connect(server.url, retries=1)
     server.kill()
@@ -56,7 +56,7 @@ def test_client_with_a_unix_socket_url_works(redis_server: Callable[..., RedisSe
 
 
 async def test_async_client_of_a_hung_server_raises_and_recovers(redis_server: Callable[..., RedisServer]):
-    """A hung Redis costs one timeout, and the client works when Redis answers again."""
+    """A hung Redis costs one timeout, and the client works when Redis replies again."""
     server = redis_server()
     client = connect_async(server.url, timeout=2)
     await client.set("k", "v")

@@ -1,4 +1,4 @@
-"""Schedulers on a real Redis, whose clock the test moves."""
+"""Fixtures for schedulers on a real Redis. The test controls their clock."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The scheduler process: files, flags, health and maintenance."""
+"""Tests of the scheduler process: files, flags, health and maintenance."""
 
 import json
 import os
@@ -28,7 +28,7 @@ Start = Callable[..., SchedulerProcess]
 
 @pytest.fixture
 def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start schedulers with a folder. They end with the test."""
+    """Start schedulers with a folder. They are stopped after the test."""
     running: list[SchedulerProcess] = []
 
     def begin(folder: Path, *arguments: str, data: str | None = None) -> SchedulerProcess:
@@ -54,7 +54,7 @@ def get(process: SchedulerProcess, path: str) -> tuple[int, str]:
 def test_first_start_of_make_run_runs_each_fetch_once(
     redis_url: str, redis_client: "redis.Redis", start: Start
 ) -> None:
-    """The default schedules run each fetch once, only at the very first start, when the assets are in the store."""
+    """On the very first start only, the default schedules run each fetch once, after the assets are in the store."""
     arguments = (ROOT / "deploy/local/schedules", "--assets", str(ROOT / "deploy/local/assets.yaml"))
     expected = {
         *("fetch_crypto_prices_task", "fetch_stock_prices_task", "fetch_news_task"),
@@ -153,7 +153,7 @@ def test_schedule_with_unknown_symbol_waits_for_the_asset(
 
 
 def test_server_serves_probes_and_metrics(tmp_path: Path, start: Start) -> None:
-    """Liveness, readiness and metrics are served, and the metrics have the next time of the schedule."""
+    """Liveness, readiness and metrics are served, and the metrics have the schedule's next run."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     write(folder, resource("demo"))
@@ -170,7 +170,7 @@ def test_server_serves_probes_and_metrics(tmp_path: Path, start: Start) -> None:
 def test_janitor_without_workers_reclaims_messages(
     redis_client: "redis.Redis", tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The messages of a dead worker return to their queue although no worker runs, and are counted."""
+    """A dead worker's messages return to their queue although no worker runs, and are counted."""
     folder = tmp_path / "schedules"
     folder.mkdir()
     redis_client.hset("dramatiq:high.msgs", "held", json.dumps({"queue_name": "high"}))
@@ -183,7 +183,7 @@ def test_janitor_without_workers_reclaims_messages(
 
 
 def run_until_exit(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Return exit code and output of a scheduler that ends by itself."""
+    """Return the exit code and output of a scheduler that exits by itself."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("FINANCEHUB_", "REDIS_"))}
     done = subprocess.run(
         [sys.executable, "-m", "financehub_scheduler", *arguments],
@@ -207,7 +207,7 @@ def run_until_exit(*arguments: str, **environment: str) -> tuple[int, str]:
 def test_invalid_flag_or_setting_ends_the_process(
     arguments: tuple[str, ...], environment: dict[str, str], message: str
 ) -> None:
-    """An invalid flag or setting ends the process with exit code 2 and one line that names it."""
+    """An invalid flag or setting makes the process exit with code 2 and one line that names it."""
     code, output = run_until_exit(*arguments, **environment)
     assert code == 2
     assert len(output.splitlines()) == 1
@@ -215,7 +215,7 @@ def test_invalid_flag_or_setting_ends_the_process(
 
 
 def test_port_in_use_ends_the_process(tmp_path: Path) -> None:
-    """An HTTP port in use ends the process with one line that names the setting."""
+    """An HTTP port in use makes the process exit with one line that names the setting."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

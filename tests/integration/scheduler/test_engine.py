@@ -1,4 +1,4 @@
-"""The engine on a real Redis: which runs it enqueues when time passes, jumps or stops."""
+"""Tests of the runs that the engine enqueues on a real Redis when time passes, jumps or stops."""
 
 import asyncio
 import gc
@@ -47,7 +47,7 @@ async def test_step_returns_the_seconds_until_the_next_due_time(scheduler: Sched
 
 
 async def test_engine_with_jitter_delays_the_run_and_keeps_its_id(scheduler: Scheduler) -> None:
-    """Jitter delays the enqueue by the offset. Due time and message id do not depend on the jitter."""
+    """Jitter delays the enqueue by the offset. The due time and message id do not depend on it."""
     jittered = schedule(**allow(jitterSeconds=50))
     offset = jittered.recurrence.offset
     assert 1 < offset < 49
@@ -60,7 +60,7 @@ async def test_engine_with_jitter_delays_the_run_and_keeps_its_id(scheduler: Sch
 
 
 async def test_engine_with_suspended_schedule_enqueues_nothing_and_catches_nothing_up(scheduler: Scheduler) -> None:
-    """A suspended schedule runs nothing, and what was due in the meantime is not caught up when it resumes."""
+    """A suspended schedule enqueues nothing, and does not catch up on the due times in between when it resumes."""
     await scheduler.load(schedule(**allow(suspend=True)))
     await scheduler.pass_time(600)
     await scheduler.load(schedule(**allow()), keep_known_state=False)
@@ -76,7 +76,7 @@ async def test_engine_with_suspended_schedule_enqueues_nothing_and_catches_nothi
 async def test_engine_after_sleep_of_the_machine_follows_catch_up(
     scheduler: Scheduler, catch_up: str, fired: list[float], missed: str | None
 ) -> None:
-    """After a sleep that monotonic time does not count, `catchUp` decides, and missed runs are counted."""
+    """After a sleep that monotonic time does not count, `catchUp` decides, and missed due times are counted."""
     await scheduler.load(schedule(**allow(catchUp=catch_up)))
     scheduler.clock.set_wall(T + 330)
     await scheduler.step_until_idle()
@@ -96,7 +96,7 @@ async def test_engine_after_clock_jump_stays_registered(scheduler: Scheduler) ->
 
 
 async def test_engine_after_clock_set_back_repeats_no_run(scheduler: Scheduler) -> None:
-    """Due times that come a second time because the clock was set back do not run again. The next new one does."""
+    """Due times that occur again because the clock was set back do not run again. The next new one does."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(59.5)
     await scheduler.pass_time(60)
@@ -107,7 +107,7 @@ async def test_engine_after_clock_set_back_repeats_no_run(scheduler: Scheduler) 
 
 
 async def test_engine_started_after_clock_set_back_repeats_no_run(scheduler: Scheduler, second: Scheduler) -> None:
-    """A scheduler that starts after the clock was set back resumes at the high-water mark and not at the clock."""
+    """A scheduler that starts after the clock was set back resumes at the high-water mark, not at the clock time."""
     await scheduler.load(schedule(**allow()))
     await scheduler.pass_time(119.5)
     scheduler.clock.set_wall(T + 0.5)
@@ -131,7 +131,7 @@ async def test_engine_after_downtime_follows_catch_up(
 
 
 async def test_engine_after_downtime_respects_the_deadline(scheduler: Scheduler, second: Scheduler) -> None:
-    """A missed run that is later than `startingDeadlineSeconds` is not caught up."""
+    """A due run that is later than `startingDeadlineSeconds` is not caught up."""
     spec = allow(catchUp="All", startingDeadlineSeconds=100)
     await scheduler.load(schedule(**spec))
     scheduler.clock.advance(330)
@@ -142,7 +142,7 @@ async def test_engine_after_downtime_respects_the_deadline(scheduler: Scheduler,
 
 @pytest.mark.parametrize("down", [False, True])
 async def test_engine_after_edit_runs_only_later_due_times(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
-    """After an edit only later due times run, whether it was made while a scheduler ran or while none did."""
+    """After an edit only later due times run, whether or not a scheduler was running at the time of the edit."""
     await scheduler.load(schedule(**allow(schedule="@yearly", catchUp="All")))
     scheduler.clock.advance(330)
     edited = schedule(**allow(catchUp="All"))
@@ -164,7 +164,7 @@ async def test_engine_with_edit_during_jitter_runs_the_pending_run_once(schedule
 
 
 async def test_engine_with_recreated_schedule_starts_from_zero(scheduler: Scheduler) -> None:
-    """A schedule that is deleted and created again catches nothing up and counts from zero."""
+    """A schedule that is deleted and created again does not catch up and counts from zero."""
     await scheduler.load(schedule(**allow(catchUp="All")))
     await scheduler.pass_time(59.5)
     scheduler.engine.apply(Changes(removed=[UID]))
@@ -181,7 +181,7 @@ async def test_engine_with_recreated_schedule_starts_from_zero(scheduler: Schedu
 
 @pytest.mark.parametrize("down", [False, True])
 async def test_engine_with_deactivated_schedule_pauses_it(scheduler: Scheduler, second: Scheduler, down: bool) -> None:
-    """A deactivated schedule keeps its counters and shows why. Once it is valid again, nothing is caught up."""
+    """A deactivated schedule keeps its counters and shows the reason. Once it is valid again, it does not catch up."""
     spec = allow(catchUp="All")
     await scheduler.load(schedule(**spec))
     await second.load(schedule(**spec))
@@ -204,7 +204,7 @@ async def test_engine_with_deactivated_schedule_pauses_it(scheduler: Scheduler, 
 
 
 async def test_apply_of_several_changes_keeps_the_newest(scheduler: Scheduler) -> None:
-    """If several changes of a schedule are pending, only the last one has an effect."""
+    """If several changes to a schedule are pending, only the last one has an effect."""
     one = schedule(**allow())
     for changes in (Changes([one]), Changes(deactivated={UID: "why"}), Changes(removed=[UID]), Changes([one])):
         scheduler.engine.apply(changes)
@@ -219,7 +219,7 @@ async def test_apply_of_several_changes_keeps_the_newest(scheduler: Scheduler) -
 
 
 async def test_apply_with_since_catches_up_from_that_time(scheduler: Scheduler) -> None:
-    """If Redis does not know a schedule, it is caught up from the time that its source names."""
+    """A schedule that Redis does not know catches up from the time that its source specifies."""
     scheduler.engine.apply(Changes([schedule(**allow(catchUp="All"))], since={UID: T - 130}, keep_known_state=True))
     await scheduler.step_until_idle()
     assert scheduler.due() == [-120, -60, 0]
@@ -251,7 +251,7 @@ async def test_apply_of_a_schedule_unclaimed_for_long_starts_from_zero(
 async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
     redis_url: str, redis_client: "redis.Redis"
 ) -> None:
-    """A scheduler a day ahead of Redis enqueues nothing and logs it once. Once corrected, it misses no due time."""
+    """A scheduler a day ahead of Redis enqueues nothing and logs this once. Once corrected, it misses no due time."""
     clock = ManualClock(time.time() // 60 * 60 + 86_400.5)
     driver = build(redis_url, clock, redis_client, ahead_limit=60)
     health = HealthProbe(driver.engine, clock)
@@ -264,7 +264,7 @@ async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
     assert ["far ahead of the clock of Redis" in problem for problem in health.readiness()] == [True]
     marked = float(redis_client.hget(keys.HIGH_WATER_MARKS, UID) or 0) / 1000
     assert marked == pytest.approx(time.time(), abs=10)
-    # Only to the next minute, because the one after that may be beyond the limit again.
+    # Advance only to the next minute, because the one after that may be beyond the limit again.
     due = (marked // 60 + 1) * 60
     clock.advance(5)
     clock.set_wall(due + 0.5)
@@ -278,7 +278,7 @@ async def test_engine_with_clock_far_ahead_enqueues_nothing_and_moves_no_mark(
 
 
 async def test_two_engines_enqueue_each_run_once(scheduler: Scheduler, second: Scheduler) -> None:
-    """The first scheduler enqueues a due run, the second finds it done, and both continue."""
+    """The first scheduler enqueues a due run, the second finds it already enqueued, and both continue."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     scheduler.clock.advance(59.5)
@@ -290,7 +290,7 @@ async def test_two_engines_enqueue_each_run_once(scheduler: Scheduler, second: S
 
 
 async def test_engine_behind_another_counts_nothing_as_missed(scheduler: Scheduler, second: Scheduler) -> None:
-    """A scheduler that was stopped while another continued finds everything done and counts nothing as missed."""
+    """A scheduler that was stopped while another continued finds all due times settled and counts none as missed."""
     for each in (scheduler, second):
         await each.load(schedule(**allow()))
     for _ in range(5):
@@ -337,7 +337,7 @@ async def test_reclaim_with_different_sources_resumes_the_schedule(scheduler: Sc
 
 
 async def test_reclaim_of_a_confirmed_spec_registers_it_again(scheduler: Scheduler, second: Scheduler) -> None:
-    """If a late scheduler registered an old spec over a new one, a scheduler with a confirmed spec reclaims it."""
+    """If a late scheduler registered an old spec over a new one, a scheduler that confirmed the new one restores it."""
     old, new = schedule(**allow()), schedule(**allow(schedule="@every 30s"))
     await scheduler.load(old)
     await scheduler.load(new, keep_known_state=False)
@@ -375,7 +375,7 @@ async def test_claim_of_unknown_schedules_returns_their_uids(scheduler: Schedule
 
 
 async def test_engine_after_end_time_or_max_runs_enqueues_nothing(scheduler: Scheduler) -> None:
-    """After its end time or its last run a schedule is no longer due, and `maxRuns` is shown as the reason."""
+    """After its end time or its last run, a schedule has no due times. `maxRuns` is shown as a reason."""
     await scheduler.load(
         schedule(**allow(endTime="2027-01-15T08:02:00Z")), schedule("other", uid=OTHER, **allow(maxRuns=1, queue="q2"))
     )
@@ -400,7 +400,7 @@ async def test_engine_beyond_the_calendar_stops_the_schedule_with_a_problem(sche
 async def test_engine_with_refused_arguments_waits_and_then_catches_up(
     scheduler: Scheduler, catch_up: str, fired: list[float]
 ) -> None:
-    """Refused arguments stop the schedule alone, are logged once, and are followed by a catch-up when valid again."""
+    """Refused arguments stop only their schedule and are logged once. When they are valid again, it catches up."""
     scheduler.refused["default/demo"] = "no such symbol"
     with capture_logs() as logs:
         await scheduler.load(schedule(**allow(catchUp=catch_up)), schedule("other", uid=OTHER, **allow(queue="q2")))
@@ -433,7 +433,7 @@ async def test_recheck_arguments_with_new_refusal_stops_the_schedule(scheduler: 
 
 
 async def test_engine_with_a_thousand_due_schedules_enqueues_all(scheduler: Scheduler) -> None:
-    """A thousand schedules that are due at one moment are all enqueued, each exactly once."""
+    """A thousand schedules that are due at the same moment are each enqueued exactly once."""
     many = [schedule(f"s{n}", uid=f"00000000-0000-5000-8000-{n:012d}", **allow()) for n in range(1_000)]
     await scheduler.load(*many)
     await scheduler.pass_time(59.5)
@@ -464,7 +464,7 @@ async def test_engine_with_failing_batches_puts_all_runs_back(
 
 
 async def test_records_of_nearby_runs_are_written_together(redis_url: str, redis_client: "redis.Redis") -> None:
-    """Runs a little apart are enqueued immediately, and recorded together soon after the first one."""
+    """Runs a short time apart are enqueued immediately and recorded together soon after the first one."""
     driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     first, second = schedule(), schedule("other", uid=OTHER, startTime="2027-01-15T08:01:01Z")
     await driver.load(first, second)
@@ -483,7 +483,7 @@ async def test_records_of_nearby_runs_are_written_together(redis_url: str, redis
 
 
 async def test_record_after_deletion_of_the_schedule_leaves_no_key(redis_url: str, redis_client: "redis.Redis") -> None:
-    """If a schedule is deleted before its last run is recorded, no key stays that does not expire."""
+    """If a schedule is deleted before its last run is recorded, no key without an expiry remains."""
     driver = build(redis_url, ManualClock(T + 0.5), redis_client, record_delay_seconds=0.25)
     await driver.load(schedule())
     await driver.pass_time(59.6)
@@ -511,7 +511,7 @@ async def test_stop_during_a_burst_records_all_enqueued_runs(scheduler: Schedule
 
 
 async def test_metrics_of_a_schedule_are_counted_and_removed_with_it(scheduler: Scheduler) -> None:
-    """Lag, misses, skips and enqueues are counted under the name of the schedule, and are removed with it."""
+    """Lag, misses, skips and enqueues are counted under the schedule's name and are removed with it."""
     await scheduler.load(schedule(catchUp="All"))
     scheduler.clock.advance(140)
     await scheduler.step_until_idle()

@@ -1,4 +1,4 @@
-"""The enqueue script on a real Redis: fences, overlap policies and backpressure."""
+"""Tests of the enqueue script on a real Redis: fences, overlap policies and backpressure."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ MINUTE = 60.0
 
 
 async def test_submit_of_a_run_enqueues_a_message_for_stock_dramatiq(scheduler: Scheduler, redis_url: str) -> None:
-    """A stock dramatiq worker receives and acks an enqueued run, and nothing of it is left."""
+    """A stock dramatiq worker receives and acks an enqueued run, and no trace of its message is left."""
     calls: list[tuple[object, ...]] = []
     broker = RedisBroker(url=redis_url, middleware=[])
     actor = dramatiq.actor(
@@ -68,7 +68,7 @@ async def test_record_enqueued_runs_keeps_the_newest_ten_runs(scheduler: Schedul
 
 
 async def test_record_enqueued_runs_with_recorded_runs_changes_nothing(scheduler: Scheduler) -> None:
-    """Runs that are recorded again, because the answer of Redis was lost, are listed once."""
+    """Runs that are recorded again, because Redis's reply was lost, are listed once."""
     demo = schedule(concurrencyPolicy="Allow")
     await scheduler.load(demo)
     runs = [RunSubmission(demo, "due", T + MINUTE * number) for number in (1, 2, 3)]
@@ -106,7 +106,7 @@ async def test_submit_with_due_time_far_ahead_of_redis_is_rejected(
 
 
 async def test_submit_of_a_skipped_run_moves_the_mark(scheduler: Scheduler) -> None:
-    """The due time of a skipped run does not come back when the queue has room again."""
+    """The due time of a skipped run does not come back when the queue is below its limit again."""
     demo = schedule(maxQueueDepth=0)
     await scheduler.load(demo)
     scheduler.client.hset("dramatiq:q.msgs", "other", "{}")
@@ -137,7 +137,7 @@ async def test_submit_of_a_skipped_run_moves_the_mark(scheduler: Scheduler) -> N
 async def test_submit_with_active_previous_run_follows_the_policy(
     scheduler: Scheduler, policy: str, state: str, outcome: str, left: list[float]
 ) -> None:
-    """While the previous run is active, the policy decides. A run that has ended does not affect the next one."""
+    """While the previous run is active, the policy decides. A finished run does not affect the next one."""
     demo = schedule(concurrencyPolicy=policy)
     await scheduler.load(demo)
     last = RunSubmission(demo, "due", T + 60)
@@ -201,7 +201,7 @@ async def test_record_enqueued_runs_keeps_a_record_of_the_worker(scheduler: Sche
 
 
 async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler) -> None:
-    """A running retry counts as active, although its message has another Redis id than that of the first attempt."""
+    """A running retry counts as active, although its message has a different Redis id than the first attempt."""
     demo = schedule()
     await scheduler.load(demo)
     await scheduler.outcomes(RunSubmission(demo, "due", T + 60))
@@ -210,7 +210,7 @@ async def test_submit_during_a_running_retry_is_an_overlap(scheduler: Scheduler)
     retry = first.copy(options={"redis_message_id": "second-attempt"})
     scheduler.client.delete("dramatiq:q", "dramatiq:q.msgs")
     scheduler.client.hset("dramatiq:q.msgs", "second-attempt", retry.encode())
-    # The monitor records the attempt as in a worker, so that both sides agree on the names of the fields.
+    # The monitor records the attempt as in a worker, so that the test covers the field names of both sides.
     writer = RecordWriter(scheduler.client, time.monotonic, 86_400)
     writer.record_start(attempt_started(Attempt(MessageProxy(retry), attempt_id(retry), T, 0.0, 300.0), "a-worker"))
     writer.flush()
@@ -231,7 +231,7 @@ async def test_submit_two_days_after_an_unfinished_retry_enqueues(scheduler: Sch
 
 
 async def test_submit_under_buffer_one_buffers_one_run(scheduler: Scheduler) -> None:
-    """One run waits for the running one, further runs are skipped, and the buffered one goes first."""
+    """One run waits for the active run, additional runs are skipped, and the buffered run goes first."""
     demo = schedule(concurrencyPolicy="BufferOne")
     await scheduler.load(demo)
     runs = [RunSubmission(demo, "due", T + 60 * number) for number in range(1, 5)]
@@ -246,7 +246,7 @@ async def test_submit_under_buffer_one_buffers_one_run(scheduler: Scheduler) -> 
 
 @pytest.mark.parametrize(("depth", "held", "outcome"), [(2, 2, "enqueued"), (2, 3, "backlog"), (0, 1, "backlog")])
 async def test_submit_with_full_queue_skips_the_run(scheduler: Scheduler, depth: int, held: int, outcome: str) -> None:
-    """While the queue has more messages than allowed, waiting or in flight, a run is skipped and counted."""
+    """While the queue has more waiting and in-flight messages than allowed, a run is skipped and counted."""
     demo = schedule(maxQueueDepth=depth)
     await scheduler.load(demo)
     for number in range(held):
@@ -287,7 +287,7 @@ async def test_submit_with_skipped_runs_does_not_exhaust_max_runs(scheduler: Sch
 
 
 async def test_submit_of_a_long_catch_up_of_many_schedules_enqueues_all(scheduler: Scheduler) -> None:
-    """A batch may have a hundred runs of each of its schedules, which is more than one call in Lua takes."""
+    """A batch may have a hundred runs for each of its schedules, which is more than one Lua call can take."""
     schedules = [
         schedule(f"s{number}", uid=f"00000000-0000-5000-8000-{number:012d}", concurrencyPolicy="Allow")
         for number in range(90)
@@ -312,7 +312,7 @@ async def test_submit_of_a_void_plan_counts_no_misses(scheduler: Scheduler) -> N
 
 
 async def test_submit_of_missed_runs_only_moves_the_mark(scheduler: Scheduler) -> None:
-    """Due times that are given up are counted, enqueue nothing and do not come back."""
+    """Missed due times are counted, enqueue nothing and do not come back."""
     demo = schedule()
     await scheduler.load(demo)
     given_up = RunSubmission(demo, "due", T + 300, missed=5, expected=T + 0.5, with_message=False)
@@ -323,7 +323,7 @@ async def test_submit_of_missed_runs_only_moves_the_mark(scheduler: Scheduler) -
 
 
 async def test_submit_of_an_outdated_schedule_enqueues_nothing(scheduler: Scheduler) -> None:
-    """A run of an older spec, or of a deleted or unknown schedule, is rejected with that outcome."""
+    """A run of an older spec, or of a deleted or unknown schedule, is rejected with the matching outcome."""
     old, new = schedule(), schedule(schedule="@daily")
     assert await scheduler.outcomes(RunSubmission(old, "due", T + 60)) == ["unknown"]
     await scheduler.load(new)
@@ -334,7 +334,7 @@ async def test_submit_of_an_outdated_schedule_enqueues_nothing(scheduler: Schedu
 
 
 async def test_submit_of_a_batch_for_several_queues_keeps_the_order(scheduler: Scheduler) -> None:
-    """A batch for several queues puts every message into the right queue, in order."""
+    """A batch for several queues puts every message in the right queue, in order."""
     schedules = [
         schedule(f"s{number}", uid=f"00000000-0000-5000-8000-{number:012d}", queue=f"q{number % 3}")
         for number in range(300)

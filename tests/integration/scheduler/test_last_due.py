@@ -1,4 +1,4 @@
-"""The last due time of a schedule, and the freshness limits that depend on it."""
+"""Tests of a schedule's last due time, and of the freshness limits that depend on it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 async def trigger(scheduler: Scheduler) -> None:
-    """Trigger a run by hand, which fails, and let an hour pass."""
+    """Trigger a run manually, make it fail, and let an hour pass."""
     request_trigger(scheduler.client, "demo")
     await scheduler.on_demand.step()
     scheduler.end_run(messages(scheduler.client, "high")[-1]["message_id"], "dead-lettered", "high")
@@ -38,7 +38,7 @@ async def backfill(scheduler: Scheduler) -> None:
 
 
 async def expire_run_records(scheduler: Scheduler) -> None:
-    """Let the records of all runs expire."""
+    """Make the records of all runs expire."""
     for key in scheduler.client.keys(keys.run("*")):
         scheduler.client.delete(key)
 
@@ -53,7 +53,7 @@ async def test_last_due_at_on_a_weekend_is_that_of_the_newest_scheduled_run(
 ) -> None:
     """Neither triggers, nor backfills, nor expired run records change the last due time of a schedule.
 
-    Health derives the freshness limit of a dataset from it, so quotes of Friday are fresh until the exchange opens.
+    Health derives a dataset's freshness limit from it, so Friday's quotes are fresh until the exchange opens.
     """
     scheduler.clock.set_wall(CLOSE - 150)
     demo = schedule(
@@ -62,7 +62,7 @@ async def test_last_due_at_on_a_weekend_is_that_of_the_newest_scheduled_run(
     await scheduler.load(demo)
     for _ in range(3):
         await scheduler.pass_time(60)
-    # Trading goes on until five minutes after CLOSE.
+    # Trading continues until five minutes after CLOSE.
     await scheduler.pass_time(CLOSE + 240 - scheduler.clock.now())
     scheduler.clock.set_wall(CLOSE + DAY)
     await scheduler.step_until_idle()

@@ -1,4 +1,4 @@
-"""Listings of schedules, as the command line and health read them."""
+"""Tests of the schedule listings that the command line and health read."""
 
 import pytest
 
@@ -13,7 +13,7 @@ OTHER = "5d1c1a64-8a63-5a0e-9b0a-000000000002"
 
 
 async def test_list_schedules_shows_all_facts_of_a_schedule(scheduler: Scheduler) -> None:
-    """A listing shows what runs when, the next times, the counters and the last run."""
+    """A listing shows the task, the recurrence, the next runs, the counters and the last run."""
     await scheduler.load(schedule(jitterSeconds=50, catchUp="All", concurrencyPolicy="Allow"))
     offset = scheduler.engine.states[UID].schedule.recurrence.offset
     await scheduler.pass_time(120 + offset)
@@ -46,7 +46,7 @@ async def test_list_schedules_shows_problems_misses_and_skips(scheduler: Schedul
 
 
 async def test_list_schedules_after_deletion_is_empty(scheduler: Scheduler) -> None:
-    """A deleted schedule is in no listing, and only a tombstone that expires is left of it."""
+    """A deleted schedule is in no listing, and only a tombstone that expires remains."""
     await scheduler.load(schedule())
     await scheduler.pass_time(60)
     await scheduler.publisher.step()
@@ -59,7 +59,7 @@ async def test_list_schedules_after_deletion_is_empty(scheduler: Scheduler) -> N
 
 
 async def test_refused_schedules_shows_place_and_problem(scheduler: Scheduler) -> None:
-    """Refused documents are listed with place and problem until they are corrected."""
+    """Refused documents are listed with their location and problem until they are corrected."""
     scheduler.publisher.refused = {"a.yaml:7": "31 February never comes"}
     await scheduler.publisher.step()
     assert refused_schedules(scheduler.client) == {"a.yaml:7": "31 February never comes"}
@@ -76,7 +76,7 @@ async def test_list_schedules_with_many_schedules_is_complete_and_sorted(schedul
 
 
 async def test_deletion_after_recreation_keeps_the_name_of_the_newer_schedule(scheduler: Scheduler) -> None:
-    """If a schedule is created again before its deletion is noticed, its name leads to the newer one."""
+    """If a schedule is created again before its deletion is noticed, its name refers to the newer schedule."""
     await scheduler.load(schedule(uid=OTHER))
     await scheduler.load(schedule(uid=UID))
     scheduler.engine.apply(Changes(removed=[OTHER]))

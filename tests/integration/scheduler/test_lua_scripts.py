@@ -1,4 +1,4 @@
-"""The prelude of the scheduler's Lua scripts, run by a real Redis."""
+"""Tests of the prelude of the scheduler's Lua scripts, run by a real Redis."""
 
 import pytest
 import redis
@@ -35,7 +35,7 @@ def test_lua_field_tables_have_the_names_of_python(redis_client: "redis.Redis", 
 def test_is_registered_of_a_tombstone_is_false(
     redis_client: "redis.Redis", fields: dict[str, str], registered: bool
 ) -> None:
-    """A schedule is registered if its record has a fingerprint other than that of a deleted one."""
+    """A schedule is registered if its record has a fingerprint other than a tombstone's."""
     if fields:
         redis_client.hset("record", mapping=dict(fields))
     found = redis_client.eval(f"{LUA_SCHEDULE_RECORD} return is_registered(KEYS[1]) and 1 or 0", 1, "record")

@@ -1,4 +1,4 @@
-"""Triggers, buffered runs and backfills on a real Redis."""
+"""Tests of triggers, buffered runs and backfills on a real Redis."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from support.schedules import UID, messages, schedule
 
 
 class BackfillRecorder(SchedulerListener):
-    """Records the changes of backfills."""
+    """Records changes to backfills."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, str, str]] = []
@@ -35,12 +35,12 @@ def iso(seconds: float) -> str:
 
 @pytest.fixture
 async def now(redis_url: str) -> float:
-    """Half a second after a full minute, at most two minutes ago in real time, because requests have a timestamp."""
+    """Half a second after a full minute, at most two minutes ago in real time, because requests have timestamps."""
     return time.time() // 60 * 60 - 59.5
 
 
 async def test_trigger_annotation_runs_once_per_value(scheduler: Scheduler, second: Scheduler) -> None:
-    """Every new value of the annotation runs the schedule once, over all schedulers and restarts."""
+    """Every new annotation value runs the schedule once, across all schedulers and restarts."""
     for value, expected in (("first-start", 1), ("again", 2)):
         for each in (scheduler, second, scheduler):
             await each.load(schedule(annotations={TRIGGER: value}, concurrencyPolicy="Allow"))
@@ -63,7 +63,7 @@ async def test_trigger_of_a_suspended_schedule_runs_it(scheduler: Scheduler, now
 async def test_trigger_request_with_two_schedulers_runs_once(
     scheduler: Scheduler, second: Scheduler, now: float
 ) -> None:
-    """One of several schedulers carries out a trigger request, with the run id that the request returned."""
+    """Only one of several schedulers carries out a trigger request, with the run id that the request returned."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="Allow"))
@@ -76,7 +76,7 @@ async def test_trigger_request_with_two_schedulers_runs_once(
 
 @pytest.mark.parametrize("garbage", ["no JSON", "[]", "{}", '{"at": "noon", "uid": 1}'])
 async def test_trigger_request_that_is_unreadable_is_dropped(scheduler: Scheduler, now: float, garbage: str) -> None:
-    """A request that was written by hand and is unreadable is dropped, and the other requests are carried out."""
+    """An unreadable request is dropped, and the other requests are carried out."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule())
     scheduler.client.hset(keys.SCHEDULE_TRIGGERS, "by hand", garbage)
@@ -112,7 +112,7 @@ async def test_trigger_request_with_refused_arguments_records_the_reason(schedul
 
 
 async def test_backfill_with_refused_arguments_is_refused(scheduler: Scheduler, now: float) -> None:
-    """A backfill with refused arguments is refused with the field, and enqueues nothing."""
+    """A backfill with refused arguments is refused with the field's name and enqueues nothing."""
     scheduler.clock.set_wall(now)
     scheduler.refused["default/demo"] = "argument 'symbols.0': unknown symbol"
     await scheduler.load(schedule())
@@ -166,7 +166,7 @@ async def test_trigger_request_older_than_an_hour_is_dropped(scheduler: Schedule
 
 
 async def test_buffered_run_starts_after_the_previous_one(scheduler: Scheduler, second: Scheduler) -> None:
-    """A buffered run is enqueued within a second of the end of the previous run, by any scheduler."""
+    """Any scheduler enqueues a buffered run within a second of the previous run's end."""
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="BufferOne"))
     for _ in range(3):
@@ -204,7 +204,7 @@ async def run_backfill(scheduler: Scheduler, id: str, steps: int = 20) -> str:
 async def test_backfill_with_two_schedulers_enqueues_the_range_once(
     scheduler: Scheduler, second: Scheduler, now: float
 ) -> None:
-    """A backfill enqueues every due time of its range in order, both ends included, once over all schedulers."""
+    """A backfill enqueues every due time in its range in order, including both ends, once across all schedulers."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="Allow"))
@@ -237,7 +237,7 @@ async def test_backfill_with_two_schedulers_reports_start_and_end_once(
 
 
 async def test_backfill_with_full_queue_waits(scheduler: Scheduler, now: float) -> None:
-    """A backfill keeps at most `maxQueueDepth` + 1 messages in the queue, skips nothing and shows its progress."""
+    """A backfill keeps at most `maxQueueDepth` + 1 messages in the queue, skips no due time and shows its progress."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy="Allow", maxQueueDepth=3))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 600)
@@ -254,7 +254,7 @@ async def test_backfill_with_full_queue_waits(scheduler: Scheduler, now: float) 
 
 @pytest.mark.parametrize("policy", ["Forbid", "Replace", "BufferOne"])
 async def test_backfill_without_overlaps_runs_one_at_a_time(scheduler: Scheduler, now: float, policy: str) -> None:
-    """If overlaps are not allowed, a backfill runs one message at a time, and replaces or skips nothing."""
+    """If overlaps are not allowed, a backfill runs one message at a time and neither replaces nor skips any."""
     scheduler.clock.set_wall(now)
     await scheduler.load(schedule(concurrencyPolicy=policy))
     id = request_backfill(scheduler.client, "demo", now - 1_200, now - 900)
@@ -288,7 +288,7 @@ async def test_backfill_after_death_of_its_scheduler_is_finished_by_another(
 async def test_backfill_that_another_scheduler_ended_stays_ended(
     scheduler: Scheduler, second: Scheduler, now: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scheduler that still counts the due times of a backfill does not restart it after another one has ended it."""
+    """A scheduler still counting a backfill's due times does not restart it after another one has ended it."""
     scheduler.clock.set_wall(now)
     for each in (scheduler, second):
         await each.load(schedule(concurrencyPolicy="Allow"))

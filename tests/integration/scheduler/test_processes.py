@@ -1,4 +1,4 @@
-"""Real scheduler processes on a real Redis, which are killed at random or have a fault."""
+"""Tests with real scheduler processes that are killed at random, and with faults of a real Redis."""
 
 import random
 import time
@@ -19,7 +19,7 @@ EVERY_SECOND = {"schedule": "@every 1s", "concurrencyPolicy": "Allow", "catchUp"
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[str], SchedulerProcess]]:
-    """Start scheduler processes with the folder `schedules`. They end with the test."""
+    """Start scheduler processes with the folder `schedules`. They are stopped after the test."""
     (tmp_path / "schedules").mkdir()
     running: list[SchedulerProcess] = []
 
@@ -68,7 +68,7 @@ def test_schedulers_killed_at_random_enqueue_each_run_once(
         time.sleep(generator.uniform(0, 0.4))
         victim.start()
         time.sleep(generator.uniform(0, 0.6))
-    # Kill all of them, and leave a while without any scheduler.
+    # Kill all of them, and leave some time without any scheduler.
     for each in fleet:
         each.kill()
     time.sleep(1.5)
@@ -89,7 +89,7 @@ def write_all(tmp_path: Path, names: list[str]) -> None:
     write(tmp_path / "schedules", *(resource(name, **EVERY_SECOND) for name in names))
 
 
-#: Name of a fault → functions that begin and end it. A hung Redis executes later what was sent to it.
+#: Name of a fault → functions that begin and end it. A hung Redis later executes the commands that it received.
 FAULTS: dict[str, tuple[Callable[[RedisServer], object], Callable[[RedisServer], object]]] = {
     "killed": (RedisServer.kill, RedisServer.start),
     "hung": (RedisServer.hang, RedisServer.resume),

@@ -1,4 +1,4 @@
-"""Snapshots of schedules for their status, written by schedulers and a real worker and read in few round trips."""
+"""Tests of schedule snapshots, which schedulers and a real worker write and which are read in few round trips."""
 
 import time
 from typing import Any
@@ -25,7 +25,7 @@ BUSY = "6d1c1a64-8a63-5a0e-9b0a-1f0e6b7d2c12"
 
 
 def take_changed(client: "redis.Redis") -> set[str]:
-    """Take the uids of the changed schedules out of Redis, as the writer of status does."""
+    """Take the uids of the changed schedules out of Redis, as the status writer does."""
     found: Any = client.spop(keys.SCHEDULES_CHANGED, 1_000)
     return {uid.decode() for uid in found}
 
@@ -36,7 +36,7 @@ async def snapshot(scheduler: Scheduler, uid: str = UID, backfill: str = "") -> 
 
 
 async def test_changed_after_enqueue_or_skip_has_the_schedule(scheduler: Scheduler) -> None:
-    """An enqueue or a skip marks its own schedule as changed, once per change, and no other."""
+    """An enqueue or a skip marks only its own schedule as changed, once per change."""
     await scheduler.load(schedule(), schedule("rare", BUSY, schedule="@yearly"))
     assert take_changed(scheduler.client) == set()
     await scheduler.pass_time(60)
@@ -48,7 +48,7 @@ async def test_changed_after_enqueue_or_skip_has_the_schedule(scheduler: Schedul
 
 
 async def test_changed_after_another_scheduler_enqueued_is_empty(scheduler: Scheduler, second: Scheduler) -> None:
-    """A scheduler that finds a run enqueued changes no record and marks no schedule."""
+    """A scheduler that finds a run already enqueued changes no record and marks no schedule."""
     for each in (scheduler, second):
         await each.load(schedule())
     await scheduler.pass_time(60)
@@ -58,7 +58,7 @@ async def test_changed_after_another_scheduler_enqueued_is_empty(scheduler: Sche
 
 
 async def test_record_after_misses_keeps_the_last_due_time(scheduler: Scheduler) -> None:
-    """Missed due times are counted and mark the schedule, and the last due time stays that of a run."""
+    """Missed due times are counted and mark the schedule. The last due time remains that of the last run."""
     await scheduler.load(schedule(catchUp="None"))
     await scheduler.pass_time(60)
     take_changed(scheduler.client)
@@ -132,7 +132,7 @@ async def test_changed_after_end_of_a_run_has_the_schedule(scheduler: Scheduler,
 
 
 async def test_changed_after_a_lost_run_has_the_schedule(scheduler: Scheduler, redis_url: str) -> None:
-    """A run that is declared lost marks its schedule like a run that ended."""
+    """A run that is declared lost marks its schedule, like a run that ended."""
     await scheduler.load(schedule())
     await scheduler.pass_time(60)
     (body,) = messages(scheduler.client)
@@ -159,7 +159,7 @@ async def test_changed_after_deletion_is_empty(scheduler: Scheduler) -> None:
 
 
 async def test_snapshot_with_expired_run_record_omits_the_run(scheduler: Scheduler) -> None:
-    """A run whose record has expired is not among the recent runs, and the others keep their order."""
+    """A run whose record has expired is not one of the recent runs, and the others keep their order."""
     await scheduler.load(schedule(concurrencyPolicy="Allow"))
     for _ in range(3):
         await scheduler.pass_time(60)
@@ -178,7 +178,7 @@ async def test_read_snapshots_of_many_schedules_takes_two_round_trips(scheduler:
     await scheduler.outcomes(RunSubmission(many[7], "due", T + 240))
     sends = scheduler.client.info("stats")["total_reads_processed"]
     found = await read_snapshots(scheduler.connection, {each.uid: "" for each in many})
-    # Reading the counter takes one request, and a large request arrives in several pieces.
+    # Reading the counter takes one request, and a large request arrives in several reads.
     assert scheduler.client.info("stats")["total_reads_processed"] - sends < 10
     assert [found[each.uid].record.runs for each in many] == [4 if n == 7 else 3 for n in range(30)]
     assert {len(each.recent) for each in found.values()} == {3, 4}
@@ -187,7 +187,7 @@ async def test_read_snapshots_of_many_schedules_takes_two_round_trips(scheduler:
 
 
 async def test_progress_grows_with_ends_and_skips_only(scheduler: Scheduler) -> None:
-    """`progress` grows with a run that ends and a due time that is skipped, and not with an enqueue."""
+    """`progress` grows when a run ends or a due time is skipped, but not with an enqueue."""
     await scheduler.load(schedule())
 
     async def progress() -> int:

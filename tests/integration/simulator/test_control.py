@@ -10,7 +10,7 @@ from support.simulator import RunningSimulator
 
 
 def test_request_counts_are_per_upstream_and_endpoint_until_reset(simulator: RunningSimulator, client: httpx.Client):
-    """Every request counts once under its documented path, or under `other` for an unknown path, until a reset."""
+    """Every request is counted once under its documented path, or under `other` for an unknown path, until a reset."""
     for path in ("ticker/price?symbol=BTCUSDT", "ticker/price?symbol=NOPEUSDT", "klines", "nonsense"):
         client.get(f"{simulator.url('binance')}/api/v3/{path}")
     client.get(f"{simulator.url('yahoo')}/v8/finance/chart/AAPL")
@@ -25,7 +25,7 @@ def test_request_counts_are_per_upstream_and_endpoint_until_reset(simulator: Run
 
 
 def test_request_log_masks_secrets(simulator: RunningSimulator, client: httpx.Client):
-    """The log contains path, query and faults of each request. Keys and crumbs are masked."""
+    """The log contains each request's path, query and faults. Keys and crumbs are masked."""
     simulator.set_fault("html", "finnhub")
     client.get(f"{simulator.url('finnhub')}/api/v1/quote?symbol=AAPL&token=s3cret")
     (entry,) = simulator.request_log()

@@ -1,4 +1,4 @@
-"""Tests of every fault of the catalog, at every upstream where it occurs, as an HTTP client observes it."""
+"""Tests of every fault in the catalog, at every upstream with that fault, as an HTTP client observes it."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ PRICES: Mapping[str, tuple[str | int, ...]] = {
     "yahoo": ("quoteResponse", "result", 0, "regularMarketPrice"),
     "finnhub": ("c",),
 }
-#: Upstream → symbol of the asset in the spelling of the upstream, and in ours.
+#: Upstream → symbol of the asset in the upstream's spelling, and in ours.
 SYMBOLS: Mapping[str, tuple[str, str]] = {
     "binance": ("BTCUSDT", "BTC-USD"),
     "coingecko": ("bitcoin", "BTC-USD"),
@@ -98,7 +98,7 @@ def test_request_without_faults_succeeds(upstream: str, simulator: RunningSimula
 def test_response_fault_returns_its_status_and_text(
     upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """A response fault returns its status and text, and after the set number of requests the upstream works again."""
+    """A response fault returns its status and body text. After the set number of requests, the upstream works again."""
     simulator.set_fault(name, upstream, times=1)
     response = send(simulator, client, upstream)
     assert response.status_code == STATUS[name]
@@ -111,7 +111,7 @@ def test_response_fault_returns_its_status_and_text(
 def test_response_fault_sends_the_set_retry_after(
     upstream: str, name: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """Retry-After carries the set seconds. There is no header for null and for faults without this parameter."""
+    """Retry-After has the set number of seconds. It is absent for null and for faults without this parameter."""
     in_body = name == "rate-limited" and upstream == "kraken"
     if "retry_after" in FAULTS[name].defaults:
         simulator.set_fault(name, upstream, retry_after=17, times=1)
@@ -137,7 +137,7 @@ def test_response_fault_sends_the_set_retry_after(
 def test_rate_limited_fault_has_the_form_of_the_upstream(
     upstream: str, status: int, text: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """A rate limit is a 429 with the body of the upstream, or an error in a body with status 200."""
+    """A rate limit is a 429 with the upstream's body, or an error in the body of a 200 response."""
     simulator.set_fault("rate-limited", upstream)
     response = send(simulator, client, upstream)
     assert response.status_code == status
@@ -157,7 +157,7 @@ def test_slow_fault_exceeds_a_shorter_timeout(upstream: str, simulator: RunningS
 def test_transport_fault_closes_the_connection(
     name: str, message: str, upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The fault `cut` closes the connection within the body, and `disconnect` closes it before any response."""
+    """The fault `cut` closes the connection during the body, and `disconnect` closes it before any response."""
     simulator.set_fault(name, upstream, times=1)
     with pytest.raises(httpx.RemoteProtocolError, match=message):
         send(simulator, client, upstream)
@@ -181,7 +181,7 @@ def test_truncated_fault_returns_an_incomplete_document(
 
 @pytest.mark.parametrize("upstream", UPSTREAM_NAMES)
 def test_blank_and_empty_faults_return_no_data(upstream: str, simulator: RunningSimulator, client: httpx.Client):
-    """The fault `blank` returns no byte. The fault `empty` returns a valid document without any price or article."""
+    """`blank` returns an empty body, and `empty` returns a valid document without any price or article."""
     simulator.set_fault("blank", upstream, times=1)
     assert send(simulator, client, upstream).content == b""
     simulator.set_fault("empty", upstream, times=1)
@@ -200,7 +200,7 @@ def test_blank_and_empty_faults_return_no_data(upstream: str, simulator: Running
 def test_oversized_fault_returns_a_valid_chunked_document(
     upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The response has the set size, no Content-Length and a valid document."""
+    """The response has the set size and no Content-Length, and contains a valid document."""
     simulator.set_fault("oversized", upstream, megabytes=1)
     response = send(simulator, client, upstream)
     assert "content-length" not in response.headers
@@ -212,7 +212,7 @@ def test_oversized_fault_returns_a_valid_chunked_document(
 def test_zip_bomb_fault_sends_a_thousandth_of_its_size(
     upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The transferred body is a thousandth of the unpacked body."""
+    """The transferred body is a thousandth of the size of the unpacked body."""
     simulator.set_fault("zip-bomb", upstream, megabytes=4)
     with client.stream("GET", simulator.url(upstream) + REQUESTS[upstream]) as response:
         packed = b"".join(response.iter_raw())
@@ -270,14 +270,14 @@ def test_data_fault_changes_the_price_of_the_named_symbol(
 def test_missing_fault_has_the_form_of_an_unknown_symbol(
     upstream: str, status: int, text: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The response to a missing symbol equals that to a symbol that the upstream has never listed."""
+    """The response for a missing symbol equals the response for a symbol that the upstream has never listed."""
     simulator.set_fault("missing", upstream, symbol=SYMBOLS[upstream][0])
     response = send(simulator, client, upstream)
     assert response.status_code == status
     assert text in response.text
 
 
-#: Upstream → path of the time of a price in the response, seconds per unit.
+#: Upstream → path of the price's timestamp in the response, and seconds per unit.
 TIMES: Mapping[str, tuple[tuple[str | int, ...], float]] = {
     "binance": (("closeTime",), 0.001),
     "coingecko": (("bitcoin", "last_updated_at"), 1),
@@ -290,7 +290,7 @@ TIMES: Mapping[str, tuple[tuple[str | int, ...], float]] = {
 def test_stale_fault_returns_a_price_from_three_days_ago(
     upstream: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The price and its time are three days old. Kraken and the plain ticker of Binance report no time."""
+    """The price and its timestamp are three days old. Kraken and Binance's plain ticker report no timestamp."""
 
     def price_time() -> float:
         value = send(simulator, client, upstream).json()
@@ -331,7 +331,7 @@ BARS = [
 def test_data_fault_changes_one_bar_in_ten(
     upstream: str, path: str, closes: object, simulator: RunningSimulator, client: httpx.Client
 ):
-    """As in real histories, single days are wrong by the factor, and the other days are correct."""
+    """As in real histories, individual days are wrong by the factor, and the other days are correct."""
     assert callable(closes)
     right = closes(client.get(simulator.url(upstream) + path).json())
     simulator.set_fault("x100", upstream)

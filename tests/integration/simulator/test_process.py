@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "financehub_simulator"]
 
 
 def test_command_with_a_port_in_use_exits_with_2(simulator: RunningSimulator):
-    """A port in use ends the command with exit code 2 and one line that names the port."""
+    """A port in use makes the command exit with code 2 and one line that names the port."""
     port = simulator.base_url.rsplit(":", 1)[1]
     result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 2
@@ -27,7 +27,7 @@ def test_command_with_a_port_in_use_exits_with_2(simulator: RunningSimulator):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_command_prints_a_ready_line_and_exits_on_signals(number: signal.Signals):
-    """One line names the address. Either signal ends the process with code 0 and no output, even during a response."""
+    """One line names the address. On either signal the process exits with 0 and no output, even during a response."""
     process = launch([*COMMAND, "--port", "0", "--seed", "11"], stdout=PIPE, stderr=PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Tests of the rate limits of the upstreams over HTTP, with a stopped clock."""
+"""Tests of the upstreams' rate limits over HTTP, with a stopped clock."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ NOW = 1_795_000_030.0
 
 @pytest.fixture(scope="module")
 def _stopped_simulator() -> Iterator[RunningSimulator]:
-    """The simulator of this module. Its clock always shows `NOW`."""
+    """The simulator for this module. Its clock always shows `NOW`."""
     with RunningSimulator(now=lambda: NOW) as running:
         yield running
 
@@ -48,7 +48,7 @@ def test_request_beyond_the_rate_limit_is_rejected(
     stopped_simulator: RunningSimulator,
     client: httpx.Client,
 ):
-    """The documented number of requests succeeds. Until a reset, the next one is rejected as the upstream does it."""
+    """The documented number of requests succeeds. Until a reset, the next one is rejected as the upstream would do."""
     if upstream == "binance":
         _use_up(stopped_simulator, 6_000 - 2 * allowed)
     for _ in range(allowed):
@@ -83,7 +83,7 @@ WEIGHTS = [
 def test_binance_request_costs_its_documented_weight(
     path: str, weight: int, stopped_simulator: RunningSimulator, client: httpx.Client
 ):
-    """Every response of Binance reports the used weight, and each request costs its documented weight."""
+    """Every Binance response reports the used weight, and each request costs its documented weight."""
     if "{" in path:
         head, count = path.split("[{")
         names = ",".join(f'"SIM{number:04d}USDT"' for number in range(1, int(count.split("}")[0]) + 1))
@@ -92,7 +92,7 @@ def test_binance_request_costs_its_documented_weight(
 
 
 def test_binance_request_far_beyond_the_limit_is_banned(stopped_simulator: RunningSimulator, client: httpx.Client):
-    """A client that keeps sending requests after 429 gets 418 with a longer Retry-After."""
+    """A client that keeps sending requests after a 429 gets a 418 with a longer Retry-After."""
     _use_up(stopped_simulator, 6_600)
     banned = client.get(f"{stopped_simulator.url('binance')}/api/v3/ticker/price?symbol=BTCUSDT")
     assert (banned.status_code, banned.headers["retry-after"]) == (418, "120")

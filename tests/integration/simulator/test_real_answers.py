@@ -1,4 +1,4 @@
-"""Tests that the responses of the simulator contain every field of recorded real responses, with the same JSON type."""
+"""Tests that the simulator's responses contain every field of recorded real responses, with the same JSON type."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from financehub_simulator.upstreams.yahoo import crumb
 from support.json_shape import json_shape
 from support.simulator import RunningSimulator
 
-#: A Sunday, because the quotes of New York were recorded while its market was closed.
+#: A Sunday, because the New York quotes were recorded while the market was closed.
 SUNDAY = 1_739_703_289.0
 #: Part of a recorded request → its replacement for the simulator, with the reason.
 REPLACEMENTS = {
@@ -95,7 +95,7 @@ def test_response_contains_every_recorded_field(
 def test_response_to_an_unknown_symbol_equals_the_recording(
     name: str, real_answers: Path, closed_market: RunningSimulator, client: httpx.Client
 ):
-    """An unknown symbol gives exactly the recorded response: status 200 with an empty result."""
+    """An unknown symbol yields exactly the recorded response: status 200 with an empty result."""
     recorded = json.loads((real_answers / name).read_text(encoding="utf-8"))
     response = _replay(closed_market, client, name, recorded["path"])
     assert (response.status_code, response.json()) == (recorded["status"], recorded["body"])
@@ -103,7 +103,7 @@ def test_response_to_an_unknown_symbol_equals_the_recording(
 
 @pytest.mark.real_data
 def test_recordings_are_exactly_the_compared_files(real_answers: Path):
-    """Every recording is compared, and every exception belongs to an existing recording."""
+    """Every recording is compared, and every exception applies to an existing recording."""
     recordings = {str(file.relative_to(real_answers)) for file in real_answers.rglob("*.json")}
     assert recordings == {*FILES, *UNKNOWN_SYMBOL_FILES}
     assert {file for file, _, _ in EXCEPTIONS} <= recordings

@@ -85,7 +85,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
 }
 
 BINANCE_ILLEGAL_SYMBOL = '/binance/api/v3/ticker/price?symbols=["btc usdt"]'
-#: Request → status and a part of the body of the error response.
+#: Request → status of the error response and a part of its body.
 ERRORS: Mapping[str, tuple[int, str]] = {
     "/binance/api/v3/ticker/price?symbol=NOPEUSDT": (400, '"code":-1121,"msg":"Invalid symbol."'),
     '/binance/api/v3/ticker/price?symbols=["BTCUSDT","NOPEUSDT"]': (400, '"code":-1121'),
@@ -128,7 +128,7 @@ def test_response_contains_every_documented_field(path: str, simulator: RunningS
 
 @pytest.mark.parametrize("path", ERRORS)
 def test_invalid_request_gets_the_error_of_the_upstream(path: str, simulator: RunningSimulator, client: httpx.Client):
-    """An invalid request gets the status and the text of the upstream."""
+    """An invalid request gets the upstream's status and error text."""
     status, text = ERRORS[path]
     response = client.get(simulator.base_url + path)
     assert response.status_code == status
@@ -151,7 +151,7 @@ def test_upstreams_agree_on_the_price_of_a_coin(simulator: RunningSimulator, cli
 
 
 def test_quote_equals_the_last_close_of_the_bars(simulator: RunningSimulator, client: httpx.Client):
-    """The last close of klines, candles and charts equals the quote of the same moment."""
+    """The last close of klines, candles and charts equals the quote at the same time."""
     base = simulator.base_url
     kline = client.get(f"{base}/binance/api/v3/klines?symbol=SIM0007USDT&interval=1d&limit=1").json()[-1]
     quote = client.get(f"{base}/binance/api/v3/ticker/price?symbol=SIM0007USDT").json()
@@ -235,7 +235,7 @@ def test_yahoo_quotes_only_the_first_99_symbols(simulator: RunningSimulator, cli
 
 @pytest.mark.parametrize(("query", "found"), [("", 75), ("&maxrecords=250", 250), ("&maxrecords=900", 250)])
 def test_gdelt_returns_at_most_250_articles(query: str, found: int, simulator: RunningSimulator, client: httpx.Client):
-    """A response contains 75 articles by default and 250 at most, newest first."""
+    """A response contains 75 articles by default and at most 250, newest first."""
     url = f"{simulator.url('gdelt')}/api/v2/doc/doc?query=stock%20markets&mode=artlist&format=json{query}"
     articles = client.get(url).json()["articles"]
     assert len(articles) == found
@@ -258,7 +258,7 @@ def stopped_simulator() -> Iterator[RunningSimulator]:
 def test_feed_is_well_formed_and_supports_conditional_requests(
     feed: str, stopped_simulator: RunningSimulator, client: httpx.Client
 ):
-    """A feed has 25 valid entries. The same ETag or date gives 304, and other ones give 200."""
+    """A feed has 25 valid entries. The same ETag or date yields 304, and any other yields 200."""
     url = f"{stopped_simulator.url('rss')}/{feed}"
     response = client.get(url)
     parsed = feedparser.parse(response.content)
@@ -279,7 +279,7 @@ def test_feed_is_well_formed_and_supports_conditional_requests(
 
 
 def test_feeds_overlap_in_addresses_and_titles(stopped_simulator: RunningSimulator, client: httpx.Client):
-    """Two feeds share addresses with other utm parameters, and other feeds share titles at other addresses."""
+    """Two feeds share URLs with different utm parameters, and other feeds share titles at different URLs."""
     entries = {
         feed: feedparser.parse(client.get(f"{stopped_simulator.url('rss')}/{feed}").content).entries for feed in FEEDS
     }

@@ -1,4 +1,4 @@
-"""Test of the unmodified yfinance through the CONNECT proxy."""
+"""Tests the unmodified yfinance through the CONNECT proxy."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A script that runs the unmodified yfinance against the simulator that the environment names.
+"""Runs the unmodified yfinance against the simulator that the environment specifies.
 
 `test_yfinance` runs it in its own process.
 """

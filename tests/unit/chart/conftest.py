@@ -1,4 +1,4 @@
-"""The combinations of values for which every property of the chart must hold."""
+"""Fixtures for the combinations of values for which every property of the chart must hold."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from support.chart_values import COMBINATIONS, combination
 
 @pytest.fixture(params=COMBINATIONS, ids=list(COMBINATIONS))
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """The chart with each combination of values in turn. Every pair of options is in one of the combinations."""
+    """The chart rendered with each combination of values in turn. Together, they contain every pair of options."""
     return combination(request.param)

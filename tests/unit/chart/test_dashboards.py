@@ -1,4 +1,4 @@
-"""The dashboards reach Grafana unchanged, by its sidecar or by its operator."""
+"""Tests that the dashboards reach Grafana unchanged, through its sidecar or its operator."""
 
 import json
 from typing import Any
@@ -20,12 +20,12 @@ def resources(kind: str, **values: Any) -> list[Document]:
 
 
 def test_chart_contains_dashboards():
-    """There is at least one dashboard, so that the other tests check something."""
+    """There is at least one dashboard, so that the other tests are effective."""
     assert FILES
 
 
 def test_config_map_contains_the_unchanged_dashboard():
-    """Each dashboard has a ConfigMap with one key: a file name that no dashboard of another chart has."""
+    """Each dashboard has a ConfigMap with one key, which is a file name that no dashboard of another chart uses."""
     data = [each["data"] for each in resources("ConfigMap")]
     names = [f"financehub-{path.stem.removeprefix('financehub-')}.json" for path in FILES]
     assert data == [{name: path.read_bytes().decode()} for name, path in zip(names, FILES, strict=True)]
@@ -33,12 +33,12 @@ def test_config_map_contains_the_unchanged_dashboard():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_dashboard_fits_into_a_config_map(path: Any):
-    """Each dashboard is smaller than the limit of the API server, including the metadata of the ConfigMap."""
+    """Each dashboard, including its ConfigMap's metadata, is smaller than the API server's limit."""
     assert path.stat().st_size < LIMIT_BYTES - 10_000
 
 
 def test_config_maps_have_the_label_of_the_sidecar():
-    """ConfigMaps have the sidecar's label and annotations, in the namespace that the values name."""
+    """ConfigMaps have the sidecar's label and annotations, and are in the namespace that the values name."""
     for each in resources("ConfigMap"):
         assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert each["metadata"]["namespace"] == NAMESPACE
@@ -57,7 +57,7 @@ def test_config_maps_have_the_label_of_the_sidecar():
 
 
 def test_config_maps_without_a_label_are_not_found_by_the_sidecar():
-    """With an empty `label`, the ConfigMaps have only the labels of every resource."""
+    """With an empty `label`, the ConfigMaps have only the labels that every resource has."""
     (plain, *_) = resources("ConfigMap", label="")
     (labelled, *_) = resources("ConfigMap")
     assert labelled["metadata"]["labels"].keys() - plain["metadata"]["labels"].keys() == {"grafana_dashboard"}
@@ -80,7 +80,7 @@ def test_grafana_dashboards_refer_to_the_config_maps():
 
 
 def test_grafana_dashboards_are_opt_in():
-    """Most clusters lack the API of GrafanaDashboards, so they are opt-in; without metrics there are no dashboards."""
+    """GrafanaDashboards are opt-in, because most clusters lack their API. Without metrics there are no dashboards."""
     assert resources("GrafanaDashboard") == []
     off = {"enabled": False, "dashboards": {"enabled": True}}
     names = [each["metadata"]["name"] for each in render({"metrics": off}).all("ConfigMap")]
@@ -88,7 +88,7 @@ def test_grafana_dashboards_are_opt_in():
 
 
 def test_runbook_links_use_the_runbook_url():
-    """With `runbookUrl`, the variable with which every runbook link begins is that URL, and nothing else changes."""
+    """With `runbookUrl`, the variable at the start of every runbook link is that URL, and nothing else changes."""
     rules = {"runbookUrl": "https://wiki.example/runbooks/"}
     found = render({"metrics": {"dashboards": {"enabled": True}, "prometheusRule": rules}}).all("ConfigMap")
     boards = [json.loads(text) for each in found for key, text in each["data"].items() if key.endswith(".json")]

@@ -1,4 +1,4 @@
-"""Values alone can add a tier."""
+"""Tests that values alone can add a tier."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from helm_python import values_from_yaml
 from support.chart import CHART, label, render
 from support.chart_values import merged
 
-#: The example in the README of the chart.
+#: The example in the chart's README.
 VALUES: dict[str, Any] = values_from_yaml(
     re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
 )
@@ -26,7 +26,7 @@ def test_added_tier_has_the_resources_of_a_default_tier():
 
 
 def test_added_tier_runs_its_image_and_module():
-    """Its pods run its image and module and are scaled by its queue."""
+    """The new tier's pods run its image and module and are scaled by its queue."""
     manifests = render(merged(VALUES, {"autoscaling": {"mode": "keda"}}))
     (container,) = manifests.deployment("research")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "team/research:1.0.0"
@@ -39,12 +39,12 @@ def test_added_tier_runs_its_image_and_module():
 
 
 def test_schedule_of_an_added_tier_uses_its_queue():
-    """The schedule in the example has the queue of the new tier."""
+    """The schedule in the example uses the new tier's queue."""
     assert render(VALUES).one("ScheduledTask", "nightly-report")["spec"]["queue"] == "research"
 
 
 def test_added_tier_changes_no_other_tier():
-    """Only the scheduler changes, which gets the new maximum, and the password, which each rendering generates."""
+    """Only the scheduler, which gets the new maximum, and the password, which each rendering generates, change."""
     before, after = ({label(each): each for each in manifests.documents} for manifests in (render(), render(VALUES)))
     assert {name for name, each in before.items() if each != after[name]} == {
         "Deployment/financehub-scheduler",

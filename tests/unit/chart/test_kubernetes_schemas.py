@@ -1,4 +1,4 @@
-"""The rendered resources match the schemas of every supported Kubernetes version."""
+"""Tests that the rendered resources match the schemas of every supported Kubernetes version."""
 
 import json
 from functools import cache
@@ -38,7 +38,7 @@ _CHOICES = (
 
 @cache
 def documents() -> list[Document]:
-    """Return all different documents."""
+    """Return all distinct documents."""
     every = [each for values in _CHOICES for each in render(values).documents] + [
         yaml.safe_load(each["data"]) for each in chart().crds
     ]
@@ -48,7 +48,7 @@ def documents() -> list[Document]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_documents_match_the_schema_of_kubernetes(version: str, monkeypatch: pytest.MonkeyPatch):
     """Each document matches the schema of this version, which does not allow unknown fields."""
-    # The schemas have several megabytes, so they are read once and not for each document.
+    # The schemas take several megabytes, so they are read once and not for each document.
     monkeypatch.setattr(utils, "schema_contents", cache(utils.schema_contents))
     faults = []
     for document in documents():

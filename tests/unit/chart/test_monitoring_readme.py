@@ -1,4 +1,4 @@
-"""The examples in the section "Monitoring" of the chart's README work."""
+"""Tests that the examples in the section "Monitoring" of the chart's README work."""
 
 import copy
 import re
@@ -33,7 +33,7 @@ def test_values_of_the_readme_render_the_described_resources():
 
 
 def test_prometheus_accepts_the_scrape_configuration(tmp_path: Path):
-    """The tool promtool finds no problem in the configuration for a plain Prometheus.
+    """Promtool finds no problem in the configuration for a plain Prometheus.
 
     Debian builds Prometheus without Kubernetes discovery, so the test compares that line instead.
     """
@@ -46,7 +46,7 @@ def test_prometheus_accepts_the_scrape_configuration(tmp_path: Path):
 
 
 def test_scrape_configuration_keeps_only_the_processes():
-    """Every FinanceHub process passes all `keep` rules, and neither Redis nor the pod of a hook does."""
+    """Every FinanceHub process passes all `keep` rules, but neither Redis nor a hook's pod does."""
     (job,) = CONFIGURATIONS[0]["scrape_configs"]
     kept = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
     assert len(kept) == 3

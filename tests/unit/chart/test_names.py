@@ -1,4 +1,4 @@
-"""Names, labels, image references and notes of a release."""
+"""Tests of a release's names, labels, image references and notes."""
 
 import re
 
@@ -20,7 +20,7 @@ def test_helm_lint_reports_nothing():
 
 @pytest.mark.parametrize("release", ["financehub", "my-financehub", "prices", LONGEST])
 def test_names_of_any_release_are_valid_and_contain_its_name(release: str):
-    """Kubernetes accepts every name and label, and names of different releases differ."""
+    """Kubernetes accepts every name and label, and different releases have different names."""
     tier = {"image": {"repository": "a/b"}, "module": "m"}
     manifests = render(
         {"simulator": {"enabled": True}, "crds": {"keep": False}, "tiers": {"t" * 22: tier}}, release=release
@@ -77,7 +77,7 @@ def test_labels_and_annotations_of_a_pod_take_precedence():
 
 
 def test_image_registry_applies_to_all_own_images():
-    """Every FinanceHub image has the `image.registry`, Redis keeps its own, and every pod has the pull Secrets."""
+    """Every FinanceHub image uses `image.registry`, Redis keeps its registry, and every pod has the pull Secrets."""
     manifests = render(
         {
             "simulator": {"enabled": True},
@@ -134,7 +134,7 @@ def test_helm_test_runs_the_health_check():
     (pod,) = render().all("Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    # The script retries for a limited time, because the first runs may not have ended yet.
+    # The script retries for a limited time, because the first runs may not have finished yet.
     assert container["command"][:2] == ["sh", "-c"]
     assert "financehub status && exit 0" in container["command"][2]
     assert container["command"][2].endswith("exit 1")

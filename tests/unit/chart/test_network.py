@@ -46,14 +46,14 @@ def test_simulator_policy_admits_the_release():
 
 
 def test_metrics_policy_admits_the_sources_in_the_values():
-    """By default any pod may read metrics, health and queues. Otherwise only `metricsFrom`, the release and KEDA may."""
+    """By default any pod may read metrics, health and queues, otherwise only `metricsFrom`, the release and KEDA."""
     assert _sources(render(), "financehub") is None
     manifests = render({"networkPolicy": {"metricsFrom": [_MONITORING]}})
     assert _names(_sources(manifests, "financehub")) == ["ops", "financehub", "keda"]
 
 
 def test_redis_service_publishes_addresses_of_pods_that_are_not_ready():
-    """The name of Redis resolves while its pod is not ready, because clients handle a Redis that refuses connections."""
+    """The Redis hostname resolves while its pod is not ready. Clients handle a Redis that refuses connections."""
     spec = render().one("Service", "financehub-redis")["spec"]
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 

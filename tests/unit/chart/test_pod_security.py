@@ -1,15 +1,15 @@
-"""Every pod meets the restricted Pod Security Standard and has only the rights that it needs."""
+"""Tests that every pod meets the restricted Pod Security Standard and has only the rights that it needs."""
 
 import re
 
 from support.chart import Document, Manifests
 
-#: The types of volumes that the restricted standard allows.
+#: The volume types that the restricted standard allows.
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
 def test_pods_are_restricted(manifests: Manifests):
-    """No pod requires root, the namespaces of the host, capabilities or volumes of the host."""
+    """No pod requires root, host namespaces, capabilities or host volumes."""
     for name, pod in manifests.pods().items():
         spec = pod["spec"]
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
@@ -21,7 +21,7 @@ def test_pods_are_restricted(manifests: Manifests):
 
 
 def test_containers_are_restricted(manifests: Manifests):
-    """No container gains rights, writes to its root file system or uses ports of the host."""
+    """No container gains privileges, writes to its root file system or uses host ports."""
     for name, container in manifests.containers():
         context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False, name
@@ -32,7 +32,7 @@ def test_containers_are_restricted(manifests: Manifests):
 
 
 def test_only_clients_of_the_api_server_have_a_token(manifests: Manifests):
-    """The scheduler and the hooks of the definition have a token; workers, Redis and the simulator have none."""
+    """The scheduler and the CRD hooks have a token. Workers, Redis and the simulator have none."""
     with_token = {name for name, pod in manifests.pods().items() if pod["spec"]["automountServiceAccountToken"]}
     assert {re.sub(r"/.*-(scheduler|crd-\w+)$", r"/\1", name) for name in with_token} <= {
         "Deployment/scheduler",
@@ -44,7 +44,7 @@ def test_only_clients_of_the_api_server_have_a_token(manifests: Manifests):
 
 
 def test_service_links_are_disabled(manifests: Manifests):
-    """The name of a Service sets no variable such as REDIS_PORT=tcp://… or an unknown FINANCEHUB_…."""
+    """No Service name sets a variable such as REDIS_PORT=tcp://… or an unknown FINANCEHUB_…."""
     assert [name for name, pod in manifests.pods().items() if pod["spec"]["enableServiceLinks"] is not False] == []
 
 
@@ -69,6 +69,6 @@ def _writable_paths(container: Document) -> set[str]:
 
 
 def test_containers_have_a_writable_folder(manifests: Manifests):
-    """Beside the read-only root file system, FinanceHub's processes can write to /tmp and Redis to /data."""
+    """Although the root file system is read-only, FinanceHub's processes can write to /tmp and Redis to /data."""
     for name, container in manifests.containers():
         assert ("/data" if container["name"] == "redis" else "/tmp") in _writable_paths(container), name  # noqa: S108 — in the pod

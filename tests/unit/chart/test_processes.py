@@ -1,4 +1,4 @@
-"""Processes accept the settings, arguments and files that the chart gives them."""
+"""Tests that processes accept the settings, arguments and files that the chart gives them."""
 
 import socket
 import subprocess
@@ -26,20 +26,20 @@ _SIMULATED = {"simulator": {"enabled": True}}
 
 
 def settings_of(manifests: Manifests, component: str) -> Settings:
-    """Return the settings of a process in the release, with a password in place of each Secret."""
+    """Return a process's settings in the release, with a password in place of each Secret."""
     environment = manifests.environment(component)
     return load_settings({name: value if isinstance(value, str) else "s3cret" for name, value in environment.items()})
 
 
 def command(manifests: Manifests, component: str) -> list[str]:
-    """Return the command of a process in the release."""
+    """Return a process's command in the release."""
     (container,) = manifests.deployment(component)["spec"]["template"]["spec"]["containers"]
     return [str(each) for each in container["command"]]
 
 
 @pytest.mark.parametrize("component", [*TIERS, "scheduler"])
 def test_settings_of_the_chart_are_accepted(component: str):
-    """Each process accepts its environment, which leads to the release's Redis with a password."""
+    """Each process accepts its environment, which refers to the release's Redis with a password."""
     settings = settings_of(render(), component)
     assert settings.store_url == "redis://:s3cret@financehub-redis.market.svc:6379/0"
     assert settings.broker_url == settings.store_url
@@ -55,7 +55,7 @@ def test_processes_know_the_name_of_the_release(component: str, release: str):
 
 
 def test_scheduler_knows_the_maximum_workers_of_each_tier():
-    """It is the maximum of the autoscaler, or the replicas without one. Workers do not have the variable."""
+    """The variable has the autoscaler's maximum, or the replicas without an autoscaler. Workers do not have it."""
     tiers: dict[str, Any] = {
         "high": {"autoscaling": {"maxReplicas": 9}},
         "low": {"replicas": 3, "autoscaling": {"enabled": False}},
@@ -68,7 +68,7 @@ def test_scheduler_knows_the_maximum_workers_of_each_tier():
 
 
 def test_settings_in_the_values_reach_the_process_unchanged():
-    """Numbers of any size, booleans and texts in `settings` keep their value."""
+    """Numbers of any size, booleans and strings in `settings` keep their value."""
     values = {
         "DRAMATIQ_TASK_TIMEOUT": 3_600_000,
         "DRAMATIQ_RETRY_BACKOFF": False,
@@ -120,7 +120,7 @@ def test_url_of_an_external_redis_is_complete(url: str, ca: str, expected: str):
 
 
 def test_url_in_a_secret_is_not_in_a_config_map():
-    """With `urlKey`, the address of Redis is only in the Secret."""
+    """With `urlKey`, the Redis URL is only in the Secret."""
     values = {"redis": {"enabled": False}, "externalRedis": {"existingSecret": "mine", "urlKey": "url"}}
     environment = render(values).environment("high")
     assert environment["REDIS_URL"] == {"secretKeyRef": {"name": "mine", "key": "url"}}
@@ -128,7 +128,7 @@ def test_url_in_a_secret_is_not_in_a_config_map():
 
 
 def test_provider_keys_are_mounted_from_the_secret():
-    """The Secret with provider keys is mounted at the folder that the settings name."""
+    """The Secret with provider keys is mounted at the path that the settings name."""
     manifests = render({"providerKeys": {"existingSecret": "keys"}})
     for component in (*TIERS, "scheduler"):
         spec = manifests.deployment(component)["spec"]["template"]["spec"]
@@ -139,7 +139,7 @@ def test_provider_keys_are_mounted_from_the_secret():
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_dramatiq_accepts_the_command_of_a_tier(tier: str):
-    """A worker's command has an existing module, one process, the threads and the shutdown timeout."""
+    """A worker's command has an existing module, one process, the number of threads and the shutdown timeout."""
     program, *arguments = command(render({"tiers": {tier: {"threads": 7, "shutdownTimeoutSeconds": 3600}}}), tier)
     assert program == "dramatiq"
     parsed = dramatiq.cli.make_argument_parser().parse_args(arguments)
@@ -149,7 +149,7 @@ def test_dramatiq_accepts_the_command_of_a_tier(tier: str):
 
 
 def test_scheduler_accepts_its_command(monkeypatch: pytest.MonkeyPatch):
-    """The scheduler's command is valid and has the namespaces and the assets of the values."""
+    """The scheduler's command is valid and has the namespaces and assets of the values."""
     manifests = render({"scheduler": {"namespaces": ["market", "research"]}})
     monkeypatch.setattr(sys, "argv", command(manifests, "scheduler"))
     arguments = scheduler_main._arguments()
@@ -168,7 +168,7 @@ def test_scheduler_accepts_its_command(monkeypatch: pytest.MonkeyPatch):
 def test_workers_wait_for_the_simulator(tier: str):
     """With the simulator, a worker starts once the simulator listens, because failed fetches would open breakers.
 
-    A pod that is deleted while it waits ends immediately.
+    A pod that is deleted while it waits exits immediately.
     """
     (wait,) = render(_SIMULATED).deployment(tier)["spec"]["template"]["spec"]["initContainers"]
     script = wait["command"][-1]
@@ -193,7 +193,7 @@ def test_workers_wait_for_the_simulator(tier: str):
 
 
 def test_simulator_accepts_its_command():
-    """The simulator listens on all addresses at the port of its Service, with exchanges that are always open."""
+    """The simulator listens on all addresses on its Service's port, with exchanges that are always open."""
     manifests = render(_SIMULATED)
     options = simulator_main.parse_options(command(manifests, "simulator")[1:])
     (port,) = manifests.one("Service", "financehub-simulator")["spec"]["ports"]
@@ -201,7 +201,7 @@ def test_simulator_accepts_its_command():
 
 
 def test_assets_of_the_values_are_in_the_config_map():
-    """The default assets are the same as in `make run`. The scheduler can read any other list, even an empty one."""
+    """The default assets are those of `make run`. The scheduler can read any other list, even an empty one."""
     written = render().one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
     assert parse_assets(written, "assets.yaml") == load_assets(LOCAL / "assets.yaml")
     mine = [{"symbol": "ON", "type": "stock", "name": 'say "no": {a}'}]

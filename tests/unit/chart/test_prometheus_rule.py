@@ -1,4 +1,4 @@
-"""The PrometheusRule contains the rule files with the changes in the values."""
+"""Tests that the PrometheusRule contains the rule files with the changes in the values."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def test_rules_are_not_rendered_unless_enabled():
 
 
 def test_metadata_comes_from_the_values():
-    """The PrometheusRule has the namespace, labels and annotations of the values."""
+    """The PrometheusRule has the namespace, labels and annotations from the values."""
     metadata = rendered(namespace="monitoring", labels={"release": "p"}, annotations={"a": "b"})["metadata"]
     assert (metadata["namespace"], metadata["labels"]["release"], metadata["annotations"]) == (
         "monitoring",
@@ -59,7 +59,7 @@ def test_metadata_comes_from_the_values():
 
 
 def test_disabled_alert_is_removed_and_other_rules_remain():
-    """`disabled` removes the alerts that it sets to true; recording rules and other alerts remain."""
+    """`disabled` removes the alerts that it sets to true. Recording rules and other alerts remain."""
     groups = rendered(disabled={SKEW: True, TOO_OLD: False})["spec"]["groups"]
     remaining = [{**group, "rules": [rule for rule in group["rules"] if rule.get("alert") != SKEW]} for group in GROUPS]
     assert groups == [group for group in remaining if group["rules"]]
@@ -76,7 +76,7 @@ def test_group_without_rules_is_not_rendered():
 
 
 def test_override_replaces_only_the_named_parts():
-    """Each key of an override replaces that part of the alert; all else stays the same."""
+    """Each key of an override replaces that field of the alert. Everything else stays the same."""
     override = {
         "expr": "vector(1)",
         "for": "30m",
@@ -94,14 +94,14 @@ def test_override_replaces_only_the_named_parts():
 
 
 def test_empty_override_changes_nothing():
-    """Empty sections and an empty override render the rules of the files."""
+    """Empty sections and an empty override render the rules in the files unchanged."""
     empty: dict[str, Any] = dict.fromkeys(("ruleLabels", "disabled", "overrides", "additionalGroups"))
     assert rendered(**empty)["spec"]["groups"] == GROUPS
     assert alerts(overrides={TOO_OLD: {}}) == ALERTS
 
 
 def test_rule_labels_apply_to_alerts_only():
-    """Each alert has the `ruleLabels`, unless an override replaces them; recorded series do not have them."""
+    """Each alert has the `ruleLabels`, unless an override replaces them. Recorded series do not have them."""
     groups = rendered(ruleLabels={"team": "markets"}, overrides={SKEW: {"labels": {"team": "ops"}}})["spec"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert {rule["alert"]: rule["labels"]["team"] for rule in rules if "alert" in rule} == dict.fromkeys(
@@ -112,7 +112,7 @@ def test_rule_labels_apply_to_alerts_only():
     assert [rule for rule in rules if "record" in rule] == recorded
 
 
-#: The labels by which alerts differ. Prometheus and the chart set the first two.
+#: The labels that distinguish alerts. Prometheus and the chart set the first two.
 DISTINGUISHING = sorted({"alertname", "severity"} | grouping_labels())
 
 
@@ -130,7 +130,7 @@ def test_label_by_which_alerts_differ_is_refused(label: str, where: str):
 
 
 def test_grouping_labels_of_the_rule_files_are_complete():
-    """The list that the previous test reads from the rule files has the labels of each kind of rule."""
+    """The list that the previous test reads from the rule files contains the labels of each kind of rule."""
     assert {"namespace", "release", "queue", "dataset", "provider", "server", "pod", "slo"} <= grouping_labels()
 
 
@@ -150,7 +150,7 @@ def test_runbook_of_an_override_takes_precedence():
 
 
 def test_additional_groups_are_appended():
-    """`additionalGroups` come after the groups of the files and are not changed."""
+    """`additionalGroups` come after the files' groups and are not changed."""
     mine = {
         "name": "mine",
         "interval": "1m",
@@ -160,7 +160,7 @@ def test_additional_groups_are_appended():
 
 
 def test_prometheus_accepts_the_changed_rules(tmp_path: Path):
-    """The tool promtool finds no problem in the rules with every kind of change."""
+    """Promtool finds no problem in the rules with every kind of change."""
     (resource,) = render(OPTIONS["rules"]["changed"]).all("PrometheusRule")
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(resource["spec"]), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""References between resources are valid: names, selectors, ports and mounts."""
+"""Tests that references between resources are valid: names, selectors, ports and mounts."""
 
 from collections.abc import Iterator
 
@@ -67,7 +67,7 @@ def test_referenced_keys_of_secrets_exist(manifests: Manifests):
 
 
 def test_referenced_accounts_and_roles_exist(manifests: Manifests):
-    """Pods use ServiceAccounts of the release, and bindings refer to its roles and ServiceAccounts."""
+    """Pods use the release's ServiceAccounts, and bindings refer to its roles and ServiceAccounts."""
     accounts = {each["metadata"]["name"] for each in manifests.all("ServiceAccount")}
     assert {pod["spec"]["serviceAccountName"] for pod in manifests.pods().values()} <= accounts
     for binding in manifests.all("RoleBinding", "ClusterRoleBinding"):

@@ -1,4 +1,4 @@
-"""The chart refuses values that would lose work or have no effect, with a message that explains the fix."""
+"""Tests that the chart refuses values that would lose work or have no effect, and explains the fix."""
 
 import re
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Case:
 
     Args:
         values: The refused combination.
-        message_parts: Texts that the message must contain: the value, the problem and the fix.
-        fixes: Alternative changes of the values, each of which makes them acceptable, as the message says.
+        message_parts: Strings that the message must contain: the value, the problem and the fix.
+        fixes: Alternative changes to the values, each of which makes them valid, as the message says.
         release: The name of the release.
     """
 
@@ -32,7 +32,7 @@ class Case:
 _EXTERNAL = {"redis": {"enabled": False}}
 _OWN_TASK = {"schedules": {"mine": {"spec": {"task": "my_task", "schedule": "@hourly"}}}}
 _NO_REQUEST = {"resources": {"requests": {"cpu": None}}}
-#: Alerts from the first and the last rule file. A message that lists all alerts contains them.
+#: Alerts from the first and the last rule file. Any message that lists all alerts contains them.
 _ALERTS = ("FinanceHubDatasetStale", "FinanceHubSchedulerAbsent", "FinanceHubSuccessBudgetBurnSlow")
 _RESEARCH = {"image": {"repository": "team/research"}, "module": "research.worker"}
 
@@ -374,12 +374,12 @@ MESSAGES = [
 ]
 
 
-#: This message depends on the state of a cluster. The end-to-end tests cover it.
+#: This message depends on a cluster's state. The end-to-end tests cover it.
 _MESSAGE_ABOUT_THE_CLUSTER = "fullnameOverride: the Redis of this release is"
 
 
 def test_messages_of_the_templates_are_all_tested():
-    """Every refusal in the templates has a case in this file."""
+    """Every refusal message in the templates has a case in this file."""
     refusals = [refusal(case.values, case.release) for case in CASES.values()]
     patterns = [
         re.sub("%[sd]", ".+", re.escape(message))

@@ -1,4 +1,4 @@
-"""The RBAC rights of a release, and its hooks."""
+"""Tests of a release's RBAC rights and hooks."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def test_scheduler_has_the_rights_of_the_operator():
 
 @pytest.mark.parametrize("release", ["financehub", "blue"])
 def test_scheduler_has_rights_to_its_own_lease_only(release: str):
-    """The Lease has the name of the release, and the scheduler has rights to no other Lease."""
+    """The Lease has the release's name, and the scheduler has no rights to any other Lease."""
     manifests = render(release=release)
     (scheduler,) = [each for each in manifests.all("Deployment") if each["metadata"]["name"].endswith("-scheduler")]
     (container,) = scheduler["spec"]["template"]["spec"]["containers"]
@@ -46,7 +46,7 @@ def test_scheduler_has_rights_to_its_own_lease_only(release: str):
 
 
 def test_scheduler_with_namespaces_has_no_cluster_rights():
-    """With `scheduler.namespaces`, the scheduler has the same rights in each of them and none in the cluster."""
+    """With `scheduler.namespaces`, the scheduler has the same rights in each namespace and no cluster-wide rights."""
     rendered = render({"scheduler": {"namespaces": ["market", "research"]}}).documents
     assert _rules(rendered, "ClusterRole") == []
     wanted = [rule for rule in _rules(RBAC, "ClusterRole") if rule["resources"] != [_DEFINITIONS]]
@@ -77,7 +77,7 @@ def _hooked(manifests: Manifests, hook: str) -> dict[str, Document]:
     ids=str,
 )
 def test_definition_is_updated_and_deleted_as_configured(crds: dict[str, Any], hooks: dict[str, str]):
-    """An upgrade or rollback updates the definition, and an uninstall deletes it only with `crds.keep=false`."""
+    """An upgrade or rollback updates the CRD, and an uninstall deletes it only with `crds.keep=false`."""
     manifests = render({"crds": crds})
     for hook in ("pre-install", "pre-upgrade", "pre-rollback", "post-delete"):
         found = _hooked(manifests, hook)
@@ -90,7 +90,7 @@ def test_definition_is_updated_and_deleted_as_configured(crds: dict[str, Any], h
 
 
 def test_hooks_have_rights_to_one_definition_only():
-    """The rights of a hook name one definition, except the right to create, which cannot be limited by name."""
+    """A hook's rights apply to one CRD only, except the right to create, which cannot be limited by name."""
     manifests = render({"crds": {"keep": False}})
     for hook, verb in (("pre-upgrade", "patch"), ("post-delete", "delete")):
         named, *others = _hooked(manifests, hook)["ClusterRole"]["rules"]
@@ -100,7 +100,7 @@ def test_hooks_have_rights_to_one_definition_only():
 
 
 def test_hook_resources_are_deleted_and_ordered():
-    """Helm deletes the resources of a hook after it succeeded, and creates its Job after the other resources."""
+    """Helm deletes a hook's resources after the hook succeeded, and creates its Job after its other resources."""
     for each in render({"crds": {"keep": False}}).documents:
         if hook := _hook(each):
             policies = each["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
@@ -110,7 +110,7 @@ def test_hook_resources_are_deleted_and_ordered():
 
 
 def test_admission_policy_is_that_of_the_operator():
-    """The admission policy is that of deploy/operator with the labels of the release, and can be disabled."""
+    """The admission policy equals that of deploy/operator with the release's labels, and can be disabled."""
     policies = list(yaml.safe_load_all((OPERATOR / "admission-policy.yaml").read_text(encoding="utf-8")))
     kinds = {each["kind"] for each in policies}
     rendered = render().all(*kinds)

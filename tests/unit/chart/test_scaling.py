@@ -1,4 +1,4 @@
-"""The autoscalers of the tiers and the signals that they use."""
+"""Tests of the tiers' autoscalers and the signals that they use."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_tier_without_autoscaling_has_fixed_replicas():
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_keda_scales_a_tier_by_three_signals(tier: str):
-    """KEDA scales a tier by its waiting and running messages, its delayed messages and the age of its oldest one."""
+    """KEDA scales a tier by its waiting and running messages, its delayed messages and its oldest message's age."""
     triggers = {each["name"]: each for each in _scaled(render(KEDA), "ScaledObject")[tier]["triggers"]}
     assert triggers["messages"]["type"] == triggers["delayed"]["type"] == "redis"
     assert triggers["messages"]["metadata"]["listName"] == f"dramatiq:{tier}.msgs"
@@ -43,7 +43,7 @@ def test_keda_scales_a_tier_by_three_signals(tier: str):
 
 
 def test_trigger_metadata_contains_only_strings():
-    """KEDA's resource definition refuses numbers in the metadata of a trigger."""
+    """KEDA's CRD refuses numbers in a trigger's metadata."""
     for scaled in _scaled(render(KEDA), "ScaledObject").values():
         for trigger in scaled["triggers"]:
             assert {type(value) for value in trigger["metadata"].values()} == {str}
@@ -63,7 +63,7 @@ EXTERNAL: dict[str, Any] = {"redis": {"enabled": False}}
     ids=["embedded", "external", "TLS", "IPv6"],
 )
 def test_keda_uses_the_redis_of_the_workers(values: dict[str, Any], address: str, database: str, tls: bool):
-    """KEDA connects to the Redis of the workers, with the same address, database and encryption."""
+    """KEDA connects to the workers' Redis, with the same address, database and encryption."""
     for scaled in _scaled(render(values | KEDA), "ScaledObject").values():
         for trigger in scaled["triggers"][:2]:
             assert trigger["metadata"]["address"] == address
@@ -73,7 +73,7 @@ def test_keda_uses_the_redis_of_the_workers(values: dict[str, Any], address: str
 
 
 def test_keda_reads_the_password_from_the_secret():
-    """KEDA gets the password only by a reference to the Secret, and there is no reference without a password."""
+    """KEDA gets the password only through a reference to the Secret. Without a password there is no reference."""
     manifests = render(KEDA)
     (authentication,) = manifests.all("TriggerAuthentication")
     (target,) = authentication["spec"]["secretTargetRef"]
@@ -119,7 +119,7 @@ def test_scaling_up_is_fast_and_scaling_down_is_slow():
 
 
 def test_tier_with_zero_minimum_pods_is_healthy_without_a_pod():
-    """With KEDA, a tier may have no pods and is then listed as idle; if KEDA cannot read Redis, it has one pod."""
+    """With KEDA, a tier may have no pods and is then listed as idle. If KEDA cannot read Redis, it has one pod."""
     values = merged(KEDA, {"tiers": {"low": {"autoscaling": {"minReplicas": 0}}}})
     manifests = render(values)
     assert manifests.environment("low")["FINANCEHUB_IDLE_TIERS"] == "low"
@@ -150,5 +150,5 @@ def test_probes_use_the_liveness_and_readiness_endpoints():
             "liveness": "/livez",
             "readiness": "/readyz",
         }
-        # A preStop hook could send a second signal, which would end a draining worker immediately.
+        # A preStop hook could send a second signal, which would stop a draining worker immediately.
         assert "lifecycle" not in container

@@ -1,4 +1,4 @@
-"""The password of Redis is in its Secret only."""
+"""Tests that the Redis password is only in its Secret."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ def _password(manifests: Manifests) -> str:
 
 
 def test_password_is_generated_by_default():
-    """Each release has a different password of 32 characters for the embedded Redis."""
+    """Each release has a different 32-character password for the embedded Redis."""
     first, second = _password(render()), _password(render())
     assert re.fullmatch(r"[A-Za-z0-9]{32}", first)
     assert first != second
@@ -33,7 +33,7 @@ def test_generated_password_is_only_in_its_secret():
 
 
 def test_generated_password_is_kept_after_an_uninstall():
-    """An uninstall keeps the Secret, as it keeps the claim of the data, because a new install needs both."""
+    """An uninstall keeps the Secret and the data's PersistentVolumeClaim, because a new install needs both."""
     (secret,) = render().all("Secret")
     assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
@@ -93,7 +93,7 @@ def test_redis_uses_sixty_percent_of_its_pods_memory(memory: str, maxmemory: str
 
 
 def test_data_is_on_a_claim_unless_its_loss_is_accepted():
-    """By default, the data is on a PersistentVolumeClaim; with `acceptLoss`, it may be in the pod."""
+    """By default, the data is on a PersistentVolumeClaim. With `acceptLoss`, it may be in the pod."""
     (claim,) = render().one("StatefulSet", "financehub-redis")["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
     assert "storageClassName" not in claim["spec"]

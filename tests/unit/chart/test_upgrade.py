@@ -1,4 +1,4 @@
-"""An upgrade changes no immutable field and restarts only the pods that need it."""
+"""Tests that an upgrade changes no immutable field and restarts only the pods that need it."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def immutable(manifests: Manifests) -> dict[str, Any]:
 
 
 def version(folder: Path, **versions: str) -> helm_python.Chart:
-    """Return this checkout's chart with another version."""
+    """Return this checkout's chart with a different version."""
     return helm_python.Chart.load(helm_python.package(CHART, destination=folder, **versions))
 
 
@@ -49,7 +49,7 @@ def test_upgrade_from_every_release_changes_no_immutable_field(path: Path):
 
 
 def test_immutable_fields_of_this_version_are_recorded():
-    """The fixtures contain the chart's present version, so that later versions are compared with it."""
+    """The fixtures contain the chart's current version, so that later versions are compared with it."""
     assert (RELEASED / f"{chart().version}.json").exists()
 
 
@@ -59,7 +59,7 @@ def test_new_version_changes_no_immutable_field(tmp_path: Path):
     assert immutable(render(of=other)) == immutable(render())
 
 
-#: Names are part of selectors, and the claim is part of the StatefulSet.
+#: Names are part of selectors, and the PersistentVolumeClaim is part of the StatefulSet.
 _NOT_BY_UPGRADE = ("names=own", "redis=without a disk")
 
 
@@ -79,7 +79,7 @@ def _templates(manifests: Manifests) -> dict[str, Document]:
 
 
 def test_new_version_of_the_chart_restarts_no_pods(tmp_path: Path):
-    """Pod templates do not contain the version of the chart."""
+    """Pod templates do not contain the chart version."""
     assert _templates(render(of=version(tmp_path, version="9.9.9"))) == _templates(render())
 
 
@@ -103,7 +103,7 @@ def _restarted(values: dict[str, Any]) -> list[str]:
     ids=str,
 )
 def test_changed_values_restart_only_the_pods_that_read_them(values: dict[str, Any], restarted: list[str]):
-    """A change restarts only the pods that read it at start. Assets and schedules are read while running.
+    """A change restarts only the pods that read the value at startup. Assets and schedules are read while running.
 
     The scheduler reads the maximum number of workers of each tier, for its metrics.
     """

@@ -1,4 +1,4 @@
-"""values.schema.json refuses unknown keys and invalid values at every level."""
+"""Tests that values.schema.json refuses unknown keys and invalid values at every level."""
 
 import copy
 import re
@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(enco
 
 #: Levels whose keys the user chooses.
 _OPEN = {"global", "commonLabels", "tiers", "schedules", "kwargs", "ruleLabels", "disabled"}
-#: Values in a format of Kubernetes, which the API server checks.
+#: Values in a Kubernetes format, which the API server checks.
 _AS_KUBERNETES = {
     *("affinity", "tolerations", "nodeSelector", "podLabels", "podAnnotations", "labels", "annotations"),
     *(
@@ -36,7 +36,7 @@ _AS_KUBERNETES = {
 
 
 def _levels(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Yield the path and schema of every object in the values; `*` means any tier, schedule or asset."""
+    """Yield the path and schema of every object in the values. `*` means any tier, schedule or asset."""
     # An entry may also be null, which removes it. Its schema is in the branch `else`.
     schema = schema.get("else", schema)
     if reference := schema.get("$ref"):
@@ -87,7 +87,7 @@ def test_misspelled_key_is_refused_by_name(path: tuple[str | int, ...]):
     assert "'enabeld'" in refusal(values)
 
 
-# settings.py explains the settings, so values.yaml does not list them.
+# settings.py documents the settings, so values.yaml does not list them.
 @pytest.mark.parametrize("level", [level for level, (path, _) in LEVELS.items() if not {"*", "settings"} & {*path}])
 def test_schema_and_values_have_the_same_keys(level: str):
     """values.yaml, which explains the values, contains every key of the schema, except in the user's own entries."""
@@ -108,7 +108,7 @@ SECTIONS = [
 # The sections of tierDefaults are also sections of a tier, where they are optional.
 @pytest.mark.parametrize("path", [path for path in SECTIONS if path[:-1] != ("tierDefaults",)], ids=".".join)
 def test_empty_section_is_refused_by_name(path: tuple[str, ...]):
-    """A section without keys is null for Helm, and the message names it."""
+    """Helm treats a section without keys as null, and the message names it."""
     values: Any = None
     for step in reversed(path):
         values = {step: values}
@@ -177,12 +177,12 @@ def _of_tier(queue: str) -> set[str]:
     return {name for name, each in DEFAULTS["schedules"].items() if queues[each["spec"]["task"]] == queue}
 
 
-#: Sections whose entries are data. A comment explains the whole section.
+#: Sections whose entries are data, so one comment explains the whole section.
 _CONTENT = ("assets:", "schedules:")
 
 
 def test_values_have_comments() -> None:
-    """Each key in values.yaml has a comment next to or above it; a repeated key has at least one."""
+    """Each key in values.yaml has a comment next to or above it. A repeated key has at least one comment."""
     lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
     section, explained, named = "", set[str](), set[str]()
     for above, line in zip(["", *lines], lines, strict=False):

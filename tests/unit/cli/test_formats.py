@@ -1,4 +1,4 @@
-"""The formats of times and prices."""
+"""Tests of the formats of times and prices."""
 
 import pytest
 
@@ -12,19 +12,19 @@ def test_iso_time_is_utc_with_milliseconds():
 
 
 def test_iso_day_counts_from_1970():
-    """The number of days since 1970-01-01 becomes an ISO 8601 date."""
+    """The number of days since 1970-01-01 is converted to an ISO 8601 date."""
     assert iso_day(0) == "1970-01-01"
     assert iso_day(20_468) == "2026-01-15"
 
 
 def test_readable_time_is_utc_with_seconds():
-    """Times in tables are in UTC to the second, and a missing time is an empty cell."""
+    """Times in tables are in UTC to the second, and a missing time yields an empty cell."""
     assert readable_time(1_800_000_000.1234) == "2027-01-15 08:00:00Z"
     assert readable_time(None) == ""
 
 
 def test_age_cell_marks_stale_data():
-    """The age of stale data is followed by the word stale."""
+    """The age of stale data is followed by the word "stale"."""
     assert age_cell(192, stale=False).plain == "3m 12s"
     assert age_cell(192, stale=True).plain == "3m 12s stale"
 

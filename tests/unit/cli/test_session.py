@@ -1,4 +1,4 @@
-"""Names that a user writes."""
+"""Tests of the checks of names that a user enters."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from financehub_shared.core.errors import ConfigError
 
 
 def test_require_known_with_known_name_returns_it():
-    """A known name is returned as it is."""
+    """A known name is returned unchanged."""
     assert require_known("upstream", "kraken", ["binance", "kraken"]) == "kraken"
 
 

@@ -13,7 +13,7 @@ from support.dashboards import LOCAL, expressions, fill_in, load
 from support.promtool import promtool_path
 from support.rules import recorded
 
-#: Series that Prometheus itself creates.
+#: Series that Prometheus creates.
 BUILT_IN = {"ALERTS"}
 _VARIABLE_QUERY = re.compile(r"label_values\((.+), \w+\)")
 
@@ -49,7 +49,7 @@ def test_promtool_with_invalid_promql_fails(tmp_path: Path) -> None:
 
 
 def test_expressions_use_only_known_metrics() -> None:
-    """Every metric of a panel is served by a process or recorded by a rule."""
+    """Every metric in a panel is served by a process or recorded by a rule."""
     known = metric_catalog.series().keys() | recorded() | BUILT_IN
     used = {
         metric
@@ -70,7 +70,7 @@ def test_legend_uses_only_labels_of_the_result(expression: Any) -> None:
 
 
 def test_legends_keep_double_braces() -> None:
-    """The JSON keeps the double braces of legends, which no template engine has replaced."""
+    """The JSON keeps the double braces of legends, so no template engine has replaced them."""
     legends = {expression.legend for expression in expressions()}
     assert {"{{dataset}}", "{{queue}}", "{{kind}}: {{reason}}"} <= legends
     assert [legend for legend in legends if legend.count("{") != 2 * len(re.findall(r"{{\w+}}", legend))] == []

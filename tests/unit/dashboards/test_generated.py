@@ -1,4 +1,4 @@
-"""Tests of the committed JSON: the code generates it, and Grafana's own types can represent it."""
+"""Tests of the committed JSON: it matches the generated one, and Grafana's own types can represent it."""
 
 import json
 
@@ -11,7 +11,7 @@ from dashboards.__main__ import files
 from dashboards.naming import DASHBOARDS
 from support.dashboards import FOLDER, load
 
-#: A ConfigMap holds 1 MiB at most; a dashboard above this limit is too large to be useful.
+#: A ConfigMap can contain at most 1 MiB. A dashboard above this limit is too large to be useful.
 LARGEST_BYTES = 200_000
 
 
@@ -26,7 +26,7 @@ def test_dashboard_files_are_deterministic() -> None:
 
 
 def test_committed_dashboards_are_exactly_the_named_ones() -> None:
-    """The dashboards that links name are those that exist, with the same titles."""
+    """The dashboards that links refer to are exactly those that exist, with the same titles."""
     assert {dashboard["uid"]: dashboard["title"] for dashboard in load().values()} == DASHBOARDS
 
 

@@ -1,4 +1,4 @@
-"""Tests of the links: they lead to existing dashboards and keep the time and the variables."""
+"""Tests of the links: they lead to existing dashboards and keep the time range and the variables."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def links(node: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_links_lead_to_dashboards_or_runbooks(name: str) -> None:
-    """A link inside Grafana has the uid of one of the five dashboards. All others lead to the runbooks."""
+    """A link within Grafana has the uid of one of the five dashboards. All others lead to the runbooks."""
     for link in links(COMMITTED[name]):
         inside = re.match(r"/d/([\w-]+)", link["url"])
         assert inside is None or inside[1] in DASHBOARDS, link
@@ -38,7 +38,7 @@ def test_links_lead_to_dashboards_or_runbooks(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_header_links_to_the_other_dashboards_and_the_runbooks(name: str) -> None:
-    """The header links to the other dashboards in order and to the runbooks, and keeps the time and the variables."""
+    """The header links to the other dashboards in order and to the runbooks, and keeps the time range and variables."""
     dashboard = COMMITTED[name]
     header = dashboard["links"]
     assert [link["url"] for link in header] == [
@@ -49,7 +49,7 @@ def test_header_links_to_the_other_dashboards_and_the_runbooks(name: str) -> Non
 
 
 def test_links_from_values_keep_the_time_and_the_variables() -> None:
-    """A click on a value opens the other dashboard with the same release and the same time."""
+    """A click on a value opens the other dashboard with the same release and time range."""
     for dashboard in COMMITTED.values():
         for link in links(dashboard["panels"]):
             if link["url"].startswith("/d/"):
@@ -57,7 +57,7 @@ def test_links_from_values_keep_the_time_and_the_variables() -> None:
 
 
 def test_link_to_a_tier_selects_that_tier() -> None:
-    """A click on a tier in the Overview dashboard opens the Tier dashboard of that tier."""
+    """A click on a tier in the Overview dashboard opens the Tier dashboard for that tier."""
     urls = [link["url"] for link in links(COMMITTED["overview.json"]["panels"])]
     assert any(url.endswith("&var-tier=${__value.raw}") for url in urls)
     assert any(url.endswith("&var-tier=${__field.labels.queue}") for url in urls)
@@ -65,7 +65,7 @@ def test_link_to_a_tier_selects_that_tier() -> None:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_runbooks_address_occurs_once(name: str) -> None:
-    """The address of the runbooks occurs once in each JSON, as a hidden variable, so that the chart can replace it."""
+    """The runbooks' URL occurs once in each JSON, as a hidden variable, so that the chart can replace it."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert text.count(json.dumps(RUNBOOKS_URL)) == 1
     variables = {variable["name"]: variable for variable in COMMITTED[name]["templating"]["list"]}

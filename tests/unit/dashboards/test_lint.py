@@ -33,7 +33,7 @@ def _defaults(dashboard: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replace(old: str, new: str) -> Change:
-    """Return a change that replaces a text in the first expression that contains it."""
+    """Return a change that replaces a string in the first expression that contains it."""
 
     def change(dashboard: dict[str, Any]) -> None:
         targets = (target for panel in panels(dashboard) for target in panel["targets"])
@@ -99,14 +99,14 @@ VIOLATIONS: list[tuple[str, str, Change]] = [
     ("rule", "change"), [pytest.param(rule, change, id=f"{rule}: {name}") for rule, name, change in VIOLATIONS]
 )
 def test_rule_with_a_violation_finds_it(rule: str, change: Change) -> None:
-    """A rule finds a dashboard that violates it in one place."""
+    """A rule detects a dashboard with a single violation."""
     dashboard = copy.deepcopy(DASHBOARDS["overview.json"])
     change(dashboard)
     assert list(RULES[rule](dashboard))
 
 
 def test_fleet_gauges_are_those_that_every_scheduler_serves() -> None:
-    """The gauges of the fleet come from docs/metrics.md: queues, schedules, data, budgets and Redis."""
+    """The fleet's gauges come from docs/metrics.md: queues, schedules, data, budgets and Redis."""
     expected = {
         "financehub_queue_workers",
         "financehub_schedules",

@@ -1,4 +1,4 @@
-"""Tests of the architecture decision records in `docs/adr/`: their format, their index and the references to them."""
+"""Tests of the architecture decision records in `docs/adr/`: their format, their index and references to them."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def file_name(number: str, title: str) -> str:
 
 
 def parse_header(path: Path) -> re.Match[str]:
-    """Return the match of the header of a record, or fail the test."""
+    """Return the regular expression match of a record's header, or fail the test."""
     header = _HEADER.match(path.read_text(encoding="utf-8"))
     assert header, f"{path.name}: expected a title, a status, a date and then the section Context"
     return header
@@ -48,7 +48,7 @@ def text_files() -> Iterator[tuple[str, str]]:
 
 
 def find_broken_references(text: str) -> list[str]:
-    """Return the references to decision records in a text that name a record or a file that does not exist."""
+    """Return the references in a text to decision records or files of theirs that do not exist."""
     broken = []
     for reference in _REFERENCE.finditer(text):
         numbers, number, rest = reference.groups()
@@ -81,7 +81,7 @@ def test_record_has_exactly_three_sections_with_content(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name[:4])
 def test_links_between_records_lead_to_the_record_they_name(path: Path) -> None:
-    """Each link to another record names that record's number and its present file."""
+    """Each link to another record names that record's number and its current file."""
     links = re.findall(r"\[([^\]]*)\]\((\d[^)]*)\)", path.read_text(encoding="utf-8"))
     for text, target in links:
         number = text.split()[-1]
@@ -89,7 +89,7 @@ def test_links_between_records_lead_to_the_record_they_name(path: Path) -> None:
 
 
 def test_index_lists_every_record_once_with_its_title() -> None:
-    """`docs/adr/README.md` links each record once, in the order of the numbers, with number and title."""
+    """`docs/adr/README.md` links to each record once, in numeric order, with number and title."""
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^- \[(\d{4}\. .*?)\]\((.*?)\)", index, re.MULTILINE)
     headers = {path.name: parse_header(path) for path in RECORDS}
@@ -97,7 +97,7 @@ def test_index_lists_every_record_once_with_its_title() -> None:
 
 
 def test_references_in_all_files_name_existing_records() -> None:
-    """Each reference to a decision record, by number or by file, in any file of the project resolves."""
+    """Each reference to a decision record in any file of the project, by number or file name, resolves."""
     files = dict(text_files())
     assert {"README.md", "docs/adr/README.md"} <= files.keys()
     broken = {path: found for path, text in files.items() if (found := find_broken_references(text))}

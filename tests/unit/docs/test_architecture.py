@@ -1,4 +1,4 @@
-"""Tests of the architecture page: its links, and the functions that it names in them, exist."""
+"""Tests of the architecture page: the targets of its links, and the functions that the links name, exist."""
 
 import re
 from pathlib import Path

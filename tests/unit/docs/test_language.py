@@ -20,7 +20,7 @@ _INSTEAD = {
     r"behaviour|colour|favour|honour": "American spelling: -or",
     r"(?:normal|serial|initial|recogn|organ)is(?:e|ed|es|ing|ation)\b": "American spelling: -ize",
 }
-#: Old values and wrong input in tests, and this file.
+#: Obsolete values and invalid input in tests, and this file.
 _ALLOWED = {
     "shared/src/financehub_shared/market/encoding/records.py": {"mended"},
     "tests/unit/shared/market/encoding/test_records.py": {"mended"},
@@ -40,7 +40,7 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("pattern", list(_INSTEAD))
 def test_no_file_contains_words_that_the_field_does_not_use(pattern: str) -> None:
-    """No tracked text contains a listed expression. A failure names the place and the replacement."""
+    """No tracked file contains a listed expression. A failure names the position and the replacement."""
     found = []
     for name, text in _texts():
         for match in re.finditer(pattern, text, re.IGNORECASE):

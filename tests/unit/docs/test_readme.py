@@ -17,7 +17,7 @@ MANIFESTS = [textwrap.dedent(block) for block in _YAML.findall(README)]
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_readme_schedules_are_valid(manifest: str) -> None:
-    """The schedules of the README pass the validation of the scheduler."""
+    """The schedules in the README pass the scheduler's validation."""
     assert [task for document in split(manifest) if (task := parse(document))]
 
 
@@ -39,7 +39,7 @@ def test_readme_links_lead_to_existing_files() -> None:
 
 
 def test_contributing_paths_exist() -> None:
-    """Every path that CONTRIBUTING names exists; `shared/…/` and the like stand for the package of a distribution."""
+    """Every path that CONTRIBUTING names exists. `shared/…/` and the like stand for a distribution's package."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     paths = set(re.findall(r"`((?:shared|services|cli|deploy|docs|tests|tools)/[\w./…-]*)`", text))
     assert len(paths) > 30

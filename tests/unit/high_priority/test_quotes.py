@@ -22,7 +22,7 @@ class FixedProvider:
     Args:
         name: Name of the provider.
         prices: Symbol → price.
-        error: Error of every call, if given.
+        error: Error that every call raises, if given.
     """
 
     def __init__(self, name: str, prices: dict[str, str], error: ProviderError | None = None) -> None:
@@ -86,7 +86,7 @@ async def test_stock_price_task_fetches_only_active_stocks(store: MemoryStore) -
 
 
 async def test_price_task_with_a_missing_symbol_succeeds_and_names_it(store: MemoryStore) -> None:
-    """If one of two quotes is missing, the task succeeds and reports the symbol with the reason of every provider."""
+    """If one of two quotes is missing, the task succeeds and reports the symbol with each provider's reason."""
     summary = await refresh(store, FixedProvider("yahoo", {"AAPL": "1"}), FixedProvider("finnhub", {}))
     assert summary.stored == 1
     assert set(summary.missing) == {"MSFT"}
@@ -96,7 +96,7 @@ async def test_price_task_with_a_missing_symbol_succeeds_and_names_it(store: Mem
 
 
 async def test_price_task_with_all_providers_down_raises_and_keeps_stored_quotes(store: MemoryStore) -> None:
-    """If all providers fail, the task raises their reasons and the longest wait, and stored quotes stay unchanged."""
+    """If all providers fail, the task raises with their reasons and the longest wait. Stored quotes do not change."""
     await refresh(store, FixedProvider("yahoo", {"AAPL": "1", "MSFT": "2"}))
     before = store.quotes()
     down = FixedProvider("yahoo", {}, ProviderTimeoutError("yahoo", "no answer", retry_after=7))

@@ -1,4 +1,4 @@
-"""The Dockerfile as text, and `make images` on a machine that cannot build images."""
+"""Tests of the Dockerfile's text, and of `make images` on a machine that cannot build images."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from test_cluster.images.build import IMAGES
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
-#: The instructions of each stage, by its name; the last stage has none.
+#: The instructions of each stage, by stage name. The last stage has no name.
 STAGES = {
     name: body.strip().splitlines()
     for name, body in re.findall(r"^FROM \S+(?: AS (\S+))?\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
@@ -24,12 +24,12 @@ STAGES = {
 
 
 def _instructions(stage: str, name: str) -> list[str]:
-    """The arguments of all instructions of a stage that have this name."""
+    """Return the arguments of all of a stage's instructions with this name."""
     return [line.removeprefix(f"{name} ") for line in STAGES[stage] if line.startswith(f"{name} ")]
 
 
 def test_images_are_the_services_with_requirements_and_a_stage():
-    """Every service is built by `make images`, from its requirements file and its stage of the Dockerfile."""
+    """`make images` builds every service from its requirements file and its Dockerfile stage."""
     (images,) = re.findall(r"^IMAGES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     services = {path.parent.name for path in ROOT.glob("services/*/pyproject.toml")}
     assert {*images.split()} == {*IMAGES} == services == STAGES.keys() - {"dependencies", "code", "runtime", ""}
@@ -38,7 +38,7 @@ def test_images_are_the_services_with_requirements_and_a_stage():
 
 @pytest.mark.parametrize("service", IMAGES)
 def test_stage_of_a_service_adds_no_layer(service: str):
-    """The stage of a service sets only metadata: a port, a command and a description."""
+    """A service's stage sets only metadata: a port, a command and a description."""
     assert [line.partition(" ")[0] for line in STAGES[service] if line] == ["EXPOSE", "CMD", "LABEL"]
 
 
@@ -60,7 +60,7 @@ def test_port_of_a_service_is_the_one_it_listens_on(service: str):
 
 
 def test_default_version_is_that_of_every_distribution():
-    """An image that is built without arguments has a label with the version of the distributions in it."""
+    """An image that is built without arguments has a label with the version of its distributions."""
     (version,) = re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
     projects = [ROOT / "shared", ROOT / "cli", *ROOT.glob("services/*/")]
     versions = {
@@ -82,7 +82,7 @@ def test_make_images_without_a_builder_prints_one_line(tmp_path: Path):
     done = subprocess.run(
         ["make", "--no-print-directory", "images"],
         cwd=ROOT,
-        # If `make` runs the tests, it would pass its flags on through MAKEFLAGS.
+        # If the tests run under `make`, it would pass its flags on through MAKEFLAGS.
         env={**{name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}, "PATH": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -21,7 +21,7 @@ SERVICES: dict[str, Any] = read("compose.yaml")["services"]
 
 
 def mounts(service: str) -> dict[str, Path]:
-    """Return path in the container → path in the repository of each mount of a service."""
+    """Return path in the container → path in the repository for each mount of a service."""
     pairs = [volume.split(":") for volume in SERVICES[service]["volumes"]]
     return {target: (FOLDER / source).resolve() for source, target, *_ in pairs if source.startswith(".")}
 
@@ -41,7 +41,7 @@ def test_mounts_are_read_only():
 
 
 def test_prometheus_configuration_is_that_of_make_monitoring():
-    """The container scrapes the default ports of `make run` on this machine and loads the rules of the chart."""
+    """The container scrapes the default ports of `make run` on this machine and loads the chart's rules."""
     assert read("prometheus.yaml") == configuration(8000, CONTAINER_HOST, "/rules")
     assert mounts("prometheus")["/rules"] == RULES
     assert SERVICES["prometheus"]["extra_hosts"] == [f"{CONTAINER_HOST}:host-gateway"]
@@ -59,28 +59,28 @@ def test_grafana_provisioning_has_the_data_source_and_the_dashboards():
     assert found[provider["options"]["path"]] == DASHBOARDS
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (DASHBOARDS / home.removeprefix(f"{provider['options']['path']}/")).is_file()
-    # Grafana reads its provisioning files from these paths
+    # Grafana reads its provisioning files from these paths.
     for kind in ("datasources", "dashboards"):
         assert found[f"/etc/grafana/provisioning/{kind}/financehub.yaml"] == FOLDER / "grafana" / f"{kind}.yaml"
 
 
 def test_images_have_fixed_tags():
-    """Each image has the tag of one release, and the Prometheus image is that of `make monitoring`."""
+    """Each image has a fixed release tag, and the Prometheus image is the one that `make monitoring` uses."""
     images = {name: service["image"] for name, service in SERVICES.items()}
     assert images["prometheus"] == IMAGE
     assert [image for image in images.values() if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image)] == []
 
 
 def test_ports_are_published_on_loopback_only():
-    """Each port is published on loopback, and a variable changes it."""
+    """Each port is published on loopback, and a variable can change it."""
     for service in SERVICES.values():
         (port,) = service["ports"]
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port)
 
 
 def test_compose_port_differs_from_that_of_make_monitoring():
-    """Prometheus has another port and another variable than in `make monitoring`, because the output of
-    `make monitoring` says to start the compose file while `make monitoring` still uses its port.
+    """Prometheus has a different port and variable than in `make monitoring`, whose output says to start the compose
+    file while `make monitoring` still uses its port.
     """
     (port,) = SERVICES["prometheus"]["ports"]
     assert port == f"127.0.0.1:${{GRAFANA_PROMETHEUS_PORT:-{COMPOSE_PORT}}}:9090"

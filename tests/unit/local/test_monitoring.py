@@ -19,7 +19,7 @@ FOLDER = ROOT / ".data" / "prometheus"
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run `make monitoring` with this environment until it ends by itself."""
+    """Run `make monitoring` with this environment until it exits by itself."""
     return subprocess.run(
         [sys.executable, "-m", "monitoring"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "deploy/local")} | environment,
@@ -31,7 +31,7 @@ def run(**environment: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_configuration_with_the_rules_of_the_chart_is_valid(tmp_path: Path):
-    """Promtool accepts the configuration and has read every rule file of the chart."""
+    """Promtool accepts the configuration and reads every rule file of the chart."""
     path = tmp_path / "prometheus.yaml"
     path.write_text(to_yaml(configuration(8000, "localhost", str(RULES))), encoding="utf-8")
     done = subprocess.run([promtool_path(), "check", "config", path], capture_output=True, text=True, check=False)
@@ -65,14 +65,14 @@ def test_configuration_scrapes_every_process_of_make_run(first: int):
 
 
 def test_from_path_listens_on_loopback_only():
-    """A Prometheus program listens on the given port of the loopback address."""
+    """A Prometheus program from PATH listens on the given port of the loopback address."""
     launch = from_path("/usr/bin/prometheus", FOLDER, 9191, 8000)
     assert "--web.listen-address=127.0.0.1:9191" in launch.command
     assert f"--config.file={FOLDER}/prometheus.yaml" in launch.command
 
 
 def test_from_docker_maps_rules_data_and_host():
-    """The command of the container defines every path and host of its configuration, and publishes on loopback."""
+    """The container's command provides every path and host in its configuration, and publishes the port on loopback."""
     launch = from_docker("/usr/bin/docker", FOLDER, 9191, 8000)
     options, flags = launch.command[: launch.command.index(IMAGE)], launch.command[launch.command.index(IMAGE) + 1 :]
     pairs = list(itertools.pairwise(options))
@@ -94,7 +94,7 @@ def _program(folder: Path, name: str, script: str) -> None:
 
 
 def test_find_with_both_prefers_the_program_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A program on PATH is preferred to Docker. Without a program, a Docker engine that answers is used."""
+    """A program on PATH is preferred to Docker. Without a program, a responding Docker engine is used."""
     monkeypatch.setenv("PATH", str(tmp_path))
     _program(tmp_path, "docker", "exit 0")
     assert find(FOLDER, 9090, 8000).command[:2] == [str(tmp_path / "docker"), "run"]
@@ -103,7 +103,7 @@ def test_find_with_both_prefers_the_program_on_path(tmp_path: Path, monkeypatch:
 
 
 def test_find_without_program_and_engine_names_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Without a program and without an engine that answers, one line names both ways to get Prometheus."""
+    """Without a program and without a responding engine, one line names both ways to get Prometheus."""
     monkeypatch.setenv("PATH", str(tmp_path))
     for script in (None, "echo 'Cannot connect to the Docker daemon' >&2; exit 1"):
         if script is not None:
@@ -141,7 +141,7 @@ def test_make_monitoring_with_a_used_port_names_port_and_variable():
     [("PROMETHEUS_PORT", "nine", 65_535), ("PROMETHEUS_PORT", "65536", 65_535), ("HTTP_PORT", "65533", 65_532)],
 )
 def test_make_monitoring_with_an_invalid_port_refuses_it(variable: str, value: str, last: int):
-    """A word and a number beyond the last port are refused. `make run` needs four consecutive ports."""
+    """Non-numeric ports and ports above the maximum are refused. `make run` needs four consecutive ports."""
     done = run(**{variable: value})
     assert (done.returncode, done.stderr) == (
         2,
@@ -151,7 +151,7 @@ def test_make_monitoring_with_an_invalid_port_refuses_it(variable: str, value: s
 
 @pytest.mark.parametrize("free", [True, False])
 def test_readme_shows_the_output_of_make_monitoring(monkeypatch: pytest.MonkeyPatch, free: bool):
-    """The README has the output of `make monitoring` for the default ports while `make run` runs."""
+    """The README shows the output of `make monitoring` for the default ports while `make run` runs."""
     monkeypatch.setattr(command, "FOLDER", FOLDER)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -171,7 +171,7 @@ def test_dashboards_folder_contains_dashboards():
 
 
 def test_scrape_interval_is_the_same_in_grafana():
-    """Grafana's data source has Prometheus's interval, because otherwise `$__rate_interval` is too short."""
+    """Grafana's data source has Prometheus's scrape interval. Otherwise `$__rate_interval` would be too short."""
     source = yaml.safe_load((ROOT / "deploy/local/monitoring/grafana/datasources.yaml").read_text(encoding="utf-8"))
     interval = configuration(8000, "localhost", str(RULES))["global"]["scrape_interval"]
     assert [item["jsonData"]["timeInterval"] for item in source["datasources"]] == [interval]

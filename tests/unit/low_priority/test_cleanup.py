@@ -36,7 +36,7 @@ def store() -> MemoryStore:
 
 
 def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore, settings: Settings):
-    """Quotes, bars and news are dropped after the number of days that the settings define for each of them."""
+    """Quotes, bars and news are each dropped after the number of days in their setting."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
     assert summary.details == {"dropped": {"quotes": 1, "bars": 2, "indicators": 0, "news": 1}, "dry_run": False}
     assert (summary.requested, summary.stored) == (4, 4)
@@ -59,13 +59,13 @@ def test_cleanup_old_cache_in_a_dry_run_only_counts(store: MemoryStore, settings
 
 
 class FakeRecords:
-    """Records that ended the given numbers of days ago."""
+    """A fake store of records that ended the given numbers of days ago."""
 
     def __init__(self, *ages_in_days: float) -> None:
         self.ended_at = [NOW - age * DAY_SECONDS for age in ages_in_days]
 
     def drop_older(self, before: float, *, dry_run: bool = False) -> int:
-        """Drop records like the run records and the dead letters do."""
+        """Drop records as the stores of run records and dead letters do."""
         count = sum(at < before for at in self.ended_at)
         if not dry_run:
             self.ended_at = [at for at in self.ended_at if at >= before]

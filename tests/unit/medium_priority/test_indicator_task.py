@@ -43,7 +43,8 @@ class FakeExchange:
     """A provider of daily bars that records its calls.
 
     Args:
-        response: Returns the bars of a call, or the error of every call. By default, all requested days exist.
+        response: A function that returns a call's bars, or the error that every call raises. By default, all requested
+            days exist.
     """
 
     name = "binance"
@@ -98,7 +99,7 @@ async def test_indicator_task_first_run_covers_every_active_asset(store: MemoryS
 
 
 async def test_indicator_task_fetches_only_missing_days(store: MemoryStore):
-    """An asset with current bars costs no request. Another asset is fetched from the day after its newest bar."""
+    """An asset with current bars costs no request. Other assets are fetched from the day after their newest bar."""
     store.put_bars([bars("BTC-USD", TODAY - 400, TODAY - 1), bars("ETH-USD", TODAY - 400, TODAY - 3)])
     exchange = FakeExchange()
     await run(store, exchange, ["BTC-USD", "ETH-USD"])
@@ -120,7 +121,7 @@ async def test_indicator_task_run_twice_fetches_nothing_more(store: MemoryStore)
 
 
 async def test_indicator_task_with_current_bars_records_success(store: MemoryStore):
-    """Current bars count as fresh, so every run records the success of their provider."""
+    """Current bars count as fresh, so every run records their provider's success."""
     await run(store, FakeExchange())
     later = ManualClock(CLOCK.now() + 3_600)
     await run(store, FakeExchange(), clock=later)
@@ -128,7 +129,7 @@ async def test_indicator_task_with_current_bars_records_success(store: MemorySto
 
 
 async def test_indicator_task_without_new_bars_uses_stored_bars(store: MemoryStore):
-    """If the bars of an asset cannot be fetched, its indicators come from stored bars, and the summary says why."""
+    """If an asset's bars cannot be fetched, its indicators are computed from stored bars, and the summary says why."""
 
     def respond(asset: Asset, first_day: int) -> Bars:
         if asset.symbol == "ETH-USD":
@@ -142,7 +143,7 @@ async def test_indicator_task_without_new_bars_uses_stored_bars(store: MemorySto
 
 
 async def test_indicator_task_with_all_providers_down_raises_and_keeps_data(store: MemoryStore):
-    """Without new bars the task raises reason and wait, computes stored bars and records no success."""
+    """Without new bars the task uses stored bars, raises with reason and wait, and records no success."""
     store.put_bars([bars(symbol, TODAY - 300, TODAY - 5) for symbol in ("BTC-USD", "ETH-USD", "AAPL")])
     with pytest.raises(TaskFailedError, match="no daily bars for 3 assets: binance: rate-limited") as caught:
         await run(store, FakeExchange(RateLimitedError("binance", "429", 42)))
@@ -160,7 +161,7 @@ async def test_indicator_task_with_an_unknown_symbol_succeeds_and_names_it(store
 
 
 async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
-    """A run that computes no indicators fails, whatever the reason."""
+    """A run that computes no indicators fails, regardless of the reason."""
     with pytest.raises(TaskFailedError, match="no indicators for 1 assets"):
         await run(store, FakeExchange(NotFoundError("binance", "unknown")), ["AAPL"])
 
@@ -224,7 +225,7 @@ async def test_indicator_task_with_all_bars_quarantined_reports_and_retries(stor
 async def test_indicator_task_after_its_fetch_deadline_uses_stored_bars(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ):
-    """Calls end before the time limit of the task. After that, no provider is called and stored bars are used."""
+    """Calls end before the task's time limit. After the deadline, no provider is called and stored bars are used."""
     monkeypatch.setattr(task, "CHUNK", 1)
     clock = ManualClock(CLOCK.now())
 
@@ -244,7 +245,7 @@ async def test_indicator_task_after_its_fetch_deadline_uses_stored_bars(
 async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ):
-    """One damaged record of a chunk does not affect the other assets, and the summary says what to do about it."""
+    """One damaged record in a chunk does not affect the other assets, and the summary says how to fix it."""
     await run(store, FakeExchange())
     read = store.bars
 
@@ -260,7 +261,7 @@ async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
 
 
 async def test_indicator_task_reads_bars_in_chunks(store: MemoryStore, monkeypatch: pytest.MonkeyPatch):
-    """The task never reads more histories at a time than a chunk contains."""
+    """The task never reads more histories at a time than one chunk."""
     store.put_assets([Asset(f"C{number}-USD", AssetType.CRYPTO) for number in range(450)])
     sizes = []
     read = store.bars

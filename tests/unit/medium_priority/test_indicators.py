@@ -1,4 +1,4 @@
-"""Tests of the indicators against the second engine on real bars, and on short, constant and silent histories."""
+"""Tests of the indicators against the second engine on real bars, and on short, constant and zero-volume histories."""
 
 import importlib
 import math
@@ -24,9 +24,9 @@ EPOCH = 719_163
 #: More values than any history has.
 ALL = 1_000_000
 ENGINES: tuple[EngineName, ...] = ("talib", "ta")
-#: Number of bars after which the start value of an average has no more effect.
+#: Number of bars after which an average's start value no longer has an effect.
 SETTLED = 260
-#: Outputs whose definition differs between the engines. Each difference has its own test.
+#: Outputs whose definitions differ between the engines. Each difference has its own test.
 DIFFERENT = {"obv", "psar"}
 HISTORIES = ("sp500", "nasdaq", "GOOG")
 
@@ -53,12 +53,12 @@ def generated_bars(count: int, *, close: float | None = None, volume: float = 10
 
 
 def compute_all(bars: Bars, engine: EngineName = "talib", series: int = ALL) -> Indicators:
-    """Compute the indicators of bars, by default with all values."""
+    """Compute the indicators of bars, keeping all values by default."""
     return compute(bars, load_engine(engine), engine, series, 1_800_000_000.0)
 
 
 def columns_of(bars: Bars, engine: EngineName) -> dict[str, np.ndarray]:
-    """Return the computed series of one engine by output."""
+    """Return one engine's computed series by output."""
     return {name: np.array(values) for name, values in compute_all(bars, engine).series.items()}
 
 
@@ -78,13 +78,13 @@ def test_engines_agree_on_real_bars(both_engines: BothEngines):
     for name in OUTPUTS.keys() - DIFFERENT:
         actual, expected = talib[name][SETTLED:], ta[name][SETTLED:]
         assert np.isfinite(actual).all(), name
-        # A histogram near zero has no relative accuracy, so the scale is that of the output.
+        # A histogram near zero has no relative accuracy, so the output's scale is used.
         scale = np.maximum(np.abs(expected), np.median(np.abs(expected)))
         assert np.max(np.abs(actual - expected) / scale) <= 1e-6, name
 
 
 def test_engines_define_outputs_from_the_same_bar(both_engines: BothEngines):
-    """Both engines give the first value of an output at the bar that `OUTPUTS` states."""
+    """Both engines yield an output's first value at the bar that `OUTPUTS` states."""
     _, talib, ta = both_engines
     for name, first in OUTPUTS.items():
         for engine in (talib, ta):
@@ -124,12 +124,12 @@ def test_ta_with_a_datetime_index_gives_a_wrong_psar():
     try:
         wrong = PSARIndicator(high, low, close).psar().to_numpy()
     except KeyError:
-        return  # An error is as good a reason as a wrong value.
+        return  # An error justifies the engine's own index as well as a wrong value does.
     assert len(wrong) != len(correct) or not np.allclose(wrong[2:], correct[2:])
 
 
 def test_outputs_with_short_formulas_equal_their_formulas():
-    """Outputs whose formula is short equal the result of the formula."""
+    """Outputs with short formulas equal the results of their formulas."""
     bars = real_bars("GOOG", 300)
     outputs = columns_of(bars, "talib")
     high, low, close, volume = (np.array(getattr(bars, name)) for name in ("high", "low", "close", "volume"))
@@ -175,7 +175,7 @@ def test_compute_of_a_constant_price_has_nan_oscillators(engine: EngineName):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_compute_with_a_close_outside_its_range_is_nan(engine: EngineName):
-    """As in real histories, a close can lie outside of a range of 0. The Stochastic is then NaN and not infinite."""
+    """As in real histories, a close may lie outside a range of 0. The Stochastic is then NaN and not infinite."""
     bars = generated_bars(60, close=5.0)
     bars.close[59] = 5.01
     assert math.isnan(compute_all(bars, engine).series["stochastic_k"][59])
@@ -205,7 +205,7 @@ def test_stochastic_after_a_constant_period_is_defined_again(engine: EngineName)
 
 
 def test_compute_records_its_inputs_and_the_newest_values():
-    """The record contains engine, days, number of bars and time, and the newest values of each output."""
+    """The record contains the engine, days, number of bars, timestamp, and newest values of each output."""
     bars = generated_bars(300)
     indicators = compute_all(bars, series=100)
     complete = compute_all(bars)

@@ -70,7 +70,7 @@ async def test_news_task_with_unchanged_sources_succeeds(store: MemoryStore) -> 
 
 
 async def test_news_task_with_all_sources_down_raises_their_reasons(store: MemoryStore) -> None:
-    """If all sources fail, the task raises their reasons and records no success."""
+    """If all sources fail, the task raises with their reasons and records no success."""
     feed = FixedFeed(NewsBatch(failed={"rss:coindesk": ProviderTimeoutError("rss", "no answer", retry_after=9)}))
     with pytest.raises(TaskFailedError, match="rss:coindesk: timeout") as caught:
         await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
@@ -86,7 +86,7 @@ async def test_news_task_with_an_unknown_source_lists_the_known_ones(store: Memo
 
 
 class FullStore(MemoryStore):
-    """A store whose Redis is out of memory."""
+    """A store whose Redis has run out of memory."""
 
     def put_news(self, items: object) -> int:
         raise StoreUnavailableError("OOM command not allowed")

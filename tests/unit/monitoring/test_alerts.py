@@ -1,4 +1,4 @@
-"""Tests of the alert rules: each has a promtool test, annotations, a runbook and metrics from the catalog."""
+"""Tests that each alert rule has a promtool test, annotations, a runbook and metrics from the catalog."""
 
 import re
 
@@ -30,7 +30,7 @@ def test_alert_has_a_for_and_a_severity(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_alert_annotations_are_complete(name: str) -> None:
-    """The annotations name the release, the value, the first step and the runbook of the alert."""
+    """The annotations contain the release, the value, the first step and the alert's runbook."""
     annotations = ALERTS[name]["annotations"]
     assert annotations.keys() == {"summary", "description", "runbook_url"}
     assert "{{ $labels.release }}" in annotations["summary"]
@@ -61,7 +61,7 @@ def test_promtool_tests_name_only_existing_alerts() -> None:
 
 
 def test_expressions_use_only_known_metrics() -> None:
-    """Every metric of an expression is in docs/metrics.md or recorded by a rule."""
+    """Every metric in an expression is in docs/metrics.md or recorded by a rule."""
     known = CATALOG.keys() | recorded()
     used = {name for rule in rules() for name in promql.metrics(rule["expr"])}
     assert used - known == set()
@@ -69,7 +69,7 @@ def test_expressions_use_only_known_metrics() -> None:
 
 
 def test_matchers_use_only_known_labels_and_values() -> None:
-    """The label of a matcher belongs to its metric, and an exact value is in the metric's row of the catalog."""
+    """A matcher's label belongs to its metric, and an exact value is in the metric's row of the catalog."""
     unknown = [
         (selector.metric, *condition)
         for rule in rules()
@@ -100,7 +100,7 @@ def test_recorded_series_are_all_used() -> None:
 
 
 def test_rules_never_sum_fleet_gauges() -> None:
-    """Rules use a maximum or minimum of the fleet's gauges. A sum would count them once per scheduler."""
+    """Rules use a maximum or minimum of the fleet's gauges. A sum would count each gauge once per scheduler."""
     summed = [
         f"{rule.get('alert') or rule['record']}: {selector.aggregation} of {selector.metric}"
         for rule in rules()
@@ -123,7 +123,7 @@ def test_rules_never_sum_fleet_gauges() -> None:
     ],
 )
 def test_counts_schedulers_with_a_sum_of_a_fleet_gauge_is_true(expression: str, counts: bool) -> None:
-    """The check finds any aggregation other than a maximum or minimum, and a missing one, of the fleet's gauges."""
+    """The check finds fleet gauges without an aggregation and with any aggregation other than a maximum or minimum."""
     assert any(counts_schedulers(selector) for selector in promql.selectors(expression)) is counts
 
 

@@ -1,4 +1,4 @@
-"""Tests of the runbooks: there is one complete page per alert, in the index, with commands that exist."""
+"""Tests of the runbooks: each alert has one complete page, which is in the index and has only existing commands."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_index_lists_every_alert_with_its_severity() -> None:
 
 
 def test_readme_lists_every_alert_under_its_severity() -> None:
-    """The README names each alert once, in the list of its severity, and no alert that does not exist."""
+    """The README names each alert once, in the list for its severity, and no nonexistent alert."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for severity in ("critical", "warning"):
         listed = re.search(rf"^- `{severity}` (?:.+\n)(?:  .+\n)*", readme, re.MULTILINE)
@@ -46,7 +46,7 @@ def test_readme_lists_every_alert_under_its_severity() -> None:
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 def test_page_has_title_severity_and_all_sections(page: Path) -> None:
-    """A page begins with the name and severity of its alert and has the five sections, none of which is empty."""
+    """A page starts with its alert's name and severity and has the five sections, none of which is empty."""
     text = page.read_text(encoding="utf-8")
     title, severity = text.splitlines()[0], ALERTS[page.stem]["labels"]["severity"]
     assert title == f"# {page.stem}"
@@ -57,7 +57,7 @@ def test_page_has_title_severity_and_all_sections(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES.values(), FOLDER / "README.md"], ids=lambda page: page.stem)
 def test_page_links_lead_to_existing_files(page: Path) -> None:
-    """Every link of a page leads to a file that exists."""
+    """Every link on a page leads to an existing file."""
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -70,7 +70,7 @@ def test_page_commands_exist(page: Path) -> None:
 
 
 def _exists(words: list[str]) -> bool:
-    # typer's own copy of click does not have a public name for a group
+    # Typer's own copy of click has no public name for a group.
     command: Any = _CLI
     while words and hasattr(command, "commands"):
         command = command.commands.get(words.pop(0))

@@ -1,4 +1,4 @@
-"""Declared assets in the store, and schedules that name assets."""
+"""Declared assets in the store, and schedules whose arguments name assets."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ OLD = Asset("OLD-USD", AssetType.CRYPTO, active=False)
 
 
 class FaultyStore(MemoryStore):
-    """A store that raises its fault, if it has one."""
+    """A store that raises its configured fault, if any."""
 
     fault: Exception | None = None
 
@@ -52,7 +52,7 @@ def store() -> FaultyStore:
 def test_argument_problem_of_invalid_symbols_names_the_field(
     store: FaultyStore, spec: dict[str, object], expected: str
 ):
-    """Symbols of a task in the catalog must be active assets of the right type. Other tasks may use the name freely."""
+    """Symbols of a catalog task must be active assets of the right type. Other tasks may use the argument freely."""
     assets = DeclaredAssets(store, None)
     assets.step()
     problem = assets.argument_problem(schedule(**{"task": TASK, **spec}))
@@ -61,7 +61,7 @@ def test_argument_problem_of_invalid_symbols_names_the_field(
 
 
 def test_step_after_a_change_of_the_store_returns_true(store: FaultyStore):
-    """A step returns whether the assets of the store differ from before."""
+    """A step returns whether the store's assets have changed."""
     assets = DeclaredAssets(store, None)
     assert [assets.step(), assets.step()] == [True, False]
     store.put_assets([Asset("ETH-USD", AssetType.CRYPTO)])
@@ -70,7 +70,7 @@ def test_step_after_a_change_of_the_store_returns_true(store: FaultyStore):
 
 @pytest.mark.parametrize("fault", [StoreUnavailableError("unavailable"), CorruptDataError("assets X", "garbled")])
 def test_step_with_unreadable_store_changes_nothing(store: FaultyStore, fault: Exception):
-    """Known assets stay known, the fault is logged once, and before the first successful read symbols are refused."""
+    """Known assets remain known, the fault is logged once, and symbols are refused until the first successful read."""
     named = schedule(task=TASK, kwargs={"symbols": ["BTC-USD"]})
     assets = DeclaredAssets(store, None)
     store.fault = fault

@@ -25,7 +25,7 @@ def test_default_schedules_name_every_task_of_the_catalog():
 
 @pytest.mark.parametrize("name", sorted(CATALOG))
 def test_default_schedule_has_the_defaults_of_the_catalog(name: str):
-    """Schedule, queue and age limit of a default ScheduledTask equal the values of the catalog."""
+    """A default ScheduledTask's schedule, queue and age limit equal the catalog's values."""
     spec = TASKS[name].spec
     assert spec.schedule == CATALOG[name].schedule
     assert spec.queue in {None, CATALOG[name].queue}
@@ -34,6 +34,6 @@ def test_default_schedule_has_the_defaults_of_the_catalog(name: str):
 
 
 def test_default_schedules_of_fetches_have_a_trigger():
-    """Each fetch, the indicators and the health check run once at the first start, so that data exists soon."""
+    """Each fetch, the indicators and the health check run once on the first start, so that data is available soon."""
     first = {name for name, task in TASKS.items() if TRIGGER in task.metadata.annotations}
     assert first == CATALOG.keys() - {"cleanup_old_cache_task", "cleanup_failed_tasks_task"}

@@ -37,8 +37,8 @@ def test_known_schedules_on_a_weekend_keep_stock_quotes_fresh() -> None:
 
 @pytest.mark.parametrize("suspended", [False, True])
 def test_known_schedules_of_fetching_tasks_have_times(*, suspended: bool) -> None:
-    """Schedules that fetch data come with their times. The others are reported as pairs of task and queue, and only
-    suspended schedules count as suspended.
+    """Schedules that fetch data are reported with their due times. The others are reported as pairs of task and queue,
+    and only suspended schedules count as suspended.
     """
     known = known_schedules({"a": state("a", suspended=suspended), "b": state("b", "cleanup_old_cache_task", "low")})
     (fetching,) = [each for each in known if each.last_due_at]

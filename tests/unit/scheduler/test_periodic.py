@@ -44,7 +44,7 @@ async def test_cancel_all_with_a_swallowed_cancellation_ends_the_task():
 
 
 async def test_freeze_startup_objects_waits_until_the_engine_is_settled():
-    """The existing objects are exempted from garbage collection when all schedules are registered, and not before."""
+    """Existing objects are exempted from garbage collection when all schedules are registered, and not before."""
     engine = StartingEngine(LoopHealth(0, 0))
     before = gc.get_freeze_count()
     try:

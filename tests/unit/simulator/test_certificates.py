@@ -1,4 +1,4 @@
-"""Tests of the certificate authority of the simulator."""
+"""Tests of the simulator's certificate authority."""
 
 import ssl
 from pathlib import Path

@@ -20,7 +20,7 @@ def test_settings_for_a_url_use_the_simulator_and_its_feeds():
 
 @pytest.mark.parametrize("spec", PROVIDERS.values(), ids=lambda spec: spec.name)
 def test_settings_for_a_url_replace_the_upstream_of_every_provider(spec: ProviderSpec):
-    """No provider calls its real upstream, and a provider that requires an API key has one and therefore takes part."""
+    """No provider calls its real upstream. A provider that requires an API key gets one and is therefore active."""
     settings = load_settings(settings_for(BASE_URL))
     row = {row.name: row for row in UPSTREAM_ROWS}[spec.name]
     assert settings.provider_url(spec.name) == (f"{BASE_URL}/{spec.name}" if spec.url else None)

@@ -1,4 +1,4 @@
-"""Tests of the catalog of faults and of the state of active faults."""
+"""Tests of the fault catalog and of the state of active faults."""
 
 import math
 from collections.abc import Callable
@@ -28,13 +28,13 @@ def test_catalog_entry_has_valid_fields(spec: FaultSpec):
 
 
 def test_every_row_of_the_table_has_an_upstream_of_its_name():
-    """The module that a row names defines the upstream of that name."""
+    """The module in a row defines the upstream with the row's name."""
     assert [upstream.name for upstream in ALL_UPSTREAMS] == [row.name for row in UPSTREAM_ROWS]
 
 
 @pytest.mark.parametrize(("upstream", "name"), fault_cases("response"))
 def test_every_response_fault_has_a_response(upstream: str, name: str):
-    """Every fault of kind `response` has a response of its upstream or a common one."""
+    """Every fault of kind `response` has an upstream-specific response or a common one."""
     simulated = next(candidate for candidate in ALL_UPSTREAMS if candidate.name == upstream)
     assert name in simulated.fault_responses or name in COMMON_FAULT_RESPONSES
 
@@ -79,7 +79,7 @@ def test_fault_with_times_ends_after_that_many_requests():
 
 
 def test_reset_restores_the_initial_state():
-    """A reset clears faults, request counts and used rate limits and restores the initial latency."""
+    """A reset clears faults, request counts and used rate limits, and restores the initial latency."""
     simulator = Simulator(latency=0.01)
     simulator.set_fault("html", "rss")
     simulator.request_counts["rss", "/{feed}"] += 1
@@ -102,7 +102,7 @@ def test_reset_restores_the_initial_state():
     ],
 )
 def test_data_fault_changes_only_prices(name: str, expected: Callable[[float], float]):
-    """A data fault changes open, high, low and close and keeps day, volume and previous close."""
+    """A data fault changes open, high, low and close, and keeps the day, volume and previous close."""
     simulator = Simulator()
     bar = simulator.market.current_day("BTC-USD", 1.8e9)
     wrong = apply_data_faults(bar, [simulator.set_fault(name, "binance")])

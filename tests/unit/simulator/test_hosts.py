@@ -20,7 +20,7 @@ from financehub_simulator.hosts import is_simulated, with_upstream_prefix
     ],
 )
 def test_scope_with_a_real_host_gets_the_upstream_prefix(host: str, path: str, expected: str):
-    """The Host header of a real service adds the prefix of its upstream; any other request stays unchanged."""
+    """The Host header of a real service adds its upstream's prefix. Any other request stays unchanged."""
     scope = {"type": "http", "path": path, "headers": [(b"host", host.encode())]}
     assert with_upstream_prefix(scope)["path"] == expected
 

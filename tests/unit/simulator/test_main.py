@@ -1,4 +1,4 @@
-"""Tests of the command line options."""
+"""Tests of the command-line options."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from financehub_simulator.__main__ import main
 def test_command_with_an_invalid_option_exits_with_2(
     options: list[str], problem: str, capsys: pytest.CaptureFixture[str]
 ):
-    """An invalid option ends the command with exit code 2 and an error that names the value and the valid ones."""
+    """An invalid option makes the command exit with code 2 and an error that names the value and the valid values."""
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert ended.value.code == 2

@@ -18,14 +18,14 @@ SYMBOLS = st.sampled_from(
         *bench_stocks(20),
     ]
 )
-#: From 2015 to 2038, a period that contains ends of blocks, where random walks return to the base price.
+#: From 2015 to 2038. This period contains block boundaries, at which random walks return to the base price.
 MOMENTS = st.floats(min_value=1_420_070_400, max_value=2_145_916_800)
 MARKET = Market(7)
 
 
 @given(SYMBOLS, MOMENTS)
 def test_price_depends_only_on_seed_symbol_and_time(symbol: str, now: float):
-    """Two markets with the same seed agree about every moment, whatever they computed before."""
+    """Two markets with the same seed agree on the price at any time, regardless of what they computed before."""
     fresh = Market(7)
     fresh.current_day("MSFT", now - 1_000_000)
     assert fresh.current_day(symbol, now) == MARKET.current_day(symbol, now)
@@ -39,7 +39,7 @@ def test_market_with_another_seed_has_other_prices():
 
 @given(SYMBOLS, MOMENTS)
 def test_current_price_lies_within_the_complete_bar_of_its_day(symbol: str, now: float):
-    """No price of a day lies outside the high and low of the day, which include its open and close."""
+    """No price of a day lies outside the day's high and low, which include its open and close."""
     current = MARKET.current_day(symbol, now)
     index = MARKET.current_index(symbol, now)
     (complete,) = MARKET.history(symbol, index, index, now + 30 * 86_400)
@@ -51,7 +51,7 @@ def test_current_price_lies_within_the_complete_bar_of_its_day(symbol: str, now:
 
 @given(SYMBOLS, MOMENTS)
 def test_price_after_the_close_equals_the_close_of_the_bar(symbol: str, now: float):
-    """From its last second on, the price of a day is the close of its bar and the previous close of the next."""
+    """From the last second of a day on, its price is the close of its bar and the previous close of the next bar."""
     index = MARKET.current_index(symbol, now)
     (complete,) = MARKET.history(symbol, index, index, now + 30 * 86_400)
     following = MARKET.history(symbol, index + 1, index + 1, now + 30 * 86_400)[0]
@@ -64,7 +64,7 @@ def test_price_after_the_close_equals_the_close_of_the_bar(symbol: str, now: flo
 
 @given(SYMBOLS, MOMENTS)
 def test_close_moves_at_most_4_2_volatilities_per_day(symbol: str, now: float):
-    """Closes never jump as far as the errors that validation must detect."""
+    """Closes never jump as far as errors that validation must detect."""
     instrument = MARKET.instrument(symbol)
     index = MARKET.current_index(symbol, now)
     before, after = MARKET.history(symbol, index - 1, index, now + 30 * 86_400)
@@ -73,7 +73,7 @@ def test_close_moves_at_most_4_2_volatilities_per_day(symbol: str, now: float):
 
 
 def test_daily_returns_have_the_volatility_of_the_instrument():
-    """The standard deviation of daily log returns is within 10 % of the volatility of the instrument."""
+    """The standard deviation of daily log returns is within 10 % of the instrument's volatility."""
     now = 1_795_000_000.0
     index = MARKET.current_index("BTC-USD", now)
     closes = [bar.close for bar in MARKET.history("BTC-USD", index - 2_000, index, now)]

@@ -1,4 +1,4 @@
-"""Tests of news stories as a pure function of seed and time."""
+"""Tests that news stories are a pure function of seed and time."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ MOMENTS = st.floats(min_value=1_700_000_000, max_value=2_000_000_000)
 
 @given(MOMENTS)
 def test_latest_stories_are_published_sorted_and_about_known_assets(now: float):
-    """No story is from the future, the newest comes first, and every story is about a symbol that has a price."""
+    """No story is from the future, the newest is first, and every story is about a symbol that has a price."""
     stories = latest_stories(7, now, 30)
     assert len(stories) == 30
     assert stories[0].at <= now

@@ -9,7 +9,7 @@ from financehub_simulator.random_walk import bridge, bridge_segment
 
 @given(st.binary(min_size=63, max_size=63), st.integers(0, 63))
 def test_bridge_segment_equals_that_segment_of_the_bridge(digest: bytes, segment: int):
-    """Computing one segment gives the same points as computing the whole bridge."""
+    """Computing one segment yields the same points as computing the whole bridge."""
     points = bridge(0.0, 0.0, digest, 0.01)
     assert bridge_segment(digest, 0.01, segment) == (points[segment], points[segment + 1])
 

@@ -1,4 +1,4 @@
-"""Tests of the rate limits of the upstreams."""
+"""Tests of the upstreams' rate limits."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from financehub_simulator.rate_limits import FixedWindow, MinimumInterval, RateL
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 40)), max_size=60))
 def test_fixed_window_never_grants_more_than_allowed(requests: list[tuple[float, int]]):
-    """The weight granted in one window stays within the limit for every sequence of requests."""
+    """The weight granted in one window is within the limit for every sequence of requests."""
     window, now, granted = FixedWindow(100, 60), 1.8e9, {}
     for pause, weight in requests:
         now += pause
@@ -50,7 +50,7 @@ def test_reset_rate_limits_are_unused():
 
 
 def test_rate_limits_are_shared_by_all_requests_to_an_upstream():
-    """Every request for the limit of an upstream returns the same one, and two limits of one upstream are separate."""
+    """An upstream's limit is always the same object, and two limits of one upstream are separate."""
     limits = RateLimits()
     limits.window("finnhub", 60, 60).take(100.0)
     assert limits.window("finnhub", 60, 60).used == 1

@@ -1,4 +1,4 @@
-"""Tests of trading days and trading hours of the exchanges."""
+"""Tests of the exchanges' trading days and trading hours."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from financehub_simulator.universe import CRYPTO, EXCHANGES, NASDAQ, Exchange
 
 
 def unix_time(text: str) -> int:
-    """Return the Unix time of an ISO 8601 time in UTC."""
+    """Convert an ISO 8601 time in UTC to a Unix time."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
@@ -59,6 +59,6 @@ def test_market_state_of_new_york_follows_its_trading_hours(moment: str, state: 
 
 
 def test_market_state_of_coins_is_always_regular():
-    """The day of a coin starts at midnight UTC and lasts until the next one."""
+    """A coin's day starts at midnight UTC and lasts until the next midnight."""
     assert market_state(CRYPTO, unix_time("2026-07-18T23:59")) == "REGULAR"
     assert latest_session(CRYPTO, unix_time("2026-07-18T23:59")).open == unix_time("2026-07-18")

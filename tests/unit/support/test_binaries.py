@@ -1,4 +1,4 @@
-"""Finding programs of other projects, and building them from Go modules."""
+"""Tests of finding other projects' programs and building them from Go modules."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def write_executable(path: Path) -> Path:
 def greeter(
     folder: Path, version: str, *, source: str = "var greeting string\nfunc main() { print(greeting) }"
 ) -> Program:
-    """Return a program of a project that pins another module. It prints the version that the linker set."""
+    """Return a program whose project pins another module. It prints the version that the linker set."""
     command = folder / "released/cmd/greet/main.go"
     command.parent.mkdir(parents=True, exist_ok=True)
     command.write_text(f"package main\n\n{source}\n", encoding="utf-8")
@@ -60,7 +60,7 @@ def test_find_prefers_envtest_to_the_cache_and_the_path(tmp_path: Path) -> None:
 
 
 def test_find_with_another_version_ignores_the_cached_program(tmp_path: Path) -> None:
-    """A program that was built in one version is not found for another version."""
+    """A program that was built for one version is not used for another version."""
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     old = greeter(tmp_path / "greeter", "1.2.3")
     write_executable(tmp_path / "cache/financehub/greeter-1.2.3/greet")
@@ -82,7 +82,7 @@ def test_describe_missing_names_programs_and_remedy_in_one_line(tmp_path: Path) 
 
 
 def test_make_binaries_with_unavailable_program_builds_nothing(tmp_path: Path) -> None:
-    """`make binaries` fails immediately with one line if a program is missing that it cannot build."""
+    """If a program is missing that `make binaries` cannot build, it fails immediately with one line."""
     done = subprocess.run(
         [sys.executable, "-m", "test_cluster.binaries", "control-plane"],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools/test-cluster")},
@@ -106,7 +106,7 @@ def compiler() -> Path:
 
 
 def build_environment(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with its own cache of programs and the usual cache of Go packages."""
+    """Return an environment with a separate program cache and the usual Go package cache."""
     home = Path.home()
     return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(home), "GOCACHE": str(home / ".cache/go-build")}
 
@@ -114,7 +114,7 @@ def build_environment(tmp_path: Path) -> dict[str, str]:
 def test_build_sets_the_version_and_keeps_existing_programs(
     tmp_path: Path, compiler: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A program is built in the version that go.mod pins. A second build does nothing."""
+    """A program is built in the version pinned in go.mod. A second build does nothing."""
     program = greeter(tmp_path / "greeter", "1.2.3")
     environment = build_environment(tmp_path)
     build(program, compiler, environment)
@@ -127,7 +127,7 @@ def test_build_sets_the_version_and_keeps_existing_programs(
 
 
 def test_failed_build_does_not_leave_a_program(tmp_path: Path, compiler: Path) -> None:
-    """If Go fails, the error names the program, and the program is not found afterwards."""
+    """If Go fails, the error names the program, and no program is left in the cache."""
     program = greeter(tmp_path / "greeter", "1.2.3", source="func main() { nonsense }")
     environment = build_environment(tmp_path)
     with pytest.raises(BuildError, match=r"greet 1\.2\.3"):
@@ -136,7 +136,7 @@ def test_failed_build_does_not_leave_a_program(tmp_path: Path, compiler: Path) -
 
 
 def publish_module(folder: Path, version: str) -> None:
-    """Write a Go module proxy with one version of the greeter. It embeds a page that it does not contain."""
+    """Write a Go module proxy with one version of the greeter, which embeds a page that its module does not contain."""
     module, prefix = f"module {GREETER}\n\ngo 1.20\n", f"{GREETER}@v{version}"
     source = """package main
 
@@ -160,7 +160,7 @@ func main() {
 
 
 def test_build_adds_placeholders_for_embedded_files_that_are_not_published(tmp_path: Path, compiler: Path) -> None:
-    """A module that lacks an embedded file is built with an empty placeholder. Without it, Go refuses to build."""
+    """A module that lacks an embedded file is built with an empty placeholder. Without the placeholder, Go fails."""
     publish_module(tmp_path / "proxy", "1.2.3")
     environment = build_environment(tmp_path) | {
         "GOPROXY": f"file://{tmp_path / 'proxy'}",

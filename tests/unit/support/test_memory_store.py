@@ -14,4 +14,4 @@ def store() -> Store:
 
 
 class TestMemoryStore(StoreContract):
-    """The properties of a store in memory."""
+    """The properties of an in-memory store."""

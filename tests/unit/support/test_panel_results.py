@@ -30,7 +30,7 @@ EMPTY: Series = ({"provider": "a"}, [float("nan")])
 def test_problems_of_an_invalid_result_yields_one_message(
     expression: Expression, series: list[Series], message: str
 ) -> None:
-    """Each kind of invalid result is one problem."""
+    """Each kind of invalid result yields one problem."""
     (problem,) = problems(expression, series, required=True)
     assert message in problem
 
@@ -48,7 +48,7 @@ def test_problems_of_an_invalid_result_yields_one_message(
     ],
 )
 def test_problems_of_a_valid_result_is_empty(expression: Expression, series: list[Series]) -> None:
-    """Unusual but valid results are accepted: outside Kubernetes there is no pod, and a skew may be negative."""
+    """Unusual but valid results are accepted, such as no pod outside Kubernetes and a negative skew."""
     assert list(problems(expression, series, required=True)) == []
 
 
@@ -58,7 +58,7 @@ def test_problems_of_an_empty_optional_result_is_empty() -> None:
 
 
 def test_table_problems_with_rows_missing_in_the_first_column_yields_them() -> None:
-    """A column may lack rows. Additional rows, or other labels, would cause lines with a single cell."""
+    """A column may lack rows. Additional rows or other labels are problems: they would cause single-cell lines."""
     assert list(table_problems({"Age": [SERIES, ({"provider": "b"}, [1.0])], "Limit": [SERIES]})) == []
     assert list(table_problems({"Age": [SERIES], "Limit": [({"provider": "a", "__name__": "x"}, [1.0])]})) == []
     (other,) = table_problems({"Age": [SERIES], "Limit": [({"provider": "b"}, [1.0])]})

@@ -12,7 +12,7 @@ from support.rules import RULE_FILES
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
 def test_speed_up_rules_keeps_durations_above_one_failed_scrape(path: Path) -> None:
-    """An alert waits for longer than two scrapes, and a range covers two scrapes in addition to a failed one."""
+    """An alert waits longer than two scrapes, and a range covers two scrapes in addition to a failed one."""
     rules = [rule for group in yaml.safe_load(speed_up_rules(path.read_text()))["groups"] for rule in group["rules"]]
     ranges = [selector.range for rule in rules for selector in promql.selectors(rule["expr"]) if selector.range]
     assert all(promql.seconds(rule["for"]) > 2 * SCRAPE_SECONDS for rule in rules if "for" in rule)
@@ -21,7 +21,7 @@ def test_speed_up_rules_keeps_durations_above_one_failed_scrape(path: Path) -> N
 
 def test_speed_up_rules_divides_durations_and_keeps_thresholds() -> None:
     """Ranges, subqueries, offsets and `for` become 60 times shorter, down to the minimum. Thresholds do not change, and
-    groups use the interval of the server.
+    groups use the server's interval.
     """
     rule = {"alert": "A", "expr": "max_over_time(x[1h:5m] offset 30m) > 60 and rate(y[1m]) > 5", "for": "10m"}
     text = yaml.safe_dump({"groups": [{"name": "g", "interval": "2m", "rules": [rule, rule | {"for": "1m"}]}]})

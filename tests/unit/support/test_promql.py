@@ -39,12 +39,12 @@ def test_selectors_of_a_nested_expression_returns_each_with_its_context() -> Non
     ],
 )
 def test_selector_in_nested_aggregations_has_the_innermost_one(expression: str, aggregation: str | None) -> None:
-    """The aggregation of a selector is the innermost one, because it is applied to the series first."""
+    """A selector's aggregation is the innermost one, because it is applied to the series first."""
     assert next(iter(promql.selectors(expression))).aggregation == aggregation
 
 
 def test_selector_conditions_with_any_value_are_split() -> None:
-    """A matcher is split into label, operator and value, whatever the value contains."""
+    """A matcher is split into label, operator and value, regardless of the value's content."""
     (selector,) = promql.selectors('m{a="1,2", b!~"x=y", c != ""}')
     assert selector.conditions == [("a", "=", "1,2"), ("b", "!~", "x=y"), ("c", "!=", "")]
 
@@ -55,7 +55,7 @@ def test_grouping_labels_of_an_expression_are_those_of_by() -> None:
 
 
 def test_without_selectors_removes_selectors_and_keeps_labels() -> None:
-    """Labels of an aggregation and of label_replace are kept, and the matchers of a metric are removed."""
+    """The labels of an aggregation and of label_replace are kept, and a metric's matchers are removed."""
     assert "queue" not in promql.without_selectors('max by (tier) (m{queue="high"}[5m])')
     assert "tier" in promql.without_selectors('max by (tier) (m{queue="high"}[5m])')
     assert '"reason"' in promql.without_selectors('label_replace(m, "reason", "$1", "kind", "(.+)")')
@@ -63,5 +63,5 @@ def test_without_selectors_removes_selectors_and_keeps_labels() -> None:
 
 @pytest.mark.parametrize(("duration", "seconds"), [("1h30m", 5_400), ("250ms", 0.25), ("2w", 1_209_600), ("0s", 0)])
 def test_seconds_of_a_duration_sums_all_units(duration: str, seconds: float) -> None:
-    """Every unit of Prometheus is converted, alone or in combination."""
+    """Every Prometheus unit is converted, alone or in combination."""
     assert promql.seconds(duration) == seconds

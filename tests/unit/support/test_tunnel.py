@@ -1,4 +1,4 @@
-"""Tests of the tunnel, between a client and an echo server."""
+"""Tests of the tunnel between a client and an echo server."""
 
 import select
 import socket
@@ -49,12 +49,12 @@ def tunnel(server: EchoServer) -> Iterator[Tunnel]:
 
 
 def connect(tunnel: Tunnel) -> socket.socket:
-    """Open a connection of a client."""
+    """Open a client connection."""
     return socket.create_connection(("127.0.0.1", int(tunnel.url.rpartition(":")[2])), _SECONDS)
 
 
 def echo(client: socket.socket, word: bytes) -> bytes:
-    """Send a word, and return what comes back."""
+    """Send a word and return the response."""
     client.sendall(word)
     return client.recv(1024)
 
@@ -79,7 +79,7 @@ def test_frozen_tunnel_delays_data_until_the_thaw(server: EchoServer, tunnel: Tu
 
 
 def test_tunnel_frozen_for_new_connections_delays_their_data(server: EchoServer, tunnel: Tunnel) -> None:
-    """With `new`, a connection that is made during the freeze is accepted, and is silent until the thaw."""
+    """With `new`, a connection that is opened during the freeze is accepted and is silent until the thaw."""
     tunnel.freeze(new=True)
     with connect(tunnel) as client:
         client.sendall(b"delayed")
@@ -90,7 +90,7 @@ def test_tunnel_frozen_for_new_connections_delays_their_data(server: EchoServer,
 
 
 def test_frozen_tunnel_delays_the_end_of_a_connection(server: EchoServer, tunnel: Tunnel) -> None:
-    """If a client closes a frozen connection, the server sees the end only after the thaw."""
+    """If a client closes a frozen connection, the server notices this only after the thaw."""
     client = connect(tunnel)
     assert echo(client, b"before") == b"before"
     tunnel.freeze()

@@ -1,4 +1,4 @@
-"""Chooses the cluster of the end-to-end tests: an external one, kind if available, or the node of this package."""
+"""Chooses the cluster for the end-to-end tests: an external one, kind if available, or this package's node."""
 
 import os
 import shutil
@@ -20,11 +20,11 @@ _KIND_CONFIGURATION = Path(__file__).with_name("kind.yaml")
 
 
 class Target(Protocol):
-    """A cluster, and the operations on it that the Kubernetes API does not offer."""
+    """A cluster, with operations that the Kubernetes API does not offer."""
 
     @property
     def name(self) -> str:
-        """Value of E2E_TARGET that chooses it; empty for an external cluster."""
+        """The value of E2E_TARGET that selects this target. Empty for an external cluster."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -32,16 +32,16 @@ class Target(Protocol):
 
     @property
     def programs(self) -> str:
-        """Group of `test_cluster.binaries` that the cluster and its tests need."""
+        """The group of `test_cluster.binaries` that the cluster and its tests need."""
 
     def up(self) -> None:
-        """Start the cluster, or those of its parts that do not run."""
+        """Start the cluster, or those of its servers that are not running."""
 
     def down(self) -> None:
         """Remove everything that `up` has created."""
 
     def load(self, archive: Path) -> None:
-        """Load the images of an archive that `docker save` wrote."""
+        """Load the images from an archive that `docker save` wrote."""
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
         """Return the command line that runs a command with access to pods and Services."""
@@ -65,7 +65,7 @@ class NodeTarget:
         return self._layout.kubeconfig
 
     def up(self) -> None:
-        """Start the node, or those of its servers that do not run."""
+        """Start the node, or those of its servers that are not running."""
         up(self._layout)
 
     def down(self) -> None:
@@ -73,7 +73,7 @@ class NodeTarget:
         down(self._layout)
 
     def load(self, archive: Path) -> None:
-        """Import the images of an archive."""
+        """Import the images from an archive."""
         load(self._layout, archive)
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
@@ -110,11 +110,11 @@ class KindTarget:
             file.unlink(missing_ok=True)
 
     def load(self, archive: Path) -> None:
-        """Import the images of an archive."""
+        """Import the images from an archive."""
         _kind("load", "image-archive", str(archive), "--name", _KIND_CLUSTER)
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """Return the command line unchanged: kubectl works from outside, and tests reach pods through it only."""
+        """Return the command line unchanged. Kubectl works from outside, and tests reach pods only through it."""
         return [*map(str, command)]
 
     def restart_api_server(self) -> None:
@@ -155,7 +155,7 @@ class ExternalTarget:
         """Do nothing, because the user stops it."""
 
     def load(self, archive: Path) -> None:
-        """Do nothing, because it pulls its images."""
+        """Do nothing, because the cluster pulls its images."""
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
         """Return the command line unchanged."""
@@ -188,7 +188,7 @@ def choose_target(environment: Mapping[str, str] = os.environ) -> Target:
 
 
 def existing_targets() -> list[Target]:
-    """Return the clusters that were started on this machine, whichever of them would be chosen now."""
+    """Return the clusters that were started on this machine, regardless of which one would be chosen now."""
     return [
         *([NodeTarget()] if Layout().root.exists() else []),
         *([KindTarget()] if KindTarget.kubeconfig.exists() else []),

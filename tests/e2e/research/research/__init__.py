@@ -1,1 +1,1 @@
-"""A tier that a user has added with values only. Its tasks record in Redis what they do, for the end-to-end tests."""
+"""A tier that a user adds with values only. For the end-to-end tests, its tasks record in Redis what they do."""

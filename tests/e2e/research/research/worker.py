@@ -1,7 +1,7 @@
 """Composition root of the tier (`dramatiq research.worker`).
 
-The tasks record their runs in these lists of the data Redis: `started` and `finished` have the names of pieces of work,
-`run_ids` has run ids.
+The tasks record their runs in lists of the data Redis: `started` and `finished` contain names of work items, and
+`run_ids` contains run ids.
 """
 
 import time
@@ -25,10 +25,10 @@ def task(fn: Any) -> Any:
 
 @task
 def work(name: str, seconds: float) -> None:
-    """Sleep, and record the start and the end.
+    """Sleep and record the start and end.
 
     Args:
-        name: Name of this piece of work.
+        name: Name of this work item.
         seconds: Duration in seconds.
     """
     _redis.rpush("started", name)
@@ -46,7 +46,7 @@ def record_run() -> None:
 
 @task
 def allocate(mebibytes: int) -> None:
-    """Allocate memory in the first attempt, like a leak. Further attempts allocate nothing and succeed.
+    """Allocate memory in the first attempt, like a leak. Later attempts allocate nothing and succeed.
 
     Args:
         mebibytes: Size in MiB.

@@ -25,7 +25,7 @@ def test_committed_manifest_equals_the_generated_one(name: str) -> None:
 
 
 def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every schema below a schema, with its path."""
+    """Yield every schema nested in a schema, with its path."""
     for name, each in schema.get("properties", {}).items():
         yield f"{path}.{name}", each
         yield from fields(each, f"{path}.{name}")
@@ -38,7 +38,7 @@ ALL = [found for part in ("spec", "status") for found in fields(SCHEMA["properti
 
 @pytest.mark.parametrize(("path", "schema"), ALL, ids=[path for path, _ in ALL])
 def test_field_has_a_description_and_a_bound(path: str, schema: dict[str, Any]) -> None:
-    """`kubectl explain` describes every field. Texts and lists of the spec are bounded, because CEL has a budget."""
+    """`kubectl explain` describes every field. Strings and lists in the spec are bounded, because CEL has a budget."""
     assert schema["description"].endswith(".")
     if path.startswith("spec."):
         bound = {"string": "maxLength", "array": "maxItems", "object": "maxProperties"}.get(schema["type"])
@@ -52,6 +52,6 @@ def test_definition_has_exactly_the_fields_of_the_models() -> None:
 
 
 def test_conditions_are_merged_by_type() -> None:
-    """Conditions are a map with the key `type`, as is usual in Kubernetes."""
+    """Conditions are a map keyed by `type`, as is usual in Kubernetes."""
     conditions = SCHEMA["properties"]["status"]["properties"]["conditions"]
     assert (conditions["x-kubernetes-list-type"], conditions["x-kubernetes-list-map-keys"]) == ("map", ["type"])

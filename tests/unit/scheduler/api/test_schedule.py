@@ -1,4 +1,4 @@
-"""Compiled schedules: the ids of their runs, and messages that equal the output of dramatiq's encoder."""
+"""Compiled schedules: their run ids, and messages that equal the output of dramatiq's encoder."""
 
 from uuid import UUID, uuid5
 
@@ -21,7 +21,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=3), st.dictionaries(st.text(min_size=1), JSON, max_size=3))
 def test_message_of_any_arguments_equals_that_of_dramatiq(args: list[object], kwargs: dict[str, object]):
-    """A message that is assembled from its prepared head is byte for byte what dramatiq's encoder writes."""
+    """A message that is assembled from its prepared head equals the output of dramatiq's encoder byte for byte."""
     compiled = schedule(args=args, kwargs=kwargs, retries=0, timeLimitSeconds=7)
     text = compiled.message("an-id", DUE_MS, NOW_MS)
     expected = dramatiq.Message(
@@ -50,7 +50,7 @@ def test_message_of_any_arguments_equals_that_of_dramatiq(args: list[object], kw
     [(0, 60_000), (250, 59_750), (59_999, 1), (60_000, 60_000), (86_400_000, 60_000), (-500, 60_000)],
 )
 def test_message_of_a_late_run_has_a_smaller_max_age(late_ms: int, max_age: int):
-    """The lateness reduces the maximum age. A run beyond the deadline (of a backfill) has the whole limit."""
+    """The lateness reduces the maximum age. A run beyond the deadline (of a backfill) has the full limit."""
     compiled = schedule(startingDeadlineSeconds=60)
     message = dramatiq.Message.decode(compiled.message("an-id", DUE_MS, DUE_MS + late_ms).encode())
     assert message.options["max_age"] == max_age
@@ -82,6 +82,6 @@ def test_fingerprint_changes_only_with_the_spec():
 
 
 def test_queue_of_a_catalog_task_defaults_to_its_tier():
-    """The queue of a task in the catalog is that of its tier, unless the spec names another."""
+    """A catalog task uses the queue of its tier, unless the spec names another."""
     assert schedule(task="fetch_crypto_prices_task").queue == "high"
     assert schedule(task="fetch_crypto_prices_task", queue="urgent").queue == "urgent"

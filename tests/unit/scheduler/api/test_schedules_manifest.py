@@ -17,6 +17,6 @@ def test_with_default_schedules_replaces_only_its_section() -> None:
 
 @pytest.mark.parametrize("values", ["other: 1\n", "schedules:\n  a: 1\nother: 1\nschedules:\n  b: 1\n"])
 def test_with_default_schedules_without_exactly_one_section_raises(values: str) -> None:
-    """A text without the section, or with two of them, is refused instead of being changed in the wrong place."""
+    """A text without the section, or with two of them, is refused, because a change could be in the wrong position."""
     with pytest.raises(ValueError, match="exactly one"):
         with_default_schedules(values)

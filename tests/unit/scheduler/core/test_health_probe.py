@@ -10,7 +10,7 @@ from financehub_shared.core.clock import ManualClock
 
 @dataclass
 class FakeEngine:
-    """The part of an engine that the probe reads."""
+    """A fake engine with the attributes that the probe reads."""
 
     health: LoopHealth
     lag: float = 0.0
@@ -23,7 +23,7 @@ class FakeEngine:
 def probe(
     step: float, reply: float, lag: float = 0.0, *, all_registered: bool = True, ahead: float = 3_600
 ) -> HealthProbe:
-    """Return a probe whose engine last stepped, got a reply and found its clock ahead so many seconds ago."""
+    """Return a probe of an engine that stepped, got a reply and found its clock ahead the given seconds ago."""
     engine = FakeEngine(LoopHealth(last_step=-step, last_reply=-reply, last_ahead=-ahead), lag, all_registered)
     return HealthProbe(engine, ManualClock())
 
@@ -44,14 +44,14 @@ def test_liveness_without_progress_names_the_reason(step: float, reply: float, l
 
 
 def test_readiness_requires_registered_schedules_and_answers_of_redis() -> None:
-    """A scheduler is ready if its schedules are registered and Redis answers."""
+    """A scheduler is ready if its schedules are registered and Redis replies."""
     assert probe(0, 0).readiness() == []
     assert probe(0, 0, all_registered=False).readiness() == ["starting: the schedules are not registered yet"]
     assert probe(0, 31).readiness() == ["Redis has not answered for 31 s"]
 
 
 def test_readiness_during_start_shows_problems_of_the_source() -> None:
-    """Problems of the source are shown until all schedules are registered, and not afterwards."""
+    """The source's problems are shown until all schedules are registered, but not afterwards."""
     engine = FakeEngine(LoopHealth(last_step=0, last_reply=0), all_registered=False)
     health_probe = HealthProbe(engine, ManualClock(), startup_problems=lambda: ["forbidden"])
     assert health_probe.readiness() == ["forbidden"]
@@ -60,7 +60,7 @@ def test_readiness_during_start_shows_problems_of_the_source() -> None:
 
 
 def test_probe_with_clock_far_ahead_names_the_clock() -> None:
-    """If Redis rejects due times because our clock is ahead, the scheduler is not ready and its queue is not stuck."""
+    """If Redis rejects due times because our clock is ahead, the scheduler is not ready, but its queue is not stuck."""
     reason = [
         "the clock is far ahead of the clock of Redis, which rejects runs that are not due yet; correct the clock"
     ]

@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON, min_size=1), st.randoms())
 def test_digest_depends_on_values_and_not_on_field_order(status: dict[str, Any], random: Any) -> None:
-    """A status has the same digest in any order of its fields, and another one if a value differs."""
+    """A status has the same digest regardless of its field order, and a different one if a value differs."""
     items = list(status.items())
     random.shuffle(items)
     assert digest(dict(items)) == digest(status)
@@ -34,7 +34,7 @@ def test_digest_depends_on_values_and_not_on_field_order(status: dict[str, Any],
 
 
 def test_observe_with_condition_keeps_type_status_generation_and_time() -> None:
-    """A condition digest contains the type, status, generation and transition time of the condition."""
+    """A condition digest contains the condition's type, status, generation and transition time."""
     status = {"conditions": [CONDITION], "runs": 1}
     since = datetime(2027, 1, 15, 8, tzinfo=UTC)
     assert observe(status).conditions == (ConditionDigest("Ready", "True", 3, since),)
@@ -61,6 +61,6 @@ def test_observe_without_status_returns_no_status(status: Any) -> None:
     ],
 )
 def test_observe_with_invalid_conditions_ignores_them(conditions: Any) -> None:
-    """Invalid conditions that a user wrote by hand are ignored and do not raise."""
+    """Invalid conditions that a user wrote manually are ignored and do not raise an error."""
     status = {"conditions": conditions}
     assert (observe(status).conditions, observe(status).digest) == ((), digest(status))

@@ -1,4 +1,4 @@
-"""Exchange calendars: the committed table, and the time before and after it."""
+"""Exchange calendars: the committed table, and dates before and after it."""
 
 import importlib.util
 from datetime import date, datetime
@@ -41,7 +41,7 @@ def test_committed_table_equals_the_generated_one(generator: ModuleType):
 
 @pytest.mark.parametrize("exchange", ["XNYS", "XTKS", "XHKG", "XETR"])
 def test_sessions_equal_those_of_exchange_calendars(exchange: str):
-    """Open and close of every session equal exchange_calendars's to the second."""
+    """Every session's open and close equal those of exchange_calendars to the second."""
     import exchange_calendars
     import pandas as pd
 
@@ -72,7 +72,7 @@ def test_sessions_equal_those_of_exchange_calendars(exchange: str):
     ],
 )
 def test_is_open_at_edges_holidays_and_lunch(exchange: str, zone: str, time: str, open_: bool):
-    """An exchange is open from the start of a session until just before its end, not on holidays and at lunch."""
+    """An exchange is open from a session's start until just before its end, but not on holidays or during lunch."""
     assert load_calendar(exchange).is_open(at(time, zone)) is open_
 
 
@@ -89,7 +89,7 @@ def test_due_times_with_calendar_are_within_sessions():
 
 
 def test_next_after_without_any_open_session_is_none():
-    """A nightly schedule with a daytime exchange has no due time, and the search for one ends."""
+    """A nightly schedule with a daytime exchange has no due time, and the search for one terminates."""
     recurrence = Recurrence(
         (parse_rule("0 3 * * *", ZoneInfo("America/New_York")),), load_calendar("XNYS"), end=at("2029-01-01T00:00")
     )
@@ -97,7 +97,7 @@ def test_next_after_without_any_open_session_is_none():
 
 
 def test_calendar_outside_the_table_raises():
-    """A day outside the table raises an error that names the edges of the table."""
+    """A day outside the table raises an error that names the table's first and last day."""
     calendar = load_calendar("XNYS")
     for method in (calendar.is_open, calendar.next_open):
         with pytest.raises(CalendarHorizonError, match="XNYS covers only the days from 2025-01-01 to before"):

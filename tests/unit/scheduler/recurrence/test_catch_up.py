@@ -34,13 +34,13 @@ def minutes(*numbers: int) -> tuple[int, ...]:
 def test_plan_after_five_minutes_of_downtime_follows_policy_and_deadline(
     policy: CatchUp, late: float, deadline: int | None, fire: tuple[int, ...], missed: int, mark: int
 ):
-    """`catchUp` and the deadline decide which missed runs happen. The others are counted as missed."""
+    """`catchUp` and the deadline decide which passed due times run. The others are counted as missed."""
     assert plan_catch_up(MINUTELY, T, T + 300 + late, policy, deadline) == CatchUpPlan(fire, missed, mark)
 
 
 @pytest.mark.parametrize("policy", list(CatchUp))
 def test_plan_between_due_times_is_empty(policy: CatchUp):
-    """Between two due times nothing runs, nothing is missed and the high-water mark stays."""
+    """Between two due times nothing runs, nothing is missed and the high-water mark does not move."""
     assert plan_catch_up(MINUTELY, T, T + 59.9, policy, None) == CatchUpPlan((), 0, None)
 
 
@@ -53,7 +53,7 @@ def test_plan_after_a_long_outage_runs_at_most_a_hundred():
 
 
 def test_plan_with_jitter_waits_for_the_offset():
-    """A due time counts as passed when its jitter has passed too."""
+    """A due time counts as passed only when its jitter offset has passed too."""
     recurrence = Recurrence(MINUTELY.rules, offset=20.0)
     assert plan_catch_up(recurrence, T, T + 79, CatchUp.LATEST, None).fire == ()
     assert plan_catch_up(recurrence, T, T + 80, CatchUp.LATEST, None).fire == minutes(1)
@@ -68,7 +68,7 @@ def test_plan_with_jitter_waits_for_the_offset():
 def test_plan_of_any_range_runs_or_counts_every_due_time(
     policy: CatchUp, length: int, deadline: int | None, interval: int
 ):
-    """The due times that run and those that are missed are all of the range, and the mark is the last of them."""
+    """The due times that run or are missed are exactly those in the range, and the mark is the last one."""
     recurrence = Recurrence((parse_rule(f"@every {interval}s", ZoneInfo("UTC")),))
     walked = list(recurrence.due_times(T, T + length))
     found = plan_catch_up(recurrence, T, T + length, policy, deadline)

@@ -121,7 +121,7 @@ def test_next_after_returns_the_first_later_due_time(expression: str, after: str
     ],
 )
 def test_due_times_over_clock_changes_run_once(expression: str, zone: str, after: str, until: str, expected: list[str]):
-    """Over a change of the clocks, a fixed time is due once, and a frequent rule follows real time."""
+    """Across a clock change, a fixed time is due once, and a frequent rule follows elapsed time."""
     assert due_between(expression, zone, after, until) == expected
 
 
@@ -139,14 +139,14 @@ CRONS = st.builds(
 EXPRESSIONS = st.one_of(
     CRONS, st.sampled_from(sorted(ALIASES)), st.integers(1, 200_000).map(lambda seconds: f"@every {seconds}s")
 )
-#: Two years with several changes of the clocks, in steps of a millisecond.
+#: Two years with several clock changes, with millisecond resolution.
 TIMES = st.integers(1_767_225_600_000, 1_830_297_600_000).map(lambda milliseconds: milliseconds / 1000)
 
 
 @given(EXPRESSIONS, ZONES, TIMES)
 @settings(deadline=None, max_examples=150)
 def test_next_after_is_the_same_for_every_time_before_it(expression: str, zone: str, time: float):
-    """The next due time is later than the given time, and it is the same for every moment in between."""
+    """The next due time is later than the given time, and is the same for every time in between."""
     rule = parse_rule(expression, parse_zone(zone))
     found = rule.next_after(time)
     assert found is not None
@@ -173,7 +173,7 @@ def test_newest_and_count_equal_a_full_walk(expressions: list[str], zone: str, a
 
 
 def test_interval_with_start_time_counts_from_it():
-    """An interval counts from the start time of the schedule, so that every scheduler computes the same times."""
+    """An interval counts from the schedule's start time, so that every scheduler computes the same due times."""
     start = int(at("2026-11-25T10:00:07+00:00"))
     recurrence = Recurrence((parse_rule("@every 1m", UTC_ZONE, start),), start=start)
     assert recurrence.next_after(0) == start
@@ -181,7 +181,7 @@ def test_interval_with_start_time_counts_from_it():
 
 
 def test_due_times_include_start_and_end():
-    """A due time exactly at the start or end time is included, and none outside."""
+    """A due time exactly at the start or end time is included, and any due time outside is not."""
     start, end = at("2026-11-25T10:00:00+00:00"), at("2026-11-25T10:02:00+00:00")
     recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),), start=start, end=end)
     assert list(recurrence.due_times(0, end + 600)) == [start, start + 60, end]
@@ -222,14 +222,14 @@ def test_next_after_at_extreme_dates_is_displayable(expression: str, zone: str, 
 
 @given(st.uuids().map(str), st.integers(1, 86_400))
 def test_jitter_offset_is_constant_and_bounded(uid: str, seconds: int):
-    """The jitter of a schedule is constant and within [0, n) seconds."""
+    """A schedule's jitter is constant and within [0, n) seconds."""
     offset = jitter_offset(uid, seconds)
     assert offset == jitter_offset(uid, seconds)
     assert 0 <= offset < seconds
 
 
 def test_jitter_offset_of_many_schedules_is_spread_evenly():
-    """The offsets of a thousand schedules are spread over the whole range: each tenth has its share."""
+    """The offsets of a thousand schedules are spread over the whole range: each tenth gets its share."""
     from uuid import NAMESPACE_DNS, uuid5
 
     offsets = [jitter_offset(str(uuid5(NAMESPACE_DNS, str(number))), 60) for number in range(1_000)]
@@ -275,7 +275,7 @@ def test_parse_zone_of_an_invalid_name_raises(name: str):
 
 
 def test_count_of_a_utc_day_is_1440_minutes():
-    """In UTC the clocks never change."""
+    """A day in UTC always has 1,440 minutes, because its clock never changes."""
     day = datetime(2026, 3, 29, tzinfo=UTC).timestamp()
     recurrence = Recurrence((parse_rule("* * * * *", UTC_ZONE),))
     assert recurrence.count(day - 1, day + 86_399, 10_000) == 1_440

@@ -31,7 +31,7 @@ def refusal(text: str) -> DocumentError:
 
 
 def test_parse_of_a_valid_document_applies_defaults() -> None:
-    """A complete document becomes a ScheduledTask with its defaults."""
+    """A complete document yields a ScheduledTask with the defaults filled in."""
     (document,) = split(GOOD)
     task = parse(document)
     assert task is not None
@@ -104,7 +104,7 @@ def test_parse_with_end_before_start_is_refused() -> None:
 
 
 def test_refusal_of_a_readable_resource_has_its_name() -> None:
-    """The error has the name of the resource if it can be read, which a syntax error prevents."""
+    """The error has the resource's name if it can be read, which a syntax error prevents."""
     assert refusal(GOOD.replace("@every 2m", "nonsense")).name == "default/demo"
     assert refusal(GOOD.replace("name: demo", "name: [demo")).name == ""
 
@@ -132,7 +132,7 @@ def test_parse_of_exploding_aliases_is_refused() -> None:
 
 
 def test_parse_of_an_unquoted_time_keeps_its_offset() -> None:
-    """An unquoted time is read as text, as in JSON, so its offset is kept."""
+    """An unquoted time is read as a string, as in JSON, so its offset is kept."""
     text = GOOD + "  startTime: 2026-12-01T09:00:00+02:00\n"
     (document,) = split(text)
     task = parse(document)

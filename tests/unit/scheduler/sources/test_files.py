@@ -13,7 +13,7 @@ from support.schedules import resource, write
 
 
 def scan_names(source: FileSource) -> tuple[set[str], int]:
-    """Scan once, and return the names of the upserts and the number of removals."""
+    """Scan once and return the names of the upserts and the number of removals."""
     found = source.scan()
     return ({schedule.name for schedule in found.upserts}, len(found.removed)) if found else (set(), 0)
 
@@ -24,7 +24,7 @@ def source(tmp_path: Path) -> FileSource:
 
 
 def test_file_source_without_folder_raises_config_error() -> None:
-    """A missing folder is an invalid flag, which the error names in one line."""
+    """A missing folder raises a ConfigError with one line that names the flag."""
     with pytest.raises(ConfigError, match="--schedules /nowhere: is not a folder"):
         FileSource(Path("/nowhere"), ManualClock())
 
@@ -53,7 +53,7 @@ def test_scan_after_an_edit_upserts_only_the_changed_document(source: FileSource
 
 
 def test_scan_after_a_symlink_swap_finds_the_change(source: FileSource, tmp_path: Path) -> None:
-    """The swap of the symlink of a mounted ConfigMap is noticed."""
+    """The symlink swap of a mounted ConfigMap is detected."""
     for version, schedule in (("v1", "@hourly"), ("v2", "@daily")):
         (tmp_path / f"..{version}").mkdir()
         write(tmp_path / f"..{version}", resource("a", schedule=schedule), file="a.yaml")
@@ -80,7 +80,7 @@ def test_scan_with_invalid_documents_finds_the_others(source: FileSource, tmp_pa
 
 
 def test_scan_after_an_invalid_edit_keeps_the_valid_version(source: FileSource, tmp_path: Path) -> None:
-    """A schedule whose edit is refused stays as it was until the edit is corrected or the document is deleted."""
+    """A schedule whose edit is refused stays unchanged until the edit is corrected or the document is deleted."""
     write(tmp_path, resource("a"), resource("b"))
     source.scan()
     write(tmp_path, resource("a", schedule="nonsense"), resource("b"))
@@ -92,7 +92,7 @@ def test_scan_after_an_invalid_edit_keeps_the_valid_version(source: FileSource, 
 
 
 def test_scan_of_a_broken_file_keeps_its_schedules(source: FileSource, tmp_path: Path) -> None:
-    """If a file cannot be parsed at all, its earlier schedules stay."""
+    """If a file cannot be parsed at all, its earlier schedules remain."""
     write(tmp_path, resource("a"), resource("b"))
     source.scan()
     (tmp_path / "schedules.yaml").write_text("kind: [\n")
@@ -125,7 +125,7 @@ def test_scan_with_a_duplicate_name_refuses_the_second(source: FileSource, tmp_p
 
 
 def test_scan_of_an_unavailable_folder_removes_nothing(tmp_path: Path) -> None:
-    """A folder that disappears, such as an unmounted volume, is a fault, and its schedules stay."""
+    """A folder that disappears, such as an unmounted volume, is a fault, and its schedules remain."""
     folder = tmp_path / "mount"
     folder.mkdir()
     write(folder, resource("a"))
@@ -160,7 +160,7 @@ def test_scan_with_an_invalid_annotation_refuses_the_document(source: FileSource
 
 
 async def test_changes_keeps_known_state_for_the_first_read_only(tmp_path: Path) -> None:
-    """The first change keeps the state that Redis knows, even if it is empty, and the later ones do not."""
+    """The first change keeps the state known to Redis, even if the change is empty, and later ones do not."""
     source = FileSource(tmp_path, ManualClock())
     changes = source.changes()
     first = await anext(changes)

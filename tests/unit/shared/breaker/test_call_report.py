@@ -1,4 +1,4 @@
-"""The classification of ended calls."""
+"""The classification of finished calls."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ from financehub_shared.core import errors
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_report_of_error_classifies_the_exception(error: BaseException, outcome: CallOutcome):
-    """An error that does not concern the upstream's health is not a failure, and an interruption shows nothing."""
+    """An error unrelated to the upstream's health is not a failure, and an interruption counts as nothing."""
     assert report_of_error(error).outcome is outcome
 
 
@@ -41,7 +41,7 @@ def test_report_of_error_with_retry_after_keeps_only_positive_finite_times(asked
 
 
 def test_report_of_error_with_a_foreign_exception_omits_its_text():
-    """The text of a foreign exception may contain a key and is not stored, and the text of our exceptions is cut."""
+    """A foreign exception's text is not stored, because it may contain a key, and our exceptions' text is truncated."""
     assert report_of_error(ValueError("https://host/?apikey=secret")).error == "ValueError"
     assert len(report_of_error(errors.UpstreamError("p", "x" * 1_000)).error) == ERROR_MAX
 
@@ -58,5 +58,5 @@ def test_report_of_error_with_a_foreign_exception_omits_its_text():
 def test_report_of_result_with_a_slow_or_bad_result_is_a_failure(
     error: errors.ProviderError | None, seconds: float, outcome: CallOutcome
 ):
-    """A call that returned is a failure if it was slow or if its judge found an error that trips the breaker."""
+    """A call that returned counts as a failure if it was slow or if its judge found an error that trips the breaker."""
     assert report_of_result(error, seconds, 20.0).outcome is outcome

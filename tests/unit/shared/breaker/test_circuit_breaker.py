@@ -1,4 +1,4 @@
-"""The breaker as callers use it, with the fleet's state in memory and a manual clock."""
+"""The breaker from the callers' perspective, with the fleet's state in memory and a manual clock."""
 
 import asyncio
 import threading
@@ -42,7 +42,7 @@ POLICY = BreakerPolicy(minimum_calls=3, open_ms=30_000, probe_ms=10_000, slow_ms
 
 
 class Fleet(LocalBackend):
-    """State that several breakers share as they share Redis. It counts its commands and can become unavailable."""
+    """State that several breakers share like a Redis. It counts its commands and can become unavailable."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(POLICY, clock, lambda: 0.0)
@@ -64,7 +64,7 @@ def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 class Process(CircuitBreaker):
-    """The breaker of one process. `do` calls it blocking or in a coroutine."""
+    """One process's breaker. `do` makes a blocking call or a call in a coroutine."""
 
     def __init__(
         self, fleet: Fleet | None, clock: ManualClock, *, use_async: bool, listeners: Sequence[BreakerListener] = ()
@@ -124,7 +124,7 @@ def test_closed_breaker_returns_results_and_raises_errors_unchanged(fleet: Fleet
 
 
 def test_failures_of_several_processes_open_the_breaker_for_all(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """One failure in each of three processes, minutes apart, opens the breaker for all, and no further call is sent."""
+    """One failure in each of three processes, minutes apart, opens the breaker for all, and no more calls are sent."""
     processes = [Process(fleet, clock, use_async=use_async) for _ in range(6)]
     for process in processes[:3]:
         clock.advance(100)
@@ -158,7 +158,7 @@ def test_retry_after_in_one_process_stops_all_processes(fleet: Fleet, clock: Man
 
 
 def test_open_time_over_admits_one_probe_that_decides_for_all(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """After the open time one call is admitted, the others are rejected while it runs, and its success admits them."""
+    """After the open time one call is admitted. Others are rejected while it runs, and admitted after its success."""
     one, other = (Process(fleet, clock, use_async=use_async) for _ in range(2))
     one.fail(3)
     clock.advance(30)
@@ -168,7 +168,7 @@ def test_open_time_over_admits_one_probe_that_decides_for_all(fleet: Fleet, cloc
 
 
 def test_probe_with_not_found_closes_the_breaker(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that answers 'no such symbol' counts as working again."""
+    """An upstream that responds with 'no such symbol' counts as working again."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(30)
@@ -192,7 +192,7 @@ def test_probe_that_fails_doubles_the_open_time(fleet: Fleet, clock: ManualClock
 def test_cancelled_probe_returns_its_lease(
     fleet: Fleet, clock: ManualClock, use_async: bool, interruption: BaseException
 ):
-    """A probe that is interrupted returns its lease, so the next call is admitted without a wait."""
+    """An interrupted probe returns its lease, so the next call is admitted without a wait."""
     breaker = Process(fleet, clock, use_async=use_async)
     breaker.fail(3)
     clock.advance(30)
@@ -219,7 +219,7 @@ def test_probe_past_its_lease_is_replaced_and_its_result_ignored(fleet: Fleet, c
 
 
 def test_result_that_the_judge_refuses_counts_as_a_failure(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """A result that stands for a failure counts as one and is still returned."""
+    """A result that represents a failure counts as one and is still returned."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(3):
         result = breaker.do({"error": ["EService"]}, judge=lambda body: UpstreamError("kraken", str(body["error"])))
@@ -228,7 +228,7 @@ def test_result_that_the_judge_refuses_counts_as_a_failure(fleet: Fleet, clock: 
 
 
 def test_slow_calls_open_the_breaker(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An upstream that answers far too late opens the breaker."""
+    """An upstream that responds far too late opens the breaker."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(3):
         breaker.do(judge=lambda _: clock.advance(5.1))
@@ -236,7 +236,7 @@ def test_slow_calls_open_the_breaker(fleet: Fleet, clock: ManualClock, use_async
 
 
 def test_success_costs_one_command_and_repeated_rejection_none(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """An admission reports the successes before it, and a rejection is valid for a second."""
+    """An admission reports the previous successes, and a rejection stays valid for a second."""
     breaker = Process(fleet, clock, use_async=use_async)
     for _ in range(20):
         breaker.do()
@@ -262,7 +262,7 @@ def test_success_reported_with_the_next_admission_counts(fleet: Fleet, clock: Ma
 
 
 def test_breaker_opened_by_hand_stays_open_until_closed_by_hand(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """A breaker that was opened by hand stays open until it is closed by hand, which takes effect within a second."""
+    """A breaker that was opened manually stays open until it is closed manually, which takes effect within a second."""
     breaker = Process(fleet, clock, use_async=use_async)
     fleet.run("binance", ForceOpen())
     for _ in range(5):
@@ -275,7 +275,7 @@ def test_breaker_opened_by_hand_stays_open_until_closed_by_hand(fleet: Fleet, cl
 
 
 def test_breaker_without_redis_counts_in_its_process(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """Without Redis the process counts by itself, and it returns to the fleet's state when Redis is available again."""
+    """Without Redis the process counts locally, and it returns to the fleet's state when Redis is available again."""
     breaker = Process(fleet, clock, use_async=use_async)
     fleet.unavailable = True
     breaker.fail(3)
@@ -308,8 +308,8 @@ def test_failure_while_redis_fails_counts_in_its_process(fleet: Fleet, clock: Ma
 
 
 def test_listeners_receive_each_transition_and_its_owner(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """The process that causes a transition reports it as its own, the others do not, and a failing listener breaks no
-    call.
+    """The process that causes a transition reports it as its own, the others do not, and a failing listener does not
+    break a call.
     """
     transitions: dict[str, list[BreakerTransition]] = {"one": [], "other": []}
 
@@ -337,7 +337,7 @@ def test_listeners_receive_each_transition_and_its_owner(fleet: Fleet, clock: Ma
 
 
 def test_metrics_count_own_transitions_and_show_the_state_everywhere(fleet: Fleet, clock: ManualClock, use_async: bool):
-    """The counter rises only in the process that caused the transition, and the gauge is right in all processes."""
+    """The counter grows only in the process that caused the transition, and the gauge is correct in all processes."""
     mine, theirs = Metrics("high"), Metrics("low")
     one = Process(fleet, clock, use_async=use_async, listeners=[count_transitions(mine)])
     other = Process(fleet, clock, use_async=use_async, listeners=[count_transitions(theirs)])

@@ -1,4 +1,4 @@
-"""The breaker policy that the settings describe."""
+"""The breaker policy that the settings define."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from financehub_shared.core.settings import load_settings
 
 
 def test_policy_defaults_equal_those_of_the_settings():
-    """A policy created without arguments equals the one that the default settings describe."""
+    """A policy created without arguments equals the one that the default settings define."""
     assert BreakerPolicy.from_settings(load_settings({})) == BreakerPolicy()
 
 
@@ -36,7 +36,7 @@ def test_policy_from_settings_converts_every_field():
     ],
 )
 def test_policy_from_contradicting_settings_is_refused(variable: str, value: str, message: str):
-    """The error names both variables, their values and what is allowed."""
+    """The error names both variables, their values and the allowed values."""
     with pytest.raises(ConfigError) as caught:
         BreakerPolicy.from_settings(load_settings({f"FINANCEHUB_BREAKER_{variable}_SECONDS": value}))
     assert str(caught.value) == f"FINANCEHUB_BREAKER_{message}"

@@ -37,7 +37,7 @@ JITTER = st.floats(0, 1, exclude_max=True)
 
 @dataclass(frozen=True)
 class Move:
-    """An event `later` ms after the previous one. If not `current`, it carries an older epoch than the record."""
+    """An event `later` ms after the previous one. If it is not `current`, its epoch is older than the record's."""
 
     kind: str
     later: int
@@ -77,7 +77,7 @@ MOVES = st.lists(
 
 
 def reached(moves: list[Move], policy: BreakerPolicy) -> tuple[BreakerRecord, int]:
-    """Return the record of a new breaker after some moves, and the time."""
+    """Return the record of a new breaker after some moves, and the time of the last move."""
     record, now = BreakerRecord(), NOW
     for move in moves:
         now += move.later
@@ -97,7 +97,7 @@ def failures(
 
 @given(policy=POLICIES, healthy=st.integers(0, 300))
 def test_step_with_minimum_calls_failures_opens_whatever_preceded_them(policy: BreakerPolicy, healthy: int):
-    """`minimum_calls` failures in a row open the breaker, however many calls succeeded before."""
+    """`minimum_calls` consecutive failures open the breaker, regardless of how many calls succeeded before."""
     record = BreakerRecord()
     for _ in range(healthy):
         record, _ = step(record, RecordOutcome(record.epoch, CallOutcome.SUCCESS), NOW, policy, 0.0)
@@ -114,7 +114,7 @@ def test_step_with_fewer_failures_than_minimum_calls_stays_closed(policy: Breake
 
 @given(policy=POLICIES)
 def test_step_with_failures_older_than_the_window_stays_closed(policy: BreakerPolicy):
-    """Failures that are spread over more than the window never open the breaker."""
+    """Failures that are spread over more than one window never open the breaker."""
     policy = replace(policy, minimum_calls=max(policy.minimum_calls, 2))
     record, _ = failures(3 * policy.minimum_calls, policy, BreakerRecord(), NOW, every=policy.window_ms)
     assert record.state is BreakerState.CLOSED
@@ -135,7 +135,7 @@ def test_step_with_failures_below_the_ratio_stays_closed():
 def test_step_with_an_outcome_of_an_old_epoch_is_stale(
     moves: list[Move], policy: BreakerPolicy, outcome: CallOutcome, behind: int
 ):
-    """An outcome that carries the epoch of an earlier state or probe does not change the record."""
+    """An outcome with the epoch of an earlier state or probe does not change the record."""
     record, now = reached(moves, policy)
     after, reply = step(record, RecordOutcome(record.epoch - behind, outcome, 60_000, "late"), now, policy, 0.5)
     assert after == record
@@ -157,9 +157,7 @@ def test_step_with_a_new_state_or_a_probe_increases_the_epoch(moves: list[Move],
 
 @given(moves=MOVES, policy=POLICIES)
 def test_step_after_the_announced_wait_admits_a_call(moves: list[Move], policy: BreakerPolicy):
-    """In any state that was not forced, a call is admitted after the announced wait, whichever processes died
-    meanwhile.
-    """
+    """In any state that was not forced, a call is admitted after the announced wait, even if processes died."""
     record, now = reached(moves, policy)
     _, reply = step(record, Admit(), now, policy, 0.5)
     if record.forced:
@@ -189,7 +187,7 @@ def test_step_while_a_probe_has_its_lease_rejects_others(moves: list[Move], poli
 
 @given(moves=MOVES, policy=POLICIES, jitter=JITTER, retry_after=st.sampled_from([0, 1, 20_000, 259_200_000]))
 def test_open_time_is_within_its_bounds(moves: list[Move], policy: BreakerPolicy, jitter: float, retry_after: int):
-    """Without Retry-After the wait is between 0.8 of the open time and the limit; with it, the wait is never shorter
+    """Without Retry-After the wait is between 0.8 of the open time and the limit. With it, the wait is never shorter
     than Retry-After.
     """
     record, now = reached(moves, policy)
@@ -219,7 +217,7 @@ def test_open_time_after_each_failed_probe_doubles_to_its_limit():
 
 @pytest.mark.parametrize(("healthy_ms", "second_wait"), [(1_000, 2_000), (60_000, 1_000)])
 def test_open_time_after_a_healthy_window_starts_again(healthy_ms: int, second_wait: int):
-    """If a breaker opens again soon, its open time keeps growing; after a whole closed window it starts at the first
+    """If a breaker opens again soon, its open time keeps growing. After a full closed window it restarts at the initial
     value.
     """
     policy = BreakerPolicy(open_ms=1_000, window_ms=60_000)
@@ -254,7 +252,7 @@ def test_step_after_an_abandoned_probe_admits_another_without_a_wait():
 
 @given(moves=MOVES, policy=POLICIES, back=st.integers(1, 10**9))
 def test_step_with_a_clock_set_back_does_not_lengthen_the_wait(moves: list[Move], policy: BreakerPolicy, back: int):
-    """However far the clock is set back, the wait is not longer than the state was meant to last."""
+    """However far the clock is set back, the wait is not longer than the intended duration of the state."""
     record, now = reached(moves, policy)
     _, reply = step(record, Admit(), now - back, policy, 0.5)
     meant = record.until - record.since if record.until else policy.open_ms
@@ -262,7 +260,7 @@ def test_step_with_a_clock_set_back_does_not_lengthen_the_wait(moves: list[Move]
 
 
 def test_close_keeps_and_reset_forgets_the_growth_of_the_open_time():
-    """Closing by hand keeps the last error and the growth of the open time, and a reset forgets both."""
+    """Closing manually keeps the last error and the growth of the open time, and a reset discards both."""
     record, _ = failures(5, BreakerPolicy(), BreakerRecord(), NOW)
     closed, _ = step(record, Close(), NOW, BreakerPolicy(), 0.0)
     assert (closed.state, closed.trips, closed.error, closed.window) == (BreakerState.CLOSED, 1, "broken", ())
@@ -273,7 +271,7 @@ def test_close_keeps_and_reset_forgets_the_growth_of_the_open_time():
 
 @given(minimum=st.integers(1, 150), ratio=st.floats(0.01, 1))
 def test_window_calls_with_any_policy_allow_the_ratio(minimum: int, ratio: float):
-    """`minimum_calls` failures are at least the ratio of a full window, whatever the two settings are."""
+    """`minimum_calls` failures are at least the ratio of a full window, for any values of the two settings."""
     policy = BreakerPolicy(minimum_calls=minimum, failure_ratio=ratio)
     assert policy.window_calls >= minimum
     assert minimum / policy.window_calls >= ratio

@@ -1,4 +1,4 @@
-"""The selection of the assets of one run."""
+"""The selection of a run's assets."""
 
 import pytest
 
@@ -24,7 +24,7 @@ KNOWN = [
     ],
 )
 def test_select_assets_without_symbols_returns_active_assets_of_type(task: str, selected: list[str]) -> None:
-    """A task gets all active assets of its type, and the indicator task those of all types."""
+    """A task gets all active assets of its type, and the indicator task gets the active assets of all types."""
     assert [asset.symbol for asset in select_assets(task, None, KNOWN)] == selected
 
 
@@ -44,7 +44,7 @@ def test_select_assets_with_symbols_returns_each_once_in_order() -> None:
     ],
 )
 def test_select_assets_with_invalid_symbol_raises_with_position(symbol: str, message: str) -> None:
-    """A symbol that is unknown, of another type or inactive is refused, and the error names its position."""
+    """A symbol that is unknown, inactive or of another type is refused, and the error names its position."""
     with pytest.raises(InvalidArgumentsError, match=message) as caught:
         select_assets("fetch_stock_prices_task", ["AAPL", symbol], KNOWN)
     assert caught.value.field == "symbols.1"

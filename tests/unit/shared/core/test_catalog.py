@@ -41,7 +41,7 @@ def test_catalog_names_each_dataset_once() -> None:
 def test_invalid_arguments_are_refused_with_field(
     args: tuple[Any, ...], kwargs: dict[str, Any], field: str, message: str
 ) -> None:
-    """The error of an invalid argument names the argument and says what is allowed."""
+    """The error for an invalid argument names the argument and the allowed values."""
     with pytest.raises(InvalidArgumentsError, match=message) as caught:
         validate_arguments("fetch_stock_prices_task", args, kwargs)
     assert caught.value.field == field
@@ -64,6 +64,6 @@ def test_period_is_that_of_default_schedule(task: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("schedule", ["0 9 * * 1-5", "@weekly", "@hourly 5"])
 def test_task_with_a_schedule_of_unknown_period_is_refused(schedule: str) -> None:
-    """A catalog entry whose default schedule has an unknown period fails when it is created and names what to write."""
+    """Creating a catalog entry whose default schedule has an unknown period fails, and the error says how to fix it."""
     with pytest.raises(ConfigError, match=r"new_task: the period of the default schedule .* is unknown; write one of"):
         TaskSpec("new_task", Tier.LOW, schedule, "Does something new.")

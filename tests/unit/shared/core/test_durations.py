@@ -1,4 +1,4 @@
-"""Durations as text."""
+"""Durations as strings."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_parse_duration_with_valid_text_returns_seconds(text: str, seconds: floa
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5w", "5M", "1h 30m", "5m!"])
 def test_parse_duration_with_invalid_text_raises(text: str):
-    """Any other text is refused with an example of a valid one."""
+    """Any other string is refused with an example of a valid one."""
     with pytest.raises(ValueError, match="30m"):
         parse_duration(text)
 
@@ -43,11 +43,11 @@ def test_parse_duration_with_invalid_text_raises(text: str):
     ],
 )
 def test_format_duration_uses_two_largest_units(seconds: float | None, text: str):
-    """A duration is shown in its two largest units, and more finely below ten seconds."""
+    """A duration is shown in its two largest units, and with a higher resolution below ten seconds."""
     assert format_duration(seconds) == text
 
 
 def test_format_age_counts_back_from_now():
-    """An age is the duration since the moment, followed by 'ago'; no moment has no age."""
+    """An age is the duration since a timestamp, followed by 'ago'. Without a timestamp there is no age."""
     assert format_age(100.0, 292.0) == "3m 12s ago"
     assert format_age(None, 292.0) == ""

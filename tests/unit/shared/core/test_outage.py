@@ -76,7 +76,7 @@ def test_outage_with_silent_probe_admits_next_one_after_pause():
 
 
 def test_outage_pause_doubles_up_to_limit():
-    """Each further failure doubles the pause until the limit is reached; a success starts again from the first."""
+    """Each additional failure doubles the pause up to the limit, and a success resets it to the initial value."""
     clock = ManualClock()
     redis = outage(clock, longest=5.0)
     pauses = []

@@ -16,7 +16,7 @@ by_name = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 
 @by_name
 def test_spec_has_a_build_function_limits_and_datasets(spec: ProviderSpec):
-    """The build path of every provider leads to a function, and every provider has limits and delivers something."""
+    """Every provider's build path refers to a function, and every provider has limits and at least one dataset."""
     assert callable(resolve_name(spec.build))
     assert spec.limits
     assert spec.datasets
@@ -25,7 +25,7 @@ def test_spec_has_a_build_function_limits_and_datasets(spec: ProviderSpec):
 
 @by_name
 def test_settings_have_the_url_and_key_of_each_provider(spec: ProviderSpec):
-    """A provider with a URL or an API key has the settings for them, and no other provider has."""
+    """A provider with a URL or an API key has settings for them, and no other provider does."""
     known = variables()
     prefix = f"FINANCEHUB_{spec.name.upper()}"
     assert (f"{prefix}_URL" in known) == (spec.url is not None)
@@ -62,7 +62,7 @@ def test_settings_read_the_api_key_of_each_provider(spec: ProviderSpec):
     ],
 )
 def test_default_order_of_each_dataset_is_the_documented_one(dataset: Dataset, order: list[str]):
-    """The provider orders of the documentation are the defaults of the settings."""
+    """The documented provider orders are the defaults of the settings."""
     assert default_order(dataset) == order
     assert load_settings({}).provider_order(dataset) == order
 
@@ -90,7 +90,7 @@ def test_provider_order_with_a_provider_of_another_dataset_is_refused(variable: 
 
 @by_name
 def test_asset_accepts_symbols_of_providers_other_than_news(spec: ProviderSpec):
-    """An asset may have its own symbol at each provider that delivers data of single assets, and at no other."""
+    """An asset may have its own symbol for each provider that delivers data on single assets, and for no other."""
     asset, problems = read_entry({"symbol": "BTC-USD", "type": "crypto", "providers": {spec.name: "X"}})
     if spec.datasets - {Dataset.NEWS}:
         assert asset is not None

@@ -1,4 +1,4 @@
-"""Settings: names, defaults, and the errors of invalid values."""
+"""Settings: names, defaults, and errors for invalid values."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from financehub_shared.core.settings import exit_on_config_error, load_settings
 
 
 def test_settings_without_variables_have_required_defaults() -> None:
-    """Without any variable, the settings that the requirements fix have the required values."""
+    """Without any variables, the settings that the requirements specify have the required values."""
     settings = load_settings({})
     assert settings.broker_url == settings.store_url == "redis://localhost:6379/0"
     assert settings.dramatiq_task_timeout == 300_000
@@ -66,7 +66,7 @@ def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str,
     ],
 )
 def test_settings_with_invalid_value_raise_config_error(variable: str, value: str, message: str) -> None:
-    """The error of an invalid value is one line with the variable, its value and what is allowed."""
+    """The error for an invalid value is one line with the variable, its value and the allowed values."""
     with pytest.raises(ConfigError) as caught:
         load_settings({variable: value})
     line = str(caught.value)
@@ -86,7 +86,7 @@ def test_settings_with_invalid_value_raise_config_error(variable: str, value: st
     ],
 )
 def test_max_workers_is_parsed_by_queue(value: str, counts: dict[str, int]) -> None:
-    """Each queue has its number, and spaces and empty parts are ignored."""
+    """Each queue gets its maximum, and spaces and empty entries are ignored."""
     assert load_settings({"FINANCEHUB_MAX_WORKERS": value}).max_workers == counts
 
 
@@ -98,7 +98,7 @@ def test_release_accepts_every_name_that_helm_allows() -> None:
 
 
 def test_misspelled_variable_is_refused_with_suggestion() -> None:
-    """The error of a misspelled variable suggests the closest known one."""
+    """The error for a misspelled variable suggests the closest known one."""
     with pytest.raises(ConfigError, match="did you mean FINANCEHUB_HTTP_PORT"):
         load_settings({"FINANCEHUB_HTPP_PORT": "8000"})
 
@@ -143,14 +143,14 @@ def test_first_retry_later_than_longest_is_refused() -> None:
 
 
 def test_environment_of_process_is_ignored_if_one_is_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables of the process, in upper or lower case, do not affect settings that are read from a given mapping."""
+    """The process's variables, in upper or lower case, do not affect settings that are read from a given mapping."""
     monkeypatch.setenv("REDIS_PORT", "1234")
     monkeypatch.setenv("redis_host", "elsewhere")
     assert load_settings({}).store_url == "redis://localhost:6379/0"
 
 
 def test_exit_on_config_error_prints_one_line_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """An invalid setting ends the process with exit code 2 and one line on stderr."""
+    """An invalid setting makes the process exit with code 2 and one line on stderr."""
     with pytest.raises(SystemExit) as ended:
         exit_on_config_error(ConfigError("REDIS_PORT='abc': no"))
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""The WSGI application of health, probes, metrics and queues."""
+"""The WSGI application for health, probes, metrics and queues."""
 
 import json
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def build_app(
 )
 @pytest.mark.parametrize("path", ["/api/health/", "/api/health"])
 def test_health_endpoint_responds_503_only_if_fleet_is_down(path: str, status: HealthStatus, http_status: str) -> None:
-    """A degraded fleet responds with 200, so that a load balancer keeps it, and only a fleet that is down with 503."""
+    """A degraded fleet responds with 200, so that a load balancer keeps it. Only a down fleet responds with 503."""
     actual, body = request(build_app(status), path)
     assert actual == http_status
     payload = json.loads(body)
@@ -91,14 +91,14 @@ def test_metrics_endpoint_returns_text_format() -> None:
     ("method", "path", "status"), [("GET", "/nope", "404"), ("POST", "/livez", "405"), ("HEAD", "/livez", "200")]
 )
 def test_other_requests_respond_with_http_status(method: str, path: str, status: str) -> None:
-    """An unknown path responds with 404, another method with 405, and HEAD without a body."""
+    """An unknown path responds with 404, an unsupported method with 405, and HEAD without a body."""
     actual, body = request(build_app(), path, method)
     assert actual.startswith(status)
     assert (body == b"") is (method == "HEAD")
 
 
 def test_unexpected_error_responds_503_without_details() -> None:
-    """An unexpected error responds with 503 and the class of the error, without text that could contain a secret."""
+    """An unexpected error responds with 503 and the error's class, without text that could contain a secret."""
     status, body = request(build_app(broken=True), "/api/health/")
     assert status.startswith("503")
     assert b"hunter2" not in body

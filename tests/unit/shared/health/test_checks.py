@@ -1,4 +1,4 @@
-"""The checks of the health report: which snapshots are ok, degraded and down."""
+"""The health report's checks: which snapshots are ok, degraded or down."""
 
 from dataclasses import replace
 
@@ -154,7 +154,7 @@ CASES: dict[str, tuple[FleetSnapshot, HealthStatus, str]] = {
 
 @pytest.mark.parametrize(("snapshot", "status", "problem"), CASES.values(), ids=CASES)
 def test_evaluate_returns_status_and_reason(snapshot: FleetSnapshot, status: HealthStatus, problem: str) -> None:
-    """Each snapshot has the expected status, and the reason is among the problems of the report."""
+    """Each snapshot yields the expected status, and the reason is one of the report's problems."""
     report = evaluate(snapshot)
     assert report.status is status
     if problem:

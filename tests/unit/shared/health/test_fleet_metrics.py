@@ -1,4 +1,4 @@
-"""The metrics of the fleet, which agree with the health report and leave out parts that could not be read."""
+"""The fleet's metrics, which agree with the health report and omit data that could not be read."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ QUEUES = {"queue_messages", "queue_oldest_message_age_seconds", "queue_orphaned_
 FRESHNESS = {"data_stale", "data_freshness_limit_seconds", "data_last_success_timestamp_seconds"}
 ASSETS = {"data_assets", "data_stale_assets", "data_oldest_quote_age_seconds"}
 BREAKERS = {"circuit_breaker_state"}
-#: Part of a snapshot that could not be read → families that would be wrong without it.
+#: Section of a snapshot that could not be read → families that would be wrong without it.
 OMITTED: dict[str, set[str]] = {
     "queues": WORKERS | QUEUES,
     "processes": WORKERS,
@@ -42,7 +42,7 @@ Series = Mapping[tuple[str, ...], float]
 
 
 def distinct_queue(name: str) -> QueueStats:
-    """Build the figures of a queue with a different number for each state."""
+    """Build a queue's statistics with a different number for each state."""
     return queue(name, ready=1, in_flight=2, delayed=3, dead=4, orphaned=5, oldest_age_seconds=6.5)
 
 
@@ -69,7 +69,7 @@ class Fleet:
 
     Args:
         snapshot: The initial snapshot.
-        max_workers: Queue → largest number of workers.
+        max_workers: Queue → maximum number of workers.
     """
 
     def __init__(self, snapshot: FleetSnapshot, **max_workers: int) -> None:
@@ -97,7 +97,7 @@ class Fleet:
 
 
 def test_complete_snapshot_has_series_in_every_family() -> None:
-    """All families have series if every part of the snapshot could be read."""
+    """All families have series if every section of the snapshot could be read."""
     fleet = Fleet(SNAPSHOT, high=3)
     fleet.store_quotes({"BTC-USD": 1})
     assert fleet.families_with_series() == WORKERS | QUEUES | FRESHNESS | ASSETS | BREAKERS
@@ -105,11 +105,11 @@ def test_complete_snapshot_has_series_in_every_family() -> None:
 
 @pytest.mark.parametrize(("part", "omitted"), OMITTED.items(), ids=OMITTED)
 def test_unreadable_part_has_no_series(part: str, omitted: set[str]) -> None:
-    """The families that depend on the part are omitted, the others stay, and the failure is logged once."""
+    """The families that depend on the missing section are omitted, others remain, and the failure is logged once."""
     fleet = Fleet(SNAPSHOT, high=3)
     fleet.store_quotes({"BTC-USD": 1})
     complete = fleet.families_with_series()
-    # the snapshot has default values in place of the part, which are not figures
+    # The snapshot has default values in place of the section, which must not be exposed.
     fleet.snapshot = replace(SNAPSHOT, failures={part: "timed out"})
     with capture_logs() as logs:
         assert complete - fleet.families_with_series() == omitted
@@ -120,7 +120,7 @@ def test_unreadable_part_has_no_series(part: str, omitted: set[str]) -> None:
 
 
 def test_read_without_redis_raises_store_unavailable() -> None:
-    """Without Redis there is no snapshot, and the error ends the use of Redis in this scrape."""
+    """Without Redis there is no snapshot, and after the error this scrape does not use Redis again."""
     with pytest.raises(StoreUnavailableError, match="Redis does not answer: timed out"):
         Fleet(replace(SNAPSHOT, redis_error="Redis does not answer: timed out")).families()
 
@@ -137,7 +137,7 @@ ages = st.floats(-1_000, 100_000)
 def test_stale_metric_agrees_with_health_report(
     expected: set[str], delivered: dict[tuple[str, str], float], limits: dict[str, float], overdue: set[str]
 ) -> None:
-    """`data_stale` is 1 if the check of the dataset is not ok, unless it was never fetched and is not overdue."""
+    """`data_stale` is 1 if the dataset's check is not ok, unless the dataset was never fetched and is not overdue."""
     successes = {key: NOW - age for key, age in delivered.items()}
     snapshot = replace(SNAPSHOT, expected=expected, last_success=successes, limits=limits, overdue=overdue)
     checks = {
@@ -155,7 +155,7 @@ def test_stale_metric_agrees_with_health_report(
 
 @given(ages=st.dictionaries(st.sampled_from(["BTC-USD", "ETH-USD", "AAPL", "GONE"]), ages))
 def test_stale_assets_are_active_ones_without_fresh_value(ages: dict[str, float]) -> None:
-    """Active assets without a quote, or with one past the limit, are stale; quotes of other assets do not count."""
+    """Active assets without a quote, or with a quote past the limit, are stale. Other assets' quotes do not count."""
     fleet = Fleet(SNAPSHOT)
     fleet.store_quotes(ages)
     families = fleet.families()
@@ -183,14 +183,14 @@ def test_indicators_are_expected_for_every_active_asset() -> None:
 
 
 def test_unexpected_dataset_has_no_series() -> None:
-    """A dataset that is not expected has neither a freshness nor a number of stale assets."""
+    """A dataset that is not expected has neither a freshness metric nor a number of stale assets."""
     fleet = Fleet(replace(SNAPSHOT, expected=["quotes:crypto"]))
     families = fleet.families()
     assert set(families["data_stale"]) == set(families["data_stale_assets"]) == {("quotes:crypto",)}
 
 
 def test_cached_times_are_read_again_after_expiry_or_new_assets() -> None:
-    """Ages grow between two reads, and a new asset causes a read immediately."""
+    """Ages grow between two reads, and a new asset causes an immediate read."""
     fleet = Fleet(SNAPSHOT)
     fleet.store_quotes({"BTC-USD": 10, "ETH-USD": 0})
     fleet.store.put_indicators([indicators("AAPL")])
@@ -223,7 +223,7 @@ def test_cached_times_are_read_again_after_expiry_or_new_assets() -> None:
 
 
 def test_workers_are_counted_for_each_queue_they_consume() -> None:
-    """A worker counts for each of its queues; schedulers and draining workers do not count."""
+    """A worker counts for each of its queues. Schedulers and draining workers do not count."""
     processes = [
         worker("high"),
         worker("high", draining=True),
@@ -235,7 +235,7 @@ def test_workers_are_counted_for_each_queue_they_consume() -> None:
 
 
 def test_minimum_of_workers_is_1_for_scheduled_tiers_that_are_not_idle() -> None:
-    """The minimum is 0 for a tier that is idle or has no schedule, otherwise 1. The maximum exists if it is set."""
+    """The minimum is 0 for a tier that is idle or has no schedule, and otherwise 1. The maximum exists if it is set."""
     snapshot = replace(
         SNAPSHOT,
         queues=[*SNAPSHOT.queues, distinct_queue("by-hand")],
@@ -255,7 +255,7 @@ def test_minimum_of_workers_is_1_for_scheduled_tiers_that_are_not_idle() -> None
 
 
 def test_removed_parts_of_snapshot_lose_their_series() -> None:
-    """A queue, a breaker, a provider or a type of asset that disappears leaves no series behind."""
+    """A queue, breaker, provider or asset type that disappears leaves no series behind."""
     fleet = Fleet(replace(SNAPSHOT, queues=[*SNAPSHOT.queues, distinct_queue("gone")]))
     fleet.store_quotes({"BTC-USD": 1, "AAPL": 1})
     assert any(key[0] == "gone" for key in fleet.families()["queue_messages"])
@@ -274,7 +274,7 @@ def test_removed_parts_of_snapshot_lose_their_series() -> None:
 
 
 def test_queue_figures_are_exposed_by_state() -> None:
-    """Each figure of a queue has its own state label or metric."""
+    """Each of a queue's statistics has its own state label or metric."""
     families = Fleet(replace(SNAPSHOT, queues=[distinct_queue("high")])).families()
     assert families["queue_messages"] == {
         ("high", "ready"): 1,

@@ -1,4 +1,4 @@
-"""The freshness limits of the datasets."""
+"""The datasets' freshness limits."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ NOW = 1_800_000_000.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """A registered schedule of the stock prices (in the catalog: every 5 min, time limit 180 s)."""
+    """A registered schedule of the stock price task (in the catalog: every 5 min, time limit 180 s)."""
 
     next_times: tuple[float, ...]
     last_due_at: float | None = NOW - 60
@@ -51,7 +51,7 @@ FROM_CATALOG = 2 * 300 + 180
     ],
 )
 def test_stale_after_with_registered_schedule_uses_its_period(schedules: list[Schedule], limit: float) -> None:
-    """The limit is two periods and the task's time limit, and at least the time since the last due time."""
+    """The limit is two periods plus the task's time limit, and at least the time since the last due time."""
     assert stale_after(CATALOG["fetch_stock_prices_task"], schedules, NOW) == limit
 
 
@@ -72,7 +72,7 @@ def test_dataset_limit_exceeds_period_and_time_limit() -> None:
         ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 181)], True),
         ([Schedule((NOW + 30, NOW + 330), last_due_at=NOW - 5, runs=2)], True),  # the first run did not deliver
         ([Schedule((NOW + 99_000,), last_due_at=None, runs=0), Schedule((NOW + 5,), runs=3)], True),
-        ([Schedule((), suspended=True)], True),  # other code ignores the dataset of a suspended schedule
+        ([Schedule((), suspended=True)], True),  # other code ignores a suspended schedule's dataset
     ],
 )
 def test_absent_dataset_is_overdue_after_first_run_had_time(schedules: list[Schedule], *, overdue: bool) -> None:
@@ -100,7 +100,7 @@ def test_expected_datasets_have_active_assets_and_a_schedule(
 
 
 def test_expected_datasets_include_that_of_a_new_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Freshness checks cover every dataset of the catalog, so a new task needs no change here."""
+    """Freshness checks cover every dataset in the catalog, so a new task does not require a change here."""
     task = TaskSpec("fetch_filings_task", Tier.LOW, "@daily", "Fetches filings.", datasets=("filings",))
     monkeypatch.setattr(freshness, "CATALOG", {**CATALOG, task.name: task})
     monkeypatch.setattr(freshness, "DATASETS", {**DATASETS, "filings": task.name})

@@ -1,4 +1,4 @@
-"""The probe of Redis on replies that a healthy server does not send."""
+"""The Redis probe with replies that a healthy server does not send."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +24,13 @@ HEALTHY = {
 
 
 class Server:
-    """A client of a server that replies to TIME after a delay, and to INFO.
+    """A fake client whose server replies to TIME after a delay, and to INFO.
 
     Args:
-        clock: Clock that moves during the delay.
+        clock: Clock that advances during the delay.
         delay: Seconds between request and reply.
-        ahead: Seconds by which the clock of the server is ahead of ours.
-        info: The fields of INFO, or the error that it raises.
+        ahead: Seconds by which the server's clock is ahead of ours.
+        info: The fields of the INFO reply, or the error that INFO raises.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Server:
 
 
 def probe(clock: ManualClock, metrics: Metrics, **servers: Server) -> tuple[dict[str, float], bool]:
-    """Return family and labels → value, and whether every server answered."""
+    """Return family and labels → value, and whether every server replied."""
     families, answered = RedisProbe(servers, clock, metrics.redis_command_duration, details=True).collect()  # type: ignore[arg-type]
     values = {
         f"{family.name.removeprefix('financehub_')}{sorted(sample.labels.values())}": sample.value
@@ -68,7 +68,7 @@ def probe(clock: ManualClock, metrics: Metrics, **servers: Server) -> tuple[dict
 
 @pytest.mark.parametrize("field", ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"])
 def test_persistence_metric_with_one_failed_field_is_1(field: str) -> None:
-    """The metric is 1 if any of the three fields of INFO is not `ok`, and otherwise 0."""
+    """The metric is 1 if any of the three INFO fields is not `ok`, and otherwise 0."""
     clock = ManualClock()
     failing = probe(clock, Metrics("x"), queues=Server(clock, info={**HEALTHY, field: "err"}), data=Server(clock))[0]
     assert failing["redis_persistence_failing['queues']"] == 1
@@ -76,7 +76,7 @@ def test_persistence_metric_with_one_failed_field_is_1(field: str) -> None:
 
 
 def test_server_that_hangs_at_second_command_is_down() -> None:
-    """A timeout of INFO after a reply to TIME means that Redis is unavailable, and no refused command is logged."""
+    """An INFO timeout after a reply to TIME means that Redis is unavailable, and no refused command is logged."""
     clock = ManualClock()
     with capture_logs() as logs:
         values, answered = probe(
@@ -102,7 +102,7 @@ def test_clock_skew_excludes_round_trip(ahead: float) -> None:
 
 
 def test_missing_field_of_info_has_no_series() -> None:
-    """A server that omits fields of INFO has series for the other fields only."""
+    """A server that omits INFO fields has series for the other fields only."""
     clock = ManualClock()
     values, answered = probe(clock, Metrics("x"), queues=Server(clock, info={"used_memory": 5}))
     assert answered

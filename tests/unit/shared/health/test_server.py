@@ -1,4 +1,4 @@
-"""The HTTP server of health, probes and metrics."""
+"""The HTTP server for health, probes and metrics."""
 
 import socket
 import urllib.request
@@ -24,10 +24,10 @@ def get(port: int) -> bytes:
 
 
 def test_server_with_several_addresses_listens_on_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name such as `localhost` may have an IPv4 and an IPv6 address, and the server uses one port of the first."""
+    """A name such as `localhost` may have an IPv4 and an IPv6 address, and the server listens only on the first."""
     first = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
     second = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
-    # the test must not depend on whether the machine has IPv6
+    # The test must not depend on whether the machine has IPv6.
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [first, second])
     server = HealthServer(app, "localhost", 0)
     server.start()
@@ -55,7 +55,7 @@ def test_stopped_server_closes_connections_and_port() -> None:
 
 
 def test_server_with_unknown_host_raises_config_error() -> None:
-    """An address that cannot be resolved is a configuration error, which names the setting."""
+    """An address that cannot be resolved causes a configuration error that names the setting."""
     with pytest.raises(
         ConfigError, match=r"^FINANCEHUB_HTTP_HOST=nowhere\.invalid, .*: cannot listen \(.*\); set them"
     ):

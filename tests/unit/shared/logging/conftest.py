@@ -1,4 +1,4 @@
-"""Logging is global, so its configuration is restored after each test."""
+"""Fixtures for logging tests. Logging is global, so its configuration is restored after each test."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ from financehub_shared.logging import configure_logging
 
 
 class Terminal(io.StringIO):
-    """A buffer that claims to be a terminal."""
+    """A buffer that reports that it is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -50,12 +50,12 @@ def test_redactor_masks_known_secret_in_every_form(text: str) -> None:
     ],
 )
 def test_redactor_masks_unknown_secrets_in_urls(text: str, expected: str) -> None:
-    """Passwords in URLs and keys in query strings are masked even if they are unknown, and nothing else is."""
+    """Passwords in URLs and keys in query strings are masked even if they are unknown, but nothing else is masked."""
     assert Redactor()(text) == expected
 
 
 def test_known_secrets_contains_every_secret_of_settings() -> None:
-    """The secrets are the secret fields and the passwords inside URLs, encoded and decoded."""
+    """The known secrets are the secret fields and the passwords in URLs, both encoded and decoded."""
     settings = load_settings(
         {
             "REDIS_URL": "redis://u:one%2Fone@h:1/0",
@@ -69,7 +69,7 @@ def test_known_secrets_contains_every_secret_of_settings() -> None:
 
 
 def test_redactor_masks_very_short_secret_in_urls_only() -> None:
-    """A secret below the minimum length is masked inside URLs only, because it occurs by chance in many lines."""
+    """A secret below the minimum length is masked in URLs only, because it occurs in many lines by chance."""
     redact = Redactor(["a"])
     assert redact("a banana") == "a banana"
     assert redact("redis://:a@h") == f"redis://:{MASK}@h"
@@ -77,7 +77,7 @@ def test_redactor_masks_very_short_secret_in_urls_only() -> None:
 
 @given(secret=st.text(min_size=SHORTEST_SECRET, max_size=40), before=st.text(max_size=20), after=st.text(max_size=20))
 def test_redactor_with_any_surroundings_masks_secret(secret: str, before: str, after: str) -> None:
-    """With any text around a secret, the secret is not in the redacted line, unless the mask itself contains it."""
+    """Regardless of the surrounding text, the redacted line has no secret, unless the mask itself contains it."""
     if secret not in MASK and MASK not in secret:
         redacted = Redactor([secret])(f"{before}\x00{secret}\x00{after}")
         assert f"\x00{secret}\x00" not in redacted

@@ -1,4 +1,4 @@
-"""Secrets are logged in every way, and none of them is in the output."""
+"""Logs secrets in every way, and checks that none of them is in the output."""
 
 import io
 import logging

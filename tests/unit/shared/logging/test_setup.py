@@ -1,4 +1,4 @@
-"""The configuration of logging: one line per event, and the same shape for every source."""
+"""The logging configuration: one line per event, in the same format for every source."""
 
 import io
 import json
@@ -65,7 +65,7 @@ SOURCES: dict[str, tuple[Callable[[], object], str, str]] = {
 def test_lines_of_every_source_have_same_shape(
     configured: Configure, log_event: Callable[[], object], level: str, logger: str
 ) -> None:
-    """The line of any source is one JSON object with timestamp, level, event, logger, tier and the bound context."""
+    """A line from any source is one JSON object with timestamp, level, event, logger, tier and the bound context."""
     stream = configured()
     with warnings.catch_warnings(), structlog.contextvars.bound_contextvars(message_id="m-1"):
         warnings.simplefilter("always")
@@ -75,7 +75,7 @@ def test_lines_of_every_source_have_same_shape(
     assert list(line)[:3] == ["timestamp", "level", "event"]
     assert (line["level"], line["logger"], line["tier"]) == (level, logger, "high")
     assert line["timestamp"].endswith("Z")
-    if "thread" not in line:  # a thread has its own context
+    if "thread" not in line:  # Each thread has its own context.
         assert line["message_id"] == "m-1"
 
 
@@ -93,7 +93,7 @@ def test_exception_is_one_line_with_traceback_field(configured: Configure) -> No
     [({}, ["info", "warning"]), ({"FINANCEHUB_LOG_LEVEL": "WARNING"}, ["warning"])],
 )
 def test_log_level_applies_to_every_source(configured: Configure, environ: dict[str, str], shown: list[str]) -> None:
-    """`log_level` filters our lines and the lines of libraries in the same way."""
+    """`log_level` filters our lines and libraries' lines in the same way."""
     stream = configured(**environ)
     for log in (structlog.get_logger("ours"), logging.getLogger("theirs")):
         log.debug("a")
@@ -109,7 +109,7 @@ def test_log_level_applies_to_every_source(configured: Configure, environ: dict[
 def test_log_format_depends_on_setting_and_terminal(
     configured: Configure, format: str, terminal: bool, as_json: bool
 ) -> None:
-    """The format `auto` is console on a terminal and JSON otherwise; `json` and `console` always apply."""
+    """The format `auto` means console on a terminal and JSON otherwise. `json` and `console` always apply."""
     stream = configured(FINANCEHUB_LOG_FORMAT=format, terminal=terminal)
     structlog.get_logger("ours").info("event", key="value")
     assert stream.getvalue().startswith("{") is as_json
@@ -117,7 +117,7 @@ def test_log_format_depends_on_setting_and_terminal(
 
 
 def test_value_without_json_form_is_logged_as_text(configured: Configure) -> None:
-    """A value that JSON cannot represent is logged as text."""
+    """A value that JSON cannot represent is logged as a string."""
     stream = configured()
     structlog.get_logger("ours").info("event", value={1, 2}, other=object)
     assert lines(stream)[0]["value"] == "{1, 2}"
@@ -131,7 +131,7 @@ def test_value_without_json_form_is_logged_as_text(configured: Configure) -> Non
     ],
 )
 def test_redundant_lines_of_libraries_are_dropped(configured: Configure, name: str, message: str) -> None:
-    """INFO lines of HTTP clients, and lines of dramatiq about a run that has our own line, are dropped."""
+    """HTTP clients' INFO lines, and dramatiq's lines about runs that already have our own line, are dropped."""
     stream = configured()
     logging.getLogger(name).info(message, *(["id", 5] if "%" in message else []))
     assert stream.getvalue() == ""

@@ -1,4 +1,4 @@
-"""Tests of the assets file: valid entries, and errors with line and remedy."""
+"""Tests of the assets file: valid entries, and errors with line and fix."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def test_parse_of_an_entry_fills_defaults():
-    """Omitted fields follow from the symbol. Tickers that YAML would read as booleans are read as text."""
+    """Omitted fields are derived from the symbol. Tickers that YAML would read as booleans are read as strings."""
     assets = parse_assets(
         """
         assets:
@@ -44,7 +44,7 @@ def test_parse_of_an_entry_fills_defaults():
     ],
 )
 def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
-    """A document that is not a list of assets has its own error."""
+    """A document that is not a list of assets has a specific error."""
     with pytest.raises(AssetsFileError) as caught:
         parse_assets(text, "f")
     assert problem in caught.value.problems[0]
@@ -96,7 +96,7 @@ def test_parse_of_a_repeated_symbol_reports_both_lines():
 
 
 def test_parse_of_a_file_with_several_errors_reports_all():
-    """One error lists all problems of the file, so that they can be fixed in one go."""
+    """One error lists all of a file's problems, so that they can be fixed in one go."""
     with pytest.raises(AssetsFileError, match=r"^f:2: .* \(and 2 more\)$") as caught:
         parse_assets("assets:\n- {symbol: a, type: b}\n- {symbol: X, type: stock, colour: red}", "f")
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == ["f:2", "f:2", "f:3"]
@@ -121,7 +121,7 @@ def test_local_assets_file_has_both_types_and_london_stocks():
 
 
 def test_local_assets_file_has_a_coingecko_id_for_every_coin():
-    """Each coin has a CoinGecko id in its entry or in the built-in table, so that failover works for all coins."""
+    """Each coin has a CoinGecko id in its entry or in the built-in table, so failover works for all coins."""
     coins = [asset for asset in load_assets(ROOT / "deploy/local/assets.yaml") if asset.type is AssetType.CRYPTO]
     coins_without_id = [
         a.symbol for a in coins if "coingecko" not in a.provider_symbols and a.symbol.partition("-")[0] not in IDS

@@ -1,4 +1,4 @@
-"""Test that docs/data-model.md documents exactly the keys of the code."""
+"""Tests that docs/data-model.md documents exactly the keys in the code."""
 
 import inspect
 import re

@@ -23,7 +23,7 @@ SENTENCE = [
     "for",
     "growth",
 ]
-#: A sentence without up to three words and with up to one number. Some of these titles are nearly equal.
+#: A sentence with up to three words removed and up to one number added. Some of these titles are nearly equal.
 TITLES = st.builds(
     lambda dropped, number: [word for index, word in enumerate(SENTENCE) if index not in dropped] + number,
     st.sets(st.integers(0, len(SENTENCE) - 1), max_size=3),
@@ -39,7 +39,7 @@ ITEMS = st.builds(
 
 
 def accepted(items: list[NewsItem]) -> list[NewsItem]:
-    """Return the items that are new if no item is known."""
+    """Return the items that are new if no items are known."""
     known = KnownNews((), (), ())
     return [item for item in items if known.accept(item)]
 
@@ -63,7 +63,7 @@ def test_known_news_finds_the_same_duplicates_as_comparing_all_pairs(items: list
 
 @given(st.lists(ITEMS, max_size=25))
 def test_known_news_is_idempotent(items: list[NewsItem]):
-    """Accepted items are accepted again from scratch, and offering all items twice finds nothing new."""
+    """Accepted items are accepted again by an empty index, and offering all items twice finds nothing new."""
     once = accepted(items)
     assert accepted(once) == once
     assert accepted([*items, *items]) == once

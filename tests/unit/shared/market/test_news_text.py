@@ -1,4 +1,4 @@
-"""Tests of canonical addresses, ids and normalized titles of news."""
+"""Tests of canonical URLs, ids and normalized titles of news."""
 
 import pytest
 from hypothesis import given
@@ -38,13 +38,13 @@ def test_canonical_url_is_equal_for_all_links_to_an_article(url: str, canonical:
     "url", ["", "javascript:alert(1)", "/relative", "ftp://example.com/a", "https:///a", "http://a:x/"]
 )
 def test_canonical_url_of_an_invalid_address_raises(url: str):
-    """Only http and https addresses with a host can be links to an article."""
+    """Only http and https URLs with a host can be links to an article."""
     with pytest.raises(ValueError):
         canonical_url(url)
 
 
 def test_news_id_ignores_scheme_and_tracking():
-    """Links that differ only in scheme or tracking parameters have the same id, and other articles have other ids."""
+    """Links that differ only in scheme or tracking parameters have the same id. Other articles have different ids."""
     assert news_id("http://example.com/a?utm_campaign=1") == news_id("https://EXAMPLE.com/a")
     assert news_id("https://example.com/a") != news_id("https://example.com/b")
     assert len(news_id("https://example.com/a")) == 24
@@ -63,7 +63,7 @@ def test_news_id_ignores_scheme_and_tracking():
     ],
 )
 def test_normalize_title_keeps_only_words(title: str, normalized: str):
-    """Markup, case, punctuation, width and the name of the publisher do not change the result."""
+    """Markup, case, punctuation, character width and the publisher's name do not change the result."""
     assert normalize_title(title) == normalized
 
 
@@ -80,13 +80,13 @@ def test_normalize_title_keeps_only_words(title: str, normalized: str):
     ],
 )
 def test_near_equal_is_true_only_for_titles_of_one_story(left: str, right: str, same: bool):
-    """A title with one word more or less is the same story. Another number or other names make another story."""
+    """A title with one word more or less is the same story. A different number or name makes a different story."""
     assert near_equal(normalize_title(left), normalize_title(right)) is same
 
 
 @given(TITLES, TITLES)
 def test_near_equal_is_reflexive_and_symmetric(left: str, right: str):
-    """Nearly equal titles are so in both orders and share at least the words that the index requires."""
+    """Near equality is independent of the titles' order, and implies the shared words that the index requires."""
     assert near_equal(left, left)
     assert near_equal(left, right) == near_equal(right, left)
     words = set(left.split())

@@ -53,7 +53,7 @@ def test_expose_returns_openmetrics_if_accepted(accept: str, content_type: str, 
 
 
 def test_records_are_counted_by_provider_and_reason_class() -> None:
-    """Stored records are counted by dataset and provider, and a quarantine reason without a class as `other`."""
+    """Stored records are counted by dataset and provider. A quarantine reason without a class counts as `other`."""
     metrics = Metrics("high")
     metrics.count_stored("quotes:crypto", {"binance": 18, "kraken": 2})
     metrics.count_stored("quotes:crypto", {"binance": 20})
@@ -83,7 +83,7 @@ def test_breaker_state_is_1_for_current_state_only(state: str) -> None:
 
 
 def test_set_breaker_state_counts_no_transition() -> None:
-    """`set_breaker_state` sets the state only; `count_breaker_transition` also counts the transition."""
+    """`set_breaker_state` only sets the state, and `count_breaker_transition` also counts the transition."""
     metrics = Metrics("high")
     metrics.set_breaker_state("binance", "closed")
     assert sample(metrics, "circuit_breaker_transitions_total", provider="binance", state="closed") is None
@@ -92,7 +92,7 @@ def test_set_breaker_state_counts_no_transition() -> None:
 
 
 def test_remove_schedule_removes_its_series_only() -> None:
-    """All series of the schedule are removed, and those of other schedules stay."""
+    """All series of the schedule are removed, and those of other schedules remain."""
     metrics = Metrics("scheduler")
     for name in ("a", "b"):
         metrics.schedule_lag.labels(name).observe(0.1)
@@ -106,7 +106,7 @@ def test_remove_schedule_removes_its_series_only() -> None:
 
 
 def test_observe_provider_counts_and_times_request() -> None:
-    """A request is counted and its duration is observed, by provider and outcome."""
+    """A request is counted and its duration observed, by provider and outcome."""
     metrics = Metrics("high")
     metrics.observe_provider("binance", "timeout", 10.0)
     labels = {"provider": "binance", "outcome": "timeout"}

@@ -1,4 +1,4 @@
-"""A scrape reads the sources in order and in bounded time, and never exposes an old value."""
+"""Scrapes read their sources in order and in bounded time, and never expose an outdated value."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ def family(name: str, value: float = 1.0) -> Metric:
 
 
 class Probe:
-    """A probe of a Redis that answers or does not."""
+    """A probe of a Redis that replies or does not."""
 
     def __init__(self, *, answers: bool) -> None:
         self.answers = answers
@@ -83,7 +83,7 @@ def test_sources_after_redis_failure_are_skipped(error: Exception) -> None:
 
 
 def test_failing_source_is_left_out_and_logged_once() -> None:
-    """A source with an unexpected error is left out, and the error is logged once, not at every scrape."""
+    """A source with an unexpected error is left out, and the error is logged once and not on every scrape."""
     metrics = Metrics("scheduler")
     metrics.add_source(MetricSource("broken", failing(ValueError("unexpected"))))
     metrics.add_source(MetricSource("working", lambda: [family("working")]))
@@ -128,7 +128,7 @@ def test_scrape_with_slow_source_ends_in_time(monkeypatch: pytest.MonkeyPatch) -
     release = threading.Event()
 
     def slow() -> list[Metric]:
-        # a scrape that waits longer than allowed gets the value and fails the test
+        # A scrape that waits longer than allowed would get the value and fail the test.
         release.wait(2)
         return [family("slow")]
 

@@ -22,7 +22,7 @@ def test_quantile_differs_from_the_true_one_by_at_most_the_documented_error(dura
 
 @given(one=durations, other=durations)
 def test_buckets_of_two_workers_merge_by_addition(one: list[float], other: list[float]) -> None:
-    """Adding the buckets of two workers gives the buckets of all their attempts."""
+    """Adding the buckets of two workers yields the buckets of all their attempts."""
     both = Counter(map(bucket_of, one)) + Counter(map(bucket_of, other))
     assert both == Counter(map(bucket_of, one + other))
 

@@ -1,4 +1,4 @@
-"""Detection of missing daily bars, and fetching exactly those bars."""
+"""Detection of missing daily bars, and fetches of exactly those bars."""
 
 import asyncio
 from array import array
@@ -30,7 +30,7 @@ COIN, STOCK = Asset("BTC-USD", AssetType.CRYPTO), Asset("AAPL", AssetType.STOCK)
 
 @pytest.mark.parametrize("provider", providers_of(Dataset.BARS))
 async def test_budget_of_each_bars_provider_allows_all_parallel_requests(provider: str):
-    """An unused budget allows `CONCURRENCY` requests of Binance's weight, the largest, within the longest wait."""
+    """An unused budget allows `CONCURRENCY` requests with Binance's weight, the largest, within the longest wait."""
     clock = ManualClock()
     budget = Budget(provider, PROVIDERS[provider].limits, None, clock)
     start = clock.monotonic()
@@ -78,7 +78,7 @@ class Scripted:
 def test_last_complete_day_is_yesterday_or_the_last_weekday(
     asset: Asset, now: tuple[int, int, int], newest: tuple[int, int, int]
 ):
-    """For a coin it is yesterday, and for a stock the last weekday before today (UTC)."""
+    """The last complete day of a coin is yesterday, and that of a stock is the last weekday before today (UTC)."""
     assert last_complete_day(asset, day(*now) * DAY + 3_600) == day(*newest)
 
 
@@ -116,7 +116,7 @@ async def test_missing_on_a_holiday_waits_six_hours():
 
 @pytest.mark.parametrize("delivered", [(), (day(2025, 1, 29), day(2025, 1, 30))], ids=["nothing new", "some days"])
 async def test_missing_after_a_loss_of_bars_starts_from_the_beginning(delivered: tuple[int, ...]):
-    """If the bars of an asset are gone (cleaned up, or removed and added again), all of them are fetched again."""
+    """If an asset's bars are gone (cleaned up, or asset removed and added again), all of them are fetched again."""
     bars, clock = fetcher(Scripted("one", days=delivered))
     last = {"AAPL": day(2025, 1, 30)}
     before = {} if delivered else last
@@ -126,7 +126,7 @@ async def test_missing_after_a_loss_of_bars_starts_from_the_beginning(delivered:
 
 
 async def test_fetch_with_a_failed_provider_calls_the_next_one():
-    """Failover is per asset, and the report has the reason."""
+    """Failover happens per asset, and the report has the reason."""
     down, up = Scripted("down", UpstreamError("down", "HTTP 500")), Scripted("up")
     bars, clock = fetcher(down, up)
     report = await bars.fetch([COIN, STOCK], {"BTC-USD": 5, "AAPL": 6}, clock.monotonic() + 10)

@@ -1,4 +1,4 @@
-"""The Binance provider, tested with the documented answers."""
+"""The Binance provider, tested with the documented responses."""
 
 import json
 from decimal import Decimal
@@ -21,7 +21,7 @@ BTC, ETH, EUR = (
 
 
 class FixedRate:
-    """A source with a fixed rate of USDT."""
+    """A source with a fixed USDT rate."""
 
     name = "kraken"
 
@@ -71,7 +71,7 @@ async def test_quote_in_usdt_is_converted_with_a_note():
 
 
 async def test_quotes_with_an_unknown_pair_deliver_the_others():
-    """Code -1121 refuses the whole list. One more request delivers the known pairs and identifies the unknown one."""
+    """Code -1121 means that the whole list is refused. One more request fetches all known pairs."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "symbols" in request.url.params:
@@ -97,7 +97,7 @@ async def test_quotes_of_a_thousand_pairs_take_one_request():
 
 @pytest.mark.parametrize(("pairs", "weight"), [(1, 2), (20, 2), (21, 40), (100, 40), (101, 80), (0, 80)])
 def test_ticker_weight_is_the_documented_one(pairs: int, weight: int):
-    """The weights of ticker/24hr follow the table of the documentation."""
+    """The weights of ticker/24hr follow the documented table."""
     assert ticker_weight(pairs) == weight
 
 
@@ -119,13 +119,13 @@ async def test_quotes_with_a_broken_row_deliver_the_others():
 
 
 async def test_quote_with_nan_is_left_to_validation():
-    """`NaN` in a string is passed on, so that it is recorded in quarantine."""
+    """`NaN` in a string is passed on, so that it is recorded in the quarantine."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "NaN")]))
     assert (await binance.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"].price.is_nan()
 
 
 async def test_quotes_without_a_rate_fail():
-    """A price in USDT is never returned as one in USD."""
+    """A price in USDT is never returned as a price in USD."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")]), FixedRate("0.1"))
     with pytest.raises(UpstreamError, match="not plausible"):
         await binance.fetch_quotes([BTC], upstream.deadline)
@@ -143,7 +143,7 @@ async def test_quotes_without_a_rate_fail():
     ids=lambda value: getattr(value, "symbol", value),
 )
 def test_serves_only_possible_crypto_pairs(asset: Asset, served: bool):
-    """Binance serves crypto pairs that it can have, and nothing else."""
+    """Binance serves only crypto pairs that it may list."""
     assert adapter(lambda _: httpx.Response(500))[0].serves(asset) is served
 
 
@@ -152,7 +152,7 @@ def kline(day: int, close: str = "4") -> list[object]:
 
 
 async def test_bars_are_complete_days_in_usd():
-    """Bars end with yesterday and have the rate of their own day. Days before the first rate are left out."""
+    """Bars end with yesterday and use the rate of their own day. Days before the first rate are left out."""
     today = 1_800_000_000 // 86_400
     par = FixedRate(daily={today - 2: 0.5 + 0.4, today - 1: 1.0})
     binance, upstream = adapter(
@@ -201,7 +201,7 @@ async def test_bars_of_many_days_take_one_request_per_page():
 
 
 async def test_bars_of_an_unknown_pair_are_not_found():
-    """Code -1121 for klines is 'not found', which the breaker does not count."""
+    """Code -1121 for klines means 'not found', which the breaker does not count."""
     binance, upstream = adapter(lambda _: httpx.Response(400, json={"code": -1121, "msg": "Invalid symbol."}))
     with pytest.raises(NotFoundError):
         await binance.fetch_bars(EUR, 20_000, upstream.deadline)
@@ -209,7 +209,7 @@ async def test_bars_of_an_unknown_pair_are_not_found():
 
 @pytest.mark.real_data
 async def test_recorded_kline_becomes_a_bar(real_answers: Path):
-    """The documented kline becomes a bar of 3 July 2017 with open 0.0163479 and close 0.015771."""
+    """The documented kline yields a bar for July 3, 2017 with open 0.0163479 and close 0.015771."""
     recorded = json.loads((real_answers / "binance-klines.json").read_text())["body"]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     bars = await binance.fetch_bars(EUR, 17_350, upstream.deadline)

@@ -1,4 +1,4 @@
-"""Imports and connections of building the providers of a process."""
+"""Imports and connections caused by building a process's providers."""
 
 import subprocess
 import sys

@@ -34,7 +34,7 @@ def adapter(answer: Respond, key: str | None = None) -> tuple[CoinGecko, FakeUps
 
 
 async def test_row_becomes_a_quote():
-    """The price is as sent, the volume is in coins and the time in Unix seconds."""
+    """The price is as sent, the volume is in coins and the timestamp is in Unix seconds."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin")]))
     quote = (await coingecko.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"]
     assert (quote.price, quote.volume, quote.change_percent) == (Decimal("100.5"), Decimal(20), Decimal("-1.25"))
@@ -42,14 +42,14 @@ async def test_row_becomes_a_quote():
 
 
 async def test_null_price_and_unknown_coin_have_different_errors():
-    """A price of null is malformed, and a missing row is 'not found'."""
+    """A null price is malformed, and a missing row means 'not found'."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[row("bitcoin", None)]))
     missing = (await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)).missing
     assert (type(missing["BTC-USD"]), type(missing["ETH-USD"])) == (MalformedError, NotFoundError)
 
 
 async def test_quotes_with_a_failed_page_deliver_the_others():
-    """600 coins take three requests, and a failure of the second leaves the quotes of the others."""
+    """600 coins take three requests. If the second fails, the quotes of the others are delivered."""
     assets = [Asset(f"C{n}-USD", AssetType.CRYPTO, provider_symbols={"coingecko": f"coin-{n}"}) for n in range(600)]
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -74,21 +74,21 @@ async def test_key_is_sent_as_a_header_only():
 
 
 def test_coin_without_a_known_id_is_not_served():
-    """Symbols are ambiguous at CoinGecko, so an id is never guessed."""
+    """CoinGecko's symbols are ambiguous, so an id is never guessed."""
     coingecko, _ = adapter(lambda _: httpx.Response(500))
     assert coingecko.serves(BTC)
     assert not coingecko.serves(Asset("NEWCOIN-USD", AssetType.CRYPTO))
 
 
 async def test_usdt_rate_is_the_price_of_tether():
-    """The rate of USDT is the price of the coin `tether` in USD."""
+    """The USDT rate is the price of the coin `tether` in USD."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json={"tether": {"usd": 0.9987}}))
     assert await coingecko.usdt_rate(upstream.deadline) == Decimal("0.9987")
 
 
 @pytest.mark.real_data
 async def test_recorded_markets_become_quotes(real_answers: Path):
-    """The recorded markets of February 2024 become quotes with the same figures."""
+    """The recorded markets of February 2024 yield quotes with the same values."""
     recorded = json.loads((real_answers / "coingecko-markets.json").read_text())["body"]
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     batch = await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)

@@ -51,7 +51,7 @@ class ScriptedProvider:
 
 
 def limit_price(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Validate a quote in these tests: over 1,000 is a jump from a stored price, and over 10,000 is absurd."""
+    """Validate a quote for these tests. A price over 1,000 is a jump from a stored price, and over 10,000 is absurd."""
     if quote.price <= 1_000 or (previous is None and quote.price <= 10_000):
         return quote
     reason = "absurd: too high" if quote.price > 10_000 else "jump: +900 %"
@@ -136,7 +136,7 @@ async def test_jump_is_stored_only_if_a_second_provider_confirms_it(first: str, 
 
 
 async def test_confirmed_jump_is_corrected_like_any_quote():
-    """Only the jump is confirmed: minor units are still converted, and impossible figures are still dropped."""
+    """Only the jump is confirmed. Minor units are still converted, and impossible values are still dropped."""
     ocdo = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
     before = Quote("OCDO.L", Decimal(3), "GBP", None, CLOCK.now(), "one")
     one = ScriptedProvider("one", {"OCDO.L": "5"}, currency="GBP")
@@ -179,7 +179,7 @@ async def test_failover_gives_each_provider_a_share_of_the_time():
 
 @given(st.floats(0, 1e6), st.floats(-1e3, 1e3), st.integers(1, 10))
 def test_deadline_share_is_between_now_and_the_deadline(now: float, left: float, providers: int):
-    """The deadline of a provider is never in the past nor after the deadline of the fetch."""
+    """A provider's deadline is neither in the past nor after the fetch's deadline."""
     until = deadline_share(now, now + left, providers)
     assert now <= until <= max(now, now + left) + 1e-6
 

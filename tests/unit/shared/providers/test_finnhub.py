@@ -36,14 +36,14 @@ async def test_quotes_take_one_request_per_symbol_with_the_key_in_a_header():
 
 
 async def test_quote_with_all_zeros_is_not_found():
-    """Finnhub answers with zeros for unknown symbols, which is 'not found' and not a price."""
+    """Finnhub returns zeros for unknown symbols, which means 'not found' and not a price."""
     finnhub, upstream = adapter(lambda _: quote(0, 0))
     assert isinstance((await finnhub.fetch_quotes(STOCKS[:1], upstream.deadline)).missing["S0"], NotFoundError)
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimitedError), (401, AuthFailedError)])
 async def test_quotes_stop_after_a_final_error(status: int, error: type[Exception]):
-    """After a 429 or 401 only requests in flight are completed, and all other symbols are missing with that reason."""
+    """After a 429 or 401, only in-flight requests are completed, and all other symbols are missing with that reason."""
     finnhub, upstream = adapter(lambda _: httpx.Response(status))
     batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
     assert len(upstream.requests) <= 5
@@ -56,7 +56,7 @@ async def test_quotes_stop_after_a_final_error(status: int, error: type[Exceptio
     [("BRK-B", "USD", "BRK.B"), ("VOD.L", "GBP", None), ("^GSPC", "USD", None), ("EURUSD=X", "USD", None)],
 )
 async def test_serves_only_us_shares(symbol: str, currency: str, expected: str | None):
-    """US shares are served under Finnhub's spelling. Other exchanges, indices and currencies are not served."""
+    """US shares are served with Finnhub's spelling. Other exchanges, indices and currencies are not served."""
     finnhub, upstream = adapter(lambda _: quote())
     asset = Asset(symbol, AssetType.STOCK, currency=currency)
     assert finnhub.serves(asset) is (expected is not None)

@@ -53,14 +53,14 @@ async def test_record_without_url_or_title_is_quarantined():
     ids=["429", "no articles", "a complaint at 200", "a list"],
 )
 async def test_failed_answer_raises_its_error(response: httpx.Response, error: type[Exception]):
-    """A 429 at the first request, a complaint in plain text and an answer without articles are errors."""
+    """A 429 on the first request, a complaint in plain text and a response without articles are errors."""
     gdelt, upstream = adapter(lambda _: response)
     with pytest.raises(error):
         await gdelt.fetch_news(None, upstream.deadline)
 
 
 async def test_news_of_other_sources_send_nothing():
-    """If another source is requested, nothing is sent."""
+    """If another source is requested, GDELT is not called."""
     gdelt, upstream = adapter(lambda _: httpx.Response(500))
     assert (await gdelt.fetch_news(["coindesk"], upstream.deadline)).items == ()
     assert upstream.requests == []

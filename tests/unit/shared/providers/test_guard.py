@@ -21,7 +21,7 @@ class UsedUpBudget:
 
 
 async def must_not_send() -> None:
-    """Fails the test if the guard sends anything."""
+    """Fail the test, because the guard must not send anything."""
     pytest.fail("something was sent")
 
 
@@ -35,13 +35,13 @@ async def slow() -> None:
 
 def guard(upstream: FakeUpstream, **parts: object) -> UpstreamGuard:
     chosen = {"budget": upstream, "breaker": upstream.breaker, **parts}
-    observe = lambda provider, outcome, _: upstream.observed.append((provider, outcome))  # noqa: E731 — one line reads best
+    observe = lambda provider, outcome, _: upstream.observed.append((provider, outcome))  # noqa: E731 — one line is more readable
     return UpstreamGuard("upstream", chosen["budget"], chosen["breaker"], upstream.clock, observe)
 
 
 @pytest.fixture
 def upstream() -> FakeUpstream:
-    """Return a budget, a breaker and a clock that let every call through."""
+    """Return a budget, a breaker and a clock that allow every call."""
     return FakeUpstream(lambda _: pytest.fail("unexpected request"))
 
 
@@ -76,7 +76,7 @@ async def test_guard_with_an_open_breaker_spends_nothing(upstream: FakeUpstream)
 
 
 async def test_guard_with_a_used_up_budget_leaves_the_breaker_closed(upstream: FakeUpstream):
-    """However often the budget refuses, nothing is sent and the breaker stays closed."""
+    """No matter how often the budget refuses, nothing is sent and the breaker stays closed."""
     breaker = real_breaker(upstream)
     for _ in range(10):
         with pytest.raises(QuotaExceededError):
@@ -98,7 +98,7 @@ async def test_guard_with_a_refused_probe_lets_the_next_call_probe(upstream: Fak
 
 
 async def test_guard_with_a_canceled_call_reports_canceled(upstream: FakeUpstream):
-    """A call that ends by the time limit of its task does not count as a failure of the upstream."""
+    """A call that is canceled by its task's time limit does not count as an upstream failure."""
 
     async def hang() -> None:
         await asyncio.Event().wait()

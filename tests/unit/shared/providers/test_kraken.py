@@ -25,7 +25,7 @@ def adapter(answer: Respond) -> tuple[Kraken, FakeUpstream]:
 
 
 async def test_quotes_under_renamed_keys_are_found():
-    """Kraken answers a request for XBTUSD with the key XXBTZUSD, and the quote belongs to the requested asset."""
+    """Kraken's response for XBTUSD has the key XXBTZUSD, and the quote is assigned to the requested asset."""
     result = {"XXBTZUSD": ticker("97000"), "SOLUSD": ticker("190"), "XDGUSD": ticker("0.3")}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
     batch = await kraken.fetch_quotes([BTC, SOL, DOGE], upstream.deadline)
@@ -40,7 +40,7 @@ async def test_quotes_under_renamed_keys_are_found():
 
 
 async def test_quotes_with_an_unknown_pair_deliver_the_others():
-    """One unknown pair refuses the list. All pairs are fetched, and the unknown one is identified."""
+    """Kraken refuses a list with an unknown pair. All pairs are then fetched, and the unknown one is identified."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if "pair" in request.url.params:
@@ -67,7 +67,7 @@ async def test_quotes_with_an_unknown_pair_deliver_the_others():
     ],
 )
 async def test_error_in_the_body_raises_and_is_counted(text: str, error: type[ProviderError]):
-    """An error list with HTTP 200 raises the matching error, and the breaker counts it."""
+    """An error list in an HTTP 200 response raises the matching error, and the breaker counts it."""
     kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [text]}))
     with pytest.raises(error):
         await kraken.fetch_quotes([BTC], upstream.deadline)
@@ -75,7 +75,7 @@ async def test_error_in_the_body_raises_and_is_counted(text: str, error: type[Pr
 
 
 async def test_warning_in_the_body_is_ignored():
-    """Entries with the severity W come with a result."""
+    """Entries with the severity W are accompanied by a result."""
     body = {"error": ["WDatabase:No change"], "result": {"XXBTZUSD": ticker()}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
     assert (await kraken.fetch_quotes([BTC], upstream.deadline)).quotes
@@ -86,7 +86,7 @@ def candle(day: int, close: str) -> list[object]:
 
 
 async def test_bars_are_complete_days_from_the_first_requested_one():
-    """OHLC is already in USD. The running day and days before the first requested one are left out."""
+    """OHLC data is already in USD. The current day and days before the first requested one are left out."""
     today = 1_800_000_000 // 86_400
     rows = [candle(day, "2") for day in range(today - 5, today + 1)]
     kraken, upstream = adapter(
@@ -99,7 +99,7 @@ async def test_bars_are_complete_days_from_the_first_requested_one():
 
 
 async def test_usdt_daily_returns_closes_by_day():
-    """OHLC of USDTUSD has the close of each day."""
+    """The OHLC data of USDTUSD has the close of each day."""
     rows = [candle(20_000, "0.999"), candle(20_001, "1.001")]
     body = {"error": [], "result": {"USDTZUSD": rows, "last": 1}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
@@ -113,7 +113,7 @@ def test_spellings_begin_with_the_requested_pair():
 
 @pytest.mark.real_data
 async def test_recorded_ticker_becomes_a_quote(real_answers: Path):
-    """The recorded ticker has Bitcoin in USDT of March 2024."""
+    """The recorded ticker contains Bitcoin in USDT in March 2024."""
     recorded = json.loads((real_answers / "kraken-ticker.json").read_text())["body"]
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     asset = Asset("BTC-USDT", AssetType.CRYPTO, currency="USDT")
@@ -123,7 +123,7 @@ async def test_recorded_ticker_becomes_a_quote(real_answers: Path):
 
 @pytest.mark.real_data
 async def test_recorded_ohlc_becomes_bars(real_answers: Path):
-    """The recorded OHLC has Bitcoin of January and February 2024. The later of two rows of a day counts."""
+    """The recorded OHLC data has Bitcoin in January and February 2024. The later of two rows for a day is used."""
     recorded = json.loads((real_answers / "kraken-ohlc.json").read_text())["body"]
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
     bars = await kraken.fetch_bars(BTC, 19_000, upstream.deadline)

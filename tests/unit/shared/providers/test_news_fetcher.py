@@ -1,4 +1,4 @@
-"""News of all providers in parallel."""
+"""Fetches of news from all providers in parallel."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin")
 
 
 class Scripted:
-    """A news provider with one source, which has the name of the provider."""
+    """A news provider with one source, which has the provider's name."""
 
     def __init__(self, name: str, error: Exception | None = None) -> None:
         self.name = name
@@ -37,7 +37,7 @@ async def fetch(*providers: Scripted):
 
 
 async def test_fetch_news_calls_every_provider():
-    """An answer of one provider does not keep another from being called, and all articles are linked."""
+    """A response from one provider does not prevent calls to the others, and all articles are linked."""
     report = await fetch(Scripted("a"), Scripted("b"))
     assert report.delivered == {"a": 1, "b": 1}
     assert {item.assets for item in report.items} == {("BTC-USD",)}
@@ -57,7 +57,7 @@ async def test_fetch_news_with_all_failed_has_no_answer():
 
 
 async def test_fetch_news_keeps_validators_after_stored():
-    """Only `stored()` reports to the providers that their articles are stored."""
+    """Only `stored()` notifies the providers that their articles are stored."""
     provider = Scripted("a")
     report = await fetch(provider)
     assert provider.remembered == 0

@@ -49,7 +49,7 @@ def answer_with(body: bytes, **headers: str) -> Respond:
 
 
 def test_item_becomes_an_article():
-    """An article has a plain title, a canonical URL, the publisher's name, Unix seconds and the feed's guid."""
+    """An article has a plain-text title, a canonical URL, the publisher's name, Unix seconds and the feed's guid."""
     (item,) = parse(rss_of(entry(title="AT&amp;amp;T &lt;b&gt;up&lt;/b&gt;"), title="The &amp; Wire")).items
     assert (item.title, item.source, item.guid) == ("AT&T up", "The & Wire", "g1")
     assert item.url == "https://news.test/a1?a=1&b=2"
@@ -95,7 +95,7 @@ LATIN = rss_of(entry(title="Société"), title="W").decode().replace("?>", ' enc
     ],
 )
 def test_feed_of_any_version_has_its_article(body: bytes, title: str, published_at: float):
-    """Every version and the usual defects give the article. An impossible date becomes the fetch time."""
+    """Every version, even with common defects, yields the article. An impossible date is replaced by the fetch time."""
     (item,) = parse(body).items
     assert (item.title, item.published_at) == (title, published_at)
 
@@ -135,7 +135,7 @@ def test_feed_with_a_doctype_is_read():
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_feed_with_any_bytes_is_read_or_refused(noise: bytes, at: int):
-    """A feed with noise at any place is read, or refused with a provider error."""
+    """A feed with noise at any position is read, or refused with a provider error."""
     body = rss_of(entry())
     with contextlib.suppress(ProviderError):
         assert parse(body[:at] + noise + body[at:]).items is not None
@@ -157,7 +157,7 @@ def test_feed_without_entries_is_not_found():
 
 
 async def test_feed_without_news_for_two_weeks_is_stale_and_read():
-    """After two weeks without a new article the source counts as failed, and its articles are still delivered."""
+    """After two weeks without a new article the source counts as failed, but its articles are still delivered."""
     rss, upstream = reader(answer_with(rss_of(entry(seconds_ago=20 * 86_400))))
     batch = await rss.fetch_news(None, upstream.deadline)
     assert isinstance(batch.failed["news.test/rss"], StaleError)
@@ -184,7 +184,7 @@ async def test_etag_is_sent_only_after_the_articles_are_stored():
 
 
 async def test_news_with_a_failed_feed_have_the_others():
-    """Failures are reported per feed, by a label without the token."""
+    """Failures are reported per feed, with a label that does not contain the token."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(500) if "dead" in request.url.host else httpx.Response(200, content=rss_of(entry()))
@@ -215,7 +215,7 @@ async def test_news_of_some_sources_read_only_these_feeds():
 
 
 async def test_feed_over_two_megabytes_is_malformed():
-    """Feedparser would take seconds to parse it."""
+    """A feed over 2 MB is refused, because feedparser would take seconds to parse it."""
     rss, upstream = reader(answer_with(b"<rss>" + b" " * 2_000_001))
     (error,) = (await rss.fetch_news(None, upstream.deadline)).failed.values()
     assert isinstance(error, MalformedError)
@@ -223,6 +223,6 @@ async def test_feed_over_two_megabytes_is_malformed():
 
 
 def test_feed_labels_are_unique_and_without_secrets():
-    """User, password and query are left out, and duplicates are numbered."""
+    """Labels omit user, password and query, and duplicates are numbered."""
     feeds = ["https://u:p@www.a.test/x/?t=1", "https://a.test/x?t=2", "http://a.test:81/"]
     assert feed_labels(feeds) == ["a.test/x", "a.test/x#2", "a.test:81"]

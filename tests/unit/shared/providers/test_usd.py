@@ -1,4 +1,4 @@
-"""The rate of USDT in USD: how long it is used, and failures of its sources."""
+"""The USDT rate in USD: how long it is used, and failures of its sources."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Source:
 
 
 async def test_spot_rate_is_fetched_once_in_ten_minutes():
-    """Within `FRESH_SECONDS`, concurrent and later calls fetch nothing. After that the new rate is used."""
+    """Within `FRESH_SECONDS`, concurrent and later calls fetch nothing. After that, the new rate is used."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     await asyncio.gather(*(rates.spot(1) for _ in range(20)))
@@ -73,7 +73,7 @@ async def test_spot_rate_without_sources_is_used_for_a_day():
 
 
 async def test_spot_rate_from_the_future_is_fetched_again():
-    """If the clock was set back, a rate with a time in the future is fetched again."""
+    """If the clock was set back, a rate with a timestamp in the future is fetched again."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     await rates.spot(1)
@@ -111,7 +111,7 @@ async def test_daily_rates_in_a_short_outage_carry_over():
 
 @given(st.dictionaries(st.integers(0, 60), st.floats(0.5, 1.5)), st.integers(0, 70))
 def test_daily_rate_is_of_the_day_or_of_the_week_before(closes: dict[int, float], day: int):
-    """A rate is plausible, known, and of that day or at most `CARRY_DAYS` before. Otherwise there is none."""
+    """A rate must be plausible, known, and from that day or at most `CARRY_DAYS` before. Otherwise there is none."""
     rate = DailyRates(closes).at(day)
     usable = [back for back in range(CARRY_DAYS + 1) if 0.8 <= closes.get(day - back, 0) <= 1.2]
     assert rate == (closes[day - usable[0]] if usable else None)

@@ -1,4 +1,4 @@
-"""Parsing of Yahoo's answers, recorded and constructed."""
+"""Parsing of recorded and constructed Yahoo responses."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ BTC = Asset("BTC-USD", AssetType.CRYPTO, provider_symbols={"yahoo": "BTC-USD"})
 
 @pytest.fixture(scope="session")
 def recorded(real_answers: Path) -> Callable[[str], bytes]:
-    """Return the body of a recorded answer by the name of its file."""
+    """Return the body of a recorded response by its file name."""
 
     def read(name: str) -> bytes:
         return json.dumps(json.loads((real_answers / "yahoo" / f"{name}.json").read_bytes())["body"]).encode()
@@ -65,7 +65,7 @@ def test_recorded_quotes_have_the_recorded_figures(
     volume: str | None,
     made_at: int,
 ):
-    """Recorded quotes of several types have price (in the major unit), currency, change, volume and time."""
+    """Recorded quotes of several types have price (in the major unit), currency, change, volume and timestamp."""
     quote = read_quote("yahoo", asset, quote_rows("yahoo", recorded(file))[asset.symbol], NOW)
     assert (quote.price, quote.currency, quote.upstream_at) == (Decimal(price), currency, made_at)
     assert quote.change_percent == Decimal(change)
@@ -74,7 +74,7 @@ def test_recorded_quotes_have_the_recorded_figures(
 
 @pytest.mark.real_data
 def test_quote_of_a_coin_has_its_volume_in_coins(recorded: Callable[[str], bytes]):
-    """Yahoo returns the turnover of a coin in dollars; 21,228,961,792 at 96,077.45 are 220,956 coins."""
+    """Yahoo returns a coin's turnover in dollars. 21,228,961,792 at 96,077.45 are 220,956 coins."""
     quote = read_quote("yahoo", BTC, quote_rows("yahoo", recorded("quote-BTC-USD"))["BTC-USD"], NOW)
     assert quote.price == Decimal("96077.45")
     assert float(quote.volume or 0) == pytest.approx(220_956.7, abs=0.1)
@@ -91,7 +91,7 @@ def test_batch_maps_each_symbol_to_its_row(recorded: Callable[[str], bytes]):
 @pytest.mark.real_data
 @pytest.mark.parametrize(("file", "symbol"), [("quote-SI", "SI"), ("quote-SIX", "SIX"), ("quote-APS.AX", "APS.AX")])
 def test_delisted_and_unknown_symbols_are_not_found(recorded: Callable[[str], bytes], file: str, symbol: str):
-    """A row without a price and an empty result are both 'not found', which the breaker does not count."""
+    """A row without a price and an empty result both mean 'not found', which the breaker does not count."""
     rows = quote_rows("yahoo", recorded(file))
     with pytest.raises(NotFoundError) as caught:
         read_quote("yahoo", stock(symbol), rows.get(symbol), NOW)
@@ -124,7 +124,7 @@ def test_recorded_charts_have_the_recorded_bars(
     first_close: float | None,
     split: bool,
 ):
-    """Daily bars have the date of the exchange and the major unit, and a split in the range is noticed."""
+    """Daily bars have the exchange's date and the major unit, and a split in the range is detected."""
     body = recorded(file)
     chart = read_chart("yahoo", asset, body, 0, NOW)
     result = json.loads(body)["chart"]["result"][0]
@@ -170,7 +170,7 @@ def at(text: str) -> int:
     ],
 )
 def test_bar_has_the_date_of_the_exchange(zone: str, time: str, day: str):
-    """The start of a session is converted to the time zone of the exchange, with daylight saving time."""
+    """A session's start is converted to the exchange's time zone, including daylight saving time."""
     chart = read_chart("yahoo", stock("X"), chart_body([at(time)], [1.0], zone), 0, NOW)
     assert list(chart.bars.days) == [day_of(day)]
 
@@ -184,7 +184,7 @@ def test_bar_has_the_date_of_the_exchange(zone: str, time: str, day: str):
     ],
 )
 def test_bar_of_a_running_session_is_left_out(now: str, days: list[str]):
-    """The bar of a day is returned once its session has ended, and not before."""
+    """A day's bar is returned once its session has ended, and not before."""
     body = chart_body([at("2025-01-14T08:00"), at("2025-01-15T08:00")], [1.0, 2.0], end=at("2025-01-15T16:30"))
     chart = read_chart("yahoo", stock("X"), body, 0, at(now))
     assert list(chart.bars.days) == [day_of(day) for day in days]
@@ -210,7 +210,7 @@ def test_second_row_of_a_day_replaces_the_first():
 
 
 def test_announced_split_without_rescaled_bars_is_applied():
-    """Older bars that are still in the old scale are rescaled, and the chart has the correction."""
+    """Older bars that are still in the old scale are rescaled, and the chart records the correction."""
     times = [at(f"2025-01-{day}T08:00") for day in range(13, 21)]
     body = json.loads(chart_body(times, [100.0] * 4 + [20.0] * 4))
     split = {"date": times[4], "numerator": 5, "denominator": 1, "splitRatio": "5:1"}
@@ -223,7 +223,7 @@ def test_announced_split_without_rescaled_bars_is_applied():
 
 
 def test_chart_without_timestamps_has_no_bars():
-    """A range of holidays is a valid answer without bars."""
+    """A range of only holidays yields a valid response without bars."""
     assert len(read_chart("yahoo", stock("X"), chart_body([], []), 0, NOW).bars) == 0
 
 
@@ -247,7 +247,7 @@ def test_chart_without_timestamps_has_no_bars():
     ],
 )
 def test_invalid_chart_is_malformed(body: bytes):
-    """Another shape, another currency, NaN and an invalid time are refused and never become bars."""
+    """A wrong shape, another currency, NaN and an invalid timestamp are refused and never yield bars."""
     with pytest.raises(MalformedError):
         read_chart("yahoo", stock("X"), body, 0, NOW)
 
@@ -265,7 +265,7 @@ def test_invalid_chart_is_malformed(body: bytes):
     ],
 )
 def test_error_status_has_its_error(status: int, body: str, error: type[ProviderError]):
-    """A 404 is 'not found' only if Yahoo's JSON says so: a moved path must not look like delisted symbols."""
+    """A 404 means 'not found' only if Yahoo's JSON says so. A moved path must not look like delisted symbols."""
     found = error_of_answer("yahoo", status, {"retry-after": "7"}, body.encode(), NOW)
     assert type(found) is error
     if status == 429:
@@ -282,5 +282,5 @@ def test_error_status_has_its_error(status: int, body: str, error: type[Provider
     ],
 )
 def test_coin_is_served_only_with_an_explicit_symbol(asset: Asset, symbol: str | None):
-    """Yahoo's names of coins cannot be derived: `UNI-USD` is another coin there."""
+    """Yahoo's coin symbols cannot be derived. For example, `UNI-USD` is another coin there."""
     assert own_symbol(asset) == symbol

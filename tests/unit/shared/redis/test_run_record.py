@@ -1,4 +1,4 @@
-"""The field names of the run record have one owner."""
+"""Tests that the run record's field names have one owner."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ _SCRIPTS = {
     "declare lost": DECLARE_LOST.replace(LUA_RUN_RECORD, "").replace(LUA_SCHEDULE_RECORD, ""),
     **{path.stem: path.read_text(encoding="utf-8") for path in sorted(_LUA.glob("*.lua"))},
 }
-#: Also fields of the schedule record or of the task figures, whose names the scripts may quote.
+#: These are also fields of the schedule record or of the task statistics, so scripts may contain their names.
 _OTHER_RECORDS = {RunField.TASK, RunField.QUEUE, RunField.SCHEDULE}
 
 
 @pytest.mark.parametrize("script", list(_SCRIPTS))
 def test_lua_script_takes_run_fields_from_their_owner(script: str) -> None:
-    """No script of the product spells out the name of a field of the run record."""
+    """No script of the product contains a literal field name of the run record."""
     spelled_out = [field for field in RunField if f"'{field}'" in _SCRIPTS[script] and field not in _OTHER_RECORDS]
     assert spelled_out == []
 
 
 def test_lua_prelude_defines_every_run_field() -> None:
-    """The prelude of the scripts has every field, so that a name that it lacks is nil and Redis refuses the command."""
+    """The scripts' prelude defines every field. An undefined name would be nil, and Redis would refuse the command."""
     assert all(f"['{field}'] = '{field}'" in LUA_RUN_RECORD for field in RunField)

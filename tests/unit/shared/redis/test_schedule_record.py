@@ -1,4 +1,4 @@
-"""The parsers of the schedule record, of backfills and of next runs."""
+"""The parsers of schedule records, backfills and next runs."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_record_of_an_empty_hash_has_defaults() -> None:
 
 @pytest.mark.parametrize("changed", [{"runs": "many"}, {"spec": "{"}, {"last_due_at": "noon"}])
 def test_record_with_an_unreadable_field_raises(changed: dict[str, str]) -> None:
-    """A field that was changed by hand and is unreadable raises ValueError."""
+    """A field that was changed manually and is unreadable raises ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         ScheduleRecord.from_fields(FIELDS | changed)
 
@@ -73,12 +73,12 @@ def test_settled_counts_ends_skips_and_misses() -> None:
     [({}, "pending", 0), ({"total": "6"}, "running", 6), ({"total": "6", "state": "finished"}, "finished", 6)],
 )
 def test_backfill_state_depends_on_total(changed: dict[str, str], state: str, total: int) -> None:
-    """A pending backfill whose due times are counted is running, and one that has ended stays ended."""
+    """A pending backfill whose due times have been counted is running, and one that has ended stays ended."""
     fields: dict[str, Any] = new_backfill("u", "default/demo", 1.5, 2.5) | changed
     assert BackfillInfo.from_fields("b", fields) == BackfillInfo("b", "default/demo", 1.5, 2.5, state, total, 0, "")
 
 
 def test_next_runs_to_json_and_back_are_equal() -> None:
-    """Next runs are the same after they were stored and parsed."""
+    """Next runs are unchanged after being stored and parsed."""
     next_runs = NextRuns((1.5, 2.0), "no due time is left")
     assert NextRuns.from_json(next_runs.to_json().encode()) == next_runs

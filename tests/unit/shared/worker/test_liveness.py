@@ -1,4 +1,4 @@
-"""The liveness and readiness of a worker process."""
+"""A worker process's liveness and readiness."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from financehub_shared.worker.middleware.liveness import LIMIT_MARGIN_SECONDS, S
 
 
 class Thread:
-    """A thread of a worker, dead or alive."""
+    """A worker thread, dead or alive."""
 
     name = "worker-0"
 
@@ -24,7 +24,7 @@ class Thread:
 
 
 def build(*threads: Thread) -> tuple[Liveness, AttemptTracker, ManualClock]:
-    """Build a booted worker with one consumer whose loop has just turned."""
+    """Build a booted worker with one consumer whose loop has just completed an iteration."""
     clock = ManualClock()
     attempts = AttemptTracker(clock, 300)
     liveness = Liveness(attempts, clock)
@@ -45,7 +45,7 @@ def start_task(attempts: AttemptTracker, **options: Any) -> None:
     [(0, 0), (STALL_SECONDS, 0), (STALL_SECONDS + 1, 1)],
 )
 def test_liveness_with_a_stalled_consumer_fails(seconds: float, problems: int) -> None:
-    """A consumer loop may pause for at most STALL_SECONDS."""
+    """A consumer's loop may pause for at most STALL_SECONDS."""
     liveness, _, clock = build()
     clock.advance(seconds)
     assert len(liveness.live()) == problems
@@ -61,7 +61,7 @@ def test_liveness_with_a_stalled_consumer_fails(seconds: float, problems: int) -
     ],
 )
 def test_liveness_with_a_task_past_limit_and_margin_fails(options: dict[str, Any], seconds: float, stuck: bool) -> None:
-    """A task that exceeds its limit by the margin could not be interrupted, and only a restart ends it."""
+    """A task that exceeds its limit by the margin could not be interrupted, and only a restart stops it."""
     liveness, attempts, clock = build()
     start_task(attempts, **options)
     clock.advance(seconds)
@@ -94,7 +94,7 @@ def test_worker_before_its_boot_is_alive_and_not_ready() -> None:
 
 
 def test_worker_whose_consumer_has_no_reply_of_redis_is_alive_and_not_ready() -> None:
-    """A consumer without a reply of Redis makes its worker not ready until Redis replies, but the worker stays live."""
+    """A consumer without a reply from Redis makes its worker not ready until Redis replies, but still alive."""
     liveness, _, _ = build()
     liveness.record_turn("low", connected=False)
     assert liveness.ready() == ["the consumer of low has no connection to Redis; see the log for the reason"]

@@ -1,4 +1,4 @@
-"""The middleware that acts on messages, one by one and without Redis."""
+"""Each middleware that acts on messages, tested separately and without Redis."""
 
 import random
 
@@ -23,7 +23,7 @@ NOW_MS = 1_800_000_000_000
 
 
 class RecordingBroker(StubBroker):
-    """Records the messages that are enqueued, with their delays. It refuses them if it is unavailable."""
+    """A broker that records enqueued messages with their delays, and refuses them while it is unavailable."""
 
     def __init__(self, *, unavailable: bool = False) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ def retries(**settings: object) -> Retries:
 def test_retry_delay_is_the_longer_of_backoff_and_retry_after(
     retried: int, exponential: bool, error: Exception, low: float, high: float
 ):
-    """The back-off is exponential with jitter up to its limit, or constant; a longer Retry-After has precedence."""
+    """The back-off is constant, or exponential with jitter up to its limit. A longer Retry-After takes precedence."""
     random.seed(1)
     for _ in range(50):
         broker, message = RecordingBroker(), delivery(retries=retried)
@@ -103,7 +103,7 @@ def test_retry_that_redis_refuses_is_kept_in_the_message():
 
 
 def test_retries_with_options_of_a_wrong_type_fail_the_message():
-    """Invalid options of another client cannot make a failed message count as done."""
+    """Invalid options from another client cannot make a failed message count as done."""
     message = delivery(retries="many")
     retries().after_process_message(RecordingBroker(), message, exception=ValueError())
     assert message.failed
@@ -111,7 +111,7 @@ def test_retries_with_options_of_a_wrong_type_fail_the_message():
 
 @pytest.mark.parametrize(("losses", "refused"), [(0, False), (4, False), (5, True), (6, True)])
 def test_delivery_limit_refuses_after_five_lost_workers(losses: int, refused: bool):
-    """Five deliveries may end with the death of the worker, and the sixth is refused."""
+    """The worker may die during five deliveries, and the sixth is refused."""
     message = delivery(losses)
     if refused:
         with pytest.raises(KillsWorkerError, match=f"{losses} workers died"):
@@ -141,7 +141,7 @@ def test_delivery_limit_with_a_message_of_another_broker_passes():
 def test_age_limit_skips_old_runs_and_fails_old_retries(
     age: float, options: dict[str, object], skipped: bool, failed: bool
 ):
-    """The age counts from readiness, for a retry from the first enqueue, and the limit of the message has
+    """The age counts from the ready time, and for a retry from the first enqueue. The message's own limit takes
     precedence.
     """
     message = delivery(**options)
@@ -155,7 +155,7 @@ def test_age_limit_skips_old_runs_and_fails_old_retries(
 
 
 def test_ready_at_is_set_by_a_retry_and_kept_by_a_move():
-    """After an enqueue, a delayed retry and the move out of the delay queue, the stamp is the time of readiness."""
+    """After an enqueue, a delayed retry and a move out of the delay queue, the stamp is the ready time."""
     clock = ManualClock(NOW)
     stamp, message = ReadyAt(clock), delivery()._message
     stamp.before_enqueue(RecordingBroker(), message, None)
@@ -171,7 +171,7 @@ def test_ready_at_is_set_by_a_retry_and_kept_by_a_move():
 
 
 def test_correlation_id_is_kept_inherited_or_created():
-    """A message keeps its own id, otherwise it gets that of the task that enqueues it, otherwise its message id."""
+    """A message keeps its own correlation id, or else gets that of the enqueuing task, or else its message id."""
     stamp, own, inherited, new = CorrelationId(), delivery(correlation_id="own"), delivery(), delivery()
     stamp.before_enqueue(RecordingBroker(), new._message, None)
     current = CurrentMessage()
@@ -186,7 +186,7 @@ def test_correlation_id_is_kept_inherited_or_created():
 
 
 def test_failure_history_keeps_only_the_newest_failures():
-    """The newest failures are kept and their texts are cut, so the size of a message is bounded."""
+    """The newest failures are kept and their texts truncated, so a message's size is bounded."""
     history, message = FailureHistory(ManualClock(NOW), str), delivery()
     for number in range(FAILURES_KEPT + 5):
         history.after_process_message(RecordingBroker(), message, exception=ValueError("x" * 5_000 + str(number)))

@@ -1,4 +1,4 @@
-"""The order of the middleware of a process."""
+"""The order of a process's middleware."""
 
 import pytest
 
@@ -34,7 +34,7 @@ MESSAGES = [
 
 
 class Providers:
-    """Providers that need not be closed."""
+    """Fake providers for which closing does nothing."""
 
     async def aclose(self) -> None:
         """Do nothing."""
@@ -52,13 +52,13 @@ def names(*, worker: bool) -> list[str]:
 
 
 def test_middleware_of_a_worker_is_in_the_documented_order() -> None:
-    """The list of a worker has exactly these elements in this order."""
+    """A worker's middleware list has exactly these elements in this order."""
     expected = [*OBSERVERS, *MESSAGES, "WorkerTuning", "AsyncIO", "ProviderShutdown", "RequeueOnShutdown"]
     assert names(worker=True) == expected
 
 
 def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers() -> None:
-    """The list of a process that only enqueues lacks the observers and the shutdown of providers."""
+    """In an enqueue-only process, the list lacks the observers and the middleware that shuts down providers."""
     assert names(worker=False) == [*MESSAGES, "WorkerTuning", "AsyncIO", "RequeueOnShutdown"]
 
 
@@ -80,6 +80,6 @@ def test_middleware_of_an_enqueuing_process_has_neither_observers_nor_providers(
     ],
 )
 def test_middleware_keeps_an_order_that_matters(earlier: str, later: str) -> None:
-    """Before hooks run down the list and after hooks up the list, so each of these pairs must keep its order."""
+    """`before` hooks run down the list and `after` hooks run up, so each of these pairs must keep its order."""
     order = names(worker=True)
     assert order.index(earlier) < order.index(later)

@@ -1,4 +1,4 @@
-"""The metrics of messages: series that exist from the start, and attempts that start late."""
+"""Message metrics: series that exist from the start, and attempts that start late."""
 
 import dramatiq
 import pytest
@@ -43,7 +43,7 @@ ACTORS = [("high", "quick"), ("reports", "report")]
 
 @pytest.mark.parametrize(("queue", "actor"), ACTORS)
 def test_run_metrics_after_the_boot_have_all_series_at_zero(queue: str, actor: str) -> None:
-    """Before the first message every actor has the series whose first event `rate()` must see, all of them 0."""
+    """Before the first message, every actor's series are 0, so that `rate()` sees their first event."""
     process = Process()
     labels = {"queue": queue, "actor": actor}
     assert process.value("messages_started_total", **labels) == 0
@@ -57,7 +57,7 @@ def test_run_metrics_after_the_boot_have_all_series_at_zero(queue: str, actor: s
 @pytest.mark.parametrize(("queue", "actor"), ACTORS)
 @pytest.mark.parametrize(("beyond", "late"), [(-0.01, 0), (0.0, 0), (0.01, 1)])
 def test_message_beyond_its_wait_target_counts_as_late(queue: str, actor: str, beyond: float, late: int) -> None:
-    """A start after the wait target of the queue also counts as late, and one at the target or before does not."""
+    """A start after the queue's wait target also counts as late, but a start at or before the target does not."""
     process = Process()
     process.start(queue, actor, wait_target(queue) + beyond)
     assert process.value("messages_started_total", queue=queue, actor=actor) == 1
@@ -74,7 +74,7 @@ def test_message_from_a_clock_ahead_of_ours_has_waited_zero_seconds() -> None:
 
 
 def test_wait_target_differs_between_queues() -> None:
-    """A wait that is late in the queue of prices is not late in the queue of the maintenance tasks."""
+    """A wait that is late in the price queue is not late in the maintenance queue."""
     assert WAIT_TARGETS["high"] < WAIT_TARGETS["low"]
     process = Process()
     process.start("high", "quick", WAIT_TARGETS["high"] + 1)

@@ -1,1 +1,1 @@
-"""Programs of other projects that the tests run, in pinned versions. They are found, or built from Go modules."""
+"""Other projects' programs that the tests run, in pinned versions. They are found or built from Go modules."""

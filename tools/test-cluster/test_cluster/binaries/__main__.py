@@ -1,4 +1,4 @@
-"""Builds the programs that the tests need and that are missing, for `make binaries` and `make cluster`."""
+"""Builds the missing programs that the tests need, for `make binaries` and `make cluster`."""
 
 import sys
 
@@ -16,7 +16,7 @@ def _main(name: str) -> str | None:
     if not missing:
         return None
     compiler = go()
-    # If a program is missing that cannot be built, minutes of building the others would be wasted.
+    # If a missing program cannot be built, minutes of building the others would be wasted.
     if compiler is None or any(program.project is None for program in missing):
         return f"binaries: {describe_missing(programs)}"
     try:

@@ -17,11 +17,11 @@ from test_cluster.binaries.programs import Program, Project
 
 
 class BuildError(Exception):
-    """Go did not build a program. Its output has the cause."""
+    """Go did not build a program. Its output contains the cause."""
 
 
 def build(program: Program, go: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Build a program into the cache unless it exists. Waits for another process that builds.
+    """Build a program into the cache unless it exists. Waits while another process builds.
 
     Args:
         program: A program that has a project.
@@ -41,7 +41,7 @@ def build(program: Program, go: Path, environment: Mapping[str, str] = os.enviro
         _print(f"building {program.name} {project.version}, which takes minutes the first time …")
         began = time.monotonic()
         unfinished = folder / f".{program.name}.unfinished"
-        # The checkout does not influence the program, and a static binary runs in any container.
+        # The checkout must not influence the program, and a static binary runs in any container.
         environment = {**environment, "CGO_ENABLED": "0", "GOWORK": "off"}
         command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", project.linker_flags]
         package = "/".join(filter(None, (project.module, program.package)))
@@ -81,7 +81,7 @@ def _with_placeholders(project: Project, go: Path, environment: Mapping[str, str
 
 
 def module_source(project: Project, go: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of a project's own module, and download it if necessary.
+    """Return the folder of a project's own module, downloading it if necessary.
 
     Args:
         project: The project.
@@ -104,7 +104,7 @@ def module_source(project: Project, go: Path, environment: Mapping[str, str] = o
 
 @contextmanager
 def _exclusive(lock: Path) -> Iterator[None]:
-    """Let one process build at a time, because a linker takes gigabytes of memory."""
+    """Allow only one process to build at a time, because a linker takes gigabytes of memory."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

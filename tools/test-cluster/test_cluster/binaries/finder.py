@@ -1,4 +1,4 @@
-"""Finds programs on this machine: in the folder of envtest, in the cache, or on the PATH."""
+"""Finds programs on this machine: in envtest's folder, in the cache, or on the PATH."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def go(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def describe_missing(programs: Iterable[Program], environment: Mapping[str, str] = os.environ) -> str:
-    """Return one line that names the missing programs and how to install them; empty if none is missing.
+    """Return one line that names the missing programs and how to install them, or "" if none is missing.
 
     Args:
         programs: The required programs.

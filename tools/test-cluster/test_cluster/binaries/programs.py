@@ -1,4 +1,4 @@
-"""The programs and how each of them is built: one entry per program, one Go module per project.
+"""Defines the programs and how each of them is built: one entry per program, one Go module per project.
 
 The folder of each module is next to this file. Its `go.mod` and `go.sum` pin every line of code, and its `tools.go`
 names the commands, so that `go mod tidy` keeps their dependencies.
@@ -47,7 +47,7 @@ class Project:
 
     @property
     def linker_flags(self) -> str:
-        """Value of `-ldflags`, which omits the debugger's tables and sets the version."""
+        """Value of `-ldflags`, which omits the debug symbols and sets the version."""
         major, minor, *_ = self.version.split(".")
         stamps = (value.format(version=self.version, major=major, minor=minor) for value in self.stamps.values())
         return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in zip(self.stamps, stamps, strict=True))])
@@ -100,7 +100,7 @@ KEDA = Project(_HERE / "keda", "github.com/kedacore/keda/v2")
 PROMETHEUS_PROJECT = Project(
     _HERE / "prometheus",
     "github.com/prometheus/prometheus",
-    # Without service discovery for two dozen clouds, whose SDKs are most of the code to compile.
+    # These tags omit service discovery for two dozen clouds, whose SDKs are most of the code to compile.
     tags=("remove_all_sd", "enable_kubernetes_sd"),
 )
 ALERTMANAGER_PROJECT = Project(
@@ -124,9 +124,9 @@ PROMETHEUS = Program("prometheus", PROMETHEUS_PROJECT, "cmd/prometheus")
 ALERTMANAGER = Program("alertmanager", ALERTMANAGER_PROJECT, "cmd/alertmanager")
 CONTROLLER_GEN = Program("controller-gen", CONTROLLER_GEN_PROJECT, "cmd/controller-gen")
 
-#: Programs for the tests of the operator.
+#: Programs for the operator tests.
 CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLER_MANAGER, KUBECTL)
-#: Further programs for the node of the end-to-end tests.
+#: Additional programs for the node of the end-to-end tests.
 NODE = (SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, METRICS_SERVER)
 #: Programs for the end-to-end tests in any cluster.
 TOOLS = (KUBECTL, HELM, KEDA_OPERATOR, KEDA_ADAPTER, PROMETHEUS, ALERTMANAGER, CONTROLLER_GEN)

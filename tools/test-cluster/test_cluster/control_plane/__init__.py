@@ -14,9 +14,9 @@
         plane = own_control_plane()                           # controller_manager=True deletes namespaces
         plane.kill_api_server(); plane.start_api_server()     # on the same port
         plane.restart_api_server()
-        plane.compact()                                       # older resourceVersions are answered with 410
+        plane.compact()                                       # older resourceVersions get a 410
 
-All tests of all pytest workers share the control plane of the run. Each test therefore uses only its own `namespace`,
+All tests of all pytest workers share the test run's control plane. Each test therefore uses only its own `namespace`,
 and reads `audit()` by user. The fixture `crd_installed` is the same control plane after deploy/operator was applied.
-`manifests.install(plane)` applies it to a control plane of a single test.
+`manifests.install(plane)` applies it to a single test's control plane.
 """

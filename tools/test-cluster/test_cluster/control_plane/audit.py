@@ -1,11 +1,11 @@
-"""The audit log of the API server. It contains a request before the client has received the whole answer."""
+"""Reads the API server's audit log, which contains a request before the client has received the whole response."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: Logs all requests without their bodies, except those of the API server to itself.
+#: Logs all requests without their bodies, except the API server's requests to itself.
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -15,10 +15,10 @@ POLICY = {
 
 
 def read_audit(log: Path) -> Iterator[dict[str, Any]]:
-    """Yield one record (audit.k8s.io/v1 Event) for each request, in the order of the first answers.
+    """Yield one record (audit.k8s.io/v1 Event) for each request, in the order of the first responses.
 
     Args:
-        log: Audit log of the API server. A line that is still being written is omitted.
+        log: The API server's audit log. A line that is still being written is omitted.
     """
     ids: set[str] = set()
     with log.open("rb") as lines:

@@ -54,20 +54,20 @@ class Cluster:
     def request(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **params: str
     ) -> Any:
-        """Send a request as the administrator. It takes 1 % of the time of a kubectl command.
+        """Send a request as the administrator. This takes 1 % of the time of a kubectl command.
 
         Args:
             method: HTTP method.
             path: Absolute path.
-            body: Sent as JSON.
+            body: Body, which is sent as JSON.
             content_type: Type of the body. It decides how a PATCH is applied.
             params: Query parameters.
 
         Returns:
-            The JSON of the answer.
+            The JSON response.
 
         Raises:
-            httpx.HTTPStatusError: The request was refused. The message contains the text of the answer.
+            httpx.HTTPStatusError: The request was refused. The message contains the response text.
         """
         content = None if body is None else json.dumps(body)
         answer = self._http.request(
@@ -92,9 +92,9 @@ class Cluster:
 
         Args:
             arguments: Arguments of kubectl.
-            stdin: Its standard input, for `-f -`.
-            check: Whether an error of kubectl fails the test, with its output.
-            kubeconfig: Kubeconfig of the user, by default that of the administrator.
+            stdin: Standard input, for `-f -`.
+            check: Whether a kubectl error fails the test, with kubectl's output.
+            kubeconfig: The user's kubeconfig. The default is the administrator's.
         """
         done = subprocess.run(
             [program(KUBECTL), *arguments],
@@ -127,11 +127,11 @@ class Cluster:
         *,
         cluster_rules: Sequence[Mapping[str, Any]] = (),
     ) -> User:
-        """Create a service account with the given rights and a token for an hour.
+        """Create a service account with the given rights and a token that is valid for an hour.
 
         Args:
             namespace: Namespace of the account.
-            name: Name of the account. It may exist already.
+            name: Name of the account, which may already exist.
             rules: RBAC rules in the namespace.
             cluster_rules: RBAC rules in all namespaces.
         """
@@ -161,10 +161,10 @@ class Cluster:
         return user
 
     def audit(self, user: str | None = None) -> Iterator[dict[str, Any]]:
-        """Return one record of the audit log for each request so far, in order.
+        """Return one audit log record for each request so far, in order.
 
         Args:
-            user: `User.name`, for the requests of this user only. Requests with refused credentials have no user.
+            user: `User.name`, to return only this user's requests. Requests with refused credentials have no user.
         """
         records = read_audit(self.directory / "audit.log")
         return (record for record in records if user is None or record["user"].get("username") == user)

@@ -1,4 +1,4 @@
-"""A control plane with control of its processes: a test can kill, restart and compact it."""
+"""A control plane whose processes a test can control: kill, restart and compact."""
 
 import contextlib
 import json
@@ -18,19 +18,19 @@ from test_cluster.control_plane.pki import Authority, write_key, write_public_ke
 from test_cluster.control_plane.tokens import ISSUER
 
 _PORT_TRIES = 5
-#: Address range for documentation. It is never routed, and no client uses it.
+#: Address range reserved for documentation. It is never routed, and no client uses it.
 _SERVICES = "198.51.100.0/24"
 
 
 def start_control_plane(directory: Path, *, controller_manager: bool = False) -> "ControlPlane":
-    """Start etcd, the API server and optionally the controller manager on free ports of loopback.
+    """Start etcd, the API server and optionally the controller manager on free loopback ports.
 
     Args:
         directory: An empty directory for keys, data and logs.
         controller_manager: Whether to start the controller manager, which deletes namespaces and runs CronJobs.
 
     Raises:
-        DaemonError: One of them does not start.
+        DaemonError: A server does not start.
     """
     pki = directory / "pki"
     pki.mkdir(parents=True)
@@ -89,7 +89,7 @@ class ControlPlane(Cluster):
         for daemon in (self._controllers, self._api_server, self._etcd):
             if daemon:
                 daemon.stop()
-        # The data of etcd takes 64 MB from the first entry on.
+        # etcd's data takes 64 MB from the first entry on.
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def start_api_server(self) -> None:
@@ -97,11 +97,11 @@ class ControlPlane(Cluster):
         self._api_server.start(self.ready)
 
     def stop_api_server(self) -> None:
-        """Stop the API server with SIGTERM, like a rolling upgrade. It ends watches properly."""
+        """Stop the API server with SIGTERM, like a rolling upgrade. It closes watches gracefully."""
         self._api_server.stop()
 
     def kill_api_server(self) -> None:
-        """Stop the API server with SIGKILL, like the loss of its node."""
+        """Stop the API server with SIGKILL, as if its node were lost."""
         self._api_server.kill()
 
     def restart_api_server(self) -> None:
@@ -110,7 +110,7 @@ class ControlPlane(Cluster):
         self.start_api_server()
 
     def compact(self) -> None:
-        """Remove all older versions of resources. A list or a watch that starts from one is answered with 410 Gone.
+        """Remove all older versions of resources. A list or watch that starts from one of them gets a 410 Gone.
 
         The API server is restarted, because its watch cache would still have these versions.
         """
@@ -168,7 +168,7 @@ class ControlPlane(Cluster):
             "enable-priority-and-fairness": "false",
             "max-requests-inflight": 0,
             "max-mutating-requests-inflight": 0,
-            # Without it, a stop waits for a minute until watches have ended by themselves.
+            # Without it, a stop waits up to a minute until watches have ended by themselves.
             "shutdown-send-retry-after": "true",
             "audit-policy-file": self.directory / "audit-policy.json",
             "audit-log-path": self.directory / "audit.log",
@@ -187,7 +187,7 @@ class ControlPlane(Cluster):
         options = {
             "kubeconfig": kubeconfig,
             "leader-elect": "false",
-            # Nothing sends requests to it.
+            # No client sends requests to it.
             "secure-port": 0,
             "use-service-account-credentials": "true",
             "service-account-private-key-file": self._pki / "sa.key",

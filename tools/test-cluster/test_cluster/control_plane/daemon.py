@@ -18,7 +18,7 @@ class DaemonError(Exception):
 
 
 class PortTakenError(DaemonError):
-    """Another process listens on the port of the server."""
+    """Another process listens on the server's port."""
 
 
 class Daemon:
@@ -44,11 +44,11 @@ class Daemon:
         """Start the server and wait until it is ready.
 
         Args:
-            ready: Returns whether it is ready.
+            ready: Returns whether the server is ready.
 
         Raises:
             PortTakenError: Its port is in use. Another port may work.
-            DaemonError: It ended, or is not ready within a minute.
+            DaemonError: It exited, or is not ready within a minute.
         """
         with self._log.open("ab") as log:
             began = log.tell()
@@ -64,7 +64,7 @@ class Daemon:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop the server with SIGTERM, or with SIGKILL if it does not end in time. Does nothing if it does not run."""
+        """Stop the server with SIGTERM, or with SIGKILL if it does not exit in time. Does nothing if it is stopped."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -73,7 +73,7 @@ class Daemon:
                 self.kill()
 
     def kill(self) -> None:
-        """Stop the server with SIGKILL. Does nothing if it does not run."""
+        """Stop the server with SIGKILL. Does nothing if it is not running."""
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGKILL)
             self._process.wait()

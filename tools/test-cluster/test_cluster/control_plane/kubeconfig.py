@@ -1,4 +1,4 @@
-"""Kubeconfig files."""
+"""Writes kubeconfig files."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ def write_kubeconfig(path: Path, server: str, authority: Path, user: Mapping[str
     Args:
         path: Path of the file.
         server: URL of the API server, or of a tunnel to it.
-        authority: Certificate of the authority that signed the server's certificate.
+        authority: Certificate of the CA that signed the server's certificate.
         user: Entry of the user.
         namespace: Namespace of the context.
     """
@@ -28,7 +28,7 @@ def write_kubeconfig(path: Path, server: str, authority: Path, user: Mapping[str
 
 
 def kubeconfig_for_server(kubeconfig: Path, server: str) -> Path:
-    """Write a copy with another address into the same directory, and return its path.
+    """Write a copy with another address to the same directory and return its path.
 
     Args:
         kubeconfig: A file that `write_kubeconfig` wrote.

@@ -14,8 +14,8 @@ _LIMIT_SECONDS = 30
 
 _NAME = "in-effect.test.financehub.io"
 _ADMISSION: dict[str, Any] = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": _NAME}}
-#: A policy that denies one unused ConfigMap. Policies take effect in order, a second or two after they are applied, so
-#: once this last one denies, the others do too.
+#: A policy that denies one unused ConfigMap. Policies take effect in order, a second or two after they are applied.
+#: When this last policy denies, the others do too.
 _PROBE = [
     {
         **_ADMISSION,
@@ -38,7 +38,7 @@ _PROBE = [
 
 
 def install(cluster: Cluster) -> None:
-    """Apply deploy/operator and wait until ScheduledTasks are served and admission policies decide.
+    """Apply deploy/operator and wait until ScheduledTasks are served and admission policies are in effect.
 
     Args:
         cluster: The control plane.

@@ -1,4 +1,4 @@
-"""Keys and certificates of one control plane. They use elliptic curves, because each RSA key would take a second."""
+"""Creates a control plane's keys and certificates, with elliptic curves because each RSA key would take a second."""
 
 import datetime as dt
 import ipaddress
@@ -24,7 +24,7 @@ def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def write_public_key(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
-    """Write the public part of a key to a file."""
+    """Write a key's public part to a file."""
     kind = serialization.PublicFormat.SubjectPublicKeyInfo
     path.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, kind))
 
@@ -33,7 +33,8 @@ class Authority:
     """Signs certificates for clients and for servers.
 
     Args:
-        directory: Receives `ca.crt` immediately, and `<name>.crt` and `<name>.key` with each certificate.
+        directory: Directory to which `ca.crt` is written immediately, and `<name>.crt` and `<name>.key` with each
+            certificate.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""RBAC roles of service accounts."""
+"""Manages RBAC roles of service accounts."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ _LIMIT_SECONDS = 10
 
 
 class Request(Protocol):
-    """Sends a request to the API server as an administrator, and returns the JSON of the answer."""
+    """Sends a request to the API server as an administrator and returns the JSON response."""
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any: ...
 
@@ -24,11 +24,11 @@ def grant(
         namespace: Namespace of the service account.
         account: Name of the service account.
         rules: RBAC rules.
-        everywhere: Whether to create a ClusterRole instead of a Role of the namespace.
+        everywhere: Whether to create a ClusterRole instead of a Role in the namespace.
     """
     kind, scope, name = "Role", f"/namespaces/{namespace}", account
     if everywhere:
-        # A unique name, because ClusterRoles are shared by all tests of a run.
+        # A unique name, because all tests in a run share ClusterRoles.
         kind, scope, name = "ClusterRole", "", f"{namespace}-{account}"
     path = f"/apis/{_API}/v1{scope}/{kind.lower()}"
     request("POST", f"{path}s", {"metadata": {"name": name}, "rules": list(rules)})

@@ -1,7 +1,7 @@
-"""One control plane for all processes of a test run. It outlives the process that needed it first.
+"""Shares one control plane among all processes of a test run. It outlives the process that first needed it.
 
-A keeper process owns it. Each user holds a shared lock, which the kernel releases however the user ends. When the
-keeper gets the exclusive lock, no user is left, and it stops the servers.
+A keeper process owns it. Each user holds a shared lock, which the kernel releases regardless of how the user exits.
+When the keeper gets the exclusive lock, no user is left, and it stops the servers.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from test_cluster.control_plane.control_plane import start_control_plane
 from test_cluster.control_plane.daemon import DaemonError
 
 _ROOT = Path(__file__).parents[4]
-#: This package, and the helpers of the tests that it uses.
+#: This package, and the test helpers that it uses.
 _PYTHONPATH = os.pathsep.join(str(_ROOT / folder) for folder in ("tools/test-cluster", "tests"))
 
 
@@ -28,7 +28,7 @@ def shared_control_plane(directory: Path) -> Iterator[Cluster]:
     """Use the control plane of a directory. The first user starts it.
 
     Args:
-        directory: The same for all processes of a run.
+        directory: Directory that is the same for all processes of a run.
 
     Raises:
         DaemonError: It does not start.
@@ -59,15 +59,15 @@ def _start_keeper(directory: Path) -> str:
 
 
 def _keep(directory: Path) -> None:
-    """Start the control plane, print its location, and stop it when its last user has ended."""
-    # Detach from the process that started the keeper, because it may end first.
+    """Start the control plane, print its location, and stop it when its last user has exited."""
+    # Detach from the process that started the keeper, because that process may exit first.
     if os.fork():
         os._exit(0)
     os.setsid()
     plane = start_control_plane(Path(tempfile.mkdtemp(dir=directory)) / "control-plane")
     sys.stdout.write(json.dumps({"directory": str(plane.directory), "server": plane.server}))
     sys.stdout.flush()
-    # The reader waits until both streams are closed.
+    # The reader of the output waits until both streams are closed.
     with Path(os.devnull).open("w") as nothing:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nothing.fileno(), stream.fileno())

@@ -1,4 +1,4 @@
-"""Tokens of service accounts, signed with the key of the control plane.
+"""Issues service account tokens that are signed with the control plane's key.
 
 TokenRequest issues no tokens for less than ten minutes. The API server accepts tokens of any lifetime from this key.
 """
@@ -22,15 +22,14 @@ _LEEWAY_SECONDS = 60
 
 @dataclass(frozen=True)
 class User:
-    """A service account from the point of view of its clients. Its token is in a separate file, which a test may
-    rewrite.
+    """A service account from its clients' perspective. Its token is in a separate file, which a test may rewrite.
 
     Args:
-        name: Its name in the audit log and in RBAC.
-        namespace: Its namespace, which is also that of the kubeconfig's context.
+        name: Name in the audit log and in RBAC.
+        namespace: Namespace of the account and of the kubeconfig's context.
         kubeconfig: Kubeconfig for its clients, which reads the token from `token`.
-        token: File of the token.
-        key: File of the key that signs tokens.
+        token: File with the token.
+        key: File with the key that signs tokens.
         uid: Uid of the service account.
     """
 
@@ -45,8 +44,8 @@ class User:
         """Write a token to the file.
 
         Args:
-            seconds: Seconds for which the API server accepts it, negative for an expired token. The API server caches
-                an accepted token for another ten seconds.
+            seconds: Validity in seconds, which is negative for an expired token. The API server caches an accepted
+                token for another ten seconds.
         """
         now = int(time.time())
         account = {"name": self.name.rpartition(":")[2], "uid": self.uid}
@@ -54,7 +53,7 @@ class User:
             "iss": ISSUER,
             "aud": [ISSUER],
             "sub": self.name,
-            # Long ago, because an expiry in the past must be later than these.
+            # These are long ago, because an expiry in the past must be later than them.
             "iat": now - 86_400,
             "nbf": now - 86_400,
             "exp": now + int(seconds) - _LEEWAY_SECONDS,

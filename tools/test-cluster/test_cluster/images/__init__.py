@@ -1,1 +1,1 @@
-"""Builds the images for the end-to-end tests, with a Docker engine and base images of its own if there are none."""
+"""Builds the images for the end-to-end tests. Provides a Docker engine and base images if there are none."""

@@ -36,10 +36,10 @@ def _main(arguments: list[str]) -> str | None:
 def _environment(found: Engine) -> dict[str, str]:
     """Return the environment for tests that run Redis with testcontainers.
 
-    No variable begins with FINANCEHUB_, because the settings refuse unknown variables.
+    No variable starts with FINANCEHUB_, because the settings refuse unknown variables.
     """
     redis = redis_image(found)
-    # If Redis cannot be pulled, the cleanup container of testcontainers cannot be pulled either.
+    # If Redis cannot be pulled, testcontainers' cleanup container cannot be pulled either.
     no_cleaner = {"TESTCONTAINERS_RYUK_DISABLED": "true"} if redis == OWN_REDIS else {}
     return {**found.environment, "TEST_REDIS_IMAGE": redis, **no_cleaner}
 

@@ -14,7 +14,7 @@ from test_cluster.images.engine import Engine, EngineError
 
 #: The base image of the Dockerfile, and the image that replaces it if it cannot be pulled.
 PULLED_PYTHON, OWN_PYTHON = "python:3.11-slim-bookworm", "localhost/python:3.11-slim"
-#: The Redis image of the chart, and its replacement.
+#: The chart's Redis image, and its replacement.
 PULLED_REDIS, OWN_REDIS = "redis:7.4.7-bookworm", "localhost/redis:7"
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
@@ -26,10 +26,10 @@ _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def python_image(engine: Engine) -> str:
-    """Return the reference of the base image, after it was pulled or built.
+    """Pull or build the base image, and return its reference.
 
     Args:
-        engine: The engine that gets the image.
+        engine: The engine that receives the image.
 
     Raises:
         EngineError: The image can be neither pulled nor built.
@@ -45,10 +45,10 @@ def python_image(engine: Engine) -> str:
 
 
 def redis_image(engine: Engine) -> str:
-    """Return the reference of an image of Redis 7, after it was pulled or built.
+    """Pull or build an image of Redis 7, and return its reference.
 
     Args:
-        engine: The engine that gets the image.
+        engine: The engine that receives the image.
 
     Raises:
         EngineError: The image can be neither pulled nor built.
@@ -61,13 +61,13 @@ def redis_image(engine: Engine) -> str:
 
 
 def _key() -> str:
-    """Return a hash that changes with the packages and the certificates of the image."""
+    """Return a hash that changes with the image's packages and certificates."""
     recipe = f"{_SUITE} {_PACKAGES}".encode()
     return hashlib.sha256(recipe + _local_certificates().read_bytes()).hexdigest()[:16]
 
 
 def _root_filesystem(key: str) -> Path:
-    """Return the archive from the cache, after it was built if necessary, which takes a minute."""
+    """Return the archive from the cache. If necessary, build it first, which takes a minute."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "financehub"
     archive = cache / f"base-{key}.tar"
     cache.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _make(archive: Path) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         root, unfinished = Path(folder) / "root", Path(folder) / "unfinished.tar"
         _debootstrap(root, Path(folder) / "packages")
-        # A proxy may sign for the registries with a certificate that only this machine's bundle contains.
+        # A proxy may use certificates for the registries that only this machine's CA bundle can verify.
         shutil.copyfile(_local_certificates(), root / _CERTIFICATES.lstrip("/"))
         for leftover in ("var/cache/apt/archives", "var/lib/apt/lists"):
             shutil.rmtree(root / leftover)
@@ -95,7 +95,7 @@ def _make(archive: Path) -> None:
 
 
 def _debootstrap(root: Path, packages: Path) -> None:
-    """Download and unpack the packages. It is repeated, because mirrors sometimes fail to deliver one of a hundred."""
+    """Download and unpack the packages, with retries because mirrors sometimes fail to deliver one of a hundred."""
     packages.mkdir()
     options = ("--variant=minbase", f"--include={_PACKAGES}", f"--cache-dir={packages}")
     for attempt in range(_FETCHES):

@@ -12,7 +12,7 @@ IMAGES = ("high-priority", "medium-priority", "low-priority", "scheduler", "simu
 
 
 def build_all(engine: Engine, tag: str) -> list[str]:
-    """Build the images with `make images`, get the image of Redis, and return the references of all.
+    """Build the images with `make images`, get the Redis image, and return the references of all images.
 
     Args:
         engine: The engine that builds and keeps the images.
@@ -22,8 +22,8 @@ def build_all(engine: Engine, tag: str) -> list[str]:
         EngineError: A build failed. Its output contains the reason.
     """
     base = python_image(engine)
-    # A base image that was built here reaches package registries only as this machine does, and the engine of the tests
-    # has no network for containers.
+    # A base image that was built here can reach package registries only in the same way as this machine, and the tests'
+    # engine has no network for containers.
     arguments = "--network host" if base == OWN_PYTHON or engine.host == daemon.HOST else ""
     command = ["make", "images", f"TAG={tag}", f"BASE_IMAGE={base}", f"ARGS={arguments}"]
     if subprocess.run(command, cwd=_ROOT, env=engine.environment, check=False).returncode != 0:

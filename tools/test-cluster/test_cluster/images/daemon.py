@@ -1,4 +1,4 @@
-"""Runs a Docker engine on a machine without one. All of its files are in one folder and are removed with it."""
+"""Runs a Docker engine on a machine without one. All its files are in one folder and are removed with it."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ _EXEC = _LAYOUT.run / "exec"
 _PID_FILE = _LAYOUT.run / "docker.pid"
 #: The value of DOCKER_HOST.
 HOST = f"unix://{_LAYOUT.run / 'docker.sock'}"
-# The engine of each checkout has its own network, in the range for benchmarks, which is never routed.
+# Each checkout's engine has its own network, in the range for benchmarks, which is never routed.
 _NUMBER = zlib.crc32(os.fsencode(_LAYOUT.root)) % 256
 _BRIDGE, _ADDRESS = f"financehub{_NUMBER}", f"198.18.{_NUMBER}.1/24"
 _CGROUP = f"financehub-docker-{_NUMBER}"
@@ -25,7 +25,7 @@ _PACKAGES = {"dockerd": "docker.io", "containerd": "containerd", "runc": "runc",
 
 
 def lacking() -> str:
-    """Return why an engine cannot run on this machine; empty if it can."""
+    """Return why an engine cannot run on this machine, or an empty string if it can."""
     if os.geteuid() != 0:
         return "needs root"
     missing = sorted(package for command, package in _PACKAGES.items() if shutil.which(command) is None)
@@ -40,8 +40,8 @@ def up() -> None:
     """
     _LAYOUT.make()
     if pid_of(_LAYOUT, _NAME) is None:
-        # An engine that was killed leaves these files, and the next one would mistake it for alive. Its containerd
-        # ended with it.
+        # A killed engine leaves these files behind, and the next engine would mistake it for a running one. Its
+        # containerd died with it.
         for stale in (_PID_FILE, _EXEC / "containerd" / "containerd.pid"):
             stale.unlink(missing_ok=True)
     if not _has_bridge():
@@ -55,7 +55,7 @@ def up() -> None:
         "host": HOST,
         "bridge": _BRIDGE,
         "cgroup-parent": _CGROUP,
-        # Published ports suffice to reach containers, so the firewall of the machine is not changed.
+        # Published ports suffice to reach containers, so the machine's firewall is not changed.
         "iptables": "false",
         "ip-forward": "false",
     }

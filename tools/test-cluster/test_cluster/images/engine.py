@@ -1,4 +1,4 @@
-"""Access to the Docker engine of this machine, or to one that the tests start."""
+"""Accesses this machine's Docker engine, or one that the tests start."""
 
 import contextlib
 import functools
@@ -13,15 +13,15 @@ from test_cluster.images import daemon
 
 
 class EngineError(Exception):
-    """There is no engine, or a command failed. The message contains the reason and the remedy."""
+    """There is no engine, or a command failed. The message contains the reason and the fix."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Access to an engine.
+    """Access to a Docker engine.
 
     Args:
-        host: The value of DOCKER_HOST; empty for the engine in Docker's own settings.
+        host: The value of DOCKER_HOST, or "" for the engine in Docker's own settings.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Engine:
         return done.stdout
 
     def answers(self) -> bool:
-        """Whether the engine answers."""
+        """Whether the engine responds."""
         with contextlib.suppress(EngineError):
             self.run("version")
             return True
@@ -65,7 +65,7 @@ class Engine:
             return True
         return False
 
-    @functools.cache  # noqa: B019 — there are few engines, and a registry that is unreachable costs seconds
+    @functools.cache  # noqa: B019 — there are few engines, and an unreachable registry costs seconds
     def pulls(self, image: str) -> bool:
         """Whether the engine has an image or can pull it.
 
@@ -90,10 +90,10 @@ class Engine:
 
 
 def engine() -> Engine:
-    """Return the engine of DOCKER_HOST or Docker's settings, or start one if none answers.
+    """Return the engine from DOCKER_HOST or Docker's settings, or start one if none responds.
 
     Raises:
-        EngineError: No engine answers, and none can be started.
+        EngineError: No engine responds, and none can be started.
         StartError: The engine was started and failed.
     """
     if shutil.which("docker") is None:

@@ -1,4 +1,4 @@
-"""Prints the contents of an image as JSON. It runs inside a container and needs only the Python of the image."""
+"""Prints the contents of an image as JSON. It runs inside a container and needs only the image's Python."""
 
 import hashlib
 import importlib.metadata
@@ -42,7 +42,7 @@ def compiled_at_start() -> list[str]:
 
 
 def digests() -> dict[str, str]:
-    """Return the mode, kind and content of every file by its path; times are left out, because the engine sets them."""
+    """Return every file's mode, kind and content by its path. Timestamps are omitted, because the engine sets them."""
     found = {}
     for path in sorted(ROOT.rglob("*")):
         what = f"-> {path.readlink()}" if path.is_symlink() else ""
@@ -53,7 +53,7 @@ def digests() -> dict[str, str]:
 
 
 def broken(packages: list[str]) -> dict[str, str]:
-    """Return the modules that cannot be imported, with the reason; missing optional distributions are no error."""
+    """Return the modules that cannot be imported, with the reason. Missing optional distributions are not an error."""
     found = {}
     for module in (name for package in packages for name in modules_of(package)):
         try:
@@ -74,7 +74,7 @@ def main() -> None:
         "own": own,
         "broken": broken(own),
         "files": files,
-        # This must come after the imports.
+        # This must follow the imports.
         "uncompiled": compiled_at_start(),
         "user": [os.getuid(), os.getgid()],
         "commands": [name for name in ("cc", "gcc", "c++", "make", "git", "uv") if shutil.which(name)],

@@ -1,4 +1,4 @@
-"""The sizes of the images and their limits."""
+"""Measures the sizes of the images and defines their limits."""
 
 from test_cluster.images.base import python_image
 from test_cluster.images.engine import Engine
@@ -8,7 +8,7 @@ LIMITS = {"high-priority": 200, "medium-priority": 250, "low-priority": 60, "sch
 
 
 def layers_over_base(engine: Engine, image: str) -> list[float]:
-    """Return the size in MB of each layer above the base, in their order.
+    """Return the size in MB of each layer above the base, in order.
 
     Args:
         engine: The engine that has the image.
@@ -19,6 +19,6 @@ def layers_over_base(engine: Engine, image: str) -> list[float]:
 
 
 def _sizes(engine: Engine, image: str) -> list[float]:
-    """Return the sizes of an image's layers in MB. Entries of its history without content are left out."""
+    """Return the sizes of an image's layers in MB. History entries without content are left out."""
     sizes = engine.run("history", "--human=false", "--format={{.Size}}", image).split()
     return [int(size) / 1e6 for size in reversed(sizes) if int(size)]

@@ -1,4 +1,4 @@
-"""Starts the parts of a cluster that are not Kubernetes itself: DNS, metrics of pods, and volumes."""
+"""Starts the cluster components that are not part of Kubernetes: DNS, pod metrics, and volumes."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ _VOLUMES = [f"folder-{number}" for number in range(20)]
 
 
 def start_dns(layout: Layout) -> None:
-    """Start the DNS server of the cluster."""
+    """Start the cluster's DNS server."""
     corefile = layout.root / "Corefile"
     corefile.write_text(
         f"""\
@@ -48,7 +48,7 @@ def start_metrics(layout: Layout) -> None:
         "secure-port": _METRICS_PORT,
         "tls-cert-file": layout.pki / "api-server.crt",
         "tls-private-key-file": layout.pki / "api-server.key",
-        # It refuses 10 s and less.
+        # It refuses values of 10 s and less.
         "metric-resolution": "15s",
     }
     command = [program(METRICS_SERVER), *(f"--{name}={value}" for name, value in options.items())]
@@ -56,7 +56,7 @@ def start_metrics(layout: Layout) -> None:
 
 
 def provide_volumes(layout: Layout) -> None:
-    """Register folders as volumes of the default storage class, and empty those whose claim was deleted."""
+    """Register folders as volumes of the default storage class, and clear those whose claim was deleted."""
     folders = layout.root / "volumes"
     for volume in json.loads(kubectl(layout, "get", "persistentvolumes", "-o", "json") or '{"items": []}')["items"]:
         if volume["status"].get("phase") == "Released":

@@ -1,4 +1,4 @@
-"""Queries the cluster and its servers from outside of the node's network."""
+"""Queries the cluster and its servers from outside the node's network."""
 
 import subprocess
 
@@ -9,12 +9,12 @@ from test_cluster.node.network import inside
 
 
 def kubectl(layout: Layout, *arguments: str, stdin: str | None = None) -> str | None:
-    """Run kubectl as the administrator, and return its output, or None if it fails.
+    """Run kubectl as the administrator and return its output, or None if it fails.
 
     Args:
         layout: Files of the node.
         arguments: Arguments of kubectl.
-        stdin: Its standard input, for `-f -`.
+        stdin: Standard input, for `-f -`.
     """
     command = inside([program(KUBECTL), "--kubeconfig", layout.kubeconfig, "--request-timeout", "20s", *arguments])
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -22,10 +22,10 @@ def kubectl(layout: Layout, *arguments: str, stdin: str | None = None) -> str | 
 
 
 def answers(url: str) -> bool:
-    """Whether a server in the node's network answers successfully.
+    """Whether a server in the node's network responds successfully.
 
     Args:
-        url: URL with http, or with https and any certificate.
+        url: HTTP URL, or HTTPS URL with any certificate.
     """
     command = ["curl", "--silent", "--fail", "--insecure", "--max-time", "2", "--output", "/dev/null", url]
     return subprocess.run(inside(command), check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Starts the processes of Kubernetes, with their options and readiness checks."""
+"""Starts the Kubernetes processes, with their options and readiness checks."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def start_control_plane(layout: Layout) -> None:
         "data-dir": layout.root / "etcd",
         "listen-client-urls": _ETCD,
         "advertise-client-urls": _ETCD,
-        # A node that crashes is created again.
+        # A node that crashes is recreated, so its data need not be durable.
         "unsafe-no-fsync": "true",
     }
     start(layout, "etcd", _command(program(ETCD), etcd), lambda: answers(f"{_ETCD}/health"))
@@ -61,7 +61,7 @@ def start_control_plane(layout: Layout) -> None:
             "service-account-private-key-file": layout.pki / "sa.key",
             "root-ca-file": layout.pki / "ca.crt",
             "use-service-account-credentials": "true",
-            # Tests wait for autoscaling, so this is a third of the default.
+            # This is a third of the default, because tests wait for autoscaling.
             "horizontal-pod-autoscaler-sync-period": "5s",
             "horizontal-pod-autoscaler-initial-readiness-delay": "5s",
         },
@@ -86,7 +86,7 @@ def start_api_server(layout: Layout) -> None:
         "service-account-key-file": pki / "sa.pub",
         "service-account-signing-key-file": pki / "sa.key",
         "service-account-issuer": ISSUER,
-        # For logs and exec, because no DNS server knows the name of the node.
+        # For logs and exec, because no DNS server knows the node's name.
         "kubelet-preferred-address-types": "InternalIP",
         "kubelet-client-certificate": pki / "admin.crt",
         "kubelet-client-key": pki / "admin.key",
@@ -148,7 +148,7 @@ def _kubelet(layout: Layout) -> dict[str, Any]:
         "containerRuntimeEndpoint": f"unix://{layout.containerd}",
         "tlsCertFile": str(pki / "kubelet.crt"),
         "tlsPrivateKeyFile": str(pki / "kubelet.key"),
-        # The disk belongs to the machine, so its use must hardly ever evict pods.
+        # The disk is shared with the machine, so its usage should hardly ever evict pods.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 100,
     }

@@ -1,4 +1,4 @@
-"""Paths and addresses of the node."""
+"""Defines the node's paths and addresses."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _ROOT = Path(__file__).parents[4]
 
 #: Name of the network namespace and of the Kubernetes node.
 NAME = "financehub"
-#: Address ranges for documentation, which are never routed.
+#: Address ranges reserved for documentation, which are never routed.
 PODS = ipaddress.ip_network("203.0.113.0/24")
 SERVICES = ipaddress.ip_network("198.51.100.0/24")
 #: Address of the node, which is also the pods' gateway and DNS server.
@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def pki(self) -> Path:
-        """Folder of keys and certificates."""
+        """Folder for keys and certificates."""
         return self.root / "pki"
 
     @property
@@ -40,7 +40,7 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """Folder of process ids and sockets."""
+        """Folder for process ids and sockets."""
         return self.root / "run"
 
     @property
@@ -54,7 +54,7 @@ class Layout:
         return self.root / "admin.kubeconfig"
 
     def kubeconfig_of(self, component: str) -> Path:
-        """Return the kubeconfig of a component of Kubernetes."""
+        """Return the kubeconfig of a Kubernetes component."""
         return self.root / f"{component}.kubeconfig"
 
     def make(self) -> None:

@@ -1,4 +1,4 @@
-"""The node's network namespace. Its addresses and firewall rules are removed with it."""
+"""Manages the node's network namespace. Its addresses and firewall rules are removed with it."""
 
 import subprocess
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def inside(command: Sequence[str | Path]) -> list[str]:
     Args:
         command: Program and arguments.
     """
-    # `ip netns exec` would remount /sys and so hide the cgroups.
+    # `ip netns exec` would remount /sys and thus hide the cgroups.
     return ["nsenter", f"--net={_NAMESPACE}", "--", *map(str, command)]
 
 
@@ -31,7 +31,7 @@ def processes() -> list[str]:
 
 
 def create() -> None:
-    """Create the namespace with loopback and the bridge of the pods, unless it exists."""
+    """Create the namespace with loopback and the pods' bridge, unless it exists."""
     if exists():
         return
     _run(["ip", "netns", "add", NAME])

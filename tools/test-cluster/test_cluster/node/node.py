@@ -18,7 +18,8 @@ from test_cluster.node.layout import Layout
 from test_cluster.node.processes import pid_of, stop, unmount_below
 from test_cluster.node.runtime import end_containers, start_runtime
 
-#: In the order in which they stop: the kubelet, which starts pods, is first, and the container runtime is last.
+#: The servers in the order in which they stop. The kubelet, which starts pods, is first, and the container runtime is
+#: last.
 _SERVERS = (
     "kubelet",
     "kube-proxy",
@@ -36,17 +37,17 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 class NodeError(Exception):
-    """The node cannot run on this machine. The message contains the reason and the remedy."""
+    """The node cannot run on this machine. The message contains the reason and the fix."""
 
 
 def up(layout: Layout) -> None:
-    """Start the node, or those of its servers that do not run. If its etcd does not run, the node starts empty.
+    """Start the node, or those of its servers that are not running. If its etcd is not running, the node starts empty.
 
     Args:
         layout: Files of the node.
 
     Raises:
-        NodeError: The node of another checkout runs, or a program is missing.
+        NodeError: Another checkout's node is running, or a program is missing.
         StartError: A server does not start.
     """
     _check_programs()
@@ -83,7 +84,7 @@ def down(layout: Layout) -> None:
 
 
 def _remove_dead_node(owner: str) -> None:
-    """Remove the rest of another checkout's node, whose processes have ended and whose checkout may be gone."""
+    """Remove what is left of another checkout's node, whose processes have exited and whose checkout may be gone."""
     if processes := network.processes():
         raise NodeError(
             f"the node of {owner or 'another checkout'} is running; stop it with `make cluster-down` there,"
@@ -115,7 +116,7 @@ def _clear(layout: Layout) -> None:
 
 
 def _end_shims(layout: Layout) -> None:
-    """Kill the shims of containers, which outlive containerd. Their arguments contain the socket of the node."""
+    """Kill the container shims, which outlive containerd. Their arguments contain the node's socket."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             arguments = (process / "cmdline").read_bytes().split(b"\0")
@@ -126,7 +127,7 @@ def _end_shims(layout: Layout) -> None:
 def _remove_cgroups() -> None:
     for pods in [*_CGROUPS.glob("*/kubepods"), *_CGROUPS.glob("kubepods")]:
         for folder in [*sorted((path for path in pods.rglob("*") if path.is_dir()), reverse=True), pods]:
-            # A cgroup that still has a process belongs to another program.
+            # A cgroup that still contains a process belongs to another program.
             with contextlib.suppress(OSError):
                 folder.rmdir()
 

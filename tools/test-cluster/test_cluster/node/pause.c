@@ -1,4 +1,4 @@
-/* The first process of a pod. It keeps the pod's namespaces, reaps orphaned processes, and ends on SIGTERM or SIGINT. */
+/* A pod's first process. It keeps the pod's namespaces, reaps orphaned processes, and exits on SIGTERM or SIGINT. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

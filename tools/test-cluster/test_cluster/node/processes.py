@@ -30,17 +30,17 @@ def start(
     *,
     within: Callable[[Sequence[str | Path]], list[str]] = inside,
 ) -> None:
-    """Start a server unless it runs, and wait until it is ready.
+    """Start a server unless it is running, and wait until it is ready.
 
     Args:
         layout: Files of the node.
-        name: Name of the server, of its log and of its process id file.
+        name: Name of the server, which is also used for its log and its process id file.
         command: Program and arguments.
-        ready: Returns whether it is ready.
-        within: Returns the command line that runs a command in the server's network, by default the node's.
+        ready: Returns whether the server is ready.
+        within: Returns the command line that runs a command in the server's network, which is the node's by default.
 
     Raises:
-        StartError: It ended, or is not ready in time.
+        StartError: It exited, or is not ready in time.
     """
     log = layout.logs / f"{name}.log"
     if pid_of(layout, name) is None:
@@ -59,7 +59,7 @@ def start(
 
 
 def pid_of(layout: Layout, name: str) -> int | None:
-    """Return the process id of a server, or None if it does not run.
+    """Return a server's process id, or None if the server is not running.
 
     Args:
         layout: Files of the node.
@@ -74,7 +74,7 @@ def pid_of(layout: Layout, name: str) -> int | None:
 
 
 def stop(layout: Layout, name: str) -> None:
-    """Stop a server with SIGTERM, or with SIGKILL if it does not end in time. Does nothing if it does not run.
+    """Stop a server with SIGTERM, or with SIGKILL if it does not exit in time. Does nothing if it is not running.
 
     Args:
         layout: Files of the node.
@@ -92,19 +92,19 @@ def stop(layout: Layout, name: str) -> None:
 
 
 def unmount_below(root: Path) -> None:
-    """Unmount everything that servers have left mounted.
+    """Unmount everything that the servers left mounted.
 
     Args:
         root: Folder of all files of the servers.
     """
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     for mount in sorted((mount for mount in mounts if mount.startswith(f"{root}/")), reverse=True):
-        # A mount may have gone with the previous one. If one remains, the removal of its folder fails later.
+        # A mount may have disappeared with the previous one. If one remains, the removal of its folder fails later.
         subprocess.run(["umount", "--lazy", mount], check=False)
 
 
 def _start_ticks(pid: int) -> str:
-    """Return the start time of a process in ticks since boot; empty if it is gone or a zombie (proc(5), field 22)."""
+    """Return a process's start time in ticks since boot (proc(5), field 22), or "" if it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

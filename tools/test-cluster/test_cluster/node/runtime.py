@@ -12,12 +12,12 @@ from test_cluster.node.processes import start
 
 _PAUSE = "localhost/pause:1"
 _PAUSE_SOURCE = Path(__file__).with_name("pause.c")
-#: Kubernetes uses this namespace of containerd.
+#: Kubernetes uses this containerd namespace.
 _NAMESPACE = "k8s.io"
 
 
 def start_runtime(layout: Layout) -> None:
-    """Start containerd, and import the pause image, which is the first container of each pod."""
+    """Start containerd and import the pause image, which each pod's first container uses."""
     plugins = layout.root / "cni" / "10-pods.conflist"
     plugins.write_text(json.dumps(network.cni_configuration()), encoding="utf-8")
     configuration = layout.root / "containerd.toml"
@@ -32,7 +32,7 @@ def start_runtime(layout: Layout) -> None:
 
 
 def load(layout: Layout, archive: Path) -> None:
-    """Import the images of an archive.
+    """Import the images from an archive.
 
     Args:
         layout: Files of the node.
@@ -47,7 +47,7 @@ def images(layout: Layout) -> set[str]:
 
 
 def end_containers(layout: Layout) -> None:
-    """Kill and remove all containers. The kubelet must have stopped before."""
+    """Kill and remove all containers. The kubelet must be stopped first."""
     for task in _ctr(layout, "tasks", "list", "-q").split():
         with contextlib.suppress(subprocess.CalledProcessError):
             _ctr(layout, "tasks", "delete", "--force", task)

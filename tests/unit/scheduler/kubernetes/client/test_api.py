@@ -1,4 +1,4 @@
-"""KubeApi: handling of answers of the API server, or of a proxy in front of it."""
+"""KubeApi: handling of responses from the API server, or from a proxy in front of it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -16,7 +16,7 @@ REQUEST = ApiRequest("GET", "/x")
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Start a server that gives the same answer to every request. Returns a client of it."""
+    """Start a server that gives the same response to every request, and return its client."""
     runners: list[web.AppRunner] = []
     apis: list[KubeApi] = []
 
@@ -44,14 +44,14 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
 async def test_send_with_answer_other_than_json_raises_unreachable(serve: Serve, content_type: str) -> None:
-    """A 200 answer that is not JSON comes from a proxy, so the request counts as unanswered."""
+    """A 200 response that is not JSON comes from a proxy, so the API server counts as unreachable."""
     api = await serve(web.Response(text="<html>welcome</html>", content_type=content_type))
     with pytest.raises(ApiUnreachableError):
         await api.send(REQUEST)
 
 
 async def test_send_with_html_error_page_raises_api_error(serve: Serve) -> None:
-    """An error page in HTML is an ApiError with the HTTP status and the beginning of the page."""
+    """An HTML error page causes an ApiError with the HTTP status and the start of the page."""
     api = await serve(web.Response(status=502, text="<html>bad gateway</html>", content_type="text/html"))
     with pytest.raises(ApiError, match="bad gateway") as caught:
         await api.send(REQUEST)
@@ -59,7 +59,7 @@ async def test_send_with_html_error_page_raises_api_error(serve: Serve) -> None:
 
 
 async def test_send_with_refusal_keeps_reason_and_message(serve: Serve) -> None:
-    """An ApiError has the reason and the message of the API server."""
+    """An ApiError has the API server's reason and message."""
     status = {"kind": "Status", "reason": "Forbidden", "message": "no"}
     api = await serve(web.json_response(status, status=403))
     with pytest.raises(ApiError) as caught:
@@ -68,7 +68,7 @@ async def test_send_with_refusal_keeps_reason_and_message(serve: Serve) -> None:
 
 
 async def test_send_with_unreadable_credentials_raises_unreachable(serve: Serve) -> None:
-    """A token that is being replaced fails the request like an unavailable API server, and not the process."""
+    """While a token is replaced, a request fails as if the API server were unavailable. The process continues."""
     api = await serve(web.json_response({}))
 
     def unreadable(_: Configuration) -> None:

@@ -31,7 +31,7 @@ current-context: x
 async def test_load_with_partly_written_kubeconfig_raises_config_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kubeconfig that is cut at any position, even empty, is a ConfigError. The complete file is accepted."""
+    """A kubeconfig that is truncated at any position, or empty, causes a ConfigError. The complete file is accepted."""
     file = tmp_path / "kubeconfig"
     monkeypatch.setenv("KUBECONFIG", str(file))
     for end in range(len(KUBECONFIG) - len("x\n")):

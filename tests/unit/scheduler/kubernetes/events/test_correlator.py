@@ -34,7 +34,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def correlator(clock: ManualClock) -> EventCorrelator:
-    """A correlator that knows more resources than it keeps records."""
+    """A correlator that knows more resources than the number of records that it keeps."""
     uids = ["frequent", "posted", *map(str, range(MAX_RECORDS + 1))]
     return EventCorrelator(clock, {uid: watched_resource(uid) for uid in uids})
 
@@ -45,7 +45,7 @@ def due(correlator: EventCorrelator) -> list[EventRecord]:
 
 
 def post(correlator: EventCorrelator) -> None:
-    """Note that every due record was sent."""
+    """Mark every due record as sent."""
     for record in due(correlator):
         correlator.sent(record, record.count)
 
@@ -63,7 +63,7 @@ def post(correlator: EventCorrelator) -> None:
 def test_correlator_with_same_reason_and_words_counts_one_event(
     correlator: EventCorrelator, first: EventDraft, second: EventDraft, events: int
 ) -> None:
-    """Occurrences share an Event if they differ only in numbers and ids. Other words or reasons make another Event."""
+    """Occurrences share an Event if they differ only in numbers and ids. Other words or reasons create a new Event."""
     correlator.add("1", first)
     correlator.add("1", second)
     assert len(due(correlator)) == events
@@ -72,7 +72,7 @@ def test_correlator_with_same_reason_and_words_counts_one_event(
 
 
 def test_correlator_with_two_resources_makes_two_events(correlator: EventCorrelator) -> None:
-    """The same occurrence of two resources makes two Events."""
+    """The same occurrence for two resources creates two Events."""
     correlator.add("1", draft())
     correlator.add("2", draft())
     assert [record.count for record in due(correlator)] == [1, 1]
@@ -91,7 +91,7 @@ def test_correlator_with_two_resources_makes_two_events(correlator: EventCorrela
 def test_correlator_after_ten_minutes_makes_another_event(
     correlator: EventCorrelator, clock: ManualClock, *, posted: bool, after: float, counts: list[int]
 ) -> None:
-    """A repetition after ten minutes makes another Event, unless the first one was not posted yet."""
+    """A repetition after ten minutes creates another Event, unless the first one has not been posted yet."""
     correlator.add("1", draft())
     if posted:
         post(correlator)
@@ -101,7 +101,7 @@ def test_correlator_after_ten_minutes_makes_another_event(
 
 
 def test_correlator_with_frequent_event_updates_it_every_30_s(correlator: EventCorrelator, clock: ManualClock) -> None:
-    """An Event that occurs every second is posted immediately, then updated every 30 s with its count and times."""
+    """An Event that occurs every second is posted immediately, then updated every 30 s with count and timestamps."""
     start, sent = clock.now(), []
     for second in range(61):
         correlator.add("1", draft())
@@ -175,7 +175,7 @@ def test_correlator_with_unknown_resource_ignores_it(correlator: EventCorrelator
 @example(253, 235, "-")
 @example(253, 235, ".")
 def test_event_name_is_valid_and_unique_for_any_resource_name(length: int, at: int, mark: str) -> None:
-    """Event names are valid and unique, and begin with the name of the resource."""
+    """Event names are valid and unique, and start with the resource's name."""
     letters = ["a"] * length
     if 0 < at < length - 1:
         letters[at] = mark

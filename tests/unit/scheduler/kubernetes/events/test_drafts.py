@@ -1,4 +1,4 @@
-"""Drafts of Events: what gets an Event, and its message."""
+"""Event drafts: which changes get an Event, and with which message."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +57,7 @@ def test_enqueue_outcome_of_normal_run_has_no_event(kind: Any, outcome: EnqueueO
 
 @pytest.mark.parametrize("outcome", [EnqueueOutcome.ALREADY, EnqueueOutcome.MOVED])
 def test_enqueue_outcome_of_slower_scheduler_has_no_missed_event(outcome: EnqueueOutcome) -> None:
-    """A scheduler that came too late, or planned with an old high-water mark, has not missed any due time."""
+    """A scheduler that was too late, or planned with an old high-water mark, has not missed any due time."""
     assert from_enqueue_outcome(RunSubmission(DEMO, "due", 60.0, missed=7), outcome) == []
 
 
@@ -69,7 +69,7 @@ def test_backfill_has_an_event_per_change() -> None:
 
 
 def status(outcome: str = "succeeded", ready: str = "True", reason: str = "Scheduled") -> dict[str, Any]:
-    """Return the parts of a status that Events depend on."""
+    """Return the status fields that Events depend on."""
     return {
         "lastRun": {"id": "r1", "outcome": outcome, "error": "boom"},
         "conditions": [

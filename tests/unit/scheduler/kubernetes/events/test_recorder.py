@@ -1,4 +1,4 @@
-"""EventRecorder: how it handles failures of the API server."""
+"""EventRecorder: handling of API server failures."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,7 +60,7 @@ class RecorderRig:
 
 
 def body_of(request: ApiRequest) -> Mapping[str, Any]:
-    """Return the body of a request."""
+    """Return a request's body."""
     assert request.body is not None
     return request.body
 
@@ -110,7 +110,7 @@ async def test_recorder_with_forbidden_namespace_posts_to_the_others() -> None:
 
 
 async def test_recorder_with_second_forbidden_namespace_logs_it_after_the_first_is_gone() -> None:
-    """A forbidden namespace that no longer exists does not suppress the log line of the next forbidden namespace."""
+    """A forbidden namespace that no longer exists does not suppress the next forbidden namespace's log line."""
     rig = RecorderRig(lambda _: FORBIDDEN)
     with capture_logs() as logs:
         rig.recorder.record("0", [SKIPPED])
@@ -123,7 +123,7 @@ async def test_recorder_with_second_forbidden_namespace_logs_it_after_the_first_
 
 
 async def test_recorder_with_right_revoked_twice_logs_it_twice() -> None:
-    """Every loss and every return of a right is logged, no matter how soon the next loss follows."""
+    """Every revocation and every grant of a right is logged, no matter how soon the next revocation follows."""
     granted: list[bool] = []
     rig = RecorderRig(lambda _: None if granted else FORBIDDEN)
     with capture_logs() as logs:
@@ -173,7 +173,7 @@ async def test_recorder_with_deleted_namespace_drops_the_event_silently(error: A
 
 
 async def test_recorder_with_forbidden_and_deleted_resource_drops_the_event_silently() -> None:
-    """Forbidden for a deleted resource means that the namespace was deleted with our role. It is not logged."""
+    """A 403 for a deleted resource means that the namespace was deleted together with our role. It is not logged."""
     rig = RecorderRig(lambda _: FORBIDDEN)
     rig.recorder.record("1", [SKIPPED])
     del rig.resources["1"]
@@ -184,7 +184,7 @@ async def test_recorder_with_forbidden_and_deleted_resource_drops_the_event_sile
 
 
 async def test_recorder_with_lost_answer_updates_the_created_event() -> None:
-    """An Event whose creation was performed but not answered is found again and updated."""
+    """An Event whose creation succeeded but got no response is found again and updated."""
     stored: set[str] = set()
 
     def answer(request: ApiRequest) -> Exception | None:
@@ -206,7 +206,7 @@ async def test_recorder_with_lost_answer_updates_the_created_event() -> None:
 
 
 async def test_recorder_with_expired_event_creates_it_again() -> None:
-    """An Event that has expired in the API server is created again with its whole count when it occurs again."""
+    """An Event that has expired in the API server is created again with its total count when it occurs again."""
     rig = RecorderRig(lambda request: ApiError(404, "NotFound", "gone") if request.method == "PATCH" else None)
     for _ in range(2):
         rig.recorder.record("1", [SKIPPED])
@@ -230,7 +230,7 @@ async def test_recorder_with_refused_events_logs_once_a_minute() -> None:
 
 @pytest.mark.parametrize("status", [404, 422, 200])
 async def test_recorder_with_record_dropped_during_its_request_continues(status: int) -> None:
-    """A record that is dropped in favor of newer ones while its request is in progress does not cause an error."""
+    """A record that is dropped for newer ones while its request is in progress does not cause an error."""
 
     def answer(_: ApiRequest) -> Exception | None:
         for uid in RESOURCES:
@@ -241,12 +241,12 @@ async def test_recorder_with_record_dropped_during_its_request_continues(status:
     for uid in "01":
         rig.recorder.record(uid, [SKIPPED])
     await rig.pass_time(1)
-    # both were dropped, so the second one is not posted either
+    # Both were dropped, so the second one is not posted either.
     assert rig.methods() == ["POST"]
 
 
 async def test_recorder_with_dropped_events_logs_their_number_once_a_minute() -> None:
-    """While Events are dropped, one line per minute contains their number, and each of them is counted once."""
+    """While Events are dropped, one line per minute contains their number, and each dropped Event is counted once."""
     rig = RecorderRig()
     with capture_logs() as logs:
         for second in range(150):

@@ -1,4 +1,4 @@
-"""Building of a status. Integration tests in tests/integration/operator cover more of it with real components."""
+"""Building a status. The integration tests in tests/integration/operator cover more of it with real components."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def watched(annotations: dict[str, str] | None = None, generation: int = 1, **sp
 
 
 def state_of(resource: WatchedResource, *, problem: str = "", refused: str = "") -> ScheduleState:
-    """Return the engine's state of its schedule at T."""
+    """Return the engine's state of the resource's schedule at T."""
     schedule = resource.schedule
     assert schedule
     state = ScheduleState(schedule, T, problem=problem or refused, refused=refused)
@@ -50,19 +50,19 @@ def status_of(
     current: ObservedStatus = NO_STATUS,
     **state: str,
 ) -> Any:
-    """Return the status of a resource at T + 0.7 s as JSON. `state` are the arguments of `state_of`."""
+    """Return a resource's status at T + 0.7 s as JSON. `state` contains the arguments of `state_of`."""
     engine_state = state_of(resource, **state) if resource.schedule else None
     return to_json(build_status(resource, engine_state, snapshot or ScheduleSnapshot(), current, T + 0.7))
 
 
 def ready(status: Any) -> tuple[str, str, str]:
-    """Return status, reason and message of the condition Ready."""
+    """Return the status, reason and message of the condition Ready."""
     condition = status["conditions"][0]
     return condition["status"], condition["reason"], condition["message"]
 
 
 def test_status_times_are_whole_seconds() -> None:
-    """Times in a status are whole seconds, and durations are in milliseconds."""
+    """Timestamps in a status are in whole seconds, and durations are in milliseconds."""
     run = RunRecord("m", "t", "q", RunState.SUCCEEDED, due_at=T, finished_at=T + 1.9, duration=1.23456)
     outcome = ScheduleOutcome(1, 0, "m", "succeeded", T + 1.9, 1.23456, "", T + 1.9)
     record = ScheduleRecord(last_due_at=T, outcome=outcome)
@@ -126,7 +126,7 @@ def test_status_with_unknown_backfill_is_pending() -> None:
     ],
 )
 def test_status_schedule_is_one_line(spec: dict[str, Any], line: str) -> None:
-    """All rules of a schedule are shown in one line, with the time zone unless it is UTC."""
+    """A schedule's rules are all shown in one line, with the time zone unless it is UTC."""
     assert status_of(watched(**spec))["schedule"] == line
 
 
@@ -205,7 +205,7 @@ def test_suspended_follows_the_spec(spec: dict[str, Any], expected: tuple[str, s
 
 
 def test_status_with_long_texts_cuts_them() -> None:
-    """Errors are cut at 300 characters, and problems of a spec at 1,000."""
+    """Errors are truncated to 300 characters, and problems of a spec to 1,000."""
     outcome = ScheduleOutcome(last_run_id="m", last_run_outcome="dead-lettered", last_run_error="é" * 500)
     status = status_of(watched(), ScheduleSnapshot(ScheduleRecord(outcome=outcome)))
     assert len(status["lastRun"]["error"]) == len(status["conditions"][2]["message"]) == 300
@@ -216,7 +216,7 @@ def test_status_with_long_texts_cuts_them() -> None:
 
 
 def test_last_schedule_time_survives_the_loss_of_redis() -> None:
-    """`lastScheduleTime` keeps its value if Redis has lost it, because schedules resume there."""
+    """`lastScheduleTime` keeps its value if Redis has lost it, because schedules resume from it."""
     current = ObservedStatus(last_schedule_time=T - 60)
     assert status_of(watched(), None, current)["lastScheduleTime"] == "2027-01-15T07:59:00Z"
     snapshot = ScheduleSnapshot(ScheduleRecord(last_due_at=T))

@@ -1,4 +1,4 @@
-"""DelayQueue: order and times of uids."""
+"""DelayQueue: the order and times of uids."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def test_delay_queue_with_repeated_uid_uses_its_earliest_time(entries: list[tupl
 
 @given(st.lists(UIDS), st.lists(st.tuples(UIDS, TIMES)))
 def test_delay_queue_put_now_precedes_all_others(urgent: list[str], due: list[tuple[str, float]]) -> None:
-    """Uids added by `put_now` are popped before those that are only due, the newest first, and each of them once."""
+    """Uids added by `put_now` are popped before those that are only due, newest first, each of them once."""
     queue = DelayQueue()
     for uid, at in due[::2]:
         queue.put(uid, at)

@@ -1,4 +1,4 @@
-"""ReviewQueue: order of uids."""
+"""ReviewQueue: the order of uids."""
 
 from financehub_scheduler.kubernetes.status.review_queue import ReviewQueue
 

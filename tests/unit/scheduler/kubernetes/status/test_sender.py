@@ -1,4 +1,4 @@
-"""StatusSender: refusals that a test cannot provoke in a real API server in time."""
+"""StatusSender: refusals that a test cannot provoke quickly enough in a real API server."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from support.events import watched_resource
 
 
 class ForbiddingApi:
-    """In-memory API client whose role is missing."""
+    """In-memory API client without a role, so that every request is forbidden."""
 
     namespace = "default"
 
@@ -21,7 +21,7 @@ class ForbiddingApi:
 
 
 async def test_sender_with_second_forbidden_namespace_logs_it_after_the_first_is_gone() -> None:
-    """A forbidden namespace that no longer exists does not suppress the log line of the next forbidden namespace."""
+    """A forbidden namespace that no longer exists does not suppress the next forbidden namespace's log line."""
     clock = ManualClock()
     sender = StatusSender(ForbiddingApi(), clock)
     with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""ClusterSource: how it applies watch events that arrive together. The watch itself needs a real API server."""
+"""ClusterSource: handling of watch events that arrive together. The watch itself needs a real API server."""
 
 import math
 from typing import Any
@@ -35,7 +35,7 @@ def make_source(clock: Clock | None = None) -> ClusterSource:
 
 
 def applied(uid: str = UID, schedule: str = "@daily") -> ResourceApplied:
-    """Return the event of a ScheduledTask `default/demo` that was applied."""
+    """Return the watch event for an applied ScheduledTask `default/demo`."""
     body: dict[str, Any] = {
         "apiVersion": "financehub.io/v1alpha1",
         "kind": "ScheduledTask",
@@ -73,7 +73,7 @@ def test_source_with_deleted_namesake_keeps_the_refused_resource() -> None:
 @pytest.mark.parametrize("position", range(4))
 @pytest.mark.parametrize("split", range(4))
 def test_source_with_events_of_two_namesakes_keeps_the_new_one(schedule: str, position: int, split: int) -> None:
-    """A resource is kept wherever its event is among those of a deleted namesake, applied in one batch or in two."""
+    """A resource is kept, whether its event precedes or follows a deleted namesake's, in one batch or in two."""
     source, registrations = make_source(), PendingRegistrations(Registry(Redis()))
     events: list[WatchEvent] = [applied(OLD_UID), applied(OLD_UID, INVALID), ResourceDeleted(OLD_UID)]
     events.insert(position, applied(schedule=schedule))
@@ -89,7 +89,7 @@ def test_source_with_events_of_two_namesakes_keeps_the_new_one(schedule: str, po
 
 
 def test_source_observed_at_needs_time_and_a_comparison_after_each_list() -> None:
-    """`observed_at` is the start of the watch once missed changes had time to arrive and each list was compared."""
+    """`observed_at` is the watch's start once missed changes had time to arrive and each list was compared."""
     clock = ManualClock(1_800_000_000.0)
     source = make_source(clock)
     began_at = clock.monotonic()

@@ -14,7 +14,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-#: Some specs have valid basic fields, so that the checks after the first error are reached too.
+#: Some specs have valid basic fields, so that the later checks are also reached.
 SPECS = st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda odd: {"task": "t", "queue": "q", **odd}) | JSON
 
 

@@ -34,7 +34,7 @@ def test_unpack_returns_the_packed_table_bit_by_bit(table: "tuple[bytes, array[i
 
 @given(tables())
 def test_read_header_returns_shape_and_days(table: "tuple[bytes, array[int], list[array[float]]]"):
-    """The first bytes contain the number of rows and columns and the first and last day."""
+    """The first bytes contain the number of rows and columns, and the first and last day."""
     meta, days, columns = table
     header = read_header("k", pack(meta, days, columns)[:HEADER_SIZE])
     assert (header.rows, header.columns) == (len(days), len(columns))
@@ -64,7 +64,7 @@ def test_unpack_of_a_cut_or_extended_blob_raises(
 
 
 def test_unpack_of_a_later_version_names_key_and_version():
-    """A blob of a later release has its own error, which names key and format version."""
+    """A blob from a later release raises a specific error that names the key and the format version."""
     blob = b"\x09" + encode_bars(bars("AAPL", [1]))[1:]
     message = r"^financehub:bars:AAPL: has format version 9; this release reads version 1"
     with pytest.raises(CorruptDataError, match=message):
@@ -72,7 +72,7 @@ def test_unpack_of_a_later_version_names_key_and_version():
 
 
 def test_encoded_500_bars_take_at_most_25_kb():
-    """500 bars take at most 25 kB, and each further bar takes 44 bytes."""
+    """500 bars take at most 25 kB, and each additional bar takes 44 bytes."""
     blob = encode_bars(bars("BTC-USD", range(500), provider="simulated/binance"))
     assert len(blob) <= 25_000
     assert len(encode_bars(bars("BTC-USD", range(501), provider="simulated/binance"))) - len(blob) == 44

@@ -10,7 +10,7 @@ QUOTE = Quote("VOD.L", Decimal("0.73"), "GBP", None, 1_800_000_000.0, "yahoo", q
 
 
 def test_decode_quote_returns_encoded_quote():
-    """A quote survives encoding and decoding, whatever its quality."""
+    """A quote of any quality survives encoding and decoding."""
     for quote in (QUOTE, replace(QUOTE, quality=Quality.GOOD)):
         assert decode_quote("VOD.L", encode_quote(quote).encode()) == quote
 
@@ -21,6 +21,6 @@ def test_encode_quote_writes_corrected_quality_as_earlier_releases_do():
 
 
 def test_decode_quote_with_current_quality_value_returns_corrected():
-    """A quote whose quality was stored under its current name can be read too."""
+    """A quote whose quality was stored under its current name can also be read."""
     stored = encode_quote(QUOTE).replace('"mended"', '"corrected"')
     assert decode_quote("VOD.L", stored.encode()) == QUOTE

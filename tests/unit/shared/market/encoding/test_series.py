@@ -19,13 +19,13 @@ HISTORIES = st.builds(
 
 @given(HISTORIES, HISTORIES, HISTORIES)
 def test_merge_bars_is_associative(a: Bars, b: Bars, c: Bars):
-    """The result does not depend on the parts in which a history arrives."""
+    """The result does not depend on how a history is split into parts."""
     assert merge_bars(merge_bars(a, b), c) == merge_bars(a, merge_bars(b, c))
 
 
 @given(HISTORIES, HISTORIES)
 def test_merge_bars_is_the_union_by_day_with_new_rows(old: Bars, new: Bars):
-    """The result has each day of both histories once, in ascending order, with the new row if both have the day."""
+    """The result has each day of both histories once, in ascending order. If both have a day, the new row is used."""
     merged = merge_bars(old, new)
     rows = {day: row for history in (old, new) for day, *row in zip(*columns(history), strict=True)}
     assert list(zip(*columns(merged), strict=True)) == [(day, *rows[day]) for day in sorted(rows)]

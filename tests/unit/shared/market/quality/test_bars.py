@@ -42,7 +42,7 @@ def check(bars: Bars, asset: Asset = STOCK, previous: Bars | None = None, anchor
 
 @pytest.fixture(scope="session")
 def history(real_answers: Path) -> Callable[[str], tuple[Bars, dict[int, float]]]:
-    """Return a function that reads bars and splits of a recorded CSV by its name. Hourly bars get one day per hour."""
+    """Return a function that reads bars and splits from a recorded CSV by name. Hourly bars get one day per hour."""
 
     def read(name: str) -> tuple[Bars, dict[int, float]]:
         with (real_answers / "prices-with-errors" / f"{name}.csv").open(encoding="utf-8") as lines:
@@ -73,7 +73,7 @@ def assert_equal_prices(bars: Bars, fixed: Bars) -> None:
 @pytest.mark.parametrize(
     ("name", "anchor", "reasons"),
     [
-        # The quote decides which of the two levels is right: 14.55 pence, and 33.62 rand.
+        # The quote decides which of the two levels is right: 14.55 pence and 33.62 rand.
         ("AET-L-1d-100x-error", 14.5, ["unit: ÷100 against the last quote, corrected"]),
         ("SSW-JO-1d-100x-error", 33.6, ["unit: ×100 against the last quote, corrected"]),
         ("ASAI-L-1h-bad-unit", None, ["unit: low, close off by 100, corrected"]),
@@ -83,7 +83,7 @@ def assert_equal_prices(bars: Bars, fixed: Bars) -> None:
 def test_validate_bars_of_real_histories_corrects_unit_errors(
     history: Callable[..., tuple[Bars, dict[int, float]]], name: str, anchor: float | None, reasons: list[str]
 ):
-    """Days and values that are off by 100 are converted to the unit of the others. Correct bars stay unchanged."""
+    """Days and values that are off by a factor of 100 are converted to the others' unit. Correct bars do not change."""
     bars, _ = history(name)
     checked = check(bars, anchor=anchor)
     assert [record.reason for record in checked.records] == reasons
@@ -134,7 +134,7 @@ def test_validate_bars_without_a_quote_uses_the_level_of_most_days(
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["4063-T-1d-bad-stock-split", "DEX-AX-1d-bad-stock-split"])
 def test_apply_missing_splits_rescales_older_bars(history: Callable[..., tuple[Bars, dict[int, float]]], name: str):
-    """A lasting jump by the ratio of an announced split is the split, so older bars get the new scale."""
+    """A lasting jump by an announced split's ratio is that split, so older bars get the new scale."""
     bars, splits = history(name)
     corrected, applied = apply_missing_splits(bars, splits)
     fixed, _ = history(f"{name}-fixed")
@@ -145,7 +145,7 @@ def test_apply_missing_splits_rescales_older_bars(history: Callable[..., tuple[B
 
 @pytest.mark.real_data
 def test_validate_bars_quarantines_a_single_day_in_another_scale(history: Callable[..., tuple[Bars, dict[int, float]]]):
-    """One day at a tenth of its neighbors is not a split. It is quarantined, and the other days stay."""
+    """One day at a tenth of its neighbors is not a split. It is quarantined, and the other days are kept."""
     bars, splits = history("MOB-ST-1d-bad-stock-split")
     assert apply_missing_splits(bars, splits) == (bars, [])
     checked = check(bars)
@@ -186,7 +186,7 @@ def part(bars: Bars, start: int, end: int) -> Bars:
 @pytest.mark.parametrize("bad", [0.0, -5.0, math.nan, math.inf, -math.inf, 1e308, 1e-300])
 @pytest.mark.parametrize("cell", range(4))
 def test_validate_bars_quarantines_days_with_impossible_prices(bad: float, cell: int):
-    """A day with an impossible price is quarantined with its raw values, and the other days stay."""
+    """A day with an impossible price is quarantined with its raw values, and the other days are kept."""
     row = [10.0, 10.1, 9.9, 10.0]
     rows = [tuple(row)] * 5
     row[cell] = bad
@@ -199,7 +199,7 @@ def test_validate_bars_quarantines_days_with_impossible_prices(bad: float, cell:
 
 @pytest.mark.parametrize("volume", [-1.0, math.nan, math.inf])
 def test_validate_bars_sets_an_impossible_volume_to_zero(volume: float):
-    """An impossible volume becomes zero, and the prices of the day stay."""
+    """An impossible volume is set to zero, and the day's prices are kept."""
     bars = flat(10, 10, 10)
     bars.volume[1] = volume
     checked = check(bars)
@@ -257,7 +257,7 @@ def test_validate_bars_corrects_the_unit_by_stored_bars():
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
 def test_validate_bars_that_contradict_the_quote_stores_nothing(factor: float):
-    """If every day is off by 100 from the quote, nothing is stored, because either may be wrong."""
+    """If every day differs from the quote by a factor of 100, nothing is stored, because either may be wrong."""
     history = flat(3.0, 3.1, 3.05)
     checked = check(history, anchor=3.05 * factor)
     assert len(checked.bars) == 0
@@ -274,7 +274,7 @@ def test_validate_bars_prefers_stored_bars_to_a_quote(factor: float):
 
 @pytest.mark.parametrize("simulated", ["new", "stored"])
 def test_validate_bars_refuses_to_mix_simulated_and_real_bars(simulated: str):
-    """Simulated and real bars are never stored together, and the record explains what to do."""
+    """Simulated and real bars are never stored together, and the quarantine record explains what to do."""
     simulated_bars, real_bars = (
         replace(flat(3.0, 3.1), provider=provider) for provider in ("simulated/yahoo", "yahoo")
     )

@@ -68,7 +68,7 @@ def test_quote_in_a_minor_unit_is_corrected_to_the_major_unit(unit: str, asset: 
 
 @pytest.mark.parametrize("currency", ["USD", "EUR", "gbp", "", "ZAc"])
 def test_quote_in_another_currency_is_quarantined(currency: str):
-    """A price in a currency other than that of the asset is quarantined."""
+    """A price in a currency other than the asset's is quarantined."""
     result = validate(OCDO, "3.1", currency=currency)
     assert isinstance(result, Quarantined)
     assert result.reason == f"currency: {currency} instead of GBP"
@@ -93,7 +93,7 @@ def test_quote_in_another_currency_is_quarantined(currency: str):
     ],
 )
 def test_quote_that_jumps_is_quarantined(asset: Asset, before: str, price: str, outcome: str):
-    """A quote beyond ×1.4 or ÷1.4 of the stored one is quarantined, except for a normal step of a penny stock."""
+    """A quote beyond ×1.4 or ÷1.4 of the stored one is quarantined, except for a penny stock's normal price step."""
     result = validate(asset, price, quote(asset, before, age=HOUR))
     if isinstance(result, Quarantined):
         assert result.reason.startswith(outcome)
@@ -123,7 +123,7 @@ def test_quote_after_a_split_is_good(before: str, price: str, change: str | None
 
 
 def test_jump_against_an_old_quote_is_good():
-    """A rise by 60 % is a jump within a day, and good against a price that is three days old."""
+    """A rise by 60 % is a jump within a day, but is accepted against a price that is three days old."""
     assert isinstance(validate(AAPL, "392", quote(AAPL, "245", age=DAY)), Quarantined)
     assert isinstance(validate(AAPL, "392", quote(AAPL, "245", age=3 * DAY)), Quote)
 
@@ -131,7 +131,7 @@ def test_jump_against_an_old_quote_is_good():
 @pytest.mark.parametrize("factor", ["100", "0.01", "50", "0.02", "2", "0.4"])
 @pytest.mark.parametrize("asset", [AAPL, OCDO, BTC], ids=lambda asset: asset.symbol)
 def test_wrong_stored_price_is_replaced_within_the_retention(asset: Asset, factor: str):
-    """However wrong a stored price is, a correct price replaces it by the eighth daily cleanup."""
+    """No matter how wrong a stored price is, a correct price replaces it by the eighth daily cleanup."""
     store, right_price, retention = MemoryStore(), Decimal(70), 7 * DAY
     store.put_quotes([quote(asset, str(right_price * Decimal(factor)), age=0)])
     for hour in range(8 * 24 + 2):
@@ -176,7 +176,7 @@ def test_quote_age_counts_the_time_when_the_market_was_open(asset: Asset, upstre
 
 
 def test_quote_older_than_the_stored_one_is_stale():
-    """A quote that is hours older than the stored one is stale, and a quote of a delayed feed is not."""
+    """A quote that is hours older than the stored one is stale, but a quote from a delayed feed is not."""
     previous = quote(AAPL, "245", age=60)
     assert isinstance(validate(AAPL, "245", previous, age=1_200.0), Quote)
     result = validate(AAPL, "245", previous, age=2 * HOUR)
@@ -185,12 +185,12 @@ def test_quote_older_than_the_stored_one_is_stale():
 
 
 def test_quote_after_a_stored_time_in_the_future_is_good():
-    """A stored time in the future does not make later quotes stale."""
+    """A stored timestamp in the future does not make later quotes stale."""
     assert isinstance(validate(AAPL, "245", quote(AAPL, "245", age=-30 * DAY)), Quote)
 
 
 def test_quote_without_a_time_is_good():
-    """A quote without a time is validated by its price only, because not every upstream reports a time."""
+    """A quote without a timestamp is validated only by its price, because not every upstream reports one."""
     assert isinstance(validate(BTC, "100", upstream_at=None), Quote)
 
 

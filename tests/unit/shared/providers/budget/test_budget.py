@@ -1,4 +1,4 @@
-"""The budget of one process without Redis, with a manual clock."""
+"""One process's budget without Redis, with a manual clock."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS
 
 
 async def test_budget_with_a_used_up_window_raises_the_wait():
-    """The call after the last unit raises the seconds until there is room, and takes nothing."""
+    """The call after the last unit raises an error with the seconds until a unit is free, and spends nothing."""
     clock = ManualClock()
     budget = Budget("coingecko", [(60, 3)], None, clock)
     for _ in range(3):
@@ -23,7 +23,7 @@ async def test_budget_with_a_used_up_window_raises_the_wait():
 
 
 async def test_budget_with_two_windows_raises_the_longest_wait():
-    """A used-up month stops calls although the minute has room, and the minute is not charged for them."""
+    """An exhausted month stops calls although the minute has units left, and the minute is not charged for them."""
     clock = ManualClock()
     budget = Budget("coingecko", [(60, 10), (2_592_000, 12)], None, clock)
     await budget.spend(10)
@@ -47,7 +47,7 @@ async def test_budget_with_a_short_window_waits():
 
 
 async def test_budget_with_a_weight_over_the_limit_raises():
-    """A call heavier than the limit is a mistake of the caller and raises immediately."""
+    """A call whose weight exceeds the limit is a bug in the caller and raises immediately."""
     with pytest.raises(ValueError, match="weight 31"):
         await Budget("coingecko", PROVIDERS["coingecko"].limits, None, ManualClock()).spend(31)
 

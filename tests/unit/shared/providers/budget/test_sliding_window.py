@@ -13,7 +13,7 @@ CALLS = st.lists(st.tuples(st.floats(0, 1.5), st.integers(1, 50)), max_size=60)
 
 
 def spent_over(calls: list[tuple[float, int]], limit: Limit) -> list[tuple[int, int]]:
-    """(time, weight) of each call that found room; the pause before each is a share of a window."""
+    """Return (time, weight) of each call that was within the limit. The pause before each is a share of a window."""
     now, spent, taken = NOW, {}, []
     for pause, weight in calls:
         now += int(pause * pause * limit.window_seconds * 1000)
@@ -35,7 +35,7 @@ def test_window_beginning_anywhere_holds_at_most_the_limit(limit: Limit, calls: 
 
 @given(limit=LIMITS, calls=CALLS, weight=st.integers(1, 50))
 def test_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight: int):
-    """After the returned wait there is room, a millisecond earlier there is none, and it is at most 1/20 too long."""
+    """A call fits after the returned wait but not a millisecond earlier, and the wait is at most 1/20 too long."""
     weight = min(weight, limit.units)
     now, spent = NOW, {}
     for at, units in spent_over(calls, limit):
@@ -48,7 +48,7 @@ def test_wait_is_exact(limit: Limit, calls: list[tuple[float, int]], weight: int
 
 
 def test_spend_forgets_slices_outside_the_window():
-    """At most SLICES + 1 counters are kept, however long it runs."""
+    """At most SLICES + 1 counters are kept, no matter how long the window is used."""
     limit, spent = Limit(60.0, 1_000_000), {}
     for minute in range(200):
         spent = spend(spent, NOW + minute * 1_700, limit, 1)

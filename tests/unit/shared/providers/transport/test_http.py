@@ -1,4 +1,4 @@
-"""The HTTP client refuses bad answers with the right error, keeps deadlines and size limits, and leaks no secrets."""
+"""The HTTP client: errors for bad responses, deadlines, size limits, and no leaked secrets."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ URL = "https://upstream.test/path"
 
 
 class Chunks(httpx.AsyncByteStream):
-    """A body that arrives in chunks, without end if `endless` is set."""
+    """A body that arrives in chunks, and never ends if `endless` is set."""
 
     def __init__(self, *chunks: bytes, endless: bool = False) -> None:
         self.chunks = chunks
@@ -98,7 +98,7 @@ def soon() -> float:
 async def test_client_with_a_bad_answer_raises_its_error(
     status: int, headers: dict[str, str], body: bytes, error: type[ProviderError], retry_after: float | None
 ):
-    """Each status and each broken body raises the documented error, with the seconds of Retry-After."""
+    """Each status and each broken body raises the documented error, with the Retry-After seconds."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
@@ -127,7 +127,7 @@ async def test_client_with_a_bad_answer_raises_its_error(
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
 async def test_client_with_an_httpx_exception_raises_a_provider_error(raised: Exception, error: type[ProviderError]):
-    """Every exception of httpx is translated, and neither error nor traceback contains a header with a key."""
+    """Every httpx exception is translated, and neither the error nor its traceback contains a header with a key."""
 
     def fail(request: httpx.Request) -> httpx.Response:
         raise raised
@@ -155,7 +155,7 @@ async def test_client_with_an_endless_body_stops_at_the_limit(headers: dict[str,
 
 
 async def test_client_with_a_content_length_over_the_limit_reads_nothing():
-    """A Content-Length over the limit is enough to refuse an answer."""
+    """A Content-Length over the limit is enough to refuse a response."""
     stream = Chunks(b"x" * 1_000)
     with pytest.raises(MalformedError, match="9999999"):
         await streaming(stream, **{"content-length": "9999999"}).get("upstream", URL, deadline=soon())
@@ -176,7 +176,7 @@ async def test_client_with_a_zip_bomb_uses_no_more_memory_than_the_limit():
 
 
 async def test_client_with_an_endless_error_body_stops_early():
-    """A status of 500 with an endless body soon raises an upstream error."""
+    """A status 500 with an endless body soon raises an upstream error."""
     stream = Chunks(b"x" * 1_000, endless=True)
     with pytest.raises(UpstreamError, match="500"):
         await streaming(stream, status=500).get("upstream", URL, deadline=soon())
@@ -200,7 +200,7 @@ async def test_client_requests_gzip_and_inflates_it():
 
 
 async def test_client_with_a_dripping_answer_ends_at_the_deadline():
-    """An answer that keeps arriving does not keep a call alive after its deadline."""
+    """A response that keeps arriving does not keep a call alive after its deadline."""
 
     class Drip(Chunks):
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -211,7 +211,7 @@ async def test_client_with_a_dripping_answer_ends_at_the_deadline():
     started = SystemClock().monotonic()
     with pytest.raises(ProviderTimeoutError):
         await streaming(Drip()).get("upstream", URL, deadline=started + 0.1)
-    assert SystemClock().monotonic() - started < 5  # without the deadline it would never end
+    assert SystemClock().monotonic() - started < 5  # Without the deadline it would never end.
 
 
 async def test_client_after_the_deadline_sends_nothing():

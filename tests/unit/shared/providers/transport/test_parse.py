@@ -1,4 +1,4 @@
-"""Reading of untrusted JSON values and titles."""
+"""Parsing of untrusted JSON values and titles."""
 
 from decimal import Decimal
 from typing import Any
@@ -37,7 +37,7 @@ def test_number_with_a_decimal_keeps_its_digits(value: Any, number: str):
 
 @pytest.mark.parametrize("value", [-1, 10_000_000_000_000, "x", "1e300", None])
 def test_seconds_with_an_invalid_time_raises(value: Any):
-    """A Unix time is between 1970 and 2286."""
+    """A valid Unix time is between 1970 and 2286."""
     with pytest.raises(MalformedError):
         parse.seconds("upstream", value, "t")
 

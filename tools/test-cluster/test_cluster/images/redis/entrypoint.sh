@@ -1,5 +1,5 @@
 #!/bin/sh
-# As with redis:7, arguments that are only options are passed to the server, and it accepts connections from outside.
+# As with redis:7, if all arguments are options they are passed to the server, which accepts connections from outside.
 set -e
 case "$1" in
   -* | *.conf) set -- redis-server "$@" ;;
