@@ -64,7 +64,7 @@ def _container_image() -> str | None:
 
 @pytest.fixture(scope="session")
 def _shared_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of the Redis of the session, in a container if there is a Docker engine, otherwise a local process."""
+    """URL of the session's Redis: a container if there is a Docker engine, and otherwise a local process."""
     if image := _container_image():
         from testcontainers.community.redis import RedisContainer
 

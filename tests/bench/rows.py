@@ -11,10 +11,10 @@ class Row:
         name: Benchmark name and value name, separated by dots (`broker.enqueue.ours`).
         value: Value of FinanceHub.
         unit: Unit of both values: `msg/s`, `ms`, `MB`, and so on.
-        peer: The comparable project that was measured in the same run; empty if there is none.
-        peer_value: Value of the peer; None if there is none.
-        goal: The goal in words (`>= 0.7 x bare dramatiq`); empty for a value without a goal.
-        ok: Whether the goal is met; None for a value without a goal.
+        peer: The comparable project that was measured in the same run. Empty if there is none.
+        peer_value: The peer's value. None if there is no peer.
+        goal: Description of the goal (`>= 0.7 x bare dramatiq`). Empty for a value without a goal.
+        ok: Whether the goal is met. None for a value without a goal.
     """
 
     name: str

@@ -84,7 +84,7 @@ class Release:
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
     def ready_pods(self, component: str) -> list[str]:
-        """Return the names of the pods of a component that are ready."""
+        """Return the names of a component's ready pods."""
         return [pod["metadata"]["name"] for pod in self.pods(component) if _is_ready(pod)]
 
     def cli(self, *arguments: str) -> Any:

@@ -72,7 +72,7 @@ class Recording:
         return {self.run_id(due_at) for due_at in range(first, int(until) + 1, _PERIOD_SECONDS)}
 
     def run_id(self, due_at: int) -> str:
-        """Return the id of the run of a due time, which is a Unix time in seconds."""
+        """Return the run id for a due time, which is a Unix time in seconds."""
         return str(uuid.uuid5(uuid.UUID(self.uid), str(due_at * 1000)))
 
 

@@ -141,7 +141,7 @@ def test_image_adds_two_small_layers_to_its_base(image: Image, docker: Engine) -
 
 
 def test_image_built_again_has_the_same_content(docker: Engine) -> None:
-    """A second build without a cache yields the same files, with the same modes and contents."""
+    """A second build without a cache yields the same files with the same modes and contents."""
     built = f"financehub/low-priority:{TAG}"
     again = f"financehub/again:{uuid.uuid4().hex}"
     variables = (f"BASE_IMAGE={python_image(docker)}", "SERVICE=low-priority")
@@ -156,7 +156,7 @@ def test_image_built_again_has_the_same_content(docker: Engine) -> None:
 
 @pytest.fixture(scope="module")
 def redis(docker: Engine) -> Iterator[str]:
-    """The name of a container with Redis, whose network the other containers join."""
+    """The name of a Redis container whose network the other containers join."""
     name = f"financehub-test-{uuid.uuid4().hex[:8]}"
     docker.run("run", "--detach", "--rm", "--network=none", "--name", name, redis_image(docker), "redis-server")
     yield name

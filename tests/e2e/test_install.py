@@ -66,7 +66,7 @@ def test_all_tasks_succeed_within_their_period(release: Release) -> None:
 
 
 def test_cli_after_install_shows_simulated_data(release: Release) -> None:
-    """The command line in the scheduler's pod shows quotes, news and indicators; quotes are marked as simulated."""
+    """The command line in the scheduler's pod shows quotes, news and indicators. Quotes are marked as simulated."""
     quotes = release.cli("quotes")
     assert {"BTC-USD", "AAPL", "VOD.L"} <= {quote["symbol"] for quote in quotes}
     assert all(quote["provider"].startswith("simulated/") for quote in quotes)

@@ -38,7 +38,7 @@ for number in range(200):
 
 @pytest.fixture(scope="module")
 def release(release_in: Callable[..., Release]) -> Release:
-    """A release with an added tier whose tasks record what they do. One per module; later tests need earlier ones."""
+    """A release with an added tier whose tasks record what they do. One per module. Later tests need earlier ones."""
     release = release_in("e2e-upgrade")
     release.install(tiers=TIERS)
     return release

@@ -85,7 +85,7 @@ def _series(slo: str, release: str, speed: Speed, pair: Pair, shares: dict[str, 
     }
     constant |= {f"release:financehub_slo_errors:ratio_rate{window}": share for window, share in shares.items()}
     constant["release:financehub_slo_events:rate5m"] = 1.0
-    # each sample covers a minute; the first event is older than the long window, unless it is one of three
+    # Each sample covers a minute. The first event is older than the long window, unless it is one of three.
     recent = speed.until - pair.minutes + speed.step + 1
     counts = [0] * (speed.until + 1)
     counts[recent] = events

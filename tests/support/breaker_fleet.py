@@ -106,7 +106,7 @@ def run_fleet(
 
 
 def rounds(sent: Sequence[tuple[float, float]], gap: float) -> list[int]:
-    """Return the sizes of the groups of calls that are at least `gap` seconds apart.
+    """Return the sizes of the call groups that are at least `gap` seconds apart.
 
     The first group contains the calls until the breaker opened, and the other groups contain probes.
     """

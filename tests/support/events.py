@@ -17,7 +17,7 @@ class ScriptedApi:
     """In-memory API client, for responses that a test cannot provoke from a real API server.
 
     Args:
-        answer: Returns the error to raise for a request, or None for success.
+        answer: Function that returns the error to raise for a request, or None for success.
     """
 
     namespace = "default"

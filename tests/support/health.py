@@ -47,6 +47,6 @@ def queue(
         delayed: Number of delayed messages.
         dead: Number of dead letters.
         oldest_age_seconds: Age of the oldest waiting message in seconds.
-        orphaned: Number of messages of dead workers.
+        orphaned: Number of dead workers' messages.
     """
     return QueueStats(name, ready, in_flight, delayed, dead, oldest_age_seconds, orphaned)

@@ -27,7 +27,7 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a free TCP port that no other test gets."""
+    """Return a free TCP port that is not given to any other test."""
     while True:
         # The module `random` would repeat ports, because Hypothesis seeds it.
         port = secrets.choice(_PORTS[_share::_SHARES])

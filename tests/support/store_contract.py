@@ -301,7 +301,7 @@ class QuarantineContract:
         assert store.quarantined(limit=1) == [replace(second, payload="é" * PAYLOAD_LIMIT)]
 
     def test_put_quarantined_beyond_the_limit_keeps_the_newest(self, store: Store):
-        """Only the newest records are kept, however many are rejected."""
+        """Only the newest records are kept, no matter how many are rejected."""
         record = Quarantined("quote", "AAPL", "yahoo", "negative", "-1", T0)
         store.put_quarantined(replace(record, at=T0 + number) for number in range(QUARANTINE_LIMIT + 300))
         kept = store.quarantined(limit=10 * QUARANTINE_LIMIT)

@@ -8,8 +8,8 @@
         tunnel.cut()            # all connections are reset
         tunnel.accept()
 
-Bytes pass unchanged, so TLS works. Data that one side sends during a freeze arrives after it. The kernel still answers
-TCP keepalives during a freeze. As with a hung server, a client notices only that data is missing.
+Bytes pass unchanged, so TLS works. Data that one side sends during a freeze arrives after it. The kernel still responds
+to TCP keepalives during a freeze. As with a hung server, a client notices only that data is missing.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class Tunnel:
         self._run(listen())
 
     def refuse(self) -> None:
-        """Refuse new connections. Open ones stay."""
+        """Refuse new connections. Open ones remain."""
 
         def close() -> None:
             if self._listener:

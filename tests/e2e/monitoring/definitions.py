@@ -22,7 +22,7 @@ _NAMES = ("podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreo
 def generate() -> list[dict[str, Any]]:
     """Return the CustomResourceDefinitions of PodMonitor and PrometheusRule.
 
-    The first call downloads the modules that the types need; later calls work without a network.
+    The first call downloads the modules that the types need. Later calls work without a network.
 
     Raises:
         FileNotFoundError: Go or controller-gen is missing.

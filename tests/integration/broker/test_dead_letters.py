@@ -102,7 +102,7 @@ def test_requeued_letter_runs_as_a_new_message(redis_url: str, redis_client: "re
 
 
 def test_requeue_of_garbage_leaves_it_a_dead_letter(redis_client: "redis.Redis", letters: DeadLetterQueue):
-    """Bytes that are not a message stay a dead letter and can be purged."""
+    """Bytes that are not a message remain a dead letter and can be purged."""
     redis_client.hset(keys.dead_messages("high"), "garbage", b"\x00")
     redis_client.zadd(keys.dead("high"), {"garbage": 1})
     assert letters.requeue(DeadLetterFilter(ids=["garbage"])) == []

@@ -42,7 +42,7 @@ def logged(worker: WorkerProcess, *texts: str) -> bool:
 
 
 def held(client: "redis.Redis", queue: str) -> int:
-    """Return the number of messages of a queue in ack sets."""
+    """Return the number of a queue's messages in ack sets."""
     return sum(client.scard(key) for key in client.keys(f"{keys.NAMESPACE}:__acks__.*.{queue}"))
 
 

@@ -101,7 +101,7 @@ def test_dead_letters_purge_by_filter_deletes_only_matches(cli: Any, letters: No
 def test_dead_letters_command_without_clear_selection_changes_nothing(
     cli: Any, invoke: Any, letters: None, command: str, arguments: list[str], problem: str
 ):
-    """Without a selection or a confirmation, the exit code is 2 and every dead letter stays."""
+    """Without a selection or a confirmation, the exit code is 2 and every dead letter remains."""
     result = invoke("dead-letters", command, *arguments)
     assert result.exit_code == 2
     assert problem in result.stderr

@@ -16,7 +16,7 @@ from support.fleet import Fleet
 from support.metrics import families, labels_of, nonzero_metrics
 from support.waiting import eventually
 
-#: Metrics that stay 0 here. They need a Redis that evicts keys or cannot write its file, which other tests have.
+#: Metrics that stay 0 here. They need a Redis that evicts keys or cannot write its file, as in other tests.
 UNCHANGED = ("redis_evicted_keys", "redis_persistence_failing")
 CRYPTO = ("binance", "coingecko", "kraken")
 

@@ -125,7 +125,7 @@ def assert_recovered(fleet: Fleet, before: dict[str, Scrape], servers: Iterable[
 
 
 def test_scrape_with_hung_redis_has_own_metrics_within_limit(fleet: StartFleet) -> None:
-    """Every process answers each scrape within 2 s, with redis_up 0, its own counters and no metric from Redis, and
+    """Every process responds to each scrape within 2 s, with redis_up 0, its own counters and no metric from Redis, and
     exposes all metrics again after Redis has recovered.
     """
     running = fleet()

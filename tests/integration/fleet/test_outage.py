@@ -29,7 +29,7 @@ def crypto_check(fleet: Fleet) -> dict[str, str]:
 
 
 def test_outage_of_all_crypto_providers_degrades_and_recovers(fleet: StartFleet) -> None:
-    """During the outage the last good quotes stay and are stale, the health report has the reason, and the task is
+    """During the outage the last good quotes remain but are stale, the health report has the reason, and the task is
     retried and dead-lettered with its history. After the outage quotes become fresh without intervention.
     """
     running = fleet(

@@ -1,4 +1,4 @@
-"""Tests of `RedisStore` under contention, damage and failure of a real Redis, and of its number of round trips."""
+"""Tests of `RedisStore` with contention, damaged data and failures of a real Redis, and of its round trips."""
 
 import threading
 from collections.abc import Callable, Sequence

@@ -110,7 +110,7 @@ def running(tmp_path: Path, port: int, http_port: int) -> Iterator["subprocess.P
 
 
 def query_api(port: int, path: str, **query: str) -> Any:
-    """Return the data of a response of Prometheus's HTTP API."""
+    """Return the data in a response of Prometheus's HTTP API."""
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)["data"]

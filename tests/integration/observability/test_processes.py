@@ -174,7 +174,7 @@ def test_worker_with_a_used_port_exits_with_code_2(start: Callable[..., Process]
 
 
 def test_liveness_of_a_stopped_process_fails(start: Callable[..., Process]) -> None:
-    """A process that is stopped by SIGSTOP does not answer /livez until it continues."""
+    """A process that is stopped by SIGSTOP does not respond to /livez until it continues."""
     process = start().wait_until_ready()
     os.killpg(process._process.pid, signal.SIGSTOP)
     # A busy machine delivers the signal late, and a stopped process stays stopped.

@@ -1,4 +1,4 @@
-"""Tests of the liveness of a real worker."""
+"""Tests of a real worker's liveness."""
 
 import threading
 from typing import Any

@@ -143,7 +143,7 @@ async def test_status_shows_a_long_run_as_active(rig: OperatorRig) -> None:
 
 
 async def test_status_of_frequent_schedule_is_written_every_30_s(rig: OperatorRig) -> None:
-    """However often a schedule runs, its status is written at most every 30 s and is never older than that."""
+    """No matter how often a schedule runs, its status is written at most every 30 s and is never older than that."""
     uid = await rig.apply(schedule="@every 5s", concurrencyPolicy="Allow")
     await rig.step()
     for _ in range(24):

@@ -119,7 +119,7 @@ async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: 
 
 
 async def test_read_budgets_creates_and_extends_no_key(redis_url: str, redis_client: "redis.Redis"):
-    """A key that is no longer used expires, however often it is scraped."""
+    """A key that is no longer used expires, no matter how often it is scraped."""
     scripts = RedisScripts.of_url(redis_url, SystemClock())
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     assert [one.used for one in read_budgets(redis_client, [budget])] == [0, 0]

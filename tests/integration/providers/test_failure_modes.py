@@ -57,7 +57,7 @@ def common(upstream: str, failover: str, spent: int) -> list[FailureCase]:
 
 
 CASES = [
-    # Binance: weight 2 for one pair; next is CoinGecko
+    # Binance: weight 2 for one pair. CoinGecko is next.
     *common("binance", "coingecko", 2),
     *data("binance", "coingecko", 2),
     FailureCase("binance", "rate-limited", "rate-limited", "coingecko", "opened", 2, parameters=WAIT),
@@ -71,7 +71,7 @@ CASES = [
     FailureCase("binance", "stale", STALE, "coingecko", "unaffected", 2, "stale"),
     FailureCase("binance", "nan", PRICE, "coingecko", "unaffected", 2, "price"),
     FailureCase("binance", "infinity", PRICE, "coingecko", "unaffected", 2, "price"),
-    # CoinGecko: one call per page; next is Kraken
+    # CoinGecko: one call per page. Kraken is next.
     *common("coingecko", "kraken", 1),
     *data("coingecko", "kraken", 1)[:-1],
     # 1e308 times the number of coins overflows to Infinity, which is not valid JSON
@@ -86,7 +86,7 @@ CASES = [
     # NaN is not valid JSON, so the whole response is refused
     FailureCase("coingecko", "nan", "malformed", "kraken"),
     FailureCase("coingecko", "infinity", "malformed", "kraken"),
-    # Kraken: errors in the body with status 200; prices have no timestamp, so old ones are not detected
+    # Kraken: errors are in the body with status 200. Prices have no timestamp, so old ones are not detected.
     *common("kraken", "coingecko", 1),
     *data("kraken", "coingecko", 1),
     FailureCase("kraken", "rate-limited", "rate-limited", "coingecko", parameters=WAIT),
@@ -97,7 +97,7 @@ CASES = [
     FailureCase("kraken", "nan", PRICE, "coingecko", "unaffected", 1, "price"),
     FailureCase("kraken", "infinity", PRICE, "coingecko", "unaffected", 1, "price"),
     FailureCase("kraken", "stale", "", "", "unaffected"),
-    # Finnhub: the last provider, so the stored quote stays
+    # Finnhub: the last provider, so the stored quote remains.
     *common("finnhub", "", 1),
     *data("finnhub", "", 1)[:3],
     # a price of zero with a timestamp does not mean an unknown symbol

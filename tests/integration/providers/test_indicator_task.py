@@ -104,7 +104,7 @@ async def test_task_with_damaged_bars_skips_one_asset(
 async def test_task_in_an_outage_keeps_stored_indicators(
     store: RedisStore, providers: Providers, simulator: RunningSimulator
 ):
-    """If every provider of bars fails, the task fails with the reasons and the stored indicators stay."""
+    """If every provider of bars fails, the task fails with the reasons and the stored indicators remain."""
     await run(store, providers)
     before = store.indicators()
     store.put_assets(Asset(f"NEW{number}", AssetType.STOCK) for number in range(6))

@@ -91,7 +91,7 @@ def test_table_has_a_row_for_every_fault_of_news():
 
 
 async def test_etag_stored_by_one_process_is_sent_by_another(redis_url: str):
-    """After one process has read and stored a feed, the feed answers 304 to another process."""
+    """After one process has read and stored a feed, the feed responds with 304 to another process."""
     # at a fixed time, because the simulator publishes new stories as time passes
     at = time.time()
     with RunningSimulator(enforce_rate_limits=False, now=lambda: at) as simulator:

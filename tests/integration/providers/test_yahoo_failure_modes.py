@@ -54,7 +54,7 @@ PENCE_CASES = [
     FailureCase("yahoo", "x100", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ×100"),
     FailureCase("yahoo", "wrong-unit", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ×100"),
     FailureCase("yahoo", "div100", "quarantined: jump: .*", "", "unaffected", quarantine="jump: ÷100"),
-    # no other provider: the stored quote stays
+    # no other provider: the stored quote remains
     FailureCase("yahoo", "server-error", "upstream", "", "counted"),
 ]
 

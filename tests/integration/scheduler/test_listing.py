@@ -69,7 +69,7 @@ async def test_refused_schedules_shows_place_and_problem(scheduler: Scheduler) -
 
 
 async def test_list_schedules_with_many_schedules_is_complete_and_sorted(scheduler: Scheduler) -> None:
-    """A listing has every schedule once, sorted by name, however many there are."""
+    """A listing has every schedule once, sorted by name, regardless of their number."""
     await scheduler.load(*(schedule(f"s{n:04d}", uid=f"00000000-0000-5000-8000-{n:012d}") for n in range(1_200)))
     names = [each.name for each in list_schedules(scheduler.client)]
     assert names == [f"default/s{n:04d}" for n in range(1_200)]

@@ -307,7 +307,7 @@ async def test_backfill_that_another_scheduler_ended_stays_ended(
 async def test_backfill_annotation_that_is_read_again_runs_once(
     scheduler: Scheduler, redis_url: str, now: float
 ) -> None:
-    """A range in the annotation is backfilled once, however often the file is read."""
+    """A range in the annotation is backfilled once, no matter how often the file is read."""
     backfill = f"{iso(now - 600.5)}/{iso(now - 300.5)}"
     for _ in range(3):
         again = build(redis_url, ManualClock(now), scheduler.client)

@@ -71,7 +71,7 @@ def test_catalog_lists_every_fault(simulator: RunningSimulator, client: httpx.Cl
 def test_control_request_with_an_invalid_body_gets_400(
     body: bytes, problem: str, simulator: RunningSimulator, client: httpx.Client
 ):
-    """The control endpoint answers an invalid request with 400 and a message that explains the error."""
+    """The control endpoint responds to an invalid request with 400 and a message that explains the error."""
     response = client.post(f"{simulator.base_url}/_control", content=body)
     assert response.status_code == 400
     assert problem in response.json()["error"]

@@ -74,7 +74,7 @@ def test_proxy_serves_real_hosts_and_rejects_others(tmp_path: Path):
 
 
 def test_proxy_rejects_plain_http_requests(tmp_path: Path):
-    """The proxy answers a plain HTTP request with 405 and an explanation."""
+    """The proxy responds to a plain HTTP request with 405 and an explanation."""
     with (
         RunningSimulator(ca_directory=tmp_path) as running,
         httpx.Client(proxy=running.proxy_url, trust_env=False) as client,

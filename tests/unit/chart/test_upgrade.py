@@ -105,6 +105,6 @@ def _restarted(values: dict[str, Any]) -> list[str]:
 def test_changed_values_restart_only_the_pods_that_read_them(values: dict[str, Any], restarted: list[str]):
     """A change restarts only the pods that read the value at startup. Assets and schedules are read while running.
 
-    The scheduler reads the maximum number of workers of each tier, for its metrics.
+    The scheduler reads each tier's maximum number of workers for its metrics.
     """
     assert _restarted(values) == restarted

@@ -1,4 +1,4 @@
-"""Tests of the formats of times and prices."""
+"""Tests of time and price formats."""
 
 import pytest
 

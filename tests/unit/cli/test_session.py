@@ -1,4 +1,4 @@
-"""Tests of the checks of names that a user enters."""
+"""Tests of the validation of names that a user enters."""
 
 import pytest
 

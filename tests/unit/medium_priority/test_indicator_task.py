@@ -167,7 +167,7 @@ async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
 
 
 async def test_indicator_task_without_assets_succeeds():
-    """Without assets, nothing is missing."""
+    """Without assets, the task succeeds, because nothing is missing."""
     assert await run(MemoryStore(), FakeExchange()) == TaskSummary(
         requested=0, stored=0, details={"new_bars": 0, "quarantined": 0}
     )

@@ -21,7 +21,7 @@ def test_latest_stories_are_published_sorted_and_about_known_assets(now: float):
 
 @given(MOMENTS)
 def test_latest_stories_do_not_change_later(now: float):
-    """A published story stays the same when time passes."""
+    """A published story does not change as time passes."""
     assert set(latest_stories(7, now, 30)) <= set(latest_stories(7, now + STORY_INTERVAL_SECONDS, 32))
 
 

@@ -30,7 +30,7 @@ from financehub_shared.core import errors
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_report_of_error_classifies_the_exception(error: BaseException, outcome: CallOutcome):
-    """An error unrelated to the upstream's health is not a failure, and an interruption counts as nothing."""
+    """An error unrelated to the upstream's health is not a failure, and an interruption is inconclusive."""
     assert report_of_error(error).outcome is outcome
 
 

@@ -88,7 +88,7 @@ def reached(moves: list[Move], policy: BreakerPolicy) -> tuple[BreakerRecord, in
 def failures(
     count: int, policy: BreakerPolicy, record: BreakerRecord, now: int, every: int = 0
 ) -> tuple[BreakerRecord, int]:
-    """Return the record after a number of failures that are `every` ms apart, and the time."""
+    """Return the record after `count` failures that are `every` ms apart, and the time after them."""
     for _ in range(count):
         record, _ = step(record, RecordOutcome(record.epoch, CallOutcome.FAILURE, 0, "broken"), now, policy, 0.0)
         now += every
@@ -239,7 +239,7 @@ def test_step_with_retry_after_opens_at_the_first_failure():
 
 
 def test_step_after_an_abandoned_probe_admits_another_without_a_wait():
-    """A canceled probe shows nothing, so the breaker stays open and the next call is a probe without a wait."""
+    """A canceled probe is inconclusive, so the breaker stays open and the next call is a probe without a wait."""
     policy = BreakerPolicy()
     record, _ = failures(5, policy, BreakerRecord(), NOW)
     now = record.until

@@ -109,7 +109,7 @@ def test_unreadable_part_has_no_series(part: str, omitted: set[str]) -> None:
     fleet = Fleet(SNAPSHOT, high=3)
     fleet.store_quotes({"BTC-USD": 1})
     complete = fleet.families_with_series()
-    # The snapshot has default values in place of the section, which must not be exposed.
+    # In place of the section, the snapshot has default values, which must not be exposed.
     fleet.snapshot = replace(SNAPSHOT, failures={part: "timed out"})
     with capture_logs() as logs:
         assert complete - fleet.families_with_series() == omitted

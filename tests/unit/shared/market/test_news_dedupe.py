@@ -1,4 +1,4 @@
-"""Tests of the deduplication of news."""
+"""Tests of news deduplication."""
 
 from hypothesis import given
 from hypothesis import strategies as st

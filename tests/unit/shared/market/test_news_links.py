@@ -83,7 +83,7 @@ LINKER = AssetLinker(
     ],
 )
 def test_link_of_a_headline_finds_the_named_assets(title: str, symbols: str):
-    """Names and tickers are linked. Ordinary English words, verbs and capitalized words are not."""
+    """Names and tickers are linked. Ordinary English words, verbs and words in all caps are not."""
     assert " ".join(LINKER.link(title)) == symbols
 
 

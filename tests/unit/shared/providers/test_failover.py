@@ -125,7 +125,7 @@ async def test_failover_with_a_quarantined_quote_calls_the_next_provider():
     ids=["both saw the jump", "they disagree", "absurd stays absurd"],
 )
 async def test_jump_is_stored_only_if_a_second_provider_confirms_it(first: str, second: str, stored: str | None):
-    """A jump on which two providers agree within 5 % is stored with a note. Any other jump stays in quarantine."""
+    """A jump on which two providers agree within 5 % is stored with a note. Any other jump remains quarantined."""
     report = await fetch(
         ScriptedProvider("one", {"BTC-USD": first}), ScriptedProvider("two", {"BTC-USD": second}), assets=[BTC]
     )

@@ -41,7 +41,7 @@ class Providers:
 
 
 def names(*, worker: bool) -> list[str]:
-    """Return the class names of the middleware of a worker with providers, or of a process that only enqueues."""
+    """Return the class names of the middleware in a worker with providers or in an enqueue-only process."""
     settings, clock = load_settings({}), SystemClock()
     if worker:
         observers = build_observers(settings, "high", Metrics("high"))

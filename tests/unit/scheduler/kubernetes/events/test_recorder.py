@@ -35,7 +35,7 @@ class RecorderRig:
     """A recorder with a clock and a fake API server that the test controls.
 
     Args:
-        answer: Returns the error for a request, or None for success.
+        answer: Function that returns the error for a request, or None for success.
     """
 
     def __init__(self, answer: Callable[[ApiRequest], Exception | None] = lambda _: None) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the encoding of records in Redis."""
+"""Tests of the record encoding in Redis."""
 
 from dataclasses import replace
 from decimal import Decimal

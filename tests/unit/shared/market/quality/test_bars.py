@@ -1,4 +1,4 @@
-"""Tests of the validation of bars, with real histories that contain errors and real histories without errors."""
+"""Tests of bar validation with real histories, both with and without errors."""
 
 import csv
 import json

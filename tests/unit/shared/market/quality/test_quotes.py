@@ -1,4 +1,4 @@
-"""Tests of the validation of quotes: which quotes are good, corrected or quarantined, and why."""
+"""Tests of quote validation: which quotes are good, corrected or quarantined, and why."""
 
 import json
 from dataclasses import replace
