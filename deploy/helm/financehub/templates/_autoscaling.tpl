@@ -8,7 +8,7 @@
 {{- end -}}
 
 {{- define "financehub.scalingBehavior" -}}
-# Scale up immediately, but remove only one pod a minute, because each removed pod costs a cold start later.
+# Scales up immediately, but removes only one pod per minute, because each removed pod means a cold start later.
 scaleUp:
   stabilizationWindowSeconds: 0
   policies:
@@ -37,7 +37,7 @@ authenticationRef:
 {{- end }}
 {{- end -}}
 
-{{/* Whether KEDA scales any tier: empty if it scales none. */}}
+{{/* Whether KEDA scales any tier: empty if it does not. */}}
 {{- define "financehub.usesKeda" -}}
 {{- range $name, $tier := include "financehub.tiers" . | fromYaml }}
 {{- if eq (include "financehub.autoscaler" (dict "root" $ "tier" $tier)) "keda" }}yes{{ end }}

@@ -4,7 +4,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The prefix of every resource name: the release name, followed by the chart's name unless it contains that. */}}
+{{/* The prefix of every resource name: the release name, plus the chart's name unless the former contains it. */}}
 {{- define "financehub.fullname" -}}
 {{- $name := include "financehub.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -16,7 +16,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The labels of selectors, which are immutable. Takes (dict "root" $ "component" "high"). */}}
+{{/* The selector labels, which are immutable. Takes (dict "root" $ "component" "high"). */}}
 {{- define "financehub.selector" -}}
 app.kubernetes.io/name: {{ include "financehub.name" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
-{{/* The labels of a pod. They contain no version, so that a new version of the chart alone does not restart pods. */}}
+{{/* The labels of a pod. They do not contain a version, so that a new chart version alone does not restart pods. */}}
 {{- define "financehub.podLabels" -}}
 {{ include "financehub.selector" . }}
 app.kubernetes.io/part-of: financehub

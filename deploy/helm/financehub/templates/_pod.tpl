@@ -1,4 +1,4 @@
-{{/* The parts that all pods share. Pods meet the restricted Pod Security Standard. */}}
+{{/* The parts that all pods share. The pods comply with the restricted Pod Security Standard. */}}
 
 {{- define "financehub.podSecurity" -}}
 runAsNonRoot: true
@@ -16,7 +16,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* The fields that decide on which nodes a pod runs. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
+{{/* The fields that determine a pod's nodes. Takes (dict "root" $ "component" "high" "pod" <values of the pod>). */}}
 {{- define "financehub.placement" -}}
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -40,7 +40,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if .pod.spread }}
-# Pods are spread across nodes if there are several; a single node can still run all of them.
+# Pods are spread across nodes if possible; a single node can still run all of them.
 topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
@@ -53,7 +53,7 @@ topologySpreadConstraints:
 
 {{/* The annotations of a pod that reads its settings from the environment. */}}
 {{- define "financehub.podAnnotations" -}}
-# Processes read their settings at start, so a change must replace the pods.
+# Processes read their settings at startup, so a change must replace the pods.
 checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
 {{- $annotations := dict "prometheus.io/scrape" "true" "prometheus.io/port" "8000" "prometheus.io/path" "/metrics" }}
 {{- $added := ternary $annotations (dict) (and .root.Values.metrics.enabled .root.Values.metrics.annotations) }}
@@ -62,7 +62,7 @@ checksum/settings: {{ include "financehub.settings" .root | sha256sum }}
 {{- end }}
 {{- end -}}
 
-{{/* Probes of the endpoints that every FinanceHub process serves. */}}
+{{/* Probes for the endpoints that every FinanceHub process serves. */}}
 {{- define "financehub.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: http}
@@ -90,7 +90,7 @@ envFrom:
 env:
   {{- include "financehub.redis.secretEnvironment" .root | nindent 2 }}
   {{- if eq .component "scheduler" }}
-  # Only the scheduler has this setting, so that a change of a maximum does not restart workers.
+  # Only the scheduler has this setting, so that a changed maximum does not restart workers.
   - {name: FINANCEHUB_MAX_WORKERS, value: {{ include "financehub.maxWorkers" .root | quote }}}
   {{- end }}
   {{- with .pod.extraEnv }}
@@ -150,7 +150,7 @@ initContainers:
       - -c
       - |
         import signal, socket, sys, time
-        # The first process of a container ignores every signal for which it has no handler.
+        # A container's first process ignores every signal for which it does not have a handler.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         while True:
             try:

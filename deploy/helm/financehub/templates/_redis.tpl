@@ -14,7 +14,7 @@
 
 {{/*
   The URL without a password, or empty if the whole URL is in a Secret. The host name includes the namespace, because
-  KEDA connects from another one.
+  KEDA connects from a different namespace.
 */}}
 {{- define "financehub.redis.url" -}}
 {{- if .Values.redis.enabled -}}
@@ -32,13 +32,13 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end -}}
 {{- end -}}
 
-{{/* The user of Redis's access control lists that the URL names; empty if it names none. */}}
+{{/* The Redis ACL user in the URL; empty if there is none. */}}
 {{- define "financehub.redis.user" -}}
 {{- $before := regexFind "//[^/@]*@" (include "financehub.redis.url" .) -}}
 {{- first (splitList ":" (trimSuffix "@" (trimPrefix "//" $before))) -}}
 {{- end -}}
 
-{{/* Whether clients of Redis need a Secret: empty if they do not. */}}
+{{/* Whether Redis clients need a Secret: empty if they do not. */}}
 {{- define "financehub.redis.hasSecrets" -}}
 {{- if include "financehub.redis.secretName" . }}yes{{ end -}}
 {{- if and .Values.externalRedis.tls.caSecret (not .Values.redis.enabled) }}yes{{ end -}}
@@ -64,7 +64,7 @@ redis://{{ include "financehub.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end }}
 {{- end -}}
 
-{{/* The memory of Redis: 60 % of the container's, in MB. */}}
+{{/* Redis's memory limit: 60 % of the container's memory, in MB. */}}
 {{- define "financehub.redis.maxmemory" -}}
 {{ div (mul (include "financehub.mebibytes" .Values.redis.memory | int) 6) 10 }}mb
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* The rule groups of files/rules as YAML. They are not rendered as templates, because their {{ }} are Prometheus's. */}}
+{{/* The rule groups of files/rules as YAML. They are not rendered as templates, because {{ }} is for Prometheus. */}}
 {{- define "financehub.ruleGroups" -}}
 {{- $groups := list -}}
 {{- range $path, $_ := .Files.Glob "files/rules/*.yaml" -}}

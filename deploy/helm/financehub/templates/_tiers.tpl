@@ -1,11 +1,11 @@
 {{/*
-  All tiers as YAML, for fromYaml: the values of each tier by its name, merged over tierDefaults, with its queue and its
-  grace period.
+  All tiers as YAML, for fromYaml: each tier's values by name, merged over tierDefaults, with its queue and grace
+  period.
 */}}
 {{- define "financehub.tiers" -}}
 {{- $tiers := dict -}}
 {{- range $name, $values := .Values.tiers -}}
-{{- /* null removes a tier. With --reuse-values, such a tier is still in the values. */ -}}
+{{- /* null removes a tier. With --reuse-values, a removed tier is still in the values. */ -}}
 {{- if not (kindIs "invalid" $values) -}}
 {{- $tier := mergeOverwrite (deepCopy $.Values.tierDefaults) (deepCopy $values) -}}
 {{- $_ := set $tier "queue" ($tier.queue | default $name) -}}
