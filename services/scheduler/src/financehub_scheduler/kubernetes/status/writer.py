@@ -212,8 +212,7 @@ class StatusWriter(SchedulerListener):
         return (outcome.last_run_at or 0) >= self._comparisons.term_began_unix
 
     def _lacks_last_run(self, snapshot: ScheduleSnapshot) -> bool:
-        """Whether the run that just ended is not yet in the recent runs. Runs are added some time after their
-        enqueue."""
+        """Whether the run that just ended is missing in the recent runs. Runs are added to them with a delay."""
         outcome = snapshot.record.outcome
         if outcome.last_run_at is None or not 0 <= self._clock.now() - outcome.last_run_at < INTERVAL_SECONDS:
             # A run that ended earlier is listed, or is too old to be listed.

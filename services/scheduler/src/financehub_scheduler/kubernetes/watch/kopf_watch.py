@@ -100,7 +100,7 @@ class KopfWatch:
         while not self._stop.is_set():
             try:
                 asyncio.run(self._operate())
-            except Exception as error:  # noqa: BLE001 — regardless of what ended kopf, the only remedy is a restart
+            except Exception as error:  # noqa: BLE001 — whatever the error, kopf must be restarted
                 self._monitor.kopf_ended(error)
             self._stop.wait(_RESTART_SECONDS)
 
