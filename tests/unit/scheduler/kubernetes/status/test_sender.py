@@ -6,7 +6,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from financehub_scheduler.kubernetes.client.api import ApiError, ApiRequest
-from financehub_scheduler.kubernetes.status.sender import FORBIDDEN_SECONDS, StatusSender, StatusWriteFailedError
+from financehub_scheduler.kubernetes.status.sender import (
+    FIRST_FORBIDDEN_SECONDS,
+    FORBIDDEN_SECONDS,
+    StatusSender,
+    StatusWriteFailedError,
+)
 from financehub_shared.core.clock import ManualClock
 from support.events import watched_resource
 
@@ -33,3 +38,16 @@ async def test_sender_with_second_forbidden_namespace_logs_it_after_the_first_is
         ("status_write_failed", "gone"),
         ("status_write_failed", "other"),
     ]
+
+
+async def test_sender_with_repeated_refusals_pauses_briefly_first() -> None:
+    """The first refusal in a namespace causes a short pause, because an API server that starts refuses for a moment."""
+    clock = ManualClock()
+    sender = StatusSender(ForbiddingApi(), clock)
+    pauses = []
+    for _ in range(3):
+        with pytest.raises(StatusWriteFailedError) as failure:
+            await sender.send(watched_resource("1", "default"), {})
+        pauses.append(failure.value.retry_at - clock.monotonic())
+        clock.advance(pauses[-1])
+    assert pauses == [FIRST_FORBIDDEN_SECONDS, FORBIDDEN_SECONDS, FORBIDDEN_SECONDS]

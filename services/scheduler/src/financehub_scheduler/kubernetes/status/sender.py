@@ -30,6 +30,9 @@ MANAGER = "financehub-scheduler"
 RETRY_SECONDS = 30.0
 #: Pause for a namespace in which the process may not write status, until an administrator has changed a role.
 FORBIDDEN_SECONDS = 60.0
+#: The pause after the first refusal in a namespace: an API server that has just started refuses requests until it has
+#: read the roles, which takes a second or two.
+FIRST_FORBIDDEN_SECONDS = 5.0
 _OUTAGE_SECONDS = (1.0, 30.0)
 _CONSEQUENCE = "status is not written; schedules keep running"
 #: If the API server refuses several statuses, they most likely have the same cause, so one line per minute is logged.
@@ -137,8 +140,9 @@ class StatusSender:
         if not still_forbidden:
             remedy = "apply deploy/operator/rbac.yaml: scheduledtasks/status needs patch"
             log.error("status_write_failed", error=error.message, remedy=remedy, consequence=_CONSEQUENCE)
-        self._forbidden_until = still_forbidden | {namespace: now + FORBIDDEN_SECONDS}
-        return now + FORBIDDEN_SECONDS
+        pause = FORBIDDEN_SECONDS if namespace in still_forbidden else FIRST_FORBIDDEN_SECONDS
+        self._forbidden_until = still_forbidden | {namespace: now + pause}
+        return now + pause
 
     def _log_refused(self, resource: WatchedResource, error: ApiError) -> None:
         now = self._clock.monotonic()
