@@ -87,8 +87,8 @@ def summary() -> Section:
         About(
             title="New dead letters",
             text="Messages that were dead-lettered in the last 30 minutes. Anything above 0 is bad, because these "
-            "runs failed for good. Read the errors with `financehub dead-letters list`. The table of tiers below shows "
-            "the total number of dead letters.",
+            "runs failed permanently. Read the errors with `financehub dead-letters list`. The table of tiers below "
+            "shows the total number of dead letters.",
             unit="none",
             no_value="No data: no scheduler is scraped, or FinanceHub's rule files are not loaded",
             steps=ABOVE_ZERO_WARNS,

@@ -91,7 +91,7 @@ def now() -> Section:
     dead = figure(
         About(
             title="Dead letters",
-            text="Messages of this tier that failed for good and are kept for inspection. Read the errors with "
+            text="Messages of this tier that failed permanently and are kept for inspection. Read the errors with "
             "`financehub dead-letters list`, and requeue the messages once the cause is fixed.",
             unit="none",
             no_value=_NO_SCHEDULER,
@@ -249,7 +249,7 @@ def runs() -> Section:
         About(
             title="Attempts by outcome",
             text="The outcomes of attempts, per minute. Skipped messages were too old to be useful. Dead-lettered "
-            "ones are bad, because they failed for good. Read the errors with `financehub dead-letters list`.",
+            "ones are bad, because they failed permanently. Read the errors with `financehub dead-letters list`.",
             unit="cpm",
             no_value=_NO_WORKER,
         ),
@@ -297,8 +297,8 @@ def losses() -> Section:
     dead = graph(
         About(
             title="Dead letters by reason",
-            text="Dead-lettered messages by task and reason, per minute. Each is bad, because its run failed for "
-            "good. Requeue the message with `financehub dead-letters requeue` once the cause is fixed.",
+            text="Dead-lettered messages by task and reason, per minute. Each is bad, because its run failed "
+            "permanently. Requeue the message with `financehub dead-letters requeue` once the cause is fixed.",
             unit="cpm",
             no_value=none_is_good("no message was dead-lettered"),
         ),

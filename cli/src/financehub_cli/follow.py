@@ -21,7 +21,7 @@ from financehub_shared.schedules import show_backfill
 
 #: Seconds between two reads, short enough that progress appears immediate.
 POLL_SECONDS = 0.2
-#: Seconds without progress after which a backfill is no longer followed if a process that it needs is absent. A
+#: Seconds without progress after which the command stops following a backfill if a process that it needs is absent. A
 #: scheduler restart takes less time.
 ABSENCE_SECONDS = 10.0
 

@@ -1,4 +1,4 @@
-"""`financehub dead-letters`: lists, shows, requeues and deletes messages that failed for good."""
+"""`financehub dead-letters`: lists, shows, requeues and deletes messages that failed permanently."""
 
 import sys
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from financehub_shared.core.durations import format_duration, parse_duration
 from financehub_shared.core.errors import ConfigError
 
 app = new_group(
-    """List, show, requeue and delete messages that failed for good.
+    """List, show, requeue and delete messages that failed permanently.
 
     The filters select dead letters for list, requeue and purge. A dead letter must match all given filters.
     """

@@ -1,4 +1,4 @@
-"""The dead letter: a message that failed for good, with the reason, the time and the history of its errors."""
+"""The dead letter: a message that failed permanently, with the reason, the time and the history of its errors."""
 
 import json
 import time

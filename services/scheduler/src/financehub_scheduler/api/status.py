@@ -77,7 +77,7 @@ class ScheduledTaskStatus(_Part):
     queue: str | None = Field(None, description="Queue of the runs, from the spec or from the catalog.")
     last_schedule_time: datetime | None = Field(None, description="Due time of the newest scheduled run.")
     last_success_time: datetime | None = Field(None, description="Time at which a run last succeeded.")
-    last_failure_time: datetime | None = Field(None, description="Time at which a run last failed for good.")
+    last_failure_time: datetime | None = Field(None, description="Time at which a run last failed permanently.")
     last_run: LastRun | None = Field(None, description="The run that ended last.")
     next_schedule_times: list[datetime] = Field(
         [], max_length=NEXT, description="The times of the next runs.", json_schema_extra=_ATOMIC
@@ -88,7 +88,7 @@ class ScheduledTaskStatus(_Part):
     runs: int = Field(0, description="Number of scheduled runs enqueued.")
     triggered: int = Field(0, description="Number of runs enqueued by triggers.")
     backfilled: int = Field(0, description="Number of runs enqueued by backfills.")
-    failures: int = Field(0, description="Number of runs that failed for good or were lost.")
+    failures: int = Field(0, description="Number of runs that failed permanently or were lost.")
     missed: int = Field(0, description="Number of due times given up because they were too late.")
     skipped: int = Field(0, description="Number of due times skipped because of overlap, backlog or refused arguments.")
     last_skip: LastSkip | None = Field(None, description="The due time that was skipped last.")

@@ -71,7 +71,7 @@ def _columns() -> list[dict[str, Any]]:
         column("Ready", _READY, "Whether it runs as specified; `kubectl describe` shows why it does not."),
         column("Task", ".spec.task", "The task.", priority=1),
         column("Missed", ".status.missed", "Number of due times given up because they were too late.", "integer", 1),
-        column("Failures", ".status.failures", "Number of runs that failed for good or were lost.", "integer", 1),
+        column("Failures", ".status.failures", "Number of runs that failed permanently or were lost.", "integer", 1),
     ]
 
 
