@@ -4,8 +4,8 @@ from array import array
 
 import numpy as np
 
-from financehub_medium_priority.indicators.engines import Column, Engine, EngineName, column
-from financehub_medium_priority.indicators.outputs import OUTPUTS
+from financehub_medium_priority.indicators.engines import Engine, EngineName
+from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, column
 from financehub_shared.core.models import Bars, Indicators
 
 RSI = list(OUTPUTS).index("rsi_14")

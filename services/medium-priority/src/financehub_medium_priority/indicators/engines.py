@@ -1,22 +1,14 @@
 """Selects the indicator engine. An engine is imported only when it is chosen, because `ta` imports pandas."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from financehub_medium_priority.indicators.outputs import Column
 from financehub_shared.core.models import Bars
 
-Column = NDArray[np.float64]
 #: Maps bars (at least one) to one value per bar for each output; undefined values are masked later.
 Engine = Callable[[Bars], Mapping[str, Column]]
 EngineName = Literal["talib", "ta"]
-
-
-def column(values: Any) -> Column:
-    """Return a column of bars as a numpy array, without a copy."""
-    return np.frombuffer(values, dtype=np.float64)
 
 
 def load_engine(name: EngineName) -> Engine:

@@ -1,6 +1,15 @@
-"""Names of all indicator outputs and the number of bars that each requires. See docs/indicators.md."""
+"""Names of all indicator outputs, the bars that each needs, and the columns that the engines exchange.
+
+docs/indicators.md explains the outputs.
+"""
 
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[np.float64]
 
 #: Output → number of bars up to its first defined value; earlier values are NaN.
 OUTPUTS: Mapping[str, int] = {
@@ -29,3 +38,8 @@ OUTPUTS: Mapping[str, int] = {
     "ichimoku_span_b": 52,
     "psar": 3,
 }
+
+
+def column(values: Any) -> Column:
+    """Return a column of bars as a numpy array, without a copy."""
+    return np.frombuffer(values, dtype=np.float64)

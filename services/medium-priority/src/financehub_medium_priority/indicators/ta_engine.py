@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from ta import momentum, trend, volatility, volume
 
-from financehub_medium_priority.indicators.engines import Column, column
-from financehub_medium_priority.indicators.outputs import OUTPUTS
+from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, column
 from financehub_shared.core.models import Bars
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import talib
 
-from financehub_medium_priority.indicators.engines import Column, column
+from financehub_medium_priority.indicators.outputs import Column, column
 from financehub_shared.core.models import Bars
 
 
