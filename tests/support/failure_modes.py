@@ -13,7 +13,8 @@ import redis
 
 from financehub_shared.breaker import list_breakers
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from threading import RLock
 
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
     Asset,
-    AssetType,
     Bars,
     Indicators,
     IndicatorValues,

@@ -8,15 +8,8 @@ from typing import ClassVar
 import pytest
 
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.models import (
-    PAYLOAD_LIMIT,
-    Asset,
-    AssetType,
-    IndicatorValues,
-    NewsItem,
-    Quality,
-    Quarantined,
-)
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, IndicatorValues, NewsItem, Quality, Quarantined
 from financehub_shared.market.protocols import QUARANTINE_LIMIT, Store
 from support.market_data import T0, bars, indicators, news, quote
 

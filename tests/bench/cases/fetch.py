@@ -14,7 +14,8 @@ import structlog
 from bench.rows import Row
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore

@@ -14,7 +14,8 @@ import redis
 from bench.rows import Row
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import EngineName, load_engine
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.market.redis_store import RedisStore
 from support.redis_server import RedisServer
 

@@ -18,7 +18,8 @@ import redis
 from bench.arrivals import lateness, quantile
 from bench.rows import Row
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.core.models import Asset, AssetType, Indicators, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Indicators, Quote
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import ACTIVE, TaskMonitor

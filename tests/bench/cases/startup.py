@@ -23,7 +23,8 @@ from pathlib import Path
 import dramatiq
 
 from bench.rows import Row
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import ACTIVE, TaskMonitor

@@ -13,7 +13,8 @@ import redis
 from typer.testing import CliRunner
 
 from financehub_cli.app import app
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 
 Cli = Callable[..., Any]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from support.market_data import quote
 

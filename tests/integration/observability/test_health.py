@@ -11,7 +11,8 @@ import redis
 from financehub_low_priority.health_check import check_health
 from financehub_shared.breaker.model import BreakerState
 from financehub_shared.core.clock import ManualClock
-from financehub_shared.core.models import Asset, AssetType, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quote
 from financehub_shared.core.settings import load_settings
 from financehub_shared.health.checker import CACHE_SECONDS, HealthChecker
 from financehub_shared.health.processes import EXPIRY_SECONDS, Heartbeat, ProcessInfo, ProcessRegistry

@@ -5,7 +5,8 @@ Providers and Redis are real, and the upstreams are the simulator. Yahoo's cases
 
 import pytest
 
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_simulator.faults import FAULTS, QUOTE_UPSTREAMS
 from support.failure_modes import SLOW, FailureCase, check_consequences, fetch_with_fault
 from support.simulator import RunningSimulator

@@ -9,7 +9,8 @@ from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_medium_priority.indicators.task import HISTORY_DAYS, calculate_indicators
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import TaskFailedError
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers
 from financehub_shared.redis import keys

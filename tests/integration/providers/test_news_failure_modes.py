@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news

@@ -11,7 +11,8 @@ import structlog
 from financehub_shared.breaker import force_open, list_breakers
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import load_settings
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.build import Providers, build_providers

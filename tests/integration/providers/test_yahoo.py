@@ -22,7 +22,8 @@ from financehub_shared.core.errors import (
     RateLimitedError,
     UpstreamError,
 )
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 from support.simulator import RunningSimulator
@@ -255,7 +256,8 @@ async def test_slow_upstream_does_not_block_the_event_loop(yahoo: Yahoo, simulat
 FIRST_FETCH = """
 import asyncio, json, sys, warnings
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.yahoo.provider import Yahoo, YahooLimits
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_simulator.faults import FAULTS
 from support.failure_modes import SLOW, FailureCase, check_consequences, fetch_with_fault
 from support.simulator import RunningSimulator

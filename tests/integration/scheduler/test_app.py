@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis.client import connect
 from financehub_shared.schedules import list_schedules, refused_schedules

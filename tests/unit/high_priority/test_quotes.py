@@ -8,7 +8,8 @@ import pytest
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError, ProviderError, ProviderTimeoutError, TaskFailedError
-from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.protocols import QuoteBatch
 from support.memory_store import MemoryStore

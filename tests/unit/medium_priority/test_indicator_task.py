@@ -18,7 +18,8 @@ from financehub_shared.core.errors import (
     RateLimitedError,
     TaskFailedError,
 )
-from financehub_shared.core.models import Asset, AssetType, Bars, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.bar_fetcher import BarFetcher
 from support.memory_store import MemoryStore

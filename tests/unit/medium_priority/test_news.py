@@ -12,7 +12,8 @@ from financehub_shared.core.errors import (
     StoreUnavailableError,
     TaskFailedError,
 )
-from financehub_shared.core.models import Asset, AssetType, NewsItem
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, NewsItem
 from financehub_shared.providers.protocols import NewsBatch
 from support.memory_store import MemoryStore
 

@@ -7,7 +7,8 @@ from structlog.testing import capture_logs
 
 from financehub_scheduler.declared_assets import DeclaredAssets
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from support.memory_store import MemoryStore
 from support.schedules import schedule
 

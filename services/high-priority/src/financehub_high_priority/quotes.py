@@ -7,7 +7,7 @@ from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import TaskFailedError
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts

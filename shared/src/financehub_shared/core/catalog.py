@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_duration
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 
 #: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`.
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]

@@ -80,6 +80,11 @@ class ProviderError(FinanceHubError):
         self.detail = detail
         self.retry_after = retry_after
 
+    @property
+    def reason(self) -> str:
+        """The kind and the description, such as `not-found: unknown pair XYZUSDT`."""
+        return f"{self.kind}: {self.detail}"
+
 
 class ProviderTimeoutError(ProviderError):
     """The upstream did not answer within the deadline."""

@@ -6,17 +6,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from financehub_shared.core.kinds import AssetKind, AssetType, derive_kind
+
 
 def is_simulated(provider: str) -> bool:
     """Whether a record comes from the simulator (`simulated/binance`), whose prices are not market prices."""
     return provider.startswith("simulated/")
-
-
-class AssetType(StrEnum):
-    """An instrument's kind, which decides the provider order."""
-
-    CRYPTO = "crypto"
-    STOCK = "stock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +26,9 @@ class Asset:
         active: Whether data for the asset is fetched and computed.
         provider_symbols: Provider name → that provider's symbol, if it cannot be derived.
         declared: Whether the asset comes from the assets file, which then owns it, rather than from the CLI.
+        stated_kind: The kind that the user stated. None if the symbol shows it.
+        aliases: Further names under which headlines mention the asset (`Google`), in addition to the default ones.
+        exchanges: Exchanges in whose notation headlines mention the asset (`NASDAQ`). Empty if the symbol shows them.
     """
 
     symbol: str
@@ -40,13 +38,51 @@ class Asset:
     active: bool = True
     provider_symbols: Mapping[str, str] = field(default_factory=dict)
     declared: bool = False
+    stated_kind: AssetKind | None = None
+    aliases: tuple[str, ...] = ()
+    exchanges: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> AssetKind:
+        """The kind that the user stated, or else the one that the symbol shows."""
+        return self.stated_kind or derive_kind(self.symbol, self.type)
 
 
 class Quality(StrEnum):
-    """How far a stored quote can be trusted."""
+    """How far a stored quote can be trusted. `Quote.note` has the reason if the quote is not good."""
 
     GOOD = "good"
-    CORRECTED = "corrected"  # a known error was corrected; `Quote.note` says how
+    CORRECTED = "corrected"  # a known error was corrected
+    UNCONFIRMED = "unconfirmed"  # it contradicts something that was known; anything better replaces it
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteEvidence:
+    """What else the answer of a provider says about a quote. Prices are in the unit of the quote's `currency`.
+
+    Every value is None if the provider does not report it or if it is not a number.
+
+    Args:
+        previous_close: Close of the previous session; for crypto, the price 24 h ago.
+        low: Lowest price of the session; for crypto, of the last 24 h.
+        high: Highest price of the session; for crypto, of the last 24 h.
+        bid: Highest price that a buyer offers.
+        ask: Lowest price that a seller asks.
+        trades: Number of trades in the last 24 h.
+        market_state: State of the exchange in the provider's words (`REGULAR`, `CLOSED`). Empty if it is not reported.
+    """
+
+    previous_close: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    trades: int | None = None
+    market_state: str = ""
+
+
+#: The evidence of a provider that reports only the price.
+NO_EVIDENCE = QuoteEvidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +99,9 @@ class Quote:
         provider: Provider that delivered the quote (`binance`, or `simulated/binance` from the simulator).
         change_percent: Change in percent from the previous close (for crypto, from the price 24 h ago).
         volume: Volume over 24 h or over the session, in units of the asset.
-        quality: Good or corrected.
+        quality: Good, corrected or unconfirmed.
         note: Why the quality is not good, or which providers failed before this one. Otherwise empty.
+        evidence: What else the answer said, for validation. It is not stored.
     """
 
     symbol: str
@@ -77,6 +114,7 @@ class Quote:
     volume: Decimal | None = None
     quality: Quality = Quality.GOOD
     note: str = ""
+    evidence: QuoteEvidence = field(default=NO_EVIDENCE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +225,9 @@ class Quarantined:
         provider: Provider that delivered the data.
         reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`).
         payload: The delivered data as a string, at most `PAYLOAD_LIMIT` characters.
-        at: Time of the rejection in Unix seconds.
+        at: Time of the last rejection in Unix seconds.
+        first_at: Time of the first rejection with this class of reason in Unix seconds. None in a new record.
+        count: Number of rejections since `first_at`.
     """
 
     kind: str
@@ -196,9 +236,11 @@ class Quarantined:
     reason: str
     payload: str
     at: float
+    first_at: float | None = None
+    count: int = 1
 
     @property
     def reason_class(self) -> str:
-        """The class at the beginning of the reason (`jump`), for use as a label; `other` if there is none."""
+        """The class at the beginning of the reason (`jump`, `not-found`), used as a label; `other` if there is none."""
         name, colon, _ = self.reason.partition(":")
-        return name if colon and name.isalpha() and name.isascii() else "other"
+        return name if colon and name.replace("-", "").isalpha() and name.isascii() else "other"

@@ -10,7 +10,7 @@ from financehub_shared.breaker.admin import list_breakers
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import FinanceHubError, StoreUnavailableError
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.freshness import (
     ScheduleFacts,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from financehub_shared.breaker.admin import BreakerInfo
 from financehub_shared.core.catalog import Tier, wait_target
 from financehub_shared.core.durations import HOUR_SECONDS, format_duration
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.freshness import DATASETS
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthCheck, HealthReport, HealthStatus

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from financehub_shared.core.catalog import wait_target
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.checks import FleetSnapshot, stale_datasets
 from financehub_shared.market.protocols import Store
 from financehub_shared.metrics.families import (

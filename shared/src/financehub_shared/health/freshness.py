@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from financehub_shared.core.catalog import CATALOG, TaskSpec
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 
 #: A scheduler publishes next runs every 2 s, so the first published time may have just passed.
 PUBLISHED_SECONDS = 10.0

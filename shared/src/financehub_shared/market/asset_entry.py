@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from financehub_shared.core.catalog import Symbol
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.core.provider_specs import AssetProviderName
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from financehub_shared.core.chunks import chunks
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.encoding.records import decode_asset, encode_asset
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys

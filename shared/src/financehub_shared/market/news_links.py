@@ -9,7 +9,8 @@ need a business word in the same headline. Tickers are ignored in a headline tha
 import re
 from collections.abc import Iterable, Sequence
 
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 
 _TOKEN = re.compile(r"\$?[A-Za-z0-9][A-Za-z0-9&.'’^-]*")
 _NOTATION = re.compile(

@@ -3,16 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from financehub_shared.core.models import (
-    Asset,
-    AssetType,
-    Bars,
-    Indicators,
-    IndicatorValues,
-    NewsItem,
-    Quarantined,
-    Quote,
-)
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
 
 #: Number of entries kept: weeks of a feed with occasional errors, and at most 12 MB if every payload is full.
 QUARANTINE_LIMIT = 5_000

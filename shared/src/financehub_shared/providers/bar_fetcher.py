@@ -9,7 +9,8 @@ import structlog
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, ProviderError
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.providers.failover import deadline_share, format_reasons
 from financehub_shared.providers.protocols import BarProvider
 

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from financehub_shared.breaker import BreakerListener, BreakerPolicy, BreakerRegistry, count_transitions, log_transition
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.loop_local import LoopLocal
-from financehub_shared.core.models import AssetType
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.core.settings import Settings, exit_on_config_error
 from financehub_shared.metrics import Metrics, MetricSource

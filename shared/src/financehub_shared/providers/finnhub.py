@@ -19,7 +19,8 @@ from financehub_shared.core.errors import (
     QuotaExceededError,
     RateLimitedError,
 )
-from financehub_shared.core.models import Asset, AssetType, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch

@@ -12,7 +12,8 @@ from typing import Any
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType, Bars, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch

@@ -4,7 +4,8 @@ import pytest
 
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.errors import InvalidArgumentsError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 
 KNOWN = [
     Asset("AAPL", AssetType.STOCK),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.processes import ProcessInfo
 from financehub_shared.health.report import HealthStatus

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from financehub_shared.broker.queues import QueueStats
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.core.models import AssetType, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Quote
 from financehub_shared.health.checks import FleetSnapshot, evaluate
 from financehub_shared.health.fleet_metrics import INDICATOR_TIMES_SECONDS, QUOTE_TIMES_SECONDS, FleetMetrics
 from financehub_shared.health.processes import ProcessInfo

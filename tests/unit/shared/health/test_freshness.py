@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from financehub_shared.core.catalog import CATALOG, TaskSpec, Tier
-from financehub_shared.core.models import AssetType
+from financehub_shared.core.kinds import AssetType
 from financehub_shared.health import freshness
 from financehub_shared.health.freshness import (
     DATASETS,

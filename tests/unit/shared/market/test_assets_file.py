@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import AssetsFileError, load_assets, parse_assets
 from financehub_shared.providers.coingecko.ids import IDS
 

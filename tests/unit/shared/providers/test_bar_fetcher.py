@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ProviderError, QuotaExceededError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType, Bars
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset, providers_of
 from financehub_shared.providers.bar_fetcher import CONCURRENCY, BarFetcher, last_complete_day
 from financehub_shared.providers.binance.provider import KLINES_WEIGHT

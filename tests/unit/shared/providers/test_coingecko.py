@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, RateLimitedError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.coingecko.provider import CoinGecko
 from support.upstream import FakeUpstream, Respond
 

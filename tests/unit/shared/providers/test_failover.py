@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError, RateLimitedError
-from financehub_shared.core.models import Asset, AssetType, Quarantined, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.failover import deadline_share, fetch_quotes
 from financehub_shared.providers.protocols import QuoteBatch

@@ -7,7 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from financehub_shared.core.errors import AuthFailedError, NotFoundError, RateLimitedError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.finnhub import Finnhub
 from support.upstream import FakeUpstream, Respond
 

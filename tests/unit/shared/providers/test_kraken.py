@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.kraken import Kraken, spellings
 from support.upstream import FakeUpstream, Respond
 

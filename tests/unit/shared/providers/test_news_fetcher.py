@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from financehub_shared.core.errors import RateLimitedError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType, NewsItem
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, NewsItem
 from financehub_shared.providers.news_fetcher import fetch_news
 from financehub_shared.providers.protocols import NewsBatch
 

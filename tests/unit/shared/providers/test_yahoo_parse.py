@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.yahoo.parse import (
     NoDataInRangeError,
     error_of_answer,

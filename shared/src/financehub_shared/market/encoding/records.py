@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.core.models import Asset, AssetType, IndicatorValues, NewsItem, Quality, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, IndicatorValues, NewsItem, Quality, Quote
 from financehub_shared.redis import keys
 
 #: Digits of one timestamp in a quote's order prefix: microseconds, sufficient until the year 2286.

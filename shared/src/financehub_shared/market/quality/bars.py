@@ -12,7 +12,8 @@ from itertools import pairwise
 from operator import truediv
 
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.models import Asset, AssetType, Bars, Quarantined, is_simulated
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars, Quarantined, is_simulated
 from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck, Row
 from financehub_shared.market.quality.bar_units import JUMP, correct_cells, correct_days
 from financehub_shared.market.quality.quotes import JUMP_LIMIT, PRICE_RANGE

@@ -10,7 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, AssetType, Quality, Quarantined, Quote, is_simulated
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, Quality, Quarantined, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
 
 #: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.

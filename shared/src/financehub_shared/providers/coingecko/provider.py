@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
-from financehub_shared.core.models import Asset, AssetType, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.coingecko.ids import IDS
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
-from financehub_shared.core.models import Asset, AssetType, Bars, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.status import error_of_status

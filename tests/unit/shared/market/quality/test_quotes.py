@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.core.models import Asset, AssetType, Quality, Quarantined, Quote
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quality, Quarantined, Quote
 from financehub_shared.market.quality.quotes import jump_limit, validate_quote, weekday_seconds
 from support.memory_store import MemoryStore
 
