@@ -12,12 +12,12 @@ import pytest
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.providers.yahoo.chart import read_chart
 from financehub_shared.providers.yahoo.parse import (
     NoDataInRangeError,
     error_of_answer,
     own_symbol,
     quote_rows,
-    read_chart,
     read_quote,
 )
 

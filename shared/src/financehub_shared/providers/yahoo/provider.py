@@ -22,14 +22,8 @@ from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
-from financehub_shared.providers.yahoo.parse import (
-    Chart,
-    NoDataInRangeError,
-    own_symbol,
-    quote_rows,
-    read_chart,
-    read_quote,
-)
+from financehub_shared.providers.yahoo.chart import Chart, read_chart
+from financehub_shared.providers.yahoo.parse import NoDataInRangeError, own_symbol, quote_rows, read_quote
 
 if TYPE_CHECKING:
     from financehub_shared.providers.yahoo.session import YahooClient
