@@ -21,6 +21,8 @@ _BLOCK_DAYS = _CHUNK_DAYS * _CHUNK_DAYS
 #: Amplitude of the movement within minutes, as a fraction of the price. It is zero at both ends of a day.
 RIPPLE = 0.0004
 _RIPPLE_RADIANS_PER_DAY = 2 * math.pi * 96
+#: Distance of the bid and the ask from the last price, as a fraction of it.
+_HALF_SPREAD = 0.0001
 #: Number of segments per day. Prices are interpolated between the ends of a segment.
 _SEGMENTS = 8
 
@@ -44,6 +46,16 @@ class Bar:
     close: float
     volume: float
     previous_close: float
+
+    @property
+    def bid(self) -> float:
+        """The highest price that a buyer offers."""
+        return self.close * (1 - _HALF_SPREAD)
+
+    @property
+    def ask(self) -> float:
+        """The lowest price that a seller asks."""
+        return self.close * (1 + _HALF_SPREAD)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,11 +63,11 @@ class QuoteEvidence:
     Every value is None if the provider does not report it or if it is not a number.
 
     Args:
-        previous_close: Close of the previous session; for crypto, the price 24 h ago.
-        low: Lowest price of the session; for crypto, of the last 24 h.
-        high: Highest price of the session; for crypto, of the last 24 h.
-        bid: Highest price that a buyer offers.
-        ask: Lowest price that a seller asks.
+        previous_close: Close of the previous session; for crypto, the price 24 h ago (Kraken: at midnight in UTC).
+        low: Lowest price of the session; for crypto, of the last 24 h (Yahoo: since midnight in UTC).
+        high: Highest price of the session; for crypto, of the last 24 h (Yahoo: since midnight in UTC).
+        bid: Highest price that a buyer offers. 0 if there is no buyer.
+        ask: Lowest price that a seller asks. 0 if there is no seller. Delayed sources report an ask below the bid.
         trades: Number of trades in the last 24 h.
         market_state: State of the exchange in the provider's words (`REGULAR`, `CLOSED`). Empty if it is not reported.
     """

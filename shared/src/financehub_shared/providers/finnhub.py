@@ -22,6 +22,7 @@ from financehub_shared.core.errors import (
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
@@ -106,6 +107,7 @@ class Finnhub:
             fetched_at=self._clock.now(),
             provider=self.name,
             change_percent=parse.optional_number(self.name, row.get("dp"), f"{symbol} dp"),
+            evidence=read_evidence(row, previous_close="pc", low="l", high="h"),
         )
 
     async def _get(self, symbol: str, deadline: float) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from financehub_shared.core.errors import MalformedError, NotFoundError, Provide
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
@@ -93,6 +94,23 @@ class Kraken:
             fetched_at=self._clock.now(),
             provider=self.name,
             volume=parse.number(self.name, volumes[1], f"{pair} v"),
+            # The open is that of the day in UTC. The second value of a pair is that of the last 24 hours.
+            evidence=read_evidence(
+                {
+                    "open": fields.get("o"),
+                    "low": _item(fields.get("l"), 1),
+                    "high": _item(fields.get("h"), 1),
+                    "bid": _item(fields.get("b"), 0),
+                    "ask": _item(fields.get("a"), 0),
+                    "trades": _item(fields.get("t"), 1),
+                },
+                previous_close="open",
+                low="low",
+                high="high",
+                bid="bid",
+                ask="ask",
+                trades="trades",
+            ),
         )
 
     async def usdt_rate(self, deadline: float) -> Decimal:
@@ -165,6 +183,10 @@ def spellings(pair: str) -> list[str]:
             found += [f"X{base}Z{quote}", f"{base}Z{quote}", f"X{base}{quote}"]
             break
     return found
+
+
+def _item(values: Any, index: int) -> Any:
+    return values[index] if isinstance(values, list) and len(values) > index else None
 
 
 def _pair(asset: Asset) -> str | None:

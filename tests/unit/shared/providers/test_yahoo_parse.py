@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from financehub_shared.providers.yahoo.parse import (
     NoDataInRangeError,
     error_of_answer,
     own_symbol,
-    quote_rows,
-    read_quote,
 )
 
 #: When the quotes were recorded.
@@ -41,62 +38,6 @@ def recorded(real_answers: Path) -> Callable[[str], bytes]:
         return json.dumps(json.loads((real_answers / "yahoo" / f"{name}.json").read_bytes())["body"]).encode()
 
     return read
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("file", "asset", "price", "currency", "change", "volume", "made_at"),
-    [
-        ("quote-OCDO.L", stock("OCDO.L", "GBP"), "3.088", "GBP", "-2.0304644", "113925", 1739788724),
-        ("quote-AAPL", stock("AAPL"), "244.6", "USD", "1.2710667", "40896227", 1739566800),
-        ("quote-QQQ", stock("QQQ"), "538.15", "USD", "0.41985443", "17862572", 1739566801),
-        ("quote-0P000071W8.TO", stock("0P000071W8.TO", "CAD"), "152.63", "CAD", "-0.072018206", None, 1739563200),
-        ("quote-EURUSD_X", stock("EURUSD=X"), "1.0489877", "USD", "-0.052457344", "0", 1739789683),
-        ("quote-ORSTED.CO", stock("ORSTED.CO", "DKK"), "299.7", "DKK", "-0.36568338", "47779", 1739789655),
-        ("quote-WSKT.JK", stock("WSKT.JK", "IDR"), "202", "IDR", "0", "0", 1721764800),
-    ],
-)
-def test_recorded_quotes_have_the_recorded_figures(
-    recorded: Callable[[str], bytes],
-    file: str,
-    asset: Asset,
-    price: str,
-    currency: str,
-    change: str,
-    volume: str | None,
-    made_at: int,
-):
-    """Recorded quotes of several types have price (in the major unit), currency, change, volume and timestamp."""
-    quote = read_quote("yahoo", asset, quote_rows("yahoo", recorded(file))[asset.symbol], NOW)
-    assert (quote.price, quote.currency, quote.upstream_at) == (Decimal(price), currency, made_at)
-    assert quote.change_percent == Decimal(change)
-    assert quote.volume == (volume and Decimal(volume))
-
-
-@pytest.mark.real_data
-def test_quote_of_a_coin_has_its_volume_in_coins(recorded: Callable[[str], bytes]):
-    """Yahoo returns a coin's turnover in dollars. 21,228,961,792 at 96,077.45 are 220,956 coins."""
-    quote = read_quote("yahoo", BTC, quote_rows("yahoo", recorded("quote-BTC-USD"))["BTC-USD"], NOW)
-    assert quote.price == Decimal("96077.45")
-    assert float(quote.volume or 0) == pytest.approx(220_956.7, abs=0.1)
-
-
-@pytest.mark.real_data
-def test_batch_maps_each_symbol_to_its_row(recorded: Callable[[str], bytes]):
-    """Each symbol of a batch gets its own row."""
-    rows = quote_rows("yahoo", recorded("quote-AAPL-BABA"))
-    assert sorted(rows) == ["AAPL", "BABA"]
-    assert rows["AAPL"]["regularMarketPrice"] != rows["BABA"]["regularMarketPrice"]
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(("file", "symbol"), [("quote-SI", "SI"), ("quote-SIX", "SIX"), ("quote-APS.AX", "APS.AX")])
-def test_delisted_and_unknown_symbols_are_not_found(recorded: Callable[[str], bytes], file: str, symbol: str):
-    """A row without a price and an empty result both mean 'not found', which the breaker does not count."""
-    rows = quote_rows("yahoo", recorded(file))
-    with pytest.raises(NotFoundError) as caught:
-        read_quote("yahoo", stock(symbol), rows.get(symbol), NOW)
-    assert not caught.value.trips_breaker
 
 
 def day_of(date: str) -> int:

@@ -160,13 +160,12 @@ def _serve_24h(call: Call) -> Response:
 
 def _ticker_24h(symbol: str, bar: Bar, *, mini: bool) -> dict[str, Any]:
     trades = int(bar.volume) % 1_000_000 + 1
-    last = _decimal(bar.close)
     shared = {
         "symbol": symbol,
         "openPrice": _decimal(bar.open),
         "highPrice": _decimal(bar.high),
         "lowPrice": _decimal(bar.low),
-        "lastPrice": last,
+        "lastPrice": _decimal(bar.close),
         "volume": _decimal(bar.volume),
         "quoteVolume": _decimal(bar.volume * bar.close),
         "openTime": int(bar.time * 1_000),
@@ -185,9 +184,9 @@ def _ticker_24h(symbol: str, bar: Bar, *, mini: bool) -> dict[str, Any]:
         "weightedAvgPrice": _decimal(bar.open / 2 + bar.close / 2),
         "prevClosePrice": _decimal(bar.previous_close),
         "lastQty": "0.01000000",
-        "bidPrice": last,
+        "bidPrice": _decimal(bar.bid),
         "bidQty": "1.00000000",
-        "askPrice": last,
+        "askPrice": _decimal(bar.ask),
         "askQty": "1.00000000",
     }
 

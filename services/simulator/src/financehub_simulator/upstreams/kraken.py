@@ -103,15 +103,15 @@ def _serve_ticker(call: Call) -> Response:
 
 def _row(today: Bar, last_24_hours: Bar) -> dict[str, Any]:
     digits = 5 if today.close >= 1 else 8
-    price = _decimal(today.close, digits)
+    price, bid, ask = (_decimal(value, digits) for value in (today.close, today.bid, today.ask))
     means = [_decimal((bar.high + bar.low) / 2, digits) for bar in (today, last_24_hours)]
     return {
-        "a": [price, "1", "1.000"],
-        "b": [price, "1", "1.000"],
+        "a": [ask, "1", "1.000"],
+        "b": [bid, "1", "1.000"],
         "c": [price, "0.00160710"],
         "v": [_decimal(today.volume, 8), _decimal(last_24_hours.volume, 8)],
         "p": means,
-        "t": [int(today.volume) % 100_000, int(last_24_hours.volume) % 100_000],
+        "t": [int(today.volume) % 100_000, int(last_24_hours.volume) % 100_000 + 1],
         "l": [_decimal(today.low, digits), _decimal(last_24_hours.low, digits)],
         "h": [_decimal(today.high, digits), _decimal(last_24_hours.high, digits)],
         "o": _decimal(today.open, digits),

@@ -98,16 +98,7 @@ def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
         "regularMarketChange": change,
         "regularMarketChangePercent": _ratio(change, bar.previous_close) * 100,
         "regularMarketTime": int(call.price_time(symbol, bar)),
-        "regularMarketDayHigh": bar.high,
-        "regularMarketDayLow": bar.low,
-        "regularMarketDayRange": f"{bar.low} - {bar.high}",
-        "regularMarketVolume": int(bar.volume),
         "regularMarketPreviousClose": bar.previous_close,
-        "regularMarketOpen": bar.open,
-        "bid": bar.close,
-        "ask": bar.close,
-        "bidSize": 1,
-        "askSize": 2,
         "exchange": exchange.code,
         "fullExchangeName": exchange.name,
         "exchangeTimezoneName": exchange.zone,
@@ -119,10 +110,28 @@ def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
         "priceHint": 2 if bar.close >= 1 else 4,
         "sourceInterval": 15,
         "exchangeDataDelayedBy": exchange.delay_minutes,
+        **_trading(instrument, bar),
         **_ranges(call, instrument, bar),
         **(_post_market(bar, hours.close) if has_extended_hours and state in {"POST", "CLOSED"} else {}),
         **_by_kind(instrument, bar),
     }
+
+
+def _trading(instrument: Instrument, bar: Bar) -> dict[str, Any]:
+    """Return the day's trading. Yahoo reports none of it for funds without a ticker, and no offers for coins."""
+    if instrument.kind == "MUTUALFUND":
+        return {}
+    day = {
+        "regularMarketDayHigh": bar.high,
+        "regularMarketDayLow": bar.low,
+        "regularMarketDayRange": f"{bar.low} - {bar.high}",
+        "regularMarketVolume": int(bar.volume),
+        "regularMarketOpen": bar.open,
+    }
+    if instrument.kind == "CRYPTOCURRENCY":
+        return day
+    bid, ask = (round(offer, instrument.digits) for offer in (bar.bid, bar.ask))
+    return {**day, "bid": bid, "ask": ask, "bidSize": 1, "askSize": 2}
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from financehub_shared.core.clock import Clock
@@ -16,6 +17,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
 from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse, strict_json
@@ -129,14 +131,14 @@ class Binance:
     def _quote(self, asset: Asset, pair: str, row: Mapping[str, Any], rate: UsdtRate | None) -> Quote:
         now = self._clock.now()
         price = parse.figure(self.name, row.get("lastPrice"), f"{pair} lastPrice")
-        note = ""
+        factor, note = Decimal(1), ""
         if rate is not None and _is_converted(pair, asset):
-            price *= rate.value
+            factor = rate.value
             age = f", {(now - rate.at) / 3600:.1f} h old" if now - rate.at > 3600 else ""
             note = f"{pair} at {rate.value} USD per USDT ({rate.source}{age})"
         return Quote(
             symbol=asset.symbol,
-            price=price,
+            price=price * factor,
             currency=asset.currency,
             upstream_at=parse.seconds(self.name, row.get("closeTime"), f"{pair} closeTime", per_second=1_000),
             fetched_at=now,
@@ -144,6 +146,16 @@ class Binance:
             change_percent=parse.optional_figure(self.name, row.get("priceChangePercent"), f"{pair} change"),
             volume=parse.optional_figure(self.name, row.get("volume"), f"{pair} volume"),
             note=note,
+            evidence=read_evidence(
+                row,
+                factor,
+                previous_close="prevClosePrice",
+                low="lowPrice",
+                high="highPrice",
+                bid="bidPrice",
+                ask="askPrice",
+                trades="count",
+            ),
         )
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:

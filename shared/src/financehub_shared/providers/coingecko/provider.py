@@ -16,6 +16,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.coingecko.ids import IDS
 from financehub_shared.providers.context import ProviderContext
+from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
@@ -112,6 +113,7 @@ class CoinGecko:
             change_percent=parse.optional_number(self.name, change, f"{asset.symbol} change"),
             # CoinGecko returns the volume in the currency, and FinanceHub stores it in coins.
             volume=round(turnover / price, VOLUME_DIGITS) if turnover is not None and price > 0 else None,
+            evidence=read_evidence(row, change=(price, "price_change_24h"), low="low_24h", high="high_24h"),
         )
 
     async def usdt_rate(self, deadline: float) -> Decimal:

@@ -1,15 +1,11 @@
-"""Parses Yahoo's responses: quotes and errors. Pure; chart.py parses charts.
-
-Yahoo publishes no documentation. The formats are taken from recorded responses (February 2025).
-"""
+"""Parses what Yahoo's responses have in common: symbols, errors and the document. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Quote
-from financehub_shared.core.units import to_major_unit
+from financehub_shared.core.models import Asset
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.status import error_of_status
 
@@ -71,38 +67,3 @@ def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
     if found.get("error"):
         raise UpstreamError(provider, f"an error in the body: {str(found['error'])[:200]}")
     return found
-
-
-def quote_rows(provider: str, body: bytes) -> dict[str, Mapping[str, Any]]:
-    """Return Yahoo symbol → row of `v7/finance/quote`. Unknown symbols are missing."""
-    rows = parse.sequence(provider, document(provider, body, "quoteResponse").get("result"), "result")
-    return {row["symbol"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("symbol"), str)}
-
-
-def read_quote(provider: str, asset: Asset, row: Mapping[str, Any] | None, now: float) -> Quote:
-    """Return one row as a quote in the major unit.
-
-    Raises:
-        NotFoundError: The row is missing, or has no price (a delisted symbol).
-        MalformedError: A value has the wrong type.
-    """
-    if row is None:
-        raise NotFoundError(provider, "missing from the answer")
-    if "regularMarketPrice" not in row:
-        raise NotFoundError(provider, f"no price (quoteType {str(row.get('quoteType'))[:20]}); it may be delisted")
-    currency, per_unit = to_major_unit(parse.text(provider, row.get("currency"), f"{asset.symbol} currency"))
-    price = parse.number(provider, row["regularMarketPrice"], f"{asset.symbol} price") / per_unit
-    upstream_at = row.get("regularMarketTime")
-    volume = parse.optional_number(provider, row.get("regularMarketVolume"), f"{asset.symbol} volume")
-    if volume is not None and asset.type is AssetType.CRYPTO:
-        volume = volume / price if price > 0 else None  # Yahoo returns the turnover of a coin in its currency
-    return Quote(
-        symbol=asset.symbol,
-        price=price,
-        currency=currency,
-        upstream_at=None if upstream_at is None else parse.seconds(provider, upstream_at, f"{asset.symbol} time"),
-        fetched_at=now,
-        provider=provider,
-        change_percent=parse.optional_number(provider, row.get("regularMarketChangePercent"), f"{asset.symbol} change"),
-        volume=volume,
-    )

@@ -23,7 +23,8 @@ from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.yahoo.chart import Chart, read_chart
-from financehub_shared.providers.yahoo.parse import NoDataInRangeError, own_symbol, quote_rows, read_quote
+from financehub_shared.providers.yahoo.parse import NoDataInRangeError, own_symbol
+from financehub_shared.providers.yahoo.quotes import FIELDS, read_quotes
 
 if TYPE_CHECKING:
     from financehub_shared.providers.yahoo.session import YahooClient
@@ -36,8 +37,6 @@ QUOTE_URL = "https://query1.finance.yahoo.com/v7/finance/quote"
 CHART_URL = "https://query1.finance.yahoo.com/v8/finance/chart/"
 #: Symbols per request. Yahoo leaves additional symbols out of its response.
 BATCH_MAX = 99
-#: Requested fields. Without this list, a response has 80 fields per symbol.
-FIELDS = "currency,regularMarketPrice,regularMarketTime,regularMarketChangePercent,regularMarketVolume"
 #: Number of threads, each with its own connection. `bar_fetcher.CONCURRENCY` has the same value.
 THREADS = 16
 #: A fetch of more days than this is the first fetch of an asset, so there are no stored bars to rescale.
@@ -117,21 +116,16 @@ class Yahoo:
         return QuoteBatch(quotes, missing)
 
     async def _fetch_group(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch | ProviderError:
-        symbols = {asset.symbol: own_symbol(asset) or asset.symbol for asset in assets}
-        params = {"symbols": ",".join(symbols.values()), "formatted": "false", "fields": FIELDS}
+        symbols = ",".join(dict.fromkeys(own_symbol(asset) or asset.symbol for asset in assets))
+        params = {"symbols": symbols, "formatted": "false", "fields": FIELDS}
+
+        def read(body: bytes) -> QuoteBatch:
+            return read_quotes(self.name, assets, body, self._clock.now())
+
         try:
-            rows = await self._get(QUOTE_URL, params, deadline, lambda body: quote_rows(self.name, body))
+            return await self._get(QUOTE_URL, params, deadline, read)
         except ProviderError as error:
             return error
-        quotes: dict[str, Quote] = {}
-        missing: dict[str, ProviderError] = {}
-        for asset in assets:
-            try:
-                row = rows.get(symbols[asset.symbol])
-                quotes[asset.symbol] = read_quote(self.name, asset, row, self._clock.now())
-            except ProviderError as error:
-                missing[asset.symbol] = error
-        return QuoteBatch(quotes, missing)
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
         """Send one request, or two if a split changed the scale of bars before `first_day`; see `BarProvider`.

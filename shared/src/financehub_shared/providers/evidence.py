@@ -1,0 +1,83 @@
+"""Reads the evidence of quotes: what else an answer says about a price. Pure."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from financehub_shared.core.errors import MalformedError
+from financehub_shared.core.models import QuoteEvidence
+from financehub_shared.providers.transport import parse
+
+#: The longest market state of Yahoo, `POSTPOST`, has 8 letters.
+_STATE_LENGTH_MAX = 20
+
+
+def read_evidence(
+    values: Mapping[str, Any],
+    factor: Decimal = Decimal(1),
+    *,
+    previous_close: str = "",
+    change: tuple[Decimal, str] | None = None,
+    low: str = "",
+    high: str = "",
+    bid: str = "",
+    ask: str = "",
+    trades: str = "",
+    market_state: str = "",
+) -> QuoteEvidence:
+    """Return the evidence of one quote. A value that is missing or damaged is None and never costs the quote.
+
+    All names are the upstream's. A name is empty if the upstream does not report the value.
+
+    Args:
+        values: The upstream's values of one asset, by name.
+        factor: Converts the upstream's prices to the unit of the quote.
+        previous_close: Name of the previous close.
+        change: The price of the quote, and the name of its change since the previous close, for an upstream that
+            reports the change instead of the previous close.
+        low: Name of the lowest price.
+        high: Name of the highest price.
+        bid: Name of the bid.
+        ask: Name of the ask.
+        trades: Name of the number of trades.
+        market_state: Name of the state of the exchange.
+    """
+
+    def price(name: str) -> Decimal | None:
+        found = _number(values.get(name))
+        return found * factor if found is not None and found > 0 else None
+
+    def before(price: Decimal, name: str) -> Decimal | None:
+        moved = _number(values.get(name))
+        return price - moved * factor if moved is not None and price > moved * factor else None
+
+    def offer(name: str) -> Decimal | None:
+        found = _number(values.get(name))
+        return found * factor if found is not None and found >= 0 else None
+
+    return QuoteEvidence(
+        previous_close=price(previous_close) if change is None else before(*change),
+        low=price(low),
+        high=price(high),
+        bid=offer(bid),
+        ask=offer(ask),
+        trades=_count(values.get(trades)),
+        market_state=_state(values.get(market_state)),
+    )
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return parse.optional_number("", value, "")
+    except MalformedError:
+        return None
+
+
+def _count(value: Any) -> int | None:
+    found = _number(value)
+    return int(found) if found is not None and 0 <= found < 10**15 and found == int(found) else None
+
+
+def _state(value: Any) -> str:
+    is_word = isinstance(value, str) and value.isascii() and value.isalpha() and len(value) <= _STATE_LENGTH_MAX
+    return value if is_word else ""

@@ -1,0 +1,88 @@
+"""Parses Yahoo's quotes (`v7/finance/quote`). Pure.
+
+Yahoo publishes no documentation. The fields are taken from recorded responses (February 2025).
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from financehub_shared.core.errors import NotFoundError, ProviderError
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quote, QuoteEvidence
+from financehub_shared.core.units import to_major_unit
+from financehub_shared.providers.evidence import read_evidence
+from financehub_shared.providers.protocols import QuoteBatch
+from financehub_shared.providers.transport import parse
+from financehub_shared.providers.yahoo.parse import document, own_symbol
+
+#: Requested fields. Without this list, a response has 80 fields per symbol.
+FIELDS = (
+    "currency,regularMarketPrice,regularMarketTime,regularMarketChange,regularMarketChangePercent,regularMarketVolume,"
+    "regularMarketPreviousClose,regularMarketDayLow,regularMarketDayHigh,bid,ask,marketState"
+)
+
+
+def read_quotes(provider: str, assets: Sequence[Asset], body: bytes, now: float) -> QuoteBatch:
+    """Return the quotes of one response.
+
+    Args:
+        provider: Name of the provider.
+        assets: The requested assets.
+        body: The response.
+        now: Time of the fetch in Unix seconds.
+
+    Raises:
+        ProviderError: See `document`.
+    """
+    result = parse.sequence(provider, document(provider, body, "quoteResponse").get("result"), "result")
+    rows = {row["symbol"]: row for row in result if isinstance(row, dict) and isinstance(row.get("symbol"), str)}
+    quotes: dict[str, Quote] = {}
+    missing: dict[str, ProviderError] = {}
+    for asset in assets:
+        try:
+            quotes[asset.symbol] = _read_quote(provider, asset, rows.get(own_symbol(asset) or asset.symbol), now)
+        except ProviderError as error:
+            missing[asset.symbol] = error
+    return QuoteBatch(quotes, missing)
+
+
+def _read_quote(provider: str, asset: Asset, row: Mapping[str, Any] | None, now: float) -> Quote:
+    """Return one row as a quote in the major unit."""
+    if row is None:
+        raise NotFoundError(provider, "missing from the answer")
+    if "regularMarketPrice" not in row:
+        raise NotFoundError(provider, f"no price (quoteType {str(row.get('quoteType'))[:20]}); it may be delisted")
+    currency, per_unit = to_major_unit(parse.text(provider, row.get("currency"), f"{asset.symbol} currency"))
+    price = parse.number(provider, row["regularMarketPrice"], f"{asset.symbol} price") / per_unit
+    upstream_at = row.get("regularMarketTime")
+    volume = parse.optional_number(provider, row.get("regularMarketVolume"), f"{asset.symbol} volume")
+    if volume is not None and asset.type is AssetType.CRYPTO:
+        volume = volume / price if price > 0 else None  # Yahoo returns the turnover of a coin in its currency
+    return Quote(
+        symbol=asset.symbol,
+        price=price,
+        currency=currency,
+        upstream_at=None if upstream_at is None else parse.seconds(provider, upstream_at, f"{asset.symbol} time"),
+        fetched_at=now,
+        provider=provider,
+        change_percent=parse.optional_number(provider, row.get("regularMarketChangePercent"), f"{asset.symbol} change"),
+        volume=volume,
+        evidence=_evidence(asset, row, price, Decimal(1) / per_unit),
+    )
+
+
+def _evidence(asset: Asset, row: Mapping[str, Any], price: Decimal, factor: Decimal) -> QuoteEvidence:
+    # The previous close of a coin is that of midnight in UTC, and the change is that of 24 hours.
+    is_coin = asset.type is AssetType.CRYPTO
+    return read_evidence(
+        row,
+        factor,
+        previous_close="regularMarketPreviousClose",
+        change=(price, "regularMarketChange") if is_coin else None,
+        low="regularMarketDayLow",
+        high="regularMarketDayHigh",
+        bid="bid",
+        ask="ask",
+        market_state="marketState",
+    )
