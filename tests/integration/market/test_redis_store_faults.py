@@ -179,7 +179,7 @@ def test_read_of_a_damaged_record_raises_with_its_key(
     store.put_indicators([indicators("AAPL")])
     store.put_news([news("1", "Copper falls")])
     damage(redis_client)
-    with pytest.raises(CorruptDataError, match=r"^financehub:.*delete it"):
+    with pytest.raises(CorruptDataError, match=r"^financehub:.* removes it"):
         read(store)
 
 

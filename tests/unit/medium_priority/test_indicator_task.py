@@ -252,7 +252,7 @@ async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
 
     def read_damaged(symbols: Sequence[str]) -> dict[str, Bars]:
         if "ETH-USD" in symbols:
-            raise CorruptDataError("financehub:bars:ETH-USD", "checksum")
+            raise CorruptDataError("financehub:bars:ETH-USD", "checksum", "delete it")
         return read(symbols)
 
     monkeypatch.setattr(store, "bars", read_damaged)

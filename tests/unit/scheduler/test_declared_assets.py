@@ -69,7 +69,9 @@ def test_step_after_a_change_of_the_store_returns_true(store: FaultyStore):
     assert [assets.step(), assets.step()] == [True, False]
 
 
-@pytest.mark.parametrize("fault", [StoreUnavailableError("unavailable"), CorruptDataError("assets X", "garbled")])
+@pytest.mark.parametrize(
+    "fault", [StoreUnavailableError("unavailable"), CorruptDataError("assets X", "garbled", "repair")]
+)
 def test_step_with_unreadable_store_changes_nothing(store: FaultyStore, fault: Exception):
     """Known assets remain known, the fault is logged once, and symbols are refused until the first successful read."""
     named = schedule(task=TASK, kwargs={"symbols": ["BTC-USD"]})

@@ -101,7 +101,8 @@ def _info(upstream: str, fields: dict[Any, Any]) -> BreakerInfo:
     try:
         record = BreakerRecord.from_fields(decode_hash(fields))
     except ValueError as error:
-        raise CorruptDataError(keys.breaker(upstream), str(error)) from error
+        repair = f"`financehub breakers reset {upstream}` starts a new one"
+        raise CorruptDataError(keys.breaker(upstream), str(error), repair) from error
     return BreakerInfo(
         upstream=upstream,
         state=record.state.value,

@@ -35,16 +35,30 @@ class StoreUnavailableError(FinanceHubError):
 
 
 class CorruptDataError(FinanceHubError):
-    """A value in Redis cannot be decoded. It is reported and never used as data.
+    """A record in Redis cannot be read. It is reported and never used as data; all other records are still served.
 
     Args:
         key: The Redis key; for a hash field, the key, a space and the field.
-        problem: What is wrong with the value.
+        problem: What is wrong with the record.
+        repair: How the record is repaired.
     """
 
-    def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key}: {problem}; delete it, and the next run fetches or computes it again")
+    def __init__(self, key: str, problem: str, repair: str) -> None:
+        super().__init__(f"{key}: {problem}; {repair}")
         self.key = key
+
+
+class NewerRecordError(CorruptDataError):
+    """A record in Redis has a value that only a newer release knows. It is kept for that release.
+
+    Args:
+        key: The Redis key; for a hash field, the key, a space and the field.
+        problem: The unknown value.
+        removal: How the record is removed.
+    """
+
+    def __init__(self, key: str, problem: str, removal: str) -> None:
+        super().__init__(key, problem, f"a newer release wrote it, so it is kept; {removal}")
 
 
 class TaskFailedError(FinanceHubError):

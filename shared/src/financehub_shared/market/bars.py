@@ -9,6 +9,7 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import Bars
 from financehub_shared.market.encoding.packing import HEADER_SIZE, read_header
+from financehub_shared.market.encoding.record_names import bars_record
 from financehub_shared.market.encoding.series import decode_bars, encode_bars, merge_bars
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.redis import keys
@@ -86,5 +87,5 @@ class BarRepository(RedisRepository):
                 pipe.getrange(keys.bars(symbol), 0, HEADER_SIZE - 1)
             for symbol, head in zip(batch, pipe.execute(), strict=True):
                 if head:
-                    found[symbol] = read_header(keys.bars(symbol), head).last_day
+                    found[symbol] = read_header(bars_record(symbol), head).last_day
         return found

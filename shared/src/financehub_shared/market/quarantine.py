@@ -20,6 +20,7 @@ class QuarantineRepository(RedisRepository):
             pipe = self._redis.pipeline(transaction=False)
             for record in batch:
                 entry = asdict(record) | {"payload": record.payload[:PAYLOAD_LIMIT]}
+                del entry["first_at"], entry["count"]
                 pipe.xadd(keys.QUARANTINE, entry, maxlen=QUARANTINE_LIMIT, approximate=True)
             pipe.execute()
 
@@ -32,6 +33,8 @@ class QuarantineRepository(RedisRepository):
                 found.append(Quarantined(**(texts | {"at": float(texts["at"])})))
             except (KeyError, TypeError, ValueError) as error:
                 raise CorruptDataError(
-                    f"{keys.QUARANTINE} {entry_id.decode()}", f"is not a quarantine entry ({error})"
+                    f"{keys.QUARANTINE} {entry_id.decode()}",
+                    f"is not a quarantine entry ({error})",
+                    f"`redis-cli XDEL {keys.QUARANTINE} {entry_id.decode()}` removes it",
                 ) from error
         return found

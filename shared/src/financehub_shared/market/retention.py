@@ -7,6 +7,7 @@ import structlog
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED
 from financehub_shared.market.encoding.packing import HEADER_SIZE, read_header
+from financehub_shared.market.encoding.record_names import bars_record
 from financehub_shared.market.encoding.records import (
     QUOTE_ORDER_LENGTH,
     decode_indicator_values,
@@ -111,7 +112,7 @@ class Retention(RedisRepository):
         trimmed = {}
         for symbol, head in zip(symbols, pipe.execute(), strict=True):
             try:
-                if not head or read_header(keys.bars(symbol), head).first_day >= before_day:
+                if not head or read_header(bars_record(symbol), head).first_day >= before_day:
                     continue
                 blob = self._redis.get(keys.bars(symbol)) or b""
                 bars = decode_bars(symbol, blob)

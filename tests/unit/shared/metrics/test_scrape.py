@@ -95,7 +95,7 @@ def test_failing_source_is_left_out_and_logged_once() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [redis.ResponseError("WRONGTYPE"), redis.exceptions.NoPermissionError("NOPERM"), CorruptDataError("k", "x")],
+    [redis.ResponseError("WRONGTYPE"), redis.exceptions.NoPermissionError("NOPERM"), CorruptDataError("k", "x", "y")],
 )
 def test_refused_command_does_not_affect_other_sources(error: Exception) -> None:
     """A refused command or a damaged record affects only its source, because Redis is available for the others."""

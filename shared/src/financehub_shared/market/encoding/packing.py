@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import lt
 
-from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.market.encoding.fields import MAX_DAY
+from financehub_shared.market.encoding.record_names import RecordName
 
 VERSION = 1
+#: A newer release may write a version up to this one. Greater numbers are the first byte of something else.
+_LAST_VERSION = 31
 _HEADER = struct.Struct("<BBHIIii")
 _CRC_AT = 8
 #: Bytes that identify a blob and its content; optimistic writes compare them.
@@ -40,6 +43,11 @@ class Header:
     crc: int
     first_day: int
     last_day: int
+
+    @property
+    def size(self) -> int:
+        """Length of the whole blob in bytes."""
+        return HEADER_SIZE + self.meta_size + self.rows * (_DAY_SIZE + self.columns * _VALUE_SIZE)
 
 
 def _little(values: "array[int] | array[float]", size: int) -> bytes:
@@ -82,41 +90,54 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
     return head[:_CRC_AT] + struct.pack("<I", crc) + head[_CRC_AT + 4 :] + body
 
 
-def read_header(key: str, blob: bytes) -> Header:
+def read_header(name: RecordName, blob: bytes) -> Header:
     """Read only the header.
 
     Raises:
-        CorruptDataError: The blob is too short, or has an unknown format version.
+        CorruptDataError: The blob is too short, or its days are implausible.
+        NewerRecordError: Its format version is newer.
     """
     if len(blob) < HEADER_SIZE:
-        raise CorruptDataError(key, f"{len(blob)} bytes are too few for a header of {HEADER_SIZE} bytes")
+        raise name.corrupt(f"{len(blob)} bytes are too few for a header of {HEADER_SIZE} bytes")
     version, columns, meta_size, rows, crc, first, last = _HEADER.unpack_from(blob)
+    if VERSION < version <= _LAST_VERSION:
+        raise name.newer(f"has the format version {version}; this release reads version {VERSION}")
     if version != VERSION:
-        raise CorruptDataError(key, f"has format version {version}; this release reads version {VERSION}")
+        raise name.corrupt(f"is not a blob (its first byte is {version})")
+    if rows and not -MAX_DAY < first <= last < MAX_DAY:
+        raise name.corrupt(f"has the days {first} to {last}")
     return Header(columns, rows, meta_size, crc, first, last)
 
 
-def unpack(key: str, blob: bytes) -> "tuple[bytes, array[int], list[array[float]]]":
+def check_size(name: RecordName, header: Header, size: int) -> None:
+    """Compare the size of a blob in bytes with its header.
+
+    Raises:
+        CorruptDataError: The sizes differ.
+    """
+    if size != header.size:
+        raise name.corrupt(f"is {size} bytes long, but its header says {header.size}")
+
+
+def unpack(name: RecordName, blob: bytes) -> "tuple[bytes, array[int], list[array[float]]]":
     """Read a blob; return its metadata, days and columns.
 
     Args:
-        key: Redis key of the blob, for error messages.
+        name: Name of the blob, for error messages.
         blob: A blob written by `pack`.
 
     Raises:
         CorruptDataError: The version, length or checksum is wrong.
     """
-    header = read_header(key, blob)
-    days_at = HEADER_SIZE + header.meta_size
-    values_at = days_at + header.rows * _DAY_SIZE
-    size = values_at + header.rows * header.columns * _VALUE_SIZE
-    if len(blob) != size:
-        raise CorruptDataError(key, f"is {len(blob)} bytes long, but its header says {size}")
+    header = read_header(name, blob)
+    check_size(name, header, len(blob))
     view = memoryview(blob)
     blank = blob[:_CRC_AT] + bytes(4) + blob[_CRC_AT + 4 : HEADER_SIZE]
     if zlib.crc32(view[HEADER_SIZE:], zlib.crc32(blank)) != header.crc:
-        raise CorruptDataError(key, "fails its checksum")
+        raise name.corrupt("fails its checksum")
+    days_at = HEADER_SIZE + header.meta_size
+    values_at = days_at + header.rows * _DAY_SIZE
     width = header.rows * _VALUE_SIZE
-    columns = [_read("d", view[at : at + width]) for at in range(values_at, size, width)] if width else []
+    columns = [_read("d", view[at : at + width]) for at in range(values_at, header.size, width)] if width else []
     days: array[int] = _read("i", view[days_at:values_at])  # type: ignore[assignment]
     return blob[HEADER_SIZE:days_at], days, columns or [array("d") for _ in range(header.columns)]

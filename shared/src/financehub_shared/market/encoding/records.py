@@ -1,42 +1,20 @@
 """Encodes assets, quotes, indicator values and news as JSON, without defaults to keep 10,000 quotes small."""
 
-import json
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset, IndicatorValues, NewsItem, Quality, Quote
-from financehub_shared.redis import keys
+from financehub_shared.market.encoding.fields import Fields, dumps
+from financehub_shared.market.encoding.record_names import asset_record, indicator_record, news_record, quote_record
 
 #: Digits of one timestamp in a quote's order prefix: microseconds, sufficient until the year 2286.
 _TIME_DIGITS = 16
 #: Length of the prefix that `quotes` compares inside Redis.
 QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
-#: The value of `Quality.CORRECTED` in Redis. Earlier releases, which run during an upgrade and after a rollback, accept
-#: only this value.
+#: The value of the qualities `corrected` and `unconfirmed` in Redis; the latter also has the field `unconfirmed`.
+#: Earlier releases, which run during an upgrade and after a rollback, accept only this value, and ignore the field.
 _CORRECTED = "mended"
-
-
-def dumps(record: dict[str, Any]) -> str:
-    """Encode as compact JSON. NaN is refused, because other readers could not parse it."""
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def loads(key: str, raw: bytes) -> dict[str, Any]:
-    """Parse JSON that `dumps` wrote.
-
-    Raises:
-        CorruptDataError: The string is not a JSON object.
-    """
-    try:
-        record = json.loads(raw)
-    except ValueError as error:
-        raise CorruptDataError(key, f"is not JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise CorruptDataError(key, "is not a JSON object")
-    return record
 
 
 def encode_asset(asset: Asset) -> str:
@@ -48,6 +26,12 @@ def encode_asset(asset: Asset) -> str:
         record["declared"] = True
     if asset.provider_symbols:
         record["providers"] = dict(asset.provider_symbols)
+    if asset.stated_kind is not None:
+        record["kind"] = asset.stated_kind.value
+    if asset.aliases:
+        record["aliases"] = asset.aliases
+    if asset.exchanges:
+        record["exchanges"] = asset.exchanges
     return dumps(record)
 
 
@@ -56,21 +40,21 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
 
     Raises:
         CorruptDataError: A field is missing or invalid.
+        NewerRecordError: This release does not know the type or the kind.
     """
-    key = f"{keys.ASSETS} {symbol}"
-    record = loads(key, raw)
-    try:
-        return Asset(
-            symbol=symbol,
-            type=AssetType(record["type"]),
-            name=record["name"],
-            currency=record["currency"],
-            active=record.get("active", True),
-            provider_symbols=record.get("providers", {}),
-            declared=record.get("declared", False),
-        )
-    except (KeyError, ValueError) as error:
-        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
+    fields = Fields(asset_record(symbol), raw)
+    return Asset(
+        symbol=symbol,
+        type=fields.member("type", AssetType),
+        name=fields.text("name"),
+        currency=fields.text("currency"),
+        active=fields.flag("active", default=True),
+        provider_symbols=fields.text_by_name("providers"),
+        declared=fields.flag("declared", default=False),
+        stated_kind=fields.member("kind", AssetKind) if fields.has("kind") else None,
+        aliases=fields.texts("aliases"),
+        exchanges=fields.texts("exchanges"),
+    )
 
 
 def quote_order(quote: Quote) -> str:
@@ -93,48 +77,61 @@ def encode_quote(quote: Quote) -> str:
         "provider": quote.provider,
         "change_percent": None if quote.change_percent is None else str(quote.change_percent),
         "volume": None if quote.volume is None else str(quote.volume),
-        "quality": _CORRECTED if quote.quality is Quality.CORRECTED else None,
+        "quality": None if quote.quality is Quality.GOOD else _CORRECTED,
+        "unconfirmed": True if quote.quality is Quality.UNCONFIRMED else None,
         "note": quote.note or None,
     }
     return quote_order(quote) + dumps({name: value for name, value in record.items() if value is not None})
 
 
+def has_order(raw: bytes) -> bool:
+    """Whether an encoded quote begins with a complete order prefix."""
+    prefix = raw[:QUOTE_ORDER_LENGTH]
+    return len(prefix) == QUOTE_ORDER_LENGTH and prefix.isdigit()
+
+
 def quote_fetched_at(raw: bytes) -> float:
-    """Return the fetch time of an encoded quote in Unix seconds, read from its prefix only."""
+    """Return the fetch time of an encoded quote in Unix seconds, read from its prefix, which `has_order` confirms."""
     return int(raw[_TIME_DIGITS:QUOTE_ORDER_LENGTH]) / 1e6
 
 
-def _quality(text: str) -> Quality:
-    return Quality.CORRECTED if text == _CORRECTED else Quality(text)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
 def decode_quote(symbol: str, raw: bytes) -> Quote:
-    """Decode a quote.
+    """Decode a quote. A quality that only a newer release knows counts as unconfirmed.
 
     Raises:
-        CorruptDataError: A field is missing or invalid.
+        CorruptDataError: A field or the order prefix is missing or invalid.
     """
-    key = f"{keys.QUOTES} {symbol}"
-    record = loads(key, raw[QUOTE_ORDER_LENGTH:])
+    name = quote_record(symbol)
+    if not has_order(raw):
+        raise name.corrupt(f"does not begin with {QUOTE_ORDER_LENGTH} digits")
+    fields = Fields(name, raw[QUOTE_ORDER_LENGTH:])
+    quality, note = _quality(fields)
+    return Quote(
+        symbol=symbol,
+        price=fields.decimal("price"),
+        currency=fields.text("currency"),
+        upstream_at=fields.time("upstream_at") if fields.has("upstream_at") else None,
+        fetched_at=fields.time("fetched_at"),
+        provider=fields.text("provider"),
+        change_percent=fields.decimal("change_percent") if fields.has("change_percent") else None,
+        volume=fields.decimal("volume") if fields.has("volume") else None,
+        quality=quality,
+        note=note,
+    )
+
+
+def _quality(fields: Fields) -> tuple[Quality, str]:
+    """Return the quality and the note."""
+    stored, note = fields.text("quality", Quality.GOOD), fields.text("note", "")
+    if fields.flag("unconfirmed", default=False):
+        return Quality.UNCONFIRMED, note
+    if stored == _CORRECTED:
+        return Quality.CORRECTED, note
     try:
-        return Quote(
-            symbol=symbol,
-            price=Decimal(record["price"]),
-            currency=record["currency"],
-            upstream_at=record.get("upstream_at"),
-            fetched_at=record["fetched_at"],
-            provider=record["provider"],
-            change_percent=_decimal(record.get("change_percent")),
-            volume=_decimal(record.get("volume")),
-            quality=_quality(record.get("quality", Quality.GOOD)),
-            note=record.get("note", ""),
-        )
-    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
-        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
+        return Quality(stored), note
+    except ValueError:
+        unknown = f"the quality {stored!r} is of a newer release"
+        return Quality.UNCONFIRMED, f"{note}; {unknown}" if note else unknown
 
 
 def encode_indicator_values(newest: IndicatorValues) -> str:
@@ -148,14 +145,16 @@ def decode_indicator_values(symbol: str, raw: bytes) -> IndicatorValues:
     """Decode the newest indicator values.
 
     Raises:
-        CorruptDataError: A field is missing or unknown.
+        CorruptDataError: A field is missing or invalid.
     """
-    key = f"{keys.INDICATORS} {symbol}"
-    record = loads(key, raw)
-    try:
-        return IndicatorValues(symbol=symbol, **record)
-    except TypeError as error:
-        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
+    fields = Fields(indicator_record(symbol), raw)
+    return IndicatorValues(
+        symbol=symbol,
+        engine=fields.text("engine"),
+        computed_at=fields.time("computed_at"),
+        last_day=fields.day("last_day"),
+        values=fields.number_by_name("values"),
+    )
 
 
 def encode_news(item: NewsItem) -> str:
@@ -179,11 +178,17 @@ def decode_news(id: str, raw: bytes) -> NewsItem:
     """Decode a news item.
 
     Raises:
-        CorruptDataError: A field is missing or unknown.
+        CorruptDataError: A field is missing or invalid.
     """
-    key = f"{keys.NEWS} {id}"
-    record = loads(key, raw)
-    try:
-        return NewsItem(id=id, **(record | {"assets": tuple(record.get("assets", ()))}))
-    except TypeError as error:
-        raise CorruptDataError(key, f"has a missing or invalid field: {error}") from error
+    fields = Fields(news_record(id), raw)
+    return NewsItem(
+        id=id,
+        title=fields.text("title"),
+        url=fields.text("url"),
+        source=fields.text("source"),
+        published_at=fields.time("published_at"),
+        fetched_at=fields.time("fetched_at"),
+        provider=fields.text("provider"),
+        guid=fields.text("guid", ""),
+        assets=fields.texts("assets"),
+    )

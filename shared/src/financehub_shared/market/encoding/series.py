@@ -5,11 +5,10 @@ from bisect import bisect_left
 from math import isfinite
 from typing import Any
 
-from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Bars, Indicators, IndicatorValues
+from financehub_shared.market.encoding.fields import Fields, dumps
 from financehub_shared.market.encoding.packing import pack, unpack
-from financehub_shared.market.encoding.records import dumps, loads
-from financehub_shared.redis import keys
+from financehub_shared.market.encoding.record_names import bars_record, series_record
 
 _BAR_COLUMNS = 5
 
@@ -30,11 +29,13 @@ def decode_bars(symbol: str, blob: bytes) -> Bars:
     Raises:
         CorruptDataError: The blob is damaged.
     """
-    key = keys.bars(symbol)
-    meta, days, columns = unpack(key, blob)
+    name = bars_record(symbol)
+    meta, days, columns = unpack(name, blob)
     if len(columns) != _BAR_COLUMNS:
-        raise CorruptDataError(key, f"has {len(columns)} columns instead of {_BAR_COLUMNS}")
-    return Bars(symbol, str(loads(key, meta).get("provider", "")), days, *columns)
+        raise name.corrupt(f"has {len(columns)} columns instead of {_BAR_COLUMNS}")
+    if not all(isfinite(sum(column)) for column in columns):
+        raise name.corrupt("has a price or a volume that is not a finite number")
+    return Bars(symbol, Fields(name, meta).text("provider", ""), days, *columns)
 
 
 _COLUMNS = ("days", "open", "high", "low", "close", "volume")
@@ -94,14 +95,22 @@ def decode_series(symbol: str, blob: bytes) -> Indicators:
     Raises:
         CorruptDataError: The blob is damaged.
     """
-    key = keys.indicator_series(symbol)
-    raw_meta, days, columns = unpack(key, blob)
-    meta = loads(key, raw_meta)
-    try:
-        series = dict(zip(meta.pop("names"), columns, strict=True))
-        return Indicators(symbol=symbol, days=days, series=series, **meta)
-    except (KeyError, ValueError, TypeError) as error:
-        raise CorruptDataError(key, f"has metadata that does not match its columns ({error})") from error
+    name = series_record(symbol)
+    raw_meta, days, columns = unpack(name, blob)
+    meta = Fields(name, raw_meta)
+    names = meta.texts("names")
+    if len(names) != len(columns):
+        raise name.corrupt(f"has {len(columns)} columns and {len(names)} names")
+    return Indicators(
+        symbol=symbol,
+        engine=meta.text("engine"),
+        computed_at=meta.time("computed_at"),
+        first_day=meta.day("first_day"),
+        last_day=meta.day("last_day"),
+        bars=meta.count("bars"),
+        days=days,
+        series=dict(zip(names, columns, strict=True)),
+    )
 
 
 def newest_values(record: Indicators) -> IndicatorValues:

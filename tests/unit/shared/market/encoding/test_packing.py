@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.errors import CorruptDataError, NewerRecordError
+from financehub_shared.market.encoding.fields import MAX_DAY
 from financehub_shared.market.encoding.packing import HEADER_SIZE, pack, read_header, unpack
+from financehub_shared.market.encoding.record_names import bars_record
 from financehub_shared.market.encoding.series import encode_bars, encode_series
 from support.market_data import bars, indicators
 
-DAYS = st.lists(st.integers(-(2**31), 2**31 - 1), unique=True, max_size=40).map(sorted)
+NAME = bars_record("AAPL")
+DAYS = st.lists(st.integers(1 - MAX_DAY, MAX_DAY - 1), unique=True, max_size=40).map(sorted)
 FLOATS = st.floats(width=64)
 
 
@@ -27,7 +30,7 @@ def tables(draw: st.DrawFn) -> "tuple[bytes, array[int], list[array[float]]]":
 def test_unpack_returns_the_packed_table_bit_by_bit(table: "tuple[bytes, array[int], list[array[float]]]"):
     """Every day and every float is returned unchanged, including NaN payloads."""
     meta, days, columns = table
-    read_meta, read_days, read_columns = unpack("k", pack(meta, days, columns))
+    read_meta, read_days, read_columns = unpack(NAME, pack(meta, days, columns))
     assert (read_meta, read_days) == (meta, days)
     assert [column.tobytes() for column in read_columns] == [column.tobytes() for column in columns]
 
@@ -36,7 +39,7 @@ def test_unpack_returns_the_packed_table_bit_by_bit(table: "tuple[bytes, array[i
 def test_read_header_returns_shape_and_days(table: "tuple[bytes, array[int], list[array[float]]]"):
     """The first bytes contain the number of rows and columns, and the first and last day."""
     meta, days, columns = table
-    header = read_header("k", pack(meta, days, columns)[:HEADER_SIZE])
+    header = read_header(NAME, pack(meta, days, columns)[:HEADER_SIZE])
     assert (header.rows, header.columns) == (len(days), len(columns))
     assert (header.first_day, header.last_day) == ((days[0], days[-1]) if days else (0, 0))
 
@@ -47,8 +50,8 @@ def test_unpack_with_a_flipped_bit_raises(table: "tuple[bytes, array[int], list[
     blob = bytearray(pack(*table))
     position = data.draw(st.integers(0, len(blob) * 8 - 1))
     blob[position // 8] ^= 1 << position % 8
-    with pytest.raises(CorruptDataError, match="delete it"):
-        unpack("financehub:bars:AAPL", bytes(blob))
+    with pytest.raises(CorruptDataError, match="removes it"):
+        unpack(NAME, bytes(blob))
 
 
 @given(tables(), st.data())
@@ -60,15 +63,15 @@ def test_unpack_of_a_cut_or_extended_blob_raises(
     cut = blob[: data.draw(st.integers(0, len(blob) - 1))]
     for damaged in (cut, blob + b"\0"):
         with pytest.raises(CorruptDataError):
-            unpack("k", damaged)
+            unpack(NAME, damaged)
 
 
 def test_unpack_of_a_later_version_names_key_and_version():
     """A blob from a later release raises a specific error that names the key and the format version."""
     blob = b"\x09" + encode_bars(bars("AAPL", [1]))[1:]
-    message = r"^financehub:bars:AAPL: has format version 9; this release reads version 1"
-    with pytest.raises(CorruptDataError, match=message):
-        unpack("financehub:bars:AAPL", blob)
+    message = r"^financehub:bars:AAPL: has the format version 9; this release reads version 1; a newer release wrote it"
+    with pytest.raises(NewerRecordError, match=message):
+        unpack(NAME, blob)
 
 
 def test_encoded_500_bars_take_at_most_25_kb():
