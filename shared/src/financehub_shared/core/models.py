@@ -142,6 +142,30 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class BarAnswer:
+    """One provider's answer to a request for the daily bars of one asset, as far as it could be read.
+
+    Nothing in it is checked or corrected, except that prices are in the major unit; `market/quality/bars.py` does that.
+
+    Args:
+        bars: The bars of complete days.
+        splits: Day on which an announced split takes effect → new shares per old share: 5 for a 5:1 split, 0.1 for a
+            reverse split of 1:10, and 1 if the ratio could not be read.
+        dividends: Day from which a share is traded without a dividend → the dividend per share in the major unit.
+        price: Latest price that the answer reports beside the bars, in the major unit. None if it reports none.
+        price_at: Time of `price` in Unix seconds.
+        problems: One sentence about each element that could not be read and was left out.
+    """
+
+    bars: Bars
+    splits: Mapping[int, float] = field(default_factory=dict)
+    dividends: Mapping[int, float] = field(default_factory=dict)
+    price: float | None = None
+    price_at: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Indicators:
     """Technical indicators of one asset.
 
