@@ -8,9 +8,11 @@ from typing import Any
 import yaml
 
 from financehub_scheduler.api.manifests import admission, definition, schedules
-from financehub_shared.core.catalog import CATALOG
+from financehub_shared.core.catalog import CATALOG, SYMBOL_PATTERN
+from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset
 from financehub_shared.core.settings import PREFIX, variables
+from financehub_shared.market.asset_entry import ALIAS_LENGTH, EXCHANGE_PATTERN, OWN_SYMBOL_PATTERN
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 CHART = "helm/financehub"
@@ -48,20 +50,40 @@ def _variable(setting: str) -> str:
 
 
 def values_schema() -> str:
-    """Return the schema of the chart's values, in which settings, ScheduledTasks and providers are generated."""
+    """Return the schema of the chart's values, in which settings, ScheduledTasks and assets are generated."""
     schema = json.loads((DEPLOY / CHART / "values.schema.json").read_text(encoding="utf-8"))
     (version,) = definition.definition()["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     schema["$defs"]["scheduledTaskSpec"] = _strict(spec)
-    schema["$defs"]["asset"]["properties"]["providers"]["properties"] = {
-        name: {"$ref": "#/$defs/providerSymbol"}
-        for name in sorted(PROVIDERS)
-        if PROVIDERS[name].datasets - {Dataset.NEWS}
-    }
+    schema["$defs"]["asset"]["properties"] |= _asset_properties()
+    schema["$defs"]["providerSymbol"]["pattern"] = OWN_SYMBOL_PATTERN
     # The variables with Redis's address are not settings, because the chart has separate values for them.
     names = sorted(name for name in variables() if name.startswith((PREFIX, "DRAMATIQ_")))
     schema["properties"]["settings"]["properties"] = {name: {"type": ["string", "number", "boolean"]} for name in names}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _asset_properties() -> dict[str, Any]:
+    """Return the fields of an asset whose values are defined in the code."""
+    shortest, longest = ALIAS_LENGTH
+    alias = {"type": "string", "minLength": shortest, "maxLength": longest}
+    names = sorted(name for name, spec in PROVIDERS.items() if spec.datasets - {Dataset.NEWS})
+    return {
+        "symbol": {"type": "string", "pattern": SYMBOL_PATTERN},
+        "type": {"enum": [str(type) for type in AssetType]},
+        "kind": {"enum": [str(kind) for kind in AssetKind]},
+        "providers": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {name: {"$ref": "#/$defs/providerSymbol"} for name in names},
+        },
+        "aliases": {"type": "array", "uniqueItems": True, "items": alias},
+        "exchanges": {
+            "type": "array",
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": EXCHANGE_PATTERN},
+        },
+    }
 
 
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:

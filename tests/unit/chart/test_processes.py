@@ -15,6 +15,7 @@ from financehub_scheduler import __main__ as scheduler_main
 from financehub_scheduler.sources.documents import parse, split
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.settings import Settings, load_settings
+from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import load_assets, parse_assets
 from financehub_simulator import __main__ as simulator_main
 from financehub_simulator.client_settings import settings_for
@@ -204,10 +205,13 @@ def test_assets_of_the_values_are_in_the_config_map():
     """The default assets are those of `make run`. The scheduler can read any other list, even an empty one."""
     written = render().one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
     assert parse_assets(written, "assets.yaml") == load_assets(LOCAL / "assets.yaml")
-    mine = [{"symbol": "ON", "type": "stock", "name": 'say "no": {a}'}]
-    for assets, names in ((mine, ['say "no": {a}']), ([], [])):
+    mine = [
+        {"symbol": "ON", "type": "stock", "name": 'say "no": {a}'},
+        {"symbol": "M&M.NS", "type": "stock", "kind": "equity", "aliases": ["Thar & Co"], "exchanges": ["NSE"]},
+    ]
+    for assets in (mine, []):
         written = render({"assets": assets}).one("ConfigMap", "financehub-assets")["data"]["assets.yaml"]
-        assert [asset.name for asset in parse_assets(written, "assets.yaml")] == names
+        assert parse_assets(written, "assets.yaml") == [read_entry(each)[0] for each in assets]
 
 
 def test_default_schedules_are_those_of_make_run():

@@ -11,8 +11,9 @@ from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_du
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.core.kinds import AssetType
 
-#: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`.
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]
+#: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `M&M.NS`.
+SYMBOL_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=&_-]{0,19}$"
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 
 
 class Tier(StrEnum):

@@ -47,6 +47,11 @@ class Asset:
         """The kind that the user stated, or else the one that the symbol shows."""
         return self.stated_kind or derive_kind(self.symbol, self.type)
 
+    @property
+    def is_abroad(self) -> bool:
+        """Whether the asset is traded outside the US, where holidays are longer."""
+        return "." in self.symbol or self.currency != "USD"
+
 
 class Quality(StrEnum):
     """How far a stored quote can be trusted. `Quote.note` has the reason if the quote is not good."""
@@ -237,6 +242,8 @@ class NewsItem:
 
 #: Longest payload that the quarantine keeps, in characters.
 PAYLOAD_LIMIT = 2_000
+#: Longest reason that the quarantine keeps, in characters.
+REASON_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +254,8 @@ class Quarantined:
         kind: `quote`, `bar` or `news`.
         symbol: Canonical symbol, or the feed of a news item.
         provider: Provider that delivered the data.
-        reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`).
+        reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`), at most `REASON_LIMIT`
+            characters.
         payload: The delivered data as a string, at most `PAYLOAD_LIMIT` characters.
         at: Time of the last rejection in Unix seconds.
         first_at: Time of the first rejection with this class of reason in Unix seconds. None in a new record.

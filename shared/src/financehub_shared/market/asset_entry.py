@@ -2,38 +2,31 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
-from financehub_shared.core.catalog import Symbol
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.catalog import SYMBOL_PATTERN
+from financehub_shared.core.kinds import KINDS, AssetKind, AssetType, derive_kind
 from financehub_shared.core.models import Asset
 from financehub_shared.core.provider_specs import AssetProviderName
+from financehub_shared.core.symbols.currencies import CURRENCIES
+from financehub_shared.core.symbols.exchanges import EXCHANGE_NAMES
+from financehub_shared.core.symbols.indices import INDEX_NAMES
+from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
 
-OwnSymbol = Annotated[str, StringConstraints(pattern=r"^\S{1,60}$")]
-#: Exchange suffix → currency, for a hint in the error message.
-_SUFFIX_CURRENCIES = {
-    "L": "GBP",
-    "DE": "EUR",
-    "PA": "EUR",
-    "AS": "EUR",
-    "MI": "EUR",
-    "SW": "CHF",
-    "ST": "SEK",
-    "CO": "DKK",
-    "TO": "CAD",
-    "JO": "ZAR",
-    "T": "JPY",
-    "HK": "HKD",
-    "AX": "AUD",
-}
-_CRYPTO = re.compile(r"^[A-Z0-9]+-([A-Z]{3})$")
-#: A Yahoo currency pair: `EURGBP=X` is the price of one euro in pounds.
-_FOREX = re.compile(r"^[A-Z]{3}([A-Z]{3})=X$")
+#: A provider's own symbol. Providers request lists of symbols, in which a comma separates them.
+OWN_SYMBOL_PATTERN = r"^[^\s,]{1,60}$"
+OwnSymbol = Annotated[str, StringConstraints(pattern=OWN_SYMBOL_PATTERN)]
+ALIAS_LENGTH = (2, 60)
+#: The name of an exchange as headlines write it before a ticker: NASDAQ, NYSE, LSE.
+EXCHANGE_PATTERN = r"^[A-Z][A-Z0-9]{1,14}$"
+#: Kinds whose symbols have a form of their own → how it is described.
+_FORMS = {AssetKind.INDEX: "an index", AssetKind.FX: "a currency pair", AssetKind.FUTURE: "a future"}
+_FORM_EXAMPLES = {AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
 
 
 class AssetEntry(BaseModel):
@@ -41,43 +34,151 @@ class AssetEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    symbol: Symbol
+    # A validator sees only the fields above its own, so the symbol comes after the type and the kind.
     type: AssetType
+    kind: AssetKind | None = None
+    symbol: str
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
     currency: str = Field("", validate_default=True)
     active: bool = True
     providers: dict[AssetProviderName, OwnSymbol] = Field(default_factory=dict)
+    aliases: list[str] = Field(default_factory=list)
+    exchanges: list[str] = Field(default_factory=list)
+
+    @field_validator("kind")
+    @classmethod
+    def _of_the_type(cls, kind: AssetKind | None, info: ValidationInfo) -> AssetKind | None:
+        type = info.data.get("type")
+        if kind is not None and type is not None and kind.type is not type:
+            raise ValueError(f"an asset of the kind {kind} has the type {kind.type}, not {type}; correct one of them")
+        return kind
+
+    @field_validator("symbol")
+    @classmethod
+    def _canonical(cls, symbol: str, info: ValidationInfo) -> str:
+        """Require the canonical spelling, and propose it for symbols in other notations."""
+        type, kind = info.data.get("type"), info.data.get("kind")
+        if type is not None:
+            spellings = [each for each in find_spellings(symbol, type, kind) if re.match(SYMBOL_PATTERN, each.symbol)]
+            if spellings and Spelling(symbol, type) not in spellings:
+                raise ValueError(_proposal(symbol, type, spellings))
+        if not re.fullmatch(SYMBOL_PATTERN, symbol):
+            raise ValueError(
+                f"symbol {symbol!r} is invalid: use capitals, digits and . - ^ = & _ only, as in BTC-USD, AAPL or VOD.L"
+            )
+        if type is not None and kind is not None:
+            _check_form(symbol, type, kind)
+        return symbol
 
     @field_validator("currency")
     @classmethod
     def _of_the_symbol(cls, currency: str, info: ValidationInfo) -> str:
-        """Derive the currency if the symbol is a pair or a US stock, and require one for other stocks."""
+        """Derive the currency by the rule of the asset's kind, and require one if the rule does not know it."""
         if currency in MINOR_UNITS:
             raise ValueError(f"{currency} is a minor unit; write {to_major_unit(currency)[0]} (prices are converted)")
-        if currency and not re.fullmatch(r"[A-Z]{3}", currency):
-            raise ValueError(f"{currency!r} is not an ISO 4217 currency code (e.g. USD)")
+        if currency and currency not in CURRENCIES:
+            raise ValueError(f"{currency!r} is not an ISO 4217 currency code (e.g. USD){_like_currency(currency)}")
         symbol, type = info.data.get("symbol"), info.data.get("type")
         if symbol is None or type is None:
             return currency  # that field's error is reported instead
-        pair = (_CRYPTO if type is AssetType.CRYPTO else _FOREX).match(symbol)
-        if pair is None and type is AssetType.CRYPTO:
-            raise ValueError(
-                f"a crypto symbol includes its currency: write {symbol.partition('-')[0]}-USD instead of {symbol}"
-            )
-        if pair is not None:
-            if currency not in {"", pair[1]}:
-                raise ValueError(f"{symbol} is priced in {pair[1]}, not {currency}; remove the currency")
-            return pair[1]
-        suffix = symbol.rpartition(".")[2] if "." in symbol else ""
-        if suffix and not currency:
-            hint = f" (a .{suffix} stock: {_SUFFIX_CURRENCIES[suffix]})" if suffix in _SUFFIX_CURRENCIES else ""
-            raise ValueError(f"{symbol} is not traded in the US: set its currency{hint}")
-        return currency or "USD"
+        kind = info.data.get("kind") or derive_kind(symbol, type)
+        derived = KINDS[kind].currency(symbol)
+        if not KINDS[kind].fixed_currency:
+            currency = currency or derived or ""
+        elif derived and currency not in {"", derived}:
+            raise ValueError(f"{symbol} is priced in {derived}, not {currency}; remove the currency")
+        else:
+            currency = derived or ""
+        if not currency:
+            raise ValueError(_unknown_currency(symbol, kind))
+        return currency
+
+    @field_validator("aliases")
+    @classmethod
+    def _distinct_aliases(cls, aliases: list[str]) -> list[str]:
+        aliases = [" ".join(alias.split()) for alias in aliases]
+        low, high = ALIAS_LENGTH
+        for alias in aliases:
+            if not low <= len(alias) <= high:
+                raise ValueError(f"alias {alias!r}: write a name of {low} to {high} characters")
+        _refuse_repeated("alias", [alias.casefold() for alias in aliases], aliases)
+        return aliases
+
+    @field_validator("exchanges")
+    @classmethod
+    def _named_exchanges(cls, exchanges: list[str]) -> list[str]:
+        exchanges = [exchange.strip().upper() for exchange in exchanges]
+        for exchange in exchanges:
+            near = difflib.get_close_matches(exchange, sorted(EXCHANGE_NAMES), n=1, cutoff=0.8)
+            if exchange not in EXCHANGE_NAMES and near:
+                raise ValueError(f"unknown exchange {exchange!r}; did you mean {near[0]!r}?")
+            if not re.fullmatch(EXCHANGE_PATTERN, exchange):
+                raise ValueError(f"exchange {exchange!r}: write its short name, such as NASDAQ, NYSE or LSE")
+        _refuse_repeated("exchange", exchanges, exchanges)
+        return exchanges
 
     def asset(self) -> Asset:
         """Return the asset to store."""
-        providers = {str(name): own for name, own in self.providers.items()}
-        return Asset(self.symbol, self.type, self.name, self.currency, self.active, providers)
+        return Asset(
+            self.symbol,
+            self.type,
+            self.name,
+            self.currency,
+            self.active,
+            {str(name): own for name, own in self.providers.items()},
+            stated_kind=self.kind,
+            aliases=tuple(self.aliases),
+            exchanges=tuple(self.exchanges),
+        )
+
+
+def _proposal(symbol: str, type: AssetType, spellings: Sequence[Spelling]) -> str:
+    """Return the message that proposes the canonical spellings of a symbol."""
+    best = spellings[0]
+    names = " or ".join(each.symbol for each in spellings)
+    if best.type is type:
+        means_index = best.symbol in INDEX_NAMES.values() and re.match(SYMBOL_PATTERN, symbol)
+        other = "; if you mean a share or a fund of this name, set its kind (equity or fund)" if means_index else ""
+        return f"write {names} instead of {symbol}{other}"
+    written = f"{symbol} is" if symbol == best.symbol else f"{symbol} is {names},"
+    return f"{written} an asset of the type {best.type}, not {type}; write {names} and the type {best.type}"
+
+
+def _check_form(symbol: str, type: AssetType, kind: AssetKind) -> None:
+    """Raise if the form of a symbol shows another kind than the user stated."""
+    shown = derive_kind(symbol, type)
+    if kind is not shown and shown in _FORMS:
+        raise ValueError(f"{symbol} is {_FORMS[shown]}, not of the kind {kind}; remove the kind")
+    if kind is not shown and kind in _FORM_EXAMPLES:
+        raise ValueError(f"{symbol} is not the symbol of {_FORMS[kind]}, which is written like {_FORM_EXAMPLES[kind]}")
+
+
+def _unknown_currency(symbol: str, kind: AssetKind) -> str:
+    if kind is AssetKind.FX:
+        return f"{symbol} has no ISO 4217 currency code before =X; write a pair such as EURUSD=X"
+    if "." in symbol:
+        suffix = symbol.rpartition(".")[2]
+        return f"the exchange suffix .{suffix} of {symbol} is unknown; correct it, or set the currency of the prices"
+    return f"the currency of {symbol} is unknown; set the currency in which it is quoted, such as EUR"
+
+
+def _like_currency(currency: str) -> str:
+    """Return a hint if the same letters, in another case or order, are the code of a currency."""
+    near = [code for code in sorted(CURRENCIES) if sorted(code) == sorted(currency.upper())]
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _refuse_repeated(field: str, keys: Sequence[str], values: Sequence[str]) -> None:
+    """Raise if a value of a list is written twice.
+
+    Args:
+        field: What a value is, for the message.
+        keys: What must be distinct, one for each value.
+        values: The values as written.
+    """
+    for position, key in enumerate(keys):
+        if key in keys[:position]:
+            raise ValueError(f"{field} {values[position]!r} is written twice; remove one")
 
 
 def _allowed(value: object, names: Iterable[str]) -> str:
@@ -94,12 +195,16 @@ def _in_words(error: ErrorDetails) -> str:
             text = f"{field} is missing"
         case "extra_forbidden", _:
             text = f"unknown field {field!r}; {_allowed(field, AssetEntry.model_fields)}"
-        case "string_pattern_mismatch", ("symbol",):
-            text = f"symbol {value!r} is invalid: use capitals, digits and . - ^ = only, as in BTC-USD, AAPL or VOD.L"
         case "enum", ("type",):
             text = f"unknown type {value!r}; {_allowed(value, AssetType)}"
+        case "enum", ("kind",):
+            text = f"unknown kind {value!r}; {_allowed(value, AssetKind)}"
         case "literal_error", ("providers", name, "[key]"):
             text = f"unknown provider {name!r}; {_allowed(name, get_args(AssetProviderName))}"
+        case "string_pattern_mismatch", ("providers", name):
+            text = f"symbol {value!r} of {name} is invalid: write at most 60 characters without spaces and commas"
+        case "list_type", _:
+            text = f"{field} {value!r}: write a list, such as [{value}]"
         case "value_error", _:
             text = error["msg"].removeprefix("Value error, ")
     return text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import AssetsFileError, load_assets, parse_assets
 from financehub_shared.providers.coingecko.ids import IDS
@@ -21,8 +21,12 @@ def test_parse_of_an_entry_fills_defaults():
           - {symbol: ON, type: stock}
           - symbol: VOD.L
             type: stock
-            currency: GBP
             active: no
+          - symbol: GOOGL
+            type: stock
+            kind: equity
+            aliases: [Google, "Alphabet  Inc"]
+            exchanges: [nasdaq]
         """,
         "assets.yaml",
     )
@@ -30,6 +34,13 @@ def test_parse_of_an_entry_fills_defaults():
         Asset("BTC-EUR", AssetType.CRYPTO, "Bitcoin", "EUR", provider_symbols={"kraken": "XBTEUR"}),
         Asset("ON", AssetType.STOCK),
         Asset("VOD.L", AssetType.STOCK, currency="GBP", active=False),
+        Asset(
+            "GOOGL",
+            AssetType.STOCK,
+            stated_kind=AssetKind.EQUITY,
+            aliases=("Google", "Alphabet Inc"),
+            exchanges=("NASDAQ",),
+        ),
     ]
 
 
@@ -58,9 +69,27 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
         pytest.param("symbol: AAPL", "f:2: type is missing", id="no type"),
         pytest.param("symbol: AAPL\ntype: stonk", "f:3: unknown type 'stonk'; did you mean 'stock'?", id="type"),
         pytest.param("symbol: AAPL\ntype: bond", "allowed values: crypto, stock", id="another type"),
-        pytest.param("symbol: aapl\ntype: stock", "f:2: symbol 'aapl' is invalid: use capitals", id="symbol"),
+        pytest.param("symbol: Apple Inc\ntype: stock", "symbol 'Apple Inc' is invalid: use capitals", id="symbol"),
+        pytest.param("type: stock\nsymbol: aapl", "f:3: write AAPL instead of aapl", id="lower case"),
         pytest.param("symbol: BTC\ntype: crypto", "write BTC-USD instead of BTC", id="crypto without currency"),
-        pytest.param("symbol: BTCUSDT\ntype: crypto", "includes its currency", id="an exchange's pair"),
+        pytest.param("symbol: BTCUSDT\ntype: crypto", "write BTC-USD instead of BTCUSDT", id="an exchange's pair"),
+        pytest.param("symbol: BRK.B\ntype: stock", "write BRK-B instead of BRK.B", id="class of shares"),
+        pytest.param("symbol: SAP.GR\ntype: stock", "write SAP.AT or SAP.DE instead of SAP.GR", id="two exchanges"),
+        pytest.param(
+            "symbol: DAX\ntype: stock",
+            "write ^GDAXI instead of DAX; if you mean a share or a fund of this name, set its kind",
+            id="name of an index",
+        ),
+        pytest.param(
+            "symbol: BTC/USD\ntype: stock",
+            "BTC/USD is BTC-USD, an asset of the type crypto, not stock; write BTC-USD and the type crypto",
+            id="coin among stocks",
+        ),
+        pytest.param("symbol: ^GSPC\ntype: crypto", "^GSPC is an asset of the type stock", id="index among coins"),
+        pytest.param("symbol: A\ntype: stock\nkind: etf", "f:4: unknown kind 'etf'; allowed values: coin", id="kind"),
+        pytest.param("symbol: A\ntype: stock\nkind: coin", "f:4: an asset of the kind coin has the type", id="coin"),
+        pytest.param("symbol: ^GSPC\ntype: stock\nkind: fund", "^GSPC is an index, not of the kind fund", id="form"),
+        pytest.param("symbol: A\ntype: stock\nkind: fx", "A is not the symbol of a currency pair", id="no form"),
         pytest.param(
             "symbol: BTC-USD\ntype: crypto\ncurrency: EUR", "f:4: BTC-USD is priced in USD", id="currency of the pair"
         ),
@@ -68,7 +97,14 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
             "symbol: EURGBP=X\ntype: stock\ncurrency: USD", "f:4: EURGBP=X is priced in GBP", id="currency of a rate"
         ),
         pytest.param("symbol: NBK.KW\ntype: stock\ncurrency: KWF", "KWF is a minor unit; write KWD", id="fils"),
-        pytest.param("symbol: VOD.L\ntype: stock", "set its currency (a .L stock: GBP)", id="no currency"),
+        pytest.param(
+            "symbol: JPY=X\ntype: stock\ncurrency: USD", "f:4: JPY=X is priced in JPY", id="currency of one dollar"
+        ),
+        pytest.param("symbol: FOO=X\ntype: stock", "FOO=X has no ISO 4217 currency code", id="no currency pair"),
+        pytest.param("symbol: VOD.ZZ\ntype: stock", "the exchange suffix .ZZ of VOD.ZZ is unknown", id="suffix"),
+        pytest.param("symbol: ^MYINDEX\ntype: stock", "the currency of ^MYINDEX is unknown; set", id="unknown index"),
+        pytest.param("symbol: A\ntype: stock\ncurrency: usd", "'usd' is not an ISO 4217", id="currency in lower case"),
+        pytest.param("symbol: A\ntype: stock\ncurrency: UDS", "did you mean USD?", id="misspelled currency"),
         pytest.param("symbol: VOD.L\ntype: stock\ncurrency: GBp", "GBp is a minor unit; write GBP", id="pence"),
         pytest.param(
             "symbol: A\ntype: stock\ncurrency: dollar", "'dollar' is not an ISO 4217 currency code", id="currency"
@@ -81,6 +117,17 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
             id="provider",
         ),
         pytest.param("symbol: A\ntype: stock\nsymbol: B", "f:4: symbol is written twice", id="field twice"),
+        pytest.param(
+            "symbol: A\ntype: stock\nproviders:\n  yahoo: A,B",
+            "f:5: symbol 'A,B' of yahoo is invalid",
+            id="own symbols",
+        ),
+        pytest.param("symbol: A\ntype: stock\naliases: [A]", "alias 'A': write a name of 2 to 60", id="short alias"),
+        pytest.param("symbol: A\ntype: stock\naliases: [Go, GO]", "alias 'GO' is written twice", id="alias twice"),
+        pytest.param("symbol: A\ntype: stock\naliases: Google", "f:4: aliases 'Google': write a list", id="no list"),
+        pytest.param("symbol: A\ntype: stock\nexchanges: [NASDQ]", "did you mean 'NASDAQ'?", id="exchange"),
+        pytest.param("symbol: A\ntype: stock\nexchanges: [New York]", "write its short name", id="exchange name"),
+        pytest.param("symbol: A\ntype: stock\nexchanges: [LSE, lse]", "'LSE' is written twice", id="exchange twice"),
     ],
 )
 def test_parse_of_an_invalid_entry_reports_line_and_remedy(entry: str, problem: str):
@@ -88,6 +135,51 @@ def test_parse_of_an_invalid_entry_reports_line_and_remedy(entry: str, problem: 
     with pytest.raises(AssetsFileError) as caught:
         parse_assets("assets:\n- " + entry.replace("\n", "\n  "), "f")
     assert problem in caught.value.problems[0]
+
+
+CURRENCY_OF = {
+    "BTC-EUR": "EUR",
+    "AAPL": "USD",
+    "VOD.L": "GBP",
+    "SAP.DE": "EUR",
+    "SSW.JO": "ZAR",
+    "TEVA.TA": "ILS",
+    "NBK.KW": "KWD",
+    "M&M.NS": "INR",
+    "2222.SR": "SAR",
+    "EURGBP=X": "GBP",
+    "JPY=X": "JPY",
+    "USDCNH=X": "CNH",
+    "^GSPC": "USD",
+    "^N225": "JPY",
+    "^FTSE": "GBP",
+    "^GDAXI": "EUR",
+    "^VIX": "USD",
+    "^TA90.TA": "ILS",
+    "^990100-USD-STRD": "USD",
+    "^SP500-45": "USD",
+    "000001.SS": "CNY",
+    "DX-Y.NYB": "USD",
+    "GC=F": "USD",
+    "NIY=F": "JPY",
+    "ZCZ26.CBT": "USD",
+    "VFIAX": "USD",
+    "0P000071W8.TO": "CAD",
+}
+
+
+def test_parse_of_an_entry_without_currency_derives_it_by_the_rule_of_the_kind():
+    """The currency follows from the pair, the index, the future or the exchange, also with minor units (D11, D14)."""
+    lines = [f"- {{symbol: {name}, type: {'crypto' if name == 'BTC-EUR' else 'stock'}}}" for name in CURRENCY_OF]
+    assets = parse_assets("\n".join(["assets:", *lines]), "f")
+    assert {asset.symbol: asset.currency for asset in assets} == CURRENCY_OF
+
+
+@pytest.mark.parametrize(("symbol", "currency"), [("CSPX.L", "USD"), ("^MYINDEX", "SEK"), ("VOD.ZZ", "EUR")])
+def test_parse_of_an_entry_with_a_stated_currency_keeps_it(symbol: str, currency: str):
+    """A stated currency replaces the one of the exchange, because some London funds are priced in dollars (D14)."""
+    (asset,) = parse_assets(f"assets: [{{symbol: {symbol}, type: stock, currency: {currency}}}]", "f")
+    assert asset.currency == currency
 
 
 def test_parse_of_a_repeated_symbol_reports_both_lines():

@@ -1,0 +1,45 @@
+"""The currency rules: derive the currency of an asset from its canonical symbol.
+
+Each function returns an ISO 4217 code of a major unit, or None if the symbol does not show the currency.
+"""
+
+import re
+
+from financehub_shared.core.symbols.currencies import CURRENCIES
+from financehub_shared.core.symbols.exchanges import split_suffix
+from financehub_shared.core.symbols.indices import index_currency
+
+_PAIR = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
+_FX = re.compile(r"(?:[A-Z]{3})?([A-Z]{3})=X")
+#: Roots of futures on US exchanges that are not priced in dollars.
+_FUTURES = {"NIY": "JPY"}
+
+
+def pair_currency(symbol: str) -> str | None:
+    """Return the currency of a coin: `BTC-EUR` → EUR."""
+    match = _PAIR.fullmatch(symbol)
+    return match[1] if match else None
+
+
+def fx_currency(symbol: str) -> str | None:
+    """Return the currency in which a currency is priced: `EURGBP=X` → GBP; `JPY=X`, the price of a dollar, → JPY."""
+    match = _FX.fullmatch(symbol)
+    return match[1] if match and match[1] in CURRENCIES else None
+
+
+def listing_currency(symbol: str) -> str | None:
+    """Return the currency of an exchange: `VOD.L` → GBP, `AAPL` → USD. A few of its listings have another one."""
+    _, exchange = split_suffix(symbol)
+    return exchange.currency if exchange else None
+
+
+def quoted_index_currency(symbol: str) -> str | None:
+    """Return the currency of an index: `^N225` → JPY, `^TA90.TA` → ILS."""
+    return index_currency(symbol) or (listing_currency(symbol) if "." in symbol else None)
+
+
+def future_currency(symbol: str) -> str | None:
+    """Return the currency of a future: `GC=F` → USD, `ESZ26.CME` → USD."""
+    if symbol.endswith("=F"):
+        return _FUTURES.get(symbol.removesuffix("=F"), "USD")  # Yahoo has only futures of US exchanges
+    return listing_currency(symbol)

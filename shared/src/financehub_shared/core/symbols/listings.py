@@ -1,0 +1,139 @@
+"""Reads the symbols of shares, funds, indices and futures as other sources write them.
+
+`BRK.B`, `VOD LN` (Bloomberg), `LON:VOD` (Google), `AAPL.OQ` (Reuters), `VOD-GB` (FactSet), `.SPX`, `DAX`, `ES1!`.
+"""
+
+import re
+from collections.abc import Mapping
+
+from financehub_shared.core.symbols.exchanges import (
+    BY_BLOOMBERG_CODE,
+    BY_CODE,
+    BY_COUNTRY,
+    BY_SUFFIX,
+    Exchange,
+)
+from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
+
+_US, _HONG_KONG, _MEXICO = BY_SUFFIX[""], BY_SUFFIX["HK"], BY_SUFFIX["MX"]
+#: Code → exchanges. Some codes of countries are Bloomberg's codes of others: `.GR` may be Greece or Germany.
+_ANY_CODE: Mapping[str, tuple[Exchange, ...]] = {
+    code: tuple(dict.fromkeys((*BY_CODE.get(code, ()), *BY_BLOOMBERG_CODE.get(code, ()))))
+    for code in (*BY_CODE, *BY_BLOOMBERG_CODE)
+}
+_SUFFIX: Mapping[str, tuple[Exchange, ...]] = {suffix: (exchange,) for suffix, exchange in BY_SUFFIX.items() if suffix}
+#: Separator before a code → tables in which the code is looked up, in this order.
+_NOTATIONS = (
+    (" ", (BY_BLOOMBERG_CODE, BY_CODE, _SUFFIX)),
+    (".", (_SUFFIX, _ANY_CODE)),
+    ("/", (_ANY_CODE,)),
+    ("-", (BY_COUNTRY,)),
+)
+#: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC-PL`, whose last part is therefore no country.
+_PREFERRED = re.compile(r"([A-Z]+)(?:[-./ ]PR[-./ ]?|-P|\^)([A-Z])")
+#: A class of shares, or what is traded like one: a unit, warrant or right.
+_CLASS = re.compile(r"(.+?)[./_ ]([A-Z]|UN|WS|WT|RT|RI)")
+#: The last part as others write it → as Yahoo writes it, in the US.
+_US_CLASSES = {"U": "UN", "WS": "WT", "RT": "RI"}
+#: The front month of a future: `ES1!` (TradingView), `CL1 COMDTY` (Bloomberg), `/ES` and `@ES` (trading platforms).
+_FUTURE = re.compile(
+    r"(?:[A-Z_]+:)?(?:([A-Z0-9]{1,4})1!|([A-Z0-9]{1,3}) ?1 (?:COMDTY|INDEX|CURNCY)|[/@]([A-Z0-9]{1,3}))"
+)
+#: Sources of indices in TradingView and Google, whose names begin like this.
+_INDEX_FEED = re.compile(r"INDEX.*|TVC|I")
+_INDEX_TAIL = re.compile(r"\.IND(?:E?X)?$| INDEX$")
+
+
+def read_future(text: str) -> str | None:
+    """Return the canonical symbol of a continuous future: `ES=F` for `ES1!`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals.
+    """
+    if text.endswith("=F"):
+        return text
+    match = _FUTURE.fullmatch(text)
+    return f"{match[1] or match[2] or match[3]}=F" if match else None
+
+
+def read_index(text: str) -> str | None:
+    """Return the canonical symbol of an index: `^GSPC` for `S&P 500`, `SPX` and `.SPX`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals.
+    """
+    if text in INDEX_CURRENCIES:
+        return text
+    feed, _, name = _INDEX_TAIL.sub("", text).rpartition(":")
+    name = name.replace(" ", "")
+    bare = name.lstrip(".^@$")
+    is_index = bare != name or _INDEX_TAIL.search(text) or _INDEX_FEED.fullmatch(feed)
+    symbol = INDEX_NAMES.get(bare) or (f"^{bare}" if is_index and f"^{bare}" in INDEX_CURRENCIES else None)
+    if symbol and feed and not is_index and not _lists_index(feed, bare, symbol):
+        return None
+    return symbol or (text if text.startswith("^") else None)
+
+
+def _lists_index(feed: str, name: str, symbol: str) -> bool:
+    """Whether the name before a colon is that of an index: `LON:SPX` and `NASDAQ:DAX` are shares, `005930:KOSPI` too.
+
+    Args:
+        feed: What stands before the colon.
+        name: What stands after the colon, which is the name of an index.
+        symbol: Yahoo's symbol of the index.
+    """
+    if feed not in BY_CODE:
+        return name not in BY_CODE
+    return any(exchange.country and exchange.currency == INDEX_CURRENCIES[symbol] for exchange in BY_CODE[feed])
+
+
+def read_listing(text: str) -> list[str]:
+    """Return the canonical symbols of a share or fund, best first: `VOD.L` for `VOD LN`, `BRK-B` for `BRK.B`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals. It is returned unchanged if it follows no known notation.
+    """
+    code, exchanges = _split_exchange(text)
+    is_number = code[:1].isdigit()
+    fitting = [each for each in exchanges if bool(each.digits) == is_number]
+    return list(dict.fromkeys(_symbol(code, exchange) for exchange in fitting or exchanges))
+
+
+def _split_exchange(text: str) -> tuple[str, tuple[Exchange, ...]]:
+    """Return the code of a share and the exchanges that a text names."""
+    left, colon, right = text.partition(":")
+    if colon:
+        if left in BY_CODE:
+            return right, BY_CODE[left]
+        return left, _ANY_CODE.get(right) or _SUFFIX.get(right) or ()
+    if _PREFERRED.fullmatch(text):
+        return text, (_US,)
+    if text.endswith("*"):  # `WALMEX*`, a series of shares in Mexico
+        return text, (_MEXICO,)
+    for separator, tables in _NOTATIONS:
+        code, _, tail = text.rpartition(separator)
+        found = next((table[tail] for table in tables if tail in table), None)
+        if code and found and not (separator == "-" and "." in code and code.rpartition(".")[2] in BY_SUFFIX):
+            return code, found
+    return text, (_US,)
+
+
+def _symbol(code: str, exchange: Exchange) -> str:
+    """Return Yahoo's symbol of a share on an exchange."""
+    code = code.removesuffix(f".{exchange.suffix}").rstrip(".*/ ")
+    if exchange is _US:
+        return _us_symbol(code)
+    if match := _CLASS.fullmatch(code):
+        code = f"{match[1]}-{match[2]}"
+    if code.isdigit() and exchange.digits:
+        code = code.lstrip("0") if exchange is _HONG_KONG else code  # it writes five digits, and Yahoo four
+        code = code.zfill(exchange.digits)
+    return f"{code}.{exchange.suffix}"
+
+
+def _us_symbol(code: str) -> str:
+    if match := _PREFERRED.fullmatch(code):
+        return f"{match[1]}-P{match[2]}"
+    if match := _CLASS.fullmatch(code):
+        return f"{match[1]}-{_US_CLASSES.get(match[2], match[2])}"
+    return code

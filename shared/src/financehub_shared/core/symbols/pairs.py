@@ -1,0 +1,118 @@
+"""Reads pairs: a coin or a currency, and the currency of its price, as exchanges and platforms write them.
+
+`BTC/USD`, `BTCUSDT`, `BTC_USD`, `USDT-BTC`, `XXBTZUSD` (Kraken), `BINANCE:BTCUSDT` (TradingView), `BTC-USD-SWAP` (OKX),
+`EURUSD.FOREX` (EODHD), `EUR=` (Reuters), `JPY Curncy` (Bloomberg).
+"""
+
+import re
+from collections.abc import Iterator
+
+from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, STABLECOINS
+
+#: What may follow a pair: the kind of contract, or the name of the market.
+_TAIL = re.compile(r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|\.(?:P|CC|FX|FOREX)|:CUR| CURNCY)$")
+_SEPARATOR = re.compile(r"[-/_.:| ]+")
+_KRAKEN = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
+#: Coins in which other coins are priced (`ETHBTC`).
+_COIN_QUOTES = frozenset({"BTC", "ETH", "BNB"})
+#: Lengths of quote currencies in the order in which a pair without a separator is split. `USD` is more likely than
+#: `BUSD`, `GUSD` or `TUSD`.
+_LENGTHS = (5, 3, 4)
+#: A currency alone is its price in dollars (`EUR=`) or the price of a dollar in it (`JPY=`).
+_ALONE = re.compile(r"([A-Z]{3})(?:=| CURNCY)")
+_PRICED_IN_DOLLARS = frozenset({"EUR", "GBP", "AUD", "NZD"})
+#: Metal at the spot market → the future that Yahoo has instead.
+_METALS = {"XAU": "GC=F", "XAG": "SI=F", "XPT": "PL=F", "XPD": "PA=F"}
+
+
+def read_coin(text: str) -> str | None:
+    """Return the canonical symbol of a coin: `BTC-USD` for `BTCUSDT`, and also for `BTC`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals. A pair of two currencies is returned as `EURUSD=X`.
+    """
+    if text in STABLECOINS:
+        return f"{text}-USD"
+    found = [symbol for base, quote in _split(text) if (symbol := _coin(base, quote))]
+    if found:
+        return min(found, key=lambda symbol: symbol.partition("-")[0] not in KNOWN_COINS)
+    coin = _bare(text)
+    if re.fullmatch(r"[A-Z0-9]{1,15}", coin) and coin not in COIN_CURRENCIES:
+        return f"{COIN_NAMES.get(coin, coin)}-USD"
+    return None
+
+
+def read_fx(text: str) -> str | None:
+    """Return the canonical symbol of a currency pair: `EURUSD=X` for `EUR/USD`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals.
+    """
+    if text.endswith("=X"):
+        return text
+    if (alone := _ALONE.fullmatch(text)) and alone[1] in CURRENCIES:
+        return f"{alone[1]}USD=X" if alone[1] in _PRICED_IN_DOLLARS else f"USD{alone[1]}=X"
+    for base, quote in _split(text):
+        if base in CURRENCIES and quote in CURRENCIES and base != quote:
+            return f"{base}{quote}=X"
+        if base in _METALS and quote == "USD":
+            return _METALS[base]
+    return None
+
+
+def read_coin_among_stocks(text: str) -> str | None:
+    """Return the canonical symbol of a coin if a text can hardly be the symbol of a stock: `BTC-USD` for `BTC/USD`.
+
+    Args:
+        text: The symbol as a user wrote it, in capitals.
+    """
+    for base, quote in _split(text):
+        is_coin = quote in STABLECOINS or base in KNOWN_COINS or base in COIN_NAMES
+        is_pair = len(text) > 5 and (quote in STABLECOINS or quote in COIN_CURRENCIES)  # tickers have at most 5 letters
+        if is_pair and base not in CURRENCIES and (is_coin or text == f"{base}-{quote}"):
+            return read_coin(text)
+    return None
+
+
+def _split(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the ways to read a text as base and quote currency. Without a separator there may be several."""
+    text = _bare(text)
+    if kraken := _KRAKEN.fullmatch(text):
+        yield kraken[1], kraken[2]
+        return
+    parts = _SEPARATOR.split(text)
+    if len(parts) == 2 or (len(parts) == 3 and _is_quote(parts[1])):
+        yield parts[0], parts[1]
+    elif len(parts) == 1:
+        for length in _LENGTHS:
+            base, quote = text[:-length], text[-length:]
+            is_coin_pair = quote in _COIN_QUOTES and base in KNOWN_COINS and text not in KNOWN_COINS
+            is_fx_pair = base in CURRENCIES and quote in CURRENCIES
+            if base and (quote in STABLECOINS or quote in COIN_CURRENCIES or is_coin_pair or is_fx_pair):
+                yield base, quote
+
+
+def _bare(text: str) -> str:
+    """Return a text without the exchange or feed before it, and without what may follow a pair."""
+    text = _TAIL.sub("", text)
+    _, colon, pair = text.partition(":")
+    return pair if colon and not _is_quote(pair) else text
+
+
+def _is_quote(text: str) -> bool:
+    return text in STABLECOINS or text in CURRENCIES
+
+
+def _coin(base: str, quote: str) -> str | None:
+    """Return the canonical symbol of a pair, or None if it is not one."""
+    base, quote = COIN_NAMES.get(base, base), COIN_NAMES.get(quote, quote)
+    currency = STABLECOINS.get(quote, quote)
+    if base in COIN_CURRENCIES and currency in CURRENCIES and currency != base:
+        return f"{base}{currency}=X"
+    if base in COIN_CURRENCIES and quote != base:
+        return f"{quote}-{base}"  # `KRW-BTC`, as Upbit writes it
+    if base in STABLECOINS and not _is_quote(quote):
+        return f"{quote}-{STABLECOINS[base]}"  # `USDT_BTC`, as Poloniex wrote it
+    is_pair = re.fullmatch(r"[A-Z0-9]+", base) and re.fullmatch(r"[A-Z]{3}", currency) and base != quote
+    return f"{base}-{currency}" if is_pair else None

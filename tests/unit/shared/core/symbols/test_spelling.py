@@ -1,0 +1,257 @@
+"""The canonical spelling of symbols that users write in the notation of another source (D11)."""
+
+import re
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.core.catalog import SYMBOL_PATTERN
+from financehub_shared.core.kinds import AssetKind, AssetType
+from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, STABLECOINS
+from financehub_shared.core.symbols.exchanges import BY_BLOOMBERG_CODE, EXCHANGES, Exchange
+from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
+from financehub_shared.core.symbols.spelling import find_spellings, suggest_symbols
+
+CRYPTO, STOCK = AssetType.CRYPTO, AssetType.STOCK
+
+
+def symbols(text: str, type: AssetType, kind: AssetKind | None = None) -> list[str]:
+    """Return the spellings of the stated type."""
+    return [spelling.symbol for spelling in find_spellings(text, type, kind) if spelling.type is type]
+
+
+PAIR_NOTATIONS = [
+    *("BTC/USD", "BTC-USD", "BTC_USD", "BTC USD", "BTC.USD", "BTC:USD", "BTC|USD", "BTCUSD", "btcusd", "Btc/Usd"),
+    *("BTC/USDT", "BTC-USDT", "BTC_USDT", "BTCUSDT", "BTCUSDC", "BTCFDUSD", "BTCBUSD", "XBT/USD", "XBTUSD", "XBT-USD"),
+    *("XXBTZUSD", "tBTCUSD", "X:BTCUSD", "BINANCE:BTCUSDT", "COINBASE:BTC-USD", "BTC-USD.CC", "BTCUSD.P"),
+    *("BTC-USD-SWAP", "BTC-PERP", "BTCUSDT_PERP", "USD-BTC", "USDT_BTC", "BTC", "XBT", "$BTC", "#btc", "bitcoin"),
+    *(" BTC-USD ", "BTC-USD,", "'BTC-USD'", "(BTC)", "BTC–USD", "ＢＴＣ-ＵＳＤ", "BTC -USD", "BTC\u00a0USD"),
+]
+
+
+def read_all(texts: Iterable[str], type: AssetType, kind: AssetKind | None = None) -> dict[str, list[str]]:
+    """Return text → spellings of the stated type."""
+    return {text: symbols(text, type, kind) for text in texts}
+
+
+def test_coin_in_any_notation_is_the_pair_with_dollars():
+    """Every notation of Bitcoin in dollars, or in a stablecoin for dollars, means BTC-USD."""
+    assert read_all(PAIR_NOTATIONS, CRYPTO) == {text: ["BTC-USD"] for text in PAIR_NOTATIONS}
+
+
+@given(
+    st.sampled_from(sorted(KNOWN_COINS)),
+    st.sampled_from(sorted(COIN_CURRENCIES | set(STABLECOINS))),
+    st.sampled_from(["", "-", "/", "_", ":", ".", " "]),
+)
+def test_pair_of_a_known_coin_is_split_correctly(coin: str, quote: str, separator: str):
+    """A known coin with any currency or stablecoin is read correctly, with and without a separator."""
+    currency = STABLECOINS.get(quote, quote)
+    if coin != quote:
+        assert symbols(f"{coin}{separator}{quote}", CRYPTO) == [f"{coin}-{currency}"]
+
+
+@settings(max_examples=50)
+@given(st.text("ABCTXUSDRE019", min_size=1, max_size=6), st.sampled_from(["USD", "EUR", "KRW"]))
+def test_canonical_pair_is_accepted_unless_its_base_is_a_currency_or_another_name(base: str, currency: str):
+    """An unknown coin is accepted in the canonical spelling: a list of all coins would soon be out of date."""
+    if base not in COIN_CURRENCIES and base not in COIN_NAMES:
+        assert symbols(f"{base}-{currency}", CRYPTO) == [f"{base}-{currency}"]
+
+
+OTHER_KINDS = {
+    "EUR/USD": "EURUSD=X",
+    "EURUSD": "EURUSD=X",
+    "eur-usd": "EURUSD=X",
+    "FX:EURUSD": "EURUSD=X",
+    "CURRENCY:EURUSD": "EURUSD=X",
+    "EURUSD.FOREX": "EURUSD=X",
+    "EURUSD:CUR": "EURUSD=X",
+    "EURUSD Curncy": "EURUSD=X",
+    "EUR=": "EURUSD=X",
+    "JPY=": "USDJPY=X",
+    "USD/KZT": "USDKZT=X",
+    "XAU/USD": "GC=F",
+    "DXY": "DX-Y.NYB",
+    "SPX": "^GSPC",
+    "S&P500": "^GSPC",
+    "S&P 500": "^GSPC",
+    ".SPX": "^GSPC",
+    "SPX Index": "^GSPC",
+    "I:SPX": "^GSPC",
+    "INDEXSP:.INX": "^GSPC",
+    "GSPC.INDX": "^GSPC",
+    "DAX": "^GDAXI",
+    "^DAX": "^GDAXI",
+    "nikkei 225": "^N225",
+    "CBOE:VIX": "^VIX",
+    ".DJT": "^DJT",
+    "ES1!": "ES=F",
+    "CME_MINI:ES1!": "ES=F",
+    "CL1 Comdty": "CL=F",
+    "/ES": "ES=F",
+}
+
+
+def test_currency_pair_index_or_future_in_another_notation_is_read():
+    """Currency pairs, indices and futures of other sources have Yahoo's symbol."""
+    assert read_all(OTHER_KINDS, STOCK) == {text: [symbol] for text, symbol in OTHER_KINDS.items()}
+
+
+SHARES = {
+    "BRK.B": "BRK-B",
+    "BRK/B": "BRK-B",
+    "BRK B": "BRK-B",
+    "BF.B": "BF-B",
+    "HEI.A": "HEI-A",
+    "NYSE:BRK.B": "BRK-B",
+    "BRK.B.US": "BRK-B",
+    "BRK.B-US": "BRK-B",
+    "BAC.PRL": "BAC-PL",
+    "BAC.PR.L": "BAC-PL",
+    "BAC^L": "BAC-PL",
+    "AACT.U": "AACT-UN",
+    "SPCE.WS": "SPCE-WT",
+    "AAPL.US": "AAPL",
+    "AAPL US Equity": "AAPL",
+    "AAPL.O": "AAPL",
+    "AAPL.OQ": "AAPL",
+    "NASDAQ:AAPL": "AAPL",
+    "$aapl": "AAPL",
+    "LON:VOD": "VOD.L",
+    "LON:SPX": "SPX.L",
+    "FRA:AEX": "AEX.F",
+    "LSE:BP.": "BP.L",
+    "VOD.LN": "VOD.L",
+    "VOD LN": "VOD.L",
+    "VOD:LN": "VOD.L",
+    "VOD-GB": "VOD.L",
+    "VOD.LON": "VOD.L",
+    "LSE:VOD.L": "VOD.L",
+    "BT/A LN": "BT-A.L",
+    "7203.JP": "7203.T",
+    "TSE:7203": "7203.T",
+    "TSE:RY": "RY.TO",
+    "BHP.AU": "BHP.AX",
+    "700.HK": "0700.HK",
+    "00700.HK": "0700.HK",
+    "700 HK": "0700.HK",
+    "5930.KS": "005930.KS",
+    "600519.SH": "600519.SS",
+    "NSE:M&M": "M&M.NS",
+    "TSX:RCI.B": "RCI-B.TO",
+    "REI.UN.TO": "REI-UN.TO",
+    "STO:VOLV-B": "VOLV-B.ST",
+    "WALMEX*": "WALMEX.MX",
+    "XETR:SAP": "SAP.DE",
+    "NESN.S": "NESN.SW",
+}
+
+
+def test_share_in_another_notation_is_read():
+    """Shares in the notations of Bloomberg, Reuters, Google, TradingView and others have Yahoo's symbol."""
+    assert read_all(SHARES, STOCK) == {text: [symbol] for text, symbol in SHARES.items()}
+
+
+CANONICAL = [
+    *("AAPL", "T", "X", "BRK-B", "BAC-PL", "AACT-UN", "VOD.L", "BT-A.L", "7203.T", "0700.HK", "80700.HK"),
+    *("005930.KS", "00088K.KS", "M&M.NS", "BAJAJ-AUTO.NS", "NIFTY_FIN_SERVICE.NS", "00878.TW", "0050.TW"),
+    *("RCI-B.TO", "REI-UN.TO", "PETR4.SA", "130A.T", "3IN.L", "4BB.F", "0P000071W8.TO", "VFIAX", "DJT", "CAC"),
+    *("^GSPC", "^SPX", "^N225", "^990100-USD-STRD", "^UNKNOWN", "000001.SS", "DX-Y.NYB", "TA35.TA"),
+    *("EURUSD=X", "JPY=X", "GC=F", "6E=F", "ESZ26.CME", "IE00B4L5Y983.SG", "ABC.ZZ"),
+]
+
+
+def test_canonical_stock_symbol_is_accepted_as_it_is():
+    """A symbol that Yahoo lists is never changed."""
+    assert read_all(CANONICAL, STOCK) == {symbol: [symbol] for symbol in CANONICAL}
+
+
+def share_of(exchange: Exchange) -> str:
+    """Return a code that looks like one of this exchange."""
+    return "123456"[: exchange.digits] or "ABCD"
+
+
+def symbol_of(exchange: Exchange) -> str:
+    """Return Yahoo's symbol of that share."""
+    return f"{share_of(exchange)}.{exchange.suffix}".rstrip(".")
+
+
+def test_symbol_with_the_suffix_of_any_exchange_is_accepted():
+    """A code with Yahoo's suffix is canonical, even if the suffix is also a code of another source."""
+    canonical = [symbol_of(exchange) for exchange in EXCHANGES]
+    assert read_all(canonical, STOCK) == {symbol: [symbol] for symbol in canonical}
+
+
+def test_bloomberg_code_of_any_exchange_is_read():
+    """A share with Bloomberg's code after a space, and with or without the sector, has the suffix of that exchange."""
+    expected = {}
+    for code, (exchange,) in BY_BLOOMBERG_CODE.items():
+        for text in (f"{share_of(exchange)} {code}", f"{share_of(exchange)} {code} Equity"):
+            expected[text] = [symbol_of(exchange)]
+    assert read_all(expected, STOCK) == expected
+
+
+def test_names_of_any_exchange_are_read_before_and_after_the_code():
+    """The names of an exchange are read before and after a code. Names of several exchanges lead to all of them."""
+    for exchange in EXCHANGES:
+        for name in exchange.codes.split():
+            share = share_of(exchange)
+            assert symbol_of(exchange) in symbols(f"{name}:{share}", STOCK), name
+            assert symbol_of(exchange) in symbols(f"{share}:{name}", STOCK), name
+
+
+def test_name_of_an_index_is_read_unless_the_kind_says_otherwise():
+    """The name of an index means the index, but it is a ticker if the user states that it is a share or a fund."""
+    assert read_all(INDEX_NAMES, STOCK) == {name: [symbol] for name, symbol in INDEX_NAMES.items()}
+    assert read_all(INDEX_NAMES, STOCK, AssetKind.FUND) == {name: [name] for name in INDEX_NAMES}
+
+
+def test_names_of_indices_are_unique_and_their_symbols_canonical():
+    """No name of an index is written twice, and every symbol and currency of the table is valid."""
+    assert len(INDEX_CURRENCIES) > 80
+    assert set(INDEX_CURRENCIES.values()) <= CURRENCIES
+    assert read_all(INDEX_CURRENCIES, STOCK) == {symbol: [symbol] for symbol in INDEX_CURRENCIES}
+    assert set(INDEX_NAMES.values()) <= INDEX_CURRENCIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "expected"),
+    [
+        ("BTC/USD", STOCK, "BTC-USD"),
+        ("BTC-USD", STOCK, "BTC-USD"),
+        ("NEWCOIN-USD", STOCK, "NEWCOIN-USD"),
+        ("BINANCE:BTCUSDT", STOCK, "BTC-USD"),
+        ("EUR/USD", CRYPTO, "EURUSD=X"),
+        ("EURUSD=X", CRYPTO, "EURUSD=X"),
+        ("^GSPC", CRYPTO, "^GSPC"),
+        ("VOD.L", CRYPTO, "VOD.L"),
+    ],
+)
+def test_symbol_of_the_other_type_is_recognized(text: str, stated: AssetType, expected: str):
+    """A coin among stocks and a stock among coins are recognized, with their type."""
+    (spelling,) = find_spellings(text, stated)
+    assert (spelling.symbol, spelling.type) == (expected, STOCK if stated is CRYPTO else CRYPTO)
+
+
+@given(st.text(max_size=24) | st.from_regex(r"[A-Za-z0-9.:/ =^&_-]{1,20}", fullmatch=True), st.sampled_from(AssetType))
+def test_proposal_for_any_text_is_canonical(text: str, type: AssetType):
+    """For any text nothing is raised, and a proposal that can be a symbol is not changed again."""
+    for spelling in find_spellings(text, type):
+        if re.fullmatch(SYMBOL_PATTERN, spelling.symbol) and spelling.symbol not in INDEX_NAMES:
+            assert spelling in find_spellings(spelling.symbol, spelling.type)
+
+
+def test_suggestion_is_a_known_symbol_of_either_type():
+    """A text is matched against the known symbols, whatever their type, and an unknown one is not suggested."""
+    known = ["BTC-USD", "BRK-B", "^GSPC", "VOD.L"]
+    assert [suggest_symbols(text, known) for text in ("btcusdt", "BRK.B", "SPX", "LON:VOD", "AAPL.US")] == [
+        ["BTC-USD"],
+        ["BRK-B"],
+        ["^GSPC"],
+        ["VOD.L"],
+        [],
+    ]
