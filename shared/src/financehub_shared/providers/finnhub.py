@@ -19,7 +19,7 @@ from financehub_shared.core.errors import (
     QuotaExceededError,
     RateLimitedError,
 )
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS, AssetType
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.evidence import read_evidence
@@ -121,9 +121,11 @@ class Finnhub:
 def _symbol(asset: Asset) -> str | None:
     """Return Finnhub's symbol (`BRK-B` → `BRK.B`).
 
-    Returns None for assets that the free plan does not include: other exchanges (`VOD.L`), indices and currencies.
+    Returns None for assets that the free plan does not include: other exchanges (`VOD.L`), and the kinds for which
+    `KINDS` does not name Finnhub.
     """
     explicit = asset.provider_symbols.get("finnhub")
     if explicit is not None:
         return explicit
-    return None if any(mark in asset.symbol for mark in ".^=") else asset.symbol.replace("-", ".")
+    is_included = "finnhub" in KINDS[asset.kind].providers and "." not in asset.symbol
+    return asset.symbol.replace("-", ".") if is_included else None

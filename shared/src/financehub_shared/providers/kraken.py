@@ -12,7 +12,7 @@ from typing import Any
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS, AssetType
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.evidence import read_evidence
@@ -55,7 +55,7 @@ class Kraken:
         self._clock = clock
 
     def serves(self, asset: Asset) -> bool:
-        return asset.type is AssetType.CRYPTO and _pair(asset) is not None
+        return "kraken" in KINDS[asset.kind].providers and _pair(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Send one request, or two if a pair is unknown; see `QuoteProvider`."""

@@ -13,7 +13,7 @@ from typing import Any
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, UpstreamError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
 from financehub_shared.providers.context import ProviderContext
@@ -80,7 +80,7 @@ class Binance:
         self._clock = clock
 
     def serves(self, asset: Asset) -> bool:
-        return asset.type is AssetType.CRYPTO and _pair(asset) is not None
+        return "binance" in KINDS[asset.kind].providers and _pair(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Send one request, or two if a pair is unknown; see `QuoteProvider`."""

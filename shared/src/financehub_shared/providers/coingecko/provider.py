@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS
 from financehub_shared.core.models import Asset, Quote
 from financehub_shared.providers.coingecko.ids import IDS
 from financehub_shared.providers.context import ProviderContext
@@ -66,7 +66,7 @@ class CoinGecko:
         self._clock = clock
 
     def serves(self, asset: Asset) -> bool:
-        return asset.type is AssetType.CRYPTO and _id(asset) is not None
+        return "coingecko" in KINDS[asset.kind].providers and _id(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Send one request per 250 coins of one currency. A failed page affects only its own coins."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS
 from financehub_shared.core.models import Asset
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.status import error_of_status
@@ -24,7 +24,7 @@ def own_symbol(asset: Asset) -> str | None:
     is not Uniswap.
     """
     explicit = asset.provider_symbols.get("yahoo")
-    return explicit or (asset.symbol if asset.type is AssetType.STOCK else None)
+    return explicit or (asset.symbol if "yahoo" in KINDS[asset.kind].providers else None)
 
 
 def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ProviderError:

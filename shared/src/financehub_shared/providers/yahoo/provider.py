@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import structlog
 
@@ -158,7 +159,7 @@ class Yahoo:
             return read_chart(self.name, asset, body, first_day, now)
 
         try:
-            return await self._get(CHART_URL + symbol, params, deadline, read)
+            return await self._get(CHART_URL + quote(symbol, safe=""), params, deadline, read)
         except NoDataInRangeError:
             return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
 
