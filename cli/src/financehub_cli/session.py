@@ -11,6 +11,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import Settings, load_settings
+from financehub_shared.core.symbols.spelling import suggest_symbols
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
@@ -67,7 +68,24 @@ class Session:
         assets = {asset.symbol: asset for asset in self.store.assets(active_only=False)}
         if not symbols:
             return [asset for asset in assets.values() if asset.active]
-        return [assets[require_known("symbol", symbol.upper(), assets)] for symbol in symbols]
+        return [assets[_require_symbol(symbol, assets)] for symbol in symbols]
+
+
+def _require_symbol(symbol: str, known: Iterable[str]) -> str:
+    """Return the symbol of an asset, which the user may write in lower case.
+
+    Args:
+        symbol: The symbol that the user wrote.
+        known: The symbols of all assets.
+
+    Raises:
+        ConfigError: The symbol is unknown. The message suggests the symbols that the user may mean.
+    """
+    known = set(known)
+    near = [] if symbol.upper() in known else suggest_symbols(symbol, known)
+    if near:
+        raise ConfigError(f"unknown symbol {symbol!r}; did you mean {' or '.join(near)}?")
+    return require_known("symbol", symbol.upper(), known)
 
 
 def require_known(kind: str, name: str, known_names: Iterable[str]) -> str:

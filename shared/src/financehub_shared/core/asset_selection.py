@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.core.models import Asset
+from financehub_shared.core.symbols.spelling import suggest_symbols
 
 
 def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asset]) -> list[Asset]:
@@ -29,8 +30,10 @@ def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asse
         asset = by_symbol.get(symbol)
         field = f"symbols.{index}"
         if asset is None:
-            problem = f"unknown symbol {symbol!r}; `financehub assets list --all` lists the known ones"
-            raise InvalidArgumentsError(task, field, problem)
+            near = suggest_symbols(symbol, by_symbol)
+            hint = "`financehub assets list --all` lists the known ones"
+            hint = f"did you mean {' or '.join(near)}?" if near else hint
+            raise InvalidArgumentsError(task, field, f"unknown symbol {symbol!r}; {hint}")
         if required_type not in {None, asset.type}:
             raise InvalidArgumentsError(
                 task, field, f"{symbol} is a {asset.type} asset; this task takes {required_type}"

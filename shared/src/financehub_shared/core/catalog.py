@@ -1,5 +1,6 @@
 """The catalog of the seven built-in tasks: their names, queues, default schedules, limits and arguments."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, parse_duration
 from financehub_shared.core.errors import ConfigError, InvalidArgumentsError
 from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.symbols.spelling import find_spellings
 
 #: Canonical symbols: `BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `M&M.NS`.
 SYMBOL_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=&_-]{0,19}$"
@@ -214,4 +216,15 @@ def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Map
         problem = first["msg"]
         if first["type"] == "extra_forbidden":
             problem = f"unknown argument; {task} takes: {', '.join(model.model_fields) or 'none'}"
+        if first["type"] == "string_pattern_mismatch":
+            problem = _not_a_symbol(first["input"], CATALOG[task].asset_type)
         raise InvalidArgumentsError(task, field, problem) from error
+
+
+def _not_a_symbol(text: str, type: AssetType | None) -> str:
+    """Return the message for a text that cannot be a symbol, with the symbols that it may stand for."""
+    types = [type] if type else list(AssetType)
+    found = [spelling.symbol for each in types for spelling in find_spellings(text, each)]
+    near = [symbol for symbol in dict.fromkeys(found) if re.match(SYMBOL_PATTERN, symbol)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "write a symbol such as BTC-USD, AAPL or VOD.L"
+    return f"{text!r} is not a symbol; {hint}"

@@ -39,6 +39,8 @@ def test_select_assets_with_symbols_returns_each_once_in_order() -> None:
     ("symbol", "message"),
     [
         ("NOPE", "unknown symbol 'NOPE'; `financehub assets list --all`"),
+        ("AAPL.US", "unknown symbol 'AAPL.US'; did you mean AAPL?"),
+        ("BTCUSDT", "did you mean BTC-USD?"),
         ("BTC-USD", "takes stock"),
         ("GONE", "not active; activate it by adding it again with `financehub assets add`"),
         ("PAST", "not active; activate it in the assets file"),

@@ -30,7 +30,9 @@ def test_catalog_names_each_dataset_once() -> None:
 @pytest.mark.parametrize(
     ("args", "kwargs", "field", "message"),
     [
-        ((), {"symbols": ["not a symbol"]}, "symbols.0", "pattern"),
+        ((), {"symbols": ["not a symbol"]}, "symbols.0", "'not a symbol' is not a symbol; write a symbol such as"),
+        ((), {"symbols": ["AAPL", "vod.l"]}, "symbols.1", "'vod.l' is not a symbol; did you mean VOD.L?"),
+        ((), {"symbols": ["BTC/USD"]}, "symbols.0", "did you mean BTC-USD?"),
         ((), {"symbols": "AAPL"}, "symbols", "list"),
         ((), {"symbols": [1]}, "symbols.0", "string"),
         ((), {"symbols": []}, "symbols", "at least 1"),
@@ -47,7 +49,7 @@ def test_invalid_arguments_are_refused_with_field(
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"symbols": None}, {"symbols": ["AAPL", "VOD.L", "BTC-USD", "^GSPC"]}])
+@pytest.mark.parametrize("kwargs", [{}, {"symbols": None}, {"symbols": ["VOD.L", "BTC-USD", "^GSPC", "M&M.NS"]}])
 def test_valid_arguments_are_accepted(kwargs: dict[str, Any]) -> None:
     """A call without arguments or with canonical symbols is valid."""
     validate_arguments("fetch_stock_prices_task", (), kwargs)
