@@ -174,11 +174,11 @@ def test_compute_of_a_constant_price_has_nan_oscillators(engine: EngineName):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_compute_with_a_close_outside_its_range_is_nan(engine: EngineName):
-    """As in real histories, a close may lie outside a range of 0. The Stochastic is then NaN and not infinite."""
+def test_compute_with_a_close_outside_its_range_extends_the_range(engine: EngineName):
+    """N12: the range of a bar includes its close, so that %K of a close above every high is 100 and not more."""
     bars = generated_bars(60, close=5.0)
     bars.close[59] = 5.01
-    assert math.isnan(compute_all(bars, engine).series["stochastic_k"][59])
+    assert compute_all(bars, engine).series["stochastic_k"][59] == 100
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -260,6 +260,6 @@ task.load_engine("ta")
 def test_indicators_page_lists_exactly_the_outputs():
     """docs/indicators.md lists exactly the outputs, each with its first bar."""
     page = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text(encoding="utf-8")
-    table = page.split("## How the engines differ", maxsplit=1)[0]
+    table = page.split("## Properties", maxsplit=1)[0]
     documented = {name: int(first) for name, first in re.findall(r"^\| `(\w+)` \| (\d+) \|", table, re.MULTILINE)}
     assert documented == OUTPUTS

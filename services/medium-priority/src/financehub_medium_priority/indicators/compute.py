@@ -1,14 +1,17 @@
 """Computes one asset's indicator record from its bars. Pure."""
 
+import math
 from array import array
 
 import numpy as np
 
 from financehub_medium_priority.indicators.engines import Engine, EngineName
-from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, column
+from financehub_medium_priority.indicators.outputs import OSCILLATORS, OUTPUTS, PRICE_OUTPUTS, Column, Prices, column
 from financehub_shared.core.models import Bars, Indicators
 
 RSI = list(OUTPUTS).index("rsi_14")
+_PRICES = [row for row, output in enumerate(OUTPUTS) if output in PRICE_OUTPUTS]
+_OSCILLATORS = [row for row, output in enumerate(OUTPUTS) if output in OSCILLATORS]
 
 
 def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_at: float) -> Indicators:
@@ -26,10 +29,12 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
 
     Raises:
         ValueError: There are no bars.
+        EngineError: The engine cannot compute these bars precisely.
     """
     if not len(bars):
         raise ValueError(f"{bars.symbol}: no bars; at least one is required to compute indicators")
-    columns = engine(bars)
+    prices, exponent = _scaled_prices(bars)
+    columns = engine(prices)
     start = max(len(bars) - series, 0)
     # One block for all outputs is faster than 24 small arrays.
     block = np.empty((len(OUTPUTS), len(bars) - start))
@@ -37,7 +42,10 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
         block[row] = columns[output][start:]
         block[row, : max(first - 1 - start, 0)] = np.nan
     block[RSI, : max(_first_move(column(bars.close)) - start, 0)] = np.nan
+    block[_PRICES] = np.ldexp(block[_PRICES], exponent)
     block[~np.isfinite(block)] = np.nan
+    # Rounding can make a %K of 100 larger by one bit.
+    block[_OSCILLATORS] = np.clip(block[_OSCILLATORS], 0, 100)
     return Indicators(
         symbol=bars.symbol,
         engine=name,
@@ -48,6 +56,21 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
         days=bars.days[start:],
         series=dict(zip(OUTPUTS, map(_as_array, block), strict=True)),
     )
+
+
+def _scaled_prices(bars: Bars) -> tuple[Prices, int]:
+    """Return the prices divided by 2^exponent, and the exponent. The lowest price becomes a number between 1 and 2.
+
+    Engines treat differences below a fixed limit (1e-14 in TA-Lib) as zero, which would make the bands of a coin at
+    1e-8 USD collapse. A division by a power of two is exact, so results do not depend on the unit of the prices.
+    """
+    high, low, close = (column(values) for values in (bars.high, bars.low, bars.close))
+    # Earlier releases stored bars whose close is outside their range. The price was at the close, so the range
+    # includes it. Otherwise %K would be below 0 or above 100.
+    high, low = np.maximum(high, close), np.minimum(low, close)
+    exponent = math.frexp(low.min())[1] - 1
+    high, low, close = (np.ldexp(values, -exponent) for values in (high, low, close))
+    return Prices(high, low, close, column(bars.volume)), exponent
 
 
 def _first_move(close: Column) -> int:

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from financehub_medium_priority.indicators.outputs import Column
-from financehub_shared.core.models import Bars
+from financehub_medium_priority.indicators.outputs import Column, Prices
 
-#: Maps bars (at least one) to one value per bar for each output; undefined values are masked later.
-Engine = Callable[[Bars], Mapping[str, Column]]
+#: Maps prices (at least one bar) to one value per bar for each output; undefined values are masked later.
+Engine = Callable[[Prices], Mapping[str, Column]]
 EngineName = Literal["talib", "ta"]
 
 

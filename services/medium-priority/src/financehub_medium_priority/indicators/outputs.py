@@ -1,13 +1,16 @@
-"""Names of all indicator outputs, the bars that each needs, and the columns that the engines exchange.
+"""Names of all indicator outputs, the bars that each needs, and the prices that an engine receives.
 
 docs/indicators.md explains the outputs.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from financehub_shared.core.errors import FinanceHubError
 
 Column = NDArray[np.float64]
 
@@ -38,6 +41,38 @@ OUTPUTS: Mapping[str, int] = {
     "ichimoku_span_b": 52,
     "psar": 3,
 }
+
+#: Outputs in the unit of the prices. The other outputs do not change if all prices are multiplied by a number.
+PRICE_OUTPUTS = frozenset(OUTPUTS) - {
+    "rsi_14",
+    "bollinger_width",
+    "adx_14",
+    "stochastic_k",
+    "stochastic_d",
+    "obv",
+}
+
+#: Outputs between 0 and 100.
+OSCILLATORS = frozenset({"rsi_14", "adx_14", "stochastic_k", "stochastic_d"})
+
+
+class EngineError(FinanceHubError):
+    """An engine cannot compute the indicators of some bars. The message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The bars of one asset as columns for an engine. Every close is within the low and the high of its bar.
+
+    Args:
+        high, low, close: Prices in a unit in which the lowest one is between 1 and 2.
+        volume: Traded units of the asset.
+    """
+
+    high: Column
+    low: Column
+    close: Column
+    volume: Column
 
 
 def column(values: Any) -> Column:

@@ -10,15 +10,23 @@ import numpy as np
 import pandas as pd
 from ta import momentum, trend, volatility, volume
 
-from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, column
-from financehub_shared.core.models import Bars
+from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, EngineError, Prices
+from financehub_medium_priority.indicators.windows import rolling_deviation, rolling_mean, rolling_sum
+
+#: Largest relative error of an output that is accepted.
+PRECISION = 1e-9
 
 
-def calculate(bars: Bars) -> Mapping[str, Column]:
-    """Compute all outputs of one asset; formulas and parameters are in docs/indicators.md."""
+def calculate(prices: Prices) -> Mapping[str, Column]:
+    """Compute all outputs of one asset; formulas and parameters are in docs/indicators.md.
+
+    Raises:
+        EngineError: The running sums of pandas lost their precision, because prices or volumes fell too far.
+    """
+    bars = len(prices.close)
     high, low, close, traded = (
-        pd.Series(column(values), index=pd.RangeIndex(len(bars)))
-        for values in (bars.high, bars.low, bars.close, bars.volume)
+        pd.Series(values, index=pd.RangeIndex(bars))
+        for values in (prices.high, prices.low, prices.close, prices.volume)
     )
     macd = trend.MACD(close, window_slow=26, window_fast=12, window_sign=9)
     bollinger = volatility.BollingerBands(close, window=20, window_dev=2)
@@ -49,9 +57,38 @@ def calculate(bars: Bars) -> Mapping[str, Column]:
         "ichimoku_span_b": ichimoku.ichimoku_b(),
         "psar": trend.PSARIndicator(high, low, close, step=0.02, max_step=0.2).psar(),
     }
-    if len(bars) >= OUTPUTS["atr_14"]:
+    if bars >= OUTPUTS["atr_14"]:
         outputs["atr_14"] = volatility.AverageTrueRange(high, low, close, 14).average_true_range()
-    if len(bars) >= OUTPUTS["adx_14"]:
+    if bars >= OUTPUTS["adx_14"]:
         outputs["adx_14"] = trend.ADXIndicator(high, low, close, 14).adx()
-    undefined = np.full(len(bars), np.nan)
-    return {name: outputs[name].to_numpy(np.float64) if name in outputs else undefined for name in OUTPUTS}
+    undefined = np.full(bars, np.nan)
+    columns = {name: outputs[name].to_numpy(np.float64) if name in outputs else undefined for name in OUTPUTS}
+    _check_precision(columns, prices)
+    return columns
+
+
+def _check_precision(columns: Mapping[str, Column], prices: Prices) -> None:
+    """Compare the outputs that pandas computes with running sums with sums of each window."""
+    middle = rolling_mean(prices.close, 20)
+    deviation = rolling_deviation(prices.close, middle, 20)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        typical = (prices.high + prices.low + prices.close) / 3
+        vwap = rolling_sum(typical * prices.volume, 14) / rolling_sum(prices.volume, 14)
+    exact = {
+        "sma_20": middle,
+        "sma_50": rolling_mean(prices.close, 50),
+        "sma_200": rolling_mean(prices.close, 200),
+        "bollinger_upper": middle + 2 * deviation,
+        "bollinger_lower": middle - 2 * deviation,
+        "vwap_14": vwap,
+    }
+    for name, expected in exact.items():
+        scale = middle if name.startswith("bollinger") else expected
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.abs(columns[name] - expected) / scale
+        worst = float(np.nanmax(error, initial=0.0))
+        if worst > PRECISION:
+            raise EngineError(
+                f"{name} of the engine `ta` would be wrong by {worst:.1g} of its value, because prices or volumes fell "
+                "too far for its running sums; set FINANCEHUB_INDICATOR_ENGINE=talib"
+            )

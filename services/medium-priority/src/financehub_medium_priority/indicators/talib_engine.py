@@ -1,6 +1,9 @@
 """Computes indicators with TA-Lib, the standard C library, which is about 200 times as fast as `ta`.
 
 TA-Lib lacks Ichimoku and its Stochastic loses values, so this module computes both from TA-Lib's rolling extremes.
+Means and deviations come from `windows`, because the running sums of TA-Lib lose their precision when prices collapse.
+MACD is the difference of the two averages that are outputs themselves. TA-Lib's own MACD begins its fast average 14
+bars later.
 """
 
 from collections.abc import Mapping
@@ -8,34 +11,40 @@ from collections.abc import Mapping
 import numpy as np
 import talib
 
-from financehub_medium_priority.indicators.outputs import Column, column
-from financehub_shared.core.models import Bars
+from financehub_medium_priority.indicators.outputs import Column, Prices
+from financehub_medium_priority.indicators.windows import rolling_deviation, rolling_mean, rolling_sum
+
+#: Index of the first bar with a MACD, the 26th.
+_MACD_START = 25
 
 
-def calculate(bars: Bars) -> Mapping[str, Column]:
+def calculate(prices: Prices) -> Mapping[str, Column]:
     """Compute all outputs of one asset; formulas and parameters are in docs/indicators.md."""
-    high, low, close, volume = (column(values) for values in (bars.high, bars.low, bars.close, bars.volume))
-    macd, signal, histogram = talib.MACD(close, fastperiod=12, slowperiod=26, signalperiod=9)
-    upper, middle, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2, nbdevdn=2)
+    high, low, close, volume = prices.high, prices.low, prices.close, prices.volume
+    fast, slow = talib.EMA(close, 12), talib.EMA(close, 26)
+    macd = fast - slow
+    signal = _signal(macd)
+    middle = rolling_mean(close, 20)
+    deviation = rolling_deviation(close, middle, 20)
     highest, lowest = talib.MAX(high, 14), talib.MIN(low, 14)
     conversion, base = _middle(high, low, 9), _middle(high, low, 26)
     with np.errstate(divide="ignore", invalid="ignore"):
         k = 100 * (close - lowest) / (highest - lowest)
-        vwap = _sum((high + low + close) / 3 * volume, 14) / _sum(volume, 14)
-        width = 100 * (upper - lower) / middle
+        vwap = rolling_sum((high + low + close) / 3 * volume, 14) / rolling_sum(volume, 14)
+        width = 400 * deviation / middle
     return {
-        "sma_20": talib.SMA(close, 20),
-        "sma_50": talib.SMA(close, 50),
-        "sma_200": talib.SMA(close, 200),
-        "ema_12": talib.EMA(close, 12),
-        "ema_26": talib.EMA(close, 26),
+        "sma_20": middle,
+        "sma_50": rolling_mean(close, 50),
+        "sma_200": rolling_mean(close, 200),
+        "ema_12": fast,
+        "ema_26": slow,
         "macd": macd,
         "macd_signal": signal,
-        "macd_histogram": histogram,
+        "macd_histogram": macd - signal,
         "rsi_14": talib.RSI(close, 14),
-        "bollinger_upper": upper,
+        "bollinger_upper": middle + 2 * deviation,
         "bollinger_middle": middle,
-        "bollinger_lower": lower,
+        "bollinger_lower": middle - 2 * deviation,
         "bollinger_width": width,
         "atr_14": talib.ATR(high, low, close, 14),
         "adx_14": talib.ADX(high, low, close, 14),
@@ -56,12 +65,12 @@ def _middle(high: Column, low: Column, bars: int) -> Column:
     return middle
 
 
-def _sum(values: Column, bars: int) -> Column:
-    """Sum each window separately, because TA-Lib's running sum does not return to 0 after large volumes."""
-    total = np.full_like(values, np.nan)
-    if len(values) >= bars:
-        total[bars - 1 :] = np.convolve(values, np.ones(bars), "valid")
-    return total
+def _signal(macd: Column) -> Column:
+    """Return the average of the MACD, whose first value is the mean of its first 9 values."""
+    signal = np.full_like(macd, np.nan)
+    if len(macd) > _MACD_START:
+        signal[_MACD_START:] = talib.EMA(macd[_MACD_START:], 9)
+    return signal
 
 
 def _mean_of_three(values: Column) -> Column:
