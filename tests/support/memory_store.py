@@ -1,13 +1,14 @@
 """`MemoryStore`, an in-memory store with the same properties as `RedisStore`, for unit tests."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from threading import RLock
 
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
+    REASON_LIMIT,
     Asset,
     Bars,
     Indicators,
@@ -21,6 +22,7 @@ from financehub_shared.market.encoding.series import merge_bars, newest_values, 
 from financehub_shared.market.news_dedupe import KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
+from financehub_shared.market.unreadable import Unreadable
 
 
 class MemoryStore:
@@ -33,10 +35,12 @@ class MemoryStore:
         self._bars: dict[str, Bars] = {}
         self._indicators: dict[str, Indicators] = {}
         self._news: list[NewsItem] = []
-        self._quarantined: deque[Quarantined] = deque(maxlen=QUARANTINE_LIMIT)
+        self._quarantined: dict[tuple[str, str, str, str], Quarantined] = {}
         self._marks: dict[tuple[str, str], float] = {}
 
-    def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
+    def assets(
+        self, type: AssetType | None = None, *, active_only: bool = True, unreadable: Unreadable | None = None
+    ) -> list[Asset]:
         with self._lock:
             stored = sorted(self._assets.values(), key=lambda asset: asset.symbol)
         return [asset for asset in stored if (asset.active or not active_only) and type in {None, asset.type}]
@@ -68,10 +72,11 @@ class MemoryStore:
         with self._lock:
             for quote in quotes:
                 stored = self._quotes.get(quote.symbol)
-                if stored is None or quote_order(stored) <= quote_order(quote):
+                has_wrong_time = stored is not None and stored.fetched_at > quote.fetched_at + DAY_SECONDS
+                if stored is None or has_wrong_time or quote_order(stored) <= quote_order(quote):
                     self._quotes[quote.symbol] = quote
 
-    def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
+    def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
         with self._lock:
             requested = self._quotes if symbols is None else symbols
             return {symbol: self._quotes[symbol] for symbol in requested if symbol in self._quotes}
@@ -80,25 +85,27 @@ class MemoryStore:
         with self._lock:
             return {symbol: self._quotes[symbol].fetched_at for symbol in symbols if symbol in self._quotes}
 
-    def put_bars(self, bars: Iterable[Bars]) -> None:
+    def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
         with self._lock:
             for new in bars:
                 if len(new):
                     stored = self._bars.get(new.symbol)
                     self._bars[new.symbol] = merge_bars(stored, new) if stored else new
 
-    def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
+    def bars(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, Bars]:
         with self._lock:
             return {symbol: self._bars[symbol] for symbol in symbols if symbol in self._bars}
 
-    def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
+    def last_days(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, int]:
         return {symbol: bars.days[-1] for symbol, bars in self.bars(symbols).items()}
 
     def put_indicators(self, indicators: Iterable[Indicators]) -> None:
         with self._lock:
             self._indicators.update((record.symbol, record) for record in indicators)
 
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
+    def indicators(
+        self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None
+    ) -> dict[str, IndicatorValues]:
         with self._lock:
             requested = self._indicators if symbols is None else symbols
             return {
@@ -131,11 +138,43 @@ class MemoryStore:
 
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
         with self._lock:
-            self._quarantined.extend(replace(record, payload=record.payload[:PAYLOAD_LIMIT]) for record in records)
+            for new in records:
+                key = (new.kind, new.symbol, new.provider, new.reason_class)
+                stored = self._quarantined.get(key)
+                newest = new if stored is None or new.at >= stored.at else stored
+                first_at = new.at if stored is None or stored.first_at is None else min(new.at, stored.first_at)
+                count = new.count + (stored.count if stored else 0)
+                self._quarantined[key] = replace(
+                    newest,
+                    reason=newest.reason[:REASON_LIMIT],
+                    payload=newest.payload[:PAYLOAD_LIMIT],
+                    first_at=first_at,
+                    count=count,
+                )
+                of_kind = [record for record in self._quarantined.values() if record.kind == new.kind]
+                if len(of_kind) > QUARANTINE_LIMIT:
+                    self._delete_quarantined([min(of_kind, key=lambda record: record.at)])
 
-    def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
+    def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
         with self._lock:
-            return list(reversed(self._quarantined))[: max(limit, 0)]
+            found = sorted(self._select_quarantined(kind, symbol), key=lambda record: -record.at)
+        return found[: max(limit, 0)]
+
+    def clear_quarantined(self, *, kind: str | None = None, symbol: str | None = None) -> int:
+        with self._lock:
+            return self._delete_quarantined(self._select_quarantined(kind, symbol))
+
+    def _select_quarantined(self, kind: str | None, symbol: str | None) -> list[Quarantined]:
+        return [
+            record
+            for record in self._quarantined.values()
+            if kind in {None, record.kind} and (symbol is None or symbol.casefold() == record.symbol.casefold())
+        ]
+
+    def _delete_quarantined(self, records: Sequence[Quarantined]) -> int:
+        for record in records:
+            del self._quarantined[record.kind, record.symbol, record.provider, record.reason_class]
+        return len(records)
 
     def mark_success(self, dataset: str, provider: str, at: float) -> None:
         with self._lock:
@@ -146,7 +185,14 @@ class MemoryStore:
             return dict(self._marks)
 
     def drop_older(
-        self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
+        self,
+        *,
+        quotes_before: float,
+        bars_before_day: int,
+        news_before: float,
+        quarantine_before: float,
+        dry_run: bool,
+        unreadable: Unreadable | None = None,
     ) -> dict[str, int]:
         with self._lock:
             quotes = {symbol: quote for symbol, quote in self._quotes.items() if quote.fetched_at >= quotes_before}
@@ -156,12 +202,15 @@ class MemoryStore:
                 symbol: record for symbol, record in self._indicators.items() if record.last_day >= bars_before_day
             }
             news = [item for item in self._news if item.published_at >= news_before]
+            rejected = [record for record in self._quarantined.values() if record.at < quarantine_before]
             counts = {
                 "quotes": len(self._quotes) - len(quotes),
                 "bars": sum(map(len, self._bars.values())) - sum(map(len, bars.values())),
                 "indicators": len(self._indicators) - len(indicators),
                 "news": len(self._news) - len(news),
+                "quarantine": len(rejected),
             }
             if not dry_run:
+                self._delete_quarantined(rejected)
                 self._quotes, self._bars, self._indicators, self._news = quotes, bars, indicators, news
             return counts

@@ -9,8 +9,18 @@ import pytest
 
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, IndicatorValues, NewsItem, Quality, Quarantined
-from financehub_shared.market.protocols import QUARANTINE_LIMIT, Store
+from financehub_shared.core.models import (
+    PAYLOAD_LIMIT,
+    REASON_LIMIT,
+    Asset,
+    IndicatorValues,
+    NewsItem,
+    Quality,
+    Quarantined,
+)
+from financehub_shared.market import quarantine
+from financehub_shared.market.protocols import Store
+from support import memory_store
 from support.market_data import T0, bars, indicators, news, quote
 
 WEEK_ON = T0 + 7 * DAY_SECONDS
@@ -115,6 +125,12 @@ class QuotesContract:
         following = quote(price="3", upstream_at=T0 + 60, fetched_at=T0 + 61)
         store.put_quotes([following])
         assert store.quotes() == {"BTC-USD": following}
+
+    def test_put_quotes_after_a_quote_of_a_wrong_clock_replaces_it(self, store: Store):
+        """A quote that was fetched more than a day later than the new one has a wrong time and does not stay (D13)."""
+        store.put_quotes([quote(price="1", fetched_at=T0 + 1e6)])
+        store.put_quotes([quote(price="2", fetched_at=T0)])
+        assert store.quotes()["BTC-USD"].price == 2
 
     def test_quotes_fetched_at_returns_fetch_times(self, store: Store):
         """Fetch times are exact to the microsecond, regardless of upstream timestamps. Unknown symbols are left out."""
@@ -285,21 +301,80 @@ class QuarantineContract:
     """Properties of the quarantine and of freshness."""
 
     def test_quarantined_returns_the_newest_first(self, store: Store):
-        """Rejected records are returned unchanged, except that a long payload is truncated."""
-        first = Quarantined("quote", "AAPL", "yahoo", "jump: +9900 % against 1.02", '{"c": 102}', T0)
-        second = replace(first, payload="é" * (PAYLOAD_LIMIT + 1), at=T0 + 0.125)
-        store.put_quarantined([first])
-        store.put_quarantined([second])
-        assert store.quarantined() == [replace(second, payload="é" * PAYLOAD_LIMIT), first]
-        assert store.quarantined(limit=1) == [replace(second, payload="é" * PAYLOAD_LIMIT)]
+        """Each asset has its own record, and the one with the last rejection comes first. Long texts are truncated."""
+        first = Quarantined("quote", "AAPL", "yahoo", "jump: +9900 % against 1.02", '{"c": 102}', T0, T0)
+        second = replace(first, symbol="VOD.L", at=T0 + 0.125, first_at=T0 + 0.125)
+        long = replace(second, reason="jump: " + "é" * REASON_LIMIT, payload="é" * (PAYLOAD_LIMIT + 1))
+        store.put_quarantined([replace(first, first_at=None)])
+        store.put_quarantined([replace(long, first_at=None)])
+        shown = replace(second, reason=long.reason[:REASON_LIMIT], payload="é" * PAYLOAD_LIMIT)
+        assert store.quarantined() == [shown, first]
+        assert store.quarantined(limit=1) == [shown]
+        assert store.quarantined(limit=0) == []
 
-    def test_put_quarantined_beyond_the_limit_keeps_the_newest(self, store: Store):
-        """Only the newest records are kept, no matter how many are rejected."""
-        record = Quarantined("quote", "AAPL", "yahoo", "negative", "-1", T0)
-        store.put_quarantined(replace(record, at=T0 + number) for number in range(QUARANTINE_LIMIT + 300))
-        kept = store.quarantined(limit=10 * QUARANTINE_LIMIT)
-        assert QUARANTINE_LIMIT <= len(kept) < QUARANTINE_LIMIT + 300
-        assert kept[0].at == T0 + QUARANTINE_LIMIT + 299
+    def test_put_quarantined_for_the_same_reason_counts_in_one_record(self, store: Store):
+        """A dead asset has one record, with the first and the last rejection, their number and the last text (D12)."""
+        record = Quarantined("quote", "DEAD-USD", "binance", "not-found: poll 0", "0", T0)
+        for poll in range(31):
+            store.put_quarantined([replace(record, reason=f"not-found: poll {poll}", payload=str(poll), at=T0 + poll)])
+        assert store.quarantined() == [
+            Quarantined("quote", "DEAD-USD", "binance", "not-found: poll 30", "30", T0 + 30, first_at=T0, count=31)
+        ]
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"kind": "bar"}, {"symbol": "OLD-USD"}, {"provider": "kraken"}, {"reason": "jump: +9900 %"}, {"reason": "?"}],
+    )
+    def test_put_quarantined_with_another_key_adds_a_record(self, store: Store, other: dict[str, str]):
+        """Rejections that differ in kind, symbol, provider or class of reason have records of their own (D12)."""
+        record = Quarantined("quote", "DEAD-USD", "binance", "not-found: unknown", "", T0)
+        store.put_quarantined([record, replace(record, **other), record])  # type: ignore[arg-type]
+        assert sorted(each.count for each in store.quarantined()) == [1, 2]
+
+    @pytest.mark.parametrize("parts", [1, 2, 5])
+    @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 3, 1], [1, 1, 0, 4, 4]])
+    def test_put_quarantined_in_any_order_and_parts_keeps_first_last_and_count(
+        self, store: Store, order: list[int], parts: int
+    ):
+        """The record is the same no matter in which order and in how many calls the rejections arrive (D12)."""
+        record = Quarantined("bar", "AAPL", "yahoo", "unit: ×100", "", T0)
+        rejections = [replace(record, reason=f"unit: at {at}", at=T0 + at) for at in order]
+        for part in range(parts):
+            store.put_quarantined(rejections[part::parts])
+        assert store.quarantined() == [
+            replace(record, reason="unit: at 4", at=T0 + 4, first_at=T0, count=len(order)),
+        ]
+
+    def test_quarantined_with_filters_returns_only_matching_records(self, store: Store):
+        """Records can be selected by kind and by symbol, which may be in lower case, and can be deleted likewise."""
+        record = Quarantined("quote", "AAPL", "yahoo", "jump: up", "", T0)
+        bar = replace(record, kind="bar", at=T0 + 1)
+        feed = replace(record, kind="news", symbol="https://a.b/|c", at=T0 + 2)
+        store.put_quarantined([record, bar, feed])
+        assert [each.kind for each in store.quarantined(symbol="aapl")] == ["bar", "quote"]
+        assert [each.symbol for each in store.quarantined(kind="news")] == ["https://a.b/|c"]
+        assert [each.symbol for each in store.quarantined(symbol="https://a.b/|c")] == ["https://a.b/|c"]
+        assert store.quarantined(kind="bar", symbol="VOD.L") == []
+        assert store.clear_quarantined(kind="bar", symbol="AAPL") == 1
+        assert [each.kind for each in store.quarantined()] == ["news", "quote"]
+        assert store.clear_quarantined() == 2
+        assert store.quarantined() == []
+
+    def test_put_quarantined_beyond_the_limit_keeps_the_last_of_each_kind(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Too many records of one kind displace its oldest ones, and no record of another kind (D12)."""
+        for module in (quarantine, memory_store):
+            monkeypatch.setattr(module, "QUARANTINE_LIMIT", 20)
+        rare = Quarantined("news", "Wire", "rss", "malformed: not XML", "", T0 - 100)
+        record = Quarantined("quote", "S", "yahoo", "negative: -1", "-1", T0)
+        store.put_quarantined([rare, replace(record, symbol="KEPT", at=T0 + 500)])
+        store.put_quarantined(replace(record, symbol=f"S{number}", at=T0 + number) for number in range(330))
+        assert [each.symbol for each in store.quarantined(kind="quote")] == [
+            "KEPT",
+            *(f"S{number}" for number in range(329, 310, -1)),
+        ]
+        assert [each.symbol for each in store.quarantined(kind="news")] == ["Wire"]
 
     def test_last_success_is_per_dataset_and_provider(self, store: Store):
         """The last success is stored separately for each pair of dataset and provider."""
@@ -315,7 +390,12 @@ class QuarantineContract:
 class RetentionContract:
     """The retention behavior that every store must have."""
 
-    LIMITS: ClassVar = {"quotes_before": T0, "bars_before_day": 20_000, "news_before": T0}
+    LIMITS: ClassVar = {
+        "quotes_before": T0,
+        "bars_before_day": 20_000,
+        "news_before": T0,
+        "quarantine_before": T0,
+    }
 
     def fill(self, store: Store) -> None:
         """Store one record of each kind on either side of the limits."""
@@ -323,12 +403,14 @@ class RetentionContract:
         store.put_bars([bars("OLD", range(19_990, 19_995)), bars("BOTH", range(19_998, 20_003)), bars("NEW", [20_000])])
         store.put_indicators([indicators("OLD", last_day=19_999), indicators("NEW", last_day=20_000)])
         store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Brand new", T0, "AAPL")])
+        rejected = Quarantined("quote", "OLD", "yahoo", "jump: up", "", T0 - 1)
+        store.put_quarantined([rejected, replace(rejected, symbol="EDGE", at=T0)])
 
     def test_drop_older_drops_only_records_past_the_limits(self, store: Store):
         """Records older than the limit are dropped, and records at the limit remain."""
         self.fill(store)
         counts = store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
-        assert counts == {"quotes": 1, "bars": 7, "indicators": 1, "news": 1}
+        assert counts == {"quotes": 1, "bars": 7, "indicators": 1, "news": 1, "quarantine": 1}
         assert list(store.quotes()) == ["EDGE"]
         assert {symbol: list(stored.days) for symbol, stored in store.bars(["OLD", "BOTH", "NEW"]).items()} == {
             "BOTH": [20_000, 20_001, 20_002],
@@ -337,6 +419,7 @@ class RetentionContract:
         assert list(store.indicators()) == ["NEW"]
         assert store.indicator_series("OLD") is None
         assert [item.title for item in store.news("AAPL")] == ["Brand new"]
+        assert [record.symbol for record in store.quarantined()] == ["EDGE"]
 
     def test_drop_older_twice_drops_nothing_more(self, store: Store):
         """The cleanup is idempotent."""
@@ -351,6 +434,7 @@ class RetentionContract:
         counts = store.drop_older(**self.LIMITS, dry_run=True)  # type: ignore[arg-type]
         assert len(store.quotes()) == 2
         assert len(store.news()) == 2
+        assert len(store.quarantined()) == 2
         assert counts == store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
 
     def test_put_news_after_drop_older_accepts_the_item_again(self, store: Store):
@@ -364,10 +448,13 @@ class RetentionContract:
         store.put_quotes(quote(f"S{number}", fetched_at=T0 - 1) for number in range(1_200))
         store.put_news(news(str(number), f"Story number {number}", T0 - 1) for number in range(1_200))
         store.put_bars(bars(f"S{number}", [1, 2]) for number in range(250))
+        rejected = Quarantined("quote", "", "yahoo", "jump: up", "", T0 - 1)
+        store.put_quarantined(replace(rejected, symbol=f"S{number}") for number in range(1_200))
         counts = store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
-        assert counts == {"quotes": 1_200, "bars": 500, "indicators": 0, "news": 1_200}
+        assert counts == {"quotes": 1_200, "bars": 500, "indicators": 0, "news": 1_200, "quarantine": 1_200}
         assert store.quotes() == {}
         assert store.news() == []
+        assert store.quarantined() == []
 
 
 class StoreContract(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 import pytest
 import redis
 
-from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.news_dedupe import KnownNews
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.market.unreadable import UnreadableLog
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
 from support.market_data import T0, bars, indicators, news, quote
@@ -116,84 +117,21 @@ def test_drop_older_of_all_news_leaves_no_key(redis_client: redis.Redis):
     """After the last news item is dropped, its indexes are gone too."""
     store = RedisStore(redis_client)
     store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hat", T0 - 2)])
-    store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, dry_run=False)
+    store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, quarantine_before=T0, dry_run=False)
     assert redis_client.keys("financehub:*") == []
 
 
-@pytest.mark.parametrize(
-    ("damage", "read"),
-    [
-        pytest.param(
-            lambda client: client.setrange(keys.bars("AAPL"), 100, b"\xff\xfe"),
-            lambda store: store.bars(["AAPL"]),
-            id="bars",
-        ),
-        pytest.param(
-            lambda client: client.set(keys.bars("AAPL"), b"short"),
-            lambda store: store.put_bars([bars("AAPL", [9])]),
-            id="merge into bars",
-        ),
-        pytest.param(
-            lambda client: client.append(keys.indicator_series("AAPL"), b"x"),
-            lambda store: store.indicator_series("AAPL"),
-            id="series",
-        ),
-        pytest.param(
-            lambda client: client.hset(keys.INDICATORS, "AAPL", '{"values":[1]}'),
-            lambda store: store.indicators(),
-            id="last values",
-        ),
-        pytest.param(
-            lambda client: client.hset(keys.QUOTES, "AAPL", "0" * 32 + '{"price":"x"}'),
-            lambda store: store.quotes(),
-            id="quote",
-        ),
-        pytest.param(
-            lambda client: client.hset(keys.QUOTES, "AAPL", "not even a prefix"),
-            lambda store: store.quotes(["AAPL"]),
-            id="quote without prefix",
-        ),
-        pytest.param(
-            lambda client: client.hset(keys.ASSETS, "AAPL", '{"type":"bond","name":"","currency":"USD"}'),
-            lambda store: store.assets(),
-            id="asset",
-        ),
-        pytest.param(
-            lambda client: [client.hset(keys.NEWS, id, '{"title":1}') for id in client.hkeys(keys.NEWS)],
-            lambda store: store.news(),
-            id="article",
-        ),
-        pytest.param(
-            lambda client: client.xadd(keys.QUARANTINE, {"kind": "quote"}),
-            lambda store: store.quarantined(),
-            id="quarantine",
-        ),
-    ],
-)
-def test_read_of_a_damaged_record_raises_with_its_key(
-    redis_client: redis.Redis, damage: Callable[[redis.Redis], object], read: Callable[[RedisStore], object]
-):
-    """An unreadable record is never returned as data or treated as absent."""
-    store = RedisStore(redis_client)
-    store.put_bars([bars("AAPL", range(10))])
-    store.put_indicators([indicators("AAPL")])
-    store.put_news([news("1", "Copper falls")])
-    damage(redis_client)
-    with pytest.raises(CorruptDataError, match=r"^financehub:.* removes it"):
-        read(store)
-
-
-def test_drop_older_skips_and_logs_unreadable_records(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):
-    """Unreadable records do not stop the cleanup, and the log names them."""
-    store = RedisStore(redis_client)
-    store.put_quotes([quote("OLD", fetched_at=T0 - 1)])
-    store.put_bars([bars("OLD", [1, 2])])
+def test_unreadable_record_is_logged_once_an_hour(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):
+    """The log names a record that cannot be read and its repair, but not again at each of many reads."""
+    now = [0.0]
+    store = RedisStore(redis_client, UnreadableLog(lambda: now[0]))
     redis_client.hset(keys.QUOTES, "BAD", "?")
-    redis_client.set(keys.bars("BAD"), b"short")
-    redis_client.hset(keys.INDICATORS, "BAD", "?")
-    counts = store.drop_older(quotes_before=T0, bars_before_day=10, news_before=T0, dry_run=False)
-    assert counts == {"quotes": 1, "bars": 2, "indicators": 0, "news": 0}
-    assert capsys.readouterr().out.count("unreadable_record_kept") == 3
+    for _ in range(5):
+        store.quotes()
+        now[0] += 1_000
+    logged = [line for line in capsys.readouterr().out.splitlines() if "record_unreadable" in line]
+    assert len(logged) == 2
+    assert "`redis-cli HDEL financehub:quotes BAD` removes it now" in logged[0]
 
 
 @pytest.mark.parametrize("damage", [b"?", b"7", b"7" * 31, b"", b"7" * 31 + b"x{}"])

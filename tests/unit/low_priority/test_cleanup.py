@@ -1,9 +1,12 @@
 """Tests of the cleanup tasks."""
 
+from dataclasses import replace
+
 import pytest
 
 from financehub_low_priority.cleanup import DAY_SECONDS, cleanup_failed_tasks, cleanup_old_cache
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.models import Quarantined
 from financehub_shared.core.settings import Settings, load_settings
 from support.market_data import bars, news, quote
 from support.memory_store import MemoryStore
@@ -21,6 +24,7 @@ def settings() -> Settings:
             "FINANCEHUB_NEWS_RETENTION_DAYS": "3",
             "FINANCEHUB_DEAD_LETTER_RETENTION_DAYS": "4",
             "FINANCEHUB_RUN_RETENTION_DAYS": "5",
+            "FINANCEHUB_QUARANTINE_RETENTION_DAYS": "6",
         }
     )
 
@@ -31,6 +35,8 @@ def store() -> MemoryStore:
     store = MemoryStore()
     store.put_quotes([quote("OLD", fetched_at=NOW - 2 * DAY_SECONDS - 1), quote("NEW", fetched_at=NOW)])
     store.put_bars([bars("AAPL", range(20_398, 20_403))])
+    rejected = Quarantined("quote", "OLD", "yahoo", "jump: up", "", NOW - 6 * DAY_SECONDS - 1)
+    store.put_quarantined([rejected, replace(rejected, symbol="NEW", at=NOW)])
     store.put_news([news("1", "Old hat", NOW - 3 * DAY_SECONDS - 1), news("2", "Brand new", NOW)])
     return store
 
@@ -38,11 +44,13 @@ def store() -> MemoryStore:
 def test_cleanup_old_cache_applies_the_retention_of_each_kind(store: MemoryStore, settings: Settings):
     """Quotes, bars and news are each dropped after the number of days in their setting."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=False)
-    assert summary.details == {"dropped": {"quotes": 1, "bars": 2, "indicators": 0, "news": 1}, "dry_run": False}
-    assert (summary.requested, summary.stored) == (4, 4)
+    dropped = {"quotes": 1, "bars": 2, "indicators": 0, "news": 1, "quarantine": 1}
+    assert summary.details == {"dropped": dropped, "dry_run": False}
+    assert (summary.requested, summary.stored) == (5, 5)
     assert list(store.quotes()) == ["NEW"]
     assert list(store.bars(["AAPL"])["AAPL"].days) == [20_400, 20_401, 20_402]
     assert [item.title for item in store.news()] == ["Brand new"]
+    assert [record.symbol for record in store.quarantined()] == ["NEW"]
 
 
 def test_cleanup_old_cache_run_twice_drops_nothing_more(store: MemoryStore, settings: Settings):
@@ -54,7 +62,7 @@ def test_cleanup_old_cache_run_twice_drops_nothing_more(store: MemoryStore, sett
 def test_cleanup_old_cache_in_a_dry_run_only_counts(store: MemoryStore, settings: Settings):
     """A dry run reports what a real run would drop, and drops nothing."""
     summary = cleanup_old_cache(store=store, settings=settings, clock=ManualClock(NOW), dry_run=True)
-    assert (summary.requested, summary.stored, summary.details["dry_run"]) == (4, 0, True)
+    assert (summary.requested, summary.stored, summary.details["dry_run"]) == (5, 0, True)
     assert len(store.quotes()) == 2
 
 

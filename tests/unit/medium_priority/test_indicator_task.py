@@ -21,6 +21,7 @@ from financehub_shared.core.errors import (
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Quote
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.providers.bar_fetcher import BarFetcher
 from support.memory_store import MemoryStore
 
@@ -250,10 +251,10 @@ async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
     await run(store, FakeExchange())
     read = store.bars
 
-    def read_damaged(symbols: Sequence[str]) -> dict[str, Bars]:
-        if "ETH-USD" in symbols:
-            raise CorruptDataError("financehub:bars:ETH-USD", "checksum", "delete it")
-        return read(symbols)
+    def read_damaged(symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, Bars]:
+        if "ETH-USD" in symbols and unreadable is not None:
+            unreadable["ETH-USD"] = CorruptDataError("financehub:bars:ETH-USD", "checksum", "delete it")
+        return {symbol: bars for symbol, bars in read(symbols).items() if symbol != "ETH-USD"}
 
     monkeypatch.setattr(store, "bars", read_damaged)
     summary = await run(store, FakeExchange())
@@ -266,7 +267,7 @@ async def test_indicator_task_reads_bars_in_chunks(store: MemoryStore, monkeypat
     store.put_assets([Asset(f"C{number}-USD", AssetType.CRYPTO) for number in range(450)])
     sizes = []
     read = store.bars
-    monkeypatch.setattr(store, "bars", lambda symbols: sizes.append(len(symbols)) or read(symbols))
+    monkeypatch.setattr(store, "bars", lambda symbols, **_: sizes.append(len(symbols)) or read(symbols))
     summary = await run(store, FakeExchange(lambda asset, _: bars(asset.symbol, TODAY - 30, TODAY - 1)))
     assert summary.stored == 453
     assert max(sizes) == task.CHUNK

@@ -8,6 +8,7 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.settings import Settings
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable
 
 
 class Records(Protocol):
@@ -19,11 +20,11 @@ class Records(Protocol):
 
 
 def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run: bool) -> TaskSummary:
-    """Delete quotes, bars, indicators and news past their retention.
+    """Delete quotes, bars, indicators, news and quarantine records past their retention.
 
     Args:
         store: Store of market data.
-        settings: Settings with `quote_retention_days`, `bar_retention_days` and `news_retention_days`.
+        settings: Settings with the retention of each kind of record (`quote_retention_days` and so on).
         clock: Source of time.
         dry_run: Count only.
 
@@ -31,13 +32,16 @@ def cleanup_old_cache(*, store: Store, settings: Settings, clock: Clock, dry_run
         StoreUnavailableError: Redis is unavailable; data that was already deleted stays deleted.
     """
     now = clock.now()
+    unreadable: Unreadable = {}
     dropped = store.drop_older(
         quotes_before=now - settings.quote_retention_days * DAY_SECONDS,
         bars_before_day=int(now // DAY_SECONDS) - settings.bar_retention_days,
         news_before=now - settings.news_retention_days * DAY_SECONDS,
+        quarantine_before=now - settings.quarantine_retention_days * DAY_SECONDS,
         dry_run=dry_run,
+        unreadable=unreadable,
     )
-    return _summary(dropped, dry_run=dry_run)
+    return _summary(dropped, dry_run=dry_run, missing={name: str(error) for name, error in unreadable.items()})
 
 
 def cleanup_failed_tasks(
@@ -69,8 +73,12 @@ def cleanup_failed_tasks(
     return _summary(dropped, dry_run=dry_run)
 
 
-def _summary(dropped: Mapping[str, int], *, dry_run: bool) -> TaskSummary:
+def _summary(dropped: Mapping[str, int], *, dry_run: bool, missing: Mapping[str, str] | None = None) -> TaskSummary:
     count = sum(dropped.values())
     return TaskSummary(
-        requested=count, stored=0 if dry_run else count, details={"dropped": dict(dropped), "dry_run": dry_run}
+        requested=count,
+        stored=0 if dry_run else count,
+        missing=missing or {},
+        missing_count=len(missing or {}),
+        details={"dropped": dict(dropped), "dry_run": dry_run},
     )

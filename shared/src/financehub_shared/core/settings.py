@@ -111,6 +111,9 @@ class Settings(ProviderSettings):
         1_100, ge=1, description="Three years: enough for 200-day averages over the width of a chart."
     )
     news_retention_days: int = Field(30, ge=1)
+    quarantine_retention_days: int = Field(
+        30, ge=1, description="Days for which a quarantine record is kept after the last rejection that it counts."
+    )
     dead_letter_retention_days: int = Field(7, ge=1, description="The same as dramatiq's dead_message_ttl.")
     run_retention_days: int = Field(7, ge=1, description="Days for which the run records of finished runs are kept.")
 

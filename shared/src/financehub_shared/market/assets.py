@@ -4,20 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from financehub_shared.core.chunks import chunks
+from financehub_shared.core.errors import NewerRecordError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.market.encoding.record_names import asset_record
 from financehub_shared.market.encoding.records import decode_asset, encode_asset
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
 
 
 class AssetRepository(RedisRepository):
     """Reads and writes assets."""
 
     @translate_errors
-    def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
-        stored = self._redis.hgetall(keys.ASSETS)
-        everything = [decode_asset(symbol.decode(), raw) for symbol, raw in sorted(stored.items())]
+    def assets(
+        self, type: AssetType | None = None, *, active_only: bool = True, unreadable: Unreadable | None = None
+    ) -> list[Asset]:
+        stored = {decode(symbol): raw for symbol, raw in sorted(self._redis.hgetall(keys.ASSETS).items())}
+        everything = self._decode_each(stored, decode_asset, asset_record, unreadable).values()
         return [asset for asset in everything if (asset.active or not active_only) and type in {None, asset.type}]
 
     @translate_errors
@@ -33,6 +39,7 @@ class AssetRepository(RedisRepository):
             pipe = self._redis.pipeline(transaction=False)
             pipe.hdel(keys.ASSETS, *batch)
             pipe.hdel(keys.QUOTES, *batch)
+            pipe.hdel(keys.DISPUTES, *batch)
             pipe.hdel(keys.INDICATORS, *batch)
             pipe.unlink(*(key(symbol) for symbol in batch for key in (keys.bars, keys.indicator_series)))
             removed += pipe.execute()[0]
@@ -41,8 +48,10 @@ class AssetRepository(RedisRepository):
     @translate_errors
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
         wanted = {asset.symbol: replace(asset, declared=True) for asset in declared}
-        stored = {asset.symbol: asset for asset in self.assets(active_only=False)}
-        changed = [asset for symbol, asset in wanted.items() if stored.get(symbol) != asset]
+        unreadable: Unreadable = {}
+        stored = {asset.symbol: asset for asset in self.assets(active_only=False, unreadable=unreadable)}
+        kept = {symbol for symbol, error in unreadable.items() if isinstance(error, NewerRecordError)}
+        changed = [asset for symbol, asset in wanted.items() if stored.get(symbol) != asset and symbol not in kept]
         gone = [symbol for symbol, asset in stored.items() if asset.declared and symbol not in wanted]
         self.put_assets(changed)
         return len(changed), self.remove_assets(gone)

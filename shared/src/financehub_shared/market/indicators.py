@@ -6,10 +6,13 @@ from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.models import Indicators, IndicatorValues
 from financehub_shared.market.bars import BLOB_BATCH
+from financehub_shared.market.encoding.record_names import indicator_record, series_record
 from financehub_shared.market.encoding.records import decode_indicator_values, encode_indicator_values
 from financehub_shared.market.encoding.series import decode_series, encode_series, newest_values
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
 
 
 class IndicatorRepository(RedisRepository):
@@ -25,13 +28,15 @@ class IndicatorRepository(RedisRepository):
             pipe.execute()
 
     @translate_errors
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
+    def indicators(
+        self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None
+    ) -> dict[str, IndicatorValues]:
         if symbols is None:
-            found = {symbol.decode(): raw for symbol, raw in self._redis.hscan_iter(keys.INDICATORS, count=BATCH)}
+            found = {decode(symbol): raw for symbol, raw in self._redis.hscan_iter(keys.INDICATORS, count=BATCH)}
         else:
             raws = self._redis.hmget(keys.INDICATORS, symbols) if symbols else []
-            found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw}
-        return {symbol: decode_indicator_values(symbol, raw) for symbol, raw in found.items()}
+            found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw is not None}
+        return self._decode_each(found, decode_indicator_values, indicator_record, unreadable)
 
     @translate_errors
     def indicators_computed_at(self, symbols: Sequence[str]) -> dict[str, float]:
@@ -40,13 +45,13 @@ class IndicatorRepository(RedisRepository):
             for symbol, raw in zip(batch, self._redis.hmget(keys.INDICATORS, batch), strict=True):
                 try:
                     if raw:
-                        found[symbol] = float(decode_indicator_values(symbol, raw).computed_at)
-                except (CorruptDataError, TypeError, ValueError):
+                        found[symbol] = decode_indicator_values(symbol, raw).computed_at
+                except CorruptDataError:
                     # its readers report the damage; here it counts as missing
                     continue
         return found
 
     @translate_errors
     def indicator_series(self, symbol: str) -> Indicators | None:
-        blob = self._redis.get(keys.indicator_series(symbol))
-        return decode_series(symbol, blob) if blob else None
+        (blob,) = self._get_each([keys.indicator_series(symbol)])
+        return self._decode_each({symbol: blob} if blob else {}, decode_series, series_record).get(symbol)

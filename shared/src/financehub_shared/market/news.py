@@ -6,13 +6,15 @@ from typing import Any
 import redis
 
 from financehub_shared.core.chunks import chunks
-from financehub_shared.core.errors import StoreUnavailableError
+from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.core.models import NewsItem
+from financehub_shared.market.encoding.record_names import news_index_record, news_record
 from financehub_shared.market.encoding.records import decode_news, encode_news
 from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
-from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
 
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20
@@ -35,13 +37,24 @@ class NewsRepository(RedisRepository):
                 if not new:
                     return 0
                 pipe.multi()
-                _queue_writes(pipe, new)
+                written_keys = _queue_writes(pipe, new)
                 try:
-                    pipe.execute()
+                    replies = pipe.execute(raise_on_error=False)
                 except redis.WatchError:
                     continue
+                for key, reply in zip(written_keys, replies, strict=True):
+                    self._check_index(key, reply)
                 return len(new)
         raise StoreUnavailableError(f"news was not stored: other writers changed it {_ROUNDS} times in a row")
+
+    def _check_index(self, key: str, reply: object) -> None:
+        """Report the index of one asset that cannot be used, and raise every other error that Redis replied."""
+        if isinstance(reply, Exception) and not key.startswith(keys.news_by_asset("")):
+            raise reply
+        try:
+            check_reply(news_index_record(key), reply)
+        except CorruptDataError as error:
+            self._report(error)
 
     def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
         ids = [item.id for item in batch]
@@ -55,23 +68,41 @@ class NewsRepository(RedisRepository):
         return KnownNews(
             ids=(id for id, score in zip(ids, scores, strict=True) if score is not None),
             guids=(guid for guid, owner in zip(guids, owners, strict=False) if owner is not None),
-            titles=((member.decode().partition(" ")[2], at) for member, at in titles),
+            titles=((decode(member).partition(" ")[2], at) for member, at in titles),
         )
 
     @translate_errors
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
         index = keys.NEWS_BY_TIME if symbol is None else keys.news_by_asset(symbol)
-        ids = [id.decode() for id in self._redis.zrevrange(index, 0, limit - 1)] if limit > 0 else []
-        raws = self._redis.hmget(keys.NEWS, ids) if ids else []
-        return [decode_news(id, raw) for id, raw in zip(ids, raws, strict=True) if raw]
+        found: list[NewsItem] = []
+        start, wanted = 0, limit
+        # More than one round is needed only if some of the newest items cannot be read.
+        while wanted > 0:
+            try:
+                ids = self._redis.zrevrange(index, start, start + wanted - 1)
+            except redis.ResponseError as error:
+                self._check_index(index, error)
+                ids = []
+            raws = self._redis.hmget(keys.NEWS, ids) if ids else []
+            stored = {decode(id): raw for id, raw in zip(ids, raws, strict=True) if raw is not None}
+            found += self._decode_each(stored, decode_news, news_record).values()
+            start += len(ids)
+            wanted = limit - len(found) if len(ids) == wanted else 0
+        return found
 
 
-def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> None:
+def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> list[str]:
+    """Queue the writes of new items, and return the key of each."""
+    times = {item.id: item.published_at for item in new}
     pipe.hset(keys.NEWS, mapping={item.id: encode_news(item) for item in new})
-    pipe.zadd(keys.NEWS_BY_TIME, {item.id: item.published_at for item in new})
+    pipe.zadd(keys.NEWS_BY_TIME, times)
     pipe.zadd(keys.NEWS_TITLES, {f"{item.id} {normalize_title(item.title)}": item.published_at for item in new})
+    written = [keys.NEWS, keys.NEWS_BY_TIME, keys.NEWS_TITLES]
     guids = {guid: item.id for item in new if (guid := guid_key(item))}
     if guids:
         pipe.hset(keys.NEWS_GUIDS, mapping=guids)
+        written.append(keys.NEWS_GUIDS)
     for symbol in {symbol for item in new for symbol in item.assets}:
-        pipe.zadd(keys.news_by_asset(symbol), {item.id: item.published_at for item in new if symbol in item.assets})
+        pipe.zadd(keys.news_by_asset(symbol), {item.id: times[item.id] for item in new if symbol in item.assets})
+        written.append(keys.news_by_asset(symbol))
+    return written

@@ -5,19 +5,26 @@ from typing import Protocol
 
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.market.unreadable import Unreadable
 
-#: Number of entries kept: weeks of a feed with occasional errors, and at most 12 MB if every payload is full.
+#: Number of quarantine records kept of each kind: two for each of 2,500 assets, and at most 13 MB a kind if every
+#: payload is full.
 QUARANTINE_LIMIT = 5_000
 
 
 class Store(Protocol):
     """Market data at rest. Calls block; from a coroutine use `asyncio.to_thread`.
 
+    A record that cannot be read is reported and left out, and all others are returned. A method with an argument
+    `unreadable` also adds the record's error to it, for callers that must tell such a record from a missing one.
+
     Every method raises `StoreUnavailableError` when Redis does not answer or refuses to write.
     """
 
     # assets -----------------------------------------------------------------------------------------
-    def assets(self, type: AssetType | None = None, *, active_only: bool = True) -> list[Asset]:
+    def assets(
+        self, type: AssetType | None = None, *, active_only: bool = True, unreadable: Unreadable | None = None
+    ) -> list[Asset]:
         """Return all assets, sorted by symbol."""
         ...
 
@@ -30,7 +37,11 @@ class Store(Protocol):
         ...
 
     def reconcile_assets(self, declared: Sequence[Asset]) -> tuple[int, int]:
-        """Replace the declared assets with these, and keep assets added by the CLI; return (written, removed)."""
+        """Replace the declared assets with these, and keep assets added by the CLI; return (written, removed).
+
+        A record that cannot be read is replaced if it is declared, and is never removed. A newer release's record is
+        always kept.
+        """
         ...
 
     # quotes -----------------------------------------------------------------------------------------
@@ -38,7 +49,7 @@ class Store(Protocol):
         """Store the latest quotes in one pipeline; an older quote never replaces a newer one."""
         ...
 
-    def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
+    def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
         """Return the latest quotes of `symbols` (None for all) in one round trip; missing symbols are left out."""
         ...
 
@@ -47,15 +58,18 @@ class Store(Protocol):
         ...
 
     # bars -------------------------------------------------------------------------------------------
-    def put_bars(self, bars: Iterable[Bars]) -> None:
-        """Merge new bars into the stored ones, replacing bars of the same day, in a bounded number of round trips."""
+    def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
+        """Merge new bars into the stored ones, replacing bars of the same day, in a bounded number of round trips.
+
+        Stored bars that cannot be read are kept, and the new bars of those symbols are not stored.
+        """
         ...
 
-    def bars(self, symbols: Sequence[str]) -> dict[str, Bars]:
+    def bars(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, Bars]:
         """Return the stored bars; missing symbols are left out."""
         ...
 
-    def last_days(self, symbols: Sequence[str]) -> dict[str, int]:
+    def last_days(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, int]:
         """Return the newest stored day per symbol, without reading the bars."""
         ...
 
@@ -64,7 +78,9 @@ class Store(Protocol):
         """Replace the indicators of these symbols in a bounded number of round trips."""
         ...
 
-    def indicators(self, symbols: Sequence[str] | None = None) -> dict[str, IndicatorValues]:
+    def indicators(
+        self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None
+    ) -> dict[str, IndicatorValues]:
         """Return the newest values of `symbols` (None for all); missing symbols are left out."""
         ...
 
@@ -87,11 +103,19 @@ class Store(Protocol):
 
     # quarantine -------------------------------------------------------------------------------------
     def put_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Append records to the quarantine, which drops its oldest records if it is full."""
+        """Add rejections to the record of their kind, symbol, provider and class of reason.
+
+        A record keeps the time of its first rejection and counts all of them. If there are more than
+        `QUARANTINE_LIMIT` records of a kind, those whose last rejection is the oldest are deleted.
+        """
         ...
 
-    def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
-        """Return the quarantine records, newest first."""
+    def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
+        """Return the records of a kind and of a symbol in any case (None for all), the last rejection first."""
+        ...
+
+    def clear_quarantined(self, *, kind: str | None = None, symbol: str | None = None) -> int:
+        """Delete the records of a kind and of a symbol in any case (None for all); return their number."""
         ...
 
     # freshness --------------------------------------------------------------------------------------
@@ -105,7 +129,17 @@ class Store(Protocol):
 
     # retention --------------------------------------------------------------------------------------
     def drop_older(
-        self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
+        self,
+        *,
+        quotes_before: float,
+        bars_before_day: int,
+        news_before: float,
+        quarantine_before: float,
+        dry_run: bool,
+        unreadable: Unreadable | None = None,
     ) -> dict[str, int]:
-        """Delete data past its retention, or only count it with `dry_run`; return kind → number."""
+        """Delete data past its retention, or only count it with `dry_run`; return kind → number.
+
+        The keys of `unreadable` are the names of the records, such as `financehub:quotes AAPL`.
+        """
         ...

@@ -3,16 +3,32 @@
 from collections.abc import Iterable, Sequence
 
 from financehub_shared.core.chunks import chunks
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Quote
-from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, decode_quote, encode_quote, quote_fetched_at
+from financehub_shared.market.encoding.record_names import quote_record
+from financehub_shared.market.encoding.records import (
+    QUOTE_ORDER_LENGTH,
+    decode_quote,
+    encode_quote,
+    has_order,
+    quote_fetched_at,
+)
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
 
+# A stored quote without an order prefix is damaged. One that was fetched more than a day after the new quote has the
+# time of a wrong clock. Either would refuse all quotes that follow, so the new quote replaces it.
 # EVAL instead of EVALSHA saves the second round trip after Redis restarts or fails over.
 _KEEP_NEWER = f"""
+local length, tolerance = {QUOTE_ORDER_LENGTH}, {DAY_SECONDS} * 1e6
+local digits = '^' .. string.rep('%d', length)
+local function fetched_at(order) return tonumber(string.sub(order, length / 2 + 1)) end
 for i = 1, #ARGV, 2 do
-  local stored = redis.call('HGET', KEYS[1], ARGV[i])
-  if not stored or string.sub(stored, 1, {QUOTE_ORDER_LENGTH}) <= string.sub(ARGV[i + 1], 1, {QUOTE_ORDER_LENGTH}) then
+  local old = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '', digits)
+  local new = string.sub(ARGV[i + 1], 1, length)
+  if not old or old <= new or fetched_at(old) > fetched_at(new) + tolerance then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
 end
@@ -31,13 +47,13 @@ class QuoteRepository(RedisRepository):
         pipe.execute()
 
     @translate_errors
-    def quotes(self, symbols: Sequence[str] | None = None) -> dict[str, Quote]:
+    def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
         if symbols is None:
-            found = {symbol.decode(): raw for symbol, raw in self._redis.hgetall(keys.QUOTES).items()}
+            found = {decode(symbol): raw for symbol, raw in self._redis.hgetall(keys.QUOTES).items()}
         else:
             raws = self._redis.hmget(keys.QUOTES, symbols) if symbols else []
-            found = dict(zip(symbols, raws, strict=True))
-        return {symbol: decode_quote(symbol, raw) for symbol, raw in found.items() if raw is not None}
+            found = {symbol: raw for symbol, raw in zip(symbols, raws, strict=True) if raw is not None}
+        return self._decode_each(found, decode_quote, quote_record, unreadable)
 
     @translate_errors
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
@@ -45,6 +61,6 @@ class QuoteRepository(RedisRepository):
         for batch in chunks(symbols, BATCH):
             for symbol, raw in zip(batch, self._redis.hmget(keys.QUOTES, batch), strict=True):
                 # a record without a complete prefix is damaged; its readers report that, so it counts as missing here
-                if raw and len(prefix := raw[:QUOTE_ORDER_LENGTH]) == QUOTE_ORDER_LENGTH and prefix.isdigit():
+                if raw and has_order(raw):
                     found[symbol] = quote_fetched_at(raw)
         return found

@@ -24,4 +24,5 @@ class RedisStore(
 
     Args:
         client: Connection to the data Redis, with `decode_responses=False`.
+        report: Receives each record that cannot be read. By default, it is logged.
     """

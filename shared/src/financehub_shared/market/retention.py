@@ -2,24 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-import structlog
-
+from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
-from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED
-from financehub_shared.market.encoding.packing import HEADER_SIZE, read_header
-from financehub_shared.market.encoding.record_names import bars_record
+from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED, decode_head, read_heads
+from financehub_shared.market.encoding.packing import HEADER_SIZE
+from financehub_shared.market.encoding.record_names import bars_record, news_index_record
 from financehub_shared.market.encoding.records import (
     QUOTE_ORDER_LENGTH,
     decode_indicator_values,
     decode_news,
+    decode_quote,
+    has_order,
     quote_fetched_at,
 )
 from financehub_shared.market.encoding.series import decode_bars, encode_bars, trim_bars
 from financehub_shared.market.news_dedupe import guid_key
-from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
+from financehub_shared.market.quarantine import drop_quarantined
+from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
-
-log = structlog.get_logger(__name__)
+from financehub_shared.redis.text import decode
 
 # Deletes each field that still begins with the value read, so a newer value stays. Returns 1 or 0 per field.
 _DELETE_UNCHANGED = """
@@ -36,40 +38,57 @@ return done
 class Retention(RedisRepository):
     """Deletes data past its retention.
 
-    A quote, indicator record or blob that cannot be read has an unknown age, so it is logged and kept for a person to
-    inspect. The age of a news item is in an index, so a news item that cannot be read is logged and deleted in time.
+    A quote, indicator record or blob that cannot be read is reported and kept, for a person to inspect or for the newer
+    release that wrote it. The age of news items and quarantine records is in an index, so they are deleted in time even
+    if they cannot be read.
     """
 
     @translate_errors
     def drop_older(
-        self, *, quotes_before: float, bars_before_day: int, news_before: float, dry_run: bool
+        self,
+        *,
+        quotes_before: float,
+        bars_before_day: int,
+        news_before: float,
+        quarantine_before: float,
+        dry_run: bool,
+        unreadable: Unreadable | None = None,
     ) -> dict[str, int]:
+        found: Unreadable = {} if unreadable is None else unreadable
         return {
-            "quotes": self._drop_quotes(quotes_before, dry_run=dry_run),
-            "bars": self._drop_bars(bars_before_day, dry_run=dry_run),
-            "indicators": self._drop_indicators(bars_before_day, dry_run=dry_run),
-            "news": self._drop_news(news_before, dry_run=dry_run),
+            "quotes": self._drop_quotes(quotes_before, found, dry_run=dry_run),
+            "bars": self._drop_bars(bars_before_day, found, dry_run=dry_run),
+            "indicators": self._drop_indicators(bars_before_day, found, dry_run=dry_run),
+            "news": self._drop_news(news_before, found, dry_run=dry_run),
+            "quarantine": drop_quarantined(self._redis, quarantine_before, dry_run=dry_run),
         }
 
-    def _drop_quotes(self, before: float, *, dry_run: bool) -> int:
+    def _drop_quotes(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:
+        def is_old(symbol: str, raw: bytes) -> bool:
+            # Only quotes that would be deleted are decoded completely.
+            may_be_old = not has_order(raw) or quote_fetched_at(raw) < before
+            return may_be_old and decode_quote(symbol, raw).fetched_at < before
+
         dropped: set[str] = set()  # a set, because HSCAN may return a field twice
-        for old in self._old_fields(keys.QUOTES, lambda _, raw: quote_fetched_at(raw) < before):
+        for old in self._old_fields(keys.QUOTES, is_old, unreadable):
             dropped.update(old if dry_run else self._delete_unchanged(keys.QUOTES, old))
         return len(dropped)
 
-    def _drop_indicators(self, before_day: int, *, dry_run: bool) -> int:
+    def _drop_indicators(self, before_day: int, unreadable: Unreadable, *, dry_run: bool) -> int:
         def is_old(symbol: str, raw: bytes) -> bool:
             return decode_indicator_values(symbol, raw).last_day < before_day
 
         dropped: set[str] = set()
-        for old in self._old_fields(keys.INDICATORS, is_old):
+        for old in self._old_fields(keys.INDICATORS, is_old, unreadable):
             symbols = list(old) if dry_run else self._delete_unchanged(keys.INDICATORS, old)
             if symbols and not dry_run:
                 self._redis.unlink(*map(keys.indicator_series, symbols))
             dropped.update(symbols)
         return len(dropped)
 
-    def _old_fields(self, name: str, is_old: Callable[[str, bytes], bool]) -> Iterator[dict[str, bytes]]:
+    def _old_fields(
+        self, name: str, is_old: Callable[[str, bytes], bool], unreadable: Unreadable
+    ) -> Iterator[dict[str, bytes]]:
         """Yield the old fields of a hash, one page at a time."""
         cursor = None
         while cursor != 0:
@@ -77,10 +96,10 @@ class Retention(RedisRepository):
             old = {}
             for field, raw in page.items():
                 try:
-                    if is_old(field.decode(), raw):
-                        old[field.decode()] = raw
-                except (CorruptDataError, ValueError) as error:
-                    log.warning("unreadable_record_kept", key=name, field=field.decode(), reason=str(error))
+                    if is_old(decode(field), raw):
+                        old[decode(field)] = raw
+                except CorruptDataError as error:
+                    self._note(error.key, error, unreadable)
             if old:
                 yield old
 
@@ -89,13 +108,13 @@ class Retention(RedisRepository):
         done = self._redis.eval(_DELETE_UNCHANGED, 1, name, *pairs)
         return [field for field, was_done in zip(read, done, strict=True) if was_done]
 
-    def _drop_bars(self, before_day: int, *, dry_run: bool) -> int:
+    def _drop_bars(self, before_day: int, unreadable: Unreadable, *, dry_run: bool) -> int:
         dropped: dict[str, int] = {}  # a dict, because SCAN may return a key twice
         cursor = None
         while cursor != 0:
             cursor, names = self._redis.scan(cursor or 0, match=keys.bars("*"), count=BLOB_BATCH)
-            symbols = [name.decode().removeprefix(keys.bars("")) for name in names]
-            trimmed = self._trimmed([symbol for symbol in symbols if symbol not in dropped], before_day)
+            symbols = {decode(name).removeprefix(keys.bars("")) for name in names}
+            trimmed = self._trimmed(sorted(symbols - dropped.keys()), before_day, unreadable)
             if trimmed and not dry_run:
                 arguments = (part for head, blob, _ in trimmed.values() for part in (head, blob))
                 done = self._redis.eval(REPLACE_UNCHANGED, len(trimmed), *map(keys.bars, trimmed), *arguments)
@@ -104,44 +123,65 @@ class Retention(RedisRepository):
             dropped |= {symbol: count for symbol, (_, _, count) in trimmed.items()}
         return sum(dropped.values())
 
-    def _trimmed(self, symbols: list[str], before_day: int) -> dict[str, tuple[bytes, bytes, int]]:
+    def _trimmed(
+        self, symbols: list[str], before_day: int, unreadable: Unreadable
+    ) -> dict[str, tuple[bytes, bytes, int]]:
         """Map each symbol with old bars to (header as read, blob without the old bars, number of old bars)."""
-        pipe = self._redis.pipeline(transaction=False)
-        for symbol in symbols:
-            pipe.getrange(keys.bars(symbol), 0, HEADER_SIZE - 1)
         trimmed = {}
-        for symbol, head in zip(symbols, pipe.execute(), strict=True):
+        for symbol, head in read_heads(self._redis, symbols).items():
             try:
-                if not head or read_header(bars_record(symbol), head).first_day >= before_day:
+                check_reply(bars_record(symbol), head)
+                if decode_head(symbol, head).first_day >= before_day:
                     continue
                 blob = self._redis.get(keys.bars(symbol)) or b""
                 bars = decode_bars(symbol, blob)
             except CorruptDataError as error:
-                log.warning("unreadable_record_kept", key=error.key, reason=str(error))
+                self._note(error.key, error, unreadable)
                 continue
             kept = trim_bars(bars, before_day)
             trimmed[symbol] = blob[:HEADER_SIZE], encode_bars(kept) if len(kept) else b"", len(bars) - len(kept)
         return trimmed
 
-    def _drop_news(self, before: float, *, dry_run: bool) -> int:
+    def _drop_news(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:
         if dry_run:
             return int(self._redis.zcount(keys.NEWS_BY_TIME, "-inf", f"({before!r}"))
         dropped = 0
+        damaged: set[bytes] = set()
         while ids := self._redis.zrangebyscore(keys.NEWS_BY_TIME, "-inf", f"({before!r}", start=0, num=BATCH):
             raws = self._redis.hmget(keys.NEWS, ids)
             pipe = self._redis.pipeline(transaction=True)
             for id, raw in zip(ids, raws, strict=True):
                 try:
-                    item = decode_news(id.decode(), raw or b"")
+                    item = decode_news(decode(id), raw or b"")
                 except CorruptDataError as error:
-                    log.warning("unreadable_record_dropped", key=error.key, reason=str(error))
+                    self._note(error.key, error, unreadable)
+                    damaged.add(id)
                     continue
                 pipe.hdel(keys.NEWS_GUIDS, guid_key(item))
-                for symbol in item.assets:
-                    pipe.zrem(keys.news_by_asset(symbol), id)
             pipe.hdel(keys.NEWS, *ids)
             pipe.zrem(keys.NEWS_BY_TIME, *ids)
             pipe.execute()
             dropped += len(ids)
         self._redis.zremrangebyscore(keys.NEWS_TITLES, "-inf", f"({before!r}")
+        self._trim_asset_indexes(before, unreadable)
+        if damaged:
+            self._drop_guids(damaged)
         return dropped
+
+    def _trim_asset_indexes(self, before: float, unreadable: Unreadable) -> None:
+        """Remove old news items from the indexes of all assets, including assets that were removed."""
+        for names in chunks(self._redis.scan_iter(match=keys.news_by_asset("*"), count=BATCH), BATCH):
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.zremrangebyscore(name, "-inf", f"({before!r}")
+            for name, reply in zip(names, pipe.execute(raise_on_error=False), strict=True):
+                try:
+                    check_reply(news_index_record(decode(name)), reply)
+                except CorruptDataError as error:
+                    self._note(error.key, error, unreadable)
+
+    def _drop_guids(self, ids: set[bytes]) -> None:
+        """Remove the guids of deleted news items whose records could not be read."""
+        for guid, id in self._redis.hscan_iter(keys.NEWS_GUIDS, count=BATCH):
+            if id in ids:
+                self._redis.hdel(keys.NEWS_GUIDS, guid)

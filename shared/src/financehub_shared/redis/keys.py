@@ -7,7 +7,10 @@ ASSETS = "financehub:assets"
 QUOTES = "financehub:quotes"
 INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
-QUARANTINE = "financehub:quarantine"
+#: Set of the kinds of rejected data that the quarantine has.
+QUARANTINE_KINDS = "financehub:quarantine:kinds"
+#: The quarantine of earlier releases, a stream.
+QUARANTINE_STREAM = "financehub:quarantine"
 HEALTH = "financehub:health"
 #: Set of the names of upstreams that have a circuit breaker.
 BREAKERS = "financehub:breakers"
@@ -57,6 +60,16 @@ def indicator_series(symbol: str) -> str:
 def news_by_asset(symbol: str) -> str:
     """Sorted set of the ids of news items about one asset, by time of publication."""
     return f"financehub:news:by-asset:{symbol}"
+
+
+def quarantine(kind: str) -> str:
+    """Hash of the rejected data of one kind: `provider|class of reason|symbol` → quarantine record."""
+    return f"financehub:quarantine:{kind}:records"
+
+
+def quarantine_by_time(kind: str) -> str:
+    """Sorted set of the fields of `quarantine(kind)` by the time (s) of the last rejection."""
+    return f"financehub:quarantine:{kind}:by-time"
 
 
 def run(message_id: str) -> str:

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import structlog
 
@@ -14,17 +13,16 @@ from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import CorruptDataError, TaskFailedError
+from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, is_simulated
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.bars import validate_bars
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 TASK = "calculate_indicators_task"
 #: Share of the task's time limit for upstream calls; the rest is for computing and storing.
@@ -124,7 +122,8 @@ async def calculate_indicators(
 async def _update_bars(
     assets: Sequence[Asset], store: Store, bars: BarFetcher, deadline: float, clock: Clock, progress: _Progress
 ) -> None:
-    last_days, damaged = await asyncio.to_thread(_undamaged, store.last_days, [asset.symbol for asset in assets])
+    damaged: Unreadable = {}
+    last_days = await asyncio.to_thread(store.last_days, [asset.symbol for asset in assets], unreadable=damaged)
     first_days = bars.missing([asset for asset in assets if asset.symbol not in damaged], last_days, HISTORY_DAYS)
     if not first_days:
         return
@@ -140,7 +139,8 @@ async def _update_bars(
 def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
     """Store the bars that pass validation and quarantine the others."""
     delivered = [symbol for symbol, bars in report.bars.items() if len(bars)]
-    stored, damaged = _undamaged(store.bars, delivered)
+    damaged: Unreadable = {}
+    stored = store.bars(delivered, unreadable=damaged)
     quotes = store.quotes(delivered)
     by_symbol = {asset.symbol: asset for asset in assets}
     accepted: list[Bars] = []
@@ -177,13 +177,14 @@ def _compute_chunk(
     clock: Clock,
     progress: _Progress,
 ) -> None:
-    stored, damaged = _undamaged(store.bars, [asset.symbol for asset in assets])
+    damaged: Unreadable = {}
+    stored = store.bars([asset.symbol for asset in assets], unreadable=damaged)
     computed: list[Indicators] = []
     for asset in assets:
         bars = stored.get(asset.symbol)
         if bars is None or not len(bars):
-            reason = damaged.get(asset.symbol) or f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
-            progress.missing[asset.symbol] = reason
+            none_yet = f"no bars ({progress.late.get(asset.symbol, 'none yet')})"
+            progress.missing[asset.symbol] = str(damaged.get(asset.symbol, none_yet))
             continue
         if asset.symbol not in progress.late:
             progress.current.add(bars.provider)
@@ -195,24 +196,6 @@ def _compute_chunk(
     store.put_indicators(computed)
     progress.counts.count_stored("indicators", {name: len(computed)})
     progress.computed += len(computed)
-
-
-def _undamaged(
-    read: Callable[[Sequence[str]], Mapping[str, T]], symbols: Sequence[str]
-) -> tuple[Mapping[str, T], Mapping[str, str]]:
-    """Read records from the store; return the intact ones, and symbol → problem for the damaged ones."""
-    try:
-        return read(symbols), {}
-    except CorruptDataError:
-        intact: dict[str, T] = {}
-        damaged = {}
-        for symbol in symbols:
-            try:
-                intact.update(read([symbol]))
-            except CorruptDataError as error:
-                log.warning("bars_damaged", symbol=symbol, problem=str(error))
-                damaged[symbol] = str(error)
-        return intact, damaged
 
 
 def _raise_if_nothing_worked(assets: Sequence[Asset], progress: _Progress) -> None:

@@ -23,8 +23,13 @@ _MAX_NUMBER = 1e300
 
 
 def dumps(record: dict[str, Any]) -> str:
-    """Encode as compact JSON. NaN is refused, because other readers could not parse it."""
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Encode as compact JSON. NaN is refused, because other readers could not parse it.
+
+    Half of a surrogate pair, which an upstream's JSON may contain, becomes a question mark, because UTF-8 cannot
+    encode it.
+    """
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 class Fields:

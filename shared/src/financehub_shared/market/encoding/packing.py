@@ -67,6 +67,10 @@ def _read(typecode: str, data: memoryview) -> "array[float]":
     return values
 
 
+def _is_ascending(days: "array[int]") -> bool:
+    return all(map(lt, days, days[1:]))
+
+
 def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> bytes:
     """Write a blob.
 
@@ -81,7 +85,7 @@ def pack(meta: bytes, days: "array[int]", columns: "Sequence[array[float]]") -> 
     rows = len(days)
     if any(len(column) != rows for column in columns):
         raise ValueError(f"columns have {[len(column) for column in columns]} values, expected {rows}")
-    if not all(map(lt, days, days[1:])):
+    if not _is_ascending(days):
         raise ValueError("days are not strictly ascending")
     body = b"".join([meta, _little(days, _DAY_SIZE), *(_little(column, _VALUE_SIZE) for column in columns)])
     first, last = (days[0], days[-1]) if rows else (0, 0)
@@ -140,4 +144,6 @@ def unpack(name: RecordName, blob: bytes) -> "tuple[bytes, array[int], list[arra
     width = header.rows * _VALUE_SIZE
     columns = [_read("d", view[at : at + width]) for at in range(values_at, header.size, width)] if width else []
     days: array[int] = _read("i", view[days_at:values_at])  # type: ignore[assignment]
+    if not _is_ascending(days):
+        raise name.corrupt("has days that are not in order")
     return blob[HEADER_SIZE:days_at], days, columns or [array("d") for _ in range(header.columns)]

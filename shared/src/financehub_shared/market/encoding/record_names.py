@@ -1,7 +1,7 @@
 """Names stored records in messages, and says how each kind of record is repaired.
 
-A task replaces a quote, an indicator record and a freshness mark as a whole, so its next run repairs one. Nothing
-replaces the other records by itself, except that the scheduler writes the assets of the assets file again.
+A task replaces a quote, an indicator record and a freshness mark as a whole, so its next run repairs one. The scheduler
+writes the assets of the assets file again. Nothing else is replaced by itself.
 """
 
 import shlex
@@ -16,77 +16,84 @@ class RecordName:
     """The name of one stored record.
 
     Args:
-        text: The Redis key; for a hash field, the key, a space and the field.
-        repair: How the record is repaired if it is damaged.
-        removal: How it is removed, if that differs from `repair`.
+        key: The Redis key.
+        field: The hash field. Empty if the record is the whole key.
+        repair: How a damaged record is repaired, in which `{field}` is the quoted field and `{remove}` the command that
+            removes the record.
+        removal: How the record is removed, if it is intact but of a newer release.
     """
 
-    text: str
+    key: str
+    field: str
     repair: str
-    removal: str = ""
+    removal: str = "{remove}"
 
     def corrupt(self, problem: str) -> CorruptDataError:
         """Return the error that the record is damaged."""
-        return CorruptDataError(self.text, problem, self.repair)
+        return CorruptDataError(str(self), problem, self._advice(self.repair))
 
     def newer(self, problem: str) -> NewerRecordError:
         """Return the error that only a newer release can read the record."""
-        return NewerRecordError(self.text, problem, self.removal or self.repair)
+        return NewerRecordError(str(self), problem, self._advice(self.removal))
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.field}" if self.field else self.key
+
+    def _advice(self, template: str) -> str:
+        key, field = shlex.quote(self.key), shlex.quote(self.field)
+        command = f"HDEL {key} {field}" if self.field else f"UNLINK {key}"
+        return template.format(field=field, remove=f"`redis-cli {command}` removes it")
+
+
+_ASSET_REMOVAL = "`financehub assets remove {field}` removes it"
+_ASSET_REPAIR = (
+    "if the assets file declares it, the scheduler writes it again within seconds; otherwise, add it again with "
+    "`financehub assets add {field} --type crypto` (or stock)"
+)
+_BARS_REPAIR = "{remove}, and the next run of calculate_indicators_task fetches the bars again"
+_INDICATOR_REPAIR = "the next run of calculate_indicators_task replaces it; {remove} now"
 
 
 def asset_record(symbol: str) -> RecordName:
     """Name the record of an asset."""
-    quoted = shlex.quote(symbol)
-    return RecordName(
-        f"{keys.ASSETS} {symbol}",
-        "if the assets file declares it, the scheduler writes it again within seconds; otherwise, add it again with "
-        f"`financehub assets add {quoted} --type crypto` (or stock)",
-        f"`financehub assets remove {quoted}` removes it",
-    )
+    return RecordName(keys.ASSETS, symbol, _ASSET_REPAIR, _ASSET_REMOVAL)
 
 
 def quote_record(symbol: str) -> RecordName:
     """Name the record of a quote."""
-    return RecordName(
-        f"{keys.QUOTES} {symbol}",
-        f"the next run of the price task replaces it; {_removal(keys.QUOTES, symbol)} it now",
-    )
+    return RecordName(keys.QUOTES, symbol, "the next run of the price task replaces it; {remove} now")
 
 
 def bars_record(symbol: str) -> RecordName:
     """Name the blob of an asset's bars."""
-    key = keys.bars(symbol)
-    return RecordName(key, f"{_removal(key)} it, and the next run of calculate_indicators_task fetches the bars again")
+    return RecordName(keys.bars(symbol), "", _BARS_REPAIR, _BARS_REPAIR)
 
 
 def indicator_record(symbol: str) -> RecordName:
     """Name the record of an asset's newest indicator values."""
-    return RecordName(
-        f"{keys.INDICATORS} {symbol}",
-        f"the next run of calculate_indicators_task replaces it; {_removal(keys.INDICATORS, symbol)} it now",
-    )
+    return RecordName(keys.INDICATORS, symbol, _INDICATOR_REPAIR)
 
 
 def series_record(symbol: str) -> RecordName:
     """Name the blob of an asset's indicator series."""
-    key = keys.indicator_series(symbol)
-    return RecordName(key, f"the next run of calculate_indicators_task replaces it; {_removal(key)} it now")
+    return RecordName(keys.indicator_series(symbol), "", _INDICATOR_REPAIR)
 
 
 def news_record(id: str) -> RecordName:
     """Name the record of a news item."""
-    return RecordName(
-        f"{keys.NEWS} {id}", f"the cleanup removes it after its retention; {_removal(keys.NEWS, id)} it now"
-    )
+    return RecordName(keys.NEWS, id, "the cleanup removes it after its retention; {remove} now")
 
 
 def freshness_record(field: str) -> RecordName:
     """Name the mark of a provider's last success."""
-    return RecordName(
-        f"{keys.FRESHNESS} {field}", f"the next success replaces it; {_removal(keys.FRESHNESS, field)} it now"
-    )
+    return RecordName(keys.FRESHNESS, field, "the next success replaces it; {remove} now")
 
 
-def _removal(key: str, field: str = "") -> str:
-    command = f"HDEL {shlex.quote(key)} {shlex.quote(field)}" if field else f"UNLINK {shlex.quote(key)}"
-    return f"`redis-cli {command}` removes"
+def quarantine_record(kind: str, field: str) -> RecordName:
+    """Name the quarantine record of one kind, symbol, provider and class of reason."""
+    return RecordName(keys.quarantine(kind), field, "the next rejection replaces it; {remove} now")
+
+
+def news_index_record(key: str) -> RecordName:
+    """Name the index of the news items about one asset."""
+    return RecordName(key, "", "{remove}, and later news items are in the index again")

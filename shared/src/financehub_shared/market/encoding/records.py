@@ -1,6 +1,7 @@
 """Encodes assets, quotes, indicator values and news as JSON, without defaults to keep 10,000 quotes small."""
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from typing import Any
 
 from financehub_shared.core.kinds import AssetKind, AssetType
@@ -15,6 +16,8 @@ QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
 #: The value of the qualities `corrected` and `unconfirmed` in Redis; the latter also has the field `unconfirmed`.
 #: Earlier releases, which run during an upgrade and after a rollback, accept only this value, and ignore the field.
 _CORRECTED = "mended"
+#: Any other symbol was not written by FinanceHub, and could spoil a request for many symbols.
+_SYMBOL = re.compile(r"[\w.^=&/+:$!@*-]{1,60}", re.ASCII)
 
 
 def encode_asset(asset: Asset) -> str:
@@ -42,7 +45,10 @@ def decode_asset(symbol: str, raw: bytes) -> Asset:
         CorruptDataError: A field is missing or invalid.
         NewerRecordError: This release does not know the type or the kind.
     """
-    fields = Fields(asset_record(symbol), raw)
+    name = asset_record(symbol)
+    if not _SYMBOL.fullmatch(symbol):
+        raise replace(name, repair="{remove}").corrupt("does not have the name of an asset")
+    fields = Fields(name, raw)
     return Asset(
         symbol=symbol,
         type=fields.member("type", AssetType),

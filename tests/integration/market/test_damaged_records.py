@@ -1,0 +1,225 @@
+"""Tests that damaged records in Redis do not affect any other record (D13)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset, Quality, Quarantined
+from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.redis import keys
+from support.damage import KINDS, RecordKind, damage_records
+from support.market_data import T0, bars, indicators, news, quote
+
+SYMBOLS = ["AAPL", "BTC-USD", "ETH-USD"]
+kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+class Reader(RedisStore):
+    """A store that keeps the errors of the records that it could not read."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.errors: dict[str, CorruptDataError] = {}
+        super().__init__(client, lambda error: self.errors.update({error.key: error}))
+
+    def read_all(self, symbols: Iterable[str]) -> dict[str, dict[Any, Any]]:
+        """Return what all read methods return, by symbol or id."""
+        names = list(symbols)
+        return {
+            "assets": {asset.symbol: asset for asset in self.assets(active_only=False)},
+            "quotes": self.quotes(),
+            "named quotes": self.quotes(names),
+            "times of quotes": self.quotes_fetched_at(names),
+            "bars": self.bars(names),
+            "last days": self.last_days(names),
+            "indicators": self.indicators(),
+            "named indicators": self.indicators(names),
+            "times of indicators": self.indicators_computed_at(names),
+            "series": {symbol: found for symbol in names if (found := self.indicator_series(symbol))},
+            "news": {item.id: item for item in self.news(limit=10_000)},
+            "news of an asset": {item.id: item for item in self.news("AAPL")},
+            "quarantine": {record.symbol: record for record in self.quarantined(limit=10_000)},
+            "freshness": {provider: at for (_, provider), at in self.last_success().items()},
+        }
+
+
+@pytest.fixture
+def reader(redis_client: "redis.Redis") -> Reader:
+    """A store with a record of each kind for each of three assets."""
+    reader = Reader(redis_client)
+    reader.put_assets(Asset(symbol, AssetType.CRYPTO, provider_symbols={"kraken": "X"}) for symbol in SYMBOLS)
+    reader.put_quotes(quote(symbol, note="n", quality=Quality.CORRECTED) for symbol in SYMBOLS)
+    reader.put_bars(bars(symbol, range(20_000, 20_010)) for symbol in SYMBOLS)
+    reader.put_indicators(indicators(symbol, rsi_14=[1.0, 55.5]) for symbol in SYMBOLS)
+    reader.put_quarantined(Quarantined("quote", symbol, "binance", "not-found: it", "{}", T0) for symbol in SYMBOLS)
+    titles = dict(zip(SYMBOLS, ["Apple falls", "Bitcoin is up again", "Tea is hot"], strict=True))
+    reader.put_news(replace(news(symbol, title, T0, "AAPL"), id=symbol) for symbol, title in titles.items())
+    for symbol in SYMBOLS:
+        reader.mark_success("news", symbol, T0)
+    return reader
+
+
+@kinds
+def test_read_with_damaged_records_returns_all_others(reader: Reader, redis_client: "redis.Redis", kind: RecordKind):
+    """Every read method returns all intact records unchanged, names each unreadable one, and writes nothing."""
+    before = reader.read_all(SYMBOLS)
+    victims = damage_records(redis_client, kind, "AAPL")
+    stored = {symbol: kind.read(redis_client, symbol) for symbol in victims}
+    found: set[str] = set()
+    for method, records in reader.read_all([*SYMBOLS, *victims]).items():
+        assert {symbol: records.get(symbol) for symbol in SYMBOLS} == before[method], method
+        found.update(records.keys() & victims.keys())
+    assert {symbol: kind.read(redis_client, symbol) for symbol in victims} == stored
+    unnamed = {
+        description
+        for symbol, description in victims.items()
+        if symbol not in found and kind.describe(symbol) not in reader.errors
+    }
+    assert unnamed <= {"empty"}  # an empty blob counts as absent
+    assert reader.errors.keys() <= {kind.describe(symbol) for symbol in victims}
+    for error in reader.errors.values():
+        assert "removes it" in str(error) or "`financehub assets add" in str(error)
+    unknown = [symbol for symbol, description in victims.items() if description.startswith("a_field_of_a_newer")]
+    assert found.issuperset(unknown)
+
+
+@kinds
+def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_client: "redis.Redis", kind: RecordKind):
+    """New data of all assets is stored. It repairs the records that tasks replace, and keeps all others."""
+    victims = damage_records(redis_client, kind, "AAPL")
+    stored = {symbol: kind.read(redis_client, symbol) for symbol in victims}
+    everything = [*SYMBOLS, *victims]
+    reader.put_quotes(quote(symbol, "2", T0 + 1) for symbol in everything)
+    reader.put_bars(bars(symbol, [20_011]) for symbol in everything)
+    reader.put_indicators(indicators(symbol, rsi_14=[2.0]) for symbol in everything)
+    reader.put_quarantined(Quarantined("quote", each, "binance", "not-found: it", "", T0 + 1) for each in everything)
+    assert reader.put_news([news("n", "News of the day", T0, *SYMBOLS)]) == 1
+    for symbol in everything:
+        reader.mark_success("news", symbol, T0 + 1)
+    records = reader.read_all(everything)
+    assert {each.price for each in records["quotes"].values()} == {2}
+    assert {each.values["rsi_14"] for each in records["indicators"].values()} == {2.0}
+    assert {each.at for each in records["quarantine"].values()} == {T0 + 1}
+    assert set(records["freshness"].values()) == {T0 + 1}
+    assert set(records["last days"].values()) == {20_011}
+    for method in ("quotes", "indicators", "series", "quarantine", "freshness"):
+        assert records[method].keys() == {*everything}, method
+    assert len(reader.news("ETH-USD")) == 1
+    is_kept = kind.name in {"asset", "news item", "bars"}
+    for symbol, description in victims.items():
+        if description != "empty":
+            assert (kind.read(redis_client, symbol) == stored[symbol]) == is_kept, description
+
+
+@kinds
+def test_drop_older_with_damaged_records_deletes_all_others(
+    reader: Reader, redis_client: "redis.Redis", kind: RecordKind
+):
+    """The cleanup deletes all old records. It keeps and names an unreadable one unless an index has its age."""
+    damage_records(redis_client, kind, "AAPL")
+    stored = reader.read_all([])
+    reader.errors.clear()
+    found: dict[str, CorruptDataError] = {}
+    limit = T0 + 10
+    counts = reader.drop_older(
+        quotes_before=limit,
+        bars_before_day=30_000,
+        news_before=limit,
+        quarantine_before=limit,
+        dry_run=False,
+        unreadable=found,
+    )
+    assert found == reader.errors
+    assert bool(found) == (kind.name in {"quote", "bars", "newest values", "news item"})
+    assert min(counts.values()) >= 3
+    left = {key.decode() for key in redis_client.keys("*")}
+    if kind.name not in {"quote", "bars", "newest values", "series"}:
+        assert left == {keys.ASSETS, keys.FRESHNESS}
+    assert reader.news(limit=10_000) == reader.quarantined() == list(reader.quotes().values()) == []
+    assert reader.bars(SYMBOLS) == reader.indicators(SYMBOLS) == {}
+    assert {asset.symbol for asset in reader.assets(active_only=False)} == stored["assets"].keys()
+    assert all(redis_client.hexists(*name.split(" ", 1)) for name in found if name.startswith(keys.QUOTES))
+
+
+@pytest.mark.parametrize("name", ["bars", "series"])
+def test_read_of_a_key_of_another_type_returns_all_others(reader: Reader, redis_client: "redis.Redis", name: str):
+    """A key that is not a string does not fail the batch that reads or writes it, and is named."""
+    before, key = reader.read_all(SYMBOLS), KINDS[name].key("VICTIM")
+    redis_client.rpush(key, "x")
+    assert reader.read_all([*SYMBOLS, "VICTIM"]) == before
+    assert reader.errors.keys() == {key}
+    reader.put_bars(bars(symbol, [20_011]) for symbol in [*SYMBOLS, "VICTIM"])
+    assert reader.last_days(SYMBOLS) == dict.fromkeys(SYMBOLS, 20_011)
+    limits = {"quotes_before": 0.0, "news_before": 0.0, "quarantine_before": 0.0}
+    assert reader.drop_older(**limits, bars_before_day=20_011, dry_run=False)["bars"] == 30  # type: ignore[arg-type]
+    assert redis_client.type(key) == b"list"
+
+
+def test_news_with_an_index_of_another_type_stores_and_returns_the_rest(reader: Reader, redis_client: "redis.Redis"):
+    """The index of one asset can be damaged without an effect on the news of others."""
+    redis_client.set(keys.news_by_asset("VICTIM"), "x")
+    item = news("new", "Ether and Badcoin fall", T0, "VICTIM", "ETH-USD")
+    assert reader.put_news([item]) == 1
+    assert reader.news("ETH-USD") == [item]
+    assert reader.news("VICTIM") == []
+    assert reader.errors.keys() == {keys.news_by_asset("VICTIM")}
+
+
+NEWER = b'{"type":"option","name":"","currency":"USD","strike":"100"}'
+
+
+def test_reconcile_assets_with_unreadable_records_repairs_only_declared_damage(
+    reader: Reader, redis_client: "redis.Redis"
+):
+    """A damaged record that the file declares is written again. Others stay, and so does a newer release's record."""
+    for symbol in ("DAMAGED", "BY-HAND", "NEWER", "NEWER2"):
+        redis_client.hset(keys.ASSETS, symbol, b"?" if symbol in {"DAMAGED", "BY-HAND"} else NEWER)
+    declared = [Asset("DAMAGED", AssetType.STOCK), Asset("NEWER", AssetType.STOCK)]
+    assert reader.reconcile_assets(declared) == (1, 0)
+    assert reader.reconcile_assets(declared) == (0, 0)
+    assert {asset.symbol for asset in reader.assets()} == {*SYMBOLS, "DAMAGED"}
+    assert redis_client.hmget(keys.ASSETS, "BY-HAND", "NEWER", "NEWER2") == [b"?", NEWER, NEWER]
+    assert reader.reconcile_assets([]) == (0, 1)
+    assert redis_client.hmget(keys.ASSETS, "BY-HAND", "NEWER", "NEWER2") == [b"?", NEWER, NEWER]
+
+
+def test_put_bars_over_a_newer_format_keeps_it(reader: Reader, redis_client: "redis.Redis"):
+    """A blob in the format of a newer release is neither read nor replaced."""
+    intact = KINDS["bars"].read(redis_client, "BTC-USD")
+    assert intact is not None
+    KINDS["bars"].write(redis_client, "BTC-USD", newer := b"\x02" + intact[1:])
+    found: dict[str, CorruptDataError] = {}
+    reader.put_bars([bars("BTC-USD", [20_011]), bars("AAPL", [20_011])], unreadable=found)
+    assert list(found) == ["BTC-USD"]
+    assert reader.last_days(SYMBOLS) == {"AAPL": 20_011, "ETH-USD": 20_009}
+    assert KINDS["bars"].read(redis_client, "BTC-USD") == newer
+
+
+def test_news_with_unreadable_items_is_filled_up_to_the_limit(reader: Reader, redis_client: "redis.Redis"):
+    """Items that cannot be read do not take the place of others."""
+    redis_client.hset(keys.NEWS, reader.news(limit=1)[0].id, "?")
+    assert len(reader.news(limit=2)) == 2
+    assert len(reader.news(limit=3)) == 2
+
+
+def test_assets_with_a_name_that_is_no_symbol_leave_it_out(reader: Reader, redis_client: "redis.Redis"):
+    """A symbol that could spoil a request for many symbols is named and left out."""
+    good = redis_client.hget(keys.ASSETS, "AAPL")
+    for symbol in (b"\xff\xfe", b"A B", b'"', b"", "Ä".encode(), b"A\n"):
+        redis_client.hset(keys.ASSETS, symbol, good)
+    assert [asset.symbol for asset in reader.assets()] == SYMBOLS
+    assert len(reader.errors) == 6
+
+
+def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader: Reader, redis_client: "redis.Redis"):
+    """The stream of the earlier quarantine is not read, and leaves when its newest record is past the retention."""
+    redis_client.xadd(keys.QUARANTINE_STREAM, {"kind": "quote"}, id="1000000-0")
+    limits = {"quotes_before": 0.0, "news_before": 0.0, "bars_before_day": 0}
+    for before, is_left in ((999.0, 1), (1_001.0, 0)):
+        assert reader.quarantined(kind="quote", symbol="NONE") == []
+        reader.drop_older(**limits, quarantine_before=before, dry_run=False)  # type: ignore[arg-type]
+        assert redis_client.exists(keys.QUARANTINE_STREAM) == is_left
