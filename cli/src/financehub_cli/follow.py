@@ -37,7 +37,7 @@ def follow_run(session: Session, message_id: str, task: str, *, timeout: float, 
         as_json: Whether to print JSON.
     """
     try:
-        run = _wait_for_run(session, message_id, task, timeout=timeout, show_progress=not as_json)
+        run = wait_for_run(session, message_id, task, timeout=timeout, show_progress=not as_json)
     except KeyboardInterrupt:
         print_message(f"stopped following; {task} continues as {message_id}, see `financehub stats {task}`")
         raise typer.Exit(ExitCode.FAILED) from None
@@ -79,20 +79,16 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
             time.sleep(POLL_SECONDS)
 
 
-def absent_scheduler(session: Session) -> str:
-    """Return the message that no scheduler is alive, or an empty string."""
-    processes = ProcessRegistry(session.broker_client).live()
-    return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
+def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float, show_progress: bool) -> RunRecord:
+    """Return a run when it has ended, or as it is after the timeout, with a message.
 
-
-def absent_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty string."""
-    processes = ProcessRegistry(session.broker_client).live()
-    served = any(queue in process.queues for process in processes)
-    return "" if served else f"no live worker serves queue {queue!r}"
-
-
-def _wait_for_run(session: Session, message_id: str, task: str, *, timeout: float, show_progress: bool) -> RunRecord:
+    Args:
+        session: The session of the command.
+        message_id: Id of the run.
+        task: Name of its task.
+        timeout: Seconds after which the command stops waiting.
+        show_progress: Whether to show the progress on a terminal.
+    """
     run = RunRecord(message_id, task, "", RunState.QUEUED)  # the stored record may appear a moment later
     console = build_console(stderr=True)
     limit = time.monotonic() + timeout
@@ -109,6 +105,19 @@ def _wait_for_run(session: Session, message_id: str, task: str, *, timeout: floa
                 reason = f" after {run.error}" if run.error else ""
                 progress.update(f"{task} {run.state}, attempt {max(run.attempts, 1)}{escape(reason)}")
             time.sleep(POLL_SECONDS)
+
+
+def absent_scheduler(session: Session) -> str:
+    """Return the message that no scheduler is alive, or an empty string."""
+    processes = ProcessRegistry(session.broker_client).live()
+    return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
+
+
+def absent_worker(session: Session, queue: str) -> str:
+    """Return the message that no live worker serves a queue, or an empty string."""
+    processes = ProcessRegistry(session.broker_client).live()
+    served = any(queue in process.queues for process in processes)
+    return "" if served else f"no live worker serves queue {queue!r}"
 
 
 def _describe_outcome(run: RunRecord) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.redis_store import RedisStore
 from support.market_data import quote
@@ -19,11 +19,14 @@ def test_assets_list_filters_by_type_and_activity(cli: Any, invoke: Any, store: 
         {
             "symbol": "BTC-USD",
             "type": "crypto",
+            "kind": "coin",
             "name": "Bitcoin",
             "currency": "USD",
             "active": True,
             "declared": False,
             "providers": {},
+            "aliases": [],
+            "exchanges": [],
         }
     ]
     assert "Bitcoin" in invoke("assets", "list").stdout
@@ -31,21 +34,46 @@ def test_assets_list_filters_by_type_and_activity(cli: Any, invoke: Any, store: 
 
 def test_assets_add_twice_replaces_the_asset(cli: Any, store: RedisStore):
     """`assets add` stores an asset under its symbol in upper case, and a second call replaces it."""
-    cli("assets", "add", "sol-usd", "--type", "crypto", "--name", "Solana", "--provider", "coingecko=solana")
-    cli("assets", "add", "SOL-USD", "--type", "crypto", "--provider", "kraken=SOLUSD", "--inactive")
+    options = ("--no-fetch", "--type", "crypto")
+    cli("assets", "add", "sol-usd", *options, "--name", "Solana", "--provider", "coingecko=solana")
+    cli("assets", "add", "SOL-USD", *options, "--provider", "kraken=SOLUSD", "--inactive")
     stored = {asset.symbol: asset for asset in store.assets(active_only=False)}
     assert stored["SOL-USD"] == Asset("SOL-USD", AssetType.CRYPTO, active=False, provider_symbols={"kraken": "SOLUSD"})
+
+
+def test_assets_add_stores_kind_aliases_and_exchanges(cli: Any, invoke: Any, store: RedisStore):
+    """The kind, the aliases and the exchanges are stored and listed, and the currency is that of the exchange (D14)."""
+    named = ("--alias", "Vodafone Group", "--alias", "Voda", "--exchange", "lse")
+    (added,) = cli("assets", "add", "vod.l", "--type", "stock", "--kind", "equity", *named, "--no-fetch")
+    assert (added["kind"], added["currency"], added["aliases"], added["exchanges"], added["first_fetch"]) == (
+        *("equity", "GBP"),
+        ["Vodafone Group", "Voda"],
+        ["LSE"],
+        None,
+    )
+    (stored,) = [asset for asset in store.assets() if asset.symbol == "VOD.L"]
+    assert (stored.kind, stored.aliases) == (AssetKind.EQUITY, ("Vodafone Group", "Voda"))
+    assert "equity" in invoke("assets", "list").stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["VOD.L", "--type", "stock"], "set its currency"),
+        (["BRK.B", "--type", "stock"], "write BRK-B instead of BRK.B"),
+        (["btcusd", "--type", "crypto"], "write BTC-USD instead of btcusd"),
+        (["tBTCUSD", "--type", "crypto"], "write BTC-USD instead of tBTCUSD"),
+        (["BTC/USD", "--type", "stock"], "write BTC-USD and the type crypto"),
+        (["DAX", "--type", "stock"], "write ^GDAXI instead of DAX; if you mean a share or a fund of this name, set"),
+        (["^MYINDEX", "--type", "stock"], "the currency of ^MYINDEX is unknown; set the currency"),
+        (["JPY=X", "--type", "stock", "--currency", "USD"], "JPY=X is priced in JPY"),
         (["BTC", "--type", "crypto"], "write BTC-USD"),
+        (["X", "--type", "stock", "--alias", "Y"], "write a name of 2 to 60 characters"),
+        (["X", "--type", "stock", "--exchange", "NASDQ"], "did you mean 'NASDAQ'?"),
         (["X", "--type", "stock", "--provider", "yahooo=X"], "did you mean 'yahoo'?"),
         (["X", "--type", "stock", "--provider", "yahoo"], "write it as NAME=SYMBOL"),
         (["AAPL", "--type", "stock"], "declared in the assets file"),
         (["X", "--type", "bond"], "'bond'"),
+        (["X", "--type", "stock", "--kind", "etf"], "'etf'"),
         (["X"], "--type"),
     ],
 )
@@ -96,7 +124,7 @@ def test_assets_import_writes_only_changed_assets(cli: Any, invoke: Any, store: 
 def test_assets_import_with_invalid_file_reports_every_mistake(invoke: Any, store: RedisStore, tmp_path: Path):
     """Each mistake is one line with file and line number, the exit code is 2, and nothing is written."""
     file = tmp_path / "assets.yaml"
-    file.write_text("assets:\n- {symbol: ETH-USD, type: crypto}\n- {symbol: eth, type: coin}\n")
+    file.write_text("assets:\n- {symbol: ETH-USD, type: crypto}\n- {symbol: Ether Coin, type: coin}\n")
     result = invoke("assets", "import", file)
     assert result.exit_code == 2
     lines = result.stderr.splitlines()

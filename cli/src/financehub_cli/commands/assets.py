@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 
 from financehub_cli.completion import complete_symbols
 from financehub_cli.exit_codes import ExitCode, print_message
+from financehub_cli.first_fetch import FirstFetch, try_first_fetch
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
-from financehub_cli.output.terminal import build_table
+from financehub_cli.output.terminal import build_table, plain_text
 from financehub_cli.session import Session
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
 
@@ -29,11 +32,30 @@ app = new_group(
 
 TypeFilter = Annotated[AssetType | None, typer.Option("--type", help="List only assets of this type.")]
 IncludeInactive = Annotated[bool, typer.Option("--all", help="Include inactive assets.")]
-Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="The canonical symbol, such as BTC-USD, AAPL or VOD.L.")]
-Type = Annotated[AssetType, typer.Option("--type", help="The type of the asset.")]
+Symbol = Annotated[
+    str, typer.Argument(metavar="SYMBOL", help="The symbol, such as BTC-USD, AAPL, VOD.L, ^GSPC, EURUSD=X or GC=F.")
+]
+Type = Annotated[AssetType, typer.Option("--type", help="The type of the asset, which decides its price task.")]
+Kind = Annotated[
+    AssetKind | None,
+    typer.Option("--kind", help="The kind of the asset, if the symbol does not show it: fund for ETFs."),
+]
 Name = Annotated[str, typer.Option("--name", help="A readable name, such as Bitcoin.")]
 Currency = Annotated[
-    str, typer.Option("--currency", help="The ISO 4217 currency code. It is required for stocks outside the US.")
+    str,
+    typer.Option(
+        "--currency", help="The ISO 4217 currency code, if it is not that of the exchange, or if it is asked for."
+    ),
+]
+Aliases = Annotated[
+    list[str] | None,
+    typer.Option("--alias", help="A further name in headlines, such as Google. You can repeat this option."),
+]
+Exchanges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exchange", help="An exchange in whose notation headlines name it: NASDAQ. You can repeat this option."
+    ),
 ]
 ProviderSymbols = Annotated[
     list[str] | None,
@@ -44,6 +66,7 @@ ProviderSymbols = Annotated[
     ),
 ]
 Inactive = Annotated[bool, typer.Option("--inactive", help="Store the asset without fetching data for it.")]
+NoFetch = Annotated[bool, typer.Option("--no-fetch", help="Do not try a first fetch.")]
 RemovedSymbols = Annotated[
     list[str],
     typer.Argument(metavar="SYMBOL", help="The symbols of the assets to remove.", autocompletion=complete_symbols),
@@ -59,8 +82,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show
 def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as_json: AsJson = False) -> None:
     """List the active assets.
 
-    JSON: a list of {symbol, type, name, currency, active, declared, providers}. declared is true if the assets file
-    declares the asset.
+    JSON: a list of {symbol, type, kind, name, currency, active, declared, providers, aliases, exchanges}. declared is
+    true if the assets file declares the asset.
     """
     assets = Session().store.assets(type, active_only=not include_inactive)
     print_result(_build_result(assets), as_json=as_json)
@@ -70,28 +93,48 @@ def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as
 def add(
     symbol: Symbol,
     type: Type,
+    kind: Kind = None,
     name: Name = "",
     currency: Currency = "",
     provider: ProviderSymbols = None,
+    alias: Aliases = None,
+    exchange: Exchanges = None,
     inactive: Inactive = False,
+    no_fetch: NoFetch = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add an asset, or replace one that was added with this command.
+    """Add an asset, or replace one that was added with this command, and try its first fetch.
 
-    JSON: a list that contains only this asset, with the keys of `assets list`.
+    A symbol in the notation of another source is refused with the right spelling. The first fetch is a run of the price
+    task. The asset stays added whatever comes back. The exit code is 1 if the providers delivered no price for it.
+
+    JSON: a list that contains only this asset, with the keys of `assets list` and first_fetch: {price, currency,
+    provider, quality, note, problem}, or null if no fetch was requested.
 
     Examples:
     - `financehub assets add SOL-USD --type crypto --provider coingecko=solana`
-    - `financehub assets add VOD.L --type stock --currency GBP`
+    - `financehub assets add VOD.L --type stock --alias "Vodafone Group"`
+    - `financehub assets add SPY --type stock --kind fund --no-fetch`
     """
-    fields = {"symbol": symbol.upper(), "type": type.value, "name": name, "currency": currency, "active": not inactive}
-    asset, problems = read_entry(fields | {"providers": dict(map(_parse_provider_symbol, provider or []))})
+    fields = {
+        "type": type.value,
+        "kind": kind,
+        "symbol": _in_capitals(symbol.strip(), type, kind),
+        "name": name,
+        "currency": currency,
+        "active": not inactive,
+        "providers": dict(map(_parse_provider_symbol, provider or [])),
+        "aliases": alias or [],
+        "exchanges": exchange or [],
+    }
+    asset, problems = read_entry(fields)
     if asset is None:
         raise ConfigError("; ".join(problem for _, problem in problems))
-    store = Session().store
-    _refuse_declared(store.assets(active_only=False), [asset.symbol], "change")
-    store.put_assets([asset])
-    print_result(_build_result([asset]), as_json=as_json)
+    session = Session()
+    _refuse_declared(session.store.assets(active_only=False), [asset.symbol], "change")
+    session.store.put_assets([asset])
+    fetched = None if inactive or no_fetch else try_first_fetch(session, asset, show_progress=not as_json)
+    print_result(_build_added(asset, fetched), as_json=as_json)
 
 
 @app.command()
@@ -141,32 +184,50 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
 
 
 def _build_result(assets: Sequence[Asset]) -> CommandResult:
-    records = [
-        {
-            "symbol": asset.symbol,
-            "type": asset.type.value,
-            "name": asset.name,
-            "currency": asset.currency,
-            "active": asset.active,
-            "declared": asset.declared,
-            "providers": dict(asset.provider_symbols),
-        }
-        for asset in assets
-    ]
-    columns = ("symbol", "type", "name", "currency", "active", "from", "provider symbols")
-    return CommandResult(records, build_table(*columns, rows=map(_row, assets)))
+    columns = ("symbol", "type", "kind", "name", "currency", "active", "from", "provider symbols")
+    return CommandResult(list(map(_as_json, assets)), build_table(*columns, rows=map(_row, assets)))
+
+
+def _build_added(asset: Asset, fetched: FirstFetch | None) -> CommandResult:
+    table = _build_result([asset]).content
+    record = _as_json(asset) | {"first_fetch": fetched and fetched.as_json()}
+    if fetched is None:
+        return CommandResult([record], table)
+    return CommandResult([record], Group(table, plain_text(fetched.describe(asset.symbol))), code=fetched.code)
+
+
+def _as_json(asset: Asset) -> dict[str, Any]:
+    return {
+        "symbol": asset.symbol,
+        "type": asset.type.value,
+        "kind": asset.kind.value,
+        "name": asset.name,
+        "currency": asset.currency,
+        "active": asset.active,
+        "declared": asset.declared,
+        "providers": dict(asset.provider_symbols),
+        "aliases": list(asset.aliases),
+        "exchanges": list(asset.exchanges),
+    }
 
 
 def _row(asset: Asset) -> list[object]:
     return [
         asset.symbol,
         asset.type.value,
+        asset.kind.value,
         asset.name,
         asset.currency,
         "yes" if asset.active else "no",
         "file" if asset.declared else "cli",
         " ".join(f"{provider}={symbol}" for provider, symbol in asset.provider_symbols.items()),
     ]
+
+
+def _in_capitals(symbol: str, type: AssetType, kind: AssetKind | None) -> str:
+    """Return the symbol in capitals if nothing else is wrong with it, so that users can write it in lower case."""
+    capitals = symbol.upper()
+    return capitals if Spelling(capitals, type) in find_spellings(symbol, type, kind) else symbol
 
 
 def _parse_provider_symbol(text: str) -> tuple[str, str]:
