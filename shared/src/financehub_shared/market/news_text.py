@@ -12,7 +12,18 @@ _SHARED, _OF = 4, 5
 _FEWEST_WORDS = 4
 #: Query parameters that track readers and do not select the article.
 _TRACKING = re.compile(
-    r"^(utm_.*|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss)$"
+    r"^(utm_.*|at_(medium|campaign|link.*)|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter"
+    r"|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss|xtor|ftag|intcid|icid|echobox)$"
+)
+#: Parameters whose long random value identifies a visit. A short value may select an article (`article.php?sid=12`).
+_SESSION = re.compile(r"^((asp)?(j|php)?sess(ion)?(_?id)?.*|sid|s_id|cfid|cftoken|visit(or)?_?id)$")
+_RANDOM = re.compile(r"^(?=.*\d)[\w!.-]{16,}$")
+_SESSION_PATH = re.compile(r";(jsessionid|sid|phpsessid)=[^/;]*", re.IGNORECASE)
+#: Fragments that name a part of a page, or the way to it. All others may select an article of the page.
+_PART = re.compile(
+    r"^(comments?([-_]?\d+)?|comment-form|respond|disqus_thread|more(-\d+)?|top|main(-content)?|content|article"
+    r"|rss.*|feed|tk\..*|:~:.*|sthash\..*|\.[\w-]{6,})?$",
+    re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MARKUP = re.compile(r"<[^>]{0,500}>")
@@ -22,7 +33,9 @@ _WORD = re.compile(r"[\w$€£]+(?:[.,'][\w]+)*%?")
 
 
 def canonical_url(url: str) -> str:
-    """Return the same URL for all links to an article: lower-case host, no tracking, sorted query, no fragment.
+    """Return the same URL for all links to an article: lower-case host, sorted query, no tracking and no session.
+
+    A fragment stays unless it is known to select nothing, because some feeds list the articles of a single page.
 
     Args:
         url: The link as the feed contains it.
@@ -37,20 +50,46 @@ def canonical_url(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     port = "" if parts.port in {None, _DEFAULT_PORTS[scheme]} else f":{parts.port}"
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode(sorted(pair for pair in pairs if not _TRACKING.match(pair[0].lower())))
-    path = parts.path.rstrip("/") or "/"
-    return urlunsplit((scheme, f"{host}{port}", path, query, ""))
+    path = _SESSION_PATH.sub("", parts.path).rstrip("/") or "/"
+    return urlunsplit((scheme, f"{host}{port}", path, _selecting(parts.query), _fragment(parts.fragment)))
 
 
-def news_id(url: str) -> str:
+def is_start_page(url: str) -> bool:
+    """Whether a canonical URL is a site's start page, which is no article's address."""
+    parts = urlsplit(url)
+    return parts.path in {"", "/"} and not parts.query and not parts.fragment
+
+
+def _selecting(query: str) -> str:
+    """Return a query without tracking and session parameters, sorted."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode(sorted((name, value) for name, value in pairs if _selects(name.lower(), value)))
+
+
+def _selects(name: str, value: str) -> bool:
+    return not _TRACKING.match(name) and not (_SESSION.match(name) and _RANDOM.match(value))
+
+
+def _fragment(fragment: str) -> str:
+    """Return a fragment, or an empty string if it does not select an article. A path (`!/news/5`) always does."""
+    name, equals, value = fragment.partition("=")
+    is_parameter = bool(equals) and "/" not in name
+    selects = not _PART.match(fragment) and not (is_parameter and not _selects(name.lower(), value))
+    return fragment if selects else ""
+
+
+def news_id(url: str, title: str = "") -> str:
     """Return an article's stable id: 24 hex digits of the SHA-256 of its canonical URL; `http` counts as `https`.
+
+    Args:
+        url: The link to the article.
+        title: Title of the article if the link leads to several articles.
 
     Raises:
         ValueError: The link is not an http(s) URL with a host.
     """
     _, _, rest = canonical_url(url).partition("://")
-    return hashlib.sha256(rest.encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{rest} {title}".encode() if title else rest.encode()).hexdigest()[:24]
 
 
 def normalize_title(title: str) -> str:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from financehub_shared.market.news_text import canonical_url, common_words_needed, near_equal, news_id, normalize_title
+from financehub_shared.market.news_text import (
+    canonical_url,
+    common_words_needed,
+    is_start_page,
+    near_equal,
+    news_id,
+    normalize_title,
+)
 
 LONG = "Apple beats estimates and raises its outlook after a strong start of"
 WORDS = ["oil", "jumps", "on", "supply", "fears", "opec", "cuts", "5%", "6%", "q1"]
@@ -26,12 +33,60 @@ TITLES = st.lists(st.sampled_from(WORDS), max_size=10).map(" ".join)
         ("  https://example.com/a?q=%C3%A9&id=  ", "https://example.com/a?id=&q=%C3%A9"),
         ("https://finance.yahoo.com/news/x-1.html?.tsrc=rss", "https://finance.yahoo.com/news/x-1.html"),
         ("http://[2001:DB8::1]:80/a", "http://[2001:db8::1]/a"),
+        ("https://example.com/a;jsessionid=0A1B2C3D?page=2", "https://example.com/a?page=2"),
+        ("https://example.com/a?PHPSESSID=9f8e7d6c5b4a39281706", "https://example.com/a"),
+        ("https://example.com/a?sessionid=f3b0c44298fc1c149afb", "https://example.com/a"),
     ],
 )
 def test_canonical_url_is_equal_for_all_links_to_an_article(url: str, canonical: str):
-    """Case of the host, tracking parameters, query order, fragment and default port do not change the result."""
+    """Case of the host, tracking and session parameters, query order and default port do not change the result."""
     assert canonical_url(url) == canonical
     assert canonical_url(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        *("comments", "comment-1234", "rss", "utm_source=rss", "xtor=RSS-16", "ftag=RSSbaffb68", "tk.rss_all"),
+        *(":~:text=oil", "Echobox=1737000000", "respond", "sthash.x1Y2.dpuf", ".Yx8Qa1bC2", ""),
+    ],
+)
+def test_canonical_url_removes_a_fragment_that_selects_nothing(fragment: str):
+    """N7: a fragment that tracks readers or names a part of the page does not change the result."""
+    assert canonical_url(f"https://example.com/a#{fragment}") == "https://example.com/a"
+
+
+@pytest.mark.parametrize("fragment", ["2027-01-15", "story-7", "!/news/5", "/news?id=5", "id=5", "v2.1", "p123"])
+def test_canonical_url_keeps_a_fragment_that_may_select_the_article(fragment: str):
+    """N7: links that differ in such a fragment are links to different articles of one page."""
+    url = f"https://example.com/releases#{fragment}"
+    assert canonical_url(url) == url
+    assert news_id(url) != news_id("https://example.com/releases")
+
+
+@pytest.mark.parametrize("query", ["id=5f2b8c9d7e6a5b4c3d2e1f0a", "sid=1234", "p=9", "session=4"])
+def test_canonical_url_keeps_parameters_that_may_select_the_article(query: str):
+    """N14: only a long random value of a parameter with the name of a session is removed."""
+    assert canonical_url(f"https://example.com/a?{query}") == f"https://example.com/a?{query}"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.test/", True),
+        ("https://a.test/x", False),
+        ("https://a.test/?p=1", False),
+        ("https://a.test/#1", False),
+    ],
+)
+def test_is_start_page_is_true_without_path_query_and_fragment(url: str, expected: bool):
+    """N7: the start page of a site is no article's address."""
+    assert is_start_page(canonical_url(url)) is expected
+
+
+def test_news_id_of_a_shared_link_depends_on_the_title():
+    """N7: articles with one link have different ids if their titles are passed."""
+    assert len({news_id("https://a.test/"), news_id("https://a.test/", "One"), news_id("https://a.test/", "Two")}) == 3
 
 
 @pytest.mark.parametrize(
