@@ -5,6 +5,8 @@ These keys begin with `financehub:`. Dramatiq's keys begin with `dramatiq:` and 
 
 ASSETS = "financehub:assets"
 QUOTES = "financehub:quotes"
+#: Hash symbol → JSON of the open dispute about its quote.
+DISPUTES = "financehub:quotes:disputes"
 INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
 #: Set of the kinds of rejected data that the quarantine has.
