@@ -1,6 +1,7 @@
 """Tests of the simulated prices: a pure, bounded random walk with consistent bars and quotes."""
 
 import math
+from datetime import date
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from financehub_simulator.universe import bench_coins, bench_stocks
 SYMBOLS = st.sampled_from(
     [
         *("BTC-USD", "ETH-USD", "SHIB-USD", "USDT-USD", "BTC-EUR", "AAPL", "VOD.L", "7203.T", "^GSPC", "EURUSD=X"),
+        *("^N225", "JPY=X", "GC=F", "VFIAX", "M&M.NS"),
         *bench_coins(20),
         *bench_stocks(20),
     ]
@@ -57,7 +59,7 @@ def test_price_after_the_close_equals_the_close_of_the_bar(symbol: str, now: flo
     following = MARKET.history(symbol, index + 1, index + 1, now + 30 * 86_400)[0]
     assert following.previous_close == complete.close
     if not MARKET.instrument(symbol).exchange.continuous:
-        assert MARKET.current_day(symbol, complete.end + 60).close == complete.close
+        assert MARKET.current_day(symbol, complete.end + 30).close == complete.close
     else:
         assert MARKET.current_day(symbol, complete.end).close == complete.close
 
@@ -131,3 +133,27 @@ def test_stock_history_contains_only_weekdays():
             for trading_index in range(index - 10, index + 1)
         ]
     assert spans == {"AAPL": 14, "BTC-USD": 10}
+
+
+def test_every_kind_of_instrument_has_its_type_currency_and_trading_days():
+    """Indices have the currency of their country, and currencies and futures are not traded at the weekend (D14)."""
+    saturday = 1_796_472_000.0  # 2026-12-05T12:00Z
+    expected = {
+        "^GSPC": ("INDEX", "USD", 4),
+        "^FTSE": ("INDEX", "GBP", 4),
+        "^N225": ("INDEX", "JPY", 4),
+        "JPY=X": ("CURRENCY", "JPY", 4),
+        "EURGBP=X": ("CURRENCY", "GBP", 4),
+        "GC=F": ("FUTURE", "USD", 4),
+        "VFIAX": ("MUTUALFUND", "USD", 4),
+        "SPY": ("ETF", "USD", 4),
+        "M&M.NS": ("EQUITY", "INR", 4),
+        "VOD.L": ("EQUITY", "GBp", 4),
+        "BTC-USD": ("CRYPTOCURRENCY", "USD", 5),
+    }
+    found = {}
+    for symbol in expected:
+        instrument = MARKET.instrument(symbol)
+        weekday = date.fromordinal(date(1970, 1, 1).toordinal() + MARKET.current_day(symbol, saturday).day).weekday()
+        found[symbol] = (instrument.kind, instrument.currency, weekday)
+    assert found == expected

@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from financehub_simulator.universe import COINS, ETFS, STABLECOINS, STOCKS, Exchange, crypto_base, exchange_of, is_known
+from financehub_simulator.universe import (
+    COINS,
+    ETFS,
+    OTHERS,
+    STABLECOINS,
+    STOCKS,
+    Exchange,
+    crypto_base,
+    exchange_of,
+    is_known,
+    is_mutual_fund,
+)
 
 #: Value of each currency in USD. It is a constant scale and not an exchange rate.
-USD_VALUES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27}
-#: Prefixes of Yahoo's symbols for indices and mutual funds.
-_KIND_BY_PREFIX = {"^": "INDEX", "0P": "MUTUALFUND"}
+USD_VALUES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27, "CHF": 1.12, "JPY": 0.0067, "AUD": 0.65, "CAD": 0.7}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +65,32 @@ def make_instrument(seed: int, symbol: str) -> Instrument:
         return _coin(symbol, coin, uniform, key)
     exchange = exchange_of(symbol)
     if symbol.endswith("=X"):
-        name = f"{symbol[:3]}/{symbol[3:6]}"
-        return Instrument(symbol, name, "CURRENCY", exchange, symbol[3:6], 0.6 + uniform, 6, 0.004, 0, key)
+        return _currency(symbol, uniform, key)
     generated = (f"{symbol.split('.', maxsplit=1)[0].title()} Corporation", 10 ** (1 + 1.6 * uniform))
-    name, base_price = STOCKS.get(symbol, generated)
-    kind = next((kind for prefix, kind in _KIND_BY_PREFIX.items() if symbol.startswith(prefix)), "EQUITY")
-    kind = "ETF" if symbol in ETFS else kind
+    name, base_price = (STOCKS | OTHERS).get(symbol, generated)
+    kind = _kind(symbol)
     volatility = 0.008 + 0.012 * uniform
     return Instrument(symbol, name, kind, exchange, exchange.currency, base_price, 2, volatility, 3e9 / base_price, key)
+
+
+def _kind(symbol: str) -> str:
+    """Return Yahoo's quoteType of a canonical symbol other than a coin or a currency."""
+    if symbol in ETFS:
+        return "ETF"
+    if symbol.startswith("^"):
+        return "INDEX"
+    if symbol.endswith("=F"):
+        return "FUTURE"
+    return "MUTUALFUND" if is_mutual_fund(symbol) else "EQUITY"
+
+
+def _currency(symbol: str, uniform: float, key: bytes) -> Instrument:
+    """Return a currency pair. Without a first currency (`JPY=X`), the symbol is the price of a dollar."""
+    pair = symbol.removesuffix("=X").rjust(6, " ").replace("   ", "USD")
+    base, quote = pair[:3], pair[3:]
+    scale = USD_VALUES.get(base, 1.0) / USD_VALUES.get(quote, 1.0)
+    base_price = scale * (0.9 + 0.2 * uniform)
+    return Instrument(symbol, f"{base}/{quote}", "CURRENCY", exchange_of(symbol), quote, base_price, 6, 0.004, 0, key)
 
 
 def _coin(symbol: str, coin: str, uniform: float, key: bytes) -> Instrument:

@@ -4,14 +4,15 @@ Every symbol with a plausible shape has a price unless its base is in `UNKNOWN_B
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Symbols that no upstream knows, without suffix and quote currency. The last two occur in recorded responses.
 UNKNOWN_BASES = frozenset({"NOPE", "NOPE2", "INVALID", "UNKNOWN", "XXXX", "SIX", "APS"})
 #: Formerly listed symbols. Yahoo returns them without a price (`quoteType: NONE`); no other upstream knows them.
 DELISTED_BASES = frozenset({"DELISTED", "SI"})
 
-_STOCK = re.compile(r"^\^?[A-Z0-9][A-Z0-9-]{0,11}(\.[A-Z]{1,3})?$|^[A-Z]{6}=X$")
+_STOCK = re.compile(r"^\^?[A-Z0-9][A-Z0-9&_-]{0,14}(\.[A-Z]{1,3})?$|^([A-Z]{3}){1,2}=X$|^[A-Z0-9]{1,4}=F$")
+_MUTUAL_FUND = re.compile(r"^[A-Z]{4}X$|^0P")
 _CRYPTO = re.compile(r"^([A-Z0-9]{2,12})-(USD|EUR|GBP)$")
 
 
@@ -57,8 +58,12 @@ NASDAQ = Exchange(
     "NMS", "NasdaqGS", "America/New_York", "USD", "us_market", pre=240, open=570, close=960, post=1_200, delay_minutes=0
 )
 CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0)
+#: Currencies and futures are traded around the clock, except at the weekend. Their day has one minute less, as Yahoo's.
 FOREX = Exchange(
-    "CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0
+    "CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_439, post=1_439, delay_minutes=0
+)
+FUTURES = Exchange(
+    "CME", "CME", "America/New_York", "USD", "us24_market", pre=0, open=0, close=1_439, post=1_439, delay_minutes=10
 )
 #: Suffix of Yahoo's stock symbols → exchange.
 EXCHANGES = {
@@ -68,6 +73,10 @@ EXCHANGES = {
     "PA": _exchange("PAR", "Paris", "Europe/Paris", "EUR", "fr", (540, 1_050)),
     "AS": _exchange("AMS", "Amsterdam", "Europe/Amsterdam", "EUR", "nl", (540, 1_050)),
     "MI": _exchange("MIL", "Milan", "Europe/Rome", "EUR", "it", (540, 1_050)),
+    "BR": _exchange("BRU", "Brussels", "Europe/Brussels", "EUR", "be", (540, 1_050)),
+    "MC": _exchange("MCE", "MCE", "Europe/Madrid", "EUR", "es", (540, 1_050)),
+    "HE": _exchange("HEL", "Helsinki", "Europe/Helsinki", "EUR", "fi", (600, 1_110)),
+    "OL": _exchange("OSL", "Oslo", "Europe/Oslo", "NOK", "no", (540, 980)),
     "SW": _exchange("EBS", "Swiss", "Europe/Zurich", "CHF", "ch", (540, 1_050)),
     "ST": _exchange("STO", "Stockholm", "Europe/Stockholm", "SEK", "se", (540, 1_050)),
     "CO": _exchange("CPH", "Copenhagen", "Europe/Copenhagen", "DKK", "dk", (540, 1_020)),
@@ -79,6 +88,32 @@ EXCHANGES = {
     "HK": _exchange("HKG", "HKSE", "Asia/Hong_Kong", "HKD", "hk", (570, 960)),
     "AX": _exchange("ASX", "ASX", "Australia/Sydney", "AUD", "au", (600, 960)),
     "JK": _exchange("JKT", "Jakarta", "Asia/Jakarta", "IDR", "id", (540, 960)),
+    "NS": _exchange("NSI", "NSE", "Asia/Kolkata", "INR", "in", (555, 930)),
+    "BO": _exchange("BSE", "BSE", "Asia/Kolkata", "INR", "in", (555, 930)),
+    "KS": _exchange("KSC", "KSE", "Asia/Seoul", "KRW", "kr", (540, 930)),
+    "SS": _exchange("SHH", "Shanghai", "Asia/Shanghai", "CNY", "cn", (570, 900)),
+    "SZ": _exchange("SHZ", "Shenzhen", "Asia/Shanghai", "CNY", "cn", (570, 900)),
+    "TW": _exchange("TAI", "Taiwan", "Asia/Taipei", "TWD", "tw", (540, 810)),
+}
+#: Index abroad → its exchange, with the currency instead of the currency unit of shares. All others are in the US.
+INDICES = {
+    symbol: replace(EXCHANGES[suffix], currency=currency)
+    for symbol, suffix, currency in (
+        ("^FTSE", "L", "GBP"),
+        ("^GDAXI", "DE", "EUR"),
+        ("^FCHI", "PA", "EUR"),
+        ("^STOXX50E", "DE", "EUR"),
+        ("^SSMI", "SW", "CHF"),
+        ("^N225", "T", "JPY"),
+        ("^HSI", "HK", "HKD"),
+        ("^NSEI", "NS", "INR"),
+        ("^BSESN", "BO", "INR"),
+        ("^KS11", "KS", "KRW"),
+        ("^TWII", "TW", "TWD"),
+        ("^AXJO", "AX", "AUD"),
+        ("^GSPTSE", "TO", "CAD"),
+        ("^BVSP", "SA", "BRL"),
+    )
 }
 
 #: Coin → CoinGecko id, name, base price in USD. Base prices only set the scale and are not market data.
@@ -147,6 +182,17 @@ STOCKS: dict[str, tuple[str, float]] = {
     "^GSPC": ("S&P 500", 5_950),
     "^IXIC": ("NASDAQ Composite", 19_400),
 }
+#: The same for instruments that are not in the news.
+OTHERS: dict[str, tuple[str, float]] = {
+    "^FTSE": ("FTSE 100", 8_600),
+    "^GDAXI": ("DAX P", 22_300),
+    "^N225": ("Nikkei 225", 39_000),
+    "M&M.NS": ("Mahindra & Mahindra Limited", 3_000),
+    "VFIAX": ("Vanguard 500 Index Admiral", 550),
+    "GC=F": ("Gold", 2_900),
+    "CL=F": ("Crude Oil", 72),
+    "ES=F": ("E-Mini S&P 500", 6_000),
+}
 ETFS = frozenset({"SPY", "QQQ", "IWM", "VTI"})
 
 
@@ -174,7 +220,7 @@ def is_delisted(symbol: str) -> bool:
 
 
 def is_known(symbol: str) -> bool:
-    """Whether a canonical symbol (`BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `EURUSD=X`) has a price."""
+    """Whether a canonical symbol (`BTC-USD`, `AAPL`, `VOD.L`, `^GSPC`, `EURUSD=X`, `GC=F`) has a price."""
     if _base(symbol) in UNKNOWN_BASES or is_delisted(symbol):
         return False
     if _CRYPTO.match(symbol):
@@ -188,10 +234,19 @@ def crypto_base(symbol: str) -> str | None:
     return match[1] if match else None
 
 
+def is_mutual_fund(symbol: str) -> bool:
+    """Whether a canonical symbol is that of a mutual fund."""
+    return bool(_MUTUAL_FUND.match(symbol))
+
+
 def exchange_of(symbol: str) -> Exchange:
     """Return the exchange of a known canonical symbol."""
     if _CRYPTO.match(symbol):
         return CRYPTO
     if symbol.endswith("=X"):
         return FOREX
+    if symbol.endswith("=F"):
+        return FUTURES
+    if symbol in INDICES:
+        return INDICES[symbol]
     return EXCHANGES[symbol.rsplit(".", 1)[1] if "." in symbol else ""]

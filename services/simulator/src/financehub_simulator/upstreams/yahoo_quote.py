@@ -19,6 +19,7 @@ _TYPE_NAMES = {
     "ETF": "ETF",
     "INDEX": "Index",
     "MUTUALFUND": "Fund",
+    "FUTURE": "Futures",
     "CURRENCY": "Currency",
     "CRYPTOCURRENCY": "Cryptocurrency",
 }
