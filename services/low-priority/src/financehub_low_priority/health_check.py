@@ -33,11 +33,10 @@ def check_health(*, checker: HealthChecker, monitor: TaskMonitor, client: "redis
     report = checker.report()
     client.set(keys.HEALTH, json.dumps(report.as_dict()))
     problems = {check.name: check.reason for check in report.checks if check.status is not HealthStatus.OK}
-    shown = dict(list(problems.items())[: TaskSummary.MISSING_SHOWN])
     return TaskSummary(
         requested=len(report.checks),
         stored=len(report.checks) - len(problems),
-        missing=shown,
+        missing=problems,
         missing_count=len(problems),
         details={"status": report.status.value, "lost_runs": lost},
     )

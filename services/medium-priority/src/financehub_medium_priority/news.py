@@ -8,6 +8,7 @@ from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.protocols import NewsProvider
@@ -45,14 +46,15 @@ async def refresh_news(
             raise InvalidArgumentsError(
                 TASK, f"sources.{index}", f"no source matches {part!r}; the sources are: {', '.join(known)}"
             )
-    assets = await asyncio.to_thread(store.assets)
+    unreadable: Unreadable = {}
+    assets = await asyncio.to_thread(store.assets, unreadable=unreadable)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     report = await fetch_news(providers, assets, sources, deadline)
     if report.quarantined:
         await asyncio.to_thread(store.put_quarantined, report.quarantined)
         counts.count_quarantined(report.quarantined)
     if not report.answered:
-        reasons = " | ".join(f"{source}: {error.kind}" for source, error in report.failed.items())
+        reasons = " | ".join(f"{source}: {error.reason}" for source, error in report.failed.items())
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
     new = await asyncio.to_thread(store.put_news, report.items)
     counts.count_stored("news", report.delivered)
@@ -61,14 +63,14 @@ async def refresh_news(
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):
             await asyncio.to_thread(store.mark_success, "news", provider.name, clock.now())
-    return _summary(report, new)
+    return _summary(report, new).with_missing(reasons_of(unreadable, None))
 
 
 def _summary(report: NewsReport, new: int) -> TaskSummary:
     return TaskSummary(
         requested=report.sources,
         stored=report.sources - len(report.failed),
-        missing={source: error.kind for source, error in report.failed.items()},
+        missing={source: error.reason for source, error in report.failed.items()},
         missing_count=len(report.failed),
         providers=report.delivered,
         details={

@@ -1,6 +1,6 @@
 """Selects a run's assets: the active assets of the task's type, or the symbols that the run names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.errors import InvalidArgumentsError
@@ -8,7 +8,9 @@ from financehub_shared.core.models import Asset
 from financehub_shared.core.symbols.spelling import suggest_symbols
 
 
-def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asset]) -> list[Asset]:
+def select_assets(
+    task: str, symbols: Sequence[str] | None, known: Iterable[Asset], unreadable: Container[str] = ()
+) -> list[Asset]:
     """Return a run's assets.
 
     The CLI and the scheduler call this function too, so an invalid symbol never reaches a queue.
@@ -17,6 +19,7 @@ def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asse
         task: Name of a task in the catalog. Its `asset_type` decides which assets it takes; None takes all types.
         symbols: Canonical symbols to which the run is limited. None selects every active asset of the type.
         known: All assets, including inactive ones.
+        unreadable: Symbols whose record cannot be read. They are left out, so that the run serves the other symbols.
 
     Raises:
         InvalidArgumentsError: A symbol is unknown, inactive or of another type. The error names the first one.
@@ -29,6 +32,8 @@ def select_assets(task: str, symbols: Sequence[str] | None, known: Iterable[Asse
     for index, symbol in enumerate(symbols):
         asset = by_symbol.get(symbol)
         field = f"symbols.{index}"
+        if asset is None and symbol in unreadable:
+            continue
         if asset is None:
             near = suggest_symbols(symbol, by_symbol)
             hint = "`financehub assets list --all` lists the known ones"

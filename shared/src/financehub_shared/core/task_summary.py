@@ -1,7 +1,8 @@
 """The summary that a task returns. It is the actor's return value and part of its log line and run record."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any, ClassVar
 
 
@@ -15,13 +16,18 @@ class TaskSummary:
     Args:
         requested: Number of items that the run should process.
         stored: Number of items that were stored or done.
-        missing: Item → the reason why it is missing (`not-found`, `quota`, …), at most `MISSING_SHOWN` entries.
+        missing: Item → the reason why it is missing, in the words of the provider (`binance: not-found: unknown pair`).
         missing_count: Number of missing items in total.
         providers: Provider → number of items that it delivered.
         details: Additional statistics from the task, which can be serialized as JSON.
     """
 
+    #: Largest number of missing items in a log line and a run record.
     MISSING_SHOWN: ClassVar[int] = 50
+    #: Longest reason there in characters. Two or three providers fit, each with a sentence.
+    REASON_CHARACTERS: ClassVar[int] = 400
+    #: Longest text of all missing items there in characters, because Redis keeps up to 10,080 run records of a task.
+    MISSING_CHARACTERS: ClassVar[int] = 6_000
 
     requested: int
     stored: int
@@ -31,5 +37,20 @@ class TaskSummary:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as a dictionary that can be serialized as JSON."""
-        return asdict(self)
+        """Return the summary as a dictionary that can be serialized as JSON, with as many missing items as fit."""
+        return asdict(replace(self, missing=self._shown_missing()))
+
+    def with_missing(self, missing: Mapping[str, str]) -> "TaskSummary":
+        """Return the summary with more missing items, which come first."""
+        return replace(self, missing={**missing, **self.missing}, missing_count=self.missing_count + len(missing))
+
+    def _shown_missing(self) -> dict[str, str]:
+        shown: dict[str, str] = {}
+        characters = 0
+        for item, reason in islice(self.missing.items(), self.MISSING_SHOWN):
+            cut = reason if len(reason) <= self.REASON_CHARACTERS else f"{reason[: self.REASON_CHARACTERS - 1]}…"
+            characters += len(item) + len(cut)
+            if characters > self.MISSING_CHARACTERS:
+                break
+            shown[item] = cut
+        return shown

@@ -1,7 +1,7 @@
 """Reports stored records that cannot be read, while the store serves all others."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -17,6 +17,16 @@ Unreadable = dict[str, CorruptDataError]
 
 #: Number of records that are remembered as logged.
 _REMEMBERED = 10_000
+
+
+def reasons_of(unreadable: Unreadable, symbols: Collection[str] | None) -> dict[str, str]:
+    """Return symbol → why its record cannot be read, for the summary of a run.
+
+    Args:
+        unreadable: The errors by symbol.
+        symbols: Symbols to which the run is limited. None selects all.
+    """
+    return {symbol: str(error) for symbol, error in unreadable.items() if symbols is None or symbol in symbols}
 
 
 class UnreadableLog:

@@ -18,7 +18,7 @@ from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, 
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.bars import validate_bars
-from financehub_shared.market.unreadable import Unreadable
+from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport
 
@@ -103,8 +103,9 @@ async def calculate_indicators(
         TaskFailedError: No provider delivered and at least half of the assets failed, or no asset has bars.
         StoreUnavailableError: Redis is unavailable.
     """
-    known = await asyncio.to_thread(store.assets, active_only=False)
-    assets = select_assets(TASK, symbols, known)
+    unreadable: Unreadable = {}
+    known = await asyncio.to_thread(store.assets, active_only=False, unreadable=unreadable)
+    assets = select_assets(TASK, symbols, known, unreadable)
     deadline = clock.monotonic() + CATALOG[TASK].time_limit_seconds * UPSTREAM_SHARE
     calculate = await asyncio.to_thread(load_engine, engine)
     progress = _Progress(counts)
@@ -116,7 +117,7 @@ async def calculate_indicators(
     if progress.computed:
         await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
     _raise_if_nothing_worked(assets, progress)
-    return _summary(assets, progress)
+    return _summary(assets, progress).with_missing(reasons_of(unreadable, symbols))
 
 
 async def _update_bars(
@@ -216,7 +217,7 @@ def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
     return TaskSummary(
         requested=len(assets),
         stored=progress.computed,
-        missing=dict(list(missing.items())[: TaskSummary.MISSING_SHOWN]),
+        missing=missing,
         missing_count=len(missing),
         providers=progress.delivered,
         details={"new_bars": progress.new_bars, "quarantined": progress.records},
