@@ -1,6 +1,5 @@
 """Tests of the indicators against the second engine on real bars, and on short, constant and zero-volume histories."""
 
-import importlib
 import math
 import re
 import subprocess
@@ -18,9 +17,8 @@ from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import EngineName, load_engine
 from financehub_medium_priority.indicators.outputs import OUTPUTS
 from financehub_shared.core.models import Bars, Indicators
+from support.real_bars import newest, real_bars
 
-#: Ordinal of 1970-01-01.
-EPOCH = 719_163
 #: More values than any history has.
 ALL = 1_000_000
 ENGINES: tuple[EngineName, ...] = ("talib", "ta")
@@ -29,18 +27,6 @@ SETTLED = 260
 #: Outputs whose definitions differ between the engines. Each difference has its own test.
 DIFFERENT = {"obv", "psar"}
 HISTORIES = ("sp500", "nasdaq", "GOOG")
-
-
-def real_bars(name: str, newest: int = 1_500) -> Bars:
-    """Return the newest bars of a real history that a package contains."""
-    if name == "GOOG":
-        frame = importlib.import_module("backtesting.test").GOOG
-    else:
-        frame = importlib.import_module(f"arch.data.{name}").load()
-    frame = frame.iloc[-newest:]
-    days = array("i", (stamp.toordinal() - EPOCH for stamp in frame.index))
-    columns = (array("d", frame[cell].astype(float)) for cell in ("Open", "High", "Low", "Close", "Volume"))
-    return Bars(name, "test", days, *columns)
 
 
 def generated_bars(count: int, *, close: float | None = None, volume: float = 100.0) -> Bars:
@@ -65,7 +51,7 @@ def columns_of(bars: Bars, engine: EngineName) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module", params=HISTORIES)
 def both_engines(request: pytest.FixtureRequest) -> tuple[Bars, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Real bars and the outputs of both engines."""
-    bars = real_bars(request.param)
+    bars = newest(real_bars(request.param), 1_500)
     return bars, columns_of(bars, "talib"), columns_of(bars, "ta")
 
 
@@ -117,7 +103,7 @@ def test_ta_with_a_datetime_index_gives_a_wrong_psar():
     import pandas as pd
     from ta.trend import PSARIndicator
 
-    bars = real_bars("GOOG", 500)
+    bars = newest(real_bars("GOOG"), 500)
     index = pd.date_range("2020-01-01", periods=len(bars))
     high, low, close = (pd.Series(column, index=index) for column in (bars.high, bars.low, bars.close))
     correct = columns_of(bars, "ta")["psar"]
@@ -130,7 +116,7 @@ def test_ta_with_a_datetime_index_gives_a_wrong_psar():
 
 def test_outputs_with_short_formulas_equal_their_formulas():
     """Outputs with short formulas equal the results of their formulas."""
-    bars = real_bars("GOOG", 300)
+    bars = newest(real_bars("GOOG"), 300)
     outputs = columns_of(bars, "talib")
     high, low, close, volume = (np.array(getattr(bars, name)) for name in ("high", "low", "close", "volume"))
     assert outputs["sma_20"][-1] == pytest.approx(close[-20:].mean())

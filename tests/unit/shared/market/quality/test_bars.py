@@ -17,6 +17,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars
 from financehub_shared.market.quality.bars import CheckedBars, validate_bars
 from financehub_shared.providers.yahoo.splits import apply_missing_splits
+from support.real_bars import part, real_bars
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 STOCK = Asset("X.L", AssetType.STOCK, currency="GBP")
@@ -160,28 +161,13 @@ def test_validate_bars_quarantines_a_single_day_in_another_scale(history: Callab
 @pytest.mark.parametrize("asset", [STOCK, COIN], ids=["stock", "crypto"])
 def test_validate_bars_of_decades_of_real_bars_has_no_false_alarm(name: str, asset: Asset):
     """20 years of S&P 500 and NASDAQ and nine of Google, including 2008, cause no alarm, as a whole and day by day."""
-    import importlib
-
-    frame = (
-        importlib.import_module("backtesting.test").GOOG
-        if name == "GOOG"
-        else importlib.import_module(f"arch.data.{name}").load()
-    )
-    days = array("i", (stamp.toordinal() - EPOCH for stamp in frame.index))
-    columns = [array("d", frame[cell].astype(float)) for cell in ("Open", "High", "Low", "Close", "Volume")]
-    bars = Bars(name, "yahoo", days, *columns)
+    bars = real_bars(name)
     assert check(bars, asset).bars is bars
     alarms = 0
     for end in range(61, len(bars)):
         known, new = part(bars, end - 60, end), part(bars, end, end + 1)
         alarms += check(new, asset, previous=known, anchor=known.close[-1]).bars is not new
     assert alarms == 0
-
-
-def part(bars: Bars, start: int, end: int) -> Bars:
-    """Return the bars with index `start` to `end`."""
-    columns = (getattr(bars, name)[start:end] for name in ("open", "high", "low", "close", "volume"))
-    return Bars(bars.symbol, bars.provider, bars.days[start:end], *columns)
 
 
 @pytest.mark.parametrize("bad", [0.0, -5.0, math.nan, math.inf, -math.inf, 1e308, 1e-300])
