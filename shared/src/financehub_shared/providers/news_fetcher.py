@@ -8,7 +8,7 @@ import structlog
 
 from financehub_shared.core.errors import MalformedError, ProviderError
 from financehub_shared.core.models import Asset, NewsItem, Quarantined
-from financehub_shared.market.news_links import AssetLinker
+from financehub_shared.market.links.linker import AssetLinker
 from financehub_shared.providers.protocols import NewsBatch, NewsProvider
 
 log = structlog.get_logger(__name__)
@@ -69,11 +69,11 @@ async def fetch_news(
     report = NewsReport()
     known = [name for provider in providers for name in provider.sources()]
     report.sources = sum(sources is None or any(part in name for part in sources) for name in known)
-    linker = AssetLinker(assets)
     batches = await asyncio.gather(*(_fetch_batch(provider, sources, deadline) for provider in providers))
+    linker = await asyncio.to_thread(AssetLinker, assets)
     for provider, batch in zip(providers, batches, strict=True):
-        for item in batch.items:
-            report.items.append(replace(item, assets=linker.link(item.title)))
+        # off the event loop: 4,000 headlines, as a large feed has them, take half a second
+        report.items += await asyncio.to_thread(_link, linker, batch.items)
         if batch.items:
             report.delivered[provider.name] = len(batch.items)
         report.failed.update(batch.failed)
@@ -85,6 +85,10 @@ async def fetch_news(
     for source, error in report.failed.items():
         log.warning("news_source_failed", source=source, reason=error.kind, detail=error.detail)
     return report
+
+
+def _link(linker: AssetLinker, items: Sequence[NewsItem]) -> list[NewsItem]:
+    return [replace(item, assets=linker.link(item.title)) for item in items]
 
 
 async def _fetch_batch(provider: NewsProvider, sources: Sequence[str] | None, deadline: float) -> NewsBatch:

@@ -1,0 +1,1 @@
+"""Links headlines to the assets that they name. Pure."""

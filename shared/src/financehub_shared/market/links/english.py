@@ -1,0 +1,36 @@
+"""The English words that names of companies collide with. `tools/english_words.py` writes the list."""
+
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+
+class English(NamedTuple):
+    """The word list; all words are in lower case.
+
+    Args:
+        readings: Ordinary word → its readings as letters, which `english.tsv` explains.
+        persons_and_places: Words that are capitalized because they name a person or a place.
+        first_names: Given names of persons.
+        acronyms: Acronyms, of companies too.
+    """
+
+    readings: dict[str, str]
+    persons_and_places: frozenset[str]
+    first_names: frozenset[str]
+    acronyms: frozenset[str]
+
+
+@cache
+def english() -> English:
+    """Return the word list, which is read once (20 ms)."""
+    readings: dict[str, str] = {}
+    groups: dict[str, frozenset[str]] = {}
+    text = resources.files(__package__).joinpath("english.tsv").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        letters, tab, words = line.partition("\t")
+        if tab and letters.isupper():
+            groups[letters] = frozenset(words.split())
+        elif tab:
+            readings.update(dict.fromkeys(words.split(), letters))
+    return English(readings, groups["P"], groups["F"], groups["U"])

@@ -1,0 +1,216 @@
+"""Judges by the words around an ambiguous name whether it means the asset.
+
+Each sign adds or subtracts points, and a name needs as many points as its `Doubt`: "Apple pie recipes" has none, and
+"Apple raises prices" has two for the verb. ADR 0059 explains the choice of signs.
+"""
+
+from financehub_shared.core.kinds import AssetKind
+from financehub_shared.market.links import vocabulary as v
+from financehub_shared.market.links.headline import Headline
+from financehub_shared.market.links.owners import Family, Owner
+from financehub_shared.market.links.tokens import Style, Token
+
+#: Fewer points than any name can gain.
+IMPOSSIBLE = -99
+_LEGAL_FORMS = frozenset({"inc", "corp", "corporation", "plc", "ltd", "ag", "se"})
+_JOINTS = frozenset({"-", "/", "."})
+#: Points for a sign that decides, one that nearly does, and one that helps.
+_DECIDES, _STRONG, _WEAK = 4, 2, 1
+
+
+def points(headline: Headline, start: int, end: int, owner: Owner) -> int:
+    """Return the points of a name at the words from `start` up to `end`, without the word at `end`.
+
+    Args:
+        headline: The headline.
+        start: Place of the first word of the name.
+        end: Place after the last word of the name.
+        owner: The asset. Its family decides what fits it: companies have dividends, coins have wallets.
+    """
+    if not owner.known.other.isdisjoint(headline.words):
+        return IMPOSSIBLE
+    unlike = min(2, len(owner.known.unlike & headline.words))
+    return (
+        _of_capitals(headline, start, end, owner)
+        + _of_next(headline, start, end, owner)
+        + _of_previous(headline, start, end, owner)
+        + _of_context(headline, owner)
+        - 2 * unlike
+    )
+
+
+def _of_capitals(headline: Headline, start: int, end: int, owner: Owner) -> int:
+    first = headline.tokens[start]
+    if headline.foreign_script:
+        return 3
+    if first.text.isupper() and len(first.text) > 2 and headline.style is not Style.SHOUTED:
+        return 1
+    if headline.style is not Style.SENTENCE or not first.capital or headline.begins_sentence(start):
+        return 0
+    if headline.continues_in_capitals(end):
+        return 0
+    # a word in capitals is a company more often than a coin
+    return 1 if owner.family is Family.COIN else 2
+
+
+def _of_context(headline: Headline, owner: Owner) -> int:
+    own = not owner.known.own.isdisjoint(headline.words)
+    match owner.family:
+        case Family.COIN:
+            return own + (not v.COIN_WORDS.isdisjoint(headline.words))
+        case Family.MARKET:
+            return int(headline.mentions_percent)
+        case Family.COMPANY:
+            return own + headline.is_about_shares
+
+
+def _of_next(headline: Headline, start: int, end: int, owner: Owner) -> int:
+    branch, last = headline.after(end), headline.tokens[end - 1]
+    if branch and branch.capital and branch.key in v.COUNTRIES and not last.possessive:
+        end, last = end + 1, branch
+    # a comma may precede the legal form: `Gap, Inc.`
+    legal = headline.tokens[end].key if end < len(headline.tokens) else ""
+    if legal in _LEGAL_FORMS and owner.family is not Family.MARKET:
+        return _DECIDES
+    after = headline.after(end)
+    if after is None:
+        return _of_end(headline, end, owner)
+    if after.noted or after.gap in _JOINTS:
+        return _of_joint(after, owner)
+    if after.base in owner.known.own:
+        return _STRONG + last.possessive
+    if after.key == "of":
+        return -3
+    return _of_next_word(headline, after, start, end, owner)
+
+
+def _of_joint(after: Token, owner: Owner) -> int:
+    """Return the points of what is joined to the name, or notes its ticker: `Microsoft-backed`, `Amazon.com`."""
+    if after.noted:
+        return _STRONG
+    if after.gap == "-":
+        return 3 if after.base in v.RELATIONS and owner.family is not Family.MARKET else -_DECIDES
+    return 3 if after.key == "com" else 0
+
+
+def _of_next_word(headline: Headline, after: Token, start: int, end: int, owner: Owner) -> int:
+    match owner.family:
+        case Family.MARKET:
+            return _STRONG if headline.tokens[end - 1].possessive else _of_word_after_market(after, owner)
+        case Family.COIN:
+            return _of_word_after_coin(headline, after, end)
+        case Family.COMPANY:
+            return _of_word_after_company(headline, after, start, end)
+
+
+def _of_end(headline: Headline, end: int, owner: Owner) -> int:
+    if headline.tokens[end - 1].possessive:
+        return _STRONG
+    begins_list = end < len(headline.tokens) and headline.tokens[end].gap.strip() == ","
+    return int(begins_list and headline.style is Style.SENTENCE and owner.family is Family.COMPANY)
+
+
+def _of_word_after_market(after: Token, owner: Owner) -> int:
+    if after.key in v.MOVES or after.key in v.MARKET_VERBS:
+        return 3
+    if after.key in {"and", "or", "to", "at", "as"}:
+        return 0
+    nouns = v.FUTURE_NOUNS if owner.kind is AssetKind.FUTURE else v.INDEX_NOUNS
+    return _STRONG if after.base in nouns or after.key in v.AUXILIARIES else -2
+
+
+def _of_word_after_coin(headline: Headline, after: Token, end: int) -> int:
+    if after.base in v.COIN_NOUNS:
+        return 3
+    if after.base in v.LOOSE_COIN_NOUNS or after.key in v.AUXILIARIES or after.key in v.BUSINESS_VERBS:
+        return _WEAK
+    return _WEAK if after.key in v.MOVES and headline.is_verb(end) else 0
+
+
+def _of_word_after_company(headline: Headline, after: Token, start: int, end: int) -> int:
+    last, following = headline.tokens[end - 1], headline.after(end + 1)
+    if last.possessive:
+        return 3 if after.base in v.BUSINESS_NOUNS else _STRONG
+    if _is_phrase(headline, after, following) or after.key in v.FOREIGN_VERBS:
+        return _STRONG
+    if after.base in v.BUSINESS_NOUNS and not (following and (after.base, following.base) == ("stock", "market")):
+        is_adjective = end - start == 1 and not {"a", "r"}.isdisjoint(headline.readings(last))
+        if is_adjective and after.base != "shares":
+            return 0  # Stellar Earnings, Next CEO
+        return _WEAK if after.base in v.LOOSE_NOUNS else _STRONG
+    if after.key == "to" and following:
+        is_action = "v" in headline.readings(following) and headline.style is Style.SENTENCE
+        return _STRONG if is_action or following.key in v.BUSINESS_VERBS else 0
+    return _of_verb_after_company(headline, after, end)
+
+
+def _is_phrase(headline: Headline, after: Token, following: Token | None) -> bool:
+    if following and (after.base, following.base) in v.PHRASES:
+        return True
+    if following and after.base in v.PERIODS and following.base in v.PERIODS:
+        return True
+    if after.key == "in":
+        return "talks" in headline.words
+    return after.key == "a" and not v.TRADES.isdisjoint(headline.words)  # Is Target a buy?
+
+
+def _of_verb_after_company(headline: Headline, after: Token, end: int) -> int:
+    readings = headline.readings(after)
+    is_verb = headline.is_verb(end)
+    # a company is singular, so `Snap Judge` is no subject and verb
+    is_singular = not {"z", "d", "g"}.isdisjoint(readings) or "v" not in readings
+    if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):
+        return _STRONG
+    if "z" in readings and after.key not in v.IMPERSONAL and is_verb:
+        return _STRONG
+    if after.key in v.AUXILIARIES or (after.key in v.MOVES and is_verb):
+        return _WEAK
+    return -3 if headline.style is Style.SENTENCE and headline.continues_in_capitals(end) else 0
+
+
+def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
+    first, before = headline.tokens[start], headline.before(start)
+    if before is None or before.possessive:
+        return 0
+    if first.gap == "-":
+        return _WEAK if before.key in {"non", "ex", "anti"} or before.text.isupper() else -3
+    if before.key in v.DETERMINERS:
+        return _of_determiner(headline, before, end)
+    if _is_strong_before(headline, before, start, end):
+        return _STRONG
+    if before.base in owner.known.own or before.key in v.VERBS_ON_COMPANIES or before.key in v.BEFORE_COMPANIES:
+        return _WEAK
+    is_neutral = before.key in v.AUXILIARIES or before.key in v.NEUTRAL
+    return 0 if is_neutral else _of_noun_before(headline, before, start)
+
+
+def _is_strong_before(headline: Headline, before: Token, start: int, end: int) -> bool:
+    """Whether a role or an investor's action precedes: `retailer Target`, `shares of Gap`, `bullish on Visa`."""
+    if before.base in v.ROLES or (before.key in v.TRADES and headline.after(end) is None):
+        return True
+    earlier = headline.before(start - 1)
+    if earlier is None:
+        return False
+    return (before.key in {"of", "in"} and earlier.base in v.SHARES_OF) or (
+        before.key == "on" and earlier.base in v.VIEWS_ON
+    )
+
+
+def _of_determiner(headline: Headline, before: Token, end: int) -> int:
+    after = headline.after(end)
+    if after is not None and after.base in v.BUSINESS_NOUNS:
+        return -1
+    qualifies = after is not None and "n" in headline.readings(after) and before.key in v.BEFORE_MODIFIERS
+    return -2 if qualifies else -3
+
+
+def _of_noun_before(headline: Headline, before: Token, start: int) -> int:
+    """Return the points of a word that may form a compound with the name: `Student Visa`, `Trafalgar Square`."""
+    readings, is_sentence = headline.readings(before), headline.style is Style.SENTENCE
+    if is_sentence and not before.capital:
+        return 0
+    if before.text.isupper() and len(before.text) <= 3 and headline.style is not Style.SHOUTED:
+        return -1 if is_sentence else -2  # US Visa
+    if not {"n", "a"}.isdisjoint(readings) and "r" not in readings:
+        return -1 if is_sentence and headline.begins_sentence(start - 1) else -2
+    return -2 if not readings and before.capital else 0

@@ -1,0 +1,109 @@
+"""A headline as the rules of the linker read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from financehub_shared.market.links.english import English
+from financehub_shared.market.links.notation import Note
+from financehub_shared.market.links.tokens import Style, Token, style_of, tokenize
+from financehub_shared.market.links.vocabulary import AUXILIARIES, MARKET_WORDS, MOVES, PLURAL_VERBS, PREPOSITIONS
+
+#: A sentence begins after one of these.
+_NEW_SENTENCE = frozenset(":.?!|–—\"“”'")
+#: Capitals after a name that do not continue it.
+_NO_NAMES = frozenset({"USD", "EUR", "GBP", "JPY", "US", "CEO", "CFO"})
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The words of a headline, and what follows from all of them together.
+
+    Args:
+        tokens: The words.
+        notes: Place of a word that stands for a notation → the notation.
+        style: How the headline uses capitals.
+        words: The words in lower case, without the endings of possessives.
+        mentions_percent: Whether it contains a percentage.
+        foreign_script: Whether most letters are not Latin, so that a name in Latin letters stands out.
+        english: The word list.
+    """
+
+    tokens: Sequence[Token]
+    notes: Mapping[int, Note]
+    style: Style
+    words: frozenset[str]
+    mentions_percent: bool
+    foreign_script: bool
+    english: English
+
+    @property
+    def is_about_shares(self) -> bool:
+        """Whether words about companies and their shares occur."""
+        return self.mentions_percent or not MARKET_WORDS.isdisjoint(self.words)
+
+    def before(self, place: int) -> Token | None:
+        """Return the word before a place in the same phrase."""
+        return self.tokens[place - 1] if place > 0 and not self.tokens[place].breaks else None
+
+    def after(self, end: int) -> Token | None:
+        """Return the word at `end`, which follows a name, if it is in the same phrase."""
+        return self.tokens[end] if end < len(self.tokens) and not self.tokens[end].breaks else None
+
+    def begins_sentence(self, place: int) -> bool:
+        """Whether a sentence begins at a place, so that its capital is no evidence. None begins after a comma."""
+        token = self.tokens[place]
+        return place == 0 or (token.breaks and (token.gap == "-" or not _NEW_SENTENCE.isdisjoint(token.gap)))
+
+    def readings(self, token: Token) -> str:
+        """Return the readings of a word; a word that is not English has none."""
+        return self.english.readings.get(token.base, "")
+
+    def continues_in_capitals(self, end: int) -> bool:
+        """Whether the word after a name has a capital too, and so may belong to a longer name."""
+        after = self.after(end)
+        return after is not None and after.text[0].isupper() and not after.noted and after.text not in _NO_NAMES
+
+    def is_verb(self, place: int) -> bool:
+        """Whether a word is a verb here. `cuts` is a noun in "Visa cuts for students", and a verb before `jobs`."""
+        token, after = self.tokens[place], self.after(place + 1)
+        readings = self.readings(token)
+        if "n" not in readings or {"z", "v", "d"}.isdisjoint(readings):
+            return True
+        if {"z", "d"}.isdisjoint(readings):
+            return token.key in MOVES or (after is not None and "v" not in readings)
+        return after is not None and self._is_object(after)
+
+    def _is_object(self, token: Token) -> bool:
+        is_name = self.style is Style.SENTENCE and token.text[0].isupper()
+        if is_name or token.text[0].isdigit() or token.gap.strip().startswith(("$", "€", "£")):
+            return True
+        # in `visa rules change` and `price cuts hit`, the word is the verb of a plural noun
+        is_verb = "z" in self.readings(token) or token.key in PLURAL_VERBS
+        return not is_verb and token.key not in PREPOSITIONS and token.key not in AUXILIARIES
+
+
+def parse_headline(masked: str, notes: Mapping[int, Note], english: English) -> Headline:
+    """Read a folded headline.
+
+    Args:
+        masked: The headline with its notations masked.
+        notes: Offset → notation.
+        english: The word list.
+    """
+    tokens = tokenize(masked)
+    return Headline(
+        tokens=tokens,
+        notes={place: notes[token.start] for place, token in enumerate(tokens) if token.start in notes},
+        style=style_of(tokens, english),
+        words=frozenset(token.base for token in tokens),
+        mentions_percent="%" in masked or "percent" in masked,
+        foreign_script=_is_foreign(masked),
+        english=english,
+    )
+
+
+def _is_foreign(text: str) -> bool:
+    if text.isascii():
+        return False
+    letters = [char for char in text if char.isalpha()]
+    return sum(char > "\N{LATIN SMALL LETTER TURNED A}" for char in letters) > len(letters) / 2

@@ -1,0 +1,215 @@
+"""Decides which names in a headline mean assets."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from financehub_shared.core.kinds import AssetKind
+from financehub_shared.market.links import vocabulary as v
+from financehub_shared.market.links.evidence import IMPOSSIBLE, points
+from financehub_shared.market.links.headline import Headline
+from financehub_shared.market.links.name_index import NameIndex, is_of_family
+from financehub_shared.market.links.names import Doubt, Name
+from financehub_shared.market.links.notation import Note, NoteKind
+from financehub_shared.market.links.owners import Family, Owner
+from financehub_shared.market.links.tokens import Style
+
+#: Points of a name beside another asset of its family: `Target and Walmart`.
+_IN_A_LIST = 2
+#: Words of a longer name that may stand between a known name and a notation: `Meta Materials (NASDAQ: MMAT)`.
+_LONGEST_REST = 3
+#: Given names that are months or places more often.
+_NO_PERSONS = v.word_set("""
+    april june august may china india america asia georgia virginia carolina austin dallas houston jordan israel kenya
+    london paris chelsea brooklyn sydney victoria charlotte madison cleveland denver
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name in a headline.
+
+    Args:
+        start: Place of its first word.
+        end: Place after its last word.
+        symbols: The assets that it means. The symbol is empty for an entity that is not tracked.
+        lacking: Points that are missing for certainty. 0 if it is accepted.
+    """
+
+    start: int
+    end: int
+    symbols: tuple[str, ...]
+    lacking: int = 0
+
+
+class NameFinder:
+    """Finds names and judges them.
+
+    Args:
+        index: The names of all assets.
+        owners: Canonical symbol → the asset.
+    """
+
+    def __init__(self, index: NameIndex, owners: Mapping[str, Owner]) -> None:
+        self._index = index
+        self._owners = owners
+
+    def find(self, headline: Headline) -> list[Mention]:
+        """Return the names that mean assets, at each place the longest one."""
+        found: list[Mention] = []
+        doubtful: list[Mention] = []
+        place = 0
+        while place < len(headline.tokens):
+            end = place + 1
+            for name_end, names in self._index.candidates(headline, place):
+                mention = self._judge(headline, place, name_end, names)
+                if mention.lacking <= 0:
+                    found.append(mention)
+                    end = name_end
+                    break
+                if mention.lacking <= _IN_A_LIST:
+                    doubtful.append(mention)
+            place = end
+        return found + self._in_lists(headline, found, doubtful) if found and doubtful else found
+
+    def _judge(self, headline: Headline, start: int, end: int, names: list[Name]) -> Mention:
+        """Return the assets for which most evidence speaks, and how much is lacking."""
+        gained = [self._points(name, headline, start, end) for name in names]
+        best = max(gained)
+        likely = [name for name, each in zip(names, gained, strict=True) if each == best]
+        # `Dow` alone is the index more often than the company
+        likely = [name for name in likely if is_of_family(name, self._owners, Family.MARKET)] or likely
+        lacking = max(name.doubt for name in likely) - best
+        return Mention(start, end, tuple(name.symbol for name in likely), max(lacking, 0))
+
+    def _points(self, name: Name, headline: Headline, start: int, end: int) -> int:
+        owner = self._owners.get(name.symbol)
+        if owner is None:
+            return 0
+        note, distance = _note_after(headline, end)
+        if note and name.symbol in note.symbols:
+            return Doubt.GREAT
+        if _is_of_another_asset(owner, note, distance) or _is_another_name(headline, start, end, owner):
+            return IMPOSSIBLE
+        if name.acronym and not headline.tokens[start].text.isupper():
+            return points(headline, start, end, owner) - Doubt.LITTLE  # Dax Shepard
+        # in a sentence, the capitals of several words are enough: `First Solar`
+        is_phrase = len(name.words) > 1 and name.doubt is Doubt.LITTLE and headline.style is Style.SENTENCE
+        if not name.doubt or is_phrase:
+            return name.doubt
+        return points(headline, start, end, owner)
+
+    def _in_lists(self, headline: Headline, found: Iterable[Mention], doubtful: list[Mention]) -> list[Mention]:
+        """Return the doubtful names that stand in a list with an accepted one of their family."""
+        taken = {place for mention in found for place in range(mention.start, mention.end)}
+        borders = {border for mention in found for border in self._borders(mention)}
+        accepted: list[Mention] = []
+        # one pass in each direction, since each accepted name supports its neighbors
+        for mention in (*doubtful, *reversed(doubtful)):
+            places = range(mention.start, mention.end)
+            if (
+                taken.isdisjoint(places)
+                and not _continues(headline, mention)
+                and self._joins(headline, mention, borders)
+            ):
+                accepted.append(mention)
+                taken.update(places)
+                borders.update(self._borders(mention))
+        return accepted
+
+    def _families(self, mention: Mention) -> set[Family]:
+        return {self._owners[symbol].family for symbol in mention.symbols if symbol}
+
+    def _borders(self, mention: Mention) -> Iterable[tuple[str, int, Family]]:
+        for family in self._families(mention):
+            yield "start", mention.start, family
+            yield "end", mention.end, family
+
+    def _joins(self, headline: Headline, mention: Mention, borders: set[tuple[str, int, Family]]) -> bool:
+        tokens = headline.tokens
+        for family in self._families(mention):
+            for left in _list_gaps(headline, mention.start, -1):
+                if ("end", left, family) in borders:
+                    return True
+            if mention.end < len(tokens):
+                for right in _list_gaps(headline, mention.end, 1):
+                    if ("start", right, family) in borders:
+                        return True
+        return False
+
+
+def _list_gaps(headline: Headline, place: int, direction: int) -> Iterable[int]:
+    """Yield the places where the neighbor in a list can begin or end: beyond a comma or a connector."""
+    tokens = headline.tokens
+    if tokens[place].gap.strip() in {",", "/"}:
+        yield place
+    connector = place if direction > 0 else place - 1
+    if 0 <= connector < len(tokens) and tokens[connector].key in v.CONNECTORS:
+        right = tokens[connector + 1 : connector + 2]
+        if right and not right[0].breaks:
+            yield connector + 1 if direction > 0 else connector
+
+
+def _continues(headline: Headline, mention: Mention) -> bool:
+    """Whether a doubtful name qualifies the next word, as in `Walmart and Target Date Funds`."""
+    after = headline.after(mention.end)
+    return after is not None and after.key not in v.CONNECTORS and mention.lacking > 1
+
+
+def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool:
+    """Whether a notation after a name says that the name is another's: `Meta Materials (NASDAQ: MMAT)`."""
+    if note is None:
+        return False
+    return (distance > 0 and note.kind is not NoteKind.PAIR) or (note.exchange and owner.family is Family.COIN)
+
+
+def _is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> bool:
+    """Whether the words around a name make it another one, or mean something else."""
+    if owner.kind is AssetKind.INDEX and _is_other_index(headline, end):
+        return True
+    is_single = end - start == 1
+    if is_single and not owner.known.other.isdisjoint(headline.words):
+        return True
+    after = headline.after(end)
+    if after and after.capital and after.base in v.ORGANIZATIONS and not headline.tokens[end - 1].possessive:
+        return True  # Ford Foundation
+    return is_single and _is_surname(headline, start)
+
+
+def _is_surname(headline: Headline, place: int) -> bool:
+    """Whether a given name precedes a name that can be a surname: `Tom Ford`, `Rob Lowe's`."""
+    before, token = headline.before(place), headline.tokens[place]
+    if not before or before.possessive or not before.capital or "-" in {before.gap, token.gap}:
+        return False
+    english = headline.english
+    if before.base not in english.first_names or before.base in _NO_PERSONS or before.base in english.readings:
+        return False
+    return token.base in english.persons_and_places or token.base in english.readings or token.possessive
+
+
+def _is_other_index(headline: Headline, end: int) -> bool:
+    """Whether the words after an index make it another one, or a fund: `FTSE 250`, `S&P 500 ETF`."""
+    after, following = headline.after(end), headline.after(end + 1)
+    if after is None:
+        return False
+    is_number = after.text.isdigit() and len(after.text) in {2, 3} and not headline.tokens[end - 1].text.isdigit()
+    has_points = following is not None and following.key == "points"
+    return after.key in {"etf", "etfs", "fund", "funds"} or (is_number and not has_points)
+
+
+def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:
+    """Return the notation after a name, and the number of words of a longer name between them."""
+    for distance in range(_LONGEST_REST + 1):
+        place = end + distance
+        after = headline.after(place)
+        if after is None:
+            break
+        if after.noted:
+            return headline.notes.get(place), distance
+        if after.base in v.LEGAL_FORMS:
+            return headline.notes.get(place + 1), 0
+        is_verb = after.key in v.BUSINESS_VERBS or after.key in v.AUXILIARIES or after.key in v.MOVES
+        if is_verb or not after.capital or after.gap == "-" or after.base in v.ROLES:
+            break
+        if headline.readings(after) == "f":
+            break
+    return None, 0

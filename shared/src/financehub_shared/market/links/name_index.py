@@ -1,0 +1,124 @@
+"""Finds the names of all assets in the words of a headline, the longest first."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from financehub_shared.market.links.headline import Headline
+from financehub_shared.market.links.known_assets import known_assets
+from financehub_shared.market.links.names import SMALL_WORDS, Doubt, Name
+from financehub_shared.market.links.owners import Family, Owner
+from financehub_shared.market.links.tokens import Style, Token, fold, tokenize
+
+#: A name that more assets share would be a guess; two classes of shares and two listings share one.
+_MOST_OWNERS = 3
+#: Shorter names in lower case may be words of another language.
+_SHORTEST_IN_LOWER_CASE = 5
+
+
+class NameIndex:
+    """The names of all assets, by their first words.
+
+    Args:
+        names: The names of all assets.
+        owners: Canonical symbol → the asset.
+    """
+
+    def __init__(self, names: Iterable[Name], owners: Mapping[str, Owner]) -> None:
+        by_words = _without_ambiguous(names)
+        for words in _other_entities(owners):
+            by_words.setdefault(words, [Name(words, "", Doubt.NONE)])
+        self._by_first: dict[str, list[tuple[tuple[str, ...], list[Name]]]] = defaultdict(list)
+        for words, shared in sorted(by_words.items(), key=lambda item: -len(item[0])):
+            self._by_first[words[0]].append((words, _doubted(shared, owners)))
+        self._by_first.default_factory = None
+
+    def candidates(self, headline: Headline, place: int) -> Iterator[tuple[int, list[Name]]]:
+        """Yield (place after the name, the assets that have it) for each name that begins at a place."""
+        token = headline.tokens[place]
+        entries = self._by_first.get(token.key, [])
+        if token.possessive:
+            entries = entries + self._by_first.get(token.base, [])
+        for words, names in entries:
+            end = place + len(words)
+            if _matches(headline.tokens, place, words):
+                fitting = [name for name in names if _fits_case(name, headline, place, end)]
+                if fitting:
+                    yield end, fitting
+        if not entries and token.key.endswith("s") and len(token.key) > 4 and token.text[0].isupper():
+            yield from self._plural(token, place)
+
+    def _plural(self, token: Token, place: int) -> Iterator[tuple[int, list[Name]]]:
+        """Yield a name that stands in the plural: `Teslas`."""
+        for words, names in self._by_first.get(token.key[:-1], ()):
+            sure = [name for name in names if not name.doubt and not name.acronym]
+            if len(words) == 1 and sure:
+                yield place + 1, sure
+
+
+def _without_ambiguous(names: Iterable[Name]) -> dict[tuple[str, ...], list[Name]]:
+    """Group names by their words, without full names that too many assets have, and parts that two have."""
+    by_words: dict[tuple[str, ...], dict[str, Name]] = defaultdict(dict)
+    for name in names:
+        known = by_words[name.words]
+        other = known.get(name.symbol)
+        if other is None or (name.derived, name.doubt) < (other.derived, other.doubt):
+            known[name.symbol] = name
+    kept = {}
+    for words, known in by_words.items():
+        full = [name for name in known.values() if not name.derived]
+        chosen = full or list(known.values())
+        if len(chosen) <= (_MOST_OWNERS if full else 1):
+            kept[words] = chosen
+    return kept
+
+
+def _doubted(names: list[Name], owners: Mapping[str, Owner]) -> list[Name]:
+    """Doubt a name that assets of different kinds share, such as `Dow`, so that the context decides between them."""
+    if len({owners[name.symbol].kind for name in names if name.symbol}) < 2:
+        return names
+    return [replace(name, doubt=max(name.doubt, Doubt.SOME)) for name in names]
+
+
+def _other_entities(tracked: Container[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the longer names of well-known entities that are not tracked, so that no part of them is linked."""
+    for symbol, known in known_assets().items():
+        if symbol not in tracked:
+            for name in known.names:
+                words = tuple(token.key for token in tokenize(fold(name)))
+                if len(words) > 1:
+                    yield words
+
+
+def _matches(tokens: Sequence[Token], place: int, words: tuple[str, ...]) -> bool:
+    if place + len(words) > len(tokens):
+        return False
+    for offset, word in enumerate(words):
+        token = tokens[place + offset]
+        if offset and token.breaks:
+            return False
+        if token.key != word and not (offset == len(words) - 1 and token.base == word):
+            return False
+    return True
+
+
+def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
+    """Whether a name is written with capitals as names are, or need not be."""
+    first, length = headline.tokens[start], len(name.words[0])
+    if name.acronym and not first.text.isupper():
+        may_differ = length > 2 and not name.doubt
+        return may_differ and (first.capital or headline.style is Style.LOWER or name.symbol.endswith("-USD"))
+    if not name.symbol or name.any_case or headline.style is Style.LOWER:
+        return True
+    tokens = headline.tokens[start:end]
+    if all(token.capital or token.gap == "." or token.key in SMALL_WORDS for token in tokens):
+        return True
+    if name.doubt or len(name.words) > 1:
+        return not name.doubt
+    # `bitcoin` is no other word
+    return length >= _SHORTEST_IN_LOWER_CASE and not name.derived and name.words[0] not in headline.english.readings
+
+
+def is_of_family(name: Name, owners: Mapping[str, Owner], family: Family) -> bool:
+    """Whether a name means a tracked asset of a family."""
+    return bool(name.symbol) and owners[name.symbol].family is family

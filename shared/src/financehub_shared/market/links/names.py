@@ -1,0 +1,169 @@
+"""Derives the names under which headlines mention an asset."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from financehub_shared.core.kinds import AssetKind
+from financehub_shared.core.models import Asset
+from financehub_shared.market.links.english import English
+from financehub_shared.market.links.known_assets import known_asset
+from financehub_shared.market.links.tokens import fold, tokenize
+from financehub_shared.market.links.vocabulary import FOREIGN_WORDS, GENERIC_ENDINGS, LEGAL_FORMS
+
+#: Words that a name can have. Longer names are cut off, so that a headline is compared with few words.
+_LONGEST = 8
+_FUND_WORDS = frozenset({"etf", "etfs", "fund", "funds", "spdr", "ishares", "etn", "trust"})
+#: Words of names that are not capitalized.
+SMALL_WORDS = frozenset({"and", "of", "the", "de", "for"})
+
+
+class Doubt(IntEnum):
+    """How much evidence beside the name itself shows that it means the asset, in points of `evidence.py`."""
+
+    NONE = 0
+    LITTLE = 1
+    SOME = 2
+    GREAT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name of one asset.
+
+    Args:
+        words: The words, in lower case.
+        symbol: Canonical symbol of the asset. Empty for an entity that is known but not tracked.
+        doubt: How much evidence it needs.
+        any_case: Whether it is a common noun, which counts in lower case (`gold price`).
+        acronym: Whether it is written in capitals (`GM`), and counts in capitals only.
+        derived: Whether it is a part of the full name.
+    """
+
+    words: tuple[str, ...]
+    symbol: str
+    doubt: Doubt
+    any_case: bool = False
+    acronym: bool = False
+    derived: bool = False
+
+
+def names_of(asset: Asset, english: English) -> Iterator[Name]:
+    """Yield the names of an asset: its own without the legal form, shorter forms, aliases and well-known names."""
+    known = known_asset(asset.symbol)
+    noun = asset.kind is AssetKind.FUTURE
+    for text in (*known.names, *asset.aliases):
+        yield from _spellings(
+            text, asset.symbol, english, stated=known.doubts.get(text.lower()), any_case=text.islower()
+        )
+    if asset.kind is AssetKind.FX:
+        return
+    words = _stripped(_keys(asset.name))
+    if not words or (len(words) == 1 and len(words[0]) < 2):
+        return
+    stated = known.doubts.get(" ".join(words))
+    if stated is None and asset.kind is AssetKind.COIN and not known.names and len(words) == 1:
+        # there are coins under every name, mostly of persons, animals and places
+        stated = max(Doubt.LITTLE, _doubt(words, english, stated=None))
+    yield from _spellings(asset.name, asset.symbol, english, stated=stated, any_case=noun, words=words)
+    if asset.kind in {AssetKind.EQUITY, AssetKind.COIN} and not _FUND_WORDS.intersection(words):
+        for shorter in _shorter(words, english):
+            doubt = known.doubts.get(" ".join(shorter))
+            if doubt is None and len(shorter) == 1:
+                word, readings = shorter[0], english.readings.get(shorter[0], "")
+                if word in english.persons_and_places or word in english.first_names or "c" in readings:
+                    continue
+                doubt = Doubt.GREAT if readings else Doubt.LITTLE
+            yield Name(shorter, asset.symbol, Doubt(doubt or 0), derived=True)
+    elif words[-1] in _FUND_WORDS - {"ishares"} and len(words) > 3:
+        yield Name(words[:-1], asset.symbol, Doubt.NONE)
+
+
+def _spellings(
+    text: str,
+    symbol: str,
+    english: English,
+    *,
+    stated: int | None,
+    any_case: bool,
+    words: tuple[str, ...] | None = None,
+) -> Iterator[Name]:
+    words = words or _keys(text)[:_LONGEST]
+    if not words:
+        return
+    acronym = len(words) == 1 and len(words[0]) <= 5 and text.isupper()
+    if acronym and len(words[0]) == 2:
+        stated = Doubt.NONE
+    yield Name(words, symbol, _doubt(words, english, stated=stated), any_case, acronym)
+    if any_case:
+        return
+    if words[-1].endswith("'s"):  # McDonald's, Lowe's
+        yield Name((*words[:-1], words[-1].replace("'", "")), symbol, Doubt.NONE)
+    elif any("'" in word for word in words):  # L'Oreal
+        yield Name(tuple(word.replace("'", "") for word in words), symbol, Doubt.NONE)
+        yield Name(tuple(part for word in words for part in word.split("'")), symbol, Doubt.NONE)
+    parts = _camel_parts(text) if len(words) == 1 else ()
+    if parts:  # JPMorgan
+        yield Name(parts, symbol, Doubt.SOME if _is_ordinary(parts, english) else Doubt.NONE)
+    elif len(words) == 2 and min(map(len, words)) > 1 and "and" not in words and not any(map(str.isdigit, words)):
+        joined = "".join(words)  # Exxon Mobil
+        if joined not in english.readings:
+            yield Name((joined,), symbol, Doubt.NONE)
+
+
+def _camel_parts(text: str) -> tuple[str, ...]:
+    """Split a name in camel case: `JPMorgan` → jp, morgan; `PayPal` → pay, pal."""
+    starts = [
+        place
+        for place in range(1, len(text))
+        if text[place].isupper() and (text[place - 1].islower() or text[place + 1 : place + 2].islower())
+    ]
+    if len(starts) != 1 or not text.isalpha():
+        return ()
+    return text[: starts[0]].lower(), text[starts[0] :].lower()
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    return tuple(token.key for token in tokenize(fold(name)))
+
+
+def _stripped(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Remove the article and the legal form."""
+    if len(words) > 1 and words[0] == "the":
+        words = words[1:]
+    while len(words) > 1 and (words[-1] in LEGAL_FORMS or words[-1] in {"and", "com"}):
+        words = words[:-1]
+    if words[-2:] == ("public", "limited"):
+        words = words[:-2]
+    return words[:_LONGEST]
+
+
+def _shorter(words: tuple[str, ...], english: English) -> Iterator[tuple[str, ...]]:
+    """Yield the name without its generic endings, and its first word if that is distinctive."""
+    rest = words
+    while len(rest) > 1 and (rest[-1] in GENERIC_ENDINGS or rest[-1] in LEGAL_FORMS or rest[-1] in SMALL_WORDS):
+        rest = rest[:-1]
+        is_vague = _is_ordinary(rest, english) if len(rest) > 1 else len(rest[0]) < 3 or rest[0] in FOREIGN_WORDS
+        if rest[-1] not in SMALL_WORDS and not is_vague:
+            yield rest
+    first = words[0]
+    is_word = first in english.readings or first in english.persons_and_places or first in english.first_names
+    if len(rest) > 1 and words[1] != "and" and len(first) >= 5 and not is_word and first not in FOREIGN_WORDS:
+        yield (first,)  # Lockheed of Lockheed Martin
+
+
+def _is_ordinary(words: Iterable[str], english: English) -> bool:
+    return all(word in english.readings or word in SMALL_WORDS or len(word) <= 2 for word in words)
+
+
+def _doubt(words: tuple[str, ...], english: English, *, stated: int | None) -> Doubt:
+    if stated is not None:
+        return Doubt(stated)
+    if len(words) > 1:
+        return Doubt.LITTLE if len(words) == 2 and _is_ordinary(words, english) else Doubt.NONE
+    readings = english.readings.get(words[0])
+    if readings is not None:
+        return Doubt.SOME if "n" in readings and "c" not in readings else Doubt.GREAT
+    if words[0] in english.first_names or words[0] in english.persons_and_places:
+        return Doubt.LITTLE
+    return Doubt.NONE

@@ -1,0 +1,228 @@
+"""Reads the notations of tickers in headlines: `(NYSE: V)`, `$BTC`, `ETH/BTC`, `AAPL.O`, `VOD LN`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from financehub_shared.market.links.exchanges import (
+    SPELLINGS,
+    exchanges_named,
+    exchanges_of_bloomberg,
+    exchanges_of_reuters,
+)
+from financehub_shared.market.links.listings import Listings
+from financehub_shared.market.links.tokens import NOTED
+
+_TICKER = r"[A-Z0-9^.][A-Z0-9.&^-]{0,11}"
+_BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]{1,90})[)\]}>]")
+#: One ticker of a list in brackets, with the exchange unless it is the exchange of the one before.
+_ENTRY = re.compile(rf"\s*(?:([A-Za-z][A-Za-z0-9 ./&-]{{0,30}}?)\s?:\s?)?\$?({_TICKER})\s*", re.ASCII)
+_LIST = re.compile(r"\s*(?:[,;|]|\band\b|&)\s*")
+_EXCHANGE = "|".join(sorted(map(re.escape, (*SPELLINGS, "NYSE American", "NYSE Arca", "TSX Venture")), key=len)[::-1])
+#: Short exchange names are capitals, as words such as `De:` and `In:` occur before colons.
+_PLAIN = re.compile(
+    rf"(?<![\w$])((?:{_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?))\s?:\s?({_TICKER})(?![\w])"
+)
+_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{0,9}(?:[.-][A-Za-z]{1,3})?)(?!\w)")
+#: `$bn` and `$m` are units of amounts.
+_UNITS = frozenset({"b", "bn", "k", "m", "mn", "mln", "bln", "t", "tn", "trn"})
+_PAIR = re.compile(r"(?<![\w/$-])([A-Za-z]{2,6})([/-])([A-Za-z]{3,5})(?![\w/])")
+_JOINED_PAIR = re.compile(
+    r"(?<![\w$])([A-Z]{2,6}?)(USDT|USDC|BUSD|FDUSD|USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|BTC|ETH)(?:\.P|PERP)?(?!\w)"
+)
+_MONEY = frozenset(
+    [
+        "USD",
+        "USDT",
+        "USDC",
+        "BUSD",
+        "FDUSD",
+        "DAI",
+        "TUSD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "KRW",
+        "AUD",
+        "CAD",
+        "CHF",
+        "TRY",
+        "BRL",
+        "INR",
+        "NZD",
+    ]
+)
+_SUFFIXED = re.compile(r"(?<![\w.$])\^?([A-Z0-9&][A-Z0-9&-]{0,9})([a-z]?)([.=-])([A-Z]{1,4})(?![\w.]*\w)")
+_INDEX = re.compile(r"(?<!\w)\^[A-Z0-9]{2,8}(?!\w)")
+_BLOOMBERG = re.compile(r"(?<![\w.$])([A-Z0-9]{1,8}(?:/[A-Z])?) ([A-Z]{2})( [Ee]quity)?(?!\w)")
+
+
+class NoteKind(Enum):
+    """How far a notation decides by itself."""
+
+    CERTAIN = auto()  # an exchange or a cashtag: it names its assets and nothing else
+    PAIR = auto()  # `ETH/BTC`: it names its assets too, but belongs to no name before it
+    BARE = auto()  # `(SOL)`: the words before it decide what it abbreviates
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A notation in a headline.
+
+    Args:
+        kind: How far it decides by itself.
+        tickers: The tickers as written.
+        symbols: The assets that it names, or for a bare ticker those that it can name.
+        exchange: Whether it names an exchange of shares, so that the words before it name a company.
+    """
+
+    kind: NoteKind
+    tickers: tuple[str, ...]
+    symbols: tuple[str, ...]
+    exchange: bool = False
+
+
+class NotationReader:
+    """Reads and masks the notations of one headline.
+
+    Args:
+        listings: The tickers of the assets.
+    """
+
+    def __init__(self, listings: Listings) -> None:
+        self._listings = listings
+        self._notes: dict[int, Note] = {}
+
+    def read(self, folded: str) -> tuple[str, dict[int, Note]]:
+        """Return the headline with each notation masked by `NOTED`, and the notations by their offsets."""
+        self._notes = {}
+        text = folded
+        if "(" in text or "[" in text or "<" in text or "{" in text:
+            text = _BRACKETS.sub(self._bracketed, text)
+        if ":" in text:
+            text = _PLAIN.sub(self._plain, text)
+        if "$" in text:
+            text = _CASHTAG.sub(self._cashtag, text)
+        if "/" in text or "-" in text:
+            text = _PAIR.sub(self._pair, text)
+        if "." in text or "=" in text or "-" in text:
+            text = _SUFFIXED.sub(self._suffixed, text)
+        if "^" in text:
+            text = _INDEX.sub(self._index, text)
+        text = _JOINED_PAIR.sub(self._joined_pair, text)
+        return _BLOOMBERG.sub(self._bloomberg, text), self._notes
+
+    def _note(self, match: re.Match[str], note: Note) -> str:
+        self._notes[match.start()] = note
+        return NOTED * len(match[0])
+
+    def _certain(self, match: re.Match[str], ticker: str, symbols: Sequence[str], *, exchange: bool = False) -> str:
+        return self._note(match, Note(NoteKind.CERTAIN, (ticker,), tuple(symbols), exchange))
+
+    def _bracketed(self, match: re.Match[str]) -> str:
+        inside = match[1].strip()
+        code = _suffixed_or_bloomberg(inside)
+        if code:
+            return self._certain(match, code[0], self._on(*code), exchange=True)
+        tickers: list[str] = []
+        symbols: list[str] = []
+        exchanges: frozenset[str] = frozenset()
+        for part in _LIST.split(inside):
+            entry = _ENTRY.fullmatch(part)
+            if not entry:
+                # text in brackets; a notation inside it is still found
+                return match[0]
+            named = entry[1] or ""
+            if named:
+                exchanges = frozenset().union(*map(exchanges_named, named.split("/")))
+            tickers.append(entry[2])
+            if exchanges:
+                symbols += self._on(entry[2], exchanges)
+            elif entry[2][0].isalpha() or entry[2][0] == "^":
+                symbols += self._listings.without_exchange(entry[2])
+            else:
+                return match[0]
+        kind = NoteKind.CERTAIN if exchanges else NoteKind.BARE
+        is_pair = not exchanges and any(ticker in self._listings.symbols and "-" in ticker for ticker in tickers)
+        if is_pair:
+            kind = NoteKind.CERTAIN
+        return self._note(match, Note(kind, tuple(tickers), tuple(symbols), bool(exchanges - {"CRYPTO"})))
+
+    def _on(self, ticker: str, exchanges: frozenset[str]) -> list[str]:
+        found = self._listings.on_exchange(ticker, exchanges)
+        if not found and "CRYPTO" in exchanges:
+            pair = _JOINED_PAIR.fullmatch(ticker) or _PAIR.fullmatch(ticker)
+            found = self._listings.coins.get(pair[1].upper(), []) if pair else []
+        return found
+
+    def _plain(self, match: re.Match[str]) -> str:
+        exchanges, ticker = exchanges_named(match[1]), match[2].rstrip(".-")
+        return self._certain(match, ticker, self._on(ticker, exchanges), exchange="CRYPTO" not in exchanges)
+
+    def _cashtag(self, match: re.Match[str]) -> str:
+        if match[1] in _UNITS:
+            return match[0]
+        return self._certain(match, match[1], self._listings.without_exchange(match[1]))
+
+    def _pair(self, match: re.Match[str]) -> str:
+        base, quote = match[1].upper(), match[3].upper()
+        if match[2] == "-" and not (match[1].isupper() and match[3].isupper()):
+            return match[0]
+        symbols = self._of_pair(base, quote)
+        return self._note(match, Note(NoteKind.PAIR, (base,), tuple(symbols))) if symbols else match[0]
+
+    def _joined_pair(self, match: re.Match[str]) -> str:
+        symbols = self._of_pair(match[1], match[2])
+        return self._note(match, Note(NoteKind.PAIR, (match[1],), tuple(symbols))) if symbols else match[0]
+
+    def _of_pair(self, base: str, quote: str) -> list[str]:
+        currencies = f"{base}{quote}=X"
+        if currencies in self._listings.symbols:
+            return [currencies]
+        if quote not in _MONEY and quote not in self._listings.coins:
+            return []
+        exact = f"{base}-{quote}"
+        found = [exact] if exact in self._listings.symbols else list(self._listings.coins.get(base, ()))
+        if found and quote not in _MONEY:
+            found += self._listings.coins[quote]
+        return found
+
+    def _suffixed(self, match: re.Match[str]) -> str:
+        exact = self._listings.symbols.get(match[0])
+        if exact:
+            return self._certain(match, match[1], [exact])
+        separator, ending = match[3], match[4]
+        ticker = match[1] + (f".{match[2].upper()}" if match[2] else "")
+        # `BRK.B` is a class of shares, `AAPL.O` a code of Reuters
+        symbols = self._listings.without_exchange(match[0]) if separator != "=" and not match[2] else []
+        if not symbols and separator == ".":
+            symbols = self._on(ticker, exchanges_of_reuters(ending))
+        return self._certain(match, ticker, symbols, exchange=True) if symbols else match[0]
+
+    def _index(self, match: re.Match[str]) -> str:
+        exact = self._listings.symbols.get(match[0])
+        return self._certain(match, match[0], [exact]) if exact else match[0]
+
+    def _bloomberg(self, match: re.Match[str]) -> str:
+        exchanges = exchanges_of_bloomberg(match[2])
+        # `AAPL US` may be words, `AAPL US Equity` and `VOD LN` are not
+        if not exchanges or not (match[3] or match[2] in {"LN", "GY", "FP", "IM", "SM"}):
+            return match[0]
+        symbols = self._on(match[1], exchanges)
+        return self._certain(match, match[1], symbols, exchange=True) if symbols or match[3] else match[0]
+
+
+def _suffixed_or_bloomberg(inside: str) -> tuple[str, frozenset[str]] | None:
+    """Read `AAPL.O` or `VOD LN` in brackets."""
+    bloomberg = _BLOOMBERG.fullmatch(inside)
+    if bloomberg and exchanges_of_bloomberg(bloomberg[2]):
+        return bloomberg[1], exchanges_of_bloomberg(bloomberg[2])
+    ticker, _, ending = inside.rpartition(".")
+    if re.fullmatch(r"[A-Z0-9-]{1,8}[a-z]?", ticker) and exchanges_of_reuters(ending) and len(ending) != 1:
+        return ticker, exchanges_of_reuters(ending)
+    if re.fullmatch(r"[A-Z0-9-]{1,8}[a-z]?", ticker) and ending in {"O", "N", "L", "S", "T", "P", "J"}:
+        return (f"{ticker[:-1]}.{ticker[-1].upper()}" if ticker[-1:].islower() else ticker), exchanges_of_reuters(
+            ending
+        )
+    return None

@@ -1,0 +1,44 @@
+"""What the linker knows about each asset that a name can mean."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from financehub_shared.core.kinds import AssetKind
+from financehub_shared.core.models import Asset
+from financehub_shared.market.links.known_assets import KnownAsset, known_asset
+
+
+class Family(Enum):
+    """The kinds of assets that stand in one list, and that the same words surround."""
+
+    COMPANY = auto()
+    COIN = auto()
+    MARKET = auto()
+
+
+_MARKETS = {AssetKind.INDEX, AssetKind.FUTURE, AssetKind.FX}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An asset that names can mean.
+
+    Args:
+        kind: Kind of the asset.
+        family: Family of the kind.
+        known: What is known about the asset.
+    """
+
+    kind: AssetKind
+    family: Family
+    known: KnownAsset
+
+
+def owner_of(asset: Asset) -> Owner:
+    """Return what is known about an asset."""
+    family = Family.COMPANY
+    if asset.kind is AssetKind.COIN:
+        family = Family.COIN
+    elif asset.kind in _MARKETS:
+        family = Family.MARKET
+    return Owner(asset.kind, family, known_asset(asset.symbol))

@@ -1,0 +1,128 @@
+"""Writes the word list of the headline linker, `shared/…/market/links/english.tsv`.
+
+Run: python tools/english_words.py DICT WORDNET NAMES OUTPUT
+
+DICT is `/usr/share/dict/american-english` (Debian package wamerican), WORDNET is `/usr/share/wordnet` (Debian package
+wordnet-base), and NAMES is the folder of the census lists in the PyPI package `names` (public domain).
+"""
+
+# ruff: noqa: INP001 - a script
+
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+_LONGEST = 13
+#: Senses of WordNet: 15 = places, 18 = persons.
+_PERSON_OR_PLACE = {"15", "18"}
+_POS = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}
+_INDEXES = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
+#: A reading that the tagged texts of WordNet use less often is left out: the noun 'will' is not, the noun 'is' is.
+_RARE, _FEWEST = 0.06, 5
+#: Uses in the tagged texts from which a word counts as common.
+_COMMON = 60
+#: Words that mean nothing but the asset.
+_OWN = {"bitcoin", "bitcoins"}
+_HEADER = """\
+# English words by their readings, for the headline linker. Written by tools/english_words.py.
+# n noun, v verb, z verb with -s, d past form, g -ing form, a adjective, r adverb, f none of these, c common;
+# P person or place, F first name, U acronym.
+# The words are from SCOWL: Copyright 2000-2018 by Kevin Atkinson. Permission to use, copy, modify, distribute and sell
+# these word lists is granted without fee, provided that this notice appears in all copies. No warranty.
+# The readings are from WordNet 3.0: Copyright 2006 by Princeton University. All rights reserved. Permission to use,
+# copy, modify and distribute it for any purpose is granted without fee, provided that this notice appears in all
+# copies. THE DATABASE IS PROVIDED "AS IS" AND PRINCETON UNIVERSITY MAKES NO REPRESENTATIONS OR WARRANTIES.
+# The first names are from the US census of 1990, which is in the public domain.
+"""
+
+
+class WordNet:
+    """The readings of lemmas, and how often tagged texts use them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.count: Counter[tuple[str, str]] = Counter()
+        for line in (folder / "cntlist.rev").read_text().splitlines():
+            key, _, times = line.split()
+            lemma, _, sense = key.partition("%")
+            self.count[lemma, _POS[sense[0]]] += int(times)
+        self.readings: dict[str, set[str]] = defaultdict(set)
+        for name, letter in _INDEXES.items():
+            for line in (folder / f"index.{name}").read_text().splitlines():
+                if not line.startswith(" "):
+                    self.readings[line.partition(" ")[0]].add(letter)
+        for lemma, readings in self.readings.items():
+            total = sum(self.count[lemma, reading] for reading in readings)
+            if total >= _FEWEST:
+                readings -= {reading for reading in readings if self.count[lemma, reading] < _RARE * total}
+        self.irregular: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for name in ("noun", "verb"):
+            for line in (folder / f"{name}.exc").read_text().splitlines():
+                form, *lemmas = line.split()
+                self.irregular[form] |= {(lemma, _INDEXES[name]) for lemma in lemmas}
+        self.persons_and_places = set(_persons_and_places(folder / "data.noun"))
+
+
+def _persons_and_places(path: Path) -> Iterator[str]:
+    for line in path.read_text().splitlines():
+        fields = line.partition("|")[0].split()
+        if line.startswith("  ") or fields[1] not in _PERSON_OR_PLACE:
+            continue
+        for position in range(int(fields[3], 16)):
+            word = fields[4 + 2 * position]
+            if re.fullmatch(r"[A-Z][a-z]+", word):
+                yield word.lower()
+
+
+def _lemmas(word: str) -> Iterator[tuple[str, str]]:
+    """Yield (lemma, reading of the form) for each regular ending; `s` stands for both a plural and a verb form."""
+    rules = (("ies", "y", "s"), ("es", "", "s"), ("s", "", "s"), ("ied", "y", "d"), ("ed", "", "d"), ("ed", "e", "d"))
+    for ending, lemma_ending, reading in (*rules, ("ing", "", "g"), ("ing", "e", "g")):
+        stem = word.removesuffix(ending)
+        if stem != word and not word.endswith("ss"):
+            yield stem + lemma_ending, reading
+            if reading in "dg" and not lemma_ending and len(stem) > 2 and stem[-1] == stem[-2]:
+                yield stem[:-1], reading
+
+
+def _readings(word: str, wordnet: WordNet, known: set[str]) -> str:
+    found = set(wordnet.readings.get(word, ()))
+    uses = sum(wordnet.count[word, reading] for reading in found)
+    for lemma, reading in _lemmas(word):
+        of_lemma = wordnet.readings.get(lemma, set()) if lemma in known else set()
+        if "v" in of_lemma:
+            found.add("z" if reading == "s" else reading)
+            uses = max(uses, wordnet.count[lemma, "v"])
+        if reading == "s" and "n" in of_lemma:
+            found.add("n")
+            uses = max(uses, wordnet.count[lemma, "n"])
+    for lemma, reading in wordnet.irregular.get(word, ()):
+        if reading in wordnet.readings.get(lemma, set()):
+            form = "g" if word.endswith("ing") else "z" if word.endswith("s") else "d"
+            found.add(form if reading == "v" else "n")
+            uses = max(uses, wordnet.count[lemma, reading])
+    return "".join(sorted(found or {"f"})) + ("c" if uses >= _COMMON else "")
+
+
+def main(dictionary: Path, wordnet_folder: Path, names: Path, output: Path) -> None:
+    """Write the list, one line for each set of readings."""
+    words = dictionary.read_text(encoding="utf-8").split()
+    known = {word for word in words if re.fullmatch(r"[a-z]+", word) and len(word) <= _LONGEST} - _OWN
+    wordnet = WordNet(wordnet_folder)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(known):
+        groups[_readings(word, wordnet, known)].append(word)
+    groups["P"] = sorted(wordnet.persons_and_places)
+    groups["U"] = sorted({word.lower() for word in words if re.fullmatch(r"[A-Z]{2,6}", word)})
+    first: set[str] = set()
+    for gender, ranks in (("male", 1_219), ("female", 1_500)):
+        lines = (names / f"dist.{gender}.first").read_text().splitlines()[:ranks]
+        first |= {line.split()[0].lower() for line in lines}
+    groups["F"] = sorted(first)
+    lines = [f"{readings}\t{' '.join(members)}\n" for readings, members in sorted(groups.items())]
+    output.write_text(_HEADER + "".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:5]))
