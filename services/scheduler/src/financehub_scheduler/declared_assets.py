@@ -10,10 +10,11 @@ import structlog
 
 from financehub_scheduler.api.schedule import Schedule
 from financehub_shared.core.asset_selection import select_assets
-from financehub_shared.core.errors import CorruptDataError, InvalidArgumentsError, StoreUnavailableError
+from financehub_shared.core.errors import InvalidArgumentsError, NewerRecordError, StoreUnavailableError
 from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,9 @@ class DeclaredAssets:
         self._store = store
         self._file = file
         self._reconciled: tuple[int, int, int] | None = None
+        self._declared: frozenset[str] = frozenset()
         self._known: Mapping[str, Asset] | None = None
+        self._unreadable: Unreadable = {}
         self._failing = False
 
     @property
@@ -44,6 +47,9 @@ class DeclaredAssets:
     def step(self) -> bool:
         """Write the declared assets if the file has changed, then read the store. This blocks, so call it in a thread.
 
+        The declared assets are also written again if the record of one of them is damaged, or if a newer release's record
+        was removed. Not every absent asset is written again, because another scheduler may have a newer file.
+
         A failure changes nothing and is logged once. A later step tries again.
 
         Returns:
@@ -52,14 +58,20 @@ class DeclaredAssets:
         try:
             if self._file is not None:
                 self._reconcile(self._file)
-            known = {asset.symbol: asset for asset in self._store.assets(active_only=False)}
-        except (StoreUnavailableError, CorruptDataError) as error:
+            unreadable: Unreadable = {}
+            assets = self._store.assets(active_only=False, unreadable=unreadable)
+        except StoreUnavailableError as error:
             if not self._failing:
                 log.warning("assets_read_failed", error=str(error))
             self._failing = True
             return False
-        changed = known != self._known
-        self._known, self._failing = known, False
+        known = {asset.symbol: asset for asset in assets}
+        damaged = {symbol for symbol, error in unreadable.items() if not isinstance(error, NewerRecordError)}
+        removed = self._unreadable.keys() - unreadable.keys() - known.keys()
+        if self._declared & (damaged | removed):
+            self._reconciled = None
+        changed = known != self._known or unreadable.keys() != self._unreadable.keys()
+        self._known, self._unreadable, self._failing = known, unreadable, False
         return changed
 
     def argument_problem(self, schedule: Schedule) -> str:
@@ -70,7 +82,7 @@ class DeclaredAssets:
             return "the assets in the store could not be read yet"
         named = [self._known[symbol] for symbol in schedule.symbols if symbol in self._known]
         try:
-            select_assets(schedule.task, schedule.symbols, named)
+            select_assets(schedule.task, schedule.symbols, named, self._unreadable)
         except InvalidArgumentsError as error:
             return str(error)
         return ""
@@ -84,11 +96,13 @@ class DeclaredAssets:
         if stamp == self._reconciled:
             return
         try:
-            written, removed = self._store.reconcile_assets(load_assets(file))
+            declared = load_assets(file)
+            written, removed = self._store.reconcile_assets(declared)
         except AssetsFileError as error:
             # An invalid file does not change the assets.
             for problem in error.problems:
                 log.error("assets_refused", problem=problem)  # noqa: TRY400 — a traceback would not add anything
         else:
+            self._declared = frozenset(asset.symbol for asset in declared)
             log.info("assets_reconciled", file=str(file), written=written, removed=removed)
         self._reconciled = stamp
