@@ -8,6 +8,8 @@ import pytest
 
 from financehub_cli.app import app
 from financehub_scheduler.sources.documents import parse, split
+from financehub_shared.core.kinds import KINDS, AssetKind, AssetType
+from financehub_shared.core.symbols.spelling import find_spellings
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,3 +54,33 @@ def test_readme_names_every_command_of_the_cli() -> None:
     groups = {str(group.name) for group in app.registered_groups}
     assert len(commands | groups) > 10
     assert [name for name in sorted(commands | groups) if not re.search(rf"(financehub |[`,] ?){name}\b", README)] == []
+
+
+def readme_rows(heading: str) -> list[list[str]]:
+    """Return the cells of the README's table whose first heading is given, without its two heading lines."""
+    _, _, rest = README.partition(f"\n| {heading} |")
+    table = rest.split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" |")] for line in table]
+
+
+def test_readme_table_of_kinds_is_the_table_of_the_code() -> None:
+    """The README names the providers and the limit of stale prices of every kind as `KINDS` does (D14)."""
+    rows = {row[0]: row for row in readme_rows("kind")}
+    assert rows.keys() == {str(kind) for kind in AssetKind}
+    for kind, spec in KINDS.items():
+        _, _, providers, _, stale, _ = rows[kind]
+        assert tuple(providers.split(", ")) == spec.providers
+        limits = dict.fromkeys([spec.hours.stale_hours, spec.hours.stale_hours_abroad])
+        assert [float(number) for number in re.findall(r"\d+", stale)] == list(limits)
+
+
+def test_readme_notations_lead_to_the_symbols_of_their_row() -> None:
+    """Each other notation in the README is read as one of the symbols in its row (D11)."""
+    rows = readme_rows("asset")
+    assert len(rows) == 6
+    for name, canonical, others in rows:
+        type = AssetType.CRYPTO if name == "coin" else AssetType.STOCK
+        symbols = re.findall(r"`([^`]+)`", canonical)
+        for text in (*symbols, *re.findall(r"`([^`]+)`", others)):
+            (spelling,) = find_spellings(text, type)
+            assert spelling.symbol in symbols, text
