@@ -15,7 +15,7 @@ _ORDERS: Mapping[Dataset, tuple[str, str]] = {
         "CoinGecko's free plan does not allow a call every two minutes, so it is not the first choice.",
     ),
     Dataset.STOCK_QUOTES: ("stock_providers", "Finnhub takes part only with an API key."),
-    Dataset.BARS: ("bar_providers", "The first provider that serves an asset's type delivers its bars."),
+    Dataset.BARS: ("bar_providers", "The first provider that serves an asset's kind delivers its bars."),
     Dataset.NEWS: ("news_providers", "All of them are called."),
 }
 

@@ -51,6 +51,12 @@ def test_providers_of_a_kind_are_in_the_default_order_of_its_dataset(kind: Asset
     assert any(Dataset.BARS in PROVIDERS[name].datasets for name in named)
 
 
+def test_every_provider_of_assets_serves_a_kind():
+    """Each provider that delivers data on single assets is in a row of the table."""
+    named = {name for spec in KINDS.values() for name in spec.providers}
+    assert named == {name for name, spec in PROVIDERS.items() if spec.datasets - {Dataset.NEWS}}
+
+
 @pytest.mark.parametrize(
     ("task", "type"), [("fetch_crypto_prices_task", AssetType.CRYPTO), ("fetch_stock_prices_task", AssetType.STOCK)]
 )
