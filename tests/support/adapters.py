@@ -1,72 +1,58 @@
-"""Runs the quote adapters of all upstreams on a given body, without a network."""
+"""Reads the answers of all upstreams as their quote adapters do, without requests."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-import httpx
-from pydantic import SecretStr
-
-from financehub_shared.core.models import Asset
-from financehub_shared.providers.binance.provider import Binance
-from financehub_shared.providers.coingecko.provider import CoinGecko
-from financehub_shared.providers.finnhub import Finnhub
-from financehub_shared.providers.kraken import Kraken
+from financehub_shared.core.errors import ProviderError
+from financehub_shared.core.models import Asset, Quote
+from financehub_shared.providers import finnhub, kraken_quotes
+from financehub_shared.providers.binance import quotes as binance_quotes
+from financehub_shared.providers.coingecko import quotes as coingecko_quotes
+from financehub_shared.providers.kraken_names import pair_of
 from financehub_shared.providers.protocols import QuoteBatch
-from financehub_shared.providers.usd import UsdtRates
-from financehub_shared.providers.yahoo.quotes import read_quotes
-from support.upstream import FakeUpstream
+from financehub_shared.providers.transport import parse, strict_json
+from financehub_shared.providers.usd import UsdtRate
+from financehub_shared.providers.yahoo import quotes as yahoo_quotes
 
-#: Reads one body as the answer to a request for quotes of the assets.
-ReadQuotes = Callable[[bytes, Sequence[Asset]], Awaitable[QuoteBatch]]
-
-
-class OneToOne:
-    """A source whose USDT rate is 1."""
-
-    name = "kraken"
-
-    async def usdt_rate(self, deadline: float) -> Decimal:
-        return Decimal(1)
-
-    async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
-        return {}
+NOW = 1_800_000_000.0
+ONE_TO_ONE = UsdtRate(Decimal(1), "kraken", NOW)
 
 
-def _upstream(body: bytes) -> FakeUpstream:
-    return FakeUpstream(lambda _: httpx.Response(200, content=body))
+def _binance(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
+    pairs = [(asset, asset.symbol.replace("-USD", "USDT")) for asset in assets]
+    tickers = parse.sequence("binance", strict_json.loads("binance", body, ""), "the answer")
+    return binance_quotes.read_quotes("binance", pairs, tickers, ONE_TO_ONE, NOW)
 
 
-async def _binance(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
-    upstream = _upstream(body)
-    rates = UsdtRates([OneToOne()], None, upstream.clock)
-    adapter = Binance(upstream.http, upstream.guard, "https://binance.test", rates, upstream.clock)
-    return await adapter.fetch_quotes(assets, upstream.deadline)
+def _kraken(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
+    pairs = [(asset, pair_of(asset) or "") for asset in assets]
+    answer = parse.mapping("kraken", strict_json.loads("kraken", body, "result"), "the answer")
+    return kraken_quotes.read_quotes("kraken", pairs, parse.mapping("kraken", answer.get("result"), "result"), NOW)
 
 
-async def _kraken(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
-    upstream = _upstream(body)
-    adapter = Kraken(upstream.http, upstream.guard, "https://kraken.test", upstream.clock)
-    return await adapter.fetch_quotes(assets, upstream.deadline)
+def _coingecko(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
+    coins = parse.sequence("coingecko", strict_json.loads("coingecko", body, ""), "the answer")
+    return coingecko_quotes.read_quotes("coingecko", assets, coins, NOW)
 
 
-async def _coingecko(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
-    upstream = _upstream(body)
-    adapter = CoinGecko(upstream.http, upstream.guard, "https://coingecko.test", None, upstream.clock)
-    return await adapter.fetch_quotes(assets, upstream.deadline)
+def _finnhub(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
+    (asset,) = assets
+    quotes: dict[str, Quote] = {}
+    missing: dict[str, ProviderError] = {}
+    try:
+        answer = parse.mapping("finnhub", strict_json.loads("finnhub", body), f"{asset.symbol}: the answer")
+        quotes[asset.symbol] = finnhub.read_quote("finnhub", asset, asset.symbol, answer, NOW)
+    except ProviderError as error:
+        missing[asset.symbol] = error
+    return QuoteBatch(quotes, missing)
 
 
-async def _finnhub(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
-    upstream = _upstream(body)
-    adapter = Finnhub(upstream.http, upstream.guard, "https://finnhub.test", SecretStr("key"), upstream.clock)
-    return await adapter.fetch_quotes(assets, upstream.deadline)
+def _yahoo(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
+    return yahoo_quotes.read_quotes("yahoo", assets, body, NOW)
 
 
-async def _yahoo(body: bytes, assets: Sequence[Asset]) -> QuoteBatch:
-    return read_quotes("yahoo", assets, body, FakeUpstream(lambda _: httpx.Response(500)).clock.now())
-
-
-#: Upstream → its adapter.
-QUOTE_ADAPTERS: Mapping[str, ReadQuotes] = {
+#: Upstream → a function that reads one body as the answer to a request for quotes of the assets.
+READ_QUOTES: Mapping[str, Callable[[bytes, Sequence[Asset]], QuoteBatch]] = {
     "binance": _binance,
     "kraken": _kraken,
     "coingecko": _coingecko,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from financehub_shared.core.errors import MalformedError
 from financehub_shared.core.models import QuoteEvidence
 from financehub_shared.providers.transport import parse
 
@@ -16,18 +15,18 @@ def read_evidence(
     values: Mapping[str, Any],
     factor: Decimal = Decimal(1),
     *,
-    previous_close: str = "",
+    previous_close: str | None = None,
     change: tuple[Decimal, str] | None = None,
-    low: str = "",
-    high: str = "",
-    bid: str = "",
-    ask: str = "",
-    trades: str = "",
-    market_state: str = "",
+    low: str | None = None,
+    high: str | None = None,
+    bid: str | None = None,
+    ask: str | None = None,
+    trades: str | None = None,
+    market_state: str | None = None,
 ) -> QuoteEvidence:
     """Return the evidence of one quote. A value that is missing or damaged is None and never costs the quote.
 
-    All names are the upstream's. A name is empty if the upstream does not report the value.
+    All names are the upstream's. A name is None if the upstream does not report the value.
 
     Args:
         values: The upstream's values of one asset, by name.
@@ -43,16 +42,19 @@ def read_evidence(
         market_state: Name of the state of the exchange.
     """
 
-    def price(name: str) -> Decimal | None:
-        found = _number(values.get(name))
+    def get(name: str | None) -> Any:
+        return None if name is None else values.get(name)
+
+    def price(name: str | None) -> Decimal | None:
+        found = parse.optional_number(get(name))
         return found * factor if found is not None and found > 0 else None
 
     def before(price: Decimal, name: str) -> Decimal | None:
-        moved = _number(values.get(name))
+        moved = parse.optional_number(get(name))
         return price - moved * factor if moved is not None and price > moved * factor else None
 
-    def offer(name: str) -> Decimal | None:
-        found = _number(values.get(name))
+    def offer(name: str | None) -> Decimal | None:
+        found = parse.optional_number(get(name))
         return found * factor if found is not None and found >= 0 else None
 
     return QuoteEvidence(
@@ -61,20 +63,13 @@ def read_evidence(
         high=price(high),
         bid=offer(bid),
         ask=offer(ask),
-        trades=_count(values.get(trades)),
-        market_state=_state(values.get(market_state)),
+        trades=_count(get(trades)),
+        market_state=_state(get(market_state)),
     )
 
 
-def _number(value: Any) -> Decimal | None:
-    try:
-        return parse.optional_number("", value, "")
-    except MalformedError:
-        return None
-
-
 def _count(value: Any) -> int | None:
-    found = _number(value)
+    found = parse.optional_number(value)
     return int(found) if found is not None and 0 <= found < 10**15 and found == int(found) else None
 
 

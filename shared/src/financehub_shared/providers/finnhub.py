@@ -25,14 +25,24 @@ from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
-from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport import parse, strict_json
+from financehub_shared.providers.transport.elements import Fields
 from financehub_shared.providers.transport.http import HttpClient
+from financehub_shared.providers.transport.status import error_of_status
 
 #: Number of parallel requests. At 50 ms per request, five in parallel send at most 100 per second. The budget enforces
 #: Finnhub's limit of 30 per second.
 CONCURRENCY = 5
+#: Statuses that refuse either one symbol or the key.
+REFUSALS = frozenset({401, 403})
+#: In the body of a refusal that concerns one symbol (finnhubio/Finnhub-API #356 and, with status 401, #405).
+NO_ACCESS = b"You don't have access to this resource"
 #: After one of these errors, the next request would fail too.
 FINAL_ERRORS = (AuthFailedError, BlockedError, BreakerOpenError, QuotaExceededError, RateLimitedError)
+
+
+class NoAccessError(NotFoundError):
+    """The plan of the API key does not include this symbol. Others may be included."""
 
 
 def build(context: ProviderContext) -> "Finnhub":
@@ -90,32 +100,57 @@ class Finnhub:
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
         missing.update({asset.symbol: final[0] for asset in waiting})
+        if len(assets) > 1 and all(isinstance(missing.get(asset.symbol), NoAccessError) for asset in assets):
+            raise BlockedError(self.name, f"the API key has no access to any of the {len(assets)} symbols")
         return QuoteBatch(quotes, missing)
 
     async def _quote(self, asset: Asset, deadline: float) -> Quote:
         symbol = _symbol(asset) or asset.symbol
-        row = await self._guard.call(lambda: self._get(symbol, deadline))
-        price = parse.number(self.name, row.get("c"), f"{symbol} c")
-        upstream_at = parse.seconds(self.name, row.get("t"), f"{symbol} t")
-        if price == 0 and upstream_at == 0:
-            raise NotFoundError(self.name, f"unknown symbol {symbol} (all values are zero)")
-        return Quote(
-            symbol=asset.symbol,
-            price=price,
-            currency=asset.currency,
-            upstream_at=upstream_at,
-            fetched_at=self._clock.now(),
-            provider=self.name,
-            change_percent=parse.optional_number(self.name, row.get("dp"), f"{symbol} dp"),
-            evidence=read_evidence(row, previous_close="pc", low="l", high="h"),
-        )
+        answer = await self._guard.call(lambda: self._get(symbol, deadline))
+        return read_quote(self.name, asset, symbol, answer, self._clock.now())
 
-    async def _get(self, symbol: str, deadline: float) -> Mapping[str, Any]:
+    async def _get(self, symbol: str, deadline: float) -> dict[str, Any]:
         headers = {"x-finnhub-token": self._key.get_secret_value()}
-        answer = await self._http.get_json(
-            self.name, self._url, params={"symbol": symbol}, headers=headers, deadline=deadline
+        answer = await self._http.get(
+            self.name, self._url, params={"symbol": symbol}, headers=headers, deadline=deadline, handled=REFUSALS
         )
-        return parse.mapping(self.name, answer, "quote")
+        if answer.status not in REFUSALS:
+            return parse.mapping(self.name, strict_json.loads(self.name, answer.body), f"{symbol}: the answer")
+        if NO_ACCESS in answer.body:
+            detail = f"the plan of the API key does not include {symbol} (HTTP {answer.status})"
+            raise NoAccessError(self.name, detail)
+        raise error_of_status(self.name, answer.status, answer.headers, answer.body, self._clock.now())
+
+
+def read_quote(provider: str, asset: Asset, symbol: str, answer: Mapping[str, Any], now: float) -> Quote:
+    """Return the quote of one answer. Pure.
+
+    Args:
+        provider: Name of the provider.
+        asset: The requested asset.
+        symbol: Finnhub's symbol of the asset.
+        answer: The object of the answer.
+        now: Time of the fetch in Unix seconds.
+
+    Raises:
+        NotFoundError: Finnhub does not know the symbol.
+        MalformedError: A value is damaged.
+    """
+    values = Fields(provider, symbol, answer)
+    price, upstream_at = values.number("c"), values.seconds("t")
+    if price == 0 and upstream_at == 0:
+        raise NotFoundError(provider, f"Finnhub does not know the symbol {symbol}: all of its values are zero")
+    return Quote(
+        symbol=asset.symbol,
+        price=price,
+        currency=asset.currency,
+        upstream_at=upstream_at,
+        fetched_at=now,
+        provider=provider,
+        change_percent=values.optional_number("dp"),
+        note=values.note,
+        evidence=read_evidence(answer, previous_close="pc", low="l", high="h"),
+    )
 
 
 def _symbol(asset: Asset) -> str | None:

@@ -17,6 +17,7 @@ from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import NewsBatch
 from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.damaged_json import Damaged
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.providers.transport.plain_text import plain_text
 
@@ -66,9 +67,9 @@ class Gdelt:
         for article in articles[:RECORDS_MAX]:
             try:
                 items.append(self._item(article, now))
-            except (ValueError, MalformedError) as error:
-                payload = json.dumps(article, default=str)[:PAYLOAD_LIMIT]
-                quarantined.append(Quarantined("news", SOURCE, self.name, f"unusable: {error}", payload, now))
+            except MalformedError as error:
+                reason = f"unusable: {error.detail}"
+                quarantined.append(Quarantined("news", SOURCE, self.name, reason, _payload(article), now))
         return NewsBatch(items, quarantined=quarantined)
 
     async def _get(self, deadline: float) -> list[Any]:
@@ -80,23 +81,29 @@ class Gdelt:
             "timespan": TIMESPAN,
             "sort": "datedesc",
         }
-        answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline)
-        body = parse.mapping(self.name, answer, "artlist")
+        answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline, elements="articles")
+        body = parse.mapping(self.name, answer, "the answer")
         if not body.get("articles"):
             # An hour without any article worldwide means that the index is broken.
-            raise NotFoundError(self.name, f"no articles within {TIMESPAN}")
+            raise NotFoundError(self.name, f"GDELT has no article of the last {TIMESPAN}")
         return parse.sequence(self.name, body["articles"], "articles")
 
     def _item(self, article: Any, now: float) -> NewsItem:
-        fields = parse.mapping(self.name, article, "article")
-        url = parse.text(self.name, fields.get("url"), "url")
+        if isinstance(article, Damaged):
+            raise MalformedError(self.name, f"the article is not JSON ({article.problem})")
+        fields = parse.mapping(self.name, article, "the article")
         title = plain_text(fields.get("title"))
         if not title:
-            raise ValueError("no title")
+            raise MalformedError(self.name, f"the article has no title: title is {parse.describe(fields.get('title'))}")
+        url = parse.text(self.name, fields.get("url"), "url")
+        try:
+            id, canonical = news_id(url), canonical_url(url)
+        except ValueError as error:
+            raise MalformedError(self.name, f"url is {parse.describe(url)}: {error}") from None
         return NewsItem(
-            id=news_id(url),
+            id=id,
             title=title,
-            url=canonical_url(url),
+            url=canonical,
             source=plain_text(fields.get("domain")) or SOURCE,
             published_at=min(_seen_at(fields.get("seendate")) or now, now),
             fetched_at=now,
@@ -106,7 +113,19 @@ class Gdelt:
 
 def _seen_at(value: object) -> float | None:
     """Return a timestamp such as `20240216T021500Z` in Unix seconds, or None if the value has another format."""
+    if not isinstance(value, str):
+        return None
     try:
-        return datetime.strptime(str(value), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        return datetime.strptime(value, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None
+
+
+def _payload(article: Any) -> str:
+    """Return an article as text for the quarantine."""
+    try:
+        text = article.text if isinstance(article, Damaged) else json.dumps(article, default=str)
+    except RecursionError:
+        text = parse.describe(article)
+    # Lone surrogates can be stored neither in Redis nor in a file.
+    return text[:PAYLOAD_LIMIT].encode(errors="backslashreplace").decode()[:PAYLOAD_LIMIT]

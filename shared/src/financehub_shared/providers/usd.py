@@ -17,6 +17,11 @@ FRESH_SECONDS = 600.0
 USABLE_SECONDS = float(DAY_SECONDS)
 #: Outside this range the peg is broken or the source is wrong, and failing is better than converting.
 PLAUSIBLE = (Decimal("0.8"), Decimal("1.2"))
+#: A rate further from 1 than this is used only if a second source agrees with it. USDT has been further from the dollar
+#: for hours only, such as in May 2022.
+NEAR_PEG = Decimal("0.02")
+#: Two sources agree if their rates differ by at most this.
+AGREEMENT = Decimal("0.01")
 #: A day without a rate uses the rate of an earlier day, at most this many days before.
 CARRY_DAYS = 7
 
@@ -83,18 +88,22 @@ class UsdtRates:
             now = self._clock.now()
             if self._spot is not None and 0 <= now - self._spot.at < FRESH_SECONDS:
                 return self._spot
-            failures = []
+            failures: list[str] = []
+            broken_peg: list[UsdtRate] = []
             for source in self._spot_sources:
                 try:
-                    value = await source.usdt_rate(deadline)
-                except ProviderError as error:
-                    failures.append(str(error))
+                    rate = UsdtRate(_plausible(await source.usdt_rate(deadline)), source.name, now)
+                except (ProviderError, ValueError) as error:
+                    failures.append(f"{source.name}: {error}" if isinstance(error, ValueError) else str(error))
                     continue
-                if PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
-                    self._spot = UsdtRate(value, source.name, now)
+                others = [other for other in broken_peg if abs(other.value - rate.value) <= AGREEMENT]
+                if others or abs(rate.value - 1) <= NEAR_PEG:
+                    self._spot = others[0] if others else rate
                     return self._spot
-                failures.append(f"{source.name}: {value} USD per USDT is not plausible")
-            if self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
+                broken_peg.append(rate)
+                failures.append(f"{source.name}: {rate.value} USD per USDT, which no other source confirms")
+            # While the peg may be broken, an earlier rate is worse than none.
+            if not broken_peg and self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
                 return self._spot
             detail = "; ".join(failures) or "no source is configured"
             raise UpstreamError("usdt-rate", f"the rate of USDT in USD is unknown: {detail}")
@@ -115,6 +124,17 @@ class UsdtRates:
                     if self._daily.at(last_day) is None:
                         raise
             return self._daily
+
+
+def _plausible(rate: Decimal) -> Decimal:
+    """Return a rate that can be the rate of USDT.
+
+    Raises:
+        ValueError: The rate is not a number, or outside `PLAUSIBLE`.
+    """
+    if not rate.is_finite() or not PLAUSIBLE[0] <= rate <= PLAUSIBLE[1]:
+        raise ValueError(f"{rate} USD per USDT is not plausible")
+    return rate
 
 
 class DailyRates:

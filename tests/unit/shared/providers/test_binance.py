@@ -119,10 +119,11 @@ async def test_quotes_with_a_broken_row_deliver_the_others():
     assert isinstance(batch.missing["BTC-USD"], MalformedError)
 
 
-async def test_quote_with_nan_is_left_to_validation():
-    """`NaN` in a string is passed on, so that it is recorded in the quarantine."""
+async def test_quote_with_nan_is_refused_with_a_sentence():
+    """`NaN` in a string is refused like any other text, and the sentence names pair and field (D10)."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT", "NaN")]))
-    assert (await binance.fetch_quotes([BTC], upstream.deadline)).quotes["BTC-USD"].price.is_nan()
+    error = (await binance.fetch_quotes([BTC], upstream.deadline)).missing["BTC-USD"]
+    assert error.reason == "malformed: BTCUSDT: lastPrice is 'NaN'; expected a number"
 
 
 async def test_quotes_without_a_rate_fail():
@@ -130,6 +131,44 @@ async def test_quotes_without_a_rate_fail():
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("BTCUSDT")]), FixedRate("0.1"))
     with pytest.raises(UpstreamError, match="not plausible"):
         await binance.fetch_quotes([BTC], upstream.deadline)
+
+
+async def test_quotes_without_a_rate_deliver_the_pairs_in_other_currencies():
+    """An unknown USDT rate costs only the pairs in USDT (D9)."""
+    answer = [row("BTCUSDT"), row("BTCEUR", "90")]
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=answer), FixedRate("NaN"))
+    batch = await binance.fetch_quotes([BTC, EUR], upstream.deadline)
+    assert batch.quotes["BTC-EUR"].price == 90
+    assert "NaN USD per USDT is not plausible" in batch.missing["BTC-USD"].detail
+
+
+async def test_assets_of_one_pair_have_the_same_price():
+    """Two assets may name the same pair, such as a coin under its old and its new symbol (D9)."""
+    old = Asset("MATIC-USD", AssetType.CRYPTO, provider_symbols={"binance": "POLUSDT"})
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[row("POLUSDT", "0.5")]))
+    batch = await binance.fetch_quotes([old, Asset("POL-USD", AssetType.CRYPTO)], upstream.deadline)
+    assert batch.quotes["MATIC-USD"].price == batch.quotes["POL-USD"].price
+    assert upstream.requests[0].url.params["symbols"] == '["POLUSDT"]'
+
+
+@pytest.mark.parametrize("second", ["100.00", "999"])
+async def test_pair_that_occurs_twice_must_have_equal_rows(second: str):
+    """Equal rows are one. Which of two different rows is right is unknown, and the other pairs are delivered (D9)."""
+    answer = [row("BTCUSDT"), row("ETHUSDT"), row("BTCUSDT", second)]
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=answer))
+    batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
+    assert "ETH-USD" in batch.quotes
+    assert ("BTC-USD" in batch.quotes) is (second == "100.00")
+
+
+async def test_damaged_row_does_not_count_against_the_breaker():
+    """One row that is not JSON is lost with its position, and the call was successful (D9)."""
+    text = json.dumps([row("BTCUSDT"), row("ETHUSDT", "@")]).replace('"@"', "NaN")
+    binance, upstream = adapter(lambda _: httpx.Response(200, text=text))
+    batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
+    assert list(batch.quotes) == ["BTC-USD"]
+    assert batch.missing["ETH-USD"].detail == "ETHUSDT: its entry is not JSON (NaN is not a number)"
+    assert upstream.breaker.outcomes == ["ok"]
 
 
 @pytest.mark.parametrize(

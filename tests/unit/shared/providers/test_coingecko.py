@@ -81,6 +81,30 @@ def test_coin_without_a_known_id_is_not_served():
     assert not coingecko.serves(Asset("NEWCOIN-USD", AssetType.CRYPTO))
 
 
+@pytest.mark.parametrize(("price", "turnover"), [(1e-12, 1e9), (1e-300, 1e300), ("1e-390", "1e390"), (0, 5)])
+async def test_volume_of_a_cheap_coin_is_computed_without_overflow(price: object, turnover: object):
+    """A volume of more than 10^20 coins costs nothing, and no coin costs the others (D9)."""
+    rows = [{**row("bitcoin", price), "total_volume": turnover}, row("ethereum")]
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=rows))
+    quotes = (await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)).quotes
+    assert quotes.keys() == {"BTC-USD", "ETH-USD"}
+    volume = quotes["BTC-USD"].volume
+    assert (volume is None) if price == 0 else (volume is not None and volume > 10**20)
+
+
+async def test_coin_that_changed_its_symbol_is_refused():
+    """The id of a coin outlives its symbol, so a canonical symbol could get the price of another coin (D4)."""
+    eos = Asset("EOS-USD", AssetType.CRYPTO)
+    coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[{**row("eos"), "symbol": "a"}]))
+    error = (await coingecko.fetch_quotes([eos], upstream.deadline)).missing["EOS-USD"]
+    assert error.reason == (
+        "not-found: the symbol of the coin id 'eos' is now 'a'; if it is the right coin, set `coingecko: eos` under "
+        "the providers of EOS-USD"
+    )
+    explicit = Asset("EOS-USD", AssetType.CRYPTO, provider_symbols={"coingecko": "eos"})
+    assert (await coingecko.fetch_quotes([explicit], upstream.deadline)).quotes
+
+
 async def test_usdt_rate_is_the_price_of_tether():
     """The USDT rate is the price of the coin `tether` in USD."""
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json={"tether": {"usd": 0.9987}}))

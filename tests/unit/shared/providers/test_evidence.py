@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote, QuoteEvidence
 from financehub_shared.providers.evidence import read_evidence
 from financehub_simulator.upstreams.yahoo import crumb
-from support.adapters import QUOTE_ADAPTERS
+from support.adapters import READ_QUOTES
 from support.simulated_answers import simulated_answer
 
 BTC = Asset("BTC-USD", AssetType.CRYPTO)
@@ -42,15 +42,15 @@ NAMES = ("previous_close", "low", "high", "bid", "ask", "trades", "market_state"
 ALL = dict(zip(NAMES, NAMES, strict=True))
 
 
-async def quote_of(upstream: str, body: bytes, asset: Asset) -> Quote:
-    return (await QUOTE_ADAPTERS[upstream](body, [asset])).quotes[asset.symbol]
+def quote_of(upstream: str, body: bytes, asset: Asset) -> Quote:
+    return READ_QUOTES[upstream](body, [asset]).quotes[asset.symbol]
 
 
 @pytest.mark.parametrize("upstream", REQUESTS)
 async def test_evidence_of_a_simulated_answer_agrees_with_the_price(upstream: str):
     """All that an upstream reports is delivered, in the unit of the quote, and no value contradicts the price."""
     path, asset, unreported = REQUESTS[upstream]
-    quote = await quote_of(upstream, await simulated_answer(path), asset)
+    quote = quote_of(upstream, await simulated_answer(path), asset)
     found = quote.evidence
     assert {name for name in NAMES if not getattr(found, name)} == unreported
     assert found.low is not None
@@ -63,12 +63,12 @@ async def test_evidence_of_a_simulated_answer_agrees_with_the_price(upstream: st
 
 
 @pytest.mark.real_data
-async def test_evidence_of_the_recorded_kraken_ticker_is_of_24_hours(real_answers: Path):
+def test_evidence_of_the_recorded_kraken_ticker_is_of_24_hours(real_answers: Path):
     """Kraken's second values are those of the last 24 hours, and the open is that of the day."""
     body = json.dumps(json.loads((real_answers / "kraken-ticker.json").read_text())["body"]).encode()
     asset = Asset("BTC-USDT", AssetType.CRYPTO, currency="USDT")
     prices = [Decimal(price) for price in ("71450.70000", "68666.00000", "73580.00000", "73380.60000", "73380.70000")]
-    assert (await quote_of("kraken", body, asset)).evidence == QuoteEvidence(*prices, trades=21_103)
+    assert (quote_of("kraken", body, asset)).evidence == QuoteEvidence(*prices, trades=21_103)
 
 
 json_values = st.recursive(
@@ -78,6 +78,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, json_values)), st.decimals(1, 2), json_values)
 def test_damaged_evidence_is_none_and_never_an_error(values: dict[str, Any], price: Decimal, change: Any):
     """Any JSON value gives a positive finite price, an offer that is not negative, a count, a word, or nothing."""

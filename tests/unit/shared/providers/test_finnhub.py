@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from financehub_shared.core.errors import AuthFailedError, NotFoundError, RateLimitedError
+from financehub_shared.core.errors import AuthFailedError, BlockedError, NotFoundError, RateLimitedError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.providers.finnhub import Finnhub
@@ -50,6 +50,38 @@ async def test_quotes_stop_after_a_final_error(status: int, error: type[Exceptio
     assert len(upstream.requests) <= 5
     assert len(batch.missing) == 40
     assert {type(reason) for reason in batch.missing.values()} == {error}
+
+
+NO_ACCESS = {"error": "You don't have access to this resource."}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_symbol_outside_the_plan_costs_only_itself(status: int):
+    """One symbol of 21 is refused. All others are delivered, and the breaker does not count it (D9)."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=NO_ACCESS) if request.url.params["symbol"] == "S3" else quote()
+
+    finnhub, upstream = adapter(answer)
+    batch = await finnhub.fetch_quotes(STOCKS[:21], upstream.deadline)
+    assert len(batch.quotes) == 20
+    assert batch.missing["S3"].reason == f"not-found: the plan of the API key does not include S3 (HTTP {status})"
+    assert not batch.missing["S3"].trips_breaker
+
+
+async def test_key_without_access_to_any_symbol_is_blocked():
+    """If every symbol is refused, the problem is the key and not the symbols."""
+    finnhub, upstream = adapter(lambda _: httpx.Response(403, json=NO_ACCESS))
+    with pytest.raises(BlockedError, match="no access to any of the 21 symbols"):
+        await finnhub.fetch_quotes(STOCKS[:21], upstream.deadline)
+
+
+async def test_page_of_a_firewall_ends_the_fetch():
+    """A 403 without Finnhub's own text concerns the IP address, so no further request is sent."""
+    finnhub, upstream = adapter(lambda _: httpx.Response(403, text="<html>403 Forbidden</html>"))
+    batch = await finnhub.fetch_quotes(STOCKS, upstream.deadline)
+    assert len(upstream.requests) <= 5
+    assert {type(error) for error in batch.missing.values()} == {BlockedError}
 
 
 @pytest.mark.parametrize(

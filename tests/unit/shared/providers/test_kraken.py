@@ -10,7 +10,8 @@ import pytest
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
-from financehub_shared.providers.kraken import Kraken, spellings
+from financehub_shared.providers.kraken import Kraken
+from financehub_shared.providers.kraken_names import keys_of, pair_of
 from support.upstream import FakeUpstream, Respond
 
 BTC, SOL, DOGE = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "SOL", "DOGE"))
@@ -107,9 +108,48 @@ async def test_usdt_daily_returns_closes_by_day():
     assert await kraken.usdt_daily(upstream.deadline) == {20_000: 0.999, 20_001: 1.001}
 
 
-def test_spellings_begin_with_the_requested_pair():
-    """The plain pair has precedence over the renamed ones."""
-    assert spellings("XBTUSD") == ["XBTUSD", "XXBTZUSD", "XBTZUSD", "XXBTUSD"]
+@pytest.mark.parametrize(
+    ("symbol", "pair"),
+    [
+        ("BTC-USD", "XBTUSD"),
+        ("DOGE-EUR", "XDGEUR"),
+        ("LUNA-USD", "LUNA2USD"),
+        ("LUNC-USD", "LUNAUSD"),
+        ("USTC-USD", "USTUSD"),
+        ("REP-USD", "REPV2USD"),
+        ("REPV1-USD", "REPUSD"),
+        ("ETH-BTC", "ETHXBT"),
+    ],
+)
+def test_pair_has_krakens_own_name_of_the_coin(symbol: str, pair: str):
+    """Kraken's LUNA is Terra Classic, its UST is TerraClassicUSD, and its REP is the first Augur (D4, ccxt #13581)."""
+    assert pair_of(Asset(symbol, AssetType.CRYPTO)) == pair
+
+
+async def test_luna_never_gets_the_price_of_terra_classic():
+    """Each of the two coins gets its own price (D4)."""
+    result = {"LUNAUSD": ticker("0.00006"), "LUNA2USD": ticker("0.14")}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
+    assets = [Asset(symbol, AssetType.CRYPTO) for symbol in ("LUNA-USD", "LUNC-USD")]
+    quotes = (await kraken.fetch_quotes(assets, upstream.deadline)).quotes
+    assert (quotes["LUNA-USD"].price, quotes["LUNC-USD"].price) == (Decimal("0.14"), Decimal("0.00006"))
+
+
+def test_key_with_a_prefix_is_that_of_the_same_coin():
+    """Only the old coins have prefixed keys: DG with a prefix would be Dogecoin, and TZ would be Tezos (D4)."""
+    assert keys_of("XBTUSD") == ["XBTUSD", "XXBTZUSD"]
+    assert keys_of("ETHXBT") == ["ETHXBT", "XETHXXBT"]
+    assert keys_of("USDTUSD") == ["USDTUSD", "USDTZUSD"]
+    assert (keys_of("DGUSD"), keys_of("TZUSD"), keys_of("XDGUSD")) == (["DGUSD"], ["TZUSD"], ["XDGUSD"])
+
+
+@pytest.mark.parametrize("rate", ["NaN", "Infinity", "1,0", "", None])
+async def test_usdt_rate_that_is_not_a_number_is_malformed(rate: object):
+    """A damaged rate is an error of this source, so that the next one is asked (D9)."""
+    result = {"USDTZUSD": {**ticker(), "c": [rate, "1"]}}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
+    with pytest.raises(MalformedError, match="USDTUSD: c is"):
+        await kraken.usdt_rate(upstream.deadline)
 
 
 @pytest.mark.real_data

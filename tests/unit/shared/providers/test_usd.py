@@ -59,6 +59,38 @@ async def test_spot_rate_with_a_failed_source_comes_from_the_second(broken: str)
     assert (await UsdtRates([first, second], None, ManualClock()).spot(1)).source == "second"
 
 
+@pytest.mark.parametrize("rate", ["NaN", "-Infinity", "0", "-1", "1e30"])
+async def test_damaged_spot_rate_costs_only_its_source(rate: str):
+    """A value that cannot be a rate is a failure of its source, and the next one is called (D9)."""
+    rates = UsdtRates([Source("first", rate), Source("second", "0.99")], None, ManualClock())
+    assert (await rates.spot(1)).source == "second"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "used"),
+    [("0.93", "0.935", "0.93"), ("0.93", "1.0", "1.0"), ("0.98", "0.93", "0.98"), ("0.93", "0.85", None)],
+)
+async def test_spot_rate_far_from_the_peg_needs_a_second_source(first: str, second: str, used: str | None):
+    """One source alone cannot change all prices in USDT by more than 2 %."""
+    rates = UsdtRates([Source("first", first), Source("second", second)], None, ManualClock())
+    if used is None:
+        with pytest.raises(UpstreamError, match=r"first: 0\.93 USD per USDT, which no other source confirms"):
+            await rates.spot(1)
+    else:
+        assert (await rates.spot(1)).value == Decimal(used)
+
+
+async def test_spot_rate_from_before_a_broken_peg_is_not_used():
+    """If the only source says that the peg is broken, the rate of ten minutes ago would be wrong."""
+    source, clock = Source("a"), ManualClock()
+    rates = UsdtRates([source], None, clock)
+    await rates.spot(1)
+    source.rate = "0.9"
+    clock.advance(FRESH_SECONDS)
+    with pytest.raises(UpstreamError):
+        await rates.spot(1)
+
+
 async def test_spot_rate_without_sources_is_used_for_a_day():
     """While the sources fail, a known rate is used for `USABLE_SECONDS`. Then the error has the reasons."""
     source, clock = Source("a"), ManualClock()

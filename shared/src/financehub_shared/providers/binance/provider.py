@@ -7,22 +7,21 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.kinds import KINDS
-from financehub_shared.core.models import Asset, Bars, Quote
+from financehub_shared.core.models import Asset, Bars
 from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
+from financehub_shared.providers.binance.quotes import is_converted, read_quotes
 from financehub_shared.providers.context import ProviderContext
-from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.http import HttpClient
-from financehub_shared.providers.usd import UsdtRate, UsdtRates
+from financehub_shared.providers.usd import UsdtRates
 
 #: Code of `-1121 Invalid symbol`. One unknown pair makes Binance refuse the whole request.
 INVALID_SYMBOL = -1121
@@ -84,79 +83,38 @@ class Binance:
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Send one request, or two if a pair is unknown; see `QuoteProvider`."""
-        by_pair = {pair: asset for asset in assets if (pair := _pair(asset)) is not None}
-        in_usdt = any(_is_converted(pair, asset) for pair, asset in by_pair.items())
-        answers = await asyncio.gather(
-            self._tickers(list(by_pair), deadline),
+        pairs = [(asset, pair) for asset in assets if (pair := _pair(asset)) is not None]
+        in_usdt = any(is_converted(pair, asset) for asset, pair in pairs)
+        tickers, rate = await asyncio.gather(
+            self._tickers(list(dict.fromkeys(pair for _, pair in pairs)), deadline),
             self._rates.spot(deadline) if in_usdt else asyncio.sleep(0, None),
             return_exceptions=True,
         )
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        rows, rate = answers
-        return self._batch(by_pair, rows, rate)
+        if isinstance(tickers, BaseException):
+            raise tickers
+        if isinstance(rate, BaseException) and not isinstance(rate, ProviderError):
+            raise rate
+        batch = read_quotes(self.name, pairs, tickers, rate, self._clock.now())
+        if isinstance(rate, ProviderError) and not batch.quotes:
+            raise rate
+        return batch
 
-    async def _tickers(self, pairs: Sequence[str], deadline: float) -> Mapping[str, Any]:
+    async def _tickers(self, pairs: Sequence[str], deadline: float) -> list[Any]:
         rows = await self._get_tickers(pairs if len(pairs) <= BATCH_MAX else (), deadline)
         if rows is None:
             # One response with all existing pairs identifies every unknown one. Splitting would take many requests.
             rows = await self._get_tickers((), deadline)
-        return {
-            row["symbol"]: row for row in rows or () if isinstance(row, dict) and isinstance(row.get("symbol"), str)
-        }
+        return rows or []
 
     async def _get_tickers(self, pairs: Sequence[str], deadline: float) -> list[Any] | None:
         """Fetch the tickers of `pairs`, or all tickers if it is empty. Return None if a pair is unknown."""
         params = {"symbols": json.dumps(list(pairs), separators=(",", ":"))} if pairs else None
         try:
-            return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)))
+            return await self._list("/api/v3/ticker/24hr", params, deadline, ticker_weight(len(pairs)), elements="")
         except NotFoundError:
             if not pairs:
                 raise
             return None
-
-    def _batch(self, by_pair: Mapping[str, Asset], rows: Mapping[str, Any], rate: UsdtRate | None) -> QuoteBatch:
-        quotes: dict[str, Quote] = {}
-        missing: dict[str, ProviderError] = {}
-        for pair, asset in by_pair.items():
-            try:
-                if pair not in rows:
-                    raise NotFoundError(self.name, f"unknown pair {pair}")
-                quotes[asset.symbol] = self._quote(asset, pair, rows[pair], rate)
-            except ProviderError as error:
-                missing[asset.symbol] = error
-        return QuoteBatch(quotes, missing)
-
-    def _quote(self, asset: Asset, pair: str, row: Mapping[str, Any], rate: UsdtRate | None) -> Quote:
-        now = self._clock.now()
-        price = parse.figure(self.name, row.get("lastPrice"), f"{pair} lastPrice")
-        factor, note = Decimal(1), ""
-        if rate is not None and _is_converted(pair, asset):
-            factor = rate.value
-            age = f", {(now - rate.at) / 3600:.1f} h old" if now - rate.at > 3600 else ""
-            note = f"{pair} at {rate.value} USD per USDT ({rate.source}{age})"
-        return Quote(
-            symbol=asset.symbol,
-            price=price * factor,
-            currency=asset.currency,
-            upstream_at=parse.seconds(self.name, row.get("closeTime"), f"{pair} closeTime", per_second=1_000),
-            fetched_at=now,
-            provider=self.name,
-            change_percent=parse.optional_figure(self.name, row.get("priceChangePercent"), f"{pair} change"),
-            volume=parse.optional_figure(self.name, row.get("volume"), f"{pair} volume"),
-            note=note,
-            evidence=read_evidence(
-                row,
-                factor,
-                previous_close="prevClosePrice",
-                low="lowPrice",
-                high="highPrice",
-                bid="bidPrice",
-                ask="askPrice",
-                trades="count",
-            ),
-        )
 
     async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
         """Send one request per 1,000 days; see `BarProvider`."""
@@ -164,7 +122,7 @@ class Binance:
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
         last_day = int(self._clock.now() // DAY_SECONDS) - 1
-        rates = await self._rates.daily(last_day, deadline) if _is_converted(pair, asset) else None
+        rates = await self._rates.daily(last_day, deadline) if is_converted(pair, asset) else None
         bars = empty_bars(asset.symbol, self.name)
         day = first_day
         while day <= last_day:
@@ -182,26 +140,34 @@ class Binance:
             day = int(float(rows[-1][0]) // DAY_MS) + 1
         return bars
 
-    async def _list(self, path: str, params: Mapping[str, str] | None, deadline: float, weight: int) -> list[Any]:
+    async def _list(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        deadline: float,
+        weight: int,
+        *,
+        elements: str | None = None,
+    ) -> list[Any]:
         async def send() -> list[Any]:
             # The shape is checked inside the guard, so that the breaker counts an unexpected one as a failure.
-            return parse.sequence(self.name, await self._get(path, params, deadline), path)
+            return parse.sequence(self.name, await self._get(path, params, deadline, elements), path)
 
         return await self._guard.call(send, weight)
 
-    async def _get(self, path: str, params: Mapping[str, str] | None, deadline: float) -> Any:
+    async def _get(self, path: str, params: Mapping[str, str] | None, deadline: float, elements: str | None) -> Any:
         response = await self._http.get(
             self.name, self._base + path, params=params, deadline=deadline, handled=frozenset({400})
         )
         used = response.headers.get(USED_WEIGHT, "")
         if used.isdigit():
             await self._guard.correct(int(used[:9]))
-        body = strict_json.loads(self.name, response.body)
+        body = strict_json.loads(self.name, response.body, elements)
         if response.status == 400:
-            code = parse.mapping(self.name, body, "error").get("code")
+            code = parse.mapping(self.name, body, "the error").get("code")
             if code == INVALID_SYMBOL:
-                raise NotFoundError(self.name, f"{path}: code {INVALID_SYMBOL}, unknown symbol")
-            raise UpstreamError(self.name, f"{path}: HTTP 400, code {str(code)[:10]}")
+                raise NotFoundError(self.name, "Binance does not list the pair")
+            raise UpstreamError(self.name, f"{path}: HTTP 400 with the code {parse.describe(code)}")
         return body
 
 
@@ -214,7 +180,3 @@ def _pair(asset: Asset) -> str | None:
         if base == "USDT" or not base:
             return None
     return pair if _PAIR.fullmatch(pair) else None
-
-
-def _is_converted(pair: str, asset: Asset) -> bool:
-    return asset.currency == "USD" and pair.endswith("USDT")

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-#: The symbol's base currency → id.
+from financehub_shared.core.models import Asset
+
+#: The symbol's base currency → id. An id is never reused, but a coin can change its symbol, which every answer shows.
 IDS: Mapping[str, str] = {
     "AAVE": "aave",
     "ADA": "cardano",
@@ -35,13 +37,17 @@ IDS: Mapping[str, str] = {
     "LDO": "lido-dao",
     "LINK": "chainlink",
     "LTC": "litecoin",
+    "LUNA": "terra-luna-2",
+    "LUNC": "terra-luna",
     "MANA": "decentraland",
     "MKR": "maker",
     "NEAR": "near",
     "NEO": "neo",
     "OP": "optimism",
     "PEPE": "pepe",
+    "POL": "polygon-ecosystem-token",
     "QNT": "quant-network",
+    "RENDER": "render-token",
     "SAND": "the-sandbox",
     "SEI": "sei-network",
     "SHIB": "shiba-inu",
@@ -56,6 +62,7 @@ IDS: Mapping[str, str] = {
     "UNI": "uniswap",
     "USDC": "usd-coin",
     "USDT": "tether",
+    "USTC": "terrausd",
     "VET": "vechain",
     "WBTC": "wrapped-bitcoin",
     "XLM": "stellar",
@@ -64,3 +71,8 @@ IDS: Mapping[str, str] = {
     "XTZ": "tezos",
     "ZEC": "zcash",
 }
+
+
+def coin_id(asset: Asset) -> str | None:
+    """Return CoinGecko's id of a coin, or None if it is unknown."""
+    return asset.provider_symbols.get("coingecko") or IDS.get(asset.symbol.rpartition("-")[0])

@@ -11,22 +11,21 @@ from pydantic import SecretStr
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
+from financehub_shared.core.errors import ProviderError
 from financehub_shared.core.kinds import KINDS
 from financehub_shared.core.models import Asset, Quote
-from financehub_shared.providers.coingecko.ids import IDS
+from financehub_shared.providers.coingecko.ids import coin_id
+from financehub_shared.providers.coingecko.quotes import read_quotes
 from financehub_shared.providers.context import ProviderContext
-from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.elements import Fields
 from financehub_shared.providers.transport.http import HttpClient
 
 T = TypeVar("T")
 
 PAGE = 250
-#: Decimal places of a volume. Most coins have no smaller unit.
-VOLUME_DIGITS = 8
 
 
 def build(context: ProviderContext) -> "CoinGecko":
@@ -66,7 +65,7 @@ class CoinGecko:
         self._clock = clock
 
     def serves(self, asset: Asset) -> bool:
-        return "coingecko" in KINDS[asset.kind].providers and _id(asset) is not None
+        return "coingecko" in KINDS[asset.kind].providers and coin_id(asset) is not None
 
     async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
         """Send one request per 250 coins of one currency. A failed page affects only its own coins."""
@@ -74,69 +73,50 @@ class CoinGecko:
         missing: dict[str, ProviderError] = {}
         for page in _pages(assets):
             try:
-                rows = await self._markets(page, deadline)
+                coins = await self._markets(page, deadline)
             except ProviderError as error:
                 missing.update(dict.fromkeys((asset.symbol for asset in page), error))
                 continue
-            for asset in page:
-                try:
-                    quotes[asset.symbol] = self._quote(asset, rows.get(_id(asset) or ""))
-                except ProviderError as error:
-                    missing[asset.symbol] = error
+            batch = read_quotes(self.name, page, coins, self._clock.now())
+            quotes.update(batch.quotes)
+            missing.update(batch.missing)
         return QuoteBatch(quotes, missing)
 
-    async def _markets(self, page: Sequence[Asset], deadline: float) -> Mapping[str, Any]:
+    async def _markets(self, page: Sequence[Asset], deadline: float) -> list[Any]:
         params = {
             "vs_currency": page[0].currency.lower(),
-            "ids": ",".join(_id(asset) or "" for asset in page),
+            "ids": ",".join(dict.fromkeys(coin_id(asset) or "" for asset in page)),
             "per_page": str(PAGE),
             "page": "1",
         }
-        rows = await self._get("/api/v3/coins/markets", params, deadline, parse.sequence)
-        return {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-
-    def _quote(self, asset: Asset, row: Mapping[str, Any] | None) -> Quote:
-        if row is None:
-            raise NotFoundError(self.name, f"unknown coin {_id(asset)!r}")
-        if row.get("current_price") is None:
-            raise MalformedError(self.name, f"{_id(asset)}: the price is null")
-        price = parse.number(self.name, row["current_price"], f"{asset.symbol} current_price")
-        turnover = parse.optional_number(self.name, row.get("total_volume"), f"{asset.symbol} total_volume")
-        change = row.get("price_change_percentage_24h")
-        return Quote(
-            symbol=asset.symbol,
-            price=price,
-            currency=asset.currency,
-            upstream_at=parse.iso_seconds(self.name, row.get("last_updated"), f"{asset.symbol} last_updated"),
-            fetched_at=self._clock.now(),
-            provider=self.name,
-            change_percent=parse.optional_number(self.name, change, f"{asset.symbol} change"),
-            # CoinGecko returns the volume in the currency, and FinanceHub stores it in coins.
-            volume=round(turnover / price, VOLUME_DIGITS) if turnover is not None and price > 0 else None,
-            evidence=read_evidence(row, change=(price, "price_change_24h"), low="low_24h", high="high_24h"),
-        )
+        return await self._get("/api/v3/coins/markets", params, deadline, parse.sequence, elements="")
 
     async def usdt_rate(self, deadline: float) -> Decimal:
         """Fetch the current rate in USD per USDT; see `usd.RateSource`."""
         params = {"ids": "tether", "vs_currencies": "usd"}
         coins = await self._get("/api/v3/simple/price", params, deadline, parse.mapping)
-        return parse.number(self.name, parse.mapping(self.name, coins.get("tether"), "tether").get("usd"), "tether usd")
+        return Fields(self.name, "tether", parse.mapping(self.name, coins.get("tether"), "tether")).number("usd")
 
-    async def _get(self, path: str, params: Mapping[str, str], deadline: float, shape: Callable[..., T]) -> T:
+    async def _get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        deadline: float,
+        shape: Callable[..., T],
+        *,
+        elements: str | None = None,
+    ) -> T:
         headers = {"x-cg-demo-api-key": self._key.get_secret_value()} if self._key else None
 
         async def send() -> T:
             # The shape is checked inside the guard, so that the breaker counts an unexpected one as a failure.
             url = self._base + path
-            answer = await self._http.get_json(self.name, url, params=params, headers=headers, deadline=deadline)
-            return shape(self.name, answer, path)
+            answer = await self._http.get_json(
+                self.name, url, params=params, headers=headers, deadline=deadline, elements=elements
+            )
+            return shape(self.name, answer, "the answer")
 
         return await self._guard.call(send)
-
-
-def _id(asset: Asset) -> str | None:
-    """Return CoinGecko's id of a coin, or None if it is unknown."""
-    return asset.provider_symbols.get("coingecko") or IDS.get(asset.symbol.rpartition("-")[0])
 
 
 def _pages(assets: Sequence[Asset]) -> list[list[Asset]]:

@@ -1,6 +1,6 @@
 """Reads an array or object of which single elements are not JSON, element by element. Pure.
 
-Upstreams write JSON with templates, so one title with a backslash makes a whole answer invalid (gdelt-doc-api #26, #28).
+Upstreams write JSON with templates, so a backslash in one title makes the whole answer invalid (gdelt-doc-api #26).
 The end of the answer must be intact: what a truncated answer lost cannot be named, so it is refused as a whole.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 #: What Python's parser raises: for invalid JSON, for too deep nesting, and for an exponent beyond Decimal's range.
 PARSE_ERRORS = (ValueError, RecursionError, ArithmeticError)
-#: Bounds of the CPU time of a hostile answer: number of texts that may turn out not to be JSON, and number of characters
-#: that may be read in vain, as a multiple of the answer's length.
+#: Number of texts that may turn out not to be JSON. This and the next limit bound the CPU time of a hostile answer.
 FAILURES_MAX = 200
+#: Number of characters that may be read in vain, as a multiple of the answer's length.
 WASTE_MAX = 3
 #: Number of brackets from the end among which the end of the array is searched if its last element is damaged.
 _CLOSERS_MAX = 5

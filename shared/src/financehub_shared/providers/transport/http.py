@@ -116,14 +116,15 @@ class HttpClient:
         deadline: float,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        elements: str | None = None,
     ) -> Any:
-        """Send one request as `get` does, and parse the body as strict JSON.
+        """Send one request as `get` does, and parse the body as `strict_json.loads` does.
 
         Raises:
             ProviderError: The request failed, or the body is not JSON.
         """
         response = await self.get(provider, url, deadline=deadline, params=params, headers=headers)
-        return strict_json.loads(provider, response.body)
+        return strict_json.loads(provider, response.body, elements)
 
     async def _send(
         self, client: httpx.AsyncClient, options: "_ReadOptions", request: httpx.Request, redirects: int

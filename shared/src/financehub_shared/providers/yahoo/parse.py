@@ -53,8 +53,14 @@ def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body
     return UpstreamError(provider, f"HTTP {status}: {description}")
 
 
-def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
+def document(provider: str, body: bytes, section: str, elements: str | None = None) -> dict[str, Any]:
     """Return the named section of a response with status 200.
+
+    Args:
+        provider: Name of the provider.
+        body: The response.
+        section: Key of the section.
+        elements: See `strict_json.loads`.
 
     Raises:
         UpstreamError: The response is the maintenance page or contains an error.
@@ -62,8 +68,8 @@ def document(provider: str, body: bytes, section: str) -> dict[str, Any]:
     """
     if not body.lstrip()[:1] == b"{" and MAINTENANCE in body[:65_536].lower():
         raise UpstreamError(provider, "down for maintenance ('Will be right back' with status 200)")
-    part = parse.mapping(provider, strict_json.loads(provider, body), section).get(section)
+    part = parse.mapping(provider, strict_json.loads(provider, body, elements), "the answer").get(section)
     found = parse.mapping(provider, part, section)
     if found.get("error"):
-        raise UpstreamError(provider, f"an error in the body: {str(found['error'])[:200]}")
+        raise UpstreamError(provider, f"Yahoo reports an error: {str(found['error'])[:200]}")
     return found

@@ -14,6 +14,7 @@ from financehub_shared.core.units import to_major_unit
 from financehub_shared.providers.evidence import read_evidence
 from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport.elements import Elements, Fields
 from financehub_shared.providers.yahoo.parse import document, own_symbol
 
 #: Requested fields. Without this list, a response has 80 fields per symbol.
@@ -35,39 +36,43 @@ def read_quotes(provider: str, assets: Sequence[Asset], body: bytes, now: float)
     Raises:
         ProviderError: See `document`.
     """
-    result = parse.sequence(provider, document(provider, body, "quoteResponse").get("result"), "result")
-    rows = {row["symbol"]: row for row in result if isinstance(row, dict) and isinstance(row.get("symbol"), str)}
+    result = parse.sequence(provider, document(provider, body, "quoteResponse", "result").get("result"), "result")
+    rows = Elements(provider, result, "symbol")
     quotes: dict[str, Quote] = {}
     missing: dict[str, ProviderError] = {}
     for asset in assets:
         try:
-            quotes[asset.symbol] = _read_quote(provider, asset, rows.get(own_symbol(asset) or asset.symbol), now)
+            symbol = own_symbol(asset) or asset.symbol
+            quotes[asset.symbol] = _read_quote(provider, asset, symbol, rows.find(symbol), now)
         except ProviderError as error:
             missing[asset.symbol] = error
     return QuoteBatch(quotes, missing)
 
 
-def _read_quote(provider: str, asset: Asset, row: Mapping[str, Any] | None, now: float) -> Quote:
+def _read_quote(provider: str, asset: Asset, symbol: str, row: Mapping[str, Any] | None, now: float) -> Quote:
     """Return one row as a quote in the major unit."""
     if row is None:
-        raise NotFoundError(provider, "missing from the answer")
+        raise NotFoundError(provider, f"Yahoo does not know the symbol {symbol}")
     if "regularMarketPrice" not in row:
-        raise NotFoundError(provider, f"no price (quoteType {str(row.get('quoteType'))[:20]}); it may be delisted")
-    currency, per_unit = to_major_unit(parse.text(provider, row.get("currency"), f"{asset.symbol} currency"))
-    price = parse.number(provider, row["regularMarketPrice"], f"{asset.symbol} price") / per_unit
-    upstream_at = row.get("regularMarketTime")
-    volume = parse.optional_number(provider, row.get("regularMarketVolume"), f"{asset.symbol} volume")
+        kind = parse.describe(row.get("quoteType"))
+        detail = f"{symbol} has no regularMarketPrice (quoteType {kind}); the symbol may be delisted"
+        raise NotFoundError(provider, detail)
+    values = Fields(provider, symbol, row)
+    currency, per_unit = to_major_unit(values.currency("currency"))
+    price = values.number("regularMarketPrice") / per_unit
+    volume = values.optional_number("regularMarketVolume")
     if volume is not None and asset.type is AssetType.CRYPTO:
         volume = volume / price if price > 0 else None  # Yahoo returns the turnover of a coin in its currency
     return Quote(
         symbol=asset.symbol,
         price=price,
         currency=currency,
-        upstream_at=None if upstream_at is None else parse.seconds(provider, upstream_at, f"{asset.symbol} time"),
+        upstream_at=None if row.get("regularMarketTime") is None else values.seconds("regularMarketTime"),
         fetched_at=now,
         provider=provider,
-        change_percent=parse.optional_number(provider, row.get("regularMarketChangePercent"), f"{asset.symbol} change"),
+        change_percent=values.optional_number("regularMarketChangePercent"),
         volume=volume,
+        note=values.note,
         evidence=_evidence(asset, row, price, Decimal(1) / per_unit),
     )
 
