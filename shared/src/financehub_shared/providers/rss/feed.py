@@ -1,110 +1,160 @@
-"""Parses the bytes of a feed into news items. Pure: no network, no clock."""
+"""Parses the bytes of a feed into news items. Pure: no network, no clock. It runs in a child process of the worker."""
 
 import calendar
+import contextlib
 import io
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import feedparser
-from feedparser.encodings import convert_to_utf8
 
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
 from financehub_shared.market.news_text import canonical_url, news_id
+from financehub_shared.providers.rss.dates import parse_date
+from financehub_shared.providers.rss.decoding import decode_feed
+from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split_feed
+from financehub_shared.providers.rss.messages import Feed, FeedSource
 from financehub_shared.providers.transport.plain_text import plain_text
 
-#: Number of entries that are read. Feeds list a few dozen, newest first, so additional entries are old.
-ENTRIES_MAX = 500
-#: Dates that are further in the future than this are ignored.
+#: A date that is further in the future than this is wrong. A smaller difference is that of two clocks.
 FUTURE_SECONDS = 3_600.0
+#: Longest link and guid in characters. Browsers and servers commonly limit URLs to 2,000 to 8,000.
+LINK_CHARACTERS_MAX = 2_000
+GUID_CHARACTERS_MAX = 500
+_DATES = ("published", "updated", "created")
+_ENTITY = re.compile("<!ENTITY", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """A parsed feed.
-
-    Args:
-        items: Its news items.
-        quarantined: Entries that are not usable as news items.
-        newest_at: Unix seconds of the newest dated entry. None if no entry has a date.
-    """
-
-    items: list[NewsItem]
-    quarantined: list[Quarantined]
-    newest_at: float | None
+class _Entry:
+    title: str
+    url: str
+    guid: str
+    published_at: float | None
 
 
-def parse_feed(provider: str, label: str, body: bytes, content_type: str, fetched_at: float) -> Feed:
+def parse_feed(source: FeedSource, body: bytes) -> Feed:
     """Parse RSS or Atom of any version, well-formed or not.
 
     Args:
-        provider: Name of the provider in records.
-        label: Name of the feed, used as source if the feed does not have a title.
+        source: Where the bytes come from.
         body: Decompressed body.
-        content_type: Content type of the response, which may name the encoding.
-        fetched_at: Unix seconds of the fetch.
 
     Raises:
         MalformedError: The body is not a feed, or it declares entities.
         NotFoundError: The feed has no entries.
     """
-    # The check and the parser must read the same text whatever its encoding, so both get UTF-8.
-    utf8: bytes = convert_to_utf8({"content-type": content_type or "application/xml"}, body, {})
-    if b"<!ENTITY" in utf8.upper():
-        raise MalformedError(provider, f"{label}: the XML declares entities, which could expand without limit")
-    parsed = feedparser.parse(
-        io.BytesIO(utf8), response_headers={"content-type": "application/xml; charset=utf-8"}, sanitize_html=False
-    )
-    if not parsed.get("version"):
-        raise MalformedError(provider, f"{label}: not an RSS or Atom feed")
-    if not parsed.entries:
-        raise NotFoundError(provider, f"{label}: the feed has no entries")
-    source = plain_text(parsed.feed.get("title")) or label
-    items: list[NewsItem] = []
+    document = split_feed(decode_feed(body, source.content_type))
+    if _ENTITY.search(document.prolog):
+        detail = f"{source.label}: the XML declares entities, which could expand without limit"
+        raise MalformedError(source.provider, detail)
+    header = _parse(document.header)
+    if not header.get("version"):
+        raise MalformedError(source.provider, f"{source.label}: not an RSS or Atom feed")
+    if not document.entries:
+        raise NotFoundError(source.provider, f"{source.label}: the feed has no entries")
+    entries: list[_Entry] = []
     quarantined: list[Quarantined] = []
-    newest: float | None = None
-    for entry in parsed.entries[:ENTRIES_MAX]:
-        published_at = _published(entry, fetched_at)
-        if published_at is not None:
-            newest = max(newest or published_at, published_at)
+    for text in document.entries:
+        raw: Mapping[str, Any] = {}
         try:
-            items.append(_item(provider, source, entry, published_at or fetched_at, fetched_at))
+            raw = _only_entry(text)
+            entries.append(_entry(raw, source))
         except ValueError as error:
-            payload = json.dumps({"title": str(entry.get("title"))[:500], "link": str(entry.get("link"))[:500]})
-            record = Quarantined("news", label, provider, f"unusable: {error}", payload[:PAYLOAD_LIMIT], fetched_at)
-            quarantined.append(record)
-    return Feed(items, quarantined, newest)
+            quarantined.append(_rejected(source, raw, text, f"unusable: {error}"))
+    title = plain_text(header.feed.get("title")) or source.label
+    dates = [entry.published_at for entry in entries if entry.published_at is not None]
+    return Feed(_news_items(entries, source, title), quarantined, max(dates, default=None))
 
 
-def _item(provider: str, source: str, entry: Mapping[str, Any], published_at: float, fetched_at: float) -> NewsItem:
-    title = plain_text(entry.get("title"))
-    if not title:
-        raise ValueError("no title")
-    guid = str(entry.get("id") or "")[:500]
-    url = str(entry.get("link") or guid)
-    return NewsItem(
-        id=news_id(url),
-        title=title,
-        url=canonical_url(url),
-        source=source,
-        published_at=published_at,
-        fetched_at=fetched_at,
-        provider=provider,
-        guid=guid,
+def _parse(text: str) -> Any:
+    # The text is UTF-8 whatever it declares, and the parser must not guess.
+    return feedparser.parse(
+        io.BytesIO(text.encode()),
+        response_headers={"content-type": "application/xml; charset=utf-8"},
+        sanitize_html=False,
+        resolve_relative_uris=False,
     )
 
 
-def _published(entry: Mapping[str, Any], fetched_at: float) -> float | None:
+def _only_entry(text: str) -> Mapping[str, Any]:
+    try:
+        entries = _parse(text).entries
+    except MemoryError:
+        raise
+    except Exception as error:  # a defect of the parser must cost one entry only
+        raise ValueError(f"the parser failed: {type(error).__name__}") from error
+    if not entries:
+        raise ValueError("the entry cannot be parsed")
+    entry: Mapping[str, Any] = entries[0]
+    return entry
+
+
+def _entry(raw: Mapping[str, Any], source: FeedSource) -> _Entry:
+    title = plain_text(raw.get("title"))
+    if not title:
+        raise ValueError(f"no title, or one of more than {PIECE_CHARACTERS_MAX} characters")
+    guid = str(raw.get("id") or "")[:GUID_CHARACTERS_MAX]
+    return _Entry(title, _link(raw, source.url), guid, _published(raw, source.fetched_at))
+
+
+def _link(raw: Mapping[str, Any], base: str) -> str:
+    """Return an entry's absolute link. The guid is used instead if it is a link, as RSS 2.0 allows."""
+    link, guid = str(raw.get("link") or "").strip(), str(raw.get("id") or "").strip()
+    if not link or (link == guid and raw.get("guidislink")):
+        link = guid if guid.startswith(("/", "http:", "https:")) else ""
+    if not link:
+        raise ValueError(f"no link, or one of more than {PIECE_CHARACTERS_MAX} characters")
+    if len(link) > LINK_CHARACTERS_MAX:
+        raise ValueError(f"the link has more than {LINK_CHARACTERS_MAX} characters")
+    if link.lower().startswith("www."):
+        link = f"https://{link}"
+    return canonical_url(link if urlsplit(link).scheme else urljoin(base, link))
+
+
+def _published(raw: Mapping[str, Any], fetched_at: float) -> float | None:
     """Return an entry's date in Unix seconds, or None if it is missing or impossible."""
-    for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        parts = entry[name] if name in entry else None  # noqa: SIM401 — feedparser's `get` maps one date to another
-        if parts:
-            try:
+    for name in _DATES:
+        if name not in raw:  # feedparser's `get` maps one date to another
+            continue
+        at = parse_date(str(raw[name]))
+        parts = raw[f"{name}_parsed"] if f"{name}_parsed" in raw else None  # noqa: SIM401 — see above
+        if at is None and parts:
+            with contextlib.suppress(ValueError, OverflowError, TypeError):
                 at = float(calendar.timegm(parts))
-            except (ValueError, OverflowError, TypeError):
-                continue
-            if 0 < at <= fetched_at + FUTURE_SECONDS:
-                return at
+        if at is not None and 0 < at <= fetched_at + FUTURE_SECONDS:
+            return min(at, fetched_at)
     return None
+
+
+def _news_items(entries: Sequence[_Entry], source: FeedSource, publisher: str) -> list[NewsItem]:
+    """Return the news items of entries. What several articles of a feed share does not identify any of them."""
+    guids = Counter(entry.guid for entry in entries)
+    titles: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        titles[entry.url].add(entry.title)
+    return [
+        NewsItem(
+            id=news_id(entry.url, entry.title if len(titles[entry.url]) > 1 else ""),
+            title=entry.title,
+            url=entry.url,
+            source=publisher,
+            published_at=source.fetched_at if entry.published_at is None else entry.published_at,
+            fetched_at=source.fetched_at,
+            provider=source.provider,
+            guid=f"{source.label} {entry.guid}" if entry.guid and guids[entry.guid] == 1 else "",
+        )
+        for entry in entries
+    ]
+
+
+def _rejected(source: FeedSource, raw: Mapping[str, Any], text: str, reason: str) -> Quarantined:
+    shown = {name: str(raw.get(name))[:500] for name in ("title", "link")} if raw else {"entry": text[-1_000:]}
+    payload = json.dumps(shown)[:PAYLOAD_LIMIT]
+    return Quarantined("news", source.label, source.provider, reason, payload, source.fetched_at)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import httpx
 
 from financehub_shared.core.clock import Clock
-from financehub_shared.core.errors import MalformedError, ProviderTimeoutError, UpstreamError
+from financehub_shared.core.errors import MalformedError, ProviderTimeoutError
 from financehub_shared.core.loop_local import LoopLocal
 from financehub_shared.core.settings import Settings
 from financehub_shared.providers.transport import strict_json
+from financehub_shared.providers.transport.body import BodyReader
 from financehub_shared.providers.transport.status import error_of_exception, error_of_status
 
 #: Some feeds respond with 403 to a user agent that does not begin like a browser's.
@@ -33,11 +33,13 @@ class Response:
         status: HTTP status.
         headers: Response headers with lower-case names.
         body: Decompressed body, at most `max_response_bytes` long.
+        url: Address after redirects.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    url: str
 
 
 class HttpClient:
@@ -56,7 +58,7 @@ class HttpClient:
         self._clock = clock
         self._client = LoopLocal(
             lambda: httpx.AsyncClient(
-                # Only gzip is accepted, because `_BodyReader` bounds the inflated size and httpx's decoders do not.
+                # Only gzip is accepted, because `BodyReader` bounds the inflated size and httpx's decoders do not.
                 headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
                 limits=POOL,
                 transport=transport,
@@ -140,15 +142,15 @@ class HttpClient:
         return await self._send(client, options, next_request, redirects - 1)
 
     async def _read(self, response: httpx.Response, options: "_ReadOptions") -> Response:
-        status = response.status_code
+        status, url = response.status_code, str(response.url)
         headers = {name.lower(): value for name, value in response.headers.items()}
         if status == 304:
-            return Response(status, headers, b"")
+            return Response(status, headers, b"", url)
         if response.is_success:
-            return Response(status, headers, await _read_all(response, headers, options))
+            return Response(status, headers, await _read_all(response, headers, options), url)
         start = await _read_start(response, headers, options)
         if status in options.handled:
-            return Response(status, headers, start)
+            return Response(status, headers, start, url)
         raise error_of_status(options.provider, status, headers, start, self._clock.now())
 
     async def aclose(self) -> None:
@@ -172,7 +174,7 @@ async def _read_all(response: httpx.Response, headers: Mapping[str, str], option
     if announced.isdigit() and int(announced[:18]) > options.max_bytes:
         detail = f"an answer of {announced[:18]} bytes exceeds the limit of {options.max_bytes} bytes"
         raise MalformedError(options.provider, detail)
-    body = _BodyReader(options.provider, headers.get("content-encoding", ""), options.max_bytes)
+    body = BodyReader(options.provider, headers.get("content-encoding", ""), options.max_bytes)
     async for chunk in response.aiter_raw():
         body.feed(chunk)
         if body.too_large:
@@ -183,45 +185,10 @@ async def _read_all(response: httpx.Response, headers: Mapping[str, str], option
 async def _read_start(response: httpx.Response, headers: Mapping[str, str], options: _ReadOptions) -> bytes:
     # The status decides, so a body that is truncated or cannot be decompressed does not matter.
     with contextlib.suppress(httpx.HTTPError, MalformedError):
-        body = _BodyReader(options.provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
+        body = BodyReader(options.provider, headers.get("content-encoding", ""), ERROR_BODY_BYTES)
         async for chunk in response.aiter_raw():
             body.feed(chunk)
             if body.too_large:
                 break
         return bytes(body.data[:ERROR_BODY_BYTES])
     return b""
-
-
-class _BodyReader:
-    """Collects a body and inflates it to at most one byte more than `limit`, so a zip bomb costs `limit` bytes."""
-
-    def __init__(self, provider: str, encoding: str, limit: int) -> None:
-        self.data = bytearray()
-        self._received = 0
-        self._provider = provider
-        self._limit = limit
-        encoding = encoding.strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise MalformedError(provider, f"content-encoding {encoding[:40]!r} was not requested")
-        self._gzip = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
-
-    @property
-    def too_large(self) -> bool:
-        # Received bytes count too, because bytes after the end of the gzip stream do not appear in `data`.
-        return max(len(self.data), self._received) > self._limit
-
-    def feed(self, chunk: bytes) -> None:
-        self._received += len(chunk)
-        if self._gzip is None:
-            self.data += chunk
-            return
-        room = self._limit + 1 - len(self.data)
-        try:
-            self.data += self._gzip.decompress(chunk, room)
-        except zlib.error as error:
-            raise MalformedError(self._provider, "the body cannot be decompressed") from error
-
-    def finish(self) -> bytes:
-        if self._gzip is not None and not self._gzip.eof and self.data:
-            raise UpstreamError(self._provider, "the compressed body was truncated")
-        return bytes(self.data)

@@ -1,0 +1,88 @@
+"""Decodes the bytes of a feed, so that a damaged byte costs one character. Pure."""
+
+import codecs
+import re
+
+#: Byte order marks. That of UTF-32 begins with that of UTF-16, so it comes first.
+_MARKS = {
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+}
+#: The character `<` in encodings that are not based on ASCII (XML 1.0, appendix F.1), again longest first.
+_BEGINNINGS = {
+    b"\x00\x00\x00<": "utf-32-be",
+    b"<\x00\x00\x00": "utf-32-le",
+    b"\x00<": "utf-16-be",
+    b"<\x00": "utf-16-le",
+    b"\x4c\x6f\xa7\x94": "cp037",
+}
+_DECLARED = re.compile(r"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
+_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+#: Bytes in which the XML declaration is looked for.
+_DECLARATION_BYTES = 1_000
+#: Characters that no XML document may contain (XML 1.0, 2.2).
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+#: Python's codecs that are not encodings of documents. Some of them take quadratic time.
+_NOT_FOR_DOCUMENTS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
+#: Share of damaged characters up to which a declared encoding is believed.
+_DAMAGED_SHARE = 0.01
+#: Bytes that are not UTF-8, as Python's error handler `surrogateescape` represents them → their windows-1252 character.
+_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("windows-1252", "replace") for byte in range(0x80, 0x100)}
+
+
+def decode_feed(body: bytes, content_type: str) -> str:
+    """Return the text of a feed, without the characters that XML forbids.
+
+    A byte order mark is believed first, then the content type, then the XML declaration, as browsers do. Without any
+    of them, or if none fits, the text is UTF-8, and bytes that are not are read as windows-1252.
+
+    Args:
+        body: Decompressed body.
+        content_type: Content type of the response, which may name the encoding.
+    """
+    return _FORBIDDEN.sub("", _decode(body, content_type))
+
+
+def _decode(body: bytes, content_type: str) -> str:
+    mark = next((mark for mark in _MARKS if body.startswith(mark)), b"")
+    data = body[len(mark) :]
+    family = _MARKS.get(mark) or next((name for start, name in _BEGINNINGS.items() if data.startswith(start)), "")
+    if family == "utf-8":
+        return _decode_utf8(data)
+    if family.startswith("utf"):
+        return data.decode(family, "replace")
+    declared = _DECLARED.match(data[:_DECLARATION_BYTES].decode(family or "latin-1", "replace"))
+    charset = _CHARSET.search(content_type)
+    stated = [encoding for match in (charset, declared) if match and (encoding := _known(match[1]))]
+    for encoding in (*stated, family, "utf-8"):
+        try:
+            return data.decode(encoding or "utf-8")
+        except UnicodeError:
+            continue
+    for encoding in stated:
+        if encoding not in {"utf-8", "ascii"}:
+            text = data.decode(encoding, "replace")
+            if text.count("\ufffd") <= _DAMAGED_SHARE * len(text):
+                return text
+    return _decode_utf8(data)
+
+
+def _known(name: str) -> str:
+    """Return Python's name of an encoding, or an empty string if documents cannot have it."""
+    try:
+        codec = codecs.lookup(name)
+        b"".decode(name)  # refuses codecs that do not decode to text
+    except (LookupError, UnicodeError):
+        return ""
+    if codec.name in _NOT_FOR_DOCUMENTS:
+        return ""
+    # GB 18030 contains GB 2312, and documents that declare the latter use characters of the former.
+    return "gb18030" if codec.name == "gb2312" else codec.name
+
+
+def _decode_utf8(data: bytes) -> str:
+    # The error handler maps the byte 0x80 to U+DC80, and so on.
+    return data.decode("utf-8", "surrogateescape").translate(_WINDOWS_1252)
