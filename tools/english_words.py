@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _LONGEST = 13
-#: Senses of WordNet: 15 = places, 18 = persons.
-_PERSON_OR_PLACE = {"15", "18"}
+#: Group of capitalized words → the lexicographer files of WordNet that have them.
+_PROPER = {"P": {"18"}, "L": {"15", "17"}}
+#: The most frequent names of the census that count, since rare ones are names of companies more often.
+_GIVEN_NAMES, _SURNAMES = (("male", 1_219), ("female", 1_500)), 4_000
 _POS = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}
 _INDEXES = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
 #: A reading that the tagged texts of WordNet use less often is left out: the noun 'will' is not, the noun 'is' is.
@@ -28,13 +30,13 @@ _OWN = {"bitcoin", "bitcoins"}
 _HEADER = """\
 # English words by their readings, for the headline linker. Written by tools/english_words.py.
 # n noun, v verb, z verb with -s, d past form, g -ing form, a adjective, r adverb, f none of these, c common;
-# P person or place, F first name, U acronym.
+# P person (mostly surnames), L place, F first name, U acronym.
 # The words are from SCOWL: Copyright 2000-2018 by Kevin Atkinson. Permission to use, copy, modify, distribute and sell
 # these word lists is granted without fee, provided that this notice appears in all copies. No warranty.
 # The readings are from WordNet 3.0: Copyright 2006 by Princeton University. All rights reserved. Permission to use,
 # copy, modify and distribute it for any purpose is granted without fee, provided that this notice appears in all
 # copies. THE DATABASE IS PROVIDED "AS IS" AND PRINCETON UNIVERSITY MAKES NO REPRESENTATIONS OR WARRANTIES.
-# The first names are from the US census of 1990, which is in the public domain.
+# The names of persons are also from the US census of 1990, which is in the public domain.
 """
 
 
@@ -61,13 +63,13 @@ class WordNet:
             for line in (folder / f"{name}.exc").read_text().splitlines():
                 form, *lemmas = line.split()
                 self.irregular[form] |= {(lemma, _INDEXES[name]) for lemma in lemmas}
-        self.persons_and_places = set(_persons_and_places(folder / "data.noun"))
+        self.nouns = folder / "data.noun"
 
 
-def _persons_and_places(path: Path) -> Iterator[str]:
+def _proper(path: Path, files: set[str]) -> Iterator[str]:
     for line in path.read_text().splitlines():
         fields = line.partition("|")[0].split()
-        if line.startswith("  ") or fields[1] not in _PERSON_OR_PLACE:
+        if line.startswith("  ") or fields[1] not in files:
             continue
         for position in range(int(fields[3], 16)):
             word = fields[4 + 2 * position]
@@ -105,6 +107,10 @@ def _readings(word: str, wordnet: WordNet, known: set[str]) -> str:
     return "".join(sorted(found or {"f"})) + ("c" if uses >= _COMMON else "")
 
 
+def _census(path: Path, ranks: int) -> list[str]:
+    return [line.split()[0].lower() for line in path.read_text().splitlines()[:ranks]]
+
+
 def main(dictionary: Path, wordnet_folder: Path, names: Path, output: Path) -> None:
     """Write the list, one line for each set of readings."""
     words = dictionary.read_text(encoding="utf-8").split()
@@ -113,13 +119,13 @@ def main(dictionary: Path, wordnet_folder: Path, names: Path, output: Path) -> N
     groups: dict[str, list[str]] = defaultdict(list)
     for word in sorted(known):
         groups[_readings(word, wordnet, known)].append(word)
-    groups["P"] = sorted(wordnet.persons_and_places)
     groups["U"] = sorted({word.lower() for word in words if re.fullmatch(r"[A-Z]{2,6}", word)})
-    first: set[str] = set()
-    for gender, ranks in (("male", 1_219), ("female", 1_500)):
-        lines = (names / f"dist.{gender}.first").read_text().splitlines()[:ranks]
-        first |= {line.split()[0].lower() for line in lines}
-    groups["F"] = sorted(first)
+    for group, files in _PROPER.items():
+        groups[group] = sorted(set(_proper(wordnet.nouns, files)))
+    groups["P"] = sorted({*groups["P"], *_census(names / "dist.all.last", _SURNAMES)})
+    groups["F"] = sorted(
+        {name for gender, ranks in _GIVEN_NAMES for name in _census(names / f"dist.{gender}.first", ranks)}
+    )
     lines = [f"{readings}\t{' '.join(members)}\n" for readings, members in sorted(groups.items())]
     output.write_text(_HEADER + "".join(lines), encoding="utf-8")
 

@@ -10,13 +10,15 @@ class English(NamedTuple):
 
     Args:
         readings: Ordinary word → its readings as letters, which `english.tsv` explains.
-        persons_and_places: Words that are capitalized because they name a person or a place.
+        persons: Names of persons, mostly surnames.
+        places: Names of places.
         first_names: Given names of persons.
         acronyms: Acronyms, of companies too.
     """
 
     readings: dict[str, str]
-    persons_and_places: frozenset[str]
+    persons: frozenset[str]
+    places: frozenset[str]
     first_names: frozenset[str]
     acronyms: frozenset[str]
 
@@ -33,4 +35,4 @@ def english() -> English:
             groups[letters] = frozenset(words.split())
         elif tab:
             readings.update(dict.fromkeys(words.split(), letters))
-    return English(readings, groups["P"], groups["F"], groups["U"])
+    return English(readings, groups["P"], groups["L"], groups["F"], groups["U"])

@@ -59,7 +59,7 @@ def _of_context(headline: Headline, owner: Owner) -> int:
         case Family.COIN:
             return own + (not v.COIN_WORDS.isdisjoint(headline.words))
         case Family.MARKET:
-            return int(headline.mentions_percent)
+            return int(headline.is_about_shares)
         case Family.COMPANY:
             return own + headline.is_about_shares
 
@@ -141,7 +141,7 @@ def _of_word_after_company(headline: Headline, after: Token, start: int, end: in
     if after.key == "to" and following:
         is_action = "v" in headline.readings(following) and headline.style is Style.SENTENCE
         return _STRONG if is_action or following.key in v.BUSINESS_VERBS else 0
-    return _of_verb_after_company(headline, after, end)
+    return _of_verb_after_company(headline, after, start, end)
 
 
 def _is_phrase(headline: Headline, after: Token, following: Token | None) -> bool:
@@ -154,9 +154,10 @@ def _is_phrase(headline: Headline, after: Token, following: Token | None) -> boo
     return after.key == "a" and not v.TRADES.isdisjoint(headline.words)  # Is Target a buy?
 
 
-def _of_verb_after_company(headline: Headline, after: Token, end: int) -> int:
+def _of_verb_after_company(headline: Headline, after: Token, start: int, end: int) -> int:
     readings = headline.readings(after)
-    is_verb = headline.is_verb(end)
+    # after several words, no noun reading is likely: `Sage Therapeutics surges`
+    is_verb = end - start > 1 or headline.is_verb(end)
     # a company is singular, so `Snap Judge` is no subject and verb
     is_singular = not {"z", "d", "g"}.isdisjoint(readings) or "v" not in readings
     if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):

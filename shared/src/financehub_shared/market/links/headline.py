@@ -13,6 +13,9 @@ _NEW_SENTENCE = frozenset(":.?!|–—\"“”'")
 #: Capitals after a name that do not continue it.
 _NO_NAMES = frozenset({"USD", "EUR", "GBP", "JPY", "US", "CEO", "CFO"})
 
+#: Verbs of movement that are nouns before prepositions: `gains for holders`.
+_TRANSITIVE = frozenset({"gains", "cuts", "hits", "trades", "sets", "eyes", "moves", "tests", "targets", "breaks"})
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -71,14 +74,19 @@ class Headline:
             return True
         if {"z", "d"}.isdisjoint(readings):
             return token.key in MOVES or (after is not None and "v" not in readings)
-        return after is not None and self._is_object(after)
+        if after is None:
+            return False
+        # `slips on`, `falls after`: prices move without an object
+        is_move = token.key in MOVES and token.key not in _TRANSITIVE and after.key in PREPOSITIONS
+        return is_move or self._is_object(after)
 
     def _is_object(self, token: Token) -> bool:
         is_name = self.style is Style.SENTENCE and token.text[0].isupper()
         if is_name or token.text[0].isdigit() or token.gap.strip().startswith(("$", "€", "£")):
             return True
         # in `visa rules change` and `price cuts hit`, the word is the verb of a plural noun
-        is_verb = "z" in self.readings(token) or token.key in PLURAL_VERBS
+        readings = self.readings(token)
+        is_verb = ("z" in readings and "n" not in readings) or token.key in PLURAL_VERBS
         return not is_verb and token.key not in PREPOSITIONS and token.key not in AUXILIARIES
 
 

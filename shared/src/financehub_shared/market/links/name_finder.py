@@ -152,7 +152,9 @@ def _list_gaps(headline: Headline, place: int, direction: int) -> Iterable[int]:
 def _continues(headline: Headline, mention: Mention) -> bool:
     """Whether a doubtful name qualifies the next word, as in `Walmart and Target Date Funds`."""
     after = headline.after(mention.end)
-    return after is not None and after.key not in v.CONNECTORS and mention.lacking > 1
+    if after is None or mention.lacking <= 1:
+        return False
+    return after.key not in v.CONNECTORS and after.key not in v.BUSINESS_VERBS and after.key not in v.MOVES
 
 
 def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool:
@@ -183,7 +185,7 @@ def _is_surname(headline: Headline, place: int) -> bool:
     english = headline.english
     if before.base not in english.first_names or before.base in _NO_PERSONS or before.base in english.readings:
         return False
-    return token.base in english.persons_and_places or token.base in english.readings or token.possessive
+    return token.base in english.persons or token.base in english.readings or token.possessive
 
 
 def _is_other_index(headline: Headline, end: int) -> bool:

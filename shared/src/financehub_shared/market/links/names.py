@@ -9,7 +9,13 @@ from financehub_shared.core.models import Asset
 from financehub_shared.market.links.english import English
 from financehub_shared.market.links.known_assets import known_asset
 from financehub_shared.market.links.tokens import fold, tokenize
-from financehub_shared.market.links.vocabulary import FOREIGN_WORDS, GENERIC_ENDINGS, LEGAL_FORMS
+from financehub_shared.market.links.vocabulary import (
+    CLEAR_ENDINGS,
+    FOREIGN_WORDS,
+    GENERIC_BEGINNINGS,
+    GENERIC_ENDINGS,
+    LEGAL_FORMS,
+)
 
 #: Words that a name can have. Longer names are cut off, so that a headline is compared with few words.
 _LONGEST = 8
@@ -64,17 +70,15 @@ def names_of(asset: Asset, english: English) -> Iterator[Name]:
     stated = known.doubts.get(" ".join(words))
     if stated is None and asset.kind is AssetKind.COIN and not known.names and len(words) == 1:
         # there are coins under every name, mostly of persons, animals and places
-        stated = max(Doubt.LITTLE, _doubt(words, english, stated=None))
+        is_clear = words[0].endswith(("coin", "swap", "chain", "verse"))
+        stated = max(Doubt(not is_clear), _doubt(words, english, stated=None))
     yield from _spellings(asset.name, asset.symbol, english, stated=stated, any_case=noun, words=words)
     if asset.kind in {AssetKind.EQUITY, AssetKind.COIN} and not _FUND_WORDS.intersection(words):
         for shorter in _shorter(words, english):
-            doubt = known.doubts.get(" ".join(shorter))
-            if doubt is None and len(shorter) == 1:
-                word, readings = shorter[0], english.readings.get(shorter[0], "")
-                if word in english.persons_and_places or word in english.first_names or "c" in readings:
-                    continue
-                doubt = Doubt.GREAT if readings else Doubt.LITTLE
-            yield Name(shorter, asset.symbol, Doubt(doubt or 0), derived=True)
+            doubt = known.doubts.get(" ".join(shorter), _doubt_of_part(shorter, words, english))
+            if doubt is not None:
+                yield Name(shorter, asset.symbol, Doubt(doubt), derived=True)
+        yield from _initials(asset, words, english)
     elif words[-1] in _FUND_WORDS - {"ishares"} and len(words) > 3:
         yield Name(words[:-1], asset.symbol, Doubt.NONE)
 
@@ -91,7 +95,7 @@ def _spellings(
     words = words or _keys(text)[:_LONGEST]
     if not words:
         return
-    acronym = len(words) == 1 and len(words[0]) <= 5 and text.isupper()
+    acronym = len(words) == 1 and len(words[0]) <= 4 and text.isupper()
     if acronym and len(words[0]) == 2:
         stated = Doubt.NONE
     yield Name(words, symbol, _doubt(words, english, stated=stated), any_case, acronym)
@@ -129,13 +133,11 @@ def _keys(name: str) -> tuple[str, ...]:
 
 def _stripped(words: tuple[str, ...]) -> tuple[str, ...]:
     """Remove the article and the legal form."""
-    if len(words) > 1 and words[0] == "the":
+    while len(words) > 2 and (words[0] in GENERIC_BEGINNINGS or words[0] in SMALL_WORDS):
         words = words[1:]
     while len(words) > 1 and (words[-1] in LEGAL_FORMS or words[-1] in {"and", "com"}):
         words = words[:-1]
-    if words[-2:] == ("public", "limited"):
-        words = words[:-2]
-    return words[:_LONGEST]
+    return words[1:] if len(words) > 1 and words[0] == "the" else words[:_LONGEST]
 
 
 def _shorter(words: tuple[str, ...], english: English) -> Iterator[tuple[str, ...]]:
@@ -147,9 +149,33 @@ def _shorter(words: tuple[str, ...], english: English) -> Iterator[tuple[str, ..
         if rest[-1] not in SMALL_WORDS and not is_vague:
             yield rest
     first = words[0]
-    is_word = first in english.readings or first in english.persons_and_places or first in english.first_names
+    is_word = first in english.readings or first in english.persons
     if len(rest) > 1 and words[1] != "and" and len(first) >= 5 and not is_word and first not in FOREIGN_WORDS:
         yield (first,)  # Lockheed of Lockheed Martin
+
+
+def _initials(asset: Asset, words: tuple[str, ...], english: English) -> Iterator[Name]:
+    """Yield the initials of the name: `M&S`, or a ticker that consists of them, such as `UPS`."""
+    if words[1:2] == ("and",) and all(word in GENERIC_ENDINGS for word in words[3:]) and len(words) > 2:
+        yield Name((words[0][0], "and", words[2][0]), asset.symbol, Doubt.LITTLE, acronym=True)
+    ticker = asset.symbol.partition(".")[0].lower()
+    initials = "".join(word[0] for word in words if word not in SMALL_WORDS)
+    if len(ticker) > 2 and ticker == initials[: len(ticker)] and "c" not in english.readings.get(ticker, ""):
+        yield Name((ticker,), asset.symbol, _doubt((ticker,), english, stated=None), acronym=True)
+
+
+def _doubt_of_part(part: tuple[str, ...], words: tuple[str, ...], english: English) -> Doubt | None:
+    """Return how much evidence a part of a full name needs. None if it can name too much else."""
+    if len(part) > 1:
+        return Doubt.NONE
+    word, readings = part[0], english.readings.get(part[0], "")
+    if word in english.places or word in english.first_names or "c" in readings:
+        return None
+    if readings or word in english.persons:
+        return Doubt.GREAT
+    # `Ocado Group` is called Ocado; Lockheed Martin may be called Lockheed
+    is_whole = all(rest in GENERIC_ENDINGS or rest in LEGAL_FORMS for rest in words[1:])
+    return Doubt.NONE if is_whole else Doubt.LITTLE
 
 
 def _is_ordinary(words: Iterable[str], english: English) -> bool:
@@ -160,10 +186,10 @@ def _doubt(words: tuple[str, ...], english: English, *, stated: int | None) -> D
     if stated is not None:
         return Doubt(stated)
     if len(words) > 1:
-        return Doubt.LITTLE if len(words) == 2 and _is_ordinary(words, english) else Doubt.NONE
+        is_vague = len(words) == 2 and words[1] not in CLEAR_ENDINGS and _is_ordinary(words, english)
+        return Doubt.LITTLE if is_vague else Doubt.NONE
     readings = english.readings.get(words[0])
     if readings is not None:
         return Doubt.SOME if "n" in readings and "c" not in readings else Doubt.GREAT
-    if words[0] in english.first_names or words[0] in english.persons_and_places:
-        return Doubt.LITTLE
-    return Doubt.NONE
+    is_proper = words[0] in english.first_names or words[0] in english.persons or words[0] in english.places
+    return Doubt.LITTLE if is_proper else Doubt.NONE

@@ -75,8 +75,8 @@ class Token:
 
     @property
     def capital(self) -> bool:
-        """Whether the word begins with a capital or a digit."""
-        return not self.text[:1].islower()
+        """Whether the word begins with a capital or a digit, or is in camel case (`eBay`)."""
+        return not self.text[0].islower() or not self.text.islower()
 
     @property
     def noted(self) -> bool:

@@ -202,6 +202,7 @@ RELATIONS = word_set("""
     aktie aktien parent rival partner partnered powered tied based listed style chef konzern anteile
 """)
 LEGAL_FORMS = word_set("""
+    anonyme societe societa azioni public aktiengesellschaft gesellschaft
     inc incorporated corp corporation co company plc ltd limited llc lp sa se ag nv ab asa oyj spa kgaa bhd pjsc jsc
     sab sas sarl gmbh as aps tbk pt ads adr adrs ordinary common stock class shares share registered a b c n cv
 """)
@@ -219,9 +220,18 @@ GENERIC_ENDINGS = word_set("""
     products materials chemicals chemical steel mining metals paper packaging hotels resorts interactive digital
     online
     com corporation companies company retail restaurants restaurant cruise logistics aerospace defense water power
-    utilities hathaway protocol network hub token coin dao finance data cloud security robotics games studios
+    utilities cruises beauty biologics genomics hathaway protocol network hub token coin dao finance data cloud
+    security robotics games studios
     restaurants soup markets inc corp plc cruise air
 """) - word_set("hathaway energy bank")
+#: Those of them that occur in names only.
+CLEAR_ENDINGS = word_set("""
+    technologies semiconductor semiconductors pharmaceuticals pharmaceutical therapeutics biosciences bancorp
+    bancshares
+    motors airlines airways holdings biotech pharma aerospace
+""")
+#: First words of foreign names that headlines leave out.
+GENERIC_BEGINNINGS = word_set("compagnie compania companhia groupe grupo koninklijke gruppo ap the")
 #: Words that follow a name that then is another organization, in any case.
 ORGANIZATIONS = word_set("""
     hospitality reit foundation university college museum stadium arena midstream bancorp bancshares institute
