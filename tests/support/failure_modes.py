@@ -16,10 +16,10 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quarantined, Quote
 from financehub_shared.core.settings import load_settings
-from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers, build_providers
-from financehub_shared.providers.failover import QuoteReport, fetch_quotes
+from financehub_shared.providers.failover import fetch_quotes
+from financehub_shared.providers.quote_report import QuoteReport
 from financehub_shared.redis import keys
 from support.simulator import RunningSimulator
 
@@ -108,12 +108,11 @@ async def fetch_with_fault(
     async with providers_for(simulator, redis_url, **order, **timeout) as providers:
 
         async def fetch() -> QuoteReport:
-            previous = store.quotes([asset.symbol])
+            stored, disputes = store.quotes([asset.symbol]), store.disputes()
             deadline = clock.monotonic() + 30
-            report = await fetch_quotes(
-                providers.quotes[asset.type], [asset], previous, deadline, clock, validate_quote
-            )
-            store.put_quotes(report.quotes.values())
+            report = await fetch_quotes(providers.quotes[asset.type], [asset], stored, disputes, deadline, clock)
+            store.put_quotes(report.quotes.values(), replaced=report.replaced)
+            store.put_disputes(report.disputes)
             store.put_quarantined(report.quarantined)
             return report
 

@@ -1,6 +1,6 @@
 """`MemoryStore`, an in-memory store with the same properties as `RedisStore`, for unit tests."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import RLock
 
@@ -17,11 +17,12 @@ from financehub_shared.core.models import (
     Quarantined,
     Quote,
 )
-from financehub_shared.market.encoding.records import quote_order
+from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
 from financehub_shared.market.encoding.series import merge_bars, newest_values, trim_bars
 from financehub_shared.market.news_dedupe import KnownNews, guid_key
 from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
+from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.unreadable import Unreadable
 
 
@@ -32,6 +33,7 @@ class MemoryStore:
         self._lock = RLock()
         self._assets: dict[str, Asset] = {}
         self._quotes: dict[str, Quote] = {}
+        self._disputes: dict[str, Dispute] = {}
         self._bars: dict[str, Bars] = {}
         self._indicators: dict[str, Indicators] = {}
         self._news: list[NewsItem] = []
@@ -54,7 +56,7 @@ class MemoryStore:
             requested = set(symbols)
             removed = requested & self._assets.keys()
             for symbol in requested:
-                for records in (self._assets, self._quotes, self._bars, self._indicators):
+                for records in (self._assets, self._quotes, self._disputes, self._bars, self._indicators):
                     records.pop(symbol, None)
             return len(removed)
 
@@ -68,12 +70,13 @@ class MemoryStore:
             self.put_assets(changed)
             return len(changed), self.remove_assets(removed)
 
-    def put_quotes(self, quotes: Iterable[Quote]) -> None:
+    def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
         with self._lock:
             for quote in quotes:
                 stored = self._quotes.get(quote.symbol)
                 has_wrong_time = stored is not None and stored.fetched_at > quote.fetched_at + DAY_SECONDS
-                if stored is None or has_wrong_time or quote_order(stored) <= quote_order(quote):
+                start = QUOTE_ORDER_LENGTH // 2 if quote.symbol in replaced else 0
+                if stored is None or has_wrong_time or quote_order(stored)[start:] <= quote_order(quote)[start:]:
                     self._quotes[quote.symbol] = quote
 
     def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
@@ -84,6 +87,18 @@ class MemoryStore:
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         with self._lock:
             return {symbol: self._quotes[symbol].fetched_at for symbol in symbols if symbol in self._quotes}
+
+    def disputes(self) -> dict[str, Dispute]:
+        with self._lock:
+            return dict(self._disputes)
+
+    def put_disputes(self, disputes: Mapping[str, Dispute | None]) -> None:
+        with self._lock:
+            for symbol, dispute in disputes.items():
+                if dispute is None:
+                    self._disputes.pop(symbol, None)
+                else:
+                    self._disputes[symbol] = dispute
 
     def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
         with self._lock:

@@ -17,7 +17,6 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars
 from financehub_shared.core.settings import load_settings
-from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers, build_providers
 from financehub_simulator.universe import bench_coins, bench_stocks
@@ -85,7 +84,7 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
 
 async def _fetch(type: AssetType, store: RedisStore, providers: Providers) -> int:
     summary = await refresh_quotes(
-        TASKS[type], None, store=store, provider_orders=providers.quotes, validate=validate_quote, clock=CLOCK
+        TASKS[type], None, store=store, provider_orders=providers.quotes, clock=CLOCK
     )
     return summary.stored
 

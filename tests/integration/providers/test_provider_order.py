@@ -14,9 +14,9 @@ from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import load_settings
-from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.build import Providers, build_providers
-from financehub_shared.providers.failover import QuoteReport, fetch_quotes
+from financehub_shared.providers.failover import fetch_quotes
+from financehub_shared.providers.quote_report import QuoteReport
 from support.failure_modes import providers_for
 from support.redis_server import RedisServer
 from support.simulator import RunningSimulator
@@ -29,7 +29,7 @@ ALL_CRYPTO = ("binance", "coingecko", "kraken")
 async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:
     clock = SystemClock()
     order = providers.quotes[assets[0].type]
-    return await fetch_quotes(order, assets, {}, clock.monotonic() + 30, clock, validate_quote)
+    return await fetch_quotes(order, assets, {}, {}, clock.monotonic() + 30, clock)
 
 
 def sent(simulator: RunningSimulator, upstream: str) -> int:

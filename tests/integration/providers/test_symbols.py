@@ -9,7 +9,6 @@ from financehub_high_priority.quotes import refresh_quotes
 from financehub_medium_priority.indicators.task import calculate_indicators
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.market.assets_file import parse_assets
-from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.market.redis_store import RedisStore
 from financehub_simulator.market import Market
 from support.failure_modes import providers_for
@@ -22,10 +21,17 @@ assets:
   - {symbol: ^GSPC, type: stock}
   - {symbol: EURUSD=X, type: stock}
   - {symbol: EURGBP=X, type: stock}
-  - {symbol: VOD.L, type: stock, currency: GBP}
-  - {symbol: SSW.JO, type: stock, currency: ZAR}
-  - {symbol: TEVA.TA, type: stock, currency: ILS}
-  - {symbol: 7203.T, type: stock, currency: JPY}
+  - {symbol: VOD.L, type: stock}
+  - {symbol: SSW.JO, type: stock}
+  - {symbol: TEVA.TA, type: stock}
+  - {symbol: 7203.T, type: stock}
+  - {symbol: ^N225, type: stock}
+  - {symbol: ^FTSE, type: stock}
+  - {symbol: M&M.NS, type: stock}
+  - {symbol: VFIAX, type: stock}
+  - {symbol: SPY, type: stock, kind: fund}
+  - {symbol: GC=F, type: stock}
+  - {symbol: JPY=X, type: stock}
 """
 #: Minor units per major unit: pence, cents, agorot.
 PER_UNIT = {"VOD.L": 100, "SSW.JO": 100, "TEVA.TA": 100}
@@ -43,7 +49,6 @@ async def test_quotes_bars_and_indicators_are_in_the_major_unit(redis_url: str, 
                 None,
                 store=store,
                 provider_orders=providers.quotes,
-                validate=validate_quote,
                 clock=clock,
             )
             computed = await calculate_indicators(

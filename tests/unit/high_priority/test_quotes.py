@@ -9,7 +9,7 @@ from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import InvalidArgumentsError, ProviderError, ProviderTimeoutError, TaskFailedError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Quarantined, Quote
+from financehub_shared.core.models import Asset, Quote
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.providers.protocols import QuoteBatch
 from support.memory_store import MemoryStore
@@ -48,13 +48,6 @@ class FixedProvider:
         )
 
 
-def accept_positive(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Accept every quote except those with negative prices."""
-    if quote.price > 0:
-        return quote
-    return Quarantined("quote", asset.symbol, quote.provider, "non-positive: the price is", str(quote.price), now)
-
-
 @pytest.fixture
 def store() -> MemoryStore:
     """A store with two stocks and one coin."""
@@ -72,9 +65,7 @@ def store() -> MemoryStore:
 async def refresh(store: MemoryStore, *providers: FixedProvider, symbols: list[str] | None = None) -> TaskSummary:
     """Run the stock price task with the given providers."""
     provider_orders = {AssetType.STOCK: providers, AssetType.CRYPTO: providers}
-    return await refresh_quotes(
-        STOCKS, symbols, store=store, provider_orders=provider_orders, validate=accept_positive, clock=ManualClock()
-    )
+    return await refresh_quotes(STOCKS, symbols, store=store, provider_orders=provider_orders, clock=ManualClock())
 
 
 async def test_stock_price_task_fetches_only_active_stocks(store: MemoryStore) -> None:
@@ -111,9 +102,7 @@ async def test_price_task_quarantines_rejected_quotes(store: MemoryStore) -> Non
     """A rejected quote is stored in the quarantine with its reason and not as a price."""
     await refresh(store, FixedProvider("yahoo", {"AAPL": "-1", "MSFT": "2"}))
     assert set(store.quotes()) == {"MSFT"}
-    assert [(record.symbol, record.reason) for record in store.quarantined()] == [
-        ("AAPL", "non-positive: the price is")
-    ]
+    assert [(record.symbol, record.reason) for record in store.quarantined()] == [("AAPL", "price: -1 is not positive")]
 
 
 async def test_price_task_records_success_per_provider(store: MemoryStore) -> None:

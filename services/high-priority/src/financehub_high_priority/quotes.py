@@ -10,8 +10,9 @@ from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
-from financehub_shared.providers.failover import Validate, fetch_quotes
+from financehub_shared.providers.failover import fetch_quotes
 from financehub_shared.providers.protocols import QuoteProvider
 
 #: Share of a task's time limit for upstream calls; the rest is for storing and recording.
@@ -24,7 +25,6 @@ async def refresh_quotes(
     *,
     store: Store,
     provider_orders: Mapping[AssetType, Sequence[QuoteProvider]],
-    validate: Validate,
     clock: Clock,
     counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
@@ -35,7 +35,6 @@ async def refresh_quotes(
         symbols: Canonical symbols to limit the run to; None selects every active asset of the task's type.
         store: Store of market data.
         provider_orders: Providers per asset type, first choice first.
-        validate: Decides whether a quote can be stored.
         clock: Source of time.
         counts: Receives the numbers of stored and quarantined quotes.
 
@@ -45,24 +44,30 @@ async def refresh_quotes(
         StoreUnavailableError: Redis is unavailable.
     """
     spec = CATALOG[task]
-    known = await asyncio.to_thread(store.assets, active_only=False)
-    assets = select_assets(task, symbols, known)
+    unreadable: Unreadable = {}
+    known = await asyncio.to_thread(store.assets, active_only=False, unreadable=unreadable)
+    assets = select_assets(task, symbols, known, unreadable)
+    reasons = reasons_of(unreadable, symbols)
     if not assets or spec.asset_type is None:
-        return TaskSummary(requested=0, stored=0)
-    previous = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
+        return TaskSummary(requested=0, stored=0).with_missing(reasons)
+    stored = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
+    disputes = await asyncio.to_thread(store.disputes)
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
-    report = await fetch_quotes(provider_orders[spec.asset_type], assets, previous, deadline, clock, validate)
-    if report.quarantined:
-        await asyncio.to_thread(store.put_quarantined, report.quarantined)
+    report = await fetch_quotes(provider_orders[spec.asset_type], assets, stored, disputes, deadline, clock)
+    if report.disputes:
+        # first, because a dispute without its quote does no harm
+        await asyncio.to_thread(store.put_disputes, report.disputes)
+    if records := [*report.quarantined, *report.absent]:
+        await asyncio.to_thread(store.put_quarantined, records)
         counts.count_quarantined(report.quarantined)
     if not report.quotes:
-        reasons = sorted(set(report.missing.values()))[:5]
+        problems = sorted(set(report.missing.values()))[:5]
         raise TaskFailedError(
-            f"no quote of {len(assets)} {spec.asset_type} assets: {' | '.join(reasons)}", report.retry_after
+            f"no quote of {len(assets)} {spec.asset_type} assets: {' | '.join(problems)}", report.retry_after
         )
-    await asyncio.to_thread(store.put_quotes, report.quotes.values())
+    await asyncio.to_thread(store.put_quotes, report.quotes.values(), replaced=report.replaced)
     dataset = f"quotes:{spec.asset_type}"
     counts.count_stored(dataset, report.delivered)
     for provider in report.delivered:
         await asyncio.to_thread(store.mark_success, dataset, provider, clock.now())
-    return report.summary()
+    return report.summary().with_missing(reasons)

@@ -3,7 +3,6 @@
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.core.catalog import Tier
 from financehub_shared.core.task_summary import TaskSummary
-from financehub_shared.market.quality.quotes import validate_quote
 from financehub_shared.providers.build import tier_providers
 from financehub_shared.worker.actors import declare
 from financehub_shared.worker.tier import start_tier
@@ -22,7 +21,6 @@ def declare_fetch(task: str) -> None:
             symbols,
             store=process.store,
             provider_orders=providers.quotes,
-            validate=validate_quote,
             clock=process.clock,
             counts=process.metrics,
         )

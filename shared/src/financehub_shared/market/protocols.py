@@ -1,10 +1,11 @@
 """Defines the interface of the market data store. `RedisStore` implements it; tests also use an in-memory store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.unreadable import Unreadable
 
 #: Number of quarantine records kept of each kind: two for each of 2,500 assets, and at most 13 MB a kind if every
@@ -45,8 +46,11 @@ class Store(Protocol):
         ...
 
     # quotes -----------------------------------------------------------------------------------------
-    def put_quotes(self, quotes: Iterable[Quote]) -> None:
-        """Store the latest quotes in one pipeline; an older quote never replaces a newer one."""
+    def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
+        """Store the latest quotes in one pipeline; an older quote never replaces a newer one.
+
+        For the symbols in `replaced`, whose stored prices are wrong or unconfirmed, only the fetch times count.
+        """
         ...
 
     def quotes(self, symbols: Sequence[str] | None = None, *, unreadable: Unreadable | None = None) -> dict[str, Quote]:
@@ -55,6 +59,14 @@ class Store(Protocol):
 
     def quotes_fetched_at(self, symbols: Sequence[str]) -> dict[str, float]:
         """Return the fetch times of quotes in Unix seconds, without decoding the quotes; missing ones are left out."""
+        ...
+
+    def disputes(self) -> dict[str, Dispute]:
+        """Return the open disputes about quotes by symbol."""
+        ...
+
+    def put_disputes(self, disputes: Mapping[str, Dispute | None]) -> None:
+        """Store the disputes of these symbols, and delete those that are None."""
         ...
 
     # bars -------------------------------------------------------------------------------------------

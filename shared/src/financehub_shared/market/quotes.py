@@ -1,6 +1,6 @@
 """Stores quotes in one Redis hash. Each value begins with an order prefix, by which Redis keeps the newer quote."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.durations import DAY_SECONDS
@@ -20,30 +20,42 @@ from financehub_shared.redis.text import decode
 
 # A stored quote without an order prefix is damaged. One that was fetched more than a day after the new quote has the
 # time of a wrong clock. Either would refuse all quotes that follow, so the new quote replaces it.
+# The first argument is the position in the order prefix from which both quotes are compared.
 # EVAL instead of EVALSHA saves the second round trip after Redis restarts or fails over.
 _KEEP_NEWER = f"""
 local length, tolerance = {QUOTE_ORDER_LENGTH}, {DAY_SECONDS} * 1e6
 local digits = '^' .. string.rep('%d', length)
 local function fetched_at(order) return tonumber(string.sub(order, length / 2 + 1)) end
-for i = 1, #ARGV, 2 do
+local from = tonumber(ARGV[1])
+for i = 2, #ARGV, 2 do
   local old = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '', digits)
   local new = string.sub(ARGV[i + 1], 1, length)
-  if not old or old <= new or fetched_at(old) > fetched_at(new) + tolerance then
+  if not old or string.sub(old, from) <= string.sub(new, from) or fetched_at(old) > fetched_at(new) + tolerance then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
 end
 """
 
 
+#: Compares the upstream's times first, then the fetch times.
+_BY_UPSTREAM_TIME = 1
+#: Compares the fetch times only, because the stored price is wrong and the time of a wrong price proves nothing.
+_BY_FETCH_TIME = QUOTE_ORDER_LENGTH // 2 + 1
+
+
 class QuoteRepository(RedisRepository):
     """Reads and writes quotes."""
 
     @translate_errors
-    def put_quotes(self, quotes: Iterable[Quote]) -> None:
+    def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
+        groups: dict[int, list[Quote]] = {_BY_UPSTREAM_TIME: [], _BY_FETCH_TIME: []}
+        for quote in quotes:
+            groups[_BY_FETCH_TIME if quote.symbol in replaced else _BY_UPSTREAM_TIME].append(quote)
         pipe = self._redis.pipeline(transaction=False)
-        for batch in chunks(quotes, BATCH):
-            pairs = (part for quote in batch for part in (quote.symbol, encode_quote(quote)))
-            pipe.eval(_KEEP_NEWER, 1, keys.QUOTES, *pairs)
+        for order, group in groups.items():
+            for batch in chunks(group, BATCH):
+                pairs = (part for quote in batch for part in (quote.symbol, encode_quote(quote)))
+                pipe.eval(_KEEP_NEWER, 1, keys.QUOTES, order, *pairs)
         pipe.execute()
 
     @translate_errors

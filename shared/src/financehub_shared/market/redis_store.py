@@ -2,6 +2,7 @@
 
 from financehub_shared.market.assets import AssetRepository
 from financehub_shared.market.bars import BarRepository
+from financehub_shared.market.disputes import DisputeRepository
 from financehub_shared.market.freshness import FreshnessRepository
 from financehub_shared.market.indicators import IndicatorRepository
 from financehub_shared.market.news import NewsRepository
@@ -13,6 +14,7 @@ from financehub_shared.market.retention import Retention
 class RedisStore(
     AssetRepository,
     QuoteRepository,
+    DisputeRepository,
     BarRepository,
     IndicatorRepository,
     NewsRepository,

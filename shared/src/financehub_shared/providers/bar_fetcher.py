@@ -9,10 +9,11 @@ import structlog
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, ProviderError
-from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.kinds import KINDS
 from financehub_shared.core.models import Asset, Bars
-from financehub_shared.providers.failover import deadline_share, format_reasons
+from financehub_shared.providers.failover import deadline_share
 from financehub_shared.providers.protocols import BarProvider
+from financehub_shared.providers.reasons import format_reasons
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +24,6 @@ log = structlog.get_logger(__name__)
 CONCURRENCY = 16
 #: Pause before a missing bar is fetched again. The bar may only be late, or the day may be a holiday.
 RETRY_MISSING_SECONDS = 6 * 3_600.0
-#: 1970-01-01 was a Thursday.
-_THURSDAY = 3
 
 
 @dataclass(slots=True)
@@ -58,18 +57,14 @@ class BarReport:
 def last_complete_day(asset: Asset, now: float) -> int:
     """Return the newest day whose bar is final, in days since 1970-01-01.
 
-    Coins trade every day, stocks only on weekdays. Holidays are not considered, so the bar of a holiday is requested
-    but does not arrive (see `BarFetcher`).
+    The market hours of the asset's kind (`KINDS`) decide it: coins have a bar of every day, other kinds of weekdays.
+    Holidays are not considered, so the bar of a holiday is requested but does not arrive (see `BarFetcher`).
 
     Args:
         asset: The asset.
         now: Unix seconds.
     """
-    day = int(now // DAY_SECONDS) - 1
-    if asset.type is AssetType.STOCK:
-        weekday = (day + _THURSDAY) % 7  # Monday is 0
-        day -= max(weekday - 4, 0)
-    return day
+    return KINDS[asset.kind].hours.last_complete_day(now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,27 @@
-"""Failover between quote providers: order, report, and confirmation of jumps."""
+"""Failover between quote providers: order, report, reasons, and who is asked about a price that is not certain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from financehub_shared.core.clock import ManualClock
-from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError, RateLimitedError
+from financehub_shared.core.errors import (
+    MalformedError,
+    NotFoundError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitedError,
+    StaleError,
+)
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Quarantined, Quote
-from financehub_shared.market.quality.quotes import validate_quote
+from financehub_shared.core.models import Asset, Quality, Quote, QuoteEvidence
 from financehub_shared.providers.failover import deadline_share, fetch_quotes
 from financehub_shared.providers.protocols import QuoteBatch
+from financehub_shared.providers.reasons import asset_errors
 
 CLOCK = ManualClock()
 BTC, ETH, SOL = (Asset(f"{base}-USD", AssetType.CRYPTO) for base in ("BTC", "ETH", "SOL"))
@@ -51,17 +58,14 @@ class ScriptedProvider:
         return Quote(symbol, price, self.currency, None, now, self.name, volume=self.volume)
 
 
-def limit_price(asset: Asset, quote: Quote, previous: Quote | None, now: float) -> Quote | Quarantined:
-    """Validate a quote for these tests. A price over 1,000 is a jump from a stored price, and over 10,000 is absurd."""
-    if quote.price <= 1_000 or (previous is None and quote.price <= 10_000):
-        return quote
-    reason = "absurd: too high" if quote.price > 10_000 else "jump: +900 %"
-    return Quarantined("quote", asset.symbol, quote.provider, reason, str(quote.price), now)
+def stored_quote(price: str = "100", quality: Quality = Quality.GOOD) -> Quote:
+    """Return a quote of Bitcoin that a provider stored just now."""
+    return Quote("BTC-USD", Decimal(price), "USD", None, CLOCK.now(), "first", quality=quality)
 
 
-async def fetch(*providers: ScriptedProvider, assets: Sequence[Asset] = (BTC, ETH)):
-    stored = {"BTC-USD": Quote("BTC-USD", Decimal(100), "USD", None, CLOCK.now(), "one")}
-    return await fetch_quotes(providers, assets, stored, CLOCK.monotonic() + 90, CLOCK, limit_price)
+async def fetch(*providers: ScriptedProvider, assets: Sequence[Asset] = (BTC, ETH), stored: Quote | None = None):
+    known = {} if stored is None else {stored.symbol: stored}
+    return await fetch_quotes(providers, assets, known, {}, CLOCK.monotonic() + 90, CLOCK)
 
 
 async def test_failover_calls_the_next_provider_for_missing_symbols_only():
@@ -92,8 +96,8 @@ async def test_quote_after_a_failover_notes_the_failed_providers():
         ScriptedProvider("first", error=ProviderTimeoutError("first", "slow")),
         ScriptedProvider("second", {"BTC-USD": "1"}),
     )
-    assert report.quotes["BTC-USD"].note == "first: timeout"
-    assert report.missing == {"ETH-USD": "first: timeout; second: not-found"}
+    assert report.quotes["BTC-USD"].note == "first: timeout: slow"
+    assert report.missing == {"ETH-USD": "first: timeout: slow; second: not-found: unknown"}
 
 
 async def test_quote_of_the_first_provider_has_no_note():
@@ -107,52 +111,97 @@ async def test_failover_with_a_bug_in_a_provider_calls_the_next_one():
     report = await fetch(
         ScriptedProvider("first", error=KeyError("price")), ScriptedProvider("second", {"BTC-USD": "1"})
     )
-    assert report.quotes["BTC-USD"].note == "first: malformed"
+    assert report.quotes["BTC-USD"].note == "first: malformed: the provider's code failed: KeyError"
 
 
 async def test_failover_with_a_quarantined_quote_calls_the_next_provider():
     """A quote that fails validation is reported, and the next provider is called for its symbol."""
     report = await fetch(
-        ScriptedProvider("first", {"BTC-USD": "99999"}), ScriptedProvider("second", {"BTC-USD": "5"}), assets=[BTC]
+        ScriptedProvider("first", {"BTC-USD": "-1"}), ScriptedProvider("second", {"BTC-USD": "5"}), assets=[BTC]
     )
     assert report.quotes["BTC-USD"].price == 5
-    assert report.quotes["BTC-USD"].note == "first: quarantined: absurd: too high"
+    assert report.quotes["BTC-USD"].note == "first: quarantined: price: -1 is not positive"
     assert [record.provider for record in report.quarantined] == ["first"]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "stored"),
-    [("5000", "5100", "5100"), ("5000", "9000", None), ("20000", "20000", None)],
-    ids=["both saw the jump", "they disagree", "absurd stays absurd"],
-)
-async def test_jump_is_stored_only_if_a_second_provider_confirms_it(first: str, second: str, stored: str | None):
-    """A jump on which two providers agree within 5 % is stored with a note. Any other jump remains quarantined."""
-    report = await fetch(
-        ScriptedProvider("one", {"BTC-USD": first}), ScriptedProvider("two", {"BTC-USD": second}), assets=[BTC]
+async def test_failover_asks_all_providers_about_a_price_without_a_majority():
+    """A price that jumps goes to the next provider, and a contradiction between two goes to the third."""
+    first, second, third, fourth = (
+        ScriptedProvider(name, {"BTC-USD": price})
+        for name, price in (("first", "500"), ("second", "101"), ("third", "102"), ("fourth", "103"))
     )
-    quote = report.quotes.get("BTC-USD")
-    assert (str(quote.price) if quote else None) == stored
-    if quote:
-        assert "confirmed by one" in quote.note
+    report = await fetch(first, second, third, fourth, assets=[BTC], stored=stored_quote())
+    assert [len(provider.requested) for provider in (first, second, third, fourth)] == [1, 1, 1, 0]
+    assert report.quotes["BTC-USD"].provider == "second"
+    assert [(record.provider, record.reason_class) for record in report.quarantined] == [("first", "jump")]
+    assert report.quotes["BTC-USD"].note.startswith("first: quarantined: jump: +400 % against 100")
+
+
+async def test_failover_asks_a_second_provider_about_an_unconfirmed_price():
+    """A price that is stored as unconfirmed is compared although the first provider delivers it."""
+    second = ScriptedProvider("second", {"BTC-USD": "101"})
+    first = ScriptedProvider("first", {"BTC-USD": "100"})
+    report = await fetch(first, second, assets=[BTC], stored=stored_quote(quality=Quality.UNCONFIRMED))
+    assert second.requested == [["BTC-USD"]]
+    assert report.quotes["BTC-USD"].quality is Quality.GOOD
+    assert report.replaced == {"BTC-USD"}
 
 
 async def test_confirmed_jump_is_corrected_like_any_quote():
-    """Only the jump is confirmed. Minor units are still converted, and impossible values are still dropped."""
+    """Agreement confirms the price only. Minor units are still converted, and impossible values are still dropped."""
     ocdo = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
     before = Quote("OCDO.L", Decimal(3), "GBP", None, CLOCK.now(), "one")
-    one = ScriptedProvider("one", {"OCDO.L": "5"}, currency="GBP")
-    two = ScriptedProvider("two", {"OCDO.L": "501"}, currency="GBp", volume=Decimal(-1))
-    report = await fetch_quotes([one, two], [ocdo], {"OCDO.L": before}, CLOCK.monotonic() + 90, CLOCK, validate_quote)
+    one = ScriptedProvider("one", {"OCDO.L": "601"}, currency="GBp", volume=Decimal(-1))
+    two = ScriptedProvider("two", {"OCDO.L": "6"}, currency="GBP")
+    report = await fetch_quotes([one, two], [ocdo], {"OCDO.L": before}, {}, CLOCK.monotonic() + 90, CLOCK)
     stored = report.quotes["OCDO.L"]
-    assert (stored.price, stored.currency, stored.volume, stored.provider) == (Decimal("5.01"), "GBP", None, "two")
-    assert "confirmed by one" in stored.note
+    assert (stored.price, stored.currency, stored.volume, stored.provider) == (Decimal("6.01"), "GBP", None, "one")
+    assert "confirmed by two" in stored.note
 
 
-async def test_jump_repeated_by_the_same_provider_is_not_confirmed():
-    """Only another provider in the same fetch can confirm a jump."""
-    one = ScriptedProvider("one", {"BTC-USD": "5000"})
-    await fetch(one, assets=[BTC])
-    assert (await fetch(one, assets=[BTC])).quotes == {}
+async def test_reason_of_an_asset_is_kept_and_a_reason_of_a_provider_is_not():
+    """D10: The sentence about an asset that nobody delivers becomes a record. An outage of a provider does not."""
+    first = ScriptedProvider("first", {"ETH-USD": "7"})
+    second = ScriptedProvider("second", error=ProviderTimeoutError("second", "no answer within 10 s"))
+    report = await fetch(first, second, assets=[BTC, ETH, SOL])
+    assert report.missing["SOL-USD"] == "first: not-found: unknown; second: timeout: no answer within 10 s"
+    assert [(r.kind, r.symbol, r.provider, r.reason) for r in report.absent] == [
+        ("quote", "BTC-USD", "first", "not-found: unknown"),
+        ("quote", "SOL-USD", "first", "not-found: unknown"),
+    ]
+    assert report.quarantined == []
+
+
+async def test_reason_of_an_asset_that_another_provider_delivers_is_no_record():
+    """D10: A symbol that the second provider delivers has the first one's sentence in its note only."""
+    report = await fetch(ScriptedProvider("first"), ScriptedProvider("second", {"BTC-USD": "1"}), assets=[BTC])
+    assert report.absent == []
+    assert report.quotes["BTC-USD"].note == "first: not-found: unknown"
+
+
+def test_error_that_assets_share_concerns_the_request():
+    """D10: One error for several assets, and an error of the connection, say nothing about an asset."""
+    page, own = MalformedError("coingecko", "cut off"), MalformedError("coingecko", "the price is null")
+    missing = {"A": page, "B": page, "C": own, "D": RateLimitedError("coingecko", "429"), "E": StaleError("x", "old")}
+    assert asset_errors(missing) == {"C": own, "E": missing["E"]}
+
+
+@given(
+    st.dictionaries(st.sampled_from(["BTC-USD", "ETH-USD"]), st.decimals(), max_size=2),
+    st.lists(st.decimals() | st.none(), min_size=6, max_size=6),
+)
+async def test_failover_with_any_evidence_delivers_the_other_asset(prices: dict[str, Decimal], figures: list[Any]):
+    """No value that an adapter could read, in any field of one asset, costs the quote of another."""
+    evidence = QuoteEvidence(*figures[:5])
+    odd = Quote("BTC-USD", prices.get("BTC-USD", Decimal(1)), "USD", None, CLOCK.now(), "first", figures[5])
+    fine = Quote("ETH-USD", Decimal(7), "USD", None, CLOCK.now(), "first")
+
+    class Provider(ScriptedProvider):
+        async def fetch_quotes(self, assets: Sequence[Asset], deadline: float) -> QuoteBatch:
+            return QuoteBatch({"BTC-USD": replace(odd, evidence=evidence), "ETH-USD": fine})
+
+    report = await fetch(Provider("first"), stored=stored_quote("1"))
+    assert report.quotes["ETH-USD"] == fine
 
 
 async def test_report_of_two_failures_has_the_shortest_retry_after():

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck
-from financehub_shared.market.quality.quotes import JUMP_LIMIT
 
+#: A larger daily change of a bar needs an explanation.
+JUMP_LIMIT = 0.40
 #: Largest |ln| of a daily change that needs no explanation.
 JUMP = math.log1p(JUMP_LIMIT)
 _HUNDRED = math.log(100)

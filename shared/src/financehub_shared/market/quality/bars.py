@@ -15,8 +15,8 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Quarantined, is_simulated
 from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck, Row
-from financehub_shared.market.quality.bar_units import JUMP, correct_cells, correct_days
-from financehub_shared.market.quality.quotes import JUMP_LIMIT, PRICE_RANGE
+from financehub_shared.market.quality.bar_units import JUMP, JUMP_LIMIT, correct_cells, correct_days
+from financehub_shared.market.quality.quotes import PRICE_RANGE
 
 #: A change is a jump if it exceeds `JUMP` and this many standard deviations of the asset's daily changes.
 SIGMAS = 10

@@ -1,0 +1,28 @@
+"""Stores open disputes about quotes in one Redis hash that maps symbols to JSON."""
+
+from collections.abc import Mapping
+
+from financehub_shared.market.encoding.disputes import decode_dispute, dispute_record, encode_dispute
+from financehub_shared.market.quality.disputes import Dispute
+from financehub_shared.market.repository import RedisRepository, translate_errors
+from financehub_shared.redis import keys
+from financehub_shared.redis.text import decode
+
+
+class DisputeRepository(RedisRepository):
+    """Reads and writes disputes. There are few at a time, so all of them are read together."""
+
+    @translate_errors
+    def disputes(self) -> dict[str, Dispute]:
+        stored = {decode(symbol): raw for symbol, raw in self._redis.hgetall(keys.DISPUTES).items()}
+        return self._decode_each(stored, decode_dispute, dispute_record)
+
+    @translate_errors
+    def put_disputes(self, disputes: Mapping[str, Dispute | None]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for symbol, dispute in disputes.items():
+            if dispute is None:
+                pipe.hdel(keys.DISPUTES, symbol)
+            else:
+                pipe.hset(keys.DISPUTES, symbol, encode_dispute(dispute))
+        pipe.execute()

@@ -1,0 +1,104 @@
+"""Keeps what providers said while they disagree about the price of an asset. Pure; times decide, not numbers of runs.
+
+A dispute is stored between runs, so a restart or a missed run changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
+from financehub_shared.core.kinds import KINDS, AssetType
+from financehub_shared.core.models import Asset, Quote
+from financehub_shared.market.quality.quote_moves import SESSION_GAP_SECONDS, is_jump
+
+#: A coin's dispute ends when the claim of the first provider is this old. With runs every two minutes and some of them
+#: missed, that is within an hour.
+COIN_DISPUTE_SECONDS = 30.0 * MINUTE_SECONDS
+#: A claim has a vote for this long after it was last repeated.
+VOTE_SECONDS = 30.0 * MINUTE_SECONDS
+#: A provider that repeats its claim after a pause of this length has claimed it since the beginning. Stocks may be
+#: fetched in sessions only, and a weekend with a holiday lasts four days.
+COIN_MEMORY_SECONDS = 2.0 * HOUR_SECONDS
+STOCK_MEMORY_SECONDS = 5.0 * DAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The price that a provider maintains.
+
+    Args:
+        price: The newest price.
+        since: Unix seconds of the first of these prices. Each of them is within the jump limit of the one before.
+        market_since: Time of the first of these prices according to the upstream, in Unix seconds.
+        seen_at: Unix seconds of the newest price.
+    """
+
+    price: Decimal
+    since: float
+    market_since: float
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """An open disagreement about the price of one asset.
+
+    Args:
+        since: Unix seconds of its beginning.
+        claims: Provider → its claim.
+        trusted: The stored quote at the beginning. None if there was none, or if it was unconfirmed.
+        checked_at: Unix seconds at which all providers had last been asked.
+    """
+
+    since: float
+    claims: Mapping[str, Claim]
+    trusted: Quote | None
+    checked_at: float
+
+
+def market_time(quote: Quote, now: float) -> float:
+    """Return the upstream's time of a price, or the present if the upstream reports none."""
+    return now if quote.upstream_at is None else min(quote.upstream_at, now)
+
+
+def renew_claim(asset: Asset, quote: Quote, claim: Claim | None, now: float) -> Claim:
+    """Return a provider's claim after its newest quote.
+
+    Args:
+        asset: The asset.
+        quote: The newest quote of the provider.
+        claim: The provider's claim so far. None if it has none.
+        now: Unix seconds.
+    """
+    if claim is None or is_forgotten(asset, claim, now) or is_jump(quote.price, claim.price, now - claim.seen_at):
+        return Claim(quote.price, now, market_time(quote, now), now)
+    return Claim(quote.price, claim.since, claim.market_since, now)
+
+
+def has_vote(claim: Claim, now: float) -> bool:
+    """Whether a claim is recent enough to count against the claims of others."""
+    return now - claim.seen_at <= VOTE_SECONDS
+
+
+def is_forgotten(asset: Asset, claim: Claim, now: float) -> bool:
+    """Whether a claim was not repeated for so long that its provider begins again."""
+    memory = COIN_MEMORY_SECONDS if asset.type is AssetType.CRYPTO else STOCK_MEMORY_SECONDS
+    return now - claim.seen_at > memory
+
+
+def has_lasted(asset: Asset, claim: Claim, market_now: float, now: float) -> bool:
+    """Whether a claim has lasted until the end of its dispute: 30 minutes for a coin, the next session for a stock.
+
+    A stock that was not traded in the next session keeps its old time, so a full weekday is enough, too.
+
+    Args:
+        asset: The asset.
+        claim: The claim.
+        market_now: Time of the newest price according to the upstream, in Unix seconds.
+        now: Unix seconds.
+    """
+    if asset.type is AssetType.CRYPTO:
+        return now - claim.since >= COIN_DISPUTE_SECONDS
+    open_seconds = KINDS[asset.kind].hours.open_seconds(claim.since, now)
+    return market_now - claim.market_since >= SESSION_GAP_SECONDS or open_seconds >= DAY_SECONDS
