@@ -70,6 +70,7 @@ for _exchange, _others in _SPELLINGS.items():
     for _spelling in (_exchange, *_others.split()):
         _BY_SPELLING[_spelling] = _BY_SPELLING.get(_spelling, frozenset()) | {_exchange}
 
+KNOWN_EXCHANGES = frozenset(_SPELLINGS)
 #: All spellings, for the search in headlines.
 SPELLINGS = tuple(_BY_SPELLING)
 

@@ -59,4 +59,6 @@ def known_assets() -> dict[str, KnownAsset]:
 
 def known_asset(symbol: str) -> KnownAsset:
     """Return the facts about an asset. All are empty if it is not well known."""
-    return known_assets().get(symbol, _UNKNOWN)
+    known = known_assets()
+    # a coin has the same names in every currency
+    return known.get(symbol) or known.get(f"{symbol.partition('-')[0]}-USD", _UNKNOWN)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from financehub_shared.market.links.exchanges import (
+    KNOWN_EXCHANGES,
     SPELLINGS,
     exchanges_named,
     exchanges_of_bloomberg,
@@ -13,18 +14,27 @@ from financehub_shared.market.links.exchanges import (
 )
 from financehub_shared.market.links.listings import Listings
 from financehub_shared.market.links.tokens import NOTED
+from financehub_shared.market.links.vocabulary import word_set
 
 _TICKER = r"[A-Z0-9^.][A-Z0-9.&^-]{0,11}"
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]{1,90})[)\]}>]")
 #: One ticker of a list in brackets, with the exchange unless it is the exchange of the one before.
-_ENTRY = re.compile(rf"\s*(?:([A-Za-z][A-Za-z0-9 ./&-]{{0,30}}?)\s?:\s?)?\$?({_TICKER})\s*", re.ASCII)
-_LIST = re.compile(r"\s*(?:[,;|]|\band\b|&)\s*")
-_EXCHANGE = "|".join(sorted(map(re.escape, (*SPELLINGS, "NYSE American", "NYSE Arca", "TSX Venture")), key=len)[::-1])
+_ENTRY = re.compile(r"(?:([A-Za-z][A-Za-z0-9 ./&-]{0,30}?)\s?:\s?)?(\$?)([A-Za-z0-9^.][A-Za-z0-9.&^/-]{0,11})")
+_LIST = re.compile(r"\s*[,;|]\s*|\s+(?:and|&)\s+")
+#: Without brackets, a city before a colon is where the news comes from.
+_CITIES = word_set(
+    "LONDON FRANKFURT PARIS AMSTERDAM BRUSSELS LISBON MILAN MADRID STOCKHOLM COPENHAGEN HELSINKI OSLO TORONTO TOKYO"
+)
+_NAMES = {*SPELLINGS, "NYSE American", "NYSE Arca", "TSX Venture"} - _CITIES
+_EXCHANGE = "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True))
 #: Short exchange names are capitals, as words such as `De:` and `In:` occur before colons.
 _PLAIN = re.compile(
-    rf"(?<![\w$])((?:{_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?))\s?:\s?({_TICKER})(?![\w])"
+    rf"(?<![\w$])({_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?)\s?:\s?({_TICKER})(?![\w])"
 )
+_LOWER = re.compile(r"(?<![\w$])(nasdaq|nyse|amex|lse|lon|tsx|asx|etr|crypto):([a-z][a-z0-9.]{0,9})(?!\w)")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{0,9}(?:[.-][A-Za-z]{1,3})?)(?!\w)")
+#: Stablecoins that stand for the dollar.
+_DOLLARS = frozenset({"USDT", "USDC", "BUSD", "FDUSD", "DAI", "TUSD"})
 #: `$bn` and `$m` are units of amounts.
 _UNITS = frozenset({"b", "bn", "k", "m", "mn", "mln", "bln", "t", "tn", "trn"})
 _PAIR = re.compile(r"(?<![\w/$-])([A-Za-z]{2,6})([/-])([A-Za-z]{3,5})(?![\w/])")
@@ -101,7 +111,7 @@ class NotationReader:
         if "(" in text or "[" in text or "<" in text or "{" in text:
             text = _BRACKETS.sub(self._bracketed, text)
         if ":" in text:
-            text = _PLAIN.sub(self._plain, text)
+            text = _LOWER.sub(self._plain, _PLAIN.sub(self._plain, text))
         if "$" in text:
             text = _CASHTAG.sub(self._cashtag, text)
         if "/" in text or "-" in text:
@@ -125,35 +135,36 @@ class NotationReader:
         code = _suffixed_or_bloomberg(inside)
         if code:
             return self._certain(match, code[0], self._on(*code), exchange=True)
-        tickers: list[str] = []
+        entries = [_ENTRY.fullmatch(part) for part in _LIST.split(inside)]
+        note = self._list(entries) if all(entries) else None
+        # without one, it is text in brackets, and a notation inside it is still found
+        return self._note(match, note) if note else match[0]
+
+    def _list(self, entries: Sequence[re.Match[str] | None]) -> Note | None:
+        """Read tickers in brackets, each with its exchange or that of the ticker before it."""
         symbols: list[str] = []
+        tickers: list[str] = []
         exchanges: frozenset[str] = frozenset()
-        for part in _LIST.split(inside):
-            entry = _ENTRY.fullmatch(part)
-            if not entry:
-                # text in brackets; a notation inside it is still found
-                return match[0]
-            named = entry[1] or ""
-            if named:
-                exchanges = frozenset().union(*map(exchanges_named, named.split("/")))
-            tickers.append(entry[2])
-            if exchanges:
-                symbols += self._on(entry[2], exchanges)
-            elif entry[2][0].isalpha() or entry[2][0] == "^":
-                symbols += self._listings.without_exchange(entry[2])
-            else:
-                return match[0]
-        kind = NoteKind.CERTAIN if exchanges else NoteKind.BARE
-        is_pair = not exchanges and any(ticker in self._listings.symbols and "-" in ticker for ticker in tickers)
-        if is_pair:
-            kind = NoteKind.CERTAIN
-        return self._note(match, Note(kind, tuple(tickers), tuple(symbols), bool(exchanges - {"CRYPTO"})))
+        kind = NoteKind.BARE
+        for entry in filter(None, entries):
+            exchange, dollar, ticker = entry.groups()
+            if exchange:
+                exchanges = frozenset().union(*map(exchanges_named, exchange.split("/")))
+            if ticker != ticker.upper() and not (exchanges & KNOWN_EXCHANGES or dollar):
+                return None
+            if not exchanges and not ticker[0].isalpha() and ticker[0] != "^":
+                return None
+            if exchanges or dollar or ("-" in ticker and ticker in self._listings.symbols):
+                kind = NoteKind.CERTAIN
+            tickers.append(ticker)
+            symbols += self._on(ticker, exchanges) if exchanges else self._listings.without_exchange(ticker)
+        return Note(kind, tuple(tickers), tuple(symbols), exchange=bool(exchanges - {"CRYPTO"}))
 
     def _on(self, ticker: str, exchanges: frozenset[str]) -> list[str]:
         found = self._listings.on_exchange(ticker, exchanges)
         if not found and "CRYPTO" in exchanges:
             pair = _JOINED_PAIR.fullmatch(ticker) or _PAIR.fullmatch(ticker)
-            found = self._listings.coins.get(pair[1].upper(), []) if pair else []
+            found = self._of_pair(pair[1].upper(), pair[pair.lastindex or 2].upper()) if pair else []
         return found
 
     def _plain(self, match: re.Match[str]) -> str:
@@ -182,7 +193,7 @@ class NotationReader:
             return [currencies]
         if quote not in _MONEY and quote not in self._listings.coins:
             return []
-        exact = f"{base}-{quote}"
+        exact = f"{base}-{'USD' if quote in _DOLLARS else quote}"
         found = [exact] if exact in self._listings.symbols else list(self._listings.coins.get(base, ()))
         if found and quote not in _MONEY:
             found += self._listings.coins[quote]
