@@ -20,6 +20,7 @@ from financehub_shared.core.models import (
 )
 from financehub_shared.market import quarantine
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.quality.disputes import Claim, Dispute
 from support import memory_store
 from support.market_data import T0, bars, indicators, news, quote
 
@@ -132,6 +133,18 @@ class QuotesContract:
         store.put_quotes([quote(price="2", fetched_at=T0)])
         assert store.quotes()["BTC-USD"].price == 2
 
+    def test_put_quotes_of_a_replaced_symbol_compares_fetch_times_only(self, store: Store):
+        """The upstream's time of a wrong price does not protect it, but a quote that was fetched later stays."""
+        store.put_quotes([quote(price="100", upstream_at=T0 + 50, fetched_at=T0 + 60)])
+        right = quote(price="1", upstream_at=T0 - 3_600, fetched_at=T0 + 61)
+        store.put_quotes([right])
+        assert store.quotes()["BTC-USD"].price == 100
+        store.put_quotes([quote(price="2", fetched_at=T0 + 59), quote("AAPL")], replaced={"BTC-USD"})
+        assert store.quotes()["BTC-USD"].price == 100
+        store.put_quotes([right], replaced={"BTC-USD"})
+        assert store.quotes()["BTC-USD"] == right
+        assert "AAPL" in store.quotes()
+
     def test_quotes_fetched_at_returns_fetch_times(self, store: Store):
         """Fetch times are exact to the microsecond, regardless of upstream timestamps. Unknown symbols are left out."""
         early = quote("AAPL", fetched_at=T0 + 0.125, upstream_at=T0 - 3_600)
@@ -158,6 +171,36 @@ class QuotesContract:
         many = [quote(f"S{number}", str(number + 1)) for number in range(2_000)]
         store.put_quotes(many)
         assert store.quotes() == {record.symbol: record for record in many}
+
+
+class DisputesContract:
+    """Properties of disputes."""
+
+    def test_disputes_returns_stored_disputes(self, store: Store):
+        """Every field of a dispute is returned unchanged."""
+        claims = {
+            "binance": Claim(Decimal("0.14"), T0, T0 - 1.5, T0 + 120),
+            "simulated/kraken": Claim(Decimal("0.000000000012345"), T0 + 1, T0 + 1, T0 + 60.25),
+        }
+        full = Dispute(T0, claims, quote(quality=Quality.CORRECTED, note="GBp → GBP"), T0 + 120)
+        bare = Dispute(T0, {}, None, 0.0)
+        store.put_disputes({"BTC-USD": full, "AAPL": bare})
+        assert store.disputes() == {"BTC-USD": full, "AAPL": bare}
+
+    def test_put_disputes_with_none_ends_the_dispute(self, store: Store):
+        """A dispute that is None is deleted, and others remain. Nothing to store is not an error."""
+        dispute = Dispute(T0, {}, None, T0)
+        store.put_disputes({"BTC-USD": dispute, "AAPL": dispute})
+        store.put_disputes({"BTC-USD": None, "NONE": None})
+        store.put_disputes({})
+        assert list(store.disputes()) == ["AAPL"]
+
+    def test_remove_assets_removes_their_disputes(self, store: Store):
+        """A dispute ends with its asset."""
+        store.put_assets([BTC])
+        store.put_disputes({"BTC-USD": Dispute(T0, {}, None, T0)})
+        store.remove_assets(["BTC-USD"])
+        assert store.disputes() == {}
 
 
 class BarsContract:
@@ -460,6 +503,7 @@ class RetentionContract:
 class StoreContract(
     AssetsContract,
     QuotesContract,
+    DisputesContract,
     BarsContract,
     IndicatorsContract,
     NewsContract,
