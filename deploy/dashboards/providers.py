@@ -261,6 +261,18 @@ def deliveries() -> Section:
         sort="Dataset",
         descending=False,
     )
+    dropped = bars(
+        About(
+            title="News items that were not stored",
+            text="News items that were read but not stored within the time range, by reason. Most have a known link, "
+            "because feeds list the same articles for days. If a title is the reason for unusually many, look for "
+            "`news_dropped` in the log with the level `debug`: it names an example of each reason.",
+            unit="none",
+            no_value="No data: no known or old news item was read within the time range",
+            decimals=0,
+        ),
+        Query(f"sort_desc({increase('financehub_data_records_dropped_total', 'reason')})", "{{reason}}"),
+    )
     return Section(
         "Which provider delivers instead?",
         [
@@ -271,7 +283,8 @@ def deliveries() -> Section:
                     (8, share("quotes:stock", "stock quotes")),
                     (8, by_dataset),
                 ],
-            )
+            ),
+            Line(6, [(24, dropped)]),
         ],
     )
 

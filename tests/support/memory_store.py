@@ -17,10 +17,10 @@ from financehub_shared.core.models import (
     Quarantined,
     Quote,
 )
+from financehub_shared.market.dedupe.identity import identify
+from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews, KnownStory, StoryPlace
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
 from financehub_shared.market.encoding.series import merge_bars, newest_values, trim_bars
-from financehub_shared.market.news_dedupe import KnownNews, guid_key
-from financehub_shared.market.news_text import normalize_title
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.unreadable import Unreadable
@@ -37,6 +37,8 @@ class MemoryStore:
         self._bars: dict[str, Bars] = {}
         self._indicators: dict[str, Indicators] = {}
         self._news: list[NewsItem] = []
+        self._seen: dict[str, float] = {}
+        self._stories: dict[StoryPlace, KnownStory] = {}
         self._quarantined: dict[tuple[str, str, str, str], Quarantined] = {}
         self._marks: dict[tuple[str, str], float] = {}
 
@@ -135,14 +137,20 @@ class MemoryStore:
         with self._lock:
             return self._indicators.get(symbol)
 
-    def put_news(self, items: Iterable[NewsItem]) -> int:
+    def put_news(
+        self, items: Iterable[NewsItem], *, oldest: float = float("-inf"), dropped: DroppedNews | None = None
+    ) -> int:
         with self._lock:
-            known = KnownNews(
-                ids=(item.id for item in self._news),
-                guids=(guid for item in self._news if (guid := guid_key(item))),
-                titles=((normalize_title(item.title), item.published_at) for item in self._news),
-            )
-            new = [item for item in items if known.accept(item)]
+            known = KnownNews(self._seen, self._stories, oldest)
+            new = []
+            for item in items:
+                verdict = known.judge(item, identify(item))
+                if verdict is None:
+                    new.append(item)
+                elif dropped is not None:
+                    dropped.add(item, verdict)
+            self._seen |= known.sighted
+            self._stories |= known.new_stories
             self._news = sorted([*self._news, *new], key=lambda item: (item.published_at, item.id), reverse=True)
             return len(new)
 

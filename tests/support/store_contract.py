@@ -19,12 +19,16 @@ from financehub_shared.core.models import (
     Quarantined,
 )
 from financehub_shared.market import quarantine
+from financehub_shared.market.dedupe.identity import STORY_WINDOW
+from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.disputes import Claim, Dispute
 from support import memory_store
 from support.market_data import T0, bars, indicators, news, quote
 
-WEEK_ON = T0 + 7 * DAY_SECONDS
+WEEK = 7 * DAY_SECONDS
+WEEK_ON = T0 + WEEK
+SURGE = "Bitcoin tops $70,000 as ETF inflows surge"
 BTC = Asset("BTC-USD", AssetType.CRYPTO, "Bitcoin", provider_symbols={"kraken": "XBTUSD"})
 AAPL = Asset("AAPL", AssetType.STOCK, "Apple Inc.")
 VOD = Asset("VOD.L", AssetType.STOCK, "Vodafone — plc", currency="GBP", active=False)
@@ -315,29 +319,64 @@ class NewsContract:
         assert store.news("NONE") == []
 
     @pytest.mark.parametrize(
-        ("second", "is_new"),
+        ("second", "reason"),
         [
-            pytest.param(news("other", "Quite another title", guid="g1"), False, id="same guid"),
-            pytest.param(news("other", "Quite another title", guid="g1", source="Else"), True, id="guid of another"),
-            pytest.param(news("a", "Quite another title", guid="g2"), False, id="same URL"),
-            pytest.param(news("b", "BITCOIN tops $70,000 as ETF inflows surge!"), False, id="near-equal title"),
-            pytest.param(news("b", "Bitcoin tops $70,000 as ETF inflows surge", WEEK_ON), False, id="in 7 days"),
-            pytest.param(news("b", "Bitcoin tops $70,000 as ETF inflows surge", WEEK_ON + 1), True, id="later"),
-            pytest.param(news("b", "Bitcoin tops $80,000 as ETF inflows surge"), True, id="other number"),
-            pytest.param(news("b", "Ether slides while ETF outflows grow"), True, id="another story"),
+            pytest.param(news("other", "Quite another title", guid="g1"), "known-guid", id="same guid and date"),
+            pytest.param(news("b", SURGE, T0 + DAY_SECONDS, guid="g1"), "known-guid", id="same guid and title"),
+            pytest.param(news("b", "Quite another title", T0 + 60, guid="g1"), "", id="guid of many articles"),
+            pytest.param(news("other", "Quite another title", guid="g1", source="Else"), "", id="guid of another feed"),
+            pytest.param(news("a", "Quite another title", guid="g2"), "known-link", id="same URL"),
+            pytest.param(news("b", f"{SURGE.upper()}!", T0 + STORY_WINDOW), "same-title", id="same title on one day"),
+            pytest.param(news("b", f"UPDATE 1-{SURGE} - Reuters"), "same-title", id="tag and publisher"),
+            pytest.param(news("b", SURGE.replace("surge", "are surging")), "near-equal-title", id="inflection"),
+            pytest.param(news("b", SURGE, T0 + STORY_WINDOW + 1), "", id="same title on another day"),
+            pytest.param(news("b", SURGE.replace("70", "80")), "", id="another number"),
+            pytest.param(news("b", SURGE.replace("surge", "shrink")), "", id="another direction"),
+            pytest.param(news("b", SURGE, T0, "BTC-USD"), "", id="other assets"),
+            pytest.param(news("b", "Ether slides while ETF outflows grow"), "", id="another story"),
         ],
     )
-    def test_put_news_with_a_duplicate_stores_it_once(self, store: Store, second: NewsItem, is_new: bool):
-        """A duplicate is found by guid, then by URL, then by a nearly equal title within 7 days."""
-        first = news("a", "Bitcoin tops $70,000 as ETF inflows surge", guid="g1")
-        assert store.put_news([first]) == 1
-        assert store.put_news([second]) == int(is_new)
-        assert store.put_news([first, second]) == 0
-        assert len(store.news()) == 1 + is_new
+    def test_put_news_with_a_duplicate_stores_it_once(self, store: Store, second: NewsItem, reason: str):
+        """N5, N7: a duplicate is found by its link, guid or title, and is counted by that reason."""
+        first = news("a", SURGE, guid="g1")
+        dropped = DroppedNews()
+        assert store.put_news([first], dropped=dropped) == 1
+        assert store.put_news([second], dropped=dropped) == int(not reason)
+        assert dropped.counts == ({reason: 1} if reason else {})
+        assert store.put_news([first, second], dropped=dropped) == 0
+        assert dropped.counts.total() == 2 + bool(reason)
+        assert len(store.news()) == 1 + (not reason)
 
     def test_put_news_with_a_duplicate_in_one_call_stores_it_once(self, store: Store):
         """The same story from two feeds is stored once if both are read in one run."""
         assert store.put_news([news("a", "Oil jumps on supply fears"), news("b", "Oil jumps on supply fears")]) == 1
+
+    def test_put_news_with_equal_results_within_a_week_stores_them_once(self, store: Store):
+        """A headline with two figures does not recur, so its copy of another day is a duplicate for a week."""
+        title = "Acme posts profit of $1.2bn as sales grow 4.1%"
+        assert store.put_news([news("a", title)]) == 1
+        assert store.put_news([news("b", title, WEEK_ON)]) == 0
+        assert store.put_news([news("c", title, WEEK_ON + 1)]) == 1
+
+    def test_put_news_with_old_items_stores_only_those_within_the_retention(self, store: Store):
+        """N14: an item that the next cleanup would delete is not stored, and is counted as too old at each fetch."""
+        dropped = DroppedNews()
+        old, edge = news("1", "Old hat", T0 - 1), news("2", "Brand new", T0)
+        assert store.put_news([old, edge], oldest=T0, dropped=dropped) == 1
+        assert store.put_news([old, edge], oldest=T0, dropped=dropped) == 0
+        assert dropped.counts == {"too-old": 2, "known-link": 1}
+
+    def test_put_news_again_after_each_cleanup_stores_nothing(self, store: Store):
+        """N14: an undated entry that a feed keeps for months is new only once, although the cleanup deletes it."""
+        new = 0
+        for day in range(120):
+            now = T0 + day * DAY_SECONDS
+            new += store.put_news([replace(news("1", "Welcome to our news"), published_at=now, fetched_at=now)])
+            store.drop_older(
+                quotes_before=0, bars_before_day=0, news_before=now - WEEK, quarantine_before=0, dry_run=False
+            )
+        assert new == 1
+        assert store.news() == []
 
 
 class QuarantineContract:
@@ -480,11 +519,11 @@ class RetentionContract:
         assert len(store.quarantined()) == 2
         assert counts == store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
 
-    def test_put_news_after_drop_older_accepts_the_item_again(self, store: Store):
-        """No trace of a dropped news item rejects it later."""
+    def test_put_news_after_drop_older_stores_no_known_item(self, store: Store):
+        """N14: a news item that the cleanup deleted is not new again."""
         self.fill(store)
         store.drop_older(**self.LIMITS, dry_run=False)  # type: ignore[arg-type]
-        assert store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1")]) == 1
+        assert store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1")]) == 0
 
     def test_drop_older_for_several_batches_drops_all(self, store: Store):
         """The cleanup continues until no old record is left."""

@@ -69,7 +69,7 @@ def _rows(client: Any) -> list[Row]:
         "bars_502": _usage(client, keys.bars("S0001-USD")),
         "indicators": _usage(client, keys.INDICATORS) / len(symbols),
         "indicator_series": _usage(client, keys.indicator_series("S0001-USD")),
-        "news": sum(_usage(client, key) for key in (keys.NEWS, keys.NEWS_BY_TIME, keys.NEWS_TITLES)) / count,
+        "news": sum(_usage(client, key) for key in client.scan_iter(f"{keys.NEWS}*", count=1_000)) / count,
     }
     rows += [Row(f"store.memory.{name}", round(size), "B") for name, size in sizes.items()]
     rows.append(Row("store.memory.all", client.info("memory")["used_memory"] / 1e6, "MB"))

@@ -2,13 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import redis
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem
-from financehub_shared.market.news_dedupe import KnownNews
+from financehub_shared.market.dedupe.identity import NewsIdentity, story_bucket
+from financehub_shared.market.dedupe.known_news import KnownNews
+from financehub_shared.market.news_index import SEEN_SECONDS, STORY_SECONDS
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.market.unreadable import UnreadableLog
 from financehub_shared.redis import keys
@@ -95,8 +98,8 @@ class OvertakenStore(RedisStore):
 
     other_writer: Callable[[], object] | None = None
 
-    def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
-        known = super()._known(batch)
+    def _known(self, batch: Sequence[NewsItem], identities: Sequence[NewsIdentity], oldest: float) -> KnownNews:
+        known = super()._known(batch, identities, oldest)
         if self.other_writer is not None:
             write, self.other_writer = self.other_writer, None
             write()
@@ -113,12 +116,16 @@ def test_put_news_by_two_writers_stores_a_story_once(redis_client: redis.Redis):
     assert {item.title for item in store.news()} == {story.title, new.title}
 
 
-def test_drop_older_of_all_news_leaves_no_key(redis_client: redis.Redis):
-    """After the last news item is dropped, its indexes are gone too."""
+def test_drop_older_of_all_news_leaves_only_what_recognizes_them(redis_client: redis.Redis):
+    """N14: after the last news item is deleted, only the keys remain that recognize it while a feed keeps it."""
     store = RedisStore(redis_client)
-    store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hat", T0 - 2)])
+    store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hats cost more in Paris", T0 - 2)])
     store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, quarantine_before=T0, dry_run=False)
-    assert redis_client.keys("financehub:*") == []
+    stories = keys.news_stories(story_bucket(T0))
+    assert {key.decode() for key in redis_client.keys("financehub:*")} == {keys.NEWS_SEEN, stories}
+    assert 0 < redis_client.ttl(stories) <= STORY_SECONDS
+    store.put_news([replace(news("3", "New hat", T0), fetched_at=T0 + SEEN_SECONDS)])
+    assert redis_client.zcard(keys.NEWS_SEEN) == 1
 
 
 def test_unreadable_record_is_logged_once_an_hour(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):

@@ -89,7 +89,7 @@ async def test_news_task_with_an_unknown_source_lists_the_known_ones(store: Memo
 class FullStore(MemoryStore):
     """A store whose Redis has run out of memory."""
 
-    def put_news(self, items: object) -> int:
+    def put_news(self, items: object, **options: object) -> int:
         raise StoreUnavailableError("OOM command not allowed")
 
 

@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
+
+import structlog
 
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.clock import Clock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import InvalidArgumentsError, TaskFailedError
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
 from financehub_shared.providers.protocols import NewsProvider
+
+log = structlog.get_logger(__name__)
 
 TASK = "fetch_news_task"
 #: Share of the task's time limit for upstream calls; the rest is for storing and recording.
@@ -24,6 +31,7 @@ async def refresh_news(
     store: Store,
     providers: Sequence[NewsProvider],
     clock: Clock,
+    retention_days: float = inf,
     counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
     """Read the sources and store the news items that are not known yet, linked to the assets that they name.
@@ -33,7 +41,9 @@ async def refresh_news(
         store: Store of market data.
         providers: News providers, all of which are called.
         clock: Source of time.
-        counts: Receives the numbers of delivered and quarantined news items.
+        retention_days: News items that are older are not stored, because the cleanup would delete them. By default,
+            no news item is too old.
+        counts: Receives the numbers of delivered, quarantined and dropped news items.
 
     Raises:
         InvalidArgumentsError: No source matches one of the names.
@@ -56,17 +66,23 @@ async def refresh_news(
     if not report.answered:
         reasons = " | ".join(f"{source}: {error.reason}" for source, error in report.failed.items())
         raise TaskFailedError(f"no news source answered: {reasons}", report.retry_after)
-    new = await asyncio.to_thread(store.put_news, report.items)
+    dropped = DroppedNews()
+    oldest = clock.now() - retention_days * DAY_SECONDS
+    new = await asyncio.to_thread(store.put_news, report.items, oldest=oldest, dropped=dropped)
     counts.count_stored("news", report.delivered)
+    counts.count_dropped("news", dropped.counts)
+    for reason, (item, verdict) in dropped.examples.items():
+        count = dropped.counts[reason]
+        log.debug("news_dropped", reason=reason, count=count, title=item.title, url=item.url, known=verdict.known_id)
     # The news items are now stored, so an unchanged source may respond with 304 from now on.
     await report.stored()
     for provider in providers:
         if provider.name in report.delivered or set(provider.sources()) & set(report.unchanged):
             await asyncio.to_thread(store.mark_success, "news", provider.name, clock.now())
-    return _summary(report, new).with_missing(reasons_of(unreadable, None))
+    return _summary(report, new, dropped).with_missing(reasons_of(unreadable, None))
 
 
-def _summary(report: NewsReport, new: int) -> TaskSummary:
+def _summary(report: NewsReport, new: int, dropped: DroppedNews) -> TaskSummary:
     return TaskSummary(
         requested=report.sources,
         stored=report.sources - len(report.failed),
@@ -76,6 +92,7 @@ def _summary(report: NewsReport, new: int) -> TaskSummary:
         details={
             "read": len(report.items),
             "new": new,
+            "dropped": dict(sorted(dropped.counts.items())),
             "unchanged": len(report.unchanged),
             "quarantined": len(report.quarantined),
         },

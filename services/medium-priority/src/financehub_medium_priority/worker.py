@@ -15,7 +15,12 @@ providers = process.providers
 async def fetch_news(sources: list[str] | None = None) -> TaskSummary:
     """Read all news sources, or those whose names are given."""
     return await refresh_news(
-        sources, store=process.store, providers=providers.news, clock=process.clock, counts=process.metrics
+        sources,
+        store=process.store,
+        providers=providers.news,
+        clock=process.clock,
+        retention_days=process.settings.news_retention_days,
+        counts=process.metrics,
     )
 
 

@@ -8,68 +8,69 @@ import redis
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.core.models import NewsItem
+from financehub_shared.market.dedupe.identity import NewsIdentity, identify
+from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews
 from financehub_shared.market.encoding.record_names import news_index_record, news_record
 from financehub_shared.market.encoding.records import decode_news, encode_news
-from financehub_shared.market.news_dedupe import TITLE_WINDOW, KnownNews, guid_key
-from financehub_shared.market.news_text import normalize_title
+from financehub_shared.market.news_index import NewsIndex
 from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
+from financehub_shared.market.unreadable import ReportUnreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
 #: Each lost race means that another writer succeeded, so a few rounds resolve any realistic contention.
 _ROUNDS = 20
+_STORIES = keys.news_stories(0).removesuffix("0")
 
 
 class NewsRepository(RedisRepository):
     """Reads and writes news."""
 
-    @translate_errors
-    def put_news(self, items: Iterable[NewsItem]) -> int:
-        return sum(self._put_batch(batch) for batch in chunks(items, BATCH))
+    def __init__(self, client: redis.Redis, report: ReportUnreadable | None = None) -> None:
+        super().__init__(client, report)
+        self._index = NewsIndex(self._redis, self._report)
 
-    def _put_batch(self, batch: Sequence[NewsItem]) -> int:
+    @translate_errors
+    def put_news(
+        self, items: Iterable[NewsItem], *, oldest: float = float("-inf"), dropped: DroppedNews | None = None
+    ) -> int:
+        counts = DroppedNews() if dropped is None else dropped
+        return sum(self._put_batch(batch, oldest, counts) for batch in chunks(items, BATCH))
+
+    def _put_batch(self, batch: Sequence[NewsItem], oldest: float, dropped: DroppedNews) -> int:
         """Read the known news items, select the new ones and write them; start over if another writer interfered."""
+        identities = [identify(item) for item in batch]
         for _ in range(_ROUNDS):
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.watch(keys.NEWS_BY_TIME)
-                known = self._known(batch)
-                new = [item for item in batch if known.accept(item)]
-                if not new:
-                    return 0
+                known = self._known(batch, identities, oldest)
+                verdicts = list(map(known.judge, batch, identities))
+                new = [item for item, verdict in zip(batch, verdicts, strict=True) if verdict is None]
                 pipe.multi()
-                written_keys = _queue_writes(pipe, new)
+                written_keys = [*_queue_writes(pipe, new), *self._index.queue_writes(pipe, known)]
                 try:
                     replies = pipe.execute(raise_on_error=False)
                 except redis.WatchError:
                     continue
                 for key, reply in zip(written_keys, replies, strict=True):
                     self._check_index(key, reply)
+                for item, verdict in zip(batch, verdicts, strict=True):
+                    if verdict is not None:
+                        dropped.add(item, verdict)
                 return len(new)
         raise StoreUnavailableError(f"news was not stored: other writers changed it {_ROUNDS} times in a row")
 
+    def _known(self, batch: Sequence[NewsItem], identities: Sequence[NewsIdentity], oldest: float) -> KnownNews:
+        return self._index.known(batch, identities, oldest)
+
     def _check_index(self, key: str, reply: object) -> None:
-        """Report the index of one asset that cannot be used, and raise every other error that Redis replied."""
-        if isinstance(reply, Exception) and not key.startswith(keys.news_by_asset("")):
+        """Report an index of some news items that cannot be used, and raise every other error that Redis replied."""
+        if isinstance(reply, Exception) and not key.startswith((keys.news_by_asset(""), _STORIES)):
             raise reply
         try:
             check_reply(news_index_record(key), reply)
         except CorruptDataError as error:
             self._report(error)
-
-    def _known(self, batch: Sequence[NewsItem]) -> KnownNews:
-        ids = [item.id for item in batch]
-        guids = [guid for item in batch if (guid := guid_key(item))]
-        times = [item.published_at for item in batch]
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zmscore(keys.NEWS_BY_TIME, ids)
-        pipe.hmget(keys.NEWS_GUIDS, guids or [""])
-        pipe.zrangebyscore(keys.NEWS_TITLES, min(times) - TITLE_WINDOW, max(times) + TITLE_WINDOW, withscores=True)
-        scores, owners, titles = pipe.execute()
-        return KnownNews(
-            ids=(id for id, score in zip(ids, scores, strict=True) if score is not None),
-            guids=(guid for guid, owner in zip(guids, owners, strict=False) if owner is not None),
-            titles=((decode(member).partition(" ")[2], at) for member, at in titles),
-        )
 
     @translate_errors
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:
@@ -93,15 +94,12 @@ class NewsRepository(RedisRepository):
 
 def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> list[str]:
     """Queue the writes of new items, and return the key of each."""
+    if not new:
+        return []
     times = {item.id: item.published_at for item in new}
     pipe.hset(keys.NEWS, mapping={item.id: encode_news(item) for item in new})
     pipe.zadd(keys.NEWS_BY_TIME, times)
-    pipe.zadd(keys.NEWS_TITLES, {f"{item.id} {normalize_title(item.title)}": item.published_at for item in new})
-    written = [keys.NEWS, keys.NEWS_BY_TIME, keys.NEWS_TITLES]
-    guids = {guid: item.id for item in new if (guid := guid_key(item))}
-    if guids:
-        pipe.hset(keys.NEWS_GUIDS, mapping=guids)
-        written.append(keys.NEWS_GUIDS)
+    written = [keys.NEWS, keys.NEWS_BY_TIME]
     for symbol in {symbol for item in new for symbol in item.assets}:
         pipe.zadd(keys.news_by_asset(symbol), {item.id: times[item.id] for item in new if symbol in item.assets})
         written.append(keys.news_by_asset(symbol))

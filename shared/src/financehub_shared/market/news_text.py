@@ -1,15 +1,9 @@
-"""Identifies articles by canonical URLs, stable ids and similar titles. Pure."""
+"""Identifies articles by canonical URLs and stable ids. Pure."""
 
 import hashlib
-import html
 import re
-import unicodedata
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-#: Two titles must share 4 of 5 words: one added word in five is tolerated, two are not.
-_SHARED, _OF = 4, 5
-#: Titles with fewer words are too short to compare word by word and must be equal.
-_FEWEST_WORDS = 4
 #: Query parameters that track readers and do not select the article.
 _TRACKING = re.compile(
     r"^(utm_.*|at_(medium|campaign|link.*)|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter"
@@ -26,10 +20,6 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_MARKUP = re.compile(r"<[^>]{0,500}>")
-_PUBLISHER = re.compile(r"\s+[|–—-]\s+[^|–—]{1,40}$")
-# an apostrophe, a percent sign or a decimal point is part of the word: `Fed's`, `5.2%`
-_WORD = re.compile(r"[\w$€£]+(?:[.,'][\w]+)*%?")
 
 
 def canonical_url(url: str) -> str:
@@ -90,35 +80,3 @@ def news_id(url: str, title: str = "") -> str:
     """
     _, _, rest = canonical_url(url).partition("://")
     return hashlib.sha256(f"{rest} {title}".encode() if title else rest.encode()).hexdigest()[:24]
-
-
-def normalize_title(title: str) -> str:
-    """Return a title's words in lower case, without markup, punctuation or the publisher's suffix."""
-    text = unicodedata.normalize("NFKC", _MARKUP.sub(" ", html.unescape(title))).replace("’", "'")
-    words = _WORD.findall(_PUBLISHER.sub("", text.strip()).casefold())
-    return " ".join(words or _WORD.findall(text.casefold()))
-
-
-def common_words_needed(words: int) -> int:
-    """Return how many words a title must share with a title of `words` words to be similar; see `near_equal`."""
-    return words if words < _FEWEST_WORDS else -(-_SHARED * words // _OF)
-
-
-def near_equal(left: str, right: str) -> bool:
-    """Whether two normalized titles tell the same story: nearly the same words and exactly the same numbers.
-
-    The relation is symmetric and reflexive. 'Bitcoin up 5%' and 'Bitcoin up 6%' are different stories.
-    """
-    return left == right or near_equal_words(frozenset(left.split()), frozenset(right.split()))
-
-
-def near_equal_words(a: frozenset[str], b: frozenset[str]) -> bool:
-    """Whether two different titles, given as sets of words, are similar in the sense of `near_equal`."""
-    if min(len(a), len(b)) < _FEWEST_WORDS or _OF * len(a & b) < _SHARED * len(a | b):
-        return False
-    return numbers_in(a) == numbers_in(b)
-
-
-def numbers_in(words: frozenset[str]) -> frozenset[str]:
-    """Return the words that contain a digit (`5%`, `q1`); similar titles have the same ones."""
-    return frozenset(word for word in words if any(letter.isdigit() for letter in word))

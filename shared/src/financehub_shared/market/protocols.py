@@ -5,6 +5,7 @@ from typing import Protocol
 
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
+from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.unreadable import Unreadable
 
@@ -105,8 +106,16 @@ class Store(Protocol):
         ...
 
     # news -------------------------------------------------------------------------------------------
-    def put_news(self, items: Iterable[NewsItem]) -> int:
-        """Store news items not known yet (by guid, URL or a similar title within 7 days); return their number."""
+    def put_news(
+        self, items: Iterable[NewsItem], *, oldest: float = float("-inf"), dropped: DroppedNews | None = None
+    ) -> int:
+        """Store the news items that are not known yet, and return their number.
+
+        Args:
+            items: News items, linked to their assets.
+            oldest: News items that were published before this time in Unix seconds are not stored.
+            dropped: Receives the news items that are not stored, with the reasons.
+        """
         ...
 
     def news(self, symbol: str | None = None, *, limit: int = 50) -> list[NewsItem]:

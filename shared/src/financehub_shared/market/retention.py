@@ -16,7 +16,6 @@ from financehub_shared.market.encoding.records import (
     quote_fetched_at,
 )
 from financehub_shared.market.encoding.series import decode_bars, encode_bars, trim_bars
-from financehub_shared.market.news_dedupe import guid_key
 from financehub_shared.market.quarantine import drop_quarantined
 from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.market.unreadable import Unreadable
@@ -157,7 +156,7 @@ class Retention(RedisRepository):
                     self._note(error.key, error, unreadable)
                     damaged.add(id)
                     continue
-                pipe.hdel(keys.NEWS_GUIDS, guid_key(item))
+                pipe.hdel(keys.NEWS_GUIDS, f"{item.source}|{item.guid}")  # an earlier release may have stored it
             pipe.hdel(keys.NEWS, *ids)
             pipe.zrem(keys.NEWS_BY_TIME, *ids)
             pipe.execute()

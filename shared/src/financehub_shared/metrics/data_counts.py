@@ -17,6 +17,10 @@ class DataCounts(Protocol):
         """Count quarantined records."""
         ...
 
+    def count_dropped(self, dataset: str, records: Mapping[str, int]) -> None:
+        """Count records of a dataset that were not stored, by the reason."""
+        ...
+
 
 class _DiscardCounts:
     """Counts nothing."""
@@ -25,6 +29,9 @@ class _DiscardCounts:
         """Do nothing."""
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
+        """Do nothing."""
+
+    def count_dropped(self, dataset: str, records: Mapping[str, int]) -> None:
         """Do nothing."""
 
 

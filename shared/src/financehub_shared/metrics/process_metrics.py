@@ -97,6 +97,9 @@ class Metrics:
             "redis_command_duration_seconds", "Round-trip time of one command to Redis", ["server"], REDIS_BUCKETS
         )
         self.records_stored = self._counter("data_records_stored", "Records stored", ["dataset", "provider"])
+        self.records_dropped = self._counter(
+            "data_records_dropped", "Records not stored because they are known or too old", ["dataset", "reason"]
+        )
         self.quarantined = self._counter("quarantined", "Records quarantined", ["kind", "reason"])
         self.provider_requests = self._counter("provider_requests", "Requests to an upstream", ["provider", "outcome"])
         self.provider_duration = self._histogram(
@@ -151,6 +154,11 @@ class Metrics:
         """Count stored records of a dataset, by the provider that delivered them."""
         for provider, count in records.items():
             self.records_stored.labels(dataset, provider).inc(count)
+
+    def count_dropped(self, dataset: str, records: Mapping[str, int]) -> None:
+        """Count records of a dataset that were not stored, by the reason."""
+        for reason, count in records.items():
+            self.records_dropped.labels(dataset, reason).inc(count)
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
         """Count quarantined records by kind and reason class."""

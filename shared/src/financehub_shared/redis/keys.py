@@ -43,9 +43,11 @@ SCHEDULES_FAILING = "financehub:schedules:failing"
 NEWS = "financehub:news"
 #: Sorted set: news id by time of publication.
 NEWS_BY_TIME = "financehub:news:by-time"
-#: Hash source and guid → news id.
+#: Sorted set: id of a news item, or key of a guid or undated title, by the time (s) at which a source last had it.
+NEWS_SEEN = "financehub:news:seen"
+#: Hash source and guid → news id, of earlier releases.
 NEWS_GUIDS = "financehub:news:guids"
-#: Sorted set: `id normalized-title` by time of publication.
+#: Sorted set: `id normalized-title` by time of publication, of earlier releases.
 NEWS_TITLES = "financehub:news:titles"
 
 
@@ -62,6 +64,14 @@ def indicator_series(symbol: str) -> str:
 def news_by_asset(symbol: str) -> str:
     """Sorted set of the ids of news items about one asset, by time of publication."""
     return f"financehub:news:by-asset:{symbol}"
+
+
+def news_stories(bucket: int) -> str:
+    """Hash of the stories that were published in one bucket of time: key of the story → time, key of its title and id.
+
+    It expires a month after its last change.
+    """
+    return f"financehub:news:stories:{bucket}"
 
 
 def quarantine(kind: str) -> str:

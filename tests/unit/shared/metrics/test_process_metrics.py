@@ -65,6 +65,15 @@ def test_records_are_counted_by_provider_and_reason_class() -> None:
     assert sample(metrics, "quarantined_total", kind="quote", reason="other") == 2
 
 
+def test_dropped_records_are_counted_by_reason() -> None:
+    """Records that are not stored are counted by dataset and reason."""
+    metrics = Metrics("medium")
+    metrics.count_dropped("news", {"known-link": 3, "too-old": 1})
+    metrics.count_dropped("news", {"known-link": 2})
+    assert sample(metrics, "data_records_dropped_total", dataset="news", reason="known-link") == 5
+    assert sample(metrics, "data_records_dropped_total", dataset="news", reason="too-old") == 1
+
+
 def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
     """Return the value of one series."""
     return metrics.registry.get_sample_value(f"financehub_{name}", labels)

@@ -97,3 +97,8 @@ def quarantine_record(kind: str, field: str) -> RecordName:
 def news_index_record(key: str) -> RecordName:
     """Name the index of the news items about one asset."""
     return RecordName(key, "", "{remove}, and later news items are in the index again")
+
+
+def news_story_record(bucket: int, story: str) -> RecordName:
+    """Name the record of a story that deduplication knows, or all of them in one bucket of time."""
+    return RecordName(keys.news_stories(bucket), story, "{remove}, and a copy of the story is stored at most once more")

@@ -1,0 +1,1 @@
+"""Recognizes news items that are already known."""

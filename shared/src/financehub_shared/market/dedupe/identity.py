@@ -1,0 +1,79 @@
+"""Computes the keys by which a news item is recognized. Pure."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
+from financehub_shared.core.models import NewsItem
+from financehub_shared.market.dedupe.publishers import bare_headline, publisher_names
+from financehub_shared.market.dedupe.titles import read_headline
+
+#: Seconds within which two headlines of the same story announce the same article. It is less than a day, because daily
+#: headlines recur (`Bitcoin rises as Fed meets`) and are not published at the same minute every day.
+STORY_WINDOW = 18.0 * HOUR_SECONDS
+#: The same for two equal headlines that do not recur, such as a company's results with two figures.
+FIGURES_WINDOW = 7.0 * DAY_SECONDS
+#: An item that was published within so many seconds before the fetch has no date, or a new one at each fetch.
+UNDATED_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewsIdentity:
+    """The keys by which a news item is recognized.
+
+    A guid alone identifies nothing, because some feeds give each article the same one. Therefore its keys contain the
+    date or the title too.
+
+    Args:
+        link: The item's id, a hash of its canonical URL.
+        guids: Keys of the guid with the date, if it has a time, and of the guid with the title. Empty without a guid.
+        former_guids: The keys that `guids` had in releases whose guids did not begin with the label of the feed.
+        undated_title: Key of the publisher and the story. Empty if the item has a date, or its title tells no story.
+        story: Key of the story and of the assets that the title names. Empty if the title tells no story.
+        words: Key of the title as a whole.
+        recurs: Whether the same title may announce another article a day later.
+    """
+
+    link: str
+    guids: tuple[str, ...]
+    former_guids: tuple[str, ...]
+    undated_title: str
+    story: str
+    words: str
+    recurs: bool
+
+
+def identify(item: NewsItem) -> NewsIdentity:
+    """Return the keys of a news item that is linked to its assets."""
+    headline = read_headline(bare_headline(item.title, publisher_names(item)))
+    story = _key(headline.story, *item.assets) if headline.story else ""
+    is_undated = 0 <= item.fetched_at - item.published_at < UNDATED_SECONDS
+    # a date without a time, which many articles of a day share, is no evidence
+    date = "" if item.published_at % DAY_SECONDS == 0 else repr(item.published_at)
+    evidence = [text for text in (date, headline.words) if text]
+    _, _, former_guid = item.guid.partition(" ")
+    return NewsIdentity(
+        link=item.id,
+        guids=tuple(_key(item.source, item.guid, text) for text in evidence if item.guid),
+        former_guids=tuple(_key(item.source, former_guid, text) for text in evidence if former_guid),
+        undated_title=_key(item.source, story) if is_undated and story else "",
+        story=story,
+        words=_key(headline.words),
+        recurs=headline.recurs,
+    )
+
+
+def story_bucket(at: float) -> int:
+    """Return the number of the time span of `STORY_WINDOW` seconds that contains a time of publication."""
+    return int(at // STORY_WINDOW)
+
+
+def story_buckets(identity: NewsIdentity, at: float) -> Iterator[int]:
+    """Yield the buckets that can contain a news item of the same story as one that was published at `at`."""
+    window = STORY_WINDOW if identity.recurs else FIGURES_WINDOW
+    yield from range(story_bucket(at - window), story_bucket(at + window) + 1)
+
+
+def _key(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=10).hexdigest()

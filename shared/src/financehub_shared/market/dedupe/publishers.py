@@ -1,0 +1,78 @@
+"""Removes what publishers and news agencies add to a headline. Pure.
+
+`Vodafone Group Plc - Final Results` has no such suffix, although it looks like one. So a suffix is removed only if it
+is the item's own publisher or a well-known one.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+from urllib.parse import urlsplit
+
+from financehub_shared.core.models import NewsItem
+
+#: Publishers that aggregators append to titles. A name that is also a company in many headlines (`Nasdaq`) or an
+#: ordinary word (`Fortune`) is not in the table.
+_WELL_KNOWN = """
+    24/7 Wall St | ABC News | Al Jazeera | AP | AP News | Associated Press | Axios | Barron's | BBC | BBC News
+    Benzinga | Bitcoin Magazine | Bloomberg | Bloomberg Law | Bloomberg News | Business Insider | Business Standard
+    Business Wire | CBS News | CNBC | CNBC TV18 | CNN | CNN Business | CoinDesk | CoinTelegraph | Daily Mail
+    Engadget | Financial Post | Financial Times | Forbes | Fox Business | Fox News | FT | GlobeNewswire
+    GlobeNewswire News Room | Handelsblatt | Insider Monkey | Investing.com | Investopedia
+    Investor's Business Daily | InvestorPlace | Investors.com | Kiplinger | Kitco | Kitco News | Les Echos
+    Livemint | London South East | MarketBeat | MarketScreener | MarketWatch | Money Control | Morningstar
+    Motley Fool | MSN | MSNBC | Nasdaq.com | NBC News | New York Post | New York Times | Nikkei Asia | NPR
+    PR Newswire | Proactive Investors | Politico | Quartz | Reuters | Seeking Alpha | Simply Wall St | Sky News
+    South China Morning Post | Stock Titan | StockTitan | TechCrunch | The Block | The Daily Telegraph
+    The Economic Times | The Economist | The Globe and Mail | The Guardian | The Hindu | The Information
+    The Motley Fool | The New York Times | The Street | The Telegraph | The Verge | The Wall Street Journal
+    The Washington Post | TheStreet | Times of India | TipRanks | USA Today | US News | Wall Street Journal | WSJ
+    Yahoo | Yahoo Finance | Yahoo News | Zacks | Zacks Investment Research | ZDNet
+"""
+_DOMAIN_END = re.compile(r"\.(com|net|org|news|io|de|fr|in|co\.uk|co\.in|com\.au)$")
+_SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
+_SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|:\s+|\s+\()([^|–—]{2,60}?)\)?\s*$")
+_SOURCES = re.compile(r"\s*[-–—:,(]\s*(?:sources?|reports?)(?: says?)?\)?$", re.IGNORECASE)
+_TAG = re.compile(
+    r"^[\W_]*(?:"
+    # `UPDATE 1-`, with or without spaces
+    r"(?:UPDATE \d+|WRAPUP \d+|RPT|REFILE|CORRECTED|EXCLUSIVE|Exclusive|BREAKING|BRIEF)\s*[-–—:]\s*"
+    r"|[\[(]?(?i:breaking(?: news)?|updated?(?: \d+)?|exclusive|watch|video|alert|just in|developing|correct(?:ed|ion))"
+    r"(?:[\])]\s*:?|\s*:|\s+[-–—|])\s+)"
+)
+_UPDATED = re.compile(r"\s*[\[(](?:updated?|correct(?:ed|ion)|video)[\])]$", re.IGNORECASE)
+_DECORATION = re.compile("^[\\s\ufe0f🚨⚡❗‼📢📣📰⚠▶►•■●★✅]+")
+
+
+def squeeze(name: str) -> str:
+    """Return a publisher's name for comparison: `The Wall Street Journal` → `wallstreetjournal`."""
+    bare = _DOMAIN_END.sub("", name.strip().casefold().removeprefix("www."))
+    return "".join(filter(str.isalnum, bare.removeprefix("the ")))
+
+
+_KNOWN = frozenset(squeeze(name) for line in _WELL_KNOWN.strip().splitlines() for name in line.split("|"))
+
+
+def publisher_names(item: NewsItem) -> frozenset[str]:
+    """Return the names, in the form of `squeeze`, under which a headline may mention the item's own publisher."""
+    names = {item.source, re.split(r"\s+[-–—|]\s+|:\s", item.source)[0]}
+    labels = (urlsplit(item.url).hostname or "").removeprefix("www.").split(".")[:-1]
+    if len(labels) > 1 and labels[-1] in _SECOND_LEVEL:
+        labels.pop()
+    names |= {"".join(labels), *labels[-1:]}
+    return frozenset(filter(None, map(squeeze, names)))
+
+
+def bare_headline(title: str, own: AbstractSet[str]) -> str:
+    """Return a title without tags (`UPDATE 1-`, `BREAKING:`), sources (`- sources`) and publishers (`- Reuters`).
+
+    Args:
+        title: The title.
+        own: The names of the item's publisher, see `publisher_names`.
+    """
+    text = _DECORATION.sub("", title)
+    while (rest := _TAG.sub("", text)) not in {text, ""}:
+        text = _DECORATION.sub("", rest)
+    while (found := _SUFFIX.match(text)) and (name := squeeze(found[2])) and (name in _KNOWN or name in own):
+        text = found[1]
+    text = _UPDATED.sub("", text)
+    return _SOURCES.sub("", text)

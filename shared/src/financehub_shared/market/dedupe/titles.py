@@ -1,0 +1,112 @@
+"""Reduces headlines to the words that make the story. Pure.
+
+Two headlines announce the same article if they have the same story words in the same order. All other differences are
+harmless: case, punctuation, accents, articles, inflection, the form of an amount. Everything else makes another story:
+a name, a number, a direction, a negation, an exchange of two names.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from financehub_shared.market.dedupe.words import BASE_FORM, GENERIC, HARMLESS
+
+#: With fewer specific words and numbers, or no such word, a headline tells no story (`Net Asset Value(s)`).
+FEWEST_SPECIFIC = 3
+#: A headline with two figures (`$1.2bn`, `3.4%`) does not recur.
+FEWEST_FIGURES = 2
+
+# Python counts the vowel signs of Indic and Southeast Asian scripts and the marks of Hebrew and Arabic as punctuation.
+_LETTER = (
+    r"\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e00-\u109f\u1780-\u17d3"
+    r"\u200c\u200d"
+)
+#: A rating (`BBB-`); a word, number or amount; or a symbol with a meaning (`▲`, `>`, an emoji).
+_TOKEN = re.compile(
+    rf"\b(?:A{{1,3}}|B{{1,3}}|C{{1,3}}|D)-(?![{_LETTER}])"
+    rf"|[$€£¥₹₩₽]?[{_LETTER}]+(?:(?:[.'&]|(?<=\d),(?=\d))[{_LETTER}]+|[$€£¥₹₩₽]\d+)*(?:%|\++(?![{_LETTER}]))?"
+    r"|[<>←-⇿■-➿\U0001f000-\U0001faff]"
+)
+_MINUS = re.compile(rf"(?<![{_LETTER}%)])[-−–](?=[$€£¥₹₩₽]?\d)")
+_LATIN_ACCENTS = re.compile("(?<=[A-Za-z])[\u0300-\u0303\u0308\u030a\u0327]")
+_QUOTES = str.maketrans(dict.fromkeys("’‘ʼ`´", "'"))
+_INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+_CONTRACTION = re.compile(r"(?i:won't|can't|cannot|n't|'ll|'re|'ve)\b")
+_FULL = {"won't": "will not", "can't": "can not", "cannot": "can not", "n't": " not", "'ll": " will"}
+_QUARTER = re.compile(r"(?i:\b(first|second|third|fourth)[- ]quarter\b)|\b([1-4])Q\b")
+_QUARTERS = {"first": "Q1", "second": "Q2", "third": "Q3", "fourth": "Q4"}
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)|\bUS(?=\$\d)")
+#: A unit behind a number; the name of its group is the spelling that stands for all.
+_UNIT = re.compile(
+    r"(?<=\d)(?:(?P<percent>(?:[ -]?(?:percent|per cent|pct)\b| ?%))|(?P<bp>[ -]?(?:basis points?|bps?)\b)"
+    r"|(?P<tn>(?:[ -]?(?:trillion|trln|tn)|t)\b)|(?P<bn>(?:[ -]?(?:billion|bln|bn)|b)\b)"
+    r"|(?P<mn>(?:[ -]?(?:million|mln|mn)|m)\b)|(?P<k>(?:[ -]?thousand|k)\b))",
+    re.IGNORECASE,
+)
+#: In a headline in capitals, the word before one of these may be a ticker.
+_SHARES = frozenset({"stock", "stocks", "share", "shares"})
+_FIGURE = re.compile(r"[$€£¥₹₩₽].*\d|\d.*(?:%|bp|tn|bn|mn)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a headline says.
+
+    Args:
+        words: All its words in lower case, with one spelling of numbers and amounts.
+        story: The words that make the story. Empty if there are too few to tell the story from others.
+        recurs: Whether the same headline may announce another article a day later.
+    """
+
+    words: str
+    story: str
+    recurs: bool
+
+
+def read_headline(text: str) -> Headline:
+    """Read a headline without the additions of publishers; see `bare_headline`."""
+    text = _respell(text)
+    tokens = _TOKEN.findall(text)
+    words = [_fold(token) for token in tokens]
+    is_shouted = text == text.upper()
+    story: list[str] = []
+    for token, word, following in zip(tokens, words, [*words[1:], ""], strict=True):
+        # an acronym, or a ticker such as BE
+        is_name = following in _SHARES if is_shouted else len(token) > 1 and token.isupper()
+        if is_name or word not in HARMLESS:
+            story.append(word if is_name else BASE_FORM.get(word, word))
+    figures = {word for word in words if _FIGURE.search(word)}
+    return Headline(" ".join(words), " ".join(story) if _is_specific(story) else "", len(figures) < FEWEST_FIGURES)
+
+
+def _respell(text: str) -> str:
+    """Return a headline with one spelling of contractions, initials, quarters, numbers and amounts."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    text = _CONTRACTION.sub(lambda found: _FULL.get(found[0].casefold(), ""), text)
+    text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
+    text = _QUARTER.sub(lambda found: f"Q{found[2]}" if found[2] else _QUARTERS[found[1].casefold()], text)
+    if any(map(str.isdigit, text)):
+        text = _THOUSANDS.sub("", text)
+        text = _UNIT.sub(lambda found: "%" if found.lastgroup == "percent" else str(found.lastgroup), text)
+        text = _MINUS.sub(" minus ", text)
+    return text
+
+
+def _is_specific(story: Sequence[str]) -> bool:
+    numbers = [word for word in story if any(map(str.isdigit, word))]
+    names = sum(_weight(word) for word in story if word not in GENERIC and word not in numbers)
+    return names > 0 and names + len(numbers) >= FEWEST_SPECIFIC
+
+
+def _fold(token: str) -> str:
+    if not token.isascii():
+        decomposed = unicodedata.normalize("NFD", token)
+        token = unicodedata.normalize("NFC", _LATIN_ACCENTS.sub("", decomposed))
+    return token.casefold().removesuffix("'s")
+
+
+def _weight(word: str) -> int:
+    """Return the number of words that a token stands for. Scripts from Thai on do not separate words."""
+    return max(1, len(word) // 3) if word[0] >= "\u0e00" else 1

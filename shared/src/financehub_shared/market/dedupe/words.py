@@ -1,0 +1,122 @@
+"""The words of headlines that do not make another story, and those that say nothing about one. In lower case.
+
+A wrongly dropped story is lost, and a duplicate is only shown twice. So these lists are closed: a word that they lack
+makes another story. In particular, they lack every negation, direction, preposition of direction (`to`, `from`, `by`,
+`before`) and modal verb except `will`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: Words that headlines add or leave out. `after` and `as` connect the same two events, in contrast to `before`.
+HARMLESS = _words("""
+    a an the is are was were be been being has have had its their in on at of as amid after and with that inc
+""")
+
+#: Verbs whose past tense is not a passive voice in headlines. In contrast, `sues` and `sued` exchange the roles.
+_ACTIVE_VERBS = """
+    announce report post declare unveil reveal signal deliver climb gain jump surge soar plunge tumble slump weaken
+    strengthen slow ease close open raise lift hike boost lower start end resume continue remain widen narrow double
+    triple expand launch reach
+"""
+#: Words of which only a final `s` is removed. `stock` is not one of them: `The Best Dividend Stocks` is another list.
+_ONLY_S = """
+    share result profit earning sale revenue price rate cost job tariff fear hope worry outlook forecast estimate
+    dividend buy sell see seek weigh eye face expect win lose plan agree sign approve reject block probe hold keep make
+    take name get set let leave want need urge tell ask call warn add move turn show test back draw pay spend invest
+    offer join build hire fire file settle appeal answer
+"""
+#: First the word that stands for the others.
+_IRREGULAR = """
+    loss losses
+    delivery deliveries
+    rise rises rose risen rising
+    fall falls fell fallen falling
+    sink sinks sank sunk sinking
+    slide slides slid sliding
+    shrink shrinks shrank shrunk shrinking
+    grow grows grew grown growing
+    begin begins began begun beginning
+    say says
+    hit hits hitting
+    beat beats beating
+    cut cuts cutting
+    drop drops dropped dropping
+    slip slips slipped slipping
+    trim trims trimmed trimming
+    top tops topped topping
+    recall recalls recalled recalling
+    slash slashes slashed slashing
+    launch launches
+    reach reaches
+    miss misses missed missing
+    rally rallies rallied rallying
+    to will
+    vs versus
+    jan january
+    feb february
+    apr april
+    jun june
+    jul july
+    aug august
+    sep sept september
+    oct october
+    nov november
+    dec december
+    2 two
+    3 three
+    4 four
+    5 five
+    6 six
+    7 seven
+    8 eight
+    9 nine
+    10 ten
+    11 eleven
+    12 twelve
+    20 twenty
+"""
+
+
+def _forms() -> Iterable[tuple[str, str]]:
+    for word in _ONLY_S.split():
+        yield word + "s", word
+    for word in _ACTIVE_VERBS.split():
+        stem = word.removesuffix("e")
+        yield from ((word + "s", word), (stem + "ed", word), (stem + "ing", word))
+    for line in _IRREGULAR.strip().splitlines():
+        base, *others = line.split()
+        yield from ((other, base) for other in others)
+
+
+#: Form of a word → the form that stands for all of them.
+BASE_FORM: Mapping[str, str] = dict(_forms())
+
+#: Words of headlines that recur every day, and of announcements that every company makes. In base form.
+GENERIC = _words("""
+    to for from by or it this what how why you your our we not all new s re ii iii iv v
+    now today tonight tomorrow yesterday daily weekly monthly quarterly annual yearly interim half year quarter month
+    week day date morning midday evening midweek weekend monday tuesday wednesday thursday friday saturday sunday
+    jan feb mar march apr may jun jul aug sep oct nov dec ended ending
+    first second third fourth final preliminary full fiscal update live latest recent breaking news wrap recap summary
+    roundup review preview outlook brief briefing bulletin report statement announcement announce notice notification
+    letter press release transcript call earning result profit revenue sale account balance sheet fact factsheet
+    presentation slide webcast replay conference financial highlights operational operating production drilling activity
+    activities general meeting agm egm proxy vote voting poll proposal proposed resolution right equity issue issuance
+    share stock shareholding shareholder holding holder major transaction own repurchase redemption early treasury
+    option warrant grant exercise award vesting director directors directorate pdmr dealing dealings manager persons
+    person board management change appointment resignation retirement confirmation auditor adviser broker registered
+    office name company corporate group plc ltd limited corp corporation co sa ag nv trust fund net asset value nav
+    portfolio estimated unaudited audited total capital block blocklisting listing listed delisting suspension
+    restoration additional return admission trading trade application prospectus base supplementary supplement pricing
+    publication posting doc document form filing rule disclosure position compliance model code offer recommended
+    possible cash placing subscription open scheme court sanction effective becomes contract completion acquisition
+    disposal stabilisation stabilization variable frn coupon payment fix rate opening closing close market index future
+    etf price monitoring extension auction volume dividend buyback declaration ex record schedule calendar event key top
+    mover movers gainer gainers loser losers winner winners most active gold silver oil bitcoin crypto cryptocurrency
+    forex premarket pre after hours chart charts watch watchlist analysis forecast prediction technical view
+""")
