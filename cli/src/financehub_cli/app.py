@@ -28,7 +28,8 @@ app = typer.Typer(
     Exit codes:
 
     - 0: The command succeeded, and everything is healthy.
-    - 1: The command failed, the fleet is unhealthy, or the requested data does not exist.
+    - 1: The command failed, the fleet is unhealthy, the requested data does not exist, or a stored record cannot be
+      read. A note names each such record, and all others are shown.
     - 2: An argument, a file or a setting is invalid.
     - 3: Redis does not answer, or it refused a command.
     """,

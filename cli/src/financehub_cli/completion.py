@@ -10,7 +10,7 @@ import redis
 from financehub_cli.session import Session
 from financehub_shared.breaker import list_breakers
 from financehub_shared.core.catalog import CATALOG
-from financehub_shared.core.errors import FinanceHubError
+from financehub_shared.core.errors import CorruptDataError, FinanceHubError
 from financehub_shared.schedules import list_schedules
 
 #: Timeout in seconds for one Redis reply. A longer wait would block the shell noticeably.
@@ -37,9 +37,13 @@ def complete_upstreams(incomplete: str) -> list[str]:
     return _complete(incomplete, lambda session: (info.upstream for info in list_breakers(session.store_client)))
 
 
+def _ignore(error: CorruptDataError) -> None:
+    """Report nothing, because a note would disturb the command line that the user is writing."""
+
+
 def _complete(incomplete: str, read_names: Callable[[Session], Iterable[str]]) -> list[str]:
     try:
-        names = list(read_names(Session(timeout=COMPLETION_TIMEOUT_SECONDS)))
+        names = list(read_names(Session(timeout=COMPLETION_TIMEOUT_SECONDS, report=_ignore)))
     except (FinanceHubError, redis.RedisError):
         return []
     return [name for name in names if name.startswith(incomplete)]

@@ -12,14 +12,14 @@ class ExitCode(IntEnum):
     """The exit codes of all commands. `financehub --help` documents them."""
 
     OK = 0
-    FAILED = 1  # the command failed, the fleet is unhealthy, or the requested data does not exist
+    FAILED = 1  # the command failed, the fleet is unhealthy, or the requested data does not exist or cannot be read
     USAGE = 2  # an argument, a file or a setting is invalid
     UNAVAILABLE = 3  # Redis does not answer, or it refused a command
 
 
 def print_message(line: str) -> None:
-    """Print a one-line error or note to stderr."""
-    sys.stderr.write(f"financehub: {line}\n")
+    """Print a one-line error or note to stderr, without control characters, because it may quote stored data."""
+    sys.stderr.write(f"financehub: {''.join(letter if letter.isprintable() else ' ' for letter in line)}\n")
 
 
 def describe_error(error: FinanceHubError | redis.RedisError) -> tuple[ExitCode, str]:

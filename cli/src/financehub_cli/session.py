@@ -6,13 +6,15 @@ from functools import cached_property
 
 import redis
 
+from financehub_cli.exit_codes import ExitCode, describe_error, print_message
 from financehub_shared.core.clock import Clock, SystemClock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.errors import ConfigError, CorruptDataError
 from financehub_shared.core.models import Asset
 from financehub_shared.core.settings import Settings, load_settings
 from financehub_shared.core.symbols.spelling import suggest_symbols
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.market.unreadable import ReportUnreadable, Unreadable
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis.client import connect
 
@@ -26,15 +28,24 @@ class Session:
     Args:
         settings: The settings; read from the environment by default.
         timeout: Timeout in seconds for one Redis reply.
+        report: Receives each stored record that cannot be read. By default, each is printed once to stderr.
 
     Raises:
         ConfigError: A setting is invalid.
     """
 
-    def __init__(self, settings: Settings | None = None, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        report: ReportUnreadable | None = None,
+    ) -> None:
         self.settings = settings or load_settings()
         self.clock: Clock = SystemClock()
         self._timeout = timeout
+        self.report: ReportUnreadable = report or self._print_unreadable
+        self._printed: set[str] = set()
 
     @cached_property
     def store_client(self) -> "redis.Redis":
@@ -49,7 +60,7 @@ class Session:
     @cached_property
     def store(self) -> RedisStore:
         """The store of the market data."""
-        return RedisStore(self.store_client)
+        return RedisStore(self.store_client, self.report)
 
     @cached_property
     def monitor(self) -> TaskMonitor:
@@ -57,7 +68,7 @@ class Session:
         return TaskMonitor(self.broker_client, retention_seconds=self.settings.run_retention_days * DAY_SECONDS)
 
     def find_assets(self, symbols: Sequence[str] | None) -> list[Asset]:
-        """Return the assets with the given symbols, in the same order.
+        """Return the assets with the given symbols, in the same order. Assets that cannot be read are left out.
 
         Args:
             symbols: Symbols in upper or lower case. If there are none, all active assets are returned.
@@ -65,10 +76,27 @@ class Session:
         Raises:
             ConfigError: A symbol is unknown.
         """
-        assets = {asset.symbol: asset for asset in self.store.assets(active_only=False)}
+        unreadable: Unreadable = {}
+        assets = {asset.symbol: asset for asset in self.store.assets(active_only=False, unreadable=unreadable)}
         if not symbols:
             return [asset for asset in assets.values() if asset.active]
-        return [assets[_require_symbol(symbol, assets)] for symbol in symbols]
+        readable = [symbol for symbol in symbols if symbol.upper() not in unreadable]
+        return [assets[_require_symbol(symbol, assets)] for symbol in readable]
+
+    def exit_code(self, symbols: Sequence[str] | None = None, shown: int = 0) -> ExitCode:
+        """Return the exit code of a command that shows stored data.
+
+        Args:
+            symbols: The symbols that the user named. Without symbols, every record that cannot be read is a failure.
+            shown: Number of symbols whose data is shown.
+        """
+        is_complete = shown >= len(symbols) if symbols else not self._printed
+        return ExitCode.OK if is_complete else ExitCode.FAILED
+
+    def _print_unreadable(self, error: CorruptDataError) -> None:
+        if error.key not in self._printed:
+            self._printed.add(error.key)
+            print_message(describe_error(error)[1])
 
 
 def _require_symbol(symbol: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from decimal import Decimal
 from math import nan
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from financehub_shared.core.models import Quarantined
+from financehub_shared.core.models import Quality, Quarantined
 from financehub_shared.market.redis_store import RedisStore
 from support.market_data import bars, indicators, news, quote
 from support.processes import end, launch
@@ -128,21 +129,78 @@ def test_news_lists_newest_first_and_each_article_once(cli: Any, invoke: Any, st
     assert "Tea is hot" in invoke("news").stdout
 
 
-def test_quarantine_shows_reason_and_payload(cli: Any, invoke: Any, store: RedisStore):
-    """Rejected data is listed newest first with its reason and payload, for all symbols or for some."""
+@pytest.fixture
+def rejections(store: RedisStore) -> RedisStore:
+    """A store whose quarantine has a quote that was rejected three times, a bar and a news item."""
     now = time.time()
-    store.put_quarantined(
-        [
-            Quarantined("quote", "VOD.L", "yahoo", "jump: +9900 %", '{"price": "81.2"}', now - 60),
-            Quarantined("bar", "AAPL", "yahoo", "unit: 100 times", "{}", now - 30),
-        ]
+    sentence = (
+        "jump: +9900 % against 1.02 (0.1 h earlier); the limit is -40 % or +66.7 % within a day of the last price"
     )
-    assert [row["symbol"] for row in cli("quarantine")] == ["AAPL", "VOD.L"]
-    (row,) = cli("quarantine", "vod.l")
-    assert (row["kind"], row["reason"], row["payload"]) == ("quote", "jump: +9900 %", '{"price": "81.2"}')
-    assert 60 <= row["age_seconds"] < 90
-    assert "jump: +9900 %" in invoke("quarantine").stdout
-    assert "nothing in quarantine for BTC-USD" in invoke("quarantine", "BTC-USD").stderr
+    record = Quarantined("quote", "VOD.L", "yahoo", sentence, '{"price": "81.2"}', now - 60)
+    store.put_quarantined([replace(record, at=now - 7_200), replace(record, at=now - 3_600), record])
+    store.put_quarantined([Quarantined("bar", "AAPL", "yahoo", "unit: 100 times", "{}", now - 30)])
+    store.put_quarantined([Quarantined("news", "https://wire.example/rss", "rss", "malformed: not XML", "<", now - 90)])
+    return store
+
+
+def test_quarantine_shows_one_record_per_reason_with_its_count(cli: Any, invoke: Any, rejections: RedisStore):
+    """Each record is listed once, the last rejection first, with its first and last time and count (D12)."""
+    rows = cli("quarantine")
+    assert [(row["symbol"], row["count"]) for row in rows] == [
+        ("AAPL", 1),
+        ("VOD.L", 3),
+        ("https://wire.example/rss", 1),
+    ]
+    assert rows[1]["reason"].endswith("within a day of the last price")
+    assert (rows[1]["kind"], rows[1]["payload"]) == ("quote", '{"price": "81.2"}')
+    assert rows[1]["first_at"] < rows[1]["at"]
+    assert 60 <= rows[1]["age_seconds"] < 90
+    shown = " ".join(invoke("quarantine").stdout.split())
+    for part in (
+        "jump: +9900 % against 1.02",
+        "within a day of the last price",
+        "2h 0m ago",
+        " 3 ",
+        "malformed: not XML",
+    ):
+        assert part in shown or part in invoke("quarantine").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "symbols"),
+    [
+        (["vod.l"], ["VOD.L"]),
+        (["--symbol", "vod.l", "AAPL"], ["AAPL", "VOD.L"]),
+        (["--kind", "bar"], ["AAPL"]),
+        (["--kind", "news", "--symbol", "https://wire.example/rss"], ["https://wire.example/rss"]),
+        (["--kind", "bar", "VOD.L"], []),
+        (["--limit", "1"], ["AAPL"]),
+    ],
+)
+def test_quarantine_with_filters_shows_matching_records(
+    cli: Any, rejections: RedisStore, arguments: list[str], symbols: list[str]
+):
+    """Records can be selected by kind and symbol, and their number can be limited."""
+    assert [row["symbol"] for row in cli("quarantine", *arguments)] == symbols
+
+
+def test_quarantine_with_clear_deletes_only_selected_records(cli: Any, invoke: Any, rejections: RedisStore):
+    """Records whose cause is gone can be deleted. The others stay."""
+    assert cli("quarantine", "--kind", "quote", "vod.l", "--clear") == {"cleared": 1}
+    assert [row["symbol"] for row in cli("quarantine")] == ["AAPL", "https://wire.example/rss"]
+    assert (
+        "nothing in quarantine of the kind quote for VOD.L" in invoke("quarantine", "VOD.L", "--kind", "quote").stderr
+    )
+    assert cli("quarantine", "--clear") == {"cleared": 2}
+    assert "nothing in quarantine\n" in invoke("quarantine").stderr
+
+
+def test_quotes_table_shows_the_quality(invoke: Any, store: RedisStore):
+    """A price that is not confirmed is marked, and the note says why."""
+    store.put_quotes([quote("BTC-USD", fetched_at=time.time(), quality=Quality.UNCONFIRMED, note="kraken states 1.2")])
+    shown = invoke("quotes").stdout
+    assert "unconfirmed" in shown
+    assert "kraken states 1.2" in shown
 
 
 def test_watch_with_json_prints_one_line_per_refresh_until_ctrl_c(redis_url: str, store: RedisStore):

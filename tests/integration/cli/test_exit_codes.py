@@ -102,12 +102,14 @@ def test_command_refused_by_redis_exits_with_3(invoke: Any, redis_client: Any):
 
 
 def test_command_with_damaged_record_exits_with_1(invoke: Any, redis_client: Any):
-    """The message names the key of the unreadable record and how to fix the problem."""
+    """The message names the key of the unreadable record and how to repair it, and all other records are shown."""
     redis_client.hset("financehub:assets", "AAPL", "{")
+    redis_client.hset("financehub:assets", "VOD.L", '{"type":"stock","name":"Vodafone","currency":"GBP"}')
     result = invoke("assets", "list")
     assert result.exit_code == 1
     assert "financehub:assets AAPL: is not JSON" in result.stderr
-    assert "delete it" in result.stderr
+    assert "`financehub assets add AAPL --type crypto` (or stock)" in result.stderr
+    assert "Vodafone" in result.stdout
 
 
 def test_installed_command_has_the_same_exit_codes(tmp_path: Path):

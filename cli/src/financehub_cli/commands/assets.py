@@ -1,6 +1,7 @@
 """`financehub assets`: the instruments that FinanceHub tracks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +16,13 @@ from financehub_cli.options import AsJson
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table, plain_text
 from financehub_cli.session import Session
-from financehub_shared.core.errors import ConfigError
+from financehub_shared.core.errors import ConfigError, NewerRecordError
 from financehub_shared.core.kinds import AssetKind, AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.market.asset_entry import read_entry
 from financehub_shared.market.assets_file import AssetsFileError, load_assets
+from financehub_shared.market.unreadable import Unreadable
 
 app = new_group(
     """List, add, remove and import the assets that FinanceHub tracks.
@@ -85,8 +87,9 @@ def list_(type: TypeFilter = None, include_inactive: IncludeInactive = False, as
     JSON: a list of {symbol, type, kind, name, currency, active, declared, providers, aliases, exchanges}. declared is
     true if the assets file declares the asset.
     """
-    assets = Session().store.assets(type, active_only=not include_inactive)
-    print_result(_build_result(assets), as_json=as_json)
+    session = Session()
+    assets = session.store.assets(type, active_only=not include_inactive)
+    print_result(replace(_build_result(assets), code=session.exit_code()), as_json=as_json)
 
 
 @app.command()
@@ -131,7 +134,10 @@ def add(
     if asset is None:
         raise ConfigError("; ".join(problem for _, problem in problems))
     session = Session()
-    _refuse_declared(session.store.assets(active_only=False), [asset.symbol], "change")
+    unreadable: Unreadable = {}
+    _refuse_declared(session.store.assets(active_only=False, unreadable=unreadable), [asset.symbol], "change")
+    if isinstance(unreadable.get(asset.symbol), NewerRecordError):
+        raise typer.Exit(ExitCode.FAILED)  # the note on stderr says why, and how to remove the record
     session.store.put_assets([asset])
     fetched = None if inactive or no_fetch else try_first_fetch(session, asset, show_progress=not as_json)
     print_result(_build_added(asset, fetched), as_json=as_json)
@@ -144,8 +150,11 @@ def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
     JSON: {removed}, a list of symbols.
     """
     session = Session()
+    unreadable: Unreadable = {}
+    stored = session.store.assets(active_only=False, unreadable=unreadable)
     removed = [asset.symbol for asset in session.find_assets(symbols)]
-    _refuse_declared(session.store.assets(active_only=False), removed, "remove")
+    _refuse_declared(stored, removed, "remove")
+    removed += [symbol for symbol in unreadable if symbol in map(str.upper, symbols)]
     session.store.remove_assets(removed)
     print_result(CommandResult({"removed": removed}, f"removed {', '.join(removed)}"), as_json=as_json)
 
@@ -154,8 +163,8 @@ def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
 def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Add or change all assets of a file.
 
-    Assets that the assets file of the scheduler declares stay unchanged. If the file contains a mistake, nothing is
-    written, each mistake is reported on one line, and the exit code is 2.
+    Assets that the assets file of the scheduler declares, and those that a newer release wrote, stay unchanged. If the
+    file contains a mistake, nothing is written, each mistake is reported on one line, and the exit code is 2.
 
     JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.
     """
@@ -166,9 +175,11 @@ def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) 
             print_message(problem)
         raise typer.Exit(ExitCode.USAGE) from error
     store = Session().store
-    stored = {asset.symbol: asset for asset in store.assets(active_only=False)}
+    unreadable: Unreadable = {}
+    stored = {asset.symbol: asset for asset in store.assets(active_only=False, unreadable=unreadable)}
+    newer = {symbol for symbol, error in unreadable.items() if isinstance(error, NewerRecordError)}
     declared = [asset.symbol for asset in imported if asset.symbol in stored and stored[asset.symbol].declared]
-    importable = [asset for asset in imported if asset.symbol not in declared]
+    importable = [asset for asset in imported if asset.symbol not in {*declared, *newer}]
     changed = [asset for asset in importable if stored.get(asset.symbol) != asset]
     if not dry_run:
         store.put_assets(changed)

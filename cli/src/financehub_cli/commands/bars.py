@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from financehub_cli.exit_codes import ExitCode
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.formats import iso_day
 from financehub_cli.output.result import CommandResult, print_or_watch
@@ -13,6 +12,7 @@ from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Bars
+from financehub_shared.market.unreadable import Unreadable
 
 #: Number of bars shown for each asset if the command names symbols.
 DEFAULT_LAST = 10
@@ -52,13 +52,14 @@ def bars(
 
 def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandResult:
     names = [asset.symbol for asset in session.find_assets(symbols)]
-    stored = session.store.bars(names)
-    missing = [name for name in names if name not in stored]
+    unreadable: Unreadable = {}
+    stored = session.store.bars(names, unreadable=unreadable)
+    missing = [name for name in names if name not in {*stored, *unreadable}]
     today = int(session.clock.now() // DAY_SECONDS)
     records = [_as_json(stored[name], today, last) for name in names if name in stored]
     notes = [f"no bars yet: {', '.join(missing)}"] if missing else []
     content = Group(*map(_bars_table, records)) if last else _summary_table(records)
-    return CommandResult(records, content, notes, ExitCode.FAILED if missing and symbols else ExitCode.OK)
+    return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
 def _as_json(stored: Bars, today: int, last: int) -> dict[str, Any]:

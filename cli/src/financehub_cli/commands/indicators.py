@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from financehub_cli.exit_codes import ExitCode
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.formats import iso_day, iso_time
 from financehub_cli.output.result import CommandResult, print_or_watch
@@ -14,6 +13,7 @@ from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.models import IndicatorValues
+from financehub_shared.market.unreadable import Unreadable
 
 #: Number of indicators in the table of all assets. The table of one asset shows every indicator.
 SUMMARY_INDICATORS = 6
@@ -46,8 +46,9 @@ def indicators(
 
 def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandResult:
     assets = session.find_assets(symbols)
-    stored = session.store.indicators([asset.symbol for asset in assets])
-    missing = [asset.symbol for asset in assets if asset.symbol not in stored]
+    unreadable: Unreadable = {}
+    stored = session.store.indicators([asset.symbol for asset in assets], unreadable=unreadable)
+    missing = [asset.symbol for asset in assets if asset.symbol not in {*stored, *unreadable}]
     now = session.clock.now()
     records = [
         _as_json(stored[asset.symbol], now) | {"series": _read_series(session, asset.symbol, last)}
@@ -56,7 +57,7 @@ def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandR
     ]
     notes = [f"no indicators yet: {', '.join(missing)}"] if missing else []
     content = Group(*map(_asset_table, records)) if symbols else _summary_table(records)
-    return CommandResult(records, content, notes, ExitCode.FAILED if missing and symbols else ExitCode.OK)
+    return CommandResult(records, content, notes, session.exit_code(symbols, len(records)))
 
 
 def _as_json(newest: IndicatorValues, now: float) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _read_series(session: Session, symbol: str, last: int) -> list[dict[str, Any
     return [
         {
             "day": iso_day(found.days[row]),
-            "values": {name: column[row] for name, column in found.series.items() if not math.isnan(column[row])},
+            "values": {name: column[row] for name, column in found.series.items() if math.isfinite(column[row])},
         }
         for row in range(max(0, len(found.days) - last), len(found.days))
     ]

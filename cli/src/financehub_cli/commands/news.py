@@ -32,8 +32,8 @@ def news(
 
 
 def _collect(session: Session, symbols: list[str] | None, limit: int) -> CommandResult:
+    assets = session.find_assets(symbols) if symbols else []
     if symbols:
-        assets = session.find_assets(symbols)
         found = [item for asset in assets for item in session.store.news(asset.symbol, limit=limit)]
         items = sorted({item.id: item for item in found}.values(), key=lambda item: -item.published_at)[:limit]
     else:
@@ -41,7 +41,8 @@ def _collect(session: Session, symbols: list[str] | None, limit: int) -> Command
     now = session.clock.now()
     records = [_as_json(item, now) for item in items]
     notes = [] if records else [f"no news about {', '.join(symbols)}" if symbols else "no news yet"]
-    return CommandResult(records, build_table(">age", "source", "title", "assets", rows=map(_row, records)), notes)
+    content = build_table(">age", "source", "title", "assets", rows=map(_row, records))
+    return CommandResult(records, content, notes, session.exit_code(symbols, len(assets)))
 
 
 def _as_json(item: NewsItem, now: float) -> dict[str, Any]:

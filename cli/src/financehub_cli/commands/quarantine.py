@@ -1,5 +1,6 @@
-"""`financehub quarantine`: data that failed validation."""
+"""`financehub quarantine`: data that was rejected, and why."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -9,58 +10,97 @@ from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.core.durations import format_duration
+from financehub_shared.core.durations import format_age
 from financehub_shared.core.models import Quarantined
 
 Limit = Annotated[
-    int,
-    typer.Option(
-        "--limit", "-n", min=1, max=5_000, help="Number of newest entries to read. Symbols are selected among these."
-    ),
+    int, typer.Option("--limit", "-n", min=1, max=20_000, help="Maximum number of records, the last rejected first.")
 ]
 SymbolsOrFeeds = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SYMBOL", help="The symbols, or for news the feeds, to show. By default, all entries are shown."
+        metavar="SYMBOL", help="The symbols, or for news the feeds, to show. By default, all records are shown."
     ),
+]
+SymbolOption = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", metavar="SYMBOL", help="The same as SYMBOL. You can repeat this option."),
+]
+KindFilter = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Only this kind of data: quote, bar or news.")
+]
+Clear = Annotated[
+    bool, typer.Option("--clear", help="Delete the selected records instead of showing them, whatever --limit says.")
 ]
 
 
-def quarantine(symbols: SymbolsOrFeeds = None, limit: Limit = 100, as_json: AsJson = False) -> None:
-    """Show quotes, bars and news items that failed validation, newest first, each with its reason.
+def quarantine(
+    symbols: SymbolsOrFeeds = None,
+    symbol: SymbolOption = None,
+    kind: KindFilter = None,
+    limit: Limit = 100,
+    clear: Clear = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show data that was rejected, with its reason, the first and last rejection, and their number.
 
-    Other commands never show rejected data. If a quote is rejected, the previous quote stays valid.
+    There is one record for each kind of data, symbol, provider and class of reason; the class is the reason up to its
+    colon. The reason and the payload are those of the last rejection. Other commands never show rejected data. If a
+    quote is rejected, the previous quote remains.
 
-    JSON: a list of {kind, symbol, provider, reason, payload, at, age_seconds}. payload is the data as the provider
-    delivered it, limited to 2,000 characters.
+    JSON: a list of {kind, symbol, provider, reason, payload, first_at, at, age_seconds, count}. at and age_seconds
+    belong to the last rejection. payload is the data as the provider delivered it, limited to 2,000 characters. With
+    --clear, {cleared}, the number of deleted records.
 
     Examples:
     - `financehub quarantine`
-    - `financehub quarantine VOD.L --limit 1000`
+    - `financehub quarantine VOD.L --kind quote`
     - `financehub quarantine --json | jq -r '.[].reason'`
+    - `financehub quarantine DEAD-USD --clear`
     """
     session = Session()
-    selected = {symbol.casefold() for symbol in symbols or ()}
-    entries = session.store.quarantined(limit=limit)
+    selected = list(dict.fromkeys(each.casefold() for each in (*(symbols or ()), *(symbol or ()))))
+    filters: Sequence[str | None] = selected or [None]
+    if clear:
+        cleared = sum(session.store.clear_quarantined(kind=kind, symbol=each) for each in filters)
+        print_result(CommandResult({"cleared": cleared}, f"deleted {cleared} records"), as_json=as_json)
+        return
+    found = [record for each in filters for record in session.store.quarantined(kind=kind, symbol=each, limit=limit)]
+    newest_first = sorted(found, key=lambda record: -record.at)[:limit]
     now = session.clock.now()
-    records = [_as_json(entry, now) for entry in entries if not selected or entry.symbol.casefold() in selected]
-    notes = [] if records else ["nothing in quarantine" + (f" for {', '.join(symbols)}" if symbols else "")]
-    content = build_table(">age", "kind", "symbol", "provider", "reason", rows=map(_row, records))
-    print_result(CommandResult(records, content, notes), as_json=as_json)
+    notes = [] if found else [" ".join(["nothing in quarantine", *_describe_filters(kind, symbols, symbol)])]
+    columns = ("symbol", "kind", "provider", "reason", ">first seen", ">last seen", ">count")
+    content = build_table(*columns, rows=[_row(record, now) for record in newest_first])
+    shown = [_as_json(record, now) for record in newest_first]
+    print_result(CommandResult(shown, content, notes, session.exit_code()), as_json=as_json)
 
 
-def _as_json(entry: Quarantined, now: float) -> dict[str, Any]:
+def _describe_filters(kind: str | None, *symbols: Sequence[str] | None) -> list[str]:
+    names = [name for group in symbols for name in group or ()]
+    return [f"of the kind {kind}"] * (kind is not None) + [f"for {', '.join(names)}"] * bool(names)
+
+
+def _as_json(record: Quarantined, now: float) -> dict[str, Any]:
     return {
-        "kind": entry.kind,
-        "symbol": entry.symbol,
-        "provider": entry.provider,
-        "reason": entry.reason,
-        "payload": entry.payload,
-        "at": iso_time(entry.at),
-        "age_seconds": round(now - entry.at, 3),
+        "kind": record.kind,
+        "symbol": record.symbol,
+        "provider": record.provider,
+        "reason": record.reason,
+        "payload": record.payload,
+        "first_at": iso_time(record.first_at),
+        "at": iso_time(record.at),
+        "age_seconds": round(now - record.at, 3),
+        "count": record.count,
     }
 
 
-def _row(record: dict[str, Any]) -> list[object]:
-    age = format_duration(record["age_seconds"])
-    return [age, record["kind"], record["symbol"], record["provider"], record["reason"]]
+def _row(record: Quarantined, now: float) -> list[object]:
+    return [
+        record.symbol,
+        record.kind,
+        record.provider,
+        record.reason,
+        format_age(record.first_at, now),
+        format_age(record.at, now),
+        record.count,
+    ]

@@ -5,22 +5,22 @@ from typing import Any
 
 from rich.text import Text
 
-from financehub_cli.exit_codes import ExitCode
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
 from financehub_cli.output.formats import age_cell, iso_time, readable_price
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
-from financehub_shared.core.models import Asset, Quote
+from financehub_shared.core.models import Asset, Quality, Quote
 from financehub_shared.health.freshness import dataset_limits
+from financehub_shared.market.unreadable import Unreadable
 
 
 def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 2.0) -> None:
     """Show the latest prices with their age and provider.
 
     A price is stale if two runs of its task were due after it was fetched and had time to finish. This command
-    assumes the default schedule of the task, and `financehub status` uses the registered schedules instead. The exit
-    code is 1 if one of the given symbols has no price yet.
+    assumes the default schedule of the task, and `financehub status` uses the registered schedules instead. The note
+    says why the quality of a price is not good. The exit code is 1 if one of the given symbols has no price yet.
 
     JSON: a list of {symbol, type, price, currency, change_percent, volume, provider, upstream_at, fetched_at,
     age_seconds, stale, quality, note}. price, change_percent and volume are decimal numbers, written as strings.
@@ -36,13 +36,14 @@ def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = Fals
 
 def _collect(session: Session, symbols: list[str] | None) -> CommandResult:
     assets = session.find_assets(symbols)
-    stored = session.store.quotes([asset.symbol for asset in assets])
-    missing = [asset.symbol for asset in assets if asset.symbol not in stored]
+    unreadable: Unreadable = {}
+    stored = session.store.quotes([asset.symbol for asset in assets], unreadable=unreadable)
+    missing = [asset.symbol for asset in assets if asset.symbol not in {*stored, *unreadable}]
     now, limits = session.clock.now(), dataset_limits()
     records = [_as_json(asset, stored[asset.symbol], now, limits) for asset in assets if asset.symbol in stored]
     notes = [f"no quote yet: {', '.join(missing)}"] if missing else []
-    code = ExitCode.FAILED if missing and symbols else ExitCode.OK
-    columns = ("symbol", ">price", "currency", ">change", ">age", "provider", "note")
+    code = session.exit_code(symbols, len(records))
+    columns = ("symbol", ">price", "currency", ">change", ">age", "provider", "quality", "note")
     return CommandResult(records, build_table(*columns, rows=map(_row, records)), notes, code)
 
 
@@ -74,5 +75,6 @@ def _row(record: dict[str, Any]) -> list[object]:
         change and Text(f"{float(change):+.2f}%", "red" if change.startswith("-") else "green"),
         age_cell(record["age_seconds"], stale=record["stale"]),
         record["provider"],
+        record["quality"] if record["quality"] == Quality.GOOD else Text(record["quality"], "yellow"),
         record["note"],
     ]

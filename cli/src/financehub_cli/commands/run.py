@@ -15,6 +15,7 @@ from financehub_cli.session import Session, require_known
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG, validate_arguments
 from financehub_shared.core.errors import ConfigError
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.monitor import RunRecord, RunState
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
@@ -69,7 +70,9 @@ def run(
     if task in CATALOG:
         validate_arguments(task, (), kwargs)
         if kwargs.get("symbols"):
-            select_assets(task, kwargs["symbols"], session.store.assets(active_only=False))
+            unreadable: Unreadable = {}
+            known = session.store.assets(active_only=False, unreadable=unreadable)
+            select_assets(task, kwargs["symbols"], known, unreadable)
     broker = build_broker(session.settings, client=session.broker_client)
     message = enqueue(broker, task, kwargs, queue=queue or None)
     session.monitor.record_queued(message)

@@ -1,6 +1,6 @@
 """`financehub stats`: task statistics, and the newest runs of one task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session, require_known
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.durations import format_age, format_duration
-from financehub_shared.monitor import TaskStats
+from financehub_shared.monitor import RunRecord, TaskStats
 
 Task = Annotated[
     str | None,
@@ -36,7 +36,8 @@ def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, inte
 
     JSON: a list of {task, running, succeeded, failed, retried, skipped, dead_lettered, lost, average, p50, p95, p99,
     last_success_at, last_failure_at, last_error}. average, p50, p95 and p99 are durations of one attempt in seconds.
-    With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`.
+    With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`. The table also
+    shows what the newest of them could not get, and why.
 
     Examples:
     - `financehub stats`
@@ -58,8 +59,18 @@ def _collect(session: Session, task: str | None) -> CommandResult:
     if task_stats.last_error:
         parts.append(build_table("last error", rows=[[task_stats.last_error]]))
     parts.append(runs_table(recent))
+    parts += _missing_tables(recent)
     record = _as_json(task, task_stats) | {"recent": [run_as_json(run) for run in recent]}
     return CommandResult([record], Group(*parts))
+
+
+def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
+    """Return the table of what the newest run with a summary could not get, and why; none if nothing is missing."""
+    newest = next((run for run in recent if run.summary is not None), None)
+    missing = newest.summary.get("missing") if newest and newest.summary else None
+    if not isinstance(missing, Mapping) or not missing:
+        return []
+    return [build_table("missing in the newest run", "reason", rows=[list(item) for item in missing.items()])]
 
 
 def _as_json(task: str, task_stats: TaskStats) -> dict[str, Any]:

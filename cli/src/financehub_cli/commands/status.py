@@ -37,7 +37,7 @@ def status(as_json: AsJson = False, watch: Watch = False, interval: Interval = 2
     - `financehub status --json | jq '.problems'`
     """
     session = Session()
-    checker = health_checker(session.settings)
+    checker = health_checker(session.settings, report=session.report)
     print_or_watch(lambda: _collect(session, checker), as_json=as_json, watch=watch, interval=interval)
 
 
@@ -58,7 +58,7 @@ def _collect(session: Session, checker: HealthChecker) -> CommandResult:
         "freshness": _freshness(snapshot),
     }
     report = evaluate(snapshot)
-    code = ExitCode.OK if report.status is HealthStatus.OK else ExitCode.FAILED
+    code = session.exit_code() if report.status is HealthStatus.OK else ExitCode.FAILED
     return CommandResult(report.as_dict() | data, _page(report, data), [], code)
 
 

@@ -21,6 +21,7 @@ from financehub_shared.health.freshness import (
 from financehub_shared.health.processes import ProcessRegistry
 from financehub_shared.health.report import HealthReport
 from financehub_shared.market.protocols import Store
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.metrics import QueueFigures
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.redis import keys
@@ -96,8 +97,11 @@ class HealthChecker:
         if schedules is None:
             no_schedules: Sequence[ScheduleFacts] = ()
             schedules = reader.read("schedules", self._schedules, no_schedules)
+        unreadable: Unreadable = {}
         no_data: tuple[dict[AssetType, list[str]], dict[tuple[str, str], float]] = ({}, {})
-        symbols, successes = reader.read("store", lambda: (self._symbols(), self._store.last_success()), no_data)
+        symbols, successes = reader.read(
+            "store", lambda: (self._symbols(unreadable), self._store.last_success()), no_data
+        )
         return FleetSnapshot(
             now,
             redis_seconds=redis_seconds,
@@ -106,6 +110,7 @@ class HealthChecker:
             breakers=reader.read("breakers", lambda: list_breakers(self._store_client), []),
             task_errors=reader.read("tasks", self._task_errors, {}),
             symbols=symbols,
+            unreadable_assets=[str(error) for error in unreadable.values()],
             expected=expected_datasets(symbols, schedules),
             overdue=overdue_if_absent(schedules, now),
             last_success=successes,
@@ -115,9 +120,9 @@ class HealthChecker:
             idle_tiers=self._idle_tiers,
         )
 
-    def _symbols(self) -> dict[AssetType, list[str]]:
+    def _symbols(self, unreadable: Unreadable) -> dict[AssetType, list[str]]:
         symbols: dict[AssetType, list[str]] = {}
-        for asset in self._store.assets():
+        for asset in self._store.assets(unreadable=unreadable):
             symbols.setdefault(asset.type, []).append(asset.symbol)
         return symbols
 

@@ -33,6 +33,7 @@ class FleetSnapshot:
         processes: The live processes.
         breakers: The circuit breakers of the upstreams.
         symbols: Symbols of the active assets, by type.
+        unreadable_assets: Why the records of other assets cannot be read, and how each is repaired.
         last_success: (dataset, provider) → time of the last delivery in Unix seconds.
         expected: Datasets that should exist.
         limits: Dataset → age in seconds beyond which it is stale.
@@ -50,6 +51,7 @@ class FleetSnapshot:
     processes: Sequence[ProcessInfo] = ()
     breakers: Sequence[BreakerInfo] = ()
     symbols: Mapping[AssetType, Sequence[str]] = field(default_factory=dict)
+    unreadable_assets: Sequence[str] = ()
     last_success: Mapping[tuple[str, str], float] = field(default_factory=dict)
     expected: Iterable[str] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -84,7 +86,7 @@ def evaluate(snapshot: FleetSnapshot) -> HealthReport:
     checks.append(_check_scheduler(snapshot.processes))
     checks += [_check_provider(breaker, snapshot.now) for breaker in snapshot.breakers]
     if "store" not in snapshot.failures:
-        checks.append(_check_assets(sum(map(len, snapshot.symbols.values()))))
+        checks.append(_check_assets(sum(map(len, snapshot.symbols.values())), snapshot.unreadable_assets))
         checks += check_freshness(snapshot).values()
     return HealthReport.of(checks, snapshot.now)
 
@@ -166,7 +168,11 @@ def _check_provider(breaker: BreakerInfo, now: float) -> HealthCheck:
     return HealthCheck(name, HealthStatus.DEGRADED, f"circuit breaker {breaker.state}{suffix}", details)
 
 
-def _check_assets(count: int) -> HealthCheck:
+def _check_assets(count: int, unreadable: Sequence[str]) -> HealthCheck:
+    if unreadable:
+        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        reason = f"{count} active; one cannot be read and is left out{more}: {unreadable[0]}"
+        return HealthCheck("assets", HealthStatus.DEGRADED, reason, {"active": count, "unreadable": len(unreadable)})
     if not count:
         reason = "no active asset; declare some in the assets file or add them with `financehub assets add`"
         return HealthCheck("assets", HealthStatus.DEGRADED, reason)

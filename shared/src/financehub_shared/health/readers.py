@@ -11,6 +11,7 @@ from financehub_shared.health.freshness import ScheduleFacts
 from financehub_shared.health.queue_reader import QueueReader
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.redis_store import RedisStore
+from financehub_shared.market.unreadable import ReportUnreadable
 from financehub_shared.redis.client import connect
 
 #: Health responses, heartbeats and run records must not wait long for a hung Redis. All of them can be retried later.
@@ -33,6 +34,7 @@ class RedisReaders:
         clock: Source of time.
         timeout: Maximum duration of a command in seconds.
         known_schedules: See `HealthChecker`.
+        report: Receives each stored record that cannot be read. By default, it is logged.
     """
 
     def __init__(
@@ -41,22 +43,26 @@ class RedisReaders:
         clock: Clock,
         timeout: float = OBSERVER_TIMEOUT_SECONDS,
         known_schedules: Callable[[], Sequence[ScheduleFacts]] = list,
+        report: ReportUnreadable | None = None,
     ) -> None:
         self.servers = redis_servers(settings, timeout)
         self.client = self.servers["queues"]
         store_client = self.servers.get("data", self.client)
-        self.store: Store = RedisStore(store_client)
+        self.store: Store = RedisStore(store_client, report)
         self.queues = QueueReader(self.client, settings.heartbeat_timeout_seconds, clock)
         self.checker = HealthChecker(
             self.client, store_client, self.store, self.queues.read_all, clock, settings.idle_tiers, known_schedules
         )
 
 
-def health_checker(settings: Settings, *, clock: Clock | None = None) -> HealthChecker:
+def health_checker(
+    settings: Settings, *, clock: Clock | None = None, report: ReportUnreadable | None = None
+) -> HealthChecker:
     """Build a health checker, which connects when it makes its first report.
 
     Args:
         settings: Redis URLs and check settings.
         clock: Source of time; the system clock by default.
+        report: Receives each stored record that cannot be read. By default, it is logged.
     """
-    return RedisReaders(settings, clock or SystemClock()).checker
+    return RedisReaders(settings, clock or SystemClock(), report=report).checker
