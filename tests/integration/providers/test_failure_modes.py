@@ -70,8 +70,9 @@ CASES = [
     FailureCase("binance", "missing", "not-found", "coingecko", "unaffected", 82),
     FailureCase("binance", "empty", "not-found", "coingecko", "unaffected", 2),
     FailureCase("binance", "stale", STALE, "coingecko", "unaffected", 2, "stale"),
-    FailureCase("binance", "nan", PRICE, "coingecko", "unaffected", 2, "price"),
-    FailureCase("binance", "infinity", PRICE, "coingecko", "unaffected", 2, "price"),
+    FailureCase("binance", "no-trade", STALE, "coingecko", "unaffected", 2, "stale"),
+    FailureCase("binance", "nan", "malformed: .*lastPrice is 'NaN'.*", "coingecko", "unaffected", 2),
+    FailureCase("binance", "infinity", "malformed: .*lastPrice is 'Infinity'.*", "coingecko", "unaffected", 2),
     # CoinGecko: one call per page. Kraken is next.
     *common("coingecko", "kraken", 1),
     *data("coingecko", "kraken", 1)[:-1],
@@ -95,8 +96,9 @@ CASES = [
     # an unknown pair: all pairs are fetched
     FailureCase("kraken", "missing", "not-found", "coingecko", "unaffected", 2),
     FailureCase("kraken", "empty", "not-found", "coingecko", "unaffected"),
-    FailureCase("kraken", "nan", PRICE, "coingecko", "unaffected", 1, "price"),
-    FailureCase("kraken", "infinity", PRICE, "coingecko", "unaffected", 1, "price"),
+    FailureCase("kraken", "no-trade", STALE, "coingecko", "unaffected", 1, "stale"),
+    FailureCase("kraken", "nan", "malformed: .*c is 'nan'.*", "coingecko", "unaffected"),
+    FailureCase("kraken", "infinity", "malformed: .*c is 'inf'.*", "coingecko", "unaffected"),
     FailureCase("kraken", "stale", "", "", "unaffected"),
     # Finnhub: the last provider, so the stored quote remains.
     *common("finnhub", "", 1),
@@ -107,6 +109,7 @@ CASES = [
     FailureCase("finnhub", "rate-limited", "rate-limited", "", "opened", parameters=WAIT),
     FailureCase("finnhub", "unauthorized", "auth", ""),
     FailureCase("finnhub", "forbidden", "blocked", ""),
+    FailureCase("finnhub", "no-access", "not-found: .*does not include AAPL.*", "", "unaffected"),
     FailureCase("finnhub", "missing", "not-found", "", "unaffected"),
     FailureCase("finnhub", "empty", "not-found", "", "unaffected"),
     FailureCase("finnhub", "stale", STALE, "", "unaffected", 1, "stale"),

@@ -56,6 +56,8 @@ ROWS = [
     Row("rss", "truncated", "", "unaffected"),
     *common("gdelt"),
     Row("gdelt", "truncated", "malformed"),
+    # one article is lost, and the others are stored
+    Row("gdelt", "bad-escape", "", "unaffected"),
 ]
 
 

@@ -44,6 +44,7 @@ SYMBOLS: Mapping[str, tuple[str, str]] = {
 STATUS = {
     "banned": 418,
     "forbidden": 403,
+    "no-access": 403,
     "country": 451,
     "access-denied": 403,
     "invalid-crumb": 401,
@@ -62,6 +63,7 @@ TEXT = {
     "invalid-crumb": "Invalid Crumb",
     "body-error": "EService:Unavailable",
     "html": "<!DOCTYPE html>",
+    "no-access": "You don't have access to this resource",
     "forbidden": "<!DOCTYPE html>",
     "will-be-right-back": "Will be right back",
 }
@@ -302,6 +304,32 @@ def test_stale_fault_returns_a_price_from_three_days_ago(
     fresh = price_time()
     simulator.set_fault("stale", upstream)
     assert fresh - price_time() >= 2 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("upstream", "offers"), [("binance", ("bidPrice", "askPrice", "count")), ("kraken", ("a", "b", "t"))]
+)
+def test_no_trade_fault_leaves_only_the_last_price(
+    upstream: str, offers: tuple[str, ...], simulator: RunningSimulator, client: httpx.Client
+):
+    """A pair in which nobody trades keeps its price and its time, and has neither trades nor offers."""
+    right = price_in(send(simulator, client, upstream), upstream)
+    simulator.set_fault("no-trade", upstream)
+    response = send(simulator, client, upstream)
+    assert price_in(response, upstream) == pytest.approx(right, rel=Decimal("0.01"))
+    body = response.json()
+    ticker = body["result"]["XXBTZUSD"] if upstream == "kraken" else body
+    values = [value for name in offers for value in (ticker[name] if upstream == "kraken" else [ticker[name]])]
+    assert {float(value) for value in values} == {0}
+
+
+def test_bad_escape_fault_damages_one_title(simulator: RunningSimulator, client: httpx.Client):
+    """One title makes the whole document invalid JSON, and nothing else is changed."""
+    simulator.set_fault("bad-escape", "gdelt", times=1)
+    response = send(simulator, client, "gdelt")
+    with pytest.raises(ValueError, match="escape"):
+        response.json()
+    assert json.loads(response.text.replace("\\u p ", ""))["articles"]
 
 
 def test_wrong_unit_fault_swaps_pence_and_pounds(simulator: RunningSimulator, client: httpx.Client):

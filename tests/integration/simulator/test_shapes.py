@@ -8,7 +8,7 @@ import feedparser
 import httpx
 import pytest
 
-from financehub_simulator.universe import COINS, bench_coins, bench_stocks
+from financehub_simulator.universe import LISTED_COINS, bench_coins, bench_stocks
 from financehub_simulator.upstreams.yahoo import crumb
 from support.json_shape import json_shape
 from support.simulator import RunningSimulator
@@ -211,7 +211,7 @@ def test_coingecko_page_contains_at_most_250_coins(simulator: RunningSimulator, 
         pages.append(
             [row["id"] for row in client.get(f"{simulator.url('coingecko')}/api/v3/coins/markets", params=query).json()]
         )
-    total = len(COINS) + 1_000
+    total = len(LISTED_COINS) + 1_000
     assert [len(page) for page in pages] == [250, 250, 250, 250, total - 1_000, 0]
     assert len({coin for page in pages for coin in page}) == total
 

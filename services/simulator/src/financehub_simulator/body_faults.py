@@ -1,4 +1,4 @@
-"""Responses with a damaged body: cut, empty, oversized, or a decompression or entity bomb."""
+"""Responses with a damaged body: cut, empty, oversized, with a bad escape, or a decompression or entity bomb."""
 
 import struct
 import zlib
@@ -43,22 +43,25 @@ def apply_body_fault(response: Response, fault: ActiveFault, empty_body: bytes) 
     """
     media = response.headers.get("content-type", "application/json")
     body = bytes(response.body)
+    headers = {}
     match fault.spec.name:
         case "truncated":
-            return Response(body[: len(body) // 2], 200, media_type=media)
+            damaged = body[: len(body) // 2]
         case "blank":
-            return Response(b"", 200, media_type=media)
+            damaged = b""
         case "empty":
-            return Response(empty_body, 200, media_type=media)
+            damaged = empty_body
         case "oversized":
             return StreamingResponse(_padded(body, fault.parameters["megabytes"]), 200, media_type=media)
         case "zip-bomb":
-            bomb = zip_bomb(fault.parameters["megabytes"])
-            return Response(bomb, 200, {"Content-Encoding": "gzip"}, media)
+            damaged, headers = zip_bomb(fault.parameters["megabytes"]), {"Content-Encoding": "gzip"}
+        case "bad-escape":
+            damaged = body.replace(b'"title":"', b'"title":"\\u p ', 1)
         case "entity-bomb":
-            return Response(entity_bomb(), 200, media_type=media)
+            damaged = entity_bomb()
         case other:
             raise AssertionError(f"body fault {other!r} is not implemented")
+    return Response(damaged, 200, headers, media)
 
 
 async def _padded(body: bytes, megabytes: int) -> AsyncIterator[bytes]:

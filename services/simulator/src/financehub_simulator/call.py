@@ -95,6 +95,10 @@ class Call:
         """Whether a fault replaces the price of the symbol with null."""
         return any(fault.spec.name == "null" for fault in self.data_faults(symbol))
 
+    def has_no_trade(self, symbol: str) -> bool:
+        """Whether a fault removes the trades and offers of the symbol, and leaves its last price."""
+        return any(fault.spec.name == "no-trade" for fault in self.data_faults(symbol))
+
     def data_faults(self, symbol: str) -> list[ActiveFault]:
         """Return the data faults that affect a symbol."""
         spellings = {symbol.upper(), (self.symbols.get(symbol) or symbol).upper()}

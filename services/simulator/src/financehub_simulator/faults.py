@@ -71,6 +71,9 @@ FAULTS = _catalog(
     FaultSpec("server-error", "response", UPSTREAM_NAMES, "upstream", "500 with a plain-text body"),
     FaultSpec("unavailable", "response", UPSTREAM_NAMES, "upstream", "503 with Retry-After", {"retry_after": 5}),
     FaultSpec("body-error", "response", ("kraken",), "upstream", "200 with EService:Unavailable in the body"),
+    FaultSpec(
+        "no-access", "response", ("finnhub",), "not-found", "403, the plan of the API key does not include the symbol"
+    ),
     FaultSpec("html", "response", UPSTREAM_NAMES, "malformed", "200 with an HTML page"),
     FaultSpec("will-be-right-back", "response", ("yahoo",), "upstream", "200 with the page 'Will be right back'"),
     FaultSpec("slow", "transport", UPSTREAM_NAMES, "timeout", "the response is delayed", {"seconds": 30.0}),
@@ -90,6 +93,7 @@ FAULTS = _catalog(
         {"megabytes": 256},
     ),
     FaultSpec("entity-bomb", "body", ("rss",), "malformed", "XML whose entities expand exponentially (billion laughs)"),
+    FaultSpec("bad-escape", "body", ("gdelt",), "quarantine", "one title has a backslash that JSON does not allow"),
     FaultSpec("empty", "body", UPSTREAM_NAMES, "not-found", "the right shape without content"),
     FaultSpec(
         "missing",
@@ -99,6 +103,13 @@ FAULTS = _catalog(
         "the symbol is unknown or left out, as this upstream does it",
     ),
     FaultSpec("stale", "data", QUOTE_UPSTREAMS, "stale", "prices and times from the past", {"seconds": 259_200.0}),
+    FaultSpec(
+        "no-trade",
+        "data",
+        ("binance", "kraken"),
+        "stale",
+        "no trade in 24 h, no bid and no ask, like a delisted pair",
+    ),
     FaultSpec("x100", "data", QUOTE_UPSTREAMS, "quarantine", "prices ×100", {"factor": 100.0}),
     FaultSpec("div100", "data", QUOTE_UPSTREAMS, "quarantine", "prices ÷100", {"factor": 0.01}),
     FaultSpec("wrong-unit", "data", ("yahoo",), "quarantine", "pounds labeled as pence, or pence as pounds"),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from financehub_simulator.universe import (
-    COINS,
     ETFS,
+    LISTED_COINS,
     OTHERS,
     STABLECOINS,
     STOCKS,
@@ -95,7 +95,7 @@ def _currency(symbol: str, uniform: float, key: bytes) -> Instrument:
 
 def _coin(symbol: str, coin: str, uniform: float, key: bytes) -> Instrument:
     currency = symbol.rsplit("-", 1)[1]
-    _, name, dollars = COINS.get(coin, ("", coin.title(), 10 ** (2.5 * uniform - 1)))
+    _, name, dollars = LISTED_COINS.get(coin, ("", coin.title(), 10 ** (2.5 * uniform - 1)))
     base_price = dollars / USD_VALUES[currency]
     volatility = 0.0002 if coin in STABLECOINS else 0.02 + 0.02 * uniform
     return Instrument(

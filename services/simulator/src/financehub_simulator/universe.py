@@ -155,7 +155,15 @@ COINS: dict[str, tuple[str, str, float]] = {
     "ZEC": ("zcash", "Zcash", 52),
     "POL": ("polygon-ecosystem-token", "POL", 0.48),
 }
-COIN_BY_ID = {coin[0]: base for base, coin in COINS.items()}
+#: Coins that Kraken or CoinGecko list under other names. They have no news.
+RENAMED_COINS: dict[str, tuple[str, str, float]] = {
+    "LUNA": ("terra-luna-2", "Terra", 0.14),
+    "LUNC": ("terra-luna", "Terra Luna Classic", 0.00006),
+    "USTC": ("terrausd", "TerraClassicUSD", 0.012),
+    "RENDER": ("render-token", "Render", 4.0),
+}
+LISTED_COINS = {**COINS, **RENAMED_COINS}
+COIN_BY_ID = {coin[0]: base for base, coin in LISTED_COINS.items()}
 STABLECOINS = frozenset({"USDT", "USDC"})
 
 #: Stock → name, base price in the currency unit of its exchange.

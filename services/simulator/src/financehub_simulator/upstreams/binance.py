@@ -18,7 +18,7 @@ from financehub_simulator.endpoints import Endpoint, Upstream
 from financehub_simulator.market import Bar
 from financehub_simulator.rate_limits import FixedWindow
 from financehub_simulator.responses import CompactJsonResponse, html_page, retry_after_header
-from financehub_simulator.universe import COINS, LISTED_BENCH_COINS, STABLECOINS, bench_coins
+from financehub_simulator.universe import LISTED_BENCH_COINS, LISTED_COINS, STABLECOINS, bench_coins
 
 _PAIR = re.compile(r"^([A-Z0-9]{2,12}?)(USDT|USDC|FDUSD|EUR|BTC|ETH)$")
 _LEGAL_SYMBOL = re.compile(r"^[A-Z0-9-_.]{1,20}$")
@@ -47,7 +47,7 @@ def _canonical(symbol: str) -> str | None:
 @lru_cache(maxsize=1)
 def _listing() -> dict[str, str | None]:
     coins = [
-        *(coin for coin in COINS if coin not in STABLECOINS),
+        *(coin for coin in LISTED_COINS if coin not in STABLECOINS),
         *(name[:-4] for name in bench_coins(LISTED_BENCH_COINS)),
     ]
     return {f"{coin}USDT": f"{coin}-USD" for coin in coins}
@@ -134,7 +134,7 @@ def _serve_tickers(call: Call, weight: int, *, daily: bool) -> Response:
         if bar is not None:
             bar = _in_quote_currency(call, symbol, bar)
             tickers.append(
-                _ticker_24h(symbol, bar, mini=call.parameter("type") == "MINI")
+                _ticker_24h(call, symbol, bar, mini=call.parameter("type") == "MINI")
                 if daily
                 else {"symbol": symbol, "price": _decimal(bar.close)}
             )
@@ -158,16 +158,19 @@ def _serve_24h(call: Call) -> Response:
     return _serve_tickers(call, _day_weight(call), daily=True)
 
 
-def _ticker_24h(symbol: str, bar: Bar, *, mini: bool) -> dict[str, Any]:
-    trades = int(bar.volume) % 1_000_000 + 1
+def _ticker_24h(call: Call, symbol: str, bar: Bar, *, mini: bool) -> dict[str, Any]:
+    trades, volume = int(bar.volume) % 1_000_000 + 1, bar.volume
+    bid, ask = bar.bid, bar.ask
+    if call.has_no_trade(symbol):
+        trades, volume, bid, ask = 0, 0.0, 0.0, 0.0
     shared = {
         "symbol": symbol,
         "openPrice": _decimal(bar.open),
         "highPrice": _decimal(bar.high),
         "lowPrice": _decimal(bar.low),
         "lastPrice": _decimal(bar.close),
-        "volume": _decimal(bar.volume),
-        "quoteVolume": _decimal(bar.volume * bar.close),
+        "volume": _decimal(volume),
+        "quoteVolume": _decimal(volume * bar.close),
         "openTime": int(bar.time * 1_000),
         "closeTime": int(bar.end * 1_000),
         "firstId": bar.day * 1_000_000,
@@ -184,9 +187,9 @@ def _ticker_24h(symbol: str, bar: Bar, *, mini: bool) -> dict[str, Any]:
         "weightedAvgPrice": _decimal(bar.open / 2 + bar.close / 2),
         "prevClosePrice": _decimal(bar.previous_close),
         "lastQty": "0.01000000",
-        "bidPrice": _decimal(bar.bid),
+        "bidPrice": _decimal(bid),
         "bidQty": "1.00000000",
-        "askPrice": _decimal(bar.ask),
+        "askPrice": _decimal(ask),
         "askQty": "1.00000000",
     }
 

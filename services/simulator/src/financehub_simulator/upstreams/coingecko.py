@@ -17,7 +17,7 @@ from financehub_simulator.endpoints import Endpoint, Upstream
 from financehub_simulator.instruments import USD_VALUES
 from financehub_simulator.market import Bar
 from financehub_simulator.responses import CompactJsonResponse, change_percent, retry_after_header
-from financehub_simulator.universe import COIN_BY_ID, COINS, LISTED_BENCH_COINS, bench_coins
+from financehub_simulator.universe import COIN_BY_ID, LISTED_BENCH_COINS, LISTED_COINS, bench_coins
 
 _ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,40}$")
 #: Maximum number of coins on one page of `/coins/markets`.
@@ -34,7 +34,7 @@ def canonical_symbol(coin: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _listing() -> dict[str, str | None]:
-    known = {coin: f"{base}-USD" for base, (coin, _, _) in COINS.items()}
+    known = {coin: f"{base}-USD" for base, (coin, _, _) in LISTED_COINS.items()}
     return {**known, **{name[:-4].lower(): name for name in bench_coins(LISTED_BENCH_COINS)}}
 
 
@@ -135,7 +135,7 @@ def _row(coin: str, rank: int, currency: str, priced: tuple[float | None, Bar]) 
     return {
         "id": coin,
         "symbol": base.lower(),
-        "name": COINS[base][1] if base in COINS else base.title(),
+        "name": LISTED_COINS[base][1] if base in LISTED_COINS else base.title(),
         "image": f"https://coin-images.coingecko.com/coins/images/1/large/{coin}.png",
         "current_price": price,
         "market_cap": bar.close / rate * _COIN_SUPPLY,

@@ -14,6 +14,7 @@ from financehub_simulator.responses import CompactJsonResponse, change_percent, 
 from financehub_simulator.universe import crypto_base, is_known
 
 _UNKNOWN_SYMBOL = b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}'
+_NO_ACCESS = "You don't have access to this resource."
 _LIMIT_REACHED = "API limit reached. Please try again later. Remaining Limit: 0"
 
 
@@ -44,7 +45,7 @@ def _quote(call: Call) -> Response:
         return _error("Missing parameters: symbol", 422)
     (symbol,) = call.symbols
     if "." in symbol:
-        return _error("You don't have access to this resource.", 403, headers)
+        return _error(_NO_ACCESS, 403, headers)
     bar = call.current_day(symbol)
     if bar is None:
         return Response(_UNKNOWN_SYMBOL, 200, headers, "application/json")
@@ -68,6 +69,7 @@ UPSTREAM = Upstream(
     {
         "rate-limited": lambda fault: _error(_LIMIT_REACHED, 429, retry_after_header(fault)),
         "unauthorized": lambda _fault: _error("Invalid API key.", 401),
+        "no-access": lambda _fault: _error(_NO_ACCESS, 403),
         "forbidden": lambda _fault: html_page("403 Forbidden", 403),
     },
 )

@@ -17,11 +17,11 @@ from financehub_simulator.endpoints import Endpoint, Upstream
 from financehub_simulator.instruments import USD_VALUES
 from financehub_simulator.market import Bar
 from financehub_simulator.responses import CompactJsonResponse
-from financehub_simulator.universe import COINS, LISTED_BENCH_COINS, STABLECOINS, bench_coins
+from financehub_simulator.universe import LISTED_BENCH_COINS, LISTED_COINS, STABLECOINS, bench_coins
 
 _PAIR = re.compile(r"^([A-Z0-9]{2,12}?)(USDT|USDC|USD|EUR|GBP)$")
-#: Coin → Kraken's code for it.
-_KRAKEN_CODES = {"BTC": "XBT", "DOGE": "XDG"}
+#: Coin → Kraken's code for it. Kraken's LUNA is Terra Classic.
+_KRAKEN_CODES = {"BTC": "XBT", "DOGE": "XDG", "LUNA": "LUNA2", "LUNC": "LUNA", "USTC": "UST", "REP": "REPV2"}
 _COMMON_CODES = {code: coin for coin, code in _KRAKEN_CODES.items()}
 #: Coins whose pairs with fiat currencies have legacy names (`XXBTZUSD`).
 _LEGACY_COINS = frozenset({"BTC", "ETH", "LTC", "XRP", "ETC", "XLM", "XMR", "ZEC"})
@@ -57,7 +57,7 @@ def _canonical(pair: str) -> str | None:
 @lru_cache(maxsize=1)
 def _listing() -> dict[str, str | None]:
     coins = [
-        *(coin for coin in COINS if coin not in STABLECOINS),
+        *(coin for coin in LISTED_COINS if coin not in STABLECOINS),
         *(name[:-4] for name in bench_coins(LISTED_BENCH_COINS)),
     ]
     return {f"{_KRAKEN_CODES.get(coin, coin)}USD": f"{coin}-USD" for coin in coins}
@@ -97,8 +97,17 @@ def _serve_ticker(call: Call) -> Response:
         last_24_hours, today = call.last_24_hours(pair), call.current_day(pair)
         if last_24_hours is None or today is None:
             return _error("EQuery:Unknown asset pair")
-        result[_pair_name(pair)] = _row(today, last_24_hours)
+        result[_pair_name(pair)] = _row(today, last_24_hours) | (_NO_TRADE if call.has_no_trade(pair) else {})
     return CompactJsonResponse({"error": [], "result": result})
+
+
+#: The fields of a pair in which nobody trades.
+_NO_TRADE = {
+    "a": ["0.00000", "0", "0.000"],
+    "b": ["0.00000", "0", "0.000"],
+    "v": ["0.00000000", "0.00000000"],
+    "t": [0, 0],
+}
 
 
 def _row(today: Bar, last_24_hours: Bar) -> dict[str, Any]:
