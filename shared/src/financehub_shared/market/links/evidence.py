@@ -107,7 +107,7 @@ def _of_end(headline: Headline, end: int, owner: Owner) -> int:
     if headline.tokens[end - 1].possessive:
         return _STRONG
     begins_list = end < len(headline.tokens) and headline.tokens[end].gap.strip() == ","
-    return int(begins_list and headline.style is Style.SENTENCE and owner.family is Family.COMPANY)
+    return int(begins_list and headline.style is Style.SENTENCE and owner.family is not Family.COIN)
 
 
 def _of_word_after_market(after: Token, owner: Owner) -> int:

@@ -168,7 +168,11 @@ def _is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> 
     """Whether the words around a name make it another one, or mean something else."""
     if owner.kind is AssetKind.INDEX and _is_other_index(headline, end):
         return True
+    if owner.family is Family.MARKET and _is_source(headline, start, end):
+        return True
     is_single = end - start == 1
+    if is_single and owner.kind is AssetKind.FUTURE and _is_of_a_company(headline, start):
+        return True
     if is_single and not owner.known.other.isdisjoint(headline.words):
         return True
     after = headline.after(end)
@@ -186,6 +190,20 @@ def _is_surname(headline: Headline, place: int) -> bool:
     if before.base not in english.first_names or before.base in _NO_PERSONS or before.base in english.readings:
         return False
     return token.base in english.persons or token.base in english.readings or token.possessive
+
+
+def _is_source(headline: Headline, start: int, end: int) -> bool:
+    """Whether a name at the end is where the news comes from: `Foxconn to build chip plant: Nikkei`."""
+    token = headline.tokens[start]
+    return end == len(headline.tokens) and start > 0 and token.gap.strip() in {":", "-", "–", "|"}
+
+
+def _is_of_a_company(headline: Headline, place: int) -> bool:
+    """Whether a commodity is the end of a company's name: `Barrick Gold`."""
+    before, token = headline.before(place), headline.tokens[place]
+    if before is None or not token.capital or not before.text[0].isupper():
+        return False
+    return not headline.readings(before) and before.key not in v.COMMODITY_EXCHANGES
 
 
 def _is_other_index(headline: Headline, end: int) -> bool:

@@ -106,7 +106,7 @@ def _spellings(
     elif any("'" in word for word in words):  # L'Oreal
         yield Name(tuple(word.replace("'", "") for word in words), symbol, Doubt.NONE)
         yield Name(tuple(part for word in words for part in word.split("'")), symbol, Doubt.NONE)
-    parts = _camel_parts(text) if len(words) == 1 else ()
+    parts = _camel_parts(text, words[0]) if len(words) == 1 else ()
     if parts:  # JPMorgan
         yield Name(parts, symbol, Doubt.SOME if _is_ordinary(parts, english) else Doubt.NONE)
     elif len(words) == 2 and min(map(len, words)) > 1 and "and" not in words and not any(map(str.isdigit, words)):
@@ -115,16 +115,17 @@ def _spellings(
             yield Name((joined,), symbol, Doubt.NONE)
 
 
-def _camel_parts(text: str) -> tuple[str, ...]:
-    """Split a name in camel case: `JPMorgan` → jp, morgan; `PayPal` → pay, pal."""
+def _camel_parts(text: str, word: str) -> tuple[str, ...]:
+    """Split a word of a name in camel case: `JPMorgan` → jp, morgan; `PayPal` → pay, pal."""
+    spelled = next((token.text for token in tokenize(fold(text)) if token.key == word), "")
     starts = [
         place
-        for place in range(1, len(text))
-        if text[place].isupper() and (text[place - 1].islower() or text[place + 1 : place + 2].islower())
+        for place in range(1, len(spelled))
+        if spelled[place].isupper() and (spelled[place - 1].islower() or spelled[place + 1 : place + 2].islower())
     ]
-    if len(starts) != 1 or not text.isalpha():
+    if len(starts) != 1 or not spelled.isalpha():
         return ()
-    return text[: starts[0]].lower(), text[starts[0] :].lower()
+    return spelled[: starts[0]].lower(), spelled[starts[0] :].lower()
 
 
 def _keys(name: str) -> tuple[str, ...]:

@@ -114,6 +114,7 @@ INDEX_NOUNS = word_set("""
     industrials
 """)
 FUTURE_NOUNS = word_set("price prices futures contract bullion rally demand miners etf etfs inventories output")
+COMMODITY_EXCHANGES = word_set("comex nymex mcx lme us uk")
 #: Words between a name and another company: `Visa rival`, `chip giant Intel`.
 ROLES = word_set("""
     giant retailer maker company firm lender bank group chain owner parent rival rivals supplier suppliers partner
