@@ -27,6 +27,8 @@ EXCHANGE_PATTERN = r"^[A-Z][A-Z0-9]{1,14}$"
 #: Kinds whose symbols have a form of their own → how it is described.
 _FORMS = {AssetKind.INDEX: "an index", AssetKind.FX: "a currency pair", AssetKind.FUTURE: "a future"}
 _FORM_EXAMPLES = {AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
+#: Other names of kinds → the kind.
+_KIND_NAMES = {"etf": "fund", "stock": "equity", "share": "equity", "forex": "fx", "currency": "fx", "crypto": "coin"}
 
 
 class AssetEntry(BaseModel):
@@ -198,7 +200,7 @@ def _in_words(error: ErrorDetails) -> str:
         case "enum", ("type",):
             text = f"unknown type {value!r}; {_allowed(value, AssetType)}"
         case "enum", ("kind",):
-            text = f"unknown kind {value!r}; {_allowed(value, AssetKind)}"
+            text = f"unknown kind {value!r}; {_allowed(_KIND_NAMES.get(str(value).lower(), value), AssetKind)}"
         case "literal_error", ("providers", name, "[key]"):
             text = f"unknown provider {name!r}; {_allowed(name, get_args(AssetProviderName))}"
         case "string_pattern_mismatch", ("providers", name):

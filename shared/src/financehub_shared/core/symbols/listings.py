@@ -101,10 +101,11 @@ def read_listing(text: str) -> list[str]:
 
 def _split_exchange(text: str) -> tuple[str, tuple[Exchange, ...]]:
     """Return the code of a share and the exchanges that a text names."""
-    left, colon, right = text.partition(":")
+    left, colon, right = (part.strip() for part in text.partition(":"))
     if colon:
-        if left in BY_CODE:
-            return right, BY_CODE[left]
+        name = re.sub(r"[- ]", "", left)  # `TSX-V`, `NYSE ARCA`
+        if name in BY_CODE:
+            return right, BY_CODE[name]
         return left, _ANY_CODE.get(right) or _SUFFIX.get(right) or ()
     if _PREFERRED.fullmatch(text):
         return text, (_US,)

@@ -50,7 +50,7 @@ def read_fx(text: str) -> str | None:
         text: The symbol as a user wrote it, in capitals.
     """
     if text.endswith("=X"):
-        return text
+        return text if text.removesuffix("=X")[:-3] in {"", *CURRENCIES, *_METALS} else None
     if (alone := _ALONE.fullmatch(text)) and alone[1] in CURRENCIES:
         return f"{alone[1]}USD=X" if alone[1] in _PRICED_IN_DOLLARS else f"USD{alone[1]}=X"
     for base, quote in _split(text):
@@ -67,11 +67,11 @@ def read_coin_among_stocks(text: str) -> str | None:
     Args:
         text: The symbol as a user wrote it, in capitals.
     """
-    for base, quote in _split(text):
+    for base, quote in _split(text.removesuffix("=X")):
         is_coin = quote in STABLECOINS or base in KNOWN_COINS or base in COIN_NAMES
         is_pair = len(text) > 5 and (quote in STABLECOINS or quote in COIN_CURRENCIES)  # tickers have at most 5 letters
         if is_pair and base not in CURRENCIES and (is_coin or text == f"{base}-{quote}"):
-            return read_coin(text)
+            return _coin(base, quote)
     return None
 
 

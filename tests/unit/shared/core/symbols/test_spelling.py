@@ -27,7 +27,19 @@ PAIR_NOTATIONS = [
     *("BTC/USD", "BTC-USD", "BTC_USD", "BTC USD", "BTC.USD", "BTC:USD", "BTC|USD", "BTCUSD", "btcusd", "Btc/Usd"),
     *("BTC/USDT", "BTC-USDT", "BTC_USDT", "BTCUSDT", "BTCUSDC", "BTCFDUSD", "BTCBUSD", "XBT/USD", "XBTUSD", "XBT-USD"),
     *("XXBTZUSD", "tBTCUSD", "X:BTCUSD", "BINANCE:BTCUSDT", "COINBASE:BTC-USD", "BTC-USD.CC", "BTCUSD.P"),
-    *("BTC-USD-SWAP", "BTC-PERP", "BTCUSDT_PERP", "USD-BTC", "USDT_BTC", "BTC", "XBT", "$BTC", "#btc", "bitcoin"),
+    *(
+        "BTC/USDT:USDT",
+        "BTC-USD-SWAP",
+        "BTC-PERP",
+        "BTCUSDT_PERP",
+        "USD-BTC",
+        "USDT_BTC",
+        "BTC",
+        "XBT",
+        "$BTC",
+        "#btc",
+        "bitcoin",
+    ),
     *(" BTC-USD ", "BTC-USD,", "'BTC-USD'", "(BTC)", "BTC–USD", "ＢＴＣ-ＵＳＤ", "BTC -USD", "BTC\u00a0USD"),
 ]
 
@@ -120,6 +132,9 @@ SHARES = {
     "AAPL.O": "AAPL",
     "AAPL.OQ": "AAPL",
     "NASDAQ:AAPL": "AAPL",
+    "(NASDAQ: AAPL)": "AAPL",
+    "NYSE Arca: SPY": "SPY",
+    "TSX-V: ABC": "ABC.V",
     "$aapl": "AAPL",
     "LON:VOD": "VOD.L",
     "LON:SPX": "SPX.L",
@@ -207,7 +222,8 @@ def test_names_of_any_exchange_are_read_before_and_after_the_code():
 def test_name_of_an_index_is_read_unless_the_kind_says_otherwise():
     """The name of an index means the index, but it is a ticker if the user states that it is a share or a fund."""
     assert read_all(INDEX_NAMES, STOCK) == {name: [symbol] for name, symbol in INDEX_NAMES.items()}
-    assert read_all(INDEX_NAMES, STOCK, AssetKind.FUND) == {name: [name] for name in INDEX_NAMES}
+    tickers = [name for name in INDEX_NAMES if "/" not in name]
+    assert read_all(tickers, STOCK, AssetKind.FUND) == {name: [name] for name in tickers}
 
 
 def test_names_of_indices_are_unique_and_their_symbols_canonical():
@@ -225,6 +241,7 @@ def test_names_of_indices_are_unique_and_their_symbols_canonical():
         ("BTC-USD", STOCK, "BTC-USD"),
         ("NEWCOIN-USD", STOCK, "NEWCOIN-USD"),
         ("BINANCE:BTCUSDT", STOCK, "BTC-USD"),
+        ("BTCUSD=X", STOCK, "BTC-USD"),
         ("EUR/USD", CRYPTO, "EURUSD=X"),
         ("EURUSD=X", CRYPTO, "EURUSD=X"),
         ("^GSPC", CRYPTO, "^GSPC"),
