@@ -148,6 +148,7 @@ def read_quote(provider: str, asset: Asset, symbol: str, answer: Mapping[str, An
         fetched_at=now,
         provider=provider,
         change_percent=values.optional_number("dp"),
+        quality=values.quality,
         note=values.note,
         evidence=read_evidence(answer, previous_close="pc", low="l", high="h"),
     )

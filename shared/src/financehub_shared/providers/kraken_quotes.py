@@ -61,6 +61,7 @@ def read_quote(provider: str, asset: Asset, pair: str, tickers: Mapping[str, Any
         fetched_at=now,
         provider=provider,
         volume=ticker.optional_number("v"),
+        quality=ticker.quality,
         note=ticker.note,
         # The open is that of the day in UTC.
         evidence=read_evidence(ticker.values, previous_close="o", low="l", high="h", bid="b", ask="a", trades="t"),

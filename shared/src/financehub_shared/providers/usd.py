@@ -88,25 +88,35 @@ class UsdtRates:
             now = self._clock.now()
             if self._spot is not None and 0 <= now - self._spot.at < FRESH_SECONDS:
                 return self._spot
-            failures: list[str] = []
-            broken_peg: list[UsdtRate] = []
-            for source in self._spot_sources:
-                try:
-                    rate = UsdtRate(_plausible(await source.usdt_rate(deadline)), source.name, now)
-                except (ProviderError, ValueError) as error:
-                    failures.append(f"{source.name}: {error}" if isinstance(error, ValueError) else str(error))
-                    continue
-                others = [other for other in broken_peg if abs(other.value - rate.value) <= AGREEMENT]
-                if others or abs(rate.value - 1) <= NEAR_PEG:
-                    self._spot = others[0] if others else rate
-                    return self._spot
-                broken_peg.append(rate)
-                failures.append(f"{source.name}: {rate.value} USD per USDT, which no other source confirms")
+            rate, doubtful, failures = await self._ask_sources(deadline, now)
+            if rate is not None:
+                self._spot = rate
+                return rate
             # While the peg may be broken, an earlier rate is worse than none.
-            if not broken_peg and self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
+            if not doubtful and self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
                 return self._spot
             detail = "; ".join(failures) or "no source is configured"
             raise UpstreamError("usdt-rate", f"the rate of USDT in USD is unknown: {detail}")
+
+    async def _ask_sources(self, deadline: float, now: float) -> tuple[UsdtRate | None, list[UsdtRate], list[str]]:
+        """Return the rate if there is one, the rates far from 1 that no second source confirmed, and all reasons."""
+        doubtful: list[UsdtRate] = []
+        failures: list[str] = []
+        for source in self._spot_sources:
+            try:
+                rate = UsdtRate(await source.usdt_rate(deadline), source.name, now)
+            except ProviderError as error:
+                failures.append(str(error))
+                continue
+            if not (rate.value.is_finite() and PLAUSIBLE[0] <= rate.value <= PLAUSIBLE[1]):
+                failures.append(f"{source.name}: {rate.value} USD per USDT is not plausible")
+                continue
+            confirmed = [other for other in doubtful if abs(other.value - rate.value) <= AGREEMENT]
+            if confirmed or abs(rate.value - 1) <= NEAR_PEG:
+                return (confirmed or [rate])[0], [], []
+            doubtful.append(rate)
+            failures.append(f"{source.name}: {rate.value} USD per USDT, which no other source confirms")
+        return None, doubtful, failures
 
     async def daily(self, last_day: int, deadline: float) -> "DailyRates":
         """Return the daily rates. They are fetched only if they do not include `last_day` yet.
@@ -124,17 +134,6 @@ class UsdtRates:
                     if self._daily.at(last_day) is None:
                         raise
             return self._daily
-
-
-def _plausible(rate: Decimal) -> Decimal:
-    """Return a rate that can be the rate of USDT.
-
-    Raises:
-        ValueError: The rate is not a number, or outside `PLAUSIBLE`.
-    """
-    if not rate.is_finite() or not PLAUSIBLE[0] <= rate <= PLAUSIBLE[1]:
-        raise ValueError(f"{rate} USD per USDT is not plausible")
-    return rate
 
 
 class DailyRates:

@@ -162,7 +162,7 @@ def check_damaged(quote: Quote, before: Quote, context: str) -> None:
         return
     for field in fields(Quote):
         value, expected = getattr(quote, field.name), getattr(before, field.name)
-        if field.name not in {"note", "evidence"}:
+        if field.name not in {"note", "evidence", "quality"}:
             assert value == expected or (value is None and field.name in OPTIONAL), f"{context}: {field.name} {value}"
     for field in fields(QuoteEvidence):
         value, expected = getattr(quote.evidence, field.name), getattr(before.evidence, field.name)

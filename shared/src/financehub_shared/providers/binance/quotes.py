@@ -65,6 +65,7 @@ def _read_quote(provider: str, asset: Asset, ticker: Fields, rate: UsdtRate | No
         provider=provider,
         change_percent=ticker.optional_number("priceChangePercent"),
         volume=ticker.optional_number("volume"),
+        quality=ticker.quality,
         note="; ".join(filter(None, (note, ticker.note))),
         evidence=read_evidence(
             ticker.values,

@@ -55,6 +55,7 @@ def _read_quote(provider: str, asset: Asset, coins: Elements, now: float) -> Quo
         change_percent=coin.optional_number("price_change_percentage_24h"),
         # CoinGecko returns the volume in the currency, and FinanceHub stores it in coins.
         volume=_VOLUME.divide(turnover, price) if turnover is not None and price > 0 else None,
+        quality=coin.quality,
         note=coin.note,
         evidence=read_evidence(row, change=(price, "price_change_24h"), low="low_24h", high="high_24h"),
     )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from financehub_shared.core.errors import MalformedError
+from financehub_shared.core.models import Quality
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.damaged_json import Damaged
 
@@ -47,8 +48,8 @@ class Elements:
         if self._nameless:
             raise MalformedError(
                 self._provider,
-                f"{name} is not in the answer, or it is one of the {len(self._nameless)} entries without a readable "
-                f"{self._key} (one is {parse.describe(self._nameless[0])})",
+                f"{name} is not in the answer, or its {self._key} cannot be read; entries without a readable "
+                f"{self._key}: {len(self._nameless)} (the first is {parse.describe(self._nameless[0])})",
             )
         return None
 
@@ -72,6 +73,11 @@ class Fields:
     def note(self) -> str:
         """The optional fields that were dropped because they are damaged, for the note of the quote."""
         return f"dropped: {', '.join(self._dropped)}" if self._dropped else ""
+
+    @property
+    def quality(self) -> Quality:
+        """Corrected if an optional field was dropped, and good otherwise."""
+        return Quality.CORRECTED if self._dropped else Quality.GOOD
 
     def number(self, field: str) -> Decimal:
         """Return a number; see `parse.number`."""

@@ -72,6 +72,7 @@ def _read_quote(provider: str, asset: Asset, symbol: str, row: Mapping[str, Any]
         provider=provider,
         change_percent=values.optional_number("regularMarketChangePercent"),
         volume=volume,
+        quality=values.quality,
         note=values.note,
         evidence=_evidence(asset, row, price, Decimal(1) / per_unit),
     )
