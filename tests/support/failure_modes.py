@@ -31,7 +31,8 @@ class FailureCase:
     Args:
         upstream: The upstream with the fault, which is the first choice of the provider order.
         fault: Name of the fault in the simulator.
-        reason: Regular expression for the reason in the report, or "" if the provider delivers despite the fault.
+        reason: Kind of the error, or a regular expression for the reason of a rejected quote. "" if the provider
+            delivers despite the fault.
         failover: The provider that delivers instead, or "" if there is none and the stored quote remains.
         breaker: `unaffected`, `counted` (one more failure), or `opened` (immediately, for `retry_after` seconds).
         spent: Spent units of the upstream's budget.
@@ -138,7 +139,8 @@ def check_consequences(case: FailureCase, fetched: FaultyFetch, asset: Asset) ->
     """Assert that the consequences are as the case expects."""
     symbol = asset.symbol
     reason = fetched.report.failures[symbol].get(f"simulated/{case.upstream}", "")
-    assert re.fullmatch(case.reason, reason), reason
+    # an error is a kind and a sentence
+    assert re.fullmatch(case.reason if ":" in case.reason or not case.reason else f"{case.reason}: .+", reason), reason
     delivering = case.failover if case.reason else case.upstream
     if delivering:
         assert fetched.report.delivered == {f"simulated/{delivering}": 1}

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 
 from financehub_high_priority.quotes import refresh_quotes
 from financehub_shared.core.clock import ManualClock
@@ -83,6 +84,12 @@ class ScriptedUpstream:
         return QuoteBatch(quotes, missing)
 
 
+@cache
+def _runner() -> asyncio.Runner:
+    """One event loop for all runs, because thousands of loops and their threads take seconds."""
+    return asyncio.Runner()
+
+
 class RestartingStore(MemoryStore):
     """A store that keeps disputes as Redis does."""
 
@@ -123,12 +130,10 @@ class QuoteWorld:
         self.clock.advance(minutes * 60)
         self.upstreams = {name: ScriptedUpstream(name, script, self.clock) for name, script in self.scripts.items()}
         order = {self.asset.type: list(self.upstreams.values())}
-        fetch = refresh_quotes(
-            TASKS[self.asset.type], None, store=self.store, provider_orders=order, clock=self.clock
-        )
+        fetch = refresh_quotes(TASKS[self.asset.type], None, store=self.store, provider_orders=order, clock=self.clock)
         try:
             self.failure = ""
-            return asyncio.run(fetch)
+            return _runner().run(fetch)
         except TaskFailedError as error:
             self.failure = str(error)
             return None
