@@ -1,101 +1,87 @@
-"""The exchanges in whose notation headlines write tickers, and which assets are listed on them."""
+"""Tells which exchange a headline names, and on which exchanges an asset is listed.
 
-#: Exchange → its other spellings in headlines, without spaces, in capitals.
-_SPELLINGS = {
-    "NASDAQ": "NASDAQGS NASDAQGM NASDAQCM NASDAQCAPITALMARKET NMS XNAS",
+An exchange is identified by Yahoo's suffix (`L`), and those of the US, which have none, by their names. The codes of
+all others come from `core/symbols/exchanges.py`.
+"""
+
+from financehub_shared.core.symbols.exchanges import BY_BLOOMBERG_CODE, BY_CODE, BY_SUFFIX, EXCHANGE_NAMES
+from financehub_shared.market.links.vocabulary import word_set
+
+#: Exchange in the US → its other names, without spaces, and its endings in Reuters codes (`AAPL.O`).
+_US_NAMES = {
+    "NASDAQ": "NASDAQGS NASDAQGM NASDAQCM NASDAQCAPITALMARKET NASDAQGLOBALSELECT NMS NGM NCM NIM NSQ XNAS",
     "NYSE": "NEWYORKSTOCKEXCHANGE NYQ XNYS",
-    "NYSEAMERICAN": "AMEX NYSEMKT NYSEAMEX XASE",
-    "NYSEARCA": "ARCA XARC",
+    "NYSEAMERICAN": "AMEX NYSEMKT NYSEAMEX ASE XASE",
+    "NYSEARCA": "ARCA PCX ARCX",
     "CBOE": "BATS BZX CBOEBZX",
-    "OTC": "OTCMKTS OTCQX OTCQB OTCPK OTCBB PINK PINX OTCMARKETS GREY",
-    "LSE": "LON LONDON XLON AIM",
-    "XETRA": "ETR FRA FWB FSE XETR DB DE ETRA FRANKFURT",
-    "EURONEXTPARIS": "EPA PAR XPAR PARIS EN",
-    "EURONEXTAMSTERDAM": "AMS XAMS AEX EURONEXTAMS AMSTERDAM",
-    "EURONEXTBRUSSELS": "EBR XBRU BRUSSELS",
-    "EURONEXTLISBON": "ELI XLIS LISBON",
-    "BIT": "MIL XMIL BORSAITALIANA MILAN EXM",
-    "BME": "MCE XMAD MADRID",
-    "SIX": "SWX VTX EBS XSWX SIXSWISS",
-    "STO": "OMX OMXSTO XSTO STOCKHOLM NASDAQSTOCKHOLM",
-    "CPH": "XCSE OMXCPH COPENHAGEN NASDAQCOPENHAGEN",
-    "HEL": "XHEL OMXHEL HELSINKI NASDAQHELSINKI",
-    "OSE": "OSL XOSL OSLO",
-    "TSX": "TSE TOR XTSE TORONTO",
-    "TSXV": "TSXVENTURE CVE XTSX",
-    "TYO": "TSE JPX XTKS TOKYO",
-    "HKEX": "HKG HKSE SEHK XHKG HK",
-    "ASX": "XASX",
-    "KRX": "KOSPI XKRX KSE",
-    "KOSDAQ": "XKOS",
-    "NSE": "NSEI XNSE",
-    "BSE": "BOM XBOM",
-    "JSE": "XJSE",
-    "B3": "BVMF BOVESPA BMFBOVESPA SAO",
-    "SGX": "XSES",
-    "SHA": "SSE XSHG SHSE",
-    "SHE": "SZSE XSHE",
-    "TPE": "TWSE XTAI",
-    "BMV": "XMEX MEX",
-    "CRYPTO": "COINBASE BINANCE BITSTAMP KRAKEN BITFINEX BYBIT OKX GEMINI CRYPTOCOIN CCC CRYPTOCAP",
-    "INDEX": "INDEXSP INDEXDJX INDEXNASDAQ SP DJ TVC INDEXFTSE INDEXDB",
+    "OTC": "OTCMKTS OTCQX OTCQB OTCPK OTCBB OTCMARKETS PINK PINX PNK OB",
 }
-_US = ("NASDAQ", "NYSE", "NYSEAMERICAN", "NYSEARCA", "CBOE", "OTC")
-#: Suffix of a canonical symbol → its exchanges. An asset without a suffix is listed in the US.
-_OF_SUFFIX: dict[str, tuple[str, ...]] = {
-    "": _US, "L": ("LSE",), "DE": ("XETRA",), "F": ("XETRA",), "PA": ("EURONEXTPARIS",), "AS": ("EURONEXTAMSTERDAM",),
-    "BR": ("EURONEXTBRUSSELS",), "LS": ("EURONEXTLISBON",), "MI": ("BIT",), "MC": ("BME",), "SW": ("SIX",),
-    "ST": ("STO",), "CO": ("CPH",), "HE": ("HEL",), "OL": ("OSE",), "TO": ("TSX",), "V": ("TSXV",), "T": ("TYO",),
-    "HK": ("HKEX",), "AX": ("ASX",), "KS": ("KRX",), "KQ": ("KOSDAQ",), "NS": ("NSE", "BSE"), "BO": ("BSE", "NSE"),
-    "JO": ("JSE",), "SA": ("B3",), "SI": ("SGX",), "SS": ("SHA",), "SZ": ("SHE",), "TW": ("TPE",), "MX": ("BMV",),
-}  # fmt: skip
-#: Ending of a Reuters code (`AAPL.O`) → exchanges, where it is not also the suffix of a canonical symbol.
-_OF_REUTERS: dict[str, tuple[str, ...]] = {
-    "O": ("NASDAQ",), "OQ": ("NASDAQ",), "N": ("NYSE",), "A": ("NYSEAMERICAN",), "P": ("NYSEARCA",), "PK": ("OTC",),
-    "S": ("SIX",), "J": ("JSE",), "BS": ("BSE",), "GY": ("XETRA",),
-}  # fmt: skip
-#: Country code of Bloomberg (`VOD LN`) → exchanges.
-_OF_BLOOMBERG: dict[str, tuple[str, ...]] = {
-    "US": _US, "UN": ("NYSE",), "UW": ("NASDAQ",), "UQ": ("NASDAQ",), "LN": ("LSE",), "GY": ("XETRA",),
-    "GR": ("XETRA",),
-    "FP": ("EURONEXTPARIS",), "NA": ("EURONEXTAMSTERDAM",), "BB": ("EURONEXTBRUSSELS",), "PL": ("EURONEXTLISBON",),
-    "IM": ("BIT",), "SM": ("BME",), "SW": ("SIX",), "SE": ("SIX",), "SS": ("STO",), "DC": ("CPH",), "FH": ("HEL",),
-    "NO": ("OSE",), "CN": ("TSX", "TSXV"), "CT": ("TSX",), "JP": ("TYO",), "JT": ("TYO",), "HK": ("HKEX",),
-    "AU": ("ASX",), "AT": ("ASX",), "KS": ("KRX",), "KP": ("KRX",), "IN": ("NSE", "BSE"), "IS": ("NSE",),
-    "IB": ("BSE",), "SJ": ("JSE",), "BZ": ("B3",), "SP": ("SGX",), "TT": ("TPE",), "MM": ("BMV",),
-}  # fmt: skip
+_US = frozenset(_US_NAMES)
+_REUTERS = {
+    "O": "NASDAQ",
+    "OQ": "NASDAQ",
+    "N": "NYSE",
+    "A": "NYSEAMERICAN",
+    "P": "NYSEARCA",
+    "PK": "OTC",
+    "J": "JO",
+    "S": "SW",
+}
+_BLOOMBERG = {"UN": "NYSE", "UW": "NASDAQ", "UQ": "NASDAQ", "UA": "NYSEAMERICAN", "UP": "NYSEARCA"}
+#: Places where coins are traded, in whose notation headlines write them.
+_CRYPTO_NAMES = "COINBASE BINANCE BITSTAMP KRAKEN BITFINEX BYBIT OKX GEMINI CRYPTOCAP CCC"
+CRYPTO = "CRYPTO"
+#: Suffix → other exchanges of the country where the same tickers are used.
+_ALSO = {"DE": {"F"}, "F": {"DE"}, "NS": {"BO"}, "BO": {"NS"}}
 
-_BY_SPELLING: dict[str, frozenset[str]] = {}
-for _exchange, _others in _SPELLINGS.items():
-    for _spelling in (_exchange, *_others.split()):
-        _BY_SPELLING[_spelling] = _BY_SPELLING.get(_spelling, frozenset()) | {_exchange}
 
-KNOWN_EXCHANGES = frozenset(_SPELLINGS)
-#: All spellings, for the search in headlines.
-SPELLINGS = tuple(_BY_SPELLING)
+#: Name → exchange, for those that `core/symbols` does not tell apart.
+_BY_NAME = {
+    name: exchange
+    for exchange, names in {**_US_NAMES, CRYPTO: _CRYPTO_NAMES}.items()
+    for name in (exchange, *names.split())
+} | {"TSXVENTURE": "V"}
+#: Names that can stand before a colon without brackets. Cities say there where the news comes from.
+NAMES_WITHOUT_BRACKETS = (EXCHANGE_NAMES | _BY_NAME.keys()) - word_set("""
+    LONDON PARIS AMSTERDAM TORONTO TOKYO STOCKHOLM COPENHAGEN HELSINKI OSLO WARSAW ISTANBUL FRANKFURT
+    SET MAD BET BUD HAM GER PAR ASE PINK DEX VAN LIM DUB GREY NEO
+""")
+
+
+def is_exchange(name: str) -> bool:
+    """Whether a name is that of a known exchange."""
+    return exchanges_named(name) != {_key(name)} or _key(name) in _BY_NAME
 
 
 def exchanges_named(name: str) -> frozenset[str]:
-    """Return the exchanges that a name can mean: `LON` → LSE, `TSE` → Tokyo or Toronto; an unknown name is itself."""
-    key = "".join(char for char in name.upper() if char.isalnum())
-    known = _BY_SPELLING.get(key)
-    if known is None and key.startswith("EURONEXT"):
-        known = _BY_SPELLING.get(key.removeprefix("EURONEXT"))
-        if known is None:
-            known = frozenset(exchange for exchange in _SPELLINGS if exchange.startswith("EURONEXT"))
-    return known or frozenset({key})
+    """Return the exchanges that a name can mean: `LON` → L, `TSE` → Tokyo or Toronto; an unknown name is itself."""
+    key = _key(name)
+    if key.startswith("EURONEXT"):
+        key = key.removeprefix("EURONEXT") or "EURONEXT"  # Euronext Paris
+    if key in _BY_NAME:
+        return frozenset({_BY_NAME[key]})
+    return frozenset(exchange.suffix for exchange in BY_CODE.get(key, ()) if exchange.suffix) or frozenset({key})
+
+
+def _key(name: str) -> str:
+    return "".join(char for char in name.upper() if char.isalnum())
 
 
 def exchanges_of_suffix(suffix: str) -> frozenset[str]:
-    """Return the exchanges of a canonical symbol with this suffix; an unknown suffix is an exchange itself."""
-    return frozenset(_OF_SUFFIX.get(suffix, (suffix,)))
+    """Return the exchanges of a canonical symbol with this suffix; without one, those of the US."""
+    return frozenset({suffix, *_ALSO.get(suffix, ())}) if suffix else _US
 
 
 def exchanges_of_reuters(ending: str) -> frozenset[str]:
     """Return the exchanges that the ending of a Reuters code means. Empty if it means none."""
-    return frozenset(_OF_REUTERS.get(ending) or (_OF_SUFFIX.get(ending, ()) if ending else ()))
+    if ending in _REUTERS:
+        return frozenset({_REUTERS[ending]})
+    return exchanges_of_suffix(ending) if ending and ending in BY_SUFFIX else frozenset()
 
 
 def exchanges_of_bloomberg(country: str) -> frozenset[str]:
     """Return the exchanges that a country code of Bloomberg means. Empty if it means none."""
-    return frozenset(_OF_BLOOMBERG.get(country, ()))
+    if country in _BLOOMBERG:
+        return frozenset({_BLOOMBERG[country]})
+    exchanges = BY_BLOOMBERG_CODE.get(country, ())
+    return frozenset().union(*(exchanges_of_suffix(exchange.suffix) for exchange in exchanges))

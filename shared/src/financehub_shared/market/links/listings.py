@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from financehub_shared.core.kinds import AssetKind
 from financehub_shared.core.models import Asset
-from financehub_shared.market.links.exchanges import exchanges_named, exchanges_of_suffix
+from financehub_shared.market.links.exchanges import CRYPTO, exchanges_named, exchanges_of_suffix
 from financehub_shared.market.links.known_assets import known_asset
 
-_CRYPTO = frozenset({"CRYPTO"})
 _PLAIN_SEPARATOR = str.maketrans({"-": ".", "/": ".", "_": ".", " ": "."})
 
 
@@ -47,7 +46,7 @@ class Listings:
         if asset.kind is AssetKind.COIN:
             base = asset.symbol.partition("-")[0]
             self.coins.setdefault(base, []).append(asset.symbol)
-            exchanges = _stated(asset) or _CRYPTO
+            exchanges = _stated(asset) or frozenset({CRYPTO})
             self._add(base, Listing(asset.symbol, exchanges, home=True))
         elif asset.kind in {AssetKind.EQUITY, AssetKind.FUND}:
             ticker, _, suffix = asset.symbol.partition(".")

@@ -6,27 +6,22 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from financehub_shared.market.links.exchanges import (
-    KNOWN_EXCHANGES,
-    SPELLINGS,
+    CRYPTO,
+    NAMES_WITHOUT_BRACKETS,
     exchanges_named,
     exchanges_of_bloomberg,
     exchanges_of_reuters,
+    is_exchange,
 )
 from financehub_shared.market.links.listings import Listings
 from financehub_shared.market.links.tokens import NOTED
-from financehub_shared.market.links.vocabulary import word_set
 
 _TICKER = r"[A-Z0-9^.][A-Z0-9.&^-]{0,11}"
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]{1,90})[)\]}>]")
 #: One ticker of a list in brackets, with the exchange unless it is the exchange of the one before.
 _ENTRY = re.compile(r"(?:([A-Za-z][A-Za-z0-9 ./&-]{0,30}?)\s?:\s?)?(\$?)([A-Za-z0-9^.][A-Za-z0-9.&^/-]{0,11})")
 _LIST = re.compile(r"\s*[,;|]\s*|\s+(?:and|&)\s+")
-#: Without brackets, a city before a colon is where the news comes from.
-_CITIES = word_set(
-    "LONDON FRANKFURT PARIS AMSTERDAM BRUSSELS LISBON MILAN MADRID STOCKHOLM COPENHAGEN HELSINKI OSLO TORONTO TOKYO"
-)
-_NAMES = {*SPELLINGS, "NYSE American", "NYSE Arca", "TSX Venture"} - _CITIES
-_EXCHANGE = "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True))
+_EXCHANGE = "|".join(sorted({*NAMES_WITHOUT_BRACKETS, "NYSE American", "NYSE Arca"}, key=len, reverse=True))
 #: Short exchange names are capitals, as words such as `De:` and `In:` occur before colons.
 _PLAIN = re.compile(
     rf"(?<![\w$])({_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?)\s?:\s?({_TICKER})(?![\w])"
@@ -145,12 +140,14 @@ class NotationReader:
         symbols: list[str] = []
         tickers: list[str] = []
         exchanges: frozenset[str] = frozenset()
-        kind = NoteKind.BARE
+        kind, is_known = NoteKind.BARE, False
         for entry in filter(None, entries):
             exchange, dollar, ticker = entry.groups()
             if exchange:
-                exchanges = frozenset().union(*map(exchanges_named, exchange.split("/")))
-            if ticker != ticker.upper() and not (exchanges & KNOWN_EXCHANGES or dollar):
+                names = exchange.split("/")
+                exchanges = frozenset().union(*map(exchanges_named, names))
+                is_known = any(map(is_exchange, names))
+            if ticker != ticker.upper() and not (is_known or dollar):
                 return None
             if not exchanges and not ticker[0].isalpha() and ticker[0] != "^":
                 return None
@@ -158,18 +155,18 @@ class NotationReader:
                 kind = NoteKind.CERTAIN
             tickers.append(ticker)
             symbols += self._on(ticker, exchanges) if exchanges else self._listings.without_exchange(ticker)
-        return Note(kind, tuple(tickers), tuple(symbols), exchange=bool(exchanges - {"CRYPTO"}))
+        return Note(kind, tuple(tickers), tuple(symbols), exchange=bool(exchanges - {CRYPTO}))
 
     def _on(self, ticker: str, exchanges: frozenset[str]) -> list[str]:
         found = self._listings.on_exchange(ticker, exchanges)
-        if not found and "CRYPTO" in exchanges:
+        if not found and CRYPTO in exchanges:
             pair = _JOINED_PAIR.fullmatch(ticker) or _PAIR.fullmatch(ticker)
             found = self._of_pair(pair[1].upper(), pair[pair.lastindex or 2].upper()) if pair else []
         return found
 
     def _plain(self, match: re.Match[str]) -> str:
         exchanges, ticker = exchanges_named(match[1]), match[2].rstrip(".-")
-        return self._certain(match, ticker, self._on(ticker, exchanges), exchange="CRYPTO" not in exchanges)
+        return self._certain(match, ticker, self._on(ticker, exchanges), exchange=CRYPTO not in exchanges)
 
     def _cashtag(self, match: re.Match[str]) -> str:
         if match[1] in _UNITS:

@@ -161,7 +161,9 @@ PLURAL_VERBS = frozenset(word for word in MOVES if not word.endswith(("ing", "ed
 """)
 #: What markets do, beside moving.
 MARKET_VERBS = word_set("""
-    suffers suffered posts posted logs records gets loses enters entered confirms ekes leads crosses
+    suffers suffered posts posted logs records gets loses enters entered confirms ekes leads crosses gives bucks lags
+    pause
+    pauses eke snaps stage stages
 """)
 #: Prepositions that a company can follow.
 BEFORE_COMPANIES = word_set("at by from against with versus vs than like inside behind for to via about between beyond")
