@@ -30,13 +30,14 @@ _WELL_KNOWN = """
 """
 _DOMAIN_END = re.compile(r"\.(com|net|org|news|io|de|fr|in|co\.uk|co\.in|com\.au)$")
 _SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
-_SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|:\s+|\s+\()([^|–—]{2,60}?)\)?\s*$")
+_SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|\s*:\s+|\s+\()([^|–—]{2,60}?)\)?\s*$")
 _SOURCES = re.compile(r"\s*[-–—:,(]\s*(?:sources?|reports?)(?: says?)?\)?$", re.IGNORECASE)
 _TAG = re.compile(
     r"^[\W_]*(?:"
     # `UPDATE 1-`, with or without spaces
     r"(?:UPDATE \d+|WRAPUP \d+|RPT|REFILE|CORRECTED|EXCLUSIVE|Exclusive|BREAKING|BRIEF)\s*[-–—:]\s*"
-    r"|[\[(]?(?i:breaking(?: news)?|updated?(?: \d+)?|exclusive|watch|video|alert|just in|developing|correct(?:ed|ion))"
+    r"|[\[(]?(?i:breaking(?: news)?|updated?(?: \d+)?|exclusive|watch|video|alert|just in|developing|correct(?:ed|ion)"
+    r"|factbox|timeline|graphic|explainer|instant view|analyst view)"
     r"(?:[\])]\s*:?|\s*:|\s+[-–—|])\s+)"
 )
 _UPDATED = re.compile(r"\s*[\[(](?:updated?|correct(?:ed|ion)|video)[\])]$", re.IGNORECASE)

@@ -71,7 +71,7 @@ def read_headline(text: str) -> Headline:
     words = [_fold(token) for token in tokens]
     is_shouted = text == text.upper()
     story: list[str] = []
-    for token, word, following in zip(tokens, words, [*words[1:], ""], strict=True):
+    for token, word, following in zip(tokens, words, [*words[1:], ""], strict=False):
         # an acronym, or a ticker such as BE
         is_name = following in _SHARES if is_shouted else len(token) > 1 and token.isupper()
         if is_name or word not in HARMLESS:

@@ -5,6 +5,7 @@ makes another story. In particular, they lack every negation, direction, preposi
 `before`) and modal verb except `will`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 
@@ -23,12 +24,16 @@ _ACTIVE_VERBS = """
     strengthen slow ease close open raise lift hike boost lower start end resume continue remain widen narrow double
     triple expand launch reach
 """
-#: Words of which only a final `s` is removed. `stock` is not one of them: `The Best Dividend Stocks` is another list.
-_ONLY_S = """
-    share result profit earning sale revenue price rate cost job tariff fear hope worry outlook forecast estimate
-    dividend buy sell see seek weigh eye face expect win lose plan agree sign approve reject block probe hold keep make
-    take name get set let leave want need urge tell ask call warn add move turn show test back draw pay spend invest
-    offer join build hire fire file settle appeal answer
+_VERBS = """
+    buy sell see seek weigh eye face expect win lose plan agree sign approve reject block probe keep make take name get
+    set let leave want need urge tell ask call warn add move turn show test back draw pay spend invest join build hire
+    fire file settle appeal answer
+"""
+#: Words of which only a final `s` is removed, because the form with `ing` means something else (`rating`, `offering`).
+#: `stock` is not one of them: `The Best Dividend Stocks` is another list than `The Best Dividend Stock`.
+_NOUNS = """
+    share result profit sale revenue price rate cost job tariff fear hope worry outlook forecast estimate dividend
+    earning offer hold
 """
 #: First the word that stands for the others.
 _IRREGULAR = """
@@ -83,11 +88,15 @@ _IRREGULAR = """
 
 
 def _forms() -> Iterable[tuple[str, str]]:
-    for word in _ONLY_S.split():
+    active = _ACTIVE_VERBS.split()
+    for word in (*active, *_VERBS.split(), *_NOUNS.split()):
         yield word + "s", word
-    for word in _ACTIVE_VERBS.split():
-        stem = word.removesuffix("e")
-        yield from ((word + "s", word), (stem + "ed", word), (stem + "ing", word))
+    for word in (*active, *_VERBS.split()):
+        doubled = re.fullmatch("[^aeiou]+[aeiou][nt]", word)
+        stem = word + word[-1] if doubled else re.sub("(?<![ey])e$", "", word)
+        yield stem + "ing", word
+        if word in active:
+            yield stem + "ed", word
     for line in _IRREGULAR.strip().splitlines():
         base, *others = line.split()
         yield from ((other, base) for other in others)

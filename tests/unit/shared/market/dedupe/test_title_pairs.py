@@ -1,0 +1,144 @@
+"""Scores deduplication with labeled pairs of headlines, and changes single words of their headlines."""
+
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
+from financehub_shared.market.dedupe.publishers import bare_headline
+from financehub_shared.market.dedupe.titles import read_headline
+from financehub_shared.market.dedupe.words import BASE_FORM, HARMLESS
+from financehub_shared.market.links.linker import AssetLinker
+from support.headlines import FOLDER
+from support.title_pairs import Link, link_nothing, title_pairs, verdict
+
+SETS = ("title_pairs.yaml", "title_pairs_held_out.yaml")
+PAIRS = {name: title_pairs(name) for name in SETS}
+TITLES = sorted({title for pairs in PAIRS.values() for pair in pairs for title in (pair.a, pair.b)})
+#: The share of duplicates that must be found. Precision must be 1: no other story may be lost.
+RECALL = 0.8
+
+
+def _linker() -> AssetLinker:
+    entries = yaml.load(Path(FOLDER / "assets.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)["assets"]
+    return AssetLinker(
+        Asset(entry["symbol"], AssetType(entry["type"]), entry["name"], aliases=tuple(entry.get("aliases", ())))
+        for entry in entries
+    )
+
+
+@pytest.fixture(scope="module")
+def linkers() -> dict[str, Link]:
+    """Link nothing, as for companies that are not tracked, and link the assets of the fixture."""
+    return {"nothing": link_nothing, "assets": _linker().link}
+
+
+@pytest.mark.parametrize("linked", ["nothing", "assets"])
+@pytest.mark.parametrize("name", SETS)
+def test_title_pairs_are_judged_as_labeled(linkers: dict[str, Link], name: str, linked: str) -> None:
+    """N5, N6: no pair of different stories is merged, in either order, and most duplicates are found."""
+    link, found = linkers[linked], Counter()
+    for pair in PAIRS[name]:
+        merged = [verdict(one, two, link) is not None for one, two in ((pair.a, pair.b), (pair.b, pair.a))]
+        assert merged[0] == merged[1], pair
+        assert pair.same or not merged[0], pair
+        found[pair.same, merged[0]] += 1
+    assert found[True, True] / (found[True, True] + found[True, False]) >= RECALL
+
+
+def test_title_pairs_are_complete_and_unique() -> None:
+    """The sets have enough pairs of both labels, no pair twice, and no pair in both of them."""
+    pairs = [frozenset((pair.a, pair.b, pair.pattern)) for name in SETS for pair in PAIRS[name]]
+    assert [pair for pair, count in Counter(pairs).items() if count > 1] == []
+    for name, size in zip(SETS, (150, 100), strict=True):
+        labels = Counter(pair.same for pair in PAIRS[name])
+        assert labels.total() >= size
+        assert min(labels.values()) >= 0.3 * size
+
+
+@pytest.mark.parametrize("later", [1, 3_600, 18 * 3_600])
+def test_title_of_itself_is_the_same_story_within_the_window(later: float) -> None:
+    """A title that tells a story equals itself, also with the name of a publisher, and is dropped."""
+    told = [title for title in TITLES if read_headline(bare_headline(title, frozenset())).story]
+    assert len(told) > 0.85 * len(TITLES)
+    assert [title for title in told if verdict(title, f"{title} - Reuters", later=later) is None] == []
+
+
+#: Pairs of words that turn a story around.
+OPPOSITES = [
+    *(("raises", "cuts"), ("raised", "lowered"), ("lifts", "trims"), ("up", "down"), ("higher", "lower")),
+    *(("beats", "misses"), ("gains", "losses"), ("gain", "fall"), ("rises", "falls"), ("rose", "fell")),
+    *(("jumps", "drops"), ("soars", "plunges"), ("rallies", "slumps"), ("climbs", "slides"), ("surges", "sinks")),
+    *(("buy", "sell"), ("buys", "sells"), ("bull", "bear"), ("bulls", "bears"), ("bullish", "bearish")),
+    *(("upgrade", "downgrade"), ("upgrades", "downgrades"), ("long", "short"), ("profit", "loss")),
+    *(("above", "below"), ("over", "under"), ("before", "after"), ("in", "out"), ("on", "off"), ("with", "without")),
+    *(("for", "against"), ("to", "from"), ("into", "from"), ("more", "less"), ("more", "fewer"), ("most", "least")),
+    *(("best", "worst"), ("first", "last"), ("top", "bottom"), ("strong", "weak"), ("widens", "narrows")),
+    *(("opens", "closes"), ("starts", "ends"), ("begins", "stops"), ("wins", "loses"), ("expands", "shrinks")),
+    *(("accepts", "rejects"), ("approves", "blocks"), ("confirms", "denies"), ("hires", "fires"), ("adds", "removes")),
+    *(("sues", "sued"), ("acquires", "acquired"), ("accuses", "accused"), ("fines", "fined"), ("names", "named")),
+    *(("is", "not"), ("will", "won't"), ("can", "cannot"), ("has", "hasn't"), ("does", "doesn't"), ("are", "aren't")),
+    *(("will", "may"), ("will", "could"), ("to", "could"), ("all", "no"), ("always", "never"), ("some", "none")),
+    *(("confirmed", "unconfirmed"), ("legal", "illegal"), ("possible", "impossible"), ("likely", "unlikely")),
+    *(("surplus", "deficit"), ("hawkish", "dovish"), ("call", "put"), ("discount", "premium"), ("import", "export")),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), OPPOSITES)
+def test_opposite_words_make_different_stories(one: str, other: str) -> None:
+    """N5: a direction, a negation or a changed role makes another story, in any style of capitals."""
+    for template in ("Acme board {} Zenith plan in Texas", "Analysts see copper {} as miners strike"):
+        for style in (str, str.title, str.upper):
+            assert verdict(style(template.format(one)), style(template.format(other))) is None
+
+
+NAMES = ["Apple", "Nvidia", "Target", "Gap", "Visa", "Block", "On Holding", "ARE", "BE", "ON", "A", "IT", "V", "Arm"]
+NAMES += ["Arms", "Bitcoin", "Bitcoin Cash", "OPEC", "OPEC+", "S&P 500", "Vodafone", "Nestlé", "Берег", "ソニー"]
+TEMPLATES = [
+    "Is It Too Late to Buy {0} Stock Now After {1} Gain?",
+    "{0} (NYSE: ABC) Shares Gap Up to {1} This Morning",
+    "Rosen Law Firm Reminds Investors of {0} About the Deadline of May {1}",
+    "{0} Reports Second Quarter Results With Revenue of {1}",
+    "Jefferies lifts {0} price target to {1} on cloud demand",
+    "Final Results for the Year - {0} sees {1} more stores",
+    "FOUR REASONS TO SELL {0} STOCK BEFORE IT FALLS {1}",
+]
+NUMBERS = ["3%", "3.2%", "-3%", "32", "$3", "€3", "$3bn", "$3 million", "25bp", "3,200"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_template_with_another_name_or_number_is_another_story(template: str) -> None:
+    """N5: of a template, only the same name and the same number make the same story."""
+    stories = {
+        (name, number): read_headline(template.format(name, number)).story for name, number in product(NAMES, NUMBERS)
+    }
+    told = [story for story in stories.values() if story]
+    assert len(told) > 0.6 * len(stories)
+    assert len(set(told)) == len(told)
+
+
+def _is_harmless(old: str, new: str) -> bool:
+    words = [read_headline(word).words for word in (old, new)]
+    return words[0] == words[1] or all(BASE_FORM.get(word, word) in HARMLESS | {""} for word in words)
+
+
+VOCABULARY = sorted({word for title in TITLES for word in title.split()})
+
+
+@given(st.sampled_from(TITLES), st.data())
+def test_replaced_word_makes_another_story(title: str, data: st.DataObject) -> None:
+    """N5: whatever word replaces another one, the story is another, unless both are harmless or forms of one word."""
+    words = title.split()
+    index = data.draw(st.integers(0, len(words) - 1))
+    new = data.draw(st.sampled_from(VOCABULARY))
+    changed = " ".join([*words[:index], new, *words[index + 1 :]])
+    base = [[BASE_FORM.get(word, word) for word in read_headline(text).words.split()] for text in (words[index], new)]
+    if base[0] != base[1] and not _is_harmless(words[index], new):
+        story = read_headline(title).story
+        assert not story or story != read_headline(changed).story
