@@ -8,7 +8,7 @@ import redis
 from financehub_shared.breaker import BreakerPolicy, BreakerRegistry, close, force_open, list_breakers, reset
 from financehub_shared.breaker.model import BreakerState
 from financehub_shared.core.clock import SystemClock
-from financehub_shared.core.errors import BreakerOpenError, CorruptDataError, StoreUnavailableError, UpstreamError
+from financehub_shared.core.errors import BreakerOpenError, StoreUnavailableError, UpstreamError
 from financehub_shared.redis import keys
 from financehub_shared.redis.scripts import RedisScripts
 from support.redis_server import RedisServer
@@ -72,12 +72,43 @@ def fail_with_retry_after(seconds: float) -> None:
     raise UpstreamError("kraken", "HTTP 429", seconds)
 
 
-def test_list_breakers_with_a_corrupt_hash_raises_with_its_key(redis_client: "redis.Redis", registry: BreakerRegistry):
-    """A corrupt hash is an error that names the key, never a breaker that looks closed."""
+@pytest.mark.parametrize(
+    "field", ["phase", "epoch", "since", "until", "trips", "reason", "error_at", "window", "error"]
+)
+@pytest.mark.parametrize("damage", ["ajar", "", "-1", "1e999", "9" * 400, "nan", b"\xff\xfe", "[]"])
+def test_breaker_with_a_damaged_field_is_named_and_continues(
+    redis_client: "redis.Redis", registry: BreakerRegistry, field: str, damage: str | bytes
+):
+    """A damaged field counts as that of a new breaker. It affects no other breaker, and a reset repairs it (D13)."""
     force_open(redis_client, "yahoo")
-    redis_client.hset(keys.breaker("yahoo"), "phase", "ajar")
-    with pytest.raises(CorruptDataError, match="financehub:breaker:yahoo"):
-        list_breakers(redis_client)
+    force_open(redis_client, "kraken")
+    before = list_breakers(redis_client)
+    redis_client.hset(keys.breaker("yahoo"), field, damage)
+    kraken, yahoo = list_breakers(redis_client)
+    assert kraken == before[0]
+    assert bool(yahoo.problem) == (field != "error" and not (field == "window" and damage == ""))
+    if yahoo.problem:
+        assert f"financehub:breaker:yahoo: cannot be read ({field})" in yahoo.problem
+    if field in {"phase", "reason"}:
+        assert registry.get("yahoo").call(lambda: 1) == 1
+    else:
+        with pytest.raises(BreakerOpenError):
+            registry.get("yahoo").call(lambda: 1)
+    reset(redis_client, "yahoo")
+    assert list_breakers(redis_client)[1].problem == ""
+
+
+def test_breaker_of_another_type_is_named_and_replaced(redis_client: "redis.Redis", registry: BreakerRegistry):
+    """A breaker whose key is not a hash starts again, and no other upstream notices it (D13)."""
+    for upstream in ("kraken", "yahoo"):
+        force_open(redis_client, upstream)
+    redis_client.delete(keys.breaker("yahoo"))
+    redis_client.rpush(keys.breaker("yahoo"), "x")
+    assert "all fields" in list_breakers(redis_client)[1].problem
+    assert registry.get("yahoo").call(lambda: 1) == 1
+    with pytest.raises(BreakerOpenError):
+        registry.get("kraken").call(lambda: 1)
+    assert [info.upstream for info in list_breakers(redis_client)] == ["kraken"]
 
 
 def test_admin_functions_without_redis_raise(redis_server: Callable[..., RedisServer]):

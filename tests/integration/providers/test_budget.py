@@ -161,3 +161,28 @@ def test_budget_metrics_have_one_series_per_window():
         ("financehub_provider_budget_used_units", "rss:Wire", "60s"): 1,
         ("financehub_provider_budget_limit_units", "rss:Wire", "60s"): 4,
     }
+
+
+@pytest.mark.parametrize(
+    "damage", [b"?", b"", b"1:", b":5", b"a:b", b"\xff", b"9" * 400 + b":1", b"7:" + b"9" * 400, None]
+)
+async def test_budget_with_a_damaged_entry_continues_and_affects_no_other(
+    redis_url: str, redis_client: "redis.Redis", damage: bytes | None
+):
+    """A damaged entry counts as missing, for calls and for metrics, and is no outage for other upstreams (D13)."""
+    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    damaged, other = (Budget(name, [(86_400, 5)], scripts, SystemClock()) for name in ("damaged", "other"))
+    await damaged.spend(3)
+    (key,) = redis_client.keys("*")
+    if damage is None:
+        redis_client.delete(key)
+        redis_client.rpush(key, "x")
+        assert [one.used for one in read_budgets(redis_client, [damaged])] == [0]
+    else:
+        redis_client.hset(key, "spare", damage)
+    await damaged.spend(2)
+    await other.spend(5)
+    assert [one.used for one in read_budgets(redis_client, [damaged, other])] == [2 if damage is None else 5, 5]
+    with pytest.raises(QuotaExceededError):
+        await other.spend(1)
+    await scripts.aclose()

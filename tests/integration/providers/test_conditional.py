@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import redis
 
 from financehub_shared.core.loop_local import LoopLocal
@@ -37,3 +38,31 @@ async def test_validators_without_redis_are_empty(redis_server: Callable[[], Red
     server.kill()
     await RedisCacheValidators(client).put(URL, KNOWN)
     assert await RedisCacheValidators(client).get(URL) == CacheValidators()
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ('{"etag": "v1", "last_modified": "x", "vary": 1}', {"if-none-match": "v1", "if-modified-since": "x"}),
+        ('{"etag": 5, "last_modified": ""}', {}),
+        ('{"etag": null}', {}),
+        ('{"etag": "a\\r\\nb", "last_modified": "é"}', {}),
+        ('["v1"]', {}),
+        ("5", {}),
+        ("", {}),
+        (b"\xff\xfe", {}),
+        ("[" * 100_000, {}),
+    ],
+)
+async def test_damaged_validators_lead_to_an_unconditional_request(
+    redis_url: str, redis_client: redis.Redis, stored: str | bytes, sent: dict[str, str]
+):
+    """Whatever is stored, the request can be sent, and unknown fields of a newer release are ignored (D13)."""
+    client = LoopLocal(lambda: connect_async(redis_url))
+    await RedisCacheValidators(client).put(URL, KNOWN)
+    (key,) = redis_client.keys("*")
+    redis_client.set(key, stored)
+    assert (await RedisCacheValidators(client).get(URL)).headers() == sent
+    taken = client.pop()
+    assert taken is not None
+    await taken.aclose()

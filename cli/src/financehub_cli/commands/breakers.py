@@ -8,6 +8,7 @@ import redis
 import typer
 
 from financehub_cli.completion import complete_upstreams
+from financehub_cli.exit_codes import ExitCode
 from financehub_cli.groups import new_group
 from financehub_cli.options import AsJson
 from financehub_cli.output.formats import iso_time
@@ -37,8 +38,8 @@ def list_(as_json: AsJson = False) -> None:
     """List the breakers that have been used.
 
     JSON: a list of {upstream, state, forced, reason, since, open_until, calls, failures, trips, last_error,
-    last_error_at}. state is closed, open or half-open, calls and failures are counts within the window, and trips is
-    the number of openings in a row.
+    last_error_at, problem}. state is closed, open or half-open, calls and failures are counts within the window, and
+    trips is the number of openings in a row. problem says why a record cannot be read, and is usually empty.
     """
     print_result(_collect(Session()), as_json=as_json)
 
@@ -106,8 +107,10 @@ def _collect(session: Session, upstreams: list[str] | None = None) -> CommandRes
     now = session.clock.now()
     columns = ("upstream", "state", "reason", ">for", ">probe in", ">failures", ">calls", ">trips", "last error")
     content = build_table(*columns, rows=[_row(info, now) for info in breakers])
-    notes = [] if breakers else ["no breaker has been used yet"]
-    return CommandResult([_as_json(info) for info in breakers], content, notes)
+    problems = [info.problem for info in breakers if info.problem]
+    notes = problems if breakers else ["no breaker has been used yet"]
+    code = ExitCode.FAILED if problems else ExitCode.OK
+    return CommandResult([_as_json(info) for info in breakers], content, notes, code)
 
 
 def _as_json(info: BreakerInfo) -> dict[str, Any]:

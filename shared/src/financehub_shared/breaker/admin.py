@@ -6,10 +6,19 @@ from typing import Any
 import redis
 
 from financehub_shared.breaker.backends import arguments, parse_reply, script
-from financehub_shared.breaker.model import BreakerEvent, BreakerRecord, BreakerReply, Close, ForceOpen, Reset
+from financehub_shared.breaker.model import (
+    BreakerEvent,
+    BreakerRecord,
+    BreakerReply,
+    Close,
+    ForceOpen,
+    Reset,
+    find_damaged_fields,
+)
 from financehub_shared.breaker.policy import BreakerPolicy
-from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
+from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.redis import keys
+from financehub_shared.redis.replies import raise_other_errors
 from financehub_shared.redis.text import decode, decode_hash
 
 
@@ -30,6 +39,8 @@ class BreakerInfo:
         trips: Number of consecutive openings.
         last_error: Last failure; empty if there was none.
         last_error_at: Time of the last failure; None if there was none.
+        problem: Which fields of the record cannot be read, so that they count as those of a new breaker, and how they
+            are repaired. Usually empty.
     """
 
     upstream: str
@@ -43,6 +54,7 @@ class BreakerInfo:
     trips: int
     last_error: str
     last_error_at: float | None
+    problem: str = ""
 
 
 def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
@@ -53,7 +65,6 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
 
     Raises:
         StoreUnavailableError: Redis did not answer.
-        CorruptDataError: A breaker's hash was changed by hand and is unreadable.
     """
     connection: Any = client  # redis-py types every reply as "sync or awaitable"
     try:
@@ -61,10 +72,11 @@ def list_breakers(client: "redis.Redis") -> list[BreakerInfo]:
         pipeline = connection.pipeline(transaction=False)
         for upstream in upstreams:
             pipeline.hgetall(keys.breaker(upstream))
-        hashes = pipeline.execute() if upstreams else []
+        hashes = pipeline.execute(raise_on_error=False) if upstreams else []
+        raise_other_errors(hashes)
     except (redis.RedisError, OSError) as error:
         raise StoreUnavailableError(f"breakers cannot be listed: {type(error).__name__}: {error}") from error
-    return [_info(upstream, fields) for upstream, fields in zip(upstreams, hashes, strict=True) if fields]
+    return [_info(upstream, reply) for upstream, reply in zip(upstreams, hashes, strict=True) if reply]
 
 
 def force_open(client: "redis.Redis", upstream: str) -> BreakerReply:
@@ -97,12 +109,12 @@ def _apply(client: "redis.Redis", upstream: str, event: BreakerEvent) -> Breaker
         raise StoreUnavailableError(problem) from error
 
 
-def _info(upstream: str, fields: dict[Any, Any]) -> BreakerInfo:
-    try:
-        record = BreakerRecord.from_fields(decode_hash(fields))
-    except ValueError as error:
-        repair = f"`financehub breakers reset {upstream}` starts a new one"
-        raise CorruptDataError(keys.breaker(upstream), str(error), repair) from error
+def _info(upstream: str, reply: dict[Any, Any] | redis.ResponseError) -> BreakerInfo:
+    fields = {} if isinstance(reply, redis.ResponseError) else decode_hash(reply)
+    damaged = ", ".join(find_damaged_fields(fields)) if fields else "all fields"
+    repair = f"`financehub breakers reset {upstream}` replaces it"
+    problem = f"{keys.breaker(upstream)}: cannot be read ({damaged}), and counts as new in this respect; {repair}"
+    record = BreakerRecord.from_fields(fields)
     return BreakerInfo(
         upstream=upstream,
         state=record.state.value,
@@ -115,6 +127,7 @@ def _info(upstream: str, fields: dict[Any, Any]) -> BreakerInfo:
         trips=record.trips,
         last_error=record.error,
         last_error_at=_seconds(record.error_at),
+        problem=problem if damaged else "",
     )
 
 

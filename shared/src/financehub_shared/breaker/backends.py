@@ -140,6 +140,6 @@ def parse_reply(values: list[Any]) -> BreakerReply:
         BreakerState(state),
         int(epoch),
         int(wait),
-        BreakerReason(reason),
+        BreakerReason(reason) if reason in {*BreakerReason} else BreakerReason.NEW,
         error,
     )

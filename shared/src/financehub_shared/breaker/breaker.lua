@@ -20,16 +20,25 @@ local failure_ratio = tonumber(ARGV[7])
 local open_ms, open_max_ms, probe_ms = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local FIRST = 11 -- index of the operation's first argument
 
+-- A field that cannot be read counts as that of a new breaker, because an error here would look like an outage of Redis
+-- to the calls of all upstreams.
+local STATES = {closed = true, open = true, ['half-open'] = true}
+local function whole(text) return string.match(text or '', '^%d+$') and #text <= 15 and tonumber(text) or 0 end
+
 -- The state field is named `phase`, as in earlier releases.
-local stored = redis.call('HMGET', key, 'phase', 'epoch', 'since', 'until', 'trips', 'reason', 'error', 'error_at',
-                          'window')
+local stored = redis.pcall('HMGET', key, 'phase', 'epoch', 'since', 'until', 'trips', 'reason', 'error', 'error_at',
+                           'window')
+if stored.err then
+  redis.call('UNLINK', key)
+  stored = {}
+end
 local record = {
-  state = stored[1] or 'closed', epoch = tonumber(stored[2] or 0), since = tonumber(stored[3] or 0),
-  till = tonumber(stored[4] or 0), trips = tonumber(stored[5] or 0), reason = stored[6] or 'new',
-  error = stored[7] or '', error_at = tonumber(stored[8] or 0), window = {},
+  state = STATES[stored[1]] and stored[1] or 'closed', epoch = whole(stored[2]), since = whole(stored[3]),
+  till = whole(stored[4]), trips = whole(stored[5]), reason = stored[6] or 'new', error = stored[7] or '',
+  error_at = whole(stored[8]), window = {},
 }
 for at, mark in string.gmatch(stored[9] or '', '(%d+)(%a)') do
-  table.insert(record.window, {at = tonumber(at), failed = mark == 'f'})
+  table.insert(record.window, {at = whole(at), failed = mark == 'f'})
 end
 local previous, changed = record.state, false
 

@@ -1,5 +1,6 @@
 """A circuit breaker's record, the events that change it, and its replies. Times are whole milliseconds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,11 +95,9 @@ class BreakerRecord:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> "BreakerRecord":
-        """Parse the hash that breaker.lua writes. A missing field has the value of a new breaker.
-
-        Raises:
-            ValueError: The hash was changed by hand and is unreadable.
-        """
+        """Parse the hash that breaker.lua writes. A missing or damaged field has the value of a new breaker."""
+        damaged = find_damaged_fields(fields)
+        fields = {name: text for name, text in fields.items() if name not in damaged}
         calls = fields.get("window", "").split()
         return cls(
             # The field kept the name `phase`, so that breakers survive an upgrade from releases that used it.
@@ -112,6 +111,25 @@ class BreakerRecord:
             error_at=int(fields.get("error_at", 0)),
             window=tuple(CountedCall(int(call[:-1]), call[-1] == "f") for call in calls),
         )
+
+
+def find_damaged_fields(fields: Mapping[str, str]) -> list[str]:
+    """Return the names of the fields of a breaker's hash that breaker.lua does not write that way."""
+    return [name for name, pattern in _FIELDS.items() if name in fields and not re.fullmatch(pattern, fields[name])]
+
+
+_NUMBER = r"\d{1,15}"
+#: Field of a breaker's hash → pattern of its values. The error is any text.
+_FIELDS = {
+    "phase": "|".join(BreakerState),
+    "epoch": _NUMBER,
+    "since": _NUMBER,
+    "until": _NUMBER,
+    "trips": _NUMBER,
+    "reason": "|".join(BreakerReason),
+    "error_at": _NUMBER,
+    "window": rf"(?:{_NUMBER}[fs](?: {_NUMBER}[fs])*)?",
+}
 
 
 @dataclass(frozen=True, slots=True)

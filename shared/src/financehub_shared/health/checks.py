@@ -158,6 +158,8 @@ def _check_scheduler(processes: Sequence[ProcessInfo]) -> HealthCheck:
 def _check_provider(breaker: BreakerInfo, now: float) -> HealthCheck:
     name = f"provider:{breaker.upstream}"
     details = {"breaker": breaker.state}
+    if breaker.problem:
+        return HealthCheck(name, HealthStatus.DEGRADED, breaker.problem, details)
     if breaker.state == "closed":
         return HealthCheck(name, HealthStatus.OK, "circuit breaker closed", details)
     why = breaker.last_error or breaker.reason

@@ -9,6 +9,7 @@ import redis
 from financehub_shared.core.errors import CorruptDataError, StoreUnavailableError
 from financehub_shared.market.encoding.record_names import RecordName
 from financehub_shared.market.unreadable import ReportUnreadable, Unreadable, UnreadableLog
+from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
 
 #: Commands or keys per batch: large enough to save round trips, small enough to occupy Redis for less than 5 ms.
 BATCH = 500
@@ -80,10 +81,9 @@ def check_reply(name: RecordName, reply: object) -> None:
         CorruptDataError: The key has another type than the record.
         redis.RedisError: Redis refused the command for another reason.
     """
-    if isinstance(reply, redis.ResponseError) and str(reply).startswith("WRONGTYPE"):
-        raise name.corrupt("is a key of another type") from reply
-    if isinstance(reply, Exception):
-        raise reply
+    raise_other_errors([reply])
+    if is_wrong_type(reply):
+        raise name.corrupt("is a key of another type")
 
 
 def translate_errors(method: Callable[Concatenate[Part, P], R]) -> Callable[Concatenate[Part, P], R]:

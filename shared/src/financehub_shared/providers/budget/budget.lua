@@ -12,11 +12,16 @@ local windows = {}
 for i, key in ipairs(KEYS) do
   local w = {key = key, slice_ms = tonumber(ARGV[2 + 2 * i]), limit = tonumber(ARGV[3 + 2 * i]), used = 0, slots = {}}
   w.index = math.floor(now / w.slice_ms)
-  local ring = redis.call('HVALS', key)
+  -- A damaged entry counts as missing, because an error here would look like an outage of Redis to all upstreams.
+  local ring = redis.pcall('HVALS', key)
+  if ring.err then
+    redis.call('UNLINK', key)
+    ring = {}
+  end
   for _, entry in ipairs(ring) do
-    local index, spent = string.match(entry, '(%d+):(%d+)')
+    local index, spent = string.match(entry, '^(%d+):(%d+)$')
     index, spent = tonumber(index), tonumber(spent)
-    if index >= w.index - slices and index <= w.index then
+    if index and spent <= 1e12 and index >= w.index - slices and index <= w.index then
       table.insert(w.slots, {index = index, spent = spent})
       w.used = w.used + spent
     end

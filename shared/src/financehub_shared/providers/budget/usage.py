@@ -1,13 +1,17 @@
 """Reads the usage of the fleet's budgets for a metrics scrape, without delaying any upstream call."""
 
+import re
 from collections.abc import Sequence
-from typing import cast
 
 import redis
 
 from financehub_shared.metrics.families import BudgetFigures
 from financehub_shared.providers.budget import sliding_window
 from financehub_shared.providers.budget.budget import Budget
+from financehub_shared.redis.replies import raise_other_errors
+
+#: One slice of a window.
+_ENTRY = re.compile(rb"(\d{1,18}):(\d{1,18})")
 
 
 def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[BudgetFigures]:
@@ -26,7 +30,9 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     pipeline.time()
     for _, key, _ in windows:
         pipeline.hvals(key)
-    (seconds, microseconds), *rings = cast("list[list[bytes]]", pipeline.execute())
+    replies = pipeline.execute(raise_on_error=False)
+    raise_other_errors(replies)
+    (seconds, microseconds), *rings = replies
     now = int(seconds) * 1_000 + int(microseconds) // 1_000
     return [
         BudgetFigures(upstream, f"{limit.seconds}s", sliding_window.used(_spent(ring), now, limit), limit.units)
@@ -34,7 +40,9 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
     ]
 
 
-def _spent(ring: Sequence[bytes]) -> dict[int, int]:
-    """Return slice → units from the `slice:units` entries of the ring that budget.lua keeps."""
-    pairs = (entry.split(b":") for entry in ring)
-    return {int(index): int(units) for index, units in pairs}
+def _spent(ring: Sequence[bytes] | redis.ResponseError) -> dict[int, int]:
+    """Return slice → units from the `slice:units` entries of the ring that budget.lua keeps, without damaged ones."""
+    if isinstance(ring, redis.ResponseError):
+        return {}
+    found = filter(None, map(_ENTRY.fullmatch, ring))
+    return {int(entry[1]): int(entry[2]) for entry in found}

@@ -36,9 +36,9 @@ class CacheValidators:
         return cls(headers.get("etag", "")[:MAX_CHARACTERS], headers.get("last-modified", "")[:MAX_CHARACTERS])
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of a conditional request."""
+        """Return the headers of a conditional request, without values that a request cannot carry."""
         conditions = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
-        return {name: value for name, value in conditions.items() if value}
+        return {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}
 
 
 class CacheValidatorStore(Protocol):
@@ -79,8 +79,8 @@ class RedisCacheValidators:
     async def get(self, url: str) -> CacheValidators:
         try:
             stored = await self._client.get().get(_key(url))
-            return CacheValidators(**json.loads(stored)) if stored else CacheValidators()
-        except (RedisError, OSError, ValueError, TypeError) as error:
+            return _decode(stored) if stored else CacheValidators()
+        except (RedisError, OSError, ValueError, TypeError, RecursionError) as error:
             log.warning("validator_read_failed", error=type(error).__name__)
             return CacheValidators()
 
@@ -89,6 +89,21 @@ class RedisCacheValidators:
             await self._client.get().set(_key(url), json.dumps(asdict(validators)), ex=TTL_SECONDS)
         except (RedisError, OSError) as error:
             log.warning("validator_write_failed", error=type(error).__name__)
+
+
+def _decode(stored: bytes | str) -> CacheValidators:
+    """Decode stored validators. Fields that a newer release may have added are ignored.
+
+    Raises:
+        ValueError, TypeError: They are damaged. The document is then read in full, which replaces them.
+    """
+    fields = json.loads(stored)
+    if not isinstance(fields, dict):
+        raise TypeError("not a JSON object")
+    etag, last_modified = fields.get("etag", ""), fields.get("last_modified", "")
+    if not isinstance(etag, str) or not isinstance(last_modified, str):
+        raise TypeError("not the validators of a document")
+    return CacheValidators(etag, last_modified)
 
 
 def _key(url: str) -> str:

@@ -1,0 +1,21 @@
+"""Tells the replies of a pipeline apart that was executed without raising the first error."""
+
+from collections.abc import Iterable
+
+import redis
+
+
+def is_wrong_type(reply: object) -> bool:
+    """Whether Redis refused a command because its key has another type."""
+    return isinstance(reply, redis.ResponseError) and str(reply).startswith("WRONGTYPE")
+
+
+def raise_other_errors(replies: Iterable[object]) -> None:
+    """Raise the first error that is not about the type of a key.
+
+    Raises:
+        redis.RedisError: Redis refused a command for another reason.
+    """
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_wrong_type(reply):
+            raise reply
