@@ -1,7 +1,7 @@
 """Judges by the words around an ambiguous name whether it means the asset.
 
 Each sign adds or subtracts points, and a name needs as many points as its `Doubt`: "Apple pie recipes" has none, and
-"Apple raises prices" has two for the verb. ADR 0059 explains the choice of signs.
+"Apple raises prices" has two for the verb. ADR 0062 explains the choice of signs.
 """
 
 from financehub_shared.core.kinds import AssetKind
