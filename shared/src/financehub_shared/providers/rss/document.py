@@ -35,8 +35,8 @@ _TOKEN = re.compile(
     r"|(?P<slash>/?)(?P<name>(?:[^\W\d][\w.-]*+:)?+(?P<local>[^\W\d][\w.-]*+))"
     r"""(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+[^<>]*+)>)"""
 )
-#: Beginning of an opaque section → its end. Processing instructions are often damaged, so `>` ends them.
-_TERMINATORS = {"![CDATA[": re.compile(r"\]\]>"), "!--": re.compile("-->"), "?": re.compile(">")}
+#: Beginning of an opaque section → its end. Processing instructions are often damaged, so any tag ends them.
+_TERMINATORS = {"![CDATA[": re.compile(r"\]\]>"), "!--": re.compile("-->"), "?": re.compile("(?=<)|>")}
 _ENTRY = re.compile(r"<(item|entry)(?=[\s/>])", re.IGNORECASE)
 _PREFIXED_ENTRY = re.compile(r"<([^\W\d][\w.-]*+:(?:item|entry))(?=[\s/>])", re.IGNORECASE)
 
@@ -82,15 +82,15 @@ def split_feed(text: str) -> FeedDocument:
                     break
         elif tag["local"].lower() not in _CONTAINERS:
             header.add(tag)
-        elif not tag["slash"]:
+        elif not entries:  # all entries have the containers of the first one, whatever a damaged entry contains
             header.end(tag.start())
             first = first or tag
-            containers = [*containers, tag][:CONTAINERS_MAX]
-            opened = [*opened, tag][:CONTAINERS_MAX]
-        elif any(_same_name(tag, container) for container in opened):
-            header.end(tag.start())
-            while not _same_name(tag, opened.pop()):
-                pass
+            if not tag["slash"]:
+                containers = [*containers, tag][:CONTAINERS_MAX]
+                opened = [*opened, tag][:CONTAINERS_MAX]
+            elif any(_same_name(tag, container) for container in opened):
+                while not _same_name(tag, opened.pop()):
+                    pass
     header.end(len(text))
     prolog = text[: first.start()] if first else text
     return FeedDocument(prolog, _document(containers, header.pieces), entries)

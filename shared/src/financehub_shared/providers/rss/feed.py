@@ -105,17 +105,21 @@ def _entry(raw: Mapping[str, Any], source: FeedSource) -> _Entry:
 
 
 def _link(raw: Mapping[str, Any], base: str) -> str:
-    """Return an entry's absolute link. The guid is used instead if it is a link, as RSS 2.0 allows."""
+    """Return an entry's absolute link. Without a link it is the guid, if that is an address."""
     link, guid = str(raw.get("link") or "").strip(), str(raw.get("id") or "").strip()
-    if not link or (link == guid and raw.get("guidislink")):
-        link = guid if guid.startswith(("/", "http:", "https:")) else ""
+    is_link = bool(raw.get("guidislink"))  # feedparser has copied the guid to the link
+    if not link or (link == guid and is_link):
+        link = guid if guid.startswith(("http:", "https:")) or (is_link and guid.startswith("/")) else ""
     if not link:
         raise ValueError(f"no link, or one of more than {PIECE_CHARACTERS_MAX} characters")
     if len(link) > LINK_CHARACTERS_MAX:
         raise ValueError(f"the link has more than {LINK_CHARACTERS_MAX} characters")
     if link.lower().startswith("www."):
         link = f"https://{link}"
-    return canonical_url(link if urlsplit(link).scheme else urljoin(base, link))
+    if not urlsplit(link).scheme:
+        # The query of the feed's address may contain a subscriber's token.
+        link = urljoin(urlsplit(base)._replace(query="", fragment="").geturl(), link)
+    return canonical_url(link)
 
 
 def _published(raw: Mapping[str, Any], fetched_at: float) -> float | None:

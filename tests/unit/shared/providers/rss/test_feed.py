@@ -117,3 +117,109 @@ def test_feed_without_entries_is_not_found():
     """A feed without entries is an error, because it would otherwise hide a failure."""
     with pytest.raises(NotFoundError):
         parse(rss_of())
+
+
+ATOM_BASE = """<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://blog.test/en/"><title>A</title>
+<entry xml:base="2027/"><title>T</title><id>urn:1</id><link href="{link}"/></entry></feed>"""
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("/article/1", "https://news.test/article/1"),
+        ("article?id=1", "https://news.test/feeds/article?id=1"),
+        ("../article", "https://news.test/article"),
+        ("//other.test/x", "https://other.test/x"),
+        ("?id=1", "https://news.test/feeds/rss?id=1"),
+        ("#story-1", "https://news.test/feeds/rss#story-1"),
+        ("\n  /article/1\n", "https://news.test/article/1"),
+        ("www.other.test/x", "https://www.other.test/x"),
+        ("HTTPS://Other.test/x", "https://other.test/x"),
+    ],
+)
+def test_relative_link_is_resolved_against_the_address_of_the_feed(link: str, url: str):
+    """N8: relative links of every form are resolved against the address after redirects, without its query, which may
+    contain a token.
+    """
+    (item,) = parse(rss_of(f"<title>T</title><link>{link}</link>")).items
+    assert item.url == url
+
+
+def test_relative_link_is_resolved_against_the_base_of_its_element():
+    """N8: `xml:base` of the feed and of an entry take precedence, and may be relative themselves."""
+    (item,) = parse(ATOM_BASE.format(link="a.html").encode()).items
+    assert item.url == "https://blog.test/en/2027/a.html"
+    relative = rss_of("<title>T</title><link>a.html</link>", root=' xml:base="/blog/"')
+    assert parse(relative).items[0].url == "https://news.test/blog/a.html"
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["javascript:alert(1)", "mailto:a@b.test", "ftp://a.test/1", "data:text/html,x", "https:/a", "tag:a"],
+)
+def test_link_that_is_not_http_is_refused_alone(link: str):
+    """N8: only the entry with such a link is quarantined."""
+    feed = parse(rss_of(f"<title>T</title><link>{link}</link>", entry(2)))
+    assert [item.url for item in feed.items] == ["https://news.test/a2?a=1&b=2"]
+    assert [record.reason.partition(":")[0] for record in feed.quarantined] == ["unusable"]
+
+
+@pytest.mark.parametrize("guid", ["<guid>g1</guid>", "<guid isPermaLink='false'>/g1</guid>", "<guid>urn:1</guid>"])
+def test_guid_that_is_no_link_does_not_become_one(guid: str):
+    """N8: an entry without a link is refused, unless its guid is an address."""
+    assert parse(rss_of(f"<title>T</title>{guid}", entry(2))).quarantined[0].reason.startswith("unusable: no link")
+    assert parse(rss_of("<title>T</title><guid>/article/1</guid>")).items[0].url == "https://news.test/article/1"
+
+
+def test_guid_that_repeats_within_an_answer_is_no_key():
+    """N7: a guid that several entries of a feed have identifies none of them, and other guids still count."""
+    same = [entry(number, title=f"T{number}").replace(f"g{number}", "same") for number in (1, 2, 3)]
+    assert [item.guid for item in parse(rss_of(*same, entry(4))).items] == ["", "", "", "news.test/rss g4"]
+
+
+def test_guid_contains_the_address_of_its_feed():
+    """N7: two feeds with the same title have different keys for the same guid."""
+    assert parse(rss_of(entry())).items[0].guid == "news.test/rss g1"
+
+
+def test_link_of_several_articles_identifies_none_of_them():
+    """N7: articles that share a link, or whose links differ in the fragment, have different ids."""
+    page = "<title>{title}</title><link>https://news.test/page{fragment}</link>"
+    shared = parse(rss_of(*(page.format(title=title, fragment="") for title in ("A", "B", "B")))).items
+    assert len({item.id for item in shared}) == 2
+    parts = parse(rss_of(*(page.format(title="T", fragment=f"#q{number}") for number in (1, 2)))).items
+    assert len({item.id for item in parts}) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds_ahead", "published_at"), [(0, NOW), (1, NOW), (3_600, NOW), (7_200, NOW), (-60, NOW - 60)]
+)
+def test_date_is_never_later_than_the_fetch(seconds_ahead: float, published_at: float):
+    """N10: a date in the future becomes the time of the fetch."""
+    assert parse(rss_of(entry(seconds_ago=-seconds_ahead))).items[0].published_at == published_at
+
+
+def test_second_date_counts_if_the_first_is_impossible():
+    """A wrong date does not hide a right one."""
+    dates = "<pubDate>Fri, 15 Jan 2999 07:00:00 GMT</pubDate><dc:date>2027-01-15T06:00:00Z</dc:date>"
+    dc = ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    (item,) = parse(rss_of(f"<title>T</title><link>https://a.test/1</link>{dates}", root=dc)).items
+    assert item.published_at == SIX
+
+
+def test_element_that_is_too_long_costs_only_itself():
+    """N1: a title or link of more than 4,000 characters is left out, and the entry is refused with the reason."""
+    feed = parse(
+        rss_of(entry(1, title="x" * 5_000), entry(2), f"<title>T</title><link>https://a.test/{'x' * 3_000}</link>")
+    )
+    assert [item.url for item in feed.items] == ["https://news.test/a2?a=1&b=2"]
+    assert [record.reason for record in feed.quarantined] == [
+        "unusable: no title, or one of more than 4000 characters",
+        "unusable: the link has more than 2000 characters",
+    ]
+
+
+def test_entity_declaration_inside_an_entry_is_text():
+    """Only a declaration before the feed could have an effect, so one in an article about XML refuses nothing."""
+    feed = parse(rss_of(entry(1), f"{entry(2)}<description><![CDATA[<!DOCTYPE x [<!ENTITY a 'b'>]>]]></description>"))
+    assert len(feed.items) == 2

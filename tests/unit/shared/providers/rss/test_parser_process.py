@@ -1,0 +1,170 @@
+"""The parser process: its limits, its replacement and its end."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderTimeoutError, UpstreamError
+from financehub_shared.providers.rss.parser_process import PAUSE_SECONDS, FeedParser, ParseLimits
+from support.feeds import SOURCE, entry, parse, rss_of, shared_parser
+from support.hostile_feeds import HOSTILE_FEEDS
+from support.processes import end, launch
+from support.waiting import eventually
+
+TESTS = Path(__file__).parents[4]
+GOOD = rss_of(entry(1), entry(2), "<title>No link</title>")
+#: It takes several seconds, because the fallback of feedparser for broken XML takes quadratic time.
+SLOW = HOSTILE_FEEDS["entries with long broken titles"](2_000_000)
+
+
+@pytest.fixture
+async def parser() -> AsyncIterator[FeedParser]:
+    """A parser that allows 0.2 s of CPU time."""
+    parser = FeedParser(ParseLimits(cpu_seconds=0.2))
+    yield parser
+    await parser.aclose()
+
+
+def child_of(parser: FeedParser) -> int:
+    assert parser._child is not None
+    return parser._child.pid
+
+
+def exists(pid: int) -> bool:
+    """Whether a process exists, be it only as a zombie."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process exists and is not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_parser_process_returns_what_the_parser_returns():
+    """News items, quarantined entries and the newest date arrive as they are, also when several feeds wait."""
+    feeds = await asyncio.gather(*(shared_parser().parse(SOURCE, GOOD, 10) for _ in range(3)))
+    assert all(feed == parse(GOOD) for feed in feeds)
+    assert len(feeds[0].quarantined) == 1
+
+
+async def test_parser_process_reports_refused_feeds_as_errors():
+    """Errors have the class and the words with which the parser raised them."""
+    with pytest.raises(MalformedError, match=r"news.test/rss: not an RSS or Atom feed"):
+        await shared_parser().parse(SOURCE, b"<html>", 10)
+    with pytest.raises(NotFoundError, match="no entries"):
+        await shared_parser().parse(SOURCE, rss_of(), 10)
+
+
+async def test_feed_over_the_cpu_limit_fails_alone(parser: FeedParser):
+    """N1: the feed fails with a sentence and a pause, and the feeds before and after it do not. No process stays, and
+    the event loop is not blocked while the feed is parsed or while its process is killed and replaced.
+    """
+    await parser.parse(SOURCE, GOOD, 10)
+    killed = child_of(parser)
+    parsing = asyncio.gather(*(parser.parse(SOURCE, body, 30) for body in (GOOD, SLOW, GOOD)), return_exceptions=True)
+    longest, before = 0.0, time.monotonic()
+    while not parsing.done():
+        await asyncio.sleep(0.01)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
+    good, error, next_good = await parsing
+    assert good == next_good == parse(GOOD)
+    assert isinstance(error, MalformedError)
+    assert error.detail.startswith("news.test/rss: parsing took more than 0.2 s of CPU time; ")
+    assert error.retry_after == PAUSE_SECONDS
+    assert not exists(killed)
+    assert longest < 0.5  # the machine may be busy; parsed in a thread, the feed blocks the loop until its end
+
+
+async def test_feed_over_the_memory_limit_fails_alone():
+    """N1: a feed that needs more memory than allowed fails with a sentence."""
+    parser = FeedParser(ParseLimits(memory_bytes=60_000_000))
+    try:
+        with pytest.raises(MalformedError, match="parsing took more than 60 MB of memory"):
+            await parser.parse(SOURCE, b"\xff" * 12_000_000, 10)
+        assert len((await parser.parse(SOURCE, GOOD, 10)).items) == 2
+    finally:
+        await parser.aclose()
+
+
+async def test_feed_at_its_deadline_times_out(parser: FeedParser):
+    """A feed that does not end by the deadline of the run times out, and one that still waits is not parsed at all. A
+    process that somebody killed costs no feed.
+    """
+    await parser.parse(SOURCE, GOOD, 10)
+    os.kill(child_of(parser), signal.SIGSTOP)  # it takes no CPU time, so only the deadline ends it
+    waiting = [parser.parse(SOURCE, GOOD, seconds) for seconds in (0.1, 0.05)]
+    first, second = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(first, ProviderTimeoutError)
+    assert "parsing did not end before the deadline" in first.detail
+    assert isinstance(second, ProviderTimeoutError)
+    assert "busy with other feeds" in second.detail
+    assert len((await parser.parse(SOURCE, GOOD, 10)).items) == 2
+    os.kill(child_of(parser), signal.SIGKILL)
+    eventually(lambda: not runs(child_of(parser)), "the process has ended")
+    assert len((await parser.parse(SOURCE, GOOD, 10)).items) == 2
+
+
+async def test_parser_process_that_cannot_start_is_an_upstream_error(monkeypatch: pytest.MonkeyPatch):
+    """A failure on this machine, such as too many processes, is reported for the feed."""
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    parser = FeedParser()
+    with pytest.raises(UpstreamError, match="cannot be started"):
+        await parser.parse(SOURCE, GOOD, 10)
+    await parser.aclose()
+
+
+async def test_parser_that_is_closed_leaves_no_process():
+    """N1: closing ends the process at once, even while it parses, and feeds that still wait fail."""
+    parser = FeedParser()
+    await parser.parse(SOURCE, GOOD, 10)
+    child = child_of(parser)
+    waiting = asyncio.gather(*(parser.parse(SOURCE, SLOW, 30) for _ in range(2)), return_exceptions=True)
+    await asyncio.sleep(0.05)
+    started = time.monotonic()
+    await parser.aclose()
+    assert time.monotonic() - started < 1
+    assert not exists(child)
+    assert all(isinstance(outcome, Exception) for outcome in await waiting)
+
+
+OWNER = """
+import asyncio
+from financehub_shared.providers.rss.parser_process import FeedParser
+from support.feeds import SOURCE, entry, rss_of
+
+async def main():
+    parser = FeedParser()
+    await parser.parse(SOURCE, rss_of(entry()), 10)
+    print(parser._child.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_parser_process_ends_with_its_owner():
+    """N1: if the worker is killed with SIGKILL, its parser process ends too. Signals that reach the whole process group
+    do not end it, because the worker drains first.
+    """
+    owner = launch(
+        [sys.executable, "-c", OWNER], env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        child = next(int(line) for line in owner.stdout if line.strip().isdigit())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(child, number)
+        time.sleep(0.05)
+        assert runs(child)
+    finally:
+        end(owner)
+    eventually(lambda: not runs(child), "the parser process ends", within=5)
