@@ -27,7 +27,8 @@ _PAIR = re.compile(r"[A-Z0-9]{4,20}")
 def pair_of(asset: Asset) -> str | None:
     """Return Kraken's pair (`BTC-USD` → `XBTUSD`), or None if Kraken cannot list the asset."""
     base, _, quote = asset.symbol.rpartition("-")
-    pair = asset.provider_symbols.get("kraken") or OWN_NAMES.get(base, base) + OWN_NAMES.get(quote, quote)
+    explicit = asset.provider_symbols.get("kraken", "").upper()
+    pair = explicit or OWN_NAMES.get(base, base) + OWN_NAMES.get(quote, quote)
     return pair if base and _PAIR.fullmatch(pair) else None
 
 

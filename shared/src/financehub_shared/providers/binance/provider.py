@@ -173,8 +173,8 @@ class Binance:
 
 def _pair(asset: Asset) -> str | None:
     """Return Binance's pair (`BTC-USD` → `BTCUSDT`, `BTC-EUR` → `BTCEUR`), or None if Binance cannot list the asset."""
-    pair = asset.provider_symbols.get("binance")
-    if pair is None:
+    pair = asset.provider_symbols.get("binance", "").upper()
+    if not pair:
         base, _, quote = asset.symbol.rpartition("-")
         pair = base + ("USDT" if quote == "USD" else quote)
         if base == "USDT" or not base:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 #: What Python's parser raises: for invalid JSON, for too deep nesting, and for an exponent beyond Decimal's range.
 PARSE_ERRORS = (ValueError, RecursionError, ArithmeticError)
+_CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
 #: Number of texts that may turn out not to be JSON. This and the next limit bound the CPU time of a hostile answer.
 FAILURES_MAX = 200
 #: Number of characters that may be read in vain, as a multiple of the answer's length.
@@ -38,13 +39,9 @@ class Damaged:
     problem: str
 
 
-class _ConstantError(ValueError):
-    """NaN or Infinity, which Python's parser would accept."""
-
-
 def refuse_constant(constant: str) -> NoReturn:
-    """Refuse NaN and Infinity."""
-    raise _ConstantError(f"{constant} is not a number")
+    """Refuse NaN, Infinity and -Infinity, which Python's parser would accept."""
+    raise ValueError(constant)
 
 
 def describe_problem(error: Exception, start: int = 0) -> str:
@@ -55,8 +52,8 @@ def describe_problem(error: Exception, start: int = 0) -> str:
         start: Position in the text from which positions are counted.
     """
     match error:
-        case _ConstantError():
-            return str(error)
+        case ValueError() if str(error) in _CONSTANTS:
+            return f"{error} is not a number"
         case json.JSONDecodeError():
             message = error.msg.removesuffix(" at").removesuffix(" starting")
             return f"{message[:1].lower()}{message[1:]} at character {error.pos - start}"

@@ -12,6 +12,8 @@ from typing import Any
 
 from financehub_shared.core.errors import MalformedError
 
+#: What upstreams nearly always send. It needs no further check.
+_PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
 #: Decimal also accepts underscores, digits of other scripts and NaN. Upstreams send plain decimals.
 _DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,4})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
@@ -74,6 +76,8 @@ def number(provider: str, value: Any, what: str) -> Decimal:
 
     Validation decides later whether the number is plausible as a price.
     """
+    if type(value) is str and _PLAIN.fullmatch(value):
+        return Decimal(value)
     is_number = not isinstance(value, bool) and isinstance(value, (int, Decimal))
     if not is_number and not (isinstance(value, str) and _DECIMAL.fullmatch(value)):
         raise MalformedError(provider, f"{what} is {describe(value)}; expected a number")
