@@ -104,6 +104,7 @@ KINDS = {
     for kind in (
         RecordKind("asset", lambda _: keys.ASSETS, str, lambda _: 0),
         RecordKind("quote", lambda _: keys.QUOTES, str, lambda _: QUOTE_ORDER_LENGTH),
+        RecordKind("dispute", lambda _: keys.DISPUTES, str, lambda _: 0),
         RecordKind("bars", keys.bars),
         RecordKind("newest values", lambda _: keys.INDICATORS, str, lambda _: 0),
         RecordKind("series", keys.indicator_series),

@@ -90,7 +90,7 @@ class MemoryStore:
         with self._lock:
             return {symbol: self._quotes[symbol].fetched_at for symbol in symbols if symbol in self._quotes}
 
-    def disputes(self) -> dict[str, Dispute]:
+    def disputes(self, *, unreadable: Unreadable | None = None) -> dict[str, Dispute]:
         with self._lock:
             return dict(self._disputes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import redis
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quality, Quarantined
+from financehub_shared.market.quality.disputes import Claim, Dispute
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from support.damage import KINDS, RecordKind, damage_records
@@ -34,6 +36,7 @@ class Reader(RedisStore):
             "quotes": self.quotes(),
             "named quotes": self.quotes(names),
             "times of quotes": self.quotes_fetched_at(names),
+            "disputes": self.disputes(),
             "bars": self.bars(names),
             "last days": self.last_days(names),
             "indicators": self.indicators(),
@@ -53,6 +56,8 @@ def reader(redis_client: "redis.Redis") -> Reader:
     reader = Reader(redis_client)
     reader.put_assets(Asset(symbol, AssetType.CRYPTO, provider_symbols={"kraken": "X"}) for symbol in SYMBOLS)
     reader.put_quotes(quote(symbol, note="n", quality=Quality.CORRECTED) for symbol in SYMBOLS)
+    claims = {"binance": Claim(Decimal(2), T0, T0, T0)}
+    reader.put_disputes({symbol: Dispute(T0, claims, quote(symbol), T0) for symbol in SYMBOLS})
     reader.put_bars(bars(symbol, range(20_000, 20_010)) for symbol in SYMBOLS)
     reader.put_indicators(indicators(symbol, rsi_14=[1.0, 55.5]) for symbol in SYMBOLS)
     reader.put_quarantined(Quarantined("quote", symbol, "binance", "not-found: it", "{}", T0) for symbol in SYMBOLS)
@@ -94,6 +99,7 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
     stored = {symbol: kind.read(redis_client, symbol) for symbol in victims}
     everything = [*SYMBOLS, *victims]
     reader.put_quotes(quote(symbol, "2", T0 + 1) for symbol in everything)
+    reader.put_disputes({symbol: Dispute(T0 + 1, {}, None, T0) for symbol in everything})
     reader.put_bars(bars(symbol, [20_011]) for symbol in everything)
     reader.put_indicators(indicators(symbol, rsi_14=[2.0]) for symbol in everything)
     reader.put_quarantined(Quarantined("quote", each, "binance", "not-found: it", "", T0 + 1) for each in everything)
@@ -106,7 +112,7 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
     assert {each.at for each in records["quarantine"].values()} == {T0 + 1}
     assert set(records["freshness"].values()) == {T0 + 1}
     assert set(records["last days"].values()) == {20_011}
-    for method in ("quotes", "indicators", "series", "quarantine", "freshness"):
+    for method in ("quotes", "disputes", "indicators", "series", "quarantine", "freshness"):
         assert records[method].keys() == {*everything}, method
     assert len(reader.news("ETH-USD")) == 1
     is_kept = kind.name in {"asset", "news item", "bars"}
@@ -134,12 +140,12 @@ def test_drop_older_with_damaged_records_deletes_all_others(
         unreadable=found,
     )
     assert found == reader.errors
-    assert bool(found) == (kind.name in {"quote", "bars", "newest values", "news item"})
+    assert bool(found) == (kind.name in {"quote", "dispute", "bars", "newest values", "news item"})
     assert min(counts.values()) >= 3
     left = {key.decode() for key in redis_client.keys("*")}
     # deduplication recognizes deleted news items, too
     left -= {key for key in left if key.startswith((keys.NEWS_SEEN, keys.news_stories(0)[:-1]))}
-    if kind.name not in {"quote", "bars", "newest values", "series"}:
+    if kind.name not in {"quote", "dispute", "bars", "newest values", "series"}:
         assert left == {keys.ASSETS, keys.FRESHNESS}
     assert reader.news(limit=10_000) == reader.quarantined() == list(reader.quotes().values()) == []
     assert reader.bars(SYMBOLS) == reader.indicators(SYMBOLS) == {}

@@ -51,12 +51,13 @@ async def refresh_quotes(
     if not assets or spec.asset_type is None:
         return TaskSummary(requested=0, stored=0).with_missing(reasons)
     stored = await asyncio.to_thread(store.quotes, [asset.symbol for asset in assets])
-    disputes = await asyncio.to_thread(store.disputes)
+    damaged: Unreadable = {}
+    disputes = await asyncio.to_thread(store.disputes, unreadable=damaged)
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
     report = await fetch_quotes(provider_orders[spec.asset_type], assets, stored, disputes, deadline, clock)
-    if report.disputes:
+    if changes := {**dict.fromkeys(damaged), **report.disputes}:
         # first, because a dispute without its quote does no harm
-        await asyncio.to_thread(store.put_disputes, report.disputes)
+        await asyncio.to_thread(store.put_disputes, changes)
     if records := [*report.quarantined, *report.absent]:
         await asyncio.to_thread(store.put_quarantined, records)
         counts.count_quarantined(report.quarantined)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from financehub_shared.market.encoding.disputes import decode_dispute, dispute_record, encode_dispute
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.repository import RedisRepository, translate_errors
+from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
@@ -13,9 +14,9 @@ class DisputeRepository(RedisRepository):
     """Reads and writes disputes. There are few at a time, so all of them are read together."""
 
     @translate_errors
-    def disputes(self) -> dict[str, Dispute]:
+    def disputes(self, *, unreadable: Unreadable | None = None) -> dict[str, Dispute]:
         stored = {decode(symbol): raw for symbol, raw in self._redis.hgetall(keys.DISPUTES).items()}
-        return self._decode_each(stored, decode_dispute, dispute_record)
+        return self._decode_each(stored, decode_dispute, dispute_record, unreadable)
 
     @translate_errors
     def put_disputes(self, disputes: Mapping[str, Dispute | None]) -> None:

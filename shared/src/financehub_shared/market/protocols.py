@@ -62,7 +62,7 @@ class Store(Protocol):
         """Return the fetch times of quotes in Unix seconds, without decoding the quotes; missing ones are left out."""
         ...
 
-    def disputes(self) -> dict[str, Dispute]:
+    def disputes(self, *, unreadable: Unreadable | None = None) -> dict[str, Dispute]:
         """Return the open disputes about quotes by symbol."""
         ...
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.market.bars import BLOB_BATCH, REPLACE_UNCHANGED, decode_head, read_heads
+from financehub_shared.market.encoding.disputes import decode_dispute
 from financehub_shared.market.encoding.packing import HEADER_SIZE
 from financehub_shared.market.encoding.record_names import bars_record, news_index_record
 from financehub_shared.market.encoding.records import (
@@ -54,6 +55,8 @@ class Retention(RedisRepository):
         unreadable: Unreadable | None = None,
     ) -> dict[str, int]:
         found: Unreadable = {} if unreadable is None else unreadable
+        if not dry_run:
+            self._drop_disputes(quotes_before, found)
         return {
             "quotes": self._drop_quotes(quotes_before, found, dry_run=dry_run),
             "bars": self._drop_bars(bars_before_day, found, dry_run=dry_run),
@@ -61,6 +64,15 @@ class Retention(RedisRepository):
             "news": self._drop_news(news_before, found, dry_run=dry_run),
             "quarantine": drop_quarantined(self._redis, quarantine_before, dry_run=dry_run),
         }
+
+    def _drop_disputes(self, before: float, unreadable: Unreadable) -> None:
+        """Delete disputes about assets that are not fetched any more."""
+
+        def is_old(symbol: str, raw: bytes) -> bool:
+            return decode_dispute(symbol, raw).last_seen_at < before
+
+        for old in self._old_fields(keys.DISPUTES, is_old, unreadable):
+            self._delete_unchanged(keys.DISPUTES, old)
 
     def _drop_quotes(self, before: float, unreadable: Unreadable, *, dry_run: bool) -> int:
         def is_old(symbol: str, raw: bytes) -> bool:

@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from financehub_shared.market.encoding.fields import Fields, dumps
+from financehub_shared.core.errors import CorruptDataError
+from financehub_shared.core.models import Quote
+from financehub_shared.market.encoding.fields import MAX_SECONDS, Fields, dumps
 from financehub_shared.market.encoding.record_names import RecordName
 from financehub_shared.market.encoding.records import decode_quote, encode_quote
 from financehub_shared.market.quality.disputes import Claim, Dispute
@@ -13,7 +15,7 @@ from financehub_shared.redis import keys
 
 def dispute_record(symbol: str) -> RecordName:
     """Name the record of a dispute."""
-    return RecordName(keys.DISPUTES, symbol, "the dispute begins again with the next run; {remove} now")
+    return RecordName(keys.DISPUTES, symbol, "the next run of the price task deletes it; {remove} now")
 
 
 def encode_dispute(dispute: Dispute) -> str:
@@ -46,12 +48,23 @@ def decode_dispute(symbol: str, raw: bytes) -> Dispute:
         raise name.corrupt("has claims without all of their fields")
     if any(not float(PRICE_RANGE[0]) <= price <= float(PRICE_RANGE[1]) for price in prices.values()):
         raise name.corrupt("has a claim whose price is outside the plausible range")
+    if any(abs(time) >= MAX_SECONDS for times in (since, market_since, seen_at) for time in times.values()):
+        raise name.corrupt("has a claim whose time is not a time")
     return Dispute(
         since=fields.time("since"),
         claims={
             provider: Claim(Decimal(str(price)), since[provider], market_since[provider], seen_at[provider])
             for provider, price in prices.items()
         },
-        trusted=decode_quote(symbol, fields.text("trusted").encode()) if fields.has("trusted") else None,
+        trusted=_decode_trusted(name, symbol, fields),
         checked_at=fields.time("checked_at"),
     )
+
+
+def _decode_trusted(name: RecordName, symbol: str, fields: Fields) -> Quote | None:
+    if not fields.has("trusted"):
+        return None
+    try:
+        return decode_quote(symbol, fields.text("trusted").encode())
+    except CorruptDataError as error:
+        raise name.corrupt("has a trusted quote that cannot be read") from error

@@ -56,6 +56,11 @@ class Dispute:
     trusted: Quote | None
     checked_at: float
 
+    @property
+    def last_seen_at(self) -> float:
+        """Unix seconds at which a provider last stated a price."""
+        return max((claim.seen_at for claim in self.claims.values()), default=self.since)
+
 
 def market_time(quote: Quote, now: float) -> float:
     """Return the upstream's time of a price, or the present if the upstream reports none."""
