@@ -15,7 +15,7 @@ import feedparser
 
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
-from financehub_shared.market.news_text import canonical_url, news_id
+from financehub_shared.market.news_text import canonical_url, is_start_page, news_id
 from financehub_shared.providers.rss.dates import parse_date
 from financehub_shared.providers.rss.decoding import decode_feed
 from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split_feed
@@ -52,13 +52,12 @@ def parse_feed(source: FeedSource, body: bytes) -> Feed:
     """
     document = split_feed(decode_feed(body, source.content_type))
     if _ENTITY.search(document.prolog):
-        detail = f"{source.label}: the XML declares entities, which could expand without limit"
-        raise MalformedError(source.provider, detail)
+        raise MalformedError(source.provider, "the XML declares entities, which could expand without limit")
     header = _parse(document.header)
     if not header.get("version"):
-        raise MalformedError(source.provider, f"{source.label}: not an RSS or Atom feed")
+        raise MalformedError(source.provider, "not an RSS or Atom feed")
     if not document.entries:
-        raise NotFoundError(source.provider, f"{source.label}: the feed has no entries")
+        raise NotFoundError(source.provider, "the feed has no entries")
     entries: list[_Entry] = []
     quarantined: list[Quarantined] = []
     for text in document.entries:
@@ -145,7 +144,7 @@ def _news_items(entries: Sequence[_Entry], source: FeedSource, publisher: str) -
         titles[entry.url].add(entry.title)
     return [
         NewsItem(
-            id=news_id(entry.url, entry.title if len(titles[entry.url]) > 1 else ""),
+            id=news_id(entry.url, entry.title if len(titles[entry.url]) > 1 or is_start_page(entry.url) else ""),
             title=entry.title,
             url=entry.url,
             source=publisher,
