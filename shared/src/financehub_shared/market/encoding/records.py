@@ -128,7 +128,10 @@ def decode_quote(symbol: str, raw: bytes) -> Quote:
 
 def _quality(fields: Fields) -> tuple[Quality, str]:
     """Return the quality and the note."""
-    stored, note = fields.text("quality", Quality.GOOD), fields.text("note", "")
+    note = fields.text("note", "")
+    if not fields.has("quality"):
+        return Quality.GOOD, note
+    stored = fields.text("quality")
     if fields.flag("unconfirmed", default=False):
         return Quality.UNCONFIRMED, note
     if stored == _CORRECTED:
