@@ -1,11 +1,14 @@
 """Tests of the news task with an in-memory store and a provider with a fixed response."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from financehub_medium_priority.news import refresh_news
 from financehub_shared.core.clock import ManualClock
+from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import (
     InvalidArgumentsError,
     ProviderTimeoutError,
@@ -14,6 +17,7 @@ from financehub_shared.core.errors import (
 )
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, NewsItem
+from financehub_shared.metrics.process_metrics import Metrics
 from financehub_shared.providers.protocols import NewsBatch
 from support.memory_store import MemoryStore
 
@@ -60,6 +64,41 @@ async def test_news_task_stores_a_new_article_once_with_its_assets(store: Memory
     second = await refresh_news(None, store=store, providers=[feed], clock=ManualClock())
     assert (first.details["new"], second.details["new"], second.details["read"]) == (1, 0, 1)
     assert [item.assets for item in store.news()] == [("AAPL", "BTC-USD")]
+
+
+async def test_news_task_counts_dropped_items_by_reason(store: MemoryStore) -> None:
+    """N5, N14: read is new plus dropped, and summary, metric and log have the reasons with an example of each."""
+    story, metrics = "Regulator opens probe of Acme battery fires", Metrics("medium")
+    items = [
+        article(story, "https://x/1"),
+        article("Tea is hot", "https://x/1"),
+        replace(article("Coffee is hot", "https://x/2"), guid="rss 1"),
+        replace(article("Coffee is cold", "https://x/3"), guid="rss 1"),
+        article(f"UPDATE 1-{story}", "https://x/4"),
+        article(story.replace("opens", "is opening a"), "https://x/5"),
+        replace(article("Fed ends bond purchases", "https://x/6"), published_at=NOW - 31 * DAY_SECONDS),
+    ]
+    with capture_logs() as logs:
+        summary = await refresh_news(
+            None,
+            store=store,
+            providers=[FixedFeed(NewsBatch(items))],
+            clock=ManualClock(),
+            retention_days=30,
+            counts=metrics,
+        )
+    reasons = {"known-guid", "known-link", "near-equal-title", "same-title", "too-old"}
+    assert summary.details["dropped"] == dict.fromkeys(sorted(reasons), 1)
+    assert summary.details["read"] == summary.details["new"] + sum(summary.details["dropped"].values()) == 7
+    examples = {event["reason"]: event for event in logs if event["event"] == "news_dropped"}
+    assert examples.keys() == reasons
+    assert {event["log_level"] for event in examples.values()} == {"debug"}
+    assert (examples["near-equal-title"]["url"], examples["near-equal-title"]["known"]) == (
+        "https://x/5",
+        "https://x/1",
+    )
+    body = metrics.expose("")[1].decode()
+    assert 'financehub_data_records_dropped_total{component="medium",dataset="news",reason="too-old"' in body
 
 
 async def test_news_task_with_unchanged_sources_succeeds(store: MemoryStore) -> None:
