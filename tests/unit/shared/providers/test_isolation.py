@@ -3,21 +3,27 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote, QuoteEvidence
+from financehub_shared.providers.coingecko.provider import CoinGecko
+from financehub_shared.providers.kraken import Kraken
 from financehub_shared.providers.protocols import QuoteBatch
+from financehub_shared.providers.usd import RateSource
 from financehub_shared.providers.yahoo.quotes import FIELDS
 from financehub_simulator.upstreams.yahoo import crumb
 from support import mutations
 from support.adapters import READ_QUOTES
 from support.mutations import Mutation, encode
 from support.simulated_answers import simulated_answer
+from support.upstream import FakeUpstream
 
 
 def coin(base: str, **provider_symbols: str) -> Asset:
@@ -88,12 +94,19 @@ ANSWERS = {
     ),
     "yahoo, recorded": Answer(
         "yahoo",
-        tuple(f"yahoo/quote-{name}" for name in ("AAPL", "OCDO.L", "BTC-USD", "EURUSD_X", "WSKT.JK")),
+        tuple(
+            f"yahoo/quote-{name}"
+            for name in ("AAPL", "ORSTED.CO", "BTC-USD", "OCDO.L", "0P000071W8.TO", "QQQ", "WSKT.JK", "SI", "EURUSD_X")
+        ),
         {
             (*YAHOO, 0): stock("AAPL"),
-            (*YAHOO, 1): stock("OCDO.L", "GBP"),
+            (*YAHOO, 1): stock("ORSTED.CO", "DKK"),
             (*YAHOO, 2): BTC_AT_YAHOO,
-            (*YAHOO, 4): stock("WSKT.JK", "IDR"),
+            (*YAHOO, 3): stock("OCDO.L", "GBP"),
+            (*YAHOO, 4): stock("0P000071W8.TO", "CAD"),
+            (*YAHOO, 5): stock("QQQ"),
+            (*YAHOO, 6): stock("WSKT.JK", "IDR"),
+            (*YAHOO, 8): stock("EURUSD=X"),
         },
         f"symbol {FIELDS.replace(',', ' ')}",
     ),
@@ -199,3 +212,43 @@ def test_damaged_element_costs_only_its_own_quote(name: str, document: Any):
     for element, asset in answer.elements.items():
         for mutation in mutations.element_mutations(document, element) if element else ():
             check(answer, before, asset, mutation)
+
+
+RATES: Mapping[str, tuple[Callable[[FakeUpstream], RateSource], str, mutations.Path]] = {
+    "kraken": (
+        lambda upstream: Kraken(upstream.http, upstream.guard, "https://kraken.test", upstream.clock),
+        "/kraken/0/public/Ticker?pair=USDTUSD",
+        ("result", "USDTZUSD", "c"),
+    ),
+    "coingecko": (
+        lambda upstream: CoinGecko(upstream.http, upstream.guard, "https://coingecko.test", None, upstream.clock),
+        "/coingecko/api/v3/simple/price?ids=tether&vs_currencies=usd",
+        ("tether", "usd"),
+    ),
+}
+
+
+async def rate_or_error(source: RateSource, deadline: float) -> Decimal | ProviderError:
+    try:
+        return await source.usdt_rate(deadline)
+    except ProviderError as error:
+        return error
+
+
+@pytest.mark.parametrize("name", RATES)
+async def test_damaged_rate_is_an_error_of_its_source(name: str):
+    """Whatever stands in the place of the USDT rate, the source returns a number or raises a ProviderError (D9)."""
+    build, request, path = RATES[name]
+    document = json.loads(await simulated_answer(request))
+    body = encode(document)
+    upstream = FakeUpstream(lambda _: httpx.Response(200, content=body))
+    source = build(upstream)
+    assert (await source.usdt_rate(upstream.deadline)).is_finite()
+    for mutation in mutations.value_mutations(document, path):
+        body = mutation.body
+        rate = await rate_or_error(source, upstream.deadline)
+        if isinstance(rate, ProviderError):
+            assert rate.detail.isprintable(), mutation.name
+        else:
+            assert rate.is_finite(), mutation.name
+            assert mutation.is_number or "key twice" in mutation.name, mutation.name
