@@ -100,7 +100,7 @@ class Metrics:
         self.records_dropped = self._counter(
             "data_records_dropped", "Records not stored because they are known or too old", ["dataset", "reason"]
         )
-        self.quarantined = self._counter("quarantined", "Records quarantined", ["kind", "reason"])
+        self.quarantined = self._counter("quarantined", "Quotes, bars and news items that were rejected", ["kind", "reason"])
         self.provider_requests = self._counter("provider_requests", "Requests to an upstream", ["provider", "outcome"])
         self.provider_duration = self._histogram(
             "provider_request_duration_seconds", "Duration of one request", ["provider", "outcome"], REQUEST_BUCKETS
@@ -161,7 +161,7 @@ class Metrics:
             self.records_dropped.labels(dataset, reason).inc(count)
 
     def count_quarantined(self, records: Iterable[Quarantined]) -> None:
-        """Count quarantined records by kind and reason class."""
+        """Count rejections by kind and class of reason."""
         for record in records:
             self.quarantined.labels(record.kind, record.reason_class).inc()
 
