@@ -114,6 +114,10 @@ class Fleet:
         process.terminate()
         return process.wait(timeout=30)
 
+    def pid(self, name: str) -> int:
+        """Return the id of a main process, which is also the id of the session of its children."""
+        return self._processes[name].pid
+
     def running(self, name: str) -> bool:
         """Whether a process is running."""
         return self._processes[name].poll() is None

@@ -97,9 +97,10 @@ class FeedParser:
 
     def _parse(self, source: FeedSource, body: bytes, ends_at: float) -> Feed:
         seconds = ends_at - time.monotonic()
-        if self._closed or seconds <= 0:
-            detail = f"{source.label}: the parser was busy with other feeds until the deadline"
-            raise ProviderTimeoutError(source.provider, detail)
+        if self._closed:
+            raise ProviderTimeoutError(source.provider, "the worker is shutting down")
+        if seconds <= 0:
+            raise ProviderTimeoutError(source.provider, "the parser was busy with other feeds until the deadline")
         child = self._running_child(source)
         expired = threading.Event()
 
@@ -131,24 +132,23 @@ class FeedParser:
         try:
             self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)  # noqa: S603
         except OSError as error:
-            detail = f"{source.label}: the parser cannot be started: {error}"
-            raise UpstreamError(source.provider, detail) from error
+            raise UpstreamError(source.provider, f"the feed parser cannot be started: {error}") from error
         log.info("feed_parser_started", pid=self._child.pid)
         return self._child
 
     def _failure(self, source: FeedSource, *, expired: bool) -> ProviderError:
         """Return the error for a child that ended, or sent nonsense, while it parsed a feed."""
         code, output = self._end_child()
-        provider, label = source.provider, source.label
+        provider = source.provider
         if expired:
-            return ProviderTimeoutError(provider, f"{label}: parsing did not end before the deadline")
+            return ProviderTimeoutError(provider, "parsing did not end before the deadline")
         if code == -signal.SIGPROF:
-            detail = f"{label}: parsing took more than {self._limits.cpu_seconds:g} s of CPU time"
+            detail = f"parsing took more than {self._limits.cpu_seconds:g} s of CPU time"
         elif "MemoryError" in output:
-            detail = f"{label}: parsing took more than {self._limits.memory_bytes / 1e6:.0f} MB of memory"
+            detail = f"parsing took more than {self._limits.memory_bytes / 1e6:.0f} MB of memory"
         else:
-            log.error("feed_parser_died", feed=label, code=code, output=output)
-            return MalformedError(provider, f"{label}: the parser ended with code {code} while it read the feed")
+            log.error("feed_parser_died", feed=source.label, code=code, output=output)
+            return MalformedError(provider, f"the parser process ended with code {code}")
         hint = f"the feed is read again in {PAUSE_SECONDS / 60:.0f} minutes; remove it if this goes on"
         return MalformedError(provider, f"{detail}; {hint}", PAUSE_SECONDS)
 

@@ -140,7 +140,7 @@ class Rss:
         stale = None
         if feed.newest_at is not None and now - feed.newest_at > DEAD_AFTER_SECONDS:
             days = (now - feed.newest_at) / DAY_SECONDS
-            stale = StaleError(self.name, f"{label}: no new entry for {days:.0f} days; replace the feed if it is dead")
+            stale = StaleError(self.name, f"no new entry for {days:.0f} days; replace the feed if it is dead")
         return _FeedAnswer(feed.items, feed.quarantined, stale, validators=CacheValidators.of(response.headers))
 
 

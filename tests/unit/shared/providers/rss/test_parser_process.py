@@ -59,7 +59,7 @@ async def test_parser_process_returns_what_the_parser_returns():
 
 async def test_parser_process_reports_refused_feeds_as_errors():
     """Errors have the class and the words with which the parser raised them."""
-    with pytest.raises(MalformedError, match=r"news.test/rss: not an RSS or Atom feed"):
+    with pytest.raises(MalformedError, match=r"not an RSS or Atom feed"):
         await shared_parser().parse(SOURCE, b"<html>", 10)
     with pytest.raises(NotFoundError, match="no entries"):
         await shared_parser().parse(SOURCE, rss_of(), 10)
@@ -79,7 +79,7 @@ async def test_feed_over_the_cpu_limit_fails_alone(parser: FeedParser):
     good, error, next_good = await parsing
     assert good == next_good == parse(GOOD)
     assert isinstance(error, MalformedError)
-    assert error.detail.startswith("news.test/rss: parsing took more than 0.2 s of CPU time; ")
+    assert error.detail.startswith("parsing took more than 0.2 s of CPU time; ")
     assert error.retry_after == PAUSE_SECONDS
     assert not exists(killed)
     assert longest < 0.5  # the machine may be busy; parsed in a thread, the feed blocks the loop until its end
