@@ -12,6 +12,7 @@ from financehub_shared.market.links.tokens import Style, Token
 
 #: Fewer points than any name can gain.
 IMPOSSIBLE = -99
+_QUOTES = frozenset({"'", '"', "“", "”"})
 _LEGAL_FORMS = frozenset({"inc", "corp", "corporation", "plc", "ltd", "ag", "se"})
 _JOINTS = frozenset({"-", "/", "."})
 #: Points for a sign that decides, one that nearly does, and one that helps.
@@ -36,7 +37,14 @@ def points(headline: Headline, start: int, end: int, owner: Owner) -> int:
         + _of_previous(headline, start, end, owner)
         + _of_context(headline, owner)
         - 2 * unlike
+        - 3 * _is_quoted(headline, start, end)
     )
+
+
+def _is_quoted(headline: Headline, start: int, end: int) -> bool:
+    """Whether a name stands alone in quotation marks: "the President's 'Strategy' is no company"."""
+    following = headline.tokens[end].gap if end < len(headline.tokens) else "'"
+    return headline.tokens[start].gap[-1:] in _QUOTES and following[:1] in _QUOTES
 
 
 def _of_capitals(headline: Headline, start: int, end: int, owner: Owner) -> int:
@@ -120,9 +128,10 @@ def _of_word_after_market(after: Token, owner: Owner) -> int:
 
 
 def _of_word_after_coin(headline: Headline, after: Token, end: int) -> int:
-    if after.base in v.COIN_NOUNS:
+    if after.base in v.COIN_NOUNS or after.base in v.COIN_ORGANIZATIONS:
         return 3
-    if after.base in v.LOOSE_COIN_NOUNS or after.key in v.AUXILIARIES or after.key in v.BUSINESS_VERBS:
+    acts = after.key in v.BUSINESS_VERBS and not {"z", "d"}.isdisjoint(headline.readings(after))
+    if acts or after.base in v.LOOSE_COIN_NOUNS or after.key in v.AUXILIARIES:
         return _WEAK
     return _WEAK if after.key in v.MOVES and headline.is_verb(end) else 0
 
@@ -178,7 +187,8 @@ def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
     if before.key in v.DETERMINERS:
         return _of_determiner(headline, before, end)
     if _is_strong_before(headline, before, start, end):
-        return _STRONG
+        # `exchange operator Nasdaq` is no index
+        return -3 if owner.family is Family.MARKET else _STRONG
     if before.base in owner.known.own or before.key in v.VERBS_ON_COMPANIES or before.key in v.BEFORE_COMPANIES:
         return _WEAK
     is_neutral = before.key in v.AUXILIARIES or before.key in v.NEUTRAL
@@ -212,6 +222,8 @@ def _of_noun_before(headline: Headline, before: Token, start: int) -> int:
         return 0
     if before.text.isupper() and len(before.text) <= 3 and headline.style is not Style.SHOUTED:
         return -1 if is_sentence else -2  # US Visa
+    if before.base in headline.english.places:
+        return -2  # China Southern
     if not {"n", "a"}.isdisjoint(readings) and "r" not in readings:
         return -1 if is_sentence and headline.begins_sentence(start - 1) else -2
     return -2 if not readings and before.capital else 0

@@ -1,12 +1,19 @@
 """A headline as the rules of the linker read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from financehub_shared.market.links.english import English
 from financehub_shared.market.links.notation import Note
 from financehub_shared.market.links.tokens import Style, Token, style_of, tokenize
-from financehub_shared.market.links.vocabulary import AUXILIARIES, MARKET_WORDS, MOVES, PLURAL_VERBS, PREPOSITIONS
+from financehub_shared.market.links.vocabulary import (
+    AUXILIARIES,
+    CONNECTORS,
+    MARKET_WORDS,
+    MOVES,
+    PLURAL_VERBS,
+    PREPOSITIONS,
+)
 
 #: A sentence begins after one of these.
 _NEW_SENTENCE = frozenset(":.?!|–—\"“”'")
@@ -108,6 +115,21 @@ def parse_headline(masked: str, notes: Mapping[int, Note], english: English) -> 
         foreign_script=_is_foreign(masked),
         english=english,
     )
+
+
+def neighbors_in_list(headline: Headline, start: int, end: int) -> Iterator[int]:
+    """Yield the places of the words that a comma or a connector joins with the words from `start` up to `end`."""
+    tokens = headline.tokens
+    if start > 0:
+        if tokens[start].gap.strip() in {",", "/"}:
+            yield start - 1
+        elif start > 1 and tokens[start - 1].key in CONNECTORS and not tokens[start].breaks:
+            yield start - 2
+    if end < len(tokens):
+        if tokens[end].gap.strip() in {",", "/"}:
+            yield end
+        elif end + 1 < len(tokens) and tokens[end].key in CONNECTORS and not tokens[end + 1].breaks:
+            yield end + 1
 
 
 def _is_foreign(text: str) -> bool:

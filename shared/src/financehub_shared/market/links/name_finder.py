@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from financehub_shared.core.kinds import AssetKind
 from financehub_shared.market.links import vocabulary as v
 from financehub_shared.market.links.evidence import IMPOSSIBLE, points
-from financehub_shared.market.links.headline import Headline
+from financehub_shared.market.links.headline import Headline, neighbors_in_list
 from financehub_shared.market.links.name_index import NameIndex, is_of_family
 from financehub_shared.market.links.names import Doubt, Name
 from financehub_shared.market.links.notation import Note, NoteKind
@@ -86,9 +86,11 @@ class NameFinder:
         if owner is None:
             return 0
         note, distance = _note_after(headline, end)
-        if note and name.symbol in note.symbols:
+        is_noted = note is not None and name.symbol in note.symbols
+        if is_noted and (not distance or not name.doubt or (note and note.kind is not NoteKind.BARE)):
             return Doubt.GREAT
-        if _is_of_another_asset(owner, note, distance) or _is_another_name(headline, start, end, owner):
+        is_of_another = not is_noted and _is_of_another_asset(owner, note, distance)
+        if is_of_another or _is_another_name(headline, start, end, owner):
             return IMPOSSIBLE
         if name.acronym and not headline.tokens[start].text.isupper():
             return points(headline, start, end, owner) - Doubt.LITTLE  # Dax Shepard
@@ -100,53 +102,21 @@ class NameFinder:
 
     def _in_lists(self, headline: Headline, found: Iterable[Mention], doubtful: list[Mention]) -> list[Mention]:
         """Return the doubtful names that stand in a list with an accepted one of their family."""
-        taken = {place for mention in found for place in range(mention.start, mention.end)}
-        borders = {border for mention in found for border in self._borders(mention)}
+        families = {place: self._families(mention) for mention in found for place in range(mention.start, mention.end)}
         accepted: list[Mention] = []
         # one pass in each direction, since each accepted name supports its neighbors
         for mention in (*doubtful, *reversed(doubtful)):
-            places = range(mention.start, mention.end)
-            if (
-                taken.isdisjoint(places)
-                and not _continues(headline, mention)
-                and self._joins(headline, mention, borders)
-            ):
+            places, own = range(mention.start, mention.end), self._families(mention)
+            if not families.keys().isdisjoint(places) or _continues(headline, mention):
+                continue
+            neighbors = neighbors_in_list(headline, mention.start, mention.end)
+            if any(own & families.get(place, set()) for place in neighbors):
                 accepted.append(mention)
-                taken.update(places)
-                borders.update(self._borders(mention))
+                families.update(dict.fromkeys(places, own))
         return accepted
 
     def _families(self, mention: Mention) -> set[Family]:
         return {self._owners[symbol].family for symbol in mention.symbols if symbol}
-
-    def _borders(self, mention: Mention) -> Iterable[tuple[str, int, Family]]:
-        for family in self._families(mention):
-            yield "start", mention.start, family
-            yield "end", mention.end, family
-
-    def _joins(self, headline: Headline, mention: Mention, borders: set[tuple[str, int, Family]]) -> bool:
-        tokens = headline.tokens
-        for family in self._families(mention):
-            for left in _list_gaps(headline, mention.start, -1):
-                if ("end", left, family) in borders:
-                    return True
-            if mention.end < len(tokens):
-                for right in _list_gaps(headline, mention.end, 1):
-                    if ("start", right, family) in borders:
-                        return True
-        return False
-
-
-def _list_gaps(headline: Headline, place: int, direction: int) -> Iterable[int]:
-    """Yield the places where the neighbor in a list can begin or end: beyond a comma or a connector."""
-    tokens = headline.tokens
-    if tokens[place].gap.strip() in {",", "/"}:
-        yield place
-    connector = place if direction > 0 else place - 1
-    if 0 <= connector < len(tokens) and tokens[connector].key in v.CONNECTORS:
-        right = tokens[connector + 1 : connector + 2]
-        if right and not right[0].breaks:
-            yield connector + 1 if direction > 0 else connector
 
 
 def _continues(headline: Headline, mention: Mention) -> bool:
@@ -176,7 +146,8 @@ def _is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> 
     if is_single and not owner.known.other.isdisjoint(headline.words):
         return True
     after = headline.after(end)
-    if after and after.capital and after.base in v.ORGANIZATIONS and not headline.tokens[end - 1].possessive:
+    is_company = owner.family is Family.COMPANY and not headline.tokens[end - 1].possessive
+    if is_company and after and after.capital and after.base in v.ORGANIZATIONS:
         return True  # Ford Foundation
     return is_single and _is_surname(headline, start)
 
@@ -213,7 +184,8 @@ def _is_other_index(headline: Headline, end: int) -> bool:
         return False
     is_number = after.text.isdigit() and len(after.text) in {2, 3} and not headline.tokens[end - 1].text.isdigit()
     has_points = following is not None and following.key == "points"
-    return after.key in {"etf", "etfs", "fund", "funds"} or (is_number and not has_points)
+    is_company = after.capital and after.key in {"bank", "inc", "corp", "group"}
+    return is_company or after.key in v.FUND_WORDS or (is_number and not has_points)
 
 
 def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:

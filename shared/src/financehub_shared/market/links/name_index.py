@@ -113,10 +113,11 @@ def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
     tokens = headline.tokens[start:end]
     if all(token.capital or token.gap == "." or token.key in SMALL_WORDS for token in tokens):
         return True
-    if name.doubt or len(name.words) > 1:
-        return not name.doubt
-    # `bitcoin` is no other word
-    return length >= _SHORTEST_IN_LOWER_CASE and not name.derived and name.words[0] not in headline.english.readings
+    is_word = all(word in headline.english.readings or len(word) < 3 for word in name.words)
+    if name.doubt or is_word:
+        return False
+    # `bitcoin` and `goldman sachs` are no other words
+    return len(name.words) > 1 or (length >= _SHORTEST_IN_LOWER_CASE and not name.derived)
 
 
 def is_of_family(name: Name, owners: Mapping[str, Owner], family: Family) -> bool:

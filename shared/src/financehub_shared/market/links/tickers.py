@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from financehub_shared.core.kinds import AssetKind
 from financehub_shared.market.links import vocabulary as v
 from financehub_shared.market.links.english import English
-from financehub_shared.market.links.headline import Headline
+from financehub_shared.market.links.headline import Headline, neighbors_in_list
 from financehub_shared.market.links.listings import Listings
 from financehub_shared.market.links.notation import Note, NoteKind
 from financehub_shared.market.links.owners import Family, Owner
@@ -25,21 +26,34 @@ class TickerFinder:
         self._owners = owners
         self._named = named
 
-    def find(self, headline: Headline, taken: Collection[int]) -> Iterator[str]:
-        """Yield the assets that notations and tickers name.
+    def find(self, headline: Headline, taken: Collection[int]) -> set[str]:
+        """Return the assets that notations and tickers name.
 
         Args:
             headline: The headline.
             taken: Places of words that belong to accepted names.
         """
-        for place, note in headline.notes.items():
-            yield from self._noted(note, headline, place)
+        found = {symbol for place, note in headline.notes.items() for symbol in self._noted(note, headline, place)}
+        doubtful: dict[int, list[str]] = {}
+        accepted = {*taken, *headline.notes}
         for place, token in enumerate(headline.tokens):
             text = token.text.removesuffix("'s")
-            if place not in taken and len(text) > 1 and text[0].isalpha() and text.isupper():
-                for symbol in self._listings.without_exchange(text):
-                    if self._is_ticker(headline, place, self._owners[symbol].family):
-                        yield symbol
+            if place in taken or len(text) < 2 or not text[0].isalpha() or not text.isupper():
+                continue
+            symbols = self._listings.without_exchange(text)
+            sure = [symbol for symbol in symbols if self._is_ticker(headline, place, self._owners[symbol])]
+            if sure:
+                found.update(sure)
+                accepted.add(place)
+            elif symbols:
+                doubtful[place] = symbols
+        if headline.style is not Style.SHOUTED:
+            # one pass in each direction, since each accepted ticker supports its neighbors
+            for place, symbols in (*doubtful.items(), *reversed(doubtful.items())):
+                if not accepted.isdisjoint(neighbors_in_list(headline, place, place + 1)):
+                    found.update(symbols)
+                    accepted.add(place)
+        return found
 
     def _noted(self, note: Note, headline: Headline, place: int) -> Iterator[str]:
         if note.kind is not NoteKind.BARE:
@@ -59,30 +73,48 @@ class TickerFinder:
             ):
                 yield symbol
 
-    def _is_ticker(self, headline: Headline, place: int, family: Family) -> bool:
+    def _is_ticker(self, headline: Headline, place: int, owner: Owner) -> bool:
         token, after = headline.tokens[place], headline.after(place + 1)
         following = after.base if after else ""
+        if headline.style is not Style.SHOUTED and len(token.base) > 2 and _moves(headline, place + 1):
+            return True
         if _is_distinctive(token.base, headline.english):
-            return _is_distinctive_ticker(headline, place, family, following)
+            return _is_distinctive_ticker(headline, place, owner, following)
         if headline.style is Style.SHOUTED or token.gap == "-" or (after is not None and after.gap == "-"):
             return False
-        readings = headline.readings(token)
-        if family is Family.COIN:
-            return following in v.COIN_NOUNS or (following in v.LOOSE_COIN_NOUNS and "c" not in readings)
-        return not readings and token.base not in v.THEMES and following in {"stock", "shares"}
+        return _follows_ticker(headline, token, owner, following)
 
 
-def _is_distinctive_ticker(headline: Headline, place: int, family: Family, following: str) -> bool:
+def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: str) -> bool:
+    """Whether the word after a ticker that is a word or acronym shows that it is a ticker: `NEAR token`."""
+    readings = headline.readings(token)
+    if owner.family is Family.COIN:
+        return following in v.COIN_NOUNS or (following in v.LOOSE_COIN_NOUNS and "c" not in readings)
+    if owner.kind is AssetKind.FUND:
+        return following in v.AFTER_FUNDS or not v.FUND_WORDS.isdisjoint(headline.words)
+    return not readings and token.base not in v.THEMES and following in {"stock", "shares"}
+
+
+def _moves(headline: Headline, place: int) -> bool:
+    """Whether a price moves here: `jumps 11%`, `closes above`, but not the verb in `drops charges`."""
+    verb, after = headline.after(place), headline.after(place + 1)
+    if verb is None or verb.key not in v.TICKER_MOVES or "g" in headline.readings(verb):
+        return False
+    return after is not None and (after.text[0].isdigit() or after.key in v.AFTER_MOVES)
+
+
+def _is_distinctive_ticker(headline: Headline, place: int, owner: Owner, following: str) -> bool:
     """Judge a ticker that is no word or acronym. The shorter it is, the more it needs."""
     length = len(headline.tokens[place].base)
-    is_coin = family is Family.COIN
+    is_coin = owner.family is Family.COIN
     in_context = not v.COIN_WORDS.isdisjoint(headline.words) if is_coin else headline.is_about_shares
     if headline.style is Style.SHOUTED:
         return length > 3 and in_context
     if length == 2:
         return following in v.AFTER_TICKERS
     is_heading = place == 0 and len(headline.tokens) > 1 and headline.tokens[1].gap.startswith(":")
-    return length > 3 or is_heading or in_context or (is_coin and following in v.LOOSE_COIN_NOUNS)
+    is_followed = following in v.TICKER_MOVES or (is_coin and following in v.LOOSE_COIN_NOUNS)
+    return length > 3 or is_heading or in_context or is_followed
 
 
 def _is_distinctive(ticker: str, english: English) -> bool:

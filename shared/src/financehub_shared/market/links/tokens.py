@@ -29,7 +29,7 @@ _SPACED_INITIALS = re.compile(r"\b[A-Z] \.(?: [A-Z] \.)+")
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?![a-z])")
 _TOKEN = re.compile(rf"[A-Za-z0-9]+(?:'[A-Za-z]+)*'?|&|{NOTED}+")
 #: Between the words of one phrase stand spaces, or a hyphen, slash, dot or plus without spaces, and nothing else.
-_SOFT = re.compile(r"\s*|[-/.+]")
+_SOFT = re.compile(r"\s*|[-/.]|\+\s?")
 #: A dot after one of these words is no end of a sentence.
 _ABBREVIATED = word_set("inc corp co ltd bros st mr mrs ms dr no vs cos intl")
 #: Words that a headline in Title Case may leave in lower case.

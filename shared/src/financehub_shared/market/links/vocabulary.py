@@ -101,6 +101,8 @@ LOOSE_COIN_NOUNS = word_set("""
     price prices network rally bulls bears whale whales holders wallet wallets etf etfs validators miners investors
     foundation labs developers ecosystem traders futures options community upgrade treasury stablecoin burn
 """)
+#: Organizations of coins, and those who run them.
+COIN_ORGANIZATIONS = word_set("foundation validators stakers")
 #: Words that make it likely that a headline is about coins.
 COIN_WORDS = COIN_NOUNS | word_set("""
     cryptocurrencies cryptos altcoins stablecoin stablecoins memecoin memecoins bitcoin ethereum btc eth web3 onchain
@@ -143,7 +145,8 @@ FOREIGN_VERBS = word_set("""
     senkt hebt erhoht steigert streicht verkauft kauft plant baut will legt stellt steigt fallt verliert gewinnt
     meldet erwartet kundigt schliesst ubernimmt investiert verdient warnt zahlt ruft
     annonce lance vend rachete prevoit supprime releve abaisse investit veut va depasse confirme signe ferme
-    anuncia lanza vende compra sube baja preve invierte cierra despide gana pierde amplia recorta prepara presenta
+    contrata invertira recorta eleva reduce multa demanda anuncia lanza vende compra sube baja preve invierte cierra
+    despide gana pierde amplia recorta prepara presenta
     anuncia lanca investe corta sobe cai demite
     annuncia lancia acquista taglia alza chiude sale scende investe presenta
     verhoogt verlaagt verkoopt koopt schrapt verwacht sluit stijgt daalt
@@ -193,6 +196,17 @@ COUNTRIES = word_set("india uk us usa europe china japan canada germany france i
 THEMES = word_set("ai it ev us uk eu pc tv pe vc ar vr uae oil dr hr pr ip")
 #: Words after the ticker of a share: `KO stock`.
 AFTER_TICKERS = word_set("stock shares earnings calls puts options dividend investors bulls bears")
+#: Words after the ticker of a fund, and words that make it likely that a headline is about funds.
+AFTER_FUNDS = word_set("etf options calls puts holders holdings inflow inflows outflow outflows")
+FUND_WORDS = word_set("etf etfs fund funds")
+#: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
+TICKER_MOVES = _forms("""
+    rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip rebound crash close trade
+    see
+""") | word_set("rose fell sank")
+AFTER_MOVES = word_set("""
+    above below to after on as in at by from amid ahead over under past near against into higher lower again today
+""")
 #: Words that join the members of a list.
 CONNECTORS = word_set("and or vs versus")
 AUXILIARIES = word_set(
