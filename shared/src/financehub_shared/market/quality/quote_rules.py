@@ -93,7 +93,7 @@ def _first(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The price is within the jump limit of the trusted one.
 
-    A provider cannot confirm a level that came from itself while a better provider contradicts it.
+    A provider cannot confirm a level that came from itself while another one contradicts it.
     """
     stored, trusted, origin = case.stored, case.trusted, case.origin
     if stored is None or trusted is None or origin is None or jumps_from(case.asset, quote, trusted, case.now):
@@ -101,8 +101,8 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     returns = trusted is not stored
     if returns and not votes.may_replace_unconfirmed(quote, stored):
         return None
-    rivals, rank = votes.rivals(quote), case.rank(quote.provider)
-    is_contradicted = any(case.rank(name) < rank for name in rivals) or (returns and case.rank(stored.provider) < rank)
+    rivals = votes.rivals(quote)
+    is_contradicted = bool(rivals) or (returns and quote.provider != stored.provider)
     if origin.provider == quote.provider and is_contradicted:
         return Ruling(_unconfirmed(quote, "only the provider of the earlier price states it", rivals))
     return Ruling(quote)
