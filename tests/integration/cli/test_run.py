@@ -14,6 +14,7 @@ from financehub_shared.worker.actors import declare, enqueue
 from support.observed import ObservedWorker
 
 TASK = "fetch_crypto_prices_task"
+REASON = "binance: not-found: Binance does not list the pair XUSDT; kraken: not-found: X is perhaps delisted"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def fleet(redis_url: str) -> Iterator[ObservedWorker]:
     fleet = ObservedWorker(redis_url)
 
     def fetch(symbols: list[str] | None = None) -> TaskSummary:
-        return TaskSummary(requested=2, stored=1, missing={"X": "not-found"}, providers={"binance": 1}, missing_count=1)
+        return TaskSummary(requested=2, stored=1, missing={"X": REASON}, providers={"binance": 1}, missing_count=1)
 
     def broken() -> None:
         raise ValueError("broken on purpose")
@@ -45,7 +46,7 @@ def test_run_waits_and_prints_the_outcome(shell: Any, fleet: ObservedWorker, sto
     assert run["finished_at"].endswith("Z")
     assert f"{TASK} succeeded in" in shown.stdout
     assert "1 of 2 done (binance: 1)" in shown.stdout
-    assert "missing X: not-found" in shown.stdout
+    assert f"missing X: {REASON}" in shown.stdout
     run = json.loads(failed.stdout)
     assert (run["state"], run["error"]) == ("dead-lettered", "ValueError: broken on purpose")
     assert [result.returncode for result in (succeeded, shown, failed)] == [0, 0, 1]
@@ -111,3 +112,12 @@ def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fle
     assert [run["state"] for run in broken["recent"]] == ["dead-lettered"]
     assert "broken on purpose" in invoke("stats", "broken").stdout
     assert invoke("stats", "brocken").exit_code == 2
+
+
+def test_stats_of_a_task_shows_why_items_are_missing(cli: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore):
+    """The sentence of an adapter reaches the run record and the listing of the newest runs as a whole (D10)."""
+    enqueue(fleet.broker, TASK)
+    fleet.drain()
+    (stats,) = cli("stats", TASK)
+    assert stats["recent"][0]["summary"]["missing"] == {"X": REASON}
+    assert REASON in invoke("stats", TASK).stdout

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from financehub_shared.core.errors import StoreUnavailableError
-from financehub_shared.core.models import NewsItem
+from financehub_shared.core.models import NewsItem, Quarantined
 from financehub_shared.market.dedupe.identity import NewsIdentity, story_bucket
 from financehub_shared.market.dedupe.known_news import KnownNews
 from financehub_shared.market.news_index import SEEN_SECONDS, STORY_SECONDS
@@ -91,6 +91,31 @@ def test_put_bars_by_concurrent_writers_loses_no_bar(redis_url: str):
     for thread in threads:
         thread.join()
     assert list(RedisStore(connect(redis_url)).bars(["AAPL"])["AAPL"].days) == list(range(160))
+
+
+def test_put_quarantined_by_concurrent_writers_counts_every_rejection(redis_url: str):
+    """Eight workers that reject the same two assets at the same time count all rejections (D12)."""
+    rejections = [
+        Quarantined("quote", symbol, "yahoo", "jump: up", "", T0 + number)
+        for number in range(25)
+        for symbol in ("AAPL", "VOD.L")
+    ]
+
+    def reject() -> None:
+        store = RedisStore(connect(redis_url))
+        for start in range(0, 50, 10):
+            store.put_quarantined(rejections[start : start + 10])
+
+    threads = [threading.Thread(target=reject) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records = RedisStore(connect(redis_url)).quarantined()
+    assert {(record.symbol, record.count, record.first_at, record.at) for record in records} == {
+        ("AAPL", 200, T0, T0 + 24),
+        ("VOD.L", 200, T0, T0 + 24),
+    }
 
 
 class OvertakenStore(RedisStore):

@@ -11,8 +11,8 @@ from financehub_shared.monitor.run_state import RunState
 #: Records and metrics count all tasks without an actor under this name, because other clients may send any number of
 #: names.
 UNKNOWN_TASK = "(unknown)"
-#: Longer error descriptions are truncated.
-DESCRIPTION_CHARACTERS = 500
+#: Longer error descriptions are truncated. An error of a task names up to five reasons, each with a sentence.
+DESCRIPTION_CHARACTERS = 1_000
 
 
 def outcome_of(message: MessageProxy, exception: BaseException | None) -> RunState:
