@@ -51,7 +51,7 @@ def _of_capitals(headline: Headline, start: int, end: int, owner: Owner) -> int:
     first = headline.tokens[start]
     if headline.foreign_script:
         return 3
-    if first.text.isupper() and len(first.text) > 2 and headline.style is not Style.SHOUTED:
+    if first.shouted and len(first.text) > 2 and headline.style is not Style.SHOUTED:
         return 1
     if headline.style is not Style.SENTENCE or not first.capital or headline.begins_sentence(start):
         return 0
@@ -102,20 +102,28 @@ def _of_joint(after: Token, owner: Owner) -> int:
 
 
 def _of_next_word(headline: Headline, after: Token, start: int, end: int, owner: Owner) -> int:
+    possessive = headline.tokens[end - 1].possessive
     match owner.family:
         case Family.MARKET:
-            return _STRONG if headline.tokens[end - 1].possessive else _of_word_after_market(after, owner)
+            gained = _STRONG if possessive else _of_word_after_market(after, owner)
         case Family.COIN:
-            return _of_word_after_coin(headline, after, end)
+            gained = _of_word_after_coin(headline, after, end)
         case Family.COMPANY:
-            return _of_word_after_company(headline, after, start, end)
+            gained = _of_word_after_company(headline, after, start, end)
+    if gained or possessive or not headline.continues_in_capitals(end):
+        return gained
+    # a longer name is likely, and sure if only names have capitals: `Target Hospitality`, `Orange Polska`
+    is_name = not headline.readings(after) and after.text.isalpha()
+    return -3 if headline.style is Style.SENTENCE else -2 * is_name
 
 
 def _of_end(headline: Headline, end: int, owner: Owner) -> int:
     if headline.tokens[end - 1].possessive:
         return _STRONG
-    begins_list = end < len(headline.tokens) and headline.tokens[end].gap.strip() == ","
-    return int(begins_list and headline.style is Style.SENTENCE and owner.family is not Family.COIN)
+    gap = headline.tokens[end].gap.strip() if end < len(headline.tokens) else ""
+    begins_list = gap == "," and headline.style is Style.SENTENCE
+    is_heading = gap == ":" and end == 1
+    return int((begins_list or is_heading) and owner.family is not Family.COIN)
 
 
 def _of_word_after_market(after: Token, owner: Owner) -> int:
@@ -160,7 +168,8 @@ def _is_phrase(headline: Headline, after: Token, following: Token | None) -> boo
         return True
     if after.key == "in":
         return "talks" in headline.words
-    return after.key == "a" and not v.TRADES.isdisjoint(headline.words)  # Is Target a buy?
+    is_question = after.key == "a" or (after.key == "is" and following is not None and following.key == "a")
+    return is_question and not v.TRADES.isdisjoint(headline.words)  # Is Target a buy?
 
 
 def _of_verb_after_company(headline: Headline, after: Token, start: int, end: int) -> int:
@@ -171,11 +180,11 @@ def _of_verb_after_company(headline: Headline, after: Token, start: int, end: in
     is_singular = not {"z", "d", "g"}.isdisjoint(readings) or "v" not in readings
     if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):
         return _STRONG
+    if after.key in v.AUXILIARIES:
+        return _WEAK
     if "z" in readings and after.key not in v.IMPERSONAL and is_verb:
         return _STRONG
-    if after.key in v.AUXILIARIES or (after.key in v.MOVES and is_verb):
-        return _WEAK
-    return -3 if headline.style is Style.SENTENCE and headline.continues_in_capitals(end) else 0
+    return _WEAK if after.key in v.MOVES and is_verb else 0
 
 
 def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
@@ -183,7 +192,7 @@ def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
     if before is None or before.possessive:
         return 0
     if first.gap == "-":
-        return _WEAK if before.key in {"non", "ex", "anti"} or before.text.isupper() else -3
+        return _WEAK if before.key in {"non", "ex", "anti"} or before.shouted else -3
     if before.key in v.DETERMINERS:
         return _of_determiner(headline, before, end)
     if _is_strong_before(headline, before, start, end):
@@ -220,10 +229,11 @@ def _of_noun_before(headline: Headline, before: Token, start: int) -> int:
     readings, is_sentence = headline.readings(before), headline.style is Style.SENTENCE
     if is_sentence and not before.capital:
         return 0
-    if before.text.isupper() and len(before.text) <= 3 and headline.style is not Style.SHOUTED:
+    if before.shouted and len(before.text) <= 3 and headline.style is not Style.SHOUTED:
         return -1 if is_sentence else -2  # US Visa
     if before.base in headline.english.places:
         return -2  # China Southern
-    if not {"n", "a"}.isdisjoint(readings) and "r" not in readings:
+    is_plural = before.key.endswith("s") and not before.key.endswith("ss")  # 3 Reasons Visa
+    if not {"n", "a"}.isdisjoint(readings) and "r" not in readings and not is_plural:
         return -1 if is_sentence and headline.begins_sentence(start - 1) else -2
     return -2 if not readings and before.capital else 0

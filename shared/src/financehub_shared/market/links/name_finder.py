@@ -92,10 +92,11 @@ class NameFinder:
         is_of_another = not is_noted and _is_of_another_asset(owner, note, distance)
         if is_of_another or _is_another_name(headline, start, end, owner):
             return IMPOSSIBLE
-        if name.acronym and not headline.tokens[start].text.isupper():
+        if name.acronym and not headline.tokens[start].shouted:
             return points(headline, start, end, owner) - Doubt.LITTLE  # Dax Shepard
         # in a sentence, the capitals of several words are enough: `First Solar`
         is_phrase = len(name.words) > 1 and name.doubt is Doubt.LITTLE and headline.style is Style.SENTENCE
+        is_phrase &= owner.known.other.isdisjoint(headline.words)
         if not name.doubt or is_phrase:
             return name.doubt
         return points(headline, start, end, owner)

@@ -105,7 +105,7 @@ def _matches(tokens: Sequence[Token], place: int, words: tuple[str, ...]) -> boo
 def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
     """Whether a name is written with capitals as names are, or need not be."""
     first, length = headline.tokens[start], len(name.words[0])
-    if name.acronym and not first.text.isupper():
+    if name.acronym and not first.shouted:
         may_differ = length > 2 and not name.doubt
         return may_differ and (first.capital or headline.style is Style.LOWER or name.symbol.endswith("-USD"))
     if not name.symbol or name.any_case or headline.style is Style.LOWER:

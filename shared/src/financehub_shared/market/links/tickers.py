@@ -47,10 +47,13 @@ class TickerFinder:
                 accepted.add(place)
             elif symbols:
                 doubtful[place] = symbols
+        is_about_coins = not v.COIN_WORDS.isdisjoint(headline.words)
         if headline.style is not Style.SHOUTED:
             # one pass in each direction, since each accepted ticker supports its neighbors
             for place, symbols in (*doubtful.items(), *reversed(doubtful.items())):
-                if not accepted.isdisjoint(neighbors_in_list(headline, place, place + 1)):
+                neighbors = list(neighbors_in_list(headline, place, place + 1))
+                is_with_coin = is_about_coins and not doubtful.keys().isdisjoint(neighbors)
+                if is_with_coin or not accepted.isdisjoint(neighbors):
                     found.update(symbols)
                     accepted.add(place)
         return found
@@ -108,7 +111,7 @@ def _is_distinctive_ticker(headline: Headline, place: int, owner: Owner, followi
     length = len(headline.tokens[place].base)
     is_coin = owner.family is Family.COIN
     in_context = not v.COIN_WORDS.isdisjoint(headline.words) if is_coin else headline.is_about_shares
-    if headline.style is Style.SHOUTED:
+    if headline.style is Style.SHOUTED or len(owner.known.unlike & headline.words) > 1:
         return length > 3 and in_context
     if length == 2:
         return following in v.AFTER_TICKERS

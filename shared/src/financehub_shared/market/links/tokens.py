@@ -79,6 +79,11 @@ class Token:
         return not self.text[0].islower() or not self.text.islower()
 
     @property
+    def shouted(self) -> bool:
+        """Whether all letters are capitals, apart from the ending of the possessive (`3M's`)."""
+        return self.text.removesuffix("'s").isupper()
+
+    @property
     def noted(self) -> bool:
         """Whether this stands for a notation."""
         return self.key.startswith(NOTED)

@@ -233,7 +233,8 @@ GENERIC_ENDINGS = word_set("""
     medical devices instruments industries industrial enterprises brands stores wholesale foods food beverage
     beverages
     airlines airways airline lines entertainment media communications telecom telecommunications networks network
-    financial bancorp bancshares bank insurance capital partners properties realty trust reit services solutions
+    financial bancorp bancshares bank insurance capital partners properties realty trust reit equities services
+    solutions
     products materials chemicals chemical steel mining metals paper packaging hotels resorts interactive digital
     online
     com corporation companies company retail restaurants restaurant cruise logistics aerospace defense water power
