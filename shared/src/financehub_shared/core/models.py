@@ -225,7 +225,8 @@ class NewsItem:
         published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.
         fetched_at: Time at which we received the news item, in Unix seconds.
         provider: Provider that delivered the news item (`rss`, `gdelt` or `simulated/…`).
-        guid: The feed's id for the news item, if it has one.
+        guid: The label of the feed, a space, and the feed's id for the news item. Empty if it has none, or if several
+            news items of the feed have the same.
         assets: Canonical symbols of the assets that the news item is about.
     """
 

@@ -47,12 +47,12 @@ class ParseLimits:
 
     Args:
         cpu_seconds: CPU time. An ordinary feed of 2 MB takes 0.3 s, and one of usual size 0.02 s.
-        memory_bytes: Address space of the child process. Most of it is never used: the process has 30 MB of memory
-            when it waits, and 45 MB with an ordinary feed of 2 MB.
+        memory_bytes: Address space of the child process, most of which is never used. The process has 33 MB of memory,
+            and 60 MB with the largest hostile feed.
     """
 
     cpu_seconds: float = 2.0
-    memory_bytes: int = 256_000_000
+    memory_bytes: int = 200_000_000
 
 
 class FeedParser:
