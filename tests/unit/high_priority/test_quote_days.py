@@ -114,6 +114,20 @@ def test_swapped_provider_order_keeps_the_price_of_the_majority():
         assert world.stored.quality is Quality.GOOD
 
 
+def test_majority_that_forms_just_before_the_end_of_a_dispute_decides_it():
+    """D4, D5: In a crash, the first provider states another coin, and the third comes back after 28 minutes."""
+    world = QuoteWorld(LUNA, {"binance": says("0.14")}, NOW)
+    world.poll()
+    world.scripts = {"kraken": says("0.00006"), "binance": says("0.028"), "coingecko": is_down}
+    for _ in range(14):
+        world.poll(2)
+        assert is_about("0.14")(world.stored)
+    world.scripts["coingecko"] = says("0.0279")
+    for _ in range(20):
+        world.poll(2)
+        assert is_about("0.028")(world.stored)
+
+
 # D5: the jump limit --------------------------------------------------------------------------------------------
 def crash(price: str, **more: object) -> Script:
     """Return the answer of an upstream after a crash from 1."""
