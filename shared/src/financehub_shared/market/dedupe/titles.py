@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from financehub_shared.market.dedupe.words import BASE_FORM, GENERIC, HARMLESS
+from financehub_shared.market.dedupe.words import BASE_FORM, GENERIC, HARMLESS, ROUTINE
 
 #: With fewer specific words and numbers, or no such word, a headline tells no story (`Net Asset Value(s)`).
 FEWEST_SPECIFIC = 3
@@ -55,7 +55,7 @@ class Headline:
 
     Args:
         words: All its words in lower case, with one spelling of numbers and amounts.
-        story: The words that make the story. Empty if there are too few to tell the story from others.
+        story: The words that make the story. Empty if they do not tell it from other stories of the same day.
         recurs: Whether the same headline may announce another article a day later.
     """
 
@@ -77,7 +77,9 @@ def read_headline(text: str) -> Headline:
         if is_name or word not in HARMLESS:
             story.append(word if is_name else BASE_FORM.get(word, word))
     figures = {word for word in words if _FIGURE.search(word)}
-    return Headline(" ".join(words), " ".join(story) if _is_specific(story) else "", len(figures) < FEWEST_FIGURES)
+    text = " ".join(words)
+    tells_story = _is_specific(story) and not ROUTINE.search(text)
+    return Headline(text, " ".join(story) if tells_story else "", len(figures) < FEWEST_FIGURES)
 
 
 def _respell(text: str) -> str:

@@ -129,3 +129,10 @@ GENERIC = _words("""
     mover movers gainer gainers loser losers winner winners most active gold silver oil bitcoin crypto cryptocurrency
     forex premarket pre after hours chart charts watch watchlist analysis forecast prediction technical view
 """)
+
+#: Announcements that one issuer may make several times a day with the same title, about several holders or securities.
+ROUTINE = re.compile(
+    r"\b(?:form \d|rule 8|dealing disclosure|pdmr|holding s in company|major holdings?|own shares?|voting rights"
+    r"|net asset values?|block ?listing|price monitoring|variable rate fix|rate fixing|coupon payment|final terms"
+    r"|base prospectus|prospectus supplement|stabili[sz]ation notice)\b"
+)

@@ -63,6 +63,12 @@ ROWS: list[tuple[str, Sequence[NewsItem], NewsItem, str]] = [
     ("K11", [item(RESULTS)], item(RESULTS, "b", 7 * 24), "same-title"),
     ("K11", [item(RESULTS)], item(RESULTS, "b", 7 * 24 + 0.1), ""),
     ("K12", [item("Net Asset Value(s)")], item("Net Asset Value(s)", "b"), ""),
+    (
+        "K12",
+        [item("Acme Wood Paper ETFs - Net Asset Value(s)")],
+        item("Acme Wood Paper ETFs - Net Asset Value(s)", "b"),
+        "",
+    ),
     ("K13", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
     ("K13", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
 ]
