@@ -42,7 +42,7 @@ def points(headline: Headline, start: int, end: int, owner: Owner) -> int:
 
 
 def _is_quoted(headline: Headline, start: int, end: int) -> bool:
-    """Whether a name stands alone in quotation marks: "the President's 'Strategy' is no company"."""
+    """Whether a name stands alone in quotation marks, as words do that mean themselves: `the war 'Strategy' fails`."""
     following = headline.tokens[end].gap if end < len(headline.tokens) else "'"
     return headline.tokens[start].gap[-1:] in _QUOTES and following[:1] in _QUOTES
 

@@ -53,7 +53,8 @@ class Headline:
 
     def before(self, place: int) -> Token | None:
         """Return the word before a place in the same phrase."""
-        return self.tokens[place - 1] if place > 0 and not self.tokens[place].breaks else None
+        begins = place <= 0 or (place < len(self.tokens) and self.tokens[place].breaks)
+        return None if begins or place > len(self.tokens) else self.tokens[place - 1]
 
     def after(self, end: int) -> Token | None:
         """Return the word at `end`, which follows a name, if it is in the same phrase."""

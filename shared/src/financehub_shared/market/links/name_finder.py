@@ -1,6 +1,6 @@
 """Decides which names in a headline mean assets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from financehub_shared.core.kinds import AssetKind
@@ -137,7 +137,7 @@ def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool
 
 def _is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> bool:
     """Whether the words around a name make it another one, or mean something else."""
-    if owner.kind is AssetKind.INDEX and _is_other_index(headline, end):
+    if owner.kind is AssetKind.INDEX and _is_other_index(headline, start, end):
         return True
     if owner.family is Family.MARKET and _is_source(headline, start, end):
         return True
@@ -178,15 +178,29 @@ def _is_of_a_company(headline: Headline, place: int) -> bool:
     return not headline.readings(before) and before.key not in v.COMMODITY_EXCHANGES
 
 
-def _is_other_index(headline: Headline, end: int) -> bool:
-    """Whether the words after an index make it another one, or a fund: `FTSE 250`, `S&P 500 ETF`."""
+def _is_other_index(headline: Headline, start: int, end: int) -> bool:
+    """Whether the words around an index make it another one, a company or a fund: `FTSE 250`, `SPDR S&P 500 Growth`."""
     after, following = headline.after(end), headline.after(end + 1)
+    if _is_in_phrase(headline, range(start, start - _LONGEST_REST, -1), v.FUND_FAMILIES):
+        return True
     if after is None:
         return False
+    if _is_in_phrase(headline, range(end + 1, end + 1 + _LONGEST_REST), v.FUND_WORDS):
+        return True
     is_number = after.text.isdigit() and len(after.text) in {2, 3} and not headline.tokens[end - 1].text.isdigit()
-    has_points = following is not None and following.key == "points"
     is_company = after.capital and after.key in {"bank", "inc", "corp", "group"}
-    return is_company or after.key in v.FUND_WORDS or (is_number and not has_points)
+    return is_company or (is_number and not (following is not None and following.key == "points"))
+
+
+def _is_in_phrase(headline: Headline, places: Iterable[int], words: Collection[str]) -> bool:
+    """Whether one of the words stands before one of the places, with no verb, punctuation or small word between."""
+    for place in places:
+        token = headline.before(place)
+        if token is None or token.key in v.PREPOSITIONS or token.key in v.MOVES or token.key in v.AUXILIARIES:
+            return False
+        if token.key in words:
+            return True
+    return False
 
 
 def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:

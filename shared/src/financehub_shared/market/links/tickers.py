@@ -67,13 +67,18 @@ class TickerFinder:
             ticker = (symbol if symbol in note.tickers else symbol.partition("-")[0]).lower()
             is_distinctive = _is_distinctive(ticker, headline.english)
             is_coin = self._owners[symbol].family is Family.COIN
+            if is_coin and not v.COIN_WORDS.isdisjoint(headline.words):
+                is_distinctive = True
             if before is None or not before.capital:
                 # `the chipmaker (NVDA)`; the name of another company would have a capital
-                if is_distinctive or (is_coin and not v.COIN_WORDS.isdisjoint(headline.words)):
-                    yield symbol
-            elif not _abbreviates(ticker, headline.tokens, place) and (
-                symbol not in self._named or (is_distinctive and len(ticker) > 3)
-            ):
+                counts = is_distinctive
+            elif symbol not in self._named:
+                counts = not _abbreviates(ticker, headline.tokens, place)
+            else:
+                # `Google Parent (GOOGL)`, but no ticker of a coin beside the name of something else
+                is_word = before.base in v.ROLES or headline.readings(before) != ""
+                counts = is_distinctive and not is_coin and len(ticker) > 3 and is_word
+            if counts:
                 yield symbol
 
     def _is_ticker(self, headline: Headline, place: int, owner: Owner) -> bool:

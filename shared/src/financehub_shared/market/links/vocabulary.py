@@ -115,7 +115,7 @@ INDEX_NOUNS = word_set("""
     bull bear trading session stocks recovery losses gains rout component components constituents companies
     industrials
 """)
-FUTURE_NOUNS = word_set("price prices futures contract bullion rally demand miners etf etfs inventories output")
+FUTURE_NOUNS = word_set("price prices futures contract bullion rally demand etf etfs inventories output")
 COMMODITY_EXCHANGES = word_set("comex nymex mcx lme us uk")
 #: Words between a name and another company: `Visa rival`, `chip giant Intel`.
 ROLES = word_set("""
@@ -199,6 +199,7 @@ AFTER_TICKERS = word_set("stock shares earnings calls puts options dividend inve
 #: Words after the ticker of a fund, and words that make it likely that a headline is about funds.
 AFTER_FUNDS = word_set("etf options calls puts holders holdings inflow inflows outflow outflows")
 FUND_WORDS = word_set("etf etfs fund funds")
+FUND_FAMILIES = word_set("spdr ishares vanguard invesco proshares direxion wisdomtree schwab fidelity amundi xtrackers")
 #: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
 TICKER_MOVES = _forms("""
     rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip rebound crash close trade
