@@ -58,6 +58,27 @@ class ProcessInfo:
         host, pid = socket.gethostname(), os.getpid()
         return cls(f"{host}:{pid}:{uuid.uuid4().hex[:8]}", tier, host, pid, now)
 
+    @classmethod
+    def from_json(cls, raw: bytes) -> "ProcessInfo":
+        """Parse a stored record. Fields that a newer release has added are ignored.
+
+        Raises:
+            ValueError, TypeError, KeyError: The record is damaged.
+        """
+        fields = json.loads(raw)
+        return cls(
+            id=str(fields["id"]),
+            tier=str(fields["tier"]),
+            host=str(fields["host"]),
+            pid=int(fields["pid"]),
+            started_at=float(fields["started_at"]),
+            heartbeat_at=float(fields["heartbeat_at"]),
+            queues=tuple(map(str, fields.get("queues", ()))),
+            threads=int(fields.get("threads", 0)),
+            busy=int(fields.get("busy", 0)),
+            draining=bool(fields.get("draining", False)),
+        )
+
 
 class ProcessRegistry:
     """The registry of live processes in Redis.
@@ -90,8 +111,16 @@ class ProcessRegistry:
         if not ids:
             return []
         replies = cast("list[bytes | None]", self._client.mget([keys.process(id) for id in ids]))
-        records = [json.loads(reply) for reply in replies if reply is not None]
-        infos = [ProcessInfo(**{**record, "queues": tuple(record["queues"])}) for record in records]
+        infos = []
+        for id, reply in zip(ids, replies, strict=True):
+            try:
+                if reply is not None:
+                    infos.append(ProcessInfo.from_json(reply))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                # The process itself replaces it with its next heartbeat.
+                log.warning(
+                    "process_record_read_failed", key=keys.process(id), error=f"{type(error).__name__}: {error}"
+                )
         return sorted(infos, key=lambda info: (info.tier, info.id))
 
 

@@ -1,6 +1,7 @@
 """The records that the monitor returns: runs and statistics per task."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,18 +9,25 @@ from typing import Any
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.monitor.sketch import quantile
 from financehub_shared.redis.run_record import RunField
+from financehub_shared.redis.text import read_count, read_number
 
 Fields = Mapping[str, str]
 
-
-def _number(fields: Fields, name: str) -> float | None:
-    return float(fields[name]) if fields.get(name) else None
+_BUCKET = re.compile(r"b\d{1,4}", re.ASCII)
 
 
-def _read_summary(text: str) -> Any:
-    """Return a run's summary. `asked` is the name of `TaskSummary.requested` in older records."""
-    summary = json.loads(text)
-    if isinstance(summary, dict) and "asked" in summary and "requested" not in summary:
+def _read_summary(text: str) -> dict[str, Any] | None:
+    """Return a run's summary, or None if there is none or it is damaged.
+
+    `asked` is the name of `TaskSummary.requested` in older records.
+    """
+    try:
+        summary = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(summary, dict):
+        return None
+    if "asked" in summary and "requested" not in summary:
         summary = {"requested": summary.pop("asked")} | summary
     return summary
 
@@ -63,7 +71,11 @@ class RunRecord:
 
     @classmethod
     def from_fields(cls, message_id: str, fields: Fields) -> "RunRecord":
-        """Create the record from the hash at `keys.run(message_id)`."""
+        """Create the record from the hash at `keys.run(message_id)`. A damaged number or summary counts as missing.
+
+        Raises:
+            ValueError: The state is unknown.
+        """
         return cls(
             message_id=message_id,
             task=fields.get(RunField.TASK, ""),
@@ -71,15 +83,15 @@ class RunRecord:
             state=RunState(fields[RunField.STATE]),
             schedule=fields.get(RunField.SCHEDULE, ""),
             schedule_uid=fields.get(RunField.SCHEDULE_UID, ""),
-            due_at=_number(fields, RunField.DUE_AT),
-            enqueued_at=_number(fields, RunField.ENQUEUED_AT),
-            started_at=_number(fields, RunField.STARTED_AT),
-            finished_at=_number(fields, RunField.FINISHED_AT),
-            duration=_number(fields, RunField.DURATION),
-            attempts=int(fields.get(RunField.ATTEMPT, fields.get("try", "0"))),  # `try` in older records
+            due_at=read_number(fields.get(RunField.DUE_AT)),
+            enqueued_at=read_number(fields.get(RunField.ENQUEUED_AT)),
+            started_at=read_number(fields.get(RunField.STARTED_AT)),
+            finished_at=read_number(fields.get(RunField.FINISHED_AT)),
+            duration=read_number(fields.get(RunField.DURATION)),
+            attempts=read_count(fields.get(RunField.ATTEMPT, fields.get("try"))),  # `try` in older records
             worker=fields.get(RunField.WORKER, ""),
             error=fields.get(RunField.ERROR, ""),
-            summary=_read_summary(fields[RunField.SUMMARY]) if fields.get(RunField.SUMMARY) else None,
+            summary=_read_summary(fields.get(RunField.SUMMARY, "")),
             correlation_id=fields.get(RunField.CORRELATION_ID, ""),
         )
 
@@ -119,20 +131,20 @@ class TaskStats:
 
     @classmethod
     def from_fields(cls, running: int, fields: Fields) -> "TaskStats":
-        """Create the statistics from the hash at `keys.task_stats(task)`."""
-        buckets = {int(key[1:]): int(value) for key, value in fields.items() if key[0] == "b" and key[1:].isdigit()}
+        """Create the statistics from the hash at `keys.task_stats(task)`. A damaged number counts as missing."""
+        buckets = {int(key[1:]): read_count(value) for key, value in fields.items() if _BUCKET.fullmatch(key)}
         counters = ("succeeded", "failed", "retried", "skipped", "dead_lettered", "lost")
         # The statistics do not expire. Older releases counted in the fields `tries` and `seconds`.
-        attempts = int(fields.get("attempts", 0)) + int(fields.get("tries", 0))
-        attempt_seconds = float(fields.get("attempt_seconds", 0)) + float(fields.get("seconds", 0))
+        attempts = read_count(fields.get("attempts")) + read_count(fields.get("tries"))
+        attempt_seconds = (read_number(fields.get("attempt_seconds")) or 0) + (read_number(fields.get("seconds")) or 0)
         return cls(
             running=running,
-            **{name: int(fields.get(name, 0)) for name in counters},
+            **{name: read_count(fields.get(name)) for name in counters},
             average=attempt_seconds / attempts if attempts else None,
             p50=quantile(buckets, 0.50),
             p95=quantile(buckets, 0.95),
             p99=quantile(buckets, 0.99),
-            last_success_at=_number(fields, "last_success_at"),
-            last_failure_at=_number(fields, "last_failure_at"),
+            last_success_at=read_number(fields.get("last_success_at")),
+            last_failure_at=read_number(fields.get("last_failure_at")),
             last_error=fields.get("last_error", ""),
         )

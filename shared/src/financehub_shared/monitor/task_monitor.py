@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, cast
 
 import redis
+import structlog
 from dramatiq.common import q_name
 
 from financehub_shared.broker.message import correlation_id, ready_at
@@ -16,8 +17,11 @@ from financehub_shared.monitor.run_records import RunRecord, TaskStats
 from financehub_shared.monitor.run_state import RunState
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect
+from financehub_shared.redis.replies import is_wrong_type, raise_other_errors
 from financehub_shared.redis.run_record import RunField
 from financehub_shared.redis.text import decode, decode_hash
+
+log = structlog.get_logger(__name__)
 
 #: Runs that started more recently are never declared lost, because their worker may not have sent a heartbeat yet.
 LOST_AFTER_SECONDS = 60.0
@@ -61,13 +65,13 @@ class TaskMonitor:
         pipeline.zrevrange(keys.task_running(task), 0, limit - 1)
         pipeline.zrevrange(keys.task_recent(task), 0, limit - 1)
         running, ended = pipeline.execute()
-        ids = dict.fromkeys(id.decode() for id in [*running, *ended])
+        ids = dict.fromkeys(decode(id) for id in [*running, *ended])
         return self._runs(list(ids)[:limit])
 
     def get_schedule_runs(self, uid: str) -> list[RunRecord]:
         """Return the newest runs of one schedule, at most `SCHEDULE_RUNS`, newest first."""
         ids = cast("list[bytes]", self._client.lrange(keys.schedule_recent(uid), 0, SCHEDULE_RUNS - 1))
-        return self._runs([id.decode() for id in ids])
+        return self._runs([decode(id) for id in ids])
 
     def record_queued(self, message: Any) -> None:
         """Record a message as queued, for callers that enqueue it by hand and want to follow it.
@@ -120,12 +124,16 @@ class TaskMonitor:
         pipeline = self._client.pipeline(transaction=False)
         for message_id in wanted:
             pipeline.hgetall(keys.run(message_id))
-        rows = pipeline.execute()
-        return [
-            RunRecord.from_fields(message_id, decode_hash(raw))
-            for message_id, raw in zip(wanted, rows, strict=True)
-            if b"state" in raw
-        ]
+        rows = pipeline.execute(raise_on_error=False)
+        raise_other_errors(rows)
+        found = []
+        for message_id, raw in zip(wanted, rows, strict=True):
+            try:
+                if not is_wrong_type(raw) and b"state" in raw:
+                    found.append(RunRecord.from_fields(message_id, decode_hash(raw)))
+            except ValueError as error:
+                log.warning("run_record_read_failed", key=keys.run(message_id), error=str(error))
+        return found
 
 
 @cache

@@ -183,7 +183,7 @@ class ScheduleRecord:
             name=fields.get(ScheduleField.NAME, ""),
             task=fields.get(ScheduleField.TASK, ""),
             queue=fields.get(ScheduleField.QUEUE, ""),
-            spec=json.loads(fields.get(ScheduleField.SPEC, "{}")),
+            spec=dict(json.loads(fields.get(ScheduleField.SPEC, "{}"))),
             suspended=fields.get(ScheduleField.SUSPENDED) == "1",
             runs=int(fields.get(ScheduleField.RUNS, 0)),
             triggered=int(fields.get(ScheduleField.TRIGGERED, 0)),
@@ -214,9 +214,13 @@ class NextRuns:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Parse a stored value."""
+        """Parse a stored value.
+
+        Raises:
+            ValueError, TypeError, KeyError: The value is damaged.
+        """
         fields = json.loads(text)
-        return cls(tuple(fields["next"]), fields["problem"])
+        return cls(tuple(map(float, fields["next"])), str(fields["problem"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
 """Decodes Redis replies from bytes to strings.
 
 `decode(value)` decodes one string, `decode_hash(raw)` an HGETALL reply and `decode_fields(names, values)` an HMGET
-reply. Bytes that are not UTF-8 are replaced, so a damaged value never raises an error here.
+reply. Bytes that are not UTF-8 are replaced, so a damaged value never raises an error here. `read_number(text)` and
+`read_count(text)` parse statistics, of which a damaged one counts as missing.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,2})?", re.ASCII)
 
 
 def decode(value: object) -> str:
@@ -26,3 +30,13 @@ def decode_fields(names: Sequence[str], values: Sequence[bytes | None]) -> dict[
         values: The reply, one value for each name. A missing field is None and is left out.
     """
     return {name: decode(value) for name, value in zip(names, values, strict=True) if value is not None}
+
+
+def read_number(text: str | None) -> float | None:
+    """Return a number, or None if it is missing or damaged."""
+    return float(text) if text and _NUMBER.fullmatch(text) else None
+
+
+def read_count(text: str | None) -> int:
+    """Return a number of things, or 0 if it is missing or damaged."""
+    return int(read_number(text) or 0)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+import structlog
 
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.errors import InvalidArgumentsError
 from financehub_shared.redis import keys
 from financehub_shared.redis.schedule_record import NextRuns, ScheduleOutcome, ScheduleRecord
 from financehub_shared.redis.text import decode, decode_hash
+
+log = structlog.get_logger(__name__)
 
 #: No scheduler runs a schedule whose claim is older than this. Claims are renewed every 30 s.
 UNCLAIMED_SECONDS = 90
@@ -83,9 +86,13 @@ def list_schedules(client: "redis.Redis") -> list[ScheduleInfo]:
                 pipeline.lrange(keys.schedule_recent(uid.decode()), 0, _RECENT_RUNS - 1)
             next_runs, *rest = pipeline.execute()
         for (_, claimed_at), next_run, raw, recent in zip(chunk, next_runs, rest[::2], rest[1::2], strict=True):
-            # a schedule may be deleted between the two reads
-            if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
-                infos.append(_build_info(record, claimed_at, next_run, recent))
+            try:
+                # a schedule may be deleted between the two reads
+                if (record := ScheduleRecord.from_fields(decode_hash(raw))).name:
+                    infos.append(_build_info(record, claimed_at, next_run, recent))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                problem = f"{type(error).__name__}: {error}"
+                log.warning("schedule_record_read_failed", schedule_uid=decode_hash(raw).get("uid", ""), error=problem)
     return sorted(infos, key=lambda info: info.name)
 
 
@@ -111,10 +118,15 @@ def show_schedule(client: "redis.Redis", name: str) -> ScheduleInfo:
 
 def refused_schedules(client: "redis.Redis") -> dict[str, str]:
     """Return the documents that the scheduler refused: position (`file:line`) → problem and fix."""
-    return {
-        place: json.loads(value)["message"]
-        for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()
-    }
+    return {place: _read_message(value) for place, value in decode_hash(client.hgetall(keys.SCHEDULES_REFUSED)).items()}
+
+
+def _read_message(encoded: str) -> str:
+    """Return the message of a refused document, or the stored text if it is damaged."""
+    try:
+        return str(json.loads(encoded)["message"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return encoded
 
 
 def find_schedule(client: "redis.Redis", name: str) -> tuple[str, str]:
