@@ -66,8 +66,8 @@ def _collect(session: Session, task: str | None) -> CommandResult:
 
 def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
     """Return the table of what the newest run with a summary could not get, and why; none if nothing is missing."""
-    newest = next((run for run in recent if run.summary is not None), None)
-    missing = newest.summary.get("missing") if newest and newest.summary else None
+    newest = next((run.summary for run in recent if isinstance(run.summary, Mapping)), {})
+    missing = newest.get("missing")
     if not isinstance(missing, Mapping) or not missing:
         return []
     return [build_table("missing in the newest run", "reason", rows=[list(item) for item in missing.items()])]

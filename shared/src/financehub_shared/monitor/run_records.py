@@ -16,7 +16,7 @@ Fields = Mapping[str, str]
 _BUCKET = re.compile(r"b\d{1,4}", re.ASCII)
 
 
-def _read_summary(text: str) -> dict[str, Any] | None:
+def _read_summary(text: str) -> Any:
     """Return a run's summary, or None if there is none or it is damaged.
 
     `asked` is the name of `TaskSummary.requested` in older records.
@@ -25,9 +25,7 @@ def _read_summary(text: str) -> dict[str, Any] | None:
         summary = json.loads(text) if text else None
     except (ValueError, RecursionError):
         return None
-    if not isinstance(summary, dict):
-        return None
-    if "asked" in summary and "requested" not in summary:
+    if isinstance(summary, dict) and "asked" in summary and "requested" not in summary:
         summary = {"requested": summary.pop("asked")} | summary
     return summary
 
