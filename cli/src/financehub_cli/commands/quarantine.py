@@ -63,7 +63,8 @@ def quarantine(
     filters: Sequence[str | None] = selected or [None]
     if clear:
         cleared = sum(session.store.clear_quarantined(kind=kind, symbol=each) for each in filters)
-        print_result(CommandResult({"cleared": cleared}, f"deleted {cleared} record{'s' * (cleared != 1)}"), as_json=as_json)
+        line = f"deleted {cleared} record{'s' * (cleared != 1)}"
+        print_result(CommandResult({"cleared": cleared}, line), as_json=as_json)
         return
     found = [record for each in filters for record in session.store.quarantined(kind=kind, symbol=each, limit=limit)]
     newest_first = sorted(found, key=lambda record: -record.at)[:limit]
