@@ -4,8 +4,8 @@ import re
 
 from financehub_shared.core.models import Asset
 
-#: Coin → Kraken's name for it, where they differ. Terra Classic and the first Augur kept their names at Kraken, and those
-#: names belong to other coins everywhere else: an unmapped LUNA would get the price of Terra Classic.
+#: Coin → Kraken's name for it, where they differ. Terra Classic and the first Augur kept their names at Kraken, and
+#: everywhere else these names belong to other coins: an unmapped LUNA would get the price of Terra Classic.
 #: Sources: `commonCurrencies` of ccxt's kraken module (ccxt #13581), Team-Kujira/oracle-price-feeder #19.
 OWN_NAMES = {
     "BTC": "XBT",
