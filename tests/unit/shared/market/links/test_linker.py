@@ -64,7 +64,7 @@ ASSETS = [
 LINKER = AssetLinker(ASSETS)
 SYMBOLS = {asset.symbol for asset in ASSETS}
 
-#: N2: in Title Case and in capitals, capitals are no evidence.
+#: N2, rows L7 to L11: in Title Case and in capitals, capitals are no evidence.
 CAPITALS = [
     ("Stocks Rally On Fed Rate Cut Hopes", ""),
     ("STOCKS RALLY ON FED RATE CUT HOPES", ""),
@@ -85,8 +85,10 @@ CAPITALS = [
     ("TARGET CUTS ITS PROFIT OUTLOOK", "TGT"),
     ("Why AAPL fell today", "AAPL"),
     ("NEAR token rallies", "NEAR-USD"),
+    ("LINK Jumps 11% As Altcoins Rebound", "LINK-USD"),
+    ("Near Protocol Token Slides", "NEAR-USD"),
 ]
-#: N3: the exchange counts, and a name that is an ordinary word needs a second sign.
+#: N3, rows L6 to L8, L12 and L13: the exchange counts, and a name that is an ordinary word needs a second sign.
 FALSE_LINKS = [
     ("LTC Properties (NYSE:LTC) declares a dividend", ""),
     ("Sasol (JSE:SOL) lifts output", ""),
@@ -125,7 +127,7 @@ FALSE_LINKS = [
     ("SPDR S&P 500 ETF hits a record", "SPY"),
     ("S&P 500 closes higher", "^GSPC"),
 ]
-#: N4: names in all their forms.
+#: N4, row L5: names in all their forms.
 FORMS = [
     ("Microsoft-backed lab seeks funds", "MSFT"),
     ("US STOCKS-Apple drags Wall Street lower", "AAPL"),
@@ -164,7 +166,7 @@ FORMS = [
 
 @pytest.mark.parametrize(("title", "symbols"), [*CAPITALS, *FALSE_LINKS, *FORMS])
 def test_link_of_a_headline_finds_the_named_assets(title: str, symbols: str):
-    """N2, N3, N4: names and notations are linked; words, other companies and other exchanges are not."""
+    """N2, N3, N4, rows L5 to L13: names are linked; words, other companies and families of funds are not."""
     assert " ".join(LINKER.link(title)) == symbols
 
 

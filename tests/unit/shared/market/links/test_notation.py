@@ -88,7 +88,7 @@ LINKER = AssetLinker(
     ],
 )
 def test_notation_of_an_asset_is_linked(text: str, symbols: str):
-    """N3, N4: each notation names its assets, also in Title Case and at either end of the headline."""
+    """N3, N4, rows L1 and L3: each notation names its assets, also in Title Case and at either end of the headline."""
     for title in (f"Morning note on {text}", f"{text} In Early Trade", f"WHAT NOW FOR {text} HOLDERS"):
         assert " ".join(LINKER.link(title)) == symbols, title
 
@@ -133,7 +133,7 @@ def test_notation_of_an_asset_is_linked(text: str, symbols: str):
     ],
 )
 def test_notation_of_another_exchange_or_of_none_is_not_linked(text: str):
-    """N3: a ticker on an exchange where the asset is not listed names another company, known or not."""
+    """N3, row L2: a ticker on an exchange where the asset is not listed names another company, known or not."""
     assert LINKER.link(f"Miner {text} lifts output") == ()
 
 
@@ -160,5 +160,5 @@ def test_notation_with_stated_exchanges_replaces_those_of_the_symbol():
     ],
 )
 def test_bare_ticker_counts_beside_the_name_of_its_asset(title: str, symbols: str):
-    """N3: the words before a ticker without an exchange tell whose it is."""
+    """N3, row L4: the words before a ticker without an exchange tell whose it is."""
     assert " ".join(LINKER.link(title)) == symbols
