@@ -86,16 +86,16 @@ def test_stored_price_of_another_coin_is_replaced_within_half_an_hour(
     assert world.poll_until(is_about("0.14"), 2, 60) == (runs, minutes)
     assert world.stored is not None
     assert world.stored.quality is quality
-    for _ in range(20 * 24):
-        world.poll(HOUR)
+    for _ in range(20 * 6):
+        world.poll(4 * HOUR)
         assert is_about("0.14")(world.stored)
 
 
 def test_fallback_never_replaces_a_price_that_the_first_provider_repeats():
-    """D4: Over a week in which Binance fails in every fourth run, Kraken's price of another coin is never stored."""
+    """D4: Over two days in which Binance fails in every fourth run, Kraken's price of another coin is never stored."""
     world = QuoteWorld(LUNA, OTHER_COIN, NOW)
     world.poll()
-    for run in range(7 * 48):
+    for run in range(2 * 72):
         world.scripts["binance"] = is_down if run % 4 == 3 else says("0.14")
         world.poll(20)
         assert world.stored is not None
@@ -222,27 +222,27 @@ def exchange(levels: dict[int, str], scale: dict[int, Decimal] | None = None, *,
     return script
 
 
-@pytest.mark.parametrize("move", ["1", "0.7", "1.3"])
+RATIOS = (
+    "1/9",
+    "1/35",
+    "1/60",
+    "1/80",
+    "1/90",
+    "1/100",
+    "1/190",
+    "1/250",
+    "1/1000",
+    "1.1",
+    "1.5",
+    "4",
+    "7",
+    "20",
+    "100",
+)
+
+
 @pytest.mark.parametrize(
-    "ratio",
-    [
-        "1/9",
-        "1/35",
-        "1/60",
-        "1/80",
-        "1/90",
-        "1/100",
-        "1/150",
-        "1/190",
-        "1/250",
-        "1/1000",
-        "1.1",
-        "1.5",
-        "4",
-        "7",
-        "20",
-        "100",
-    ],
+    ("ratio", "move"), [*((ratio, "1") for ratio in RATIOS), ("1/150", "0.7"), ("1/150", "1.3"), ("10", "0.7")]
 )
 def test_split_of_any_ratio_is_stored_in_its_session_or_the_next(ratio: str, move: str):
     """D2: Every ratio ends right, also with a move on the same day. 100 and 1,000 may be units and take a session."""
@@ -256,12 +256,12 @@ def test_split_of_any_ratio_is_stored_in_its_session_or_the_next(ratio: str, mov
     is_right = is_about(levels[1])
     while not is_right(world.stored):
         assert world.clock.now() < NOW + 2.1 * 86_400, world.store.quarantined()
-        world.poll(30)
+        world.poll(HOUR)
         assert is_right(world.stored) or is_about(levels[0])(world.stored)
     opened = (int(NOW // 86_400) + 1) * 86_400 + 14.5 * 3_600
     may_be_unit = {"1/100", "1/1000", "100"}
     assert world.clock.now() - opened < (86_400 + 3_600 if ratio in may_be_unit else 3_600)
-    for _ in range(10):
+    for _ in range(9):
         world.poll(DAY)
     assert is_right(world.stored)
     assert world.stored is not None
@@ -298,10 +298,10 @@ def test_wrong_unit_of_all_providers_is_not_stored_as_good(factor: str, provider
     world = QuoteWorld(LUNA, dict.fromkeys(names, says("2")), NOW)
     world.poll()
     world.scripts = dict.fromkeys(names, says(Decimal(2) * Decimal(factor)))
-    for run in range(180):
-        world.poll(2)
+    for run in range(60):
+        world.poll(6)
         assert world.stored is not None
-        assert is_about("2")(world.stored) or (world.stored.quality is Quality.UNCONFIRMED and run >= 14)
+        assert is_about("2")(world.stored) or (world.stored.quality is Quality.UNCONFIRMED and run >= 5)
     world.scripts = dict.fromkeys(names, says("2"))
     assert world.poll_until(is_about("2"), 2, 4)[0] == 1
     assert world.stored.quality is Quality.GOOD
@@ -364,8 +364,8 @@ def test_quote_nobody_trades_does_not_replace_a_live_one():
     world = QuoteWorld(LUNA, {"binance": says("0.14"), "kraken": dead}, NOW)
     world.poll()
     world.scripts["binance"] = is_down
-    for _ in range(100):
-        assert world.poll(2) is None
+    for _ in range(40):
+        assert world.poll(5) is None
         assert is_about("0.14")(world.stored)
     assert "kraken: quarantined: stale: no trade in 24 h" in world.failure
 
@@ -435,7 +435,7 @@ def test_price_is_right_within_an_hour_if_the_first_provider_or_the_majority_is(
         world.scripts = {name: upstreams[name] for name in order}
         started = world.clock.now()
         while world.clock.now() - started < 3_600:
-            world.poll(data.draw(st.sampled_from([2, 2, 2, 14])))
+            world.poll(data.draw(st.sampled_from([2, 6, 14])))
         misleading = sum(upstream.is_misleading for upstream in upstreams.values())
         majority = sum(upstream.is_right for upstream in upstreams.values())
         if misleading < 2 and (upstreams[order[0]].is_right or majority >= 2):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.core.clock import ManualClock
@@ -186,6 +186,7 @@ def test_error_that_assets_share_concerns_the_request():
     assert asset_errors(missing) == {"C": own, "E": missing["E"]}
 
 
+@settings(max_examples=50)
 @given(
     st.dictionaries(st.sampled_from(["BTC-USD", "ETH-USD"]), st.decimals(), max_size=2),
     st.lists(st.decimals() | st.none(), min_size=6, max_size=6),

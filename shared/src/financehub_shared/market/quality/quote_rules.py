@@ -57,8 +57,6 @@ def find_ruling(case: Case, votes: Votes, candidates: Sequence[Quote]) -> Ruling
         if votes.backers(quote) and (ruling := _agreed(case, votes, quote)):
             return ruling
     for quote in candidates:
-        if votes.is_outvoted(quote):
-            continue
         for rule in _RULES:
             if ruling := rule(case, votes, quote):
                 return ruling
@@ -148,7 +146,7 @@ def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The previous close of the answer is on another scale, as after a split. A wrong unit looks the same."""
     trusted = case.trusted
     factor = 0.0 if trusted is None else scale_change(case.asset, quote, trusted)
-    if trusted is None or not factor or may_be_unit_error(factor):
+    if trusted is None or not factor or may_be_unit_error(factor) or votes.is_outvoted(quote):
         return None
     split = f"1:{factor:.4g}" if factor > 1 else f"{1 / factor:.4g}:1"
     why = f"its previous close {previous_close(quote):.6g} against {trusted.price} suggests a split of {split}"
@@ -158,7 +156,7 @@ def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 def _lasted(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The dispute ends in favor of the first provider in the order that has a vote."""
     rivals = votes.rivals(quote)
-    if not votes.is_first(quote) or (rivals and find_contradiction(quote)):
+    if not votes.is_first(quote) or votes.is_outvoted(quote) or (rivals and find_contradiction(quote)):
         return None
     claim = votes.claims[quote.provider]
     if not has_lasted(case.asset, claim, market_time(quote, case.now), case.now):
@@ -182,6 +180,6 @@ def _noted(quote: Quote, note: str) -> Quote:
 
 
 def _unconfirmed(quote: Quote, reason: str, rivals: Mapping[str, Decimal]) -> Quote:
-    others = ", ".join(f"{name} states {price:f}" for name, price in rivals.items())
+    others = ", ".join(f"{name} states {price.normalize():f}" for name, price in rivals.items())
     note = join_notes(quote.note, f"unconfirmed: {reason}", others)
     return replace(quote, quality=Quality.UNCONFIRMED, note=note)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.core.kinds import AssetType
@@ -174,6 +174,7 @@ def test_unit_error_is_possible_near_the_factors_of_units(ratio: float, expected
     assert may_be_unit_error(ratio) is expected
 
 
+@settings(max_examples=50)
 @given(PRICES, PRICES, st.lists(st.decimals() | st.none(), min_size=5, max_size=5), st.none() | st.decimals(-99, 1e9))
 def test_no_evidence_raises_an_error(price: Decimal, before: Decimal, values: list, change: Decimal | None):
     """Whatever an adapter reads, all functions return an answer."""
