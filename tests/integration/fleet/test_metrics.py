@@ -83,6 +83,11 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
     scrapes.until("queue_messages", "queue_oldest_message_age_seconds")
     scrapes.until("worker_slots_busy", "longest_running_message_seconds", "schedule_skipped")  # Yahoo is slow
 
+    running.schedule("news", "fetch_news_task", "@every 5s")
+    running.start_tier("medium")
+    scrapes.until("data_records_dropped")
+    running.terminate("medium")
+
     for upstream in CRYPTO:
         running.simulator.set_fault("zero", upstream)
     scrapes.until("quarantined")
