@@ -1,6 +1,7 @@
 """Decodes the bytes of a feed, so that a damaged byte costs one character. Pure."""
 
 import codecs
+import contextlib
 import re
 
 #: Byte order marks. That of UTF-32 begins with that of UTF-16, so it comes first.
@@ -57,11 +58,9 @@ def _decode(body: bytes, content_type: str) -> str:
     declared = _DECLARED.match(data[:_DECLARATION_BYTES].decode(family or "latin-1", "replace"))
     charset = _CHARSET.search(content_type)
     stated = [encoding for match in (charset, declared) if match and (encoding := _known(match[1]))]
-    for encoding in (*stated, family, "utf-8"):
-        try:
-            return data.decode(encoding or "utf-8")
-        except UnicodeError:
-            continue
+    for encoding in (*stated, family or "utf-8", "utf-8"):
+        with contextlib.suppress(UnicodeError):
+            return data.decode(encoding)
     for encoding in stated:
         if encoding not in {"utf-8", "ascii"}:
             text = data.decode(encoding, "replace")
@@ -71,13 +70,14 @@ def _decode(body: bytes, content_type: str) -> str:
 
 
 def _known(name: str) -> str:
-    """Return Python's name of an encoding, or an empty string if documents cannot have it."""
+    """Return Python's name of an encoding, or an empty string if the document cannot have it."""
     try:
         codec = codecs.lookup(name)
-        b"".decode(name)  # refuses codecs that do not decode to text
-    except (LookupError, UnicodeError):
-        return ""
-    if codec.name in _NOT_FOR_DOCUMENTS:
+        # UTF-16 and UTF-32 were recognized by the first bytes. .NET declares UTF-16 whatever the encoding is.
+        if codec.name in _NOT_FOR_DOCUMENTS or codec.name.startswith(("utf-16", "utf-32")):
+            return ""
+        b"a".decode(name, "replace")  # refuses codecs such as base64, which do not decode to text
+    except LookupError:
         return ""
     # GB 18030 contains GB 2312, and documents that declare the latter use characters of the former.
     return "gb18030" if codec.name == "gb2312" else codec.name

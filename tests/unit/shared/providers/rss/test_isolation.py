@@ -14,8 +14,9 @@ START = """<?xml version="1.0" encoding="UTF-8"?>
 <channel><title>The Wire</title><link>https://news.test/</link><image><title>Logo</title></image>
 """
 END = "</channel></rss>"
-#: One of so many mutations is parsed, which takes longer than splitting.
-PARSED_SHARE = 25
+#: One of so many mutations is split, and one of so many is parsed as well, which takes longer.
+SPLIT_SHARE = 3
+PARSED_SHARE = 50
 
 
 def story(number: int) -> str:
@@ -46,7 +47,7 @@ def test_damaged_entry_leaves_the_documents_of_the_others_unchanged():
     undamaged = pieces(feed_with(STORIES[1], 1))
     others = {text for number, text in enumerate(undamaged.entries) if number != 1}
     failures = []
-    for mutation in entry_mutations(STORIES[1].rstrip()):
+    for mutation in islice(entry_mutations(STORIES[1].rstrip()), 0, None, SPLIT_SHARE):
         document = pieces(feed_with(mutation.entry, 1))
         if not others <= set(document.entries) or document.header != undamaged.header:
             failures.append(mutation.name)
