@@ -20,9 +20,10 @@ from financehub_shared.core.models import (
 from financehub_shared.market.dedupe.identity import identify
 from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews, KnownStory, StoryPlace
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
-from financehub_shared.market.encoding.series import merge_bars, newest_values, trim_bars
+from financehub_shared.market.encoding.series import newest_values, replace_bars, trim_bars
 from financehub_shared.market.protocols import QUARANTINE_LIMIT
 from financehub_shared.market.quality.disputes import Dispute
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.unreadable import Unreadable
 
 
@@ -35,6 +36,7 @@ class MemoryStore:
         self._quotes: dict[str, Quote] = {}
         self._disputes: dict[str, Dispute] = {}
         self._bars: dict[str, Bars] = {}
+        self._full_reads: dict[str, FullRead] = {}
         self._indicators: dict[str, Indicators] = {}
         self._news: list[NewsItem] = []
         self._seen: dict[str, float] = {}
@@ -58,7 +60,14 @@ class MemoryStore:
             requested = set(symbols)
             removed = requested & self._assets.keys()
             for symbol in requested:
-                for records in (self._assets, self._quotes, self._disputes, self._bars, self._indicators):
+                for records in (
+                    self._assets,
+                    self._quotes,
+                    self._disputes,
+                    self._bars,
+                    self._full_reads,
+                    self._indicators,
+                ):
                     records.pop(symbol, None)
             return len(removed)
 
@@ -102,12 +111,28 @@ class MemoryStore:
                 else:
                     self._disputes[symbol] = dispute
 
-    def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
+    def put_bars(
+        self, bars: Iterable[Bars], *, first_days: Mapping[str, int] | None = None, unreadable: Unreadable | None = None
+    ) -> None:
         with self._lock:
             for new in bars:
                 if len(new):
                     stored = self._bars.get(new.symbol)
-                    self._bars[new.symbol] = merge_bars(stored, new) if stored else new
+                    first_day = (first_days or {}).get(new.symbol)
+                    self._bars[new.symbol] = replace_bars(stored, new, first_day) if stored else new
+
+    def full_reads(self, symbols: Sequence[str]) -> dict[str, FullRead]:
+        with self._lock:
+            return {symbol: self._full_reads[symbol] for symbol in symbols if symbol in self._full_reads}
+
+    def put_full_reads(self, reads: Mapping[str, FullRead]) -> None:
+        with self._lock:
+            self._full_reads.update(reads)
+
+    def request_full_reads(self, symbols: Sequence[str]) -> None:
+        with self._lock:
+            for symbol in symbols:
+                self._full_reads.pop(symbol, None)
 
     def bars(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, Bars]:
         with self._lock:

@@ -13,6 +13,7 @@ import structlog
 
 from bench.rows import Row
 from financehub_high_priority.quotes import refresh_quotes
+from financehub_medium_priority.indicators.bar_update import update_bars
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars
@@ -83,9 +84,7 @@ async def _cycles(simulator: RunningSimulator, store: RedisStore, providers: Pro
 
 
 async def _fetch(type: AssetType, store: RedisStore, providers: Providers) -> int:
-    summary = await refresh_quotes(
-        TASKS[type], None, store=store, provider_orders=providers.quotes, clock=CLOCK
-    )
+    summary = await refresh_quotes(TASKS[type], None, store=store, provider_orders=providers.quotes, clock=CLOCK)
     return summary.stored
 
 
@@ -131,20 +130,21 @@ async def _bars(
 
 
 async def _update(assets: Sequence[Asset], store: RedisStore, providers: Providers) -> tuple[float, int]:
-    """Fetch and store missing bars, and return the seconds that this took and the number of bars."""
-    started, fetched = time.perf_counter(), 0
+    """Fetch, check and store bars as the indicators task does; return the seconds and the number of new bars."""
+    started, new = time.perf_counter(), 0
     for start in range(0, len(assets), CHUNK):
-        chunk = assets[start : start + CHUNK]
-        last_days = store.last_days([asset.symbol for asset in chunk])
-        wanted = providers.bars.missing(chunk, last_days, HISTORY_DAYS)
-        report = await providers.bars.fetch(chunk, wanted, CLOCK.monotonic() + 300)
-        if report.missing:
-            raise RuntimeError(
-                f"no bars of {len(report.missing)} assets; the first is {next(iter(report.missing.items()))}"
-            )
-        fetched += sum(map(len, report.bars.values()))
-        await asyncio.to_thread(store.put_bars, report.bars.values())
-    return time.perf_counter() - started, fetched
+        update = await update_bars(
+            assets[start : start + CHUNK],
+            store=store,
+            fetcher=providers.bars,
+            history_days=HISTORY_DAYS,
+            deadline=CLOCK.monotonic() + 300,
+            clock=CLOCK,
+        )
+        if update.late:
+            raise RuntimeError(f"no bars of {len(update.late)} assets; the first is {next(iter(update.late.items()))}")
+        new += update.new
+    return time.perf_counter() - started, new
 
 
 def _bar_requests(simulator: RunningSimulator, upstream: str) -> int:

@@ -6,11 +6,12 @@ import pytest
 import redis
 
 from financehub_medium_priority.indicators.outputs import OUTPUTS
-from financehub_medium_priority.indicators.task import HISTORY_DAYS, calculate_indicators
+from financehub_medium_priority.indicators.task import calculate_indicators
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import TaskFailedError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars
+from financehub_shared.core.settings import BAR_HISTORY_DAYS
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers
 from financehub_shared.redis import keys
@@ -56,7 +57,7 @@ async def test_task_fetches_bars_once(store: RedisStore, providers: Providers, s
     assert simulator.request_counts("yahoo")["/v8/finance/chart/{symbol}"] == 2
     for symbol, values in store.indicators().items():
         assert set(values.values) == set(OUTPUTS), symbol
-    assert all(len(bars) > HISTORY_DAYS * 0.66 for bars in store.bars(["BTC-USD", "AAPL", "OCDO.L"]).values())
+    assert all(len(bars) > BAR_HISTORY_DAYS * 0.66 for bars in store.bars(["BTC-USD", "AAPL", "OCDO.L"]).values())
     assert store.quarantined() == []
     simulator.reset()
     again = await run(store, providers)
@@ -78,7 +79,7 @@ async def test_task_with_wrong_days_stores_no_wrong_bar(
     changes = [now / last for last, now in zip(clean.close, clean.close[1:], strict=False)]
     assert 0.6 < min(changes) < max(changes) < 1.6
     reasons = {record.reason.split(":")[0] for record in store.quarantined()}
-    assert reasons <= {reason, "unit"}
+    assert reasons <= {reason, "unit", "scale"}
     assert reasons
     assert len(store.indicators()["AAPL"].values) == len(OUTPUTS)
 
@@ -98,7 +99,7 @@ async def test_task_with_damaged_bars_skips_one_asset(
     async with providers_for(simulator, redis_url) as others:
         summary = await run(store, others)
     assert summary.stored == 3
-    assert "delete it" in summary.missing["BTC-USD"]
+    assert "`redis-cli UNLINK financehub:bars:BTC-USD` removes it" in summary.missing["BTC-USD"]
     assert store.last_days(["ETH-USD"])["ETH-USD"] == store.last_days(["BTC-USD"])["BTC-USD"] + 3
 
 

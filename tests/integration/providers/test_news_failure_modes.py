@@ -11,6 +11,7 @@ import redis
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
+from financehub_shared.market.quality.full_reads import next_full_read
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.providers.build import Providers
 from financehub_shared.providers.news_fetcher import NewsReport, fetch_news
@@ -139,10 +140,10 @@ async def test_bars_with_failed_klines_report_the_reason(
     parameters, environment = (SLOW, SHORT_READ_TIMEOUT) if fault == "slow" else ({}, {})
     simulator.set_fault(fault, "binance", **parameters)
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance", **environment) as providers:
-        wanted = providers.bars.missing([BTC], {}, 10)
+        wanted = providers.bars.plan([BTC], {}, {}, 10)
         report = await providers.bars.fetch([BTC], wanted, SystemClock().monotonic() + 30)
-        assert report.missing == {"BTC-USD": f"simulated/binance: {kind}"}
-        assert providers.bars.missing([BTC], {}, 10) == wanted
+        assert report.missing["BTC-USD"].startswith(f"simulated/binance: {kind}: ")
+        assert providers.bars.plan([BTC], {}, {}, 10) == wanted
 
 
 async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str, redis_client: redis.Redis):
@@ -150,9 +151,10 @@ async def test_bars_are_fetched_once(simulator: RunningSimulator, redis_url: str
     store, clock = RedisStore(redis_client), SystemClock()
     async with providers_for(simulator, redis_url, FINANCEHUB_BAR_PROVIDERS="binance") as providers:
         for expected in (1, 1):
-            wanted = providers.bars.missing([BTC], store.last_days(["BTC-USD"]), 10)
+            wanted = providers.bars.plan([BTC], store.last_days(["BTC-USD"]), store.full_reads(["BTC-USD"]), 10)
             report = await providers.bars.fetch([BTC], wanted, clock.monotonic() + 30)
-            store.put_bars(report.bars.values())
+            store.put_bars(answer.bars for answer in report.answers.values())
+            store.put_full_reads({"BTC-USD": next_full_read("BTC-USD", clock.now(), is_settled=True)})
             assert simulator.request_counts("binance") == {"/api/v3/klines": expected}
     bars = store.bars(["BTC-USD"])["BTC-USD"]
     today = int(clock.now() // 86_400)

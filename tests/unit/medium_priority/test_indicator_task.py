@@ -19,10 +19,12 @@ from financehub_shared.core.errors import (
     TaskFailedError,
 )
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Bars, Quote
+from financehub_shared.core.models import Asset, BarAnswer, Bars, Quote
+from financehub_shared.core.settings import BAR_HISTORY_DAYS
 from financehub_shared.core.task_summary import TaskSummary
+from financehub_shared.market.quality.full_reads import next_full_read
 from financehub_shared.market.unreadable import Unreadable
-from financehub_shared.providers.bar_fetcher import BarFetcher
+from financehub_shared.providers.bar_fetcher import OVERLAP_DAYS, BarFetcher
 from support.memory_store import MemoryStore
 
 CLOCK = ManualClock(1_800_000_000.0)  # a Friday
@@ -32,9 +34,9 @@ AAPL = Asset("AAPL", AssetType.STOCK)
 
 
 def bars(symbol: str, first: int, last: int, price: float = 100.0) -> Bars:
-    """Return bars of the days `first` to `last` whose prices rise by one per day."""
+    """Return bars of the days `first` to `last`, whose prices rise by one per day to a given one yesterday."""
     days = array("i", range(first, last + 1))
-    close = array("d", (price + position for position in range(len(days))))
+    close = array("d", (price + 800 + day - TODAY for day in days))
     return Bars(symbol, "binance", days, close, close[:], close[:], close[:], array("d", [10.0] * len(days)))
 
 
@@ -59,12 +61,12 @@ class FakeExchange:
     def serves(self, asset: Asset) -> bool:
         return True
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
         self.requests.append((asset.symbol, first_day))
         self.deadlines.append(deadline)
         if isinstance(self.response, ProviderError):
             raise self.response
-        return self.response(asset, first_day) if self.response else bars(asset.symbol, first_day, TODAY - 1)
+        return BarAnswer(self.response(asset, first_day) if self.response else bars(asset.symbol, first_day, TODAY - 1))
 
 
 @pytest.fixture
@@ -87,25 +89,31 @@ async def run(
     return await calculate_indicators(symbols, store=store, bars=fetcher, engine="talib", series=100, clock=clock)
 
 
+def put_full_reads(store: MemoryStore, *symbols: str) -> None:
+    """Let the store know that these histories were read an hour ago."""
+    store.put_full_reads({name: next_full_read(name, CLOCK.now() - 3_600, is_settled=True) for name in symbols})
+
+
 async def test_indicator_task_first_run_covers_every_active_asset(store: MemoryStore):
     """The first run fetches the history of every active asset of any type and computes its indicators."""
     exchange = FakeExchange()
     summary = await run(store, exchange)
     assert {symbol for symbol, _ in exchange.requests} == {"BTC-USD", "ETH-USD", "AAPL"}
-    assert {first for _, first in exchange.requests} == {TODAY - task.HISTORY_DAYS}
+    assert {first for _, first in exchange.requests} == {TODAY - BAR_HISTORY_DAYS}
     assert set(store.indicators()) == {"BTC-USD", "ETH-USD", "AAPL"}
     assert len(store.indicators()["BTC-USD"].values) == 24
     assert (summary.requested, summary.stored, summary.missing_count) == (3, 3, 0)
     assert summary.providers == {"binance": 3}
-    assert summary.details == {"new_bars": 3 * task.HISTORY_DAYS, "quarantined": 0}
+    assert summary.details == {"new_bars": 3 * BAR_HISTORY_DAYS, "quarantined": 0, "findings": {}}
 
 
 async def test_indicator_task_fetches_only_missing_days(store: MemoryStore):
-    """An asset with current bars costs no request. Other assets are fetched from the day after their newest bar."""
+    """An asset with current bars costs no request. Others are fetched together with two weeks of stored bars (D6)."""
     store.put_bars([bars("BTC-USD", TODAY - 400, TODAY - 1), bars("ETH-USD", TODAY - 400, TODAY - 3)])
+    put_full_reads(store, "BTC-USD", "ETH-USD")
     exchange = FakeExchange()
     await run(store, exchange, ["BTC-USD", "ETH-USD"])
-    assert exchange.requests == [("ETH-USD", TODAY - 2)]
+    assert exchange.requests == [("ETH-USD", TODAY - 3 - OVERLAP_DAYS + 1)]
     assert store.last_days(["ETH-USD"]) == {"ETH-USD": TODAY - 1}
     assert store.indicators()["ETH-USD"].last_day == TODAY - 1
     assert store.indicators()["BTC-USD"].last_day == TODAY - 1
@@ -141,13 +149,13 @@ async def test_indicator_task_without_new_bars_uses_stored_bars(store: MemorySto
     store.put_bars([bars("ETH-USD", TODAY - 300, TODAY - 5)])
     summary = await run(store, FakeExchange(respond))
     assert store.indicators()["ETH-USD"].last_day == TODAY - 5
-    assert (summary.stored, dict(summary.missing)) == (3, {"ETH-USD": "bars are late: binance: timeout"})
+    assert (summary.stored, dict(summary.missing)) == (3, {"ETH-USD": "bars are late: binance: timeout: slow"})
 
 
 async def test_indicator_task_with_all_providers_down_raises_and_keeps_data(store: MemoryStore):
     """Without new bars the task uses stored bars, raises with reason and wait, and records no success."""
     store.put_bars([bars(symbol, TODAY - 300, TODAY - 5) for symbol in ("BTC-USD", "ETH-USD", "AAPL")])
-    with pytest.raises(TaskFailedError, match="no daily bars for 3 assets: binance: rate-limited") as caught:
+    with pytest.raises(TaskFailedError, match="no daily bars for 3 assets: binance: rate-limited: 429") as caught:
         await run(store, FakeExchange(RateLimitedError("binance", "429", 42)))
     assert caught.value.retry_after == 42
     assert store.indicators()["BTC-USD"].last_day == TODAY - 5
@@ -157,9 +165,13 @@ async def test_indicator_task_with_all_providers_down_raises_and_keeps_data(stor
 async def test_indicator_task_with_an_unknown_symbol_succeeds_and_names_it(store: MemoryStore):
     """If only an asset that no provider knows is missing, the task succeeds and names it."""
     store.put_bars([bars(symbol, TODAY - 300, TODAY - 1) for symbol in ("BTC-USD", "ETH-USD")])
+    put_full_reads(store, "BTC-USD", "ETH-USD")
     summary = await run(store, FakeExchange(NotFoundError("binance", "unknown")), ["BTC-USD", "ETH-USD", "AAPL"])
     assert summary.stored == 2
-    assert dict(summary.missing) == {"AAPL": "no bars (binance: not-found)"}
+    assert dict(summary.missing) == {"AAPL": "no bars (binance: not-found: unknown)"}
+    assert [(record.kind, record.symbol, record.reason) for record in store.quarantined()] == [
+        ("bar", "AAPL", "not-found: unknown")
+    ]
 
 
 async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
@@ -171,7 +183,7 @@ async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
 async def test_indicator_task_without_assets_succeeds():
     """Without assets, the task succeeds, because nothing is missing."""
     assert await run(MemoryStore(), FakeExchange()) == TaskSummary(
-        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0}
+        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0, "findings": {}}
     )
 
 
@@ -184,24 +196,25 @@ async def test_indicator_task_with_an_unknown_or_inactive_symbol_raises(store: M
 
 
 async def test_indicator_task_corrects_or_quarantines_wrong_bars(store: MemoryStore):
-    """Days in pence before a quote in pounds are corrected, a spike is removed, and both are in the quarantine."""
+    """Days in pence before a quote in pounds are corrected, and a bad cell is left out. Both are reported (D10)."""
 
     def respond(asset: Asset, first_day: int) -> Bars:
         new = bars(asset.symbol, TODAY - 60, TODAY - 1)
         for column in (new.open, new.high, new.low, new.close):
-            column[20] = 5_000.0 if asset is BTC else column[20]
+            column[20] = 50_000.0 if asset is BTC else column[20]
             if asset is not BTC:
                 column[:50] = array("d", (price * 100 for price in column[:50]))
         return new
 
-    store.put_quotes([Quote("AAPL", Decimal(159), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
+    store.put_quotes([Quote("AAPL", Decimal(899), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
     summary = await run(store, FakeExchange(respond), ["AAPL", "BTC-USD"])
-    assert store.bars(["AAPL"])["AAPL"].close[-1] == pytest.approx(159)
+    assert store.bars(["AAPL"])["AAPL"].close[-1] == pytest.approx(899)
     assert len(store.bars(["BTC-USD"])["BTC-USD"]) == 59
     reasons = sorted(record.reason for record in store.quarantined())
     assert reasons[0].startswith("jump: ")
-    assert reasons[1] == "unit: ×100 against the last quote, corrected"
+    assert reasons[1] == "unit: ×100 against the current price, corrected"
     assert summary.details["quarantined"] == 2
+    assert summary.details["findings"] == {"AAPL": reasons[1], "BTC-USD": reasons[0]}
 
 
 async def test_indicator_task_ignores_a_simulated_quote_for_real_bars(store: MemoryStore):
@@ -214,11 +227,11 @@ async def test_indicator_task_ignores_a_simulated_quote_for_real_bars(store: Mem
 
 async def test_indicator_task_with_all_bars_quarantined_reports_and_retries(store: MemoryStore):
     """If all bars of an asset are quarantined, the summary says so, and the next run fetches them again."""
-    store.put_quotes([Quote("AAPL", Decimal(85_000), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
+    store.put_quotes([Quote("AAPL", Decimal(89_900), "USD", CLOCK.now(), CLOCK.now(), "yahoo")])
     exchange = FakeExchange()
     fetcher = BarFetcher([exchange], CLOCK)
     summary = await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
-    assert "quarantined: unit: every day is 100 times off" in summary.missing["AAPL"]
+    assert "refused: scale: every bar is ×0.01 of the current price" in summary.missing["AAPL"]
     assert (summary.stored, store.bars(["AAPL"])) == (1, {})
     await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
     assert [symbol for symbol, _ in exchange.requests].count("AAPL") == 2

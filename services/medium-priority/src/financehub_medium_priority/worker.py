@@ -40,6 +40,7 @@ async def calculate_indicators(symbols: list[str] | None = None) -> TaskSummary:
         engine=settings.indicator_engine,
         series=settings.indicator_series,
         clock=process.clock,
+        history_days=settings.bar_history_days,
         counts=process.metrics,
     )
 

@@ -20,6 +20,10 @@ from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSet
 from financehub_shared.core.setting_types import Counts, Names, Port, RedisUrl, Seconds
 
 PREFIX = "FINANCEHUB_"
+#: Calendar days of bars that are read for a new asset: about 500 trading days, enough for a year of a 200-day average.
+BAR_HISTORY_DAYS = 750
+#: Smallest `bar_retention_days`.
+BAR_RETENTION_MIN = 30
 #: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
 #: Fields that a file in `secrets_dir` can set.
@@ -108,7 +112,10 @@ class Settings(ProviderSettings):
     assets_file: Path | None = Field(None, description="YAML file of declared assets, which the scheduler reconciles.")
     quote_retention_days: int = Field(7, ge=1, description="Older quotes belong to delisted symbols and are removed.")
     bar_retention_days: int = Field(
-        1_100, ge=1, description="Three years: enough for 200-day averages over the width of a chart."
+        1_100,
+        ge=BAR_RETENTION_MIN,
+        description="Three years: enough for 200-day averages over the width of a chart. New bars are compared with "
+        "the stored ones of the last two weeks, so less than a month is refused.",
     )
     news_retention_days: int = Field(30, ge=1)
     quarantine_retention_days: int = Field(
@@ -162,6 +169,11 @@ class Settings(ProviderSettings):
     indicator_series: int = Field(
         100, ge=1, le=1_000, description="Values stored per output, enough for the width of a chart."
     )
+
+    @property
+    def bar_history_days(self) -> int:
+        """Calendar days of bars that are read for a new asset: not more than the cleanup keeps."""
+        return min(BAR_HISTORY_DAYS, self.bar_retention_days)
 
     @property
     def store_url(self) -> str:

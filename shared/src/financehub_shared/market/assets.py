@@ -40,6 +40,7 @@ class AssetRepository(RedisRepository):
             pipe.hdel(keys.ASSETS, *batch)
             pipe.hdel(keys.QUOTES, *batch)
             pipe.hdel(keys.DISPUTES, *batch)
+            pipe.hdel(keys.FULL_READS, *batch)
             pipe.hdel(keys.INDICATORS, *batch)
             pipe.unlink(*(key(symbol) for symbol in batch for key in (keys.bars, keys.indicator_series)))
             removed += pipe.execute()[0]

@@ -3,7 +3,7 @@
 New bars are merged by optimistic writes in a bounded number of round trips.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from financehub_shared.core.chunks import chunks
@@ -11,7 +11,7 @@ from financehub_shared.core.errors import CorruptDataError, StoreUnavailableErro
 from financehub_shared.core.models import Bars
 from financehub_shared.market.encoding.packing import HEADER_SIZE, Header, check_size, read_header
 from financehub_shared.market.encoding.record_names import bars_record
-from financehub_shared.market.encoding.series import decode_bars, encode_bars, merge_bars
+from financehub_shared.market.encoding.series import decode_bars, encode_bars, merge_bars, replace_bars
 from financehub_shared.market.repository import BATCH, RedisRepository, check_reply, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
@@ -40,14 +40,16 @@ class BarRepository(RedisRepository):
     """Reads and writes daily bars."""
 
     @translate_errors
-    def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
+    def put_bars(
+        self, bars: Iterable[Bars], *, first_days: Mapping[str, int] | None = None, unreadable: Unreadable | None = None
+    ) -> None:
         fresh: dict[str, Bars] = {}
         for each in bars:
             fresh[each.symbol] = merge_bars(fresh[each.symbol], each) if each.symbol in fresh else each
         for batch in chunks([each for each in fresh.values() if len(each)], BLOB_BATCH):
             pending = batch
             for _ in range(_ROUNDS):
-                pending = self._merge(pending, unreadable)
+                pending = self._merge(pending, first_days or {}, unreadable)
                 if not pending:
                     break
             else:
@@ -56,7 +58,7 @@ class BarRepository(RedisRepository):
                     f"the bars of {symbols} were not stored: other writers changed them {_ROUNDS} times in a row"
                 )
 
-    def _merge(self, batch: Sequence[Bars], unreadable: Unreadable | None) -> list[Bars]:
+    def _merge(self, batch: Sequence[Bars], first_days: Mapping[str, int], unreadable: Unreadable | None) -> list[Bars]:
         """Merge and write one batch; return the bars that another writer changed in the meantime.
 
         Stored bars that cannot be read are kept, because new bars could not replace their history.
@@ -67,7 +69,8 @@ class BarRepository(RedisRepository):
         for each, blob in zip(batch, blobs, strict=True):
             try:
                 check_reply(bars_record(each.symbol), blob)
-                merged = encode_bars(merge_bars(decode_bars(each.symbol, blob), each) if blob else each)
+                old = decode_bars(each.symbol, blob) if blob else None
+                merged = encode_bars(replace_bars(old, each, first_days.get(each.symbol)) if old is not None else each)
             except CorruptDataError as error:
                 self._note(each.symbol, error, unreadable)
                 continue

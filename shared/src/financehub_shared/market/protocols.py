@@ -7,6 +7,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
 from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.quality.disputes import Dispute
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.unreadable import Unreadable
 
 #: Number of quarantine records kept of each kind: two for each of 2,500 assets, and at most 13 MB a kind if every
@@ -71,10 +72,13 @@ class Store(Protocol):
         ...
 
     # bars -------------------------------------------------------------------------------------------
-    def put_bars(self, bars: Iterable[Bars], *, unreadable: Unreadable | None = None) -> None:
+    def put_bars(
+        self, bars: Iterable[Bars], *, first_days: Mapping[str, int] | None = None, unreadable: Unreadable | None = None
+    ) -> None:
         """Merge new bars into the stored ones, replacing bars of the same day, in a bounded number of round trips.
 
-        Stored bars that cannot be read are kept, and the new bars of those symbols are not stored.
+        The bars of the symbols in `first_days` replace all stored ones from that day on. Stored bars that cannot be
+        read are kept, and the new bars of those symbols are not stored.
         """
         ...
 
@@ -84,6 +88,18 @@ class Store(Protocol):
 
     def last_days(self, symbols: Sequence[str], *, unreadable: Unreadable | None = None) -> dict[str, int]:
         """Return the newest stored day per symbol, without reading the bars."""
+        ...
+
+    def full_reads(self, symbols: Sequence[str]) -> dict[str, FullRead]:
+        """Return the last full read of each symbol; symbols whose whole history must be read are left out."""
+        ...
+
+    def put_full_reads(self, reads: Mapping[str, FullRead]) -> None:
+        """Store the last full read of these symbols."""
+        ...
+
+    def request_full_reads(self, symbols: Sequence[str]) -> None:
+        """Let the next fetch read the whole history of these symbols."""
         ...
 
     # indicators -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from financehub_shared.market.assets import AssetRepository
 from financehub_shared.market.bars import BarRepository
 from financehub_shared.market.disputes import DisputeRepository
 from financehub_shared.market.freshness import FreshnessRepository
+from financehub_shared.market.full_reads import FullReadRepository
 from financehub_shared.market.indicators import IndicatorRepository
 from financehub_shared.market.news import NewsRepository
 from financehub_shared.market.quarantine import QuarantineRepository
@@ -16,6 +17,7 @@ class RedisStore(
     QuoteRepository,
     DisputeRepository,
     BarRepository,
+    FullReadRepository,
     IndicatorRepository,
     NewsRepository,
     QuarantineRepository,

@@ -1,4 +1,4 @@
-"""Fetches daily bars: finds the missing days and fetches exactly those, for many assets in parallel."""
+"""Fetches daily bars: decides which days are requested, and requests them for many assets in parallel."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,10 @@ import structlog
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
-from financehub_shared.core.errors import MalformedError, ProviderError
+from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError
 from financehub_shared.core.kinds import KINDS
-from financehub_shared.core.models import Asset, Bars
+from financehub_shared.core.models import Asset, BarAnswer
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.providers.failover import deadline_share
 from financehub_shared.providers.protocols import BarProvider
 from financehub_shared.providers.reasons import format_reasons
@@ -24,6 +25,24 @@ log = structlog.get_logger(__name__)
 CONCURRENCY = 16
 #: Pause before a missing bar is fetched again. The bar may only be late, or the day may be a holiday.
 RETRY_MISSING_SECONDS = 6 * 3_600.0
+#: Stored days that are requested again together with new ones: two weeks, so that bars that an upstream adds or
+#: corrects within ten sessions are noticed.
+OVERLAP_DAYS = 14
+#: An asset whose newest stored bar is older than this is read in full.
+OUTDATED_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class BarRequest:
+    """The bars to request for one asset.
+
+    Args:
+        first_day: First day, in days since 1970-01-01.
+        is_full: Whether these days are the whole history.
+    """
+
+    first_day: int
+    is_full: bool
 
 
 @dataclass(slots=True)
@@ -31,16 +50,18 @@ class BarReport:
     """The result of fetching bars.
 
     Args:
-        first_days: Symbol → first missing day, for all requested assets.
-        bars: Symbol → its new bars, which are empty if the upstream has none.
-        failures: Symbol → provider → reason why it did not deliver.
+        requests: Symbol → its request.
+        answers: Symbol → its answer, which has no bars if the upstream has none.
+        fallbacks: Symbols of the answers from a provider that is not the first choice.
+        failures: Symbol → provider → why it did not deliver.
         delivered: Provider → number of assets that it delivered.
         retry_after: Shortest pause in seconds that a provider requested before its next call.
     """
 
-    first_days: Mapping[str, int]
-    bars: dict[str, Bars] = field(default_factory=dict)
-    failures: dict[str, dict[str, str]] = field(default_factory=dict)
+    requests: Mapping[str, BarRequest]
+    answers: dict[str, BarAnswer] = field(default_factory=dict)
+    fallbacks: set[str] = field(default_factory=set)
+    failures: dict[str, dict[str, ProviderError]] = field(default_factory=dict)
     delivered: dict[str, int] = field(default_factory=dict)
     retry_after: float | None = None
 
@@ -48,16 +69,15 @@ class BarReport:
     def missing(self) -> dict[str, str]:
         """Symbol → each provider's reason, for symbols that no provider delivered."""
         return {
-            symbol: format_reasons(self.failures.get(symbol, {}))
-            for symbol in self.first_days
-            if symbol not in self.bars
+            symbol: format_reasons({name: error.reason for name, error in self.failures.get(symbol, {}).items()})
+            for symbol in self.requests
+            if symbol not in self.answers
         }
 
 
 def last_complete_day(asset: Asset, now: float) -> int:
     """Return the newest day whose bar is final, in days since 1970-01-01.
 
-    The market hours of the asset's kind (`KINDS`) decide it: coins have a bar of every day, other kinds of weekdays.
     Holidays are not considered, so the bar of a holiday is requested but does not arrive (see `BarFetcher`).
 
     Args:
@@ -97,74 +117,103 @@ class BarFetcher:
         self._concurrency = concurrency
         self._last_fetches: dict[str, _LastFetch] = {}
 
-    def missing(self, assets: Sequence[Asset], last_days: Mapping[str, int], history_days: int) -> dict[str, int]:
-        """Return symbol → first day to fetch, for assets whose newest complete day is not stored.
+    def plan(
+        self,
+        assets: Sequence[Asset],
+        last_days: Mapping[str, int],
+        reads: Mapping[str, FullRead],
+        history_days: int,
+    ) -> dict[str, BarRequest]:
+        """Return symbol → request, for assets whose newest complete day is not stored or whose history must be read.
 
         Args:
             assets: The assets to check.
             last_days: Symbol → newest stored day.
-            history_days: Number of days to fetch for a new asset.
+            reads: Symbol → its last full read. The history of a symbol with bars but without a full read is read at
+                once.
+            history_days: Number of days of a whole history.
         """
         now = self._clock.now()
         first = int(now // DAY_SECONDS) - history_days
-        first_days = {}
+        requests = {}
         for asset in assets:
-            newest = last_complete_day(asset, now)
+            newest, read = last_complete_day(asset, now), reads.get(asset.symbol)
             stored = last_days.get(asset.symbol, first - 1)
-            if stored < newest and not self._was_fetched_recently(asset.symbol, newest, stored, now):
-                first_days[asset.symbol] = max(stored + 1, first)
-        return first_days
+            is_known = asset.symbol in last_days
+            if (read is not None or not is_known) and self._is_current(asset.symbol, newest, stored, now):
+                continue
+            if read is None or read.due <= now or not is_known or newest - stored > OUTDATED_DAYS:
+                requests[asset.symbol] = BarRequest(first, is_full=True)
+            else:
+                requests[asset.symbol] = BarRequest(max(stored - OVERLAP_DAYS + 1, first), is_full=False)
+        return requests
 
-    def _was_fetched_recently(self, symbol: str, newest: int, stored: int, now: float) -> bool:
-        """Whether these days were fetched recently and did not arrive. False if the store has lost bars since."""
+    def _is_current(self, symbol: str, newest: int, stored: int, now: float) -> bool:
+        """Whether the newest day is stored, or was requested recently and did not arrive.
+
+        A request does not count if the store has lost bars since.
+        """
         last = self._last_fetches.get(symbol)
-        return (
+        return stored >= newest or (
             last is not None
             and last.through >= newest
             and now - last.at < RETRY_MISSING_SECONDS
             and stored >= last.stored
         )
 
-    async def fetch(self, assets: Sequence[Asset], first_days: Mapping[str, int], deadline: float) -> BarReport:
-        """Fetch the bars of the assets in `first_days`, with one request per asset and `concurrency` in parallel.
+    def forget(self, symbol: str) -> None:
+        """Let the next run fetch an asset again, because its newest bars were not stored."""
+        self._last_fetches.pop(symbol, None)
+
+    async def fetch(self, assets: Sequence[Asset], requests: Mapping[str, BarRequest], deadline: float) -> BarReport:
+        """Fetch the bars of the assets in `requests`, with one request per asset and `concurrency` in parallel.
 
         Memory grows with the number of assets, so pass a few hundred at a time.
 
         Args:
-            assets: The assets. Only those in `first_days` are fetched.
-            first_days: Symbol → first day, as returned by `missing`.
+            assets: The assets. Only those in `requests` are fetched.
+            requests: Symbol → request, as returned by `plan`.
             deadline: Monotonic time in seconds by which the fetch must end.
         """
-        report = BarReport(first_days=dict(first_days))
-        waiting = [asset for asset in reversed(assets) if asset.symbol in first_days]
+        report = BarReport(requests=dict(requests))
+        waiting = [asset for asset in reversed(assets) if asset.symbol in requests]
 
         async def work() -> None:
             while waiting:
                 asset = waiting.pop()
-                await self._fetch_asset(asset, first_days[asset.symbol], deadline, report)
+                await self._fetch_asset(asset, requests[asset.symbol], deadline, report)
 
         await asyncio.gather(*(work() for _ in range(self._concurrency)))
         return report
 
-    async def _fetch_asset(self, asset: Asset, first_day: int, deadline: float, report: BarReport) -> None:
+    async def _fetch_asset(self, asset: Asset, request: BarRequest, deadline: float, report: BarReport) -> None:
         serving = [provider for provider in self._providers if provider.serves(asset)]
         for index, provider in enumerate(serving):
             until = deadline_share(self._clock.monotonic(), deadline, len(serving) - index)
             try:
-                bars = await provider.fetch_bars(asset, first_day, until)
+                answer = await _fetch_bars(provider, asset, request, until)
             except ProviderError as error:
                 failure = error
             except Exception as error:  # a bug in one provider must not lose the results of the others
                 log.exception("provider_code_failed", provider=provider.name, symbol=asset.symbol)
                 failure = MalformedError(provider.name, f"the provider's code failed: {type(error).__name__}")
             else:
-                report.bars[asset.symbol] = bars
+                report.answers[asset.symbol] = answer
                 report.delivered[provider.name] = report.delivered.get(provider.name, 0) + 1
+                if index:
+                    report.fallbacks.add(asset.symbol)
                 now = self._clock.now()
-                stored = bars.days[0] if len(bars) else first_day - 1
+                stored = answer.bars.days[0] if len(answer.bars) else request.first_day - 1
                 self._last_fetches[asset.symbol] = _LastFetch(last_complete_day(asset, now), now, stored)
                 return
-            report.failures.setdefault(asset.symbol, {})[provider.name] = failure.kind
+            report.failures.setdefault(asset.symbol, {})[provider.name] = failure
             if failure.retry_after is not None:
                 waits = (failure.retry_after, report.retry_after)
                 report.retry_after = min(wait for wait in waits if wait is not None)
+
+
+async def _fetch_bars(provider: BarProvider, asset: Asset, request: BarRequest, deadline: float) -> BarAnswer:
+    answer = await provider.fetch_bars(asset, request.first_day, deadline)
+    if not len(answer.bars) and not request.is_full:
+        raise NotFoundError(provider.name, "it has no bars of days of which bars are stored; it may have lost them")
+    return answer

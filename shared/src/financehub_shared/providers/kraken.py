@@ -3,22 +3,23 @@
 Source: https://docs.kraken.com/api/docs/rest-api/get-ticker-information, get-ohlc-data, guides/spot-errors.
 """
 
-from array import array
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, RateLimitedError, UpstreamError
 from financehub_shared.core.kinds import KINDS, AssetType
-from financehub_shared.core.models import Asset, Bars
+from financehub_shared.core.models import Asset, BarAnswer
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
+from financehub_shared.providers.kraken_candles import read_candles
 from financehub_shared.providers.kraken_names import keys_of, pair_of
 from financehub_shared.providers.kraken_quotes import read_quote, read_quotes
 from financehub_shared.providers.protocols import QuoteBatch
-from financehub_shared.providers.transport import parse
+from financehub_shared.providers.transport import parse, strict_json
 from financehub_shared.providers.transport.http import HttpClient
 
 #: More pairs than this would make the URL long. Without a list, Kraken returns all of its pairs.
@@ -75,10 +76,10 @@ class Kraken:
 
     async def usdt_daily(self, deadline: float) -> Mapping[int, float]:
         """Fetch the last 720 daily closes of USDT in USD; see `usd.DailyRateSource`."""
-        bars = await self.fetch_bars(USDT, 0, deadline)
+        bars = (await self.fetch_bars(USDT, 0, deadline)).bars
         return dict(zip(bars.days, bars.close, strict=True))
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
         """Send one request, which returns at most the last 720 days; see `BarProvider`."""
         pair = pair_of(asset)
         if pair is None:
@@ -86,27 +87,26 @@ class Kraken:
         # the response does not include the candle that begins exactly at `since`
         since = {"since": str(first_day * DAY_SECONDS - 1)} if first_day > 0 else {}
         params = {"pair": pair, "interval": str(DAY_SECONDS // 60), **since}
-        result = await self._get("/0/public/OHLC", params, deadline)
-        rows = next((result[key] for key in keys_of(pair) if key in result), None)
-        today = int(self._clock.now() // DAY_SECONDS)
-        candles: dict[int, list[float]] = {}
-        for row in parse.sequence(self.name, rows, f"{pair} OHLC"):
-            cells = parse.sequence(self.name, row, f"{pair} OHLC", at_least=7)
-            time, *candle = parse.reals(self.name, (*cells[:5], cells[6]), f"{pair} OHLC")
-            day = int(time // DAY_SECONDS)
-            if first_day <= day < today:
-                candles[day] = candle
-        days = sorted(candles)
-        columns = (array("d", [candles[day][column] for day in days]) for column in range(5))
-        return Bars(asset.symbol, self.name, array("i", days), *columns)
+        result = await self._get("/0/public/OHLC", params, deadline, figures=True)
+        candles = next((result[key] for key in keys_of(pair) if key in result), None)
+        rows = read_candles(self.name, pair, candles)
+        bars = rows.bars(asset.symbol, first_day, int(self._clock.now() // DAY_SECONDS))
+        return BarAnswer(bars, problems=tuple(rows.problems))
 
     async def _get(
-        self, path: str, params: Mapping[str, str], deadline: float, *, elements: str | None = None
+        self,
+        path: str,
+        params: Mapping[str, str],
+        deadline: float,
+        *,
+        elements: str | None = None,
+        figures: bool = False,
     ) -> Mapping[str, Any]:
         async def send() -> Mapping[str, Any]:
             url = self._base + path
-            answer = await self._http.get_json(self.name, url, params=params, deadline=deadline, elements=elements)
-            body = parse.mapping(self.name, answer, "the answer")
+            response = await self._http.get(self.name, url, params=params, deadline=deadline)
+            loads = strict_json.load_figures if figures else partial(strict_json.loads, elements=elements)
+            body = parse.mapping(self.name, loads(self.name, response.body), "the answer")
             # Kraken reports errors with HTTP 200. They are raised inside the guard, so that the breaker counts them.
             errors = [str(error)[:100] for error in parse.sequence(self.name, body.get("error"), "error")]
             if serious := [error for error in errors if not error.startswith("W")]:

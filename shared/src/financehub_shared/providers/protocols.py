@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from financehub_shared.core.errors import ProviderError
-from financehub_shared.core.models import Asset, Bars, NewsItem, Quarantined, Quote
+from financehub_shared.core.models import Asset, BarAnswer, NewsItem, Quarantined, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class BarProvider(Protocol):
         """Whether this provider can have data for the asset."""
         ...
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """Fetch the daily bars from `first_day` to the last complete day.
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
+        """Fetch the daily bars from `first_day` to the last complete day, as the upstream sends them.
 
         Args:
             asset: The asset, which this provider serves.

@@ -9,6 +9,8 @@ QUOTES = "financehub:quotes"
 DISPUTES = "financehub:quotes:disputes"
 INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
+#: Hash symbol → JSON {at, due}: when the whole history of an asset was last read, and when it is due again.
+FULL_READS = "financehub:full-reads"
 #: Set of the kinds of rejected data that the quarantine has.
 QUARANTINE_KINDS = "financehub:quarantine:kinds"
 #: The quarantine of earlier releases, a stream.

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from financehub_shared.core.clock import ManualClock
 from financehub_shared.core.errors import ProviderError, QuotaExceededError, UpstreamError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Bars
+from financehub_shared.core.models import Asset, BarAnswer, Bars
 from financehub_shared.core.provider_specs import PROVIDERS, Dataset, providers_of
-from financehub_shared.providers.bar_fetcher import CONCURRENCY, BarFetcher, last_complete_day
+from financehub_shared.market.quality.full_reads import FullRead
+from financehub_shared.providers.bar_fetcher import CONCURRENCY, OVERLAP_DAYS, BarFetcher, BarRequest, last_complete_day
 from financehub_shared.providers.binance.provider import KLINES_WEIGHT
 from financehub_shared.providers.budget.budget import MAX_WAIT_SECONDS, Budget
 
@@ -53,7 +54,7 @@ class Scripted:
     def serves(self, asset: Asset) -> bool:
         return True
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
         self.requested.append((asset.symbol, first_day))
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
@@ -62,7 +63,7 @@ class Scripted:
         if self.error:
             raise self.error
         days = array("i", self.days)
-        return Bars(asset.symbol, self.name, days, *(array("d", [1.0] * len(days)) for _ in range(5)))
+        return BarAnswer(Bars(asset.symbol, self.name, days, *(array("d", [1.0] * len(days)) for _ in range(5))))
 
 
 @pytest.mark.parametrize(
@@ -96,55 +97,109 @@ def fetcher(*providers: Scripted) -> tuple[BarFetcher, ManualClock]:
     return BarFetcher(providers, clock), clock
 
 
-def test_missing_returns_only_days_that_are_not_stored():
-    """A new asset starts `history_days` ago, a known one after its last bar, and a complete one is left out."""
+def read(due: float, at: float = 0.0) -> FullRead:
+    """Return the last full read of an asset, which is due again at a time."""
+    return FullRead(at, due)
+
+
+LATER = 1e12
+
+
+def test_plan_requests_new_days_together_with_stored_ones():
+    """D6: a new asset is read in full; a known one from two weeks before its last bar on; a complete one not at all."""
     bars, _ = fetcher()
     assets = [COIN, STOCK, Asset("MSFT", AssetType.STOCK)]
     last = {"AAPL": day(2025, 1, 31), "MSFT": day(2025, 2, 3)}
-    assert bars.missing(assets, last, 30) == {"BTC-USD": day(2025, 2, 4) - 30, "AAPL": day(2025, 2, 1)}
+    reads = {"AAPL": read(LATER), "MSFT": read(LATER)}
+    assert bars.plan(assets, last, reads, 30) == {
+        "BTC-USD": BarRequest(day(2025, 2, 4) - 30, is_full=True),
+        "AAPL": BarRequest(day(2025, 1, 31) - OVERLAP_DAYS + 1, is_full=False),
+    }
 
 
-async def test_missing_on_a_holiday_waits_six_hours():
+@pytest.mark.parametrize(
+    ("last", "reads", "is_full"),
+    [
+        (day(2025, 1, 31), {"AAPL": read(LATER)}, False),
+        (day(2025, 1, 31), {"AAPL": read(0)}, True),
+        (day(2025, 1, 31), {}, True),
+        (day(2024, 12, 20), {"AAPL": read(LATER)}, True),
+        (day(2025, 2, 3), {"AAPL": read(0)}, None),
+        (day(2025, 2, 3), {}, True),
+    ],
+    ids=["not due", "due", "asked for", "outdated", "due but current", "asked for although current"],
+)
+def test_plan_reads_the_history_when_it_is_due(last: int, reads: dict[str, FullRead], is_full: bool | None):
+    """D6: the history is read in full when it is due and new bars are fetched anyway, or at once if it is asked for."""
+    bars, _ = fetcher()
+    requests = bars.plan([STOCK], {"AAPL": last}, reads, 365)
+    assert {request.is_full for request in requests.values()} == (set() if is_full is None else {is_full})
+
+
+async def test_plan_on_a_holiday_waits_six_hours():
     """A bar that did not arrive is fetched again after six hours, and a bar of the next day immediately."""
-    bars, clock = fetcher(Scripted("one"))
-    last = {"AAPL": day(2025, 1, 31)}
-    await bars.fetch([STOCK], bars.missing([STOCK], last, 30), clock.monotonic() + 10)
+    bars, clock = fetcher(Scripted("one", days=[day(2025, 1, 31)]))
+    last, reads = {"AAPL": day(2025, 1, 31)}, {"AAPL": read(LATER)}
+    await bars.fetch([STOCK], bars.plan([STOCK], last, reads, 30), clock.monotonic() + 10)
     clock.advance(3_600)
-    assert bars.missing([STOCK], last, 30) == {}
+    assert bars.plan([STOCK], last, reads, 30) == {}
     clock.advance(5 * 3_600)
-    assert bars.missing([STOCK], last, 30) == {"AAPL": day(2025, 2, 1)}
+    assert list(bars.plan([STOCK], last, reads, 30)) == ["AAPL"]
+
+
+async def test_plan_after_a_refused_answer_does_not_wait():
+    """An asset whose newest bars were not stored is fetched again by the next run."""
+    bars, clock = fetcher(Scripted("one", days=[day(2025, 1, 31)]))
+    last, reads = {"AAPL": day(2025, 1, 31)}, {"AAPL": read(LATER)}
+    await bars.fetch([STOCK], bars.plan([STOCK], last, reads, 30), clock.monotonic() + 10)
+    bars.forget("AAPL")
+    assert list(bars.plan([STOCK], last, reads, 30)) == ["AAPL"]
 
 
 @pytest.mark.parametrize("delivered", [(), (day(2025, 1, 29), day(2025, 1, 30))], ids=["nothing new", "some days"])
-async def test_missing_after_a_loss_of_bars_starts_from_the_beginning(delivered: tuple[int, ...]):
+async def test_plan_after_a_loss_of_bars_starts_from_the_beginning(delivered: tuple[int, ...]):
     """If an asset's bars are gone (cleaned up, or asset removed and added again), all of them are fetched again."""
     bars, clock = fetcher(Scripted("one", days=delivered))
-    last = {"AAPL": day(2025, 1, 30)}
-    before = {} if delivered else last
-    await bars.fetch([STOCK], bars.missing([STOCK], before, 30), clock.monotonic() + 10)
-    assert bars.missing([STOCK], last, 30) == {}
-    assert bars.missing([STOCK], {}, 30) == {"AAPL": day(2025, 2, 4) - 30}
+    reads = {"AAPL": read(LATER)}
+    before = {"AAPL": day(2025, 1, 30)} if delivered else {}
+    await bars.fetch([STOCK], bars.plan([STOCK], before, reads, 30), clock.monotonic() + 10)
+    if delivered:
+        assert bars.plan([STOCK], before, reads, 30) == {}
+        assert bars.plan([STOCK], {}, reads, 30) == {"AAPL": BarRequest(day(2025, 2, 4) - 30, is_full=True)}
+    else:
+        assert bars.plan([STOCK], {}, reads, 30) == {}
 
 
 async def test_fetch_with_a_failed_provider_calls_the_next_one():
-    """Failover happens per asset, and the report has the reason."""
+    """Failover happens per asset, and the report has the reason in the provider's words."""
     down, up = Scripted("down", UpstreamError("down", "HTTP 500")), Scripted("up")
     bars, clock = fetcher(down, up)
-    report = await bars.fetch([COIN, STOCK], {"BTC-USD": 5, "AAPL": 6}, clock.monotonic() + 10)
+    requests = {"BTC-USD": BarRequest(5, is_full=True), "AAPL": BarRequest(6, is_full=True)}
+    report = await bars.fetch([COIN, STOCK], requests, clock.monotonic() + 10)
     assert sorted(up.requested) == [("AAPL", 6), ("BTC-USD", 5)]
     assert report.delivered == {"up": 2}
-    assert report.failures["AAPL"] == {"down": "upstream"}
-    assert report.missing == {}
+    assert report.failures["AAPL"]["down"].reason == "upstream: HTTP 500"
+    assert (report.missing, report.fallbacks) == ({}, {"BTC-USD", "AAPL"})
 
 
 async def test_fetch_with_all_providers_failed_reports_the_reasons():
-    """An asset that no provider delivered is missing with the reasons, and may be fetched again immediately."""
+    """D10: an asset that no provider delivered is missing with their sentences, and may be fetched again at once."""
     bars, clock = fetcher(Scripted("a", QuotaExceededError("a", "minute", 20)), Scripted("b", KeyError("bug")))
-    wanted = bars.missing([STOCK], {}, 30)
+    wanted = bars.plan([STOCK], {}, {}, 30)
     report = await bars.fetch([STOCK], wanted, clock.monotonic() + 10)
-    assert report.missing == {"AAPL": "a: quota; b: malformed"}
+    assert report.missing == {"AAPL": "a: quota: minute; b: malformed: the provider's code failed: KeyError"}
     assert report.retry_after == 20
-    assert bars.missing([STOCK], {}, 30) == wanted
+    assert bars.plan([STOCK], {}, {}, 30) == wanted
+
+
+async def test_fetch_of_stored_days_without_an_answer_calls_the_next_provider():
+    """D6: a provider that has no bars of days that are stored has lost them, so another one is asked."""
+    empty, full = Scripted("empty"), Scripted("full", days=[day(2025, 1, 31)])
+    bars, clock = fetcher(empty, full)
+    requests = {"AAPL": BarRequest(day(2025, 1, 20), is_full=False)}
+    report = await bars.fetch([STOCK], requests, clock.monotonic() + 10)
+    assert report.delivered == {"full": 1}
+    assert "lost them" in report.failures["AAPL"]["empty"].reason
 
 
 async def test_fetch_of_many_assets_has_at_most_16_requests_in_parallel():
@@ -152,5 +207,6 @@ async def test_fetch_of_many_assets_has_at_most_16_requests_in_parallel():
     provider = Scripted("one")
     bars, clock = fetcher(provider)
     assets = [Asset(f"C{n}-USD", AssetType.CRYPTO) for n in range(200)]
-    report = await bars.fetch(assets, {asset.symbol: 1 for asset in assets}, clock.monotonic() + 10)
-    assert (len(provider.requested), provider.most, len(report.bars)) == (200, 16, 200)
+    requests = {asset.symbol: BarRequest(1, is_full=True) for asset in assets}
+    report = await bars.fetch(assets, requests, clock.monotonic() + 10)
+    assert (len(provider.requested), provider.most, len(report.answers)) == (200, 16, 200)

@@ -198,7 +198,7 @@ async def test_bars_are_complete_days_in_usd():
     binance, upstream = adapter(
         lambda _: httpx.Response(200, json=[kline(day) for day in range(today - 30, today)]), par
     )
-    bars = await binance.fetch_bars(BTC, today - 30, upstream.deadline)
+    bars = (await binance.fetch_bars(BTC, today - 30, upstream.deadline)).bars
     assert list(bars.days) == [today - 2, today - 1]
     assert list(bars.close) == pytest.approx([3.6, 4.0])
     assert list(bars.volume) == [10.0, 10.0]
@@ -206,24 +206,42 @@ async def test_bars_are_complete_days_in_usd():
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [
-        [kline(5), kline(5)],
-        [kline(6), kline(5)],
-        [kline(5, "NaN")],
-        [kline(5, "1e999")],
-        [kline(5, "x")],
-        [[5, None, "1", "1", "1", "1"]],
-        [[]],
-        [kline(5_000_000)],
-        ["text"],
-    ],
-    ids=["twice", "descending", "NaN", "overflow", "text", "null", "empty", "microseconds", "no row"],
+    "broken",
+    [kline(6, "NaN"), kline(6, "1e999"), kline(6, "x"), [6 * 86_400_000, None, "1", "1", "1", "1"], [], "text", None],
+    ids=["NaN", "overflow", "text", "null", "empty", "no row", "null row"],
 )
-async def test_bars_with_a_broken_kline_are_malformed(rows: list[object]):
-    """One broken kline makes the whole history malformed, because indicators over a gap would be wrong."""
+async def test_broken_kline_costs_only_its_own_bar(broken: object):
+    """D9: one broken kline is left out with a sentence, and the others stay."""
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[kline(5), broken, kline(7)]))
+    answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
+    assert list(answer.bars.days) == [5, 7]
+    assert len(answer.problems) == 1
+
+
+@pytest.mark.parametrize("time", [5_000_000 * 86_400_000, -1, "x", 1.5, None])
+async def test_kline_with_a_broken_time_costs_only_its_own_bar(time: object):
+    """D9: a time in another unit, or none, costs the bar."""
+    broken = [time, *kline(6)[1:]]
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=[kline(5), broken, kline(7)]))
+    answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
+    assert list(answer.bars.days) == [5, 7]
+    assert answer.problems[0].startswith("the open time of a kline is")
+
+
+async def test_klines_in_any_order_are_sorted():
+    """D9: unordered klines are sorted, and of two klines of one day, the last one counts."""
+    rows = [kline(7), kline(5), kline(6, "1"), kline(6, "2")]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
-    with pytest.raises(MalformedError):
+    answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
+    assert (list(answer.bars.days), list(answer.bars.close)) == ([5, 6, 7], [4.0, 2.0, 4.0])
+    assert answer.problems == ("1970-01-07 has two different bars; the last one is used",)
+
+
+@pytest.mark.parametrize("rows", [[kline(5, "x")], ["text"], [[]]])
+async def test_klines_of_which_none_can_be_read_are_malformed(rows: list[object]):
+    """An answer without any readable bar is an error, so the next provider is asked."""
+    binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
+    with pytest.raises(MalformedError, match="no bar can be read"):
         await binance.fetch_bars(EUR, 5, upstream.deadline)
 
 
@@ -236,7 +254,7 @@ async def test_bars_of_many_days_take_one_request_per_page():
         return httpx.Response(200, json=[kline(day) for day in range(first, min(first + 1_000, today))])
 
     binance, upstream = adapter(answer)
-    bars = await binance.fetch_bars(EUR, today - 1_500, upstream.deadline)
+    bars = (await binance.fetch_bars(EUR, today - 1_500, upstream.deadline)).bars
     assert (len(bars), len(upstream.requests), upstream.weights) == (1_500, 2, [2, 2])
 
 
@@ -252,7 +270,7 @@ async def test_recorded_kline_becomes_a_bar(real_answers: Path):
     """The documented kline yields a bar for July 3, 2017 with open 0.0163479 and close 0.015771."""
     recorded = json.loads((real_answers / "binance-klines.json").read_text())["body"]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
-    bars = await binance.fetch_bars(EUR, 17_350, upstream.deadline)
+    bars = (await binance.fetch_bars(EUR, 17_350, upstream.deadline)).bars
     assert list(bars.days) == [17_350]
     assert (bars.open[0], bars.high[0], bars.low[0], bars.close[0]) == (0.0163479, 0.8, 0.015758, 0.015771)
     assert bars.volume[0] == pytest.approx(148_976.11427815)

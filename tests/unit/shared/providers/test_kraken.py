@@ -94,10 +94,20 @@ async def test_bars_are_complete_days_from_the_first_requested_one():
     kraken, upstream = adapter(
         lambda _: httpx.Response(200, json={"error": [], "result": {"XXBTZUSD": rows, "last": 1}})
     )
-    bars = await kraken.fetch_bars(BTC, today - 3, upstream.deadline)
+    bars = (await kraken.fetch_bars(BTC, today - 3, upstream.deadline)).bars
     assert list(bars.days) == [today - 3, today - 2, today - 1]
     assert (bars.open[0], bars.high[0], bars.low[0], bars.close[0], bars.volume[0]) == (1, 3, 0.5, 2, 7)
     assert upstream.requests[0].url.params["since"] == str((today - 3) * 86_400 - 1)
+
+
+@pytest.mark.parametrize("broken", [None, [], "x", {}, candle(20_001, "x"), [None, *candle(20_001, "1")[1:]]], ids=str)
+async def test_broken_candle_costs_only_its_own_bar(broken: object):
+    """D9: one broken candle is left out with a sentence, and the others stay."""
+    body = {"error": [], "result": {"XXBTZUSD": [candle(20_000, "1"), broken, candle(20_002, "2")], "last": 1}}
+    kraken, upstream = adapter(lambda _: httpx.Response(200, json=body))
+    answer = await kraken.fetch_bars(BTC, 19_000, upstream.deadline)
+    assert list(answer.bars.days) == [20_000, 20_002]
+    assert len(answer.problems) == 1
 
 
 async def test_usdt_daily_returns_closes_by_day():
@@ -167,6 +177,6 @@ async def test_recorded_ohlc_becomes_bars(real_answers: Path):
     """The recorded OHLC data has Bitcoin in January and February 2024. The later of two rows for a day is used."""
     recorded = json.loads((real_answers / "kraken-ohlc.json").read_text())["body"]
     kraken, upstream = adapter(lambda _: httpx.Response(200, json=recorded))
-    bars = await kraken.fetch_bars(BTC, 19_000, upstream.deadline)
+    bars = (await kraken.fetch_bars(BTC, 19_000, upstream.deadline)).bars
     assert list(bars.close) == [43_539.7, 42_548.5]
     assert (bars.days[-1], bars.open[-1], bars.volume[-1]) == (19_754, 42_633.7, 75.60416795)

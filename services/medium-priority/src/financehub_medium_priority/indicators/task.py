@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from financehub_medium_priority.indicators.bar_update import BarUpdate, update_bars
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
 from financehub_shared.core.asset_selection import select_assets
@@ -14,23 +15,19 @@ from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import TaskFailedError
-from financehub_shared.core.models import Asset, Bars, Indicators, Quarantined, is_simulated
+from financehub_shared.core.models import Asset, Indicators
+from financehub_shared.core.settings import BAR_HISTORY_DAYS
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.market.protocols import Store
-from financehub_shared.market.quality.bars import validate_bars
 from financehub_shared.market.unreadable import Unreadable, reasons_of
 from financehub_shared.metrics.data_counts import DISCARD_COUNTS, DataCounts
-from financehub_shared.providers.bar_fetcher import BarFetcher, BarReport
+from financehub_shared.providers.bar_fetcher import BarFetcher
 
 log = structlog.get_logger(__name__)
 
 TASK = "calculate_indicators_task"
 #: Share of the task's time limit for upstream calls; the rest is for computing and storing.
 UPSTREAM_SHARE = 0.7
-#: Calendar days of history for a new asset: about 500 trading days, enough for one year of a 200-day average.
-HISTORY_DAYS = 750
-#: Error kinds that do not indicate a failure of the provider.
-HEALTHY_ERRORS = frozenset({"not-found"})
 #: Number of assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
 
@@ -47,7 +44,8 @@ class _Progress:
         failed: Number of entries in `late` that are due to a failed provider.
         delivered: Provider → number of assets that it delivered in this run.
         current: Providers of the stored bars that are up to date.
-        new_bars: Number of stored bars.
+        new_bars: Number of bars that were stored for days without one.
+        findings: Symbol → what was corrected or left out.
         records: Number of quarantine records.
         retry_after: Seconds until a provider can be queried again, if a provider reported this.
     """
@@ -57,21 +55,29 @@ class _Progress:
     missing: dict[str, str] = field(default_factory=dict)
     late: dict[str, str] = field(default_factory=dict)
     failed: int = 0
-    delivered: dict[str, int] = field(default_factory=dict)
+    delivered: Counter[str] = field(default_factory=Counter)
     current: set[str] = field(default_factory=set)
     new_bars: int = 0
+    findings: dict[str, str] = field(default_factory=dict)
     records: int = 0
     retry_after: float | None = None
 
-    def add(self, report: BarReport) -> None:
-        for provider, count in report.delivered.items():
-            self.delivered[provider] = self.delivered.get(provider, 0) + count
-        self.late.update(report.missing)
-        self.failed += sum(
-            bool({*report.failures.get(symbol, {}).values()} - HEALTHY_ERRORS) for symbol in report.missing
-        )
-        waits = [wait for wait in (self.retry_after, report.retry_after) if wait is not None]
+    def add(self, update: BarUpdate) -> None:
+        self.delivered.update(update.delivered)
+        self.late.update(update.late)
+        self.failed += update.failed
+        self.new_bars += update.new
+        self.records += len(update.records)
+        for record in update.records:
+            known = self.findings.get(record.symbol)
+            self.findings[record.symbol] = f"{known}; {record.reason}" if known else record.reason
+        waits = [wait for wait in (self.retry_after, update.retry_after) if wait is not None]
         self.retry_after = min(waits, default=None)
+        stored: Counter[str] = Counter()
+        for bars in update.stored:
+            stored[bars.provider] += len(bars)
+        self.counts.count_stored("bars", stored)
+        self.counts.count_quarantined(update.records)
 
 
 async def calculate_indicators(
@@ -82,6 +88,7 @@ async def calculate_indicators(
     engine: EngineName,
     series: int,
     clock: Clock,
+    history_days: int = BAR_HISTORY_DAYS,
     counts: DataCounts = DISCARD_COUNTS,
 ) -> TaskSummary:
     """Update the daily bars of the selected assets, compute their indicators and store both.
@@ -96,6 +103,7 @@ async def calculate_indicators(
         engine: Name of the engine, `talib` or `ta`.
         series: Number of values kept per output.
         clock: Source of time.
+        history_days: Calendar days of a whole history.
         counts: Receives the numbers of stored and quarantined items.
 
     Raises:
@@ -110,7 +118,10 @@ async def calculate_indicators(
     calculate = await asyncio.to_thread(load_engine, engine)
     progress = _Progress(counts)
     for chunk in chunks(assets, CHUNK):
-        await _update_bars(chunk, store, bars, deadline, clock, progress)
+        update = await update_bars(
+            chunk, store=store, fetcher=bars, history_days=history_days, deadline=deadline, clock=clock
+        )
+        progress.add(update)
         await asyncio.to_thread(_compute_chunk, chunk, store, calculate, engine, series, clock, progress)
     for provider in sorted(progress.current):
         await asyncio.to_thread(store.mark_success, "bars", provider, clock.now())
@@ -118,55 +129,6 @@ async def calculate_indicators(
         await asyncio.to_thread(store.mark_success, "indicators", engine, clock.now())
     _raise_if_nothing_worked(assets, progress)
     return _summary(assets, progress).with_missing(reasons_of(unreadable, symbols))
-
-
-async def _update_bars(
-    assets: Sequence[Asset], store: Store, bars: BarFetcher, deadline: float, clock: Clock, progress: _Progress
-) -> None:
-    damaged: Unreadable = {}
-    last_days = await asyncio.to_thread(store.last_days, [asset.symbol for asset in assets], unreadable=damaged)
-    first_days = bars.missing([asset for asset in assets if asset.symbol not in damaged], last_days, HISTORY_DAYS)
-    if not first_days:
-        return
-    if clock.monotonic() >= deadline:
-        # Another call would only make every breaker count a timeout that the upstream did not cause.
-        progress.late.update(dict.fromkeys(first_days, "not queried: the time of the task is used up"))
-        return
-    report = await bars.fetch(assets, first_days, deadline)
-    progress.add(report)
-    await asyncio.to_thread(_store_bars, assets, report, store, clock, progress)
-
-
-def _store_bars(assets: Sequence[Asset], report: BarReport, store: Store, clock: Clock, progress: _Progress) -> None:
-    """Store the bars that pass validation and quarantine the others."""
-    delivered = [symbol for symbol, bars in report.bars.items() if len(bars)]
-    damaged: Unreadable = {}
-    stored = store.bars(delivered, unreadable=damaged)
-    quotes = store.quotes(delivered)
-    by_symbol = {asset.symbol: asset for asset in assets}
-    accepted: list[Bars] = []
-    records: list[Quarantined] = []
-    for symbol in delivered:
-        if symbol in damaged:
-            continue
-        new, quote = report.bars[symbol], quotes.get(symbol)
-        is_comparable = quote is not None and is_simulated(quote.provider) == is_simulated(new.provider)
-        anchor = float(quote.price) if quote is not None and is_comparable else None
-        checked = validate_bars(by_symbol[symbol], new, stored.get(symbol), anchor, clock.now())
-        accepted.append(checked.bars)
-        records += checked.records
-        if not len(checked.bars):
-            progress.late[symbol] = f"quarantined: {checked.records[0].reason}"
-    store.put_bars(accepted)
-    stored_bars: Counter[str] = Counter()
-    for bars in accepted:
-        stored_bars[bars.provider] += len(bars)
-    progress.counts.count_stored("bars", stored_bars)
-    if records:
-        store.put_quarantined(records)
-        progress.counts.count_quarantined(records)
-    progress.new_bars += sum(map(len, accepted))
-    progress.records += len(records)
 
 
 def _compute_chunk(
@@ -219,6 +181,10 @@ def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
         stored=progress.computed,
         missing=missing,
         missing_count=len(missing),
-        providers=progress.delivered,
-        details={"new_bars": progress.new_bars, "quarantined": progress.records},
+        providers=dict(progress.delivered),
+        details={
+            "new_bars": progress.new_bars,
+            "quarantined": progress.records,
+            "findings": dict(list(progress.findings.items())[: TaskSummary.MISSING_SHOWN]),
+        },
     )

@@ -102,3 +102,8 @@ def news_index_record(key: str) -> RecordName:
 def news_story_record(bucket: int, story: str) -> RecordName:
     """Name the record of a story that deduplication knows, or all of them in one bucket of time."""
     return RecordName(keys.news_stories(bucket), story, "{remove}, and a copy of the story is stored at most once more")
+
+
+def full_read_record(symbol: str) -> RecordName:
+    """Name the record of the last full read of an asset's bars."""
+    return RecordName(keys.FULL_READS, symbol, "the next run of calculate_indicators_task replaces it; {remove} now")

@@ -47,6 +47,14 @@ def trim_bars(bars: Bars, first_day: int) -> Bars:
     return Bars(bars.symbol, bars.provider, *(getattr(bars, name)[cut:] for name in _COLUMNS))
 
 
+def replace_bars(old: Bars, new: Bars, first_day: int | None) -> Bars:
+    """Merge bars as `merge_bars` does, but without the old ones from `first_day` on, if it is given."""
+    if first_day is not None:
+        cut = bisect_left(old.days, first_day)
+        old = Bars(old.symbol, old.provider, *(getattr(old, name)[:cut] for name in _COLUMNS))
+    return merge_bars(old, new)
+
+
 def merge_bars(old: Bars, new: Bars) -> Bars:
     """Merge bars by day. `new` replaces `old` on days in both, and the result names the newest bar's provider.
 

@@ -1,18 +1,37 @@
-"""Holds the state of one bar check: the asset's bars as rows, and the corrections and drops so far."""
+"""Holds the state of one bar check: the asset's bars as rows, and what was corrected or left out so far."""
 
 import json
 import math
-import statistics
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, Bars, Quarantined
+from financehub_shared.core.days import iso_day
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined
 
 #: Number of bars shown in a quarantine record.
 SHOWN = 10
-#: If the high and low of one day differ by more than this factor, their units differ or one of them is not a price.
-RANGE_MAX = 20.0
+OPEN, HIGH, LOW, CLOSE = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPrice:
+    """The current price of an asset, which tells the right scale of its bars.
+
+    Args:
+        value: The price in the unit of the bars.
+        is_quoted: Whether the stored quote reports it.
+        is_confirmed: Whether both the stored quote and the answer itself report it.
+    """
+
+    value: float
+    is_quoted: bool
+    is_confirmed: bool
+
+    def distance(self, price: float) -> float:
+        """Return |ln(price ÷ current price)|."""
+        return abs(math.log(price / self.value))
 
 
 @dataclass(slots=True)
@@ -32,47 +51,64 @@ class Row:
     delivered: tuple[float, ...]
 
     @property
-    def level(self) -> float:
-        """Natural logarithm of the median price."""
-        return math.log(statistics.median(self.prices))
+    def open(self) -> float:
+        return self.prices[OPEN]
 
     @property
-    def is_inconsistent(self) -> bool:
-        """Whether the prices of the day differ by more than `RANGE_MAX`."""
-        return max(self.prices) / min(self.prices) > RANGE_MAX
+    def close(self) -> float:
+        return self.prices[CLOSE]
+
+
+def rows_of(bars: Bars) -> list[Row]:
+    """Return the bars as rows."""
+    columns = zip(bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
+    return [Row(day, list(cells[:4]), cells[4], cells) for day, cells in zip(bars.days, columns, strict=True)]
+
+
+def bars_of(symbol: str, provider: str, rows: Sequence[Row]) -> Bars:
+    """Return rows, which are ascending by day, as bars."""
+    open, high, low, close = (array("d", (row.prices[cell] for row in rows)) for cell in range(4))
+    days, volume = array("i", (row.day for row in rows)), array("d", (row.volume for row in rows))
+    return Bars(symbol, provider, days, open, high, low, close, volume)
 
 
 @dataclass(slots=True)
 class BarCheck:
-    """The bars of one asset while the rules check and correct them.
+    """The bars of one answer while the rules check and correct them.
 
     Args:
         asset: The asset.
-        provider: The provider that delivered the bars.
+        answer: The provider's answer.
         now: Unix seconds.
+        before: Stored bars before the first bar of the answer, oldest first. The rules compare with them only.
+        current: The current price in the unit of the bars, if it is known.
         rows: The bars that are still accepted, ascending by day.
-        findings: (reason, bar) for each correction and each dropped bar.
+        findings: (reason, bar) for each correction and each bar that was left out.
     """
 
     asset: Asset
-    provider: str
+    answer: BarAnswer
     now: float
-    rows: list[Row]
+    before: list[Row] = field(default_factory=list)
+    current: CurrentPrice | None = None
+    rows: list[Row] = field(init=False)
     findings: list[tuple[str, Row]] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, asset: Asset, bars: Bars, now: float) -> "BarCheck":
-        """Start checking newly fetched bars."""
-        columns = zip(bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
-        rows = [Row(day, list(cells[:4]), cells[4], cells) for day, cells in zip(bars.days, columns, strict=True)]
-        return cls(asset, bars.provider, now, rows)
+    def __post_init__(self) -> None:
+        self.rows = rows_of(self.answer.bars)
 
-    def drop(self, reason: str, rows: Iterable[Row]) -> None:
+    @property
+    def is_stock(self) -> bool:
+        """Whether rules apply that are true for everything except coins, whose price can really fall by 99 %."""
+        return self.asset.type is AssetType.STOCK
+
+    def leave_out(self, reason: str, rows: Iterable[Row]) -> None:
         """Remove rows and record the reason."""
-        dropped = list(rows)
-        self.findings += [(reason, row) for row in dropped]
-        days = {row.day for row in dropped}
-        self.rows = [row for row in self.rows if row.day not in days]
+        removed = list(rows)
+        self.findings += [(reason, row) for row in removed]
+        days = {row.day for row in removed}
+        if days:
+            self.rows = [row for row in self.rows if row.day not in days]
 
     def correct(self, reason: str, row: Row, prices: list[float], volume: float | None = None) -> None:
         """Change the prices of a row, and its volume if given, and record the reason."""
@@ -80,27 +116,19 @@ class BarCheck:
         row.prices = prices
         row.volume = row.volume if volume is None else volume
 
-    def accepted(self) -> Bars:
-        """Return the bars that remain, with their corrections."""
-        open, high, low, close = (array("d", (row.prices[cell] for row in self.rows)) for cell in range(4))
-        volume = array("d", (row.volume for row in self.rows))
-        days = array("i", (row.day for row in self.rows))
-        return Bars(self.asset.symbol, self.provider, days, open, high, low, close, volume)
-
     def records(self) -> list[Quarantined]:
         """Return one quarantine record per reason, with the bars as delivered."""
         grouped: dict[str, list[Row]] = {}
         for reason, row in self.findings:
             grouped.setdefault(reason, []).append(row)
-        return [
-            Quarantined("bar", self.asset.symbol, self.provider, reason, _payload(rows), self.now)
-            for reason, rows in grouped.items()
-        ]
+        return [self.record(reason, rows) for reason, rows in grouped.items()]
 
-
-def _payload(rows: Sequence[Row]) -> str:
-    shown = [[row.day, *map(_json_number, row.delivered)] for row in rows[:SHOWN]]
-    return json.dumps({"bars": len(rows), "day, open, high, low, close, volume": shown})[:PAYLOAD_LIMIT]
+    def record(self, reason: str, rows: Sequence[Row]) -> Quarantined:
+        """Return a quarantine record of one reason."""
+        shown = [[iso_day(row.day), *map(_json_number, row.delivered)] for row in rows[:SHOWN]]
+        payload = json.dumps({"bars": len(rows), "day, open, high, low, close, volume": shown})
+        provider = self.answer.bars.provider
+        return Quarantined("bar", self.asset.symbol, provider, reason, payload[:PAYLOAD_LIMIT], self.now)
 
 
 def _json_number(value: float) -> float | str:

@@ -1,113 +1,85 @@
-"""Corrects bars whose prices are in the wrong unit, that is, too high or too low by a factor of 100. Pure.
+"""Corrects sections of a history whose prices are 100 times too high or too low. Pure. For everything except coins.
 
-A whole day can be in the wrong unit, or single prices of a day. See ADR 0022 for the rules and the real histories
-behind them.
+A level that is off by 100 is only corrected if every change of level in the history is explained, and if the right unit
+is known from the current price or from stored bars.
 """
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
-from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck
-
-#: A larger daily change of a bar needs an explanation.
-JUMP_LIMIT = 0.40
-#: Largest |ln| of a daily change that needs no explanation.
-JUMP = math.log1p(JUMP_LIMIT)
-_HUNDRED = math.log(100)
+from financehub_shared.market.quality.bar_check import BarCheck, Row
+from financehub_shared.market.quality.bar_moves import JUMP, Moves
+from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts
+from financehub_shared.market.quality.bar_values import SPLIT_DAYS
 
 
-def correct_days(check: BarCheck, before: list[float], last_quote: float | None) -> None:
-    """Rescale whole days that are 100 times too high or too low to the level of the other days.
+def correct_units(check: BarCheck, stored: list[Row]) -> None:
+    """Rescale the sections of a full history that are in the wrong unit.
 
     Args:
         check: The check in progress.
-        before: Stored closes before the first new bar, oldest first.
-        last_quote: The last good quote of the asset, if there is one.
+        stored: The stored bars.
     """
-    consistent = [row for row in check.rows if not row.is_inconsistent]
-    if not consistent:
+    moves = Moves(check.rows, check.answer.dividends)
+    cuts = find_cuts(moves)
+    signs = [_unit_sign(check, moves, cut) for cut in cuts]
+    if not cuts or not all(signs):
         return
-    levels = [row.level for row in consistent]
-    steps = [0]
-    for previous, level in pairwise(levels):
-        steps.append(steps[-1] + _unit_step(level - previous))
-    correct_step = _correct_step(steps, levels, before, last_quote)
-    if correct_step is None:
-        check.drop("unit: every day is 100 times off the last quote; one of the two is wrong", consistent)
+    units = [0]
+    for sign in signs:
+        units.append(units[-1] + sign)
+    right = _right_unit(check, units, [0, *cuts], stored) if max(units) - min(units) == 1 else None
+    if right is None:
         return
-    target, evidence = correct_step
-    for row, step in zip(consistent, steps, strict=True):
-        if step != target:
-            off = step - target
-            sign = f"{'×' if off > 0 else '÷'}{100 ** abs(off)}"
-            check.correct(f"unit: {sign} against {evidence}", row, [_in_unit(price, off) for price in row.prices])
+    unit, evidence = right
+    rows = list(check.rows)
+    for (start, end), found in zip(pairwise([0, *cuts, len(rows)]), units, strict=True):
+        if off := found - unit:
+            reason = f"unit: {'×' if off > 0 else '÷'}100 against {evidence}"
+            for row in rows[start:end]:
+                # Dividing by 100 is exact, but multiplying by 0.01 is not.
+                check.correct(reason, row, [price / 100 if off > 0 else price * 100 for price in row.prices])
 
 
-def correct_cells(check: BarCheck, before: list[float]) -> None:
-    """Correct single prices of a day that are off by 100, and drop days that are inconsistent in another way.
+def _unit_sign(check: BarCheck, moves: Moves, i: int) -> int:
+    """Return 1 if a move is a change of unit by ×100, -1 if it is one by ÷100, otherwise 0.
 
-    Args:
-        check: The check in progress.
-        before: Stored closes before the first new bar, oldest first.
+    Around an announced split it is 0. The change of the price itself must be an ordinary one.
     """
-    inconsistent = []
-    reference = before[-1] if before else None
-    for place, row in enumerate(check.rows):
-        if not row.is_inconsistent:
-            reference = row.prices[3]
-            continue
-        following = (other.prices[0] for other in check.rows[place + 1 :] if not other.is_inconsistent)
-        near = reference or next(following, None)
-        steps = [_unit_step(math.log(price / near)) if near else 0 for price in row.prices]
-        corrected = [_in_unit(price, step) for price, step in zip(row.prices, steps, strict=True)]
-        if not any(steps) or max(corrected) / min(corrected) > RANGE_MAX:
-            inconsistent.append(row)
-            continue
-        names = [name for name, step in zip(("open", "high", "low", "close"), steps, strict=True) if step]
-        prices = [corrected[0], max(corrected), min(corrected), corrected[3]]
-        check.correct(f"unit: {', '.join(names)} off by 100", row, prices)
-        reference = corrected[3]
-    check.drop(f"range: high and low differ by a factor over {RANGE_MAX:.0f}", inconsistent)
+    sign = 1 if moves.changes[i] > 0 else -1
+    rest = min(abs(moves.gaps[i] - sign * HUNDRED), abs(moves.changes[i] - sign * HUNDRED))
+    first, last = moves.rows[i - 1].day - SPLIT_DAYS, moves.rows[i].day + SPLIT_DAYS
+    is_split = any(first <= split <= last for split in check.answer.splits)
+    return 0 if is_split or rest > min(max(0.05, 6 * moves.usual), JUMP) else sign
 
 
-def _unit_step(change: float) -> int:
-    """Return 1 if a change, given as its ln, is about ×100, -1 if it is about ÷100, otherwise 0."""
-    for step in (1, -1):
-        if abs(change - step * _HUNDRED) <= JUMP:
-            return step
-    return 0
-
-
-def _in_unit(price: float, off: int) -> float:
-    """Divide a price by 100^`off`. Dividing by 100 is exact, but multiplying by 0.01 is not."""
-    return price / 100.0**off if off > 0 else price * 100.0**-off
-
-
-def _correct_step(
-    steps: Sequence[int], levels: Sequence[float], before: list[float], last_quote: float | None
-) -> tuple[int, str] | None:
-    """Return the correct unit's step and the evidence for it: the last quote, the stored bars, or most days.
-
-    The quote chooses among the units that occur. If it contradicts all days, it may itself be wrong, so the stored
-    bars decide. Without stored bars the result is then None.
-    """
-    by_quote = _step_of(last_quote, levels[-1], steps[-1])
-    if by_quote is not None and by_quote in steps:
-        return by_quote, "the last quote"
-    by_stored = _step_of(before[-1] if before else None, levels[0], steps[0])
-    if by_stored is not None:
-        return by_stored, "the stored bars"
-    if by_quote is not None:
+def _right_unit(check: BarCheck, units: list[int], starts: list[int], stored: list[Row]) -> tuple[int, str] | None:
+    """Return the right unit and the evidence for it, or None if it is unknown or if the evidence contradicts itself."""
+    newest, price = units[-1], check.current
+    by_price = None if price is None else _unit_of(price.value, check.rows[-1].close, newest)
+    by_stored = _unit_of_stored(check, units, starts, stored)
+    if by_price is not None and by_stored is not None and by_price != by_stored:
         return None
-    counts = {step: steps.count(step) for step in set(steps)}
-    return max(counts, key=lambda step: (counts[step], step == steps[-1])), "the other days"
+    if price is not None and by_price in units:
+        # Either the newest bars or a second source must agree with the price. A single bar is not enough.
+        is_newest = by_price == newest and len(check.rows) - starts[-1] > 1
+        if by_price is not None and (is_newest or price.is_confirmed or by_stored is not None):
+            return by_price, "the current price"
+    # Without a current price, newest bars in another unit may be a reverse split that nobody announced.
+    return (newest, "the stored bars") if price is None and by_stored == newest else None
 
 
-def _step_of(known: float | None, level: float, step: int) -> int | None:
-    """Return a known price's step, or None unless the day is at that price or off by a factor of 100."""
-    if not known:
-        return None
-    difference = level - math.log(known)
-    off = _unit_step(difference)
-    return step - off if off or abs(difference) <= JUMP else None
+def _unit_of_stored(check: BarCheck, units: list[int], starts: list[int], stored: list[Row]) -> int | None:
+    """Return the unit of the stored bars, given the unit of each section and the places at which they start."""
+    closes = {row.day: row.close for row in stored}
+    for start, unit in zip(reversed(starts), reversed(units), strict=True):
+        common = next((row for row in check.rows[start:] if row.day in closes), None)
+        if common is not None:
+            return _unit_of(closes[common.day], common.close, unit)
+    return None
+
+
+def _unit_of(known: float, close: float, unit: int) -> int | None:
+    """Return the unit of a known price, given the close of a bar and the unit of that bar."""
+    off = math.log(known / close)
+    return next((unit + step for step in (0, 1, -1) if abs(off - step * HUNDRED) <= NEAR), None)

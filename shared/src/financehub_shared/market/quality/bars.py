@@ -1,140 +1,265 @@
-"""Validates daily bars: each bar is stored as delivered, corrected, or quarantined. Pure; ADR 0022 has the reasons.
+"""Decides which daily bars are stored: as delivered, corrected, or not at all. Pure; see docs/data-quality.md.
 
-Real histories contain three kinds of errors: prices in the wrong unit (×100, ÷100) for some days or for some prices of
-a day, days that jump away and back, and values that are not prices. A lasting change of level is a market move.
+Bars arrive in two ways. A short answer overlaps the newest stored bars and adds new ones; whatever is unusual about it
+is a reason to read the whole history, because scale and gaps can only be judged there. A full history is checked by
+itself, and then compared with the stored bars.
 """
 
 import math
-import statistics
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from operator import truediv
+from dataclasses import dataclass, replace
+from operator import le, truediv
 
+from financehub_shared.core.days import SATURDAY, iso_day, weekday
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Bars, Quarantined, is_simulated
-from financehub_shared.market.quality.bar_check import RANGE_MAX, BarCheck, Row
-from financehub_shared.market.quality.bar_units import JUMP, JUMP_LIMIT, correct_cells, correct_days
-from financehub_shared.market.quality.quotes import PRICE_RANGE
+from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined, Quote, is_simulated
+from financehub_shared.market.quality.bar_check import BarCheck, Row, bars_of, rows_of
+from financehub_shared.market.quality.bar_facts import current_price
+from financehub_shared.market.quality.bar_history import (
+    compare,
+    describe_changes,
+    is_continued_by,
+    keeps_stored,
+    merge_stored,
+    rows_after,
+)
+from financehub_shared.market.quality.bar_jumps import leave_out_bad_cells, leave_out_doubtful_newest
+from financehub_shared.market.quality.bar_moves import JUMP, Moves
+from financehub_shared.market.quality.bar_sections import CUT, find_cuts, keep_known_levels
+from financehub_shared.market.quality.bar_splits import correct_splits
+from financehub_shared.market.quality.bar_units import correct_units
+from financehub_shared.market.quality.bar_values import (
+    PRICE_RANGE,
+    RANGE_MAX,
+    correct_cells,
+    fit_ranges,
+    leave_out_impossible,
+)
 
-#: A change is a jump if it exceeds `JUMP` and this many standard deviations of the asset's daily changes.
-SIGMAS = 10
-#: Standard deviations per median absolute deviation of a normal distribution.
-MAD_SIGMA = 1.4826
-#: Longest spike, which is a jump away and back, in days.
-SPIKE_DAYS = 3
-#: Number of stored bars before the first new one that the checks consider.
+#: Number of stored bars before the first bar of a short answer that the checks consider.
 TAIL = 60
-_DAY = DAY_SECONDS
+#: Classes of reasons that an upstream may still repair, so the history is read again on the next day.
+UNSETTLED = frozenset({"history", "jump", "scale", "split", "unit", "unreadable"})
+EMPTY = "the answer has no bars although bars are stored"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBars:
-    """Result of a validation.
+    """The decision about one answer.
 
     Args:
-        bars: The bars to store, which are the input object itself if nothing was wrong.
-        records: Corrected and dropped bars as delivered, one record per reason.
+        bars: The bars that replace all stored ones from `first_day` on. Empty if the stored bars stay as they are.
+        first_day: Days since 1970-01-01.
+        records: What was corrected or left out, as delivered, one record per reason.
+        doubt: Why the whole history has to be read. Empty if it does not.
+        late: Why the newest delivered bar is not stored. Empty if it is.
     """
 
     bars: Bars
+    first_day: int
     records: Sequence[Quarantined] = ()
+    doubt: str = ""
+    late: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was found that the upstream may still repair."""
+        return not self.doubt and not any(record.reason_class in UNSETTLED for record in self.records)
 
 
-def validate_bars(asset: Asset, bars: Bars, previous: Bars | None, last_quote: float | None, now: float) -> CheckedBars:
-    """Check the bars of one fetch.
+def check_increment(asset: Asset, answer: BarAnswer, stored: Bars, quote: Quote | None, now: float) -> CheckedBars:
+    """Check a short answer that overlaps the newest stored bars.
 
     Args:
-        asset: The asset. Units are corrected only for stocks, because coins can really fall by 99 % in a day.
-        bars: New bars, ascending by day.
-        previous: The stored bars; those from the first new day on are ignored, because they are replaced.
-        last_quote: The last good quote, positive and in the same currency; it decides which of two units is correct.
+        asset: The asset.
+        answer: The answer.
+        stored: The stored bars, at least one.
+        quote: The stored quote of the asset. None if there is none.
         now: Unix seconds.
     """
-    if previous is not None and is_simulated(previous.provider) != is_simulated(bars.provider) and len(bars):
-        check = BarCheck.of(asset, bars, now)
-        check.drop(f"source: stored bars are from {previous.provider}; empty this Redis or use another", check.rows)
-        return CheckedBars(check.accepted(), check.records())
-    before = _tail(previous, bars.days[0]) if previous is not None and len(bars) else []
-    if not len(bars) or _is_plausible(bars, before, last_quote, now):
-        return CheckedBars(bars)
-    check = BarCheck.of(asset, bars, now)
-    _drop_impossible_values(check)
-    if asset.type is AssetType.STOCK:
-        correct_days(check, before, last_quote)
-        correct_cells(check, before)
-    _drop_spikes(check, before, last_quote)
-    if not check.findings:
-        return CheckedBars(bars)
-    return CheckedBars(check.accepted(), check.records())
+    bars = answer.bars
+    if not len(bars):
+        return CheckedBars(bars, 0, _problems(asset, answer, now), EMPTY, EMPTY)
+    if is_simulated(stored.provider) != is_simulated(bars.provider):
+        return _mixed(asset, answer, stored, now)
+    if not answer.problems and _is_ordinary(asset, answer, stored, now):
+        return CheckedBars(bars, bars.days[0])
+    old = rows_of(stored)
+    start = bisect_left(stored.days, bars.days[0])
+    price = current_price(asset, answer, quote, now)
+    check = BarCheck(asset, answer, now, old[max(start - TAIL, 0) : start], price)
+    _check_values(check)
+    overlap = compare(old, check.rows)
+    if overlap.changed:
+        doubt = f"the stored bars of {_days(overlap.changed)} are different now"
+    elif overlap.filled:
+        doubt = f"bars of {_days(overlap.filled)} were missing until now"
+    else:
+        doubt = _scale_doubt(check, stored.days[-1])
+    leave_out_bad_cells(check)
+    leave_out_doubtful_newest(check)
+    records = [*check.records(), *_problems(asset, answer, now)]
+    if overlap.changed or not check.rows:
+        return CheckedBars(_none(bars), 0, records, doubt, doubt or _late(check, check.rows))
+    merged = merge_stored(check, old[start:], is_full=False)
+    return CheckedBars(_bars(check, merged), bars.days[0], records, doubt, _late(check, merged))
 
 
-def _tail(previous: Bars, first_day: int) -> list[float]:
-    """Return up to `TAIL` closes before `first_day`, oldest first."""
-    closes = [close for day, close in zip(previous.days, previous.close, strict=True) if day < first_day]
-    return closes[-TAIL:]
+def check_history(
+    asset: Asset, answer: BarAnswer, stored: Bars | None, quote: Quote | None, now: float, *, is_fallback: bool = False
+) -> CheckedBars:
+    """Check a full history.
+
+    Args:
+        asset: The asset.
+        answer: The answer.
+        stored: The stored bars. None if there are none.
+        quote: The stored quote of the asset. None if there is none.
+        now: Unix seconds.
+        is_fallback: Whether the answer is from a provider that is not the first choice.
+    """
+    bars = answer.bars
+    if not len(bars):
+        return CheckedBars(bars, 0, _problems(asset, answer, now), late=EMPTY if stored is not None else "")
+    if stored is not None and is_simulated(stored.provider) != is_simulated(bars.provider):
+        return _mixed(asset, answer, stored, now)
+    price = current_price(asset, answer, quote, now)
+    is_near = price is None or (bars.close[-1] > 0 and price.distance(bars.close[-1]) <= CUT)
+    if is_near and not (answer.problems or answer.splits) and _is_ordinary(asset, answer, stored, now):
+        return CheckedBars(bars, bars.days[0])
+    old = rows_of(stored) if stored is not None else []
+    check = BarCheck(asset, answer, now, current=price)
+    _check_values(check)
+    if check.is_stock:
+        correct_splits(check)
+        correct_units(check, old)
+    leave_out_bad_cells(check)
+    if check.is_stock:
+        keep_known_levels(check, old)
+        _leave_out_other_scale(check, old)
+    leave_out_doubtful_newest(check)
+    return _choose(check, old, is_fallback=is_fallback)
 
 
-def _is_plausible(bars: Bars, before: list[float], last_quote: float | None, now: float) -> bool:
-    """Whether the bars need no closer check. This fast test passes for nearly all bars."""
-    lowest, highest = float(PRICE_RANGE[0]), float(PRICE_RANGE[1])
+def _choose(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -> CheckedBars:
+    """Decide between the checked bars of a full history and the stored ones."""
+    bars = check.answer.bars
+    records = [*check.records(), *_problems(check.asset, check.answer, check.now)]
+    if not check.rows:
+        return CheckedBars(_none(bars), 0, records, late=_late(check, check.rows))
+    if reason := keeps_stored(check, stored, is_fallback=is_fallback) if stored else "":
+        records.append(check.record(reason, check.rows))
+        added = rows_after(check, stored)
+        if not added:
+            return CheckedBars(_none(bars), 0, records, late=reason)
+        return CheckedBars(_bars(check, added), added[0].day, records, late=_late(check, added))
+    merged = merge_stored(check, stored, is_full=True)
+    change, rows = describe_changes(stored, merged)
+    if change:
+        records.append(check.record(change, rows))
+    return CheckedBars(_bars(check, merged), 0, records, late=_late(check, merged))
+
+
+def _check_values(check: BarCheck) -> None:
+    leave_out_impossible(check)
+    if check.is_stock:
+        correct_cells(check)
+    fit_ranges(check)
+
+
+def _scale_doubt(check: BarCheck, newest: int) -> str:
+    """Return why the scale of a short answer is in doubt, or an empty string if it is not."""
+    split = max(check.answer.splits, default=newest)
+    if split > newest:
+        return f"a split takes effect on {iso_day(split)}"
+    if not (check.is_stock and check.rows):
+        return ""
+    moves = Moves([*check.before, *check.rows], check.answer.dividends)
+    cuts = [moves.rows[cut] for cut in find_cuts(moves)]
+    return f"the level changes on {_days(cuts)} for no known reason" if cuts else ""
+
+
+def _leave_out_other_scale(check: BarCheck, stored: Sequence[Row]) -> None:
+    """Leave out a first history whose scale is not that of the current price: one of the two is wrong."""
+    if stored or not check.rows or check.current is None:
+        return
+    newest = check.rows[-1].close
+    if check.current.distance(newest) > CUT:
+        times = f"×{newest / check.current.value:.3g}"
+        check.leave_out(f"scale: every bar is {times} of the current price; one of the two is wrong", check.rows)
+
+
+def _is_ordinary(asset: Asset, answer: BarAnswer, stored: Bars | None, now: float) -> bool:
+    """Whether an answer needs no closer check. This fast test passes for nearly all answers."""
+    bars = answer.bars
+    if stored is not None:
+        is_split = max(answer.splits, default=0) > stored.days[-1]
+        if is_split or not is_continued_by(stored, bars):
+            return False
+    is_week = asset.type is not AssetType.STOCK or not any(weekday(day) >= SATURDAY for day in bars.days)
+    return is_week and bars.days[-1] <= now // DAY_SECONDS + 1 and _fits_together(asset, bars, stored)
+
+
+def _fits_together(asset: Asset, bars: Bars, stored: Bars | None) -> bool:
+    """Whether every bar is valid by itself and no change is a jump."""
+    lowest, highest = PRICE_RANGE
     for column in (bars.open, bars.high, bars.low, bars.close):
         # min and max may miss a NaN, so the sum is checked too
         if not (min(column) >= lowest and max(column) <= highest and math.isfinite(sum(column))):
             return False
-    if not (min(bars.volume) >= 0 and math.isfinite(sum(bars.volume))) or bars.days[-1] > now // _DAY + 1:
+    if not (min(bars.volume) >= 0 and math.isfinite(sum(bars.volume))):
         return False
-    if max(map(truediv, bars.high, bars.low)) > RANGE_MAX or min(map(truediv, bars.high, bars.low)) < 1 / RANGE_MAX:
+    for low, high in ((bars.low, bars.open), (bars.low, bars.close), (bars.open, bars.high), (bars.close, bars.high)):
+        if not all(map(le, low, high)):
+            return False
+    if asset.type is AssetType.STOCK and max(map(truediv, bars.high, bars.low)) > RANGE_MAX:
         return False
-    closes = before[-1:] + list(bars.close)
+    closes = bars.close
+    if stored is not None:
+        start = bisect_left(stored.days, bars.days[0])
+        closes = stored.close[max(start - 1, 0) : start] + closes
     changes = list(map(truediv, closes[1:], closes))
-    inside = map(truediv, bars.open, bars.close)
-    quoted = [bars.close[-1] / last_quote] if last_quote else []
-    limit = 1 + JUMP_LIMIT
-    return all(1 / limit <= change <= limit for change in (*changes, *inside, *quoted))
+    limit = math.exp(JUMP)
+    return not changes or (min(changes) >= 1 / limit and max(changes) <= limit)
 
 
-def _drop_impossible_values(check: BarCheck) -> None:
-    lowest, highest = float(PRICE_RANGE[0]), float(PRICE_RANGE[1])
-    check.drop(
-        "price: not a positive number in range",
-        [row for row in check.rows if not all(lowest <= price <= highest for price in row.prices)],
-    )
-    today = check.now // _DAY
-    check.drop("future: the day has not ended anywhere", [row for row in check.rows if row.day > today + 1])
-    for row in check.rows:
-        if not (math.isfinite(row.volume) and row.volume >= 0):
-            check.correct(f"volume: {row.volume} set to 0", row, row.prices, 0.0)
+def _problems(asset: Asset, answer: BarAnswer, now: float) -> list[Quarantined]:
+    """Return a record of the elements that could not be read."""
+    if not answer.problems:
+        return []
+    first, more = answer.problems[0], len(answer.problems) - 1
+    reason = f"unreadable: {first}" + (f"; and {more} more" if more else "")
+    payload = "\n".join(answer.problems)[:PAYLOAD_LIMIT]
+    return [Quarantined("bar", asset.symbol, answer.bars.provider, reason, payload, now)]
 
 
-def _drop_spikes(check: BarCheck, before: list[float], last_quote: float | None) -> None:
-    """Drop days that jump away and back, and a last day that jumps unless the last quote confirms it."""
-    rows = check.rows
-    levels = [math.log(close) for close in before] + [math.log(row.prices[3]) for row in rows]
-    limit = max(JUMP, SIGMAS * _usual_change(levels))
-    offset = len(before)
-    spikes: list[Row] = []
-    place = max(offset, 1)
-    while place < len(levels):
-        base = levels[place - 1]
-        if abs(levels[place] - base) <= limit:
-            place += 1
-            continue
-        window = range(place + 1, min(place + SPIKE_DAYS, len(levels) - 1) + 1)
-        back = next((after for after in window if abs(levels[after] - base) <= JUMP), None)
-        if back is not None:
-            spikes += rows[place - offset : back - offset]
-            place = back + 1
-            continue
-        confirmed = bool(last_quote) and abs(levels[-1] - math.log(last_quote or 1)) <= JUMP
-        if place == len(levels) - 1 and not confirmed:
-            spikes.append(rows[place - offset])
-        place += 1
-    check.drop(f"jump: by more than {math.expm1(limit) * 100:.0f} %, away and back or not confirmed yet", spikes)
+def _mixed(asset: Asset, answer: BarAnswer, stored: Bars, now: float) -> CheckedBars:
+    """Refuse to store simulated bars together with real ones."""
+    check = BarCheck(asset, answer, now)
+    reason = f"source: stored bars are from {stored.provider}; empty this Redis or use another"
+    return CheckedBars(_none(answer.bars), 0, [check.record(reason, check.rows)], late=reason)
 
 
-def _usual_change(levels: Sequence[float]) -> float:
-    """Return a robust standard deviation of the daily changes in ln price."""
-    changes = [abs(now - last) for last, now in pairwise(levels)]
-    return MAD_SIGMA * statistics.median(changes) if changes else 0.0
+def _late(check: BarCheck, rows: Sequence[Row]) -> str:
+    """Return why the newest delivered bar is not among the rows, or an empty string if it is."""
+    newest = check.answer.bars.days[-1]
+    if rows and rows[-1].day >= newest:
+        return ""
+    return next((reason for reason, row in reversed(check.findings) if row.day == newest), "left out")
+
+
+def _bars(check: BarCheck, rows: Sequence[Row]) -> Bars:
+    return bars_of(check.answer.bars.symbol, check.answer.bars.provider, rows)
+
+
+def _none(bars: Bars) -> Bars:
+    empty = {name: getattr(bars, name)[:0] for name in ("days", "open", "high", "low", "close", "volume")}
+    return replace(bars, **empty)
+
+
+def _days(rows: Sequence[Row]) -> str:
+    """Return `2025-01-31` or `4 days from 2025-01-31 on`."""
+    first = iso_day(rows[0].day)
+    return first if len(rows) == 1 else f"{len(rows)} days from {first} on"

@@ -6,15 +6,16 @@ Source: https://github.com/binance/binance-spot-api-docs (rest-api: market data 
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, UpstreamError
 from financehub_shared.core.kinds import KINDS
-from financehub_shared.core.models import Asset, Bars
-from financehub_shared.providers.binance.klines import DAY_MS, append_klines, empty_bars
+from financehub_shared.core.models import Asset, BarAnswer
+from financehub_shared.providers.bar_rows import BarRows
+from financehub_shared.providers.binance.klines import DAY_MS, add_klines
 from financehub_shared.providers.binance.quotes import is_converted, read_quotes
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
@@ -116,14 +117,17 @@ class Binance:
                 raise
             return None
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """Send one request per 1,000 days; see `BarProvider`."""
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
+        """Send one request per 1,000 days; see `BarProvider`.
+
+        Days before the first rate of USDT are left out, because a bar in USDT would be mistaken for one in USD.
+        """
         pair = _pair(asset)
         if pair is None:
             raise NotFoundError(self.name, f"{asset.symbol} is not traded here")
         last_day = int(self._clock.now() // DAY_SECONDS) - 1
         rates = await self._rates.daily(last_day, deadline) if is_converted(pair, asset) else None
-        bars = empty_bars(asset.symbol, self.name)
+        rows = BarRows(self.name)
         day = first_day
         while day <= last_day:
             params = {
@@ -133,12 +137,17 @@ class Binance:
                 "endTime": str((last_day + 1) * DAY_MS - 1),
                 "limit": str(KLINES_MAX),
             }
-            rows = await self._list("/api/v3/klines", params, deadline, KLINES_WEIGHT)
-            append_klines(bars, rows, rates)
-            if len(rows) < KLINES_MAX:
+            klines = await self._list("/api/v3/klines", params, deadline, KLINES_WEIGHT, figures=True)
+            newest = add_klines(rows, klines)
+            if len(klines) < KLINES_MAX or newest is None or newest < day:
                 break
-            day = int(float(rows[-1][0]) // DAY_MS) + 1
-        return bars
+            day = newest + 1
+        factors = None
+        if rates is not None:
+            known = ((day, rates.at(day)) for day in rows.days)
+            factors = {day: rate for day, rate in known if rate is not None}
+        bars = rows.bars(asset.symbol, first_day, last_day + 1, factors)
+        return BarAnswer(bars, problems=tuple(rows.problems))
 
     async def _list(
         self,
@@ -148,21 +157,29 @@ class Binance:
         weight: int,
         *,
         elements: str | None = None,
+        figures: bool = False,
     ) -> list[Any]:
+        def read(body: bytes) -> Any:
+            if figures:
+                return strict_json.load_figures(self.name, body)
+            return strict_json.loads(self.name, body, elements)
+
         async def send() -> list[Any]:
             # The shape is checked inside the guard, so that the breaker counts an unexpected one as a failure.
-            return parse.sequence(self.name, await self._get(path, params, deadline, elements), path)
+            return parse.sequence(self.name, await self._get(path, params, deadline, read), path)
 
         return await self._guard.call(send, weight)
 
-    async def _get(self, path: str, params: Mapping[str, str] | None, deadline: float, elements: str | None) -> Any:
+    async def _get(
+        self, path: str, params: Mapping[str, str] | None, deadline: float, read: Callable[[bytes], Any]
+    ) -> Any:
         response = await self._http.get(
             self.name, self._base + path, params=params, deadline=deadline, handled=frozenset({400})
         )
         used = response.headers.get(USED_WEIGHT, "")
         if used.isdigit():
             await self._guard.correct(int(used[:9]))
-        body = strict_json.loads(self.name, response.body, elements)
+        body = read(response.body)
         if response.status == 400:
             code = parse.mapping(self.name, body, "the error").get("code")
             if code == INVALID_SYMBOL:

@@ -1,45 +1,33 @@
-"""Parses Yahoo's daily charts into bars. Pure.
+"""Reads Yahoo's daily charts. Pure; market/quality/bars.py decides what is stored.
 
 Yahoo publishes no documentation. The format is taken from recorded responses (February 2025).
 """
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from financehub_shared.core.days import iso_day
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.kinds import AssetType
-from financehub_shared.core.models import Asset, Bars
+from financehub_shared.core.models import Asset, BarAnswer, Bars
 from financehub_shared.core.units import to_major_unit
+from financehub_shared.providers.bar_rows import COLUMNS, BarRows, read_number
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.yahoo.parse import document
-from financehub_shared.providers.yahoo.splits import apply_missing_splits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+#: Yahoo means midnight by a full quarter of an hour from this hour on. Where clocks change at midnight, it computes midnight
+#: with the offset before or after the change (yfinance #1048: bars of São Paulo at 22:00, 23:00 and 01:00).
+MIDNIGHT_HOUR = 22
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Daily bars of one asset.
-
-    Args:
-        bars: Bars of complete days. Prices are adjusted for splits and not for dividends.
-        has_split: Whether a split took effect in the requested days, so that bars stored before it are out of scale.
-        corrections: A description of each correction of the bars.
-    """
-
-    bars: Bars
-    has_split: bool = False
-    corrections: Sequence[str] = ()
-
-
-def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: float) -> Chart:
-    """Parse the bars of `v8/finance/chart` from `first_day` to the last complete day, in the major unit.
+def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: float) -> BarAnswer:
+    """Read `v8/finance/chart` from `first_day` to the last complete day, in the major unit.
 
     Args:
         provider: Name of the provider in records.
@@ -49,9 +37,10 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
         now: Unix seconds. The day of a session that has not ended yet is left out.
 
     Raises:
-        ProviderError: See `document`. A chart in a currency other than the asset's is also a MalformedError.
+        ProviderError: See `document`. A chart in a currency other than the asset's is also a MalformedError, and so is
+            one of which no bar can be read.
     """
-    results = parse.sequence(provider, document(provider, body, "chart").get("result"), "result")
+    results = parse.sequence(provider, document(provider, body, "chart", figures=True).get("result"), "result")
     if not results:
         raise NotFoundError(provider, "no chart")
     result = parse.mapping(provider, results[0], "result")
@@ -60,83 +49,159 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
     if currency != to_major_unit(asset.currency)[0]:
         raise MalformedError(provider, f"bars of {asset.symbol} are in {currency}; expected {asset.currency}")
     zone = _zone(meta)
+    rows = BarRows(provider)
     times = parse.sequence(provider, result.get("timestamp") or [], "timestamp")
-    days = [_day(parse.seconds(provider, time, "timestamp"), zone) for time in times]
-    rows = _rows(provider, result, days, per_unit, asset)
-    end = _first_incomplete_day(provider, meta, zone, now)
-    complete = [row for day, row in sorted(rows.items()) if first_day <= day < end]
-    columns = [array("d", column) for column in zip(*complete, strict=True)] or [array("d") for _ in range(5)]
-    chosen = array("i", (day for day in sorted(rows) if first_day <= day < end))
-    open, high, low, close, volume = columns
-    splits = _splits(provider, result, zone)
-    bars = Bars(asset.symbol, provider, chosen, open, high, low, close, volume)
-    bars, corrections = apply_missing_splits(bars, splits)
-    return Chart(bars, bool(splits), corrections)
+    if times:
+        rows.add(_days(rows, times, zone), _columns(rows, result, len(times)))
+    bars = _in_major_unit(rows.bars(asset.symbol, first_day, _first_incomplete_day(meta, zone, now)), per_unit)
+    if asset.type is AssetType.CRYPTO:
+        bars = _in_coins(bars)
+    splits, dividends = _events(rows, result, zone, per_unit)
+    price = _figure(meta.get("regularMarketPrice"))
+    return BarAnswer(
+        bars,
+        splits,
+        dividends,
+        None if price is None else price / per_unit,
+        _figure(meta.get("regularMarketTime")),
+        tuple(rows.problems),
+    )
 
 
 def _zone(meta: Mapping[str, Any]) -> tzinfo:
     name = meta.get("exchangeTimezoneName")
     try:
         return ZoneInfo(str(name))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         # The host does not have the zone database. Days are still correct unless a session begins at midnight.
-        offset = meta.get("gmtoffset")
-        return timezone(timedelta(seconds=offset if isinstance(offset, int) and abs(offset) < DAY_SECONDS else 0))
+        offset = _figure(meta.get("gmtoffset")) or 0.0
+        return timezone(timedelta(seconds=offset if abs(offset) < DAY_SECONDS else 0))
+
+
+def _days(rows: BarRows, times: Sequence[Any], zone: tzinfo) -> list[int | None]:
+    """Return the day of each row, or None if its time cannot be read."""
+    days: list[int | None] = []
+    for time in times:
+        try:
+            days.append(_day(parse.seconds(rows.provider, time, "timestamp"), zone))
+        except MalformedError as error:
+            rows.problems.append(error.detail)
+            days.append(None)
+    return days
 
 
 def _day(at: float, zone: tzinfo) -> int:
     """Return the date in the exchange's time zone, as days since 1970-01-01."""
-    return datetime.fromtimestamp(at, zone).toordinal() - _EPOCH
+    local = datetime.fromtimestamp(at, zone)
+    is_midnight = local.hour >= MIDNIGHT_HOUR and local.minute % 15 == 0 and not local.second
+    return local.toordinal() - _EPOCH + is_midnight
 
 
-def _rows(
-    provider: str, result: Mapping[str, Any], days: list[int], per_unit: int, asset: Asset
-) -> dict[int, tuple[float, ...]]:
-    """Return day → (open, high, low, close, volume). Days without trading, which Yahoo sends as null, are left out."""
-    if not days:
-        return {}
+def _columns(rows: BarRows, result: Mapping[str, Any], count: int) -> list[Sequence[Any]]:
+    """Return open, high, low, close and volume. An unreadable column of volumes is replaced by zeros.
+
+    Raises:
+        MalformedError: A column of prices is missing or does not have `count` values.
+    """
+    provider = rows.provider
     indicators = parse.mapping(provider, result.get("indicators"), "indicators")
     quotes = parse.sequence(provider, indicators.get("quote"), "indicators.quote", at_least=1)
     quote = parse.mapping(provider, quotes[0], "indicators.quote")
-    columns = [parse.sequence(provider, quote.get(name), name) for name in ("open", "high", "low", "close", "volume")]
-    if any(len(column) != len(days) for column in columns):
-        raise MalformedError(provider, f"columns of {[len(column) for column in columns]} values for {len(days)} days")
-    rows = {}
-    for day, *cells in zip(days, *columns, strict=True):
-        if any(cell is None for cell in cells[:4]):
+    columns: list[Sequence[Any]] = []
+    for name in COLUMNS:
+        values = quote.get(name)
+        if isinstance(values, list) and len(values) == count:
+            columns.append(values)
             continue
-        prices = [parse.number(provider, cell, "price") / per_unit for cell in cells[:4]]
-        volume = parse.number(provider, cells[4] or 0, "volume")
-        if asset.type is AssetType.CRYPTO:
-            volume = volume / prices[3] if prices[3] > 0 else Decimal(0)
-        rows[day] = (*map(float, prices), float(volume))  # if a day has two rows, the later one is the corrected one
-    return rows
+        problem = f"the column {name} is {parse.describe(values)}; expected {count} values"
+        if name != "volume":
+            raise MalformedError(provider, problem)
+        rows.problems.append(f"{problem}; all volumes are 0")
+        columns.append([0] * count)
+    return columns
 
 
-def _first_incomplete_day(provider: str, meta: Mapping[str, Any], zone: tzinfo, now: float) -> int:
-    """Return today if its session has not ended yet, and tomorrow otherwise."""
+def _in_major_unit(bars: Bars, per_unit: int) -> Bars:
+    if per_unit == 1:
+        return bars
+    columns = (bars.open, bars.high, bars.low, bars.close)
+    open, high, low, close = (array("d", (price / per_unit for price in column)) for column in columns)
+    return replace(bars, open=open, high=high, low=low, close=close)
+
+
+def _in_coins(bars: Bars) -> Bars:
+    """Convert volumes from Yahoo's turnover in the currency to coins."""
+    volumes = zip(bars.volume, bars.close, strict=True)
+    return replace(bars, volume=array("d", (volume / close if close > 0 else 0.0 for volume, close in volumes)))
+
+
+def _first_incomplete_day(meta: Mapping[str, Any], zone: tzinfo, now: float) -> int:
+    """Return today if its session has not ended yet or if its hours are unknown, and tomorrow otherwise."""
+    today = datetime.fromtimestamp(now, zone).toordinal() - _EPOCH
     period = meta.get("currentTradingPeriod")
     regular = period.get("regular") if isinstance(period, dict) else None
-    if isinstance(regular, dict):
-        end = parse.seconds(provider, regular.get("end"), "currentTradingPeriod.regular.end")
-        start = parse.seconds(provider, regular.get("start"), "currentTradingPeriod.regular.start")
-        if now < end:
-            return _day(start, zone)
-    else:
-        return _day(now, zone)
-    return _day(now, zone) + 1
+    hours = regular if isinstance(regular, dict) else {}
+    try:
+        start, end = (parse.seconds("", hours.get(name), name) for name in ("start", "end"))
+    except MalformedError:
+        return today
+    return _day(start, zone) if now < end else today + 1
 
 
-def _splits(provider: str, result: Mapping[str, Any], zone: tzinfo) -> dict[int, float]:
-    """Return the day on which a split takes effect → new shares per old share."""
+def _events(
+    rows: BarRows, result: Mapping[str, Any], zone: tzinfo, per_unit: int
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Return the splits (day → new shares per old share) and the dividends (day → amount in the major unit)."""
+    splits: dict[int, float] = {}
+    dividends: dict[int, float] = {}
     events = result.get("events")
-    found = events.get("splits") if isinstance(events, dict) else None
-    splits = {}
-    for event in parse.mapping(provider, found or {}, "events.splits").values():
-        split = parse.mapping(provider, event, "split")
-        day = _day(parse.seconds(provider, split.get("date"), "split date"), zone)
-        new = parse.number(provider, split.get("numerator"), "split numerator")
-        old = parse.number(provider, split.get("denominator"), "split denominator")
-        if new > 0 and old > 0:
-            splits[day] = float(new / old)
-    return splits
+    for event in _members(rows, events, "splits"):
+        day = _event_day(rows, event, zone, "split")
+        if day is not None:
+            splits[day] = splits.get(day, 1.0) * _ratio(rows, event, day)
+    for event in _members(rows, events, "dividends"):
+        day, amount = _event_day(rows, event, zone, "dividend"), _figure(event.get("amount"))
+        if day is not None and amount is not None:
+            dividends[day] = dividends.get(day, 0.0) + amount / per_unit
+    return splits, dividends
+
+
+def _members(rows: BarRows, events: Any, name: str) -> list[dict[str, Any]]:
+    """Return the events of one kind that are objects."""
+    if not isinstance(events, dict):
+        if events is not None:
+            rows.problems.append(f"events is {parse.describe(events)}, so the {name} are unknown")
+        return []
+    found = events.get(name)
+    if found is None:
+        return []
+    values = list(found.values()) if isinstance(found, dict) else [found]
+    objects = [value for value in values if isinstance(value, dict)]
+    if len(objects) < len(values):
+        rows.problems.append(f"{len(values) - len(objects)} of the {name} cannot be read")
+    return objects
+
+
+def _ratio(rows: BarRows, event: Mapping[str, Any], day: int) -> float:
+    """Return the new shares per old share of a split, or 1 if they cannot be read."""
+    new, old = (_figure(event.get(name)) for name in ("numerator", "denominator"))
+    if new is not None and old is not None and new > 0 and old > 0 and 1e-9 < new / old < 1e9:
+        return new / old
+    rows.problems.append(f"the split of {iso_day(day)} has no readable ratio")
+    return 1.0
+
+
+def _figure(value: Any) -> float | None:
+    """Return a number as a float, or None if it is anything else."""
+    try:
+        return read_number(value)
+    except MalformedError:
+        return None
+
+
+def _event_day(rows: BarRows, event: Mapping[str, Any], zone: tzinfo, what: str) -> int | None:
+    try:
+        return _day(parse.seconds(rows.provider, event.get("date"), f"the date of a {what}"), zone)
+    except MalformedError as error:
+        rows.problems.append(error.detail)
+        return None

@@ -1,6 +1,7 @@
 """Parses what Yahoo's responses have in common: symbols, errors and the document. Pure."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from financehub_shared.core.errors import MalformedError, NotFoundError, ProviderError, UpstreamError
@@ -53,7 +54,9 @@ def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body
     return UpstreamError(provider, f"HTTP {status}: {description}")
 
 
-def document(provider: str, body: bytes, section: str, elements: str | None = None) -> dict[str, Any]:
+def document(
+    provider: str, body: bytes, section: str, elements: str | None = None, *, figures: bool = False
+) -> dict[str, Any]:
     """Return the named section of a response with status 200.
 
     Args:
@@ -61,6 +64,7 @@ def document(provider: str, body: bytes, section: str, elements: str | None = No
         body: The response.
         section: Key of the section.
         elements: See `strict_json.loads`.
+        figures: Whether to use `strict_json.load_figures` instead.
 
     Raises:
         UpstreamError: The response is the maintenance page or contains an error.
@@ -68,7 +72,8 @@ def document(provider: str, body: bytes, section: str, elements: str | None = No
     """
     if not body.lstrip()[:1] == b"{" and MAINTENANCE in body[:65_536].lower():
         raise UpstreamError(provider, "down for maintenance ('Will be right back' with status 200)")
-    part = parse.mapping(provider, strict_json.loads(provider, body, elements), "the answer").get(section)
+    loads = strict_json.load_figures if figures else partial(strict_json.loads, elements=elements)
+    part = parse.mapping(provider, loads(provider, body), "the answer").get(section)
     found = parse.mapping(provider, part, section)
     if found.get("error"):
         raise UpstreamError(provider, f"Yahoo reports an error: {str(found['error'])[:200]}")

@@ -13,24 +13,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-import structlog
-
 from financehub_shared.core.chunks import chunks
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.errors import NotFoundError, ProviderError, ProviderTimeoutError
-from financehub_shared.core.models import Asset, Bars, Quote
+from financehub_shared.core.models import Asset, BarAnswer, Bars, Quote
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import QuoteBatch
-from financehub_shared.providers.yahoo.chart import Chart, read_chart
+from financehub_shared.providers.yahoo.chart import read_chart
 from financehub_shared.providers.yahoo.parse import NoDataInRangeError, own_symbol
 from financehub_shared.providers.yahoo.quotes import FIELDS, read_quotes
 
 if TYPE_CHECKING:
     from financehub_shared.providers.yahoo.session import YahooClient
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -40,11 +36,6 @@ CHART_URL = "https://query1.finance.yahoo.com/v8/finance/chart/"
 BATCH_MAX = 99
 #: Number of threads, each with its own connection. `bar_fetcher.CONCURRENCY` has the same value.
 THREADS = 16
-#: A fetch of more days than this is the first fetch of an asset, so there are no stored bars to rescale.
-INCREMENT_DAYS_MAX = 180
-#: Number of days that are fetched again after a split: all that can be stored within a retention of
-#: just over three years.
-REFETCH_DAYS = 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +119,8 @@ class Yahoo:
         except ProviderError as error:
             return error
 
-    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> Bars:
-        """Send one request, or two if a split changed the scale of bars before `first_day`; see `BarProvider`.
-
-        After a split the bars before `first_day` are returned too.
-        """
-        chart = await self._chart(asset, first_day, deadline)
-        today = int(self._clock.now() // DAY_SECONDS)
-        if chart.has_split and today - first_day <= INCREMENT_DAYS_MAX:
-            chart = await self._chart(asset, today - REFETCH_DAYS, deadline)
-        if chart.corrections:
-            log.warning("bars_corrected", provider=self.name, symbol=asset.symbol, corrections=chart.corrections)
-        return chart.bars
-
-    async def _chart(self, asset: Asset, first_day: int, deadline: float) -> Chart:
+    async def fetch_bars(self, asset: Asset, first_day: int, deadline: float) -> BarAnswer:
+        """Send one request; see `BarProvider`."""
         symbol = own_symbol(asset)
         if symbol is None:
             raise NotFoundError(self.name, f"{asset.symbol}: set `yahoo` under the providers of the asset")
@@ -155,13 +134,13 @@ class Yahoo:
             "events": "div,splits",
         }
 
-        def read(body: bytes) -> Chart:
+        def read(body: bytes) -> BarAnswer:
             return read_chart(self.name, asset, body, first_day, now)
 
         try:
             return await self._get(CHART_URL + quote(symbol, safe=""), params, deadline, read)
         except NoDataInRangeError:
-            return Chart(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
+            return BarAnswer(Bars(asset.symbol, self.name, array("i"), *(array("d") for _ in range(5))))
 
     async def _get(self, url: str, params: Mapping[str, str], deadline: float, read: Callable[[bytes], T]) -> T:
         """Send one guarded request and parse the response in the same thread.

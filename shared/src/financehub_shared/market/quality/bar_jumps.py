@@ -1,0 +1,77 @@
+"""Leaves out bars that jump away and back although nothing was traded there. Pure.
+
+A crash that the market takes back within days looks similar at first sight. What tells them apart: a crash goes through
+the prices between or has a multiple of the usual volume, and the market seldom takes it back completely.
+"""
+
+import math
+
+from financehub_shared.market.quality.bar_check import BarCheck, Row
+from financehub_shared.market.quality.bar_moves import Moves
+
+#: Longest series of bars that jump away and back.
+AWAY_BARS = 3
+#: |ln| of a jump that can be wrong if the bars before have no volume, so that a real one cannot be recognized. The VIX
+#: went up by 44 % and back within two days.
+DOUBLE = math.log(2)
+#: Part of a jump, as |ln|, that may remain after the return.
+TAKEN_BACK = 1 / 4
+#: |ln| of a move of the newest bar that is kept although nothing confirms it: -60 % or +150 %. The next fetch checks it
+#: again, together with the bar that follows.
+NEWEST_MOVE = math.log(2.5)
+
+
+def leave_out_bad_cells(check: BarCheck) -> None:
+    """Leave out bars that jump away and back, if they are at most a third of all bars."""
+    moves = Moves([*check.before, *check.rows], check.answer.dividends)
+    wrong: list[Row] = []
+    i = 1
+    while i < len(moves.rows):
+        back = _return(moves, i) if _is_jump(moves, i) else None
+        if back is not None and len(moves.rows) >= 3 * (back - i) and not _was_traded(moves, i, back):
+            wrong += moves.rows[i:back]
+            i = back
+        i += 1
+    known = {row.day for row in check.rows}
+    _leave_out(check, moves, "away and back", [row for row in wrong if row.day in known])
+
+
+def leave_out_doubtful_newest(check: BarCheck) -> None:
+    """Leave out the newest bar if it jumps and nothing confirms it yet."""
+    moves = Moves([*check.before, *check.rows], check.answer.dividends)
+    newest = len(moves.rows) - 1
+    if check.rows and newest > 0 and _is_jump(moves, newest) and not _is_plausible_end(check, moves, newest):
+        _leave_out(check, moves, "not confirmed yet", [moves.rows[newest]])
+
+
+def _leave_out(check: BarCheck, moves: Moves, what: str, rows: list[Row]) -> None:
+    check.leave_out(f"jump: by more than {math.expm1(moves.limit) * 100:.0f} %, {what}", rows)
+
+
+def _is_jump(moves: Moves, i: int) -> bool:
+    return abs(moves.changes[i]) > (moves.limit if moves.has_volumes(i) else max(moves.limit, DOUBLE))
+
+
+def _return(moves: Moves, i: int) -> int | None:
+    """Return the index of the first bar that is back at the level before bar `i`, or None if none is."""
+    base, near = moves.rows[i - 1].close, abs(moves.changes[i]) * TAKEN_BACK
+    for back in range(i + 1, min(i + AWAY_BARS, len(moves.rows) - 1) + 1):
+        if abs(math.log(moves.rows[back].close / base)) <= near:
+            return back
+    return None
+
+
+def _was_traded(moves: Moves, i: int, back: int) -> bool:
+    """Whether the bars from `i` to the return were really traded at their prices."""
+    if moves.is_traded_through(i) and moves.is_traded_through(back):
+        return True
+    return any(moves.is_explained(each) for each in range(i, back + 1))
+
+
+def _is_plausible_end(check: BarCheck, moves: Moves, i: int) -> bool:
+    """Whether the newest bar is kept although it jumps."""
+    if moves.is_traded_through(i) or moves.is_explained(i):
+        return True
+    if check.current is not None and check.current.is_quoted:
+        return check.current.distance(moves.rows[i].close) <= abs(moves.changes[i]) / 2
+    return abs(moves.changes[i]) <= NEWEST_MOVE

@@ -1,0 +1,134 @@
+"""Checks each bar by itself: its day, its prices, its volume, and whether its prices fit together. Pure."""
+
+import math
+from collections import Counter
+
+from financehub_shared.core.days import SATURDAY, SUNDAY, week, weekday
+from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.market.quality.bar_check import CLOSE, OPEN, BarCheck, Row
+from financehub_shared.market.quality.bar_moves import JUMP
+
+#: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
+PRICE_RANGE = (1e-18, 1e18)
+#: If the highest and lowest price of a day differ by more than this factor, their units differ or one is not a price.
+RANGE_MAX = 20.0
+#: Below this price, one price step is a large part of the price, so a wide range is possible.
+PENNY = 0.01
+#: Largest |ln| by which an open or close outside the day's range is a rounding error.
+ROUNDING = 1e-6
+#: The same limit for prices of auctions, which some exchanges leave out of the range (SSW.JO, recorded: 0.6 %).
+AUCTION = 0.02
+#: A day of the week belongs to the trading week if it has a bar in this share of the weeks, of at least `WEEKS_MIN`.
+WEEKDAY_SHARE = 0.25
+WEEKS_MIN = 4
+#: An announced split excludes a wrong unit for this many days before and after it.
+SPLIT_DAYS = 14
+_NAMES = ("open", "high", "low", "close")
+
+
+def leave_out_impossible(check: BarCheck) -> None:
+    """Leave out bars whose prices are not prices or whose day cannot have a bar, and drop impossible volumes."""
+    lowest, highest = PRICE_RANGE
+    check.leave_out(
+        "price: not a positive number in range",
+        [row for row in check.rows if not all(lowest <= price <= highest for price in row.prices)],
+    )
+    today = check.now // DAY_SECONDS
+    check.leave_out("future: the day has not ended anywhere", [row for row in check.rows if row.day > today + 1])
+    for row in check.rows:
+        if not (math.isfinite(row.volume) and row.volume >= 0):
+            check.correct(f"volume: {row.volume} set to 0", row, row.prices, 0.0)
+    if check.is_stock:
+        _leave_out_weekends(check)
+
+
+def _leave_out_weekends(check: BarCheck) -> None:
+    """Leave out bars of a weekend, unless the exchange trades on that day or held a special session.
+
+    Exchanges in the Middle East trade on Sundays. India has special sessions on weekends. A bar that is dated wrongly
+    takes the place of the weekday beside it.
+    """
+    known = [*check.before, *check.rows]
+    days = {row.day for row in known}
+    weeks = len({week(row.day) for row in known})
+    frequent = Counter(weekday(row.day) for row in known)
+
+    def is_wrong(row: Row) -> bool:
+        name = weekday(row.day)
+        if name < SATURDAY or (weeks >= WEEKS_MIN and frequent[name] >= WEEKDAY_SHARE * weeks):
+            return False
+        beside = row.day + (1 if name == SUNDAY else -1)
+        return not (row.volume > 0 and beside in days)
+
+    check.leave_out("weekend: the exchange is closed on this day", [row for row in check.rows if is_wrong(row)])
+
+
+def correct_cells(check: BarCheck) -> None:
+    """Correct single prices of a day that are 100 times too high or too low. For everything except coins.
+
+    The evidence is conclusive if the bars beside have the level of the day's other prices. Around an announced split,
+    nothing is corrected.
+    """
+    for place, row in enumerate(check.rows):
+        if not is_too_wide(row):
+            continue
+        last = next((other.close for other in _before(check, place) if not is_too_wide(other)), None)
+        following = next((other.open for other in check.rows[place + 1 :] if not is_too_wide(other)), None)
+        beside = [price for price in (last, following) if price is not None]
+        if not beside or not _are_near(beside[0], beside[-1]) or _is_near_split(check, row.day):
+            continue
+        corrected = [_to_unit_of(price, beside[0]) for price in row.prices]
+        prices = [price for price in corrected if price is not None]
+        if len(prices) == len(corrected):
+            wrong = [name for name, old, new in zip(_NAMES, row.prices, prices, strict=True) if old != new]
+            prices = [prices[OPEN], max(prices), min(prices), prices[CLOSE]]
+            check.correct(f"unit: {', '.join(wrong)} off by 100 against the bars beside", row, prices)
+
+
+def _before(check: BarCheck, place: int) -> list[Row]:
+    """Return the bars before a place, the nearest first."""
+    return [*reversed(check.rows[:place]), *reversed(check.before)]
+
+
+def _are_near(one: float, other: float) -> bool:
+    return abs(math.log(one / other)) <= JUMP
+
+
+def _to_unit_of(price: float, other: float) -> float | None:
+    """Return a price in the unit of another one. None if they are not near in any unit."""
+    return next((each for each in (price, price / 100, price * 100) if _are_near(each, other)), None)
+
+
+def _is_near_split(check: BarCheck, day: int) -> bool:
+    return any(abs(split - day) <= SPLIT_DAYS for split in check.answer.splits)
+
+
+def is_too_wide(row: Row) -> bool:
+    """Whether the prices of a day are too different for a day of trading."""
+    return max(row.prices) > PENNY and max(row.prices) / min(row.prices) > RANGE_MAX
+
+
+def fit_ranges(check: BarCheck) -> None:
+    """Ensure that low ≤ open, close ≤ high. The range is extended to prices of auctions; other bars are left out."""
+    wrong, wide = [], []
+    for place, row in enumerate(check.rows):
+        open, high, low, close = row.prices
+        outside = math.log(max(max(open, close) / high, low / min(open, close), low / high))
+        if outside > AUCTION:
+            wrong.append(row)
+        elif check.is_stock and is_too_wide(row) and not _is_listing(check, place):
+            wide.append(row)
+        else:
+            prices = [open, max(row.prices), min(row.prices), close]
+            if outside > ROUNDING:
+                reason = "range: the open or close is slightly outside the range, which now includes it"
+                check.correct(reason, row, prices)
+            row.prices = prices
+    check.leave_out(f"range: the open or close is more than {AUCTION * 100:.0f} % outside the range", wrong)
+    check.leave_out(f"range: high and low differ by a factor over {RANGE_MAX:.0f}", wide)
+
+
+def _is_listing(check: BarCheck, place: int) -> bool:
+    """Whether a bar is the first of a history that goes on from its close: the day of a listing can have any range."""
+    is_first = place == 0 and not check.before and len(check.rows) > 1
+    return is_first and _are_near(check.rows[1].open, check.rows[0].close)

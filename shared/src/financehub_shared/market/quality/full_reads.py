@@ -1,0 +1,47 @@
+"""Decides when the whole history of an asset is read again. Pure.
+
+Errors of an upstream that are older than the overlap of two fetches are only found in the whole history, so it is read
+every few days instead of the newest bars. It still takes one request.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
+
+#: Longest time between two full reads. The shortest is two days less, so that not all assets are due on one day.
+INTERVAL_SECONDS = 7 * DAY_SECONDS
+_SPREAD_SECONDS = 2 * DAY_SECONDS
+#: Time after which a history is read again that was read for the first time or has errors that an upstream may repair.
+AGAIN_SECONDS = 20 * HOUR_SECONDS
+#: Shortest time between two full reads, for an upstream whose history changes again and again.
+PAUSE_SECONDS = 6 * HOUR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class FullRead:
+    """The last time at which the whole history of an asset was read.
+
+    Args:
+        at: Time of the answer in Unix seconds.
+        due: Time in Unix seconds from which the next fetch reads the whole history again.
+    """
+
+    at: float
+    due: float
+
+    def allows_another(self, now: float) -> bool:
+        """Whether the history may be read in full again because something is wrong."""
+        return not 0 <= now - self.at < PAUSE_SECONDS
+
+
+def next_full_read(symbol: str, now: float, *, is_settled: bool) -> FullRead:
+    """Return the record of a full read.
+
+    Args:
+        symbol: The symbol, which spreads the full reads of all assets over days.
+        now: Time of the answer in Unix seconds.
+        is_settled: Whether the history confirmed what was stored, so that nothing has to be checked again soon.
+    """
+    spread = zlib.crc32(symbol.encode()) % _SPREAD_SECONDS
+    return FullRead(now, now + (INTERVAL_SECONDS - spread if is_settled else AGAIN_SECONDS))

@@ -1,0 +1,145 @@
+"""Reads rows of daily bars, of which single damaged ones do not cost the others. Pure."""
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from operator import lt
+from typing import Any
+
+from financehub_shared.core.days import iso_day
+from financehub_shared.core.errors import MalformedError
+from financehub_shared.core.models import Bars
+from financehub_shared.providers.transport import parse
+
+#: The columns of a bar.
+COLUMNS = ("open", "high", "low", "close", "volume")
+#: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
+_DECIMAL_CHARACTERS = frozenset("0123456789+-.eE")
+_NUMBER_TYPES = frozenset({int, float, Decimal})
+
+
+@dataclass(slots=True)
+class BarRows:
+    """The rows of an answer that could be read, in the order in which they were sent.
+
+    Args:
+        provider: Name of the provider.
+        days: Day of each row, in days since 1970-01-01.
+        columns: Open, high, low, close and volume as floats.
+        problems: One sentence about each row or value that was left out.
+    """
+
+    provider: str
+    days: list[int] = field(default_factory=list)
+    columns: tuple[list[float], ...] = field(default_factory=lambda: tuple([] for _ in COLUMNS))
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, days: Sequence[int | None], cells: Sequence[Sequence[Any]]) -> None:
+        """Read rows.
+
+        Args:
+            days: Day of each row. None if it could not be read, which is in `problems` already.
+            cells: Open, high, low, close and volume of all rows, as sent: numbers or decimal strings. A row whose
+                prices are all None is a day without trading. A volume of None is 0.
+        """
+        floats = [_floats(column) for column in cells]
+        if None not in floats and None not in days:
+            self.days += [day for day in days if day is not None]
+            for column, values in zip(self.columns, floats, strict=True):
+                column.extend(values or ())
+            return
+        for day, *row in zip(days, *cells, strict=True):
+            if day is not None and not all(cell is None for cell in row[:4]):
+                self._add_row(day, row)
+
+    def _add_row(self, day: int, row: Sequence[Any]) -> None:
+        values = []
+        for name, cell in zip(COLUMNS, row, strict=True):
+            try:
+                values.append(0.0 if cell is None and name == "volume" else read_number(cell))
+            except MalformedError as error:
+                self.problems.append(f"the {name} of {iso_day(day)} {error.detail}")
+                if name != "volume":
+                    return
+                values.append(0.0)
+        self.days.append(day)
+        for column, value in zip(self.columns, values, strict=True):
+            column.append(value)
+
+    def bars(self, symbol: str, first_day: int, end_day: int, factors: Mapping[int, float] | None = None) -> Bars:
+        """Return the bars from `first_day` to the day before `end_day`, ascending by day.
+
+        If several rows have the same day, the last one counts: upstreams send the corrected bar after the first one.
+
+        Args:
+            symbol: Canonical symbol.
+            first_day: First day, in days since 1970-01-01.
+            end_day: Day after the last one.
+            factors: Day → factor of the prices. Days without a factor are left out. None leaves prices as they are.
+
+        Raises:
+            MalformedError: There were rows, but none of them could be read.
+        """
+        if self.problems and not self.days:
+            raise MalformedError(self.provider, f"{self.problems[0]}; no bar can be read")
+        places: Sequence[int] = range(len(self.days))
+        if not all(map(lt, self.days, self.days[1:])):
+            places = sorted({day: place for place, day in enumerate(self.days)}.values(), key=self.days.__getitem__)
+            self._report_repeated(places)
+        places = [
+            place
+            for place in places
+            if first_day <= self.days[place] < end_day and (factors is None or self.days[place] in factors)
+        ]
+        days = array("i", (self.days[place] for place in places))
+        columns = [array("d", (column[place] for place in places)) for column in self.columns]
+        if factors is not None:
+            rates = [factors[day] for day in days]
+            columns[:4] = [array("d", map(float.__mul__, column, rates)) for column in columns[:4]]
+        return Bars(symbol, self.provider, days, *columns)
+
+    def _report_repeated(self, places: Sequence[int]) -> None:
+        """Report different bars of one day, except for the newest day, which upstreams send again when it changes."""
+        kept = {self.days[place]: place for place in places}
+        newest = max(self.days)
+        for place, day in enumerate(self.days):
+            if place != kept[day] and day != newest and self._row(place) != self._row(kept[day]):
+                self.problems.append(f"{iso_day(day)} has two different bars; the last one is used")
+
+    def _row(self, place: int) -> list[float]:
+        return [column[place] for column in self.columns]
+
+
+def _floats(values: Sequence[Any]) -> list[float] | None:
+    """Return a column as finite floats, or None if a value is not a number."""
+    types = set(map(type, values))
+    try:
+        if types == {str}:
+            if not _DECIMAL_CHARACTERS.issuperset("".join(values)):
+                return None
+        elif not types <= _NUMBER_TYPES:
+            return None
+        floats = list(map(float, values))
+    except (ValueError, OverflowError):
+        return None
+    return floats if math.isfinite(sum(map(abs, floats))) else None
+
+
+def read_number(cell: Any) -> float:
+    """Return a cell as a finite float.
+
+    Raises:
+        MalformedError: It is something else. The detail completes a sentence.
+    """
+    if isinstance(cell, float):
+        found = cell
+    else:
+        try:
+            found = float(parse.number("", cell, ""))
+        except MalformedError as error:
+            raise MalformedError("", error.detail.strip()) from None
+    if not math.isfinite(found):
+        raise MalformedError("", f"is {found}; expected a number")
+    return found

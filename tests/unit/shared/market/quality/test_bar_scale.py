@@ -1,0 +1,218 @@
+"""Wrong units and levels that nothing explains: what is corrected, and what is kept out (D1, D2)."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from financehub_shared.core.models import BarAnswer, Quality
+from financehub_shared.market.quality.bar_facts import current_price
+from support.bar_histories import (
+    COIN,
+    DAY,
+    STOCK,
+    bars,
+    quote_of,
+    read_history,
+    reasons,
+    recorded_history,
+    walk,
+)
+
+TRUE = walk(120)
+#: The closes of yahooquery #87. The right ones are 0.80, 1.20, 1.01 and 0.975.
+CASE = [0.80, 120.0, 101.0, 0.975]
+
+
+@pytest.mark.parametrize("price", [None, 0.98, 98.0], ids=["no quote", "the right quote", "a wrong quote"])
+def test_history_with_an_edge_that_nothing_explains_is_not_rescaled(price: float | None):
+    """D1: one edge of ×150, which is no unit, makes the answer undecided. No bar is rescaled, and no wrong one is kept.
+
+    A wrong quote alone does not confirm the wrong bars.
+    """
+    checked = read_history(bars(CASE), price=price)
+    assert list(checked.bars.close) == ([0.80, 0.975] if price == 0.98 else [])
+    assert reasons(checked) == ["scale"]
+
+
+def test_history_with_an_unexplained_edge_keeps_the_stored_bars_of_these_days():
+    """D1: days that are left out keep their stored bars."""
+    checked = read_history(bars(CASE), stored=bars([0.80, 1.20, 1.01]))
+    assert list(checked.bars.close) == [0.80, 1.20, 1.01, 0.975]
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+@pytest.mark.parametrize(("start", "end"), [(40, 41), (40, 90), (0, 30)], ids=["one bar", "a section", "the beginning"])
+def test_history_with_a_section_in_the_wrong_unit_is_corrected(factor: float, start: int, end: int):
+    """D1: if every edge is explained and the current price agrees with the newest bars, the section is rescaled."""
+    delivered = bars([close * factor if start <= place < end else close for place, close in enumerate(TRUE)])
+    checked = read_history(delivered, price=TRUE[-1])
+    assert list(checked.bars.close) == pytest.approx(TRUE)
+    assert list(checked.bars.volume) == [100.0] * len(TRUE)
+    assert reasons(checked) == ["unit"]
+
+
+@pytest.mark.parametrize("edge", [25.0, 45.0, 60.0, 150.0, 250.0])
+def test_history_with_one_more_unexplained_edge_rescales_nothing(edge: float):
+    """D1: beside a section that is exactly 100 times too high, an edge of another size leaves all as delivered."""
+    delivered = [
+        close * (100 if 30 <= place < 50 else edge if 70 <= place < 80 else 1) for place, close in enumerate(TRUE)
+    ]
+    checked = read_history(bars(delivered), price=TRUE[-1])
+    assert set(checked.bars.close) <= set(delivered)
+    assert list(checked.bars.close) == [*TRUE[:30], *TRUE[50:70], *TRUE[80:]]
+
+
+def test_history_in_two_units_without_a_known_price_is_left_out():
+    """D1: without a current price and without stored bars, nothing shows which unit is right."""
+    checked = read_history(bars([close * 100 if place < 70 else close for place, close in enumerate(TRUE)]))
+    assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
+
+
+def test_history_in_two_units_is_corrected_by_stored_bars():
+    """D1: stored bars that agree with the newest unit show which one is right."""
+    delivered = bars([close * 100 if 30 <= place < 70 else close for place, close in enumerate(TRUE)])
+    checked = read_history(delivered, stored=bars(TRUE[:-1]))
+    assert list(checked.bars.close) == pytest.approx(TRUE)
+
+
+def test_history_whose_newest_unit_only_a_quote_contradicts_is_undecided():
+    """D1: a quote against the newest bars is one fact against another. With the answer's own price there are two."""
+    delivered = bars([close / 100 if place >= 100 else close for place, close in enumerate(TRUE)])
+    alone = read_history(delivered, price=TRUE[-1])
+    assert set(alone.bars.close) <= {*TRUE[:100]}
+    both = read_history(delivered, price=TRUE[-1], own_price=TRUE[-1])
+    assert list(both.bars.close) == pytest.approx(TRUE)
+
+
+def test_history_whose_stored_bars_contradict_the_current_price_is_undecided():
+    """D1: if the facts about the unit contradict each other, nothing is rescaled."""
+    delivered = bars([close * 100 if place >= 60 else close for place, close in enumerate(TRUE)])
+    checked = read_history(delivered, price=TRUE[-1] * 100, stored=bars(TRUE[:-1]))
+    assert {*checked.bars.close} <= {*TRUE, *delivered.close}
+    assert reasons(checked) != ["unit"]
+
+
+@pytest.mark.parametrize("ratio", [9, 35, 60, 80, 90, 100, 150, 190, 250])
+def test_announced_split_excludes_the_unit(ratio: float):
+    """D2: a reverse split that is announced is never taken for a wrong unit, also with a fall of 30 % on that day."""
+    closes = [*TRUE[:100], *(close * 0.7 for close in TRUE[100:])]
+    delivered = bars([close / ratio if place < 100 else close for place, close in enumerate(closes)])
+    for price in (None, closes[-1], closes[-1] / ratio):
+        checked = read_history(delivered, {delivered.days[100]: 1 / ratio}, price=price)
+        assert "unit" not in reasons(checked)
+        if price != closes[-1] / ratio:
+            assert list(checked.bars.close) == pytest.approx(closes)
+
+
+def test_reverse_split_that_nobody_announced_is_not_taken_for_a_unit():
+    """D2: a change by ×80 is not the ×100 of a unit. The older bars are left out until the upstream adjusts them."""
+    delivered = bars([close / 80 if place < 100 else close for place, close in enumerate(TRUE)])
+    checked = read_history(delivered, price=TRUE[-1])
+    assert list(checked.bars.close) == TRUE[100:]
+
+
+def test_lasting_level_of_a_coin_is_the_market():
+    """D1: coins can fall by 99 % in a day. LUNA did so twice."""
+    closes = [100.0, 102.0, 99.0, 101.0, 1.0, 0.01, 0.011]
+    assert list(read_history(bars(closes), asset=COIN).bars.close) == closes
+
+
+def test_dividend_explains_a_change_of_level():
+    """A share that pays out nine tenths of its price opens at a tenth. Its older bars are right."""
+    closes = [*TRUE[:60], *(close - 0.9 * TRUE[59] for close in TRUE[60:])]
+    delivered = bars([max(close, 0.5) for close in closes])
+    checked = read_history(delivered, dividends={delivered.days[60]: 0.9 * TRUE[59]})
+    assert checked.bars == delivered
+    assert len(read_history(delivered).bars) < len(delivered)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "price", "reason"),
+    [
+        ("AET-L-1d-100x-error", 14.5, "unit: ÷100 against the current price, corrected"),
+        ("SSW-JO-1d-100x-error", 33.6, "unit: ×100 against the current price, corrected"),
+        ("ASAI-L-1h-bad-unit", None, "unit: low, close off by 100 against the bars beside, corrected"),
+    ],
+)
+def test_recorded_history_in_two_units_is_corrected(real_answers: Path, name: str, price: float | None, reason: str):
+    """D1: the recorded histories get the recorded right prices; the answer's own price decides which unit is right."""
+    delivered, _ = recorded_history(real_answers, name)
+    fixed, _ = recorded_history(real_answers, f"{name}-fixed")
+    checked = read_history(delivered, price=price, own_price=price)
+    assert reason in [record.reason for record in checked.records]
+    assert list(checked.bars.close) == pytest.approx(list(fixed.close), rel=1e-5)
+    # The recorded bars of the JSE have opens outside the range, which then includes them.
+    for column in ("open", "high", "low"):
+        assert list(getattr(checked.bars, column)) == pytest.approx(list(getattr(fixed, column)), rel=7e-3), column
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from([1.0, 100.0, 0.01, 10.0, 150.0, 40.0]), min_size=2, max_size=6),
+    st.lists(st.integers(1, 12), min_size=6, max_size=6),
+    st.none() | st.sampled_from([1.0, 100.0, 0.01]),
+)
+def test_history_is_stored_as_delivered_or_in_one_scale(factors: list[float], lengths: list[int], known: float | None):
+    """D1: whatever sections an answer has, the stored bars are continuous, or they are the delivered ones."""
+    sections = [[factor] * length for factor, length in zip(factors, lengths, strict=False)]
+    scales = list(itertools.chain(*sections))
+    delivered = bars([close * scale for close, scale in zip(TRUE, scales, strict=False)])
+    checked = read_history(delivered, price=None if known is None else TRUE[len(scales) - 1] * known)
+    closes = list(checked.bars.close)
+    assert all(1 / 4 < now / last < 4 for last, now in itertools.pairwise(closes))
+    if "unit" not in reasons(checked):
+        assert set(closes) <= set(delivered.close)
+    assert bool(checked.records) is (checked.bars != delivered)
+
+
+NEWEST = bars(TRUE)
+END = (NEWEST.days[-1] + 1) * DAY
+
+
+@pytest.mark.parametrize(
+    ("quote", "own", "expected"),
+    [
+        (quote_of(10, END), None, (10.0, False)),
+        (quote_of(10, END), 10.5, (10.0, True)),
+        (None, 10.5, (10.5, False)),
+        (None, 1_050.0, None),
+        (None, 1e300, None),
+        (quote_of(10, END), 1_000.0, None),
+        (quote_of(10, END - 3 * DAY), None, None),
+        (quote_of(10, END, quality=Quality.UNCONFIRMED), None, None),
+        (quote_of(10, END, currency="USD"), None, None),
+        (quote_of(10, END, provider="simulated/yahoo"), None, None),
+        (quote_of(10, END + 2 * DAY), None, None),
+        (None, None, None),
+    ],
+    ids=[
+        "a quote",
+        "a quote and the answer",
+        "the answer",
+        "the answer contradicts its bars",
+        "the answer has no price",
+        "they contradict each other",
+        "a quote from before the newest bar",
+        "an unconfirmed quote",
+        "another currency",
+        "a simulated quote",
+        "a quote from the future",
+        "nothing",
+    ],
+)
+def test_current_price_counts_only_what_can_be_evidence(quote: object, own: float | None, expected: object):
+    """D2: an old quote, which stays in the store if newer ones are refused, does not confirm an old scale."""
+    found = current_price(STOCK, BarAnswer(NEWEST, price=own, price_at=END), quote, END + DAY)  # type: ignore[arg-type]
+    assert (found and (found.value, found.is_confirmed)) == expected
+
+
+def test_current_price_is_unknown_if_a_split_follows_the_newest_bar():
+    """D2: today's price is in the scale after today's split, and the bars may be in the one before it."""
+    answer = BarAnswer(NEWEST, {NEWEST.days[-1] + 1: 10.0})
+    assert current_price(STOCK, answer, quote_of(1, END), END + DAY) is None
+    assert current_price(STOCK, replace(answer, splits={}), quote_of(1, END), END + DAY) is not None
