@@ -12,7 +12,7 @@ from typing import Any
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
-from financehub_shared.market.news_text import canonical_url, news_id
+from financehub_shared.market.news_text import canonical_url, is_start_page, news_id
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import NewsBatch
@@ -97,7 +97,8 @@ class Gdelt:
             raise MalformedError(self.name, f"the article has no title: title is {parse.describe(fields.get('title'))}")
         url = parse.text(self.name, fields.get("url"), "url")
         try:
-            id, canonical = news_id(url), canonical_url(url)
+            canonical = canonical_url(url)
+            id = news_id(canonical, title if is_start_page(canonical) else "")
         except ValueError as error:
             raise MalformedError(self.name, f"url is {parse.describe(url)}: {error}") from None
         return NewsItem(
