@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import redis
@@ -140,12 +141,12 @@ def damages(raw: bytes, json_at: Callable[[bytes], int] | None) -> Iterator[tupl
             yield f"{name} = {value!r:.40}", head + _encode(fields | {name: value})
 
 
-def damage_records(client: "redis.Redis", kind: RecordKind, intact: str) -> dict[str, str]:
-    """Store a damaged copy of a symbol's record for each way of damage; return symbol → description."""
+def damage_records(client: "redis.Redis", kind: RecordKind, intact: str, *, every: int = 1) -> dict[str, str]:
+    """Store a damaged copy of a symbol's record for each way of damage, or every few; return symbol → description."""
     raw = kind.read(client, intact)
     assert raw is not None, f"{kind.name} is not stored"
     victims = {}
-    for number, (description, damaged) in enumerate(damages(raw, kind.json_at)):
+    for number, (description, damaged) in islice(enumerate(damages(raw, kind.json_at)), 0, None, every):
         victims[f"V{number}"] = description
         kind.write(client, f"V{number}", damaged)
     return victims

@@ -47,7 +47,7 @@ def test_command_with_damaged_records_shows_all_others(
     """A command names each unreadable record once on stderr with its repair, shows all others, and exits with 1."""
     command = COMMANDS[kind.name]
     before = invoke(*command, "--json")
-    victims = damage_records(redis_client, kind, "AAPL")
+    victims = damage_records(redis_client, kind, "AAPL", every=5 if kind.json_at else 1)
     if kind.name not in {"asset", "news item", "quarantine record", "freshness mark"}:
         intact = redis_client.hget(keys.ASSETS, "AAPL")
         redis_client.hset(keys.ASSETS, mapping=dict.fromkeys(victims, intact))

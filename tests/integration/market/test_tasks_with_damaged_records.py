@@ -110,7 +110,7 @@ def test_tasks_with_damaged_records_serve_all_other_assets(
     store: RedisStore, redis_client: redis.Redis, redis_url: str, kind: RecordKind
 ):
     """Every task stores new data of the intact assets and names those that it could not serve."""
-    victims = damage_records(redis_client, kind, "AAPL")
+    victims = damage_records(redis_client, kind, "AAPL", every=2 if kind.json_at else 1)
     if kind.name != "asset":
         intact = redis_client.hget(keys.ASSETS, "AAPL")
         redis_client.hset(keys.ASSETS, mapping=dict.fromkeys(victims, intact))
