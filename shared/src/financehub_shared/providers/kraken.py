@@ -121,7 +121,7 @@ def error_of(provider: str, error: str) -> ProviderError:
     category, _, text = error.partition(":")
     lowered = text.lower()
     if "rate limit" in lowered or "too many requests" in lowered or "lockout" in lowered:
-        return RateLimitedError(provider, error)
+        return RateLimitedError(provider, f"Kraken refused too many calls: {error}")
     if category == "EQuery" and "asset" in lowered:
         return NotFoundError(provider, f"Kraken does not list the pair ({error})")
     if category == "EQuery" or "invalid arguments" in lowered:

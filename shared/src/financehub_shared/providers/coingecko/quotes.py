@@ -40,7 +40,8 @@ def _read_quote(provider: str, asset: Asset, coins: Elements, now: float) -> Quo
     id = coin_id(asset) or ""
     row = coins.find(id)
     if row is None:
-        raise NotFoundError(provider, f"CoinGecko does not know the coin id {id!r}")
+        detail = f"CoinGecko does not know the coin id {id!r}; correct the providers of {asset.symbol}"
+        raise NotFoundError(provider, detail)
     _check_coin(provider, asset, id, row.get("symbol"))
     coin = Fields(provider, id, row)
     price = coin.number("current_price")

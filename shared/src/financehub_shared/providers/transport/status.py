@@ -24,12 +24,12 @@ RETRY_AFTER_MAX_SECONDS = 3.0 * DAY_SECONDS
 _STATUSES: Mapping[int, tuple[type[ProviderError], str]] = {
     401: (AuthFailedError, "the key was refused or is missing"),
     403: (BlockedError, "access refused"),
-    404: (NotFoundError, ""),
+    404: (NotFoundError, "nothing is at this address"),
     407: (AuthFailedError, "the proxy requires a password"),
-    408: (ProviderTimeoutError, ""),
+    408: (ProviderTimeoutError, "the upstream gave up waiting"),
     410: (NotFoundError, "permanently removed"),
     418: (RateLimitedError, "banned for ignoring 429"),
-    429: (RateLimitedError, ""),
+    429: (RateLimitedError, "too many calls"),
     451: (BlockedError, "not available in this country"),
 }
 
@@ -86,6 +86,8 @@ def error_of_status(
     kind, meaning = _STATUSES.get(status, (UpstreamError, ""))
     if 300 <= status < 400:
         meaning = "a redirect, which is not followed; correct the base URL"
+    elif status >= 500:
+        meaning = "the server failed"
     return kind(provider, f"HTTP {status}{meaning and ': '}{meaning}", wait)
 
 

@@ -48,10 +48,10 @@ def error_of_answer(provider: str, status: int, headers: Mapping[str, str], body
     error = section.get("error") if isinstance(section, dict) else None
     description = str(error.get("description", ""))[:200] if isinstance(error, dict) else ""
     if description.startswith("Data doesn't exist"):
-        return NoDataInRangeError(provider, "not traded in the requested days")
+        return NoDataInRangeError(provider, "Yahoo has no data of the requested days")
     if status == 404:
-        return NotFoundError(provider, description or "HTTP 404")
-    return UpstreamError(provider, f"HTTP {status}: {description}")
+        return NotFoundError(provider, f"Yahoo does not know the symbol ({description or 'HTTP 404'})")
+    return UpstreamError(provider, f"Yahoo refused the request with HTTP {status}: {description or 'without a reason'}")
 
 
 def document(
@@ -71,7 +71,7 @@ def document(
         MalformedError: The response is not JSON or has an unexpected shape.
     """
     if not body.lstrip()[:1] == b"{" and MAINTENANCE in body[:65_536].lower():
-        raise UpstreamError(provider, "down for maintenance ('Will be right back' with status 200)")
+        raise UpstreamError(provider, "Yahoo is down for maintenance ('Will be right back' with status 200)")
     loads = strict_json.load_figures if figures else partial(strict_json.loads, elements=elements)
     part = parse.mapping(provider, loads(provider, body), "the answer").get(section)
     found = parse.mapping(provider, part, section)

@@ -52,7 +52,7 @@ def read_quotes(provider: str, assets: Sequence[Asset], body: bytes, now: float)
 def _read_quote(provider: str, asset: Asset, symbol: str, row: Mapping[str, Any] | None, now: float) -> Quote:
     """Return one row as a quote in the major unit."""
     if row is None:
-        raise NotFoundError(provider, f"Yahoo does not know the symbol {symbol}")
+        raise NotFoundError(provider, f"Yahoo does not know the symbol {symbol}; it may be misspelled or delisted")
     if "regularMarketPrice" not in row:
         kind = parse.describe(row.get("quoteType"))
         detail = f"{symbol} has no regularMarketPrice (quoteType {kind}); the symbol may be delisted"

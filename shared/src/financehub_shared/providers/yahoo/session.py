@@ -155,7 +155,7 @@ class YahooClient:
         except ProviderError:
             raise
         except CRUMB_ERRORS as error:
-            raise UpstreamError(self._provider, f"no cookie or crumb ({type(error).__name__})") from None
+            raise UpstreamError(self._provider, f"Yahoo gave no cookie or crumb ({type(error).__name__})") from None
         if response.status_code == 401:
             raise call.crumb_refused or AuthFailedError(self._provider, "HTTP 401; a fresh crumb was refused too")
         content: bytes = response.content
