@@ -107,6 +107,7 @@ KINDS = {
         RecordKind("quote", lambda _: keys.QUOTES, str, lambda _: QUOTE_ORDER_LENGTH),
         RecordKind("dispute", lambda _: keys.DISPUTES, str, lambda _: 0),
         RecordKind("bars", keys.bars),
+        RecordKind("full read", lambda _: keys.FULL_READS, str, lambda _: 0),
         RecordKind("newest values", lambda _: keys.INDICATORS, str, lambda _: 0),
         RecordKind("series", keys.indicator_series),
         RecordKind("news item", lambda _: keys.NEWS, str, lambda _: 0, keys.NEWS_BY_TIME),

@@ -12,6 +12,7 @@ from financehub_shared.core.errors import CorruptDataError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quality, Quarantined
 from financehub_shared.market.quality.disputes import Claim, Dispute
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from support.damage import KINDS, RecordKind, damage_records
@@ -39,6 +40,7 @@ class Reader(RedisStore):
             "disputes": self.disputes(),
             "bars": self.bars(names),
             "last days": self.last_days(names),
+            "full reads": self.full_reads(names),
             "indicators": self.indicators(),
             "named indicators": self.indicators(names),
             "times of indicators": self.indicators_computed_at(names),
@@ -59,6 +61,7 @@ def reader(redis_client: "redis.Redis") -> Reader:
     claims = {"binance": Claim(Decimal(2), T0, T0, T0)}
     reader.put_disputes({symbol: Dispute(T0, claims, quote(symbol), T0) for symbol in SYMBOLS})
     reader.put_bars(bars(symbol, range(20_000, 20_010)) for symbol in SYMBOLS)
+    reader.put_full_reads(dict.fromkeys(SYMBOLS, FullRead(T0, T0 + 60)))
     reader.put_indicators(indicators(symbol, rsi_14=[1.0, 55.5]) for symbol in SYMBOLS)
     reader.put_quarantined(Quarantined("quote", symbol, "binance", "not-found: it", "{}", T0) for symbol in SYMBOLS)
     titles = dict(zip(SYMBOLS, ["Apple falls", "Bitcoin is up again", "Tea is hot"], strict=True))
@@ -101,6 +104,7 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
     reader.put_quotes(quote(symbol, "2", T0 + 1) for symbol in everything)
     reader.put_disputes({symbol: Dispute(T0 + 1, {}, None, T0) for symbol in everything})
     reader.put_bars(bars(symbol, [20_011]) for symbol in everything)
+    reader.put_full_reads(dict.fromkeys(everything, FullRead(T0 + 1, T0 + 60)))
     reader.put_indicators(indicators(symbol, rsi_14=[2.0]) for symbol in everything)
     reader.put_quarantined(Quarantined("quote", each, "binance", "not-found: it", "", T0 + 1) for each in everything)
     assert reader.put_news([news("n", "News of the day", T0, *SYMBOLS)]) == 1
@@ -112,7 +116,7 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
     assert {each.at for each in records["quarantine"].values()} == {T0 + 1}
     assert set(records["freshness"].values()) == {T0 + 1}
     assert set(records["last days"].values()) == {20_011}
-    for method in ("quotes", "disputes", "indicators", "series", "quarantine", "freshness"):
+    for method in ("quotes", "disputes", "full reads", "indicators", "series", "quarantine", "freshness"):
         assert records[method].keys() == {*everything}, method
     assert len(reader.news("ETH-USD")) == 1
     is_kept = kind.name in {"asset", "news item", "bars"}
@@ -146,7 +150,7 @@ def test_drop_older_with_damaged_records_deletes_all_others(
     # deduplication recognizes deleted news items, too
     left -= {key for key in left if key.startswith((keys.NEWS_SEEN, keys.news_stories(0)[:-1]))}
     if kind.name not in {"quote", "dispute", "bars", "newest values", "series"}:
-        assert left == {keys.ASSETS, keys.FRESHNESS}
+        assert left == {keys.ASSETS, keys.FRESHNESS, keys.FULL_READS}
     assert reader.news(limit=10_000) == reader.quarantined() == list(reader.quotes().values()) == []
     assert reader.bars(SYMBOLS) == reader.indicators(SYMBOLS) == {}
     assert {asset.symbol for asset in reader.assets(active_only=False)} == stored["assets"].keys()

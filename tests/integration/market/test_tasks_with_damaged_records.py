@@ -21,6 +21,7 @@ from financehub_shared.core.settings import load_settings
 from financehub_shared.core.task_summary import TaskSummary
 from financehub_shared.health.readers import health_checker
 from financehub_shared.market.quality.disputes import Claim, Dispute
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.monitor import TaskMonitor
 from financehub_shared.providers.bar_fetcher import BarFetcher
@@ -63,6 +64,7 @@ def store(redis_client: redis.Redis) -> RedisStore:
     store.put_quotes(quote(symbol, "100", before, provider="fake") for symbol in SYMBOLS)
     store.put_disputes({"AAPL": Dispute(before, {"other": Claim(Decimal(2), before, before, before)}, None, before)})
     store.put_bars(bars(symbol, range(TODAY - 300, TODAY)) for symbol in SYMBOLS)
+    store.put_full_reads(dict.fromkeys(SYMBOLS, FullRead(before, T0 + 3_600)))
     store.put_indicators(indicators(symbol) for symbol in SYMBOLS)
     store.put_news(replace(news(each, f"All about {each}", before, each), id=each) for each in SYMBOLS)
     store.put_quarantined(Quarantined("quote", each, "binance", "not-found: it", "{}", before) for each in SYMBOLS)
