@@ -23,6 +23,7 @@ from financehub_shared.market.dedupe.identity import STORY_WINDOW
 from financehub_shared.market.dedupe.known_news import DroppedNews
 from financehub_shared.market.protocols import Store
 from financehub_shared.market.quality.disputes import Claim, Dispute
+from financehub_shared.market.quality.full_reads import FullRead
 from support import memory_store
 from support.market_data import T0, bars, indicators, news, quote
 
@@ -234,6 +235,44 @@ class BarsContract:
         stored = store.bars(["AAPL"])["AAPL"]
         assert {day: int(price) for day, price in zip(stored.days, stored.open, strict=True)} == expected
         assert list(stored.days) == sorted(expected)
+
+    @pytest.mark.parametrize(
+        ("first_day", "new_days", "expected"),
+        [
+            pytest.param(0, [11, 13], {11: 2, 13: 2}, id="the whole history"),
+            pytest.param(11, [12], {10: 1, 12: 2}, id="from a day on"),
+            pytest.param(11, [11, 12, 13], {10: 1, 11: 2, 12: 2, 13: 2}, id="with a new day"),
+            pytest.param(99, [13], {10: 1, 11: 1, 12: 1, 13: 2}, id="after all stored bars"),
+            pytest.param(0, [], {10: 1, 11: 1, 12: 1}, id="nothing"),
+        ],
+    )
+    def test_put_bars_from_a_first_day_replaces_all_later_bars(
+        self, store: Store, first_day: int, new_days: list[int], expected: dict[int, int]
+    ):
+        """Stored bars from the first day on are removed, also on days without a new bar. No bars replace nothing."""
+        store.put_bars([bars("AAPL", [10, 11, 12], level=1), bars("BTC-USD", [10, 11], level=1)])
+        store.put_bars([bars("AAPL", new_days, level=2)], first_days={"AAPL": first_day})
+        stored = store.bars(["AAPL"])["AAPL"]
+        assert {day: int(price) for day, price in zip(stored.days, stored.open, strict=True)} == expected
+        assert list(store.bars(["BTC-USD"])["BTC-USD"].days) == [10, 11]
+
+    def test_full_reads_are_stored_until_they_are_requested_again(self, store: Store):
+        """A symbol whose whole history must be read has no record."""
+        reads = {"AAPL": FullRead(T0, T0 + 5), "BTC-USD": FullRead(T0 + 1, T0 + 6)}
+        store.put_full_reads(reads)
+        assert store.full_reads(["AAPL", "BTC-USD", "NONE"]) == reads
+        store.request_full_reads(["AAPL", "NONE"])
+        assert store.full_reads(["AAPL", "BTC-USD"]) == {"BTC-USD": reads["BTC-USD"]}
+        store.put_full_reads({})
+        store.request_full_reads([])
+        assert store.full_reads([]) == {}
+
+    def test_remove_assets_removes_their_full_reads(self, store: Store):
+        """An asset that is added again has no full read."""
+        store.put_assets([BTC])
+        store.put_full_reads({"BTC-USD": FullRead(T0, T0)})
+        store.remove_assets(["BTC-USD"])
+        assert store.full_reads(["BTC-USD"]) == {}
 
     def test_put_bars_with_two_parts_of_a_symbol_merges_them(self, store: Store):
         """Two sets of bars for one symbol in one call are merged in order."""
