@@ -113,14 +113,15 @@ class FeedParser:
         try:
             send(_pipe(child.stdin), asdict(source), body)
             reply, _ = receive(_pipe(child.stdout))
-        except (OSError, EOFError, ValueError) as error:
+            if "error" not in reply:
+                return decode_feed(reply["feed"])
+            refusal = _ERRORS[reply["error"]](source.provider, reply["detail"])
+        except (OSError, EOFError, ValueError, KeyError) as error:
             child.kill()
             raise self._failure(source, expired=expired.is_set()) from error
         finally:
             timer.cancel()
-        if "feed" in reply:
-            return decode_feed(reply["feed"])
-        raise _ERRORS[reply["error"]](source.provider, reply["detail"])
+        raise refusal
 
     def _running_child(self, source: FeedSource) -> "subprocess.Popen[bytes]":
         if self._child is not None and self._child.poll() is None:

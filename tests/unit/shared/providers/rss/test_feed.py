@@ -223,3 +223,12 @@ def test_entity_declaration_inside_an_entry_is_text():
     """Only a declaration before the feed could have an effect, so one in an article about XML refuses nothing."""
     feed = parse(rss_of(entry(1), f"{entry(2)}<description><![CDATA[<!DOCTYPE x [<!ENTITY a 'b'>]>]]></description>"))
     assert len(feed.items) == 2
+
+
+def test_entry_without_a_start_tag_is_quarantined():
+    """What is left of an entry without a start tag is not lost silently, and a superfluous end tag is no entry."""
+    feed = parse(rss_of(entry(1), entry(2), entry(3)).replace(b"<item><title>Bitcoin", b"<title>Bitcoin", 2))
+    assert [item.guid for item in feed.items] == ["news.test/rss g3"]
+    assert [record.reason for record in feed.quarantined] == ["unusable: the entry cannot be parsed"] * 2
+    assert "https://News.test/a2" in feed.quarantined[1].payload
+    assert not parse(rss_of(entry(1)).replace(b"</item>", b"</item></item>")).quarantined

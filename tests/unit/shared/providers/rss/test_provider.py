@@ -49,6 +49,19 @@ async def test_etag_is_sent_only_after_the_articles_are_stored():
     assert upstream.requests[-1].headers["if-modified-since"] == date()
 
 
+async def test_relative_links_of_a_redirected_feed_are_resolved_against_its_new_address():
+    """N8: the address after redirects counts, and its query does not appear in links."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "www.news.test":
+            return httpx.Response(301, headers={"location": "https://new.test/en/feed.xml?key=subscriber"})
+        return httpx.Response(200, content=rss_of("<title>A</title><link>a?id=1</link>"))
+
+    rss, upstream = reader(answer)
+    batch = await rss.fetch_news(None, upstream.deadline)
+    assert [item.url for item in batch.items] == ["https://new.test/en/a?id=1"]
+
+
 async def test_news_with_a_failed_feed_have_the_others():
     """Failures are reported per feed, with a label that does not contain the token."""
 
