@@ -130,5 +130,7 @@ def _describe_outcome(run: RunRecord) -> str:
         done = f"  {run.summary.get('stored')} of {run.summary.get('requested')} done"
         lines.append(f"{done} ({providers})" if providers else done)
         lines += [f"  missing {name}: {reason}" for name, reason in run.summary.get("missing", {}).items()]
-        lines += [f"  {name}: {value}" for name, value in run.summary.get("details", {}).items()]
+        for name, value in run.summary.get("details", {}).items():
+            entries = value if isinstance(value, dict) else {}
+            lines += [f"  {name} {key}: {text}" for key, text in entries.items()] or [f"  {name}: {value}"]
     return "\n".join(lines)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from financehub_shared.core.models import Quality, Quarantined
+from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.redis_store import RedisStore
-from support.market_data import bars, indicators, news, quote
+from support.market_data import T0, bars, indicators, news, quote
 from support.processes import end, launch
 
 
@@ -109,6 +110,20 @@ def test_bars_without_symbols_summarizes_and_with_symbols_lists(cli: Any, invoke
     assert {"day", "open", "high", "low", "close", "volume"} == listed["bars"][0].keys()
     assert "30" in invoke("bars").stdout
     assert listed["last_day"] in invoke("bars", "AAPL").stdout
+
+
+def test_bars_refetch_lets_the_next_run_read_the_whole_history(cli: Any, invoke: Any, store: RedisStore):
+    """The command marks the assets and says what happens next (D6). It needs symbols, so that nobody marks all."""
+    reads = {symbol: FullRead(T0, T0 + 9) for symbol in ("AAPL", "BTC-USD")}
+    store.put_full_reads(reads)
+    shown = invoke("bars", "aapl", "--refetch").stdout
+    assert "financehub run calculate_indicators_task --arg symbols=AAPL" in shown
+    assert store.full_reads(["AAPL", "BTC-USD"]) == {"BTC-USD": reads["BTC-USD"]}
+    assert cli("bars", "AAPL", "BTC-USD", "--refetch") == {"refetch": ["AAPL", "BTC-USD"]}
+    assert store.full_reads(["AAPL", "BTC-USD"]) == {}
+    refused = invoke("bars", "--refetch")
+    assert refused.exit_code == 2
+    assert "name the symbols" in refused.stderr
 
 
 def test_news_lists_newest_first_and_each_article_once(cli: Any, invoke: Any, store: RedisStore):

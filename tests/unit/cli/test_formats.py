@@ -2,19 +2,13 @@
 
 import pytest
 
-from financehub_cli.output.formats import age_cell, iso_day, iso_time, readable_price, readable_time
+from financehub_cli.output.formats import age_cell, iso_time, readable_price, readable_time
 
 
 def test_iso_time_is_utc_with_milliseconds():
     """Times in JSON have one format: ISO 8601 in UTC with milliseconds, or null."""
     assert iso_time(1_800_000_000.1234) == "2027-01-15T08:00:00.123Z"
     assert iso_time(None) is None
-
-
-def test_iso_day_counts_from_1970():
-    """The number of days since 1970-01-01 is converted to an ISO 8601 date."""
-    assert iso_day(0) == "1970-01-01"
-    assert iso_day(20_468) == "2026-01-15"
 
 
 def test_readable_time_is_utc_with_seconds():

@@ -104,7 +104,7 @@ async def test_indicator_task_first_run_covers_every_active_asset(store: MemoryS
     assert len(store.indicators()["BTC-USD"].values) == 24
     assert (summary.requested, summary.stored, summary.missing_count) == (3, 3, 0)
     assert summary.providers == {"binance": 3}
-    assert summary.details == {"new_bars": 3 * BAR_HISTORY_DAYS, "quarantined": 0, "findings": {}}
+    assert summary.details == {"new_bars": 3 * BAR_HISTORY_DAYS, "quarantined": 0}
 
 
 async def test_indicator_task_fetches_only_missing_days(store: MemoryStore):
@@ -183,7 +183,7 @@ async def test_indicator_task_without_any_bars_raises(store: MemoryStore):
 async def test_indicator_task_without_assets_succeeds():
     """Without assets, the task succeeds, because nothing is missing."""
     assert await run(MemoryStore(), FakeExchange()) == TaskSummary(
-        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0, "findings": {}}
+        requested=0, stored=0, details={"new_bars": 0, "quarantined": 0}
     )
 
 

@@ -6,14 +6,17 @@ import typer
 from rich.console import Group, RenderableType
 
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
-from financehub_cli.output.formats import iso_day
-from financehub_cli.output.result import CommandResult, print_or_watch
+from financehub_cli.output.result import CommandResult, print_or_watch, print_result
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
+from financehub_shared.core.days import iso_day
 from financehub_shared.core.durations import DAY_SECONDS
+from financehub_shared.core.errors import ConfigError
 from financehub_shared.core.models import Bars
 from financehub_shared.market.unreadable import Unreadable
 
+#: The task that fetches bars.
+TASK = "calculate_indicators_task"
 #: Number of bars shown for each asset if the command names symbols.
 DEFAULT_LAST = 10
 _FIELDS = ("open", "high", "low", "close", "volume")
@@ -28,9 +31,22 @@ Last = Annotated[
     ),
 ]
 
+Refetch = Annotated[
+    bool,
+    typer.Option(
+        "--refetch",
+        help="Let the next run of the indicator task read the whole history of the symbols and replace wrong bars.",
+    ),
+]
+
 
 def bars(
-    symbols: Symbols = None, last: Last = None, as_json: AsJson = False, watch: Watch = False, interval: Interval = 5.0
+    symbols: Symbols = None,
+    last: Last = None,
+    refetch: Refetch = False,
+    as_json: AsJson = False,
+    watch: Watch = False,
+    interval: Interval = 5.0,
 ) -> None:
     """Show the daily bars with their first and last day, age and provider.
 
@@ -38,16 +54,33 @@ def bars(
     symbols has no bars yet.
 
     JSON: a list of {symbol, provider, count, first_day, last_day, age_days, bars}. bars holds the newest --last bars,
-    oldest first, each as {day, open, high, low, close, volume}.
+    oldest first, each as {day, open, high, low, close, volume}. With --refetch, {refetch}, the symbols.
 
     Examples:
     - `financehub bars`
     - `financehub bars AAPL --last 30`
     - `financehub bars BTC-USD --json`
+    - `financehub bars AAPL --refetch`
     """
     session = Session()
+    if refetch:
+        print_result(_request_full_reads(session, symbols), as_json=as_json)
+        return
     count = last if last is not None else DEFAULT_LAST if symbols else 0
     print_or_watch(lambda: _collect(session, symbols, count), as_json=as_json, watch=watch, interval=interval)
+
+
+def _request_full_reads(session: Session, symbols: list[str] | None) -> CommandResult:
+    if not symbols:
+        raise ConfigError("--refetch: name the symbols whose history to read again, such as `bars AAPL --refetch`")
+    names = [asset.symbol for asset in session.find_assets(symbols)]
+    session.store.request_full_reads(names)
+    text = (
+        f"The next run of {TASK} reads the whole history of {', '.join(names)} again and replaces wrong bars.\n"
+        f"To start it now: financehub run {TASK} --arg symbols={','.join(names)}\n"
+        "What it changes is in its summary and in: financehub quarantine --kind bar"
+    )
+    return CommandResult({"refetch": names}, text)
 
 
 def _collect(session: Session, symbols: list[str] | None, last: int) -> CommandResult:

@@ -7,10 +7,11 @@ import typer
 from rich.console import Group, RenderableType
 
 from financehub_cli.options import AsJson, Interval, Symbols, Watch
-from financehub_cli.output.formats import iso_day, iso_time
+from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_or_watch
 from financehub_cli.output.terminal import build_table
 from financehub_cli.session import Session
+from financehub_shared.core.days import iso_day
 from financehub_shared.core.durations import format_duration
 from financehub_shared.core.models import IndicatorValues
 from financehub_shared.market.unreadable import Unreadable

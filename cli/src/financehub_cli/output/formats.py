@@ -1,6 +1,6 @@
 """Formats times, days, ages and prices."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from rich.text import Text
@@ -17,11 +17,6 @@ def iso_time(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def iso_day(day: int) -> str:
-    """Return a day, counted from 1970-01-01, in ISO 8601."""
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def readable_time(at: float | None) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import structlog
 
@@ -30,6 +31,8 @@ TASK = "calculate_indicators_task"
 UPSTREAM_SHARE = 0.7
 #: Number of assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
+#: Number of assets in the summary whose bars were corrected or left out. The quarantine has all of them.
+FINDINGS_SHOWN = 20
 
 
 @dataclass(slots=True)
@@ -182,9 +185,12 @@ def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
         missing=missing,
         missing_count=len(missing),
         providers=dict(progress.delivered),
-        details={
-            "new_bars": progress.new_bars,
-            "quarantined": progress.records,
-            "findings": dict(list(progress.findings.items())[: TaskSummary.MISSING_SHOWN]),
-        },
+        details={"new_bars": progress.new_bars, "quarantined": progress.records, **_findings(progress)},
     )
+
+
+def _findings(progress: _Progress) -> dict[str, dict[str, str]]:
+    """Return what was corrected or left out in the bars of some assets, if there is anything."""
+    shown = islice(progress.findings.items(), FINDINGS_SHOWN)
+    found = {symbol: reasons[: TaskSummary.REASON_CHARACTERS] for symbol, reasons in shown}
+    return {"findings": found} if found else {}
