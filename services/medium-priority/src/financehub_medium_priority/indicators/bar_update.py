@@ -30,7 +30,8 @@ class BarUpdate:
     Args:
         stored: The bars that were stored.
         new: Number of stored bars of days that had none.
-        records: Quarantine records of corrected and refused bars, and of assets that nobody delivered.
+        records: Quarantine records of corrected and refused bars.
+        undelivered: Quarantine records of assets that nobody delivered, in the words of the providers.
         late: Symbol → why its newest bars are missing.
         failed: Number of entries in `late` that are due to a failed provider.
         delivered: Provider → number of assets that it delivered.
@@ -40,6 +41,7 @@ class BarUpdate:
     stored: list[Bars] = field(default_factory=list)
     new: int = 0
     records: list[Quarantined] = field(default_factory=list)
+    undelivered: list[Quarantined] = field(default_factory=list)
     late: dict[str, str] = field(default_factory=dict)
     failed: int = 0
     delivered: dict[str, int] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class BarUpdate:
             errors = report.failures.get(symbol, {})
             self.failed += any(error.kind != "not-found" for error in errors.values())
             about_asset = [error for error in errors.values() if error.kind in ASSET_ERRORS]
-            self.records += [quarantine_error("bar", symbol, error, now) for error in about_asset]
+            self.undelivered += [quarantine_error("bar", symbol, error, now) for error in about_asset]
         waits = [wait for wait in (self.retry_after, report.retry_after) if wait is not None]
         self.retry_after = min(waits, default=None)
 
@@ -190,7 +192,8 @@ def _store(
             update.new += len({*decision.bars.days} - {*(old.days if old is not None else ())})
     store.put_bars(update.stored, first_days={bars.symbol: checked[bars.symbol].first_day for bars in update.stored})
     store.put_full_reads(reads)
-    if update.records:
-        store.put_quarantined(update.records)
-    for record in update.records:
+    quarantined = [*update.records, *update.undelivered]
+    if quarantined:
+        store.put_quarantined(quarantined)
+    for record in quarantined:
         log.warning("bars_refused", symbol=record.symbol, provider=record.provider, reason=record.reason)

@@ -12,7 +12,7 @@ from financehub_shared.market.quality.bar_moves import Moves
 
 #: |ln| of a change between two sessions beyond which the price needs a reason.
 CUT = math.log(4)
-#: Fewest bars of the newest section that are kept without a current price.
+#: Bars after which the newest level is the right one, even if there is no current price and other bars are stored.
 NEWEST_MIN = 4
 #: |ln| of the factor of a wrong unit.
 HUNDRED = math.log(100)
@@ -62,12 +62,12 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
         if newest in near and _size(sections, groups[newest]) > 1:
             return groups[newest]
         return largest if is_majority and (newest in near or largest & near) else set()
+    if len(sections[newest]) >= NEWEST_MIN and not is_unit:
+        return groups[newest]
     by_stored = _stored(sections, stored)
     if by_stored is not None:
         return groups[by_stored]
-    if is_majority and (is_unit or len(sections[newest]) < NEWEST_MIN):
-        return largest
-    return groups[newest] if len(sections[newest]) >= NEWEST_MIN and not is_unit else set()
+    return largest if is_majority else set()
 
 
 def _size(sections: list[list[Row]], places: set[int]) -> int:
