@@ -1,6 +1,7 @@
 """Reads rows of daily bars, of which single damaged ones do not cost the others. Pure."""
 
 import math
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from financehub_shared.providers.transport import parse
 #: The columns of a bar.
 COLUMNS = ("open", "high", "low", "close", "volume")
 #: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
-_DECIMAL_CHARACTERS = frozenset("0123456789+-.eE")
+_DECIMALS = re.compile(r"[0-9+\-.eE]*")
 _NUMBER_TYPES = frozenset({int, float, Decimal})
 
 
@@ -84,8 +85,12 @@ class BarRows:
         """
         if self.problems and not self.days:
             raise MalformedError(self.provider, f"{self.problems[0]}; no bar can be read")
+        is_ascending = all(map(lt, self.days, self.days[1:]))
+        if is_ascending and factors is None and self.days and first_day <= self.days[0] and self.days[-1] < end_day:
+            days, columns = array("i", self.days), [array("d", column) for column in self.columns]
+            return Bars(symbol, self.provider, days, *columns)
         places: Sequence[int] = range(len(self.days))
-        if not all(map(lt, self.days, self.days[1:])):
+        if not is_ascending:
             places = sorted({day: place for place, day in enumerate(self.days)}.values(), key=self.days.__getitem__)
             self._report_repeated(places)
         places = [
@@ -117,7 +122,7 @@ def _floats(values: Sequence[Any]) -> list[float] | None:
     types = set(map(type, values))
     try:
         if types == {str}:
-            if not _DECIMAL_CHARACTERS.issuperset("".join(values)):
+            if not _DECIMALS.fullmatch("".join(values)):
                 return None
         elif not types <= _NUMBER_TYPES:
             return None

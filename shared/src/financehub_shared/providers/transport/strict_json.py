@@ -49,6 +49,12 @@ def load_figures(provider: str, body: bytes) -> Any:
         MalformedError: The body is HTML, truncated or not UTF-8, or is nested too deeply.
     """
     try:
+        return json.loads(body)
+    except json.JSONDecodeError as error:
+        raise _error(provider, body, error) from None
+    except PARSE_ERRORS:
+        pass  # for example an integer with thousands of digits
+    try:
         return json.loads(body, parse_int=_integer)
     except PARSE_ERRORS as error:
         raise _error(provider, body, error) from None
