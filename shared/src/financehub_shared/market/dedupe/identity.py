@@ -1,7 +1,6 @@
 """Computes the keys by which a news item is recognized. Pure."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
@@ -12,8 +11,6 @@ from financehub_shared.market.dedupe.titles import read_headline
 #: Seconds within which two headlines of the same story announce the same article. It is less than a day, because daily
 #: headlines recur (`Bitcoin rises as Fed meets`) and are not published at the same minute every day.
 STORY_WINDOW = 18.0 * HOUR_SECONDS
-#: The same for two equal headlines that do not recur, such as a company's results with two figures.
-FIGURES_WINDOW = 7.0 * DAY_SECONDS
 #: An item that was published within so many seconds before the fetch has no date, or a new one at each fetch.
 UNDATED_SECONDS = 120.0
 
@@ -32,7 +29,6 @@ class NewsIdentity:
         undated_title: Key of the publisher and the story. Empty if the item has a date, or its title tells no story.
         story: Key of the story and of the assets that the title names. Empty if the title tells no story.
         words: Key of the title as a whole.
-        recurs: Whether the same title may announce another article a day later.
     """
 
     link: str
@@ -41,7 +37,6 @@ class NewsIdentity:
     undated_title: str
     story: str
     words: str
-    recurs: bool
 
 
 def identify(item: NewsItem) -> NewsIdentity:
@@ -60,7 +55,6 @@ def identify(item: NewsItem) -> NewsIdentity:
         undated_title=_key(item.source, story) if is_undated and story else "",
         story=story,
         words=_key(headline.words),
-        recurs=headline.recurs,
     )
 
 
@@ -69,10 +63,9 @@ def story_bucket(at: float) -> int:
     return int(at // STORY_WINDOW)
 
 
-def story_buckets(identity: NewsIdentity, at: float) -> Iterator[int]:
-    """Yield the buckets that can contain a news item of the same story as one that was published at `at`."""
-    window = STORY_WINDOW if identity.recurs else FIGURES_WINDOW
-    yield from range(story_bucket(at - window), story_bucket(at + window) + 1)
+def story_buckets(at: float) -> range:
+    """Return the buckets that can contain a news item of the same story as one that was published at `at`."""
+    return range(story_bucket(at - STORY_WINDOW), story_bucket(at + STORY_WINDOW) + 1)
 
 
 def _key(*parts: str) -> str:

@@ -7,13 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from financehub_shared.core.models import NewsItem
-from financehub_shared.market.dedupe.identity import (
-    FIGURES_WINDOW,
-    STORY_WINDOW,
-    NewsIdentity,
-    story_bucket,
-    story_buckets,
-)
+from financehub_shared.market.dedupe.identity import STORY_WINDOW, NewsIdentity, story_bucket, story_buckets
 
 
 class DropReason(StrEnum):
@@ -118,13 +112,9 @@ class KnownNews:
         return None
 
     def _told(self, item: NewsItem, identity: NewsIdentity) -> Verdict | None:
-        for bucket in story_buckets(identity, item.published_at):
+        for bucket in story_buckets(item.published_at):
             known = self._stories.get((bucket, identity.story))
-            if known is None:
-                continue
-            distance, is_equal = abs(known.published_at - item.published_at), known.words == identity.words
-            if distance <= STORY_WINDOW:
+            if known is not None and abs(known.published_at - item.published_at) <= STORY_WINDOW:
+                is_equal = known.words == identity.words
                 return Verdict(DropReason.SAME_TITLE if is_equal else DropReason.NEAR_EQUAL_TITLE, known.id)
-            if is_equal and not identity.recurs and distance <= FIGURES_WINDOW:
-                return Verdict(DropReason.SAME_TITLE, known.id)
         return None

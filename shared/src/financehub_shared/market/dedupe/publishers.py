@@ -1,7 +1,8 @@
 """Removes what publishers and news agencies add to a headline. Pure.
 
 `Vodafone Group Plc - Final Results` has no such suffix, although it looks like one. So a suffix is removed only if it
-is the item's own publisher or a well-known one.
+is the item's own publisher or a well-known one. Behind a colon or in parentheses, a well-known publisher may be the
+subject.
 """
 
 import re
@@ -30,7 +31,8 @@ _WELL_KNOWN = """
 """
 _DOMAIN_END = re.compile(r"\.(com|net|org|news|io|de|fr|in|co\.uk|co\.in|com\.au)$")
 _SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
-_SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|\s*:\s+|\s+\()([^|–—]{2,60}?)\)?\s*$")
+#: A suffix, and what precedes it if that also introduces a subject: `Ellison's next takeover: CNN`.
+_SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|(\s*:\s+|\s+\())([^|–—]{2,60}?)\)?\s*$")
 _SOURCES = re.compile(r"\s*[-–—:,(]\s*(?:sources?|reports?)(?: says?)?\)?$", re.IGNORECASE)
 _TAG = re.compile(
     r"^[\W_]*(?:"
@@ -73,7 +75,7 @@ def bare_headline(title: str, own: AbstractSet[str]) -> str:
     text = _DECORATION.sub("", title)
     while (rest := _TAG.sub("", text)) not in {text, ""}:
         text = _DECORATION.sub("", rest)
-    while (found := _SUFFIX.match(text)) and (name := squeeze(found[2])) and (name in _KNOWN or name in own):
+    while (found := _SUFFIX.match(text)) and squeeze(found[3]) in (own if found[2] else own | _KNOWN):
         text = found[1]
     text = _UPDATED.sub("", text)
     return _SOURCES.sub("", text)

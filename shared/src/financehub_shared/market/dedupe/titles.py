@@ -9,24 +9,23 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from financehub_shared.market.dedupe.words import BASE_FORM, GENERIC, HARMLESS, ROUTINE
+from financehub_shared.market.dedupe.words import AUXILIARY, BASE_FORM, ENGLISH, GENERIC, HARMLESS, JOINING, ROUTINE
 
 #: With fewer specific words and numbers, or no such word, a headline tells no story (`Net Asset Value(s)`).
 FEWEST_SPECIFIC = 3
-#: A headline with two figures (`$1.2bn`, `3.4%`) does not recur.
-FEWEST_FIGURES = 2
 
 # Python counts the vowel signs of Indic and Southeast Asian scripts and the marks of Hebrew and Arabic as punctuation.
 _LETTER = (
     r"\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e00-\u109f\u1780-\u17d3"
     r"\u200c\u200d"
 )
-#: A rating (`BBB-`); a word, number or amount; or a symbol with a meaning (`▲`, `>`, an emoji).
+#: A rating (`BBB-`); a word, number or amount; or a symbol with a meaning (`?`, `▲`, `>`, an emoji).
 _TOKEN = re.compile(
     rf"\b(?:A{{1,3}}|B{{1,3}}|C{{1,3}}|D)-(?![{_LETTER}])"
     rf"|[$€£¥₹₩₽]?[{_LETTER}]+(?:(?:[.'&]|(?<=\d),(?=\d))[{_LETTER}]+|[$€£¥₹₩₽]\d+)*(?:%|\++(?![{_LETTER}]))?"
-    r"|[<>←-⇿■-➿\U0001f000-\U0001faff]"
+    r"|[?؟](?![?؟])|[<>←-⇿■-➿\U0001f000-\U0001faff]"
 )
 _MINUS = re.compile(rf"(?<![{_LETTER}%)])[-−–](?=[$€£¥₹₩₽]?\d)")
 _LATIN_ACCENTS = re.compile("(?<=[A-Za-z])[\u0300-\u0303\u0308\u030a\u0327]")
@@ -46,7 +45,6 @@ _UNIT = re.compile(
 )
 #: In a headline in capitals, the word before one of these may be a ticker.
 _SHARES = frozenset({"stock", "stocks", "share", "shares"})
-_FIGURE = re.compile(r"[$€£¥₹₩₽].*\d|\d.*(?:%|bp|tn|bn|mn)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +54,29 @@ class Headline:
     Args:
         words: All its words in lower case, with one spelling of numbers and amounts.
         story: The words that make the story. Empty if they do not tell it from other stories of the same day.
-        recurs: Whether the same headline may announce another article a day later.
     """
 
     words: str
     story: str
-    recurs: bool
 
 
 def read_headline(text: str) -> Headline:
     """Read a headline without the additions of publishers; see `bare_headline`."""
+    is_shouted = text == text.upper()
     text = _respell(text)
     tokens = _TOKEN.findall(text)
     words = [_fold(token) for token in tokens]
-    is_shouted = text == text.upper()
+    harmless = HARMLESS if _is_english(tokens, words) else frozenset[str]()
     story: list[str] = []
-    for token, word, following in zip(tokens, words, [*words[1:], ""], strict=False):
+    for place, (token, word, following) in enumerate(zip(tokens, words, [*words[1:], ""], strict=False)):
         # an acronym, or a ticker such as BE
         is_name = following in _SHARES if is_shouted else len(token) > 1 and token.isupper()
-        if is_name or word not in HARMLESS:
+        asks = not place and word in AUXILIARY
+        if is_name or asks or word not in harmless:
             story.append(word if is_name else BASE_FORM.get(word, word))
-    figures = {word for word in words if _FIGURE.search(word)}
     text = " ".join(words)
     tells_story = _is_specific(story) and not ROUTINE.search(text)
-    return Headline(text, " ".join(story) if tells_story else "", len(figures) < FEWEST_FIGURES)
+    return Headline(text, " ".join(story) if tells_story else "")
 
 
 def _respell(text: str) -> str:
@@ -94,6 +91,13 @@ def _respell(text: str) -> str:
         text = _UNIT.sub(lambda found: "%" if found.lastgroup == "percent" else str(found.lastgroup), text)
         text = _MINUS.sub(" minus ", text)
     return text
+
+
+def _is_english(tokens: Sequence[str], words: Sequence[str]) -> bool:
+    """Return whether a headline has English words of its own. `Bank of America` is none."""
+    return not ENGLISH.isdisjoint(words) or any(
+        token in JOINING and following.islower() for token, following in pairwise(tokens)
+    )
 
 
 def _is_specific(story: Sequence[str]) -> bool:

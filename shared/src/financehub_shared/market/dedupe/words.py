@@ -18,6 +18,18 @@ HARMLESS = _words("""
     a an the is are was were be been being has have had its their in on at of as amid after and with that inc
 """)
 
+#: Harmless words that ask at the start of a headline: `Has Bitcoin bottomed`.
+AUXILIARY = _words("is are was were has have had")
+
+#: Function words of English alone. A headline that has none of them, and no form of an English verb, may be in another
+#: language, in which harmless words mean something else: in `Carlyle verkauft an Siemens`, `an` precedes the buyer.
+_ENGLISH = _words("""
+    to for from by with without into about against than before after amid ahead its their that this what why how who
+    when are were been being have could would should says
+""")
+#: Function words that show the language only before a word in lower case, because names of companies have them too.
+JOINING = _words("the of and")
+
 #: Verbs whose past tense is not a passive voice in headlines. In contrast, `sues` and `sued` exchange the roles.
 _ACTIVE_VERBS = """
     announce report post declare unveil reveal signal deliver climb gain jump surge soar plunge tumble slump weaken
@@ -37,8 +49,6 @@ _NOUNS = """
 """
 #: First the word that stands for the others.
 _IRREGULAR = """
-    loss losses
-    delivery deliveries
     rise rises rose risen rising
     fall falls fell fallen falling
     sink sinks sank sunk sinking
@@ -60,6 +70,10 @@ _IRREGULAR = """
     reach reaches
     miss misses missed missing
     rally rallies rallied rallying
+"""
+_SPELLINGS = """
+    loss losses
+    delivery deliveries
     to will
     vs versus
     jan january
@@ -87,27 +101,33 @@ _IRREGULAR = """
 """
 
 
-def _forms() -> Iterable[tuple[str, str]]:
+def _verb_forms() -> Iterable[tuple[str, str]]:
     active = _ACTIVE_VERBS.split()
-    for word in (*active, *_VERBS.split(), *_NOUNS.split()):
-        yield word + "s", word
     for word in (*active, *_VERBS.split()):
+        yield word + "s", word
         doubled = re.fullmatch("[^aeiou]+[aeiou][nt]", word)
         stem = word + word[-1] if doubled else re.sub("(?<![ey])e$", "", word)
         yield stem + "ing", word
         if word in active:
             yield stem + "ed", word
-    for line in _IRREGULAR.strip().splitlines():
+    yield from _lines(_IRREGULAR)
+
+
+def _lines(text: str) -> Iterable[tuple[str, str]]:
+    for line in text.strip().splitlines():
         base, *others = line.split()
         yield from ((other, base) for other in others)
 
 
+_VERB_FORMS = dict(_verb_forms())
 #: Form of a word → the form that stands for all of them.
-BASE_FORM: Mapping[str, str] = dict(_forms())
+BASE_FORM: Mapping[str, str] = {word + "s": word for word in _NOUNS.split()} | _VERB_FORMS | dict(_lines(_SPELLINGS))
+#: Words that show that a headline is in English. A few forms of verbs are words of other languages too.
+ENGLISH = _ENGLISH | (_VERB_FORMS.keys() - _words("rose fell sank sunk"))
 
 #: Words of headlines that recur every day, and of announcements that every company makes. In base form.
 GENERIC = _words("""
-    to for from by or it this what how why you your our we not all new s re ii iii iv v
+    ? to for from by or it this what how why you your our we not all new s re ii iii iv v
     now today tonight tomorrow yesterday daily weekly monthly quarterly annual yearly interim half year quarter month
     week day date morning midday evening midweek weekend monday tuesday wednesday thursday friday saturday sunday
     jan feb mar march apr may jun jul aug sep oct nov dec ended ending

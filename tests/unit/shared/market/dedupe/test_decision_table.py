@@ -16,7 +16,7 @@ from support.memory_store import MemoryStore
 
 PAGE = Path(__file__).parents[5] / "docs/data-quality.md"
 STORY = "Regulator opens probe of Acme battery fires"
-RESULTS = "Acme posts profit of $1.2bn as sales grow 4.1%"
+FIGURES = "Dow falls 1%, Nasdaq drops 2% as bond yields rise"
 OLDEST = T0 - 30 * DAY_SECONDS
 
 
@@ -58,19 +58,19 @@ ROWS: list[tuple[str, Sequence[NewsItem], NewsItem, str]] = [
     ("K7", [item()], item(STORY, "b", 0, "", "Else", "ACM"), ""),
     ("K8", [item()], item(f"UPDATE 1-{STORY} - Reuters", "b"), "same-title"),
     ("K8", [item()], item(f"{STORY} | Else", "b", source="Else"), "same-title"),
+    ("K9", [item("Why Ellison buys CNN: Reuters")], item("Why Ellison buys CNN", "b"), ""),
     ("K9", [item("Acme Mining Group - Final Results 2026")], item("Acme Mining Group - Profit Warning 2026", "b"), ""),
     ("K10", [item()], item(link="b", hours=18.1), ""),
-    ("K11", [item(RESULTS)], item(RESULTS, "b", 7 * 24), "same-title"),
-    ("K11", [item(RESULTS)], item(RESULTS, "b", 7 * 24 + 0.1), ""),
-    ("K12", [item("Net Asset Value(s)")], item("Net Asset Value(s)", "b"), ""),
+    ("K10", [item(FIGURES)], item(FIGURES, "b", 4 * 24), ""),
+    ("K11", [item("Net Asset Value(s)")], item("Net Asset Value(s)", "b"), ""),
     (
-        "K12",
+        "K11",
         [item("Acme Wood Paper ETFs - Net Asset Value(s)")],
         item("Acme Wood Paper ETFs - Net Asset Value(s)", "b"),
         "",
     ),
-    ("K13", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
-    ("K13", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
+    ("K12", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
+    ("K12", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
 ]
 
 

@@ -14,13 +14,11 @@ OIL = "Oil jumps on supply fears"
 @pytest.mark.parametrize(
     "title",
     [
-        *(f"{OIL} - Reuters", f"{OIL} | CNBC", f"{OIL} – The Wall Street Journal", f"{OIL} — WSJ", f"{OIL}: Bloomberg"),
+        *(f"{OIL} - Reuters", f"{OIL} | CNBC", f"{OIL} – The Wall Street Journal", f"{OIL} — WSJ"),
         *(
-            f"{OIL} (Reuters)",
             f"{OIL} - Reuters - MSN",
             f"{OIL} | Yahoo Finance",
             f"{OIL} - reuters.com",
-            f"{OIL} : FT",
         ),
         *(
             f"UPDATE 1-{OIL}",
@@ -54,6 +52,7 @@ def test_bare_headline_removes_publishers_tags_and_sources(title: str) -> None:
             "Reuters",
             "- Reuters",
         ),
+        *("Ellison's next takeover: CNN", "Top pick for October : Morningstar", "The best of cable news (MSNBC)"),
         *("Breaking up Google", "Corrected earnings lift Acme", "Alert investors sell", "Live: Fed decision", ""),
     ],
 )
@@ -81,6 +80,23 @@ def test_publisher_names_contain_the_feed_and_the_host(source: str, url: str, su
     item = replace(news("1", f"{OIL} - {suffix}", source=source), url=url)
     assert (bare_headline(item.title, publisher_names(item)) == OIL) is expected
     assert bare_headline(item.title, frozenset()) == item.title or suffix in {"MarketWatch", "CoinDesk"}
+
+
+@pytest.mark.parametrize("suffix", [": {}", " : {}", " ({})", " - {}", " | {}"])
+@pytest.mark.parametrize("publisher", ["CNN", "Morningstar", "Gulf Wire"])
+def test_bare_headline_removes_the_own_publisher_behind_any_separator(publisher: str, suffix: str) -> None:
+    """N6: the item's own publisher is no subject of its headline, also behind a colon or in parentheses."""
+    own = publisher_names(replace(news("1", OIL, source=publisher), url="https://wire.test/a"))
+    assert bare_headline(OIL + suffix.format(publisher), own) == OIL
+
+
+@pytest.mark.parametrize("subject", ["Ellison's next takeover{}", "Top wide-moat pick for October{}"])
+@pytest.mark.parametrize(("before", "behind"), [(": ", ""), (" : ", ""), (" (", ")")])
+def test_identify_of_a_publisher_as_the_subject_differs(subject: str, before: str, behind: str) -> None:
+    """N6: headlines about two publishers, and one about none, are three stories."""
+    names = [f"{before}{name}{behind}" for name in ("CNN", "CBS News", "Morningstar", "New York Times", "FT")]
+    stories = {identify(news("1", subject.format(name), source="Newswire")).story for name in ["", *names]}
+    assert len(stories) == 6
 
 
 def test_identify_of_results_of_one_company_differs() -> None:

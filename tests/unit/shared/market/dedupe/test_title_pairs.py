@@ -1,5 +1,6 @@
 """Scores deduplication with labeled pairs of headlines, and changes single words of their headlines."""
 
+import re
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -126,6 +127,47 @@ def test_template_with_another_name_or_number_is_another_story(template: str) ->
 def _is_harmless(old: str, new: str) -> bool:
     words = [read_headline(word).words for word in (old, new)]
     return words[0] == words[1] or all(BASE_FORM.get(word, word) in HARMLESS | {""} for word in words)
+
+
+STATEMENTS = [
+    "the AI bubble {}about to burst",
+    "Apple {}to buy Perplexity for $14 billion",
+    "Bitcoin {}over its cycle peak",
+]
+
+
+@pytest.mark.parametrize("mark", ["?", "??", " ?", "?”", "？", "?!", "? - Reuters", "? (Updated)"])
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_question_is_another_story_than_the_statement(statement: str, mark: str) -> None:
+    """N5: a question asks what the statement reports, also if its words have another order."""
+    said = statement.format("is ")
+    for asked in (f"Is {statement.format('')}{mark}", said + mark, statement.format("") + mark):
+        for style in (str, str.title, str.upper):
+            assert verdict(style(said), style(asked)) is None, asked
+    assert verdict(f"{said}?", f"{said.upper()}{mark}") is not None
+
+
+@pytest.mark.parametrize("statement", ["{}Bitcoin {}bottomed as ETFs buy", "{}the AI bubble {}about to burst"])
+def test_question_without_a_mark_is_another_story(statement: str) -> None:
+    """N5: an auxiliary verb at the start makes a question."""
+    for verb in ("is", "has", "was"):
+        assert verdict(statement.format(f"{verb.title()} ", ""), statement.format("", f"{verb} ")) is None
+
+
+#: Headlines whose word in braces is harmless in English only.
+FOREIGN = [
+    *("Carlyle verkauft {an} Siemens", "Bank of America verkauft {an} Carlyle Immobilien", "Eni vende {a} Shell"),
+    *("Petrobras vende refinaria {a} Shell", "Renault vend Alpine {as} Geely", "Siemens steigt {in} Alstom ein"),
+    *("ASML {was} koper Philips Medical", "Repsol {has} comprado Cepsa", "CARLYLE VERKAUFT {AN} SIEMENS"),
+    *("Marks and Spencer vende {a} Carrefour", "Adobe rose Figma {on} Canva", "Novo køber {at} Lundbeck"),
+]
+
+
+@pytest.mark.parametrize("headline", FOREIGN)
+def test_harmless_word_of_another_language_makes_another_story(headline: str) -> None:
+    """N5: what is harmless in English may tell the buyer from the seller in another language."""
+    before, word, behind = re.split("[{}]", headline)
+    assert verdict(before + word + behind, before.strip() + behind) is None
 
 
 VOCABULARY = sorted({word for title in TITLES for word in title.split()})
