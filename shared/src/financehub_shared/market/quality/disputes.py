@@ -4,13 +4,13 @@ A dispute is stored between runs, so a restart or a missed run changes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS, MINUTE_SECONDS
 from financehub_shared.core.kinds import KINDS, AssetType
 from financehub_shared.core.models import Asset, Quote
-from financehub_shared.market.quality.quote_moves import SESSION_GAP_SECONDS, is_jump
+from financehub_shared.market.quality.quote_moves import SESSION_GAP_SECONDS, differs
 
 #: A coin's dispute ends when the claim of the first provider is this old. With runs every two minutes and some of them
 #: missed, that is within an hour.
@@ -18,9 +18,9 @@ COIN_DISPUTE_SECONDS = 30.0 * MINUTE_SECONDS
 #: A claim has a vote for this long after it was last repeated.
 VOTE_SECONDS = 30.0 * MINUTE_SECONDS
 #: A provider that repeats its claim after a pause of this length has claimed it since the beginning. Stocks may be
-#: fetched in sessions only, and a weekend with a holiday lasts four days.
+#: fetched in sessions only, and the longest holidays close an exchange for up to eleven days (golden weeks, Jakarta).
 COIN_MEMORY_SECONDS = 2.0 * HOUR_SECONDS
-STOCK_MEMORY_SECONDS = 5.0 * DAY_SECONDS
+STOCK_MEMORY_SECONDS = 12.0 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,27 @@ def renew_claim(asset: Asset, quote: Quote, claim: Claim | None, now: float) -> 
     Args:
         asset: The asset.
         quote: The newest quote of the provider.
-        claim: The provider's claim so far. None if it has none.
+        claim: The provider's claim so far. None if it has none or if it is forgotten.
         now: Unix seconds.
     """
-    if claim is None or is_forgotten(asset, claim, now) or is_jump(quote.price, claim.price, now - claim.seen_at):
+    if claim is None or differs(asset, quote.price, claim.price, now - claim.seen_at):
         return Claim(quote.price, now, market_time(quote, now), now)
     return Claim(quote.price, claim.since, claim.market_since, now)
+
+
+def limit_times(dispute: Dispute, now: float) -> Dispute:
+    """Return a dispute without times ahead of our clock, which would keep it open until our clock reaches them."""
+    claims = {
+        name: replace(
+            claim,
+            since=min(claim.since, now),
+            market_since=min(claim.market_since, now),
+            seen_at=min(claim.seen_at, now),
+        )
+        for name, claim in dispute.claims.items()
+    }
+    checked_at = dispute.checked_at if dispute.checked_at <= now else 0.0
+    return replace(dispute, since=min(dispute.since, now), claims=claims, checked_at=checked_at)
 
 
 def has_vote(claim: Claim, now: float) -> bool:

@@ -9,13 +9,22 @@ from financehub_shared.core.durations import MINUTE_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quality, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
-from financehub_shared.market.quality.disputes import VOTE_SECONDS, Claim, Dispute, has_vote, is_forgotten, renew_claim
-from financehub_shared.market.quality.quote_moves import agree, is_jump
+from financehub_shared.market.quality.disputes import (
+    VOTE_SECONDS,
+    Claim,
+    Dispute,
+    has_vote,
+    is_forgotten,
+    limit_times,
+    renew_claim,
+)
+from financehub_shared.market.quality.quote_moves import agree, differs, is_next_session, jumps_from, may_be_unit_error
 
 #: Without any suspicion, the first run of every half hour compares a part of the prices with another provider: each
 #: coin once an hour, and each stock twice a day. For 1,000 coins, this makes 2,880 of the 10,000 calls that CoinGecko
-#: allows per month; for 1,000 stocks, 44 of the 60 calls that Finnhub allows per minute. 23 does not divide the 48 half
-#: hours of a day, so a stock that is fetched in sessions only is compared on other days.
+#: allows per month; for 1,000 stocks, 44 of the 60 calls that Finnhub allows per minute. A coin whose half hour had no
+#: run is compared in the next run, because one request serves many coins. A stock waits for its next half hour: 23 does
+#: not divide the 48 half hours of a day, so a stock that is fetched in sessions only is compared on other days.
 AUDIT_SECONDS = 30 * MINUTE_SECONDS
 AUDIT_PARTS = {AssetType.CRYPTO: 2, AssetType.STOCK: 23}
 
@@ -53,11 +62,14 @@ class Case:
     @property
     def is_audited(self) -> bool:
         """Whether this run compares the price with other providers although nothing is suspicious."""
-        slot = int(self.now // AUDIT_SECONDS)
-        if self.stored is None or slot == int(self.stored.fetched_at // AUDIT_SECONDS):
+        if self.stored is None:
             return False
         parts = AUDIT_PARTS[self.asset.type]
-        return crc32(self.asset.symbol.encode()) % parts == slot % parts
+        part = crc32(self.asset.symbol.encode()) % parts
+        slot, before = int(self.now // AUDIT_SECONDS), int(self.stored.fetched_at // AUDIT_SECONDS)
+        if self.asset.type is AssetType.CRYPTO:
+            return (slot - part) // parts != (before - part) // parts
+        return slot != before and slot % parts == part
 
     def rank(self, provider: str) -> int:
         """Return a provider's place in the order. One that is no longer in the order is last."""
@@ -69,7 +81,8 @@ def open_case(
 ) -> Case:
     """Return the case of an asset, without a stored quote or dispute that cannot be compared.
 
-    Simulated and real prices are unrelated, and so are prices in different currencies.
+    Simulated and real prices are unrelated, and so are prices in different currencies. Times of a dispute that are
+    ahead of our clock come from a clock that was wrong, and count as the present.
 
     Args:
         asset: The asset.
@@ -86,7 +99,7 @@ def open_case(
         trusted = dispute.trusted
         if trusted is not None and not _is_comparable(asset, trusted, simulated=simulated):
             trusted = None
-        dispute = replace(dispute, claims=claims, trusted=trusted)
+        dispute = limit_times(replace(dispute, claims=claims, trusted=trusted), now)
     return Case(asset, stored, dispute, ranks, now)
 
 
@@ -112,7 +125,7 @@ class Votes:
         kept = {name: claim for name, claim in earlier.items() if not is_forgotten(asset, claim, now)}
         new = {quote.provider: renew_claim(asset, quote, kept.get(quote.provider), now) for quote in candidates}
         self.claims: Mapping[str, Claim] = {**kept, **new}
-        self._case = case
+        self._case, self._candidates = case, candidates
         self._voting = {name: claim.price for name, claim in self.claims.items() if has_vote(claim, now)}
         if stored is not None and now - stored.fetched_at <= VOTE_SECONDS:
             self._voting.setdefault(stored.provider, stored.price)
@@ -122,20 +135,39 @@ class Votes:
         if quote.provider == stored.provider or self._case.rank(quote.provider) < self._case.rank(stored.provider):
             return True
         vote = self._voting.get(stored.provider)
-        return vote is None or is_jump(vote, stored.price)
+        return vote is None or differs(self._case.asset, vote, stored.price)
 
     def backers(self, quote: Quote) -> list[str]:
         """Return the other providers that state the same price."""
-        return [name for name, price in self._others(quote) if agree(price, quote.price)]
+        return [name for name, price in self._others(quote) if agree(self._case.asset, price, quote.price)]
 
     def rivals(self, quote: Quote) -> dict[str, Decimal]:
         """Return other provider → its price, for those whose price is beyond the jump limit of the quote."""
-        return {name: price for name, price in self._others(quote) if is_jump(price, quote.price)}
+        return {name: price for name, price in self._others(quote) if differs(self._case.asset, price, quote.price)}
+
+    def is_doubted(self, quote: Quote) -> bool:
+        """Whether another provider does not agree with the quote."""
+        return len(self.backers(quote)) < len(self._others(quote))
 
     def is_outvoted(self, quote: Quote) -> bool:
-        """Whether two other providers agree on another price."""
-        rivals = list(self.rivals(quote).values())
-        return any(agree(one, other) for index, one in enumerate(rivals) for other in rivals[:index])
+        """Whether two other providers agree on another price, which is not in another unit than the trusted one."""
+        asset, trusted = self._case.asset, self._case.trusted
+        prices = [
+            price
+            for _, price in self._others(quote)
+            if not agree(asset, price, quote.price)
+            and not (trusted and may_be_unit_error(float(price / trusted.price)))
+        ]
+        return any(agree(asset, one, other) for index, one in enumerate(prices) for other in prices[:index])
+
+    def is_still_traded_at(self, level: Quote, quote: Quote) -> bool:
+        """Whether another provider than that of `quote` states a price of a later session at the level of a quote."""
+        case = self._case
+        return any(
+            is_next_session(other, level) and not jumps_from(case.asset, other, level, case.now)
+            for other in self._candidates
+            if other.provider != quote.provider
+        )
 
     def is_first(self, quote: Quote) -> bool:
         """Whether no provider that comes before in the order has a vote."""

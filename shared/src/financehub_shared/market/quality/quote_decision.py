@@ -10,7 +10,7 @@ from financehub_shared.core.durations import MINUTE_SECONDS
 from financehub_shared.core.models import Quality, Quarantined, Quote
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.quality.quote_case import Case, Votes
-from financehub_shared.market.quality.quote_moves import describe_move, find_contradiction, is_jump, jumps_from
+from financehub_shared.market.quality.quote_moves import agree, describe_move, differs, find_contradiction, jumps_from
 from financehub_shared.market.quality.quote_rules import Ruling, find_ruling
 from financehub_shared.market.quality.quotes import join_notes, quarantine_quote
 
@@ -55,7 +55,7 @@ def decide(case: Case, candidates: Sequence[Quote], *, all_asked: bool) -> Decis
     quote = ruling.quote if ruling else None
     return Decision(
         quote,
-        [rejected for candidate in candidates if (rejected := _reject(case, candidate, quote))],
+        [rejected for candidate in candidates if (rejected := _reject(case, votes, candidate, quote))],
         _next_dispute(case, votes, quote, all_asked=all_asked),
         settled=ruling is not None and _is_settled(case, votes, ruling),
         replaces=quote is not None and _replaces(case, quote),
@@ -72,7 +72,7 @@ def _is_undisputed(case: Case, quote: Quote) -> bool:
 
 def _is_settled(case: Case, votes: Votes, ruling: Ruling) -> bool:
     is_good = ruling.quote.quality is not Quality.UNCONFIRMED
-    certain = is_good and not votes.rivals(ruling.quote) and not case.is_audited
+    certain = is_good and not votes.is_doubted(ruling.quote) and not case.is_audited
     recently = case.dispute is not None and case.now - case.dispute.checked_at < CHECK_SECONDS
     return ruling.conclusive or certain or recently
 
@@ -84,10 +84,11 @@ def _replaces(case: Case, quote: Quote) -> bool:
     return stored.quality is Quality.UNCONFIRMED or jumps_from(case.asset, quote, stored, case.now)
 
 
-def _reject(case: Case, candidate: Quote, chosen: Quote | None) -> Quarantined | None:
-    """Return the quarantine record of a candidate that contradicts the price that is stored afterwards."""
+def _reject(case: Case, votes: Votes, candidate: Quote, chosen: Quote | None) -> Quarantined | None:
+    """Return the quarantine record of a candidate that contradicts the price that is stored, or that is outvoted."""
     kept, trusted = chosen or case.stored, case.trusted
-    if chosen is not None and not is_jump(candidate.price, chosen.price):
+    is_near = chosen is not None and not differs(case.asset, candidate.price, chosen.price)
+    if is_near and not votes.is_outvoted(candidate):
         return None
     flaw = find_contradiction(candidate)
     if trusted is not None and jumps_from(case.asset, candidate, trusted, case.now):
@@ -100,9 +101,13 @@ def _reject(case: Case, candidate: Quote, chosen: Quote | None) -> Quarantined |
 
 
 def _next_dispute(case: Case, votes: Votes, quote: Quote | None, *, all_asked: bool) -> Dispute | None:
-    """Return the dispute to store: open while the stored quote is unconfirmed, or while somebody contradicts it."""
+    """Return the dispute to store: open while the stored quote is unconfirmed, or while somebody disagrees with it."""
     agreed = quote is not None and quote.quality is not Quality.UNCONFIRMED
-    if quote is not None and agreed and not any(is_jump(claim.price, quote.price) for claim in votes.claims.values()):
+    if (
+        quote is not None
+        and agreed
+        and all(agree(case.asset, claim.price, quote.price) for claim in votes.claims.values())
+    ):
         return None
     before = case.dispute
     return Dispute(

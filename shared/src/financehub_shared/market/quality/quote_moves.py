@@ -32,6 +32,8 @@ SESSION_GAP_SECONDS = 12.0 * HOUR_SECONDS
 TIGHT_SPREAD = 0.10
 #: Kinds that can be split.
 _WITH_SPLITS = frozenset({AssetKind.EQUITY, AssetKind.FUND})
+#: Kinds whose range belongs to one session. Currencies and futures are traded across the change of the day.
+_WITH_SESSIONS = frozenset({AssetKind.EQUITY, AssetKind.FUND, AssetKind.INDEX})
 
 
 def log_ratio(price: Decimal, other: Decimal) -> float:
@@ -60,11 +62,43 @@ def quote_age(quote: Quote, now: float) -> float:
     return now - (quote.fetched_at if quote.upstream_at is None else min(quote.upstream_at, quote.fetched_at))
 
 
+def differs(asset: Asset, price: Decimal, other: Decimal, seconds: float = 0.0) -> bool:
+    """Whether two prices of an asset are beyond the jump limit.
+
+    Args:
+        asset: The asset.
+        price: The first price.
+        other: The second price.
+        seconds: Time between the two prices.
+    """
+    return is_jump(price, other, seconds) and not _are_penny_steps(asset, price, other)
+
+
+def agree(asset: Asset, price: Decimal, other: Decimal) -> bool:
+    """Whether two providers' prices of an asset are the same price."""
+    return abs(log_ratio(price, other)) <= math.log1p(AGREEMENT) or _are_penny_steps(asset, price, other)
+
+
+def _are_penny_steps(asset: Asset, price: Decimal, other: Decimal) -> bool:
+    return asset.type is AssetType.STOCK and abs(price - other) <= 2 * PENNY_STEP
+
+
 def jumps_from(asset: Asset, quote: Quote, earlier: Quote, now: float) -> bool:
-    """Whether a quote is beyond the jump limit of an earlier one. One or two price steps of a stock are not."""
-    if asset.type is AssetType.STOCK and abs(quote.price - earlier.price) <= 2 * PENNY_STEP:
-        return False
-    return is_jump(quote.price, earlier.price, quote_age(earlier, now))
+    """Whether a quote is beyond the jump limit of an earlier one."""
+    return differs(asset, quote.price, earlier.price, quote_age(earlier, now))
+
+
+def is_next_session(quote: Quote, earlier: Quote) -> bool:
+    """Whether the upstream's times show that a price is from a later session than an earlier one."""
+    passed = _market_seconds(quote, earlier)
+    return passed is not None and passed >= SESSION_GAP_SECONDS
+
+
+def _market_seconds(quote: Quote, earlier: Quote) -> float | None:
+    """Return the seconds between two prices according to the upstreams. None if one of them reports no time."""
+    if quote.upstream_at is None or earlier.upstream_at is None:
+        return None
+    return quote.upstream_at - earlier.upstream_at
 
 
 def describe_move(price: Decimal, earlier: Quote, now: float) -> str:
@@ -74,11 +108,6 @@ def describe_move(price: Decimal, earlier: Quote, now: float) -> str:
     percent = (float(price / earlier.price) - 1) * 100
     limits = f"the limit is {fall:.3g} % or {rise:+.3g} %"
     return f"{percent:+.4g} % against {earlier.price} ({age / HOUR_SECONDS:.1f} h earlier; {limits})"
-
-
-def agree(price: Decimal, other: Decimal) -> bool:
-    """Whether two providers' prices are the same price."""
-    return abs(log_ratio(price, other)) <= math.log1p(AGREEMENT)
 
 
 def may_be_unit_error(ratio: float) -> bool:
@@ -99,7 +128,8 @@ def explain_move(asset: Asset, quote: Quote, earlier: Quote, now: float) -> str:
     """Return how the answer itself shows that the market moved from an earlier quote to this one. Empty if it does not.
 
     The range of the session must contain the new price. The earlier price must be in the range too, or be the previous
-    close; a coin trades around the clock, so a price of the last 24 hours must be in its range.
+    close if it is from an earlier session. A coin trades around the clock, so a price of the last 24 hours must be in
+    its range.
     """
     low, high = _range(quote)
     if low is None or high is None or not _contains(low, high, quote.price) or find_contradiction(quote):
@@ -109,10 +139,17 @@ def explain_move(asset: Asset, quote: Quote, earlier: Quote, now: float) -> str:
     if _contains(low, high, earlier.price):
         return f"the range {low} to {high} of the same answer contains both prices"
     age, close = quote_age(earlier, now), previous_close(quote)
-    in_session = asset.type is AssetType.CRYPTO and age < DAY_SECONDS
-    if in_session or close is None or is_jump(close, earlier.price, age):
+    if _is_in_range_of(asset, quote, earlier, age) or close is None or is_jump(close, earlier.price, age):
         return ""
     return f"the same answer states a previous close of {close} and a range of {low} to {high}"
+
+
+def _is_in_range_of(asset: Asset, quote: Quote, earlier: Quote, age: float) -> bool:
+    """Whether an earlier price is of the period to which the range of a quote belongs."""
+    if asset.type is AssetType.CRYPTO:
+        return age < DAY_SECONDS
+    passed = _market_seconds(quote, earlier)
+    return asset.kind in _WITH_SESSIONS and passed is not None and passed < SESSION_GAP_SECONDS
 
 
 def find_contradiction(quote: Quote) -> str:
@@ -143,10 +180,9 @@ def scale_change(asset: Asset, quote: Quote, earlier: Quote) -> float:
     close = previous_close(quote)
     if asset.kind not in _WITH_SPLITS or close is None or find_contradiction(quote):
         return 0.0
-    if quote.upstream_at is not None and earlier.upstream_at is not None:
-        passed = quote.upstream_at - earlier.upstream_at
-        if 0 < passed < SESSION_GAP_SECONDS:
-            return 0.0
+    passed = _market_seconds(quote, earlier)
+    if passed is not None and passed < SESSION_GAP_SECONDS:
+        return 0.0
     low, high = _range(quote)
     moved_after = is_jump(quote.price, close) and (low is None or high is None or not _contains(low, high, quote.price))
     return 0.0 if moved_after or not is_jump(close, earlier.price) else float(close / earlier.price)

@@ -13,11 +13,11 @@ from financehub_shared.core.models import Quality, Quote
 from financehub_shared.market.quality.disputes import COIN_DISPUTE_SECONDS, has_lasted, market_time
 from financehub_shared.market.quality.quote_case import Case, Votes
 from financehub_shared.market.quality.quote_moves import (
-    SESSION_GAP_SECONDS,
     describe_move,
     explain_move,
     find_contradiction,
     is_jump,
+    is_next_session,
     jumps_from,
     may_be_unit_error,
     previous_close,
@@ -57,6 +57,8 @@ def find_ruling(case: Case, votes: Votes, candidates: Sequence[Quote]) -> Ruling
         if votes.backers(quote) and (ruling := _agreed(case, votes, quote)):
             return ruling
     for quote in candidates:
+        if votes.is_outvoted(quote):
+            continue
         for rule in _RULES:
             if ruling := rule(case, votes, quote):
                 return ruling
@@ -128,25 +130,25 @@ def _still_unconfirmed(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 
 
 def _is_proven(case: Case, votes: Votes, quote: Quote, stored: Quote) -> bool:
-    age = case.now - votes.claims[quote.provider].since
+    age, trusted = case.now - votes.claims[quote.provider].since, case.trusted
     if age >= TRUST_SECONDS:
         return True
-    if case.trusted is not None and may_be_unit_error(float(quote.price / case.trusted.price)):
+    if trusted is not None and (
+        may_be_unit_error(float(quote.price / trusted.price))
+        or case.rank(quote.provider) > case.rank(trusted.provider)  # that provider contradicts it, but does not answer
+    ):
         return False
     if case.asset.type is AssetType.CRYPTO:
         return age >= COIN_TRUST_SECONDS
     close = previous_close(quote)
-    if close is None or quote.upstream_at is None or stored.upstream_at is None:
-        return False
-    is_next_session = quote.upstream_at - stored.upstream_at >= SESSION_GAP_SECONDS
-    return is_next_session and not is_jump(close, stored.price)
+    return close is not None and is_next_session(quote, stored) and not is_jump(close, stored.price)
 
 
 def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The previous close of the answer is on another scale, as after a split. A wrong unit looks the same."""
     trusted = case.trusted
     factor = 0.0 if trusted is None else scale_change(case.asset, quote, trusted)
-    if trusted is None or not factor or may_be_unit_error(factor) or votes.is_outvoted(quote):
+    if trusted is None or not factor or may_be_unit_error(factor) or votes.is_still_traded_at(trusted, quote):
         return None
     split = f"1:{factor:.4g}" if factor > 1 else f"{1 / factor:.4g}:1"
     why = f"its previous close {previous_close(quote):.6g} against {trusted.price} suggests a split of {split}"
@@ -156,13 +158,14 @@ def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 def _lasted(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The dispute ends in favor of the first provider in the order that has a vote."""
     rivals = votes.rivals(quote)
-    if not votes.is_first(quote) or votes.is_outvoted(quote) or (rivals and find_contradiction(quote)):
+    flaw = find_contradiction(quote)
+    if not votes.is_first(quote) or (rivals and flaw):
         return None
     claim = votes.claims[quote.provider]
     if not has_lasted(case.asset, claim, market_time(quote, case.now), case.now):
         return None
-    against = describe_move(quote.price, case.trusted, case.now) if case.trusted else find_contradiction(quote)
-    return Ruling(_unconfirmed(quote, against, rivals))
+    move = describe_move(quote.price, case.trusted, case.now) if case.trusted else ""
+    return Ruling(_unconfirmed(quote, join_notes(move, flaw), rivals))
 
 
 _RULES: Sequence[Callable[[Case, Votes, Quote], Ruling | None]] = (
@@ -170,8 +173,8 @@ _RULES: Sequence[Callable[[Case, Votes, Quote], Ruling | None]] = (
     _continued,
     _explained,
     _still_unconfirmed,
-    _rescaled,
     _lasted,
+    _rescaled,
 )
 
 

@@ -25,6 +25,8 @@ from support.market_data import T0, quote
 HOUR, DAY = 3_600.0, 86_400.0
 COIN = Asset("BTC-USD", AssetType.CRYPTO)
 SHARE = Asset("AAPL", AssetType.STOCK)
+INDEX = Asset("^VIX", AssetType.STOCK)
+CURRENCY = Asset("USDARS=X", AssetType.STOCK, currency="ARS")
 PRICES = st.decimals("1e-9", "1e9", allow_nan=False, places=12).filter(lambda price: price > 0)
 
 
@@ -86,6 +88,9 @@ def test_jump_of_a_stock_by_two_price_steps_is_none():
         (SHARE, answer("40", "80", "39", "45"), earlier("100", 18 * HOUR), True),
         (SHARE, answer("40", "40", "39", "45"), earlier("100", 18 * HOUR), False),
         (SHARE, answer("40", "100", "90", "110"), earlier("100", 18 * HOUR), False),
+        (SHARE, answer("40", "100", "39", "45"), earlier("100", 2 * HOUR), False),
+        (INDEX, answer("40", "100", "39", "45"), earlier("100", 2 * HOUR), False),
+        (CURRENCY, answer("40", "100", "39", "45"), earlier("100", 2 * HOUR), True),
         (SHARE, answer("9", "100", "8", "101"), earlier("100"), False),
         (SHARE, answer("11", "100", "10", "101"), earlier("100"), True),
         (SHARE, answer("40", "100", "110", "39"), earlier("100"), False),
@@ -101,6 +106,9 @@ def test_jump_of_a_stock_by_two_price_steps_is_none():
         "the stored price is from the middle of the last session",
         "another scale",
         "outside of its range",
+        "a session without the stored price",
+        "an index without the stored price",
+        "a currency around midnight",
         "more than a factor of 10",
         "nearly a factor of 10",
         "low above high",
@@ -153,10 +161,20 @@ def test_previous_close_follows_from_the_change_if_it_is_not_stated():
         (answer("60", "150", "55", "155"), earlier("1", 18 * HOUR), 150),
         (answer("60", "150"), earlier("1", 18 * HOUR), 0),
         (answer("105", "150"), earlier("1", HOUR), 0),
+        (answer("105", "150", upstream_at=T0 - HOUR), earlier("1", HOUR), 0),
         (answer("105", "101"), earlier("100", 18 * HOUR), 0),
         (answer("40", "100"), earlier("100", 18 * HOUR), 0),
     ],
-    ids=["reverse split", "split", "with a fall", "with a fall out of nowhere", "same session", "no move", "a fall"],
+    ids=[
+        "reverse split",
+        "split",
+        "with a fall",
+        "with a fall out of nowhere",
+        "same session",
+        "same time",
+        "no move",
+        "a fall",
+    ],
 )
 def test_scale_change_is_seen_in_the_previous_close(found: Quote, before: Quote, factor: float):
     """D2: The answer's own previous close is on the new scale, and a session lies between the two prices."""
