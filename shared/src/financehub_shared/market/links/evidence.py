@@ -127,7 +127,7 @@ def _of_end(headline: Headline, end: int, owner: Owner) -> int:
 
 
 def _of_word_after_market(after: Token, owner: Owner) -> int:
-    if after.key in v.MOVES or after.key in v.MARKET_VERBS:
+    if after.key in v.MOVES or after.key in v.MARKET_VERBS or after.key in v.FOREIGN_VERBS:
         return 3
     if after.key in {"and", "or", "to", "at", "as"}:
         return 0
@@ -181,26 +181,53 @@ def _of_verb_after_company(headline: Headline, after: Token, start: int, end: in
     if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):
         return _STRONG
     if after.key in v.AUXILIARIES:
-        return _WEAK
+        return 3 if _is_active(headline, end) else _WEAK
     if "z" in readings and after.key not in v.IMPERSONAL and is_verb:
         return _STRONG
     return _WEAK if after.key in v.MOVES and is_verb else 0
 
 
+def _is_active(headline: Headline, place: int) -> bool:
+    """Whether an auxiliary and the verb of a company follow: `Is Hiring`, `Has Raised`, `Will Open 20 Stores`."""
+    auxiliary, verb, following = headline.tokens[place], headline.after(place + 1), headline.after(place + 2)
+    if verb is None or verb.key not in v.BUSINESS_VERBS or verb.key in v.THINGS_DO:
+        return False
+    form = {"is": "g", "are": "g", "was": "g", "has": "d", "had": "d"}.get(auxiliary.key, "v")
+    if form not in headline.readings(verb) and form not in _form_of(verb):
+        return False
+    if verb.key not in v.OBJECTLESS:
+        return True
+    return following is not None and headline.is_object(following) and "r" not in headline.readings(following)
+
+
+def _form_of(verb: Token) -> str:
+    """Return the form of a verb by its ending, for those that the word list reads as adjectives or nouns only."""
+    if verb.key.endswith("ing"):
+        return "g"
+    return "d" if verb.key.endswith("ed") else "v"
+
+
 def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
-    first, before = headline.tokens[start], headline.before(start)
+    before = headline.before(start)
     if before is None or before.possessive:
         return 0
-    if first.gap == "-":
+    if headline.tokens[start].gap == "-":
         return _WEAK if before.key in {"non", "ex", "anti"} or before.shouted else -3
     if before.key in v.DETERMINERS:
         return _of_determiner(headline, before, end)
+    if _is_subject(headline, before, start):
+        after = headline.after(end)
+        return 0 if after is None or after.key in v.CONNECTORS else -2
+    return _of_word_before(headline, before, start, end, owner)
+
+
+def _of_word_before(headline: Headline, before: Token, start: int, end: int, owner: Owner) -> int:
     if _is_strong_before(headline, before, start, end):
         # `exchange operator Nasdaq` is no index
         return -3 if owner.family is Family.MARKET else _STRONG
     if before.base in owner.known.own or before.key in v.VERBS_ON_COMPANIES or before.key in v.BEFORE_COMPANIES:
         return _WEAK
-    is_neutral = before.key in v.AUXILIARIES or before.key in v.NEUTRAL
+    is_neutral = before.key in v.AUXILIARIES or before.key in v.NEUTRAL or before.key in v.FOREIGN_ARTICLES
     return 0 if is_neutral else _of_noun_before(headline, before, start)
 
 
@@ -214,6 +241,13 @@ def _is_strong_before(headline: Headline, before: Token, start: int, end: int) -
     return (before.key in {"of", "in"} and earlier.base in v.SHARES_OF) or (
         before.key == "on" and earlier.base in v.VIEWS_ON
     )
+
+
+def _is_subject(headline: Headline, before: Token, place: int) -> bool:
+    """Whether a noun precedes a name that can be its verb, or a verb: `Stocks Snap Streak`, `UK Shares Intel`."""
+    token = headline.tokens[place]
+    can_be_verb = "v" in headline.readings(token) or token.key in v.BUSINESS_VERBS or token.key in v.PRICE_VERBS
+    return before.key == "shares" or (before.key.endswith("s") and before.base in v.ROLES and can_be_verb)
 
 
 def _of_determiner(headline: Headline, before: Token, end: int) -> int:

@@ -35,16 +35,45 @@ CRYPTO = "CRYPTO"
 _ALSO = {"DE": {"F"}, "F": {"DE"}, "NS": {"BO"}, "BO": {"NS"}}
 
 
-#: Name → exchange, for those that `core/symbols` does not tell apart.
+#: Exchange → its names in headlines, without spaces, and the codes of S&P Capital IQ and GuruFocus.
+_OTHER_NAMES = {
+    "L": "LONDONSTOCKEXCHANGE",
+    "DE": "XTRA XTER DEUTSCHEBOERSE",
+    "F": "DB FRANKFURTSTOCKEXCHANGE",
+    "PA": "ENXTPA",
+    "AS": "ENXTAM",
+    "BR": "ENXTBR",
+    "LS": "ENXTLS",
+    "MI": "BORSAITALIANA",
+    "MC": "BOLSADEMADRID",
+    "SW": "SIXSWISSEXCHANGE SWISSEXCHANGE",
+    "ST": "OM OSTO NASDAQSTOCKHOLM",
+    "CO": "CPSE OCSE NASDAQCOPENHAGEN",
+    "HE": "HLSE OHEL NASDAQHELSINKI",
+    "OL": "OSLOBORS OSLOSTOCKEXCHANGE",
+    "HK": "HKSE HONGKONG HONGKONGSTOCKEXCHANGE STOCKEXCHANGEOFHONGKONG",
+    "T": "TOKYOSTOCKEXCHANGE",
+    "KS": "KOSE KOREAEXCHANGE",
+    "SS": "SHSE SHANGHAI",
+    "SZ": "SHENZHEN",
+    "NS": "NSEI",
+    "SA": "BOVESPA BSP",
+    "TO": "TORONTOSTOCKEXCHANGE",
+    "V": "TSXVENTURE TSXVENTUREEXCHANGE",
+    "AX": "AUSTRALIANSECURITIESEXCHANGE",
+    "JO": "JOHANNESBURGSTOCKEXCHANGE",
+}
+
+#: Name → exchange, for those that `core/symbols` does not have or does not tell apart.
 _BY_NAME = {
     name: exchange
     for exchange, names in {**_US_NAMES, CRYPTO: _CRYPTO_NAMES}.items()
     for name in (exchange, *names.split())
-} | {"TSXVENTURE": "V"}
+} | {name: suffix for suffix, names in _OTHER_NAMES.items() for name in names.split()}
 #: Names that can stand before a colon without brackets. Cities say there where the news comes from.
 NAMES_WITHOUT_BRACKETS = (EXCHANGE_NAMES | _BY_NAME.keys()) - word_set("""
     LONDON PARIS AMSTERDAM TORONTO TOKYO STOCKHOLM COPENHAGEN HELSINKI OSLO WARSAW ISTANBUL FRANKFURT
-    SET MAD BET BUD HAM GER PAR ASE PINK DEX VAN LIM DUB GREY NEO
+    SET MAD BET BUD HAM GER PAR ASE PINK DEX VAN LIM DUB GREY NEO OM DB BSP SHANGHAI SHENZHEN
 """)
 
 

@@ -86,9 +86,10 @@ class Headline:
             return False
         # `slips on`, `falls after`: prices move without an object
         is_move = token.key in MOVES and token.key not in _TRANSITIVE and after.key in PREPOSITIONS
-        return is_move or self._is_object(after)
+        return is_move or self.is_object(after)
 
-    def _is_object(self, token: Token) -> bool:
+    def is_object(self, token: Token) -> bool:
+        """Whether the word after a verb can begin its object."""
         is_name = self.style is Style.SENTENCE and token.text[0].isupper()
         if is_name or token.text[0].isdigit() or token.gap.strip().startswith(("$", "€", "£")):
             return True

@@ -1,15 +1,15 @@
 """Decides which names in a headline mean assets."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from financehub_shared.core.kinds import AssetKind
 from financehub_shared.market.links import vocabulary as v
 from financehub_shared.market.links.evidence import IMPOSSIBLE, points
 from financehub_shared.market.links.headline import Headline, neighbors_in_list
 from financehub_shared.market.links.name_index import NameIndex, is_of_family
 from financehub_shared.market.links.names import Doubt, Name
 from financehub_shared.market.links.notation import Note, NoteKind
+from financehub_shared.market.links.other_meanings import is_another_name, is_shouted_word
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style
 
@@ -17,11 +17,6 @@ from financehub_shared.market.links.tokens import Style
 _IN_A_LIST = 2
 #: Words of a longer name that may stand between a known name and a notation: `Meta Materials (NASDAQ: MMAT)`.
 _LONGEST_REST = 3
-#: Given names that are months or places more often.
-_NO_PERSONS = v.word_set("""
-    april june august may china india america asia georgia virginia carolina austin dallas houston jordan israel kenya
-    london paris chelsea brooklyn sydney victoria charlotte madison cleveland denver
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,9 @@ class NameFinder:
         if is_noted and (not distance or not name.doubt or (note and note.kind is not NoteKind.BARE)):
             return Doubt.GREAT
         is_of_another = not is_noted and _is_of_another_asset(owner, note, distance)
-        if is_of_another or _is_another_name(headline, start, end, owner):
+        is_doubted = name.doubt >= Doubt.SOME and not name.acronym
+        is_other_word = is_doubted and is_shouted_word(headline, start, name.symbol)
+        if is_of_another or is_other_word or is_another_name(headline, start, end, owner):
             return IMPOSSIBLE
         if name.acronym and not headline.tokens[start].shouted:
             return points(headline, start, end, owner) - Doubt.LITTLE  # Dax Shepard
@@ -133,74 +130,6 @@ def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool
     if note is None:
         return False
     return (distance > 0 and note.kind is not NoteKind.PAIR) or (note.exchange and owner.family is Family.COIN)
-
-
-def _is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> bool:
-    """Whether the words around a name make it another one, or mean something else."""
-    if owner.kind is AssetKind.INDEX and _is_other_index(headline, start, end):
-        return True
-    if owner.family is Family.MARKET and _is_source(headline, start, end):
-        return True
-    is_single = end - start == 1
-    if is_single and owner.kind is AssetKind.FUTURE and _is_of_a_company(headline, start):
-        return True
-    if is_single and not owner.known.other.isdisjoint(headline.words):
-        return True
-    after = headline.after(end)
-    is_company = owner.family is Family.COMPANY and not headline.tokens[end - 1].possessive
-    if is_company and after and after.capital and after.base in v.ORGANIZATIONS:
-        return True  # Ford Foundation
-    return is_single and _is_surname(headline, start)
-
-
-def _is_surname(headline: Headline, place: int) -> bool:
-    """Whether a given name precedes a name that can be a surname: `Tom Ford`, `Rob Lowe's`."""
-    before, token = headline.before(place), headline.tokens[place]
-    if not before or before.possessive or not before.capital or "-" in {before.gap, token.gap}:
-        return False
-    english = headline.english
-    if before.base not in english.first_names or before.base in _NO_PERSONS or before.base in english.readings:
-        return False
-    return token.base in english.persons or token.base in english.readings or token.possessive
-
-
-def _is_source(headline: Headline, start: int, end: int) -> bool:
-    """Whether a name at the end is where the news comes from: `Foxconn to build chip plant: Nikkei`."""
-    token = headline.tokens[start]
-    return end == len(headline.tokens) and start > 0 and token.gap.strip() in {":", "-", "–", "|"}
-
-
-def _is_of_a_company(headline: Headline, place: int) -> bool:
-    """Whether a commodity is the end of a company's name: `Barrick Gold`."""
-    before, token = headline.before(place), headline.tokens[place]
-    if before is None or not token.capital or not before.text[0].isupper():
-        return False
-    return not headline.readings(before) and before.key not in v.COMMODITY_EXCHANGES
-
-
-def _is_other_index(headline: Headline, start: int, end: int) -> bool:
-    """Whether the words around an index make it another one, a company or a fund: `FTSE 250`, `SPDR S&P 500 Growth`."""
-    after, following = headline.after(end), headline.after(end + 1)
-    if _is_in_phrase(headline, range(start, start - _LONGEST_REST, -1), v.FUND_FAMILIES):
-        return True
-    if after is None:
-        return False
-    if _is_in_phrase(headline, range(end + 1, end + 1 + _LONGEST_REST), v.FUND_WORDS):
-        return True
-    is_number = after.text.isdigit() and len(after.text) in {2, 3} and not headline.tokens[end - 1].text.isdigit()
-    is_company = after.capital and after.key in {"bank", "inc", "corp", "group"}
-    return is_company or (is_number and not (following is not None and following.key == "points"))
-
-
-def _is_in_phrase(headline: Headline, places: Iterable[int], words: Collection[str]) -> bool:
-    """Whether one of the words stands before one of the places, with no verb, punctuation or small word between."""
-    for place in places:
-        token = headline.before(place)
-        if token is None or token.key in v.PREPOSITIONS or token.key in v.MOVES or token.key in v.AUXILIARIES:
-            return False
-        if token.key in words:
-            return True
-    return False
 
 
 def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:

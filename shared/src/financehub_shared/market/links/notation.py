@@ -19,7 +19,9 @@ from financehub_shared.market.links.tokens import NOTED
 _TICKER = r"[A-Z0-9^.][A-Z0-9.&^-]{0,11}"
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]{1,90})[)\]}>]")
 #: One ticker of a list in brackets, with the exchange unless it is the exchange of the one before.
-_ENTRY = re.compile(r"(?:([A-Za-z][A-Za-z0-9 ./&-]{0,30}?)\s?:\s?)?(\$?)([A-Za-z0-9^.][A-Za-z0-9.&^/-]{0,11})")
+_ENTRY = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9 ./&-]{0,30}?)\s?:\s?)?(\$?)([A-Za-z0-9^.][A-Za-z0-9.&^/-]{0,11}(?: [A-C])?)"
+)
 _LIST = re.compile(r"\s*[,;|]\s*|\s+(?:and|&)\s+")
 _EXCHANGE = "|".join(sorted({*NAMES_WITHOUT_BRACKETS, "NYSE American", "NYSE Arca"}, key=len, reverse=True))
 #: Short exchange names are capitals, as words such as `De:` and `In:` occur before colons.
@@ -59,6 +61,7 @@ _MONEY = frozenset(
     ]
 )
 _SUFFIXED = re.compile(r"(?<![\w.$])\^?([A-Z0-9&][A-Z0-9&-]{0,9})([a-z]?)([.=-])([A-Z]{1,4})(?![\w.]*\w)")
+_KOREAN = re.compile(r"A\d{6}")
 _INDEX = re.compile(r"(?<!\w)\^[A-Z0-9]{2,8}(?!\w)")
 _BLOOMBERG = re.compile(r"(?<![\w.$])([A-Z0-9]{1,8}(?:/[A-Z])?) ([A-Z]{2})( [Ee]quity)?(?!\w)")
 
@@ -158,6 +161,8 @@ class NotationReader:
         return Note(kind, tuple(tickers), tuple(symbols), exchange=bool(exchanges - {CRYPTO}))
 
     def _on(self, ticker: str, exchanges: frozenset[str]) -> list[str]:
+        # S&P Capital IQ writes an A before the digits of Korea
+        ticker = ticker[1:] if "KS" in exchanges and _KOREAN.fullmatch(ticker) else ticker
         found = self._listings.on_exchange(ticker, exchanges)
         if not found and CRYPTO in exchanges:
             pair = _JOINED_PAIR.fullmatch(ticker) or _PAIR.fullmatch(ticker)
@@ -171,6 +176,9 @@ class NotationReader:
     def _cashtag(self, match: re.Match[str]) -> str:
         if match[1] in _UNITS:
             return match[0]
+        coin, dot, ending = match[1].upper().partition(".")
+        if dot and ending == "X":  # Stocktwits marks coins: `$BTC.X`
+            return self._certain(match, coin, self._listings.coins.get(coin, ()))
         return self._certain(match, match[1], self._listings.without_exchange(match[1]))
 
     def _pair(self, match: re.Match[str]) -> str:

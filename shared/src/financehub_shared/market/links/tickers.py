@@ -99,7 +99,12 @@ def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: s
     if owner.family is Family.COIN:
         return following in v.COIN_NOUNS or (following in v.LOOSE_COIN_NOUNS and "c" not in readings)
     if owner.kind is AssetKind.FUND:
-        return following in v.AFTER_FUNDS or not v.FUND_WORDS.isdisjoint(headline.words)
+        # within a sentence, a noun such as `spy` has no capitals
+        is_no_word = headline.style is Style.SENTENCE or (headline.style is Style.TITLE and not token.start)
+        is_no_word &= len(token.base) > 2 and "c" not in readings
+        is_no_word &= "n" in readings and token.base not in headline.english.acronyms
+        about_funds = not (v.FUND_WORDS | v.FUND_FLOWS).isdisjoint(headline.words)
+        return is_no_word or following in v.AFTER_FUNDS or about_funds
     return not readings and token.base not in v.THEMES and following in {"stock", "shares"}
 
 

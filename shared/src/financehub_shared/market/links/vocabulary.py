@@ -150,6 +150,8 @@ FOREIGN_VERBS = word_set("""
     anuncia lanca investe corta sobe cai demite
     annuncia lancia acquista taglia alza chiude sale scende investe presenta
     verhoogt verlaagt verkoopt koopt schrapt verwacht sluit stijgt daalt
+    klettert rutscht springt startet dreht notiert gibt recule grimpe chute progresse cloture avance perd gagne bondit
+    cae avanza retrocede repunta recua avanca fecha perde ganha guadagna perde
 """) - word_set("will plant sale va")
 #: Verbs of things: a gap widens, an orange crop fails, intel suggests.
 IMPERSONAL = word_set("""
@@ -192,13 +194,21 @@ PERIODS = word_set("first second third fourth full half quarter year quarterly q
 PHRASES = frozenset({("price", "target"), ("under", "fire"), ("under", "pressure"), ("under", "scrutiny")})
 #: A name before one of these is the company's branch there: `Amazon India`.
 COUNTRIES = word_set("india uk us usa europe china japan canada germany france italy spain brazil mexico asia africa")
+#: Verbs of prices: `shares gap up`.
+PRICE_VERBS = frozenset({"gap"})
+#: Articles of other languages.
+FOREIGN_ARTICLES = word_set("der die das den dem le la les el los il lo o os de")
 #: Acronyms of themes: an `AI stock` is not a share of C3.ai.
 THEMES = word_set("ai it ev us uk eu pc tv pe vc ar vr uae oil dr hr pr ip")
 #: Words after the ticker of a share: `KO stock`.
 AFTER_TICKERS = word_set("stock shares earnings calls puts options dividend investors bulls bears")
+#: Verbs of things: a gap closes, a visa costs. Those of `OBJECTLESS` are verbs of companies before an object.
+OBJECTLESS = _forms("close widen narrow grow shrink rise fall move change open shift end begin start stop")
+THINGS_DO = _forms("work cost need require remain become allow expire set help")
 #: Words after the ticker of a fund, and words that make it likely that a headline is about funds.
 AFTER_FUNDS = word_set("etf options calls puts holders holdings inflow inflows outflow outflows")
 FUND_WORDS = word_set("etf etfs fund funds")
+FUND_FLOWS = word_set("inflow inflows outflow outflows")
 FUND_FAMILIES = word_set("spdr ishares vanguard invesco proshares direxion wisdomtree schwab fidelity amundi xtrackers")
 #: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
 TICKER_MOVES = _forms("""

@@ -7,7 +7,8 @@ from financehub_shared.core.models import Asset
 from financehub_shared.market.links.linker import AssetLinker
 
 _STOCKS = (
-    "AAPL MSFT V T ON BRK-B GOOG GOOGL VOD.L 0700.HK 7203.T SAP.DE ASML.AS ORA.PA NESN.SW NOVO-B.CO SHOP.TO BHP.AX"
+    "AAPL MSFT V T ON BRK-B GOOG GOOGL VOD.L 0700.HK 7203.T SAP.DE ASML.AS ORA.PA NESN.SW NOVO-B.CO SHOP.TO BHP.AX "
+    "005930.KS"
 )
 LINKER = AssetLinker(
     [
@@ -54,6 +55,22 @@ LINKER = AssetLinker(
         ("(TSX:SHOP)", "SHOP.TO"),
         ("(ASX:BHP)", "BHP.AX"),
         ("(NSE:M&M)", "M&M.NS"),
+        ("(XTRA:SAP)", "SAP.DE"),
+        ("(XTER:SAP)", "SAP.DE"),
+        ("(ENXTPA:ORA)", "ORA.PA"),
+        ("(ENXTAM:ASML)", "ASML.AS"),
+        ("(HKSE:00700)", "0700.HK"),
+        ("(Hong Kong: 0700)", "0700.HK"),
+        ("(CPSE:NOVO B)", "NOVO-B.CO"),
+        ("(OCSE:NOVO B)", "NOVO-B.CO"),
+        ("(Nasdaq Copenhagen: NOVO B)", "NOVO-B.CO"),
+        ("(London Stock Exchange: VOD)", "VOD.L"),
+        ("(SIX Swiss Exchange: NESN)", "NESN.SW"),
+        ("(Tokyo Stock Exchange: 7203)", "7203.T"),
+        ("(KOSE:A005930)", "005930.KS"),
+        ("(KRX: 005930)", "005930.KS"),
+        ("$BTC.X", "BTC-EUR BTC-USD"),
+        ("$sol.x", "SOL-USD"),
         ("(BTC-USD)", "BTC-USD"),
         ("(CRYPTO: BTC)", "BTC-EUR BTC-USD"),
         ("COINBASE:BTCUSD", "BTC-USD"),
@@ -99,6 +116,10 @@ def test_notation_of_an_asset_is_linked(text: str, symbols: str):
         "(NYSE:LTC)",
         "(JSE:SOL)",
         "(JSE: SOL)",
+        "(XTRA: V)",
+        "(Borsa Italiana: SOL)",
+        "(Nasdaq Stockholm: V B)",
+        "$V.X",
         "NYSE: LTC",
         "(NYSE American: LINK)",
         "(NASDAQ: NEAR)",
