@@ -1,5 +1,6 @@
 """`MemoryStore`, an in-memory store with the same properties as `RedisStore`, for unit tests."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import RLock
@@ -201,7 +202,9 @@ class MemoryStore:
                 )
                 of_kind = [record for record in self._quarantined.values() if record.kind == new.kind]
                 if len(of_kind) > QUARANTINE_LIMIT:
-                    self._delete_quarantined([min(of_kind, key=lambda record: record.at)])
+                    ((most, _),) = Counter(record.reason_class for record in of_kind).most_common(1)
+                    of_class = [record for record in of_kind if record.reason_class == most]
+                    self._delete_quarantined([min(of_class, key=lambda record: record.at)])
 
     def quarantined(self, *, kind: str | None = None, symbol: str | None = None, limit: int = 100) -> list[Quarantined]:
         with self._lock:

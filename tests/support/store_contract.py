@@ -489,6 +489,22 @@ class QuarantineContract:
         ]
         assert [each.symbol for each in store.quarantined(kind="news")] == ["Wire"]
 
+    def test_put_quarantined_of_many_dead_assets_keeps_the_records_for_other_reasons(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ):
+        """The most frequent class of reason loses its oldest records, and displaces none of another class (D12)."""
+        for module in (quarantine, memory_store):
+            monkeypatch.setattr(module, "QUARANTINE_LIMIT", 20)
+        dead = Quarantined("quote", "S", "kraken", "not-found: unknown pair", "", T0)
+        others = [replace(dead, symbol="JUMP", reason="jump: +9900 %"), replace(dead, symbol="ODD", reason="?")]
+        for poll in range(3):
+            at = T0 + poll
+            store.put_quarantined([replace(other, at=T0 - 100) for other in others] if not poll else [])
+            store.put_quarantined(replace(dead, symbol=f"DEAD{number}", at=at) for number in range(330))
+        found = store.quarantined()
+        assert len(found) == 20
+        assert {each.symbol for each in found} >= {"JUMP", "ODD"}
+
     def test_last_success_is_per_dataset_and_provider(self, store: Store):
         """The last success is stored separately for each pair of dataset and provider."""
         store.mark_success("quotes:crypto", "simulated/binance", T0)

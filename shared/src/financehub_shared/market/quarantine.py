@@ -1,7 +1,8 @@
 """Stores rejected data in the quarantine: one record for each kind, symbol, provider and class of reason.
 
-A kind has a hash of records and a sorted set of its fields by the time of the last rejection. The sorted set decides
-which records leave if there are too many of the kind, so one kind never displaces another.
+A kind has a hash of records and a sorted set of its fields by the time of the last rejection. If there are too many
+records of a kind, the oldest ones of its most frequent class of reason leave. So thousands of dead coins displace
+neither records of another kind nor those for another reason.
 """
 
 import re
@@ -46,11 +47,20 @@ for i = 3, #ARGV, 4 do
   redis.call('ZADD', by_time, at, field)
 end
 local excess = redis.call('ZCARD', by_time) - tonumber(ARGV[2])
-if excess > 0 then
-  for _, field in ipairs(redis.call('ZRANGE', by_time, 0, excess - 1)) do
-    redis.call('HDEL', records, field)
-    redis.call('ZREM', by_time, field)
+while excess > 0 do
+  local by_class, most = {}, {}
+  for _, field in ipairs(redis.call('ZRANGE', by_time, 0, -1)) do
+    local class = string.match(field, '^[^|]*|([^|]*)') or ''
+    local fields = by_class[class] or {}
+    by_class[class] = fields
+    fields[#fields + 1] = field
+    if #fields > #most then most = fields end
   end
+  for i = 1, math.min(excess, #most) do
+    redis.call('HDEL', records, most[i])
+    redis.call('ZREM', by_time, most[i])
+  end
+  excess = excess - #most
 end
 redis.call('SADD', KEYS[3], ARGV[1])
 """
@@ -160,9 +170,9 @@ def _keys_of(kind: str) -> tuple[str, str, str]:
     return keys.quarantine(kind), keys.quarantine_by_time(kind), keys.QUARANTINE_KINDS
 
 
-def _encode(record: Quarantined) -> tuple[str, str, int, str]:
+def _encode(record: Quarantined) -> tuple[bytes, str, int, str]:
     """Return the hash field of a record's key, its time, its number of rejections, and the newest one as JSON."""
-    field = f"{record.provider}|{record.reason_class}|{record.symbol}"
+    field = f"{record.provider}|{record.reason_class}|{record.symbol}".encode(errors="replace")
     rejection = {"reason": record.reason[:REASON_LIMIT], "payload": record.payload[:PAYLOAD_LIMIT], "at": record.at}
     return field, repr(record.at), record.count, dumps(rejection)
 
