@@ -227,6 +227,35 @@ def test_assets_with_a_name_that_is_no_symbol_leave_it_out(reader: Reader, redis
     assert len(reader.errors) == 6
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        (b"", "`redis-cli HDEL financehub:assets ''`"),
+        (b"it's", """`redis-cli HDEL financehub:assets 'it'"'"'s'`"""),
+        (b"A\x00", "`redis-cli --no-raw HKEYS financehub:assets`"),
+        (b"\xff\xfe", "`redis-cli --no-raw HKEYS financehub:assets`"),
+    ],
+)
+def test_assets_with_any_name_are_reported_with_a_command_that_removes_only_them(
+    reader: Reader, redis_client: "redis.Redis", name: bytes, command: str
+):
+    """D13: the command for a record whose name is empty or cannot be typed deletes neither all assets nor nothing."""
+    redis_client.hset(keys.ASSETS, name, b"{}")
+    assert len(reader.assets()) == 3
+    (error,) = reader.errors.values()
+    assert command in str(error)
+    assert "UNLINK" not in str(error)
+
+
+def test_drop_older_with_a_name_that_is_not_utf_8_deletes_the_record(reader: Reader, redis_client: "redis.Redis"):
+    """D13: an old quote under any name is deleted, and a dry run counts it."""
+    redis_client.hset(keys.QUOTES, b"\xff", redis_client.hget(keys.QUOTES, "AAPL"))
+    limits = {"quotes_before": T0 + 1, "bars_before_day": 0, "news_before": 0, "quarantine_before": 0}
+    assert reader.drop_older(**limits, dry_run=True)["quotes"] == 4
+    assert reader.drop_older(**limits, dry_run=False)["quotes"] == 4
+    assert not redis_client.exists(keys.QUOTES)
+
+
 def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader: Reader, redis_client: "redis.Redis"):
     """The stream of the earlier quarantine is not read, and leaves when its newest record is past the retention."""
     redis_client.xadd(keys.QUARANTINE_STREAM, {"kind": "quote"}, id="1000000-0")

@@ -100,7 +100,7 @@ class NewsIndex:
         """Return the known stories of one bucket. A value that cannot be read is reported, and its story is unknown."""
         found: dict[StoryPlace, KnownStory] = {}
         try:
-            check_reply(news_story_record(bucket, ""), reply)
+            check_reply(news_story_record(bucket, None), reply)
         except CorruptDataError as error:
             self._report(error)
             return found

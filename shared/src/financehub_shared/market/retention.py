@@ -80,7 +80,7 @@ class Retention(RedisRepository):
             may_be_old = not has_order(raw) or quote_fetched_at(raw) < before
             return may_be_old and decode_quote(symbol, raw).fetched_at < before
 
-        dropped: set[str] = set()  # a set, because HSCAN may return a field twice
+        dropped: set[bytes] = set()  # a set, because HSCAN may return a field twice
         for old in self._old_fields(keys.QUOTES, is_old, unreadable):
             dropped.update(old if dry_run else self._delete_unchanged(keys.QUOTES, old))
         return len(dropped)
@@ -89,17 +89,17 @@ class Retention(RedisRepository):
         def is_old(symbol: str, raw: bytes) -> bool:
             return decode_indicator_values(symbol, raw).last_day < before_day
 
-        dropped: set[str] = set()
+        dropped: set[bytes] = set()
         for old in self._old_fields(keys.INDICATORS, is_old, unreadable):
-            symbols = list(old) if dry_run else self._delete_unchanged(keys.INDICATORS, old)
-            if symbols and not dry_run:
-                self._redis.unlink(*map(keys.indicator_series, symbols))
-            dropped.update(symbols)
+            fields = list(old) if dry_run else self._delete_unchanged(keys.INDICATORS, old)
+            if fields and not dry_run:
+                self._redis.unlink(*(keys.indicator_series(decode(field)) for field in fields))
+            dropped.update(fields)
         return len(dropped)
 
     def _old_fields(
         self, name: str, is_old: Callable[[str, bytes], bool], unreadable: Unreadable
-    ) -> Iterator[dict[str, bytes]]:
+    ) -> Iterator[dict[bytes, bytes]]:
         """Yield the old fields of a hash, one page at a time."""
         cursor = None
         while cursor != 0:
@@ -108,13 +108,13 @@ class Retention(RedisRepository):
             for field, raw in page.items():
                 try:
                     if is_old(decode(field), raw):
-                        old[decode(field)] = raw
+                        old[field] = raw
                 except CorruptDataError as error:
                     self._note(error.key, error, unreadable)
             if old:
                 yield old
 
-    def _delete_unchanged(self, name: str, read: Mapping[str, bytes]) -> list[str]:
+    def _delete_unchanged(self, name: str, read: Mapping[bytes, bytes]) -> list[bytes]:
         pairs = (part for field, raw in read.items() for part in (field, raw[:QUOTE_ORDER_LENGTH]))
         done = self._redis.eval(_DELETE_UNCHANGED, 1, name, *pairs)
         return [field for field, was_done in zip(read, done, strict=True) if was_done]

@@ -17,14 +17,14 @@ class RecordName:
 
     Args:
         key: The Redis key.
-        field: The hash field. Empty if the record is the whole key.
+        field: The hash field. None if the record is the whole key.
         repair: How a damaged record is repaired, in which `{field}` is the quoted field and `{remove}` the command that
             removes the record.
         removal: How the record is removed, if it is intact but of a newer release.
     """
 
     key: str
-    field: str
+    field: str | None
     repair: str
     removal: str = "{remove}"
 
@@ -37,12 +37,21 @@ class RecordName:
         return NewerRecordError(str(self), problem, self._advice(self.removal))
 
     def __str__(self) -> str:
-        return f"{self.key} {self.field}" if self.field else self.key
+        return self.key if self.field is None else f"{self.key} {self.field}"
 
     def _advice(self, template: str) -> str:
-        key, field = shlex.quote(self.key), shlex.quote(self.field)
-        command = f"HDEL {key} {field}" if self.field else f"UNLINK {key}"
-        return template.format(field=field, remove=f"`redis-cli {command}` removes it")
+        key, name = shlex.quote(self.key), self.key if self.field is None else self.field
+        command, names = ("UNLINK", "--scan") if self.field is None else (f"HDEL {key}", f"HKEYS {key}")
+        if name.isprintable() and "\N{REPLACEMENT CHARACTER}" not in name:
+            name = shlex.quote(name)
+            remove = f"`redis-cli {command} {name}` removes it"
+        else:
+            # an interactive redis-cli reads the escapes of bytes that a shell cannot spell
+            name = "NAME"
+            remove = (
+                f"`{command} NAME` in an interactive redis-cli, with NAME from `redis-cli --no-raw {names}`, removes it"
+            )
+        return template.format(field=name, remove=remove)
 
 
 _ASSET_REMOVAL = "`financehub assets remove {field}` removes it"
@@ -66,7 +75,7 @@ def quote_record(symbol: str) -> RecordName:
 
 def bars_record(symbol: str) -> RecordName:
     """Name the blob of an asset's bars."""
-    return RecordName(keys.bars(symbol), "", _BARS_REPAIR, _BARS_REPAIR)
+    return RecordName(keys.bars(symbol), None, _BARS_REPAIR, _BARS_REPAIR)
 
 
 def indicator_record(symbol: str) -> RecordName:
@@ -76,7 +85,7 @@ def indicator_record(symbol: str) -> RecordName:
 
 def series_record(symbol: str) -> RecordName:
     """Name the blob of an asset's indicator series."""
-    return RecordName(keys.indicator_series(symbol), "", _INDICATOR_REPAIR)
+    return RecordName(keys.indicator_series(symbol), None, _INDICATOR_REPAIR)
 
 
 def news_record(id: str) -> RecordName:
@@ -96,11 +105,11 @@ def quarantine_record(kind: str, field: str) -> RecordName:
 
 def news_index_record(key: str) -> RecordName:
     """Name the index of the news items about one asset."""
-    return RecordName(key, "", "{remove}, and later news items are in the index again")
+    return RecordName(key, None, "{remove}, and later news items are in the index again")
 
 
-def news_story_record(bucket: int, story: str) -> RecordName:
-    """Name the record of a story that deduplication knows, or all of them in one bucket of time."""
+def news_story_record(bucket: int, story: str | None) -> RecordName:
+    """Name the record of a story that deduplication knows, or with None all of them in one bucket of time."""
     return RecordName(keys.news_stories(bucket), story, "{remove}, and a copy of the story is stored at most once more")
 
 
