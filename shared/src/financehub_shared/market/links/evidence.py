@@ -267,6 +267,8 @@ def _of_noun_before(headline: Headline, before: Token, start: int) -> int:
         return -1 if is_sentence else -2  # US Visa
     if before.base in headline.english.places:
         return -2  # China Southern
+    if "r" in headline.readings(headline.tokens[start]) and not {"z", "d"}.isdisjoint(readings):
+        return -2  # What Comes Next
     is_plural = before.key.endswith("s") and not before.key.endswith("ss")  # 3 Reasons Visa
     if not {"n", "a"}.isdisjoint(readings) and "r" not in readings and not is_plural:
         return -1 if is_sentence and headline.begins_sentence(start - 1) else -2

@@ -19,7 +19,7 @@ _OWN_INDEX_WORDS = v.word_set("industrial industrials composite stock share benc
 _OWNERS_OF_COMPANIES = v.word_set("publisher unit subsidiary owner parent operator arm")
 #: What organizations have and indices have not.
 _OFFICES = v.word_set(
-    "ceo cfo coo publisher unit subsidiary editor editors reporter reporters journalist journalists newsroom"
+    "ceo cfo coo publisher unit arm subsidiary editor editors reporter reporters journalist journalists newsroom"
 )
 #: What organizations do and indices do not.
 _VERBS_OF_ORGANIZATIONS = v.word_set("sues sued hires appoints launches acquires publishes licenses")

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from financehub_shared.core.kinds import AssetKind
 from financehub_shared.core.models import Asset
 from financehub_shared.market.links.known_assets import KnownAsset, known_asset
+from financehub_shared.market.links.vocabulary import FUND_FAMILIES
 
 
 class Family(Enum):
@@ -16,6 +17,8 @@ class Family(Enum):
     MARKET = auto()
 
 
+#: Words in the names of funds.
+_FUNDS = FUND_FAMILIES | {"etf"}
 _MARKETS = {AssetKind.INDEX, AssetKind.FUTURE, AssetKind.FX}
 
 
@@ -36,9 +39,11 @@ class Owner:
 
 def owner_of(asset: Asset) -> Owner:
     """Return what is known about an asset."""
-    family = Family.COMPANY
+    known, kind, family = known_asset(asset.symbol), asset.kind, Family.COMPANY
+    if kind is AssetKind.EQUITY and any(not _FUNDS.isdisjoint(name.lower().split()) for name in known.names):
+        kind = AssetKind.FUND  # an entry without a name does not show it
     if asset.kind is AssetKind.COIN:
         family = Family.COIN
     elif asset.kind in _MARKETS:
         family = Family.MARKET
-    return Owner(asset.kind, family, known_asset(asset.symbol))
+    return Owner(kind, family, known)

@@ -103,8 +103,7 @@ def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: s
         is_no_word = headline.style is Style.SENTENCE or (headline.style is Style.TITLE and not token.start)
         is_no_word &= len(token.base) > 2 and "c" not in readings
         is_no_word &= "n" in readings and token.base not in headline.english.acronyms
-        about_funds = not (v.FUND_WORDS | v.FUND_FLOWS).isdisjoint(headline.words)
-        return is_no_word or following in v.AFTER_FUNDS or about_funds
+        return is_no_word or following in v.AFTER_FUNDS or not v.ABOUT_FUNDS.isdisjoint(headline.words)
     return not readings and token.base not in v.THEMES and following in {"stock", "shares"}
 
 

@@ -204,11 +204,14 @@ THEMES = word_set("ai it ev us uk eu pc tv pe vc ar vr uae oil dr hr pr ip")
 AFTER_TICKERS = word_set("stock shares earnings calls puts options dividend investors bulls bears")
 #: Verbs of things: a gap closes, a visa costs. Those of `OBJECTLESS` are verbs of companies before an object.
 OBJECTLESS = _forms("close widen narrow grow shrink rise fall move change open shift end begin start stop")
-THINGS_DO = _forms("work cost need require remain become allow expire set help")
+THINGS_DO = _forms("""
+    work cost need require remain become allow expire set help hit make get keep give take hold turn run test bring stay
+    try return
+""") | word_set("made got kept gave took held brought ran")
 #: Words after the ticker of a fund, and words that make it likely that a headline is about funds.
 AFTER_FUNDS = word_set("etf options calls puts holders holdings inflow inflows outflow outflows")
 FUND_WORDS = word_set("etf etfs fund funds")
-FUND_FLOWS = word_set("inflow inflows outflow outflows")
+ABOUT_FUNDS = FUND_WORDS | word_set("inflow inflows outflow outflows")
 FUND_FAMILIES = word_set("spdr ishares vanguard invesco proshares direxion wisdomtree schwab fidelity amundi xtrackers")
 #: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
 TICKER_MOVES = _forms("""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from financehub_shared.core.kinds import AssetType
+from financehub_shared.core.models import Asset
 from financehub_shared.market.assets_file import load_assets
 from financehub_shared.market.links.linker import AssetLinker
 from support.headlines import FOLDER
@@ -111,6 +113,13 @@ AUXILIARIES = [
     ("Strategy Is Working", ""),
     ("Orange Is The New Black Star Returns", ""),
     ("Visa Has Agreed To Buy A Startup", "V"),
+    ("What Comes Next Is Making Investors Nervous", ""),
+    ("What Happens Next Will Test The Fed", ""),
+    ("Visa Is Getting Harder To Get", ""),
+    ("Orange Will Make You Healthy", ""),
+    ("Gap Will Hit Low-Income Pupils", ""),
+    ("Target Is Getting A New CEO", "TGT"),
+    ("Oracle Is Building A Data Center", "ORCL"),
 ]
 #: Row L18: what else is named like an index.
 INDICES = [
@@ -141,6 +150,7 @@ INDICES = [
     ("Nasdaq Golden Dragon China Index Jumps", ""),
     ("Nikkei Stock Average Ends Higher", "^N225"),
     ("Dow Jones fecha em alta", "^DJI"),
+    ("Dow Jones arm of News Corp hires editor", ""),
 ]
 #: Row L6: subsidiaries, branches in other countries that are listed, and places.
 OTHERS = [
@@ -203,3 +213,8 @@ PERSONS = [
 def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbols: str):
     """N2, N3, N4: the words around a name decide between the asset and what else has its name."""
     assert " ".join(LINKER.link(title)) == symbols
+
+
+def test_link_of_a_known_fund_without_a_name_reads_its_ticker_as_that_of_a_fund():
+    """N2, row L11: a plain entry `{symbol: SPY, type: stock}` is linked like one with the name of the fund."""
+    assert AssetLinker([Asset("SPY", AssetType.STOCK)]).link("SPY sees record inflows") == ("SPY",)
