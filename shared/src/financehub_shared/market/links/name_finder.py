@@ -67,14 +67,19 @@ class NameFinder:
         return found + self._in_lists(headline, found, doubtful) if found and doubtful else found
 
     def _judge(self, headline: Headline, start: int, end: int, names: list[Name]) -> Mention:
-        """Return the assets for which most evidence speaks, and how much is lacking."""
-        gained = [self._points(name, headline, start, end) for name in names]
-        best = max(gained)
-        likely = [name for name, each in zip(names, gained, strict=True) if each == best]
+        """Return the assets that a name means, and how many points are missing for certainty."""
+        noted = [name for name in names if _is_noted(name, headline, end)]
+        if noted:
+            return Mention(start, end, tuple(name.symbol for name in noted))
+        lacking = [name.doubt - self._points(name, headline, start, end) for name in names]
+        if len({self._owners[name.symbol].kind for name in names if name.symbol}) < 2:
+            # they are listings of one company, of which none needs more evidence than another has
+            lacking = [max(points, 0) for points in lacking]
+        least = min(lacking)
+        likely = [name for name, points in zip(names, lacking, strict=True) if points == least]
         # `Dow` alone is the index more often than the company
         likely = [name for name in likely if is_of_family(name, self._owners, Family.MARKET)] or likely
-        lacking = max(name.doubt for name in likely) - best
-        return Mention(start, end, tuple(name.symbol for name in likely), max(lacking, 0))
+        return Mention(start, end, tuple(name.symbol for name in likely), max(least, 0))
 
     def _points(self, name: Name, headline: Headline, start: int, end: int) -> int:
         owner = self._owners.get(name.symbol)
@@ -82,8 +87,6 @@ class NameFinder:
             return 0
         note, distance = _note_after(headline, end)
         is_noted = note is not None and name.symbol in note.symbols
-        if is_noted and (not distance or not name.doubt or (note and note.kind is not NoteKind.BARE)):
-            return Doubt.GREAT
         is_of_another = not is_noted and _is_of_another_asset(owner, note, distance)
         is_doubted = name.doubt >= Doubt.SOME and not name.acronym
         is_other_word = is_doubted and is_shouted_word(headline, start, name.symbol)
@@ -130,6 +133,14 @@ def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool
     if note is None:
         return False
     return (distance > 0 and note.kind is not NoteKind.PAIR) or (note.exchange and owner.family is Family.COIN)
+
+
+def _is_noted(name: Name, headline: Headline, end: int) -> bool:
+    """Whether a notation after a name says that it means this asset: `Vodafone (LON: VOD)`."""
+    note, distance = _note_after(headline, end)
+    if note is None or name.symbol not in note.symbols:
+        return False
+    return not distance or not name.doubt or note.kind is not NoteKind.BARE
 
 
 def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:

@@ -10,8 +10,9 @@ from financehub_shared.market.links.names import SMALL_WORDS, Doubt, Name
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style, Token, fold, tokenize
 
-#: A name that more assets share would be a guess; two classes of shares and two listings share one.
-_MOST_OWNERS = 3
+#: The listings and classes of shares of one company share its name, and so do the currencies of one coin. A name that
+#: more assets share is a word such as `Fund`.
+_MOST_OWNERS = 8
 #: Shorter names in lower case may be words of another language.
 _SHORTEST_IN_LOWER_CASE = 5
 
@@ -57,18 +58,18 @@ class NameIndex:
 
 
 def _without_ambiguous(names: Iterable[Name]) -> dict[tuple[str, ...], list[Name]]:
-    """Group names by their words, without full names that too many assets have, and parts that two have."""
+    """Group names by their words, without names that too many assets have, and parts of two different full names."""
     by_words: dict[tuple[str, ...], dict[str, Name]] = defaultdict(dict)
     for name in names:
         known = by_words[name.words]
         other = known.get(name.symbol)
-        if other is None or (name.derived, name.doubt) < (other.derived, other.doubt):
+        if other is None or (name.part_of, name.doubt) < (other.part_of, other.doubt):
             known[name.symbol] = name
     kept = {}
     for words, known in by_words.items():
-        full = [name for name in known.values() if not name.derived]
+        full = [name for name in known.values() if not name.part_of]
         chosen = full or list(known.values())
-        if len(chosen) <= (_MOST_OWNERS if full else 1):
+        if len(chosen) <= _MOST_OWNERS and len({name.part_of for name in chosen}) == 1:
             kept[words] = chosen
     return kept
 
@@ -117,7 +118,7 @@ def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
     if name.doubt or is_word:
         return False
     # `bitcoin` and `goldman sachs` are no other words
-    return len(name.words) > 1 or (length >= _SHORTEST_IN_LOWER_CASE and not name.derived)
+    return len(name.words) > 1 or (length >= _SHORTEST_IN_LOWER_CASE and not name.part_of)
 
 
 def is_of_family(name: Name, owners: Mapping[str, Owner], family: Family) -> bool:

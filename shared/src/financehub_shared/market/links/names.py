@@ -43,7 +43,7 @@ class Name:
         doubt: How much evidence it needs.
         any_case: Whether it is a common noun, which counts in lower case (`gold price`).
         acronym: Whether it is written in capitals (`GM`), and counts in capitals only.
-        derived: Whether it is a part of the full name.
+        part_of: The full name of which it is a part. Empty if it is a full name.
     """
 
     words: tuple[str, ...]
@@ -51,7 +51,7 @@ class Name:
     doubt: Doubt
     any_case: bool = False
     acronym: bool = False
-    derived: bool = False
+    part_of: tuple[str, ...] = ()
 
 
 def names_of(asset: Asset, english: English) -> Iterator[Name]:
@@ -77,7 +77,7 @@ def names_of(asset: Asset, english: English) -> Iterator[Name]:
         for shorter in _shorter(words, english):
             doubt = known.doubts.get(" ".join(shorter), _doubt_of_part(shorter, words, english))
             if doubt is not None:
-                yield Name(shorter, asset.symbol, Doubt(doubt), derived=True)
+                yield Name(shorter, asset.symbol, Doubt(doubt), part_of=words)
         yield from _initials(asset, words, english)
     elif words[-1] in _FUND_WORDS - {"ishares"} and len(words) > 3:
         yield Name(words[:-1], asset.symbol, Doubt.NONE)

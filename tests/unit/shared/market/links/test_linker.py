@@ -194,9 +194,39 @@ def test_link_of_a_known_asset_without_a_name_uses_the_default_names(symbol: str
 
 
 def test_link_of_a_name_shared_by_many_assets_is_empty():
-    """A name that four assets share is linked to none of them."""
-    linker = AssetLinker([stock(f"F{n}", "Vanguard Fund") for n in range(4)])
+    """A name that nine assets share is linked to none of them."""
+    linker = AssetLinker([stock(f"F{n}", "Vanguard Fund") for n in range(9)])
     assert linker.link("Vanguard Fund grows") == ()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "name", "title"),
+    [
+        ("BTC-CHF BTC-EUR BTC-GBP BTC-JPY BTC-USD", "Bitcoin", "Bitcoin slips as traders wait"),
+        ("NEAR-EUR NEAR-USD", "NEAR Protocol", "NEAR token jumps"),
+        ("OC0.F OCDO.L OCDGF", "Ocado Group plc", "Ocado raises forecast"),
+        ("BAYN.DE BAYRY", "Bayer AG", "Bayer cuts jobs"),
+        ("LMNA LMNB", "Lumenta Holdings Inc", "Lumenta beats forecasts"),
+    ],
+)
+def test_link_of_a_name_shared_by_listings_of_one_company_links_all(symbols: str, name: str, title: str):
+    """N4: all listings, classes and currencies with one name are linked by the full name and by a part of it."""
+    type = AssetType.CRYPTO if symbols.endswith("-USD") else AssetType.STOCK
+    linker = AssetLinker([Asset(symbol, type, name) for symbol in symbols.split()])
+    assert linker.link(title) == tuple(sorted(symbols.split()))
+    assert linker.link("Vendor opens a shop") == ()
+
+
+def test_link_of_a_name_with_a_notation_links_only_the_listing_in_it():
+    """An exchange after a name that two listings share selects one of them."""
+    linker = AssetLinker([stock("OCDO.L", "Ocado Group plc"), stock("0OC.F", "Ocado Group plc")])
+    assert linker.link("Ocado (LON: OCDO) raises forecast") == ("OCDO.L",)
+
+
+def test_link_of_a_part_of_two_different_names_is_empty():
+    """The first word of two companies names neither of them."""
+    linker = AssetLinker([stock("LMNA", "Lumenta Holdings Inc"), stock("LMB", "Lumenta Bancorp")])
+    assert linker.link("Lumenta beats forecasts") == ()
 
 
 _PARTS = "Apple apple Target TARGET Visa Next Gap ON (NYSE: V) (SOL) $aapl BTC/USD and , : - ' 's shares rises The"
