@@ -87,7 +87,7 @@ def test_put_news_with_a_damaged_index_stores_all_others(redis_client: redis.Red
     store = RedisStore(redis_client, errors.append)
     items = [item_of_feed(number) for number in range(3)]
     store.put_news(items)
-    bucket = keys.news_stories(story_bucket(items[0].published_at))
+    bucket = keys.news_stories(story_bucket(identify(items[0]), items[0].published_at))
     redis_client.hset(bucket, identify(items[0]).story, b"\xff?")
     copies = [replace(item, id=f"copy{number}", guid="") for number, item in enumerate(items)]
     assert store.put_news(copies) == 1
@@ -99,7 +99,7 @@ def test_put_news_with_an_index_of_another_type_stores_new_items(redis_client: r
     errors: list[CorruptDataError] = []
     store = RedisStore(redis_client, errors.append)
     store.put_news([news("1", "Tea is hot")])
-    bucket = keys.news_stories(story_bucket(item_of_feed(1).published_at))
+    bucket = keys.news_stories(story_bucket(identify(item_of_feed(1)), T0))
     redis_client.delete(bucket)
     redis_client.set(bucket, "?")
     assert store.put_news([item_of_feed(1)]) == 1

@@ -9,7 +9,7 @@ import redis
 
 from financehub_shared.core.errors import StoreUnavailableError
 from financehub_shared.core.models import NewsItem, Quarantined
-from financehub_shared.market.dedupe.identity import NewsIdentity, story_bucket
+from financehub_shared.market.dedupe.identity import NewsIdentity, identify, story_bucket
 from financehub_shared.market.dedupe.known_news import KnownNews
 from financehub_shared.market.news_index import SEEN_SECONDS, STORY_SECONDS
 from financehub_shared.market.redis_store import RedisStore
@@ -144,9 +144,10 @@ def test_put_news_by_two_writers_stores_a_story_once(redis_client: redis.Redis):
 def test_drop_older_of_all_news_leaves_only_what_recognizes_them(redis_client: redis.Redis):
     """N14: after the last news item is deleted, only the keys remain that recognize it while a feed keeps it."""
     store = RedisStore(redis_client)
-    store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), news("2", "Older hats cost more in Paris", T0 - 2)])
+    told = news("2", "Older hats cost more in Paris", T0 - 2)
+    store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), told])
     store.drop_older(quotes_before=T0, bars_before_day=0, news_before=T0, quarantine_before=T0, dry_run=False)
-    stories = keys.news_stories(story_bucket(T0))
+    stories = keys.news_stories(story_bucket(identify(told), T0))
     assert {key.decode() for key in redis_client.keys("financehub:*")} == {keys.NEWS_SEEN, stories}
     assert 0 < redis_client.ttl(stories) <= STORY_SECONDS
     store.put_news([replace(news("3", "New hat", T0), fetched_at=T0 + SEEN_SECONDS)])

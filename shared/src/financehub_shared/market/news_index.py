@@ -55,7 +55,7 @@ class NewsIndex:
         places: defaultdict[int, set[str]] = defaultdict(set)
         for item, identity in zip(items, identities, strict=True):
             if identity.story:
-                for bucket in story_buckets(item.published_at):
+                for bucket in story_buckets(identity, item.published_at):
                     places[bucket].add(identity.story)
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(keys.NEWS_SEEN)

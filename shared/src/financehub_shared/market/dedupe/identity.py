@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.dedupe.publishers import bare_headline, publisher_names
+from financehub_shared.market.dedupe.tickers import without_tickers
 from financehub_shared.market.dedupe.titles import read_headline
 
 #: Seconds within which two headlines of the same story announce the same article. It is less than a day, because daily
 #: headlines recur (`Bitcoin rises as Fed meets`) and are not published at the same minute every day.
 STORY_WINDOW = 18.0 * HOUR_SECONDS
+#: The same for equal short headlines, which name no more than an asset or a figure and an event (`Gold slips`).
+SHORT_WINDOW = 2.0 * HOUR_SECONDS
 #: An item that was published within so many seconds before the fetch has no date, or a new one at each fetch.
 UNDATED_SECONDS = 120.0
 
@@ -28,6 +31,7 @@ class NewsIdentity:
         former_guids: The keys that `guids` had in releases whose guids did not begin with the label of the feed.
         undated_title: Key of the publisher and the story. Empty if the item has a date, or its title tells no story.
         story: Key of the story and of the assets that the title names. Empty if the title tells no story.
+        window: Seconds within which an item with this key announces the same article.
         words: Key of the title as a whole.
     """
 
@@ -36,13 +40,15 @@ class NewsIdentity:
     former_guids: tuple[str, ...]
     undated_title: str
     story: str
+    window: float
     words: str
 
 
 def identify(item: NewsItem) -> NewsIdentity:
     """Return the keys of a news item that is linked to its assets."""
-    headline = read_headline(bare_headline(item.title, publisher_names(item)))
+    headline = read_headline(without_tickers(bare_headline(item.title, publisher_names(item)), item.assets))
     story = _key(headline.story, *item.assets) if headline.story else ""
+    is_short = not story and headline.has_event and (headline.has_figure or item.assets)
     is_undated = 0 <= item.fetched_at - item.published_at < UNDATED_SECONDS
     # a date without a time, which many articles of a day share, is no evidence
     date = "" if item.published_at % DAY_SECONDS == 0 else repr(item.published_at)
@@ -53,19 +59,21 @@ def identify(item: NewsItem) -> NewsIdentity:
         guids=tuple(_key(item.source, item.guid, text) for text in evidence if item.guid),
         former_guids=tuple(_key(item.source, former_guid, text) for text in evidence if former_guid),
         undated_title=_key(item.source, story) if is_undated and story else "",
-        story=story,
+        story=_key("short", headline.words, *item.assets) if is_short else story,
+        window=SHORT_WINDOW if is_short else STORY_WINDOW,
         words=_key(headline.words),
     )
 
 
-def story_bucket(at: float) -> int:
-    """Return the number of the time span of `STORY_WINDOW` seconds that contains a time of publication."""
-    return int(at // STORY_WINDOW)
+def story_bucket(identity: NewsIdentity, at: float) -> int:
+    """Return the number of the time span, as long as the window of the story, that contains a time of publication."""
+    return int(at // identity.window)
 
 
-def story_buckets(at: float) -> range:
+def story_buckets(identity: NewsIdentity, at: float) -> range:
     """Return the buckets that can contain a news item of the same story as one that was published at `at`."""
-    return range(story_bucket(at - STORY_WINDOW), story_bucket(at + STORY_WINDOW) + 1)
+    bucket = story_bucket(identity, at)
+    return range(bucket - 1, bucket + 2)
 
 
 def _key(*parts: str) -> str:

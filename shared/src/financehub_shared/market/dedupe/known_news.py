@@ -93,7 +93,7 @@ class KnownNews:
         for key in sighted:
             self._seen[key] = self.sighted[key] = item.fetched_at
         if verdict is None and identity.story:
-            place = story_bucket(item.published_at), identity.story
+            place = story_bucket(identity, item.published_at), identity.story
             self._stories[place] = self.new_stories[place] = KnownStory(item.published_at, identity.words, item.id)
         return verdict
 
@@ -112,9 +112,9 @@ class KnownNews:
         return None
 
     def _told(self, item: NewsItem, identity: NewsIdentity) -> Verdict | None:
-        for bucket in story_buckets(item.published_at):
+        for bucket in story_buckets(identity, item.published_at):
             known = self._stories.get((bucket, identity.story))
-            if known is not None and abs(known.published_at - item.published_at) <= STORY_WINDOW:
+            if known is not None and abs(known.published_at - item.published_at) <= identity.window:
                 is_equal = known.words == identity.words
                 return Verdict(DropReason.SAME_TITLE if is_equal else DropReason.NEAR_EQUAL_TITLE, known.id)
         return None

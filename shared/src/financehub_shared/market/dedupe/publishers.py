@@ -34,6 +34,15 @@ _SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
 #: A suffix, and what precedes it if that also introduces a subject: `Ellison's next takeover: CNN`.
 _SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|(\s*:\s+|\s+\())([^|–—]{2,60}?)\)?\s*$")
 _SOURCES = re.compile(r"\s*[-–—:,(]\s*(?:sources?|reports?)(?: says?)?\)?$", re.IGNORECASE)
+#: Newsrooms whose reports other publishers repeat. None of them is a listed company, whose own results it may report.
+_NEWSROOMS = (
+    "Reuters|Bloomberg|Bloomberg News|AP|Associated Press|FT|Financial Times|WSJ|Wall Street Journal|CNBC|Nikkei"
+)
+_ATTRIBUTION = re.compile(
+    rf"\s*(?:,|\s[-–—]|:)\s+(?:(?i:the )?(?:{_NEWSROOMS})\s+(?i:reports?|reported)"
+    rf"|(?i:(?:the )?company|sources?)\s+(?i:says?|said)"
+    rf"|(?i:sources?)\s+(?i:tells?|told)\s+(?i:the )?(?:{_NEWSROOMS}))$"
+)
 _TAG = re.compile(
     r"^[\W_]*(?:"
     # `UPDATE 1-`, with or without spaces
@@ -78,4 +87,4 @@ def bare_headline(title: str, own: AbstractSet[str]) -> str:
     while (found := _SUFFIX.match(text)) and squeeze(found[3]) in (own if found[2] else own | _KNOWN):
         text = found[1]
     text = _UPDATED.sub("", text)
-    return _SOURCES.sub("", text)
+    return _SOURCES.sub("", _ATTRIBUTION.sub("", text))

@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from financehub_shared.market.dedupe.words import AUXILIARY, BASE_FORM, ENGLISH, GENERIC, HARMLESS, JOINING, ROUTINE
+from financehub_shared.market.dedupe.words import (
+    AUXILIARY,
+    BASE_FORM,
+    ENGLISH,
+    EVENTS,
+    GENERIC,
+    HARMLESS,
+    JOINING,
+    LEGAL_FORMS,
+    QUESTIONS,
+    ROUTINE,
+)
 
 #: With fewer specific words and numbers, or no such word, a headline tells no story (`Net Asset Value(s)`).
 FEWEST_SPECIFIC = 3
@@ -34,6 +45,9 @@ _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _CONTRACTION = re.compile(r"(?i:won't|can't|cannot|n't|'ll|'re|'ve)\b")
 _FULL = {"won't": "will not", "can't": "can not", "cannot": "can not", "n't": " not", "'ll": " will"}
 _QUARTER = re.compile(r"(?i:\b(first|second|third|fourth)[- ]quarter\b)|\b([1-4])Q\b")
+#: The Danish legal form.
+_A_S = re.compile(r"(?<=\w) A/S\b")
+_MAKER = re.compile(r"\b(chip|car|auto|truck|plane|drug|steel)[- ](makers?)\b", re.IGNORECASE)
 _QUARTERS = {"first": "Q1", "second": "Q2", "third": "Q3", "fourth": "Q4"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)|\bUS(?=\$\d)")
 #: A unit behind a number; the name of its group is the spelling that stands for all.
@@ -54,10 +68,14 @@ class Headline:
     Args:
         words: All its words in lower case, with one spelling of numbers and amounts.
         story: The words that make the story. Empty if they do not tell it from other stories of the same day.
+        has_event: Whether a verb reports what happened, and nothing is asked, explained or announced by routine.
+        has_figure: Whether it has a number.
     """
 
     words: str
     story: str
+    has_event: bool
+    has_figure: bool
 
 
 def read_headline(text: str) -> Headline:
@@ -72,11 +90,18 @@ def read_headline(text: str) -> Headline:
         # an acronym, or a ticker such as BE
         is_name = following in _SHARES if is_shouted else len(token) > 1 and token.isupper()
         asks = not place and word in AUXILIARY
+        if word in LEGAL_FORMS and place and (following in ENGLISH or not following) and _is_name(tokens[place - 1]):
+            continue
         if is_name or asks or word not in harmless:
             story.append(word if is_name else BASE_FORM.get(word, word))
     text = " ".join(words)
-    tells_story = _is_specific(story) and not ROUTINE.search(text)
-    return Headline(text, " ".join(story) if tells_story else "")
+    is_routine = ROUTINE.search(text) is not None
+    return Headline(
+        text,
+        story=" ".join(story) if _is_specific(story) and not is_routine else "",
+        has_event=not is_routine and not EVENTS.isdisjoint(story) and QUESTIONS.isdisjoint(words),
+        has_figure=any(map(str.isdigit, text)),
+    )
 
 
 def _respell(text: str) -> str:
@@ -85,6 +110,8 @@ def _respell(text: str) -> str:
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     text = _CONTRACTION.sub(lambda found: _FULL.get(found[0].casefold(), ""), text)
     text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
+    text = _A_S.sub("", text)
+    text = _MAKER.sub(r"\1\2", text)
     text = _QUARTER.sub(lambda found: f"Q{found[2]}" if found[2] else _QUARTERS[found[1].casefold()], text)
     if any(map(str.isdigit, text)):
         text = _THOUSANDS.sub("", text)
@@ -98,6 +125,11 @@ def _is_english(tokens: Sequence[str], words: Sequence[str]) -> bool:
     return not ENGLISH.isdisjoint(words) or any(
         token in JOINING and following.islower() for token, following in pairwise(tokens)
     )
+
+
+def _is_name(token: str) -> bool:
+    word = _fold(token)
+    return token[0].isupper() and word not in ENGLISH and word not in HARMLESS and word not in BASE_FORM
 
 
 def _is_specific(story: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ makes another story. In particular, they lack every negation, direction, preposi
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,11 +21,19 @@ HARMLESS = _words("""
 #: Harmless words that ask at the start of a headline: `Has Bitcoin bottomed`.
 AUXILIARY = _words("is are was were has have had")
 
+#: Words of headlines that ask or explain. Two publishers' answers are two articles.
+QUESTIONS = _words("? how what when which who why should could would may might vs versus or")
+
+#: Legal forms that headlines add to the name of a company. `Ltd` and `AG` are not among them, because groups have a
+#: subsidiary of their own name in many countries.
+LEGAL_FORMS = _words("corp plc se")
+
 #: Function words of English alone. A headline that has none of them, and no form of an English verb, may be in another
 #: language, in which harmless words mean something else: in `Carlyle verkauft an Siemens`, `an` precedes the buyer.
 _ENGLISH = _words("""
     to for from by with without into about against than before after amid ahead its their that this what why how who
-    when are were been being have could would should says
+    when are were been being have could would should says soar climb tumble plunge weaken strengthen buy sell seek weigh
+    urge
 """)
 #: Function words that show the language only before a word in lower case, because names of companies have them too.
 JOINING = _words("the of and")
@@ -45,7 +53,7 @@ _VERBS = """
 #: `stock` is not one of them: `The Best Dividend Stocks` is another list than `The Best Dividend Stock`.
 _NOUNS = """
     share result profit sale revenue price rate cost job tariff fear hope worry outlook forecast estimate dividend
-    earning offer hold
+    earning offer hold delivery
 """
 #: First the word that stands for the others.
 _IRREGULAR = """
@@ -66,14 +74,15 @@ _IRREGULAR = """
     top tops topped topping
     recall recalls recalled recalling
     slash slashes slashed slashing
-    launch launches
-    reach reaches
     miss misses missed missing
     rally rallies rallied rallying
 """
+#: Words that British English spells with `our`. `labor` is not one of them, because two parties differ in it.
+_OUR = "favor favors favored rumor rumors neighbor neighbors"
 _SPELLINGS = """
     loss losses
-    delivery deliveries
+    defense defence
+    aluminum aluminium
     to will
     vs versus
     jan january
@@ -101,10 +110,16 @@ _SPELLINGS = """
 """
 
 
+def _with_s(word: str) -> str:
+    if re.search("[^aeiou]y$", word):
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("ch", "sh", "s", "x")) else "s")
+
+
 def _verb_forms() -> Iterable[tuple[str, str]]:
     active = _ACTIVE_VERBS.split()
     for word in (*active, *_VERBS.split()):
-        yield word + "s", word
+        yield _with_s(word), word
         doubled = re.fullmatch("[^aeiou]+[aeiou][nt]", word)
         stem = word + word[-1] if doubled else re.sub("(?<![ey])e$", "", word)
         yield stem + "ing", word
@@ -121,7 +136,8 @@ def _lines(text: str) -> Iterable[tuple[str, str]]:
 
 _VERB_FORMS = dict(_verb_forms())
 #: Form of a word → the form that stands for all of them.
-BASE_FORM: Mapping[str, str] = {word + "s": word for word in _NOUNS.split()} | _VERB_FORMS | dict(_lines(_SPELLINGS))
+BASE_FORM = {_with_s(word): word for word in _NOUNS.split()} | _VERB_FORMS | dict(_lines(_SPELLINGS))
+BASE_FORM |= {word.replace("or", "our"): word for word in _OUR.split()}
 #: Words that show that a headline is in English. A few forms of verbs are words of other languages too.
 ENGLISH = _ENGLISH | (_VERB_FORMS.keys() - _words("rose fell sank sunk"))
 
@@ -149,6 +165,9 @@ GENERIC = _words("""
     mover movers gainer gainers loser losers winner winners most active gold silver oil bitcoin crypto cryptocurrency
     forex premarket pre after hours chart charts watch watchlist analysis forecast prediction technical view
 """)
+
+#: Verbs that report an event of markets, in base form.
+EVENTS = {*_ACTIVE_VERBS.split(), *(base for _, base in _lines(_IRREGULAR))} - GENERIC - _words("say close end start")
 
 #: Announcements that one issuer may make several times a day with the same title, about several holders or securities.
 ROUTINE = re.compile(

@@ -16,6 +16,7 @@ from support.memory_store import MemoryStore
 
 PAGE = Path(__file__).parents[5] / "docs/data-quality.md"
 STORY = "Regulator opens probe of Acme battery fires"
+SHORT = "Gold hits record, tops $4,000"
 FIGURES = "Dow falls 1%, Nasdaq drops 2% as bond yields rise"
 OLDEST = T0 - 30 * DAY_SECONDS
 
@@ -69,8 +70,10 @@ ROWS: list[tuple[str, Sequence[NewsItem], NewsItem, str]] = [
         item("Acme Wood Paper ETFs - Net Asset Value(s)", "b"),
         "",
     ),
-    ("K12", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
-    ("K12", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
+    ("K12", [item(SHORT)], item(SHORT, "b", 2, source="Else"), "same-title"),
+    ("K12", [item(SHORT)], item(SHORT, "b", 2.1, source="Else"), ""),
+    ("K13", [undated(STORY, "a?v=1"), undated(STORY, "a?v=2", 10)], undated(STORY, "a?v=3", 20), "same-title"),
+    ("K13", [undated(STORY, "a"), undated(STORY, "a", 23)], undated(STORY, "b", 24), ""),
 ]
 
 

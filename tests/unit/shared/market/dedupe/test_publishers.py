@@ -82,6 +82,33 @@ def test_publisher_names_contain_the_feed_and_the_host(source: str, url: str, su
     assert bare_headline(item.title, frozenset()) == item.title or suffix in {"MarketWatch", "CoinDesk"}
 
 
+@pytest.mark.parametrize(
+    "tail",
+    [
+        *(
+            ", company says",
+            ", Bloomberg News reports",
+            ", FT reports",
+            ", sources tell Reuters",
+            ", sources told the FT",
+        ),
+        *(" - source tells Reuters", ": the Wall Street Journal reported", ", the company said"),
+    ],
+)
+def test_bare_headline_removes_who_reports_it(tail: str) -> None:
+    """N5: who says or reports the story is no part of it."""
+    assert bare_headline(OIL + tail, frozenset()) == OIL
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [", Trump says", ", court says", ", New York Times reports", ", company denies", ", Morningstar says", ", FT"],
+)
+def test_bare_headline_keeps_who_says_it_otherwise(tail: str) -> None:
+    """N5: a person, a court, and a publisher that may report its own results are part of the story."""
+    assert bare_headline(OIL + tail, frozenset()) == OIL + tail
+
+
 @pytest.mark.parametrize("suffix", [": {}", " : {}", " ({})", " - {}", " | {}"])
 @pytest.mark.parametrize("publisher", ["CNN", "Morningstar", "Gulf Wire"])
 def test_bare_headline_removes_the_own_publisher_behind_any_separator(publisher: str, suffix: str) -> None:

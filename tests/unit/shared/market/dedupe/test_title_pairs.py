@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.market.dedupe.publishers import bare_headline
 from financehub_shared.market.dedupe.titles import read_headline
-from financehub_shared.market.dedupe.words import BASE_FORM, HARMLESS
+from financehub_shared.market.dedupe.words import BASE_FORM, HARMLESS, LEGAL_FORMS
 from financehub_shared.market.links.linker import AssetLinker
 from support.headlines import FOLDER
 from support.title_pairs import Link, link_nothing, title_pairs, verdict
@@ -126,7 +126,7 @@ def test_template_with_another_name_or_number_is_another_story(template: str) ->
 
 def _is_harmless(old: str, new: str) -> bool:
     words = [read_headline(word).words for word in (old, new)]
-    return words[0] == words[1] or all(BASE_FORM.get(word, word) in HARMLESS | {""} for word in words)
+    return words[0] == words[1] or all(BASE_FORM.get(word, word) in HARMLESS | LEGAL_FORMS | {""} for word in words)
 
 
 STATEMENTS = [
@@ -168,6 +168,50 @@ def test_harmless_word_of_another_language_makes_another_story(headline: str) ->
     """N5: what is harmless in English may tell the buyer from the seller in another language."""
     before, word, behind = re.split("[{}]", headline)
     assert verdict(before + word + behind, before.strip() + behind) is None
+
+
+#: Headlines of which two or more have the same story words.
+SPELLINGS = [
+    ("Bavarian Nordic A/S to open lab in Ohio", "Bavarian Nordic to open lab in Ohio"),
+    (
+        "Fluor Corp. wins rail contract in Egypt",
+        "Fluor wins rail contract in Egypt",
+        "Fluor Corp wins rail contract in Egypt",
+    ),
+    ("Halma plc raises outlook for labs", "Halma raises outlook for labs"),
+    ("Airbus SE wins jet order from Gulf", "Airbus wins jet order from Gulf"),
+    (
+        "Chip-maker Arm denies defence rumors in London",
+        "Chip maker Arm denies defense rumors in London",
+        "Chipmaker Arm denies defense {} in London".format("rumors".replace("or", "our")),
+    ),
+    ("Worries over zinc supplies in Peru", "Worry over zinc supplies in Peru"),
+]
+#: Headlines of which no two are one story, although one lacks a word that another spelling or legal form may add.
+OTHER_FORMS = [
+    (
+        "Siemens AG wins rail contract in Egypt",
+        "Siemens Ltd wins rail contract in Egypt",
+        "Siemens wins rail contract in Egypt",
+    ),
+    ("Floods Hit Ports In SE Asia", "Floods Hit Ports In Asia", "Floods Hit Ports in NE Asia"),
+    ("US Corp. bonds rally on rate hopes", "US bonds rally on rate hopes"),
+    ("Labour wins seats in northern towns", "Labor wins seats in northern towns"),
+    ("Vodafone Group Plc - Profit Warning for Spain", "Vodafone Group Plc - Final Results for Spain"),
+]
+
+
+@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda titles: titles[0])
+def test_spelling_or_legal_form_makes_no_other_story(spellings: tuple[str, ...]) -> None:
+    """N5: British spelling, a compound and the legal form of a company do not count."""
+    assert len({read_headline(title).story for title in spellings}) == 1
+    assert read_headline(spellings[0]).story
+
+
+@pytest.mark.parametrize("titles", OTHER_FORMS, ids=lambda titles: titles[0])
+def test_form_that_means_something_else_makes_another_story(titles: tuple[str, ...]) -> None:
+    """N5: a word that only looks like a legal form or another spelling counts."""
+    assert [pair for pair in combinations(titles, 2) if verdict(*pair) is not None] == []
 
 
 VOCABULARY = sorted({word for title in TITLES for word in title.split()})
