@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import RLock
 
-from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import (
     PAYLOAD_LIMIT,
@@ -22,7 +21,7 @@ from financehub_shared.market.dedupe.identity import identify
 from financehub_shared.market.dedupe.known_news import DroppedNews, KnownNews, KnownStory, StoryPlace
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH, quote_order
 from financehub_shared.market.encoding.series import newest_values, replace_bars, trim_bars
-from financehub_shared.market.protocols import QUARANTINE_LIMIT
+from financehub_shared.market.protocols import QUARANTINE_LIMIT, WRONG_CLOCK_SECONDS
 from financehub_shared.market.quality.disputes import Dispute
 from financehub_shared.market.quality.full_reads import FullRead
 from financehub_shared.market.unreadable import Unreadable
@@ -86,7 +85,7 @@ class MemoryStore:
         with self._lock:
             for quote in quotes:
                 stored = self._quotes.get(quote.symbol)
-                has_wrong_time = stored is not None and stored.fetched_at > quote.fetched_at + DAY_SECONDS
+                has_wrong_time = stored is not None and stored.fetched_at > quote.fetched_at + WRONG_CLOCK_SECONDS
                 start = QUOTE_ORDER_LENGTH // 2 if quote.symbol in replaced else 0
                 if stored is None or has_wrong_time or quote_order(stored)[start:] <= quote_order(quote)[start:]:
                     self._quotes[quote.symbol] = quote

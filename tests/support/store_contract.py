@@ -132,9 +132,11 @@ class QuotesContract:
         assert store.quotes() == {"BTC-USD": following}
 
     def test_put_quotes_after_a_quote_of_a_wrong_clock_replaces_it(self, store: Store):
-        """A quote that was fetched more than a day later than the new one has a wrong time and does not stay (D13)."""
-        store.put_quotes([quote(price="1", fetched_at=T0 + 1e6)])
+        """A quote that was fetched more than an hour after the new one has a wrong time and does not stay (D13)."""
+        store.put_quotes([quote(price="1", fetched_at=T0 + 3_600)])
         store.put_quotes([quote(price="2", fetched_at=T0)])
+        assert store.quotes()["BTC-USD"].price == 1
+        store.put_quotes([quote(price="2", fetched_at=T0 - 1)], replaced={"BTC-USD"})
         assert store.quotes()["BTC-USD"].price == 2
 
     def test_put_quotes_of_a_replaced_symbol_compares_fetch_times_only(self, store: Store):

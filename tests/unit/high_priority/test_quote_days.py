@@ -128,6 +128,65 @@ def test_majority_that_forms_just_before_the_end_of_a_dispute_decides_it():
         assert is_about("0.028")(world.stored)
 
 
+def test_fallback_never_becomes_good_by_itself_while_the_first_provider_is_down():
+    """D4: Binance is blocked for three days, and its first answer replaces the price of another coin."""
+    world = QuoteWorld(LUNA, OTHER_COIN, NOW)
+    world.poll()
+    world.scripts["binance"] = is_down
+    for _ in range(3 * 24):
+        world.poll(HOUR)
+    assert world.stored is not None
+    assert (world.stored.price, world.stored.quality) == (Decimal("0.00006"), Quality.UNCONFIRMED)
+    world.scripts["binance"] = says("0.14")
+    world.poll(2)
+    assert world.stored.price == Decimal("0.14")
+
+
+@pytest.mark.parametrize("fall", ["0.75", "0.62", "0.3"])
+def test_provider_that_repeats_an_old_price_is_outvoted(fall: str):
+    """Binance repeats yesterday's price with new times. Two others agree on another price, near or far."""
+    scripts = {"binance": says("1"), "coingecko": says(fall), "kraken": says(Decimal(fall) * Decimal("1.05"))}
+    world = QuoteWorld(LUNA, {"binance": says("1")}, NOW)
+    world.poll()
+    world.scripts = scripts
+    world.poll_until(is_about(fall), 2, 60)
+    for _ in range(60):
+        world.poll(2)
+        assert world.stored is not None
+        assert (str(world.stored.price), world.stored.quality) == (fall, Quality.GOOD)
+        assert "binance: quarantined: " in world.stored.note
+
+
+@pytest.mark.parametrize("minutes", [2.0, 30.0, HOUR, 2 * HOUR])
+@pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
+def test_wrong_price_of_a_coin_is_compared_in_any_schedule(symbol: str, minutes: float):
+    """Q28: The comparison takes place within an hour or in the next run, at whatever minutes the task runs."""
+    world = QuoteWorld(Asset(symbol, AssetType.CRYPTO), {"binance": says("7")}, NOW)
+    world.poll()
+    world.scripts = {"binance": says("7"), "coingecko": says("1"), "kraken": says("1")}
+    world.clock.advance(minutes * 60)
+    world.poll_until(is_about("1"), minutes, max(HOUR, minutes))
+
+
+# clocks --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ahead", [10 * HOUR, 20 * HOUR, 3 * DAY])
+def test_clock_that_was_ahead_keeps_neither_a_dispute_open_nor_a_price(ahead: float):
+    """The clock of a worker was ahead while a dispute began. After that, the dispute ends as usual."""
+    world = QuoteWorld(LUNA, {"binance": is_down, "kraken": says("7")}, NOW)
+    put(world, "1", "binance")
+    world.clock.advance(ahead * 60)
+    for _ in range(20):
+        world.poll(2)
+    assert is_about("7")(world.stored)
+    assert world.store.disputes()
+    world.clock.advance(-ahead * 60)
+    world.scripts = {"binance": says("1"), "kraken": says("1")}
+    assert world.poll_until(is_about("1"), 2, 60)[0] == 1
+    world.scripts = {"binance": says("0.3")}
+    world.poll(2)
+    assert world.poll_until(is_about("0.3"), 2, 60)[1] == 30
+
+
 # D5: the jump limit --------------------------------------------------------------------------------------------
 def crash(price: str, **more: object) -> Script:
     """Return the answer of an upstream after a crash from 1."""
@@ -289,6 +348,47 @@ def test_scale_that_changes_within_a_session_is_no_split():
         assert is_about("200")(world.stored)
 
 
+def test_scale_that_another_provider_contradicts_is_no_split():
+    """D2: Yahoo states another company for a day, with its previous close. Finnhub states the old level."""
+    world = QuoteWorld(SHARE, {"yahoo": exchange({0: "100"}), "finnhub": exchange({0: "101"})}, NOW)
+    world.poll()
+    world.scripts["yahoo"] = exchange({0: "730"})
+    world.poll(DAY)
+    for _ in range(20):
+        world.poll(HOUR)
+        assert is_about("101")(world.stored)
+    world.scripts["yahoo"] = exchange({0: "100"})
+    world.poll_until(is_about("100"), HOUR, DAY)
+    assert world.stored is not None
+    assert (world.stored.provider, world.stored.quality) == ("yahoo", Quality.GOOD)
+
+
+@pytest.mark.parametrize("closed_days", [0, 3, 8])
+def test_dispute_about_a_stock_ends_in_the_next_session_after_any_closure(closed_days: int):
+    """D5: The task runs in sessions only. A jump on Friday is stored on the next day that is open."""
+    friday = NOW + 2 * 86_400
+    world = QuoteWorld(SHARE, {"yahoo": says("100", at=friday)}, friday)
+    world.poll()
+    world.scripts["yahoo"] = says("7", at=friday + 300)
+    world.poll(5)
+    assert is_about("100")(world.stored)
+    opened = friday + (3 + closed_days) * 86_400
+    world.scripts["yahoo"] = says("7", at=opened)
+    world.clock.advance(opened - world.clock.now())
+    world.poll()
+    assert is_about("7")(world.stored)
+
+
+def test_providers_that_are_two_price_steps_apart_agree():
+    """A stock at 0.0001 is no dispute with 0.0002, however often the two are compared."""
+    world = QuoteWorld(SHARE, {"yahoo": says("0.0001"), "finnhub": says("0.0002")}, NOW)
+    for _ in range(60):
+        world.poll(30)
+        assert world.stored is not None
+        assert (world.stored.provider, world.stored.quality) == ("yahoo", Quality.GOOD)
+    assert not world.store.disputes()
+
+
 # wrong units ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("factor", ["100", "0.01", "1000", "0.001"])
 @pytest.mark.parametrize("providers", [1, 2, 3])
@@ -353,6 +453,13 @@ def test_price_that_its_own_answer_contradicts_waits_for_another_source(price: s
     world.poll(2)
     assert world.stored is not None
     assert (world.stored.provider, world.stored.quality) == ("binance", Quality.GOOD)
+    alone = QuoteWorld(LUNA, {"binance": says("100")}, NOW)
+    alone.poll()
+    alone.scripts["binance"] = says(price, evidence=evidence)
+    alone.poll_until(is_about(price), 2, 60)
+    assert alone.stored is not None
+    assert alone.stored.quality is Quality.UNCONFIRMED
+    assert price == "0.0001" or " own " in alone.stored.note
     first = QuoteWorld(LUNA, {"binance": says(price, evidence=evidence)}, NOW)
     first.poll()
     assert first.stored is None or price in {"0.0001", "900"} or first.stored.quality is not Quality.GOOD

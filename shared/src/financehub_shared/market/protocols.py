@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from financehub_shared.core.durations import HOUR_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Bars, Indicators, IndicatorValues, NewsItem, Quarantined, Quote
 from financehub_shared.market.dedupe.known_news import DroppedNews
@@ -13,6 +14,9 @@ from financehub_shared.market.unreadable import Unreadable
 #: Number of quarantine records kept of each kind: two for each of 2,500 assets, and at most 13 MB a kind if every
 #: payload is full.
 QUARANTINE_LIMIT = 5_000
+#: A stored quote that was fetched this much later than a new one has the time of a wrong clock: concurrent runs are
+#: minutes apart.
+WRONG_CLOCK_SECONDS = float(HOUR_SECONDS)
 
 
 class Store(Protocol):
@@ -51,7 +55,8 @@ class Store(Protocol):
     def put_quotes(self, quotes: Iterable[Quote], *, replaced: Collection[str] = ()) -> None:
         """Store the latest quotes in one pipeline; an older quote never replaces a newer one.
 
-        For the symbols in `replaced`, whose stored prices are wrong or unconfirmed, only the fetch times count.
+        For the symbols in `replaced`, whose stored prices are wrong or unconfirmed, only the fetch times count. A
+        stored quote with the time of a wrong clock (`WRONG_CLOCK_SECONDS`) is always replaced.
         """
         ...
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from financehub_shared.core.chunks import chunks
-from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Quote
 from financehub_shared.market.encoding.record_names import quote_record
 from financehub_shared.market.encoding.records import (
@@ -13,17 +12,18 @@ from financehub_shared.market.encoding.records import (
     has_order,
     quote_fetched_at,
 )
+from financehub_shared.market.protocols import WRONG_CLOCK_SECONDS
 from financehub_shared.market.repository import BATCH, RedisRepository, translate_errors
 from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
-# A stored quote without an order prefix is damaged. One that was fetched more than a day after the new quote has the
-# time of a wrong clock. Either would refuse all quotes that follow, so the new quote replaces it.
+# A stored quote without an order prefix is damaged. One that was fetched `WRONG_CLOCK_SECONDS` after the new quote has
+# the time of a wrong clock. Either would refuse all quotes that follow, so the new quote replaces it.
 # The first argument is the position in the order prefix from which both quotes are compared.
 # EVAL instead of EVALSHA saves the second round trip after Redis restarts or fails over.
 _KEEP_NEWER = f"""
-local length, tolerance = {QUOTE_ORDER_LENGTH}, {DAY_SECONDS} * 1e6
+local length, tolerance = {QUOTE_ORDER_LENGTH}, {WRONG_CLOCK_SECONDS:.0f} * 1e6
 local digits = '^' .. string.rep('%d', length)
 local function fetched_at(order) return tonumber(string.sub(order, length / 2 + 1)) end
 local from = tonumber(ARGV[1])
