@@ -14,7 +14,6 @@ from financehub_shared.core.models import Asset
 from financehub_shared.core.provider_specs import AssetProviderName
 from financehub_shared.core.symbols.currencies import CURRENCIES
 from financehub_shared.core.symbols.exchanges import EXCHANGE_NAMES
-from financehub_shared.core.symbols.indices import INDEX_NAMES
 from financehub_shared.core.symbols.spelling import Spelling, find_spellings
 from financehub_shared.core.units import MINOR_UNITS, to_major_unit
 
@@ -67,6 +66,10 @@ class AssetEntry(BaseModel):
         if not re.fullmatch(SYMBOL_PATTERN, symbol):
             raise ValueError(
                 f"symbol {symbol!r} is invalid: use capitals, digits and . - ^ = & _ only, as in BTC-USD, AAPL or VOD.L"
+            )
+        if "=" in symbol and not symbol.endswith(("=X", "=F")):
+            raise ValueError(
+                f"{symbol} is invalid: only currency pairs (EURUSD=X) and futures (GC=F) have an equals sign"
             )
         if type is not None and kind is not None:
             _check_form(symbol, type, kind)
@@ -139,8 +142,8 @@ def _proposal(symbol: str, type: AssetType, spellings: Sequence[Spelling]) -> st
     best = spellings[0]
     names = " or ".join(each.symbol for each in spellings)
     if best.type is type:
-        means_index = best.symbol in INDEX_NAMES.values() and re.match(SYMBOL_PATTERN, symbol)
-        other = "; if you mean a share or a fund of this name, set its kind (equity or fund)" if means_index else ""
+        is_ticker = re.fullmatch("[A-Z]{1,5}", symbol) and derive_kind(best.symbol, type) in _FORMS
+        other = "; if you mean a share or a fund of this name, set its kind (equity or fund)" if is_ticker else ""
         return f"write {names} instead of {symbol}{other}"
     written = f"{symbol} is" if symbol == best.symbol else f"{symbol} is {names},"
     return f"{written} an asset of the type {best.type}, not {type}; write {names} and the type {best.type}"
@@ -156,11 +159,15 @@ def _check_form(symbol: str, type: AssetType, kind: AssetKind) -> None:
 
 
 def _unknown_currency(symbol: str, kind: AssetKind) -> str:
+    if kind is AssetKind.COIN:
+        return f"{symbol} is not the symbol of a coin, which is written with its currency, like BTC-USD"
     if kind is AssetKind.FX:
         return f"{symbol} has no ISO 4217 currency code before =X; write a pair such as EURUSD=X"
     if "." in symbol:
         suffix = symbol.rpartition(".")[2]
         return f"the exchange suffix .{suffix} of {symbol} is unknown; correct it, or set the currency of the prices"
+    if kind in {AssetKind.EQUITY, AssetKind.FUND}:
+        return f"{symbol} is not a US ticker; add the suffix of its exchange, as in VOD.L, or set its currency"
     return f"the currency of {symbol} is unknown; set the currency in which it is quoted, such as EUR"
 
 

@@ -103,6 +103,11 @@ def test_parse_of_a_file_with_another_shape_is_refused(text: str, problem: str):
         ),
         pytest.param("symbol: FOO=X\ntype: stock", "FOO=X has no ISO 4217 currency code", id="no currency pair"),
         pytest.param("symbol: VOD.ZZ\ntype: stock", "the exchange suffix .ZZ of VOD.ZZ is unknown", id="suffix"),
+        pytest.param("symbol: M&M\ntype: stock", "M&M is not a US ticker; add the suffix of its exchange", id="India"),
+        pytest.param("symbol: BERKSHIRE\ntype: stock", "BERKSHIRE is not a US ticker", id="name of a company"),
+        pytest.param("symbol: US0378331005\ntype: stock", "US0378331005 is not a US ticker", id="ISIN"),
+        pytest.param("symbol: AB=C\ntype: stock", "only currency pairs (EURUSD=X) and futures", id="equals sign"),
+        pytest.param("symbol: BTC-XYZ\ntype: crypto", "BTC-XYZ is not the symbol of a coin", id="currency of a coin"),
         pytest.param("symbol: ^MYINDEX\ntype: stock", "the currency of ^MYINDEX is unknown; set", id="unknown index"),
         pytest.param("symbol: A\ntype: stock\ncurrency: usd", "'usd' is not an ISO 4217", id="currency in lower case"),
         pytest.param("symbol: A\ntype: stock\ncurrency: UDS", "did you mean USD?", id="misspelled currency"),
@@ -176,7 +181,9 @@ def test_parse_of_an_entry_without_currency_derives_it_by_the_rule_of_the_kind()
     assert {asset.symbol: asset.currency for asset in assets} == CURRENCY_OF
 
 
-@pytest.mark.parametrize(("symbol", "currency"), [("CSPX.L", "USD"), ("^MYINDEX", "SEK"), ("VOD.ZZ", "EUR")])
+@pytest.mark.parametrize(
+    ("symbol", "currency"), [("CSPX.L", "USD"), ("^MYINDEX", "SEK"), ("VOD.ZZ", "EUR"), ("M&M", "INR")]
+)
 def test_parse_of_an_entry_with_a_stated_currency_keeps_it(symbol: str, currency: str):
     """A stated currency replaces the one of the exchange, because some London funds are priced in dollars (D14)."""
     (asset,) = parse_assets(f"assets: [{{symbol: {symbol}, type: stock, currency: {currency}}}]", "f")

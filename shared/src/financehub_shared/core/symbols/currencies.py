@@ -18,6 +18,8 @@ _COIN_CODES = """
     UAH USD VND ZAR
 """
 COIN_CURRENCIES = frozenset(_COIN_CODES.split())
+#: Coins in which other coins are priced (`ETH-BTC`).
+QUOTE_COINS = frozenset({"BTC", "ETH", "BNB"})
 #: Stablecoin → the currency for which it stands in the name of a pair (`BTCUSDT`).
 STABLECOINS: Mapping[str, str] = {
     **dict.fromkeys(("USDT", "USDC", "FDUSD", "USDD", "USDP", "PYUSD", "BUSD", "TUSD", "GUSD", "RLUSD"), "USD"),

@@ -5,20 +5,24 @@ Each function returns an ISO 4217 code of a major unit, or None if the symbol do
 
 import re
 
-from financehub_shared.core.symbols.currencies import CURRENCIES
+from financehub_shared.core.symbols.currencies import CURRENCIES, QUOTE_COINS
 from financehub_shared.core.symbols.exchanges import split_suffix
 from financehub_shared.core.symbols.indices import index_currency
 
 _PAIR = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
+#: A ticker in the US has at most five letters, and a class after a hyphen. Yahoo's codes of funds have digits.
+_US_TICKER = re.compile(r"(?:[A-Z]{1,5}|[A-Z]*[0-9][A-Z0-9]*)(?:-[A-Z]{1,3})?")
+#: International identifiers of securities are no tickers: an ISIN or a FIGI.
+_IDENTIFIER = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]|BBG[A-Z0-9]{9}")
 _FX = re.compile(r"(?:[A-Z]{3})?([A-Z]{3})=X")
 #: Roots of futures on US exchanges that are not priced in dollars.
 _FUTURES = {"NIY": "JPY"}
 
 
 def pair_currency(symbol: str) -> str | None:
-    """Return the currency of a coin: `BTC-EUR` → EUR."""
+    """Return the currency of a coin: `BTC-EUR` → EUR; `ETH-BTC`, a price in another coin, → BTC."""
     match = _PAIR.fullmatch(symbol)
-    return match[1] if match else None
+    return match[1] if match and (match[1] in CURRENCIES or match[1] in QUOTE_COINS) else None
 
 
 def fx_currency(symbol: str) -> str | None:
@@ -28,8 +32,13 @@ def fx_currency(symbol: str) -> str | None:
 
 
 def listing_currency(symbol: str) -> str | None:
-    """Return the currency of an exchange: `VOD.L` → GBP, `AAPL` → USD. A few of its listings have another one."""
-    _, exchange = split_suffix(symbol)
+    """Return the currency of an exchange: `VOD.L` → GBP, `AAPL` → USD. A few of its listings have another one.
+
+    A symbol without a suffix that cannot be a ticker in the US (`M&M`) has left out its exchange.
+    """
+    code, exchange = split_suffix(symbol)
+    if code == symbol and (not _US_TICKER.fullmatch(symbol) or _IDENTIFIER.fullmatch(symbol)):
+        return None
     return exchange.currency if exchange else None
 
 

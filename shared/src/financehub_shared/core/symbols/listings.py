@@ -1,6 +1,6 @@
-"""Reads the symbols of shares, funds, indices and futures as other sources write them.
+"""Reads the symbols of shares, funds and indices as other sources write them.
 
-`BRK.B`, `VOD LN` (Bloomberg), `LON:VOD` (Google), `AAPL.OQ` (Reuters), `VOD-GB` (FactSet), `.SPX`, `DAX`, `ES1!`.
+`BRK.B`, `VOD LN` (Bloomberg), `LON:VOD` (Google), `AAPL.OQ` (Reuters), `VOD-GB` (FactSet), `HK.00700`, `.SPX`, `DAX`.
 """
 
 import re
@@ -14,8 +14,10 @@ from financehub_shared.core.symbols.exchanges import (
     Exchange,
 )
 from financehub_shared.core.symbols.indices import INDEX_CURRENCIES, INDEX_NAMES
+from financehub_shared.core.symbols.numbers import split_number
 
-_US, _HONG_KONG, _MEXICO = BY_SUFFIX[""], BY_SUFFIX["HK"], BY_SUFFIX["MX"]
+_US, _TORONTO, _MEXICO, _INDIA = BY_SUFFIX[""], BY_SUFFIX["TO"], BY_SUFFIX["MX"], BY_SUFFIX["NS"]
+_HONG_KONG = BY_SUFFIX["HK"]
 #: Code → exchanges. Some codes of countries are Bloomberg's codes of others: `.GR` may be Greece or Germany.
 _ANY_CODE: Mapping[str, tuple[Exchange, ...]] = {
     code: tuple(dict.fromkeys((*BY_CODE.get(code, ()), *BY_BLOOMBERG_CODE.get(code, ()))))
@@ -29,31 +31,23 @@ _NOTATIONS = (
     ("/", (_ANY_CODE,)),
     ("-", (BY_COUNTRY,)),
 )
-#: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC-PL`, whose last part is therefore no country.
-_PREFERRED = re.compile(r"([A-Z]+)(?:[-./ ]PR[-./ ]?|-P|\^)([A-Z])")
+#: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC/PL`, whose last part is therefore no country.
+_PREFERRED = re.compile(r"([A-Z]+)(?:[-./ ]PR[-./ ]?|[-/]P|\^)([A-Z])")
+#: A unit of a US company or of a Canadian trust: `SPAC.UN`, `REI.UN`. Only after a space, UN is Bloomberg's NYSE.
+_UNIT = re.compile(r"[A-Z]+[./]UN")
 #: A class of shares, or what is traded like one: a unit, warrant or right.
 _CLASS = re.compile(r"(.+?)[./_ ]([A-Z]|UN|WS|WT|RT|RI)")
 #: The last part as others write it → as Yahoo writes it, in the US.
 _US_CLASSES = {"U": "UN", "WS": "WT", "RT": "RI"}
-#: The front month of a future: `ES1!` (TradingView), `CL1 COMDTY` (Bloomberg), `/ES` and `@ES` (trading platforms).
-_FUTURE = re.compile(
-    r"(?:[A-Z_]+:)?(?:([A-Z0-9]{1,4})1!|([A-Z0-9]{1,3}) ?1 (?:COMDTY|INDEX|CURNCY)|[/@]([A-Z0-9]{1,3}))"
-)
+#: Shares whose class is often written without a separator. No tickers are spelled like this.
+_RUN_TOGETHER = {"BRKA": "BRK-A", "BRKB": "BRK-B", "BFA": "BF-A", "BFB": "BF-B"}
+#: The series of ordinary shares at the NSE of India: `RELIANCE-EQ`.
+_ORDINARY = "-EQ"
 #: Sources of indices in TradingView and Google, whose names begin like this.
 _INDEX_FEED = re.compile(r"INDEX.*|TVC|I")
 _INDEX_TAIL = re.compile(r"\.IND(?:E?X)?$| INDEX$")
-
-
-def read_future(text: str) -> str | None:
-    """Return the canonical symbol of a continuous future: `ES=F` for `ES1!`.
-
-    Args:
-        text: The symbol as a user wrote it, in capitals.
-    """
-    if text.endswith("=F"):
-        return text
-    match = _FUTURE.fullmatch(text)
-    return f"{match[1] or match[2] or match[3]}=F" if match else None
+#: The currency after the name of an index in the symbols of brokers: `SPX500USD`, `DE30_EUR`.
+_CFD_CURRENCY = re.compile(r"_?(?:AUD|CHF|CNH|EUR|GBP|HKD|JPY|SGD|USD)$")
 
 
 def read_index(text: str) -> str | None:
@@ -68,7 +62,8 @@ def read_index(text: str) -> str | None:
     name = name.replace(" ", "")
     bare = name.lstrip(".^@$")
     is_index = bare != name or _INDEX_TAIL.search(text) or _INDEX_FEED.fullmatch(feed)
-    symbol = INDEX_NAMES.get(bare) or (f"^{bare}" if is_index and f"^{bare}" in INDEX_CURRENCIES else None)
+    symbol = INDEX_NAMES.get(bare) or INDEX_NAMES.get(_CFD_CURRENCY.sub("", bare))
+    symbol = symbol or (f"^{bare}" if is_index and f"^{bare}" in INDEX_CURRENCIES else None)
     if symbol and feed and not is_index and not _lists_index(feed, bare, symbol):
         return None
     return symbol or (text if text.startswith("^") else None)
@@ -102,15 +97,29 @@ def read_listing(text: str) -> list[str]:
 def _split_exchange(text: str) -> tuple[str, tuple[Exchange, ...]]:
     """Return the code of a share and the exchanges that a text names."""
     left, colon, right = (part.strip() for part in text.partition(":"))
-    if colon:
-        name = re.sub(r"[- ]", "", left)  # `TSX-V`, `NYSE ARCA`
-        if name in BY_CODE:
-            return right, BY_CODE[name]
-        return left, _ANY_CODE.get(right) or _SUFFIX.get(right) or ()
+    if not colon:
+        return split_number(text) or _split_special(text) or _split_tail(text)
+    name = re.sub(r"[- ]", "", left)  # `TSX-V`, `NYSE ARCA`
+    if name in BY_CODE:
+        return right, BY_CODE[name]
+    return left, _ANY_CODE.get(right) or _SUFFIX.get(right) or ()
+
+
+def _split_special(text: str) -> tuple[str, tuple[Exchange, ...]] | None:
+    """Return the code and the exchanges of a share if a part of its code shows the exchange."""
     if _PREFERRED.fullmatch(text):
         return text, (_US,)
+    if _UNIT.fullmatch(text):
+        return text, (_US, _TORONTO)
+    if text.startswith("US."):  # `US.AAPL`, as Futu writes it
+        return text.removeprefix("US."), (_US,)
     if text.endswith("*"):  # `WALMEX*`, a series of shares in Mexico
         return text, (_MEXICO,)
+    return (text, (_INDIA,)) if text.endswith(_ORDINARY) else None
+
+
+def _split_tail(text: str) -> tuple[str, tuple[Exchange, ...]]:
+    """Return the code and the exchanges of a share if the code of an exchange comes last. The default is the US."""
     for separator, tables in _NOTATIONS:
         code, _, tail = text.rpartition(separator)
         found = next((table[tail] for table in tables if tail in table), None)
@@ -124,15 +133,20 @@ def _symbol(code: str, exchange: Exchange) -> str:
     code = code.removesuffix(f".{exchange.suffix}").rstrip(".*/ ")
     if exchange is _US:
         return _us_symbol(code)
+    if exchange is _INDIA:
+        code = code.removesuffix(_ORDINARY)
     if match := _CLASS.fullmatch(code):
         code = f"{match[1]}-{match[2]}"
-    if code.isdigit() and exchange.digits:
+    if exchange.digits and (number := split_number(code)):
+        code = number[0]
+    if exchange.digits and code.isdigit():
         code = code.lstrip("0") if exchange is _HONG_KONG else code  # it writes five digits, and Yahoo four
         code = code.zfill(exchange.digits)
     return f"{code}.{exchange.suffix}"
 
 
 def _us_symbol(code: str) -> str:
+    code = _RUN_TOGETHER.get(code, code)
     if match := _PREFERRED.fullmatch(code):
         return f"{match[1]}-P{match[2]}"
     if match := _CLASS.fullmatch(code):

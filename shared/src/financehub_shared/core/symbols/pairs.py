@@ -8,20 +8,26 @@ import re
 from collections.abc import Iterator
 
 from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
-from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, STABLECOINS
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, QUOTE_COINS, STABLECOINS
 
-#: What may follow a pair: the kind of contract, or the name of the market.
-_TAIL = re.compile(r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|\.(?:P|CC|FX|FOREX)|:CUR| CURNCY)$")
+#: What may follow a pair: the kind of contract, its date (`BTCUSD_240628`, `BTC-27DEC24`), or the name of the market.
+_TAIL = re.compile(
+    r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|[-_]?\d{6}|-\d{1,2}[A-Z]{3}\d{2}"
+    r"|\.(?:P|X|CC|FX|FOREX)|[._](?:ECN|OTC|PRO|RAW|STD)|:CUR| CURNCY)$"
+)
 _SEPARATOR = re.compile(r"[-/_.:| ]+")
 _KRAKEN = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
-#: Coins in which other coins are priced (`ETHBTC`).
-_COIN_QUOTES = frozenset({"BTC", "ETH", "BNB"})
 #: Lengths of quote currencies in the order in which a pair without a separator is split. `USD` is more likely than
 #: `BUSD`, `GUSD` or `TUSD`.
 _LENGTHS = (5, 3, 4)
-#: A currency alone is its price in dollars (`EUR=`) or the price of a dollar in it (`JPY=`).
-_ALONE = re.compile(r"([A-Z]{3})(?:=| CURNCY)")
+#: A currency alone is its price in dollars (`EUR=`) or the price of a dollar in it (`JPY=`). Most other codes are also
+#: tickers of shares (ALL, COP).
+_ALONE = re.compile(r"([A-Z]{3})(?:=R?| CURNCY)|(CHF|CNH|CNY|EUR|GBP|JPY)")
+#: Reuters writes an equals sign after a pair (`EURJPY=`), and some brokers a letter (`EURUSDm`).
+_AFTER_PAIR = re.compile(r"=R?$|(?<=^[A-Z]{6})[A-Z]$")
 _PRICED_IN_DOLLARS = frozenset({"EUR", "GBP", "AUD", "NZD"})
+#: Most letters of a ticker in the US.
+_TICKER_LENGTH = 5
 #: Metal at the spot market → the future that Yahoo has instead.
 _METALS = {"XAU": "GC=F", "XAG": "SI=F", "XPT": "PL=F", "XPD": "PA=F"}
 
@@ -34,6 +40,8 @@ def read_coin(text: str) -> str | None:
     """
     if text in STABLECOINS:
         return f"{text}-USD"
+    if name := COIN_NAMES.get(re.sub(r"[- ]", "", text)):
+        return f"{name}-USD"
     found = [symbol for base, quote in _split(text) if (symbol := _coin(base, quote))]
     if found:
         return min(found, key=lambda symbol: symbol.partition("-")[0] not in KNOWN_COINS)
@@ -51,9 +59,12 @@ def read_fx(text: str) -> str | None:
     """
     if text.endswith("=X"):
         return text if text.removesuffix("=X")[:-3] in {"", *CURRENCIES, *_METALS} else None
-    if (alone := _ALONE.fullmatch(text)) and alone[1] in CURRENCIES:
-        return f"{alone[1]}USD=X" if alone[1] in _PRICED_IN_DOLLARS else f"USD{alone[1]}=X"
-    for base, quote in _split(text):
+    if alone := _ALONE.fullmatch(text):
+        code = alone[1] or alone[2]
+        if code in CURRENCIES:
+            return f"{code}USD=X" if code in _PRICED_IN_DOLLARS else f"USD{code}=X"
+        return _METALS.get(code)
+    for base, quote in _split(_AFTER_PAIR.sub("", text)):
         if base in CURRENCIES and quote in CURRENCIES and base != quote:
             return f"{base}{quote}=X"
         if base in _METALS and quote == "USD":
@@ -67,9 +78,14 @@ def read_coin_among_stocks(text: str) -> str | None:
     Args:
         text: The symbol as a user wrote it, in capitals.
     """
+    alone = text.removesuffix("=")
+    if alone in KNOWN_COINS and alone != text:
+        return f"{alone}-USD"
+    if alone in COIN_NAMES and len(alone) > _TICKER_LENGTH:
+        return f"{COIN_NAMES[alone]}-USD"
     for base, quote in _split(text.removesuffix("=X")):
         is_coin = quote in STABLECOINS or base in KNOWN_COINS or base in COIN_NAMES
-        is_pair = len(text) > 5 and (quote in STABLECOINS or quote in COIN_CURRENCIES)  # tickers have at most 5 letters
+        is_pair = len(text) > _TICKER_LENGTH and (quote in STABLECOINS or quote in COIN_CURRENCIES)
         if is_pair and base not in CURRENCIES and (is_coin or text == f"{base}-{quote}"):
             return _coin(base, quote)
     return None
@@ -87,7 +103,7 @@ def _split(text: str) -> Iterator[tuple[str, str]]:
     elif len(parts) == 1:
         for length in _LENGTHS:
             base, quote = text[:-length], text[-length:]
-            is_coin_pair = quote in _COIN_QUOTES and base in KNOWN_COINS and text not in KNOWN_COINS
+            is_coin_pair = quote in QUOTE_COINS and base in KNOWN_COINS and text not in KNOWN_COINS
             is_fx_pair = base in CURRENCIES and quote in CURRENCIES
             if base and (quote in STABLECOINS or quote in COIN_CURRENCIES or is_coin_pair or is_fx_pair):
                 yield base, quote
@@ -114,5 +130,5 @@ def _coin(base: str, quote: str) -> str | None:
         return f"{quote}-{base}"  # `KRW-BTC`, as Upbit writes it
     if base in STABLECOINS and not _is_quote(quote):
         return f"{quote}-{STABLECOINS[base]}"  # `USDT_BTC`, as Poloniex wrote it
-    is_pair = re.fullmatch(r"[A-Z0-9]+", base) and re.fullmatch(r"[A-Z]{3}", currency) and base != quote
+    is_pair = re.fullmatch(r"[A-Z0-9]+", base) and (currency in CURRENCIES or quote in QUOTE_COINS) and base != quote
     return f"{base}-{currency}" if is_pair else None

@@ -6,15 +6,23 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from financehub_shared.core.kinds import AssetKind, AssetType
-from financehub_shared.core.symbols.listings import read_future, read_index, read_listing
+from financehub_shared.core.symbols.futures import read_future
+from financehub_shared.core.symbols.listings import read_index, read_listing
 from financehub_shared.core.symbols.pairs import read_coin, read_coin_among_stocks, read_fx
 
 #: Characters that are copied along with a symbol from a text or a table.
-_BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?."
+_BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?.-"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 #: The market sector that Bloomberg writes after a symbol. The others say which kind of symbol it is.
-_SECTOR = re.compile(r" (?:EQUITY|CORP)$")
-_BITFINEX = re.compile(r"t([A-Z0-9]{6,})")
+_SECTOR = re.compile(r" (?:EQUITY|CORP)$", re.IGNORECASE)
+#: Bitfinex calls Tether UST.
+_BITFINEX = re.compile(r"(?:t|BITFINEX:)(?=[A-Z0-9]{6})([A-Z0-9]+?)(UST)?")
+#: Reuters writes a class of shares (`BRKb.N`), a preferred share (`BACpL`) and a future (`CLc1`) with a small letter.
+_REUTERS = (
+    (re.compile(r"([A-Z]{2,5})([a-z])((?:\.[A-Z]+)?)"), r"\1.\2\3"),
+    (re.compile(r"([A-Z]{2,5})p([A-Z])((?:\.[A-Z]+)?)"), r"\1.PR\2\3"),
+    (re.compile(r"([A-Z]{1,3})c1"), r"\g<1>1!"),
+)
 
 
 class Spelling(NamedTuple):
@@ -34,8 +42,8 @@ def find_spellings(text: str, type: AssetType, kind: AssetKind | None = None) ->
         type: The type that the user stated. A returned symbol has another type if the text can only belong to that.
         kind: The kind that the user stated. Without one, a name of an index (`DAX`) is not read as a ticker.
     """
-    written = _clean(text)
-    found = _crypto(written) if type is AssetType.CRYPTO else _stock(written, kind)
+    plain = _clean(text)
+    found = _crypto(plain.upper()) if type is AssetType.CRYPTO else _stock(_read_case(plain), kind)
     own = Spelling(text, type)
     return [own] if own in found else found
 
@@ -53,17 +61,26 @@ def suggest_symbols(text: str, known: Iterable[str]) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Return a text in capitals, in plain characters, and without what does not belong to the symbol."""
+    """Return a text in plain characters and without what does not belong to the symbol."""
     plain = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
     plain = plain.lstrip(_BEFORE).rstrip(_AFTER)
     if bitfinex := _BITFINEX.fullmatch(plain):
-        plain = bitfinex[1]
-    return _SECTOR.sub("", plain.upper())
+        plain = bitfinex[1] + ("USDT" if bitfinex[2] else "")
+    return _SECTOR.sub("", plain)
+
+
+def _read_case(text: str) -> str:
+    """Return a text in capitals. Small letters after capitals have a meaning in Reuters' notation."""
+    for pattern, written in _REUTERS:
+        if match := pattern.fullmatch(text):
+            return match.expand(written).upper()
+    return text.upper()
 
 
 def _crypto(text: str) -> list[Spelling]:
     if text.startswith("^") or "=" in text:
-        return [Spelling(text, AssetType.STOCK)]
+        coin = read_coin_among_stocks(text)
+        return [Spelling(coin, AssetType.CRYPTO) if coin else Spelling(text, AssetType.STOCK)]
     symbol = read_coin(text)
     if symbol is None:
         return [Spelling(each, AssetType.STOCK) for each in read_listing(text) if "." in each]
@@ -72,9 +89,13 @@ def _crypto(text: str) -> list[Spelling]:
 
 def _stock(text: str, kind: AssetKind | None) -> list[Spelling]:
     is_share = kind in {AssetKind.EQUITY, AssetKind.FUND}
-    symbol = None if is_share else read_future(text) or read_index(text) or read_fx(text)
-    if symbol is not None:
-        return [Spelling(symbol, AssetType.STOCK)]
-    if not is_share and (coin := read_coin_among_stocks(text)):
+    symbols = [] if is_share else _read_other_kinds(text)
+    if not symbols and not is_share and (coin := read_coin_among_stocks(text)):
         return [Spelling(coin, AssetType.CRYPTO)]
-    return [Spelling(each, AssetType.STOCK) for each in read_listing(text)]
+    return [Spelling(each, AssetType.STOCK) for each in symbols or read_listing(text)]
+
+
+def _read_other_kinds(text: str) -> list[str]:
+    """Return the canonical symbols of an index, a currency pair or a future."""
+    symbol = read_index(text) or read_fx(text)
+    return [symbol] if symbol else read_future(text)

@@ -40,6 +40,17 @@ PAIR_NOTATIONS = [
         "#btc",
         "bitcoin",
     ),
+    *(
+        "tBTCUST",
+        "BITFINEX:BTCUST",
+        "BTCUSD_240628",
+        "BTCUSDT240628",
+        "BTC-27DEC24",
+        "BTC.X",
+        "BTCUSD=X",
+        "BTC=",
+        "BTC-",
+    ),
     *(" BTC-USD ", "BTC-USD,", "'BTC-USD'", "(BTC)", "BTC–USD", "ＢＴＣ-ＵＳＤ", "BTC -USD", "BTC\u00a0USD"),
 ]
 
@@ -47,6 +58,20 @@ PAIR_NOTATIONS = [
 def read_all(texts: Iterable[str], type: AssetType, kind: AssetKind | None = None) -> dict[str, list[str]]:
     """Return text → spellings of the stated type."""
     return {text: symbols(text, type, kind) for text in texts}
+
+
+NAMES_OF_COINS = {
+    "bitcoin cash": "BCH-USD",
+    "bitcoin-cash": "BCH-USD",
+    "Shiba Inu": "SHIB-USD",
+    "binancecoin": "BNB-USD",
+    "USDt": "USDT-USD",
+}
+
+
+def test_name_of_a_coin_is_read():
+    """The names of well-known coins are read, also in several words."""
+    assert read_all(NAMES_OF_COINS, CRYPTO) == {name: [symbol] for name, symbol in NAMES_OF_COINS.items()}
 
 
 def test_coin_in_any_notation_is_the_pair_with_dollars():
@@ -101,7 +126,27 @@ OTHER_KINDS = {
     "nikkei 225": "^N225",
     "CBOE:VIX": "^VIX",
     ".DJT": "^DJT",
+    "EURJPY=": "EURJPY=X",
+    "EURGBP=R": "EURGBP=X",
+    "XAU=": "GC=F",
+    "EURUSDm": "EURUSD=X",
+    "EURUSD.pro": "EURUSD=X",
+    "JPY": "USDJPY=X",
+    "SPX500USD": "^GSPC",
+    "OANDA:DE30_EUR": "^GDAXI",
+    "NYA Index": "^NYA",
+    "TSX": "^GSPTSE",
     "ES1!": "ES=F",
+    "CLc1": "CL=F",
+    "ICEEUR:BRN1!": "BZ=F",
+    "ESZ6": "ES=F",
+    "GCG6 Comdty": "GC=F",
+    "GCA Comdty": "GC=F",
+    "C 1 Comdty": "ZC=F",
+    "CO1 Comdty": "BZ=F",
+    "ES1 Index": "ES=F",
+    "TVC:GOLD": "GC=F",
+    "SILVER": "SI=F",
     "CME_MINI:ES1!": "ES=F",
     "CL1 Comdty": "CL=F",
     "/ES": "ES=F",
@@ -125,6 +170,16 @@ SHARES = {
     "BAC.PRL": "BAC-PL",
     "BAC.PR.L": "BAC-PL",
     "BAC^L": "BAC-PL",
+    "BAC/PL": "BAC-PL",
+    "BACpL": "BAC-PL",
+    "BRKb": "BRK-B",
+    "BRKb.N": "BRK-B",
+    "BRKB": "BRK-B",
+    "VOLVb.ST": "VOLV-B.ST",
+    "SPY.P": "SPY",
+    "UBER.K": "UBER",
+    "US.AAPL": "AAPL",
+    "AAPL-": "AAPL",
     "AACT.U": "AACT-UN",
     "SPCE.WS": "SPCE-WT",
     "AAPL.US": "AAPL",
@@ -156,7 +211,14 @@ SHARES = {
     "700 HK": "0700.HK",
     "5930.KS": "005930.KS",
     "600519.SH": "600519.SS",
+    "SH600519": "600519.SS",
+    "SZ.000858": "000858.SZ",
+    "HK.00700": "0700.HK",
+    "00700": "0700.HK",
+    "130A": "130A.T",
+    "KRX:A005930": "005930.KS",
     "NSE:M&M": "M&M.NS",
+    "RELIANCE-EQ": "RELIANCE.NS",
     "TSX:RCI.B": "RCI-B.TO",
     "REI.UN.TO": "REI-UN.TO",
     "STO:VOLV-B": "VOLV-B.ST",
@@ -169,6 +231,22 @@ SHARES = {
 def test_share_in_another_notation_is_read():
     """Shares in the notations of Bloomberg, Reuters, Google, TradingView and others have Yahoo's symbol."""
     assert read_all(SHARES, STOCK) == {text: [symbol] for text, symbol in SHARES.items()}
+
+
+SEVERAL = {
+    "7203": ["7203.SR", "7203.T", "7203.HK", "7203.TW", "7203.TWO", "7203.KL"],
+    "600519": ["600519.SS", "600519.SZ", "600519.KS", "600519.KQ", "600519.BO"],
+    "A005930": ["005930.KS", "005930.KQ"],
+    "REI.UN": ["REI-UN", "REI-UN.TO"],
+    "ESH26": ["ESH26.CME", "ES=F"],
+    "CME:ESH2026": ["ESH26.CME", "ES=F"],
+    "/GCG26": ["GCG26.CMX", "GC=F"],
+}
+
+
+def test_symbol_that_fits_several_exchanges_leads_to_all_of_them():
+    """A number without its exchange, a unit and a single month of a future have several spellings, best first."""
+    assert read_all(SEVERAL, STOCK) == SEVERAL
 
 
 CANONICAL = [
@@ -242,6 +320,8 @@ def test_names_of_indices_are_unique_and_their_symbols_canonical():
         ("NEWCOIN-USD", STOCK, "NEWCOIN-USD"),
         ("BINANCE:BTCUSDT", STOCK, "BTC-USD"),
         ("BTCUSD=X", STOCK, "BTC-USD"),
+        ("BTC=", STOCK, "BTC-USD"),
+        ("bitcoin", STOCK, "BTC-USD"),
         ("EUR/USD", CRYPTO, "EURUSD=X"),
         ("EURUSD=X", CRYPTO, "EURUSD=X"),
         ("^GSPC", CRYPTO, "^GSPC"),
