@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from financehub_shared.market.links.english import English
 from financehub_shared.market.links.notation import Note
-from financehub_shared.market.links.tokens import Style, Token, style_of, tokenize
+from financehub_shared.market.links.tokens import Style, Token, is_foreign, style_of, tokenize
 from financehub_shared.market.links.vocabulary import (
     AUXILIARIES,
     CONNECTORS,
@@ -114,7 +114,7 @@ def parse_headline(masked: str, notes: Mapping[int, Note], english: English) -> 
         style=style_of(tokens, english),
         words=frozenset(token.base for token in tokens),
         mentions_percent="%" in masked or "percent" in masked,
-        foreign_script=_is_foreign(masked),
+        foreign_script=is_foreign(masked),
         english=english,
     )
 
@@ -132,10 +132,3 @@ def neighbors_in_list(headline: Headline, start: int, end: int) -> Iterator[int]
             yield end
         elif end + 1 < len(tokens) and tokens[end].key in CONNECTORS and not tokens[end + 1].breaks:
             yield end + 1
-
-
-def _is_foreign(text: str) -> bool:
-    if text.isascii():
-        return False
-    letters = [char for char in text if char.isalpha()]
-    return sum(char > "\N{LATIN SMALL LETTER TURNED A}" for char in letters) > len(letters) / 2

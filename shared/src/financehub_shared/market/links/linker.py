@@ -10,6 +10,7 @@ from financehub_shared.market.links.name_finder import NameFinder
 from financehub_shared.market.links.name_index import NameIndex
 from financehub_shared.market.links.names import names_of
 from financehub_shared.market.links.notation import NotationReader
+from financehub_shared.market.links.other_scripts import OtherScripts
 from financehub_shared.market.links.owners import owner_of
 from financehub_shared.market.links.tickers import TickerFinder
 from financehub_shared.market.links.tokens import fold
@@ -36,6 +37,7 @@ class AssetLinker:
         self._notations = NotationReader(listings)
         self._names = NameFinder(NameIndex(names, owners), owners)
         self._tickers = TickerFinder(listings, owners, {name.symbol for name in names})
+        self._other_scripts = OtherScripts(assets)
 
     def link(self, title: str) -> tuple[str, ...]:
         """Return the canonical symbols of the assets that the headline names, sorted."""
@@ -44,5 +46,5 @@ class AssetLinker:
         mentions = self._names.find(headline)
         taken = {place for mention in mentions for place in range(mention.start, mention.end)}
         symbols = {symbol for mention in mentions for symbol in mention.symbols}
-        symbols.update(self._tickers.find(headline, taken))
+        symbols.update(self._tickers.find(headline, taken), self._other_scripts.find(title))
         return tuple(sorted(symbols - {""}))

@@ -105,6 +105,14 @@ def _joined(match: re.Match[str]) -> str:
     return re.sub(r"[ .]", "", match[0]) + " "
 
 
+def is_foreign(text: str) -> bool:
+    """Whether most letters of a text are not Latin ones."""
+    if text.isascii():
+        return False
+    letters = [char for char in text if char.isalpha()]
+    return sum(char > "\N{LATIN SMALL LETTER TURNED A}" for char in letters) > len(letters) / 2
+
+
 def tokenize(folded: str) -> list[Token]:
     """Return the words of a folded text."""
     tokens: list[Token] = []

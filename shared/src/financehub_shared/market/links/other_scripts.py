@@ -1,0 +1,98 @@
+"""Finds names that are written in other scripts than Latin: `ソニー`, `Яндекс`, `أرامكو`.
+
+All other modules read Latin letters, because what they know is English. A name in another script needs no further
+evidence: it is linked wherever it stands as a word, or anywhere if its script has no spaces between words.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from financehub_shared.core.models import Asset
+from financehub_shared.market.links.tokens import is_foreign
+
+#: Legal forms before and after names.
+_LEGAL_FORM = re.compile(
+    r"^(?:株式会社|\(株\)|주식회사|\(주\)|(?:ПАО|ОАО|АО|ООО|ТОО)\s)|(?:株式会社|\(株\)|股份有限公司|有限公司|주식회사|\(주\))$"
+)
+#: Script → the letters that cannot stand beside a name. None for scripts without spaces between words.
+_BESIDE = {
+    **dict.fromkeys(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR"), ""),
+    **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "[\u30a1-\u30fa\u30fc-\u30ff]"),  # not アップル in パイナップル
+    "LATIN": "[A-Za-z0-9]",
+}
+#: Arabic joins short words with the next one: `and`, `in`, `for`, and the article.
+_AFTER_JOINED = r"(?:(?<!\w)|(?<=\W[وبلفك])|(?<=\Wال)|(?<=\W[وبلفك]ال))"
+#: Script → what can follow a name in the same word: cases and particles (`Яндекса`, `삼성전자는`).
+_ENDINGS = {
+    **dict.fromkeys(("CYRILLIC", "GREEK", "HANGUL"), r"\w{0,3}"),
+    **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "(?:グループ|ホールディングス)?"),
+}
+#: Script → letters of the shortest name that such an ending can follow. Shorter ones may be the beginning of a word.
+_SHORTEST = {"CYRILLIC": 4, "GREEK": 4, "HANGUL": 2}
+
+
+class _Spelling(NamedTuple):
+    """A name in another script.
+
+    Args:
+        name: The name.
+        before: Pattern of the place where it can begin.
+        after: Pattern of what can follow it in the same word.
+        symbols: The assets that have it.
+    """
+
+    name: str
+    before: re.Pattern[str]
+    after: re.Pattern[str]
+    symbols: set[str]
+
+
+class OtherScripts:
+    """Finds the names of assets that are mostly written in other letters than Latin ones.
+
+    Args:
+        assets: The assets, with their names and aliases.
+    """
+
+    def __init__(self, assets: Iterable[Asset]) -> None:
+        owners: defaultdict[str, set[str]] = defaultdict(set)
+        for asset in assets:
+            for text in (asset.name, *asset.aliases):
+                name = _LEGAL_FORM.sub("", _fold(text)).strip()
+                if len(name) > 1 and is_foreign(name):
+                    owners[name.casefold()].add(asset.symbol)
+        self._by_beginning: defaultdict[str, list[_Spelling]] = defaultdict(list)
+        for name in sorted(owners, key=len, reverse=True):
+            self._by_beginning[name[:2]].append(_Spelling(name, *_surroundings(name), owners[name]))
+
+    def find(self, title: str) -> set[str]:
+        """Return the assets that a headline names in another script."""
+        found: set[str] = set()
+        if not self._by_beginning or title.isascii():
+            return found
+        text, place = f" {_fold(title).casefold()}", 0
+        while place < len(text):
+            end = place + 1
+            for name, before, after, symbols in self._by_beginning.get(text[place : place + 2], ()):
+                if text.startswith(name, place) and before.match(text, place) and after.match(text, place + len(name)):
+                    found |= symbols
+                    end = place + len(name)
+                    break
+            place = end
+        return found
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def _surroundings(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what has to be true before and after a name."""
+    first, last = (unicodedata.name(char, "").partition(" ")[0] for char in (name[0], name[-1]))
+    before, after = _BESIDE.get(first, r"\w"), _BESIDE.get(last, r"\w")
+    start = _AFTER_JOINED if first == "ARABIC" else before and f"(?<!{before})"
+    ending = _ENDINGS.get(last, "") if len(name) >= _SHORTEST.get(last, 0) else ""
+    return re.compile(start), re.compile(ending + (after and f"(?!{after})"))
