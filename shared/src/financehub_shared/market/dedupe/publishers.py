@@ -81,7 +81,8 @@ def bare_headline(title: str, own: AbstractSet[str]) -> str:
         title: The title.
         own: The names of the item's publisher, see `publisher_names`.
     """
-    text = _DECORATION.sub("", title)
+    # one space instead of many, of which the patterns would try every division
+    text = _DECORATION.sub("", " ".join(title.split()))
     while (rest := _TAG.sub("", text)) not in {text, ""}:
         text = _DECORATION.sub("", rest)
     while (found := _SUFFIX.match(text)) and squeeze(found[3]) in (own if found[2] else own | _KNOWN):
