@@ -100,7 +100,9 @@ class Metrics:
         self.records_dropped = self._counter(
             "data_records_dropped", "Records not stored because they are known or too old", ["dataset", "reason"]
         )
-        self.quarantined = self._counter("quarantined", "Quotes, bars and news items that were rejected", ["kind", "reason"])
+        self.quarantined = self._counter(
+            "quarantined", "Quotes, bars and news items that were rejected", ["kind", "reason"]
+        )
         self.provider_requests = self._counter("provider_requests", "Requests to an upstream", ["provider", "outcome"])
         self.provider_duration = self._histogram(
             "provider_request_duration_seconds", "Duration of one request", ["provider", "outcome"], REQUEST_BUCKETS

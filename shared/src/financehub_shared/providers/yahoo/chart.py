@@ -21,8 +21,8 @@ from financehub_shared.providers.transport import parse
 from financehub_shared.providers.yahoo.parse import document
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
-#: Yahoo means midnight by a full quarter of an hour from this hour on. Where clocks change at midnight, it computes midnight
-#: with the offset before or after the change (yfinance #1048: bars of São Paulo at 22:00, 23:00 and 01:00).
+#: Yahoo means midnight by a full quarter of an hour from this hour on. Where clocks change at midnight, it computes
+#: midnight with the offset before or after the change (yfinance #1048: bars of São Paulo at 22:00, 23:00 and 01:00).
 MIDNIGHT_HOUR = 22
 
 
