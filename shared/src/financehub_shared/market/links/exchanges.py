@@ -32,7 +32,7 @@ _BLOOMBERG = {"UN": "NYSE", "UW": "NASDAQ", "UQ": "NASDAQ", "UA": "NYSEAMERICAN"
 _CRYPTO_NAMES = "COINBASE BINANCE BITSTAMP KRAKEN BITFINEX BYBIT OKX GEMINI CRYPTOCAP CCC"
 CRYPTO = "CRYPTO"
 #: Suffix → other exchanges of the country where the same tickers are used.
-_ALSO = {"DE": {"F"}, "F": {"DE"}, "NS": {"BO"}, "BO": {"NS"}}
+_ALSO = {"DE": {"F"}, "F": {"DE"}, "NS": {"BO"}, "BO": {"NS"}, "IL": {"L"}}
 
 
 #: Exchange → its names in headlines, without spaces, and the codes of S&P Capital IQ and GuruFocus.
@@ -105,6 +105,8 @@ def exchanges_of_reuters(ending: str) -> frozenset[str]:
     """Return the exchanges that the ending of a Reuters code means. Empty if it means none."""
     if ending in _REUTERS:
         return frozenset({_REUTERS[ending]})
+    if ending == "US":
+        return _US  # `AAPL.US`, as brokers write it
     return exchanges_of_suffix(ending) if ending and ending in BY_SUFFIX else frozenset()
 
 

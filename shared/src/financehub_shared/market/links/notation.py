@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from financehub_shared.core.symbols.coins import COIN_NAMES
+from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, QUOTE_COINS, STABLECOINS
 from financehub_shared.market.links.exchanges import (
     CRYPTO,
     NAMES_WITHOUT_BRACKETS,
@@ -30,36 +32,12 @@ _PLAIN = re.compile(
 )
 _LOWER = re.compile(r"(?<![\w$])(nasdaq|nyse|amex|lse|lon|tsx|asx|etr|crypto):([a-z][a-z0-9.]{0,9})(?!\w)")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{0,9}(?:[.-][A-Za-z]{1,3})?)(?!\w)")
-#: Stablecoins that stand for the dollar.
-_DOLLARS = frozenset({"USDT", "USDC", "BUSD", "FDUSD", "DAI", "TUSD"})
 #: `$bn` and `$m` are units of amounts.
 _UNITS = frozenset({"b", "bn", "k", "m", "mn", "mln", "bln", "t", "tn", "trn"})
 _PAIR = re.compile(r"(?<![\w/$-])([A-Za-z]{2,6})([/-])([A-Za-z]{3,5})(?![\w/])")
-_JOINED_PAIR = re.compile(
-    r"(?<![\w$])([A-Z]{2,6}?)(USDT|USDC|BUSD|FDUSD|USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|BTC|ETH)(?:\.P|PERP)?(?!\w)"
-)
-_MONEY = frozenset(
-    [
-        "USD",
-        "USDT",
-        "USDC",
-        "BUSD",
-        "FDUSD",
-        "DAI",
-        "TUSD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "KRW",
-        "AUD",
-        "CAD",
-        "CHF",
-        "TRY",
-        "BRL",
-        "INR",
-        "NZD",
-    ]
-)
+_MONEY = COIN_CURRENCIES | STABLECOINS.keys()
+_QUOTES = "|".join(sorted(_MONEY | QUOTE_COINS))
+_JOINED_PAIR = re.compile(rf"(?<![\w$])([A-Z]{{2,6}}?)({_QUOTES})(?:\.P|PERP)?(?!\w)")
 _SUFFIXED = re.compile(r"(?<![\w.$])\^?([A-Z0-9&][A-Z0-9&-]{0,9})([a-z]?)([.=-])([A-Z]{1,4})(?![\w.]*\w)")
 _KOREAN = re.compile(r"A\d{6}")
 _INDEX = re.compile(r"(?<!\w)\^[A-Z0-9]{2,8}(?!\w)")
@@ -193,12 +171,13 @@ class NotationReader:
         return self._note(match, Note(NoteKind.PAIR, (match[1],), tuple(symbols))) if symbols else match[0]
 
     def _of_pair(self, base: str, quote: str) -> list[str]:
+        base = COIN_NAMES.get(base, base)
         currencies = f"{base}{quote}=X"
         if currencies in self._listings.symbols:
             return [currencies]
         if quote not in _MONEY and quote not in self._listings.coins:
             return []
-        exact = f"{base}-{'USD' if quote in _DOLLARS else quote}"
+        exact = f"{base}-{STABLECOINS.get(quote, quote)}"
         found = [exact] if exact in self._listings.symbols else list(self._listings.coins.get(base, ()))
         if found and quote not in _MONEY:
             found += self._listings.coins[quote]

@@ -193,6 +193,31 @@ def test_link_of_a_known_asset_without_a_name_uses_the_default_names(symbol: str
     assert AssetLinker([Asset(symbol, type)]).link(titles[symbol]) == (symbol,)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "title"),
+    [
+        ("^FTMC", "FTSE 250 slips as housebuilders fall"),
+        ("^IBEX", "El Ibex 35 cierra en rojo"),
+        ("FTSEMIB.MI", "FTSE MIB chiude in rialzo"),
+        ("^MDAXI", "MDAX steigt auf Rekordhoch"),
+        ("^SSMI", "SMI schliesst im Plus"),
+        ("WIG20.WA", "WIG20 spada"),
+        ("^BVSP", "Ibovespa fecha em alta"),
+        ("^TWII", "Taiwan's TAIEX up 1%"),
+        ("000001.SS", "Shanghai Composite falls 1%"),
+        ("^NSEBANK", "Bank Nifty ends lower"),
+        ("^STI", "Straits Times Index down"),
+        ("DX-Y.NYB", "Dollar Index (DXY) eases"),
+        ("^DJT", "Dow Jones Transportation Average slides"),
+    ],
+)
+def test_link_of_a_well_known_index_uses_the_default_names(symbol: str, title: str):
+    """N4: an index of any country is linked without an entry for its name, and never to a similar index."""
+    similar = [stock(each) for each in ("^FTSE", "^GDAXI", "^NSEI", "^DJI", "^HSI")]
+    assert AssetLinker([stock(symbol), *similar]).link(title) == (symbol,)
+    assert AssetLinker(similar).link(title) == ()
+
+
 def test_link_of_a_name_shared_by_many_assets_is_empty():
     """A name that nine assets share is linked to none of them."""
     linker = AssetLinker([stock(f"F{n}", "Vanguard Fund") for n in range(9)])
