@@ -320,6 +320,25 @@ async def test_answer_in_another_scale_is_decided_by_the_current_price():
     assert world.closes == TRUE[:403]
 
 
+@pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0, 10.0])
+async def test_hourly_runs_store_no_bar_whose_scale_is_in_doubt(factor: float):
+    """D1: three days in a wrong unit, with the price beside them, change nothing although a run follows every hour."""
+
+    def answer(day: int, bars: Bars) -> BarAnswer:
+        if not 395 <= day < 398:
+            return BarAnswer(bars)
+        columns = scaled(scaled(bars, factor, len(bars)), 1 / factor, 395)
+        return BarAnswer(columns, price=TRUE[day] * factor, price_at=(DAYS[day] + 0.9) * DAY)
+
+    world = await World(answer).run(393, 394)
+    for day in range(395, 398):
+        for hour in (1, 2, 3, 9):
+            await world.run(day, hour=hour)
+            assert world.closes == pytest.approx(TRUE[:395])
+    await world.run(398)
+    assert world.closes == pytest.approx(TRUE[:399])
+
+
 async def test_fallback_with_another_coin_of_the_same_name_is_refused():
     """D4 for bars: a fallback whose bars are on another scale may mean another asset. It changes nothing."""
 

@@ -13,6 +13,8 @@ from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars,
 #: Number of bars shown in a quarantine record.
 SHOWN = 10
 OPEN, HIGH, LOW, CLOSE = range(4)
+#: Bars after which the newest level is the right one, although no second source confirms it.
+NEWEST_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class CurrentPrice:
     def distance(self, price: float) -> float:
         """Return |ln(price ÷ current price)|."""
         return abs(math.log(price / self.value))
+
+    @property
+    def bars_min(self) -> int:
+        """Fewest newest bars that must agree with it: more if it is part of the answer that has these bars."""
+        return 2 if self.is_quoted else NEWEST_MIN
 
 
 @dataclass(slots=True)

@@ -6,39 +6,44 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.models import Asset, BarAnswer, Bars, Quality, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.market.quality.bar_check import CurrentPrice
-from financehub_shared.market.quality.bar_moves import JUMP
-from financehub_shared.market.quality.bar_sections import CUT
+from financehub_shared.market.quality.bar_moves import CUT, JUMP
 from financehub_shared.market.quality.bar_values import PRICE_RANGE
 
 #: Clocks differ by seconds.
 FUTURE_SECONDS = 300.0
 
 
-def current_price(asset: Asset, answer: BarAnswer, quote: Quote | None, now: float) -> CurrentPrice | None:
+def current_price(
+    asset: Asset, answer: BarAnswer, quote: Quote | None, now: float, *, is_first: bool
+) -> CurrentPrice | None:
     """Return the current price in the unit of the bars, or None if it is unknown.
 
     A price counts if it is not older than the day of the newest bar. So a quote that was refused, and left an older one
-    in the store, cannot confirm the old scale. If the quote and the price in the answer contradict each other, neither
-    counts, and neither do they if a split takes effect after the newest bar. A price in the answer that alone
-    contradicts the newest bar does not count, because it may itself be the damaged element of the answer.
+    in the store, cannot confirm the old scale. No price counts if a split takes effect after the newest bar.
+
+    The price in the answer alone counts only for a first history, and only if it agrees with the newest bar. An
+    upstream that reports its newest bars in a wrong unit reports this price in the same unit, so against stored bars it
+    proves nothing. If it contradicts the quote beyond any move of a day, only the quote counts, because it was checked.
+    If the two contradict each other by less, the price may have moved between them, and neither counts.
 
     Args:
         asset: The asset.
         answer: The answer with the bars.
         quote: The stored quote. None if there is none.
         now: Unix seconds.
+        is_first: Whether no bars are stored.
     """
     bars = answer.bars
     if not len(bars) or any(day > bars.days[-1] for day in answer.splits):
         return None
     quoted = _quoted(asset, bars, quote, now)
     own = _fresh(answer.price, answer.price_at, bars, now)
-    if quoted is not None and own is not None:
-        is_agreed = abs(math.log(quoted / own)) <= JUMP
-        return CurrentPrice(quoted, is_quoted=True, is_confirmed=True) if is_agreed else None
     if quoted is not None:
-        return CurrentPrice(quoted, is_quoted=True, is_confirmed=False)
-    if own is None or not bars.close[-1] > 0 or abs(math.log(own / bars.close[-1])) > CUT:
+        distance = 0.0 if own is None else abs(math.log(quoted / own))
+        if JUMP < distance <= CUT:
+            return None
+        return CurrentPrice(quoted, is_quoted=True, is_confirmed=own is not None and distance <= JUMP)
+    if own is None or not is_first or not bars.close[-1] > 0 or abs(math.log(own / bars.close[-1])) > CUT:
         return None
     return CurrentPrice(own, is_quoted=False, is_confirmed=False)
 

@@ -92,7 +92,7 @@ def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -
         return f"history: every bar is ×{math.exp(ratios[-1]):.4g} of the stored one, and no current price confirms it"
     wrong_new, wrong_stored = (_contradictions(common, ratios, which, check.current) for which in (1, 0))
     reason = "history: the stored bars fit together and fit the current price better than the delivered ones"
-    return reason if wrong_new > wrong_stored else ""
+    return reason if wrong_new > wrong_stored + SCALE else ""
 
 
 def _is_announced(common: Sequence[tuple[Row, Row]], ratios: Sequence[float], splits: Mapping[int, float]) -> bool:

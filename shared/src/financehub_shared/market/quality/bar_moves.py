@@ -1,7 +1,8 @@
 """Measures how the price moves from one bar to the next, and whether trading explains a move. Pure.
 
 A wrong scale begins between two sessions, so its change of level is a gap: the price opens at the other level. A crash
-goes through the prices between, or is traded in a multiple of the usual volume.
+goes through the prices between, or is traded in a multiple of the usual volume. The larger the move, the larger this
+multiple must be, because every share has days with three times its usual volume.
 """
 
 import math
@@ -15,6 +16,8 @@ from financehub_shared.market.quality.bar_check import Row
 JUMP = math.log(1.4)
 #: A change is a jump if it exceeds `JUMP` and this many standard deviations of the asset's daily changes.
 SIGMAS = 10
+#: |ln| of a change between two sessions beyond which the price needs a reason.
+CUT = math.log(4)
 #: Standard deviations per median absolute deviation of a normal distribution.
 MAD_SIGMA = 1.4826
 #: Fewest changes whose deviation is taken as it is, and the largest deviation of fewer ones.
@@ -25,6 +28,8 @@ SPIKE = 3.0
 VOLUME_DAYS = 20
 #: Fewest bars with a volume before a bar whose own volume can be judged.
 VOLUME_BARS_MIN = 5
+#: Factor by which the median volume of a share does not change within a month for ordinary reasons.
+MAGNITUDE = 10.0
 #: After this many days without a bar, the price can be at any level.
 SUSPENDED_DAYS = 30
 
@@ -73,6 +78,12 @@ class Moves:
         """Whether the volume of a bar is known and not a multiple of the usual one."""
         return self.rows[i].volume > 0 and self.has_volumes(i) and not self._has_spike(i)
 
+    def keeps_volume(self, i: int) -> bool:
+        """Whether bars have a volume of the same magnitude from a bar on as before it, as far as it is known."""
+        before = self._usual_volume(i)
+        after = [row.volume for row in self.rows[i : i + VOLUME_DAYS] if row.volume > 0]
+        return before is None or not after or 1 / MAGNITUDE <= statistics.median(after) / before <= MAGNITUDE
+
     def _usual_volume(self, i: int) -> float | None:
         """Return the median volume before a bar, or None if too few bars have one."""
         volumes = [row.volume for row in self.rows[max(i - VOLUME_DAYS, 0) : i] if row.volume > 0]
@@ -81,11 +92,13 @@ class Moves:
     def _has_spike(self, i: int) -> bool:
         """Whether a bar's volume is a multiple of the usual one.
 
-        After a fall the volume is multiplied by the ratio of the prices, because a split that was not applied has more
-        shares at a lower price.
+        The volume is divided by the factor of a fall, because a split that was not applied has more shares at a lower
+        price. It is divided by the factor of a large rise, too: a volume of three times the usual one is no evidence
+        that a share opened at 100 times its price.
         """
-        usual = self._usual_volume(i)
-        return usual is not None and self.rows[i].volume * min(math.exp(self.changes[i]), 1.0) >= SPIKE * usual
+        usual, change = self._usual_volume(i), self.changes[i]
+        divisor = math.exp(abs(change)) if change < 0 or change > CUT else 1.0
+        return usual is not None and self.rows[i].volume / divisor >= SPIKE * usual
 
     def _is_dividend(self, i: int) -> bool:
         paid = self._dividends.get(self.rows[i].day, 0.0) / self.rows[i - 1].close

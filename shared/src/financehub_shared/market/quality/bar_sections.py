@@ -7,16 +7,12 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from financehub_shared.market.quality.bar_check import BarCheck, Row
-from financehub_shared.market.quality.bar_moves import Moves
+from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck, Row
+from financehub_shared.market.quality.bar_moves import CUT, Moves
 
-#: |ln| of a change between two sessions beyond which the price needs a reason.
-CUT = math.log(4)
-#: Bars after which the newest level is the right one, even if there is no current price and other bars are stored.
-NEWEST_MIN = 4
 #: |ln| of the factor of a wrong unit.
 HUNDRED = math.log(100)
-#: Share of the bars that are a majority, and the same if two sections differ by a factor of about 100, because such
+#: Share of the bars that are a majority, and the same if two sections differ by the factor of a unit, because such
 #: errors last for months (SSW.JO, recorded: 22 of 29 bars).
 MAJORITY = 2 / 3
 UNIT_MAJORITY = 0.9
@@ -27,6 +23,11 @@ NEAR = math.log(3)
 def find_cuts(moves: Moves) -> list[int]:
     """Return the indexes of bars that open at another level than the bar before, for no known reason."""
     return [i for i in range(1, len(moves.rows)) if abs(moves.step(i)) > CUT and not moves.is_explained(i)]
+
+
+def is_unit_size(moves: Moves, i: int) -> bool:
+    """Whether a change of level is so large that it may be a unit: pence, cents, or thousandths of a dinar."""
+    return abs(moves.step(i)) >= HUNDRED - NEAR
 
 
 def keep_known_levels(check: BarCheck, stored: Sequence[Row]) -> None:
@@ -55,11 +56,11 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
     groups = [_connected(sections, place) for place in range(len(sections))]
     newest = len(sections) - 1
     largest = max(groups, key=lambda group: _size(sections, group))
-    is_unit = any(abs(abs(moves.step(cut)) - HUNDRED) <= NEAR for cut in find_cuts(moves))
+    is_unit = any(is_unit_size(moves, cut) for cut in find_cuts(moves))
     is_majority = _size(sections, largest) >= (UNIT_MAJORITY if is_unit else MAJORITY) * len(check.rows)
     if check.current is not None:
         near = {place for place in range(len(sections)) if check.current.distance(sections[place][-1].close) <= NEAR}
-        if newest in near and _size(sections, groups[newest]) > 1:
+        if newest in near and _size(sections, groups[newest]) >= check.current.bars_min:
             return groups[newest]
         return largest if is_majority and (newest in near or largest & near) else set()
     if len(sections[newest]) >= NEWEST_MIN and not is_unit:

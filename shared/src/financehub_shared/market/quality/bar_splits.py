@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from financehub_shared.core.days import iso_day
-from financehub_shared.market.quality.bar_check import BarCheck
+from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck
 from financehub_shared.market.quality.bar_moves import Moves
 
 #: |ln| of the smallest ratio that can be distinguished from changes of the market, and the same in standard deviations
@@ -30,8 +30,6 @@ EXACT = 0.03
 #: the volume is not unusual.
 LARGE = math.log(4)
 DOUBLE = 0.99 * math.log(2)
-#: Fewest bars of the newest scale if its price is not known from elsewhere.
-NEWEST_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from financehub_shared.market.quality.bar_check import BarCheck, Row
 from financehub_shared.market.quality.bar_moves import JUMP, Moves
-from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts
+from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts, is_unit_size
 from financehub_shared.market.quality.bar_values import SPLIT_DAYS
 
 
@@ -23,7 +23,7 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
     moves = Moves(check.rows, check.answer.dividends)
     cuts = find_cuts(moves)
     signs = [_unit_sign(check, moves, cut) for cut in cuts]
-    if not cuts or not all(signs):
+    if not cuts or not all(signs) or any(is_unit_size(moves, i) for i in {*range(1, len(moves.rows))} - {*cuts}):
         return
     units = [0]
     for sign in signs:
@@ -44,13 +44,15 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
 def _unit_sign(check: BarCheck, moves: Moves, i: int) -> int:
     """Return 1 if a move is a change of unit by ×100, -1 if it is one by ÷100, otherwise 0.
 
-    Around an announced split it is 0. The change of the price itself must be an ordinary one.
+    Around an announced split it is 0. The change of the price itself must be an ordinary one. Another volume from there
+    on is the sign of a split that nobody announced.
     """
     sign = 1 if moves.changes[i] > 0 else -1
     rest = min(abs(moves.gaps[i] - sign * HUNDRED), abs(moves.changes[i] - sign * HUNDRED))
     first, last = moves.rows[i - 1].day - SPLIT_DAYS, moves.rows[i].day + SPLIT_DAYS
     is_split = any(first <= split <= last for split in check.answer.splits)
-    return 0 if is_split or rest > min(max(0.05, 6 * moves.usual), JUMP) else sign
+    is_exact = rest <= min(max(0.05, 6 * moves.usual), JUMP)
+    return sign if is_exact and not is_split and moves.keeps_volume(i) else 0
 
 
 def _right_unit(check: BarCheck, units: list[int], starts: list[int], stored: list[Row]) -> tuple[int, str] | None:
@@ -61,8 +63,8 @@ def _right_unit(check: BarCheck, units: list[int], starts: list[int], stored: li
     if by_price is not None and by_stored is not None and by_price != by_stored:
         return None
     if price is not None and by_price in units:
-        # Either the newest bars or a second source must agree with the price. A single bar is not enough.
-        is_newest = by_price == newest and len(check.rows) - starts[-1] > 1
+        # Either the newest bars or a second source must agree with the price.
+        is_newest = by_price == newest and len(check.rows) - starts[-1] >= price.bars_min
         if by_price is not None and (is_newest or price.is_confirmed or by_stored is not None):
             return by_price, "the current price"
     # Without a current price, newest bars in another unit may be a reverse split that nobody announced.

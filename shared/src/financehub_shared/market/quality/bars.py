@@ -15,7 +15,7 @@ from financehub_shared.core.days import SATURDAY, iso_day, weekday
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined, Quote, is_simulated
-from financehub_shared.market.quality.bar_check import BarCheck, Row, bars_of, rows_of
+from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, Row, bars_of, rows_of
 from financehub_shared.market.quality.bar_facts import current_price
 from financehub_shared.market.quality.bar_history import (
     compare,
@@ -26,8 +26,8 @@ from financehub_shared.market.quality.bar_history import (
     rows_after,
 )
 from financehub_shared.market.quality.bar_jumps import leave_out_bad_cells, leave_out_doubtful_newest
-from financehub_shared.market.quality.bar_moves import JUMP, Moves
-from financehub_shared.market.quality.bar_sections import CUT, find_cuts, keep_known_levels
+from financehub_shared.market.quality.bar_moves import CUT, JUMP, Moves
+from financehub_shared.market.quality.bar_sections import find_cuts, keep_known_levels
 from financehub_shared.market.quality.bar_splits import correct_splits
 from financehub_shared.market.quality.bar_units import correct_units
 from financehub_shared.market.quality.bar_values import (
@@ -40,6 +40,8 @@ from financehub_shared.market.quality.bar_values import (
 
 #: Number of stored bars before the first bar of a short answer that the checks consider.
 TAIL = 60
+#: Number of newest bars that must all contradict the current price: one of them may itself be a crash.
+LEVEL_BARS = 5
 #: Classes of reasons that an upstream may still repair, so the history is read again on the next day.
 UNSETTLED = frozenset({"history", "jump", "scale", "split", "unit", "unreadable"})
 EMPTY = "the answer has no bars although bars are stored"
@@ -53,7 +55,7 @@ class CheckedBars:
         bars: The bars that replace all stored ones from `first_day` on. Empty if the stored bars stay as they are.
         first_day: Days since 1970-01-01.
         records: What was corrected or left out, as delivered, one record per reason.
-        doubt: Why the whole history has to be read. Empty if it does not.
+        doubt: Why the whole history has to be read. Empty if it does not. Bars whose scale is in doubt are not stored.
         late: Why the newest delivered bar is not stored. Empty if it is.
     """
 
@@ -84,27 +86,26 @@ def check_increment(asset: Asset, answer: BarAnswer, stored: Bars, quote: Quote 
         return CheckedBars(bars, 0, _problems(asset, answer, now), EMPTY, EMPTY)
     if is_simulated(stored.provider) != is_simulated(bars.provider):
         return _mixed(asset, answer, stored, now)
-    if not answer.problems and _is_ordinary(asset, answer, stored, now):
+    price = current_price(asset, answer, quote, now, is_first=False)
+    if not answer.problems and _is_near(price, bars) and _is_ordinary(asset, answer, stored, now):
         return CheckedBars(bars, bars.days[0])
     old = rows_of(stored)
     start = bisect_left(stored.days, bars.days[0])
-    price = current_price(asset, answer, quote, now)
     check = BarCheck(asset, answer, now, old[max(start - TAIL, 0) : start], price)
     _check_values(check)
     overlap = compare(old, check.rows)
     if overlap.changed:
         doubt = f"the stored bars of {_days(overlap.changed)} are different now"
-    elif overlap.filled:
-        doubt = f"bars of {_days(overlap.filled)} were missing until now"
     else:
         doubt = _scale_doubt(check, stored.days[-1])
     leave_out_bad_cells(check)
     leave_out_doubtful_newest(check)
     records = [*check.records(), *_problems(asset, answer, now)]
-    if overlap.changed or not check.rows:
+    if doubt or not check.rows:
         return CheckedBars(_none(bars), 0, records, doubt, doubt or _late(check, check.rows))
+    filled = f"bars of {_days(overlap.filled)} were missing until now" if overlap.filled else ""
     merged = merge_stored(check, old[start:], is_full=False)
-    return CheckedBars(_bars(check, merged), bars.days[0], records, doubt, _late(check, merged))
+    return CheckedBars(_bars(check, merged), bars.days[0], records, filled, _late(check, merged))
 
 
 def check_history(
@@ -125,9 +126,9 @@ def check_history(
         return CheckedBars(bars, 0, _problems(asset, answer, now), late=EMPTY if stored is not None else "")
     if stored is not None and is_simulated(stored.provider) != is_simulated(bars.provider):
         return _mixed(asset, answer, stored, now)
-    price = current_price(asset, answer, quote, now)
-    is_near = price is None or (bars.close[-1] > 0 and price.distance(bars.close[-1]) <= CUT)
-    if is_near and not (answer.problems or answer.splits) and _is_ordinary(asset, answer, stored, now):
+    price = current_price(asset, answer, quote, now, is_first=stored is None)
+    is_plain = not (answer.problems or answer.splits)
+    if is_plain and _is_near(price, bars) and _is_ordinary(asset, answer, stored, now):
         return CheckedBars(bars, bars.days[0])
     old = rows_of(stored) if stored is not None else []
     check = BarCheck(asset, answer, now, current=price)
@@ -138,7 +139,7 @@ def check_history(
     leave_out_bad_cells(check)
     if check.is_stock:
         keep_known_levels(check, old)
-        _leave_out_other_scale(check, old)
+        _leave_out_other_scale(check)
     leave_out_doubtful_newest(check)
     return _choose(check, old, is_fallback=is_fallback)
 
@@ -176,18 +177,30 @@ def _scale_doubt(check: BarCheck, newest: int) -> str:
         return f"a split takes effect on {iso_day(split)}"
     if not (check.is_stock and check.rows):
         return ""
+    if _is_other_scale(check):
+        return "the bars are on another scale than the current price"
     moves = Moves([*check.before, *check.rows], check.answer.dividends)
-    cuts = [moves.rows[cut] for cut in find_cuts(moves)]
+    cuts = [moves.rows[cut] for cut in find_cuts(moves) if cut >= len(check.before)]
     return f"the level changes on {_days(cuts)} for no known reason" if cuts else ""
 
 
-def _leave_out_other_scale(check: BarCheck, stored: Sequence[Row]) -> None:
-    """Leave out a first history whose scale is not that of the current price: one of the two is wrong."""
-    if stored or not check.rows or check.current is None:
-        return
-    newest = check.rows[-1].close
-    if check.current.distance(newest) > CUT:
-        times = f"×{newest / check.current.value:.3g}"
+def _is_near(price: CurrentPrice | None, bars: Bars) -> bool:
+    """Whether the newest bar does not contradict the current price."""
+    return price is None or (bars.close[-1] > 0 and price.distance(bars.close[-1]) <= CUT)
+
+
+def _is_other_scale(check: BarCheck) -> bool:
+    """Whether the bars and the stored quote contradict each other: one of the two is wrong."""
+    price, newest = check.current, check.rows[-LEVEL_BARS:]
+    if price is None or not price.is_quoted or not newest:
+        return False
+    return all(price.distance(row.close) > CUT for row in newest)
+
+
+def _leave_out_other_scale(check: BarCheck) -> None:
+    """Leave out a history that contradicts the stored quote. Stored bars stay, but get no new ones."""
+    if check.current is not None and _is_other_scale(check):
+        times = f"×{check.rows[-1].close / check.current.value:.3g}"
         check.leave_out(f"scale: every bar is {times} of the current price; one of the two is wrong", check.rows)
 
 

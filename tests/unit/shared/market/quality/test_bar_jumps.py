@@ -106,7 +106,6 @@ def test_history_of_a_stock_that_begins_with_a_listing_pump_stays():
         (3.0, None, False),
         (0.3, 0.31, True),
         (0.45, 1.0, False),
-        (0.1, 0.1, True),
     ],
 )
 @ASSETS
@@ -118,6 +117,16 @@ def test_newest_bar_that_jumps_needs_confirmation(asset: Asset, factor: float, p
     checked = read_increment(delivered, stored, price=known, asset=asset)
     assert (checked.bars.days[-1] == delivered.days[-1]) is is_kept
     assert bool(checked.late) is not is_kept
+
+
+def test_newest_bar_on_another_level_is_stored_if_the_asset_is_a_coin():
+    """D1, D7: a coin can fall by 90 % in a day. For a share, the history shows first whether it changed its scale."""
+    stored = bars(TRUE)
+    delivered = bars([*TRUE[-5:], TRUE[-1] * 0.1], stored.days[-5])
+    coin = read_increment(delivered, stored, price=TRUE[-1] * 0.1, asset=COIN)
+    share = read_increment(delivered, stored, price=TRUE[-1] * 0.1)
+    assert (coin.bars.days[-1], coin.doubt) == (delivered.days[-1], "")
+    assert (len(share.bars), "the level changes" in share.doubt) == (0, True)
 
 
 def test_newest_bar_that_jumped_is_removed_when_the_next_one_is_back():

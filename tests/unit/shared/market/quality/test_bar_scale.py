@@ -1,6 +1,7 @@
 """Wrong units and levels that nothing explains: what is corrected, and what is kept out (D1, D2)."""
 
 import itertools
+from array import array
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from support.bar_histories import (
     bars,
     quote_of,
     read_history,
+    read_increment,
     reasons,
     recorded_history,
     walk,
 )
+from support.real_bars import part
 
 TRUE = walk(120)
 #: The closes of yahooquery #87. The right ones are 0.80, 1.20, 1.01 and 0.975.
@@ -66,10 +69,72 @@ def test_history_with_one_more_unexplained_edge_rescales_nothing(edge: float):
     assert list(checked.bars.close) == [*TRUE[:30], *TRUE[50:70], *TRUE[80:]]
 
 
-def test_history_in_two_units_without_a_known_price_is_left_out():
+@pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0, 0.001])
+@pytest.mark.parametrize("end", [50, 70, 100])
+def test_history_in_two_units_without_a_known_price_is_left_out(factor: float, end: int):
     """D1: without a current price and without stored bars, nothing shows which unit is right."""
-    checked = read_history(bars([close * 100 if place < 70 else close for place, close in enumerate(TRUE)]))
+    checked = read_history(bars([close * factor if place < end else close for place, close in enumerate(TRUE)]))
     assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
+
+
+@pytest.mark.parametrize("spike", [3.5, 8.0, 20.0])
+@pytest.mark.parametrize("factor", [100.0, 1_000.0, 10.0])
+def test_spike_of_the_volume_does_not_explain_a_wrong_unit(factor: float, spike: float):
+    """D1: a section that begins on a day with a large volume is found. No bar outside of it is rescaled."""
+    delivered = [close * factor if 30 <= place < 80 else close for place, close in enumerate(TRUE)]
+    volumes = [100.0 * (spike if place == 30 else 1) for place in range(len(TRUE))]
+    checked = read_history(bars(delivered, volume=volumes), price=TRUE[-1])
+    assert {round(close, 9) for close in checked.bars.close} <= {round(close, 9) for close in TRUE}
+    assert len(checked.bars) >= 70
+
+
+def test_change_of_unit_size_that_has_a_reason_prevents_a_correction():
+    """D1: after a long suspension the price can be at any level, so the other edge of ×100 may be no unit either."""
+    delivered = bars([close * 100 if 30 <= place < 80 else close for place, close in enumerate(TRUE)])
+    delivered.days[30:] = array("i", [day + 40 for day in delivered.days[30:]])
+    checked = read_history(delivered, price=TRUE[-1])
+    assert list(checked.bars.close) == TRUE[80:]
+    assert reasons(checked) == ["scale"]
+
+
+def test_reverse_split_that_nobody_announced_changes_the_volume_and_is_no_unit():
+    """D2: 1:80 with a rise of 25 % on that day is ×100, but there are fewer shares from then on."""
+    closes = [close / 100 if place < 60 else close for place, close in enumerate(TRUE)]
+    volumes = [8_000.0 if place < 60 else 100.0 for place in range(len(TRUE))]
+    checked = read_history(bars(closes, volume=volumes), price=TRUE[-1], own_price=TRUE[-1])
+    assert list(checked.bars.close) == TRUE[60:]
+    assert reasons(checked) == ["scale"]
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01, 10.0, 1_000.0])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_newest_bars_and_the_price_beside_them_do_not_outvote_the_others(factor: float, count: int):
+    """D1: a wrong unit in the live data of an upstream is in its newest bars and in the price beside them."""
+    edge = len(TRUE) - count
+    delivered = bars([close * factor if place >= edge else close for place, close in enumerate(TRUE)])
+    first = read_history(delivered, own_price=delivered.close[-1])
+    assert list(first.bars.close) == TRUE[:edge]
+    later = read_history(delivered, own_price=delivered.close[-1], stored=bars(TRUE[:edge]))
+    assert list(later.bars.close) == TRUE[:edge]
+
+
+def test_stored_bars_that_contradict_the_quote_get_no_new_ones():
+    """D1: bars that were stored before the quote was known do not confirm themselves."""
+    wrong = bars([close * 100 for close in TRUE])
+    stored = part(wrong, 0, 119)
+    history = read_history(wrong, stored=stored, price=TRUE[-1], own_price=TRUE[-1] * 100)
+    short = read_increment(part(wrong, 110, 120), stored, price=TRUE[-1])
+    for checked in (history, short):
+        assert len(checked.bars) == 0
+        assert not checked.is_settled
+        assert "current price" in checked.late
+
+
+def test_crash_that_the_quote_has_not_followed_is_no_other_scale():
+    """D5: only a contradiction to several bars is one of the scale."""
+    closes = [*TRUE[:-1], TRUE[-2] * 0.2]
+    delivered = bars(closes, volume=[100.0] * 119 + [20_000.0])
+    assert list(read_history(delivered, price=TRUE[-2]).bars.close) == closes
 
 
 def test_history_in_two_units_is_corrected_by_stored_bars():
@@ -182,7 +247,8 @@ END = (NEWEST.days[-1] + 1) * DAY
         (None, 10.5, (10.5, False)),
         (None, 1_050.0, None),
         (None, 1e300, None),
-        (quote_of(10, END), 1_000.0, None),
+        (quote_of(10, END), 1_000.0, (10.0, False)),
+        (quote_of(10, END), 25.0, None),
         (quote_of(10, END - 3 * DAY), None, None),
         (quote_of(10, END, quality=Quality.UNCONFIRMED), None, None),
         (quote_of(10, END, currency="USD"), None, None),
@@ -196,7 +262,8 @@ END = (NEWEST.days[-1] + 1) * DAY
         "the answer",
         "the answer contradicts its bars",
         "the answer has no price",
-        "they contradict each other",
+        "they are in different units",
+        "the price may have moved between them",
         "a quote from before the newest bar",
         "an unconfirmed quote",
         "another currency",
@@ -207,12 +274,19 @@ END = (NEWEST.days[-1] + 1) * DAY
 )
 def test_current_price_counts_only_what_can_be_evidence(quote: object, own: float | None, expected: object):
     """D2: an old quote, which stays in the store if newer ones are refused, does not confirm an old scale."""
-    found = current_price(STOCK, BarAnswer(NEWEST, price=own, price_at=END), quote, END + DAY)  # type: ignore[arg-type]
+    answer = BarAnswer(NEWEST, price=own, price_at=END)
+    found = current_price(STOCK, answer, quote, END + DAY, is_first=True)  # type: ignore[arg-type]
     assert (found and (found.value, found.is_confirmed)) == expected
+
+
+def test_current_price_of_an_answer_alone_is_no_evidence_against_stored_bars():
+    """D1, D2: an upstream that reports its newest bars in a wrong unit reports the price beside them in it, too."""
+    answer = BarAnswer(NEWEST, price=10.5, price_at=END)
+    assert current_price(STOCK, answer, None, END + DAY, is_first=False) is None
 
 
 def test_current_price_is_unknown_if_a_split_follows_the_newest_bar():
     """D2: today's price is in the scale after today's split, and the bars may be in the one before it."""
     answer = BarAnswer(NEWEST, {NEWEST.days[-1] + 1: 10.0})
-    assert current_price(STOCK, answer, quote_of(1, END), END + DAY) is None
-    assert current_price(STOCK, replace(answer, splits={}), quote_of(1, END), END + DAY) is not None
+    assert current_price(STOCK, answer, quote_of(1, END), END + DAY, is_first=True) is None
+    assert current_price(STOCK, replace(answer, splits={}), quote_of(1, END), END + DAY, is_first=True) is not None
