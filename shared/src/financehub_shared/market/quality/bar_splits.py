@@ -109,18 +109,28 @@ def _conclusive(edges: list[_Edge], moves: Moves, shift: float) -> list[_Edge]:
     Two edges that belong together are. A single one is only if the market does not explain it: it is near the announced
     day and wide, or it is exact although the volume is not unusual, or the ratio is large.
     """
+    paired = _paired([edge for edge in edges if edge.is_exact])
+    paired |= _paired([edge for edge in edges if edge.at not in paired])
     kept = []
-    for place, edge in enumerate(edges):
-        beside = [*edges[max(place - 1, 0) : place], *edges[place + 1 : place + 2]]
+    for edge in edges:
         is_quiet = edge.is_exact and moves.has_usual_volume(edge.at)
         if (
             abs(shift) >= LARGE
-            or any(other.sign != edge.sign for other in beside)
+            or edge.at in paired
             or (edge.is_near and abs(moves.step(edge.at)) >= WIDE)
             or (is_quiet and (edge.is_near or abs(shift) >= DOUBLE))
         ):
             kept.append(edge)
     return kept
+
+
+def _paired(edges: list[_Edge]) -> set[int]:
+    """Return where the level leaves the right one, and where the next edge brings it back."""
+    paired: set[int] = set()
+    for last, edge in pairwise(edges):
+        if edge.sign != last.sign and last.at not in paired:
+            paired |= {last.at, edge.at}
+    return paired
 
 
 def _newest_power(check: BarCheck, edges: list[_Edge], at: int, shift: float) -> int | None:

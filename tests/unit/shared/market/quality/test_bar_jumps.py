@@ -77,6 +77,15 @@ def test_bars_away_and_back_that_were_traded_stay(asset: Asset, factors: list[fl
     assert read_history(through, asset=asset).bars == through
 
 
+def test_volume_does_not_explain_every_jump():
+    """D7: a bad cell stays one on a day of many trades, because no trading changes a price by a factor of 10,000."""
+    closes = [*[10.0] * 30, 100_000.0, *[10.0] * 30]
+    volume = [100.0] * 30 + [900.0] + [100.0] * 30
+    checked = read_history(bars(closes, volume=volume))
+    assert set(checked.bars.close) == {10.0}
+    assert len(checked.bars) == 60
+
+
 def test_low_of_a_bad_cell_is_no_path():
     """D7: a bar that opens right and closes at a wrong price was not traded through, as the next one opens right."""
     cells = [(close, close * 1.01, close * 0.99, close) for close in TRUE]

@@ -119,6 +119,15 @@ def test_history_whose_newest_bar_alone_is_wrong_keeps_the_others():
     assert list(read_history(delivered, splits, price=TRUE[-1]).bars.close) == pytest.approx(TRUE)
 
 
+@pytest.mark.parametrize("power", [1, -1], ids=["missing", "applied twice"])
+def test_real_fall_after_a_section_in_the_wrong_scale_stays(power: int):
+    """D3: the edges of the section belong to each other, so neither confirms that a fall by 30 % is one, too."""
+    closes = true_closes(0.7)
+    delivered = scaled(closes, 1.5**power, 20, 35)
+    checked = read_history(delivered, {delivered.days[AT]: 1.5}, price=closes[-1])
+    assert list(checked.bars.close) == pytest.approx(closes)
+
+
 def test_real_crash_in_a_history_with_a_split_stays():
     """D2: a fall by half with a spike of the volume is no missing adjustment, although a split of 2:1 is announced."""
     closes = [*TRUE[:30], *(close * 0.5 for close in TRUE[30:])]
