@@ -231,7 +231,7 @@ async def test_indicator_task_with_all_bars_quarantined_reports_and_retries(stor
     exchange = FakeExchange()
     fetcher = BarFetcher([exchange], CLOCK)
     summary = await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
-    assert "refused: scale: every bar is ×0.01 of the stored quote" in summary.missing["AAPL"]
+    assert "refused: scale: every bar is ×0.01 of the current price" in summary.missing["AAPL"]
     assert (summary.stored, store.bars(["AAPL"])) == (1, {})
     await run(store, exchange, ["AAPL", "BTC-USD"], fetcher=fetcher)
     assert [symbol for symbol, _ in exchange.requests].count("AAPL") == 2

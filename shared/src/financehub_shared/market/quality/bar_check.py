@@ -89,7 +89,6 @@ class BarCheck:
         now: Unix seconds.
         before: Stored bars before the first bar of the answer, oldest first. The rules compare with them only.
         current: The current price in the unit of the bars, if it is known.
-        quoted: The price of the stored quote, if it counts, although the answer may report another one.
         rows: The bars that are still accepted, ascending by day.
         findings: (reason, bar) for each correction and each bar that was left out.
     """
@@ -99,7 +98,6 @@ class BarCheck:
     now: float
     before: list[Row] = field(default_factory=list)
     current: CurrentPrice | None = None
-    quoted: float | None = None
     rows: list[Row] = field(init=False)
     findings: list[tuple[str, Row]] = field(default_factory=list)
 

@@ -36,7 +36,7 @@ def current_price(
     bars = answer.bars
     if not len(bars) or any(day > bars.days[-1] for day in answer.splits):
         return None
-    quoted = quoted_price(asset, answer, quote, now)
+    quoted = _quoted(asset, bars, quote, now)
     own = _fresh(answer.price, answer.price_at, bars, now)
     if quoted is not None:
         distance = 0.0 if own is None else abs(math.log(quoted / own))
@@ -48,12 +48,8 @@ def current_price(
     return CurrentPrice(own, is_quoted=False, is_confirmed=False)
 
 
-def quoted_price(asset: Asset, answer: BarAnswer, quote: Quote | None, now: float) -> float | None:
-    """Return the price of the stored quote if it counts, whatever the answer itself reports; see `current_price`."""
-    bars = answer.bars
-    if quote is None or not len(bars) or any(day > bars.days[-1] for day in answer.splits):
-        return None
-    if not _is_usable(asset, bars.provider, quote):
+def _quoted(asset: Asset, bars: Bars, quote: Quote | None, now: float) -> float | None:
+    if quote is None or not _is_usable(asset, bars.provider, quote):
         return None
     return _fresh(float(quote.price), quote.fetched_at if quote.upstream_at is None else quote.upstream_at, bars, now)
 

@@ -20,7 +20,7 @@ EQUAL = 0.01
 EQUAL_NEWEST = 0.1
 #: |ln| of a ratio between two bars of one day from which their scales differ.
 SCALE = 0.2
-#: Number of new sessions after which a history in another scale is accepted although no quote confirms it.
+#: Number of new sessions after which a history in another scale is accepted although no current price confirms it.
 SESSIONS = 2
 
 
@@ -86,15 +86,10 @@ def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -
         return "history: another provider has the stored bars in another scale, so it may mean another asset"
     if all(abs(ratio) <= SCALE for ratio in ratios) or _is_announced(common, ratios, check.answer.splits):
         return ""
-    is_quoted = check.current is not None and check.current.is_quoted
-    if not is_quoted and max(ratios) - min(ratios) <= SCALE:
-        times = f"every bar is ×{math.exp(ratios[-1]):.4g} of the stored one"
-        old, now = (abs(math.log(check.quoted / row.close)) for row in common[-1]) if check.quoted else (0.0, 0.0)
-        if old < now:
-            return f"history: {times}, and the stored quote contradicts it"
+    if check.current is None and max(ratios) - min(ratios) <= SCALE:
         if sum(row.day > stored[-1].day for row in check.rows) >= SESSIONS:
             return ""
-        return f"history: {times}, and no stored quote confirms it"
+        return f"history: every bar is ×{math.exp(ratios[-1]):.4g} of the stored one, and no current price confirms it"
     wrong_new, wrong_stored = (_contradictions(common, ratios, which, check.current) for which in (1, 0))
     reason = "history: the stored bars fit together and fit the current price better than the delivered ones"
     return reason if wrong_new > wrong_stored + SCALE else ""

@@ -26,8 +26,6 @@ FEW_MAX = 0.07
 #: A volume is a spike if it is this many times the median of the `VOLUME_DAYS` bars before.
 SPIKE = 3.0
 VOLUME_DAYS = 20
-#: Largest |ln| of a change that a spike explains: no trading changes the price of a share 20-fold in a day.
-SPIKE_MOVE = math.log(20)
 #: Fewest bars with a volume before a bar whose own volume can be judged.
 VOLUME_BARS_MIN = 5
 #: Factor by which the median volume of a share does not change within a month for ordinary reasons.
@@ -70,8 +68,7 @@ class Moves:
 
     def is_explained(self, i: int) -> bool:
         """Whether a spike of the volume, a dividend or a long suspension explains a move."""
-        is_traded = self._has_spike(i) and abs(self.step(i)) <= SPIKE_MOVE
-        return is_traded or self._is_dividend(i) or self._days_apart(i) >= SUSPENDED_DAYS
+        return self._has_spike(i) or self._is_dividend(i) or self._days_apart(i) >= SUSPENDED_DAYS
 
     def has_volumes(self, i: int) -> bool:
         """Whether the bars before a bar have volumes, so that a spike can be recognized."""

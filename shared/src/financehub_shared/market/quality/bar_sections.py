@@ -58,21 +58,14 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
     largest = max(groups, key=lambda group: _size(sections, group))
     is_unit = any(is_unit_size(moves, cut) for cut in find_cuts(moves))
     is_majority = _size(sections, largest) >= (UNIT_MAJORITY if is_unit else MAJORITY) * len(check.rows)
-    by_stored = _stored(sections, stored)
     if check.current is not None:
         near = {place for place in range(len(sections)) if check.current.distance(sections[place][-1].close) <= NEAR}
-<<<<<<< HEAD
-        if newest in near and _size(sections, groups[newest]) > 1:
-            # The price beside the bars has their unit, so it is no second source against the stored bars.
-            is_contradicted = is_unit and not check.current.is_quoted and by_stored is not None
-            return groups[by_stored if is_contradicted else newest]
-=======
         if newest in near and _size(sections, groups[newest]) >= check.current.bars_min:
             return groups[newest]
->>>>>>> up
         return largest if is_majority and (newest in near or largest & near) else set()
     if len(sections[newest]) >= NEWEST_MIN and not is_unit:
         return groups[newest]
+    by_stored = _stored(sections, stored)
     if by_stored is not None:
         return groups[by_stored]
     return largest if is_majority else set()

@@ -15,13 +15,8 @@ from financehub_shared.core.days import SATURDAY, iso_day, weekday
 from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined, Quote, is_simulated
-<<<<<<< HEAD
-from financehub_shared.market.quality.bar_check import BarCheck, Row, bars_of, rows_of
-from financehub_shared.market.quality.bar_facts import current_price, quoted_price
-=======
 from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, Row, bars_of, rows_of
 from financehub_shared.market.quality.bar_facts import current_price
->>>>>>> up
 from financehub_shared.market.quality.bar_history import (
     compare,
     describe_changes,
@@ -131,18 +126,12 @@ def check_history(
         return CheckedBars(bars, 0, _problems(asset, answer, now), late=EMPTY if stored is not None else "")
     if stored is not None and is_simulated(stored.provider) != is_simulated(bars.provider):
         return _mixed(asset, answer, stored, now)
-<<<<<<< HEAD
-    price, quoted = current_price(asset, answer, quote, now), quoted_price(asset, answer, quote, now)
-    is_plain = not (answer.problems or answer.splits or _is_off(bars.close[-1], quoted))
-    if is_plain and _is_ordinary(asset, answer, stored, now):
-=======
     price = current_price(asset, answer, quote, now, is_first=stored is None)
     is_plain = not (answer.problems or answer.splits)
     if is_plain and _is_near(price, bars) and _is_ordinary(asset, answer, stored, now):
->>>>>>> up
         return CheckedBars(bars, bars.days[0])
     old = rows_of(stored) if stored is not None else []
-    check = BarCheck(asset, answer, now, current=price, quoted=quoted)
+    check = BarCheck(asset, answer, now, current=price)
     _check_values(check)
     if check.is_stock:
         correct_splits(check)
@@ -195,21 +184,6 @@ def _scale_doubt(check: BarCheck, newest: int) -> str:
     return f"the level changes on {_days(cuts)} for no known reason" if cuts else ""
 
 
-<<<<<<< HEAD
-def _leave_out_other_scale(check: BarCheck, stored: Sequence[Row]) -> None:
-    """Leave out a first history whose scale is not that of the stored quote: one of the two is wrong."""
-    if stored or not check.rows or check.quoted is None:
-        return
-    newest = check.rows[-1].close
-    if _is_off(newest, check.quoted):
-        times = f"×{newest / check.quoted:.3g}"
-        check.leave_out(f"scale: every bar is {times} of the stored quote; one of the two is wrong", check.rows)
-
-
-def _is_off(close: float, quoted: float | None) -> bool:
-    """Whether the newest close is on another level than the stored quote."""
-    return quoted is not None and not (close > 0 and abs(math.log(close / quoted)) <= CUT)
-=======
 def _is_near(price: CurrentPrice | None, bars: Bars) -> bool:
     """Whether the newest bar does not contradict the current price."""
     return price is None or (bars.close[-1] > 0 and price.distance(bars.close[-1]) <= CUT)
@@ -228,7 +202,6 @@ def _leave_out_other_scale(check: BarCheck) -> None:
     if check.current is not None and _is_other_scale(check):
         times = f"×{check.rows[-1].close / check.current.value:.3g}"
         check.leave_out(f"scale: every bar is {times} of the current price; one of the two is wrong", check.rows)
->>>>>>> up
 
 
 def _is_ordinary(asset: Asset, answer: BarAnswer, stored: Bars | None, now: float) -> bool:

@@ -161,34 +161,6 @@ def test_history_whose_stored_bars_contradict_the_current_price_is_undecided():
     assert reasons(checked) != ["unit"]
 
 
-@pytest.mark.parametrize("factor", [100.0, 0.01])
-def test_first_history_stays_out_while_its_own_price_contradicts_the_quote(factor: float):
-    """D1: bars and the price beside them come from one answer, so their unit confirms itself only."""
-    delivered = bars([close * factor for close in TRUE])
-    checked = read_history(delivered, price=TRUE[-1], own_price=delivered.close[-1])
-    assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
-
-
-@pytest.mark.parametrize("factor", [100.0, 0.01])
-@pytest.mark.parametrize("price", [None, TRUE[-1]], ids=["no quote", "the right quote"])
-@pytest.mark.parametrize("start", [0, 60, 110])
-def test_own_price_of_an_answer_does_not_replace_stored_bars(start: int, price: float | None, factor: float):
-    """D1: the same for stored bars of another unit, which stay until a second source confirms the new unit."""
-    delivered = bars([close * factor if place >= start else close for place, close in enumerate(TRUE)])
-    checked = read_history(delivered, stored=bars(TRUE[:-1]), price=price, own_price=delivered.close[-1])
-    assert list(checked.bars.close) in ([], TRUE[:-1])
-    assert reasons(checked) in (["history"], ["scale"])
-
-
-def test_stored_bars_stay_as_long_as_the_quote_confirms_them():
-    """D1: without a quote, a history in another unit is accepted after two sessions; with a quote against it, never."""
-    delivered, stored = bars([close * 100 for close in TRUE]), bars(TRUE[:-10])
-    assert len(read_history(delivered, stored=stored, own_price=delivered.close[-1]).bars) == len(TRUE)
-    checked = read_history(delivered, stored=stored, own_price=delivered.close[-1], price=TRUE[-1])
-    assert (len(checked.bars), reasons(checked)) == (0, ["history"])
-    assert checked.late.endswith("and the stored quote contradicts it")
-
-
 @pytest.mark.parametrize("ratio", [9, 35, 60, 80, 90, 100, 150, 190, 250])
 def test_announced_split_excludes_the_unit(ratio: float):
     """D2: a reverse split that is announced is never taken for a wrong unit, also with a fall of 30 % on that day."""
