@@ -76,7 +76,7 @@ BUSINESS_NOUNS = word_set("""
     president director management rival rivals competitor competitors partner partners analyst analysts bull bulls
     bear
     bears warehouse dealership dealerships retailer aktie aktien quarterly q1 q2 q3 q4 fy eps ebitda cashflow backlog
-    order orders shipments deliveries debt notes spokesperson spokesman spokeswoman unit workers union unions pilots
+    order orders shipments deliveries comps debt notes spokesperson spokesman spokeswoman unit workers union unions pilots
     campus insider insiders contract contracts deal bid offer stake parent owner hq unitholders creditors bondholders
 """) - word_set("order orders offer unit contract")
 #: Those of them that follow an ordinary noun too: `block deal`, `visa workers`.
@@ -191,7 +191,21 @@ VIEWS_ON = word_set("""
 TRADES = word_set("buy buying sell selling own owning short shorting avoid")
 #: Words after a name that together show a company: `Apple first-quarter revenue`, `Shell under fire`.
 PERIODS = word_set("first second third fourth full half quarter year quarterly q1 q2 q3 q4")
-PHRASES = frozenset({("price", "target"), ("under", "fire"), ("under", "pressure"), ("under", "scrutiny")})
+PHRASES = frozenset(
+    [
+        ("price", "target"),
+        ("under", "fire"),
+        ("under", "pressure"),
+        ("under", "scrutiny"),
+        # beats on revenue
+        ("beats", "on"),
+        ("beat", "on"),
+        ("misses", "on"),
+        ("missed", "on"),
+        ("same", "store"),
+        ("non", "gaap"),
+    ]
+)
 #: A name before one of these is the company's branch there: `Amazon India`.
 COUNTRIES = word_set("india uk us usa europe china japan canada germany france italy spain brazil mexico asia africa")
 #: Verbs of prices: `shares gap up`.

@@ -90,6 +90,16 @@ ACRONYMS = [
     ("GM Korea workers strike", "GM"),
     ("BP and Shell cut jobs", "BP.L SHEL.L"),
 ]
+#: Row L7: phrases that headlines about earnings consist of.
+EARNINGS = [
+    ("Gap beats on revenue", "GAP"),
+    ("Target Misses On Earnings", "TGT"),
+    ("Gap same-store sales rise", "GAP"),
+    ("Target comps fall for a third quarter", "TGT"),
+    ("Target Non-GAAP EPS of $2.05 beats by $0.10", "TGT"),
+    ("Drummer beats on a target", ""),
+    ("Block trades dominate the session", ""),
+]
 #: Row L17: an auxiliary counts with the verb after it.
 AUXILIARIES = [
     ("Target Is Hiring 100,000 Seasonal Workers", "TGT"),
@@ -208,7 +218,7 @@ PERSONS = [
 
 @pytest.mark.parametrize(
     ("title", "symbols"),
-    [*AMOUNTS, *SUBJECTS, *ACRONYMS, *AUXILIARIES, *INDICES, *OTHERS, *FUNDS, *PERSONS],
+    [*AMOUNTS, *SUBJECTS, *ACRONYMS, *AUXILIARIES, *EARNINGS, *INDICES, *OTHERS, *FUNDS, *PERSONS],
 )
 def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbols: str):
     """N2, N3, N4: the words around a name decide between the asset and what else has its name."""
