@@ -23,29 +23,27 @@ def _forms(bases: str) -> frozenset[str]:
 
 #: What companies do in headlines. Few of the verbs also follow an ordinary noun.
 BUSINESS_VERBS = _forms("""
-    raise cut post report beat miss top unveil launch buy acquire sell hire name appoint plan say see expect warn
-    settle sue agree win lose recall halt open close expand invest announce tap face file pay offer join bet seek eye
-    weigh consider price issue delay cancel suspend scrap resume restart deny reject accept approve boost lift lower
-    trim slash double triple swing forecast predict project reaffirm maintain confirm update upgrade downgrade declare
-    redeem repurchase list delist merge spin split divest exit enter team partner sign ink strike complete finalize
-    finish begin start stop end ship deliver produce build design develop test trial roll introduce release reveal
-    show showcase tout pitch market advertise promote charge fine refund fix patch remove ban block restrict limit
-    allow let ask urge press push pull back fund lend borrow owe default restructure reorganize lay fire furlough
-    dismiss oust replace promote poach relocate move shift return bring take give make get go keep hold own add grow
-    shrink gain drop pare ramp scale accelerate slow brace prepare rethink revamp overhaul refresh rebrand
-    rename relaunch target aim pledge vow promise commit donate contribute defend dispute appeal challenge
-    counter respond reply apologize admit acknowledge disclose publish call explore review probe investigate
-    outline detail drag ditch dump shed offload snap scoop grab land secure clinch bag nab book log notch mint hit
-    reach
-    surpass exceed outperform underperform lead lag trail overtake dominate compete crack impose require mandate
-    stock supply source outsource insource use adopt deploy install replace run operate manage turn try want need
-    plot mull near propose present host attend withdraw pause extend renew prolong terminate drop quit leave stay
-    remain become set cost struggle stumble rally jump weather battle fight squeeze tighten loosen ease simplify
-    attract draw lure woo win retain lose regain recover rescue save bail file dodge avoid evade escape skip forgo
-    pilot rent lease license allocate earmark splash spend pour pump inject funnel hike rival work discover
-    collaborate cooperate integrate merge unify combine acquire absorb swallow refinance repay reinstate restore
-    blame credit thank praise criticize slam blast attack accuse alert notify inform tell unite bid outbid revive
-    emerge enjoy suffer incur book write generate rake reap pocket score earn profit benefit teach train retrain
+    raise cut post report beat miss top unveil launch buy acquire sell hire name appoint plan say see expect warn settle
+    sue agree win lose recall halt open close expand invest announce tap face file pay offer join bet seek eye weigh
+    consider price issue delay cancel suspend scrap resume restart deny reject accept approve boost lift lower trim
+    slash double triple swing forecast predict project reaffirm maintain confirm update upgrade downgrade declare redeem
+    repurchase list delist merge spin split divest exit enter team partner sign ink strike complete finalize finish
+    begin start stop end ship deliver produce build design develop test trial roll introduce release reveal show
+    showcase tout pitch market advertise promote charge fine refund fix patch remove ban block restrict limit allow let
+    ask urge press push pull back fund lend borrow owe default restructure reorganize lay fire furlough dismiss oust
+    replace poach relocate move shift return bring take give make get go keep hold own add grow shrink gain drop pare
+    ramp scale accelerate slow brace prepare rethink revamp overhaul refresh rebrand rename relaunch target aim pledge
+    vow promise commit donate contribute defend dispute appeal challenge counter respond reply apologize admit
+    acknowledge disclose publish call explore review probe investigate outline detail drag ditch dump shed offload snap
+    scoop grab land secure clinch bag nab book log notch mint hit reach surpass exceed outperform underperform lead lag
+    trail overtake dominate compete crack impose require mandate stock supply source outsource insource use adopt deploy
+    install run operate manage turn try want need plot mull near propose present host attend withdraw pause extend renew
+    prolong terminate quit leave stay remain become set cost struggle stumble rally jump weather battle fight squeeze
+    tighten loosen ease simplify attract draw lure woo retain regain recover rescue save bail dodge avoid evade escape
+    skip forgo pilot rent lease license allocate earmark splash spend pour pump inject funnel hike rival work discover
+    collaborate cooperate integrate unify combine absorb swallow refinance repay reinstate restore blame credit thank
+    praise criticize slam blast attack accuse alert notify inform tell unite bid outbid revive emerge enjoy suffer incur
+    write generate rake reap pocket score earn profit benefit teach train retrain
 """) | word_set("""
     bought sold won lost said saw sees chose hits cuts sets puts lets told paid made took gave got went kept held grew
     shrank led built spent lent became began fought withdrew drew hid rose fell left met meets meet swung struck bid
@@ -63,34 +61,27 @@ MOVES = _forms("""
 )
 #: Nouns that follow the names of companies.
 BUSINESS_NOUNS = word_set("""
-    stock shares shareholder shareholders stockholders investor investors earnings profit profits revenue revenues
-    sales
+    stock shares shareholder shareholders stockholders investor investors earnings profit profits revenue revenues sales
     dividend dividends buyback buybacks ceo cfo coo cto chief boss chairman chairwoman chair executive executives exec
     execs board guidance outlook forecast forecasts results margin margins valuation ipo spinoff spin-off merger
-    takeover
-    acquisition layoffs employees staff customers store stores plant plants factory factories supplier suppliers
-    founder cofounder co-founder lawsuit antitrust recall bonds rating inc corp corporation plc ltd llc ag se nv sa
-    spa
-    co company's headquarters hq subsidiary franchise franchisees logo app devices device phones phone users
-    subscribers
-    president director management rival rivals competitor competitors partner partners analyst analysts bull bulls
-    bear
-    bears warehouse dealership dealerships retailer aktie aktien quarterly q1 q2 q3 q4 fy eps ebitda cashflow backlog
-    order orders shipments deliveries comps debt notes spokesperson spokesman spokeswoman unit workers union unions pilots
-    campus insider insiders contract contracts deal bid offer stake parent owner hq unitholders creditors bondholders
-""") - word_set("order orders offer unit contract")
+    takeover acquisition layoffs employees staff customers store stores plant plants factory factories supplier
+    suppliers founder cofounder co-founder lawsuit antitrust recall bonds rating inc corp corporation plc ltd llc ag se
+    nv sa spa co company's headquarters hq subsidiary franchise franchisees logo app devices device phones phone users
+    subscribers president director management rival rivals competitor competitors partner partners analyst analysts bull
+    bulls bear bears warehouse dealership dealerships retailer aktie aktien quarterly q1 q2 q3 q4 fy eps ebitda cashflow
+    backlog shipments deliveries comps debt notes spokesperson spokesman spokeswoman workers union unions pilots campus
+    insider insiders contracts deal bid stake parent owner unitholders creditors bondholders
+""")
 #: Those of them that follow an ordinary noun too: `block deal`, `visa workers`.
 LOOSE_NOUNS = word_set("deal bid stake rating partner partners notes board users customers workers store stores")
 #: Words about shares, which make it likely that a headline is about companies.
 MARKET_WORDS = word_set("""
     stock stocks share shares shareholder shareholders investor investors earnings revenue revenues profit profits
-    dividend
-    dividends buyback guidance outlook analyst analysts upgrade upgrades upgraded downgrade downgrades downgraded
-    valuation
-    ipo ceo cfo merger takeover acquisition quarterly quarter q1 q2 q3 q4 eps etf etfs fund funds lawsuit lawsuits
-    regulator regulators rally rallies selloff sell-off premarket
-    nasdaq nyse retailer retailers billion bln layoffs overweight underweight sales forecast estimates plc inc corp
-    wall antitrust jobs stake unit startup firm carmaker automaker chipmaker lender airline supplier suppliers tech
+    dividend dividends buyback guidance outlook analyst analysts upgrade upgrades upgraded downgrade downgrades
+    downgraded valuation ipo ceo cfo merger takeover acquisition quarterly quarter q1 q2 q3 q4 eps etf etfs fund funds
+    lawsuit lawsuits regulator regulators rally rallies selloff sell-off premarket nasdaq nyse retailer retailers
+    billion bln layoffs overweight underweight sales forecast estimates plc inc corp wall antitrust jobs stake unit
+    startup firm carmaker automaker chipmaker lender airline supplier suppliers tech
 """)
 #: Nouns that follow the names of coins, and mean a coin then.
 COIN_NOUNS = word_set(
@@ -110,10 +101,8 @@ COIN_WORDS = COIN_NOUNS | word_set("""
 """)
 #: Words that follow the names of indices and commodities.
 INDEX_NOUNS = word_set("""
-    index futures points composite average volatility rally selloff close record closes ends volume high low
-    correction
-    bull bear trading session stocks recovery losses gains rout component components constituents companies
-    industrials
+    index futures points composite average volatility rally selloff close record closes ends volume high low correction
+    bull bear trading session stocks recovery losses gains rout component components constituents companies industrials
 """)
 FUTURE_NOUNS = word_set("price prices futures contract bullion rally demand etf etfs inventories output")
 COMMODITY_EXCHANGES = word_set("comex nymex mcx lme us uk")
@@ -122,42 +111,35 @@ ROLES = word_set("""
     giant retailer maker company firm lender bank group chain owner parent rival rivals supplier suppliers partner
     chipmaker automaker carmaker drugmaker airline carrier startup unit major operator brand developer stock stocks
     behemoth titan heavyweight competitor stalwart insurer planemaker miner steelmaker broker brokerage fintech
-    conglomerate platform store studio streamer network telecom telco peer peers bellwether darling shares
-    conglomerate
-    company's token coin coins altcoin crypto cryptocurrency memecoin blockchain producer cofounder founder ceo boss
+    conglomerate platform store studio streamer network telecom telco peer peers bellwether darling shares company's
+    token coin coins altcoin crypto cryptocurrency memecoin blockchain producer cofounder founder ceo boss
 """)
 #: Verbs whose objects are companies: `sues Apple`.
 VERBS_ON_COMPANIES = _forms("""
     sue fine acquire upgrade downgrade join tell order accuse probe urge ask back rival overtake challenge threaten
-    leave
-    quit sanction investigate blame warn own buy sell dump ditch love hate own pick rate
+    leave quit sanction investigate blame warn own buy sell dump ditch love hate pick rate
 """) | word_set("bought sold left told says beats over")
 #: What is done to companies: `Apple ordered to pay`.
 PASSIVES = word_set("""
-    ordered fined sued accused hit urged told asked probed named set forced allowed banned barred blocked cleared
-    hacked
+    ordered fined sued accused hit urged told asked probed named set forced allowed banned barred blocked cleared hacked
     downgraded upgraded investigated criticized slammed blamed targeted pressed warned seen expected poised ready due
-    valued founder backed cut raised charged found given granted awarded hurt helped boosted sanctioned scrutinized
-    questioned grilled pushed caught close among back in
-""") - word_set("in founder found")
+    valued backed cut raised charged given granted awarded hurt helped boosted sanctioned scrutinized questioned grilled
+    pushed caught close among back
+""")
 #: Verbs of companies in German, French, Spanish, Portuguese, Italian and Dutch headlines.
 FOREIGN_VERBS = word_set("""
-    senkt hebt erhoht steigert streicht verkauft kauft plant baut will legt stellt steigt fallt verliert gewinnt
-    meldet erwartet kundigt schliesst ubernimmt investiert verdient warnt zahlt ruft
-    annonce lance vend rachete prevoit supprime releve abaisse investit veut va depasse confirme signe ferme
-    contrata invertira recorta eleva reduce multa demanda anuncia lanza vende compra sube baja preve invierte cierra
-    despide gana pierde amplia recorta prepara presenta
-    anuncia lanca investe corta sobe cai demite
-    annuncia lancia acquista taglia alza chiude sale scende investe presenta
-    verhoogt verlaagt verkoopt koopt schrapt verwacht sluit stijgt daalt
-    klettert rutscht springt startet dreht notiert gibt recule grimpe chute progresse cloture avance perd gagne bondit
-    cae avanza retrocede repunta recua avanca fecha perde ganha guadagna perde
-""") - word_set("will plant sale va")
+    senkt hebt erhoht steigert streicht verkauft kauft baut legt stellt steigt fallt verliert gewinnt meldet erwartet
+    kundigt schliesst ubernimmt investiert verdient warnt zahlt ruft annonce lance vend rachete prevoit supprime releve
+    abaisse investit veut depasse confirme signe ferme contrata invertira recorta eleva reduce multa demanda anuncia
+    lanza vende compra sube baja preve invierte cierra despide gana pierde amplia prepara presenta lanca investe corta
+    sobe cai demite annuncia lancia acquista taglia alza chiude scende verhoogt verlaagt verkoopt koopt schrapt verwacht
+    sluit stijgt daalt klettert rutscht springt startet dreht notiert gibt recule grimpe chute progresse cloture avance
+    perd gagne bondit cae avanza retrocede repunta recua avanca fecha perde ganha guadagna
+""")
 #: Verbs of things: a gap widens, an orange crop fails, intel suggests.
 IMPERSONAL = word_set("""
     widens narrows shrinks grows emerges exists persists remains looms suggests explodes kills spreads appears means
-    helps comes goes occurs happens matters works rules years prices bills fees crops notes seems tastes contains
-    hurts
+    helps comes goes occurs happens matters works rules years prices bills fees crops notes seems tastes contains hurts
     exceeds depends differs varies continues speaks
 """)
 #: What the subject of a headline does if it is a plural noun.
@@ -167,8 +149,7 @@ PLURAL_VERBS = frozenset(word for word in MOVES if not word.endswith(("ing", "ed
 #: What markets do, beside moving.
 MARKET_VERBS = word_set("""
     suffers suffered posts posted logs records gets loses enters entered confirms ekes leads crosses gives bucks lags
-    pause
-    pauses eke snaps stage stages
+    pause pauses eke snaps stage stages
 """)
 #: Prepositions that a company can follow.
 BEFORE_COMPANIES = word_set("at by from against with versus vs than like inside behind for to via about between beyond")
@@ -229,8 +210,7 @@ ABOUT_FUNDS = FUND_WORDS | word_set("inflow inflows outflow outflows")
 FUND_FAMILIES = word_set("spdr ishares vanguard invesco proshares direxion wisdomtree schwab fidelity amundi xtrackers")
 #: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
 TICKER_MOVES = _forms("""
-    rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip rebound crash close trade
-    see
+    rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip rebound crash close trade see
 """) | word_set("rose fell sank")
 AFTER_MOVES = word_set("""
     above below to after on as in at by from amid ahead over under past near against into higher lower again today
@@ -242,55 +222,44 @@ AUXILIARIES = word_set(
 )
 #: Endings after a hyphen: `Microsoft-backed`.
 RELATIONS = word_set("""
-    backed owned led run made funded linked controlled branded supplier suppliers affiliated sponsored supported
-    related
+    backed owned led run made funded linked controlled branded supplier suppliers affiliated sponsored supported related
     aktie aktien parent rival partner partnered powered tied based listed style chef konzern anteile
 """)
 LEGAL_FORMS = word_set("""
-    anonyme societe societa azioni public aktiengesellschaft gesellschaft
-    inc incorporated corp corporation co company plc ltd limited llc lp sa se ag nv ab asa oyj spa kgaa bhd pjsc jsc
-    sab sas sarl gmbh as aps tbk pt ads adr adrs ordinary common stock class shares share registered a b c n cv
+    anonyme societe societa azioni public aktiengesellschaft gesellschaft inc incorporated corp corporation co company
+    plc ltd limited llc lp sa se ag nv ab asa oyj spa kgaa bhd pjsc jsc sab sas sarl gmbh as aps tbk pt ads adr adrs
+    ordinary common stock class shares share registered a b c n cv
 """)
 #: What names of companies end with and headlines leave out, beside the legal form.
 GENERIC_ENDINGS = word_set("""
     group holding holdings international global worldwide platforms technologies technology systems software
-    semiconductor semiconductors motor motors motors automotive electronics electric energy petroleum oil gas
-    resources
-    pharmaceuticals pharmaceutical pharma therapeutics biosciences sciences biotech laboratories labs healthcare
-    health
-    medical devices instruments industries industrial enterprises brands stores wholesale foods food beverage
-    beverages
+    semiconductor semiconductors motor motors automotive electronics electric petroleum oil gas resources
+    pharmaceuticals pharmaceutical pharma therapeutics biosciences sciences biotech laboratories labs healthcare health
+    medical devices instruments industries industrial enterprises brands stores wholesale foods food beverage beverages
     airlines airways airline lines entertainment media communications telecom telecommunications networks network
-    financial bancorp bancshares bank insurance capital partners properties realty trust reit equities services
-    solutions
-    products materials chemicals chemical steel mining metals paper packaging hotels resorts interactive digital
-    online
+    financial bancorp bancshares insurance capital partners properties realty trust reit equities services solutions
+    products materials chemicals chemical steel mining metals paper packaging hotels resorts interactive digital online
     com corporation companies company retail restaurants restaurant cruise logistics aerospace defense water power
-    utilities cruises beauty biologics genomics hathaway protocol network hub token coin dao finance data cloud
-    security robotics games studios
-    restaurants soup markets inc corp plc cruise air
-""") - word_set("hathaway energy bank")
+    utilities cruises beauty biologics genomics protocol hub token coin dao finance data cloud security robotics games
+    studios soup markets inc corp plc air
+""")
 #: Those of them that occur in names only.
 CLEAR_ENDINGS = word_set("""
-    technologies semiconductor semiconductors pharmaceuticals pharmaceutical therapeutics biosciences bancorp
-    bancshares
+    technologies semiconductor semiconductors pharmaceuticals pharmaceutical therapeutics biosciences bancorp bancshares
     motors airlines airways holdings biotech pharma aerospace
 """)
 #: First words of foreign names that headlines leave out.
 GENERIC_BEGINNINGS = word_set("compagnie compania companhia groupe grupo koninklijke gruppo ap the")
 #: Words that follow a name that then is another organization, in any case.
 ORGANIZATIONS = word_set("""
-    hospitality reit foundation university college museum stadium arena midstream bancorp bancshares institute
-    cathedral
+    hospitality reit foundation university college museum stadium arena midstream bancorp bancshares institute cathedral
     theatre biologics healthineers library park bowl ventures
 """)
 #: First words of foreign names that are no names by themselves.
 FOREIGN_WORDS = word_set("""
-    deutsche banco banca banque groupe grupo compagnie compania societe nippon tokyo hang china bank nova credit
-    caisse
+    deutsche banco banca banque groupe grupo compagnie compania societe nippon tokyo hang china bank nova credit caisse
     companhia empresa empresas kongsberg svenska norsk royal saint santa first united american national general tata
-    adani sumitomo mitsubishi mitsui korea hindustan bharat indian maruti grand great north south east west san los
-    new
+    adani sumitomo mitsubishi mitsui korea hindustan bharat indian maruti grand great north south east west san los new
     samsung hyundai posco vanguard ishares spdr invesco proshares direxion wisdomtree schwab fidelity global rio el la
     le
 """)
