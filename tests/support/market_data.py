@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import nan
 
 from financehub_shared.core.models import Bars, Indicators, NewsItem, Quote
-from financehub_shared.market.news_text import news_id
+from financehub_shared.market.news_urls import news_id
 
 T0 = 1_800_000_000.0
 

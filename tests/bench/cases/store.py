@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.rows import Row
 from financehub_shared.core.models import Bars, Indicators, NewsItem, Quote
-from financehub_shared.market.news_text import news_id
+from financehub_shared.market.news_urls import news_id
 from financehub_shared.market.redis_store import RedisStore
 from financehub_shared.redis import keys
 from financehub_shared.redis.client import connect

@@ -12,7 +12,7 @@ from typing import Any
 from financehub_shared.core.clock import Clock
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
-from financehub_shared.market.news_text import canonical_url, is_start_page, news_id
+from financehub_shared.market.news_urls import canonical_url, is_start_page, news_id
 from financehub_shared.providers.context import ProviderContext
 from financehub_shared.providers.guard import UpstreamGuard
 from financehub_shared.providers.protocols import NewsBatch

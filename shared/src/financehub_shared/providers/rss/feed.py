@@ -15,7 +15,7 @@ import feedparser
 
 from financehub_shared.core.errors import MalformedError, NotFoundError
 from financehub_shared.core.models import PAYLOAD_LIMIT, NewsItem, Quarantined
-from financehub_shared.market.news_text import canonical_url, is_start_page, news_id
+from financehub_shared.market.news_urls import canonical_url, is_start_page, news_id
 from financehub_shared.providers.rss.dates import parse_date
 from financehub_shared.providers.rss.decoding import decode_feed
 from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split_feed

@@ -10,7 +10,7 @@ import pytest
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
 from financehub_shared.core.models import NewsItem
 from financehub_shared.market.dedupe.known_news import DroppedNews
-from financehub_shared.market.news_text import canonical_url, news_id
+from financehub_shared.market.news_urls import canonical_url, news_id
 from support.market_data import T0
 from support.memory_store import MemoryStore
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from financehub_shared.market.news_text import canonical_url, is_start_page, news_id
+from financehub_shared.market.news_urls import canonical_url, is_start_page, news_id
 
 
 @pytest.mark.parametrize(
