@@ -199,6 +199,13 @@ def test_quarantine_with_filters_shows_matching_records(
     assert [row["symbol"] for row in cli("quarantine", *arguments)] == symbols
 
 
+def test_quarantine_with_an_unknown_kind_names_the_right_one(invoke: Any, rejections: RedisStore):
+    """A misspelled kind is an error, because an empty list would say that nothing was rejected."""
+    result = invoke("quarantine", "--kind", "qoute")
+    assert result.exit_code == 2
+    assert "unknown kind 'qoute'; did you mean quote?" in result.stderr
+
+
 def test_quarantine_with_clear_deletes_only_selected_records(cli: Any, invoke: Any, rejections: RedisStore):
     """Records whose cause is gone can be deleted. The others stay."""
     assert cli("quarantine", "--kind", "quote", "vod.l", "--clear") == {"cleared": 1}

@@ -256,6 +256,16 @@ def test_drop_older_with_a_name_that_is_not_utf_8_deletes_the_record(reader: Rea
     assert not redis_client.exists(keys.QUOTES)
 
 
+def test_quarantine_with_a_name_that_is_not_utf_8_is_reported_and_cleared(reader: Reader, redis_client: "redis.Redis"):
+    """D13: a damaged field of the quarantine is named, and leaves it like any other."""
+    redis_client.hset(keys.quarantine("quote"), b"\xff", b"?")
+    redis_client.zadd(keys.quarantine_by_time("quote"), {b"\xff": T0})
+    others = len(reader.quarantined())
+    assert any("HKEYS" in str(error) for error in reader.errors.values())
+    assert reader.clear_quarantined() == others + 1
+    assert not redis_client.exists(keys.quarantine("quote"))
+
+
 def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader: Reader, redis_client: "redis.Redis"):
     """The stream of the earlier quarantine is not read, and leaves when its newest record is past the retention."""
     redis_client.xadd(keys.QUARANTINE_STREAM, {"kind": "quote"}, id="1000000-0")

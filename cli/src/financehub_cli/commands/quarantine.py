@@ -9,9 +9,9 @@ from financehub_cli.options import AsJson
 from financehub_cli.output.formats import iso_time
 from financehub_cli.output.result import CommandResult, print_result
 from financehub_cli.output.terminal import build_table
-from financehub_cli.session import Session
+from financehub_cli.session import Session, require_known
 from financehub_shared.core.durations import format_age
-from financehub_shared.core.models import Quarantined
+from financehub_shared.core.models import REJECTED_KINDS, Quarantined
 
 Limit = Annotated[
     int, typer.Option("--limit", "-n", min=1, max=20_000, help="Maximum number of records, the last rejected first.")
@@ -58,6 +58,8 @@ def quarantine(
     - `financehub quarantine --json | jq -r '.[].reason'`
     - `financehub quarantine DEAD-USD --clear`
     """
+    if kind is not None:
+        require_known("kind", kind, REJECTED_KINDS)
     session = Session()
     selected = list(dict.fromkeys(each.casefold() for each in (*(symbols or ()), *(symbol or ()))))
     filters: Sequence[str | None] = selected or [None]

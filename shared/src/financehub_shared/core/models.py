@@ -247,12 +247,16 @@ PAYLOAD_LIMIT = 2_000
 REASON_LIMIT = 500
 
 
+#: The kinds of data that validation can reject.
+REJECTED_KINDS = ("quote", "bar", "news")
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """Data that failed validation, with the reason.
 
     Args:
-        kind: `quote`, `bar` or `news`.
+        kind: One of `REJECTED_KINDS`.
         symbol: Canonical symbol, or the feed of a news item.
         provider: Provider that delivered the data.
         reason: Machine-readable class, a colon and the detail (`jump: +9900 % against 1.02`), at most `REASON_LIMIT`

@@ -111,22 +111,21 @@ class QuarantineRepository(RedisRepository):
             removed += sum(pipe.execute()[1::2])
         return removed
 
-    def _fields(self, kind: str | None, symbol: str | None) -> Iterator[tuple[float, str, str]]:
+    def _fields(self, kind: str | None, symbol: str | None) -> Iterator[tuple[float, str, bytes]]:
         """Yield (time of the last rejection, kind, field) of the selected records."""
         for each in _kinds(self._redis) if kind is None else [kind]:
-            for raw, at in self._redis.zrange(keys.quarantine_by_time(each), 0, -1, withscores=True):
-                field = decode(raw)
-                if symbol is None or field.split("|", 2)[-1].casefold() == symbol.casefold():
+            for field, at in self._redis.zrange(keys.quarantine_by_time(each), 0, -1, withscores=True):
+                if symbol is None or decode(field).split("|", 2)[-1].casefold() == symbol.casefold():
                     yield at, each, field
 
-    def _read(self, page: list[tuple[float, str, str]]) -> Iterator[Quarantined]:
+    def _read(self, page: list[tuple[float, str, bytes]]) -> Iterator[Quarantined]:
         pipe = self._redis.pipeline(transaction=False)
         for _, kind, field in page:
             pipe.hget(keys.quarantine(kind), field)
         for (_, kind, field), raw in zip(page, pipe.execute(), strict=True):
             try:
                 if raw is not None:
-                    yield _decode(kind, field, raw)
+                    yield _decode(kind, decode(field), raw)
             except CorruptDataError as error:
                 self._report(error)
 
