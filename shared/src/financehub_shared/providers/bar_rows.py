@@ -16,6 +16,8 @@ from financehub_shared.providers.transport import parse
 
 #: The columns of a bar.
 COLUMNS = ("open", "high", "low", "close", "volume")
+#: Relative difference up to which two rows of one day are the same bar, rounded or corrected.
+SIMILAR = 0.01
 #: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
 _DECIMALS = re.compile(r"[0-9+\-.eE]*")
 _NUMBER_TYPES = frozenset({int, float, Decimal})
@@ -70,9 +72,7 @@ class BarRows:
             column.append(value)
 
     def bars(self, symbol: str, first_day: int, end_day: int, factors: Mapping[int, float] | None = None) -> Bars:
-        """Return the bars from `first_day` to the day before `end_day`, ascending by day.
-
-        If several rows have the same day, the last one counts: upstreams send the corrected bar after the first one.
+        """Return the bars from `first_day` to the day before `end_day`, ascending by day, one per day.
 
         Args:
             symbol: Canonical symbol.
@@ -91,8 +91,7 @@ class BarRows:
             return Bars(symbol, self.provider, days, *columns)
         places: Sequence[int] = range(len(self.days))
         if not is_ascending:
-            places = sorted({day: place for place, day in enumerate(self.days)}.values(), key=self.days.__getitem__)
-            self._report_repeated(places)
+            places = self._one_per_day()
         places = [
             place
             for place in places
@@ -105,16 +104,30 @@ class BarRows:
             columns[:4] = [array("d", map(float.__mul__, column, rates)) for column in columns[:4]]
         return Bars(symbol, self.provider, days, *columns)
 
-    def _report_repeated(self, places: Sequence[int]) -> None:
-        """Report different bars of one day, except for the newest day, which upstreams send again when it changes."""
-        kept = {self.days[place]: place for place in places}
-        newest = max(self.days)
-        for place, day in enumerate(self.days):
-            if place != kept[day] and day != newest and self._row(place) != self._row(kept[day]):
-                self.problems.append(f"{iso_day(day)} has two different bars; the last one is used")
+    def _one_per_day(self) -> list[int]:
+        """Return the places of one row for each day, ascending by day.
 
-    def _row(self, place: int) -> list[float]:
-        return [column[place] for column in self.columns]
+        The last row of a day counts if it is the newest day or if all its rows have about the same prices: upstreams
+        send the completed or corrected bar after the first one. Otherwise nothing shows which row is right.
+        """
+        by_day: dict[int, list[int]] = {}
+        for place, day in enumerate(self.days):
+            by_day.setdefault(day, []).append(place)
+        newest = max(self.days)
+        kept = []
+        for day, places in sorted(by_day.items()):
+            if day == newest or self._are_similar(places):
+                kept.append(places[-1])
+            else:
+                self.problems.append(f"{iso_day(day)} has two different bars, and nothing shows which one is right")
+        return kept
+
+    def _are_similar(self, places: Sequence[int]) -> bool:
+        for column in self.columns[:4]:
+            prices = [column[place] for place in places]
+            if max(prices) - min(prices) > SIMILAR * abs(prices[-1]):
+                return False
+        return True
 
 
 def _floats(values: Sequence[Any]) -> list[float] | None:

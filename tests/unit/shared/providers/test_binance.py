@@ -229,12 +229,12 @@ async def test_kline_with_a_broken_time_costs_only_its_own_bar(time: object):
 
 
 async def test_klines_in_any_order_are_sorted():
-    """D9: unordered klines are sorted, and of two klines of one day, the last one counts."""
+    """D9: unordered klines are sorted, and two different klines of one day cost only that day."""
     rows = [kline(7), kline(5), kline(6, "1"), kline(6, "2")]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
     answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
-    assert (list(answer.bars.days), list(answer.bars.close)) == ([5, 6, 7], [4.0, 2.0, 4.0])
-    assert answer.problems == ("1970-01-07 has two different bars; the last one is used",)
+    assert (list(answer.bars.days), list(answer.bars.close)) == ([5, 7], [4.0, 4.0])
+    assert answer.problems == ("1970-01-07 has two different bars, and nothing shows which one is right",)
 
 
 @pytest.mark.parametrize("rows", [[kline(5, "x")], ["text"], [[]]])

@@ -280,11 +280,18 @@ def test_unreadable_volumes_cost_no_bars(volume: Any):
 
 
 def test_rows_in_any_order_are_sorted():
-    """D9: unordered days are sorted, and a day that was sent twice has one bar."""
+    """D9: unordered days are sorted, and a day that was sent twice has one bar: the last of equal ones."""
     times = [at(f"2025-01-{day}T08:00") for day in (15, 13, 14, 13)]
-    answer = read_chart("yahoo", stock("X"), chart_body(times, [3.0, 9.0, 2.0, 1.0]), 0, NOW)
-    assert list(answer.bars.close) == [1.0, 2.0, 3.0]
-    assert answer.problems == ("2025-01-13 has two different bars; the last one is used",)
+    answer = read_chart("yahoo", stock("X"), chart_body(times, [3.0, 1.005, 2.0, 1.0]), 0, NOW)
+    assert (list(answer.bars.close), answer.problems) == ([1.0, 2.0, 3.0], ())
+
+
+def test_two_different_bars_of_one_day_cost_that_day():
+    """D9: nothing shows which of two different bars is right, except for the newest day, whose last one is complete."""
+    times = [at(f"2025-01-{day}T08:00") for day in (13, 13, 14, 15, 15)]
+    answer = read_chart("yahoo", stock("X"), chart_body(times, [9.0, 1.0, 2.0, 3.0, 3.5]), 0, NOW)
+    assert list(answer.bars.close) == [2.0, 3.5]
+    assert answer.problems == ("2025-01-13 has two different bars, and nothing shows which one is right",)
 
 
 # --- clock changes at midnight (D8) -----------------------------------------------------------------

@@ -8,12 +8,15 @@ import math
 
 from financehub_shared.market.quality.bar_check import BarCheck, Row
 from financehub_shared.market.quality.bar_moves import Moves
+from financehub_shared.market.quality.quote_moves import PENNY_STEP
 
 #: Longest series of bars that jump away and back.
 AWAY_BARS = 3
 #: |ln| of a jump that can be wrong if the bars before have no volume, so that a real one cannot be recognized. The VIX
 #: went up by 44 % and back within two days.
 DOUBLE = math.log(2)
+#: Largest change in price steps that is never a jump: up to 100 % of the price of a penny stock.
+STEPS = 2
 #: Part of a jump, as |ln|, that may remain after the return.
 TAKEN_BACK = 1 / 4
 #: |ln| of a move of the newest bar that is kept although nothing confirms it: -60 % or +150 %. The next fetch checks it
@@ -27,7 +30,7 @@ def leave_out_bad_cells(check: BarCheck) -> None:
     wrong: list[Row] = []
     i = 1
     while i < len(moves.rows):
-        back = _return(moves, i) if _is_jump(moves, i) else None
+        back = _return(moves, i) if _is_jump(check, moves, i) else None
         if back is not None and len(moves.rows) >= 3 * (back - i) and not _was_traded(moves, i, back):
             wrong += moves.rows[i:back]
             i = back
@@ -40,7 +43,7 @@ def leave_out_doubtful_newest(check: BarCheck) -> None:
     """Leave out the newest bar if it jumps and nothing confirms it yet."""
     moves = Moves([*check.before, *check.rows], check.answer.dividends)
     newest = len(moves.rows) - 1
-    if check.rows and newest > 0 and _is_jump(moves, newest) and not _is_plausible_end(check, moves, newest):
+    if check.rows and newest > 0 and _is_jump(check, moves, newest) and not _is_plausible_end(check, moves, newest):
         _leave_out(check, moves, "not confirmed yet", [moves.rows[newest]])
 
 
@@ -48,7 +51,10 @@ def _leave_out(check: BarCheck, moves: Moves, what: str, rows: list[Row]) -> Non
     check.leave_out(f"jump: by more than {math.expm1(moves.limit) * 100:.0f} %, {what}", rows)
 
 
-def _is_jump(moves: Moves, i: int) -> bool:
+def _is_jump(check: BarCheck, moves: Moves, i: int) -> bool:
+    change = abs(moves.rows[i].close - moves.rows[i - 1].close)
+    if check.is_stock and round(change / float(PENNY_STEP)) <= STEPS:
+        return False
     return abs(moves.changes[i]) > (moves.limit if moves.has_volumes(i) else max(moves.limit, DOUBLE))
 
 

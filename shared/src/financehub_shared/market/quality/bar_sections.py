@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck, Row
 from financehub_shared.market.quality.bar_moves import CUT, Moves
+from financehub_shared.market.quality.bar_values import PENNY
 
 #: |ln| of the factor of a wrong unit.
 HUNDRED = math.log(100)
@@ -21,8 +22,17 @@ NEAR = math.log(3)
 
 
 def find_cuts(moves: Moves) -> list[int]:
-    """Return the indexes of bars that open at another level than the bar before, for no known reason."""
-    return [i for i in range(1, len(moves.rows)) if abs(moves.step(i)) > CUT and not moves.is_explained(i)]
+    """Return the indexes of bars that open at another level than the bar before, for no known reason.
+
+    A price step can be several times the price of a penny stock.
+    """
+    return [
+        i
+        for i in range(1, len(moves.rows))
+        if abs(moves.step(i)) > CUT
+        and max(moves.rows[i].open, moves.rows[i - 1].close) > PENNY
+        and not moves.is_explained(i)
+    ]
 
 
 def is_unit_size(moves: Moves, i: int) -> bool:

@@ -100,6 +100,13 @@ def test_history_of_a_coin_that_begins_with_a_listing_pump_stays(closes: list[fl
     assert read_history(history, asset=COIN).bars == history
 
 
+def test_price_steps_of_a_penny_stock_are_no_jumps():
+    """D7: a share at 0.0002 halves and doubles by one price step, and one at 0.0001 opens five times as high."""
+    closes = [0.0002, 0.0002, 0.0001, 0.0002, 0.0003, 0.0001, 0.0001, 0.0001, 0.0006, 0.0006, 0.0007]
+    history = bars([(close, close, close, close) for close in closes * 3])
+    assert read_history(history).bars == history
+
+
 def test_history_of_a_stock_that_begins_with_a_listing_pump_stays():
     """The range of the first day of a listing may be any, if the price goes on from its close."""
     history = bars([(0.5, 40.0, 0.4, 10.0), 10.0, 9.0, 8.0, 8.5])
