@@ -518,11 +518,12 @@ STATES = st.sampled_from(["right", "right", "right", "wrong", "frozen", "down", 
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.data())
-def test_price_is_right_within_an_hour_if_the_first_provider_or_the_majority_is(data: st.DataObject):
+def test_price_is_right_after_90_minutes_if_the_first_provider_or_the_majority_is(data: st.DataObject):
     """D4, D5: After any start and any hours of outages, errors, crashes, swapped orders and missed runs.
 
-    If the first provider has been right for the last hour, or two providers have, and no two others are wrong, then the
-    stored price is right.
+    If the first provider has been right for the last 90 minutes, or two providers have, and no two others are wrong,
+    then the stored price is right. A price that was wrong from the beginning is noticed within an hour (Q28), and a
+    majority for a possible other unit decides after 30 minutes (Q15).
     """
     market = [1.0]
     upstreams = {name: RandomUpstream(name, market) for name in NAMES[: data.draw(st.integers(1, 3))]}
@@ -541,7 +542,7 @@ def test_price_is_right_within_an_hour_if_the_first_provider_or_the_majority_is(
         order = data.draw(st.permutations(names))
         world.scripts = {name: upstreams[name] for name in order}
         started = world.clock.now()
-        while world.clock.now() - started < 3_600:
+        while world.clock.now() - started < 5_400:
             world.poll(data.draw(st.sampled_from([2, 6, 14])))
         misleading = sum(upstream.is_misleading for upstream in upstreams.values())
         majority = sum(upstream.is_right for upstream in upstreams.values())
