@@ -142,7 +142,7 @@ class BarFetcher:
             is_known = asset.symbol in last_days
             if (read is not None or not is_known) and self._is_current(asset.symbol, newest, stored, now):
                 continue
-            if read is None or read.due <= now or not is_known or newest - stored > OUTDATED_DAYS:
+            if read is None or read.is_due(now) or not is_known or newest - stored > OUTDATED_DAYS:
                 requests[asset.symbol] = BarRequest(first, is_full=True)
             else:
                 requests[asset.symbol] = BarRequest(max(stored - OVERLAP_DAYS + 1, first), is_full=False)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from financehub_shared.core.errors import ConfigError
-from financehub_shared.core.settings import exit_on_config_error, load_settings
+from financehub_shared.core.settings import BAR_HISTORY_DAYS, BAR_RETENTION_MIN, exit_on_config_error, load_settings
+from financehub_shared.providers.bar_fetcher import OUTDATED_DAYS, OVERLAP_DAYS
 
 
 def test_settings_without_variables_have_required_defaults() -> None:
@@ -39,6 +40,14 @@ def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str,
     assert load_settings(environ).broker_url == url
 
 
+def test_days_of_bars_fit_together():
+    """A history is never longer than what the cleanup keeps, and the cleanup keeps what the next fetch compares."""
+    assert load_settings({}).bar_history_days == BAR_HISTORY_DAYS < load_settings({}).bar_retention_days
+    assert load_settings({"FINANCEHUB_BAR_RETENTION_DAYS": "100"}).bar_history_days == 100
+    assert OUTDATED_DAYS <= BAR_RETENTION_MIN
+    assert 2 * OVERLAP_DAYS <= BAR_RETENTION_MIN
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
@@ -47,6 +56,7 @@ def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str,
         ("DRAMATIQ_MAX_RETRIES", "-1", "greater than or equal to 0"),
         ("DRAMATIQ_TASK_TIMEOUT", "0", "greater than 0"),
         ("DRAMATIQ_RETRY_BACKOFF", "perhaps", "boolean"),
+        ("FINANCEHUB_BAR_RETENTION_DAYS", "29", "greater than or equal to 30"),
         ("FINANCEHUB_BINANCE_URL", "ftp://x", "http"),
         ("FINANCEHUB_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
         ("FINANCEHUB_INDICATOR_ENGINE", "abacus", "'talib' or 'ta'"),

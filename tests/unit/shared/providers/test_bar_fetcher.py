@@ -102,7 +102,7 @@ def read(due: float, at: float = 0.0) -> FullRead:
     return FullRead(at, due)
 
 
-LATER = 1e12
+LATER = day(2025, 2, 8) * DAY
 
 
 def test_plan_requests_new_days_together_with_stored_ones():
@@ -122,12 +122,21 @@ def test_plan_requests_new_days_together_with_stored_ones():
     [
         (day(2025, 1, 31), {"AAPL": read(LATER)}, False),
         (day(2025, 1, 31), {"AAPL": read(0)}, True),
+        (day(2025, 1, 31), {"AAPL": read(1e12)}, True),
         (day(2025, 1, 31), {}, True),
         (day(2024, 12, 20), {"AAPL": read(LATER)}, True),
         (day(2025, 2, 3), {"AAPL": read(0)}, None),
         (day(2025, 2, 3), {}, True),
     ],
-    ids=["not due", "due", "asked for", "outdated", "due but current", "asked for although current"],
+    ids=[
+        "not due",
+        "due",
+        "due in 30,000 years",
+        "asked for",
+        "outdated",
+        "due but current",
+        "asked for although current",
+    ],
 )
 def test_plan_reads_the_history_when_it_is_due(last: int, reads: dict[str, FullRead], is_full: bool | None):
     """D6: the history is read in full when it is due and new bars are fetched anyway, or at once if it is asked for."""

@@ -30,6 +30,10 @@ class FullRead:
     at: float
     due: float
 
+    def is_due(self, now: float) -> bool:
+        """Whether the next fetch reads the whole history. A time that only a wrong clock can have written is past."""
+        return not now < self.due <= now + INTERVAL_SECONDS
+
     def allows_another(self, now: float) -> bool:
         """Whether the history may be read in full again because something is wrong."""
         return not 0 <= now - self.at < PAUSE_SECONDS
