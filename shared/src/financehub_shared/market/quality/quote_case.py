@@ -1,24 +1,14 @@
-"""What one run knows about the price of an asset: the stored quote, an open dispute, and the votes of providers."""
+"""What one run knows about the price of an asset: the stored quote, an open dispute, and the provider order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from zlib import crc32
 
 from financehub_shared.core.durations import MINUTE_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quality, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
-from financehub_shared.market.quality.disputes import (
-    VOTE_SECONDS,
-    Claim,
-    Dispute,
-    has_vote,
-    is_forgotten,
-    limit_times,
-    renew_claim,
-)
-from financehub_shared.market.quality.quote_moves import agree, differs, is_next_session, jumps_from, may_be_unit_error
+from financehub_shared.market.quality.disputes import Dispute, limit_times
 
 #: Without any suspicion, the first run of every half hour compares a part of the prices with another provider: each
 #: coin once an hour, and each stock twice a day. For 1,000 coins, this makes 2,880 of the 10,000 calls that CoinGecko
@@ -106,72 +96,3 @@ def open_case(
 def _is_comparable(asset: Asset, quote: Quote, *, simulated: bool) -> bool:
     same_currency = to_major_unit(quote.currency)[0] == to_major_unit(asset.currency)[0]
     return same_currency and quote.price > 0 and is_simulated(quote.provider) == simulated
-
-
-class Votes:
-    """The newest price of every provider that recently stated one.
-
-    A provider's quote of this run replaces its claim. The stored quote is the vote of its provider if that has no
-    other.
-
-    Args:
-        case: The case.
-        candidates: The quotes of this run.
-    """
-
-    def __init__(self, case: Case, candidates: Sequence[Quote]) -> None:
-        asset, now, stored = case.asset, case.now, case.stored
-        earlier = case.dispute.claims if case.dispute else {}
-        kept = {name: claim for name, claim in earlier.items() if not is_forgotten(asset, claim, now)}
-        new = {quote.provider: renew_claim(asset, quote, kept.get(quote.provider), now) for quote in candidates}
-        self.claims: Mapping[str, Claim] = {**kept, **new}
-        self._case, self._candidates = case, candidates
-        self._voting = {name: claim.price for name, claim in self.claims.items() if has_vote(claim, now)}
-        if stored is not None and now - stored.fetched_at <= VOTE_SECONDS:
-            self._voting.setdefault(stored.provider, stored.price)
-
-    def may_replace_unconfirmed(self, quote: Quote, stored: Quote) -> bool:
-        """Whether a quote may replace an unconfirmed one: its provider comes first, or nobody states that price now."""
-        if quote.provider == stored.provider or self._case.rank(quote.provider) < self._case.rank(stored.provider):
-            return True
-        vote = self._voting.get(stored.provider)
-        return vote is None or differs(self._case.asset, vote, stored.price)
-
-    def backers(self, quote: Quote) -> list[str]:
-        """Return the other providers that state the same price."""
-        return [name for name, price in self._others(quote) if agree(self._case.asset, price, quote.price)]
-
-    def rivals(self, quote: Quote) -> dict[str, Decimal]:
-        """Return other provider → its price, for those whose price is beyond the jump limit of the quote."""
-        return {name: price for name, price in self._others(quote) if differs(self._case.asset, price, quote.price)}
-
-    def is_doubted(self, quote: Quote) -> bool:
-        """Whether another provider does not agree with the quote."""
-        return len(self.backers(quote)) < len(self._others(quote))
-
-    def is_outvoted(self, quote: Quote) -> bool:
-        """Whether two other providers agree on another price, which is not in another unit than the trusted one."""
-        asset, trusted = self._case.asset, self._case.trusted
-        prices = [
-            price
-            for _, price in self._others(quote)
-            if not agree(asset, price, quote.price)
-            and not (trusted and may_be_unit_error(float(price / trusted.price)))
-        ]
-        return any(agree(asset, one, other) for index, one in enumerate(prices) for other in prices[:index])
-
-    def is_still_traded_at(self, level: Quote, quote: Quote) -> bool:
-        """Whether another provider than that of `quote` states a price of a later session at the level of a quote."""
-        case = self._case
-        return any(
-            is_next_session(other, level) and not jumps_from(case.asset, other, level, case.now)
-            for other in self._candidates
-            if other.provider != quote.provider
-        )
-
-    def is_first(self, quote: Quote) -> bool:
-        """Whether no provider that comes before in the order has a vote."""
-        return self._case.rank(quote.provider) <= min(map(self._case.rank, self._voting))
-
-    def _others(self, quote: Quote) -> list[tuple[str, Decimal]]:
-        return [(name, price) for name, price in self._voting.items() if name != quote.provider]

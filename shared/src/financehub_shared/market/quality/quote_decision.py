@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from financehub_shared.core.durations import MINUTE_SECONDS
 from financehub_shared.core.models import Quality, Quarantined, Quote
 from financehub_shared.market.quality.disputes import Dispute
-from financehub_shared.market.quality.quote_case import Case, Votes
-from financehub_shared.market.quality.quote_moves import agree, describe_move, differs, find_contradiction, jumps_from
+from financehub_shared.market.quality.quote_case import Case
+from financehub_shared.market.quality.quote_evidence import find_contradiction
+from financehub_shared.market.quality.quote_moves import agree, describe_move, differs, jumps_from
 from financehub_shared.market.quality.quote_rules import Ruling, find_ruling
+from financehub_shared.market.quality.quote_votes import Votes
 from financehub_shared.market.quality.quotes import join_notes, quarantine_quote
 
 #: Pause before all providers are asked again about a price that is stored but not certain. CoinGecko allows 10,000

@@ -11,18 +11,21 @@ from financehub_shared.core.durations import DAY_SECONDS, WEEK_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Quality, Quote
 from financehub_shared.market.quality.disputes import COIN_DISPUTE_SECONDS, has_lasted, market_time
-from financehub_shared.market.quality.quote_case import Case, Votes
-from financehub_shared.market.quality.quote_moves import (
-    describe_move,
+from financehub_shared.market.quality.quote_case import Case
+from financehub_shared.market.quality.quote_evidence import (
     explain_move,
     find_contradiction,
+    previous_close,
+    scale_change,
+)
+from financehub_shared.market.quality.quote_moves import (
+    describe_move,
     is_jump,
     is_next_session,
     jumps_from,
     may_be_unit_error,
-    previous_close,
-    scale_change,
 )
+from financehub_shared.market.quality.quote_votes import Votes
 from financehub_shared.market.quality.quotes import join_notes
 
 #: An unconfirmed price of a coin becomes good after this time if nobody contradicts it.
@@ -133,11 +136,10 @@ def _is_proven(case: Case, votes: Votes, quote: Quote, stored: Quote) -> bool:
     age, trusted = case.now - votes.claims[quote.provider].since, case.trusted
     if age >= TRUST_SECONDS:
         return True
-    if trusted is not None and (
-        may_be_unit_error(float(quote.price / trusted.price))
-        or case.rank(quote.provider) > case.rank(trusted.provider)  # that provider contradicts it, but does not answer
-    ):
-        return False
+    if trusted is not None:
+        is_of_fallback = case.rank(quote.provider) > case.rank(trusted.provider)
+        if is_of_fallback or may_be_unit_error(float(quote.price / trusted.price)):
+            return False
     if case.asset.type is AssetType.CRYPTO:
         return age >= COIN_TRUST_SECONDS
     close = previous_close(quote)

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote, QuoteEvidence
-from financehub_shared.market.quality.quote_moves import (
-    describe_move,
+from financehub_shared.market.quality.quote_evidence import (
     explain_move,
     find_contradiction,
+    previous_close,
+    scale_change,
+)
+from financehub_shared.market.quality.quote_moves import (
+    describe_move,
     is_jump,
     jump_limit,
     jumps_from,
     may_be_unit_error,
-    previous_close,
-    scale_change,
 )
 from support.market_data import T0, quote
 
