@@ -88,7 +88,15 @@ async def fetch_news(
 
 
 def _link(linker: AssetLinker, items: Sequence[NewsItem]) -> list[NewsItem]:
-    return [replace(item, assets=linker.link(item.title)) for item in items]
+    return [_linked(linker, item) for item in items]
+
+
+def _linked(linker: AssetLinker, item: NewsItem) -> NewsItem:
+    try:
+        return replace(item, assets=linker.link(item.title))
+    except Exception:  # a bug in a rule about headlines must not lose the news items of all sources
+        log.exception("news_link_failed", title=item.title)
+        return item
 
 
 async def _fetch_batch(provider: NewsProvider, sources: Sequence[str] | None, deadline: float) -> NewsBatch:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from financehub_shared.core.errors import RateLimitedError, UpstreamError
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, NewsItem
+from financehub_shared.market.links.linker import AssetLinker
 from financehub_shared.providers.news_fetcher import fetch_news
 from financehub_shared.providers.protocols import NewsBatch
 
@@ -55,6 +58,19 @@ async def test_fetch_news_with_a_failed_provider_keeps_the_others():
 async def test_fetch_news_with_all_failed_has_no_answer():
     """The caller can distinguish total failure from the absence of news."""
     assert not (await fetch(Scripted("a", UpstreamError("a", "x")))).answered
+
+
+async def test_fetch_news_with_a_title_that_breaks_the_linker_keeps_all_items(monkeypatch: pytest.MonkeyPatch):
+    """A bug in the linker costs the links of one item, not the items of all sources."""
+    link = AssetLinker.link
+
+    def fail_once(linker: AssetLinker, title: str) -> tuple[str, ...]:
+        monkeypatch.setattr(AssetLinker, "link", link)
+        raise IndexError(title)
+
+    monkeypatch.setattr(AssetLinker, "link", fail_once)
+    report = await fetch(Scripted("a"), Scripted("b"))
+    assert [item.assets for item in report.items] == [(), ("BTC-USD",)]
 
 
 async def test_fetch_news_keeps_validators_after_stored():

@@ -125,7 +125,8 @@ def tokenize(folded: str) -> list[Token]:
             base = key.removesuffix("'").removesuffix("'s")
         elif key == "&":
             key = base = "and"
-        soft = gap == " " or _SOFT.fullmatch(gap) or (gap == ". " and tokens[-1].key in _ABBREVIATED)
+        after_abbreviation = gap == ". " and bool(tokens) and tokens[-1].key in _ABBREVIATED
+        soft = gap == " " or _SOFT.fullmatch(gap) or after_abbreviation
         tokens.append(Token(text, key, base, match.start(), gap, breaks=not tokens or not soft))
         end = match.end()
     _mark_slugs(tokens)

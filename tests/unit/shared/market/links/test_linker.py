@@ -254,7 +254,15 @@ def test_link_of_a_part_of_two_different_names_is_empty():
     assert linker.link("Lumenta beats forecasts") == ()
 
 
-_PARTS = "Apple apple Target TARGET Visa Next Gap ON (NYSE: V) (SOL) $aapl BTC/USD and , : - ' 's shares rises The"
+@pytest.mark.parametrize(
+    "gap", [". ", ".", "... ", "- ", "' ", '" ', "& ", "( ", "$ ", "^", ": ", "/ ", "\ufffd ", "\u0301", "U . S . "]
+)
+def test_link_of_a_headline_that_begins_with_punctuation_ignores_it(gap: str):
+    """What precedes the first word changes nothing."""
+    assert LINKER.link(f"{gap}Nvidia raises forecast") == ("NVDA",)
+
+
+_PARTS = ". Apple apple Target TARGET Visa Next Gap ON (NYSE: V) (SOL) $aapl BTC/USD and , : - ' 's shares rises The"
 _TITLES = st.lists(st.sampled_from(_PARTS.split()) | st.text(max_size=6), max_size=12).map(" ".join)
 
 
