@@ -8,6 +8,8 @@ codes, and the notations of Bloomberg (`VOD LN`), Reuters (`VOD.L`), Google and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from financehub_shared.core.symbols.futures import FUTURES_ROOTS
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -32,7 +34,7 @@ class Exchange:
 
 
 #: Suffixes of single months of futures (`ESZ26.CME`). The continuous future has `=F` instead.
-FUTURES_SUFFIXES = ("CME", "CBT", "NYM", "CMX", "NYB")
+FUTURES_SUFFIXES = tuple(FUTURES_ROOTS)
 EXCHANGES = (
     # North America
     Exchange(

@@ -7,15 +7,15 @@ contract codes of CME Group and ICE Futures US, and Bloomberg's tickers of the s
 import re
 from collections.abc import Mapping
 
-#: Suffix of single months → roots of its exchange.
-_ROOTS_OF_EXCHANGES = {
+#: Suffix of single months → roots of the futures of that exchange.
+FUTURES_ROOTS: Mapping[str, str] = {
     "CME": "ES NQ RTY MES MNQ M2K NKD NIY 6A 6B 6C 6E 6J 6M 6N 6S HE LE GF BTC MBT ETH MET SR3",
     "CBT": "YM MYM ZB ZN ZF ZT UB TN ZC ZS ZW ZL ZM ZO ZR KE",
     "NYM": "CL MCL NG RB HO BZ PL PA",
     "CMX": "GC MGC SI SIL HG",
     "NYB": "CC CT KC OJ SB DX",
 }
-_SUFFIXES: Mapping[str, str] = {root: name for name, roots in _ROOTS_OF_EXCHANGES.items() for root in roots.split()}
+_SUFFIXES: Mapping[str, str] = {root: name for name, roots in FUTURES_ROOTS.items() for root in roots.split()}
 
 
 def _table(rows: str) -> Mapping[str, str]:
