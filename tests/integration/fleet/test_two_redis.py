@@ -13,7 +13,7 @@ from support.redis_server import RedisServer
 from support.waiting import eventually
 
 #: Prefixes of our keys, by Redis. All dramatiq keys belong in the queue Redis.
-DATA = ("assets", "quotes", "bars:", "indicators", "news", "quarantine", "freshness")
+DATA = ("assets", "quotes", "bars:", "full-reads", "indicators", "news", "quarantine", "freshness")
 RESILIENCE = ("breaker", "budget:", "validators:")
 QUEUES = ("run:", "task", "process", "health", "schedule", "backfill:")
 

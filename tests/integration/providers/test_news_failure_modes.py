@@ -85,7 +85,11 @@ async def test_news_with_a_failure_have_the_expected_consequences(
     assert new > 0
     name = f"rss:{feed}" if row.upstream == "rss" else "gdelt"
     assert breaker_effect(redis_client, name, row.parameters.get("retry_after")) == row.breaker
-    assert spent_units(redis_client, name) == 1
+    # GDELT's only budget window of 5 s may end while the feeds are read on a busy machine.
+    spent = (
+        spent_units(redis_client, name) if row.upstream == "rss" else sum(simulator.request_counts("gdelt").values())
+    )
+    assert spent == 1
 
 
 def test_table_has_a_row_for_every_fault_of_news():
