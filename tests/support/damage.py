@@ -143,7 +143,15 @@ def damages(raw: bytes, json_at: Callable[[bytes], int] | None) -> Iterator[tupl
 
 
 def damage_records(client: "redis.Redis", kind: RecordKind, intact: str, *, every: int = 1) -> dict[str, str]:
-    """Store a damaged copy of a symbol's record for each way of damage, or every few; return symbol → description."""
+    """Store a damaged copy of a symbol's record for each way of damage, or every few; return symbol → description.
+
+    Args:
+        client: Connection to Redis.
+        kind: Kind of the record.
+        intact: The symbol whose record is copied.
+        every: Number of ways of which one is used. It has no common divisor with the number of `FIELD_VALUES`, so that
+            each value occurs.
+    """
     raw = kind.read(client, intact)
     assert raw is not None, f"{kind.name} is not stored"
     victims = {}

@@ -40,7 +40,7 @@ def full_store(store: RedisStore) -> RedisStore:
     return store
 
 
-@pytest.mark.parametrize("kind", map(KINDS.__getitem__, COMMANDS), ids=COMMANDS)
+@pytest.mark.parametrize("kind", [KINDS[name] for name in COMMANDS], ids=COMMANDS)
 def test_command_with_damaged_records_shows_all_others(
     invoke: Any, full_store: RedisStore, redis_client: "redis.Redis", kind: RecordKind
 ):
