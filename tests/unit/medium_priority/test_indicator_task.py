@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
+from structlog.testing import capture_logs
 
 from financehub_medium_priority.indicators import task
 from financehub_medium_priority.indicators.task import calculate_indicators
@@ -273,6 +274,30 @@ async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
     summary = await run(store, FakeExchange())
     assert summary.stored == 2
     assert "delete it" in summary.missing["ETH-USD"]
+
+
+async def test_indicator_task_with_bars_that_an_engine_refuses_says_what_to_do(store: MemoryStore):
+    """N13: the engine's sentence is in the summary and in the log, without a traceback, and costs no other asset."""
+
+    def collapse(asset: Asset, first: int) -> Bars:
+        found = bars(asset.symbol, first, TODAY - 1)
+        if asset is ETH:
+            for day in range(len(found)):
+                fall = 0.05 ** min(max(day - len(found) + 60, 0), 6)
+                for column in (found.open, found.high, found.low, found.close):
+                    column[day] *= fall
+        return found
+
+    fetcher = BarFetcher([FakeExchange(collapse)], CLOCK)
+    with capture_logs() as logs:
+        summary = await calculate_indicators(
+            None, store=store, bars=fetcher, engine="ta", series=100, clock=CLOCK, history_days=200
+        )
+    assert summary.stored == 2
+    assert "set FINANCEHUB_INDICATOR_ENGINE=talib" in summary.missing["ETH-USD"]
+    (refused,) = (entry for entry in logs if entry["event"] == "indicators_refused")
+    assert (refused["symbol"], refused["reason"]) == ("ETH-USD", summary.missing["ETH-USD"])
+    assert not any("exc_info" in entry for entry in logs)
 
 
 async def test_indicator_task_reads_bars_in_chunks(store: MemoryStore, monkeypatch: pytest.MonkeyPatch):

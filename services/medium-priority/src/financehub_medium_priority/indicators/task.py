@@ -11,6 +11,7 @@ import structlog
 from financehub_medium_priority.indicators.bar_update import BarUpdate, update_bars
 from financehub_medium_priority.indicators.compute import compute
 from financehub_medium_priority.indicators.engines import Engine, EngineName, load_engine
+from financehub_medium_priority.indicators.outputs import EngineError
 from financehub_shared.core.asset_selection import select_assets
 from financehub_shared.core.catalog import CATALOG
 from financehub_shared.core.chunks import chunks
@@ -156,6 +157,9 @@ def _compute_chunk(
             progress.current.add(bars.provider)
         try:
             computed.append(compute(bars, calculate, name, series, clock.now()))
+        except EngineError as error:
+            log.warning("indicators_refused", symbol=asset.symbol, engine=name, reason=str(error))
+            progress.missing[asset.symbol] = str(error)
         except Exception as error:  # The bars of one asset must not affect the other assets.
             log.exception("indicators_failed", symbol=asset.symbol, engine=name, bars=len(bars))
             progress.missing[asset.symbol] = f"the engine failed: {type(error).__name__}"
