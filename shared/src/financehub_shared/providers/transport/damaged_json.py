@@ -19,6 +19,8 @@ FAILURES_MAX = 200
 WASTE_MAX = 3
 #: Number of brackets from the end among which the end of the array is searched if its last element is damaged.
 _CLOSERS_MAX = 5
+#: Number of times that a text can be copied in the time that parsing it takes.
+_COPIES_PER_PARSE = 16
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r'"([^"\\]*)"\s*:\s*')
 #: Places after a damaged element where the next item of an array or member of an object may begin.
@@ -133,6 +135,8 @@ class _Scanner:
         while self._text[position : position + 1] != self._closer:
             try:
                 name, value, end = self._element(position)
+                if self._text[end] == self._closer and not self._is_end(end):
+                    raise json.JSONDecodeError("Expecting ',' delimiter", self._text, end)
             except PARSE_ERRORS as error:
                 end = self._end_of_damaged(position)
                 damaged = self._text[position:end]
@@ -185,12 +189,21 @@ class _Scanner:
             end = self._text.rfind(self._closer, position, end)
             if end < 0:
                 break
-            try:
-                self._without_elements(end)
-            except PARSE_ERRORS:
-                continue
-            return end
+            if self._is_end(end):
+                return end
         raise ValueError("the end of the elements is damaged")
+
+    def _is_end(self, end: int) -> bool:
+        """Whether the bracket at `end` closes the elements, and not an array or object within a damaged one.
+
+        What is around the elements is valid then. Otherwise the parser finds out at the first character after it.
+        """
+        try:
+            self._without_elements(end)
+        except PARSE_ERRORS:
+            self._waste_left -= len(self._text) // _COPIES_PER_PARSE
+            return False
+        return True
 
     def _skip_space(self, position: int) -> int:
         match = _SPACE.match(self._text, position)

@@ -73,6 +73,20 @@ def test_member_of_an_object_is_lost_alone():
     }
 
 
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("parts", [b'[1,{"a":1}]', b'[{"a":1},{"a":2},{"a":3}]', b'{"a":[{"b":[1,{"c":1}]},{"b":2}]}'])
+@pytest.mark.parametrize("broken", [b"NaN", rb'"\u p"', b'"x', b'"},{"'])
+def test_damaged_element_with_nested_elements_costs_no_other_one(broken: bytes, parts: bytes, place: int):
+    """D9: objects within a damaged element look like its neighbors, but the answer does not end after them."""
+    texts = [b'{"n":%d,"parts":%b}' % (number, parts) for number in range(5)]
+    texts[place] = b'{"n":%b,"parts":%b}' % (broken, parts)
+    good = [json.loads(text) for number, text in enumerate(texts) if number != place]
+    for key, body in (("", b"[" + b",".join(texts) + b"]"), ("x", b'{"x":[' + b",".join(texts) + b'],"y":[{"n":1}]}')):
+        document = loads(body, key)
+        found = document[key] if key else document
+        assert [element for element in found if element in good] == good
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -112,6 +126,7 @@ HOSTILE = {
     "open texts": b'[{},{"a":"x' + b',{"a":"x' * 1_000_000 + b"]",
     "backslashes": b'[{},{"a":"' + b'\\",{"b":' * 800_000 + b"]",
     "closing brackets": b"[{},{" + b"]" * 8_000_000,
+    "nested elements": b'[{},{"a":NaN' + b',{"a":1}]' * 900_000 + b"]",
     "long elements": b"[{}," + (b',{"a":["' + b"x" * 40_000) * 200 + b"]",
 }
 
