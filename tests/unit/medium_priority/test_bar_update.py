@@ -173,6 +173,19 @@ async def test_bars_of_the_release_before_are_read_in_full_once():
     assert len(world.requests) == 1
 
 
+@pytest.mark.parametrize("shift", [-1, 1])
+async def test_bars_that_the_release_before_dated_wrongly_are_removed(shift: int):
+    """D8: bars that are stored a day early, Mondays on Sundays, are replaced by those of the right days."""
+    world = World(right)
+    world.today = 390
+    wrong = world.true_bars()
+    wrong.days[:] = array("i", (day + shift for day in wrong.days))
+    world.store.put_bars([wrong])
+    await world.run(391)
+    assert world.store.bars(["X.L"])["X.L"].days == world.true_bars().days
+    assert world.closes == TRUE[:392]
+
+
 # --- what upstreams repair --------------------------------------------------------------------------
 
 

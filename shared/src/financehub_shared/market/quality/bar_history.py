@@ -18,6 +18,8 @@ from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, R
 EQUAL = 0.01
 #: The same for the newest stored day, whose bar may have been fetched before the upstream completed it.
 EQUAL_NEWEST = 0.1
+#: The same for two bars that are one bar with two dates.
+IDENTICAL = 1e-4
 #: |ln| of a ratio between two bars of one day from which their scales differ.
 SCALE = 0.2
 #: Number of new sessions after which a history in another scale is accepted although no current price confirms it.
@@ -137,9 +139,12 @@ def rows_after(check: BarCheck, stored: Sequence[Row]) -> list[Row]:
 def merge_stored(check: BarCheck, stored: Sequence[Row], *, is_full: bool) -> list[Row]:
     """Return the accepted bars together with the stored bars of days that the answer does not have.
 
-    A stored bar is removed if the answer has the same bar and it was left out, or if a full history has another scale.
+    A stored bar is removed if the answer has the same bar and it was left out. A full history also removes it if it has
+    another scale, or if it has the same bar under the date beside it: earlier releases dated bars a day early where
+    clocks change at midnight.
     """
     accepted = {row.day: row for row in check.rows}
+    days = [row.day for row in check.rows]
     delivered = {row.day: row for _, row in check.findings}
     scales = {row.day: abs(math.log(accepted[row.day].close / row.close)) for row in stored if row.day in accepted}
     common = sorted(scales)
@@ -151,6 +156,9 @@ def merge_stored(check: BarCheck, stored: Sequence[Row], *, is_full: bool) -> li
         place = bisect_left(common, row.day)
         beside = common[max(place - 1, 0) : place + 1]
         if is_full and any(scales[day] > EQUAL_NEWEST for day in beside):
+            continue
+        place = bisect_left(days, row.day)
+        if is_full and any(_difference(row, accepted[day]) <= IDENTICAL for day in days[max(place - 1, 0) : place + 1]):
             continue
         merged[row.day] = row
     return [merged[day] for day in sorted(merged)]
