@@ -139,7 +139,7 @@ def check_history(
     leave_out_bad_cells(check)
     if check.is_stock:
         keep_known_levels(check, old)
-        _leave_out_other_scale(check)
+    _leave_out_other_scale(check)
     leave_out_doubtful_newest(check)
     return _choose(check, old, is_fallback=is_fallback)
 
@@ -175,10 +175,10 @@ def _scale_doubt(check: BarCheck, newest: int) -> str:
     split = max(check.answer.splits, default=newest)
     if split > newest:
         return f"a split takes effect on {iso_day(split)}"
-    if not (check.is_stock and check.rows):
-        return ""
     if _is_other_scale(check):
         return "the bars are on another scale than the current price"
+    if not (check.is_stock and check.rows):
+        return ""
     moves = Moves([*check.before, *check.rows], check.answer.dividends)
     cuts = [moves.rows[cut] for cut in find_cuts(moves) if cut >= len(check.before)]
     return f"the level changes on {_days(cuts)} for no known reason" if cuts else ""

@@ -118,6 +118,12 @@ def test_newest_bars_and_the_price_beside_them_do_not_outvote_the_others(factor:
     assert list(later.bars.close) == TRUE[:edge]
 
 
+def test_first_history_of_a_coin_that_is_another_coin_is_left_out():
+    """D4 for bars: a fallback that lists another coin under the name contradicts the quote of the right one."""
+    checked = read_history(bars([close * 5e-4 for close in TRUE]), price=TRUE[-1], asset=COIN, is_fallback=True)
+    assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
+
+
 def test_stored_bars_that_contradict_the_quote_get_no_new_ones():
     """D1: bars that were stored before the quote was known do not confirm themselves."""
     wrong = bars([close * 100 for close in TRUE])
