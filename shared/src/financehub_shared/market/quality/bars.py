@@ -16,7 +16,6 @@ from financehub_shared.core.durations import DAY_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars, Quarantined, Quote, is_simulated
 from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, Row, bars_of, rows_of
-from financehub_shared.market.quality.bar_facts import current_price
 from financehub_shared.market.quality.bar_history import (
     compare,
     describe_changes,
@@ -37,6 +36,7 @@ from financehub_shared.market.quality.bar_values import (
     fit_ranges,
     leave_out_impossible,
 )
+from financehub_shared.market.quality.current_price import current_price
 
 #: Number of stored bars before the first bar of a short answer that the checks consider.
 TAIL = 60

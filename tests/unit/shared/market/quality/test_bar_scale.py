@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from financehub_shared.core.models import BarAnswer, Quality
-from financehub_shared.market.quality.bar_facts import current_price
+from financehub_shared.market.quality.current_price import current_price
 from support.bar_histories import (
     COIN,
     DAY,
