@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from financehub_shared.market.quality.bar_check import Row
+from financehub_shared.market.quality.bar_check import HIGH, LOW, Row
 
 #: Largest |ln| of a daily change that needs no explanation.
 JUMP = math.log(1.4)
@@ -18,6 +18,8 @@ JUMP = math.log(1.4)
 SIGMAS = 10
 #: |ln| of a change between two sessions beyond which the price needs a reason.
 CUT = math.log(4)
+#: |ln| of a change between two sessions that may be one of the unit: pence, cents, or thousandths of a dinar.
+UNIT = math.log(33)
 #: Standard deviations per median absolute deviation of a normal distribution.
 MAD_SIGMA = 1.4826
 #: Fewest changes whose deviation is taken as it is, and the largest deviation of fewer ones.
@@ -26,6 +28,8 @@ FEW_MAX = 0.07
 #: A volume is a spike if it is this many times the median of the `VOLUME_DAYS` bars before.
 SPIKE = 3.0
 VOLUME_DAYS = 20
+#: A day is turbulent if its volume is a spike and its range is this many times the usual one of the bars before.
+TURBULENCE = 4.0
 #: Fewest bars with a volume before a bar whose own volume can be judged.
 VOLUME_BARS_MIN = 5
 #: Factor by which the median volume of a share does not change within a month for ordinary reasons.
@@ -67,8 +71,14 @@ class Moves:
         return abs(self.step(i)) <= abs(self.changes[i]) / 2
 
     def is_explained(self, i: int) -> bool:
-        """Whether a spike of the volume, a dividend or a long suspension explains a move."""
-        return self._has_spike(i) or self._is_dividend(i) or self._days_apart(i) >= SUSPENDED_DAYS
+        """Whether a spike of the volume, turbulence, a dividend or a long suspension explains a move."""
+        if self._days_apart(i) >= SUSPENDED_DAYS or self._is_dividend(i) or self._has_spike(i):
+            return True
+        return self._is_turbulent(i) and not self.is_unit_size(i)
+
+    def is_unit_size(self, i: int) -> bool:
+        """Whether a change of the level is so large that it may be one of the unit."""
+        return abs(self.step(i)) >= UNIT
 
     def has_volumes(self, i: int) -> bool:
         """Whether the bars before a bar have volumes, so that a spike can be recognized."""
@@ -100,6 +110,17 @@ class Moves:
         divisor = math.exp(abs(change)) if change < 0 or change > CUT else 1.0
         return usual is not None and self.rows[i].volume / divisor >= SPIKE * usual
 
+    def _is_turbulent(self, i: int) -> bool:
+        """Whether a bar has a spike of the volume and a range that is a multiple of the usual one.
+
+        A split that was not applied multiplies the volume, but not the range, and a wrong unit multiplies neither.
+        """
+        usual = self._usual_volume(i)
+        if usual is None or self.rows[i].volume < SPIKE * usual:
+            return False
+        usual_range = statistics.median(map(_range, self.rows[max(i - VOLUME_DAYS, 0) : i]))
+        return 0 < TURBULENCE * usual_range <= _range(self.rows[i])
+
     def _is_dividend(self, i: int) -> bool:
         paid = self._dividends.get(self.rows[i].day, 0.0) / self.rows[i - 1].close
         if not 0 < paid < 1:
@@ -108,6 +129,11 @@ class Moves:
 
     def _days_apart(self, i: int) -> int:
         return self.rows[i].day - self.rows[i - 1].day
+
+
+def _range(row: Row) -> float:
+    """Return ln(high ÷ low)."""
+    return math.log(row.prices[HIGH] / row.prices[LOW])
 
 
 def _usual(changes: Sequence[float]) -> float:

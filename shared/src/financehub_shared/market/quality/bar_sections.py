@@ -35,11 +35,6 @@ def find_cuts(moves: Moves) -> list[int]:
     ]
 
 
-def is_unit_size(moves: Moves, i: int) -> bool:
-    """Whether a change of level is so large that it may be a unit: pence, cents, or thousandths of a dinar."""
-    return abs(moves.step(i)) >= HUNDRED - NEAR
-
-
 def keep_known_levels(check: BarCheck, stored: Sequence[Row]) -> None:
     """Leave out the sections of a full history whose level nothing confirms.
 
@@ -66,7 +61,7 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
     groups = [_connected(sections, place) for place in range(len(sections))]
     newest = len(sections) - 1
     largest = max(groups, key=lambda group: _size(sections, group))
-    is_unit = any(is_unit_size(moves, cut) for cut in find_cuts(moves))
+    is_unit = any(moves.is_unit_size(cut) for cut in find_cuts(moves))
     is_majority = _size(sections, largest) >= (UNIT_MAJORITY if is_unit else MAJORITY) * len(check.rows)
     if check.current is not None:
         near = {place for place in range(len(sections)) if check.current.distance(sections[place][-1].close) <= NEAR}

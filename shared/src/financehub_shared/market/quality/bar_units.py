@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from financehub_shared.market.quality.bar_check import BarCheck, Row
 from financehub_shared.market.quality.bar_moves import JUMP, Moves
-from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts, is_unit_size
+from financehub_shared.market.quality.bar_sections import HUNDRED, NEAR, find_cuts
 from financehub_shared.market.quality.bar_values import SPLIT_DAYS
 
 
@@ -23,7 +23,7 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
     moves = Moves(check.rows, check.answer.dividends)
     cuts = find_cuts(moves)
     signs = [_unit_sign(check, moves, cut) for cut in cuts]
-    if not cuts or not all(signs) or any(is_unit_size(moves, i) for i in {*range(1, len(moves.rows))} - {*cuts}):
+    if not cuts or not all(signs) or any(moves.is_unit_size(i) for i in {*range(1, len(moves.rows))} - {*cuts}):
         return
     units = [0]
     for sign in signs:

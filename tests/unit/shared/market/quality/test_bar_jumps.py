@@ -6,7 +6,18 @@ from dataclasses import replace
 import pytest
 
 from financehub_shared.core.models import Asset, Bars
-from support.bar_histories import COIN, STOCK, bars, read_history, read_increment, reasons, sessions, traded, walk
+from support.bar_histories import (
+    COIN,
+    STOCK,
+    Cells,
+    bars,
+    read_history,
+    read_increment,
+    reasons,
+    sessions,
+    traded,
+    walk,
+)
 from support.real_bars import CLOSES, INDICES, SPLITS, STOCKS, day_of, newest, part, real_bars
 
 TRUE = walk(120)
@@ -98,6 +109,19 @@ def test_history_of_a_coin_that_begins_with_a_listing_pump_stays(closes: list[fl
     """A new coin may rise by a factor of 500 on its first day, or fall to a fifth."""
     history = bars(closes)
     assert read_history(history, asset=COIN).bars == history
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.1, 0.05, 6.0, 20.0])
+@pytest.mark.parametrize("newest", [True, False])
+def test_crash_of_a_turbulent_day_stays_although_it_has_a_gap(factor: float, newest: bool):
+    """D7: a share that opens at a tenth, with ten times its volume and a range of 20 %, has not changed its scale."""
+    closes: list[Cells] = [*TRUE[:60], *(close * factor for close in TRUE[60:])]
+    level = TRUE[59] * factor
+    closes[60] = (level * 1.1, level * 1.15, level * 0.95, level)
+    volumes = [100.0] * 60 + [1_000.0] + [250.0] * (len(TRUE) - 61)
+    history = bars(closes, volume=volumes)
+    history = part(history, 0, 61) if newest else history
+    assert read_history(history).bars == history
 
 
 def test_price_steps_of_a_penny_stock_are_no_jumps():
