@@ -1,15 +1,16 @@
 """Links headlines to the assets that they name. Pure.
 
-`linker.py` runs the steps. Where a rule or a fact has its place:
+`linker.py` runs the steps. The other modules contain these rules and facts:
 
-- Splitting into words, capitals, slugs: `tokens.py`. What follows from all words together: `headline.py`.
-- Notations such as `(NYSE: V)`, `$BTC` and `BTC/USD`: `notation.py`. Which asset a ticker means: `listings.py`. Names
-  of exchanges: `exchanges.py`.
-- The names of an asset, and how much evidence each needs: `names.py`, with what headlines call well-known assets from
-  `known_assets.tsv` (read by `known_assets.py`) and ordinary words from `english.tsv` (read by `english.py`). Names in
-  other scripts than Latin: `other_scripts.py`.
-- Which names stand in a headline: `name_index.py`. Whether they mean the asset: `name_finder.py`, with points for the
-  words around them from `evidence.py` and the reasons against them from `other_meanings.py` and `other_indices.py`. The
-  words themselves: `vocabulary.py`. What is known about an asset: `owners.py`.
-- Tickers without a notation: `tickers.py`.
+- `tokens.py` splits a headline into words, and recognizes capitals and slugs. `headline.py` derives what all words
+  together show.
+- `notation.py` reads notations such as `(NYSE: V)`, `$BTC` and `BTC/USD`. `listings.py` decides which asset a ticker
+  means. `exchanges.py` has the names of exchanges.
+- `names.py` derives the names of an asset, and how much evidence each name needs. For this purpose,
+  `known_assets.py` reads the names of well-known assets in headlines from `known_assets.tsv`, and `english.py` reads
+  ordinary words from `english.tsv`. `other_scripts.py` handles names in scripts other than Latin.
+- `name_index.py` finds the names in a headline. `name_finder.py` decides whether they mean the asset. It uses points
+  for the words around them from `evidence.py`, and the reasons against them from `other_meanings.py` and
+  `other_indices.py`. `vocabulary.py` has the words themselves, and `owners.py` has what is known about an asset.
+- `tickers.py` finds tickers without a notation.
 """

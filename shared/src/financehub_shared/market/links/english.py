@@ -1,4 +1,4 @@
-"""The English words that names of companies collide with. `tools/english_words.py` writes the list."""
+"""The English words that are also names of companies. `tools/english_words.py` writes the list."""
 
 from functools import cache
 from importlib import resources
@@ -10,10 +10,10 @@ class English(NamedTuple):
 
     Args:
         readings: Ordinary word → its readings as letters, which `english.tsv` explains.
-        persons: Names of persons, mostly surnames.
+        persons: Names of people, mostly surnames.
         places: Names of places.
-        first_names: Given names of persons.
-        acronyms: Acronyms, of companies too.
+        first_names: Given names of people.
+        acronyms: Acronyms, including those of companies.
     """
 
     readings: dict[str, str]
@@ -25,7 +25,7 @@ class English(NamedTuple):
 
 @cache
 def english() -> English:
-    """Return the word list, which is read once (20 ms)."""
+    """Return the word list. It is read only once, because reading takes 20 ms."""
     readings: dict[str, str] = {}
     groups: dict[str, frozenset[str]] = {}
     text = resources.files(__package__).joinpath("english.tsv").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Judges by the words around an ambiguous name whether it means the asset.
+"""Judges from the words around an ambiguous name whether it means the asset.
 
-Each sign adds or subtracts points, and a name needs as many points as its `Doubt`: "Apple pie recipes" has none, and
-"Apple raises prices" has two for the verb. ADR 0062 explains the choice of signs.
+Each sign adds or subtracts points, and a name needs as many points as its `Doubt`. "Apple pie recipes" has no
+points, and "Apple raises prices" has two for the verb. ADR 0062 explains the choice of signs.
 """
 
 from financehub_shared.core.kinds import AssetKind
@@ -10,23 +10,23 @@ from financehub_shared.market.links.headline import Headline
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style, Token
 
-#: Fewer points than any name can gain.
+#: Fewer points than any name can have.
 IMPOSSIBLE = -99
 _QUOTES = frozenset({"'", '"', "“", "”"})
 _LEGAL_FORMS = frozenset({"inc", "corp", "corporation", "plc", "ltd", "ag", "se"})
 _JOINTS = frozenset({"-", "/", "."})
-#: Points for a sign that decides, one that nearly does, and one that helps.
+#: Points for a sign that is decisive by itself, a sign that nearly is, and a sign that only helps.
 _DECIDES, _STRONG, _WEAK = 4, 2, 1
 
 
 def points(headline: Headline, start: int, end: int, owner: Owner) -> int:
-    """Return the points of a name at the words from `start` up to `end`, without the word at `end`.
+    """Return the points of the name that consists of the words from `start` up to, but not including, `end`.
 
     Args:
         headline: The headline.
-        start: Place of the first word of the name.
-        end: Place after the last word of the name.
-        owner: The asset. Its family decides what fits it: companies have dividends, coins have wallets.
+        start: Index of the first word of the name.
+        end: Index after the last word of the name.
+        owner: The asset. Its family decides which words fit it: companies have dividends, and coins have wallets.
     """
     if not owner.known.other.isdisjoint(headline.words):
         return IMPOSSIBLE
@@ -42,7 +42,7 @@ def points(headline: Headline, start: int, end: int, owner: Owner) -> int:
 
 
 def _is_quoted(headline: Headline, start: int, end: int) -> bool:
-    """Whether a name stands alone in quotation marks, as words do that mean themselves: `the war 'Strategy' fails`."""
+    """Whether only the name is in quotation marks, as in `the war 'Strategy' fails`, where it is an ordinary word."""
     following = headline.tokens[end].gap if end < len(headline.tokens) else "'"
     return headline.tokens[start].gap[-1:] in _QUOTES and following[:1] in _QUOTES
 
@@ -57,7 +57,7 @@ def _of_capitals(headline: Headline, start: int, end: int, owner: Owner) -> int:
         return 0
     if headline.continues_in_capitals(end):
         return 0
-    # a word in capitals is a company more often than a coin
+    # a capitalized word is a company more often than a coin
     return 1 if owner.family is Family.COIN else 2
 
 
@@ -93,7 +93,7 @@ def _of_next(headline: Headline, start: int, end: int, owner: Owner) -> int:
 
 
 def _of_joint(after: Token, owner: Owner) -> int:
-    """Return the points of what is joined to the name, or notes its ticker: `Microsoft-backed`, `Amazon.com`."""
+    """Return the points of a joined word or a notation after the name: `Microsoft-backed`, `Amazon.com`."""
     if after.noted:
         return _STRONG
     if after.gap == "-":
@@ -112,7 +112,7 @@ def _of_next_word(headline: Headline, after: Token, start: int, end: int, owner:
             gained = _of_word_after_company(headline, after, start, end)
     if gained or possessive or not headline.continues_in_capitals(end):
         return gained
-    # a longer name is likely, and sure if only names have capitals: `Target Hospitality`, `Orange Polska`
+    # a longer name is likely, and certain if only names are capitalized: `Target Hospitality`, `Orange Polska`
     is_name = not headline.readings(after) and after.text.isalpha()
     return -3 if headline.style is Style.SENTENCE else -2 * is_name
 
@@ -153,7 +153,7 @@ def _of_word_after_company(headline: Headline, after: Token, start: int, end: in
     if after.base in v.BUSINESS_NOUNS and not (following and (after.base, following.base) == ("stock", "market")):
         is_adjective = end - start == 1 and not {"a", "r"}.isdisjoint(headline.readings(last))
         if is_adjective and after.base != "shares":
-            return 0  # Stellar Earnings, Next CEO
+            return 0  # the name may be an adjective: `Stellar Earnings`, `Next CEO`
         return _WEAK if after.base in v.LOOSE_NOUNS else _STRONG
     if after.key == "to" and following:
         is_action = "v" in headline.readings(following) and headline.style is Style.SENTENCE
@@ -169,14 +169,14 @@ def _is_phrase(headline: Headline, after: Token, following: Token | None) -> boo
     if after.key == "in":
         return "talks" in headline.words
     is_question = after.key == "a" or (after.key == "is" and following is not None and following.key == "a")
-    return is_question and not v.TRADES.isdisjoint(headline.words)  # Is Target a buy?
+    return is_question and not v.TRADES.isdisjoint(headline.words)  # `Is Target a buy?`
 
 
 def _of_verb_after_company(headline: Headline, after: Token, start: int, end: int) -> int:
     readings = headline.readings(after)
-    # after several words, no noun reading is likely: `Sage Therapeutics surges`
+    # after a name of several words, the next word is unlikely to be a noun: `Sage Therapeutics surges`
     is_verb = end - start > 1 or headline.is_verb(end)
-    # a company is singular, so `Snap Judge` is no subject and verb
+    # a company is singular, so `Snap Judge` is not a subject with its verb
     is_singular = not {"z", "d", "g"}.isdisjoint(readings) or "v" not in readings
     if after.key in v.PASSIVES or (after.key in v.BUSINESS_VERBS and is_singular and is_verb):
         return _STRONG
@@ -188,7 +188,7 @@ def _of_verb_after_company(headline: Headline, after: Token, start: int, end: in
 
 
 def _is_active(headline: Headline, place: int) -> bool:
-    """Whether an auxiliary and the verb of a company follow: `Is Hiring`, `Has Raised`, `Will Open 20 Stores`."""
+    """Whether an auxiliary and a verb of companies follow: `Is Hiring`, `Has Raised`, `Will Open 20 Stores`."""
     auxiliary, verb, following = headline.tokens[place], headline.after(place + 1), headline.after(place + 2)
     if verb is None or verb.key not in v.BUSINESS_VERBS or verb.key in v.THINGS_DO:
         return False
@@ -201,7 +201,7 @@ def _is_active(headline: Headline, place: int) -> bool:
 
 
 def _form_of(verb: Token) -> str:
-    """Return the form of a verb by its ending, for those that the word list reads as adjectives or nouns only."""
+    """Return the form of a verb by its ending, because the word list has some verbs only as adjectives or nouns."""
     if verb.key.endswith("ing"):
         return "g"
     return "d" if verb.key.endswith("ed") else "v"
@@ -223,7 +223,7 @@ def _of_previous(headline: Headline, start: int, end: int, owner: Owner) -> int:
 
 def _of_word_before(headline: Headline, before: Token, start: int, end: int, owner: Owner) -> int:
     if _is_strong_before(headline, before, start, end):
-        # `exchange operator Nasdaq` is no index
+        # `exchange operator Nasdaq` is not an index
         return -3 if owner.family is Family.MARKET else _STRONG
     if before.base in owner.known.own or before.key in v.VERBS_ON_COMPANIES or before.key in v.BEFORE_COMPANIES:
         return _WEAK
@@ -232,7 +232,7 @@ def _of_word_before(headline: Headline, before: Token, start: int, end: int, own
 
 
 def _is_strong_before(headline: Headline, before: Token, start: int, end: int) -> bool:
-    """Whether a role or an investor's action precedes: `retailer Target`, `shares of Gap`, `bullish on Visa`."""
+    """Whether a role or an investor's action precedes a name: `retailer Target`, `shares of Gap`, `bullish on Visa`."""
     if before.base in v.ROLES or (before.key in v.TRADES and headline.after(end) is None):
         return True
     earlier = headline.before(start - 1)
@@ -244,7 +244,7 @@ def _is_strong_before(headline: Headline, before: Token, start: int, end: int) -
 
 
 def _is_subject(headline: Headline, before: Token, place: int) -> bool:
-    """Whether a noun precedes a name that can be its verb, or a verb: `Stocks Snap Streak`, `UK Shares Intel`."""
+    """Whether the word before a name makes the name its verb or object: `Stocks Snap Streak`, `UK Shares Intel`."""
     token = headline.tokens[place]
     can_be_verb = "v" in headline.readings(token) or token.key in v.BUSINESS_VERBS or token.key in v.PRICE_VERBS
     return before.key == "shares" or (before.key.endswith("s") and before.base in v.ROLES and can_be_verb)
@@ -259,17 +259,17 @@ def _of_determiner(headline: Headline, before: Token, end: int) -> int:
 
 
 def _of_noun_before(headline: Headline, before: Token, start: int) -> int:
-    """Return the points of a word that may form a compound with the name: `Student Visa`, `Trafalgar Square`."""
+    """Return the points of the word before a name, which may form a compound: `Student Visa`, `Trafalgar Square`."""
     readings, is_sentence = headline.readings(before), headline.style is Style.SENTENCE
     if is_sentence and not before.capital:
         return 0
     if before.shouted and len(before.text) <= 3 and headline.style is not Style.SHOUTED:
-        return -1 if is_sentence else -2  # US Visa
+        return -1 if is_sentence else -2  # `US Visa`
     if before.base in headline.english.places:
-        return -2  # China Southern
+        return -2  # `China Southern`
     if "r" in headline.readings(headline.tokens[start]) and not {"z", "d"}.isdisjoint(readings):
-        return -2  # What Comes Next
-    is_plural = before.key.endswith("s") and not before.key.endswith("ss")  # 3 Reasons Visa
+        return -2  # `What Comes Next`
+    is_plural = before.key.endswith("s") and not before.key.endswith("ss")  # `3 Reasons Visa`
     if not {"n", "a"}.isdisjoint(readings) and "r" not in readings and not is_plural:
         return -1 if is_sentence and headline.begins_sentence(start - 1) else -2
     return -2 if not readings and before.capital else 0

@@ -1,4 +1,4 @@
-"""A headline as the rules of the linker read it."""
+"""Parses a headline into the form that the rules of the linker read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from financehub_shared.market.links.vocabulary import (
     PREPOSITIONS,
 )
 
-#: A sentence begins after one of these.
+#: Characters after which a sentence begins.
 _NEW_SENTENCE = frozenset(":.?!|–—\"“”'")
-#: Capitals after a name that do not continue it.
+#: Words in capitals that do not continue the name before them.
 _NO_NAMES = frozenset({"USD", "EUR", "GBP", "JPY", "US", "CEO", "CFO"})
 
-#: Verbs of movement that are nouns before prepositions: `gains for holders`.
+#: Verbs of movement that are nouns if a preposition follows: `gains for holders`.
 _TRANSITIVE = frozenset({"gains", "cuts", "hits", "trades", "sets", "eyes", "moves", "tests", "targets", "breaks"})
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The words of a headline, and what follows from all of them together.
+    """The words of a headline, and what all of them together show.
 
     Args:
         tokens: The words.
-        notes: Place of a word that stands for a notation → the notation.
+        notes: Index of a word that stands for a notation → the notation.
         style: How the headline uses capitals.
-        words: The words in lower case, without the endings of possessives.
+        words: The words in lower case without possessive endings.
         mentions_percent: Whether it contains a percentage.
-        foreign_script: Whether most letters are not Latin, so that a name in Latin letters stands out.
+        foreign_script: Whether most letters are not Latin, so a name in Latin letters stands out.
         english: The word list.
     """
 
@@ -48,11 +48,11 @@ class Headline:
 
     @property
     def is_about_shares(self) -> bool:
-        """Whether words about companies and their shares occur."""
+        """Whether the headline contains words about companies and their shares."""
         return self.mentions_percent or not MARKET_WORDS.isdisjoint(self.words)
 
     def before(self, place: int) -> Token | None:
-        """Return the word before a place in the same phrase."""
+        """Return the word before an index if it is in the same phrase."""
         begins = place <= 0 or (place < len(self.tokens) and self.tokens[place].breaks)
         return None if begins or place > len(self.tokens) else self.tokens[place - 1]
 
@@ -61,21 +61,21 @@ class Headline:
         return self.tokens[end] if end < len(self.tokens) and not self.tokens[end].breaks else None
 
     def begins_sentence(self, place: int) -> bool:
-        """Whether a sentence begins at a place, so that its capital is no evidence. None begins after a comma."""
+        """Whether a sentence begins at an index, so its capital is not evidence. A comma does not begin a sentence."""
         token = self.tokens[place]
         return place == 0 or (token.breaks and (token.gap == "-" or not _NEW_SENTENCE.isdisjoint(token.gap)))
 
     def readings(self, token: Token) -> str:
-        """Return the readings of a word; a word that is not English has none."""
+        """Return the readings of a word. They are empty for a word that is not in the word list."""
         return self.english.readings.get(token.base, "")
 
     def continues_in_capitals(self, end: int) -> bool:
-        """Whether the word after a name has a capital too, and so may belong to a longer name."""
+        """Whether the word after a name is also capitalized, and so may belong to a longer name."""
         after = self.after(end)
         return after is not None and after.text[0].isupper() and not after.noted and after.text not in _NO_NAMES
 
     def is_verb(self, place: int) -> bool:
-        """Whether a word is a verb here. `cuts` is a noun in "Visa cuts for students", and a verb before `jobs`."""
+        """Whether a word is a verb: `cuts` is a verb in `Visa cuts jobs`, and a noun in `Visa cuts for students`."""
         token, after = self.tokens[place], self.after(place + 1)
         readings = self.readings(token)
         if "n" not in readings or {"z", "v", "d"}.isdisjoint(readings):
@@ -84,7 +84,7 @@ class Headline:
             return token.key in MOVES or (after is not None and "v" not in readings)
         if after is None:
             return False
-        # `slips on`, `falls after`: prices move without an object
+        # verbs for movements of prices have no object: `slips on`, `falls after`
         is_move = token.key in MOVES and token.key not in _TRANSITIVE and after.key in PREPOSITIONS
         return is_move or self.is_object(after)
 
@@ -104,7 +104,7 @@ def parse_headline(masked: str, notes: Mapping[int, Note], english: English) -> 
 
     Args:
         masked: The headline with its notations masked.
-        notes: Offset → notation.
+        notes: Offset in characters → notation.
         english: The word list.
     """
     tokens = tokenize(masked)
@@ -120,7 +120,7 @@ def parse_headline(masked: str, notes: Mapping[int, Note], english: English) -> 
 
 
 def neighbors_in_list(headline: Headline, start: int, end: int) -> Iterator[int]:
-    """Yield the places of the words that a comma or a connector joins with the words from `start` up to `end`."""
+    """Yield the indexes of the words that a comma or connector joins to the words from `start` up to `end`."""
     tokens = headline.tokens
     if start > 0:
         if tokens[start].gap.strip() in {",", "/"}:

@@ -1,4 +1,4 @@
-"""What headlines call well-known assets, from `known_assets.tsv`."""
+"""Reads the names that headlines use for well-known assets from `known_assets.tsv`."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ class KnownAsset(NamedTuple):
 
     Args:
         names: Names in headlines.
-        doubts: Name in lower case → the evidence that it needs, where the word list would demand another.
+        doubts: Name in lower case → the evidence that it needs, if it differs from what the word list would demand.
         own: Words that show that an ambiguous name means this asset.
         other: Words that show that an ambiguous name means something else.
-        unlike: Words that make that likely.
-        listings: Further listings, as `EXCHANGE:TICKER`.
+        unlike: Words that make it likely that an ambiguous name means something else.
+        listings: Additional listings, in the form `EXCHANGE:TICKER`.
     """
 
     names: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ _UNKNOWN = KnownAsset()
 
 @cache
 def known_assets() -> dict[str, KnownAsset]:
-    """Return canonical symbol → facts. Entities that are never linked have the symbols `-1`, `-2` and so on."""
+    """Return the facts by canonical symbol. Entities that are never linked have the symbols `-1`, `-2`, and so on."""
     table: dict[str, KnownAsset] = {}
     text = resources.files(__package__).joinpath("known_assets.tsv").read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines()):
@@ -58,7 +58,7 @@ def known_assets() -> dict[str, KnownAsset]:
 
 
 def known_asset(symbol: str) -> KnownAsset:
-    """Return the facts about an asset. All are empty if it is not well known."""
+    """Return the facts about an asset. All fields are empty if the asset is not well known."""
     known = known_assets()
     # a coin has the same names in every currency
     return known.get(symbol) or known.get(f"{symbol.partition('-')[0]}-USD", _UNKNOWN)

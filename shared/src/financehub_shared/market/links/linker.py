@@ -17,10 +17,11 @@ from financehub_shared.market.links.tokens import fold
 
 
 class AssetLinker:
-    """Finds the assets that headlines name, by notations, names and tickers; built once per fetch.
+    """Finds the assets that headlines name by notations, names and tickers. It is built once per fetch.
 
-    Notations are read first and masked, since they decide by themselves. Names come next, the longest at each place.
-    Tickers as words come last, since most of them are words or acronyms too.
+    Notations are read first and masked, because they are sufficient evidence by themselves. Names are read next, and
+    the longest name at each position counts. Tickers without a notation are read last, because most of them are also
+    words or acronyms.
 
     Args:
         assets: The assets that can be linked, with their names, aliases and exchanges.

@@ -1,4 +1,4 @@
-"""Resolves tickers: which assets have a ticker, and on which exchanges."""
+"""Resolves tickers to the assets that have them, also on a given exchange."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Listing:
     Args:
         symbol: Canonical symbol of the asset.
         exchanges: The exchanges that use the ticker.
-        home: Whether people use the ticker without an exchange: it is listed in the US, or a coin.
+        home: Whether people use the ticker without an exchange, because it is a US listing or a coin.
     """
 
     symbol: str
@@ -27,14 +27,14 @@ class Listing:
 
 
 def plain_ticker(text: str) -> str:
-    """Return one spelling for all: `BRK-B`, `BRK/B` and `brk.b` → `BRK.B`; `00700` → `700`."""
+    """Return the same spelling for all forms of a ticker: `BRK-B`, `BRK/B` and `brk.b` → `BRK.B`; `00700` → `700`."""
     ticker = text.upper().translate(_PLAIN_SEPARATOR)
     return ticker.lstrip("0") or "0" if ticker.isdigit() else ticker
 
 
 @dataclass(slots=True)
 class Listings:
-    """The tickers of all assets, by plain ticker."""
+    """The listings of all assets by plain ticker; see `plain_ticker`."""
 
     by_ticker: dict[str, list[Listing]] = field(default_factory=dict)
     coins: dict[str, list[str]] = field(default_factory=dict)

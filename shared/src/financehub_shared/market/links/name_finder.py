@@ -13,9 +13,9 @@ from financehub_shared.market.links.other_meanings import is_another_name, is_sh
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style
 
-#: Points of a name beside another asset of its family: `Target and Walmart`.
+#: Points of a name that is in a list with another asset of its family: `Target and Walmart`.
 _IN_A_LIST = 2
-#: Words of a longer name that may stand between a known name and a notation: `Meta Materials (NASDAQ: MMAT)`.
+#: Number of words of a longer name between a known name and a notation: `Meta Materials (NASDAQ: MMAT)`.
 _LONGEST_REST = 3
 
 
@@ -24,10 +24,10 @@ class Mention:
     """A name in a headline.
 
     Args:
-        start: Place of its first word.
-        end: Place after its last word.
+        start: Index of its first word.
+        end: Index after its last word.
         symbols: The assets that it means. The symbol is empty for an entity that is not tracked.
-        lacking: Points that are missing for certainty. 0 if it is accepted.
+        lacking: Number of points that the name lacks. 0 if it is accepted.
     """
 
     start: int
@@ -49,7 +49,7 @@ class NameFinder:
         self._owners = owners
 
     def find(self, headline: Headline) -> list[Mention]:
-        """Return the names that mean assets, at each place the longest one."""
+        """Return the names that mean assets. At each position, only the longest name counts."""
         found: list[Mention] = []
         doubtful: list[Mention] = []
         place = 0
@@ -67,17 +67,17 @@ class NameFinder:
         return found + self._in_lists(headline, found, doubtful) if found and doubtful else found
 
     def _judge(self, headline: Headline, start: int, end: int, names: list[Name]) -> Mention:
-        """Return the assets that a name means, and how many points are missing for certainty."""
+        """Return the assets that a name means, and how many points it lacks."""
         noted = [name for name in names if _is_noted(name, headline, end)]
         if noted:
             return Mention(start, end, tuple(name.symbol for name in noted))
         lacking = [name.doubt - self._points(name, headline, start, end) for name in names]
         if len({self._owners[name.symbol].kind for name in names if name.symbol}) < 2:
-            # they are listings of one company, of which none needs more evidence than another has
+            # these are listings of one company, so points beyond those that a listing needs do not matter
             lacking = [max(points, 0) for points in lacking]
         least = min(lacking)
         likely = [name for name, points in zip(names, lacking, strict=True) if points == least]
-        # `Dow` alone is the index more often than the company
+        # without further evidence, `Dow` means the index more often than the company
         likely = [name for name in likely if is_of_family(name, self._owners, Family.MARKET)] or likely
         return Mention(start, end, tuple(name.symbol for name in likely), max(least, 0))
 
@@ -93,8 +93,8 @@ class NameFinder:
         if is_of_another or is_other_word or is_another_name(headline, start, end, owner):
             return IMPOSSIBLE
         if name.acronym and not headline.tokens[start].shouted:
-            return points(headline, start, end, owner) - Doubt.LITTLE  # Dax Shepard
-        # in a sentence, the capitals of several words are enough: `First Solar`
+            return points(headline, start, end, owner) - Doubt.LITTLE  # `Dax Shepard`
+        # in sentence style, the capitals of several words are enough evidence: `First Solar`
         is_phrase = len(name.words) > 1 and name.doubt is Doubt.LITTLE and headline.style is Style.SENTENCE
         is_phrase &= owner.known.other.isdisjoint(headline.words)
         if not name.doubt or is_phrase:
@@ -102,10 +102,10 @@ class NameFinder:
         return points(headline, start, end, owner)
 
     def _in_lists(self, headline: Headline, found: Iterable[Mention], doubtful: list[Mention]) -> list[Mention]:
-        """Return the doubtful names that stand in a list with an accepted one of their family."""
+        """Return the doubtful names that are in a list with an accepted name of their family."""
         families = {place: self._families(mention) for mention in found for place in range(mention.start, mention.end)}
         accepted: list[Mention] = []
-        # one pass in each direction, since each accepted name supports its neighbors
+        # one pass in each direction, because each accepted name supports its neighbors
         for mention in (*doubtful, *reversed(doubtful)):
             places, own = range(mention.start, mention.end), self._families(mention)
             if not families.keys().isdisjoint(places) or _continues(headline, mention):
@@ -129,14 +129,14 @@ def _continues(headline: Headline, mention: Mention) -> bool:
 
 
 def _is_of_another_asset(owner: Owner, note: Note | None, distance: int) -> bool:
-    """Whether a notation after a name says that the name is another's: `Meta Materials (NASDAQ: MMAT)`."""
+    """Whether a notation after a name shows that it means another asset: `Meta Materials (NASDAQ: MMAT)`."""
     if note is None:
         return False
     return (distance > 0 and note.kind is not NoteKind.PAIR) or (note.exchange and owner.family is Family.COIN)
 
 
 def _is_noted(name: Name, headline: Headline, end: int) -> bool:
-    """Whether a notation after a name says that it means this asset: `Vodafone (LON: VOD)`."""
+    """Whether a notation after a name shows that it means this asset: `Vodafone (LON: VOD)`."""
     note, distance = _note_after(headline, end)
     if note is None or name.symbol not in note.symbols:
         return False
@@ -144,7 +144,7 @@ def _is_noted(name: Name, headline: Headline, end: int) -> bool:
 
 
 def _note_after(headline: Headline, end: int) -> tuple[Note | None, int]:
-    """Return the notation after a name, and the number of words of a longer name between them."""
+    """Return the notation after a name, and the number of words between them that make the name longer."""
     for distance in range(_LONGEST_REST + 1):
         place = end + distance
         after = headline.after(place)

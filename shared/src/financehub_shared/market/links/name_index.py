@@ -1,4 +1,4 @@
-"""Finds the names of all assets in the words of a headline, the longest first."""
+"""Finds the names of all assets in the words of a headline, longest names first."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -10,10 +10,10 @@ from financehub_shared.market.links.names import SMALL_WORDS, Doubt, Name
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style, Token, fold, tokenize
 
-#: The listings and classes of shares of one company share its name, and so do the currencies of one coin. A name that
-#: more assets share is a word such as `Fund`.
+#: Largest number of assets that can share a name. The listings and share classes of a company have the same name, and
+#: so have the pairs of a coin with several currencies. A name that more assets share is a word such as `Fund`.
 _MOST_OWNERS = 8
-#: Shorter names in lower case may be words of another language.
+#: Shortest name in characters that counts in lower case. Shorter ones may be words of another language.
 _SHORTEST_IN_LOWER_CASE = 5
 
 
@@ -35,7 +35,7 @@ class NameIndex:
         self._by_first.default_factory = None
 
     def candidates(self, headline: Headline, place: int) -> Iterator[tuple[int, list[Name]]]:
-        """Yield (place after the name, the assets that have it) for each name that begins at a place."""
+        """Yield each name that begins at an index, as the index after it and its `Name` for each asset that has it."""
         token = headline.tokens[place]
         entries = self._by_first.get(token.key, [])
         if token.possessive:
@@ -50,7 +50,7 @@ class NameIndex:
             yield from self._plural(token, place)
 
     def _plural(self, token: Token, place: int) -> Iterator[tuple[int, list[Name]]]:
-        """Yield a name that stands in the plural: `Teslas`."""
+        """Yield a name that is in the plural: `Teslas`."""
         for words, names in self._by_first.get(token.key[:-1], ()):
             sure = [name for name in names if not name.doubt and not name.acronym]
             if len(words) == 1 and sure:
@@ -58,7 +58,7 @@ class NameIndex:
 
 
 def _without_ambiguous(names: Iterable[Name]) -> dict[tuple[str, ...], list[Name]]:
-    """Group names by their words, without names that too many assets have, and parts of two different full names."""
+    """Group names by their words, without names that too many assets share and parts of several full names."""
     by_words: dict[tuple[str, ...], dict[str, Name]] = defaultdict(dict)
     for name in names:
         known = by_words[name.words]
@@ -75,14 +75,14 @@ def _without_ambiguous(names: Iterable[Name]) -> dict[tuple[str, ...], list[Name
 
 
 def _doubted(names: list[Name], owners: Mapping[str, Owner]) -> list[Name]:
-    """Doubt a name that assets of different kinds share, such as `Dow`, so that the context decides between them."""
+    """Raise the doubt of a name that assets of different kinds share, such as `Dow`, so that the context decides."""
     if len({owners[name.symbol].kind for name in names if name.symbol}) < 2:
         return names
     return [replace(name, doubt=max(name.doubt, Doubt.SOME)) for name in names]
 
 
 def _other_entities(tracked: Container[str]) -> Iterator[tuple[str, ...]]:
-    """Yield the longer names of well-known entities that are not tracked, so that no part of them is linked."""
+    """Yield the names of several words of well-known untracked entities, so that no part of such a name is linked."""
     for symbol, known in known_assets().items():
         if symbol not in tracked:
             for name in known.names:
@@ -104,7 +104,7 @@ def _matches(tokens: Sequence[Token], place: int, words: tuple[str, ...]) -> boo
 
 
 def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
-    """Whether a name is written with capitals as names are, or need not be."""
+    """Whether a name has the capitals that names have, or does not need them."""
     first, length = headline.tokens[start], len(name.words[0])
     if name.acronym and not first.shouted:
         may_differ = length > 2 and not name.doubt
@@ -117,7 +117,7 @@ def _fits_case(name: Name, headline: Headline, start: int, end: int) -> bool:
     is_word = all(word in headline.english.readings or len(word) < 3 for word in name.words)
     if name.doubt or is_word:
         return False
-    # `bitcoin` and `goldman sachs` are no other words
+    # `bitcoin` and `goldman sachs` do not have another meaning
     return len(name.words) > 1 or (length >= _SHORTEST_IN_LOWER_CASE and not name.part_of)
 
 

@@ -17,7 +17,7 @@ from financehub_shared.market.links.vocabulary import (
     LEGAL_FORMS,
 )
 
-#: Words that a name can have. Longer names are cut off, so that a headline is compared with few words.
+#: Largest number of words of a name. Longer names are cut off, so that a headline is compared with few words.
 _LONGEST = 8
 _FUND_WORDS = frozenset({"etf", "etfs", "fund", "funds", "spdr", "ishares", "etn", "trust"})
 #: Words of names that are not capitalized.
@@ -25,7 +25,7 @@ SMALL_WORDS = frozenset({"and", "of", "the", "de", "for"})
 
 
 class Doubt(IntEnum):
-    """How much evidence beside the name itself shows that it means the asset, in points of `evidence.py`."""
+    """How many points of `evidence.py` a name needs, in addition to its own words, so that it means the asset."""
 
     NONE = 0
     LITTLE = 1
@@ -40,10 +40,10 @@ class Name:
     Args:
         words: The words, in lower case.
         symbol: Canonical symbol of the asset. Empty for an entity that is known but not tracked.
-        doubt: How much evidence it needs.
-        any_case: Whether it is a common noun, which counts in lower case (`gold price`).
-        acronym: Whether it is written in capitals (`GM`), and counts in capitals only.
-        part_of: The full name of which it is a part. Empty if it is a full name.
+        doubt: How much evidence the name needs.
+        any_case: Whether it is a common noun, which also counts in lower case (`gold price`).
+        acronym: Whether it is written in capitals (`GM`), and counts only in capitals.
+        part_of: The full name that it is a part of. Empty if it is a full name.
     """
 
     words: tuple[str, ...]
@@ -55,7 +55,7 @@ class Name:
 
 
 def names_of(asset: Asset, english: English) -> Iterator[Name]:
-    """Yield the names of an asset: its own without the legal form, shorter forms, aliases and well-known names."""
+    """Yield the names of an asset: its name without the legal form, shorter forms, aliases and well-known names."""
     known = known_asset(asset.symbol)
     noun = asset.kind is AssetKind.FUTURE
     for text in (*known.names, *asset.aliases):
@@ -69,7 +69,7 @@ def names_of(asset: Asset, english: English) -> Iterator[Name]:
         return
     stated = known.doubts.get(" ".join(words))
     if stated is None and asset.kind is AssetKind.COIN and not known.names and len(words) == 1:
-        # there are coins under every name, mostly of persons, animals and places
+        # a coin can have any name, and many have the names of people, animals or places
         is_clear = words[0].endswith(("coin", "swap", "chain", "verse"))
         stated = max(Doubt(not is_clear), _doubt(words, english, stated=None))
     yield from _spellings(asset.name, asset.symbol, english, stated=stated, any_case=noun, words=words)
@@ -101,22 +101,22 @@ def _spellings(
     yield Name(words, symbol, _doubt(words, english, stated=stated), any_case, acronym)
     if any_case:
         return
-    if words[-1].endswith("'s"):  # McDonald's, Lowe's
+    if words[-1].endswith("'s"):  # `McDonald's`, `Lowe's`
         yield Name((*words[:-1], words[-1].replace("'", "")), symbol, Doubt.NONE)
-    elif any("'" in word for word in words):  # L'Oreal
+    elif any("'" in word for word in words):  # `L'Oreal`
         yield Name(tuple(word.replace("'", "") for word in words), symbol, Doubt.NONE)
         yield Name(tuple(part for word in words for part in word.split("'")), symbol, Doubt.NONE)
     parts = _camel_parts(text, words[0]) if len(words) == 1 else ()
-    if parts:  # JPMorgan
+    if parts:  # `JPMorgan`
         yield Name(parts, symbol, Doubt.SOME if _is_ordinary(parts, english) else Doubt.NONE)
     elif len(words) == 2 and min(map(len, words)) > 1 and "and" not in words and not any(map(str.isdigit, words)):
-        joined = "".join(words)  # Exxon Mobil
+        joined = "".join(words)  # `Exxon Mobil`
         if joined not in english.readings:
             yield Name((joined,), symbol, Doubt.NONE)
 
 
 def _camel_parts(text: str, word: str) -> tuple[str, ...]:
-    """Split a word of a name in camel case: `JPMorgan` → jp, morgan; `PayPal` → pay, pal."""
+    """Split a name of one word in camel case: `JPMorgan` → jp, morgan; `PayPal` → pay, pal."""
     spelled = next((token.text for token in tokenize(fold(text)) if token.key == word), "")
     starts = [
         place
@@ -142,7 +142,7 @@ def _stripped(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shorter(words: tuple[str, ...], english: English) -> Iterator[tuple[str, ...]]:
-    """Yield the name without its generic endings, and its first word if that is distinctive."""
+    """Yield the name without its generic endings, and its first word if it is distinctive."""
     rest = words
     while len(rest) > 1 and (rest[-1] in GENERIC_ENDINGS or rest[-1] in LEGAL_FORMS or rest[-1] in SMALL_WORDS):
         rest = rest[:-1]
@@ -152,7 +152,7 @@ def _shorter(words: tuple[str, ...], english: English) -> Iterator[tuple[str, ..
     first = words[0]
     is_word = first in english.readings or first in english.persons
     if len(rest) > 1 and words[1] != "and" and len(first) >= 5 and not is_word and first not in FOREIGN_WORDS:
-        yield (first,)  # Lockheed of Lockheed Martin
+        yield (first,)  # `Lockheed` for Lockheed Martin
 
 
 def _initials(asset: Asset, words: tuple[str, ...], english: English) -> Iterator[Name]:
@@ -166,7 +166,7 @@ def _initials(asset: Asset, words: tuple[str, ...], english: English) -> Iterato
 
 
 def _doubt_of_part(part: tuple[str, ...], words: tuple[str, ...], english: English) -> Doubt | None:
-    """Return how much evidence a part of a full name needs. None if it can name too much else."""
+    """Return how much evidence a part of a full name needs, or None if it has too many other meanings."""
     if len(part) > 1:
         return Doubt.NONE
     word, readings = part[0], english.readings.get(part[0], "")
@@ -174,7 +174,7 @@ def _doubt_of_part(part: tuple[str, ...], words: tuple[str, ...], english: Engli
         return None
     if readings or word in english.persons:
         return Doubt.GREAT
-    # `Ocado Group` is called Ocado; Lockheed Martin may be called Lockheed
+    # headlines call Ocado Group Ocado, and they may call Lockheed Martin Lockheed
     is_whole = all(rest in GENERIC_ENDINGS or rest in LEGAL_FORMS for rest in words[1:])
     return Doubt.NONE if is_whole else Doubt.LITTLE
 

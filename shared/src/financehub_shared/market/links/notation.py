@@ -20,19 +20,19 @@ from financehub_shared.market.links.tokens import NOTED
 
 _TICKER = r"[A-Z0-9^.][A-Z0-9.&^-]{0,11}"
 _BRACKETS = re.compile(r"[(\[{<]([^()\[\]{}<>]{1,90})[)\]}>]")
-#: One ticker of a list in brackets, with the exchange unless it is the exchange of the one before.
+#: One ticker of a list in brackets, with its exchange unless the previous ticker has the same one.
 _ENTRY = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9 ./&-]{0,30}?)\s?:\s?)?(\$?)([A-Za-z0-9^.][A-Za-z0-9.&^/-]{0,11}(?: [A-C])?)"
 )
 _LIST = re.compile(r"\s*[,;|]\s*|\s+(?:and|&)\s+")
 _EXCHANGE = "|".join(sorted({*NAMES_WITHOUT_BRACKETS, "NYSE American", "NYSE Arca"}, key=len, reverse=True))
-#: Short exchange names are capitals, as words such as `De:` and `In:` occur before colons.
+#: Short names of exchanges must be in capitals, because words such as `De:` and `In:` also precede colons.
 _PLAIN = re.compile(
     rf"(?<![\w$])({_EXCHANGE}|[Nn]asdaq(?:GS|GM|CM)?|Nyse|Euronext(?: [A-Z][a-z]+)?)\s?:\s?({_TICKER})(?![\w])"
 )
 _LOWER = re.compile(r"(?<![\w$])(nasdaq|nyse|amex|lse|lon|tsx|asx|etr|crypto):([a-z][a-z0-9.]{0,9})(?!\w)")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]{0,9}(?:[.-][A-Za-z]{1,3})?)(?!\w)")
-#: `$bn` and `$m` are units of amounts.
+#: Units of amounts (`$bn`, `$m`), which are not cashtags.
 _UNITS = frozenset({"b", "bn", "k", "m", "mn", "mln", "bln", "t", "tn", "trn"})
 _PAIR = re.compile(r"(?<![\w/$-])([A-Za-z]{2,6})([/-])([A-Za-z]{3,5})(?![\w/])")
 _MONEY = COIN_CURRENCIES | STABLECOINS.keys()
@@ -45,11 +45,11 @@ _BLOOMBERG = re.compile(r"(?<![\w.$])([A-Z0-9]{1,8}(?:/[A-Z])?) ([A-Z]{2})( [Ee]
 
 
 class NoteKind(Enum):
-    """How far a notation decides by itself."""
+    """How much a notation proves by itself."""
 
-    CERTAIN = auto()  # an exchange or a cashtag: it names its assets and nothing else
-    PAIR = auto()  # `ETH/BTC`: it names its assets too, but belongs to no name before it
-    BARE = auto()  # `(SOL)`: the words before it decide what it abbreviates
+    CERTAIN = auto()  # it has an exchange or is a cashtag, so it can only mean its assets
+    PAIR = auto()  # `ETH/BTC` can only mean its assets too, but does not belong to a name before it
+    BARE = auto()  # the words before `(SOL)` decide what it abbreviates
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Note:
     """A notation in a headline.
 
     Args:
-        kind: How far it decides by itself.
-        tickers: The tickers as written.
-        symbols: The assets that it names, or for a bare ticker those that it can name.
-        exchange: Whether it names an exchange of shares, so that the words before it name a company.
+        kind: How much it proves by itself.
+        tickers: The tickers as the headline writes them.
+        symbols: Canonical symbols of the assets that it means, or that a bare ticker can mean.
+        exchange: Whether it names a stock exchange, so the words before it name a company.
     """
 
     kind: NoteKind
@@ -81,7 +81,7 @@ class NotationReader:
         self._notes: dict[int, Note] = {}
 
     def read(self, folded: str) -> tuple[str, dict[int, Note]]:
-        """Return the headline with each notation masked by `NOTED`, and the notations by their offsets."""
+        """Return the headline with all notations masked by `NOTED`, and the notations by offset in characters."""
         self._notes = {}
         text = folded
         if "(" in text or "[" in text or "<" in text or "{" in text:
@@ -113,11 +113,11 @@ class NotationReader:
             return self._certain(match, code[0], self._on(*code), exchange=True)
         entries = [_ENTRY.fullmatch(part) for part in _LIST.split(inside)]
         note = self._list(entries) if all(entries) else None
-        # without one, it is text in brackets, and a notation inside it is still found
+        # if this is not a list of tickers, later patterns still find a notation inside the brackets
         return self._note(match, note) if note else match[0]
 
     def _list(self, entries: Sequence[re.Match[str] | None]) -> Note | None:
-        """Read tickers in brackets, each with its exchange or that of the ticker before it."""
+        """Read tickers in brackets, each with its own exchange or that of the previous ticker."""
         symbols: list[str] = []
         tickers: list[str] = []
         exchanges: frozenset[str] = frozenset()
@@ -139,7 +139,7 @@ class NotationReader:
         return Note(kind, tuple(tickers), tuple(symbols), exchange=bool(exchanges - {CRYPTO}))
 
     def _on(self, ticker: str, exchanges: frozenset[str]) -> list[str]:
-        # S&P Capital IQ writes an A before the digits of Korea
+        # S&P Capital IQ writes an A before the digits of Korean tickers
         ticker = ticker[1:] if "KS" in exchanges and _KOREAN.fullmatch(ticker) else ticker
         found = self._listings.on_exchange(ticker, exchanges)
         if not found and CRYPTO in exchanges:
@@ -155,7 +155,7 @@ class NotationReader:
         if match[1] in _UNITS:
             return match[0]
         coin, dot, ending = match[1].upper().partition(".")
-        if dot and ending == "X":  # Stocktwits marks coins: `$BTC.X`
+        if dot and ending == "X":  # Stocktwits marks coins with `.X`: `$BTC.X`
             return self._certain(match, coin, self._listings.coins.get(coin, ()))
         return self._certain(match, match[1], self._listings.without_exchange(match[1]))
 
@@ -189,7 +189,7 @@ class NotationReader:
             return self._certain(match, match[1], [exact])
         separator, ending = match[3], match[4]
         ticker = match[1] + (f".{match[2].upper()}" if match[2] else "")
-        # `BRK.B` is a class of shares, `AAPL.O` a code of Reuters
+        # `BRK.B` is a class of shares, and `AAPL.O` is a Reuters code
         symbols = self._listings.without_exchange(match[0]) if separator != "=" and not match[2] else []
         if not symbols and separator == ".":
             symbols = self._on(ticker, exchanges_of_reuters(ending))
@@ -201,7 +201,7 @@ class NotationReader:
 
     def _bloomberg(self, match: re.Match[str]) -> str:
         exchanges = exchanges_of_bloomberg(match[2])
-        # `AAPL US` may be words, `AAPL US Equity` and `VOD LN` are not
+        # `AAPL US` may be two words; `AAPL US Equity` and `VOD LN` can only be notations
         if not exchanges or not (match[3] or match[2] in {"LN", "GY", "FP", "IM", "SM"}):
             return match[0]
         symbols = self._on(match[1], exchanges)

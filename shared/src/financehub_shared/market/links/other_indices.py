@@ -1,37 +1,37 @@
-"""Tells from the words around the name of an index that it means another index, a fund or a publisher."""
+"""Recognizes from the words around the name of an index that it means another index, a fund or a publisher."""
 
 from collections.abc import Collection, Iterable
 
 from financehub_shared.market.links import vocabulary as v
 from financehub_shared.market.links.headline import Headline
 
-#: Words that may stand between a name and the word that makes it a longer name.
+#: Largest number of words between a name and the word that makes it a longer name.
 _LONGEST_REST = 3
-#: Indices are named after these publishers, whose news may begin with their name.
+#: Publishers after which indices are named, and whose news may begin with their name.
 _INDEX_PUBLISHERS = v.word_set("nikkei jones")
 #: Words that show that a headline after `Nikkei:` is about the index.
 _MARKET_NEWS = v.word_set(
     "index stock stocks shares points yen futures session rally selloff bulls bears market markets"
 )
-#: Words between the name of an index and Index or Average that are part of its own name.
+#: Words that are part of an index's own name if they are between its name and Index or Average.
 _OWN_INDEX_WORDS = v.word_set("industrial industrials composite stock share benchmark 225 tracker")
-#: What an organization is to another, before or after its name: `Dow Jones, publisher of Barron's`.
+#: Words for the relation of two organizations, before or after a name: `Dow Jones, publisher of Barron's`.
 _OWNERS_OF_COMPANIES = v.word_set("publisher unit subsidiary owner parent operator arm")
-#: What organizations have and indices have not.
+#: Words for what organizations have and indices do not have.
 _OFFICES = v.word_set(
     "ceo cfo coo publisher unit arm subsidiary editor editors reporter reporters journalist journalists newsroom"
 )
-#: What organizations do and indices do not.
+#: Verbs for what organizations do and indices do not do.
 _VERBS_OF_ORGANIZATIONS = v.word_set("sues sued hires appoints launches acquires publishes licenses")
 
 
 def is_no_index(headline: Headline, start: int, end: int) -> bool:
-    """Whether the words from `start` up to `end`, which name an index, mean something else."""
+    """Whether the words from `start` up to, but not including, `end` mean something other than the index they name."""
     return _is_other_index(headline, start, end) or _is_publisher(headline, start, end)
 
 
 def is_source(headline: Headline, start: int, end: int) -> bool:
-    """Whether a name is where the news comes from: `Foxconn to build chip plant: Nikkei`, `Nikkei: Sharp to sell`."""
+    """Whether a name is the source of the news: `Foxconn to build chip plant: Nikkei`, `Nikkei: Sharp to sell`."""
     token = headline.tokens[start]
     if end == len(headline.tokens):
         return start > 0 and token.gap.strip() in {":", "-", "–", "|"}
@@ -54,7 +54,7 @@ def _is_publisher(headline: Headline, start: int, end: int) -> bool:
 
 
 def _is_other_index(headline: Headline, start: int, end: int) -> bool:
-    """Whether the words around an index make it another one, a company or a fund: `FTSE 250`, `SPDR S&P 500 Growth`."""
+    """Whether the words around a name make it another index, a company or a fund: `FTSE 250`, `SPDR S&P 500 Growth`."""
     after, following = headline.after(end), headline.after(end + 1)
     if _is_in_phrase(headline, range(start, start - _LONGEST_REST, -1), v.FUND_FAMILIES):
         return True
@@ -69,7 +69,7 @@ def _is_other_index(headline: Headline, start: int, end: int) -> bool:
 
 
 def _is_longer_index(headline: Headline, end: int) -> bool:
-    """Whether a name of an index continues up to the word Index or Average: `Dow Jones Transportation Average`."""
+    """Whether the name of another index continues up to Index or Average: `Dow Jones Transportation Average`."""
     continues = False
     for place in range(end, end + _LONGEST_REST + 2):
         token = headline.after(place)
@@ -85,7 +85,7 @@ def _is_longer_index(headline: Headline, end: int) -> bool:
 
 
 def _is_in_phrase(headline: Headline, places: Iterable[int], words: Collection[str]) -> bool:
-    """Whether one of the words stands before one of the places, with no verb, punctuation or small word between."""
+    """Whether one of the words is before one of the indexes, without a verb, punctuation or small word between them."""
     for place in places:
         token = headline.before(place)
         if token is None or token.key in v.PREPOSITIONS or token.key in v.MOVES or token.key in v.AUXILIARIES:

@@ -1,4 +1,4 @@
-"""Tells from the words around a name that it is another name, or no name at all."""
+"""Recognizes from the words around a name that it is another name, or is not a name at all."""
 
 import re
 from unicodedata import category
@@ -10,21 +10,21 @@ from financehub_shared.market.links.other_indices import is_no_index, is_source
 from financehub_shared.market.links.owners import Family, Owner
 from financehub_shared.market.links.tokens import Style
 
-#: Digits with a unit, which are an amount more often than the company 3M.
+#: Digits with a unit. They are an amount more often than the company 3M.
 _AMOUNT = re.compile(r"\d+(?:k|m|mn|b|bn|t)")
 _COUNTED_PEOPLE = frozenset({"people", "children", "men", "women"})
-#: A name before one of these is a listed subsidiary: `Orange Belgium`, `Orange Polska`.
+#: Words that make the name before them that of a listed subsidiary: `Orange Belgium`, `Orange Polska`.
 _LISTED_BRANCHES = v.word_set("""
     belgium chile brasil polska deutschland espana nederland osterreich oesterreich schweiz suisse romania hrvatska
     magyar slovensko cesko
 """)
-#: Codes and names of currencies before an amount.
+#: Codes and names of currencies that precede an amount.
 _CURRENCIES = v.word_set("""
     usd eur gbp jpy chf aud cad nzd hkd sgd inr rs cny rmb krw brl mxn zar sek nok dkk pln myr rm idr php thb ngn kes
 """)
-#: Directions after a verb of prices: `shares gap up`.
+#: Directions after a verb for movements of prices: `shares gap up`.
 _DIRECTIONS = v.word_set("up down higher lower")
-#: Given names that are months, places or other words more often.
+#: Given names that are more often months, places or other words.
 _NO_PERSONS = v.word_set("""
     april june august may china india america asia georgia virginia carolina austin dallas houston jordan israel kenya
     london paris chelsea brooklyn sydney victoria charlotte madison cleveland denver alpha amber angel art autumn brain
@@ -34,12 +34,12 @@ _NO_PERSONS = v.word_set("""
 
 
 def is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> bool:
-    """Whether the words around a name make it another one, or mean something else.
+    """Whether the words around a name show that it is part of another name, or means something else.
 
     Args:
         headline: The headline.
-        start: Place of the first word of the name.
-        end: Place after the last word of the name.
+        start: Index of the first word of the name.
+        end: Index after the last word of the name.
         owner: The asset that has the name.
     """
     if owner.kind is AssetKind.INDEX and is_no_index(headline, start, end):
@@ -52,9 +52,10 @@ def is_another_name(headline: Headline, start: int, end: int, owner: Owner) -> b
 
 
 def is_shouted_word(headline: Headline, place: int, symbol: str) -> bool:
-    """Whether a word in capitals equals the ticker of a company that does not write its name so: `SNAP benefits`.
+    """Whether a word in capitals that equals a company's ticker is another acronym: `SNAP benefits`.
 
-    It is an acronym, unless it is written as a ticker is: `SNAP stock`, `GAP Inc.`, `SNAP jumps 12%`.
+    It is for companies that do not write their names in capitals. Such a word means the company only if the next words
+    show that it is a ticker or a name: `SNAP stock`, `GAP Inc.`, `SNAP jumps 12%`.
     """
     token, after, following = headline.tokens[place], headline.after(place + 1), headline.after(place + 2)
     if headline.style is Style.SHOUTED or not token.shouted or token.possessive or token.text != symbol:
@@ -67,7 +68,7 @@ def is_shouted_word(headline: Headline, place: int, symbol: str) -> bool:
 
 
 def _means_something_else(headline: Headline, place: int, owner: Owner) -> bool:
-    """Whether a name of one word is something else: an amount, a verb, a person, the end of another name."""
+    """Whether a name of one word is an amount, a verb, a job title, a surname or the end of another name."""
     if not owner.known.other.isdisjoint(headline.words):
         return True
     if owner.kind is AssetKind.FUTURE and _is_of_a_company(headline, place):
@@ -81,14 +82,14 @@ def _means_something_else(headline: Headline, place: int, owner: Owner) -> bool:
 
 
 def _is_amount(headline: Headline, place: int, owner: Owner) -> bool:
-    """Whether digits with a unit count something: `$3M`, `3M barrels`; but `3M shares rise` is about the company."""
+    """Whether digits with a unit are an amount: `$3M` and `3M barrels` are; `3M shares rise` is about the company."""
     if not _AMOUNT.fullmatch(headline.tokens[place].base):
         return False
     return _is_of_currency(headline, place) or not _is_digits_of_a_company(headline, place, owner)
 
 
 def _is_digits_of_a_company(headline: Headline, place: int, owner: Owner) -> bool:
-    """Whether digits with a unit are a name, without a currency before them: `Judge clears 3M earplug settlement`."""
+    """Whether digits with a unit, but without a currency, are a name: `Judge clears 3M earplug settlement`."""
     token, before, after = headline.tokens[place], headline.before(place), headline.after(place + 1)
     is_legal_form = after is not None and after.capital and after.base in v.LEGAL_FORMS - {"shares", "stock"}
     if token.possessive or is_legal_form or (before is not None and before.base in v.ROLES):
@@ -105,7 +106,7 @@ def _is_digits_of_a_company(headline: Headline, place: int, owner: Owner) -> boo
 
 
 def _counts(headline: Headline, place: int) -> bool:
-    """Whether a number counts a plural noun, or shares of a company: `3M barrels`, `3M Nvidia shares`."""
+    """Whether a number counts what the next words name: `3M barrels`, `3M Nvidia shares`."""
     after, following = headline.after(place), headline.after(place + 1)
     if after is None or after.key in v.PREPOSITIONS:
         return False
@@ -115,7 +116,7 @@ def _counts(headline: Headline, place: int) -> bool:
 
 
 def _is_of_currency(headline: Headline, place: int) -> bool:
-    """Whether a sign or code of a currency, or the first digits of the number, precede: `$3M`, `EUR 3M`, `1.3M`."""
+    """Whether a currency, or the first digits of the same number, precede the digits: `$3M`, `EUR 3M`, `1.3M`."""
     gap = headline.tokens[place].gap
     if gap.strip() and category(gap.strip()[-1]) == "Sc":
         return True
@@ -126,7 +127,7 @@ def _is_of_currency(headline: Headline, place: int) -> bool:
 
 
 def _is_movement(headline: Headline, place: int) -> bool:
-    """Whether a name is the verb of a price: `Shares Gap Up To $4`."""
+    """Whether a name is a verb for the movement of a price: `Shares Gap Up To $4`."""
     token, before, after = headline.tokens[place], headline.before(place), headline.after(place + 1)
     if token.key not in v.PRICE_VERBS or after is None or after.key not in _DIRECTIONS:
         return False
@@ -135,7 +136,7 @@ def _is_movement(headline: Headline, place: int) -> bool:
 
 
 def _is_job_title(headline: Headline, place: int, owner: Owner) -> bool:
-    """Whether an acronym of two letters stands before a person: `GM Brian Cashman`."""
+    """Whether an acronym of two letters is a job title, because a person follows: `GM Brian Cashman`."""
     token, given, surname = headline.tokens[place], headline.after(place + 1), headline.after(place + 2)
     if not token.shouted or len(token.text) != 2 or given is None or surname is None:
         return False
@@ -162,7 +163,7 @@ def _is_surname(headline: Headline, place: int) -> bool:
 
 
 def _is_of_a_company(headline: Headline, place: int) -> bool:
-    """Whether a commodity is the end of a company's name: `Barrick Gold`."""
+    """Whether the name of a commodity is the end of a company's name: `Barrick Gold`."""
     before, token = headline.before(place), headline.tokens[place]
     if before is None or not token.capital or not before.text[0].isupper():
         return False
@@ -170,7 +171,7 @@ def _is_of_a_company(headline: Headline, place: int) -> bool:
 
 
 def _is_other_organization(headline: Headline, end: int) -> bool:
-    """Whether the next words make a company's name that of another organization: `Ford Foundation`, `Orange Polska`."""
+    """Whether the next words make it the name of another organization: `Ford Foundation`, `Orange Polska`."""
     after = headline.after(end)
     if after is None or headline.tokens[end - 1].possessive or not after.capital:
         return False

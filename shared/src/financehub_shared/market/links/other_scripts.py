@@ -1,7 +1,7 @@
-"""Finds names that are written in other scripts than Latin: `ソニー`, `Яндекс`, `أرامكو`.
+"""Finds names that are written in scripts other than Latin: `ソニー`, `Яндекс`, `أرامكو`.
 
-All other modules read Latin letters, because what they know is English. A name in another script needs no further
-evidence: it is linked wherever it stands as a word, or anywhere if its script has no spaces between words.
+All other modules read Latin letters, because their rules are for English. A name in another script does not need more
+evidence: it is linked wherever it is a separate word, or anywhere if its script has no spaces between words.
 """
 
 import re
@@ -17,20 +17,24 @@ from financehub_shared.market.links.tokens import is_foreign
 _LEGAL_FORM = re.compile(
     r"^(?:株式会社|\(株\)|주식회사|\(주\)|(?:ПАО|ОАО|АО|ООО|ТОО)\s)|(?:株式会社|\(株\)|股份有限公司|有限公司|주식회사|\(주\))$"
 )
-#: Script → the letters that cannot stand beside a name. None for scripts without spaces between words.
+#: Script → pattern of the letters that cannot be directly before or after a name. It is empty for scripts without
+#: spaces between words.
 _BESIDE = {
     **dict.fromkeys(("CJK", "HIRAGANA", "THAI", "LAO", "KHMER", "MYANMAR"), ""),
-    **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "[\u30a1-\u30fa\u30fc-\u30ff]"),  # not アップル in パイナップル
+    # アップル is not a name in パイナップル
+    **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "[\u30a1-\u30fa\u30fc-\u30ff]"),
     "LATIN": "[A-Za-z0-9]",
 }
-#: Arabic joins short words with the next one: `and`, `in`, `for`, and the article.
+#: In Arabic, short words such as `and`, `in` and `for`, and the article, are joined to the next word.
 _AFTER_JOINED = r"(?:(?<!\w)|(?<=\W[وبلفك])|(?<=\Wال)|(?<=\W[وبلفك]ال))"
-#: Script → what can follow a name in the same word: cases and particles (`Яндекса`, `삼성전자는`).
+#: Script → pattern of the case endings and particles that can follow a name in the same word (`Яндекса`,
+#: `삼성전자는`).
 _ENDINGS = {
     **dict.fromkeys(("CYRILLIC", "GREEK", "HANGUL"), r"\w{0,3}"),
     **dict.fromkeys(("KATAKANA", "KATAKANA-HIRAGANA"), "(?:グループ|ホールディングス)?"),
 }
-#: Script → letters of the shortest name that such an ending can follow. Shorter ones may be the beginning of a word.
+#: Script → number of letters of the shortest name that such an ending can follow. A shorter name may be the beginning
+#: of a word.
 _SHORTEST = {"CYRILLIC": 4, "GREEK": 4, "HANGUL": 2}
 
 
@@ -39,9 +43,9 @@ class _Spelling(NamedTuple):
 
     Args:
         name: The name.
-        before: Pattern of the place where it can begin.
+        before: Pattern of the position at which it can begin.
         after: Pattern of what can follow it in the same word.
-        symbols: The assets that have it.
+        symbols: Canonical symbols of the assets that have this name.
     """
 
     name: str
@@ -51,7 +55,7 @@ class _Spelling(NamedTuple):
 
 
 class OtherScripts:
-    """Finds the names of assets that are mostly written in other letters than Latin ones.
+    """Finds the names of assets that consist mostly of letters other than Latin.
 
     Args:
         assets: The assets, with their names and aliases.
@@ -69,7 +73,7 @@ class OtherScripts:
             self._by_beginning[name[:2]].append(_Spelling(name, *_surroundings(name), owners[name]))
 
     def find(self, title: str) -> set[str]:
-        """Return the assets that a headline names in another script."""
+        """Return the canonical symbols of the assets that a headline names in another script."""
         found: set[str] = set()
         if not self._by_beginning or title.isascii():
             return found
@@ -90,7 +94,7 @@ def _fold(text: str) -> str:
 
 
 def _surroundings(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return what has to be true before and after a name."""
+    """Return the patterns that must match before and after a name."""
     first, last = (unicodedata.name(char, "").partition(" ")[0] for char in (name[0], name[-1]))
     before, after = _BESIDE.get(first, r"\w"), _BESIDE.get(last, r"\w")
     start = _AFTER_JOINED if first == "ARABIC" else before and f"(?<!{before})"

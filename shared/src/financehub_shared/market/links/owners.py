@@ -1,4 +1,4 @@
-"""What the linker knows about each asset that a name can mean."""
+"""Collects what the linker knows about each asset that a name can mean."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -10,7 +10,7 @@ from financehub_shared.market.links.vocabulary import FUND_FAMILIES
 
 
 class Family(Enum):
-    """The kinds of assets that stand in one list, and that the same words surround."""
+    """Groups of kinds whose assets occur in the same lists and with the same words around them."""
 
     COMPANY = auto()
     COIN = auto()
@@ -41,7 +41,7 @@ def owner_of(asset: Asset) -> Owner:
     """Return what is known about an asset."""
     known, kind, family = known_asset(asset.symbol), asset.kind, Family.COMPANY
     if kind is AssetKind.EQUITY and any(not _FUNDS.isdisjoint(name.lower().split()) for name in known.names):
-        kind = AssetKind.FUND  # an entry without a name does not show it
+        kind = AssetKind.FUND  # if the asset has no name, its kind does not show that it is a fund
     if asset.kind is AssetKind.COIN:
         family = Family.COIN
     elif asset.kind in _MARKETS:

@@ -1,4 +1,4 @@
-"""Decides which tickers in a headline mean assets: bare ones in brackets, and those that stand as words."""
+"""Decides which tickers in a headline mean assets, both bare tickers in brackets and tickers without a notation."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -18,7 +18,7 @@ class TickerFinder:
     Args:
         listings: The tickers of the assets.
         owners: Canonical symbol → the asset.
-        named: The assets that have names.
+        named: Canonical symbols of the assets that have names.
     """
 
     def __init__(self, listings: Listings, owners: Mapping[str, Owner], named: Collection[str]) -> None:
@@ -27,11 +27,11 @@ class TickerFinder:
         self._named = named
 
     def find(self, headline: Headline, taken: Collection[int]) -> set[str]:
-        """Return the assets that notations and tickers name.
+        """Return the canonical symbols of the assets that notations and tickers mean.
 
         Args:
             headline: The headline.
-            taken: Places of words that belong to accepted names.
+            taken: Indexes of words that belong to accepted names.
         """
         found = {symbol for place, note in headline.notes.items() for symbol in self._noted(note, headline, place)}
         doubtful: dict[int, list[str]] = {}
@@ -49,7 +49,7 @@ class TickerFinder:
                 doubtful[place] = symbols
         is_about_coins = not v.COIN_WORDS.isdisjoint(headline.words)
         if headline.style is not Style.SHOUTED:
-            # one pass in each direction, since each accepted ticker supports its neighbors
+            # one pass in each direction, because each accepted ticker supports its neighbors
             for place, symbols in (*doubtful.items(), *reversed(doubtful.items())):
                 neighbors = list(neighbors_in_list(headline, place, place + 1))
                 is_with_coin = is_about_coins and not doubtful.keys().isdisjoint(neighbors)
@@ -70,12 +70,12 @@ class TickerFinder:
             if is_coin and not v.COIN_WORDS.isdisjoint(headline.words):
                 is_distinctive = True
             if before is None or not before.capital:
-                # `the chipmaker (NVDA)`; the name of another company would have a capital
+                # the name of another company would be capitalized, in contrast to `the chipmaker (NVDA)`
                 counts = is_distinctive
             elif symbol not in self._named:
                 counts = not _abbreviates(ticker, headline.tokens, place)
             else:
-                # `Google Parent (GOOGL)`, but no ticker of a coin beside the name of something else
+                # `Google Parent (GOOGL)` counts, but the ticker of a coin after the name of something else does not
                 is_word = before.base in v.ROLES or headline.readings(before) != ""
                 counts = is_distinctive and not is_coin and len(ticker) > 3 and is_word
             if counts:
@@ -94,12 +94,12 @@ class TickerFinder:
 
 
 def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: str) -> bool:
-    """Whether the word after a ticker that is a word or acronym shows that it is a ticker: `NEAR token`."""
+    """Whether a word or acronym is a ticker, usually because of the word after it: `NEAR token`."""
     readings = headline.readings(token)
     if owner.family is Family.COIN:
         return following in v.COIN_NOUNS or (following in v.LOOSE_COIN_NOUNS and "c" not in readings)
     if owner.kind is AssetKind.FUND:
-        # within a sentence, a noun such as `spy` has no capitals
+        # in running text, a noun such as `spy` is not in capitals
         is_no_word = headline.style is Style.SENTENCE or (headline.style is Style.TITLE and not token.start)
         is_no_word &= len(token.base) > 2 and "c" not in readings
         is_no_word &= "n" in readings and token.base not in headline.english.acronyms
@@ -108,7 +108,7 @@ def _follows_ticker(headline: Headline, token: Token, owner: Owner, following: s
 
 
 def _moves(headline: Headline, place: int) -> bool:
-    """Whether a price moves here: `jumps 11%`, `closes above`, but not the verb in `drops charges`."""
+    """Whether the verb at an index moves a price, as in `jumps 11%` and `closes above`, but not in `drops charges`."""
     verb, after = headline.after(place), headline.after(place + 1)
     if verb is None or verb.key not in v.TICKER_MOVES or "g" in headline.readings(verb):
         return False
@@ -116,7 +116,7 @@ def _moves(headline: Headline, place: int) -> bool:
 
 
 def _is_distinctive_ticker(headline: Headline, place: int, owner: Owner, following: str) -> bool:
-    """Judge a ticker that is no word or acronym. The shorter it is, the more it needs."""
+    """Whether a ticker that is not a word or acronym means its asset. Shorter tickers need more evidence."""
     length = len(headline.tokens[place].base)
     is_coin = owner.family is Family.COIN
     in_context = not v.COIN_WORDS.isdisjoint(headline.words) if is_coin else headline.is_about_shares
@@ -134,6 +134,6 @@ def _is_distinctive(ticker: str, english: English) -> bool:
 
 
 def _abbreviates(ticker: str, tokens: Sequence[Token], place: int) -> bool:
-    """Whether a ticker is the initials of the words before it: `Long-Term Care (LTC)`."""
+    """Whether a ticker consists of the initials of the words before it: `Long-Term Care (LTC)`."""
     before = tokens[max(0, place - len(ticker)) : place]
     return "".join(token.key[0] for token in before) == ticker

@@ -1,4 +1,4 @@
-"""Splits headlines and names into words, and tells how a headline uses capitals."""
+"""Splits headlines and names into words, and determines how a headline uses capitals."""
 
 import re
 import unicodedata
@@ -10,9 +10,10 @@ from itertools import pairwise
 from financehub_shared.market.links.english import English
 from financehub_shared.market.links.vocabulary import word_set
 
-#: Longer titles are cut off here: no headline is as long, and the time to link stays bounded.
+#: Largest number of characters of a title that are read. Headlines are shorter, and the limit bounds the time of
+#: linking.
 LONGEST_TITLE = 2_000
-#: Stands for a notation that has been read, such as `(NYSE: V)`, and has its length.
+#: Replaces each character of a notation that has been read, such as `(NYSE: V)`.
 NOTED = "\N{REPLACEMENT CHARACTER}"
 
 _PLAIN = str.maketrans({
@@ -28,11 +29,12 @@ _SPACED = re.compile(
 _SPACED_INITIALS = re.compile(r"\b[A-Z] \.(?: [A-Z] \.)+")
 _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}(?![a-z])")
 _TOKEN = re.compile(rf"[A-Za-z0-9]+(?:'[A-Za-z]+)*'?|&|{NOTED}+")
-#: Between the words of one phrase stand spaces, or a hyphen, slash, dot or plus without spaces, and nothing else.
+#: What can be between the words of one phrase: spaces, a hyphen, slash or dot without spaces, or a plus sign without a
+#: space before it.
 _SOFT = re.compile(r"\s*|[-/.]|\+\s?")
-#: A dot after one of these words is no end of a sentence.
+#: Abbreviations. A dot after one of them does not end the sentence.
 _ABBREVIATED = word_set("inc corp co ltd bros st mr mrs ms dr no vs cos intl")
-#: Words that a headline in Title Case may leave in lower case.
+#: Words that may be in lower case in a headline in title case.
 _SMALL = word_set("""
     a an and as at but by for from in into is it its nor of off on onto or over per so than that the this to up via vs
     was when with yet amid after de du la le y von
@@ -53,12 +55,12 @@ class Token:
     """A word of a headline, an ampersand (`and`), or a notation that has been read.
 
     Args:
-        text: The word as written, with accents removed.
+        text: The word as the headline writes it, without accents.
         key: The word in lower case.
-        base: `key` without the ending of the possessive.
-        start: Offset in the folded headline.
+        base: `key` without the possessive ending.
+        start: Offset in characters in the folded headline.
         gap: The characters between the previous word and this one.
-        breaks: Whether a new phrase begins here: the headline begins, or punctuation precedes.
+        breaks: Whether a new phrase begins here, because it is the first word or punctuation precedes it.
     """
 
     text: str
@@ -75,17 +77,17 @@ class Token:
 
     @property
     def capital(self) -> bool:
-        """Whether the word begins with a capital or a digit, or is in camel case (`eBay`)."""
+        """Whether the word begins with a capital letter or a digit, or is in camel case (`eBay`)."""
         return not self.text[0].islower() or not self.text.islower()
 
     @property
     def shouted(self) -> bool:
-        """Whether all letters are capitals, apart from the ending of the possessive (`3M's`)."""
+        """Whether all letters are capitals, except for the possessive ending (`3M's`)."""
         return self.text.removesuffix("'s").isupper()
 
     @property
     def noted(self) -> bool:
-        """Whether this stands for a notation."""
+        """Whether the token represents a notation."""
         return self.key.startswith(NOTED)
 
 
@@ -106,7 +108,7 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def is_foreign(text: str) -> bool:
-    """Whether most letters of a text are not Latin ones."""
+    """Whether most letters of a text are not Latin."""
     if text.isascii():
         return False
     letters = [char for char in text if char.isalpha()]
@@ -114,7 +116,7 @@ def is_foreign(text: str) -> bool:
 
 
 def tokenize(folded: str) -> list[Token]:
-    """Return the words of a folded text."""
+    """Return the words of a text that `fold` has returned."""
     tokens: list[Token] = []
     end = 0
     for match in _TOKEN.finditer(folded):
@@ -151,7 +153,7 @@ def style_of(tokens: Sequence[Token], english: English) -> Style:
     lower = titled = capitals = 0
     for token in words:
         if token.text[0].islower():
-            # `iPhone` and the second half of `Microsoft-backed` say nothing about the style
+            # `iPhone` and the second half of `Microsoft-backed` are not evidence of the style
             lower += token.text.islower() and token.gap != "-" and token.key not in _SMALL
         else:
             capitals += 1

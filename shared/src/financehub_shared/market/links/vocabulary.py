@@ -1,8 +1,8 @@
-"""The words around a name that show whether it means a company, a coin or a market. All are in lower case."""
+"""Lists the words around a name that show whether it means a company, a coin or a market. All are in lower case."""
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Return the words of a text."""
+    """Return the words of a text that are separated by spaces."""
     return frozenset(text.split())
 
 
@@ -21,7 +21,7 @@ def _forms(bases: str) -> frozenset[str]:
     return frozenset(found)
 
 
-#: What companies do in headlines. Few of the verbs also follow an ordinary noun.
+#: Verbs for what companies do in headlines. Few of these verbs also follow an ordinary noun.
 BUSINESS_VERBS = _forms("""
     raise cut post report beat miss top unveil launch buy acquire sell hire name appoint plan say see expect warn settle
     sue agree win lose recall halt open close expand invest announce tap face file pay offer join bet seek eye weigh
@@ -49,7 +49,7 @@ BUSINESS_VERBS = _forms("""
     shrank led built spent lent became began fought withdrew drew hid rose fell left met meets meet swung struck bid
     forges vows eyes targets overhauls opts opt lays laid backs wins
 """)
-#: How prices and markets move.
+#: Verbs for movements of prices and markets.
 MOVES = _forms("""
     rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip advance decline retreat
     rebound crash skyrocket plummet spike pop slump inch recover ease steady settle firm weaken strengthen stall
@@ -72,7 +72,7 @@ BUSINESS_NOUNS = word_set("""
     backlog shipments deliveries comps debt notes spokesperson spokesman spokeswoman workers union unions pilots campus
     insider insiders contracts deal bid stake parent owner unitholders creditors bondholders
 """)
-#: Those of them that follow an ordinary noun too: `block deal`, `visa workers`.
+#: Nouns in `BUSINESS_NOUNS` that also follow an ordinary noun: `block deal`, `visa workers`.
 LOOSE_NOUNS = word_set("deal bid stake rating partner partners notes board users customers workers store stores")
 #: Words about shares, which make it likely that a headline is about companies.
 MARKET_WORDS = word_set("""
@@ -83,16 +83,16 @@ MARKET_WORDS = word_set("""
     billion bln layoffs overweight underweight sales forecast estimates plc inc corp wall antitrust jobs stake unit
     startup firm carmaker automaker chipmaker lender airline supplier suppliers tech
 """)
-#: Nouns that follow the names of coins, and mean a coin then.
+#: Nouns that show that the name before them means a coin.
 COIN_NOUNS = word_set(
     "token tokens coin coins blockchain protocol crypto cryptocurrency mainnet defi dao nft nfts staking altcoin"
 )
-#: Nouns that follow the names of coins, and other words too.
+#: Nouns that follow the names of coins, and also other words.
 LOOSE_COIN_NOUNS = word_set("""
     price prices network rally bulls bears whale whales holders wallet wallets etf etfs validators miners investors
     foundation labs developers ecosystem traders futures options community upgrade treasury stablecoin burn
 """)
-#: Organizations of coins, and those who run them.
+#: Organizations and groups of people that run coins.
 COIN_ORGANIZATIONS = word_set("foundation validators stakers")
 #: Words that make it likely that a headline is about coins.
 COIN_WORDS = COIN_NOUNS | word_set("""
@@ -106,7 +106,7 @@ INDEX_NOUNS = word_set("""
 """)
 FUTURE_NOUNS = word_set("price prices futures contract bullion rally demand etf etfs inventories output")
 COMMODITY_EXCHANGES = word_set("comex nymex mcx lme us uk")
-#: Words between a name and another company: `Visa rival`, `chip giant Intel`.
+#: Words for the role of a company, which connect its name with another word: `Visa rival`, `chip giant Intel`.
 ROLES = word_set("""
     giant retailer maker company firm lender bank group chain owner parent rival rivals supplier suppliers partner
     chipmaker automaker carmaker drugmaker airline carrier startup unit major operator brand developer stock stocks
@@ -119,14 +119,14 @@ VERBS_ON_COMPANIES = _forms("""
     sue fine acquire upgrade downgrade join tell order accuse probe urge ask back rival overtake challenge threaten
     leave quit sanction investigate blame warn own buy sell dump ditch love hate pick rate
 """) | word_set("bought sold left told says beats over")
-#: What is done to companies: `Apple ordered to pay`.
+#: Participles for what is done to companies: `Apple ordered to pay`.
 PASSIVES = word_set("""
     ordered fined sued accused hit urged told asked probed named set forced allowed banned barred blocked cleared hacked
     downgraded upgraded investigated criticized slammed blamed targeted pressed warned seen expected poised ready due
     valued backed cut raised charged given granted awarded hurt helped boosted sanctioned scrutinized questioned grilled
     pushed caught close among back
 """)
-#: Verbs of companies in German, French, Spanish, Portuguese, Italian and Dutch headlines.
+#: Verbs for what companies do in German, French, Spanish, Portuguese, Italian and Dutch headlines.
 FOREIGN_VERBS = word_set("""
     senkt hebt erhoht steigert streicht verkauft kauft baut legt stellt steigt fallt verliert gewinnt meldet erwartet
     kundigt schliesst ubernimmt investiert verdient warnt zahlt ruft annonce lance vend rachete prevoit supprime releve
@@ -136,41 +136,42 @@ FOREIGN_VERBS = word_set("""
     sluit stijgt daalt klettert rutscht springt startet dreht notiert gibt recule grimpe chute progresse cloture avance
     perd gagne bondit cae avanza retrocede repunta recua avanca fecha perde ganha guadagna
 """)
-#: Verbs of things: a gap widens, an orange crop fails, intel suggests.
+#: Verbs for what things do: a gap widens, an orange crop fails, intel suggests.
 IMPERSONAL = word_set("""
     widens narrows shrinks grows emerges exists persists remains looms suggests explodes kills spreads appears means
     helps comes goes occurs happens matters works rules years prices bills fees crops notes seems tastes contains hurts
     exceeds depends differs varies continues speaks
 """)
-#: What the subject of a headline does if it is a plural noun.
+#: Forms of verbs after a subject that is a plural noun.
 PLURAL_VERBS = frozenset(word for word in MOVES if not word.endswith(("ing", "ed", "s"))) | word_set("""
     change hit spark fuel die come go grow mean help hurt loom spread remain keep raise
 """)
-#: What markets do, beside moving.
+#: Verbs for what markets do, in addition to `MOVES`.
 MARKET_VERBS = word_set("""
     suffers suffered posts posted logs records gets loses enters entered confirms ekes leads crosses gives bucks lags
     pause pauses eke snaps stage stages
 """)
-#: Prepositions that a company can follow.
+#: Prepositions that can precede the name of a company.
 BEFORE_COMPANIES = word_set("at by from against with versus vs than like inside behind for to via about between beyond")
 PREPOSITIONS = word_set("for on in of at from with by and or as over amid are under between among")
-#: Articles and pronouns, which stand before ordinary nouns and not before names.
+#: Articles and pronouns that precede ordinary nouns, and do not precede names.
 DETERMINERS = word_set("the a an no every this that your my our their his her its")
-#: Those of them that also stand before a name that qualifies a noun: `an Amazon courier`.
+#: Words in `DETERMINERS` that can also precede a name that qualifies a noun: `an Amazon courier`.
 BEFORE_MODIFIERS = word_set("a an his her their")
-#: Words before a name that tell nothing about it.
+#: Words before a name that are not evidence for or against it.
 NEUTRAL = word_set("why how what can and or but as if when")
-#: What people have of a company: `shares of Target`.
+#: Nouns before `of` or `in` and the name of a company: `shares of Target`.
 SHARES_OF = word_set("""
     shares share stake stakes ceo parent bonds shareholders owner chief boss stock unit maker
 """)
-#: What analysts have on a company: `bullish on Target`.
+#: Words for the views of analysts, before `on` and the name of a company: `bullish on Target`.
 VIEWS_ON = word_set("""
     target targets bullish bearish rating ratings bet bets view coverage stance positive negative
 """)
-#: What investors do with shares: `time to buy Target?`.
+#: Verbs for what investors do with shares: `time to buy Target?`.
 TRADES = word_set("buy buying sell selling own owning short shorting avoid")
-#: Words after a name that together show a company: `Apple first-quarter revenue`, `Shell under fire`.
+#: Two of these words, or a pair in `PHRASES`, after a name show that it means a company: `Apple first-quarter revenue`,
+#: `Shell under fire`.
 PERIODS = word_set("first second third fourth full half quarter year quarterly q1 q2 q3 q4")
 PHRASES = frozenset(
     [
@@ -178,7 +179,7 @@ PHRASES = frozenset(
         ("under", "fire"),
         ("under", "pressure"),
         ("under", "scrutiny"),
-        # beats on revenue
+        # `beats on revenue`
         ("beats", "on"),
         ("beat", "on"),
         ("misses", "on"),
@@ -187,28 +188,28 @@ PHRASES = frozenset(
         ("non", "gaap"),
     ]
 )
-#: A name before one of these is the company's branch there: `Amazon India`.
+#: Names of countries and continents that make the name before them that of a company's branch: `Amazon India`.
 COUNTRIES = word_set("india uk us usa europe china japan canada germany france italy spain brazil mexico asia africa")
-#: Verbs of prices: `shares gap up`.
+#: Verbs for movements of prices that are also names: `shares gap up`.
 PRICE_VERBS = frozenset({"gap"})
-#: Articles of other languages.
+#: Articles and similar short words of other languages.
 FOREIGN_ARTICLES = word_set("der die das den dem le la les el los il lo o os de")
-#: Acronyms of themes: an `AI stock` is not a share of C3.ai.
+#: Acronyms for investment themes, countries and the like: an `AI stock` is not a share of C3.ai.
 THEMES = word_set("ai it ev us uk eu pc tv pe vc ar vr uae oil dr hr pr ip")
-#: Words after the ticker of a share: `KO stock`.
+#: Words that follow the ticker of a share: `KO stock`.
 AFTER_TICKERS = word_set("stock shares earnings calls puts options dividend investors bulls bears")
-#: Verbs of things: a gap closes, a visa costs. Those of `OBJECTLESS` are verbs of companies before an object.
+#: Verbs for what things do: a gap closes, a visa costs. Verbs in `OBJECTLESS` are for companies if an object follows.
 OBJECTLESS = _forms("close widen narrow grow shrink rise fall move change open shift end begin start stop")
 THINGS_DO = _forms("""
     work cost need require remain become allow expire set help hit make get keep give take hold turn run test bring stay
     try return
 """) | word_set("made got kept gave took held brought ran")
-#: Words after the ticker of a fund, and words that make it likely that a headline is about funds.
+#: Words that follow the ticker of a fund, and words that make it likely that a headline is about funds.
 AFTER_FUNDS = word_set("etf options calls puts holders holdings inflow inflows outflow outflows")
 FUND_WORDS = word_set("etf etfs fund funds")
 ABOUT_FUNDS = FUND_WORDS | word_set("inflow inflows outflow outflows")
 FUND_FAMILIES = word_set("spdr ishares vanguard invesco proshares direxion wisdomtree schwab fidelity amundi xtrackers")
-#: Movements that a ticker in capitals makes, with what follows them: `LINK jumps 11%`, `SPY closes above`.
+#: Verbs for movements of a ticker in capitals, and the words that follow them: `LINK jumps 11%`, `SPY closes above`.
 TICKER_MOVES = _forms("""
     rise fall jump drop gain slip slide surge soar plunge tumble climb rally sink edge dip rebound crash close trade see
 """) | word_set("rose fell sank")
@@ -220,7 +221,7 @@ CONNECTORS = word_set("and or vs versus")
 AUXILIARIES = word_set(
     "is was has had will would may might could should can must isn't won't hasn't didn't does did do are"
 )
-#: Endings after a hyphen: `Microsoft-backed`.
+#: Words that a hyphen joins to the name of a company: `Microsoft-backed`.
 RELATIONS = word_set("""
     backed owned led run made funded linked controlled branded supplier suppliers affiliated sponsored supported related
     aktie aktien parent rival partner partnered powered tied based listed style chef konzern anteile
@@ -230,7 +231,7 @@ LEGAL_FORMS = word_set("""
     plc ltd limited llc lp sa se ag nv ab asa oyj spa kgaa bhd pjsc jsc sab sas sarl gmbh as aps tbk pt ads adr adrs
     ordinary common stock class shares share registered a b c n cv
 """)
-#: What names of companies end with and headlines leave out, beside the legal form.
+#: Words at the end of company names that headlines leave out, in addition to the legal form.
 GENERIC_ENDINGS = word_set("""
     group holding holdings international global worldwide platforms technologies technology systems software
     semiconductor semiconductors motor motors automotive electronics electric petroleum oil gas resources
@@ -243,19 +244,19 @@ GENERIC_ENDINGS = word_set("""
     utilities cruises beauty biologics genomics protocol hub token coin dao finance data cloud security robotics games
     studios soup markets inc corp plc air
 """)
-#: Those of them that occur in names only.
+#: Words in `GENERIC_ENDINGS` that occur only in names.
 CLEAR_ENDINGS = word_set("""
     technologies semiconductor semiconductors pharmaceuticals pharmaceutical therapeutics biosciences bancorp bancshares
     motors airlines airways holdings biotech pharma aerospace
 """)
 #: First words of foreign names that headlines leave out.
 GENERIC_BEGINNINGS = word_set("compagnie compania companhia groupe grupo koninklijke gruppo ap the")
-#: Words that follow a name that then is another organization, in any case.
+#: Words that always make the name before them that of another organization.
 ORGANIZATIONS = word_set("""
     hospitality reit foundation university college museum stadium arena midstream bancorp bancshares institute cathedral
     theatre biologics healthineers library park bowl ventures
 """)
-#: First words of foreign names that are no names by themselves.
+#: First words of names that are not names by themselves, most of them foreign.
 FOREIGN_WORDS = word_set("""
     deutsche banco banca banque groupe grupo compagnie compania societe nippon tokyo hang china bank nova credit caisse
     companhia empresa empresas kongsberg svenska norsk royal saint santa first united american national general tata
