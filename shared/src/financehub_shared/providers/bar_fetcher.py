@@ -25,10 +25,11 @@ log = structlog.get_logger(__name__)
 CONCURRENCY = 16
 #: Pause before a missing bar is fetched again. The bar may only be late, or the day may be a holiday.
 RETRY_MISSING_SECONDS = 6 * 3_600.0
-#: Stored days that are requested again together with new ones: two weeks, so that bars that an upstream adds or
-#: corrects within ten sessions are noticed.
+#: Number of stored days that are requested again together with the new days. With two weeks, bars that an upstream adds
+#: or corrects within ten sessions are noticed.
 OVERLAP_DAYS = 14
-#: An asset whose newest stored bar is older than this is read in full.
+#: Number of days by which the newest stored bar may be behind the newest complete day. If it is further behind, the
+#: whole history of the asset is read.
 OUTDATED_DAYS = 30
 
 
@@ -38,7 +39,7 @@ class BarRequest:
 
     Args:
         first_day: First day, in days since 1970-01-01.
-        is_full: Whether these days are the whole history.
+        is_full: Whether the whole history is requested.
     """
 
     first_day: int
@@ -52,7 +53,7 @@ class BarReport:
     Args:
         requests: Symbol → its request.
         answers: Symbol → its answer, which has no bars if the upstream has none.
-        fallbacks: Symbols of the answers from a provider that is not the first choice.
+        fallbacks: Symbols whose answer came from a provider other than the first choice.
         failures: Symbol → provider → why it did not deliver.
         delivered: Provider → number of assets that it delivered.
         retry_after: Shortest pause in seconds that a provider requested before its next call.
@@ -124,12 +125,12 @@ class BarFetcher:
         reads: Mapping[str, FullRead],
         history_days: int,
     ) -> dict[str, BarRequest]:
-        """Return symbol → request, for assets whose newest complete day is not stored or whose history must be read.
+        """Return symbol → request for each asset whose newest complete day is not stored or whose history must be read.
 
         Args:
             assets: The assets to check.
             last_days: Symbol → newest stored day.
-            reads: Symbol → its last full read. The history of a symbol with bars but without a full read is read at
+            reads: Symbol → its last full read. If a symbol has bars but no full read, its whole history is requested at
                 once.
             history_days: Number of days of a whole history.
         """
@@ -151,7 +152,7 @@ class BarFetcher:
     def _is_current(self, symbol: str, newest: int, stored: int, now: float) -> bool:
         """Whether the newest day is stored, or was requested recently and did not arrive.
 
-        A request does not count if the store has lost bars since.
+        An earlier request does not count if the store has lost bars since then.
         """
         last = self._last_fetches.get(symbol)
         return stored >= newest or (
@@ -162,7 +163,7 @@ class BarFetcher:
         )
 
     def forget(self, symbol: str) -> None:
-        """Let the next run fetch an asset again, because its newest bars were not stored."""
+        """Let the next run fetch an asset again, because the newest bars of the asset were not stored."""
         self._last_fetches.pop(symbol, None)
 
     async def fetch(self, assets: Sequence[Asset], requests: Mapping[str, BarRequest], deadline: float) -> BarReport:

@@ -1,4 +1,4 @@
-"""Reads rows of daily bars, of which single damaged ones do not cost the others. Pure."""
+"""Reads rows of daily bars. A damaged row does not affect the other rows. Pure."""
 
 import math
 import re
@@ -14,9 +14,9 @@ from financehub_shared.core.errors import MalformedError
 from financehub_shared.core.models import Bars
 from financehub_shared.providers.transport import parse
 
-#: The columns of a bar.
+#: Names of the columns of a bar, in the order in which `BarRows` keeps them.
 COLUMNS = ("open", "high", "low", "close", "volume")
-#: Relative difference up to which two rows of one day are the same bar, rounded or corrected.
+#: Largest relative difference of prices at which two rows of one day count as the same bar, rounded or corrected.
 SIMILAR = 0.01
 #: `float` also accepts underscores, spaces, NaN and digits of other scripts. Upstreams send plain decimals.
 _DECIMALS = re.compile(r"[0-9+\-.eE]*")
@@ -40,12 +40,14 @@ class BarRows:
     problems: list[str] = field(default_factory=list)
 
     def add(self, days: Sequence[int | None], cells: Sequence[Sequence[Any]]) -> None:
-        """Read rows.
+        """Add rows. Those that cannot be read are left out, and `problems` names them.
 
         Args:
-            days: Day of each row. None if it could not be read, which is in `problems` already.
+            days: Day of each row, in days since 1970-01-01. None if it could not be read; the caller has already added
+                this problem.
             cells: Open, high, low, close and volume of all rows, as sent: numbers or decimal strings. A row whose
-                prices are all None is a day without trading. A volume of None is 0.
+                prices are all None is left out, because it stands for a day without trading. A volume of None counts
+                as 0.
         """
         floats = [_floats(column) for column in cells]
         if None not in floats and None not in days:
@@ -77,8 +79,9 @@ class BarRows:
         Args:
             symbol: Canonical symbol.
             first_day: First day, in days since 1970-01-01.
-            end_day: Day after the last one.
-            factors: Day → factor of the prices. Days without a factor are left out. None leaves prices as they are.
+            end_day: Day after the last day, in days since 1970-01-01.
+            factors: Day → number by which its prices are multiplied. Days without a number are left out. If this is
+                None, prices are not changed.
 
         Raises:
             MalformedError: There were rows, but none of them could be read.
@@ -105,10 +108,11 @@ class BarRows:
         return Bars(symbol, self.provider, days, *columns)
 
     def _one_per_day(self) -> list[int]:
-        """Return the places of one row for each day, ascending by day.
+        """Return the index of one row for each day, ascending by day.
 
-        The last row of a day counts if it is the newest day or if all its rows have about the same prices: upstreams
-        send the completed or corrected bar after the first one. Otherwise nothing shows which row is right.
+        The last row of a day is used if the day is the newest one or if all rows of the day have about the same prices,
+        because upstreams send the completed or corrected bar after the first one. Otherwise, the day is left out,
+        because nothing shows which row is right.
         """
         by_day: dict[int, list[int]] = {}
         for place, day in enumerate(self.days):
@@ -149,7 +153,8 @@ def read_number(cell: Any) -> float:
     """Return a cell as a finite float.
 
     Raises:
-        MalformedError: It is something else. The detail completes a sentence.
+        MalformedError: The cell is not a finite number. The detail is a predicate, such as `is inf; expected a number`,
+            to which the caller adds the subject.
     """
     if isinstance(cell, float):
         found = cell

@@ -1,4 +1,4 @@
-"""Reads the evidence of quotes: what else an answer says about a price. Pure."""
+"""Reads the evidence of quotes: the values that an answer reports in addition to a price. Pure."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 from financehub_shared.core.models import QuoteEvidence
 from financehub_shared.providers.transport import parse
 
-#: The longest market state of Yahoo, `POSTPOST`, has 8 letters.
+#: Maximum number of letters of a market state. Yahoo's longest market state, `POSTPOST`, has 8 letters.
 _STATE_LENGTH_MAX = 20
 
 
@@ -24,9 +24,9 @@ def read_evidence(
     trades: str | None = None,
     market_state: str | None = None,
 ) -> QuoteEvidence:
-    """Return the evidence of one quote. A value that is missing or damaged is None and never costs the quote.
+    """Return the evidence of one quote. A missing or damaged value becomes None and does not affect the quote.
 
-    All names are the upstream's. A name is None if the upstream does not report the value.
+    All names are those of the upstream. A name is None if the upstream does not report the value.
 
     Args:
         values: The upstream's values of one asset, by name.

@@ -1,4 +1,4 @@
-"""Fetches quotes with failover: a provider is called only for the symbols that the previous ones did not settle."""
+"""Fetches quotes with failover: a provider is called only for the symbols that previous ones did not settle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ async def fetch_quotes(
 
 @dataclass(slots=True)
 class _Pending:
-    """An asset that is not settled, with the quotes that were delivered so far."""
+    """An asset whose quote is not decided yet, with the quotes that providers have delivered so far."""
 
     asset: Asset
     candidates: list[Quote] = field(default_factory=list)
@@ -98,7 +98,7 @@ class _Pending:
 def _add_decision(report: QuoteReport, case: Case, decision: Decision) -> None:
     quote = decision.quote
     for record in decision.rejected:
-        # the note of a quote names only providers that come before its own
+        # the note of a quote names only providers that precede the quote's own provider
         is_before = quote is None or case.rank(record.provider) < case.rank(quote.provider)
         report.add_rejected(record, is_failure=is_before)
     if quote is not None:
@@ -110,7 +110,7 @@ def _add_decision(report: QuoteReport, case: Case, decision: Decision) -> None:
 async def _fetch_batch(
     provider: QuoteProvider, wanted: Sequence[Asset], until: float, clock: Clock, report: QuoteReport
 ) -> Mapping[str, Quote]:
-    """Return symbol → quote of one provider. The report gets the errors of all other symbols."""
+    """Return symbol → quote of one provider, and add the errors of all other symbols to the report."""
     try:
         batch = await provider.fetch_quotes(wanted, until)
     except ProviderError as error:

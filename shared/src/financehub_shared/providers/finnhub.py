@@ -33,16 +33,17 @@ from financehub_shared.providers.transport.status import error_of_status
 #: Number of parallel requests. At 50 ms per request, five in parallel send at most 100 per second. The budget enforces
 #: Finnhub's limit of 30 per second.
 CONCURRENCY = 5
-#: Statuses that refuse either one symbol or the key.
+#: Statuses with which Finnhub refuses either one symbol or the API key.
 REFUSALS = frozenset({401, 403})
-#: In the body of a refusal that concerns one symbol (finnhubio/Finnhub-API #356 and, with status 401, #405).
+#: This text is in the body of a refusal that concerns only one symbol (finnhubio/Finnhub-API #356 and, with status 401,
+#: #405).
 NO_ACCESS = b"You don't have access to this resource"
 #: After one of these errors, the next request would fail too.
 FINAL_ERRORS = (AuthFailedError, BlockedError, BreakerOpenError, QuotaExceededError, RateLimitedError)
 
 
 class NoAccessError(NotFoundError):
-    """The plan of the API key does not include this symbol. Others may be included."""
+    """The plan of the API key does not include this symbol. It may include other symbols."""
 
 
 def build(context: ProviderContext) -> "Finnhub":

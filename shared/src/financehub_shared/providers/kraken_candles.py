@@ -14,10 +14,10 @@ def read_candles(provider: str, pair: str, candles: Any) -> BarRows:
     Args:
         provider: Name of the provider.
         pair: The requested pair, for errors.
-        candles: What the answer has for the pair.
+        candles: The answer's value for the pair, or None if there is none.
 
     Raises:
-        MalformedError: It is not an array.
+        MalformedError: `candles` is not an array.
     """
     rows = BarRows(provider)
     found = parse.sequence(provider, candles, f"{pair}: the OHLC data")

@@ -4,8 +4,8 @@ import re
 
 from financehub_shared.core.models import Asset
 
-#: Coin → Kraken's name for it, where they differ. Terra Classic and the first Augur kept their names at Kraken, and
-#: everywhere else these names belong to other coins: an unmapped LUNA would get the price of Terra Classic.
+#: Coin → Kraken's name for it, if the two differ. Terra Classic and the first Augur kept their names at Kraken, but
+#: everywhere else these names belong to other coins. Without this table, LUNA would get the price of Terra Classic.
 #: Sources: `commonCurrencies` of ccxt's kraken module (ccxt #13581), Team-Kujira/oracle-price-feeder #19.
 OWN_NAMES = {
     "BTC": "XBT",
@@ -16,7 +16,7 @@ OWN_NAMES = {
     "REPV1": "REP",
     "USTC": "UST",
 }
-#: Coins and currencies whose oldest pairs have keys with prefixes (`XXBTZUSD`). Source: ccxt, as above.
+#: Coin or currency → its prefix in the keys of Kraken's oldest pairs (`XXBTZUSD`). Source: ccxt, as above.
 _PREFIXES = {
     **dict.fromkeys(("ETC", "ETH", "LTC", "MLN", "REP", "XBT", "XLM", "XMR", "XRP", "ZEC"), "X"),
     **dict.fromkeys(("AUD", "CAD", "EUR", "GBP", "JPY", "USD"), "Z"),
@@ -35,8 +35,8 @@ def pair_of(asset: Asset) -> str | None:
 def keys_of(pair: str) -> list[str]:
     """Return the keys that an answer may use for a pair: `XBTUSD` → `XBTUSD`, `XXBTZUSD`.
 
-    Only the known old coins have prefixes. A prefix in front of any other coin would be the name of another one: the
-    key of the coin DG would be `XDGUSD`, which is Dogecoin.
+    Only the old coins in `_PREFIXES` have prefixes. With a prefix, any other coin could get the name of a different
+    coin: the key of DG would be `XDGUSD`, which is the pair of Dogecoin.
     """
     for quote, prefix in _PREFIXES.items():
         base = pair.removesuffix(quote)

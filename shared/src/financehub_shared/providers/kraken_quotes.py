@@ -12,14 +12,15 @@ from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.damaged_json import Damaged
 from financehub_shared.providers.transport.elements import Fields
 
-#: Field → position of the value in its array: the price of the last trade, the best offers, and 24 hours of the rest.
+#: Field → index of its value in the array of the field. For `a` and `b`, it is the best offer, for `c` the price of the
+#: last trade, and for the other fields the value of the last 24 hours.
 _POSITIONS = {"a": 0, "b": 0, "c": 0, "h": 1, "l": 1, "t": 1, "v": 1}
 
 
 def read_quotes(
     provider: str, pairs: Sequence[tuple[Asset, str]], tickers: Mapping[str, Any], now: float
 ) -> QuoteBatch:
-    """Return the quotes of one answer. A damaged ticker costs only its own pair.
+    """Return the quotes of one answer. A damaged ticker affects only its own pair.
 
     Args:
         provider: Name of the provider.
@@ -39,6 +40,13 @@ def read_quotes(
 
 def read_quote(provider: str, asset: Asset, pair: str, tickers: Mapping[str, Any], now: float) -> Quote:
     """Return the quote of one pair.
+
+    Args:
+        provider: Name of the provider.
+        asset: The requested asset.
+        pair: Kraken's name of its pair.
+        tickers: The object of the answer: Kraken's key of a pair → ticker.
+        now: Time of the fetch in Unix seconds.
 
     Raises:
         NotFoundError: The answer leaves the pair out.
@@ -63,11 +71,11 @@ def read_quote(provider: str, asset: Asset, pair: str, tickers: Mapping[str, Any
         volume=ticker.optional_number("v"),
         quality=ticker.quality,
         note=ticker.note,
-        # The open is that of the day in UTC.
+        # The open is the price at the beginning of the day in UTC.
         evidence=read_evidence(ticker.values, previous_close="o", low="l", high="h", bid="b", ask="a", trades="t"),
     )
 
 
 def _item(values: Any, position: int) -> Any:
-    """Return one item of an array, or the value itself if it is not an array with this item, which is an error."""
+    """Return one item of an array. If there is no such item, return the value itself, which `Fields` refuses."""
     return values[position] if isinstance(values, list) and len(values) > position else values

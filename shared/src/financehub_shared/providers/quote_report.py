@@ -18,8 +18,9 @@ class QuoteReport:
     Args:
         requested: Number of requested assets.
         quotes: Symbol → quote to store.
-        replaced: Symbols whose stored price is wrong or unconfirmed, so that the new quote replaces it in any case.
-        disputes: Symbol → its dispute to store, or None if it ended. Symbols without a change are left out.
+        replaced: Symbols whose stored price is wrong or unconfirmed. The new quote replaces it even if its
+            upstream time is older.
+        disputes: Symbol → the dispute to store, or None if the dispute ended. Symbols without a change are left out.
         failures: Symbol → provider → reason why it did not deliver. Includes symbols that another provider delivered.
         quarantined: Quotes that were rejected.
         delivered: Provider → number of quotes that it delivered.
@@ -72,7 +73,7 @@ class QuoteReport:
 
         Args:
             record: Its quarantine record.
-            is_failure: Whether its provider failed to deliver the symbol, so that another one has to.
+            is_failure: Whether its provider failed to deliver the symbol, so that another provider has to deliver it.
         """
         self.quarantined.append(record)
         if is_failure:
@@ -90,7 +91,7 @@ class QuoteReport:
         Args:
             provider: Name of the provider.
             missing: Symbol → error, for all symbols that it did not deliver.
-            of_asset: Those of them that concern the asset itself.
+            of_asset: Symbol → error, for the errors in `missing` that concern the asset itself.
             now: Unix seconds.
         """
         for symbol, error in missing.items():

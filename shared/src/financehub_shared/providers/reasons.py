@@ -1,4 +1,4 @@
-"""Words why providers did not deliver an asset, and decides which of these reasons concern the asset itself."""
+"""Formats the reasons why providers did not deliver an asset, and decides which of them concern the asset itself."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def asset_errors(missing: Mapping[str, ProviderError]) -> dict[str, ProviderErro
     """Return the errors that concern single assets. An error that several assets share concerns the whole request.
 
     Args:
-        missing: Symbol → error, of one batch.
+        missing: Symbol → error, for the symbols that one provider did not deliver in one batch.
     """
     shared = Counter(map(id, missing.values()))
     return {
@@ -30,7 +30,7 @@ def asset_errors(missing: Mapping[str, ProviderError]) -> dict[str, ProviderErro
 
 
 def quarantine_error(kind: str, symbol: str, error: ProviderError, now: float) -> Quarantined:
-    """Return the quarantine record of an asset that a provider does not deliver.
+    """Return the quarantine record of an asset that a provider did not deliver.
 
     Args:
         kind: `quote` or `bar`.

@@ -17,10 +17,10 @@ FRESH_SECONDS = 600.0
 USABLE_SECONDS = float(DAY_SECONDS)
 #: Outside this range the peg is broken or the source is wrong, and failing is better than converting.
 PLAUSIBLE = (Decimal("0.8"), Decimal("1.2"))
-#: A rate further from 1 than this is used only if a second source agrees with it. USDT has been further from the dollar
-#: for hours only, such as in May 2022.
+#: A rate that differs from 1 USD per USDT by more than this is used only if a second source agrees with it. USDT has
+#: differed more from the dollar only for hours at a time, such as in May 2022.
 NEAR_PEG = Decimal("0.02")
-#: Two sources agree if their rates differ by at most this.
+#: Two sources agree if their rates differ by at most this many USD per USDT.
 AGREEMENT = Decimal("0.01")
 #: A day without a rate uses the rate of an earlier day, at most this many days before.
 CARRY_DAYS = 7
@@ -92,14 +92,14 @@ class UsdtRates:
             if rate is not None:
                 self._spot = rate
                 return rate
-            # While the peg may be broken, an earlier rate is worse than none.
+            # While the peg may be broken, an earlier rate is worse than no rate.
             if not doubtful and self._spot is not None and 0 <= now - self._spot.at < USABLE_SECONDS:
                 return self._spot
             detail = "; ".join(failures) or "no source is configured"
             raise UpstreamError("usdt-rate", f"the rate of USDT in USD is unknown: {detail}")
 
     async def _ask_sources(self, deadline: float, now: float) -> tuple[UsdtRate | None, list[UsdtRate], list[str]]:
-        """Return the rate if there is one, the rates far from 1 that no second source confirmed, and all reasons."""
+        """Return the rate or None, the rates far from 1 that no second source confirmed, and why each source failed."""
         doubtful: list[UsdtRate] = []
         failures: list[str] = []
         for source in self._spot_sources:

@@ -1,4 +1,4 @@
-"""Reads Binance's klines. Pure. It converts whole columns, because a cold start reads 500,000 rows."""
+"""Reads Binance's klines. Pure. Whole columns are converted at once, because a cold start reads 500,000 rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ def add_klines(rows: BarRows, klines: Sequence[Any]) -> int | None:
     """Read one page of klines. Each has the open time in ms, open, high, low, close, volume and unused fields.
 
     Args:
-        rows: The rows of the previous pages.
+        rows: The rows of the previous pages, to which the rows of this page are added.
         klines: The page.
 
     Returns:
-        The newest day of the page, or None if no time can be read.
+        The newest day of the page in days since 1970-01-01, or None if no time can be read.
     """
     complete = [kline for kline in klines if isinstance(kline, list) and len(kline) >= 6]
     if len(complete) < len(klines):

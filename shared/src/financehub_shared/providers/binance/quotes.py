@@ -24,13 +24,15 @@ def read_quotes(
     rate: UsdtRate | ProviderError | None,
     now: float,
 ) -> QuoteBatch:
-    """Return the quotes of one answer. A damaged ticker costs its own pair, and a missing rate the pairs in USDT.
+    """Return the quotes of one answer.
+
+    A damaged ticker affects only its own pair, and a missing rate affects only the pairs in USDT.
 
     Args:
         provider: Name of the provider.
         pairs: The requested assets, each with Binance's name of its pair.
         tickers: The array of the answer.
-        rate: Rate of USDT, or why it is unknown. None if no pair needs it.
+        rate: Rate of USDT in USD, or the error that says why it is unknown. None if no pair needs it.
         now: Time of the fetch in Unix seconds.
     """
     found = Elements(provider, tickers, "symbol")

@@ -12,7 +12,7 @@ local windows = {}
 for i, key in ipairs(KEYS) do
   local w = {key = key, slice_ms = tonumber(ARGV[2 + 2 * i]), limit = tonumber(ARGV[3 + 2 * i]), used = 0, slots = {}}
   w.index = math.floor(now / w.slice_ms)
-  -- A damaged entry counts as missing, because an error here would look like an outage of Redis to all upstreams.
+  -- A damaged entry counts as missing, because every guard would take an error here for an outage of Redis.
   local ring = redis.pcall('HVALS', key)
   if ring.err then
     redis.call('UNLINK', key)

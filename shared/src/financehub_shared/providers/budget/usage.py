@@ -10,7 +10,7 @@ from financehub_shared.providers.budget import sliding_window
 from financehub_shared.providers.budget.budget import Budget
 from financehub_shared.redis.replies import raise_other_errors
 
-#: One slice of a window.
+#: Entry of one slice of a window: `slice:units`.
 _ENTRY = re.compile(rb"(\d{1,18}):(\d{1,18})")
 
 
@@ -41,7 +41,7 @@ def read_budgets(client: "redis.Redis", budgets: Sequence[Budget]) -> list[Budge
 
 
 def _spent(ring: Sequence[bytes] | redis.ResponseError) -> dict[int, int]:
-    """Return slice → units from the `slice:units` entries of the ring that budget.lua keeps, without damaged ones."""
+    """Return slice → units from the entries of the ring that budget.lua keeps. Damaged entries are left out."""
     if isinstance(ring, redis.ResponseError):
         return {}
     found = filter(None, map(_ENTRY.fullmatch, ring))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from financehub_shared.core.models import Asset
 
-#: The symbol's base currency → id. An id is never reused, but a coin can change its symbol, which every answer shows.
+#: Base currency of the symbol → id. An id is never reused, but a coin can change its symbol. Every answer contains the
+#: current symbol of each coin.
 IDS: Mapping[str, str] = {
     "AAVE": "aave",
     "ADA": "cardano",

@@ -12,12 +12,12 @@ from financehub_shared.providers.protocols import QuoteBatch
 from financehub_shared.providers.transport import parse
 from financehub_shared.providers.transport.elements import Elements, Fields
 
-#: A volume is computed with 16 digits, whatever its size. A fixed number of decimal places overflows for cheap coins.
+#: Volumes are computed with 16 significant digits. A fixed number of decimal places overflows for cheap coins.
 _VOLUME = Context(prec=16)
 
 
 def read_quotes(provider: str, assets: Sequence[Asset], coins: Sequence[Any], now: float) -> QuoteBatch:
-    """Return the quotes of one answer. A damaged coin costs only itself.
+    """Return the quotes of one answer. A damaged element affects only its own coin.
 
     Args:
         provider: Name of the provider.
@@ -65,7 +65,7 @@ def _read_quote(provider: str, asset: Asset, coins: Elements, now: float) -> Quo
 def _check_coin(provider: str, asset: Asset, id: str, symbol: Any) -> None:
     """Check that the coin still has the asset's symbol. CoinGecko keeps the id of a coin that was renamed or replaced.
 
-    An id from the providers of the asset is taken as it is.
+    An id that is set under the providers of the asset is not checked.
 
     Raises:
         NotFoundError: The coin has another symbol.

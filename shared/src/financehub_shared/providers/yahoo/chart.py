@@ -21,8 +21,9 @@ from financehub_shared.providers.transport import parse
 from financehub_shared.providers.yahoo.parse import document
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
-#: Yahoo means midnight by a full quarter of an hour from this hour on. Where clocks change at midnight, it computes
-#: midnight with the offset before or after the change (yfinance #1048: bars of São Paulo at 22:00, 23:00 and 01:00).
+#: From this hour on, a time at a full quarter of an hour means the following midnight. Where clocks change at midnight,
+#: Yahoo computes midnight with the offset before or after the change (yfinance #1048: bars of São Paulo at 22:00, 23:00
+#: and 01:00).
 MIDNIGHT_HOUR = 22
 
 
@@ -37,8 +38,9 @@ def read_chart(provider: str, asset: Asset, body: bytes, first_day: int, now: fl
         now: Unix seconds. The day of a session that has not ended yet is left out.
 
     Raises:
-        ProviderError: See `document`. A chart in a currency other than the asset's is also a MalformedError, and so is
-            one of which no bar can be read.
+        MalformedError: The chart is in a currency other than the asset's, or no bar of it can be read.
+        NotFoundError: There is no chart.
+        ProviderError: See `document`.
     """
     results = parse.sequence(provider, document(provider, body, "chart", figures=True).get("result"), "result")
     if not results:
@@ -136,7 +138,7 @@ def _in_coins(bars: Bars) -> Bars:
 
 
 def _first_incomplete_day(meta: Mapping[str, Any], zone: tzinfo, now: float) -> int:
-    """Return today if its session has not ended yet or if its hours are unknown, and tomorrow otherwise."""
+    """Return today, or tomorrow if today's session is known to have ended, in days since 1970-01-01."""
     today = datetime.fromtimestamp(now, zone).toordinal() - _EPOCH
     period = meta.get("currentTradingPeriod")
     regular = period.get("regular") if isinstance(period, dict) else None

@@ -79,7 +79,7 @@ def _read_quote(provider: str, asset: Asset, symbol: str, row: Mapping[str, Any]
 
 
 def _evidence(asset: Asset, row: Mapping[str, Any], price: Decimal, factor: Decimal) -> QuoteEvidence:
-    # The previous close of a coin is that of midnight in UTC, and the change is that of 24 hours.
+    # For a coin, Yahoo's previous close is the price at midnight in UTC, but its change covers the last 24 hours.
     is_coin = asset.type is AssetType.CRYPTO
     return read_evidence(
         row,
