@@ -38,7 +38,7 @@ def complete_upstreams(incomplete: str) -> list[str]:
 
 
 def _ignore(error: CorruptDataError) -> None:
-    """Report nothing, because a note would disturb the command line that the user is writing."""
+    """Report nothing, because a note would disturb the command line that the user is typing."""
 
 
 def _complete(incomplete: str, read_names: Callable[[Session], Iterable[str]]) -> list[str]:

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
 
 
 def print_message(line: str) -> None:
-    """Print a one-line error or note to stderr, without control characters, because it may quote stored data."""
+    """Print a one-line error or note to stderr. Control characters become spaces, since it may quote stored data."""
     sys.stderr.write(f"financehub: {''.join(letter if letter.isprintable() else ' ' for letter in line)}\n")
 
 

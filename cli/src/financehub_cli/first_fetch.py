@@ -18,24 +18,26 @@ from financehub_shared.monitor import RunState
 from financehub_shared.worker.actors import enqueue
 from financehub_shared.worker.build import build_broker
 
-#: Seconds after which a run that has not ended is left alone. One symbol takes a second or two; each provider that does
-#: not answer adds its share of the time limit.
+#: Seconds to wait for the end of the run, which then continues without the command. A run for one symbol takes a second
+#: or two, and each provider that does not answer adds its share of the time limit.
 TIMEOUT_SECONDS = 60.0
-#: Seconds without a live worker after which the fetch is not tried. A worker that has just started registers in less.
+#: Seconds without a live worker after which the fetch is not tried. A worker that has just started registers
+#: sooner.
 ABSENCE_SECONDS = 2.0
-#: Seconds until the dead letter of a failed run exists. The end of the run is recorded just before.
+#: Seconds to wait for the dead letter of a failed run, because the end of the run is recorded just before it.
 LETTER_SECONDS = 2.0
+#: Seconds between two checks.
 POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class FirstFetch:
-    """What came back.
+    """The result of a first fetch.
 
     Args:
-        quote: The quote that is stored now. None if there is none.
+        quote: The asset's quote that is stored after the fetch, or None.
         problem: Why the fetch failed, with each provider's reason, or why it was not tried. Empty if it succeeded.
-        failed: Whether providers were asked and delivered nothing that could be stored.
+        failed: Whether the fetch was tried and no provider delivered a quote that could be stored.
     """
 
     quote: Quote | None = None
@@ -48,7 +50,7 @@ class FirstFetch:
         return ExitCode.FAILED if self.failed else ExitCode.OK
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record for scripts."""
+        """Return the result as the JSON record for scripts."""
         quote = self.quote
         return {
             "price": format(quote.price, "f") if quote else None,
@@ -60,7 +62,7 @@ class FirstFetch:
         }
 
     def describe(self, symbol: str) -> str:
-        """Return the lines for people.
+        """Return the result as text for people.
 
         Args:
             symbol: Symbol of the asset.
@@ -79,7 +81,7 @@ class FirstFetch:
 
 
 def try_first_fetch(session: Session, asset: Asset, *, show_progress: bool) -> FirstFetch:
-    """Run the price task for one asset and return what came back.
+    """Run the price task for one asset and return the result.
 
     Args:
         session: The session of the command.
@@ -105,7 +107,7 @@ def try_first_fetch(session: Session, asset: Asset, *, show_progress: bool) -> F
 
 
 def _wait_for_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty string as soon as one does."""
+    """Return the message that no live worker serves a queue, or an empty string as soon as a worker does."""
     limit = time.monotonic() + ABSENCE_SECONDS
     while problem := absent_worker(session, queue):
         if time.monotonic() >= limit:
@@ -115,7 +117,7 @@ def _wait_for_worker(session: Session, queue: str) -> str:
 
 
 def _delete_letter(session: Session, task: str, message_id: str) -> None:
-    """Delete the dead letter of the failed run, whose reason the user sees now, so that it raises no alert."""
+    """Delete the dead letter of the failed run, so that it raises no alert. The command itself shows the reason."""
     letters = DeadLetterQueue(session.broker_client)
     limit = time.monotonic() + LETTER_SECONDS
     while time.monotonic() < limit:

@@ -80,7 +80,7 @@ def follow_backfill(session: Session, id: str, queue: str, *, timeout: float, as
 
 
 def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float, show_progress: bool) -> RunRecord:
-    """Return a run when it has ended, or as it is after the timeout, with a message.
+    """Return a run as soon as it has ended. After the timeout, print a message and return the run as it is.
 
     Args:
         session: The session of the command.
@@ -108,13 +108,13 @@ def wait_for_run(session: Session, message_id: str, task: str, *, timeout: float
 
 
 def absent_scheduler(session: Session) -> str:
-    """Return the message that no scheduler is alive, or an empty string."""
+    """Return the message that no scheduler is alive, or an empty string if one is alive."""
     processes = ProcessRegistry(session.broker_client).live()
     return "" if any(process.tier == SCHEDULER for process in processes) else "no scheduler is alive"
 
 
 def absent_worker(session: Session, queue: str) -> str:
-    """Return the message that no live worker serves a queue, or an empty string."""
+    """Return the message that no live worker serves a queue, or an empty string if one does."""
     processes = ProcessRegistry(session.broker_client).live()
     served = any(queue in process.queues for process in processes)
     return "" if served else f"no live worker serves queue {queue!r}"

@@ -28,7 +28,7 @@ class Session:
     Args:
         settings: The settings; read from the environment by default.
         timeout: Timeout in seconds for one Redis reply.
-        report: Receives each stored record that cannot be read. By default, each is printed once to stderr.
+        report: Receives an error for each stored record that cannot be read. By default, it is printed once to stderr.
 
     Raises:
         ConfigError: A setting is invalid.
@@ -107,7 +107,7 @@ def _require_symbol(symbol: str, known: Iterable[str]) -> str:
         known: The symbols of all assets.
 
     Raises:
-        ConfigError: The symbol is unknown. The message suggests the symbols that the user may mean.
+        ConfigError: The symbol is unknown. The message suggests symbols that the user may have meant.
     """
     known = set(known)
     near = [] if symbol.upper() in known else suggest_symbols(symbol, known)

@@ -108,8 +108,9 @@ def add(
 ) -> None:
     """Add an asset, or replace one that was added with this command, and try its first fetch.
 
-    A symbol in the notation of another source is refused with the right spelling. The first fetch is a run of the price
-    task. The asset stays added whatever comes back. The exit code is 1 if the providers delivered no price for it.
+    A symbol in the notation of another source is refused, and the message contains the right spelling. The first fetch
+    is a run of the price task. The asset stays added even if the first fetch fails, but the exit code is 1 if the
+    providers delivered no price for it.
 
     JSON: a list that contains only this asset, with the keys of `assets list` and first_fetch: {price, currency,
     provider, quality, note, problem}, or null if no fetch was requested.
@@ -163,7 +164,7 @@ def remove(symbols: RemovedSymbols, as_json: AsJson = False) -> None:
 def import_(file: AssetsFile, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Add or change all assets of a file.
 
-    Assets that the assets file of the scheduler declares, and those that a newer release wrote, stay unchanged. If the
+    Assets that the scheduler's assets file declares, and assets that a newer release wrote, are not changed. If the
     file contains a mistake, nothing is written, each mistake is reported on one line, and the exit code is 2.
 
     JSON: {written, unchanged, declared, dry_run}. The first three are lists of symbols.

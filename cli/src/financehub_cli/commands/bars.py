@@ -54,7 +54,8 @@ def bars(
     symbols has no bars yet.
 
     JSON: a list of {symbol, provider, count, first_day, last_day, age_days, bars}. bars holds the newest --last bars,
-    oldest first, each as {day, open, high, low, close, volume}. With --refetch, {refetch}, the symbols.
+    oldest first, each as {day, open, high, low, close, volume}. With --refetch, the
+    result is {refetch}, a list of symbols.
 
     Examples:
     - `financehub bars`

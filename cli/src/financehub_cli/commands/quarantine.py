@@ -42,15 +42,15 @@ def quarantine(
     clear: Clear = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show data that was rejected, with its reason, the first and last rejection, and their number.
+    """Show rejected data with the reason, the times of the first and last rejection, and the number of rejections.
 
-    There is one record for each kind of data, symbol, provider and class of reason; the class is the reason up to its
-    colon. The reason and the payload are those of the last rejection. Other commands never show rejected data. If a
-    quote is rejected, the previous quote remains.
+    There is one record for each kind of data, symbol, provider and class of reason. The class is the part of the reason
+    before the colon. The reason and the payload are those of the last rejection. Other commands never show rejected
+    data. If a quote is rejected, the previous quote remains.
 
     JSON: a list of {kind, symbol, provider, reason, payload, first_at, at, age_seconds, count}. at and age_seconds
     belong to the last rejection. payload is the data as the provider delivered it, limited to 2,000 characters. With
-    --clear, {cleared}, the number of deleted records.
+    --clear, the result is {cleared}, the number of deleted records.
 
     Examples:
     - `financehub quarantine`

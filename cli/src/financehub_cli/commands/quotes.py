@@ -19,8 +19,8 @@ def quotes(symbols: Symbols = None, as_json: AsJson = False, watch: Watch = Fals
     """Show the latest prices with their age and provider.
 
     A price is stale if two runs of its task were due after it was fetched and had time to finish. This command
-    assumes the default schedule of the task, and `financehub status` uses the registered schedules instead. The note
-    says why the quality of a price is not good. The exit code is 1 if one of the given symbols has no price yet.
+    assumes the default schedule of the task, and `financehub status` uses the registered schedules instead. If the
+    quality of a price is not good, the note says why. The exit code is 1 if one of the given symbols has no price yet.
 
     JSON: a list of {symbol, type, price, currency, change_percent, volume, provider, upstream_at, fetched_at,
     age_seconds, stale, quality, note}. price, change_percent and volume are decimal numbers, written as strings.

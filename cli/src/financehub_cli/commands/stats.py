@@ -37,7 +37,7 @@ def stats(task: Task = None, as_json: AsJson = False, watch: Watch = False, inte
     JSON: a list of {task, running, succeeded, failed, retried, skipped, dead_lettered, lost, average, p50, p95, p99,
     last_success_at, last_failure_at, last_error}. average, p50, p95 and p99 are durations of one attempt in seconds.
     With a task, recent is the list of its newest runs, newest first, with the keys of `financehub run`. The table also
-    shows what the newest of them could not get, and why.
+    shows what is missing in the newest run, and why.
 
     Examples:
     - `financehub stats`
@@ -65,7 +65,10 @@ def _collect(session: Session, task: str | None) -> CommandResult:
 
 
 def _missing_tables(recent: Sequence[RunRecord]) -> list[RenderableType]:
-    """Return the table of what the newest run with a summary could not get, and why; none if nothing is missing."""
+    """Return a table of what is missing in the newest run with a summary, and why.
+
+    The list is empty if nothing is missing.
+    """
     newest = next((run.summary for run in recent if isinstance(run.summary, Mapping)), {})
     missing = newest.get("missing")
     if not isinstance(missing, Mapping) or not missing:
