@@ -50,7 +50,7 @@ def _variable(setting: str) -> str:
 
 
 def values_schema() -> str:
-    """Return the schema of the chart's values, in which settings, ScheduledTasks and assets are generated."""
+    """Return the schema of the chart's values, with generated parts for settings, ScheduledTasks and assets."""
     schema = json.loads((DEPLOY / CHART / "values.schema.json").read_text(encoding="utf-8"))
     (version,) = definition.definition()["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -64,7 +64,7 @@ def values_schema() -> str:
 
 
 def _asset_properties() -> dict[str, Any]:
-    """Return the fields of an asset whose values are defined in the code."""
+    """Return the schemas of those fields of an asset whose allowed values are defined in the code."""
     shortest, longest = ALIAS_LENGTH
     alias = {"type": "string", "minLength": shortest, "maxLength": longest}
     names = sorted(name for name, spec in PROVIDERS.items() if spec.datasets - {Dataset.NEWS})

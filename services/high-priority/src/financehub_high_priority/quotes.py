@@ -56,7 +56,7 @@ async def refresh_quotes(
     deadline = clock.monotonic() + spec.time_limit_seconds * UPSTREAM_SHARE
     report = await fetch_quotes(provider_orders[spec.asset_type], assets, stored, disputes, deadline, clock)
     if changes := {**dict.fromkeys(damaged), **report.disputes}:
-        # first, because a dispute without its quote does no harm
+        # Disputes are stored before quotes, because a dispute without its quote does no harm.
         await asyncio.to_thread(store.put_disputes, changes)
     if records := [*report.quarantined, *report.absent]:
         await asyncio.to_thread(store.put_quarantined, records)

@@ -48,7 +48,7 @@ class DeclaredAssets:
         """Write the declared assets if the file has changed, then read the store. This blocks, so call it in a thread.
 
         The declared assets are also written again if the record of one of them is damaged, or if the record of a newer
-        release was removed. Not every absent asset is written again, because another scheduler may have a newer file.
+        release was removed. Other absent assets are not written again, because another scheduler may have a newer file.
 
         A failure changes nothing and is logged once. A later step tries again.
 

@@ -1,4 +1,4 @@
-"""Responses with a damaged body: cut, empty, oversized, with a bad escape, or a decompression or entity bomb."""
+"""Creates responses with a damaged body: cut, empty, oversized, with a bad escape, or a gzip or entity bomb."""
 
 import struct
 import zlib

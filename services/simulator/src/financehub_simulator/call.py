@@ -96,7 +96,7 @@ class Call:
         return any(fault.spec.name == "null" for fault in self.data_faults(symbol))
 
     def has_no_trade(self, symbol: str) -> bool:
-        """Whether a fault removes the trades and offers of the symbol, and leaves its last price."""
+        """Whether a fault removes the trades and offers of the symbol but keeps its last price."""
         return any(fault.spec.name == "no-trade" for fault in self.data_faults(symbol))
 
     def data_faults(self, symbol: str) -> list[ActiveFault]:

@@ -74,7 +74,7 @@ def make_instrument(seed: int, symbol: str) -> Instrument:
 
 
 def _kind(symbol: str) -> str:
-    """Return Yahoo's quoteType of a canonical symbol other than a coin or a currency."""
+    """Return Yahoo's quoteType of a canonical symbol that is neither a coin nor a currency pair."""
     if symbol in ETFS:
         return "ETF"
     if symbol.startswith("^"):
@@ -85,7 +85,7 @@ def _kind(symbol: str) -> str:
 
 
 def _currency(symbol: str, uniform: float, key: bytes) -> Instrument:
-    """Return a currency pair. Without a first currency (`JPY=X`), the symbol is the price of a dollar."""
+    """Return a currency pair. A symbol with only one currency (`JPY=X`) is the price of a dollar in that currency."""
     pair = symbol.removesuffix("=X").rjust(6, " ").replace("   ", "USD")
     base, quote = pair[:3], pair[3:]
     scale = USD_VALUES.get(base, 1.0) / USD_VALUES.get(quote, 1.0)

@@ -21,7 +21,7 @@ _BLOCK_DAYS = _CHUNK_DAYS * _CHUNK_DAYS
 #: Amplitude of the movement within minutes, as a fraction of the price. It is zero at both ends of a day.
 RIPPLE = 0.0004
 _RIPPLE_RADIANS_PER_DAY = 2 * math.pi * 96
-#: Distance of the bid and the ask from the last price, as a fraction of it.
+#: Distance of the bid and the ask from the last price, as a fraction of that price.
 _HALF_SPREAD = 0.0001
 #: Number of segments per day. Prices are interpolated between the ends of a segment.
 _SEGMENTS = 8

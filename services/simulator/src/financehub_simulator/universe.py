@@ -58,7 +58,8 @@ NASDAQ = Exchange(
     "NMS", "NasdaqGS", "America/New_York", "USD", "us_market", pre=240, open=570, close=960, post=1_200, delay_minutes=0
 )
 CRYPTO = Exchange("CCC", "CCC", "UTC", "USD", "ccc_market", pre=0, open=0, close=1_440, post=1_440, delay_minutes=0)
-#: Currencies and futures are traded around the clock, except at the weekend. Their day has one minute less, as Yahoo's.
+#: Currencies and futures are traded around the clock, except at the weekend. As at Yahoo, their trading day ends one
+#: minute before midnight.
 FOREX = Exchange(
     "CCY", "CCY", "Europe/London", "USD", "ccy_market", pre=0, open=0, close=1_439, post=1_439, delay_minutes=0
 )
@@ -95,7 +96,8 @@ EXCHANGES = {
     "SZ": _exchange("SHZ", "Shenzhen", "Asia/Shanghai", "CNY", "cn", (570, 900)),
     "TW": _exchange("TAI", "Taiwan", "Asia/Taipei", "TWD", "tw", (540, 810)),
 }
-#: Index abroad → its exchange, with the currency instead of the currency unit of shares. All others are in the US.
+#: Index outside the US → its exchange, with the currency instead of the currency unit of shares. All other indices are
+#: in the US.
 INDICES = {
     symbol: replace(EXCHANGES[suffix], currency=currency)
     for symbol, suffix, currency in (
@@ -155,7 +157,7 @@ COINS: dict[str, tuple[str, str, float]] = {
     "ZEC": ("zcash", "Zcash", 52),
     "POL": ("polygon-ecosystem-token", "POL", 0.48),
 }
-#: Coins that Kraken or CoinGecko list under other names. They have no news.
+#: The same for coins that Kraken or CoinGecko list under other names. There are no news items about them.
 RENAMED_COINS: dict[str, tuple[str, str, float]] = {
     "LUNA": ("terra-luna-2", "Terra", 0.14),
     "LUNC": ("terra-luna", "Terra Luna Classic", 0.00006),
@@ -190,7 +192,7 @@ STOCKS: dict[str, tuple[str, float]] = {
     "^GSPC": ("S&P 500", 5_950),
     "^IXIC": ("NASDAQ Composite", 19_400),
 }
-#: The same for instruments that are not in the news.
+#: The same for instruments that news items do not mention.
 OTHERS: dict[str, tuple[str, float]] = {
     "^FTSE": ("FTSE 100", 8_600),
     "^GDAXI": ("DAX P", 22_300),

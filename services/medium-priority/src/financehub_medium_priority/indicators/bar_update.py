@@ -1,4 +1,4 @@
-"""Updates the stored bars: fetches new ones, checks them, and reads whole histories again where something is wrong."""
+"""Updates the stored bars: fetches new bars, checks them, and reads a whole history again if something is wrong."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ class BarUpdate:
 
     Args:
         stored: The bars that were stored.
-        new: Number of stored bars of days that had none.
+        new: Number of stored bars for days that had no bar before.
         records: Quarantine records of corrected and refused bars.
-        undelivered: Quarantine records of assets that nobody delivered, in the words of the providers.
+        undelivered: Quarantine records of assets that no provider delivered, with each provider's reason.
         late: Symbol → why its newest bars are missing.
         failed: Number of entries in `late` that are due to a failed provider.
         delivered: Provider → number of assets that it delivered.
@@ -48,7 +48,12 @@ class BarUpdate:
     retry_after: float | None = None
 
     def add_report(self, report: BarReport, now: float) -> None:
-        """Add what providers delivered, and what they did not."""
+        """Add what providers delivered, and why assets are missing.
+
+        Args:
+            report: The result of one fetch.
+            now: Unix seconds.
+        """
         for provider, count in report.delivered.items():
             self.delivered[provider] = self.delivered.get(provider, 0) + count
         self.late |= report.missing
@@ -136,14 +141,14 @@ def _prepare(
 
 
 def _full_request(first_day: int, stored: Bars | None) -> BarRequest:
-    """Return the request of a whole history, which includes all stored days, so that none keeps an old scale."""
+    """Return the request for a whole history. It includes all stored days, so that no stored bar keeps an old scale."""
     return BarRequest(first_day if stored is None else min(first_day, stored.days[0]), is_full=True)
 
 
 def _full_requests(
     checked: Mapping[str, CheckedBars], report: BarReport, known: _Known, history_days: int, now: float
 ) -> dict[str, BarRequest]:
-    """Return the requests of the histories that must be read because of a short answer."""
+    """Return the requests for whole histories that must be read because a partial answer is in doubt."""
     first = int(now // DAY_SECONDS) - history_days
     reads = known.reads
     return {

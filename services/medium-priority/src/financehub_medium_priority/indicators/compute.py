@@ -44,7 +44,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
     block[RSI, : max(_first_move(column(bars.close)) - start, 0)] = np.nan
     block[_PRICES] = np.ldexp(block[_PRICES], exponent)
     block[~np.isfinite(block)] = np.nan
-    # Rounding can make a %K of 100 larger by one bit.
+    # Because of rounding, a %K of 100 can become larger by one bit.
     block[_OSCILLATORS] = np.clip(block[_OSCILLATORS], 0, 100)
     return Indicators(
         symbol=bars.symbol,
@@ -65,8 +65,8 @@ def _scaled_prices(bars: Bars) -> tuple[Prices, int]:
     1e-8 USD collapse. A division by a power of two is exact, so results do not depend on the unit of the prices.
     """
     high, low, close = (column(values) for values in (bars.high, bars.low, bars.close))
-    # Earlier releases stored bars whose close is outside their range. The price was at the close, so the range
-    # includes it. Otherwise %K would be below 0 or above 100.
+    # Earlier releases stored bars whose close is outside their range. The asset was traded at the close, so
+    # the range must include it. Otherwise %K would be below 0 or above 100.
     high, low = np.maximum(high, close), np.minimum(low, close)
     exponent = math.frexp(low.min())[1] - 1
     high, low, close = (np.ldexp(values, -exponent) for values in (high, low, close))

@@ -65,7 +65,7 @@ class Prices:
     """The bars of one asset as columns for an engine. Every close is within the low and the high of its bar.
 
     Args:
-        high, low, close: Prices in a unit in which the lowest one is between 1 and 2.
+        high, low, close: Prices in a unit in which the lowest price is between 1 and 2.
         volume: Traded units of the asset.
     """
 

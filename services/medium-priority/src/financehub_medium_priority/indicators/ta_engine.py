@@ -13,7 +13,7 @@ from ta import momentum, trend, volatility, volume
 from financehub_medium_priority.indicators.outputs import OUTPUTS, Column, EngineError, Prices
 from financehub_medium_priority.indicators.windows import rolling_deviation, rolling_mean, rolling_sum
 
-#: Largest relative error of an output that is accepted.
+#: Largest relative error that an output may have.
 PRECISION = 1e-9
 
 
@@ -68,7 +68,11 @@ def calculate(prices: Prices) -> Mapping[str, Column]:
 
 
 def _check_precision(columns: Mapping[str, Column], prices: Prices) -> None:
-    """Compare the outputs that pandas computes with running sums with sums of each window."""
+    """Check the outputs that pandas computes with running sums against separate sums of each window.
+
+    Raises:
+        EngineError: The relative error of an output exceeds `PRECISION`.
+    """
     middle = rolling_mean(prices.close, 20)
     deviation = rolling_deviation(prices.close, middle, 20)
     with np.errstate(divide="ignore", invalid="ignore"):

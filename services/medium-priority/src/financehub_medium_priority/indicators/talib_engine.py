@@ -2,7 +2,7 @@
 
 TA-Lib lacks Ichimoku and its Stochastic loses values, so this module computes both from TA-Lib's rolling extremes.
 Means and deviations come from `windows`, because the running sums of TA-Lib lose their precision when prices collapse.
-MACD is the difference of the two averages that are outputs themselves. TA-Lib's own MACD begins its fast average 14
+MACD is the difference between the outputs `ema_12` and `ema_26`, because TA-Lib's own MACD begins its fast average 14
 bars later.
 """
 
@@ -14,7 +14,7 @@ import talib
 from financehub_medium_priority.indicators.outputs import Column, Prices
 from financehub_medium_priority.indicators.windows import rolling_deviation, rolling_mean, rolling_sum
 
-#: Index of the first bar with a MACD, the 26th.
+#: Index of the 26th bar, which is the first bar with a MACD.
 _MACD_START = 25
 
 
@@ -66,7 +66,7 @@ def _middle(high: Column, low: Column, bars: int) -> Column:
 
 
 def _signal(macd: Column) -> Column:
-    """Return the average of the MACD, whose first value is the mean of its first 9 values."""
+    """Return the exponential average of the MACD, which begins with the mean of the first 9 values of the MACD."""
     signal = np.full_like(macd, np.nan)
     if len(macd) > _MACD_START:
         signal[_MACD_START:] = talib.EMA(macd[_MACD_START:], 9)

@@ -32,7 +32,7 @@ TASK = "calculate_indicators_task"
 UPSTREAM_SHARE = 0.7
 #: Number of assets processed at a time; their bars and indicators take about 10 MB.
 CHUNK = 200
-#: Number of assets in the summary whose bars were corrected or left out. The quarantine has all of them.
+#: Maximum number of assets whose findings are in the summary. The quarantine contains the findings of all assets.
 FINDINGS_SHOWN = 20
 
 
@@ -48,8 +48,8 @@ class _Progress:
         failed: Number of entries in `late` that are due to a failed provider.
         delivered: Provider → number of assets that it delivered in this run.
         current: Providers of the stored bars that are up to date.
-        new_bars: Number of bars that were stored for days without one.
-        findings: Symbol → what was corrected or left out.
+        new_bars: Number of bars that were stored for days without a bar.
+        findings: Symbol → reasons why its bars were corrected or left out.
         records: Number of quarantine records.
         retry_after: Seconds until a provider can be queried again, if a provider reported this.
     """
@@ -194,7 +194,7 @@ def _summary(assets: Sequence[Asset], progress: _Progress) -> TaskSummary:
 
 
 def _findings(progress: _Progress) -> dict[str, dict[str, str]]:
-    """Return what was corrected or left out in the bars of some assets, if there is anything."""
+    """Return the findings as an entry of the summary's details, or nothing if there are no findings."""
     shown = islice(progress.findings.items(), FINDINGS_SHOWN)
     found = {symbol: reasons[: TaskSummary.REASON_CHARACTERS] for symbol, reasons in shown}
     return {"findings": found} if found else {}

@@ -11,7 +11,7 @@ from financehub_medium_priority.indicators.outputs import Column
 
 
 def rolling_sum(values: Column, bars: int) -> Column:
-    """Return the sum of the last `bars` values for each bar; NaN before there are that many."""
+    """Return the sum of the last `bars` values for each bar, or NaN if there are fewer values."""
     total = np.full_like(values, np.nan)
     if len(values) >= bars:
         total[bars - 1 :] = np.convolve(values, np.ones(bars), "valid")
@@ -19,12 +19,12 @@ def rolling_sum(values: Column, bars: int) -> Column:
 
 
 def rolling_mean(values: Column, bars: int) -> Column:
-    """Return the mean of the last `bars` values for each bar; NaN before there are that many."""
+    """Return the mean of the last `bars` values for each bar, or NaN if there are fewer values."""
     return rolling_sum(values, bars) / bars
 
 
 def rolling_deviation(values: Column, mean: Column, bars: int) -> Column:
-    """Return the standard deviation of the population of the last `bars` values for each bar.
+    """Return the population standard deviation of the last `bars` values for each bar. NaN if there are fewer values.
 
     Args:
         values: One value per bar.

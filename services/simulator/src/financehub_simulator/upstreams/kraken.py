@@ -101,7 +101,7 @@ def _serve_ticker(call: Call) -> Response:
     return CompactJsonResponse({"error": [], "result": result})
 
 
-#: The fields of a pair in which nobody trades.
+#: The fields of a pair that is not traded.
 _NO_TRADE = {
     "a": ["0.00000", "0", "0.000"],
     "b": ["0.00000", "0", "0.000"],

@@ -119,7 +119,7 @@ def _priced(call: Call, symbol: str, bar: Bar) -> dict[str, Any]:
 
 
 def _trading(instrument: Instrument, bar: Bar) -> dict[str, Any]:
-    """Return the day's trading. Yahoo reports none of it for funds without a ticker, and no offers for coins."""
+    """Return the day's trading fields. Yahoo reports none of them for mutual funds, and no bid and ask for coins."""
     if instrument.kind == "MUTUALFUND":
         return {}
     day = {
