@@ -14,18 +14,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+#: Maximum number of letters of a word.
 _LONGEST = 13
-#: Group of capitalized words → the lexicographer files of WordNet that have them.
+#: Group of capitalized words → numbers of the lexicographer files of WordNet that contain them.
 _PROPER = {"P": {"18"}, "L": {"15", "17"}}
-#: The most frequent names of the census that count, since rare ones are names of companies more often.
+#: How many of the most frequent names of the census are used. Rare names are more often those of companies.
 _GIVEN_NAMES, _SURNAMES = (("male", 1_219), ("female", 1_500)), 4_000
 _POS = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}
 _INDEXES = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
-#: A reading that the tagged texts of WordNet use less often is left out: the noun 'will' is not, the noun 'is' is.
+#: A reading is left out if its share of the word's uses in the tagged texts of WordNet is smaller than `_RARE`. This
+#: keeps 'will' as a noun, but not 'is' as a noun. Words with fewer than `_FEWEST` uses keep all of their readings.
 _RARE, _FEWEST = 0.06, 5
-#: Uses in the tagged texts from which a word counts as common.
+#: Minimum number of uses in the tagged texts of a common word.
 _COMMON = 60
-#: Words that mean nothing but the asset.
+#: Words whose only meaning is the asset, so they are not in the list.
 _OWN = {"bitcoin", "bitcoins"}
 _HEADER = """\
 # English words by their readings, for the headline linker. Written by tools/english_words.py.
@@ -78,7 +80,7 @@ def _proper(path: Path, files: set[str]) -> Iterator[str]:
 
 
 def _lemmas(word: str) -> Iterator[tuple[str, str]]:
-    """Yield (lemma, reading of the form) for each regular ending; `s` stands for both a plural and a verb form."""
+    """Yield (lemma, reading of the form) for each regular ending. `s` stands for both a plural and a verb form."""
     rules = (("ies", "y", "s"), ("es", "", "s"), ("s", "", "s"), ("ied", "y", "d"), ("ed", "", "d"), ("ed", "e", "d"))
     for ending, lemma_ending, reading in (*rules, ("ing", "", "g"), ("ing", "e", "g")):
         stem = word.removesuffix(ending)
