@@ -43,7 +43,11 @@ _HEADER = """\
 
 
 class WordNet:
-    """The readings of lemmas, and how often tagged texts use them."""
+    """The readings of lemmas, and how often tagged texts use them.
+
+    Args:
+        folder: The folder of WordNet.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.count: Counter[tuple[str, str]] = Counter()
@@ -114,7 +118,14 @@ def _census(path: Path, ranks: int) -> list[str]:
 
 
 def main(dictionary: Path, wordnet_folder: Path, names: Path, output: Path) -> None:
-    """Write the list, one line for each set of readings."""
+    """Write the word list, with one line for each set of readings.
+
+    Args:
+        dictionary: The word list of Debian (DICT).
+        wordnet_folder: The folder of WordNet (WORDNET).
+        names: The folder of the census lists (NAMES).
+        output: The file to write.
+    """
     words = dictionary.read_text(encoding="utf-8").split()
     known = {word for word in words if re.fullmatch(r"[a-z]+", word) and len(word) <= _LONGEST} - _OWN
     wordnet = WordNet(wordnet_folder)

@@ -29,7 +29,7 @@ def compute(bars: Bars, engine: Engine, name: EngineName, series: int, computed_
 
     Raises:
         ValueError: There are no bars.
-        EngineError: The engine cannot compute these bars precisely.
+        EngineError: The engine cannot compute the indicators of these bars precisely.
     """
     if not len(bars):
         raise ValueError(f"{bars.symbol}: no bars; at least one is required to compute indicators")
