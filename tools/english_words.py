@@ -25,7 +25,7 @@ _INDEXES = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
 #: A reading is left out if its share of the word's uses in the tagged texts of WordNet is smaller than `_RARE`. This
 #: keeps 'will' as a noun, but not 'is' as a noun. Words with fewer than `_FEWEST` uses keep all of their readings.
 _RARE, _FEWEST = 0.06, 5
-#: Minimum number of uses in the tagged texts of a common word.
+#: A word counts as common if the tagged texts use it at least this many times.
 _COMMON = 60
 #: Words whose only meaning is the asset, so they are not in the list.
 _OWN = {"bitcoin", "bitcoins"}

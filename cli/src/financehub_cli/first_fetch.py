@@ -21,10 +21,9 @@ from financehub_shared.worker.build import build_broker
 #: Seconds to wait for the end of the run, which then continues without the command. A run for one symbol takes a second
 #: or two, and each provider that does not answer adds its share of the time limit.
 TIMEOUT_SECONDS = 60.0
-#: Seconds without a live worker after which the fetch is not tried. A worker that has just started registers
-#: sooner.
+#: Seconds without a live worker after which the fetch is not tried. A worker that has just started registers sooner.
 ABSENCE_SECONDS = 2.0
-#: Seconds to wait for the dead letter of a failed run, because the end of the run is recorded just before it.
+#: Seconds to wait for the dead letter of a failed run, which is written just after the end of the run is recorded.
 LETTER_SECONDS = 2.0
 #: Seconds between two checks.
 POLL_SECONDS = 0.1
