@@ -13,13 +13,13 @@ from financehub_shared.core.models import PAYLOAD_LIMIT, Asset, BarAnswer, Bars,
 #: Number of bars shown in a quarantine record.
 SHOWN = 10
 OPEN, HIGH, LOW, CLOSE = range(4)
-#: Bars after which the newest level is the right one, although no second source confirms it.
+#: Number of newest bars that establish the right level although no second source confirms it.
 NEWEST_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentPrice:
-    """The current price of an asset, which tells the right scale of its bars.
+    """The current price of an asset, which shows the right scale of its bars.
 
     Args:
         value: The price in the unit of the bars.
@@ -32,12 +32,12 @@ class CurrentPrice:
     is_confirmed: bool
 
     def distance(self, price: float) -> float:
-        """Return |ln(price ÷ current price)|."""
+        """Return |ln(price ÷ current price)|, for a price in the same unit."""
         return abs(math.log(price / self.value))
 
     @property
     def bars_min(self) -> int:
-        """Fewest newest bars that must agree with it: more if it is part of the answer that has these bars."""
+        """Smallest number of newest bars that must agree with the price: more if only the answer itself reports it."""
         return 2 if self.is_quoted else NEWEST_MIN
 
 
@@ -73,7 +73,7 @@ def rows_of(bars: Bars) -> list[Row]:
 
 
 def bars_of(symbol: str, provider: str, rows: Sequence[Row]) -> Bars:
-    """Return rows, which are ascending by day, as bars."""
+    """Return rows as bars. The rows must be in ascending order of days."""
     open, high, low, close = (array("d", (row.prices[cell] for row in rows)) for cell in range(4))
     days, volume = array("i", (row.day for row in rows)), array("d", (row.volume for row in rows))
     return Bars(symbol, provider, days, open, high, low, close, volume)
@@ -87,7 +87,7 @@ class BarCheck:
         asset: The asset.
         answer: The provider's answer.
         now: Unix seconds.
-        before: Stored bars before the first bar of the answer, oldest first. The rules compare with them only.
+        before: Stored bars before the first bar of the answer, oldest first. They are only used for comparison.
         current: The current price in the unit of the bars, if it is known.
         rows: The bars that are still accepted, ascending by day.
         findings: (reason, bar) for each correction and each bar that was left out.
@@ -106,7 +106,7 @@ class BarCheck:
 
     @property
     def is_stock(self) -> bool:
-        """Whether rules apply that are true for everything except coins, whose price can really fall by 99 %."""
+        """Whether the rules for all kinds except coins apply. The price of a coin can really fall by 99 %."""
         return self.asset.type is AssetType.STOCK
 
     def leave_out(self, reason: str, rows: Iterable[Row]) -> None:
@@ -131,7 +131,12 @@ class BarCheck:
         return [self.record(reason, rows) for reason, rows in grouped.items()]
 
     def record(self, reason: str, rows: Sequence[Row]) -> Quarantined:
-        """Return a quarantine record of one reason."""
+        """Return a quarantine record of bars.
+
+        Args:
+            reason: Class of the reason, a colon and the detail.
+            rows: The bars. The record counts all of them and shows the first `SHOWN`, as delivered.
+        """
         shown = [[iso_day(row.day), *map(_json_number, row.delivered)] for row in rows[:SHOWN]]
         payload = json.dumps({"bars": len(rows), "day, open, high, low, close, volume": shown})
         provider = self.answer.bars.provider

@@ -1,7 +1,7 @@
-"""Compares the bars of an answer with the stored ones, and decides which of the two are right. Pure.
+"""Compares the bars of an answer with the stored ones, and decides which version is right. Pure.
 
-Upstreams restate their history: they apply a split days later, repair an error, or lose the record of a split. Neither
-the stored bars nor the new ones are trusted because they are stored or new.
+Upstreams restate their history: they apply a split days later, repair an error, or lose the record of a split. So bars
+are not trusted only because they are already stored, or only because they are newer.
 """
 
 import math
@@ -18,21 +18,21 @@ from financehub_shared.market.quality.bar_check import BarCheck, CurrentPrice, R
 EQUAL = 0.01
 #: The same for the newest stored day, whose bar may have been fetched before the upstream completed it.
 EQUAL_NEWEST = 0.1
-#: The same for two bars that are one bar with two dates.
+#: The same for two bars that are in fact one bar with two dates.
 IDENTICAL = 1e-4
-#: |ln| of a ratio between two bars of one day from which their scales differ.
+#: If |ln| of the ratio between two bars of one day is larger than this, their scales differ.
 SCALE = 0.2
-#: Number of new sessions after which a history in another scale is accepted although no current price confirms it.
+#: Number of new sessions after which a history on another scale is accepted although no current price confirms it.
 SESSIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What differs between an answer and the stored bars of the same days.
+    """The differences between an answer and the stored bars of the same days.
 
     Args:
-        changed: Stored bars whose prices are different in the answer.
-        filled: Bars of the answer on days between stored bars that have no stored bar.
+        changed: Stored bars that have different prices in the answer.
+        filled: Bars of the answer for days without a stored bar, between the oldest and the newest stored bar.
     """
 
     changed: Sequence[Row]
@@ -40,7 +40,7 @@ class Overlap:
 
 
 def compare(stored: Sequence[Row], rows: Sequence[Row]) -> Overlap:
-    """Compare the bars of an answer with the stored ones, both ascending by day."""
+    """Compare the bars of an answer with the stored ones. Both must be in ascending order of days."""
     if not stored:
         return Overlap((), ())
     new = {row.day: row for row in rows}
@@ -55,7 +55,7 @@ def compare(stored: Sequence[Row], rows: Sequence[Row]) -> Overlap:
 
 
 def is_continued_by(stored: Bars, bars: Bars) -> bool:
-    """Whether the bars repeat all stored ones of their range, and add only newer days. Fast."""
+    """Whether the bars repeat all stored bars of their range and add only newer days. This test is fast."""
     start = bisect_left(stored.days, bars.days[0])
     count = len(stored) - start
     offset = bisect_left(bars.days, stored.days[start]) if count else 0
@@ -74,12 +74,12 @@ def _difference(one: Row, other: Row) -> float:
 
 
 def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -> str:
-    """Return why the stored bars are kept instead of a full history, or an empty string if the history replaces them.
+    """Return why the stored bars are kept instead of a full history. Empty if the history replaces them.
 
     Args:
         check: The check of the history, with the bars that remain.
         stored: The stored bars, ascending by day.
-        is_fallback: Whether a provider delivered the history because the first choice did not.
+        is_fallback: Whether the first-choice provider failed and another one delivered the history.
     """
     new = {row.day: row for row in check.rows}
     common = [(row, new[row.day]) for row in stored if row.day in new]
@@ -98,7 +98,7 @@ def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -
 
 
 def _is_announced(common: Sequence[tuple[Row, Row]], ratios: Sequence[float], splits: Mapping[int, float]) -> bool:
-    """Whether announced splits explain every difference: bars before a split changed by its ratio."""
+    """Whether announced splits explain every difference: the bars before each split were divided by its ratio."""
     shifts = {0.0}
     for ratio in splits.values():
         shifts |= {shift - math.log(ratio) for shift in shifts}
@@ -111,10 +111,10 @@ def _is_announced(common: Sequence[tuple[Row, Row]], ratios: Sequence[float], sp
 def _contradictions(
     common: Sequence[tuple[Row, Row]], ratios: Sequence[float], which: int, current: CurrentPrice | None
 ) -> float:
-    """Return how much one of two versions contradicts itself and the current price, as a sum of |ln|.
+    """Return how much one of the two versions contradicts itself and the current price, as a sum of |ln| of ratios.
 
     Args:
-        common: (stored, new) for each day that both have.
+        common: (stored bar, new bar) for each day that both versions have.
         ratios: ln(new ÷ stored) for each of these days.
         which: 0 for the stored version, 1 for the new one.
         current: The current price, if it is known.
@@ -128,7 +128,7 @@ def _contradictions(
 
 
 def rows_after(check: BarCheck, stored: Sequence[Row]) -> list[Row]:
-    """Return the bars after the newest stored one if the newest common bar has the same scale in both."""
+    """Return the bars after the newest stored one. Empty if the newest common bar has another scale in the answer."""
     new = {row.day: row for row in check.rows}
     newest = next((row for row in reversed(stored) if row.day in new), None)
     if newest is None or _difference(newest, new[newest.day]) > EQUAL_NEWEST:
@@ -139,9 +139,9 @@ def rows_after(check: BarCheck, stored: Sequence[Row]) -> list[Row]:
 def merge_stored(check: BarCheck, stored: Sequence[Row], *, is_full: bool) -> list[Row]:
     """Return the accepted bars together with the stored bars of days that the answer does not have.
 
-    A stored bar is removed if the answer has the same bar and it was left out. A full history also removes it if it has
-    another scale, or if it has the same bar under the date beside it: earlier releases dated bars a day early where
-    clocks change at midnight.
+    A stored bar is removed if the answer has the same bar and that bar was left out. A full history also removes a
+    stored bar that has another scale, or that equals the history's bar of an adjacent date: earlier releases dated
+    bars a day early where clocks change at midnight.
     """
     accepted = {row.day: row for row in check.rows}
     days = [row.day for row in check.rows]
@@ -170,7 +170,7 @@ def _is_same(row: Row, refused: Row) -> bool:
 
 
 def describe_changes(stored: Sequence[Row], merged: Sequence[Row]) -> tuple[str, list[Row]]:
-    """Return a sentence about the stored bars that a history changes, and these bars. It is empty if none changes."""
+    """Return a sentence about the stored bars that a history changes, and those bars. Both are empty if none change."""
     after = {row.day: row for row in merged}
     overlap = compare(stored, merged)
     removed = [row for row in stored if row.day not in after]

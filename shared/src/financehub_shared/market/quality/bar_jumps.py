@@ -1,7 +1,7 @@
-"""Leaves out bars that jump away and back although nothing was traded there. Pure.
+"""Leaves out bars that jump away and back although nothing was traded at their prices. Pure.
 
-A crash that the market takes back within days looks similar at first sight. What tells them apart: a crash goes through
-the prices between or has a multiple of the usual volume, and the market seldom takes it back completely.
+A crash from which the market recovers within days looks similar. It can be distinguished, because trading passes
+through the prices in between or has a multiple of the usual volume, and the market seldom recovers completely.
 """
 
 import math
@@ -12,12 +12,12 @@ from financehub_shared.market.quality.quote_moves import PENNY_STEP
 
 #: Longest series of bars that jump away and back.
 AWAY_BARS = 3
-#: |ln| of a jump that can be wrong if the bars before have no volume, so that a real one cannot be recognized. The VIX
-#: went up by 44 % and back within two days.
+#: |ln| of the smallest jump that is doubted if the previous bars have no volume, because a real jump cannot then be
+#: recognized by its volume. The VIX really rose by 44 % and returned within two days.
 DOUBLE = math.log(2)
-#: Largest change in price steps that is never a jump: up to 100 % of the price of a penny stock.
+#: Largest change, in price steps, that is never a jump. It can be up to 100 % of the price of a penny stock.
 STEPS = 2
-#: Part of a jump, as |ln|, that may remain after the return.
+#: Fraction of a jump's |ln| that may remain after the price has returned.
 TAKEN_BACK = 1 / 4
 #: |ln| of a move of the newest bar that is kept although nothing confirms it: -60 % or +150 %. The next fetch checks it
 #: again, together with the bar that follows.
@@ -25,7 +25,7 @@ NEWEST_MOVE = math.log(2.5)
 
 
 def leave_out_bad_cells(check: BarCheck) -> None:
-    """Leave out bars that jump away and back, if they are at most a third of all bars."""
+    """Leave out each series of bars that jumps away and back, unless it has more than a third of all bars."""
     moves = Moves([*check.before, *check.rows], check.answer.dividends)
     wrong: list[Row] = []
     i = 1
@@ -59,7 +59,7 @@ def _is_jump(check: BarCheck, moves: Moves, i: int) -> bool:
 
 
 def _return(moves: Moves, i: int) -> int | None:
-    """Return the index of the first bar that is back at the level before bar `i`, or None if none is."""
+    """Return the index of the first bar that is back at the level before bar `i`. None if no bar returns in time."""
     base, near = moves.rows[i - 1].close, abs(moves.changes[i]) * TAKEN_BACK
     for back in range(i + 1, min(i + AWAY_BARS, len(moves.rows) - 1) + 1):
         if abs(math.log(moves.rows[back].close / base)) <= near:
@@ -68,14 +68,14 @@ def _return(moves: Moves, i: int) -> int | None:
 
 
 def _was_traded(moves: Moves, i: int, back: int) -> bool:
-    """Whether the bars from `i` to the return were really traded at their prices."""
+    """Whether trading took place at the prices of the bars from `i` to the return at `back`."""
     if moves.is_traded_through(i) and moves.is_traded_through(back):
         return True
     return any(moves.is_explained(each) for each in range(i, back + 1))
 
 
 def _is_plausible_end(check: BarCheck, moves: Moves, i: int) -> bool:
-    """Whether the newest bar is kept although it jumps."""
+    """Whether the newest bar is plausible although it jumps."""
     if moves.is_traded_through(i) or moves.is_explained(i):
         return True
     if check.current is not None and check.current.is_quoted:

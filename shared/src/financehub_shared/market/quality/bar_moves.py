@@ -1,8 +1,8 @@
 """Measures how the price moves from one bar to the next, and whether trading explains a move. Pure.
 
-A wrong scale begins between two sessions, so its change of level is a gap: the price opens at the other level. A crash
-goes through the prices between, or is traded in a multiple of the usual volume. The larger the move, the larger this
-multiple must be, because every share has days with three times its usual volume.
+A wrong scale begins between two sessions, so the level changes by a gap: the price opens at the other level. In a
+crash, trading passes through the prices in between, or has a multiple of the usual volume. The larger the move, the
+larger this multiple must be, because every share has days with three times its usual volume.
 """
 
 import math
@@ -18,21 +18,21 @@ JUMP = math.log(1.4)
 SIGMAS = 10
 #: |ln| of a change between two sessions beyond which the price needs a reason.
 CUT = math.log(4)
-#: |ln| of a change between two sessions that may be one of the unit: pence, cents, or thousandths of a dinar.
+#: Smallest |ln| of a change between two sessions that may be a change of unit: pence, cents, or thousandths of a dinar.
 UNIT = math.log(33)
-#: Standard deviations per median absolute deviation of a normal distribution.
+#: Standard deviation of a normal distribution, divided by its median absolute deviation.
 MAD_SIGMA = 1.4826
-#: Fewest changes whose deviation is taken as it is, and the largest deviation of fewer ones.
+#: Smallest number of changes whose standard deviation is used unchanged, and the upper limit for fewer changes.
 CHANGES_MIN = 10
 FEW_MAX = 0.07
-#: A volume is a spike if it is this many times the median of the `VOLUME_DAYS` bars before.
+#: A volume is a spike if it is at least this many times the median of the previous `VOLUME_DAYS` bars.
 SPIKE = 3.0
 VOLUME_DAYS = 20
-#: A day is turbulent if its volume is a spike and its range is this many times the usual one of the bars before.
+#: A day is turbulent if its volume is a spike and its range is at least this many times the median of previous bars.
 TURBULENCE = 4.0
-#: Fewest bars with a volume before a bar whose own volume can be judged.
+#: Smallest number of previous bars with a volume that is needed to judge the volume of a bar.
 VOLUME_BARS_MIN = 5
-#: Factor by which the median volume of a share does not change within a month for ordinary reasons.
+#: Ordinary events do not change the median volume of a share by more than this factor within a month.
 MAGNITUDE = 10.0
 #: After this many days without a bar, the price can be at any level.
 SUSPENDED_DAYS = 30
@@ -42,27 +42,27 @@ class Moves:
     """The moves between successive bars, as natural logarithms. The move `i` leads from bar `i - 1` to bar `i`.
 
     Args:
-        rows: The bars, ascending by day. They must not change while this object is used.
+        rows: The bars in ascending order of days. They must not change while this object is used.
         dividends: Day from which a share is traded without a dividend → the dividend.
     """
 
     def __init__(self, rows: Sequence[Row], dividends: Mapping[int, float]) -> None:
         self.rows = rows
         self._dividends = dividends
-        #: From close to close.
+        #: Natural logarithm of each change from the previous close to the close.
         self.changes = [0.0, *(math.log(row.close / last.close) for last, row in pairwise(rows))]
-        #: From close to open.
+        #: The same from the previous close to the open.
         self.gaps = [0.0, *(math.log(row.open / last.close) for last, row in pairwise(rows))]
         #: A robust standard deviation of the daily changes.
         self.usual = _usual(self.changes[1:])
 
     @property
     def limit(self) -> float:
-        """Largest |ln| of a change that is not a jump."""
+        """The largest |ln| of a change that is not a jump."""
         return max(JUMP, SIGMAS * self.usual)
 
     def step(self, i: int) -> float:
-        """Return the part of a move that happened between the sessions and stayed: 0 if the price went through it."""
+        """Return the part of a move that is a gap between sessions and persists to the close. 0 if there is none."""
         change, gap = self.changes[i], self.gaps[i]
         return min(change, gap, key=abs) if change * gap > 0 else 0.0
 
@@ -77,11 +77,11 @@ class Moves:
         return self._is_turbulent(i) and not self.is_unit_size(i)
 
     def is_unit_size(self, i: int) -> bool:
-        """Whether a change of the level is so large that it may be one of the unit."""
+        """Whether a change of level is large enough to be a change of unit."""
         return abs(self.step(i)) >= UNIT
 
     def has_volumes(self, i: int) -> bool:
-        """Whether the bars before a bar have volumes, so that a spike can be recognized."""
+        """Whether enough of the previous bars have a volume to recognize a spike."""
         return self._usual_volume(i) is not None
 
     def has_usual_volume(self, i: int) -> bool:
@@ -89,22 +89,22 @@ class Moves:
         return self.rows[i].volume > 0 and self.has_volumes(i) and not self._has_spike(i)
 
     def keeps_volume(self, i: int) -> bool:
-        """Whether bars have a volume of the same magnitude from a bar on as before it, as far as it is known."""
+        """Whether the volume has the same magnitude before bar `i` and from it on. True if either volume is unknown."""
         before = self._usual_volume(i)
         after = [row.volume for row in self.rows[i : i + VOLUME_DAYS] if row.volume > 0]
         return before is None or not after or 1 / MAGNITUDE <= statistics.median(after) / before <= MAGNITUDE
 
     def _usual_volume(self, i: int) -> float | None:
-        """Return the median volume before a bar, or None if too few bars have one."""
+        """Return the median volume of the bars before a bar. None if too few of them have a volume."""
         volumes = [row.volume for row in self.rows[max(i - VOLUME_DAYS, 0) : i] if row.volume > 0]
         return statistics.median(volumes) if len(volumes) >= VOLUME_BARS_MIN else None
 
     def _has_spike(self, i: int) -> bool:
         """Whether a bar's volume is a multiple of the usual one.
 
-        The volume is divided by the factor of a fall, because a split that was not applied has more shares at a lower
-        price. It is divided by the factor of a large rise, too: a volume of three times the usual one is no evidence
-        that a share opened at 100 times its price.
+        If the price fell, the volume is first divided by the factor of the fall, because after a split that was not
+        applied, more shares are traded at a lower price. It is also divided by the factor of a large rise: three times
+        the usual volume is not evidence that a share opened at 100 times its price.
         """
         usual, change = self._usual_volume(i), self.changes[i]
         divisor = math.exp(abs(change)) if change < 0 or change > CUT else 1.0
@@ -137,7 +137,7 @@ def _range(row: Row) -> float:
 
 
 def _usual(changes: Sequence[float]) -> float:
-    """Return a robust standard deviation of daily changes. Few changes may all be wrong, so they have a bound."""
+    """Return a robust standard deviation of daily changes. It is limited if there are few, which may all be wrong."""
     if not changes:
         return 0.0
     found = MAD_SIGMA * statistics.median(map(abs, changes))

@@ -1,6 +1,6 @@
 """Cuts a history where its level changes without a reason, and keeps the sections whose level is known. Pure.
 
-For everything except coins, whose price can really change by any factor in a day.
+These rules do not apply to coins, whose price can really change by any factor in a day.
 """
 
 import math
@@ -13,18 +13,18 @@ from financehub_shared.market.quality.bar_values import PENNY
 
 #: |ln| of the factor of a wrong unit.
 HUNDRED = math.log(100)
-#: Share of the bars that are a majority, and the same if two sections differ by the factor of a unit, because such
-#: errors last for months (SSW.JO, recorded: 22 of 29 bars).
+#: Smallest fraction of the bars that is a majority. It is larger if two sections differ by the factor of a unit,
+#: because such errors persist for months (22 of 29 recorded bars of SSW.JO).
 MAJORITY = 2 / 3
 UNIT_MAJORITY = 0.9
-#: |ln| of the largest move between two prices of one section, or between the current price and the newest bar.
+#: |ln| of the largest ratio between two prices of the same level, and between the current price and the newest bar.
 NEAR = math.log(3)
 
 
 def find_cuts(moves: Moves) -> list[int]:
-    """Return the indexes of bars that open at another level than the bar before, for no known reason.
+    """Return the indexes of bars that open at another level than the previous bar, for no known reason.
 
-    A price step can be several times the price of a penny stock.
+    Prices up to `PENNY` are exempt, because one price step can be several times such a price.
     """
     return [
         i
@@ -36,11 +36,11 @@ def find_cuts(moves: Moves) -> list[int]:
 
 
 def keep_known_levels(check: BarCheck, stored: Sequence[Row]) -> None:
-    """Leave out the sections of a full history whose level nothing confirms.
+    """Leave out the sections of a full history whose level is not confirmed.
 
     Args:
         check: The check in progress.
-        stored: The stored bars.
+        stored: The stored bars in ascending order of days.
     """
     moves = Moves(check.rows, check.answer.dividends)
     cuts = find_cuts(moves)
@@ -57,7 +57,7 @@ def keep_known_levels(check: BarCheck, stored: Sequence[Row]) -> None:
 
 
 def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], moves: Moves) -> set[int]:
-    """Return the places of the sections to keep."""
+    """Return the indexes of the sections to keep. Empty if the right level is unknown."""
     groups = [_connected(sections, place) for place in range(len(sections))]
     newest = len(sections) - 1
     largest = max(groups, key=lambda group: _size(sections, group))
@@ -77,12 +77,12 @@ def _known(check: BarCheck, sections: list[list[Row]], stored: Sequence[Row], mo
 
 
 def _size(sections: list[list[Row]], places: set[int]) -> int:
-    """Return the number of bars in some sections."""
+    """Return the total number of bars in the sections at these indexes."""
     return sum(len(sections[place]) for place in places)
 
 
 def _stored(sections: list[list[Row]], stored: Sequence[Row]) -> int | None:
-    """Return the place of the newest section that has the level of the stored bars."""
+    """Return the index of the newest section that has the level of the stored bars. None if no section has it."""
     closes = {row.day: row.close for row in stored}
     for place in reversed(range(len(sections))):
         common = [row for row in sections[place] if row.day in closes]
@@ -92,7 +92,7 @@ def _stored(sections: list[list[Row]], stored: Sequence[Row]) -> int | None:
 
 
 def _connected(sections: list[list[Row]], place: int) -> set[int]:
-    """Return the places of the sections that have the level of a given one."""
+    """Return the indexes of the sections that have the same level as the given section, including itself."""
     found = {place}
     first, last = sections[place][0].close, sections[place][-1].close
     for earlier in reversed(range(place)):

@@ -1,7 +1,7 @@
 """Corrects bars whose prices were not adjusted for an announced split, or were adjusted twice. Pure.
 
-Yahoo adjusts prices for splits back to the first day. Recorded histories show what goes wrong: older bars are in the
-old scale (DEX.AX), the scale changes some days too early (4063.T), or single bars are in another scale (MOB.ST).
+Yahoo adjusts prices for splits back to the first day. Recorded histories show what goes wrong: older bars are on the
+old scale (DEX.AX), the scale changes some days too early (4063.T), or single bars are on another scale (MOB.ST).
 The ratio is announced, so a level that is off by exactly this ratio for some bars is conclusive evidence.
 """
 
@@ -14,20 +14,20 @@ from financehub_shared.core.days import iso_day
 from financehub_shared.market.quality.bar_check import NEWEST_MIN, BarCheck
 from financehub_shared.market.quality.bar_moves import Moves
 
-#: |ln| of the smallest ratio that can be distinguished from changes of the market, and the same in standard deviations
-#: of the asset's daily changes.
+#: Smallest |ln| of a ratio that can be distinguished from market moves, and the smallest number of standard deviations
+#: of the asset's daily changes that it must have.
 SHIFT_MIN = math.log(1.3)
 SHIFT_SIGMAS = 8
-#: Largest distance, in bars, between the announced day and a change of scale that belongs to it.
+#: Largest distance, in bars, between the announced day and a change of scale that the split can cause.
 NEAR_BARS = 10
-#: Largest |ln| of a change of the price that comes on top of the split: -40 % on the day of the split.
+#: Largest |ln| of a price change in addition to the split: -40 % on the day of the split.
 MOVE_MAX = 0.5
-#: |ln| from which a single change near the announced day is evidence although the price also moved: -40 %.
+#: A single change of at least this |ln| near the announced day is evidence although the price also moved: -40 %.
 WIDE = 0.5
-#: |ln| of a difference that is exact for any asset.
+#: Largest |ln| of a difference from the ratio that counts as exact for every asset.
 EXACT = 0.03
-#: |ln| of a ratio that is far beyond what the price of a share does in a day, and the same if the change is exact and
-#: the volume is not unusual.
+#: A ratio of at least this |ln| is far beyond any daily move of a share. The second limit applies if the change is
+#: exact and the volume is not unusual.
 LARGE = math.log(4)
 DOUBLE = 0.99 * math.log(2)
 
@@ -37,10 +37,10 @@ class _Edge:
     """A change of the level by the ratio of a split, between bar `at - 1` and bar `at`.
 
     Args:
-        at: Index of the first bar after it.
+        at: Index of the first bar after the change.
         sign: 1 if the level rose by the ratio, -1 if it fell by it.
-        is_near: Whether it is near the announced day.
-        is_exact: Whether the rest of the change is that of an ordinary day.
+        is_near: Whether the change is near the announced day.
+        is_exact: Whether the change differs from the ratio only by the move of an ordinary day.
     """
 
     at: int
@@ -89,7 +89,13 @@ def _correct_split(check: BarCheck, day: int, ratio: float) -> None:
 
 
 def _edges(moves: Moves, at: int, shift: float) -> list[_Edge]:
-    """Return the places at which the level changes by the ratio."""
+    """Return the edges at which the level changes by the ratio.
+
+    Args:
+        moves: The moves between the bars.
+        at: Index of the first bar on or after the announced day.
+        shift: ln of the ratio.
+    """
     found = []
     exact = min(max(EXACT, 4 * moves.usual), abs(shift) / 4)
     for i in range(1, len(moves.rows)):
@@ -106,8 +112,8 @@ def _edges(moves: Moves, at: int, shift: float) -> list[_Edge]:
 def _conclusive(edges: list[_Edge], moves: Moves, shift: float) -> list[_Edge]:
     """Return the edges that are evidence of a wrong scale.
 
-    Two edges that belong together are. A single one is only if the market does not explain it: it is near the announced
-    day and wide, or it is exact although the volume is not unusual, or the ratio is large.
+    Two edges that belong together are evidence. A single edge is evidence only if the market does not explain it: it is
+    near the announced day and wide, or it is exact although the volume is not unusual, or the ratio is large.
     """
     paired = _paired([edge for edge in edges if edge.is_exact])
     paired |= _paired([edge for edge in edges if edge.at not in paired])
@@ -125,7 +131,7 @@ def _conclusive(edges: list[_Edge], moves: Moves, shift: float) -> list[_Edge]:
 
 
 def _paired(edges: list[_Edge]) -> set[int]:
-    """Return where the level leaves the right one, and where the next edge brings it back."""
+    """Return the positions `at` of successive edges of which the second one reverses the first."""
     paired: set[int] = set()
     for last, edge in pairwise(edges):
         if edge.sign != last.sign and last.at not in paired:
@@ -134,9 +140,10 @@ def _paired(edges: list[_Edge]) -> set[int]:
 
 
 def _newest_power(check: BarCheck, edges: list[_Edge], at: int, shift: float) -> int | None:
-    """Return the power of the ratio by which the newest bars are too high, or None if that is unknown.
+    """Return the power of the ratio by which the newest bars are too high. None if it is unknown.
 
-    The newest bars are normally right. If the current price is known, it decides.
+    The current price decides if it is known. Otherwise, the newest bars are normally right. This is unknown if only a
+    few bars follow the newest edge and it is not at the announced day.
     """
     newest = check.rows[-1].close
     if check.current is not None:

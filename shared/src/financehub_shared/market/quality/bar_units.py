@@ -1,7 +1,7 @@
-"""Corrects sections of a history whose prices are 100 times too high or too low. Pure. For everything except coins.
+"""Corrects sections of a history, except for coins, whose prices are 100 times too high or too low. Pure.
 
-A level that is off by 100 is only corrected if every change of level in the history is explained, and if the right unit
-is known from the current price or from stored bars.
+A level that is off by a factor of 100 is corrected only if every change of level in the history is explained, and if
+the right unit is known from the current price or from stored bars.
 """
 
 import math
@@ -18,7 +18,7 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
 
     Args:
         check: The check in progress.
-        stored: The stored bars.
+        stored: The stored bars in ascending order of days.
     """
     moves = Moves(check.rows, check.answer.dividends)
     cuts = find_cuts(moves)
@@ -42,10 +42,10 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
 
 
 def _unit_sign(check: BarCheck, moves: Moves, i: int) -> int:
-    """Return 1 if a move is a change of unit by ×100, -1 if it is one by ÷100, otherwise 0.
+    """Return 1 if a move is a change of unit by ×100, -1 if it is a change by ÷100, and 0 otherwise.
 
-    Around an announced split it is 0. The change of the price itself must be an ordinary one. Another volume from there
-    on is the sign of a split that nobody announced.
+    The result is 0 near an announced split. Apart from the unit, the price must change by an ordinary amount. If the
+    volume has another magnitude from there on, the move is probably a split that was not announced.
     """
     sign = 1 if moves.changes[i] > 0 else -1
     rest = min(abs(moves.gaps[i] - sign * HUNDRED), abs(moves.changes[i] - sign * HUNDRED))
@@ -56,23 +56,23 @@ def _unit_sign(check: BarCheck, moves: Moves, i: int) -> int:
 
 
 def _right_unit(check: BarCheck, units: list[int], starts: list[int], stored: list[Row]) -> tuple[int, str] | None:
-    """Return the right unit and the evidence for it, or None if it is unknown or if the evidence contradicts itself."""
+    """Return the right unit and the evidence for it. None if the unit is unknown or the evidence is contradictory."""
     newest, price = units[-1], check.current
     by_price = None if price is None else _unit_of(price.value, check.rows[-1].close, newest)
     by_stored = _unit_of_stored(check, units, starts, stored)
     if by_price is not None and by_stored is not None and by_price != by_stored:
         return None
     if price is not None and by_price in units:
-        # Either the newest bars or a second source must agree with the price.
+        # A price that neither the newest bars nor a second source confirms may itself be wrong.
         is_newest = by_price == newest and len(check.rows) - starts[-1] >= price.bars_min
         if by_price is not None and (is_newest or price.is_confirmed or by_stored is not None):
             return by_price, "the current price"
-    # Without a current price, newest bars in another unit may be a reverse split that nobody announced.
+    # Without a current price, a change of unit in the newest bars may be a reverse split that was not announced.
     return (newest, "the stored bars") if price is None and by_stored == newest else None
 
 
 def _unit_of_stored(check: BarCheck, units: list[int], starts: list[int], stored: list[Row]) -> int | None:
-    """Return the unit of the stored bars, given the unit of each section and the places at which they start."""
+    """Return the unit of the stored bars, given the unit of each section and the index of its first bar."""
     closes = {row.day: row.close for row in stored}
     for start, unit in zip(reversed(starts), reversed(units), strict=True):
         common = next((row for row in check.rows[start:] if row.day in closes), None)
@@ -82,6 +82,6 @@ def _unit_of_stored(check: BarCheck, units: list[int], starts: list[int], stored
 
 
 def _unit_of(known: float, close: float, unit: int) -> int | None:
-    """Return the unit of a known price, given the close of a bar and the unit of that bar."""
+    """Return the unit of a known price, given the close and the unit of a bar. None if the two do not fit together."""
     off = math.log(known / close)
     return next((unit + step for step in (0, 1, -1) if abs(off - step * HUNDRED) <= NEAR), None)

@@ -10,24 +10,25 @@ from financehub_shared.market.quality.bar_moves import JUMP
 
 #: Bitcoin in rials is 10^16 and the cheapest listed coin about 10^-12 USD; values such as 1e308 are out of range.
 PRICE_RANGE = (1e-18, 1e18)
-#: If the highest and lowest price of a day differ by more than this factor, their units differ or one is not a price.
+#: If the highest and lowest price of a day differ by more than this factor, their units differ, or one of them is not
+#: a price.
 RANGE_MAX = 20.0
 #: Below this price, one price step is a large part of the price, so a wide range is possible.
 PENNY = 0.01
-#: Largest |ln| by which an open or close outside the day's range is a rounding error.
+#: If an open or close is outside the day's range by at most this |ln|, the cause is rounding.
 ROUNDING = 1e-6
-#: The same limit for prices of auctions, which some exchanges leave out of the range (SSW.JO, recorded: 0.6 %).
+#: The same limit for auction prices, which some exchanges leave out of the range (0.6 % in a recording of SSW.JO).
 AUCTION = 0.02
-#: A day of the week belongs to the trading week if it has a bar in this share of the weeks, of at least `WEEKS_MIN`.
+#: A day of the week is a trading day if it has a bar in this fraction of the weeks, of which there must be `WEEKS_MIN`.
 WEEKDAY_SHARE = 0.25
 WEEKS_MIN = 4
-#: An announced split excludes a wrong unit for this many days before and after it.
+#: Within this many days before and after an announced split, a change is never attributed to a wrong unit.
 SPLIT_DAYS = 14
 _NAMES = ("open", "high", "low", "close")
 
 
 def leave_out_impossible(check: BarCheck) -> None:
-    """Leave out bars whose prices are not prices or whose day cannot have a bar, and drop impossible volumes."""
+    """Leave out bars with invalid prices or with a day that cannot have a bar, and remove impossible volumes."""
     lowest, highest = PRICE_RANGE
     check.leave_out(
         "price: not a positive number in range",
@@ -45,8 +46,8 @@ def leave_out_impossible(check: BarCheck) -> None:
 def _leave_out_weekends(check: BarCheck) -> None:
     """Leave out bars of a weekend, unless the exchange trades on that day or held a special session.
 
-    Exchanges in the Middle East trade on Sundays. India has special sessions on weekends. A bar that is dated wrongly
-    takes the place of the weekday beside it.
+    Exchanges in the Middle East trade on Sundays. India has special sessions on weekends. If a bar has a
+    wrong date, the adjacent weekday has no bar.
     """
     known = [*check.before, *check.rows]
     days = {row.day for row in known}
@@ -64,9 +65,9 @@ def _leave_out_weekends(check: BarCheck) -> None:
 
 
 def correct_cells(check: BarCheck) -> None:
-    """Correct single prices of a day that are 100 times too high or too low. For everything except coins.
+    """Correct single prices of a day, except for coins, that are 100 times too high or too low.
 
-    The evidence is conclusive if the bars beside have the level of the day's other prices. Around an announced split,
+    The evidence is conclusive if the adjacent bars have the level of the day's other prices. Near an announced split,
     nothing is corrected.
     """
     for place, row in enumerate(check.rows):
@@ -86,7 +87,7 @@ def correct_cells(check: BarCheck) -> None:
 
 
 def _before(check: BarCheck, place: int) -> list[Row]:
-    """Return the bars before a place, the nearest first."""
+    """Return the bars before an index of the checked bars, nearest first. They include the stored bars before them."""
     return [*reversed(check.rows[:place]), *reversed(check.before)]
 
 
@@ -95,7 +96,7 @@ def _are_near(one: float, other: float) -> bool:
 
 
 def _to_unit_of(price: float, other: float) -> float | None:
-    """Return a price in the unit of another one. None if they are not near in any unit."""
+    """Return a price in the unit of another price. None if the two prices are not near each other in any unit."""
     return next((each for each in (price, price / 100, price * 100) if _are_near(each, other)), None)
 
 
@@ -104,12 +105,12 @@ def _is_near_split(check: BarCheck, day: int) -> bool:
 
 
 def is_too_wide(row: Row) -> bool:
-    """Whether the prices of a day are too different for a day of trading."""
+    """Whether the prices of a day differ by more than `RANGE_MAX` and are not all at or below `PENNY`."""
     return max(row.prices) > PENNY and max(row.prices) / min(row.prices) > RANGE_MAX
 
 
 def fit_ranges(check: BarCheck) -> None:
-    """Ensure that low ≤ open, close ≤ high. The range is extended to prices of auctions; other bars are left out."""
+    """Ensure that low ≤ open, close ≤ high. The range is extended to auction prices; other bars are left out."""
     wrong, wide = [], []
     for place, row in enumerate(check.rows):
         open, high, low, close = row.prices
@@ -129,6 +130,6 @@ def fit_ranges(check: BarCheck) -> None:
 
 
 def _is_listing(check: BarCheck, place: int) -> bool:
-    """Whether a bar is the first of a history that goes on from its close: the day of a listing can have any range."""
+    """Whether a bar is the first one and the next bar continues from its close. A listing day can have any range."""
     is_first = place == 0 and not check.before and len(check.rows) > 1
     return is_first and _are_near(check.rows[1].open, check.rows[0].close)

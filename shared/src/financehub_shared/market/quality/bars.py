@@ -1,8 +1,8 @@
 """Decides which daily bars are stored: as delivered, corrected, or not at all. Pure; see docs/data-quality.md.
 
-Bars arrive in two ways. A short answer overlaps the newest stored bars and adds new ones; whatever is unusual about it
-is a reason to read the whole history, because scale and gaps can only be judged there. A full history is checked by
-itself, and then compared with the stored bars.
+Bars arrive in two ways. A short answer overlaps the newest stored bars and adds new ones. Anything unusual about it is
+a reason to read the whole history, because only a whole history shows scale and gaps. A full history is checked by
+itself and then compared with the stored bars.
 """
 
 import math
@@ -40,9 +40,9 @@ from financehub_shared.market.quality.current_price import current_price
 
 #: Number of stored bars before the first bar of a short answer that the checks consider.
 TAIL = 60
-#: Number of newest bars that must all contradict the current price: one of them may itself be a crash.
+#: Number of newest bars that must all contradict the current price, because a single one may be a real crash.
 LEVEL_BARS = 5
-#: Classes of reasons that an upstream may still repair, so the history is read again on the next day.
+#: Classes of reasons for problems that an upstream may still repair, so the history is read again on the next day.
 UNSETTLED = frozenset({"history", "jump", "scale", "split", "unit", "unreadable"})
 EMPTY = "the answer has no bars although bars are stored"
 
@@ -53,10 +53,10 @@ class CheckedBars:
 
     Args:
         bars: The bars that replace all stored ones from `first_day` on. Empty if the stored bars stay as they are.
-        first_day: Days since 1970-01-01.
+        first_day: First day that is replaced, in days since 1970-01-01.
         records: What was corrected or left out, as delivered, one record per reason.
-        doubt: Why the whole history has to be read. Empty if it does not. Bars whose scale is in doubt are not stored.
-        late: Why the newest delivered bar is not stored. Empty if it is.
+        doubt: Why the whole history must be read. Empty if it need not be. Bars whose scale is in doubt are not stored.
+        late: Why the newest delivered bar is not stored. Empty if it is stored.
     """
 
     bars: Bars
@@ -119,7 +119,7 @@ def check_history(
         stored: The stored bars. None if there are none.
         quote: The stored quote of the asset. None if there is none.
         now: Unix seconds.
-        is_fallback: Whether the answer is from a provider that is not the first choice.
+        is_fallback: Whether the answer is from a provider other than the first choice.
     """
     bars = answer.bars
     if not len(bars):
@@ -171,7 +171,7 @@ def _check_values(check: BarCheck) -> None:
 
 
 def _scale_doubt(check: BarCheck, newest: int) -> str:
-    """Return why the scale of a short answer is in doubt, or an empty string if it is not."""
+    """Return why the scale of a short answer is in doubt. Empty if it is not in doubt."""
     split = max(check.answer.splits, default=newest)
     if split > newest:
         return f"a split takes effect on {iso_day(split)}"
@@ -190,7 +190,7 @@ def _is_near(price: CurrentPrice | None, bars: Bars) -> bool:
 
 
 def _is_other_scale(check: BarCheck) -> bool:
-    """Whether the bars and the stored quote contradict each other: one of the two is wrong."""
+    """Whether the bars and the stored quote contradict each other, so that one of the two is wrong."""
     price, newest = check.current, check.rows[-LEVEL_BARS:]
     if price is None or not price.is_quoted or not newest:
         return False
@@ -198,14 +198,14 @@ def _is_other_scale(check: BarCheck) -> bool:
 
 
 def _leave_out_other_scale(check: BarCheck) -> None:
-    """Leave out a history that contradicts the stored quote. Stored bars stay, but get no new ones."""
+    """Leave out a history that contradicts the stored quote. The stored bars are kept, and no bars are added."""
     if check.current is not None and _is_other_scale(check):
         times = f"×{check.rows[-1].close / check.current.value:.3g}"
         check.leave_out(f"scale: every bar is {times} of the current price; one of the two is wrong", check.rows)
 
 
 def _is_ordinary(asset: Asset, answer: BarAnswer, stored: Bars | None, now: float) -> bool:
-    """Whether an answer needs no closer check. This fast test passes for nearly all answers."""
+    """Whether an answer needs no closer check. This test is fast, and nearly all answers pass it."""
     bars = answer.bars
     if stored is not None:
         is_split = max(answer.splits, default=0) > stored.days[-1]
@@ -256,7 +256,7 @@ def _mixed(asset: Asset, answer: BarAnswer, stored: Bars, now: float) -> Checked
 
 
 def _late(check: BarCheck, rows: Sequence[Row]) -> str:
-    """Return why the newest delivered bar is not among the rows, or an empty string if it is."""
+    """Return why the newest delivered bar is not among the rows. Empty if it is among them."""
     newest = check.answer.bars.days[-1]
     if rows and rows[-1].day >= newest:
         return ""

@@ -1,4 +1,4 @@
-"""Finds out the current price of an asset, which tells the right scale of its bars. Pure."""
+"""Determines the current price of an asset, which shows the right scale of its bars. Pure."""
 
 import math
 
@@ -9,7 +9,7 @@ from financehub_shared.market.quality.bar_check import CurrentPrice
 from financehub_shared.market.quality.bar_moves import CUT, JUMP
 from financehub_shared.market.quality.bar_values import PRICE_RANGE
 
-#: Clocks differ by seconds.
+#: Clocks differ by seconds, so a price may be this far ahead of our clock.
 FUTURE_SECONDS = 300.0
 
 
@@ -18,13 +18,13 @@ def current_price(
 ) -> CurrentPrice | None:
     """Return the current price in the unit of the bars, or None if it is unknown.
 
-    A price counts if it is not older than the day of the newest bar. So a quote that was refused, and left an older one
-    in the store, cannot confirm the old scale. No price counts if a split takes effect after the newest bar.
+    A price counts if it is not older than the day of the newest bar. So if newer quotes were refused, the older quote
+    that is still stored cannot confirm the old scale. No price counts if a split takes effect after the newest bar.
 
     The price in the answer alone counts only for a first history, and only if it agrees with the newest bar. An
     upstream that reports its newest bars in a wrong unit reports this price in the same unit, so against stored bars it
-    proves nothing. If it contradicts the quote beyond any move of a day, only the quote counts, because it was checked.
-    If the two contradict each other by less, the price may have moved between them, and neither counts.
+    proves nothing. If it differs from the quote by more than any move of a day, only the quote counts, because the
+    quote was checked. If the difference is a smaller jump, the price may have moved in between, and neither counts.
 
     Args:
         asset: The asset.
@@ -55,7 +55,7 @@ def _quoted(asset: Asset, bars: Bars, quote: Quote | None, now: float) -> float 
 
 
 def _fresh(price: float | None, made: float | None, bars: Bars, now: float) -> float | None:
-    """Return a price if it is one and not older than the day of the newest bar."""
+    """Return a price if it is valid and not older than the day of the newest bar, otherwise None."""
     lowest, highest = PRICE_RANGE
     if price is None or made is None or not lowest <= price <= highest:
         return None

@@ -1,4 +1,4 @@
-"""Keeps what providers said while they disagree about the price of an asset. Pure; times decide, not numbers of runs.
+"""Keeps the claims of providers that disagree about the price of an asset. Pure. Time decides, not the number of runs.
 
 A dispute is stored between runs, so a restart or a missed run changes nothing.
 """
@@ -15,17 +15,17 @@ from financehub_shared.market.quality.quote_moves import SESSION_GAP_SECONDS, di
 #: A coin's dispute ends when the claim of the first provider is this old. With runs every two minutes and some of them
 #: missed, that is within an hour.
 COIN_DISPUTE_SECONDS = 30.0 * MINUTE_SECONDS
-#: A claim has a vote for this long after it was last repeated.
+#: A claim has a vote until this long after it was last repeated.
 VOTE_SECONDS = 30.0 * MINUTE_SECONDS
-#: A provider that repeats its claim after a pause of this length has claimed it since the beginning. Stocks may be
-#: fetched in sessions only, and the longest holidays close an exchange for up to eleven days (golden weeks, Jakarta).
+#: If a provider repeats its claim after a pause of at most this length, the claim keeps its beginning. Stocks may be
+#: fetched only in sessions, and the longest holidays close an exchange for up to eleven days (golden weeks, Jakarta).
 COIN_MEMORY_SECONDS = 2.0 * HOUR_SECONDS
 STOCK_MEMORY_SECONDS = 12.0 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The price that a provider maintains.
+    """The price that a provider maintains in a dispute.
 
     Args:
         price: The newest price.
@@ -47,8 +47,8 @@ class Dispute:
     Args:
         since: Unix seconds of its beginning.
         claims: Provider → its claim.
-        trusted: The stored quote at the beginning. None if there was none, or if it was unconfirmed.
-        checked_at: Unix seconds at which all providers had last been asked.
+        trusted: The stored quote at the beginning. None if there was no stored quote, or if it was unconfirmed.
+        checked_at: Unix seconds of the last time at which all providers had been asked.
     """
 
     since: float
@@ -58,12 +58,12 @@ class Dispute:
 
     @property
     def last_seen_at(self) -> float:
-        """Unix seconds at which a provider last stated a price."""
+        """Unix seconds of the newest price that any provider stated."""
         return max((claim.seen_at for claim in self.claims.values()), default=self.since)
 
 
 def market_time(quote: Quote, now: float) -> float:
-    """Return the upstream's time of a price, or the present if the upstream reports none."""
+    """Return the upstream's time of a price in Unix seconds, or `now` if the upstream reports no time."""
     return now if quote.upstream_at is None else min(quote.upstream_at, now)
 
 
@@ -73,7 +73,7 @@ def renew_claim(asset: Asset, quote: Quote, claim: Claim | None, now: float) -> 
     Args:
         asset: The asset.
         quote: The newest quote of the provider.
-        claim: The provider's claim so far. None if it has none or if it is forgotten.
+        claim: The provider's claim so far. None if the provider has no claim or if the claim is forgotten.
         now: Unix seconds.
     """
     if claim is None or differs(asset, quote.price, claim.price, now - claim.seen_at):
@@ -102,15 +102,15 @@ def has_vote(claim: Claim, now: float) -> bool:
 
 
 def is_forgotten(asset: Asset, claim: Claim, now: float) -> bool:
-    """Whether a claim was not repeated for so long that its provider begins again."""
+    """Whether a claim was not repeated for so long that the provider's next price begins a new claim."""
     memory = COIN_MEMORY_SECONDS if asset.type is AssetType.CRYPTO else STOCK_MEMORY_SECONDS
     return now - claim.seen_at > memory
 
 
 def has_lasted(asset: Asset, claim: Claim, market_now: float, now: float) -> bool:
-    """Whether a claim has lasted until the end of its dispute: 30 minutes for a coin, the next session for a stock.
+    """Whether a claim is old enough to end its dispute: 30 minutes for a coin, and until the next session for a stock.
 
-    A stock that was not traded in the next session keeps its old time, so a full weekday is enough, too.
+    The upstream's time does not change if a stock is not traded in the next session, so 24 open hours also suffice.
 
     Args:
         asset: The asset.

@@ -1,7 +1,7 @@
 """Decides when the whole history of an asset is read again. Pure.
 
-Errors of an upstream that are older than the overlap of two fetches are only found in the whole history, so it is read
-every few days instead of the newest bars. It still takes one request.
+Upstream errors that are older than the overlap of two fetches can be found only in the whole history, so every few days
+the whole history is read instead of the newest bars. This also takes only one request.
 """
 
 import zlib
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
 
-#: Longest time between two full reads. The shortest is two days less, so that not all assets are due on one day.
+#: Longest regular time between two full reads. The shortest is up to two days less, so that assets are due on different
+#: days.
 INTERVAL_SECONDS = 7 * DAY_SECONDS
 _SPREAD_SECONDS = 2 * DAY_SECONDS
-#: Time after which a history is read again that was read for the first time or has errors that an upstream may repair.
+#: A history that was read for the first time, or has errors that an upstream may repair, is read again after this time.
 AGAIN_SECONDS = 20 * HOUR_SECONDS
 #: Shortest time between two full reads, for an upstream whose history changes again and again.
 PAUSE_SECONDS = 6 * HOUR_SECONDS
@@ -31,7 +32,7 @@ class FullRead:
     due: float
 
     def is_due(self, now: float) -> bool:
-        """Whether the next fetch reads the whole history. A time that only a wrong clock can have written is past."""
+        """Whether the next fetch reads the whole history. A `due` that only a wrong clock explains is past."""
         return not now < self.due <= now + INTERVAL_SECONDS
 
     def allows_another(self, now: float) -> bool:
@@ -43,7 +44,7 @@ def next_full_read(symbol: str, now: float, *, is_settled: bool) -> FullRead:
     """Return the record of a full read.
 
     Args:
-        symbol: The symbol, which spreads the full reads of all assets over days.
+        symbol: The canonical symbol. Its hash spreads the full reads of all assets over several days.
         now: Time of the answer in Unix seconds.
         is_settled: Whether the history confirmed what was stored, so that nothing has to be checked again soon.
     """

@@ -1,4 +1,4 @@
-"""What one run knows about the price of an asset: the stored quote, an open dispute, and the provider order."""
+"""Defines what one run knows about the price of an asset: the stored quote, an open dispute, and the provider order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +10,12 @@ from financehub_shared.core.models import Asset, Quality, Quote, is_simulated
 from financehub_shared.core.units import to_major_unit
 from financehub_shared.market.quality.disputes import Dispute, limit_times
 
-#: Without any suspicion, the first run of every half hour compares a part of the prices with another provider: each
-#: coin once an hour, and each stock twice a day. For 1,000 coins, this makes 2,880 of the 10,000 calls that CoinGecko
-#: allows per month; for 1,000 stocks, 44 of the 60 calls that Finnhub allows per minute. A coin whose half hour had no
-#: run is compared in the next run, because one request serves many coins. A stock waits for its next half hour: 23 does
-#: not divide the 48 half hours of a day, so a stock that is fetched in sessions only is compared on other days.
+#: Even if nothing is suspicious, the first run of every half hour compares some of the prices with another provider:
+#: each coin once an hour, and each stock twice a day. For 1,000 coins, this takes 2,880 of the 10,000 calls that
+#: CoinGecko allows per month; for 1,000 stocks, 44 of the 60 calls that Finnhub allows per minute. If a coin's half
+#: hour has no run, the next run compares it, because one request serves many coins. A stock waits for its next half
+#: hour: 23 does not divide the 48 half hours of a day, so a stock that is fetched only in sessions is compared on other
+#: days.
 AUDIT_SECONDS = 30 * MINUTE_SECONDS
 AUDIT_PARTS = {AssetType.CRYPTO: 2, AssetType.STOCK: 23}
 
@@ -25,8 +26,8 @@ class Case:
 
     Args:
         asset: The asset.
-        stored: The stored quote. None if there is none that can be compared.
-        dispute: The open dispute, if there is one.
+        stored: The stored quote. None if there is no quote that can be compared.
+        dispute: The open dispute. None if there is none.
         ranks: Provider → its place in the provider order; 0 is the first choice.
         now: Unix seconds.
     """
@@ -39,14 +40,14 @@ class Case:
 
     @property
     def trusted(self) -> Quote | None:
-        """The last stored quote that is not unconfirmed."""
+        """The last stored quote that is not unconfirmed. None if there is none."""
         if self.stored is None or self.stored.quality is not Quality.UNCONFIRMED:
             return self.stored
         return self.dispute.trusted if self.dispute else None
 
     @property
     def origin(self) -> Quote | None:
-        """The quote from which the trusted level comes: the trusted quote at the beginning of the dispute."""
+        """The quote that set the trusted level: that of the dispute if it has one, otherwise `trusted`."""
         return (self.dispute.trusted if self.dispute else None) or self.trusted
 
     @property
@@ -62,7 +63,7 @@ class Case:
         return slot != before and slot % parts == part
 
     def rank(self, provider: str) -> int:
-        """Return a provider's place in the order. One that is no longer in the order is last."""
+        """Return a provider's place in the order. A provider that is no longer in the order is last."""
         return self.ranks.get(provider, len(self.ranks))
 
 

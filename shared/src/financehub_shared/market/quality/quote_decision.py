@@ -1,6 +1,6 @@
 """Decides which quote of an asset is stored, and as what. Pure; docs/data-quality.md has the table of decisions.
 
-Nothing confirms itself: a provider's price is never evidence for a stored price that came from the same provider.
+A provider's price is never evidence for a stored price from the same provider.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ CHECK_SECONDS = 10.0 * MINUTE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to the quotes of one asset.
+    """The decision about the quotes of one asset.
 
     Args:
-        quote: The quote to store. None if the stored one stays.
-        rejected: Quarantine records of the candidates that contradict it.
+        quote: The quote to store. None if the stored quote is kept.
+        rejected: Quarantine records of the candidates that are rejected.
         dispute: The dispute to store. None if there is no disagreement.
         settled: Whether no further provider needs to be asked.
         replaces: Whether the stored price is wrong or unconfirmed, so that its time must not protect it.
@@ -41,12 +41,12 @@ class Decision:
 
 
 def decide(case: Case, candidates: Sequence[Quote], *, all_asked: bool) -> Decision:
-    """Decide which of the quotes that providers delivered is stored.
+    """Decide which delivered quote is stored.
 
     Args:
         case: The state before the decision.
         candidates: The quotes that `check_quote` accepted, first choice first.
-        all_asked: Whether there is no further provider.
+        all_asked: Whether no further provider can be asked.
     """
     if not candidates:
         return Decision(None, (), case.dispute, settled=False, replaces=False)
@@ -87,7 +87,7 @@ def _replaces(case: Case, quote: Quote) -> bool:
 
 
 def _reject(case: Case, votes: Votes, candidate: Quote, chosen: Quote | None) -> Quarantined | None:
-    """Return the quarantine record of a candidate that contradicts the price that is stored, or that is outvoted."""
+    """Return the quarantine record of a candidate that contradicts the price to store or is outvoted, or None."""
     kept, trusted = chosen or case.stored, case.trusted
     is_near = chosen is not None and not differs(case.asset, candidate.price, chosen.price)
     if is_near and not votes.is_outvoted(candidate):
@@ -103,7 +103,7 @@ def _reject(case: Case, votes: Votes, candidate: Quote, chosen: Quote | None) ->
 
 
 def _next_dispute(case: Case, votes: Votes, quote: Quote | None, *, all_asked: bool) -> Dispute | None:
-    """Return the dispute to store: open while the stored quote is unconfirmed, or while somebody disagrees with it."""
+    """Return the dispute to store. None if the new quote is not unconfirmed and all claims agree with it."""
     agreed = quote is not None and quote.quality is not Quality.UNCONFIRMED
     if (
         quote is not None
@@ -121,7 +121,7 @@ def _next_dispute(case: Case, votes: Votes, quote: Quote | None, *, all_asked: b
 
 
 def _next_origin(case: Case, accepted: Quote | None) -> Quote | None:
-    """Return the quote from which the trusted level comes. An accepted quote on a new level begins a new one."""
+    """Return the quote that set the trusted level. This is the accepted quote if it is on a new level."""
     origin = case.origin
     if accepted is not None and (origin is None or jumps_from(case.asset, accepted, origin, case.now)):
         return accepted

@@ -1,4 +1,4 @@
-"""Reads what an answer says about its own price: whether it contradicts it, and how it explains a move. Pure."""
+"""Reads the evidence in an answer: whether it contradicts the answer's price, and how it explains a move. Pure."""
 
 import math
 from decimal import Decimal
@@ -15,11 +15,11 @@ from financehub_shared.market.quality.quote_moves import (
 )
 from financehub_shared.market.quality.quotes import PRICE_RANGE
 
-#: An answer alone does not explain a larger move within one session: a bad tick also widens the range of the day.
+#: An answer alone cannot explain a move by a larger factor within one session: a bad tick also widens the day's range.
 EXPLAINED_FACTOR = 10.0
-#: Prices of one answer are rounded, and fields of one answer are seconds apart.
+#: Relative tolerance between fields of one answer, which are rounded and can be seconds apart.
 FIELD_TOLERANCE = 0.05
-#: A bid and an ask that are further apart do not show where the market is.
+#: A bid and an ask with a larger relative distance do not show where the market is.
 TIGHT_SPREAD = 0.10
 #: Kinds that can be split.
 _WITH_SPLITS = frozenset({AssetKind.EQUITY, AssetKind.FUND})
@@ -28,7 +28,7 @@ _WITH_SESSIONS = frozenset({AssetKind.EQUITY, AssetKind.FUND, AssetKind.INDEX})
 
 
 def previous_close(quote: Quote) -> Decimal | None:
-    """Return the previous close that the answer states, or else the one that its change implies."""
+    """Return the previous close that the answer states, or else the previous close that its change implies."""
     stated = _price(quote.evidence.previous_close)
     if stated is not None or quote.change_percent is None or quote.change_percent <= -100:
         return stated
@@ -36,11 +36,11 @@ def previous_close(quote: Quote) -> Decimal | None:
 
 
 def explain_move(asset: Asset, quote: Quote, earlier: Quote, now: float) -> str:
-    """Return how the answer itself shows that the market moved from an earlier quote to this one. Empty if it does not.
+    """Return how the answer itself shows that the market moved from an earlier quote to this quote. Empty otherwise.
 
-    The range of the session must contain the new price. The earlier price must be in the range too, or be the previous
-    close if it is from an earlier session. A coin trades around the clock, so a price of the last 24 hours must be in
-    its range.
+    The range of the session must contain the new price. The earlier price must also be in the range, or equal the
+    previous close if it is from an earlier session. A coin trades around the clock, so an earlier price from the last
+    24 hours must be in its range.
     """
     low, high = _range(quote)
     if low is None or high is None or not _contains(low, high, quote.price) or find_contradiction(quote):
@@ -56,7 +56,7 @@ def explain_move(asset: Asset, quote: Quote, earlier: Quote, now: float) -> str:
 
 
 def _is_in_range_of(asset: Asset, quote: Quote, earlier: Quote, age: float) -> bool:
-    """Whether an earlier price is of the period to which the range of a quote belongs."""
+    """Whether an earlier price is from the period that the range of a quote covers. `age` is in seconds."""
     if asset.type is AssetType.CRYPTO:
         return age < DAY_SECONDS
     passed = market_seconds(quote, earlier)
@@ -64,7 +64,7 @@ def _is_in_range_of(asset: Asset, quote: Quote, earlier: Quote, age: float) -> b
 
 
 def find_contradiction(quote: Quote) -> str:
-    """Return how the answer contradicts its own price, by more than the jump limit. Empty if it does not."""
+    """Return how the answer contradicts its own price beyond the limits of this module. Empty if it does not."""
     low, high = _range(quote)
     if low is not None and high is not None:
         nearest = min(max(quote.price, low), high)
@@ -83,10 +83,10 @@ def find_contradiction(quote: Quote) -> str:
 
 
 def scale_change(asset: Asset, quote: Quote, earlier: Quote) -> float:
-    """Return the factor by which prices became larger, if the answer's own previous close is on another scale.
+    """Return the factor by which prices increased if the answer's own previous close is on another scale, otherwise 0.
 
-    Any ratio is possible: a 1-for-150 reverse split yields about 150. Returns 0 if the answer shows no such change. A
-    split takes effect between two sessions, so a price of the same session cannot be on another scale.
+    Any factor is possible: a 1-for-150 reverse split yields about 150. A split takes effect between two sessions, so a
+    price of the same session cannot be on another scale.
     """
     close = previous_close(quote)
     if asset.kind not in _WITH_SPLITS or close is None or find_contradiction(quote):
@@ -100,7 +100,7 @@ def scale_change(asset: Asset, quote: Quote, earlier: Quote) -> float:
 
 
 def _price(price: Decimal | None) -> Decimal | None:
-    """Return a value of the evidence if it is a price. Some upstreams report 0 instead of nothing."""
+    """Return a value of the evidence if it is a price, otherwise None. Some upstreams report 0 for an unknown price."""
     return price if price is not None and price.is_finite() and PRICE_RANGE[0] <= price <= PRICE_RANGE[1] else None
 
 

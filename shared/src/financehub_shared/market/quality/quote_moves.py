@@ -1,6 +1,6 @@
 """Compares two prices of one asset: the jump limit, agreement, and the sessions between them. Pure.
 
-Ratios are compared as logarithms, so every limit holds in both directions: what can be accepted can also be undone.
+Ratios are compared as logarithms, so every limit holds in both directions: a move that is accepted can also be undone.
 """
 
 import math
@@ -10,8 +10,8 @@ from financehub_shared.core.durations import DAY_SECONDS, HOUR_SECONDS
 from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote
 
-#: The jump limit: a fall by more than 40 % within a day, or a rise by more than the 66.7 % that undo such a fall, is an
-#: error or so rare that it needs evidence.
+#: The jump limit: a fall by more than 40 % within a day, or a rise by more than the 66.7 % that undo such a fall, is
+#: either an error or so rare that it needs evidence.
 JUMP_FALL = 0.40
 _JUMP = -math.log1p(-JUMP_FALL)
 #: Two providers agree if their prices differ by at most 20 %: one may lag in a crash, and errors differ by far more.
@@ -21,7 +21,8 @@ UNIT_TOLERANCE = 0.10
 _UNIT_LOGS = (math.log(100), math.log(1_000))
 #: Smallest price step of stocks below one unit; one or two steps are not a jump.
 PENNY_STEP = Decimal("0.0001")
-#: Two prices this far apart are of different sessions. Sessions take up to 8.5 hours, and 15.5 hours separate them.
+#: Two prices this far apart in time are from different sessions. Sessions take up to 8.5 hours, and 15.5 hours separate
+#: them.
 SESSION_GAP_SECONDS = 12.0 * HOUR_SECONDS
 
 
@@ -42,12 +43,12 @@ def jump_limit(seconds: float) -> float:
 
 
 def is_jump(price: Decimal, earlier: Decimal, seconds: float = 0.0) -> bool:
-    """Whether a price is beyond the jump limit of one that is `seconds` older."""
+    """Whether a price is beyond the jump limit of an earlier price that is `seconds` older."""
     return abs(log_ratio(price, earlier)) > jump_limit(seconds)
 
 
 def quote_age(quote: Quote, now: float) -> float:
-    """Return the seconds since the price of a quote was made, or since its fetch if the upstream's time is later."""
+    """Return the age of a quote in seconds, from the earlier of the upstream's time and the fetch time."""
     return now - (quote.fetched_at if quote.upstream_at is None else min(quote.upstream_at, quote.fetched_at))
 
 
@@ -64,7 +65,7 @@ def differs(asset: Asset, price: Decimal, other: Decimal, seconds: float = 0.0) 
 
 
 def agree(asset: Asset, price: Decimal, other: Decimal) -> bool:
-    """Whether two providers' prices of an asset are the same price."""
+    """Whether the prices of two providers agree within `AGREEMENT`, or within two price steps of a stock."""
     return abs(log_ratio(price, other)) <= math.log1p(AGREEMENT) or _are_penny_steps(asset, price, other)
 
 
@@ -84,7 +85,7 @@ def is_next_session(quote: Quote, earlier: Quote) -> bool:
 
 
 def market_seconds(quote: Quote, earlier: Quote) -> float | None:
-    """Return the seconds between two prices according to the upstreams. None if one of them reports no time."""
+    """Return the seconds between two prices according to the upstreams. None if either upstream reports no time."""
     if quote.upstream_at is None or earlier.upstream_at is None:
         return None
     return quote.upstream_at - earlier.upstream_at

@@ -1,6 +1,6 @@
 """The rules by which a quote is accepted. Pure; docs/data-quality.md has a table row for each.
 
-Every rule returns a ruling, or None if it does not apply. The first ruling counts.
+Every rule returns a ruling, or None if the rule does not apply. The first ruling decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +30,8 @@ from financehub_shared.market.quality.quotes import join_notes
 
 #: An unconfirmed price of a coin becomes good after this time if nobody contradicts it.
 COIN_TRUST_SECONDS = float(DAY_SECONDS)
-#: The same for a price that may be in the wrong unit, and for a stock whose sessions do not confirm it. A stored quote
-#: that is not renewed is deleted after the same time.
+#: The same for a price that may be in the wrong unit, and for a stock price that its sessions do not confirm. A stored
+#: quote that is not renewed is deleted after the same time.
 TRUST_SECONDS = float(WEEK_SECONDS)
 
 
@@ -49,7 +49,7 @@ class Ruling:
 
 
 def find_ruling(case: Case, votes: Votes, candidates: Sequence[Quote]) -> Ruling | None:
-    """Return the ruling for the first candidate that can be stored. None if no candidate can.
+    """Return the ruling for the first candidate that can be stored. None if no candidate can be stored.
 
     Args:
         case: The state before the decision.
@@ -69,7 +69,7 @@ def find_ruling(case: Case, votes: Votes, candidates: Sequence[Quote]) -> Ruling
 
 
 def _agreed(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
-    """Two providers agree. If their price may be in a wrong unit, it must last, because they may share a source."""
+    """Two providers agree. A price that may be in a wrong unit must persist, because the two may share a source."""
     trusted, names = case.trusted, ", ".join(votes.backers(quote))
     if trusted is None or not jumps_from(case.asset, quote, trusted, case.now):
         return Ruling(quote, conclusive=True)
@@ -83,7 +83,7 @@ def _agreed(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 
 
 def _first(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
-    """Nothing is known that the quote could contradict, except an unconfirmed price, which anything better replaces."""
+    """The quote contradicts nothing that is known, except an unconfirmed price, which any better price replaces."""
     stored = case.stored
     if case.trusted is not None or find_contradiction(quote):
         return None
@@ -96,7 +96,7 @@ def _first(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
     """The price is within the jump limit of the trusted one.
 
-    A provider cannot confirm a level that came from itself while another one contradicts it.
+    While another provider contradicts a level, the provider that set the level cannot confirm it.
     """
     stored, trusted, origin = case.stored, case.trusted, case.origin
     if stored is None or trusted is None or origin is None or jumps_from(case.asset, quote, trusted, case.now):
@@ -112,7 +112,7 @@ def _continued(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
 
 
 def _explained(case: Case, _votes: Votes, quote: Quote) -> Ruling | None:
-    """The answer itself shows that the market moved."""
+    """The answer itself explains the move from the trusted price."""
     trusted = case.trusted
     explanation = "" if trusted is None else explain_move(case.asset, quote, trusted, case.now)
     if trusted is None or not explanation:
@@ -122,7 +122,7 @@ def _explained(case: Case, _votes: Votes, quote: Quote) -> Ruling | None:
 
 
 def _still_unconfirmed(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
-    """The quote continues an unconfirmed price. It becomes good if nobody contradicts it for long."""
+    """The quote continues an unconfirmed price. It becomes good if no provider contradicts it for long enough."""
     stored, rivals = case.stored, votes.rivals(quote)
     if stored is None or stored.quality is not Quality.UNCONFIRMED or jumps_from(case.asset, quote, stored, case.now):
         return None
@@ -147,7 +147,7 @@ def _is_proven(case: Case, votes: Votes, quote: Quote, stored: Quote) -> bool:
 
 
 def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
-    """The previous close of the answer is on another scale, as after a split. A wrong unit looks the same."""
+    """The previous close of the answer is on another scale, as after a split. The quote stays unconfirmed."""
     trusted = case.trusted
     factor = 0.0 if trusted is None else scale_change(case.asset, quote, trusted)
     if trusted is None or not factor or may_be_unit_error(factor) or votes.is_still_traded_at(trusted, quote):

@@ -1,4 +1,4 @@
-"""Counts the votes of providers on the price of an asset. Pure."""
+"""Counts the votes of the providers on the price of an asset. Pure."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -12,11 +12,11 @@ from financehub_shared.market.quality.quote_moves import agree, differs, is_next
 class Votes:
     """The newest price of every provider that recently stated one.
 
-    A provider's quote of this run replaces its claim. The stored quote is the vote of its provider if that has no
-    other.
+    A provider's quote of this run replaces its claim. A recent stored quote is the vote of its provider if the provider
+    has no other vote.
 
     Args:
-        case: The case.
+        case: The state before the decision.
         candidates: The quotes of this run.
     """
 
@@ -32,7 +32,7 @@ class Votes:
             self._voting.setdefault(stored.provider, stored.price)
 
     def may_replace_unconfirmed(self, quote: Quote, stored: Quote) -> bool:
-        """Whether a quote may replace an unconfirmed one: its provider comes first, or nobody states that price now."""
+        """Whether a quote may replace an unconfirmed one: not if a preferred provider still states that price."""
         if quote.provider == stored.provider or self._case.rank(quote.provider) < self._case.rank(stored.provider):
             return True
         vote = self._voting.get(stored.provider)
@@ -43,7 +43,7 @@ class Votes:
         return [name for name, price in self._others(quote) if agree(self._case.asset, price, quote.price)]
 
     def rivals(self, quote: Quote) -> dict[str, Decimal]:
-        """Return other provider → its price, for those whose price is beyond the jump limit of the quote."""
+        """Return provider → price for each other provider whose price is beyond the jump limit of the quote."""
         return {name: price for name, price in self._others(quote) if differs(self._case.asset, price, quote.price)}
 
     def is_doubted(self, quote: Quote) -> bool:
@@ -51,7 +51,7 @@ class Votes:
         return len(self.backers(quote)) < len(self._others(quote))
 
     def is_outvoted(self, quote: Quote) -> bool:
-        """Whether two other providers agree on another price, which is not in another unit than the trusted one."""
+        """Whether two other providers agree on another price that is not the trusted price in a wrong unit."""
         asset, trusted = self._case.asset, self._case.trusted
         prices = [
             price
@@ -62,7 +62,7 @@ class Votes:
         return any(agree(asset, one, other) for index, one in enumerate(prices) for other in prices[:index])
 
     def is_still_traded_at(self, level: Quote, quote: Quote) -> bool:
-        """Whether another provider than that of `quote` states a price of a later session at the level of a quote."""
+        """Whether a provider other than that of `quote` states a price at the level of `level` from a later session."""
         case = self._case
         return any(
             is_next_session(other, level) and not jumps_from(case.asset, other, level, case.now)
@@ -71,7 +71,7 @@ class Votes:
         )
 
     def is_first(self, quote: Quote) -> bool:
-        """Whether no provider that comes before in the order has a vote."""
+        """Whether no provider with a vote comes before that of the quote in the provider order."""
         return self._case.rank(quote.provider) <= min(map(self._case.rank, self._voting))
 
     def _others(self, quote: Quote) -> list[tuple[str, Decimal]]:

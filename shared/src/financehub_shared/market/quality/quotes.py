@@ -21,7 +21,7 @@ BACKWARDS_SECONDS = 3_600.0
 
 
 def check_quote(asset: Asset, quote: Quote, trusted: Quote | None, now: float) -> Quote | Quarantined:
-    """Check what a quote says by itself.
+    """Check a quote without comparing its price with other prices.
 
     Args:
         asset: The asset; the quote must be in its currency.
@@ -76,17 +76,17 @@ def _time_problem(asset: Asset, quote: Quote, trusted: Quote | None, now: float)
 
 
 def _age(asset: Asset, made: float, now: float) -> tuple[float, float]:
-    """Return (limit, age) in seconds of the market hours of the asset's kind (`KINDS`): weekends do not count."""
+    """Return (limit, age) in seconds. Only the market hours of the asset's kind (`KINDS`) count."""
     hours = KINDS[asset.kind].hours
     return hours.stale_seconds(abroad=asset.is_abroad), hours.open_seconds(made, now)
 
 
-#: The reason for refusing the price of a market in which nobody trades. Its age is unknown, whatever time it has.
+#: The reason for rejecting a price from a market without trading. Its age is unknown even if the upstream has a time.
 NO_TRADE = "stale: no trade in 24 h, no bid and no ask"
 
 
 def _is_timeless(asset: Asset, quote: Quote) -> bool:
-    """Whether a coin's price is from an unknown time in the past: it has no trade in 24 h, no bid and no ask."""
+    """Whether a coin's price is of unknown age, because there was no trade in 24 h and there is no bid or ask."""
     if asset.type is not AssetType.CRYPTO:
         return False
     evidence = quote.evidence
@@ -140,7 +140,7 @@ def join_notes(*parts: str) -> str:
 
 
 def quarantine_quote(quote: Quote, reason: str, now: float) -> Quarantined:
-    """Return the quarantine record of a quote, with what it delivered and its evidence.
+    """Return the quarantine record of a quote, with the delivered values and the evidence.
 
     Args:
         quote: The rejected quote.
