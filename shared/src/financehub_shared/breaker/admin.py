@@ -39,8 +39,8 @@ class BreakerInfo:
         trips: Number of consecutive openings.
         last_error: Last failure; empty if there was none.
         last_error_at: Time of the last failure; None if there was none.
-        problem: Which fields of the record cannot be read, so that they count as those of a new breaker, and how they
-            are repaired. Usually empty.
+        problem: Which fields of the record cannot be read, and how they are repaired. These fields have the values of a
+            new breaker. Usually empty.
     """
 
     upstream: str

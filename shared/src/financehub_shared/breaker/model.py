@@ -114,12 +114,12 @@ class BreakerRecord:
 
 
 def find_damaged_fields(fields: Mapping[str, str]) -> list[str]:
-    """Return the names of the fields of a breaker's hash that breaker.lua does not write that way."""
+    """Return the names of the fields in a breaker's hash whose values breaker.lua cannot have written."""
     return [name for name, pattern in _FIELDS.items() if name in fields and not re.fullmatch(pattern, fields[name])]
 
 
 _NUMBER = r"\d{1,15}"
-#: Field of a breaker's hash → pattern of its values. The error is any text.
+#: Field of a breaker's hash → pattern of its values. The error can be any text.
 _FIELDS = {
     "phase": "|".join(BreakerState),
     "epoch": _NUMBER,

@@ -19,7 +19,7 @@ def select_assets(
         task: Name of a task in the catalog. Its `asset_type` decides which assets it takes; None takes all types.
         symbols: Canonical symbols to which the run is limited. None selects every active asset of the type.
         known: All assets, including inactive ones.
-        unreadable: Symbols whose record cannot be read. They are left out, so that the run serves the other symbols.
+        unreadable: Symbols whose records cannot be read. They are left out, so that the run serves the other symbols.
 
     Raises:
         InvalidArgumentsError: A symbol is unknown, inactive or of another type. The error names the first one.

@@ -222,7 +222,7 @@ def validate_arguments(task: str, args: list[Any] | tuple[Any, ...], kwargs: Map
 
 
 def _not_a_symbol(text: str, type: AssetType | None) -> str:
-    """Return the message for a text that cannot be a symbol, with the symbols that it may stand for."""
+    """Return the message for a text that cannot be a symbol, with the symbols that the user may mean."""
     types = [type] if type else list(AssetType)
     found = [spelling.symbol for each in types for spelling in find_spellings(text, each)]
     near = [symbol for symbol in dict.fromkeys(found) if re.match(SYMBOL_PATTERN, symbol)]

@@ -1,4 +1,4 @@
-"""Days as numbers since 1970-01-01, which bars and indicators use."""
+"""Converts days, which bars and indicators count from 1970-01-01."""
 
 from datetime import date, timedelta
 
@@ -9,15 +9,15 @@ SATURDAY, SUNDAY = 5, 6
 
 
 def iso_day(day: int) -> str:
-    """Return a day in ISO 8601: 20,119 → `2025-01-31`."""
+    """Return a day since 1970-01-01 in ISO 8601: 20,119 → `2025-01-31`."""
     return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def weekday(day: int) -> int:
-    """Return the day of the week of a day. Monday is 0."""
+    """Return the weekday of a day since 1970-01-01. Monday is 0."""
     return (day + _THURSDAY) % 7
 
 
 def week(day: int) -> int:
-    """Return the number of the week of a day. A week begins on Monday."""
+    """Return the number of the week that contains a day since 1970-01-01. A week begins on Monday."""
     return (day + _THURSDAY) // 7

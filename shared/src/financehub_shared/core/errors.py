@@ -89,7 +89,7 @@ class ProviderError(FinanceHubError):
     trips_breaker: ClassVar[bool] = True
 
     def __init__(self, provider: str, detail: str, retry_after: float | None = None) -> None:
-        # It may quote an upstream, and goes into logs, records and terminals.
+        # The description may quote an upstream, and it goes into logs, records and terminals.
         detail = detail if detail.isprintable() else ascii(detail)[1:-1]
         super().__init__(f"{provider}: {self.kind}: {detail}")
         self.provider = provider

@@ -47,11 +47,12 @@ class KindSpec:
     Args:
         providers: The providers that can serve the kind by its canonical symbol, in default order. The settings choose
             among them and may change the order (`ProviderSettings.provider_order`). Every other provider needs the
-            asset's own symbol there.
+            symbol that it uses for the asset.
         hours: When the kind is traded.
-        currency: The currency rule: canonical symbol → ISO 4217 code, or None if the user must state the currency.
-        fixed_currency: Whether the symbol contains the currency, so that stating another one is a mistake. Otherwise,
-            a stated currency replaces the one of the rule, because some London stocks, for example, are priced in USD.
+        currency: The currency rule: canonical symbol → ISO 4217 code. None if the user must state the currency.
+        fixed_currency: Whether the symbol contains the currency, so that stating another currency is a mistake.
+            Otherwise, a stated currency replaces that of the rule, because some London stocks, for example, are priced
+            in USD.
     """
 
     providers: tuple[str, ...]
@@ -60,19 +61,20 @@ class KindSpec:
     fixed_currency: bool = False
 
 
-#: Monday to Friday in all time zones. Between two sessions, the longest holidays since 2010 take 45 hours of weekdays
-#: in the US and 185 abroad (Jakarta). The late net asset value of a US fund adds 10 to a holiday.
+#: The market is open from Monday to Friday in all time zones. The longest holidays since 2010 take 45 hours of weekdays
+#: between two sessions in the US, and 185 abroad (Jakarta). The late net asset value of a US fund adds 10 hours.
 _EXCHANGE_HOURS = MarketHours(0, 120, stale_hours=60, stale_hours_abroad=192)
-#: The net asset value of a day arrives in the night after it.
+#: The net asset value of a day arrives during the following night.
 _FUND_HOURS = MarketHours(0, 120, stale_hours=60, stale_hours_abroad=192, final_hour=6)
 _COIN_HOURS = MarketHours(0, 168, stale_hours=1, stale_hours_abroad=1)  # around the clock
-#: From Sunday to Friday 17:00 in New York. Christmas takes 25 hours of it, and two holidays of one country take 48.
+#: The market is open from Sunday 17:00 to Friday 17:00 in New York. Christmas takes 25 hours of this time, and two
+#: holidays of one country take 48.
 _FX_HOURS = MarketHours(-2, 117, stale_hours=50, stale_hours_abroad=50)
-#: From Sunday 17:00 to Friday 16:00 in Chicago. Christmas takes 29 hours of it. Some futures have short sessions, such
-#: as cattle from 8:30 to 13:05, so that Good Friday takes 44.
+#: The market is open from Sunday 17:00 to Friday 16:00 in Chicago. Christmas takes 29 hours of this time. Some futures
+#: have short sessions, such as cattle from 8:30 to 13:05, so Good Friday takes 44 hours.
 _FUTURE_HOURS = MarketHours(-1, 117, stale_hours=60, stale_hours_abroad=60)
 
-#: Kind → what depends on it. Finnhub's free plan has US stocks and funds only (https://finnhub.io/pricing).
+#: Kind → what depends on it. Finnhub's free plan has only US stocks and funds (https://finnhub.io/pricing).
 KINDS: Mapping[AssetKind, KindSpec] = {
     AssetKind.COIN: KindSpec(("binance", "coingecko", "kraken"), _COIN_HOURS, pair_currency, fixed_currency=True),
     AssetKind.EQUITY: KindSpec(("yahoo", "finnhub"), _EXCHANGE_HOURS, listing_currency),
@@ -82,7 +84,7 @@ KINDS: Mapping[AssetKind, KindSpec] = {
     AssetKind.FUTURE: KindSpec(("yahoo",), _FUTURE_HOURS, future_currency),
 }
 
-#: A US mutual fund has five letters of which the last is X (`VFIAX`). Yahoo's symbols of other funds begin with 0P.
+#: The symbol of a US mutual fund has five letters and ends in X (`VFIAX`). Yahoo's symbols of others begin with 0P.
 _MUTUAL_FUND = re.compile(r"[A-Z]{4}X|0P[0-9A-Z]{8}(?:\.[A-Z]+)?")
 
 

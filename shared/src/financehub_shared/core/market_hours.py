@@ -14,12 +14,12 @@ _THURSDAY = 3
 class MarketHours:
     """The trading week of a kind of asset, in UTC, without public holidays.
 
-    Clock changes shift the real hours by an hour. The trading week contains only hours that are in it all year.
+    Clock changes shift the real hours by an hour. The trading week contains only hours that belong to it all year.
 
     Args:
         opens: Start of the trading week in hours after Monday 00:00. Negative hours are on Sunday.
         closes: End of the trading week in hours after Monday 00:00.
-        stale_hours: Hours of the trading week after which a price is stale. They are longer than the longest holiday.
+        stale_hours: Hours of the trading week after which a price is stale. The limit exceeds the longest holiday.
         stale_hours_abroad: The same for assets that are traded outside the US.
         final_hour: Hours after the end of a day (UTC) at which the bar of the day is final.
     """
@@ -39,7 +39,7 @@ class MarketHours:
         return (self.stale_hours_abroad if abroad else self.stale_hours) * HOUR_SECONDS
 
     def open_seconds(self, start: float, end: float) -> float:
-        """Return how many of the seconds between two Unix times are in the trading week: the age of a price."""
+        """Return how many of the seconds between two Unix times are in the trading week. This is the age of a price."""
         length = (self.closes - self.opens) * HOUR_SECONDS
 
         def since_epoch(at: float) -> float:
@@ -60,6 +60,6 @@ class MarketHours:
         return day
 
     def _is_trading_day(self, day: int) -> bool:
-        """Whether noon is in the trading week. FX and futures trade on Sunday evening, but Sunday has no bar."""
+        """Whether noon of a day is in the trading week. FX and futures trade on Sunday evening, but without a bar."""
         noon = (day + _THURSDAY) % 7 * 24 + 12
         return self.opens <= noon < self.closes

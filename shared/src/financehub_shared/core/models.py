@@ -26,7 +26,7 @@ class Asset:
         active: Whether data for the asset is fetched and computed.
         provider_symbols: Provider name → that provider's symbol, if it cannot be derived.
         declared: Whether the asset comes from the assets file, which then owns it, rather than from the CLI.
-        stated_kind: The kind that the user stated. None if the symbol shows it.
+        stated_kind: The kind that the user stated. None if it is derived from the symbol.
         aliases: Further names under which headlines mention the asset (`Google`), in addition to the default ones.
         exchanges: Exchanges in whose notation headlines mention the asset (`NASDAQ`). Empty if the symbol shows them.
     """
@@ -44,7 +44,7 @@ class Asset:
 
     @property
     def kind(self) -> AssetKind:
-        """The kind that the user stated, or else the one that the symbol shows."""
+        """The kind that the user stated, or else the kind that the symbol shows."""
         return self.stated_kind or derive_kind(self.symbol, self.type)
 
     @property
@@ -54,16 +54,16 @@ class Asset:
 
 
 class Quality(StrEnum):
-    """How far a stored quote can be trusted. `Quote.note` has the reason if the quote is not good."""
+    """How far a stored quote can be trusted. If the quote is not good, `Quote.note` states the reason."""
 
     GOOD = "good"
     CORRECTED = "corrected"  # a known error was corrected
-    UNCONFIRMED = "unconfirmed"  # it contradicts something that was known; anything better replaces it
+    UNCONFIRMED = "unconfirmed"  # it contradicts known prices; any better quote replaces it
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteEvidence:
-    """What else the answer of a provider says about a quote. Prices are in the unit of the quote's `currency`.
+    """Further values that a provider's answer reports about a quote. Prices are in the unit of the quote's `currency`.
 
     Every value is None if the provider does not report it or if it is not a number.
 
@@ -106,7 +106,7 @@ class Quote:
         volume: Volume over 24 h or over the session, in units of the asset.
         quality: Good, corrected or unconfirmed.
         note: Why the quality is not good, or which providers failed before this one. Otherwise empty.
-        evidence: What else the answer said, for validation. It is not stored.
+        evidence: Further values from the answer, for validation. They are not stored.
     """
 
     symbol: str
@@ -157,8 +157,8 @@ class BarAnswer:
         splits: Day on which an announced split takes effect → new shares per old share: 5 for a 5:1 split, 0.1 for a
             reverse split of 1:10, and 1 if the ratio could not be read.
         dividends: Day from which a share is traded without a dividend → the dividend per share in the major unit.
-        price: Latest price that the answer reports beside the bars, in the major unit. None if it reports none.
-        price_at: Time of `price` in Unix seconds.
+        price: Latest price that the same answer reports, in the major unit. None if it reports no price.
+        price_at: Time of `price` in Unix seconds. None if the answer does not report it.
         problems: One sentence about each element that could not be read and was left out.
     """
 
@@ -225,8 +225,8 @@ class NewsItem:
         published_at: Time of publication in Unix seconds; the fetch time if the feed does not report it.
         fetched_at: Time at which we received the news item, in Unix seconds.
         provider: Provider that delivered the news item (`rss`, `gdelt` or `simulated/…`).
-        guid: The label of the feed, a space, and the feed's id for the news item. Empty if it has none, or if several
-            news items of the feed have the same.
+        guid: The label of the feed, a space, and the feed's id for the news item. Empty if the feed states no id, or if
+            several news items of the feed have the same id.
         assets: Canonical symbols of the assets that the news item is about.
     """
 

@@ -20,9 +20,10 @@ from financehub_shared.core.provider_settings import API_KEY_FIELDS, ProviderSet
 from financehub_shared.core.setting_types import Counts, Names, Port, RedisUrl, Seconds
 
 PREFIX = "FINANCEHUB_"
-#: Calendar days of bars that are read for a new asset: about 500 trading days, enough for a year of a 200-day average.
+#: Calendar days of bars that are read for a new asset. They have about 500 trading days, enough for a year of a
+#: 200-day average.
 BAR_HISTORY_DAYS = 750
-#: Smallest `bar_retention_days`.
+#: Smallest allowed value of `bar_retention_days`.
 BAR_RETENTION_MIN = 30
 #: The variables of fields that begin with one of these do not have the prefix `FINANCEHUB_`.
 FIXED_NAMES = ("redis_", "dramatiq_")
@@ -172,7 +173,7 @@ class Settings(ProviderSettings):
 
     @property
     def bar_history_days(self) -> int:
-        """Calendar days of bars that are read for a new asset: not more than the cleanup keeps."""
+        """Calendar days of bars that are read for a new asset. The cleanup keeps at least as many."""
         return min(BAR_HISTORY_DAYS, self.bar_retention_days)
 
     @property

@@ -16,7 +16,7 @@ class TaskSummary:
     Args:
         requested: Number of items that the run should process.
         stored: Number of items that were stored or done.
-        missing: Item → the reason why it is missing, in the words of the provider (`binance: not-found: unknown pair`).
+        missing: Item → the reason why it is missing, in the provider's words (`binance: not-found: unknown pair`).
         missing_count: Number of missing items in total.
         providers: Provider → number of items that it delivered.
         details: Additional statistics from the task, which can be serialized as JSON.
@@ -24,9 +24,10 @@ class TaskSummary:
 
     #: Largest number of missing items in a log line and a run record.
     MISSING_SHOWN: ClassVar[int] = 50
-    #: Longest reason there in characters. Two or three providers fit, each with a sentence.
+    #: Longest reason in a log line and a run record, in characters. It can hold a sentence from two or three providers.
     REASON_CHARACTERS: ClassVar[int] = 400
-    #: Longest text of all missing items there in characters, because Redis keeps up to 10,080 run records of a task.
+    #: Longest text of all missing items in a log line and a run record, in characters. Redis keeps up to 10,080 run
+    #: records of a task.
     MISSING_CHARACTERS: ClassVar[int] = 6_000
 
     requested: int
@@ -41,7 +42,11 @@ class TaskSummary:
         return asdict(replace(self, missing=self._shown_missing()))
 
     def with_missing(self, missing: Mapping[str, str]) -> "TaskSummary":
-        """Return the summary with more missing items, which come first."""
+        """Return the summary with additional missing items, which come first.
+
+        Args:
+            missing: Item → the reason why it is missing.
+        """
         return replace(self, missing={**missing, **self.missing}, missing_count=self.missing_count + len(missing))
 
     def _shown_missing(self) -> dict[str, str]:

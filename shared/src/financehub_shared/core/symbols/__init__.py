@@ -1,1 +1,1 @@
-"""The canonical spelling of symbols: Yahoo's for everything that trades on an exchange, `BASE-CURRENCY` for coins."""
+"""Finds the canonical spelling of symbols: `BASE-CURRENCY` for coins, and Yahoo's symbol for all other kinds."""

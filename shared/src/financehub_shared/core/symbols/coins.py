@@ -1,4 +1,4 @@
-"""Well-known coins, and the other names of coins that users write."""
+"""Lists well-known coins, and other names of coins that users write."""
 
 from collections.abc import Mapping
 
@@ -35,5 +35,5 @@ _TICKERS = """
     HBAR HYPE ICP IMX INJ IOTA JTO JUP KAS KSM LDO LEO LUNA LUNC MANA MATIC MKR MNT NEAR NEO OKB ONDO OP PEPE POL QNT
     RENDER RUNE S SAND SEI SNX STX SUI TAO THETA TIA TON USDC VET WBTC WIF WLD XTZ ZEC ZIL
 """
-#: Coins that are preferred where a pair without a separator can be split in two ways (`BNBUSD`, `DOTUSD`).
+#: Coins that are preferred if a pair without a separator can be split in two ways (`BNBUSD`, `DOTUSD`).
 KNOWN_COINS = frozenset([*COIN_NAMES.values(), *_TICKERS.split()])

@@ -1,8 +1,8 @@
-"""The currencies that prices can be in, and the coins that stand for one."""
+"""Lists the currencies in which prices can be stated, and the coins that stand for a currency."""
 
 from collections.abc import Mapping
 
-#: The active ISO 4217 codes, without funds and precious metals, and the offshore renminbi, which the market calls CNH.
+#: The active ISO 4217 codes except funds and precious metals, and CNH, the market's code for the offshore renminbi.
 _CODES = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNH
     CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR

@@ -1,4 +1,4 @@
-"""The currency rules: derive the currency of an asset from its canonical symbol.
+"""Derives the currency of an asset from its canonical symbol.
 
 Each function returns an ISO 4217 code of a major unit, or None if the symbol does not show the currency.
 """
@@ -10,12 +10,12 @@ from financehub_shared.core.symbols.exchanges import split_suffix
 from financehub_shared.core.symbols.indices import index_currency
 
 _PAIR = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
-#: A ticker in the US has at most five letters, and a class after a hyphen. Yahoo's codes of funds have digits.
+#: A ticker in the US has at most five letters, optionally a hyphen and a class. Yahoo's codes of funds have digits.
 _US_TICKER = re.compile(r"(?:[A-Z]{1,5}|[A-Z]*[0-9][A-Z0-9]*)(?:-[A-Z]{1,3})?")
-#: International identifiers of securities are no tickers: an ISIN or a FIGI.
+#: International identifiers of securities, ISIN and FIGI, which are not tickers.
 _IDENTIFIER = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]|BBG[A-Z0-9]{9}")
 _FX = re.compile(r"(?:[A-Z]{3})?([A-Z]{3})=X")
-#: Roots of futures on US exchanges that are not priced in dollars.
+#: Root → currency, for futures on US exchanges that are not priced in dollars.
 _FUTURES = {"NIY": "JPY"}
 
 
@@ -32,9 +32,9 @@ def fx_currency(symbol: str) -> str | None:
 
 
 def listing_currency(symbol: str) -> str | None:
-    """Return the currency of an exchange: `VOD.L` → GBP, `AAPL` → USD. A few of its listings have another one.
+    """Return the currency of an exchange: `VOD.L` → GBP, `AAPL` → USD. A few of its listings have another currency.
 
-    A symbol without a suffix that cannot be a ticker in the US (`M&M`) has left out its exchange.
+    The result is None if a symbol without a suffix cannot be a ticker in the US (`M&M`), because its suffix is missing.
     """
     code, exchange = split_suffix(symbol)
     if code == symbol and (not _US_TICKER.fullmatch(symbol) or _IDENTIFIER.fullmatch(symbol)):

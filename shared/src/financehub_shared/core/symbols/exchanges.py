@@ -1,4 +1,4 @@
-"""The exchanges: Yahoo's suffix of each, its currency, and the codes by which others know it.
+"""Lists the exchanges, each with Yahoo's suffix, its currency, and the codes that other sources use for it.
 
 Sources: Yahoo's help page SLN2310 ("Exchanges and data providers") for the suffixes, ISO 10383 for market identifier
 codes, and the notations of Bloomberg (`VOD LN`), Reuters (`VOD.L`), Google and TradingView (`LON:VOD`), FactSet
@@ -17,12 +17,12 @@ class Exchange:
 
     Args:
         suffix: Yahoo's suffix without the dot. Empty for stocks in the US.
-        country: ISO 3166 code. A country code stands for all exchanges of the country that have it here, so the
-            smaller exchanges of a country have none.
-        currency: Currency of its prices; the major unit if it quotes a minor one, such as pence.
+        country: ISO 3166 code. A country code in a symbol stands for all exchanges that have it here, so it is
+            empty for the smaller exchanges of a country.
+        currency: Currency of its prices. It is the major unit even if prices are quoted in a minor unit, such as pence.
         bloomberg: Codes that Bloomberg writes after a space.
-        codes: All other codes, which may stand before a colon, or after a dot or a colon.
-        digits: Number of digits of its symbols, which are then padded with zeros. 0 if its symbols are letters.
+        codes: All other codes, which may stand before a colon or after a dot or colon.
+        digits: Number of digits to which its symbols are padded with zeros. 0 if its symbols are letters.
     """
 
     suffix: str
@@ -33,7 +33,7 @@ class Exchange:
     digits: int = 0
 
 
-#: Suffixes of single months of futures (`ESZ26.CME`). The continuous future has `=F` instead.
+#: Suffixes of futures of single months (`ESZ26.CME`). The continuous future has `=F` instead.
 FUTURES_SUFFIXES = tuple(FUTURES_ROOTS)
 EXCHANGES = (
     # North America
@@ -141,7 +141,7 @@ def split_suffix(symbol: str) -> tuple[str, Exchange | None]:
 
 
 def _index(*fields: str) -> dict[str, tuple[Exchange, ...]]:
-    """Return code → exchanges that have it in one of these fields."""
+    """Return code → exchanges that have the code in one of these fields."""
     found: dict[str, tuple[Exchange, ...]] = {}
     for exchange in EXCHANGES:
         for code in dict.fromkeys(code for field in fields for code in getattr(exchange, field).split()):

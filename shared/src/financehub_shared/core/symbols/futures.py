@@ -1,6 +1,6 @@
 """Reads futures and commodities as other sources write them: `ES1!`, `CL1 COMDTY`, `/ES`, `ESH6`, `SILVER`.
 
-Yahoo has futures of US exchanges only: the continuous one (`ES=F`) and single months (`ESH26.CME`). Sources: the
+Yahoo has only futures of US exchanges: the continuous future (`ES=F`) and single months (`ESH26.CME`). Sources: the
 contract codes of CME Group and ICE Futures US, and Bloomberg's tickers of the same contracts.
 """
 
@@ -22,14 +22,14 @@ def _table(rows: str) -> Mapping[str, str]:
     return dict(row.split("=") for row in rows.split())
 
 
-#: Bloomberg's root = Yahoo's, where they differ. A root of one letter is followed by a space (`C 1 COMDTY`).
+#: Bloomberg's root = Yahoo's root, if the two differ. A root of one letter is followed by a space (`C 1 COMDTY`).
 _BLOOMBERG = _table("""
     C=ZC S=ZS W=ZW O=ZO BO=ZL SM=ZM RR=ZR KW=KE LC=LE LH=HE FC=GF CO=BZ XB=RB JO=OJ
     US=ZB TY=ZN FV=ZF TU=ZT WN=UB DM=YM NX=NKD NI=NIY AD=6A BP=6B CD=6C EC=6E JY=6J PE=6M NV=6N SF=6S
 """)
-#: TradingView's root = Yahoo's.
+#: TradingView's root = Yahoo's root.
 _TRADINGVIEW = _table("BRN=BZ")
-#: Commodity = root of its future. GOLD is also the ticker of a share, so it needs a feed.
+#: Commodity = root of its future. GOLD is also the ticker of a share, so it is only read after the name of a feed.
 _COMMODITIES = _table("""
     TVC:GOLD=GC SILVER=SI COPPER=HG PLATINUM=PL PALLADIUM=PA USOIL=CL CRUDEOIL=CL UKOIL=BZ BRENT=BZ NATGAS=NG
     NATURALGAS=NG COFFEE=KC COTTON=CT SOYBEANS=ZS WHEAT=ZW
@@ -45,7 +45,7 @@ def read_future(text: str) -> list[str]:
     """Return the canonical symbols of a future, best first: `ES=F` for `ES1!`, `ESH26.CME` and `ES=F` for `ESH26`.
 
     Args:
-        text: The symbol as a user wrote it, in capitals. The result is empty if it is not that of a future.
+        text: The symbol as a user wrote it, in capitals. If it is not the symbol of a future, the result is empty.
     """
     if _CONTINUOUS.fullmatch(text):
         return [text]
@@ -67,5 +67,5 @@ def _read_single_month(text: str) -> list[str]:
     root = _BLOOMBERG.get(root, root) if " " in text else root
     if root not in _SUFFIXES:
         return []
-    is_complete = len(year) == 2  # a year of one digit is in this decade or in the next
+    is_complete = len(year) == 2  # a year of one digit may be in this decade or the next
     return [*([f"{root}{month}{year}.{_SUFFIXES[root]}"] if is_complete else []), f"{root}=F"]

@@ -1,10 +1,10 @@
-"""Well-known indices: their currencies, and the names that users write instead of Yahoo's symbol."""
+"""Lists well-known indices with their currencies and the names that users write instead of Yahoo's symbol."""
 
 import re
 from collections.abc import Mapping
 
 #: Yahoo's symbol, currency, and further names. A name that is also the ticker of a share or fund (CAC, COMP, DJT, DOW,
-#: STI) is not one of them, except DAX, which hardly anybody means as the fund.
+#: STI) is left out, except DAX, because users hardly ever mean the fund of that name.
 _ROWS = """
     ^GSPC       USD  SPX INX GSPC SP500 S&P500 S&P US500 SPX500
     ^SPX        USD
@@ -114,13 +114,13 @@ _TABLE = [row.split() for row in _ROWS.strip().splitlines()]
 INDEX_CURRENCIES: Mapping[str, str] = {symbol: currency for symbol, currency, *_ in _TABLE}
 #: Name without spaces → Yahoo's symbol.
 INDEX_NAMES: Mapping[str, str] = {name: symbol for symbol, _, *names in _TABLE for name in names}
-#: Indices whose name contains their currency (`^990100-USD-STRD` is MSCI World), and families that are all in USD.
+#: Pattern of indices whose name contains their currency (`^990100-USD-STRD` is MSCI World), and families in USD.
 _NAMED_CURRENCY = re.compile(r"\^.*-([A-Z]{3})(?:-STRD)?")
 _US_FAMILIES = ("^SP500-", "^DJUS", "^CBOE")
 
 
 def index_currency(symbol: str) -> str | None:
-    """Return the currency of an index without the suffix of an exchange, or None if the index is not known."""
+    """Return the currency of an index whose symbol has no suffix. None if the index is unknown."""
     if symbol in INDEX_CURRENCIES:
         return INDEX_CURRENCIES[symbol]
     if symbol.startswith(_US_FAMILIES):

@@ -18,32 +18,32 @@ from financehub_shared.core.symbols.numbers import split_number
 
 _US, _TORONTO, _MEXICO, _INDIA = BY_SUFFIX[""], BY_SUFFIX["TO"], BY_SUFFIX["MX"], BY_SUFFIX["NS"]
 _HONG_KONG = BY_SUFFIX["HK"]
-#: Code → exchanges. Some codes of countries are Bloomberg's codes of others: `.GR` may be Greece or Germany.
+#: Code → exchanges. Some country codes are Bloomberg's codes for other countries: `.GR` may be Greece or Germany.
 _ANY_CODE: Mapping[str, tuple[Exchange, ...]] = {
     code: tuple(dict.fromkeys((*BY_CODE.get(code, ()), *BY_BLOOMBERG_CODE.get(code, ()))))
     for code in (*BY_CODE, *BY_BLOOMBERG_CODE)
 }
 _SUFFIX: Mapping[str, tuple[Exchange, ...]] = {suffix: (exchange,) for suffix, exchange in BY_SUFFIX.items() if suffix}
-#: Separator before a code → tables in which the code is looked up, in this order.
+#: Separator before a code → tables in which the code is looked up, in order.
 _NOTATIONS = (
     (" ", (BY_BLOOMBERG_CODE, BY_CODE, _SUFFIX)),
     (".", (_SUFFIX, _ANY_CODE)),
     ("/", (_ANY_CODE,)),
     ("-", (BY_COUNTRY,)),
 )
-#: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC/PL`, whose last part is therefore no country.
+#: A preferred share: `BAC.PRL`, `BAC^L`, and `BAC/PL`, whose last part is therefore not a country.
 _PREFERRED = re.compile(r"([A-Z]+)(?:[-./ ]PR[-./ ]?|[-/]P|\^)([A-Z])")
-#: A unit of a US company or of a Canadian trust: `SPAC.UN`, `REI.UN`. Only after a space, UN is Bloomberg's NYSE.
+#: A unit of a US company or of a Canadian trust: `SPAC.UN`, `REI.UN`. After a space, UN is Bloomberg's code for NYSE.
 _UNIT = re.compile(r"[A-Z]+[./]UN")
-#: A class of shares, or what is traded like one: a unit, warrant or right.
+#: A class of shares, or a unit, warrant or right, which is traded like one.
 _CLASS = re.compile(r"(.+?)[./_ ]([A-Z]|UN|WS|WT|RT|RI)")
-#: The last part as others write it → as Yahoo writes it, in the US.
+#: Class of a US share in other notations → Yahoo's notation.
 _US_CLASSES = {"U": "UN", "WS": "WT", "RT": "RI"}
-#: Shares whose class is often written without a separator. No tickers are spelled like this.
+#: Shares whose class is often written without a separator. These spellings are not tickers of other shares.
 _RUN_TOGETHER = {"BRKA": "BRK-A", "BRKB": "BRK-B", "BFA": "BF-A", "BFB": "BF-B"}
 #: The series of ordinary shares at the NSE of India: `RELIANCE-EQ`.
 _ORDINARY = "-EQ"
-#: Sources of indices in TradingView and Google, whose names begin like this.
+#: Names of the feeds in TradingView and Google that contain indices.
 _INDEX_FEED = re.compile(r"INDEX.*|TVC|I")
 _INDEX_TAIL = re.compile(r"\.IND(?:E?X)?$| INDEX$")
 #: The currency after the name of an index in the symbols of brokers: `SPX500USD`, `DE30_EUR`.
@@ -70,11 +70,11 @@ def read_index(text: str) -> str | None:
 
 
 def _lists_index(feed: str, name: str, symbol: str) -> bool:
-    """Whether the name before a colon is that of an index: `LON:SPX` and `NASDAQ:DAX` are shares, `005930:KOSPI` too.
+    """Whether a name with a colon is that of an index: `LON:SPX` and `NASDAQ:DAX` are shares, `005930:KOSPI` too.
 
     Args:
-        feed: What stands before the colon.
-        name: What stands after the colon, which is the name of an index.
+        feed: The text before the colon.
+        name: The text after the colon, which is the name of an index.
         symbol: Yahoo's symbol of the index.
     """
     if feed not in BY_CODE:
@@ -140,7 +140,7 @@ def _symbol(code: str, exchange: Exchange) -> str:
     if exchange.digits and (number := split_number(code)):
         code = number[0]
     if exchange.digits and code.isdigit():
-        code = code.lstrip("0") if exchange is _HONG_KONG else code  # it writes five digits, and Yahoo four
+        code = code.lstrip("0") if exchange is _HONG_KONG else code  # the exchange writes five digits, and Yahoo four
         code = code.zfill(exchange.digits)
     return f"{code}.{exchange.suffix}"
 

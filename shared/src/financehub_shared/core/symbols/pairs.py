@@ -1,4 +1,4 @@
-"""Reads pairs: a coin or a currency, and the currency of its price, as exchanges and platforms write them.
+"""Reads pairs of a coin or currency and the currency of its price, as exchanges and platforms write them.
 
 `BTC/USD`, `BTCUSDT`, `BTC_USD`, `USDT-BTC`, `XXBTZUSD` (Kraken), `BINANCE:BTCUSDT` (TradingView), `BTC-USD-SWAP` (OKX),
 `EURUSD.FOREX` (EODHD), `EUR=` (Reuters), `JPY Curncy` (Bloomberg).
@@ -20,15 +20,15 @@ _KRAKEN = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
 #: Lengths of quote currencies in the order in which a pair without a separator is split. `USD` is more likely than
 #: `BUSD`, `GUSD` or `TUSD`.
 _LENGTHS = (5, 3, 4)
-#: A currency alone is its price in dollars (`EUR=`) or the price of a dollar in it (`JPY=`). Most other codes are also
-#: tickers of shares (ALL, COP).
+#: A currency alone means its price in dollars (`EUR=`) or the price of a dollar in it (`JPY=`). Most other codes are
+#: also tickers of shares (ALL, COP).
 _ALONE = re.compile(r"([A-Z]{3})(?:=R?| CURNCY)|(CHF|CNH|CNY|EUR|GBP|JPY)")
 #: Reuters writes an equals sign after a pair (`EURJPY=`), and some brokers a letter (`EURUSDm`).
 _AFTER_PAIR = re.compile(r"=R?$|(?<=^[A-Z]{6})[A-Z]$")
 _PRICED_IN_DOLLARS = frozenset({"EUR", "GBP", "AUD", "NZD"})
-#: Most letters of a ticker in the US.
+#: Largest number of letters in a US ticker.
 _TICKER_LENGTH = 5
-#: Metal at the spot market → the future that Yahoo has instead.
+#: Metal on the spot market → the future that Yahoo has instead.
 _METALS = {"XAU": "GC=F", "XAG": "SI=F", "XPT": "PL=F", "XPD": "PA=F"}
 
 
@@ -92,7 +92,7 @@ def read_coin_among_stocks(text: str) -> str | None:
 
 
 def _split(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the ways to read a text as base and quote currency. Without a separator there may be several."""
+    """Yield the ways to read a text as base and quote currency. Without a separator, there may be several ways."""
     text = _bare(text)
     if kraken := _KRAKEN.fullmatch(text):
         yield kraken[1], kraken[2]
@@ -110,7 +110,7 @@ def _split(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _bare(text: str) -> str:
-    """Return a text without the exchange or feed before it, and without what may follow a pair."""
+    """Return a text without the exchange or feed before it and without the tail (`_TAIL`) of a pair."""
     text = _TAIL.sub("", text)
     _, colon, pair = text.partition(":")
     return pair if colon and not _is_quote(pair) else text
@@ -121,7 +121,7 @@ def _is_quote(text: str) -> bool:
 
 
 def _coin(base: str, quote: str) -> str | None:
-    """Return the canonical symbol of a pair, or None if it is not one."""
+    """Return the canonical symbol of a pair. None if the text is not a pair."""
     base, quote = COIN_NAMES.get(base, base), COIN_NAMES.get(quote, quote)
     currency = STABLECOINS.get(quote, quote)
     if base in COIN_CURRENCIES and currency in CURRENCIES and currency != base:

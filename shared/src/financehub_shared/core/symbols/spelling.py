@@ -10,10 +10,10 @@ from financehub_shared.core.symbols.futures import read_future
 from financehub_shared.core.symbols.listings import read_index, read_listing
 from financehub_shared.core.symbols.pairs import read_coin, read_coin_among_stocks, read_fx
 
-#: Characters that are copied along with a symbol from a text or a table.
+#: Characters that users copy together with a symbol from a text or a table.
 _BEFORE, _AFTER = " \t\n'\"`“”‘’«»()[]{}<>*,;#$", " \t\n'\"`“”‘’«»()[]{}<>,;:?.-"
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
-#: The market sector that Bloomberg writes after a symbol. The others say which kind of symbol it is.
+#: The market sector that Bloomberg writes after a symbol. The other sectors show the kind of the symbol.
 _SECTOR = re.compile(r" (?:EQUITY|CORP)$", re.IGNORECASE)
 #: Bitfinex calls Tether UST.
 _BITFINEX = re.compile(r"(?:t|BITFINEX:)(?=[A-Z0-9]{6})([A-Z0-9]+?)(UST)?")
@@ -33,14 +33,14 @@ class Spelling(NamedTuple):
 
 
 def find_spellings(text: str, type: AssetType, kind: AssetKind | None = None) -> list[Spelling]:
-    """Return the canonical symbols that a user may mean, best first, or the text alone if it is canonical.
+    """Return the canonical symbols that a user may mean, best first, or only the text if it is canonical.
 
-    The text is not checked against the pattern of symbols: if it follows no known notation, it is returned as it is.
+    The text is not checked against the pattern of symbols: if it follows no known notation, it is returned unchanged.
 
     Args:
         text: The symbol as the user wrote it.
-        type: The type that the user stated. A returned symbol has another type if the text can only belong to that.
-        kind: The kind that the user stated. Without one, a name of an index (`DAX`) is not read as a ticker.
+        type: The type that the user stated. A returned symbol has the other type if the text can only mean that type.
+        kind: The kind that the user stated. If it is None, the name of an index (`DAX`) is not read as a ticker.
     """
     plain = _clean(text)
     found = _crypto(plain.upper()) if type is AssetType.CRYPTO else _stock(_read_case(plain), kind)
@@ -61,7 +61,7 @@ def suggest_symbols(text: str, known: Iterable[str]) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Return a text in plain characters and without what does not belong to the symbol."""
+    """Return a text in plain characters, without those that are not part of the symbol."""
     plain = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
     plain = plain.lstrip(_BEFORE).rstrip(_AFTER)
     if bitfinex := _BITFINEX.fullmatch(plain):
