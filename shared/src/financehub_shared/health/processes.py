@@ -117,7 +117,7 @@ class ProcessRegistry:
                 if reply is not None:
                     infos.append(ProcessInfo.from_json(reply))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                # The process itself replaces it with its next heartbeat.
+                # The next heartbeat of the process replaces the damaged record.
                 log.warning(
                     "process_record_read_failed", key=keys.process(id), error=f"{type(error).__name__}: {error}"
                 )

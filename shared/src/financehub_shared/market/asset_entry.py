@@ -23,7 +23,7 @@ OwnSymbol = Annotated[str, StringConstraints(pattern=OWN_SYMBOL_PATTERN)]
 ALIAS_LENGTH = (2, 60)
 #: The name of an exchange as headlines write it before a ticker: NASDAQ, NYSE, LSE.
 EXCHANGE_PATTERN = r"^[A-Z][A-Z0-9]{1,14}$"
-#: Kinds whose symbols have a form of their own → how it is described.
+#: Kind whose symbols have their own form → description of such an asset in messages.
 _FORMS = {AssetKind.INDEX: "an index", AssetKind.FX: "a currency pair", AssetKind.FUTURE: "a future"}
 _FORM_EXAMPLES = {AssetKind.FX: "EURUSD=X", AssetKind.FUTURE: "GC=F or ESZ26.CME"}
 #: Other names of kinds → the kind.
@@ -57,7 +57,7 @@ class AssetEntry(BaseModel):
     @field_validator("symbol")
     @classmethod
     def _canonical(cls, symbol: str, info: ValidationInfo) -> str:
-        """Require the canonical spelling, and propose it for symbols in other notations."""
+        """Require the canonical spelling, and propose it for a symbol in another notation."""
         type, kind = info.data.get("type"), info.data.get("kind")
         if type is not None:
             spellings = [each for each in find_spellings(symbol, type, kind) if re.match(SYMBOL_PATTERN, each.symbol)]
@@ -150,7 +150,11 @@ def _proposal(symbol: str, type: AssetType, spellings: Sequence[Spelling]) -> st
 
 
 def _check_form(symbol: str, type: AssetType, kind: AssetKind) -> None:
-    """Raise if the form of a symbol shows another kind than the user stated."""
+    """Raise an error if the form of a symbol shows a kind other than the stated one.
+
+    Raises:
+        ValueError: The kinds differ.
+    """
     shown = derive_kind(symbol, type)
     if kind is not shown and shown in _FORMS:
         raise ValueError(f"{symbol} is {_FORMS[shown]}, not of the kind {kind}; remove the kind")
@@ -178,10 +182,10 @@ def _like_currency(currency: str) -> str:
 
 
 def _refuse_repeated(field: str, keys: Sequence[str], values: Sequence[str]) -> None:
-    """Raise if a value of a list is written twice.
+    """Raise an error if a list contains a value twice.
 
     Args:
-        field: What a value is, for the message.
+        field: Name of the field, for the message.
         keys: What must be distinct, one for each value.
         values: The values as written.
     """

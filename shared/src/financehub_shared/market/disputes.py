@@ -11,7 +11,7 @@ from financehub_shared.redis.text import decode
 
 
 class DisputeRepository(RedisRepository):
-    """Reads and writes disputes. There are few at a time, so all of them are read together."""
+    """Reads and writes disputes. Only a few are open at a time, so they are all read together."""
 
     @translate_errors
     def disputes(self, *, unreadable: Unreadable | None = None) -> dict[str, Dispute]:

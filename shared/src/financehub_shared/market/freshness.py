@@ -31,7 +31,7 @@ def _decode_time(field: str, raw: bytes) -> float:
     """Decode a mark.
 
     Raises:
-        CorruptDataError: It is not a time of a dataset and a provider.
+        CorruptDataError: The field is not a dataset and a provider, or the value is not a time.
     """
     try:
         at = float(raw)

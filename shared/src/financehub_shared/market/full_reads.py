@@ -1,4 +1,4 @@
-"""Stores in one Redis hash when the whole history of bars of each asset was read."""
+"""Stores the times of the last full read of each asset in one Redis hash."""
 
 from collections.abc import Mapping, Sequence
 

@@ -23,7 +23,7 @@ class Store(Protocol):
     """Market data at rest. Calls block; from a coroutine use `asyncio.to_thread`.
 
     A record that cannot be read is reported and left out, and all others are returned. A method with an argument
-    `unreadable` also adds the record's error to it, for callers that must tell such a record from a missing one.
+    `unreadable` also adds the record's error to it, for callers that must distinguish such a record from a missing one.
 
     Every method raises `StoreUnavailableError` when Redis does not answer or refuses to write.
     """

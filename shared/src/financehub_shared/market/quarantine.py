@@ -1,8 +1,8 @@
 """Stores rejected data in the quarantine: one record for each kind, symbol, provider and class of reason.
 
 A kind has a hash of records and a sorted set of its fields by the time of the last rejection. If there are too many
-records of a kind, the oldest ones of its most frequent class of reason leave. So thousands of dead coins displace
-neither records of another kind nor those for another reason.
+records of a kind, the oldest ones of its most frequent class of reason are deleted. So thousands of dead coins do
+not displace records of another kind or with another reason.
 """
 
 import re
@@ -153,7 +153,7 @@ def drop_quarantined(client: Any, before: float, *, dry_run: bool) -> int:
 
 
 def _drop_stream(client: Any, before: float) -> None:
-    """Delete the stream of earlier releases once its newest record is too old. It is not read any more."""
+    """Delete the stream of earlier releases once its newest record is too old. It is no longer read."""
     if client.type(keys.QUARANTINE_STREAM) != b"stream":
         return
     newest = client.xrevrange(keys.QUARANTINE_STREAM, count=1)

@@ -66,7 +66,7 @@ class Retention(RedisRepository):
         }
 
     def _drop_disputes(self, before: float, unreadable: Unreadable) -> None:
-        """Delete disputes about assets that are not fetched any more."""
+        """Delete disputes about assets that are no longer fetched."""
 
         def is_old(symbol: str, raw: bytes) -> bool:
             return decode_dispute(symbol, raw).last_seen_at < before

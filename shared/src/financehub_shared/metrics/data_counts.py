@@ -18,7 +18,12 @@ class DataCounts(Protocol):
         ...
 
     def count_dropped(self, dataset: str, records: Mapping[str, int]) -> None:
-        """Count records of a dataset that were not stored, by the reason."""
+        """Count the records of a dataset that were not stored.
+
+        Args:
+            dataset: Name of the dataset.
+            records: Reason → number of records.
+        """
         ...
 
 

@@ -158,7 +158,7 @@ class Metrics:
             self.records_stored.labels(dataset, provider).inc(count)
 
     def count_dropped(self, dataset: str, records: Mapping[str, int]) -> None:
-        """Count records of a dataset that were not stored, by the reason."""
+        """Count the records of a dataset that were not stored, by reason."""
         for reason, count in records.items():
             self.records_dropped.labels(dataset, reason).inc(count)
 

@@ -11,7 +11,7 @@ INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
 #: Hash symbol → JSON {at, due}: when the whole history of an asset was last read, and when it is due again.
 FULL_READS = "financehub:full-reads"
-#: Set of the kinds of rejected data that the quarantine has.
+#: Set of the kinds of rejected data in the quarantine.
 QUARANTINE_KINDS = "financehub:quarantine:kinds"
 #: The quarantine of earlier releases, a stream.
 QUARANTINE_STREAM = "financehub:quarantine"

@@ -1,4 +1,4 @@
-"""Tells the replies of a pipeline apart that was executed without raising the first error."""
+"""Distinguishes the replies of a pipeline that was executed without raising the first error."""
 
 from collections.abc import Iterable
 

@@ -2,7 +2,7 @@
 
 `decode(value)` decodes one string, `decode_hash(raw)` an HGETALL reply and `decode_fields(names, values)` an HMGET
 reply. Bytes that are not UTF-8 are replaced, so a damaged value never raises an error here. `read_number(text)` and
-`read_count(text)` parse statistics, of which a damaged one counts as missing.
+`read_count(text)` parse statistics, and a damaged number counts as missing.
 """
 
 import re
@@ -38,5 +38,5 @@ def read_number(text: str | None) -> float | None:
 
 
 def read_count(text: str | None) -> int:
-    """Return a number of things, or 0 if it is missing or damaged."""
+    """Return a count, or 0 if it is missing or damaged."""
     return int(read_number(text) or 0)

@@ -1,4 +1,4 @@
-"""Encodes disputes as JSON: one mapping of providers for each field of their claims."""
+"""Encodes disputes as JSON. For each field of the claims, the JSON maps providers to values."""
 
 from decimal import Decimal
 from typing import Any

@@ -15,7 +15,7 @@ from financehub_shared.market.encoding.record_names import RecordName
 Member = TypeVar("Member", bound=StrEnum)
 
 #: Times beyond these seconds since 1970, and days beyond these days, are outside the years 100 to 3800. `datetime`
-#: cannot show much later ones.
+#: cannot represent times that are much later.
 MAX_SECONDS, MAX_DAY = 59e9, 680_000
 #: A finite decimal. Prices and volumes have far fewer digits and far smaller exponents.
 _DECIMAL = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[Ee][+-]?\d{1,2})?", re.ASCII)
@@ -63,7 +63,7 @@ class Fields:
     def text(self, field: str, default: str | None = None) -> str:
         """Return a string."""
         value = self._fields.get(field)
-        if isinstance(value, str) and value.isascii():  # nearly always, and 10,000 quotes have 50,000 strings
+        if isinstance(value, str) and value.isascii():  # a fast path, because 10,000 quotes have 50,000 strings
             return value
         return str(self._read(field, default, _is_text, "a string"))
 
@@ -76,7 +76,7 @@ class Fields:
         return float(self._read(field, None, _is_time, "a time"))
 
     def count(self, field: str) -> int:
-        """Return a number of things."""
+        """Return a count, which is a whole number that is not negative."""
         return int(self._read(field, None, lambda value: _is_integer(value) and 0 <= value < 2**53, "a count"))
 
     def day(self, field: str) -> int:

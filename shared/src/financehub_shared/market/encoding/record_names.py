@@ -1,7 +1,7 @@
 """Names stored records in messages, and says how each kind of record is repaired.
 
 A task replaces a quote, an indicator record and a freshness mark as a whole, so its next run repairs one. The scheduler
-writes the assets of the assets file again. Nothing else is replaced by itself.
+writes the assets of the assets file again. Other records are not replaced automatically.
 """
 
 import shlex
@@ -20,7 +20,7 @@ class RecordName:
         field: The hash field. None if the record is the whole key.
         repair: How a damaged record is repaired, in which `{field}` is the quoted field and `{remove}` the command that
             removes the record.
-        removal: How the record is removed, if it is intact but of a newer release.
+        removal: How the record is removed if it is intact but was written by a newer release.
     """
 
     key: str
@@ -29,11 +29,11 @@ class RecordName:
     removal: str = "{remove}"
 
     def corrupt(self, problem: str) -> CorruptDataError:
-        """Return the error that the record is damaged."""
+        """Return the error for a damaged record."""
         return CorruptDataError(str(self), problem, self._advice(self.repair))
 
     def newer(self, problem: str) -> NewerRecordError:
-        """Return the error that only a newer release can read the record."""
+        """Return the error for a record that only a newer release can read."""
         return NewerRecordError(str(self), problem, self._advice(self.removal))
 
     def __str__(self) -> str:

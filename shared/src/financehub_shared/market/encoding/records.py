@@ -16,7 +16,7 @@ QUOTE_ORDER_LENGTH = 2 * _TIME_DIGITS
 #: The value of the qualities `corrected` and `unconfirmed` in Redis; the latter also has the field `unconfirmed`.
 #: Earlier releases, which run during an upgrade and after a rollback, accept only this value, and ignore the field.
 _CORRECTED = "mended"
-#: Any other symbol was not written by FinanceHub, and could spoil a request for many symbols.
+#: FinanceHub writes no other symbols. Another symbol could make a request for many symbols fail.
 _SYMBOL = re.compile(r"[\w.^=&/+:$!@*-]{1,60}", re.ASCII)
 
 

@@ -48,7 +48,7 @@ def trim_bars(bars: Bars, first_day: int) -> Bars:
 
 
 def replace_bars(old: Bars, new: Bars, first_day: int | None) -> Bars:
-    """Merge bars as `merge_bars` does, but without the old ones from `first_day` on, if it is given."""
+    """Merge bars as `merge_bars` does. If `first_day` is not None, the old bars from that day on are removed first."""
     if first_day is not None:
         cut = bisect_left(old.days, first_day)
         old = Bars(old.symbol, old.provider, *(getattr(old, name)[:cut] for name in _COLUMNS))
