@@ -185,7 +185,7 @@ def _refuse_repeated(field: str, keys: Sequence[str], values: Sequence[str]) -> 
     """Raise an error if a list contains a value twice.
 
     Args:
-        field: Name of the field, for the message.
+        field: What a value is, such as `alias`, for the message.
         keys: What must be distinct, one for each value.
         values: The values as written.
     """

@@ -148,7 +148,7 @@ class Store(Protocol):
         """Add rejections to the record of their kind, symbol, provider and class of reason.
 
         A record keeps the time of its first rejection and counts all of them. If there are more than
-        `QUARANTINE_LIMIT` records of a kind, the oldest ones of its most frequent class of reason are deleted.
+        `QUARANTINE_LIMIT` records of a kind, the oldest records with its most frequent class of reason are deleted.
         """
         ...
 

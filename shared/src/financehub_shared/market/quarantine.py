@@ -1,7 +1,7 @@
 """Stores rejected data in the quarantine: one record for each kind, symbol, provider and class of reason.
 
 A kind has a hash of records and a sorted set of its fields by the time of the last rejection. If there are too many
-records of a kind, the oldest ones of its most frequent class of reason are deleted. So thousands of dead coins do
+records of a kind, the oldest records with its most frequent class of reason are deleted. So thousands of dead coins do
 not displace records of another kind or with another reason.
 """
 
@@ -153,7 +153,7 @@ def drop_quarantined(client: Any, before: float, *, dry_run: bool) -> int:
 
 
 def _drop_stream(client: Any, before: float) -> None:
-    """Delete the stream of earlier releases once its newest record is too old. It is no longer read."""
+    """Delete the stream of earlier releases, which is no longer read, once its newest record is too old."""
     if client.type(keys.QUARANTINE_STREAM) != b"stream":
         return
     newest = client.xrevrange(keys.QUARANTINE_STREAM, count=1)

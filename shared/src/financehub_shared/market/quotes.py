@@ -18,8 +18,8 @@ from financehub_shared.market.unreadable import Unreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
-# A stored quote without an order prefix is damaged. One that was fetched `WRONG_CLOCK_SECONDS` after the new quote has
-# the time of a wrong clock. Either would refuse all quotes that follow, so the new quote replaces it.
+# A stored quote without an order prefix is damaged. A stored quote that was fetched `WRONG_CLOCK_SECONDS` after the new
+# quote has the time of a wrong clock. Either would block all later quotes, so the new quote replaces it.
 # The first argument is the position in the order prefix from which both quotes are compared.
 # EVAL instead of EVALSHA saves the second round trip after Redis restarts or fails over.
 _KEEP_NEWER = f"""
@@ -39,7 +39,7 @@ end
 
 #: Compares the upstream's times first, then the fetch times.
 _BY_UPSTREAM_TIME = 1
-#: Compares the fetch times only, because the stored price is wrong and the time of a wrong price proves nothing.
+#: Compares the fetch times only, because the stored price is wrong, so its time is not reliable either.
 _BY_FETCH_TIME = QUOTE_ORDER_LENGTH // 2 + 1
 
 

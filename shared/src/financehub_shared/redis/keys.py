@@ -9,7 +9,7 @@ QUOTES = "financehub:quotes"
 DISPUTES = "financehub:quotes:disputes"
 INDICATORS = "financehub:indicators"
 FRESHNESS = "financehub:freshness"
-#: Hash symbol → JSON {at, due}: when the whole history of an asset was last read, and when it is due again.
+#: Hash symbol → JSON {at, due}: times (s) at which the whole history of an asset was last read and is due again.
 FULL_READS = "financehub:full-reads"
 #: Set of the kinds of rejected data in the quarantine.
 QUARANTINE_KINDS = "financehub:quarantine:kinds"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from financehub_shared.core.symbols.coins import COIN_NAMES, KNOWN_COINS
 from financehub_shared.core.symbols.currencies import COIN_CURRENCIES, CURRENCIES, QUOTE_COINS, STABLECOINS
 
-#: What may follow a pair: the kind of contract, its date (`BTCUSD_240628`, `BTC-27DEC24`), or the name of the market.
+#: Text that may follow a pair: the kind of contract, its date (`BTCUSD_240628`, `BTC-27DEC24`), or the market's name.
 _TAIL = re.compile(
     r"(?:[-._ ]?(?:PERP|PERPETUAL|SWAP|SPOT)|[-_]?\d{6}|-\d{1,2}[A-Z]{3}\d{2}"
     r"|\.(?:P|X|CC|FX|FOREX)|[._](?:ECN|OTC|PRO|RAW|STD)|:CUR| CURNCY)$"

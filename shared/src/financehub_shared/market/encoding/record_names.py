@@ -1,7 +1,7 @@
 """Names stored records in messages, and says how each kind of record is repaired.
 
-A task replaces a quote, an indicator record and a freshness mark as a whole, so its next run repairs one. The scheduler
-writes the assets of the assets file again. Other records are not replaced automatically.
+A task replaces a whole quote, indicator record or freshness mark, so its next run repairs a damaged one. The scheduler
+rewrites the assets of the assets file. Other records are not replaced automatically.
 """
 
 import shlex
@@ -46,7 +46,7 @@ class RecordName:
             name = shlex.quote(name)
             remove = f"`redis-cli {command} {name}` removes it"
         else:
-            # an interactive redis-cli reads the escapes of bytes that a shell cannot spell
+            # an interactive redis-cli accepts escapes for bytes that cannot be written in a shell
             name = "NAME"
             remove = (
                 f"`{command} NAME` in an interactive redis-cli, with NAME from `redis-cli --no-raw {names}`, removes it"

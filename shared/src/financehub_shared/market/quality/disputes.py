@@ -29,7 +29,7 @@ class Claim:
 
     Args:
         price: The newest price.
-        since: Unix seconds of the first of these prices. Each of them is within the jump limit of the one before.
+        since: Unix seconds of the first of these prices. Each of them is within the jump limit of the previous price.
         market_since: Time of the first of these prices according to the upstream, in Unix seconds.
         seen_at: Unix seconds of the newest price.
     """

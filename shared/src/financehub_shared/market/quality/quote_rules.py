@@ -28,7 +28,7 @@ from financehub_shared.market.quality.quote_moves import (
 from financehub_shared.market.quality.quote_votes import Votes
 from financehub_shared.market.quality.quotes import join_notes
 
-#: An unconfirmed price of a coin becomes good after this time if nobody contradicts it.
+#: An unconfirmed price of a coin becomes good after this time if no provider contradicts it.
 COIN_TRUST_SECONDS = float(DAY_SECONDS)
 #: The same for a price that may be in the wrong unit, and for a stock price that its sessions do not confirm. A stored
 #: quote that is not renewed is deleted after the same time.
