@@ -1,4 +1,4 @@
-"""Stores news in Redis: a hash of news items, indexes by time and by asset, and indexes that find duplicates."""
+"""Stores news in Redis: a hash of news items, indexes by time and by asset, and indexes for deduplication."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class NewsRepository(RedisRepository):
         return sum(self._put_batch(batch, oldest, counts) for batch in chunks(items, BATCH))
 
     def _put_batch(self, batch: Sequence[NewsItem], oldest: float, dropped: DroppedNews) -> int:
-        """Read the known news items, select the new ones and write them; start over if another writer interfered."""
+        """Read the known news items and write the new ones. Start over if another writer interfered."""
         identities = [identify(item) for item in batch]
         for _ in range(_ROUNDS):
             with self._redis.pipeline(transaction=True) as pipe:
@@ -64,7 +64,7 @@ class NewsRepository(RedisRepository):
         return self._index.known(batch, identities, oldest)
 
     def _check_index(self, key: str, reply: object) -> None:
-        """Report an index of some news items that cannot be used, and raise every other error that Redis replied."""
+        """Report an unusable index that covers only some news items, and raise every other error of Redis."""
         if isinstance(reply, Exception) and not key.startswith((keys.news_by_asset(""), _STORIES)):
             raise reply
         try:
@@ -93,7 +93,7 @@ class NewsRepository(RedisRepository):
 
 
 def _queue_writes(pipe: Any, new: Sequence[NewsItem]) -> list[str]:
-    """Queue the writes of new items, and return the key of each."""
+    """Queue the writes of new items, and return the key that each command writes."""
     if not new:
         return []
     times = {item.id: item.published_at for item in new}

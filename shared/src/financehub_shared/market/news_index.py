@@ -1,7 +1,7 @@
-"""Keeps in Redis what deduplication must know about earlier news items, longer than the items themselves.
+"""Keeps the keys of earlier news items in Redis for deduplication, for longer than the news items themselves.
 
-A feed may keep an entry for years. Therefore the keys of links and guids stay until no source has had them for two
-weeks, whether the news item was stored, deleted since then, or dropped.
+A feed may keep an entry for years. Therefore, the keys of links and guids are kept until no source has had them for two
+weeks, even if the news item was dropped, or stored and deleted since then.
 """
 
 from collections import defaultdict
@@ -22,11 +22,12 @@ from financehub_shared.market.unreadable import ReportUnreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
-#: A feed that responds 'not modified' is read in full once a week, so every entry is seen within this time.
+#: A feed that responds 'not modified' is read in full once a week, so all its entries are seen within this time.
 SEEN_SECONDS = 14 * DAY_SECONDS
-#: Keys of about 70,000 news items, which take 25 MB. Beyond it, the keys that were last seen first are forgotten.
+#: Largest number of keys. They belong to about 70,000 news items and take 25 MB. Above this number, the keys that have
+#: not been seen for the longest time are deleted.
 SEEN_LIMIT = 200_000
-#: Time for which the title of a story is kept. It is the default retention of news.
+#: Time in seconds for which the key of a story is kept. It equals the default retention of news.
 STORY_SECONDS = 30 * DAY_SECONDS
 
 
@@ -47,7 +48,7 @@ class NewsIndex:
 
         Args:
             items: News items, at least one.
-            identities: Their identities.
+            identities: The identity of each item, in the same order.
             oldest: News items that were published before this time in Unix seconds are too old.
         """
         links = sorted({identity.link for identity in identities})
@@ -79,7 +80,7 @@ class NewsIndex:
         return KnownNews(times, known, oldest)
 
     def queue_writes(self, pipe: Any, known: KnownNews) -> list[str]:
-        """Queue the writes of everything that was judged, and return the key of each."""
+        """Queue the writes for all judged items, and return the key that each command writes."""
         written = []
         by_bucket: defaultdict[int, dict[str, str]] = defaultdict(dict)
         for (bucket, story), told in known.new_stories.items():
@@ -97,7 +98,7 @@ class NewsIndex:
         return written
 
     def _decode(self, bucket: int, stories: Iterable[str], reply: Any) -> dict[StoryPlace, KnownStory]:
-        """Return the known stories of one bucket. A value that cannot be read is reported, and its story is unknown."""
+        """Return the known stories of one bucket. A value that cannot be read is reported and left out."""
         found: dict[StoryPlace, KnownStory] = {}
         try:
             check_reply(news_story_record(bucket, None), reply)

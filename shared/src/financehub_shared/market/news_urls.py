@@ -4,7 +4,7 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-#: Query parameters that track readers and do not select the article.
+#: Query parameters that track readers and do not select an article.
 _TRACKING = re.compile(
     r"^(utm_.*|at_(medium|campaign|link.*)|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|cmpid|ncid|guccounter"
     r"|guce_.*|_ga|\.?tsrc|ocid|mod|ref|rss|xtor|ftag|intcid|icid|echobox)$"
@@ -13,7 +13,7 @@ _TRACKING = re.compile(
 _SESSION = re.compile(r"^((asp)?(j|php)?sess(ion)?(_?id)?.*|sid|s_id|cfid|cftoken|visit(or)?_?id)$")
 _RANDOM = re.compile(r"^(?=.*\d)[\w!.-]{16,}$")
 _SESSION_PATH = re.compile(r";(jsessionid|sid|phpsessid)=[^/;]*", re.IGNORECASE)
-#: Fragments that name a part of a page, or the way to it. All others may select an article of the page.
+#: Fragments that name a part of a page, or how the reader came to it. All other fragments may select an article.
 _PART = re.compile(
     r"^(comments?([-_]?\d+)?|comment-form|respond|disqus_thread|more(-\d+)?|top|main(-content)?|content|article"
     r"|rss.*|feed|tk\..*|:~:.*|sthash\..*|\.[\w-]{6,})?$",
@@ -23,7 +23,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def canonical_url(url: str) -> str:
-    """Return the same URL for all links to an article: lower-case host, sorted query, no tracking and no session.
+    """Return the same URL for all links to an article.
+
+    The host is in lower case, the query is sorted, and tracking and session parameters are removed.
 
     A fragment stays unless it is known to select nothing, because some feeds list the articles of a single page.
 
@@ -45,7 +47,7 @@ def canonical_url(url: str) -> str:
 
 
 def is_start_page(url: str) -> bool:
-    """Whether a canonical URL is a site's start page, which is no article's address."""
+    """Whether a canonical URL is a site's start page, which is not the address of an article."""
     parts = urlsplit(url)
     return parts.path in {"", "/"} and not parts.query and not parts.fragment
 
@@ -61,7 +63,7 @@ def _selects(name: str, value: str) -> bool:
 
 
 def _fragment(fragment: str) -> str:
-    """Return a fragment, or an empty string if it does not select an article. A path (`!/news/5`) always does."""
+    """Return a fragment, or an empty string if it does not select an article. A path (`!/news/5`) always does so."""
     name, equals, value = fragment.partition("=")
     is_parameter = bool(equals) and "/" not in name
     selects = not _PART.match(fragment) and not (is_parameter and not _selects(name.lower(), value))
@@ -69,11 +71,13 @@ def _fragment(fragment: str) -> str:
 
 
 def news_id(url: str, title: str = "") -> str:
-    """Return an article's stable id: 24 hex digits of the SHA-256 of its canonical URL; `http` counts as `https`.
+    """Return an article's stable id.
+
+    The id consists of the first 24 hex digits of the SHA-256 hash of the canonical URL. `http` counts as `https`.
 
     Args:
         url: The link to the article.
-        title: Title of the article if the link leads to several articles.
+        title: Title of the article if the link leads to several articles. Otherwise empty.
 
     Raises:
         ValueError: The link is not an http(s) URL with a host.

@@ -12,9 +12,11 @@ from financehub_shared.market.dedupe.titles import read_headline
 #: Seconds within which two headlines of the same story announce the same article. It is less than a day, because daily
 #: headlines recur (`Bitcoin rises as Fed meets`) and are not published at the same minute every day.
 STORY_WINDOW = 18.0 * HOUR_SECONDS
-#: The same for equal short headlines, which name no more than an asset or a figure and an event (`Gold slips`).
+#: Seconds within which two equal short headlines announce the same article. A short headline names only an asset or a
+#: figure, and an event (`Gold slips`).
 SHORT_WINDOW = 2.0 * HOUR_SECONDS
-#: An item that was published within so many seconds before the fetch has no date, or a new one at each fetch.
+#: An item counts as undated if its publication time is less than this many seconds before the fetch. Such an item has
+#: no date, or a new one at each fetch.
 UNDATED_SECONDS = 120.0
 
 
@@ -22,17 +24,18 @@ UNDATED_SECONDS = 120.0
 class NewsIdentity:
     """The keys by which a news item is recognized.
 
-    A guid alone identifies nothing, because some feeds give each article the same one. Therefore its keys contain the
-    date or the title too.
+    A guid alone identifies nothing, because some feeds give all articles the same guid. Therefore, its keys also
+    contain the date or the title.
 
     Args:
         link: The item's id, a hash of its canonical URL.
-        guids: Keys of the guid with the date, if it has a time, and of the guid with the title. Empty without a guid.
-        former_guids: The keys that `guids` had in releases whose guids did not begin with the label of the feed.
+        guids: Keys of the guid with the date, if the date has a time, and of the guid with the title. Empty without a
+            guid.
+        former_guids: The keys of the guid in earlier releases, whose guids did not begin with the label of the feed.
         undated_title: Key of the publisher and the story. Empty if the item has a date, or its title tells no story.
         story: Key of the story and of the assets that the title names. Empty if the title tells no story.
-        window: Seconds within which an item with this key announces the same article.
-        words: Key of the title as a whole.
+        window: Seconds within which two items with the same `story` announce the same article.
+        words: Key of the whole title.
     """
 
     link: str
@@ -45,12 +48,12 @@ class NewsIdentity:
 
 
 def identify(item: NewsItem) -> NewsIdentity:
-    """Return the keys of a news item that is linked to its assets."""
+    """Return the keys of a news item. It must already be linked to its assets."""
     headline = read_headline(without_tickers(bare_headline(item.title, publisher_names(item)), item.assets))
     story = _key(headline.story, *item.assets) if headline.story else ""
     is_short = not story and headline.has_event and (headline.has_figure or item.assets)
     is_undated = 0 <= item.fetched_at - item.published_at < UNDATED_SECONDS
-    # a date without a time, which many articles of a day share, is no evidence
+    # a date without a time is not evidence, because many articles of a day share it
     date = "" if item.published_at % DAY_SECONDS == 0 else repr(item.published_at)
     evidence = [text for text in (date, headline.words) if text]
     _, _, former_guid = item.guid.partition(" ")
@@ -66,12 +69,12 @@ def identify(item: NewsItem) -> NewsIdentity:
 
 
 def story_bucket(identity: NewsIdentity, at: float) -> int:
-    """Return the number of the time span, as long as the window of the story, that contains a time of publication."""
+    """Return the time bucket, as long as the story's window, that contains a publication time in Unix seconds."""
     return int(at // identity.window)
 
 
 def story_buckets(identity: NewsIdentity, at: float) -> range:
-    """Return the buckets that can contain a news item of the same story as one that was published at `at`."""
+    """Return the buckets that can contain the same story if an item is published at `at`, in Unix seconds."""
     bucket = story_bucket(identity, at)
     return range(bucket - 1, bucket + 2)
 

@@ -25,7 +25,7 @@ class Verdict(NamedTuple):
 
     Args:
         reason: The reason.
-        known_id: Id of the stored news item that announces the same article. Empty if it is not known.
+        known_id: Id of the known news item that announces the same article. Empty if the id is not known.
     """
 
     reason: DropReason
@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 
 class DroppedNews:
-    """Counts the news items that were not stored, and keeps an example of each reason."""
+    """Counts the dropped news items by reason, and keeps an example of each reason."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -47,11 +47,11 @@ class DroppedNews:
 
 @dataclass(frozen=True, slots=True)
 class KnownStory:
-    """The news item of a story that is stored in one bucket of time.
+    """The news item that is stored for a story in one time bucket; see `story_bucket`.
 
     Args:
         published_at: Time of publication in Unix seconds.
-        words: Key of its title as a whole.
+        words: Key of its whole title.
         id: Id of the news item.
     """
 
@@ -60,16 +60,16 @@ class KnownStory:
     id: str
 
 
-#: The bucket of time and the key of a story.
+#: The time bucket and the key of a story.
 StoryPlace = tuple[int, str]
 
 
 class KnownNews:
-    """The known news items. Every item that is judged is known from then on.
+    """The known news items. Every judged item is known from then on.
 
     Args:
-        seen: Key of a link, guid or undated title → time at which a source last had it, in Unix seconds.
-        stories: Place → news item that is stored there.
+        seen: Key of a link, guid or undated title → Unix seconds of the last fetch in which a source had it.
+        stories: Time bucket and key of a story → news item that is stored for it.
         oldest: News items that were published before this time in Unix seconds are too old.
     """
 
@@ -77,7 +77,7 @@ class KnownNews:
         self._seen = dict(seen)
         self._stories = dict(stories)
         self._oldest = oldest
-        #: The keys of all items that were judged, each with the time of the fetch.
+        #: Key of a judged item → Unix seconds of its fetch.
         self.sighted: dict[str, float] = {}
         #: The stories of the new items.
         self.new_stories: dict[StoryPlace, KnownStory] = {}
@@ -86,8 +86,8 @@ class KnownNews:
         """Return why an item is dropped, or None if it is new."""
         verdict = self._verdict(item, identity)
         sighted = [identity.link, *identity.guids]
-        # The title of an item with a known link does not count as seen again. Otherwise yesterday's undated article
-        # would hide today's with the same title.
+        # The title of an item with a known link does not count as seen again. Otherwise, yesterday's undated article
+        # would hide today's article with the same title.
         if identity.undated_title and (verdict is None or verdict.reason is not DropReason.KNOWN_LINK):
             sighted.append(identity.undated_title)
         for key in sighted:

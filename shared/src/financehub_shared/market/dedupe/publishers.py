@@ -1,8 +1,8 @@
 """Removes what publishers and news agencies add to a headline. Pure.
 
-`Vodafone Group Plc - Final Results` has no such suffix, although it looks like one. So a suffix is removed only if it
-is the item's own publisher or a well-known one. Behind a colon or in parentheses, a well-known publisher may be the
-subject.
+`Vodafone Group Plc - Final Results` seems to end with a publisher, but does not. Therefore, a suffix is removed only if
+it is the item's own publisher or a well-known one. After a colon or in parentheses, a well-known publisher may be the
+subject, so only the item's own publisher is removed there.
 """
 
 import re
@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from financehub_shared.core.models import NewsItem
 
-#: Publishers that aggregators append to titles. A name that is also a company in many headlines (`Nasdaq`) or an
-#: ordinary word (`Fortune`) is not in the table.
+#: Publishers that aggregators append to titles. The table does not contain names that are also a company in many
+#: headlines (`Nasdaq`) or an ordinary word (`Fortune`).
 _WELL_KNOWN = """
     24/7 Wall St | ABC News | Al Jazeera | AP | AP News | Associated Press | Axios | Barron's | BBC | BBC News
     Benzinga | Bitcoin Magazine | Bloomberg | Bloomberg Law | Bloomberg News | Business Insider | Business Standard
@@ -31,10 +31,11 @@ _WELL_KNOWN = """
 """
 _DOMAIN_END = re.compile(r"\.(com|net|org|news|io|de|fr|in|co\.uk|co\.in|com\.au)$")
 _SECOND_LEVEL = frozenset({"com", "co", "net", "org", "gov", "ac"})
-#: A suffix, and what precedes it if that also introduces a subject: `Ellison's next takeover: CNN`.
+#: A suffix, and the punctuation before it if it can also introduce a subject: `Ellison's next takeover: CNN`.
 _SUFFIX = re.compile(r"^(.*\S)(?:\s+[|·•–—-]+\s+|(\s*:\s+|\s+\())([^|–—]{2,60}?)\)?\s*$")
 _SOURCES = re.compile(r"\s*[-–—:,(]\s*(?:sources?|reports?)(?: says?)?\)?$", re.IGNORECASE)
-#: Newsrooms whose reports other publishers repeat. None of them is a listed company, whose own results it may report.
+#: Newsrooms whose reports other publishers repeat. The list does not contain listed companies, because a company may
+#: report its own results.
 _NEWSROOMS = (
     "Reuters|Bloomberg|Bloomberg News|AP|Associated Press|FT|Financial Times|WSJ|Wall Street Journal|CNBC|Nikkei"
 )
@@ -45,7 +46,7 @@ _ATTRIBUTION = re.compile(
 )
 _TAG = re.compile(
     r"^[\W_]*(?:"
-    # `UPDATE 1-`, with or without spaces
+    # tags such as `UPDATE 1-`, with or without spaces
     r"(?:UPDATE \d+|WRAPUP \d+|RPT|REFILE|CORRECTED|EXCLUSIVE|Exclusive|BREAKING|BRIEF)\s*[-–—:]\s*"
     r"|[\[(]?(?i:breaking(?: news)?|updated?(?: \d+)?|exclusive|watch|video|alert|just in|developing|correct(?:ed|ion)"
     r"|factbox|timeline|graphic|explainer|instant view|analyst view)"
@@ -56,7 +57,7 @@ _DECORATION = re.compile("^[\\s\ufe0f🚨⚡❗‼📢📣📰⚠▶►•■●
 
 
 def squeeze(name: str) -> str:
-    """Return a publisher's name for comparison: `The Wall Street Journal` → `wallstreetjournal`."""
+    """Return a publisher's name in a form for comparisons: `The Wall Street Journal` → `wallstreetjournal`."""
     bare = _DOMAIN_END.sub("", name.strip().casefold().removeprefix("www."))
     return "".join(filter(str.isalnum, bare.removeprefix("the ")))
 
@@ -79,9 +80,9 @@ def bare_headline(title: str, own: AbstractSet[str]) -> str:
 
     Args:
         title: The title.
-        own: The names of the item's publisher, see `publisher_names`.
+        own: The names of the item's own publisher; see `publisher_names`.
     """
-    # one space instead of many, of which the patterns would try every division
+    # several spaces become one, because the patterns would try every way to split them
     text = _DECORATION.sub("", " ".join(title.split()))
     while (rest := _TAG.sub("", text)) not in {text, ""}:
         text = _DECORATION.sub("", rest)

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from financehub_shared.market.dedupe.words import BASE_FORM, ENGLISH, HARMLESS
 
-#: Exchanges whose tickers are canonical symbols. `(LSE: ABC)` is another company than the ABC of New York.
+#: A ticker in parentheses, without an exchange or with one whose tickers are canonical symbols. `(LSE: ABC)` is a
+#: different company from ABC in New York.
 _TICKER = re.compile(
     r"(?<=[\w.'’])\s+"
     r"\((?:(?:NYSE|NASDAQ|Nasdaq(?:G[SM]|CM)?|NYSE ?(?:American|AMERICAN|ARCA|Arca)|AMEX|CRYPTO)\s?:\s?)?"
@@ -15,9 +16,10 @@ _LAST_WORD = re.compile(r"[\w.'’&-]+$")
 
 
 def without_tickers(title: str, assets: Collection[str]) -> str:
-    """Return a headline without the tickers behind names: `Coinbase (COIN) to buy` → `Coinbase to buy`.
+    """Return a headline without the tickers after names: `Coinbase (COIN) to buy` → `Coinbase to buy`.
 
-    Only tickers of linked assets are removed, because titles that are linked to different assets are different stories.
+    Only tickers of linked assets are removed, because titles that are linked to different assets tell different
+    stories.
 
     Args:
         title: The title.
@@ -28,7 +30,7 @@ def without_tickers(title: str, assets: Collection[str]) -> str:
 
 
 def _follows_a_name(found: re.Match[str]) -> bool:
-    """Return whether a name precedes. In `Acme Sues (ABC)`, the ticker itself is the name."""
+    """Whether a name precedes the ticker. In `Acme Sues (ABC)`, the ticker itself is the name."""
     last = _LAST_WORD.search(found.string[: found.start()])
     if last is None or not last[0][0].isupper():
         return False

@@ -1,8 +1,8 @@
-"""Reduces headlines to the words that make the story. Pure.
+"""Reduces headlines to their story words. Pure.
 
-Two headlines announce the same article if they have the same story words in the same order. All other differences are
-harmless: case, punctuation, accents, articles, inflection, the form of an amount. Everything else makes another story:
-a name, a number, a direction, a negation, an exchange of two names.
+Two headlines announce the same article if they have the same story words in the same order. These differences
+are harmless: case, punctuation, accents, articles, inflection, and the form of an amount. Every other difference makes
+another story: for example, another name, number or direction, a negation, or two names in the reverse order.
 """
 
 import re
@@ -24,7 +24,8 @@ from financehub_shared.market.dedupe.words import (
     ROUTINE,
 )
 
-#: With fewer specific words and numbers, or no such word, a headline tells no story (`Net Asset Value(s)`).
+#: Smallest number of specific words and numbers with which a headline tells a story. At least one of them must be a
+#: word; `Net Asset Value(s)` tells no story.
 FEWEST_SPECIFIC = 3
 
 # Python counts the vowel signs of Indic and Southeast Asian scripts and the marks of Hebrew and Arabic as punctuation.
@@ -32,7 +33,7 @@ _LETTER = (
     r"\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e00-\u109f\u1780-\u17d3"
     r"\u200c\u200d"
 )
-#: A rating (`BBB-`); a word, number or amount; or a symbol with a meaning (`?`, `▲`, `>`, an emoji).
+#: A rating (`BBB-`), a word, a number, an amount, or a symbol that has a meaning (`?`, `▲`, `>`, an emoji).
 _TOKEN = re.compile(
     rf"\b(?:A{{1,3}}|B{{1,3}}|C{{1,3}}|D)-(?![{_LETTER}])"
     rf"|[$€£¥₹₩₽]?[{_LETTER}]+(?:(?:[.'&]|(?<=\d),(?=\d))[{_LETTER}]+|[$€£¥₹₩₽]\d+)*(?:%|\++(?![{_LETTER}]))?"
@@ -45,30 +46,32 @@ _INITIALS = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _CONTRACTION = re.compile(r"(?i:won't|can't|cannot|n't|'ll|'re|'ve)\b")
 _FULL = {"won't": "will not", "can't": "can not", "cannot": "can not", "n't": " not", "'ll": " will"}
 _QUARTER = re.compile(r"(?i:\b(first|second|third|fourth)[- ]quarter\b)|\b([1-4])Q\b")
-#: The Danish legal form.
+#: The Danish legal form A/S.
 _A_S = re.compile(r"(?<=\w) A/S\b")
 _MAKER = re.compile(r"\b(chip|car|auto|truck|plane|drug|steel)[- ](makers?)\b", re.IGNORECASE)
 _QUARTERS = {"first": "Q1", "second": "Q2", "third": "Q3", "fourth": "Q4"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)|\bUS(?=\$\d)")
-#: A unit behind a number; the name of its group is the spelling that stands for all.
+#: A unit after a number. The name of the matching group is the spelling that replaces it, except that `percent` becomes
+#: a percent sign.
 _UNIT = re.compile(
     r"(?<=\d)(?:(?P<percent>(?:[ -]?(?:percent|per cent|pct)\b| ?%))|(?P<bp>[ -]?(?:basis points?|bps?)\b)"
     r"|(?P<tn>(?:[ -]?(?:trillion|trln|tn)|t)\b)|(?P<bn>(?:[ -]?(?:billion|bln|bn)|b)\b)"
     r"|(?P<mn>(?:[ -]?(?:million|mln|mn)|m)\b)|(?P<k>(?:[ -]?thousand|k)\b))",
     re.IGNORECASE,
 )
-#: In a headline in capitals, the word before one of these may be a ticker.
+#: In a headline in capitals, the word before one of these words may be a ticker.
 _SHARES = frozenset({"stock", "stocks", "share", "shares"})
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a headline says.
+    """The content of a headline.
 
     Args:
-        words: All its words in lower case, with one spelling of numbers and amounts.
-        story: The words that make the story. Empty if they do not tell it from other stories of the same day.
-        has_event: Whether a verb reports what happened, and nothing is asked, explained or announced by routine.
+        words: All its words in lower case, with a uniform spelling of numbers and amounts.
+        story: The story words. Empty if they do not distinguish the story from other stories of the same day.
+        has_event: Whether a verb reports an event, and the headline is not a question, an explanation or a routine
+            announcement.
         has_figure: Whether it has a number.
     """
 
@@ -79,7 +82,7 @@ class Headline:
 
 
 def read_headline(text: str) -> Headline:
-    """Read a headline without the additions of publishers; see `bare_headline`."""
+    """Read a headline from which the additions of publishers were removed; see `bare_headline`."""
     is_shouted = text == text.upper()
     text = _respell(text)
     tokens = _TOKEN.findall(text)
@@ -87,7 +90,7 @@ def read_headline(text: str) -> Headline:
     harmless = HARMLESS if _is_english(tokens, words) else frozenset[str]()
     story: list[str] = []
     for place, (token, word, following) in enumerate(zip(tokens, words, [*words[1:], ""], strict=False)):
-        # an acronym, or a ticker such as BE
+        # it is an acronym or a ticker, such as `BE`, and not the harmless word
         is_name = following in _SHARES if is_shouted else len(token) > 1 and token.isupper()
         asks = not place and word in AUXILIARY
         if word in LEGAL_FORMS and place and (following in ENGLISH or not following) and _is_name(tokens[place - 1]):
@@ -105,7 +108,7 @@ def read_headline(text: str) -> Headline:
 
 
 def _respell(text: str) -> str:
-    """Return a headline with one spelling of contractions, initials, quarters, numbers and amounts."""
+    """Return a headline with a uniform spelling of contractions, initials, quarters, numbers and amounts."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     text = _CONTRACTION.sub(lambda found: _FULL.get(found[0].casefold(), ""), text)
@@ -121,7 +124,7 @@ def _respell(text: str) -> str:
 
 
 def _is_english(tokens: Sequence[str], words: Sequence[str]) -> bool:
-    """Return whether a headline has English words of its own. `Bank of America` is none."""
+    """Whether a headline contains English words apart from names. `Bank of America` is only a name."""
     return not ENGLISH.isdisjoint(words) or any(
         token in JOINING and following.islower() for token, following in pairwise(tokens)
     )
@@ -146,5 +149,5 @@ def _fold(token: str) -> str:
 
 
 def _weight(word: str) -> int:
-    """Return the number of words that a token stands for. Scripts from Thai on do not separate words."""
+    """Return the number of words that a token counts as. Scripts from U+0E00 (Thai) on do not separate words."""
     return max(1, len(word) // 3) if word[0] >= "\u0e00" else 1

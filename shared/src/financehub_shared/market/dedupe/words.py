@@ -1,8 +1,8 @@
-"""The words of headlines that do not make another story, and those that say nothing about one. In lower case.
+"""Lists the words that do not make another story, and words too general to identify one. All are in lower case.
 
-A wrongly dropped story is lost, and a duplicate is only shown twice. So these lists are closed: a word that they lack
-makes another story. In particular, they lack every negation, direction, preposition of direction (`to`, `from`, `by`,
-`before`) and modal verb except `will`.
+A wrongly dropped story is lost, whereas a duplicate is only shown twice. Therefore, every word that is not in these
+lists makes another story. In particular, they do not contain negations, directions, prepositions of direction (`to`,
+`from`, `by`, `before`) and modal verbs except `will`.
 """
 
 import re
@@ -18,27 +18,31 @@ HARMLESS = _words("""
     a an the is are was were be been being has have had its their in on at of as amid after and with that inc
 """)
 
-#: Harmless words that ask at the start of a headline: `Has Bitcoin bottomed`.
+#: Harmless words that make a question at the start of a headline: `Has Bitcoin bottomed`.
 AUXILIARY = _words("is are was were has have had")
 
-#: Words of headlines that ask or explain. Two publishers' answers are two articles.
+#: Words of headlines that ask or explain something. Different publishers give different answers, so these are
+#: different articles.
 QUESTIONS = _words("? how what when which who why should could would may might vs versus or")
 
-#: Legal forms that headlines add to the name of a company. `Ltd` and `AG` are not among them, because groups have a
-#: subsidiary of their own name in many countries.
+#: Legal forms that headlines add to the name of a company. `Ltd` and `AG` are not among them, because in many
+#: countries groups have a subsidiary with their own name.
 LEGAL_FORMS = _words("corp plc se")
 
-#: Function words of English alone. A headline that has none of them, and no form of an English verb, may be in another
-#: language, in which harmless words mean something else: in `Carlyle verkauft an Siemens`, `an` precedes the buyer.
+#: Function words that exist only in English. A headline without them and without forms of English verbs may be in
+#: another language, in which harmless words mean something else. In `Carlyle verkauft an Siemens`, `an` precedes the
+#: buyer.
 _ENGLISH = _words("""
     to for from by with without into about against than before after amid ahead its their that this what why how who
     when are were been being have could would should says soar climb tumble plunge weaken strengthen buy sell seek weigh
     urge
 """)
-#: Function words that show the language only before a word in lower case, because names of companies have them too.
+#: Function words that are evidence of English only before a word in lower case, because names of companies contain them
+#: too.
 JOINING = _words("the of and")
 
-#: Verbs whose past tense is not a passive voice in headlines. In contrast, `sues` and `sued` exchange the roles.
+#: Verbs whose past tense does not mean the passive voice in headlines. In contrast, `sued` may reverse the roles of
+#: `sues`.
 _ACTIVE_VERBS = """
     announce report post declare unveil reveal signal deliver climb gain jump surge soar plunge tumble slump weaken
     strengthen slow ease close open raise lift hike boost lower start end resume continue remain widen narrow double
@@ -50,12 +54,12 @@ _VERBS = """
     fire file settle appeal answer
 """
 #: Words of which only a final `s` is removed, because the form with `ing` means something else (`rating`, `offering`).
-#: `stock` is not one of them: `The Best Dividend Stocks` is another list than `The Best Dividend Stock`.
+#: `stock` is not one of them: `The Best Dividend Stocks` and `The Best Dividend Stock` are different articles.
 _NOUNS = """
     share result profit sale revenue price rate cost job tariff fear hope worry outlook forecast estimate dividend
     earning offer hold delivery
 """
-#: First the word that stands for the others.
+#: In each line, the first word is the base form of the others.
 _IRREGULAR = """
     rise rises rose risen rising
     fall falls fell fallen falling
@@ -77,7 +81,8 @@ _IRREGULAR = """
     miss misses missed missing
     rally rallies rallied rallying
 """
-#: Words that British English spells with `our`. `labor` is not one of them, because two parties differ in it.
+#: Words that British English spells with `our`. `labor` is not one of them, because the names of two political
+#: parties differ only in this spelling.
 _OUR = "favor favors favored rumor rumors neighbor neighbors"
 _SPELLINGS = """
     loss losses
@@ -135,13 +140,14 @@ def _lines(text: str) -> Iterable[tuple[str, str]]:
 
 
 _VERB_FORMS = dict(_verb_forms())
-#: Form of a word → the form that stands for all of them.
+#: Form of a word → its base form.
 BASE_FORM = {_with_s(word): word for word in _NOUNS.split()} | _VERB_FORMS | dict(_lines(_SPELLINGS))
 BASE_FORM |= {word.replace("or", "our"): word for word in _OUR.split()}
-#: Words that show that a headline is in English. A few forms of verbs are words of other languages too.
+#: Words that show that a headline is in English. Some forms of verbs are excluded, because they are also words of other
+#: languages.
 ENGLISH = _ENGLISH | (_VERB_FORMS.keys() - _words("rose fell sank sunk"))
 
-#: Words of headlines that recur every day, and of announcements that every company makes. In base form.
+#: Base forms of words in headlines that recur every day, and in announcements that every company makes.
 GENERIC = _words("""
     ? to for from by or it this what how why you your our we not all new s re ii iii iv v
     now today tonight tomorrow yesterday daily weekly monthly quarterly annual yearly interim half year quarter month
@@ -166,10 +172,11 @@ GENERIC = _words("""
     forex premarket pre after hours chart charts watch watchlist analysis forecast prediction technical view
 """)
 
-#: Verbs that report an event of markets, in base form.
+#: Base forms of verbs that report a market event.
 EVENTS = {*_ACTIVE_VERBS.split(), *(base for _, base in _lines(_IRREGULAR))} - GENERIC - _words("say close end start")
 
-#: Announcements that one issuer may make several times a day with the same title, about several holders or securities.
+#: Announcements that one issuer may make several times a day with the same title, for different holders or
+#: securities.
 ROUTINE = re.compile(
     r"\b(?:form \d|rule 8|dealing disclosure|pdmr|holding s in company|major holdings?|own shares?|voting rights"
     r"|net asset values?|block ?listing|price monitoring|variable rate fix|rate fixing|coupon payment|final terms"
