@@ -1,7 +1,7 @@
 """GDELT DOC 2.0: headlines about markets from news sites worldwide.
 
-Source: https://blog.gdeltproject.org/gdelt-doc-2-0-api-debuts/ (mode artlist, at most 250 records); one request per
-5 s.
+Source: https://blog.gdeltproject.org/gdelt-doc-2-0-api-debuts/ (mode artlist, at most 250 records). GDELT
+allows one request per 5 s.
 """
 
 import json
@@ -23,7 +23,7 @@ from financehub_shared.providers.transport.plain_text import plain_text
 
 QUERY = '("stock market" OR earnings OR cryptocurrency OR bitcoin) sourcelang:english'
 RECORDS_MAX = 250
-#: Twice the interval of the news task, so that a skipped run leaves no gap.
+#: Twice the interval of the news task, so that a skipped run does not leave a gap.
 TIMESPAN = "60min"
 SOURCE = "gdelt"
 
@@ -84,7 +84,7 @@ class Gdelt:
         answer = await self._http.get_json(self.name, self._url, params=params, deadline=deadline, elements="articles")
         body = parse.mapping(self.name, answer, "the answer")
         if not body.get("articles"):
-            # An hour without any article worldwide means that the index is broken.
+            # If there is no article worldwide for an hour, the index is broken.
             raise NotFoundError(self.name, f"GDELT has no article of the last {TIMESPAN}")
         return parse.sequence(self.name, body["articles"], "articles")
 
@@ -128,5 +128,5 @@ def _payload(article: Any) -> str:
         text = article.text if isinstance(article, Damaged) else json.dumps(article, default=str)
     except RecursionError:
         text = parse.describe(article)
-    # Lone surrogates can be stored neither in Redis nor in a file.
+    # Lone surrogates cannot be encoded, so neither Redis nor a file can store them.
     return text[:PAYLOAD_LIMIT].encode(errors="backslashreplace").decode()[:PAYLOAD_LIMIT]

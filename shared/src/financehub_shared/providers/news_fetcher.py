@@ -72,7 +72,7 @@ async def fetch_news(
     batches = await asyncio.gather(*(_fetch_batch(provider, sources, deadline) for provider in providers))
     linker = await asyncio.to_thread(AssetLinker, assets)
     for provider, batch in zip(providers, batches, strict=True):
-        # off the event loop: 4,000 headlines, as a large feed has them, take half a second
+        # not in the event loop, because the 4,000 headlines of a large feed take half a second
         report.items += await asyncio.to_thread(_link, linker, batch.items)
         if batch.items:
             report.delivered[provider.name] = len(batch.items)
@@ -100,7 +100,7 @@ def _linked(linker: AssetLinker, item: NewsItem) -> NewsItem:
 
 
 async def _fetch_batch(provider: NewsProvider, sources: Sequence[str] | None, deadline: float) -> NewsBatch:
-    """Return the batch of one provider. If it fails, the batch has its error."""
+    """Return the batch of one provider. If the provider fails, the batch contains the error."""
     try:
         return await provider.fetch_news(sources, deadline)
     except ProviderError as error:

@@ -1,11 +1,12 @@
-"""Reads the dates of feeds, with the time zones by which feeds name them. Pure."""
+"""Reads the dates of feeds, including the names of time zones in them. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 #: Minutes east of Greenwich → abbreviations. An abbreviation that several regions use has the meaning that is most
-#: common in financial news: IST is India, BST is British summer, and AST, EST, CST, MST and PST are North America.
+#: common in financial news: IST is Indian time, BST is British Summer Time, and AST, EST, CST, MST and PST are North
+#: American times.
 _ABBREVIATIONS = {
     0: "UT UTC GMT Z WET",
     60: "CET MET MEZ BST WEST WAT",
@@ -37,9 +38,9 @@ _ABBREVIATIONS = {
     -600: "HST",
 }
 _OFFSETS = {name: minutes for minutes, names in _ABBREVIATIONS.items() for name in names.split()}
-#: Abbreviation without a season → zone, whose offset depends on the date.
+#: Abbreviation that does not depend on the season → time zone, whose offset depends on the date.
 _ZONES = {"ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denver", "PT": "America/Los_Angeles"}
-#: The largest offset of a time zone, in minutes (Kiritimati).
+#: The largest offset of a time zone from UTC, in minutes (Kiritimati).
 _OFFSET_MAX = 14 * 60
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -55,15 +56,16 @@ _ZONE = re.compile(
 _LAST_WORD = re.compile(r"[a-z]+(?:/[a-z_]+)*$", re.IGNORECASE)
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*", re.IGNORECASE)
 _ISO = re.compile(r"\s*(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})T?\s*", re.IGNORECASE)
-#: Longest date in characters.
+#: Number of characters of a date that are read.
 _LENGTH_MAX = 100
 
 
 def parse_date(text: str) -> float | None:
     """Return a date in Unix seconds, or None if it is not in one of the usual English forms.
 
-    The forms are those of RFC 822 and RFC 3339 and their common variants: names in full, the month first, two-digit
-    years, am and pm, and zones as names, offsets or both (`GMT+1`). A date without a known zone is UTC.
+    The forms are those of RFC 822 and RFC 3339 and their common variants: full names of months and days, the month
+    first, two-digit years, am and pm, and zones as names, offsets or both (`GMT+1`). A date without a known zone is in
+    UTC.
 
     Args:
         text: The date as the feed contains it.
@@ -100,16 +102,16 @@ def _time_of_day(time: re.Match[str]) -> timedelta:
     hour, minute, second = int(time["hour"]), int(time["minute"]), int(time["second"] or 0)
     if time["half"]:
         if not 1 <= hour <= 12:
-            raise ValueError(f"{hour} is no hour of a half day")
+            raise ValueError(f"{hour} is not an hour from 1 to 12")
         hour = hour % 12 + (12 if time["half"].lower() == "p" else 0)
-    # 24:00 is the end of a day, and a leap second has the number 60
+    # 24:00 is the end of a day, and the second 60 is a leap second
     if hour > 24 or (hour == 24 and (minute or second)) or minute > 59 or second > 60:
-        raise ValueError("no time of day")
+        raise ValueError("not a time of day")
     return timedelta(hours=hour, minutes=minute, seconds=second)
 
 
 def _offset(zone: re.Match[str] | None, after: str, local: datetime) -> timedelta:
-    """Return the difference of the local time from UTC. A number counts more than the name before it."""
+    """Return the offset of the local time from UTC. A numeric offset takes precedence over the name before it."""
     if zone is None:
         return timedelta()
     if zone["sign"]:

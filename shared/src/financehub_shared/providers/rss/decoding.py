@@ -1,10 +1,10 @@
-"""Decodes the bytes of a feed, so that a damaged byte costs one character. Pure."""
+"""Decodes the bytes of a feed, so that a damaged byte affects only one character. Pure."""
 
 import codecs
 import contextlib
 import re
 
-#: Byte order marks. That of UTF-32 begins with that of UTF-16, so it comes first.
+#: Byte order mark → encoding. The mark of UTF-32 begins with that of UTF-16, so UTF-32 comes first.
 _MARKS = {
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -12,7 +12,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
 }
-#: The character `<` in encodings that are not based on ASCII (XML 1.0, appendix F.1), again longest first.
+#: The character `<` in encodings that are not based on ASCII (XML 1.0, appendix F.1), also longest first.
 _BEGINNINGS = {
     b"\x00\x00\x00<": "utf-32-be",
     b"<\x00\x00\x00": "utf-32-le",
@@ -22,23 +22,24 @@ _BEGINNINGS = {
 }
 _DECLARED = re.compile(r"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 _CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
-#: Bytes in which the XML declaration is looked for.
+#: Number of bytes at the beginning in which the XML declaration is searched.
 _DECLARATION_BYTES = 1_000
-#: Characters that no XML document may contain (XML 1.0, 2.2).
+#: Characters that XML documents must not contain (XML 1.0, 2.2).
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 #: Python's codecs that are not encodings of documents. Some of them take quadratic time.
 _NOT_FOR_DOCUMENTS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
-#: Share of damaged characters up to which a declared encoding is believed.
+#: Largest share of damaged characters with which a declared encoding is still trusted.
 _DAMAGED_SHARE = 0.01
-#: Bytes that are not UTF-8, as Python's error handler `surrogateescape` represents them → their windows-1252 character.
+#: Byte that is not UTF-8, as the code point of Python's error handler `surrogateescape` → its windows-1252 character.
 _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("windows-1252", "replace") for byte in range(0x80, 0x100)}
 
 
 def decode_feed(body: bytes, content_type: str) -> str:
     """Return the text of a feed, without the characters that XML forbids.
 
-    A byte order mark is believed first, then the content type, then the XML declaration, as browsers do. Without any
-    of them, or if none fits, the text is UTF-8, and bytes that are not are read as windows-1252.
+    Like in browsers, a byte order mark takes precedence over the content type, and the content type over the XML
+    declaration. Without any of them, or if none fits, the text is read as UTF-8, and bytes that are not valid UTF-8 are
+    read as windows-1252.
 
     Args:
         body: Decompressed body.
@@ -70,19 +71,19 @@ def _decode(body: bytes, content_type: str) -> str:
 
 
 def _known(name: str) -> str:
-    """Return Python's name of an encoding, or an empty string if the document cannot have it."""
+    """Return Python's name of an encoding, or an empty string if a document cannot have this encoding."""
     try:
         codec = codecs.lookup(name)
-        # UTF-16 and UTF-32 were recognized by the first bytes. .NET declares UTF-16 whatever the encoding is.
+        # UTF-16 and UTF-32 are already recognized by the first bytes. .NET declares UTF-16 regardless of the encoding.
         if codec.name in _NOT_FOR_DOCUMENTS or codec.name.startswith(("utf-16", "utf-32")):
             return ""
         b"a".decode(name, "replace")  # refuses codecs such as base64, which do not decode to text
     except LookupError:
         return ""
-    # GB 18030 contains GB 2312, and documents that declare the latter use characters of the former.
+    # GB 18030 is a superset of GB 2312, and documents that declare GB 2312 use characters of GB 18030.
     return "gb18030" if codec.name == "gb2312" else codec.name
 
 
 def _decode_utf8(data: bytes) -> str:
-    # The error handler maps the byte 0x80 to U+DC80, and so on.
+    # The error handler maps byte 0x80 to U+DC80, and so on.
     return data.decode("utf-8", "surrogateescape").translate(_WINDOWS_1252)

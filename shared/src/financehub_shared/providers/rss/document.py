@@ -1,8 +1,8 @@
-"""Cuts the text of a feed into one small document per entry, whatever is wrong with the feed. Pure.
+"""Cuts the text of a feed into one small document per entry, even if the feed is damaged. Pure.
 
-A feed parser reads a document as a whole. One unclosed CDATA section can therefore cost all later entries, and elements
-that nobody needs take most of the time. This module keeps the elements from which a news item is made, and leaves their
-content to the feed parser.
+A feed parser reads a document as a whole. Therefore, one unclosed CDATA section can make all later entries unreadable,
+and unused elements take most of the time. This module keeps the elements that a news item needs. The feed parser reads
+their content.
 """
 
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 from financehub_shared.providers.rss.tags import FeedTags, Tag, is_empty, same_name
 
-#: Number of entries that are read. Feeds list a few dozen, newest first, so additional entries are old.
+#: Largest number of entries that are read. Feeds list a few dozen, newest first, so additional entries are old.
 ENTRIES_MAX = 500
-#: Longest tag or child in characters. A longer child is left out, and a longer tag loses its attributes. The longest
-#: titles and links of the known feeds take 1,000.
+#: Largest length of a tag or child in characters. A longer child is left out, and a longer tag loses its
+#: attributes. In the known feeds, titles and links have up to 1,000.
 PIECE_CHARACTERS_MAX = 4_000
 #: Largest number of children of an entry that are kept. The known feeds have up to 10.
 CHILDREN_MAX = 50
 #: Largest number of containers around an entry. RSS has two.
 CONTAINERS_MAX = 10
-#: Children of an entry that are kept, without their prefix.
+#: Names of the children of an entry that are kept, without prefixes.
 _KEPT = frozenset(
     {"title", "link", "guid", "id", "pubdate", "published", "issued", "date", "updated", "modified", "created"}
 )
-#: Other children of an entry. Inside a kept child, they show that its end tag is missing.
+#: Names of other children of an entry. If one occurs inside a kept child, the end tag of the kept child is missing.
 _DROPPED = frozenset(
     {"description", "summary", "content", "encoded", "author", "creator", "category", "source", "enclosure", "comments"}
 )
-#: Elements that contain the entries and show the version of the feed.
+#: Names of the elements that contain the entries and show the version of the feed.
 _CONTAINERS = frozenset({"rss", "rdf", "channel", "feed"})
 
 
@@ -49,7 +49,7 @@ class FeedDocument:
 
 
 def split_feed(text: str) -> FeedDocument:
-    """Cut a feed into documents that hold the elements that a news item needs.
+    """Cut a feed into documents with the elements that a news item needs.
 
     Args:
         text: An RSS or Atom feed of any version, well-formed or not.
@@ -61,7 +61,7 @@ class _Splitter:
     def __init__(self, text: str) -> None:
         self._text = text
         self._tags = FeedTags(text)
-        # Only the first title, because those that follow can come from a damaged entry.
+        # Only the first title is kept, because later ones can come from a damaged entry.
         self._header = _Children(text, frozenset({"title"}), most=1)
         self._containers: list[Tag] = []
         self._opened: list[Tag] = []
@@ -80,7 +80,7 @@ class _Splitter:
             self._between = self._between or tag
             if tag["local"].lower() not in _CONTAINERS:
                 self._header.add(tag)
-            elif not self._entries:  # all entries have the containers of the first one, whatever a damaged one contains
+            elif not self._entries:  # a container after the first entry may belong to a damaged entry
                 self._on_container(tag)
         self._header.end(len(self._text))
         prolog = self._text if self._prolog is None else self._prolog
@@ -124,7 +124,7 @@ class _Splitter:
 
 
 def _document(containers: Sequence[Tag], pieces: Sequence[str]) -> str:
-    """Return a document with the pieces inside the containers, the first of which is the outermost."""
+    """Return a document with the pieces inside the containers, of which the first is the outermost."""
     end_tags = (f"</{tag['name']}>" for tag in reversed(containers))
     return "".join([*map(_start_tag, containers), *pieces, *end_tags])
 
@@ -136,11 +136,11 @@ def _start_tag(tag: Tag) -> str:
 
 
 class _Children:
-    """Collects the children of an element that are kept.
+    """Collects those children of an element that are kept.
 
     Args:
         text: The whole feed.
-        kept: Names of the children without their prefix.
+        kept: Names of the children that are kept, without prefixes.
         most: Largest number of children that are kept.
     """
 
@@ -153,7 +153,7 @@ class _Children:
         self._depth = 0
 
     def add(self, tag: Tag) -> None:
-        """Take the next tag of the text."""
+        """Process the next tag of the text."""
         if len(self.pieces) == self._most:
             return
         if self._open is not None and self._lacks_end(self._open, tag):
@@ -169,7 +169,7 @@ class _Children:
                 self._close(tag.end())
 
     def end(self, position: int) -> None:
-        """End the child that is still open, whose end tag is missing."""
+        """End the child that is still open because its end tag is missing."""
         if self._open is not None:
             self._close(position, f"</{self._open['name']}>")
 
@@ -181,6 +181,6 @@ class _Children:
         opened, self._open = self._open, None
         if opened is None or position - opened.start() > PIECE_CHARACTERS_MAX:
             return
-        # Children of an entry may be inside one that is not kept and has no end tag, so the feed parser receives it.
+        # A child that is not kept may contain kept ones if its end tag is missing, so the feed parser receives it too.
         if opened["local"].lower() in self._kept or (missing and self._kept is _KEPT):
             self.pieces.append(self._text[opened.start() : position] + missing)

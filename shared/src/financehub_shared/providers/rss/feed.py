@@ -1,4 +1,4 @@
-"""Parses the bytes of a feed into news items. Pure: no network, no clock. It runs in a child process of the worker."""
+"""Parses the bytes of a feed into news items. Pure, without network or clock. It runs in the parser process."""
 
 import calendar
 import contextlib
@@ -22,9 +22,9 @@ from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split
 from financehub_shared.providers.rss.messages import Feed, FeedSource
 from financehub_shared.providers.transport.plain_text import plain_text
 
-#: A date that is further in the future than this is wrong. A smaller difference is that of two clocks.
+#: A date that is further in the future than this is wrong. A smaller difference is a difference of clocks.
 FUTURE_SECONDS = 3_600.0
-#: Longest link and guid in characters. Browsers and servers commonly limit URLs to 2,000 to 8,000.
+#: Largest length of a link or guid in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
 LINK_CHARACTERS_MAX = 2_000
 GUID_CHARACTERS_MAX = 500
 _DATES = ("published", "updated", "created")
@@ -73,7 +73,7 @@ def parse_feed(source: FeedSource, body: bytes) -> Feed:
 
 
 def _parse(text: str) -> Any:
-    # The text is UTF-8 whatever it declares, and the parser must not guess.
+    # The text is UTF-8 regardless of its declaration, and the parser must not guess.
     return feedparser.parse(
         io.BytesIO(text.encode()),
         response_headers={"content-type": "application/xml; charset=utf-8"},
@@ -87,7 +87,7 @@ def _only_entry(text: str) -> Mapping[str, Any]:
         entries = _parse(text).entries
     except MemoryError:
         raise
-    except Exception as error:  # a defect of the parser must cost one entry only
+    except Exception as error:  # a bug in the feed parser must affect only one entry
         raise ValueError(f"the parser failed: {type(error).__name__}") from error
     if not entries:
         raise ValueError("the entry cannot be parsed")
@@ -104,9 +104,9 @@ def _entry(raw: Mapping[str, Any], source: FeedSource) -> _Entry:
 
 
 def _link(raw: Mapping[str, Any], base: str) -> str:
-    """Return an entry's absolute link. Without a link it is the guid, if that is an address."""
+    """Return an entry's absolute link, or its guid if the link is missing and the guid is an address."""
     link, guid = str(raw.get("link") or "").strip(), str(raw.get("id") or "").strip()
-    is_link = bool(raw.get("guidislink"))  # feedparser has copied the guid to the link
+    is_link = bool(raw.get("guidislink"))  # true if feedparser copied the guid to the link
     if not link or (link == guid and is_link):
         link = guid if guid.startswith(("http:", "https:")) or (is_link and guid.startswith("/")) else ""
     if not link:
@@ -124,7 +124,7 @@ def _link(raw: Mapping[str, Any], base: str) -> str:
 def _published(raw: Mapping[str, Any], fetched_at: float) -> float | None:
     """Return an entry's date in Unix seconds, or None if it is missing or impossible."""
     for name in _DATES:
-        if name not in raw:  # feedparser's `get` maps one date to another
+        if name not in raw:  # feedparser's `get` would return another date instead
             continue
         at = parse_date(str(raw[name]))
         parts = raw[f"{name}_parsed"] if f"{name}_parsed" in raw else None  # noqa: SIM401 — see above
@@ -137,7 +137,7 @@ def _published(raw: Mapping[str, Any], fetched_at: float) -> float | None:
 
 
 def _news_items(entries: Sequence[_Entry], source: FeedSource, publisher: str) -> list[NewsItem]:
-    """Return the news items of entries. What several articles of a feed share does not identify any of them."""
+    """Return the news items of entries. A link or guid that several articles share does not identify any of them."""
     guids = Counter(entry.guid for entry in entries)
     titles: defaultdict[str, set[str]] = defaultdict(set)
     for entry in entries:

@@ -1,6 +1,7 @@
-"""What a worker and its parser process send to each other through pipes: a header as JSON, and the bytes of a feed.
+"""Encodes the messages between a worker and its parser process: a header in JSON, and the bytes of a feed.
 
-The worker decodes replies as JSON and not as pickle, so whatever a feed does to the parser process, its reply is data.
+They are sent through pipes. The worker decodes replies as JSON and not as pickle, so even if a feed takes over the
+parser process, its reply is only data.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import IO, Any
 
 from financehub_shared.core.models import NewsItem, Quarantined
 
-#: Largest frame in bytes. A reply with 500 news items and long titles has 1 MB.
+#: Largest header or body of a message in bytes. A reply with 500 news items and long titles has 1 MB.
 FRAME_BYTES_MAX = 16_000_000
 _LENGTH = struct.Struct(">I")
 
@@ -22,7 +23,7 @@ class FeedSource:
 
     Args:
         provider: Name of the provider in records.
-        label: Name of the feed, used as source if the feed does not have a title.
+        label: Name of the feed, which becomes the source if the feed does not have a title.
         url: Address of the feed after redirects. Relative links are relative to it.
         content_type: Content type of the response, which may name the encoding.
         fetched_at: Unix seconds of the fetch.
@@ -59,7 +60,7 @@ def decode_feed(record: Mapping[str, Any]) -> Feed:
     """Decode a feed.
 
     Raises:
-        ValueError: The record has another shape.
+        ValueError: The record is not an encoded feed.
     """
     try:
         return Feed(

@@ -1,7 +1,8 @@
-"""The child process that parses feeds: `python -m financehub_shared.providers.rss.parser_child CPU_SECONDS BYTES`.
+"""Runs the parser process: `python -m financehub_shared.providers.rss.parser_child CPU_SECONDS BYTES`.
 
-The kernel ends it when a feed takes more CPU time or memory than allowed, even inside a regular expression, which does
-not give Python a chance to react. It ends by itself when its worker has ended, because its standard input closes then.
+The kernel ends the process when a feed takes more CPU time or memory than allowed. This works even inside a regular
+expression, during which Python cannot react. The process ends by itself when its worker has ended, because its standard
+input is then closed.
 """
 
 import contextlib
@@ -26,21 +27,21 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
         cpu_seconds: CPU time that one feed may take.
         memory_bytes: Address space that the process may have.
     """
-    # A signal to the whole process group is meant for the worker, which ends this process when it has drained.
+    # A signal to the process group is meant for the worker, which ends this process when it has finished its messages.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError):  # macOS refuses it
+    with contextlib.suppress(ValueError):  # macOS refuses this limit
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not end up in a reply
+    os.dup2(2, 1)  # the output of libraries must not become part of a reply
     while True:
         try:
             header, body = receive(requests)
-            # The kernel kills the process when the timer ends, because SIGPROF has its default action.
+            # SIGPROF has its default action, so the kernel kills the process when the timer expires.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             _answer(replies, FeedSource(**header), body)
             signal.setitimer(signal.ITIMER_PROF, 0)

@@ -1,9 +1,9 @@
-"""Parses feeds in a child process with limits, so that no feed can stop the worker.
+"""Parses feeds in a parser process with limits, so that a feed cannot block the worker.
 
 Feed parsers contain regular expressions that take quadratic time and hold the interpreter's lock, and some feeds make
-them run for minutes. Only another process can be stopped then. There is one per worker: it is started with the first
-feed and parses one feed after the other. When a feed exceeds a limit, the process is killed, and the next feed starts
-another one.
+them run for minutes. During this time, only a separate process can be stopped. Each worker has one parser process. The
+first feed starts it, and it parses one feed at a time. When a feed exceeds a limit, the process is killed, and the next
+feed starts another one.
 """
 
 import asyncio
@@ -33,22 +33,24 @@ from financehub_shared.providers.rss.messages import Feed, FeedSource, decode_fe
 log = structlog.get_logger(__name__)
 
 _CHILD = "financehub_shared.providers.rss.parser_child"
-#: Variables that the interpreter needs. The others contain secrets, which a parser of foreign data must not have.
+#: Environment variables that the interpreter needs. Others may contain secrets, which a parser of untrusted data must
+#: not have.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
-#: Errors that the child reports by their kind.
+#: Kind → error, for the errors that the parser process reports.
 _ERRORS = {error.kind: error for error in (MalformedError, NotFoundError)}
-#: Pause before a feed that exceeded a limit is fetched again, so that it does not delay the others at every run.
+#: Pause in seconds before a feed that exceeded a limit is fetched again, so that it does not delay the other feeds in
+#: every run.
 PAUSE_SECONDS = float(HOUR_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """What parsing one feed may cost.
+    """The limits for parsing one feed.
 
     Args:
-        cpu_seconds: CPU time. An ordinary feed of 2 MB takes 0.3 s, and one of usual size 0.02 s.
-        memory_bytes: Address space of the child process, most of which is never used. The process has 33 MB of memory,
-            and 60 MB with the largest hostile feed.
+        cpu_seconds: CPU time in seconds. An ordinary feed takes 0.02 s, and one with 2 MB takes 0.3 s.
+        memory_bytes: Address space of the parser process in bytes. Most of it is never used. The process takes 33 MB
+            of memory, and 60 MB with the largest hostile feed.
     """
 
     cpu_seconds: float = 2.0
@@ -56,15 +58,15 @@ class ParseLimits:
 
 
 class FeedParser:
-    """Parses feeds in a child process. It may be used from any event loop.
+    """Parses feeds in a parser process. It may be used from any event loop.
 
     Args:
-        limits: What parsing one feed may cost.
+        limits: The limits for parsing one feed. None for the default limits.
     """
 
     def __init__(self, limits: ParseLimits | None = None) -> None:
         self._limits = limits or ParseLimits()
-        # The only thread of this executor owns the child, so one feed is parsed at a time.
+        # Only the single thread of this executor uses the parser process, so one feed is parsed at a time.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed-parser")
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -75,20 +77,20 @@ class FeedParser:
         Args:
             source: Where the bytes come from.
             body: Decompressed body.
-            seconds: Time until the deadline, in which waiting for other feeds is included.
+            seconds: Seconds until the deadline, including the time of waiting for other feeds.
 
         Raises:
             MalformedError: The body is not a feed, or it exceeds a limit.
             NotFoundError: The feed has no entries.
             ProviderTimeoutError: Parsing did not end before the deadline.
-            UpstreamError: The child process cannot be started.
+            UpstreamError: The parser process cannot be started.
         """
         ends_at = time.monotonic() + seconds
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._parse, source, body, ends_at)
 
     async def aclose(self) -> None:
-        """Kill the child process. Feeds that still wait fail."""
+        """Kill the parser process. Feeds that are still waiting fail."""
         self._closed = True
         if self._child is not None:
             self._child.kill()
@@ -138,7 +140,7 @@ class FeedParser:
         return self._child
 
     def _failure(self, source: FeedSource, *, expired: bool) -> ProviderError:
-        """Return the error for a child that ended, or sent nonsense, while it parsed a feed."""
+        """Return the error for a parser process that ended or sent an invalid reply while it parsed a feed."""
         code, output = self._end_child()
         provider = source.provider
         if expired:
@@ -154,7 +156,7 @@ class FeedParser:
         return MalformedError(provider, f"{detail}; {hint}", PAUSE_SECONDS)
 
     def _end_child(self) -> tuple[int, str]:
-        """Wait for a child that was killed or that has ended; return its exit code and the end of its error output."""
+        """Wait for a killed or ended parser process, and return its exit code and the end of its error output."""
         child, self._child = self._child, None
         if child is None:
             return 0, ""

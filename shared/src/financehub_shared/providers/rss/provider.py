@@ -1,4 +1,4 @@
-"""RSS and Atom feeds. Each has its own budget and breaker, and a feed without news for weeks counts as failed."""
+"""Reads RSS and Atom feeds. Each has its own budget and breaker. A feed without news for two weeks counts as failed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from financehub_shared.providers.rss.parser_process import FeedParser
 from financehub_shared.providers.transport.conditional import CacheValidators, CacheValidatorStore
 from financehub_shared.providers.transport.http import HttpClient, Response
 
-#: The largest known feed has 0.4 MB.
+#: Largest size of a feed in bytes. The largest known feed has 0.4 MB.
 FEED_BYTES_MAX = 2_000_000
 #: A financial feed without a new entry for two weeks is dead, even if it responds.
 DEAD_AFTER_SECONDS = 14.0 * DAY_SECONDS
@@ -48,7 +48,7 @@ class Rss:
         http: Sends the requests.
         guard_for: Feed label → its guard.
         feeds: URLs. A URL may contain a subscriber's token, so records use `feed_labels` instead.
-        validators: ETags and dates of the last responses.
+        validators: Cache validators of the last responses.
         clock: Clock for fetch times.
         parser: Parses the feeds.
         name: Name of this provider in records.
@@ -106,7 +106,7 @@ class Rss:
         return NewsBatch(items, failed, unchanged, quarantined, (lambda: self._store_validators(read),))
 
     async def aclose(self) -> None:
-        """End the parser."""
+        """End the parser process."""
         await self._parser.aclose()
 
     async def _store_validators(self, read: Sequence[tuple[str, CacheValidators]]) -> None:
@@ -128,7 +128,7 @@ class Rss:
             )
             if response.status == 304:
                 return _FeedAnswer(changed=False)
-            # The feed is parsed inside the guard, so that the breaker counts an unreadable one as a failure.
+            # The feed is parsed inside the guard, so that the breaker counts an unreadable feed as a failure.
             return await self._parse(label, response, deadline)
 
         return await self._guards[label].call(send_and_parse)

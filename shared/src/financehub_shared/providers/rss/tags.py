@@ -1,4 +1,4 @@
-"""Finds the tags of a feed in one pass and in linear time, whatever is wrong with it. Pure."""
+"""Finds the tags of a feed in one pass and in linear time, even if the feed is damaged. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ _TOKEN = re.compile(
     r"|(?P<slash>/?)(?P<name>(?:[^\W\d][\w.-]*+:)?+(?P<local>[^\W\d][\w.-]*+))"
     r"""(?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+[^<>]*+)(?:>|(?=<)))"""
 )
-#: Beginning of an opaque section → its end. Processing instructions are often damaged, so any tag ends them.
+#: Beginning of an opaque section → pattern of its end. Processing instructions are often damaged, so any tag ends
+#: them.
 _TERMINATORS = {"![CDATA[": re.compile(r"\]\]>"), "!--": re.compile("-->"), "?": re.compile("(?=<)|>")}
 _ENTRY = re.compile(r"<(item|entry)(?=[\s/>])", re.IGNORECASE)
 _PREFIXED_ENTRY = re.compile(r"<([^\W\d][\w.-]*+:(?:item|entry))(?=[\s/>])", re.IGNORECASE)
@@ -24,15 +25,15 @@ def is_empty(tag: Tag) -> bool:
 
 
 def same_name(tag: Tag, other: Tag) -> bool:
-    """Whether two tags have the same name, in any case."""
+    """Whether two tags have the same name, ignoring case."""
     return bool(tag["name"].lower() == other["name"].lower())
 
 
 class FeedTags:
-    """The tags of a text in order, without those in CDATA sections, comments and processing instructions.
+    """The tags of a text in order, except those in CDATA sections, comments and processing instructions.
 
-    A section whose end is missing would hide the entries up to the end of a later section. If a section contains the
-    tag of an entry and another sign of damage, it therefore ends with its entry.
+    A section without an end would hide the entries up to the end of a later section. Therefore, a section that contains
+    the tag of an entry and another sign of damage ends with its entry.
 
     Args:
         text: The feed.
@@ -60,9 +61,9 @@ class FeedTags:
         return tag["name"].lower() == self._entry_name
 
     def in_entry(self) -> Iterator[Tag]:
-        """Yield the tags in the entry that has just begun, and then the tag after them if there is one.
+        """Yield the tags in the entry that has just begun, followed by the tag after the entry if there is one.
 
-        That tag ends the entry, or begins the next one if the end tag is missing; then it is yielded again later.
+        The last tag ends the entry. If the end tag is missing, it begins the next entry and is yielded again later.
         """
         self._in_entry = True
         for tag in self:
@@ -84,11 +85,11 @@ class FeedTags:
             return start.end()
         ends_entry = self._in_entry and entry[1]
         if end is not None and not ends_entry and self._text.find(start[0], start.end(), end.start()) < 0:
-            return end.end()  # for example a comment around a whole entry
+            return end.end()  # for example, a comment around a whole entry
         return entry.start() if self._in_entry else start.end()
 
     def _next(self, pattern: re.Pattern[str], position: int) -> re.Match[str] | None:
-        """Return the next match from `position` on. It is kept, so that many damaged sections take linear time."""
+        """Return the next match from `position` on. It is cached, so that many damaged sections take linear time."""
         found = self._found.get(pattern)
         if pattern not in self._found or (found is not None and found.start() < position):
             found = self._found[pattern] = pattern.search(self._text, position)
