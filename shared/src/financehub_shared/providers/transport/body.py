@@ -1,4 +1,4 @@
-"""Collects the body of a response, inflates it and bounds its size."""
+"""Collects the body of a response, inflates it and limits its size."""
 
 import zlib
 
@@ -6,21 +6,21 @@ from financehub_shared.core.errors import MalformedError, UpstreamError
 
 #: Names of content codings → name in `_BodyReader`. Only gzip is requested, but some servers send deflate anyway.
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
-#: Window sizes with which zlib expects a gzip header, a zlib header, or none.
+#: Window sizes with which zlib expects a gzip header, a zlib header, or no header.
 _GZIP, _ZLIB, _RAW = 31, 15, -15
-#: A gzip body may consist of several members (RFC 1952, 2.2). Parallel compressors make one per 64 kB.
+#: Largest number of members of a gzip body (RFC 1952, 2.2). Parallel compressors write one member per 64 kB.
 MEMBERS_MAX = 1_000
 #: Bytes that some servers append to a compressed body.
 _PADDING = b"\0 \r\n\t"
 
 
 class BodyReader:
-    """Inflates a body to at most one byte more than `limit`, so a zip bomb costs `limit` bytes.
+    """Inflates a body to at most one byte more than `limit`, so a zip bomb does not take more memory than that.
 
     Args:
         provider: Name of the provider, for errors.
         coding: Content-Encoding of the response.
-        limit: Largest accepted size in bytes, of the received and of the inflated body.
+        limit: Largest accepted size in bytes of both the received and the inflated body.
 
     Raises:
         MalformedError: The coding was not requested.
@@ -42,11 +42,11 @@ class BodyReader:
     @property
     def too_large(self) -> bool:
         """Whether the body exceeds the limit."""
-        # Received bytes count too, because a compressed body may contain any number of them without content.
+        # Received bytes count too, because a compressed body may contain any number of bytes without content.
         return max(len(self.data), self._received) > self._limit
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes.
+        """Process the next bytes.
 
         Raises:
             MalformedError: The body cannot be decompressed.
@@ -76,7 +76,7 @@ class BodyReader:
         if self._members:
             chunk = chunk.lstrip(_PADDING)
         chunk = self._start + chunk
-        self._start = chunk if len(chunk) < 2 else b""  # the first two bytes tell whether there is a header
+        self._start = chunk if len(chunk) < 2 else b""  # the first two bytes show whether there is a header
         if not chunk or self._start:
             return b""
         if self._members and (self._coding != "gzip" or not chunk.startswith(b"\x1f\x8b")):
@@ -89,7 +89,7 @@ class BodyReader:
         return chunk
 
     def _inflate(self, stream: "zlib._Decompress", chunk: bytes) -> bytes:
-        """Inflate what fits and return the bytes after the end of the member."""
+        """Inflate up to the limit, and return the bytes after the end of the member."""
         try:
             self.data += stream.decompress(chunk, self._limit + 1 - len(self.data))
         except zlib.error as error:

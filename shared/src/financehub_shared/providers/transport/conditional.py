@@ -18,14 +18,14 @@ log = structlog.get_logger(__name__)
 
 #: Validators expire after a week, because a week without a full response would hide that a feed is dead.
 TTL_SECONDS = 7 * DAY_SECONDS
-#: Longer headers are cut, so that an upstream cannot fill Redis. A cut validator never matches, which only means that
-#: the whole document is read again.
+#: Longer headers are cut, so that an upstream cannot fill Redis. A cut validator never matches, so the document is
+#: only read in full again.
 MAX_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class CacheValidators:
-    """The headers by which a server can tell whether a document has changed. Empty if the server sent none."""
+    """The headers by which a server recognizes whether a document has changed. Empty if the server sent none."""
 
     etag: str = ""
     last_modified: str = ""

@@ -1,7 +1,8 @@
-"""Reads an array or object of which single elements are not JSON, element by element. Pure.
+"""Reads an array or object element by element if some of its elements are not JSON. Pure.
 
 Upstreams write JSON with templates, so a backslash in one title makes the whole answer invalid (gdelt-doc-api #26).
-The end of the answer must be intact: what a truncated answer lost cannot be named, so it is refused as a whole.
+The end of the answer must be intact. A truncated answer is refused as a whole, because the elements that it lost are
+unknown.
 """
 
 import json
@@ -10,14 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-#: What Python's parser raises: for invalid JSON, for too deep nesting, and for an exponent beyond Decimal's range.
+#: Errors that Python's parser raises for invalid JSON, too deep nesting, and an exponent beyond Decimal's range.
 PARSE_ERRORS = (ValueError, RecursionError, ArithmeticError)
 _CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
-#: Number of texts that may turn out not to be JSON. This and the next limit bound the CPU time of a hostile answer.
+#: Largest number of texts that turn out not to be JSON. This and the next limit bound the CPU time of a hostile answer.
 FAILURES_MAX = 200
-#: Number of characters that may be read in vain, as a multiple of the answer's length.
+#: Largest number of characters that are parsed without a result, as a multiple of the answer's length.
 WASTE_MAX = 3
-#: Number of brackets from the end among which the end of the array is searched if its last element is damaged.
+#: Number of closing brackets, counted from the end of the answer, that may be the end of the array if its last element
+#: is damaged.
 _CLOSERS_MAX = 5
 #: Number of times that a text can be copied in the time that parsing it takes.
 _COPIES_PER_PARSE = 16
@@ -72,16 +74,16 @@ _DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=re
 
 
 def read_elements(body: bytes, key: str) -> Any:
-    """Parse a document and leave a `Damaged` in the place of each element that is not JSON.
+    """Parse a document and replace each element that is not JSON by a `Damaged`.
 
     Args:
         body: The document, which is not JSON as a whole.
-        key: Key of the array or object that has the elements. Empty if the document is the array.
+        key: Key of the array or object with the elements. Empty if the document itself is the array.
 
     Returns:
-        The document, or None if more is damaged than some elements of this array or object.
+        The document, or None if anything except elements of this array or object is damaged.
     """
-    # A byte that is not UTF-8 costs one character of a title, or makes a number invalid.
+    # A byte that is not UTF-8 damages one character of a title, or makes a number invalid.
     text = body.decode(json.detect_encoding(body), errors="replace")
     opening = re.search(rf'"{re.escape(key)}"\s*:\s*(?=[\[{{])', text) if key else re.match(r"\s*(?=\[)", text)
     if opening is None:
@@ -112,7 +114,7 @@ class _Scanner:
         """Return the document with its elements.
 
         Raises:
-            ValueError: More is damaged than some elements.
+            ValueError: Anything except elements is damaged, or a limit is exceeded.
         """
         elements, end = self._elements()
         if all(isinstance(value, Damaged) for _, value in elements):
@@ -125,7 +127,7 @@ class _Scanner:
         return document
 
     def _without_elements(self, end: int) -> Any:
-        """Parse what is around the elements, which must be intact."""
+        """Parse the text around the elements, which must be intact."""
         return _DECODER.decode(self._text[: self._start + 1] + self._text[end:])
 
     def _elements(self) -> tuple[list[tuple[str, Any]], int]:
@@ -149,7 +151,7 @@ class _Scanner:
         return elements, position
 
     def _element(self, position: int) -> tuple[str, Any, int]:
-        """Return key, value and end of the element at `position`. Its end is that of the comma or bracket after it."""
+        """Return key and value of the element at `position`, and the position of the comma or bracket after it."""
         name = ""
         try:
             value_at = position
@@ -170,7 +172,7 @@ class _Scanner:
         return name, value, end
 
     def _end_of_damaged(self, position: int) -> int:
-        """Return where the damaged element at `position` ends: at the comma before the next element, or at the bracket.
+        """Return the end of the damaged element at `position`: a comma before an element, or the closing bracket.
 
         Raises:
             ValueError: There is no such place.
@@ -194,9 +196,9 @@ class _Scanner:
         raise ValueError("the end of the elements is damaged")
 
     def _is_end(self, end: int) -> bool:
-        """Whether the bracket at `end` closes the elements, and not an array or object within a damaged one.
+        """Whether the bracket at `end` is the end of the elements, and not of an array or object in a damaged element.
 
-        What is around the elements is valid then. Otherwise the parser finds out at the first character after it.
+        It is the end if the text around the elements is valid. Otherwise, the parser fails directly after the bracket.
         """
         try:
             self._without_elements(end)
@@ -211,7 +213,7 @@ class _Scanner:
 
 
 def _fill(document: Any, key: str, elements: Any) -> bool:
-    """Put the elements under the first `key` in the document, and return whether there is one."""
+    """Set the first `key` in the document to the elements, and return whether the document has this key."""
     if not isinstance(document, dict):
         return False
     if key in document:

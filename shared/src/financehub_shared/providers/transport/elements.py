@@ -1,4 +1,4 @@
-"""Finds and reads single elements of an answer, so that a damaged one costs only itself. Pure."""
+"""Finds and reads single elements of an answer, so that a damaged element does not affect the others. Pure."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,12 +11,12 @@ from financehub_shared.providers.transport.damaged_json import Damaged
 
 
 class Elements:
-    """The elements of an answer, by the name that the upstream gives them.
+    """The elements of an answer by their upstream names.
 
     Args:
         provider: Name of the provider, for errors.
         values: The array of the answer, which may contain anything.
-        key: Key of the name in each element.
+        key: Key under which each element has its name.
     """
 
     def __init__(self, provider: str, values: Sequence[Any], key: str) -> None:
@@ -32,7 +32,7 @@ class Elements:
                 self._nameless.append(value)
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """Return the element with this name in any case, or None if the answer leaves it out.
+        """Return the element with this name, ignoring case, or None if the answer does not contain it.
 
         Raises:
             MalformedError: The element is damaged, or several elements have this name and differ.
@@ -57,6 +57,8 @@ class Elements:
 class Fields:
     """Reads the fields of one element.
 
+    The methods for required fields raise MalformedError if the field is missing or damaged.
+
     Args:
         provider: Name of the provider, for errors.
         name: The upstream's name for the element, for errors (`BTCUSDT`).
@@ -76,7 +78,7 @@ class Fields:
 
     @property
     def quality(self) -> Quality:
-        """Corrected if an optional field was dropped, and good otherwise."""
+        """The quality of the quote: corrected if an optional field was dropped, and good otherwise."""
         return Quality.CORRECTED if self._dropped else Quality.GOOD
 
     def number(self, field: str) -> Decimal:
@@ -96,11 +98,11 @@ class Fields:
         return parse.currency(self._provider, self.values.get(field), self._what(field))
 
     def seconds(self, field: str, per_second: int = 1) -> float:
-        """Return a Unix time; see `parse.seconds`."""
+        """Return a time in Unix seconds; see `parse.seconds`."""
         return parse.seconds(self._provider, self.values.get(field), self._what(field), per_second)
 
     def iso_seconds(self, field: str) -> float:
-        """Return a Unix time; see `parse.iso_seconds`."""
+        """Return a time in Unix seconds; see `parse.iso_seconds`."""
         return parse.iso_seconds(self._provider, self.values.get(field), self._what(field))
 
     def _what(self, field: str) -> str:

@@ -101,7 +101,7 @@ class HttpClient:
         options = _ReadOptions(provider, handled, min(max_bytes or self._max_bytes, self._max_bytes))
         try:
             request = client.build_request("GET", url, params=params, headers=dict(headers or {}), timeout=timeout)
-            # httpx applies its read timeout to each chunk, so only this deadline ends a response that trickles in.
+            # httpx applies its read timeout to each chunk, so only this deadline ends a response that arrives slowly.
             async with asyncio.timeout(remaining):
                 return await self._send(client, options, request, REDIRECTS_MAX if follow_redirects else 0)
         except TimeoutError:

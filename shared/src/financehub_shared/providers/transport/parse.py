@@ -1,6 +1,6 @@
 """Reads untrusted JSON values: each function returns the right type or raises MalformedError. Pure.
 
-The argument `what` of every function says what the value is, for the error (`BTCUSDT: lastPrice`).
+The argument `what` of every function describes the value in the error (`BTCUSDT: lastPrice`).
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from financehub_shared.core.errors import MalformedError
 
-#: What upstreams nearly always send. It needs no further check.
+#: The form of nearly all numbers that upstreams send. It does not need further checks.
 _PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
 #: Decimal also accepts underscores, digits of other scripts and NaN. Upstreams send plain decimals.
 _DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,4})?", re.ASCII)
@@ -89,7 +89,7 @@ def number(provider: str, value: Any, what: str) -> Decimal:
 
 
 def optional_number(value: Any) -> Decimal | None:
-    """Return `value` as `number` does, or None if it is anything else."""
+    """Return `value` as `number` does, or None if `number` would raise an error."""
     try:
         return number("", value, "")
     except MalformedError:
@@ -97,7 +97,7 @@ def optional_number(value: Any) -> Decimal | None:
 
 
 def seconds(provider: str, value: Any, what: str, per_second: int = 1) -> float:
-    """Return a Unix time in seconds. `per_second` is 1,000 for a time in milliseconds."""
+    """Return a Unix time in seconds. `per_second` is 1,000 if `value` is in milliseconds."""
     parsed = number(provider, value, what) / per_second
     if not 0 <= parsed < 10_000_000_000:
         raise MalformedError(provider, f"{what} is {describe(value)}, which is not a Unix time")
@@ -105,7 +105,7 @@ def seconds(provider: str, value: Any, what: str, per_second: int = 1) -> float:
 
 
 def iso_seconds(provider: str, value: Any, what: str) -> float:
-    """Return an ISO 8601 time (`2024-02-16T02:17:05.566Z`) in Unix seconds. A time without a zone is UTC."""
+    """Return an ISO 8601 time (`2024-02-16T02:17:05.566Z`) in Unix seconds. A time without a zone is in UTC."""
     try:
         parsed = datetime.fromisoformat(text(provider, value, what))
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

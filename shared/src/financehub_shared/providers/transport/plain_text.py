@@ -4,9 +4,10 @@ import html
 import re
 import unicodedata
 
-#: The longest headline of the known feeds has 180 characters.
+#: Largest length of a title in characters. The longest headline of the known feeds has 180.
 MAX_CHARACTERS = 300
-#: Characters of markup that are read. The limit and the possessive quantifiers bound the time for hostile markup.
+#: Number of characters of markup that are read. The limit and the possessive quantifiers bound the time for hostile
+#: markup.
 _MARKUP_CHARACTERS = 20 * MAX_CHARACTERS
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _MARKUP = re.compile(
@@ -23,7 +24,8 @@ _JOINERS = frozenset("\u200c\u200d")
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 #: Scripts whose letters have one shape, so a joiner in a word would only make two equal words different.
 _UNJOINED_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "FULLWIDTH")
-#: All scripts before Hebrew, ASCII and its punctuation included, have no joined letters either.
+#: First code point of Hebrew. The scripts before it, including ASCII and its punctuation, do not have joined letters
+#: either.
 _FIRST_JOINED = 0x0590
 
 

@@ -13,7 +13,7 @@ from financehub_shared.providers.transport.damaged_json import (
     refuse_constant,
 )
 
-#: Digits of the longest integer in columns of figures: a volume or a time has at most 20.
+#: Largest number of digits of an integer in columns of figures. A volume or a time has at most 20.
 DIGITS_MAX = 40
 
 
@@ -23,13 +23,13 @@ def loads(provider: str, body: bytes, elements: str | None = None) -> Any:
     Args:
         provider: Name of the provider, for the error.
         body: The decompressed body.
-        elements: Key of the array or object whose elements can be lost one by one. Empty if the document itself is
-            that array. None if the document is valid as a whole or not at all. In the place of an element that is not
-            JSON stands a `Damaged`. All other elements are as sent.
+        elements: Key of the array or object in which each element that is not JSON is replaced by a `Damaged`. The
+            other elements are unchanged. Empty if the document itself is that array. None if the whole document must be
+            valid.
 
     Raises:
         MalformedError: The body is HTML, truncated or not UTF-8, contains NaN or Infinity, or is nested too deeply, and
-            more than single elements are affected.
+            this affects more than single elements.
     """
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=refuse_constant)
@@ -41,7 +41,7 @@ def loads(provider: str, body: bytes, elements: str | None = None) -> Any:
 
 
 def load_figures(provider: str, body: bytes) -> Any:
-    """Parse a JSON body that has columns of thousands of figures, of which one NaN must not cost all others.
+    """Parse a JSON body with columns of thousands of figures, in which a NaN must not affect the other figures.
 
     Numbers become floats, which is faster than Decimals. NaN and Infinity become floats that are not finite.
 
@@ -53,7 +53,7 @@ def load_figures(provider: str, body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise _error(provider, body, error) from None
     except PARSE_ERRORS:
-        pass  # for example an integer with thousands of digits
+        pass  # for example, an integer with thousands of digits
     try:
         return json.loads(body, parse_int=_integer)
     except PARSE_ERRORS as error:
@@ -61,7 +61,7 @@ def load_figures(provider: str, body: bytes) -> Any:
 
 
 def _integer(text: str) -> int | float:
-    """Return an integer, or NaN instead of one that no upstream means and whose conversion could take long."""
+    """Return an integer, or NaN for an implausibly long one, whose conversion could take too much time."""
     return int(text) if len(text) <= DIGITS_MAX else math.nan
 
 
