@@ -60,6 +60,6 @@ class MarketHours:
         return day
 
     def _is_trading_day(self, day: int) -> bool:
-        """Whether noon of a day is in the trading week. FX and futures trade on Sunday evening, but without a bar."""
+        """Whether noon of a day is in the trading week. Sunday has no bar, although FX and futures trade then."""
         noon = (day + _THURSDAY) % 7 * 24 + 12
         return self.opens <= noon < self.closes

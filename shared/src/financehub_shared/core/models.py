@@ -58,7 +58,7 @@ class Quality(StrEnum):
 
     GOOD = "good"
     CORRECTED = "corrected"  # a known error was corrected
-    UNCONFIRMED = "unconfirmed"  # it contradicts known prices; any better quote replaces it
+    UNCONFIRMED = "unconfirmed"  # it contradicts known data; any better quote replaces it
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -
     Args:
         check: The check of the history, with the bars that remain.
         stored: The stored bars, ascending by day.
-        is_fallback: Whether the first-choice provider failed and another one delivered the history.
+        is_fallback: Whether the history is from another provider, because the first choice did not deliver it.
     """
     new = {row.day: row for row in check.rows}
     common = [(row, new[row.day]) for row in stored if row.day in new]

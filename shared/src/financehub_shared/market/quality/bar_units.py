@@ -44,8 +44,9 @@ def correct_units(check: BarCheck, stored: list[Row]) -> None:
 def _unit_sign(check: BarCheck, moves: Moves, i: int) -> int:
     """Return 1 if a move is a change of unit by ×100, -1 if it is a change by ÷100, and 0 otherwise.
 
-    The result is 0 near an announced split. Apart from the unit, the price must change by an ordinary amount. If the
-    volume has another magnitude from there on, the move is probably a split that was not announced.
+    The result is 0 near an announced split, and if the price changes by more than an ordinary amount in addition to the
+    unit. It is also 0 if the volume has another magnitude from there on, which indicates a split that was not
+    announced.
     """
     sign = 1 if moves.changes[i] > 0 else -1
     rest = min(abs(moves.gaps[i] - sign * HUNDRED), abs(moves.changes[i] - sign * HUNDRED))

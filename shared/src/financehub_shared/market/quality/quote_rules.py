@@ -147,7 +147,7 @@ def _is_proven(case: Case, votes: Votes, quote: Quote, stored: Quote) -> bool:
 
 
 def _rescaled(case: Case, votes: Votes, quote: Quote) -> Ruling | None:
-    """The previous close of the answer is on another scale, as after a split. The quote stays unconfirmed."""
+    """The previous close of the answer is on another scale, as after a split. A wrong unit has the same effect."""
     trusted = case.trusted
     factor = 0.0 if trusted is None else scale_change(case.asset, quote, trusted)
     if trusted is None or not factor or may_be_unit_error(factor) or votes.is_still_traded_at(trusted, quote):
