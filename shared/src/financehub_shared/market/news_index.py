@@ -22,7 +22,8 @@ from financehub_shared.market.unreadable import ReportUnreadable
 from financehub_shared.redis import keys
 from financehub_shared.redis.text import decode
 
-#: A feed that responds 'not modified' is read in full once a week, so all its entries are seen within this time.
+#: Time in seconds for which a key is kept after a source last had it. A feed that responds 'not modified' is read in
+#: full once a week, so all its entries are seen within this time.
 SEEN_SECONDS = 14 * DAY_SECONDS
 #: Largest number of keys. They belong to about 70,000 news items and take 25 MB. Above this number, the keys that have
 #: not been seen for the longest time are deleted.

@@ -13,7 +13,7 @@ from financehub_shared.market.links.tokens import Style, Token, fold, tokenize
 #: Largest number of assets that can share a name. The listings and share classes of a company have the same name, and
 #: so have the pairs of a coin with several currencies. A name that more assets share is a word such as `Fund`.
 _MOST_OWNERS = 8
-#: Shortest name in characters that counts in lower case. Shorter ones may be words of another language.
+#: Minimum length in characters of a name that counts in lower case. Shorter names may be words of another language.
 _SHORTEST_IN_LOWER_CASE = 5
 
 

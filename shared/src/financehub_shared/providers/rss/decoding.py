@@ -22,7 +22,7 @@ _BEGINNINGS = {
 }
 _DECLARED = re.compile(r"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 _CHARSET = re.compile(r"""\bcharset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
-#: Number of bytes at the beginning in which the XML declaration is searched.
+#: Number of bytes at the beginning that are searched for the XML declaration.
 _DECLARATION_BYTES = 1_000
 #: Characters that XML documents must not contain (XML 1.0, 2.2).
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
@@ -37,7 +37,7 @@ _WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("windows-1252", "replace") 
 def decode_feed(body: bytes, content_type: str) -> str:
     """Return the text of a feed, without the characters that XML forbids.
 
-    Like in browsers, a byte order mark takes precedence over the content type, and the content type over the XML
+    As in browsers, a byte order mark takes precedence over the content type, and the content type over the XML
     declaration. Without any of them, or if none fits, the text is read as UTF-8, and bytes that are not valid UTF-8 are
     read as windows-1252.
 

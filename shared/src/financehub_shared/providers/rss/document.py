@@ -13,7 +13,7 @@ from financehub_shared.providers.rss.tags import FeedTags, Tag, is_empty, same_n
 
 #: Largest number of entries that are read. Feeds list a few dozen, newest first, so additional entries are old.
 ENTRIES_MAX = 500
-#: Largest length of a tag or child in characters. A longer child is left out, and a longer tag loses its
+#: Maximum length of a tag or child in characters. A longer child is left out, and a longer tag loses its
 #: attributes. In the known feeds, titles and links have up to 1,000.
 PIECE_CHARACTERS_MAX = 4_000
 #: Largest number of children of an entry that are kept. The known feeds have up to 10.

@@ -22,9 +22,9 @@ from financehub_shared.providers.rss.document import PIECE_CHARACTERS_MAX, split
 from financehub_shared.providers.rss.messages import Feed, FeedSource
 from financehub_shared.providers.transport.plain_text import plain_text
 
-#: A date that is further in the future than this is wrong. A smaller difference is a difference of clocks.
+#: A date that is more than this many seconds in the future is wrong. A smaller difference is due to clocks that differ.
 FUTURE_SECONDS = 3_600.0
-#: Largest length of a link or guid in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
+#: Maximum length of a link or guid in characters. Browsers and servers commonly limit URLs to between 2,000 and 8,000.
 LINK_CHARACTERS_MAX = 2_000
 GUID_CHARACTERS_MAX = 500
 _DATES = ("published", "updated", "created")

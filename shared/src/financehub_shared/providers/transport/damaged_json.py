@@ -74,7 +74,7 @@ _DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=re
 
 
 def read_elements(body: bytes, key: str) -> Any:
-    """Parse a document and replace each element that is not JSON by a `Damaged`.
+    """Parse a document and replace each element that is not JSON with a `Damaged`.
 
     Args:
         body: The document, which is not JSON as a whole.

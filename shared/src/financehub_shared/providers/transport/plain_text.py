@@ -4,7 +4,7 @@ import html
 import re
 import unicodedata
 
-#: Largest length of a title in characters. The longest headline of the known feeds has 180.
+#: Maximum length of a title in characters. The longest headline of the known feeds has 180.
 MAX_CHARACTERS = 300
 #: Number of characters of markup that are read. The limit and the possessive quantifiers bound the time for hostile
 #: markup.

@@ -23,7 +23,7 @@ def loads(provider: str, body: bytes, elements: str | None = None) -> Any:
     Args:
         provider: Name of the provider, for the error.
         body: The decompressed body.
-        elements: Key of the array or object in which each element that is not JSON is replaced by a `Damaged`. The
+        elements: Key of the array or object in which each element that is not JSON is replaced with a `Damaged`. The
             other elements are unchanged. Empty if the document itself is that array. None if the whole document must be
             valid.
 
