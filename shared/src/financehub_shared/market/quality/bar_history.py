@@ -85,7 +85,7 @@ def keeps_stored(check: BarCheck, stored: Sequence[Row], *, is_fallback: bool) -
     common = [(row, new[row.day]) for row in stored if row.day in new]
     ratios = [math.log(other.close / row.close) for row, other in common]
     if is_fallback and any(abs(ratio) > SCALE for ratio in ratios):
-        return "history: another provider has the stored bars in another scale, so it may mean another asset"
+        return "history: another provider has the stored bars on another scale, so it may mean another asset"
     if all(abs(ratio) <= SCALE for ratio in ratios) or _is_announced(common, ratios, check.answer.splits):
         return ""
     if check.current is None and max(ratios) - min(ratios) <= SCALE:

@@ -83,7 +83,7 @@ def correct_cells(check: BarCheck) -> None:
         if len(prices) == len(corrected):
             wrong = [name for name, old, new in zip(_NAMES, row.prices, prices, strict=True) if old != new]
             prices = [prices[OPEN], max(prices), min(prices), prices[CLOSE]]
-            check.correct(f"unit: {', '.join(wrong)} off by 100 against the bars beside", row, prices)
+            check.correct(f"unit: {', '.join(wrong)} off by 100 against the bars around it", row, prices)
 
 
 def _before(check: BarCheck, place: int) -> list[Row]:

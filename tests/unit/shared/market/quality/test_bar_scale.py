@@ -1,4 +1,4 @@
-"""Wrong units and levels that nothing explains: what is corrected, and what is kept out (D1, D2)."""
+"""Tests of wrong units and unexplained levels: which bars are corrected, and which are left out (D1, D2)."""
 
 import itertools
 from array import array
@@ -26,15 +26,15 @@ from support.bar_histories import (
 from support.real_bars import part
 
 TRUE = walk(120)
-#: The closes of yahooquery #87. The right ones are 0.80, 1.20, 1.01 and 0.975.
+#: The closes of yahooquery #87. The right closes are 0.80, 1.20, 1.01 and 0.975.
 CASE = [0.80, 120.0, 101.0, 0.975]
 
 
 @pytest.mark.parametrize("price", [None, 0.98, 98.0], ids=["no quote", "the right quote", "a wrong quote"])
 def test_history_with_an_edge_that_nothing_explains_is_not_rescaled(price: float | None):
-    """D1: one edge of ×150, which is no unit, makes the answer undecided. No bar is rescaled, and no wrong one is kept.
+    """D1: one edge of ×150, which is not a unit, makes the answer undecided.
 
-    A wrong quote alone does not confirm the wrong bars.
+    No bar is rescaled, and no wrong bar is kept. A wrong quote alone does not confirm the wrong bars.
     """
     checked = read_history(bars(CASE), price=price)
     assert list(checked.bars.close) == ([0.80, 0.975] if price == 0.98 else [])
@@ -42,7 +42,7 @@ def test_history_with_an_edge_that_nothing_explains_is_not_rescaled(price: float
 
 
 def test_history_with_an_unexplained_edge_keeps_the_stored_bars_of_these_days():
-    """D1: days that are left out keep their stored bars."""
+    """D1: the stored bars of days that are left out stay."""
     checked = read_history(bars(CASE), stored=bars([0.80, 1.20, 1.01]))
     assert list(checked.bars.close) == [0.80, 1.20, 1.01, 0.975]
 
@@ -60,7 +60,7 @@ def test_history_with_a_section_in_the_wrong_unit_is_corrected(factor: float, st
 
 @pytest.mark.parametrize("edge", [25.0, 45.0, 60.0, 150.0, 250.0])
 def test_history_with_one_more_unexplained_edge_rescales_nothing(edge: float):
-    """D1: beside a section that is exactly 100 times too high, an edge of another size leaves all as delivered."""
+    """D1: if there is an edge of another size in addition to a section that is ×100, all bars stay as delivered."""
     delivered = [
         close * (100 if 30 <= place < 50 else edge if 70 <= place < 80 else 1) for place, close in enumerate(TRUE)
     ]
@@ -72,7 +72,7 @@ def test_history_with_one_more_unexplained_edge_rescales_nothing(edge: float):
 @pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0, 0.001])
 @pytest.mark.parametrize("end", [50, 70, 100])
 def test_history_in_two_units_without_a_known_price_is_left_out(factor: float, end: int):
-    """D1: without a current price and without stored bars, nothing shows which unit is right."""
+    """D1: without a current price and without stored bars, it is unknown which unit is right."""
     checked = read_history(bars([close * factor if place < end else close for place, close in enumerate(TRUE)]))
     assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
 
@@ -89,7 +89,7 @@ def test_spike_of_the_volume_does_not_explain_a_wrong_unit(factor: float, spike:
 
 
 def test_change_of_unit_size_that_has_a_reason_prevents_a_correction():
-    """D1: after a long suspension the price can be at any level, so the other edge of ×100 may be no unit either."""
+    """D1: after a long suspension, the price can be at any level, so the other edge of ×100 may not be a unit."""
     delivered = bars([close * 100 if 30 <= place < 80 else close for place, close in enumerate(TRUE)])
     delivered.days[30:] = array("i", [day + 40 for day in delivered.days[30:]])
     checked = read_history(delivered, price=TRUE[-1])
@@ -98,7 +98,7 @@ def test_change_of_unit_size_that_has_a_reason_prevents_a_correction():
 
 
 def test_reverse_split_that_nobody_announced_changes_the_volume_and_is_no_unit():
-    """D2: 1:80 with a rise of 25 % on that day is ×100, but there are fewer shares from then on."""
+    """D2: 1:80 with a rise of 25 % on that day looks like ×100, but the later volumes show fewer shares."""
     closes = [close / 100 if place < 60 else close for place, close in enumerate(TRUE)]
     volumes = [8_000.0 if place < 60 else 100.0 for place in range(len(TRUE))]
     checked = read_history(bars(closes, volume=volumes), price=TRUE[-1], own_price=TRUE[-1])
@@ -109,7 +109,7 @@ def test_reverse_split_that_nobody_announced_changes_the_volume_and_is_no_unit()
 @pytest.mark.parametrize("factor", [100.0, 0.01, 10.0, 1_000.0])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_newest_bars_and_the_price_beside_them_do_not_outvote_the_others(factor: float, count: int):
-    """D1: a wrong unit in the live data of an upstream is in its newest bars and in the price beside them."""
+    """D1: a wrong unit in an upstream's live data affects its newest bars and also the price in the same answer."""
     edge = len(TRUE) - count
     delivered = bars([close * factor if place >= edge else close for place, close in enumerate(TRUE)])
     first = read_history(delivered, own_price=delivered.close[-1])
@@ -119,13 +119,13 @@ def test_newest_bars_and_the_price_beside_them_do_not_outvote_the_others(factor:
 
 
 def test_first_history_of_a_coin_that_is_another_coin_is_left_out():
-    """D4 for bars: a fallback that lists another coin under the name contradicts the quote of the right one."""
+    """D4 for bars: bars of another coin, which a fallback lists under the same name, contradict the quote."""
     checked = read_history(bars([close * 5e-4 for close in TRUE]), price=TRUE[-1], asset=COIN, is_fallback=True)
     assert (len(checked.bars), reasons(checked)) == (0, ["scale"])
 
 
 def test_stored_bars_that_contradict_the_quote_get_no_new_ones():
-    """D1: bars that were stored before the quote was known do not confirm themselves."""
+    """D1: bars that were stored before the quote was known are not evidence for new bars on the same level."""
     wrong = bars([close * 100 for close in TRUE])
     stored = part(wrong, 0, 119)
     history = read_history(wrong, stored=stored, price=TRUE[-1], own_price=TRUE[-1] * 100)
@@ -137,7 +137,7 @@ def test_stored_bars_that_contradict_the_quote_get_no_new_ones():
 
 
 def test_crash_that_the_quote_has_not_followed_is_no_other_scale():
-    """D5: only a contradiction to several bars is one of the scale."""
+    """D5: a quote shows another scale only if it contradicts several bars."""
     closes = [*TRUE[:-1], TRUE[-2] * 0.2]
     delivered = bars(closes, volume=[100.0] * 119 + [20_000.0])
     assert list(read_history(delivered, price=TRUE[-2]).bars.close) == closes
@@ -151,7 +151,7 @@ def test_history_in_two_units_is_corrected_by_stored_bars():
 
 
 def test_history_whose_newest_unit_only_a_quote_contradicts_is_undecided():
-    """D1: a quote against the newest bars is one fact against another. With the answer's own price there are two."""
+    """D1: a quote does not outweigh the newest bars. With the answer's own price, there are two facts against one."""
     delivered = bars([close / 100 if place >= 100 else close for place, close in enumerate(TRUE)])
     alone = read_history(delivered, price=TRUE[-1])
     assert set(alone.bars.close) <= {*TRUE[:100]}
@@ -160,7 +160,7 @@ def test_history_whose_newest_unit_only_a_quote_contradicts_is_undecided():
 
 
 def test_history_whose_stored_bars_contradict_the_current_price_is_undecided():
-    """D1: if the facts about the unit contradict each other, nothing is rescaled."""
+    """D1: if the facts about the unit contradict each other, no bar is rescaled."""
     delivered = bars([close * 100 if place >= 60 else close for place, close in enumerate(TRUE)])
     checked = read_history(delivered, price=TRUE[-1] * 100, stored=bars(TRUE[:-1]))
     assert {*checked.bars.close} <= {*TRUE, *delivered.close}
@@ -169,7 +169,7 @@ def test_history_whose_stored_bars_contradict_the_current_price_is_undecided():
 
 @pytest.mark.parametrize("ratio", [9, 35, 60, 80, 90, 100, 150, 190, 250])
 def test_announced_split_excludes_the_unit(ratio: float):
-    """D2: a reverse split that is announced is never taken for a wrong unit, also with a fall of 30 % on that day."""
+    """D2: an announced reverse split is never mistaken for a wrong unit, even with a fall by 30 % on that day."""
     closes = [*TRUE[:100], *(close * 0.7 for close in TRUE[100:])]
     delivered = bars([close / ratio if place < 100 else close for place, close in enumerate(closes)])
     for price in (None, closes[-1], closes[-1] / ratio):
@@ -180,7 +180,7 @@ def test_announced_split_excludes_the_unit(ratio: float):
 
 
 def test_reverse_split_that_nobody_announced_is_not_taken_for_a_unit():
-    """D2: a change by ×80 is not the ×100 of a unit. The older bars are left out until the upstream adjusts them."""
+    """D2: a change by ×80 is not a wrong unit of ×100. The older bars are left out until the upstream adjusts them."""
     delivered = bars([close / 80 if place < 100 else close for place, close in enumerate(TRUE)])
     checked = read_history(delivered, price=TRUE[-1])
     assert list(checked.bars.close) == TRUE[100:]
@@ -207,7 +207,7 @@ def test_dividend_explains_a_change_of_level():
     [
         ("AET-L-1d-100x-error", 14.5, "unit: ÷100 against the current price, corrected"),
         ("SSW-JO-1d-100x-error", 33.6, "unit: ×100 against the current price, corrected"),
-        ("ASAI-L-1h-bad-unit", None, "unit: low, close off by 100 against the bars beside, corrected"),
+        ("ASAI-L-1h-bad-unit", None, "unit: low, close off by 100 against the bars around it, corrected"),
     ],
 )
 def test_recorded_history_in_two_units_is_corrected(real_answers: Path, name: str, price: float | None, reason: str):
@@ -229,7 +229,7 @@ def test_recorded_history_in_two_units_is_corrected(real_answers: Path, name: st
     st.none() | st.sampled_from([1.0, 100.0, 0.01]),
 )
 def test_history_is_stored_as_delivered_or_in_one_scale(factors: list[float], lengths: list[int], known: float | None):
-    """D1: whatever sections an answer has, the stored bars are continuous, or they are the delivered ones."""
+    """D1: for any sections of an answer, the stored bars are either continuous or exactly as delivered."""
     sections = [[factor] * length for factor, length in zip(factors, lengths, strict=False)]
     scales = list(itertools.chain(*sections))
     delivered = bars([close * scale for close, scale in zip(TRUE, scales, strict=False)])
@@ -279,20 +279,20 @@ END = (NEWEST.days[-1] + 1) * DAY
     ],
 )
 def test_current_price_counts_only_what_can_be_evidence(quote: object, own: float | None, expected: object):
-    """D2: an old quote, which stays in the store if newer ones are refused, does not confirm an old scale."""
+    """D2: an old quote, which stays in the store if newer quotes are refused, does not confirm an old scale."""
     answer = BarAnswer(NEWEST, price=own, price_at=END)
     found = current_price(STOCK, answer, quote, END + DAY, is_first=True)  # type: ignore[arg-type]
     assert (found and (found.value, found.is_confirmed)) == expected
 
 
 def test_current_price_of_an_answer_alone_is_no_evidence_against_stored_bars():
-    """D1, D2: an upstream that reports its newest bars in a wrong unit reports the price beside them in it, too."""
+    """D1, D2: an upstream with newest bars in a wrong unit reports the price in the same answer in this unit, too."""
     answer = BarAnswer(NEWEST, price=10.5, price_at=END)
     assert current_price(STOCK, answer, None, END + DAY, is_first=False) is None
 
 
 def test_current_price_is_unknown_if_a_split_follows_the_newest_bar():
-    """D2: today's price is in the scale after today's split, and the bars may be in the one before it."""
+    """D2: today's price is in the scale after today's split, and the bars may be in the scale before the split."""
     answer = BarAnswer(NEWEST, {NEWEST.days[-1] + 1: 10.0})
     assert current_price(STOCK, answer, quote_of(1, END), END + DAY, is_first=True) is None
     assert current_price(STOCK, replace(answer, splits={}), quote_of(1, END), END + DAY, is_first=True) is not None
