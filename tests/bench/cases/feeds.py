@@ -1,7 +1,7 @@
 """Measures how long a worker waits for ordinary feeds of 2 MB, and compares it with feedparser in the same process.
 
-The time of the worker includes the pipes to the parser process and back. A feed with long articles has a few hundred
-entries, and one with headlines only has thousands, of which the first 500 are read.
+The worker's time includes the transfer through the pipes to and from the parser process. A feed with long articles has
+a few hundred entries. A feed that contains only headlines has thousands, of which the first 500 are read.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ async def _rows() -> list[Row]:
 
 
 def ordinary_feed(size: int, paragraphs: int) -> bytes:
-    """Return a feed of about this many bytes, as publishers write it.
+    """Return a feed of about this many bytes, in the form in which publishers write it.
 
     Args:
         size: Size in bytes.

@@ -1,6 +1,6 @@
 """Measures how long the linker takes for 10,000 headlines against 1,000 assets with aliases.
 
-Linking is pure computing in one thread, so the time is that of the CPU, which other processes do not change.
+Linking only computes, in one thread. The CPU time is measured, because other processes do not change it.
 """
 
 import itertools
@@ -43,7 +43,7 @@ def run() -> list[Row]:
 
 
 def _companies() -> Iterator[Asset]:
-    """Yield assets with two aliases each, whose names begin alike, as those of real companies do."""
+    """Yield assets with two aliases each. Their names begin alike, as the names of real companies do."""
     endings = ("Group plc", "Technologies Inc.", "Energy Corporation", "Bank AG")
     for number, parts in enumerate(itertools.product(_SYLLABLES, repeat=3)):
         name = "".join(parts).title()
@@ -52,7 +52,7 @@ def _companies() -> Iterator[Asset]:
 
 
 def _titles() -> Iterator[str]:
-    """Yield labeled headlines, alone and joined with a second one, as titles of 6 to 30 words."""
+    """Yield titles of 6 to 30 words: labeled headlines, alone and joined with a second headline."""
     random = Random(7)
     titles = [each.title for name in ("headlines.yaml", "headlines_held_out.yaml") for each in labeled_headlines(name)]
     while True:
