@@ -136,7 +136,7 @@ def test_image_adds_two_small_layers_to_its_base(image: Image, docker: Engine) -
     assert len(layers) == len(below) + 2
     dependencies, code = layers_over_base(docker, image.reference)
     report.note(f"image {image.name}: over its base", f"{dependencies + code:.0f} MB, its code {code:.1f} MB")
-    assert code < 5  # 0.7 MB of it is the word list of the asset linker
+    assert code < 5  # the asset linker's word list accounts for 0.7 MB
     assert dependencies + code < LIMITS[image.name]
 
 
