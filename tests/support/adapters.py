@@ -1,4 +1,4 @@
-"""Reads the answers of all upstreams as their quote adapters do, without requests."""
+"""Reads answers of all upstreams as their quote adapters do, without sending requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Builds histories of daily bars for tests: random walks, recorded histories, and the checks of answers with them."""
+"""Builds histories of daily bars for tests from random walks and recorded files, and checks answers with them."""
 
 import csv
 import math
@@ -36,7 +36,7 @@ def walk(count: int, change: float = 0.02, seed: int = 1, price: float = 10.0) -
 
 
 def sessions(count: int, first_day: int = FIRST_DAY) -> list[int]:
-    """Return the next weekdays."""
+    """Return this number of weekdays from the first day on, in days since 1970-01-01."""
     days = (day for day in range(first_day, first_day + 2 * count + 7) if weekday(day) < SATURDAY)
     return [next(days) for _ in range(count)]
 
@@ -52,7 +52,7 @@ def bars(
 
     Args:
         cells: (open, high, low, close) of each day, or only a close, whose bar has a narrow range around it.
-        first_day: The first day.
+        first_day: The first day, in days since 1970-01-01.
         volume: The volume of all bars or of each one.
         provider: The provider.
         symbol: The symbol.
@@ -64,7 +64,7 @@ def bars(
 
 
 def traded(closes: Sequence[float]) -> list[Cells]:
-    """Return cells of days that open at the close before and go through all prices between."""
+    """Return cells of days that open at the previous day's close and pass through all prices in between."""
     opens = [closes[0], *closes[:-1]]
     return [
         (open, max(open, close) * 1.01, min(open, close) * 0.99, close)
@@ -98,9 +98,9 @@ def read_history(
         dividends: The dividends.
         stored: The stored bars.
         price: Price of the stored quote, made after the newest bar.
-        own_price: Price that the answer reports beside the bars.
+        own_price: Price that the same answer reports together with the bars.
         asset: The asset.
-        problems: What could not be read.
+        problems: Sentences about the elements that could not be read.
         is_fallback: Whether the provider is not the first choice.
     """
     end = (delivered.days[-1] + 1) * DAY if len(delivered) else 20_000 * DAY
@@ -125,12 +125,12 @@ def read_increment(
 
 
 def reasons(checked: CheckedBars) -> list[str]:
-    """Return the classes of the reasons, in alphabetical order."""
+    """Return the classes of the reasons in alphabetical order."""
     return sorted({record.reason_class for record in checked.records})
 
 
 def recorded_history(folder: Path, name: str) -> tuple[Bars, dict[int, float]]:
-    """Read the bars and splits of a recorded CSV file. Hourly bars get one weekday each."""
+    """Read the bars and splits of a recorded CSV file. Each hourly bar gets a weekday of its own."""
     with (folder / "prices-with-errors" / f"{name}.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     time = "Date" if "Date" in rows[0] else "Datetime"

@@ -1,4 +1,4 @@
-"""Damages stored records in every way, and knows where each kind of record is stored."""
+"""Damages stored records in every way, and lists where each kind of record is stored."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ import redis
 from financehub_shared.market.encoding.records import QUOTE_ORDER_LENGTH
 from financehub_shared.redis import keys
 
-#: What a stored value can become if it is not what FinanceHub wrote.
+#: Values that can replace a stored value that FinanceHub wrote.
 WHOLE_DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "cut in half": lambda raw: raw[: len(raw) // 2],
@@ -31,7 +31,7 @@ WHOLE_DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
     "huge": lambda _: b"x" * 1_000_000,
     "deep": lambda _: b"[" * 200_000,
 }
-#: What a field of a stored JSON object can become.
+#: Values that can replace a field of a stored JSON object.
 FIELD_VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -55,7 +55,7 @@ FIELD_VALUES: tuple[Any, ...] = (
     {"a": float("nan")},
     [["a"]],
 )
-#: Fields that a record can have, in addition to those that the damaged records have.
+#: Fields that a record can have in addition to the fields that the damaged records have.
 OPTIONAL_FIELDS = ("note", "quality", "unconfirmed", "active", "kind", "aliases", "exchanges", "declared", "guid")
 
 
@@ -143,14 +143,13 @@ def damages(raw: bytes, json_at: Callable[[bytes], int] | None) -> Iterator[tupl
 
 
 def damage_records(client: "redis.Redis", kind: RecordKind, intact: str, *, every: int = 1) -> dict[str, str]:
-    """Store a damaged copy of a symbol's record for each way of damage, or every few; return symbol → description.
+    """Store a copy of a symbol's record for each, or every n-th, way of damage; return symbol → description.
 
     Args:
         client: Connection to Redis.
         kind: Kind of the record.
         intact: The symbol whose record is copied.
-        every: Number of ways of which one is used. It has no common divisor with the number of `FIELD_VALUES`, so that
-            each value occurs.
+        every: The n of "every n-th". It has no common divisor with the number of `FIELD_VALUES`, so each value occurs.
     """
     raw = kind.read(client, intact)
     assert raw is not None, f"{kind.name} is not stored"

@@ -139,7 +139,7 @@ def check_consequences(case: FailureCase, fetched: FaultyFetch, asset: Asset) ->
     """Assert that the consequences are as the case expects."""
     symbol = asset.symbol
     reason = fetched.report.failures[symbol].get(f"simulated/{case.upstream}", "")
-    # an error is a kind and a sentence
+    # the reason consists of the error's kind and a sentence
     assert re.fullmatch(case.reason if ":" in case.reason or not case.reason else f"{case.reason}: .+", reason), reason
     delivering = case.failover if case.reason else case.upstream
     if delivering:

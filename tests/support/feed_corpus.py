@@ -1,4 +1,4 @@
-"""The feeds with which feedparser is tested: every version, and every defect that its users have reported."""
+"""The feeds of feedparser's own tests: every version, and every defect that its users have reported."""
 
 import re
 import tarfile
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-#: Those of feedparser's tests (BSD-2-Clause, see LICENSE in the archive) that have entries or an unusual encoding.
+#: The feeds of feedparser's tests that have entries or an unusual encoding (BSD-2-Clause, see LICENSE in the archive).
 ARCHIVE = Path(__file__).parents[1] / "fixtures" / "feeds" / "feedparser-6.0.14.tar.xz"
 _CONTENT_TYPE = re.compile(rb"Header:\s+Content-type:\s*(.*)", re.IGNORECASE)
 
@@ -18,7 +18,7 @@ def feed_corpus() -> dict[str, bytes]:
 
 
 def content_type_of(body: bytes) -> str:
-    """Return the content type with which a feed of the corpus is to be served."""
+    """Return the content type with which a feed of the corpus should be served."""
     stated = _CONTENT_TYPE.search(body)
     return stated[1].decode().strip() if stated else "application/xml"
 

@@ -13,12 +13,12 @@ SOURCE = FeedSource("rss", "news.test/rss", "https://news.test/feeds/rss?token=s
 
 
 def date(seconds_ago: float = 60) -> str:
-    """Return a date as RSS writes it."""
+    """Return a date in the form of RSS."""
     return format_datetime(datetime.fromtimestamp(NOW - seconds_ago, UTC))
 
 
 def rss_of(*items: str, title: str = "The Wire", head: str = "", root: str = "") -> bytes:
-    """Return an RSS feed with these contents of its items."""
+    """Return an RSS feed whose items have these contents."""
     body = "".join(f"<item>{item}</item>" for item in items)
     start = f'<?xml version="1.0"?>{head}<rss version="2.0"{root}><channel><title>{title}</title>'
     return f"{start}{body}</channel></rss>".encode()

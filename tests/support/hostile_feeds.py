@@ -24,7 +24,7 @@ def _fill(unit: str, size: int) -> str:
 
 
 def _in_element(name: str, unit: str, attributes: str = "") -> MakeBody:
-    """An element with a long text in an entry."""
+    """Return a function that makes a feed whose entry has an element with a long text."""
     end = name.split(maxsplit=1)[0]
     return lambda size: _item(f"<{name}{attributes}>{_fill(unit, size)}</{end}>")
 
@@ -57,7 +57,7 @@ def _numbered(pattern: str, size: int) -> str:
     return "".join(pattern.format(number=number) for number in range(size // (len(pattern) + 1)))
 
 
-#: Elements whose text a feed parser examines, with the text that it examines longest.
+#: Elements whose text a feed parser examines → the text that takes the most time to examine.
 _TEXTS = {
     "author": "a@",
     "author, words": "Jane Doe ",

@@ -1,6 +1,6 @@
-"""Damages one value or one element of a JSON document in every way that JSON allows, and in ways that it does not.
+"""Damages one value or one element of a JSON document in every way that JSON allows, and in ways that it forbids.
 
-A harness reads each damaged document and compares everything that was not damaged with the undamaged reading.
+A test reads each damaged document and compares everything that was not damaged with the result for the intact one.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 #: Keys and positions that lead to a value of a document.
 Path = tuple[str | int, ...]
 
-#: Values that are numbers. What reads them cannot know that they are damaged; validation decides.
+#: Values that are numbers. The adapter that reads them cannot know that they are damaged; validation decides.
 NUMBERS: Mapping[str, bytes] = {
     "zero": b"0",
     "negative": b"-1",
@@ -20,7 +20,7 @@ NUMBERS: Mapping[str, bytes] = {
     "1e-400": b"1e-400",
     "number as text": b'"7.5"',
 }
-#: Values that JSON allows and that are no numbers.
+#: Values that JSON allows and that are not numbers.
 WRONG_VALUES: Mapping[str, bytes] = {
     "null": b"null",
     "true": b"true",
@@ -44,7 +44,7 @@ WRONG_VALUES: Mapping[str, bytes] = {
     "object": b'{"a":{"b":[1,{"c":null}]}}',
     "exponent beyond the range": b"1e9999",
 }
-#: Texts that are not JSON, but in whose place a value or an element should be.
+#: Texts that are not JSON and that replace a value or an element.
 BROKEN_TEXTS: Mapping[str, bytes] = {
     "NaN": b"NaN",
     "Infinity": b"Infinity",
@@ -70,7 +70,7 @@ class Mutation:
     """A damaged document.
 
     Args:
-        name: What was done to it.
+        name: The damage, in words.
         body: The document.
         path: Path of the damaged value.
         is_number: Whether the damaged value is a number, which only validation can refuse.
@@ -85,7 +85,7 @@ class Mutation:
 
 
 def encode(document: Any) -> bytes:
-    """Return the document as upstreams send it."""
+    """Return the document in the form in which upstreams send it."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -102,7 +102,7 @@ def paths_in(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def value_mutations(document: Any, path: Path) -> Iterator[Mutation]:
-    """Yield every damage of one value: another value, no value, and two values under one key."""
+    """Yield every damage of one value: it is replaced or removed, or its key occurs twice."""
     prefix, suffix = _split(document, path)
     for name, text in VALUES.items():
         yield Mutation(name, prefix + text + suffix, path, is_number=name in NUMBERS)
@@ -115,7 +115,7 @@ def value_mutations(document: Any, path: Path) -> Iterator[Mutation]:
 
 
 def element_mutations(document: Any, path: Path) -> Iterator[Mutation]:
-    """Yield every damage of a whole element: another value in its place, twice, or with more keys."""
+    """Yield every damage of a whole element: it is replaced or doubled, or has more keys."""
     prefix, suffix = _split(document, path)
     element = _get(document, path)
     bodies = {f"element is {name}": prefix + text + suffix for name, text in VALUES.items()}

@@ -1,6 +1,6 @@
 """Simulated days of a price task: scripted providers, a store, and a clock that jumps from run to run.
 
-Every run starts without memory, as after a restart. Disputes pass through their stored form.
+Every run starts without any state in memory, as after a restart. Disputes are encoded and decoded as in Redis.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ TASKS = {AssetType.CRYPTO: "fetch_crypto_prices_task", AssetType.STOCK: "fetch_s
 
 @dataclass(frozen=True)
 class Answer:
-    """What an upstream says about one asset.
+    """An upstream's answer about one asset.
 
     Args:
         price: The price, or None if the upstream does not know the asset.
-        evidence: The rest of the answer.
+        evidence: The evidence in the rest of the answer.
         at: Time of the price in Unix seconds. None if the upstream reports none.
         change_percent, volume, currency: As in `Quote`.
     """
@@ -48,7 +48,7 @@ Script = Callable[[str, float], Answer | ProviderError]
 
 @dataclass
 class ScriptedUpstream:
-    """A provider that says what its script says, and notes what it was asked for."""
+    """A provider that answers as its script says, and records its requests."""
 
     name: str
     script: Script
@@ -86,12 +86,12 @@ class ScriptedUpstream:
 
 @cache
 def _runner() -> asyncio.Runner:
-    """One event loop for all runs, because thousands of loops and their threads take seconds."""
+    """Return one event loop for all runs, because thousands of loops and their threads take seconds."""
     return asyncio.Runner()
 
 
 class RestartingStore(MemoryStore):
-    """A store that keeps disputes as Redis does."""
+    """A store that encodes and decodes disputes as `RedisStore` does."""
 
     def put_disputes(self, disputes: Mapping[str, Dispute | None]) -> None:
         super().put_disputes(
@@ -107,7 +107,7 @@ class QuoteWorld:
 
     Args:
         asset: The asset.
-        scripts: Provider → what it says, first choice first.
+        scripts: Provider → its script, first choice first.
         now: Unix seconds at the beginning.
     """
 
@@ -141,7 +141,7 @@ class QuoteWorld:
     def poll_until(self, is_right: Callable[[Quote | None], bool], minutes: float, limit: float) -> tuple[int, float]:
         """Run the task every `minutes` until the stored quote is right; return the number of runs and the minutes.
 
-        The first run is immediate. A limit in minutes that is exceeded fails the test.
+        The first run is immediate. The test fails if it takes more than `limit` minutes.
         """
         start = self.clock.now()
         runs = 1
@@ -160,5 +160,5 @@ def says(price: str | Decimal | float | None, **answer: object) -> Script:
 
 
 def is_down(_symbol: str, _now: float) -> ProviderError:
-    """Fail as an upstream that does not answer."""
+    """Return the error of an upstream that does not answer."""
     return ProviderTimeoutError("upstream", "no answer within 10 s")

@@ -18,9 +18,9 @@ from financehub_shared.core.models import Bars
 
 STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 INDICES = ("sp500", "nasdaq")
-#: Histories of which only closes are known.
+#: Histories that have only closes.
 CLOSES = ("vix", "wti")
-#: Symbol → date → new shares per old share, of the splits within the histories.
+#: Symbol → date → new shares per old share, for all splits within the histories.
 SPLITS = {
     "AAPL": {"2000-06-21": 2.0, "2005-02-28": 2.0},
     "MSFT": {"2003-02-18": 2.0},
@@ -36,7 +36,7 @@ def day_of(text: str) -> int:
 
 @cache
 def real_bars(name: str) -> Bars:
-    """Return a real history as its package contains it. Its prices must not be changed."""
+    """Return a real history as its package contains it. The caller must not change its prices."""
     if name in STOCKS:
         from bokeh_sampledata import stocks
 
@@ -69,7 +69,7 @@ def part(bars: Bars, start: int, end: int) -> Bars:
 
 
 def _rows_of_arch(name: str) -> list[dict[str, str]]:
-    # Without an import, because `arch` imports pandas and statsmodels.
+    # The file is found without an import, because `arch` imports pandas and statsmodels.
     spec = find_spec("arch")
     if spec is None or not spec.submodule_search_locations:
         raise ImportError("the package arch is not installed; run `make install`")

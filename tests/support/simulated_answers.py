@@ -13,7 +13,7 @@ async def simulated_answer(path: str, *, at: float = OPEN, **headers: str) -> by
     """Return the body of the simulator's answer to one request.
 
     Args:
-        path: Path with the name of the upstream and the query: `/kraken/0/public/Ticker?pair=XBTUSD`.
+        path: Path that begins with the name of the upstream, with the query: `/kraken/0/public/Ticker?pair=XBTUSD`.
         at: The simulator's time in Unix seconds.
         headers: Request headers.
     """

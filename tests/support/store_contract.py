@@ -132,7 +132,7 @@ class QuotesContract:
         assert store.quotes() == {"BTC-USD": following}
 
     def test_put_quotes_after_a_quote_of_a_wrong_clock_replaces_it(self, store: Store):
-        """A quote that was fetched more than an hour after the new one has a wrong time and does not stay (D13)."""
+        """A stored quote that was fetched over an hour after the new one has a wrong time and does not stay (D13)."""
         store.put_quotes([quote(price="1", fetched_at=T0 + 3_600)])
         store.put_quotes([quote(price="2", fetched_at=T0)])
         assert store.quotes()["BTC-USD"].price == 1
@@ -140,7 +140,7 @@ class QuotesContract:
         assert store.quotes()["BTC-USD"].price == 2
 
     def test_put_quotes_of_a_replaced_symbol_compares_fetch_times_only(self, store: Store):
-        """The upstream's time of a wrong price does not protect it, but a quote that was fetched later stays."""
+        """The upstream's time of a wrong price does not protect it, but a quote with a later fetch time stays."""
         store.put_quotes([quote(price="100", upstream_at=T0 + 50, fetched_at=T0 + 60)])
         right = quote(price="1", upstream_at=T0 - 3_600, fetched_at=T0 + 61)
         store.put_quotes([right])
@@ -194,7 +194,7 @@ class DisputesContract:
         assert store.disputes() == {"BTC-USD": full, "AAPL": bare}
 
     def test_put_disputes_with_none_ends_the_dispute(self, store: Store):
-        """A dispute that is None is deleted, and others remain. Nothing to store is not an error."""
+        """A dispute that is None is deleted, and others remain. An empty mapping is not an error."""
         dispute = Dispute(T0, {}, None, T0)
         store.put_disputes({"BTC-USD": dispute, "AAPL": dispute})
         store.put_disputes({"BTC-USD": None, "NONE": None})
@@ -250,7 +250,7 @@ class BarsContract:
     def test_put_bars_from_a_first_day_replaces_all_later_bars(
         self, store: Store, first_day: int, new_days: list[int], expected: dict[int, int]
     ):
-        """Stored bars from the first day on are removed, also on days without a new bar. No bars replace nothing."""
+        """Stored bars from the first day on are removed, even on days without a new bar. Empty bars remove none."""
         store.put_bars([bars("AAPL", [10, 11, 12], level=1), bars("BTC-USD", [10, 11], level=1)])
         store.put_bars([bars("AAPL", new_days, level=2)], first_days={"AAPL": first_day})
         stored = store.bars(["AAPL"])["AAPL"]
@@ -258,7 +258,7 @@ class BarsContract:
         assert list(store.bars(["BTC-USD"])["BTC-USD"].days) == [10, 11]
 
     def test_full_reads_are_stored_until_they_are_requested_again(self, store: Store):
-        """A symbol whose whole history must be read has no record."""
+        """A symbol whose whole history must be read has no full read in the store."""
         reads = {"AAPL": FullRead(T0, T0 + 5), "BTC-USD": FullRead(T0 + 1, T0 + 6)}
         store.put_full_reads(reads)
         assert store.full_reads(["AAPL", "BTC-USD", "NONE"]) == reads
@@ -392,7 +392,7 @@ class NewsContract:
         assert store.put_news([news("a", "Oil jumps on supply fears"), news("b", "Oil jumps on supply fears")]) == 1
 
     def test_put_news_with_old_items_stores_only_those_within_the_retention(self, store: Store):
-        """N14: an item that the next cleanup would delete is not stored, and is counted as too old at each fetch."""
+        """N14: an item that the next cleanup would delete is not stored, and is counted as too old in each fetch."""
         dropped = DroppedNews()
         old, edge = news("1", "Old hat", T0 - 1), news("2", "Brand new", T0)
         assert store.put_news([old, edge], oldest=T0, dropped=dropped) == 1
@@ -416,7 +416,7 @@ class QuarantineContract:
     """Properties of the quarantine and of freshness."""
 
     def test_quarantined_returns_the_newest_first(self, store: Store):
-        """Each asset has its own record, and the one with the last rejection comes first. Long texts are truncated."""
+        """Each asset has its own record. The newest rejection comes first, and long texts are truncated."""
         first = Quarantined("quote", "AAPL", "yahoo", "jump: +9900 % against 1.02", '{"c": 102}', T0, T0)
         second = replace(first, symbol="VOD.L", at=T0 + 0.125, first_at=T0 + 0.125)
         long = replace(second, reason="jump: " + "é" * REASON_LIMIT, payload="é" * (PAYLOAD_LIMIT + 1))
@@ -428,7 +428,7 @@ class QuarantineContract:
         assert store.quarantined(limit=0) == []
 
     def test_put_quarantined_for_the_same_reason_counts_in_one_record(self, store: Store):
-        """A dead asset has one record, with the first and the last rejection, their number and the last text (D12)."""
+        """A dead asset has one record, with the first and last time, the number, and the newest text (D12)."""
         record = Quarantined("quote", "DEAD-USD", "binance", "not-found: poll 0", "0", T0)
         for poll in range(31):
             store.put_quarantined([replace(record, reason=f"not-found: poll {poll}", payload=str(poll), at=T0 + poll)])
@@ -441,7 +441,7 @@ class QuarantineContract:
         [{"kind": "bar"}, {"symbol": "OLD-USD"}, {"provider": "kraken"}, {"reason": "jump: +9900 %"}, {"reason": "?"}],
     )
     def test_put_quarantined_with_another_key_adds_a_record(self, store: Store, other: dict[str, str]):
-        """Rejections that differ in kind, symbol, provider or class of reason have records of their own (D12)."""
+        """Rejections that differ in kind, symbol, provider or class of reason have separate records (D12)."""
         record = Quarantined("quote", "DEAD-USD", "binance", "not-found: unknown", "", T0)
         store.put_quarantined([record, replace(record, **other), record])  # type: ignore[arg-type]
         assert sorted(each.count for each in store.quarantined()) == [1, 2]
@@ -461,7 +461,7 @@ class QuarantineContract:
         ]
 
     def test_quarantined_with_filters_returns_only_matching_records(self, store: Store):
-        """Records can be selected by kind and by symbol, which may be in lower case, and can be deleted likewise."""
+        """Records can be selected by kind and by symbol, which may be in lower case, for listing and for deletion."""
         record = Quarantined("quote", "AAPL", "yahoo", "jump: up", "", T0)
         bar = replace(record, kind="bar", at=T0 + 1)
         feed = replace(record, kind="news", symbol="https://a.b/|c", at=T0 + 2)
@@ -478,7 +478,7 @@ class QuarantineContract:
     def test_put_quarantined_beyond_the_limit_keeps_the_last_of_each_kind(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ):
-        """Too many records of one kind displace its oldest ones, and no record of another kind (D12)."""
+        """Too many records of one kind displace the oldest records of this kind, and none of another kind (D12)."""
         for module in (quarantine, memory_store):
             monkeypatch.setattr(module, "QUARANTINE_LIMIT", 20)
         rare = Quarantined("news", "Wire", "rss", "malformed: not XML", "", T0 - 100)
@@ -494,7 +494,7 @@ class QuarantineContract:
     def test_put_quarantined_of_many_dead_assets_keeps_the_records_for_other_reasons(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ):
-        """The most frequent class of reason loses its oldest records, and displaces none of another class (D12)."""
+        """The most frequent class of reason loses its oldest records, and records of other classes stay (D12)."""
         for module in (quarantine, memory_store):
             monkeypatch.setattr(module, "QUARANTINE_LIMIT", 20)
         dead = Quarantined("quote", "S", "kraken", "not-found: unknown pair", "", T0)

@@ -1,4 +1,4 @@
-"""The labeled pairs of headlines, and what deduplication decides about two headlines."""
+"""The labeled pairs of headlines, and deduplication's decision about two headlines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,12 +30,12 @@ def title_pairs(name: str) -> list[TitlePair]:
 
 
 def link_nothing(title: str) -> tuple[str, ...]:
-    """Return no assets, as the linker does if no asset of the headline is tracked."""
+    """Return no assets, as the linker does if none of the headline's assets is tracked."""
     return ()
 
 
 def verdict(first: str, second: str, link: Link = link_nothing, later: float = 3_600) -> Verdict | None:
-    """Return what is decided about the second headline, if another publisher had the first one some time before."""
+    """Return the decision about the second headline if another publisher had the first one `later` seconds before."""
     known = KnownNews({}, {}, 0)
     one = replace(news("1", first, T0 - 7_200, *link(first), source="Newswire"), fetched_at=T0)
     two = replace(news("2", second, T0 - 7_200 + later, *link(second), source="Gazette"), fetched_at=T0 + later)

@@ -1,10 +1,10 @@
-"""Damages one entry of a feed in every way that XML allows, and in ways that it does not."""
+"""Damages one entry of a feed in every way that XML allows, and in ways that it forbids."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Texts that end up at every place of an entry.
+#: Texts that are inserted at every place of an entry.
 INSERTIONS = {
     "less-than": b"<",
     "greater-than": b">",
@@ -62,7 +62,7 @@ class XmlMutation:
     """A damaged entry.
 
     Args:
-        name: What was done to it.
+        name: The damage, in words.
         entry: The entry, with its tags.
     """
 
@@ -71,13 +71,13 @@ class XmlMutation:
 
 
 def entry_mutations(entry: bytes) -> Iterator[XmlMutation]:
-    """Yield every damage of an entry: something inserted, removed, doubled, cut off or written in another way.
+    """Yield every damage of an entry: something is inserted, removed, doubled, cut off or written in another way.
 
     Args:
         entry: The entry, from `<item>` to `</item>`.
     """
     tokens = [match.span() for match in _TOKEN.finditer(entry)]
-    # before, inside and after every tag and text
+    # positions before, inside and after every tag and text
     positions = sorted({position for start, end in tokens for position in (start, (start + end) // 2, end)})
     for name, text in INSERTIONS.items():
         for position in positions:
