@@ -79,7 +79,7 @@ def fail_with_retry_after(seconds: float) -> None:
 def test_breaker_with_a_damaged_field_is_named_and_continues(
     redis_client: "redis.Redis", registry: BreakerRegistry, field: str, damage: str | bytes
 ):
-    """A damaged field counts as that of a new breaker. It affects no other breaker, and a reset repairs it (D13)."""
+    """A damaged field is read as in a new breaker. It does not affect other breakers, and a reset repairs it (D13)."""
     force_open(redis_client, "yahoo")
     force_open(redis_client, "kraken")
     before = list_breakers(redis_client)
@@ -99,7 +99,7 @@ def test_breaker_with_a_damaged_field_is_named_and_continues(
 
 
 def test_breaker_of_another_type_is_named_and_replaced(redis_client: "redis.Redis", registry: BreakerRegistry):
-    """A breaker whose key is not a hash starts again, and no other upstream notices it (D13)."""
+    """A breaker whose key is not a hash starts again, and the other upstreams are not affected (D13)."""
     for upstream in ("kraken", "yahoo"):
         force_open(redis_client, upstream)
     redis_client.delete(keys.breaker("yahoo"))

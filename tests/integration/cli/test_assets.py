@@ -42,7 +42,7 @@ def test_assets_add_twice_replaces_the_asset(cli: Any, store: RedisStore):
 
 
 def test_assets_add_stores_kind_aliases_and_exchanges(cli: Any, invoke: Any, store: RedisStore):
-    """The kind, the aliases and the exchanges are stored and listed, and the currency is that of the exchange (D14)."""
+    """Kind, aliases and exchanges are stored and listed, and the currency follows from the exchange (D14)."""
     named = ("--alias", "Vodafone Group", "--alias", "Voda", "--exchange", "lse")
     (added,) = cli("assets", "add", "vod.l", "--type", "stock", "--kind", "equity", *named, "--no-fetch")
     assert (added["kind"], added["currency"], added["aliases"], added["exchanges"], added["first_fetch"]) == (

@@ -44,7 +44,7 @@ def full_store(store: RedisStore) -> RedisStore:
 def test_command_with_damaged_records_shows_all_others(
     invoke: Any, full_store: RedisStore, redis_client: "redis.Redis", kind: RecordKind
 ):
-    """A command names each unreadable record once on stderr with its repair, shows all others, and exits with 1."""
+    """A command names each unreadable record once on stderr with the repair, shows all others, and exits with 1."""
     command = COMMANDS[kind.name]
     before = invoke(*command, "--json")
     victims = damage_records(redis_client, kind, "AAPL", every=5 if kind.json_at else 1)
@@ -79,7 +79,7 @@ def test_command_with_damaged_records_shows_all_others(
 def test_command_with_an_unreadable_named_symbol_shows_the_others_and_exits_with_1(
     invoke: Any, full_store: RedisStore, redis_client: "redis.Redis", command: str, kind: str
 ):
-    """The exit code is 1 if the data of a named symbol cannot be read. The note names the record, not missing data."""
+    """The exit code is 1 if a named symbol's data cannot be read. The note names the record instead of missing data."""
     KINDS[kind].write(redis_client, "BTC-USD", b"?")
     result = invoke(command, "AAPL", "BTC-USD", "--json")
     assert result.exit_code == 1
@@ -93,7 +93,7 @@ def test_command_with_an_unreadable_named_symbol_shows_the_others_and_exits_with
 def test_status_with_an_unreadable_asset_is_degraded_and_names_it(
     cli: Any, full_store: RedisStore, redis_client: "redis.Redis"
 ):
-    """The health report counts the active assets that can be read, and names the others with their repair."""
+    """The health report counts the active assets that can be read, and names the others and how to repair them."""
     redis_client.hset(keys.ASSETS, "BTC-USD", "?")
     (check,) = [check for check in cli("status", code=1)["checks"] if check["name"] == "assets"]
     assert check["status"] == "degraded"
@@ -104,7 +104,7 @@ def test_status_with_an_unreadable_asset_is_degraded_and_names_it(
 def test_assets_add_and_remove_repair_damaged_records(
     invoke: Any, cli: Any, store: RedisStore, redis_client: "redis.Redis"
 ):
-    """The steps that the messages propose work: a damaged asset can be added again or removed."""
+    """The steps that the messages propose are effective: a damaged asset can be added again or removed."""
     redis_client.hset(keys.ASSETS, mapping={"SOL-USD": "?", "ETH-USD": "?"})
     assert cli("assets", "add", "SOL-USD", "--type", "crypto", "--no-fetch")[0]["symbol"] == "SOL-USD"
     assert cli("assets", "remove", "eth-usd") == {"removed": ["ETH-USD"]}
@@ -115,7 +115,7 @@ def test_assets_add_and_remove_repair_damaged_records(
 def test_assets_add_over_a_newer_record_is_refused_until_it_is_removed(
     invoke: Any, cli: Any, store: RedisStore, redis_client: "redis.Redis", tmp_path: Any
 ):
-    """Only `assets remove` deletes what a newer release wrote."""
+    """Only `assets remove` deletes a record that a newer release wrote."""
     redis_client.hset(keys.ASSETS, "OPT", NEWER)
     result = invoke("assets", "add", "OPT", "--type", "stock", "--no-fetch")
     assert (result.exit_code, result.stdout) == (1, "")

@@ -113,7 +113,7 @@ def test_bars_without_symbols_summarizes_and_with_symbols_lists(cli: Any, invoke
 
 
 def test_bars_refetch_lets_the_next_run_read_the_whole_history(cli: Any, invoke: Any, store: RedisStore):
-    """The command marks the assets and says what happens next (D6). It needs symbols, so that nobody marks all."""
+    """The command marks the assets and says what happens next (D6). It requires symbols, so nobody marks all assets."""
     reads = {symbol: FullRead(T0, T0 + 9) for symbol in ("AAPL", "BTC-USD")}
     store.put_full_reads(reads)
     shown = invoke("bars", "aapl", "--refetch").stdout
@@ -200,14 +200,14 @@ def test_quarantine_with_filters_shows_matching_records(
 
 
 def test_quarantine_with_an_unknown_kind_names_the_right_one(invoke: Any, rejections: RedisStore):
-    """A misspelled kind is an error, because an empty list would say that nothing was rejected."""
+    """A misspelled kind is an error, because an empty list would suggest that nothing was rejected."""
     result = invoke("quarantine", "--kind", "qoute")
     assert result.exit_code == 2
     assert "unknown kind 'qoute'; did you mean quote?" in result.stderr
 
 
 def test_quarantine_with_clear_deletes_only_selected_records(cli: Any, invoke: Any, rejections: RedisStore):
-    """Records whose cause is gone can be deleted. The others stay."""
+    """Records whose cause has been fixed can be deleted. The others stay."""
     assert cli("quarantine", "--kind", "quote", "vod.l", "--clear") == {"cleared": 1}
     assert [row["symbol"] for row in cli("quarantine")] == ["AAPL", "https://wire.example/rss"]
     assert (
@@ -218,7 +218,7 @@ def test_quarantine_with_clear_deletes_only_selected_records(cli: Any, invoke: A
 
 
 def test_quotes_table_shows_the_quality(invoke: Any, store: RedisStore):
-    """A price that is not confirmed is marked, and the note says why."""
+    """An unconfirmed price is marked, and the note says why."""
     store.put_quotes([quote("BTC-USD", fetched_at=time.time(), quality=Quality.UNCONFIRMED, note="kraken states 1.2")])
     shown = invoke("quotes").stdout
     assert "unconfirmed" in shown

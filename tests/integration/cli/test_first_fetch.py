@@ -25,7 +25,7 @@ WRONG_CURRENCY = (
 
 @pytest.fixture
 def fleet(redis_url: str, store: RedisStore) -> Iterator[ObservedWorker]:
-    """A worker whose price tasks store a quote, or fail for funds of London that are priced in dollars."""
+    """A worker whose price tasks store a quote, or fail for London funds that are priced in dollars."""
     fleet = ObservedWorker(redis_url)
 
     def fetch_stock(symbols: list[str] | None = None) -> TaskSummary:
@@ -41,7 +41,7 @@ def fleet(redis_url: str, store: RedisStore) -> Iterator[ObservedWorker]:
 
 
 def test_assets_add_prints_what_the_first_fetch_returned(shell: Any, fleet: ObservedWorker, redis_client: redis.Redis):
-    """A first fetch reports price, currency, provider and note. A failed one reports the reason and what to do.
+    """A first fetch reports price, currency, provider and note. A failed one reports the reason and the next step.
 
     The asset stays added in both cases. The exit code shows the difference, and a failed first fetch leaves no dead
     letter.
@@ -77,7 +77,7 @@ def test_first_fetch_is_described_with_its_price_and_quality():
 def test_assets_add_without_worker_adds_the_asset_and_says_that_nothing_was_fetched(
     invoke: Any, cli: Any, store: RedisStore, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """Without a live worker the command says so after a short wait, enqueues nothing, and exits with 0."""
+    """Without a live worker, the command says so after a short wait, does not enqueue anything, and exits with 0."""
     monkeypatch.setattr(first_fetch, "ABSENCE_SECONDS", 0.2)
     began = time.monotonic()
     result = invoke("assets", "add", "MSFT", "--type", "stock")

@@ -115,7 +115,7 @@ def test_stats_lists_all_tasks_and_with_task_its_runs(cli: Any, invoke: Any, fle
 
 
 def test_stats_of_a_task_shows_why_items_are_missing(cli: Any, invoke: Any, fleet: ObservedWorker, store: RedisStore):
-    """The sentence of an adapter reaches the run record and the listing of the newest runs as a whole (D10)."""
+    """The adapter's whole sentence reaches the run record and the listing of the newest runs (D10)."""
     enqueue(fleet.broker, TASK)
     fleet.drain()
     (stats,) = cli("stats", TASK)

@@ -17,9 +17,9 @@ from support.waiting import eventually
 
 #: The largest body that is accepted.
 SIZE = 1_999_000
-#: The constructs that take longest, the last of which exceeds the limit of CPU time.
+#: The constructs that take the longest time to parse. The last one exceeds the limit of CPU time.
 CONSTRUCTS = ("text of author", "blank lines before the root", "entries with long broken titles")
-#: Feedparser in a thread makes the worker silent for more than a minute. The machine of the tests may be busy.
+#: If feedparser ran in a thread, the worker would not answer for more than a minute. The test machine may be busy.
 SILENT_SECONDS_MAX = 1.0
 GOOD = (
     "<rss version='2.0'><channel><title>Good</title><item><title>{title}</title><link>/?q={title}</link></item>"
@@ -51,7 +51,7 @@ def serving(bodies: Mapping[str, bytes]) -> Iterator[str]:
 
 
 class Probe:
-    """Asks a process whether it lives, all the time, and keeps the longest time that an answer took."""
+    """Repeatedly requests a process's liveness, and keeps the longest time that an answer took."""
 
     def __init__(self, fleet: Fleet, name: str) -> None:
         self.longest = 0.0
@@ -94,7 +94,8 @@ def parsers_of(session: int) -> set[int]:
 
 def test_worker_with_hostile_feeds_stays_responsive_and_reads_the_others(fleet: StartFleet) -> None:
     """N1: while the largest hostile bodies are parsed, the worker answers at once. A feed over the limit fails with a
-    sentence, is not fetched again in the next run, and delays no other feed. The parser process ends with its worker.
+    sentence, is not fetched again in the next run, and does not delay other feeds. The parser process ends with its
+    worker.
     """
     hostile = {f"/hostile/{number}": HOSTILE_FEEDS[name](SIZE) for number, name in enumerate(CONSTRUCTS)}
     good = {f"/good/{number}": GOOD.format(title=title).encode() for number, title in enumerate(TITLES)}

@@ -120,7 +120,7 @@ def test_fleet_with_faults_exposes_every_documented_metric(fleet: StartFleet) ->
 
 
 def _drop_known_news(running: Fleet, scrapes: Scrapes) -> None:
-    """Read the same feeds until the medium tier has dropped news items that it knows."""
+    """Read the same feeds until the medium tier has dropped news items that are already known."""
     running.schedule("news", "fetch_news_task", "@every 5s")
     running.start_tier("medium")
     scrapes.until("data_records_dropped")

@@ -30,7 +30,7 @@ class Reader(RedisStore):
         super().__init__(client, lambda error: self.errors.update({error.key: error}))
 
     def read_all(self, symbols: Iterable[str]) -> dict[str, dict[Any, Any]]:
-        """Return what all read methods return, by symbol or id."""
+        """Return the results of all read methods by symbol or id."""
         names = list(symbols)
         return {
             "assets": {asset.symbol: asset for asset in self.assets(active_only=False)},
@@ -73,7 +73,7 @@ def reader(redis_client: "redis.Redis") -> Reader:
 
 @kinds
 def test_read_with_damaged_records_returns_all_others(reader: Reader, redis_client: "redis.Redis", kind: RecordKind):
-    """Every read method returns all intact records unchanged, names each unreadable one, and writes nothing."""
+    """Every read method returns all intact records unchanged, names each unreadable one, and does not write."""
     before = reader.read_all(SYMBOLS)
     victims = damage_records(redis_client, kind, "AAPL")
     stored = {symbol: kind.read(redis_client, symbol) for symbol in victims}
@@ -97,7 +97,7 @@ def test_read_with_damaged_records_returns_all_others(reader: Reader, redis_clie
 
 @kinds
 def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_client: "redis.Redis", kind: RecordKind):
-    """New data of all assets is stored. It repairs the records that tasks replace, and keeps all others."""
+    """New data of all assets is stored. This repairs the records that tasks replace, and all other records stay."""
     victims = damage_records(redis_client, kind, "AAPL", every=2 if kind.json_at else 1)
     stored = {symbol: kind.read(redis_client, symbol) for symbol in victims}
     everything = [*SYMBOLS, *victims]
@@ -129,7 +129,7 @@ def test_write_with_damaged_records_stores_all_others(reader: Reader, redis_clie
 def test_drop_older_with_damaged_records_deletes_all_others(
     reader: Reader, redis_client: "redis.Redis", kind: RecordKind
 ):
-    """The cleanup deletes all old records. It keeps and names an unreadable one unless an index has its age."""
+    """The cleanup deletes all old records. It keeps and names an unreadable record unless an index contains its age."""
     damage_records(redis_client, kind, "AAPL", every=2 if kind.json_at else 1)
     stored = reader.read_all([])
     reader.errors.clear()
@@ -147,7 +147,7 @@ def test_drop_older_with_damaged_records_deletes_all_others(
     assert bool(found) == (kind.name in {"quote", "dispute", "bars", "newest values", "news item"})
     assert min(counts.values()) >= 3
     left = {key.decode() for key in redis_client.keys("*")}
-    # deduplication recognizes deleted news items, too
+    # the index of known news items outlives the items themselves
     left -= {key for key in left if key.startswith((keys.NEWS_SEEN, keys.news_stories(0)[:-1]))}
     if kind.name not in {"quote", "dispute", "bars", "newest values", "series"}:
         assert left == {keys.ASSETS, keys.FRESHNESS, keys.FULL_READS}
@@ -172,7 +172,7 @@ def test_read_of_a_key_of_another_type_returns_all_others(reader: Reader, redis_
 
 
 def test_news_with_an_index_of_another_type_stores_and_returns_the_rest(reader: Reader, redis_client: "redis.Redis"):
-    """The index of one asset can be damaged without an effect on the news of others."""
+    """A damaged index of one asset does not affect the news of other assets."""
     redis_client.set(keys.news_by_asset("VICTIM"), "x")
     item = news("new", "Ether and Badcoin fall", T0, "VICTIM", "ETH-USD")
     assert reader.put_news([item]) == 1
@@ -187,7 +187,7 @@ NEWER = b'{"type":"option","name":"","currency":"USD","strike":"100"}'
 def test_reconcile_assets_with_unreadable_records_repairs_only_declared_damage(
     reader: Reader, redis_client: "redis.Redis"
 ):
-    """A damaged record that the file declares is written again. Others stay, and so does a newer release's record."""
+    """A damaged record of a declared asset is written again. Others stay, and so does a newer release's record."""
     for symbol in ("DAMAGED", "BY-HAND", "NEWER", "NEWER2"):
         redis_client.hset(keys.ASSETS, symbol, b"?" if symbol in {"DAMAGED", "BY-HAND"} else NEWER)
     declared = [Asset("DAMAGED", AssetType.STOCK), Asset("NEWER", AssetType.STOCK)]
@@ -219,7 +219,7 @@ def test_news_with_unreadable_items_is_filled_up_to_the_limit(reader: Reader, re
 
 
 def test_assets_with_a_name_that_is_no_symbol_leave_it_out(reader: Reader, redis_client: "redis.Redis"):
-    """A symbol that could spoil a request for many symbols is named and left out."""
+    """A symbol that could make a request for many symbols fail is named and left out."""
     good = redis_client.hget(keys.ASSETS, "AAPL")
     for symbol in (b"\xff\xfe", b"A B", b'"', b"", "Ä".encode(), b"A\n"):
         redis_client.hset(keys.ASSETS, symbol, good)
@@ -239,7 +239,7 @@ def test_assets_with_a_name_that_is_no_symbol_leave_it_out(reader: Reader, redis
 def test_assets_with_any_name_are_reported_with_a_command_that_removes_only_them(
     reader: Reader, redis_client: "redis.Redis", name: bytes, command: str
 ):
-    """D13: the command for a record whose name is empty or cannot be typed deletes neither all assets nor nothing."""
+    """D13: the command for a record whose name is empty or cannot be typed cannot affect any other record."""
     redis_client.hset(keys.ASSETS, name, b"{}")
     assert len(reader.assets()) == 3
     (error,) = reader.errors.values()
@@ -257,7 +257,7 @@ def test_drop_older_with_a_name_that_is_not_utf_8_deletes_the_record(reader: Rea
 
 
 def test_quarantine_with_a_name_that_is_not_utf_8_is_reported_and_cleared(reader: Reader, redis_client: "redis.Redis"):
-    """D13: a damaged field of the quarantine is named, and leaves it like any other."""
+    """D13: a damaged field of the quarantine is named, and can be deleted like any other field."""
     redis_client.hset(keys.quarantine("quote"), b"\xff", b"?")
     redis_client.zadd(keys.quarantine_by_time("quote"), {b"\xff": T0})
     others = len(reader.quarantined())
@@ -267,7 +267,7 @@ def test_quarantine_with_a_name_that_is_not_utf_8_is_reported_and_cleared(reader
 
 
 def test_drop_older_removes_the_stream_of_earlier_releases_once_it_is_old(reader: Reader, redis_client: "redis.Redis"):
-    """The stream of the earlier quarantine is not read, and leaves when its newest record is past the retention."""
+    """The stream of the earlier quarantine is not read. It is deleted when its newest record is past the retention."""
     redis_client.xadd(keys.QUARANTINE_STREAM, {"kind": "quote"}, id="1000000-0")
     limits = {"quotes_before": 0.0, "news_before": 0.0, "bars_before_day": 0}
     for before, is_left in ((999.0, 1), (1_001.0, 0)):

@@ -1,4 +1,4 @@
-"""Tests of what Redis keeps to recognize news items: after an upgrade, with damage, and its limit."""
+"""Tests of the index that recognizes known news items: after an upgrade, with damage, and at its limit."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ def item_of_feed(number: int, at: float = T0) -> NewsItem:
 
 
 def store_as_earlier_release(client: redis.Redis, items: list[NewsItem]) -> None:
-    """Write items as release 0.1.0 did: guids without a label, and no index of what was seen."""
+    """Write items as release 0.1.0 did: with guids that have no label, and without an index of known news items."""
     for item in items:
         guid = item.guid.partition(" ")[2]
         record = {
@@ -57,10 +57,10 @@ def store_as_earlier_release(client: redis.Redis, items: list[NewsItem]) -> None
 def test_put_news_after_an_upgrade_recognizes_stored_items(
     redis_client: redis.Redis, changes: dict[str, str], reason: str
 ) -> None:
-    """N7: articles that an earlier release stored are not new on the day of the upgrade."""
+    """N7: articles that an earlier release stored are not new after the upgrade."""
     items = [item_of_feed(number) for number in range(40)]
     store_as_earlier_release(redis_client, items)
-    redis_client.hset(keys.NEWS, items[0].id, b"?")  # a damaged record hides no other one
+    redis_client.hset(keys.NEWS, items[0].id, b"?")  # a damaged record must not hide the others
     store, dropped = RedisStore(redis_client, lambda _: None), DroppedNews()
     read_again = [
         replace(item, fetched_at=T0 + 600, **{name: text.format(number) for name, text in changes.items()})  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def test_put_news_with_two_feeds_of_an_earlier_release_stores_both(redis_client:
 
 
 def test_put_news_with_a_damaged_index_stores_all_others(redis_client: redis.Redis) -> None:
-    """D13: a value of the index that cannot be read is reported, and costs at most one duplicate."""
+    """D13: a value of the index that cannot be read is reported, and causes at most one duplicate."""
     errors: list[CorruptDataError] = []
     store = RedisStore(redis_client, errors.append)
     items = [item_of_feed(number) for number in range(3)]
@@ -110,7 +110,7 @@ def test_put_news_with_an_index_of_another_type_stores_new_items(redis_client: r
 def test_seen_keys_beyond_the_limit_are_forgotten_oldest_first(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """N14: the index of what was seen is bounded, and keeps what was seen last."""
+    """N14: the index of known news items has a size limit, and keeps the items that were seen most recently."""
     monkeypatch.setattr(news_index, "SEEN_LIMIT", 10)
     store = RedisStore(redis_client)
     for number in range(40):

@@ -142,7 +142,7 @@ def test_put_news_by_two_writers_stores_a_story_once(redis_client: redis.Redis):
 
 
 def test_drop_older_of_all_news_leaves_only_what_recognizes_them(redis_client: redis.Redis):
-    """N14: after the last news item is deleted, only the keys remain that recognize it while a feed keeps it."""
+    """N14: after all news items are deleted, only the keys remain that recognize them while a feed still lists them."""
     store = RedisStore(redis_client)
     told = news("2", "Older hats cost more in Paris", T0 - 2)
     store.put_news([news("1", "Old hat", T0 - 1, "AAPL", guid="1"), told])
@@ -155,7 +155,7 @@ def test_drop_older_of_all_news_leaves_only_what_recognizes_them(redis_client: r
 
 
 def test_unreadable_record_is_logged_once_an_hour(redis_client: redis.Redis, capsys: pytest.CaptureFixture[str]):
-    """The log names a record that cannot be read and its repair, but not again at each of many reads."""
+    """The log names an unreadable record and how to repair it once an hour, and not at each of many reads."""
     now = [0.0]
     store = RedisStore(redis_client, UnreadableLog(lambda: now[0]))
     redis_client.hset(keys.QUOTES, "BAD", "?")

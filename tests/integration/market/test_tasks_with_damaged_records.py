@@ -57,7 +57,7 @@ class FakeProvider:
 
 @pytest.fixture
 def store(redis_client: redis.Redis) -> RedisStore:
-    """A store with two stocks and a coin that have data of an hour ago."""
+    """A store with two stocks and a coin, whose data is an hour old."""
     store = RedisStore(redis_client)
     before = T0 - 3_600
     store.put_assets(Asset(symbol, type, symbol.title()) for symbol, type in SYMBOLS.items())
@@ -111,7 +111,7 @@ def run_tasks(store: RedisStore, redis_client: redis.Redis, redis_url: str) -> d
 def test_tasks_with_damaged_records_serve_all_other_assets(
     store: RedisStore, redis_client: redis.Redis, redis_url: str, kind: RecordKind
 ):
-    """Every task stores new data of the intact assets and names those that it could not serve."""
+    """Every task stores new data of the intact assets, and names the assets that it could not serve."""
     victims = damage_records(redis_client, kind, "AAPL", every=2 if kind.json_at else 1)
     if kind.name != "asset":
         intact = redis_client.hget(keys.ASSETS, "AAPL")
@@ -138,7 +138,7 @@ def test_tasks_with_damaged_records_serve_all_other_assets(
 def test_tasks_named_with_an_unreadable_asset_serve_the_others(
     store: RedisStore, redis_client: redis.Redis, redis_url: str
 ):
-    """A run that is limited to some symbols is not refused because the record of one cannot be read."""
+    """A run that is limited to some symbols is not refused because one asset's record cannot be read."""
     redis_client.hset(keys.ASSETS, "MSFT", b"?")
     summary = asyncio.run(
         refresh_quotes(

@@ -57,7 +57,7 @@ async def test_validators_without_redis_are_empty(redis_server: Callable[[], Red
 async def test_damaged_validators_lead_to_an_unconditional_request(
     redis_url: str, redis_client: redis.Redis, stored: str | bytes, sent: dict[str, str]
 ):
-    """Whatever is stored, the request can be sent, and unknown fields of a newer release are ignored (D13)."""
+    """The request can be sent no matter what is stored, and unknown fields of a newer release are ignored (D13)."""
     client = LoopLocal(lambda: connect_async(redis_url))
     await RedisCacheValidators(client).put(URL, KNOWN)
     (key,) = redis_client.keys("*")

@@ -33,7 +33,7 @@ async def fetch(providers: Providers, *assets: Asset) -> QuoteReport:
 
 
 def kinds(report: QuoteReport) -> dict[str, str]:
-    """Return provider → kind of its reason why Bitcoin is missing. Each kind is followed by a sentence."""
+    """Return provider → kind of its reason why Bitcoin is missing, without the sentence that follows the kind."""
     reasons = {name.removeprefix("simulated/"): why.partition(": ") for name, why in report.failures["BTC-USD"].items()}
     assert all(sentence for _, _, sentence in reasons.values())
     return {name: kind for name, (kind, _, _) in reasons.items()}

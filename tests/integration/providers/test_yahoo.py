@@ -176,7 +176,7 @@ async def test_bars_with_a_failed_chart_raise_its_error(
 
 @pytest.mark.parametrize("fault", ["nan", "infinity"])
 async def test_bars_with_a_damaged_value_are_delivered(yahoo: Yahoo, simulator: RunningSimulator, fault: str):
-    """A NaN in a chart costs only its own bar, and has a sentence (D9). The simulator damages one day in ten."""
+    """A NaN in a chart costs only its own bar, and a sentence reports it (D9). The simulator damages one day in ten."""
     expected = (await yahoo.fetch_bars(AAPL, TODAY - 30, within())).bars
     simulator.set_fault(fault, "yahoo", endpoint="/v8")
     answer = await yahoo.fetch_bars(AAPL, TODAY - 30, within())
@@ -198,7 +198,7 @@ async def test_bars_are_complete_and_in_the_major_unit(yahoo: Yahoo):
 
 
 async def test_bars_are_delivered_with_the_splits_of_their_days(build: Build):
-    """A request for bars returns the splits of its days, and costs one request with or without one."""
+    """A fetch of bars returns the splits of its days. It costs one request, with or without a split."""
     at = 18_508 * 86_400  # three days after AAPL's split on 31 August 2020
     with RunningSimulator(enforce_rate_limits=False, now=lambda: float(at)) as simulator:
         adapter = build(simulator.url("yahoo"))

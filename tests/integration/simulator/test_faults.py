@@ -312,7 +312,7 @@ def test_stale_fault_returns_a_price_from_three_days_ago(
 def test_no_trade_fault_leaves_only_the_last_price(
     upstream: str, offers: tuple[str, ...], simulator: RunningSimulator, client: httpx.Client
 ):
-    """A pair in which nobody trades keeps its price and its time, and has neither trades nor offers."""
+    """A pair that nobody trades keeps its price and its time, and has neither trades nor offers."""
     right = price_in(send(simulator, client, upstream), upstream)
     simulator.set_fault("no-trade", upstream)
     response = send(simulator, client, upstream)
@@ -324,7 +324,7 @@ def test_no_trade_fault_leaves_only_the_last_price(
 
 
 def test_bad_escape_fault_damages_one_title(simulator: RunningSimulator, client: httpx.Client):
-    """One title makes the whole document invalid JSON, and nothing else is changed."""
+    """One title makes the whole document invalid JSON, and the rest of the document is unchanged."""
     simulator.set_fault("bad-escape", "gdelt", times=1)
     response = send(simulator, client, "gdelt")
     with pytest.raises(ValueError, match="escape"):
