@@ -64,7 +64,7 @@ def readme_rows(heading: str) -> list[list[str]]:
 
 
 def test_readme_table_of_kinds_is_the_table_of_the_code() -> None:
-    """The README names the providers and the limit of stale prices of every kind as `KINDS` does (D14)."""
+    """The README has the same providers and the same limit of stale prices for every kind as `KINDS` (D14)."""
     rows = {row[0]: row for row in readme_rows("kind")}
     assert rows.keys() == {str(kind) for kind in AssetKind}
     for kind, spec in KINDS.items():

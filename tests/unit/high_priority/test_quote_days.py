@@ -25,7 +25,7 @@ HOUR, DAY = 60.0, 24 * 60.0
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """Leave out the warnings about thousands of simulated failures."""
+    """Suppress the warnings about thousands of simulated failures."""
     with structlog.testing.capture_logs():
         yield
 
@@ -48,10 +48,10 @@ OTHER_COIN = {"binance": says("0.14"), "kraken": says("0.00006")}
 
 
 def test_first_provider_that_returns_after_an_outage_is_stored_at_once():
-    """D4: Binance is blocked for an hour, Kraken states the price of another coin, and Binance comes back.
+    """D4: Binance is blocked for an hour, Kraken states the price of another coin, and then Binance is available again.
 
-    Kraken's price is stored as unconfirmed after half an hour. Binance's price replaces it with its first answer, and
-    is good as soon as Kraken does not contradict it any more.
+    Kraken's price is stored as unconfirmed after half an hour. Binance's first answer replaces it, and is good as
+    soon as Kraken no longer contradicts it.
     """
     world = QuoteWorld(LUNA, {**OTHER_COIN, "binance": says("0.14")}, NOW)
     world.poll()
@@ -79,7 +79,7 @@ def test_first_provider_that_returns_after_an_outage_is_stored_at_once():
 def test_stored_price_of_another_coin_is_replaced_within_half_an_hour(
     third: str | None, runs: int, minutes: float, quality: Quality
 ):
-    """D4: A wrong price that an earlier release stored as good does not survive, although its provider repeats it."""
+    """D4: A wrong price that an earlier release stored as good is replaced, although its provider repeats it."""
     scripts: dict[str, Script] = {**OTHER_COIN} | ({"coingecko": says(third)} if third else {})
     world = QuoteWorld(LUNA, scripts, NOW)
     put(world, "0.00006", "kraken")
@@ -92,7 +92,7 @@ def test_stored_price_of_another_coin_is_replaced_within_half_an_hour(
 
 
 def test_fallback_never_replaces_a_price_that_the_first_provider_repeats():
-    """D4: Over two days in which Binance fails in every fourth run, Kraken's price of another coin is never stored."""
+    """D4: Binance fails in every fourth run for two days, and Kraken's price of another coin is never stored."""
     world = QuoteWorld(LUNA, OTHER_COIN, NOW)
     world.poll()
     for run in range(2 * 72):
@@ -115,7 +115,7 @@ def test_swapped_provider_order_keeps_the_price_of_the_majority():
 
 
 def test_majority_that_forms_just_before_the_end_of_a_dispute_decides_it():
-    """D4, D5: In a crash, the first provider states another coin, and the third comes back after 28 minutes."""
+    """D4, D5: In a crash, the first provider states another coin's price, and the third answers after 28 minutes."""
     world = QuoteWorld(LUNA, {"binance": says("0.14")}, NOW)
     world.poll()
     world.scripts = {"kraken": says("0.00006"), "binance": says("0.028"), "coingecko": is_down}
@@ -129,7 +129,7 @@ def test_majority_that_forms_just_before_the_end_of_a_dispute_decides_it():
 
 
 def test_fallback_never_becomes_good_by_itself_while_the_first_provider_is_down():
-    """D4: Binance is blocked for three days, and its first answer replaces the price of another coin."""
+    """D4: Binance is blocked for three days, and then its first answer replaces the price of another coin."""
     world = QuoteWorld(LUNA, OTHER_COIN, NOW)
     world.poll()
     world.scripts["binance"] = is_down
@@ -144,7 +144,7 @@ def test_fallback_never_becomes_good_by_itself_while_the_first_provider_is_down(
 
 @pytest.mark.parametrize("fall", ["0.75", "0.62", "0.3"])
 def test_provider_that_repeats_an_old_price_is_outvoted(fall: str):
-    """Binance repeats yesterday's price with new times. Two others agree on another price, near or far."""
+    """Binance repeats yesterday's price with new times. The two other providers agree on another price, near or far."""
     scripts = {"binance": says("1"), "coingecko": says(fall), "kraken": says(Decimal(fall) * Decimal("1.05"))}
     world = QuoteWorld(LUNA, {"binance": says("1")}, NOW)
     world.poll()
@@ -160,7 +160,7 @@ def test_provider_that_repeats_an_old_price_is_outvoted(fall: str):
 @pytest.mark.parametrize("minutes", [2.0, 30.0, HOUR, 2 * HOUR])
 @pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
 def test_wrong_price_of_a_coin_is_compared_in_any_schedule(symbol: str, minutes: float):
-    """Q28: The comparison takes place within an hour or in the next run, at whatever minutes the task runs."""
+    """Q28: The comparison takes place within an hour or in the next run, for any schedule of the task."""
     world = QuoteWorld(Asset(symbol, AssetType.CRYPTO), {"binance": says("7")}, NOW)
     world.poll()
     world.scripts = {"binance": says("7"), "coingecko": says("1"), "kraken": says("1")}
@@ -171,7 +171,7 @@ def test_wrong_price_of_a_coin_is_compared_in_any_schedule(symbol: str, minutes:
 # clocks --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("ahead", [10 * HOUR, 20 * HOUR, 3 * DAY])
 def test_clock_that_was_ahead_keeps_neither_a_dispute_open_nor_a_price(ahead: float):
-    """The clock of a worker was ahead while a dispute began. After that, the dispute ends as usual."""
+    """A worker's clock was ahead when a dispute began. After the clock is corrected, the dispute ends as usual."""
     world = QuoteWorld(LUNA, {"binance": is_down, "kraken": says("7")}, NOW)
     put(world, "1", "binance")
     world.clock.advance(ahead * 60)
@@ -218,7 +218,7 @@ def crash(price: str, **more: object) -> Script:
 def test_real_crash_is_stored_within_half_an_hour(
     asset: Asset, before: str, scripts: dict[str, Script], runs: int, minutes: float, quality: Quality
 ):
-    """D5: A crash that the answer or a second provider supports is stored at once, and any other after 30 minutes."""
+    """D5: A crash that the answer or a second provider supports is stored at once, and others after 30 minutes."""
     first = next(iter(scripts))
     world = QuoteWorld(asset, scripts, NOW)
     put(world, before, first)
@@ -230,7 +230,7 @@ def test_real_crash_is_stored_within_half_an_hour(
 
 
 def test_crash_is_stored_within_an_hour_although_runs_are_missed():
-    """D5: Times count, not runs: with pauses of up to 14 minutes between runs, the hour holds."""
+    """D5: A crash is stored within an hour even with pauses of up to 14 minutes, because time counts and not runs."""
     world = QuoteWorld(LUNA, {"binance": says("0.4")}, NOW)
     put(world, "1", "binance")
     world.poll(14)
@@ -242,7 +242,7 @@ def test_crash_is_stored_within_an_hour_although_runs_are_missed():
 
 
 def test_message_has_the_limit_that_is_enforced():
-    """D5: The reason names both ends of the limit, and exactly these prices are the first that are refused."""
+    """D5: The reason names both ends of the limit, and exactly the prices beyond these ends are refused."""
     for price, is_refused in (("0.6", False), ("0.599", True), ("1.666", False), ("1.667", True)):
         world = QuoteWorld(LUNA, {"binance": says(price)}, NOW)
         put(world, "1", "binance")
@@ -304,7 +304,7 @@ RATIOS = (
     ("ratio", "move"), [*((ratio, "1") for ratio in RATIOS), ("1/150", "0.7"), ("1/150", "1.3"), ("10", "0.7")]
 )
 def test_split_of_any_ratio_is_stored_in_its_session_or_the_next(ratio: str, move: str):
-    """D2: Every ratio ends right, also with a move on the same day. 100 and 1,000 may be units and take a session."""
+    """D2: Any ratio ends right, even with a move on the same day. 100 and 1,000 may be units and take a session."""
     new, _, old = ratio.partition("/")
     shares = Decimal(new) / Decimal(old or 1)
     before = Decimal(200) if shares > 1 else Decimal("1.04")
@@ -328,7 +328,7 @@ def test_split_of_any_ratio_is_stored_in_its_session_or_the_next(ratio: str, mov
 
 
 def test_split_that_a_second_provider_confirms_is_good_at_once():
-    """D2: A reverse split of 1:100 looks like a wrong unit, until a second provider states it for half an hour."""
+    """D2: A reverse split of 1:100 looks like a wrong unit until a second provider confirms it for half an hour."""
     levels, scale = {0: "1.04", 1: "104"}, {1: Decimal(100)}
     world = QuoteWorld(SHARE, {"yahoo": exchange(levels, scale), "finnhub": exchange(levels, scale)}, NOW)
     world.poll()
@@ -339,7 +339,7 @@ def test_split_that_a_second_provider_confirms_is_good_at_once():
 
 
 def test_scale_that_changes_within_a_session_is_no_split():
-    """D2: A split takes effect between two sessions. Another company's answer in the middle of one is not stored."""
+    """D2: A split takes effect between two sessions. Another company's price within a session is not stored."""
     world = QuoteWorld(SHARE, {"yahoo": exchange({0: "200"})}, NOW)
     world.poll()
     world.scripts["yahoo"] = exchange({0: "7.3"})
@@ -349,7 +349,7 @@ def test_scale_that_changes_within_a_session_is_no_split():
 
 
 def test_scale_that_another_provider_contradicts_is_no_split():
-    """D2: Yahoo states another company for a day, with its previous close. Finnhub states the old level."""
+    """D2: Yahoo states another company's price and previous close for a day. Finnhub's price is at the old level."""
     world = QuoteWorld(SHARE, {"yahoo": exchange({0: "100"}), "finnhub": exchange({0: "101"})}, NOW)
     world.poll()
     world.scripts["yahoo"] = exchange({0: "730"})
@@ -365,7 +365,7 @@ def test_scale_that_another_provider_contradicts_is_no_split():
 
 @pytest.mark.parametrize("closed_days", [0, 3, 8])
 def test_dispute_about_a_stock_ends_in_the_next_session_after_any_closure(closed_days: int):
-    """D5: The task runs in sessions only. A jump on Friday is stored on the next day that is open."""
+    """D5: The task runs in sessions only. A jump on Friday is stored on the next trading day."""
     friday = NOW + 2 * 86_400
     world = QuoteWorld(SHARE, {"yahoo": says("100", at=friday)}, friday)
     world.poll()
@@ -380,7 +380,7 @@ def test_dispute_about_a_stock_ends_in_the_next_session_after_any_closure(closed
 
 
 def test_providers_that_are_two_price_steps_apart_agree():
-    """A stock at 0.0001 is no dispute with 0.0002, however often the two are compared."""
+    """Prices of 0.0001 and 0.0002 for a stock do not start a dispute, however often they are compared."""
     world = QuoteWorld(SHARE, {"yahoo": says("0.0001"), "finnhub": says("0.0002")}, NOW)
     for _ in range(60):
         world.poll(30)
@@ -393,7 +393,7 @@ def test_providers_that_are_two_price_steps_apart_agree():
 @pytest.mark.parametrize("factor", ["100", "0.01", "1000", "0.001"])
 @pytest.mark.parametrize("providers", [1, 2, 3])
 def test_wrong_unit_of_all_providers_is_not_stored_as_good(factor: str, providers: int):
-    """All providers at once state a price in another unit for six hours. It is stored as unconfirmed at most."""
+    """All providers state a price in another unit for six hours at the same time. It is never stored as good."""
     names = ["binance", "coingecko", "kraken"][:providers]
     world = QuoteWorld(LUNA, dict.fromkeys(names, says("2")), NOW)
     world.poll()
@@ -442,7 +442,7 @@ def test_pence_for_pounds_is_not_stored_in_the_session():
     ],
 )
 def test_price_that_its_own_answer_contradicts_waits_for_another_source(price: str, evidence: QuoteEvidence):
-    """A bad tick and a value in the wrong field are not stored, and the fallback's price is."""
+    """A bad tick and a value in the wrong field are not stored. The fallback's price is stored instead."""
     world = QuoteWorld(LUNA, {"binance": says("100"), "kraken": says("100")}, NOW)
     world.poll()
     world.scripts["binance"] = says(price, evidence=evidence)
@@ -466,7 +466,7 @@ def test_price_that_its_own_answer_contradicts_waits_for_another_source(price: s
 
 
 def test_quote_nobody_trades_does_not_replace_a_live_one():
-    """D4: Kraken's dead pair has no trade, no bid and no ask. It does not fill in for Binance."""
+    """D4: Kraken's dead pair has no trade, no bid and no ask. Its price does not replace Binance's."""
     dead = says("0.00006", evidence=QuoteEvidence(trades=0, bid=Decimal(0), ask=Decimal(0)), volume=Decimal(0))
     world = QuoteWorld(LUNA, {"binance": says("0.14"), "kraken": dead}, NOW)
     world.poll()
@@ -494,12 +494,12 @@ class RandomUpstream:
 
     @property
     def is_right(self) -> bool:
-        """Whether it states the market's price."""
+        """Whether the upstream states the market's price."""
         return self.state == "right"
 
     @property
     def is_misleading(self) -> bool:
-        """Whether it states a wrong price."""
+        """Whether the upstream states a wrong price."""
         return self.state in {"wrong", "frozen"}
 
     def __call__(self, _symbol: str, now: float) -> Answer | ProviderError:
@@ -519,10 +519,10 @@ STATES = st.sampled_from(["right", "right", "right", "wrong", "frozen", "down", 
 )
 @given(st.data())
 def test_price_is_right_after_90_minutes_if_the_first_provider_or_the_majority_is(data: st.DataObject):
-    """D4, D5: After any start and any hours of outages, errors, crashes, swapped orders and missed runs.
+    """D4, D5: The stored price is right after any outages, errors, crashes, swapped orders and missed runs.
 
-    If the first provider has been right for the last 90 minutes, or two providers have, and no two others are wrong,
-    then the stored price is right. A price that was wrong from the beginning is noticed within an hour (Q28), and a
+    This holds if, in the last 90 minutes, the first provider or two providers have been right and no two others have
+    been wrong. A price that was wrong from the beginning is noticed within an hour (Q28), and a
     majority for a possible other unit decides after 30 minutes (Q15).
     """
     market = [1.0]

@@ -1,4 +1,4 @@
-"""Histories that change upstream: what the indicators task finds out by itself, day by day (D1, D2, D6, D10)."""
+"""The indicators task over several days: it finds and repairs upstream changes of histories (D1, D2, D6, D10)."""
 
 from array import array
 from collections.abc import Callable
@@ -42,9 +42,9 @@ class World:
     """An upstream whose history grows by a bar per session, the task, and the store.
 
     Args:
-        answer: Returns the answer on the day with this index, given the right bars that are complete on it.
+        answer: Returns the answer on the day with this index, given the right bars that are complete on that day.
         asset: The asset.
-        fallback: The same for a second provider.
+        fallback: The same function for a second provider.
     """
 
     def __init__(self, answer: Answer, asset: Asset = STOCK, fallback: Answer | None = None) -> None:
@@ -61,7 +61,7 @@ class World:
         self.said = ""
 
     def restart(self) -> None:
-        """Start a new process, which has no memory."""
+        """Start a new process without any state in memory."""
         self.fetcher = BarFetcher(self.providers, self.clock)
 
     async def run(self, *days: int, hour: float = 1.0) -> "World":
@@ -74,7 +74,7 @@ class World:
                     None, store=self.store, bars=self.fetcher, engine="talib", series=10, clock=self.clock
                 )
                 self.said = self.summary.missing.get(self.asset.symbol, "")
-            except TaskFailedError as error:  # the run delivered nothing of its only asset
+            except TaskFailedError as error:  # the run has no data of its only asset
                 self.said = str(error)
         return self
 
@@ -120,7 +120,7 @@ class Upstream:
 
 
 def scaled(bars: Bars, factor: float, end: int) -> Bars:
-    """Return bars of which the first `end` ones are in another scale."""
+    """Return bars whose first `end` days are in another scale."""
     columns = [
         array("d", (price * factor if place < end else price for place, price in enumerate(column)))
         for column in (bars.open, bars.high, bars.low, bars.close)
@@ -155,7 +155,7 @@ async def test_ordinary_days_cost_one_request_each():
 
 
 async def test_hourly_runs_cost_no_further_requests():
-    """D6: the runs of the following hours send nothing."""
+    """D6: the runs of the following hours do not send requests."""
     world = await World(right).run(380)
     for hour in range(2, 20):
         await world.run(380, hour=hour)
@@ -163,7 +163,7 @@ async def test_hourly_runs_cost_no_further_requests():
 
 
 async def test_bars_of_the_release_before_are_read_in_full_once():
-    """D6: bars that were stored before full reads were recorded are checked at once, and wrong ones are replaced."""
+    """D6: bars that were stored before full reads were recorded are checked at once, and wrong bars are replaced."""
     world = World(right)
     world.today = 390
     world.store.put_bars([scaled(world.true_bars(), 100.0, 100)])
@@ -175,7 +175,7 @@ async def test_bars_of_the_release_before_are_read_in_full_once():
 
 @pytest.mark.parametrize("shift", [-1, 1])
 async def test_bars_that_the_release_before_dated_wrongly_are_removed(shift: int):
-    """D8: bars that are stored a day early, Mondays on Sundays, are replaced by those of the right days."""
+    """D8: bars stored a day early or late, such as Monday's bar on Sunday, are replaced by bars of the right days."""
     world = World(right)
     world.today = 390
     wrong = world.true_bars()
@@ -186,7 +186,7 @@ async def test_bars_that_the_release_before_dated_wrongly_are_removed(shift: int
     assert world.closes == TRUE[:392]
 
 
-# --- what upstreams repair --------------------------------------------------------------------------
+# --- repairs by the upstream ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "not announced"])
@@ -195,7 +195,7 @@ async def test_bars_that_the_release_before_dated_wrongly_are_removed(shift: int
 async def test_lost_split_that_the_upstream_repairs_a_day_later_is_repaired(
     ratio: float, announced: bool, restarts: bool
 ):
-    """D6: a first fetch on a day when the upstream had lost its split history is right after the next one."""
+    """D6: bars that were first fetched on a day with a lost split history are right after the next day's fetch."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         if day == 400:
@@ -222,7 +222,7 @@ async def test_split_history_that_the_upstream_loses_does_not_harm_the_store(rat
 
 
 async def test_hole_that_the_upstream_fills_three_days_later_is_filled():
-    """D6: two days that were missing upstream are stored as soon as they are delivered, and the history is read."""
+    """D6: two days that the upstream had lost are stored once it delivers them again, and the whole history is read."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         return BarAnswer(without(bars, 391, 392) if 391 <= day < 396 else bars)
@@ -235,7 +235,7 @@ async def test_hole_that_the_upstream_fills_three_days_later_is_filled():
 
 
 async def test_old_error_that_the_upstream_repairs_is_repaired_within_a_week():
-    """D6: an error older than the overlap is found by the full read that replaces an ordinary fetch."""
+    """D6: a full read, which replaces an ordinary fetch, finds an error that is older than the overlap."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         return BarAnswer(scaled(bars, 1.3, 100) if day < 392 else bars)
@@ -248,7 +248,7 @@ async def test_old_error_that_the_upstream_repairs_is_repaired_within_a_week():
 
 
 async def test_upstream_that_changes_its_mind_costs_at_most_two_requests_a_day():
-    """D6: an upstream whose scale flips every day costs one full read per day, and none per hour."""
+    """D6: an upstream whose scale flips every day costs one full read per day, not one per hour."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         return BarAnswer(scaled(bars, 3.0, len(bars)) if day % 2 else bars)
@@ -263,7 +263,7 @@ async def test_upstream_that_changes_its_mind_costs_at_most_two_requests_a_day()
 
 
 async def test_refetch_reads_the_history_although_the_bars_are_current():
-    """D6: what `bars --refetch` asks for is done by the next run, and wrong stored bars are replaced."""
+    """D6: the next run after `bars --refetch` reads the whole history, and replaces wrong stored bars."""
     world = await World(right).run(390, 391)
     world.store.put_bars([scaled(world.true_bars(), 0.5, 50)])
     world.store.request_full_reads(["X.L"])
@@ -278,10 +278,10 @@ async def test_refetch_reads_the_history_although_the_bars_are_current():
 @pytest.mark.parametrize("ratio", [1.1, 2.0, 9.0, 35.0, 100.0, 1 / 100, 1 / 150])
 @pytest.mark.parametrize("lag", [0, 1, 4], ids=["at once", "a day later", "four days later"])
 async def test_split_is_applied_to_the_stored_bars(ratio: float, lag: int):
-    """D2, D3: after a split, all stored bars get the new scale, whether the upstream adjusts them at once or later.
+    """D2, D3: after a split, all stored bars get the new scale, no matter when the upstream adjusts its bars.
 
     The stored quote is from before the split and in the old scale, because newer ones were refused. A ratio of 1.1
-    cannot be told from a move, so these bars are right as soon as the upstream has adjusted them.
+    cannot be distinguished from a move, so these bars are right as soon as the upstream has adjusted them.
     """
 
     def answer(day: int, bars: Bars) -> BarAnswer:
@@ -319,7 +319,7 @@ async def test_answer_in_another_scale_waits_for_the_next_session():
 
 
 async def test_answer_in_another_scale_is_decided_by_the_current_price():
-    """D1: with a current price, the right scale is stored at once, and the wrong one never."""
+    """D1: with a current price, bars in the right scale are stored at once, and bars in the wrong scale never."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         return BarAnswer(scaled(bars, 100.0, len(bars)) if 395 <= day < 400 else bars)
@@ -335,7 +335,7 @@ async def test_answer_in_another_scale_is_decided_by_the_current_price():
 
 @pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0, 10.0])
 async def test_hourly_runs_store_no_bar_whose_scale_is_in_doubt(factor: float):
-    """D1: three days in a wrong unit, with the price beside them, change nothing although a run follows every hour."""
+    """D1: bars in a wrong unit, together with a price in that unit, are not stored in hourly runs over three days."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         if not 395 <= day < 398:
@@ -353,7 +353,7 @@ async def test_hourly_runs_store_no_bar_whose_scale_is_in_doubt(factor: float):
 
 
 async def test_fallback_with_another_coin_of_the_same_name_is_refused():
-    """D4 for bars: a fallback whose bars are on another scale may mean another asset. It changes nothing."""
+    """D4 for bars: a fallback whose bars are on another scale may mean another asset. Its answer is not stored."""
 
     def primary(day: int, bars: Bars) -> BarAnswer | ProviderError:
         return BlockedError("yahoo", "HTTP 451") if 395 <= day < 398 else BarAnswer(bars)
@@ -369,7 +369,7 @@ async def test_fallback_with_another_coin_of_the_same_name_is_refused():
 
 
 async def test_history_of_a_wrong_fallback_is_replaced_when_the_first_provider_is_back():
-    """D4 for bars: what a fallback delivered first does not confirm itself."""
+    """D4 for bars: bars that only a wrong fallback has delivered are replaced by the bars of the first provider."""
 
     def primary(day: int, bars: Bars) -> BarAnswer | ProviderError:
         return BlockedError("yahoo", "HTTP 451") if day < 395 else BarAnswer(bars)
@@ -387,7 +387,7 @@ async def test_history_of_a_wrong_fallback_is_replaced_when_the_first_provider_i
 
 
 async def test_empty_answer_keeps_the_stored_bars_and_says_so():
-    """D6: an upstream that has no bars of days that are stored is an error and never deletes anything."""
+    """D6: an answer without bars for days that are stored is an error, and never deletes stored bars."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         return BarAnswer(part(bars, 0, 0) if day == 392 else bars)
@@ -424,7 +424,7 @@ async def test_sentence_of_a_provider_reaches_the_user(error: ProviderError, is_
 
 
 async def test_unreadable_elements_are_reported_and_cost_nothing_else():
-    """D9, D10: the sentences about unreadable elements reach the quarantine and the summary; stored bars stay."""
+    """D9, D10: sentences about unreadable elements are in the quarantine and the summary, and stored bars stay."""
 
     def answer(day: int, bars: Bars) -> BarAnswer:
         if day == 392:

@@ -1,4 +1,4 @@
-"""Tests of properties that the indicators of any bars have: bounds, scale, causality and precision after a collapse."""
+"""Tests of the properties of indicators for any bars: bounds, scale, causality and precision after a collapse."""
 
 import math
 from array import array
@@ -17,7 +17,7 @@ from financehub_medium_priority.indicators.outputs import OUTPUTS, PRICE_OUTPUTS
 from financehub_shared.core.models import Bars
 
 ENGINES: tuple[EngineName, ...] = ("talib", "ta")
-#: Largest relative error of a value whose formula needs no difference of nearly equal numbers.
+#: Largest relative error of a value whose formula does not subtract nearly equal numbers.
 PRECISION = 1e-9
 COLUMNS = ("open", "high", "low", "close")
 
@@ -51,7 +51,7 @@ def collapse(orders: int, days: int = 6) -> Bars:
 
 
 def histories() -> st.SearchStrategy[Bars]:
-    """Any valid history: walks of any volatility, price level and number of bars, with repeated prices."""
+    """Return valid histories: walks of any volatility, price level and number of bars, with repeated prices."""
 
     def build(count: int, level: int, spread: float, seed: int, repeat: int) -> Bars:
         closes = np.repeat(walk(count, seed, spread), repeat)[:count] * 10.0**level
@@ -70,7 +70,7 @@ def histories() -> st.SearchStrategy[Bars]:
 @given(histories())
 @settings(max_examples=40)
 def test_outputs_of_any_history_are_within_their_bounds(bars: Bars):
-    """Oscillators are in 0..100, bands lie around the mean, averages lie within the prices, and nothing is infinite."""
+    """Oscillators are in 0..100, bands lie around the mean, averages lie within the prices, and no value is infinite."""
     outputs = outputs_of(bars)
     with np.errstate(invalid="ignore"):
         for name in ("rsi_14", "stochastic_k", "stochastic_d", "adx_14"):
@@ -122,7 +122,7 @@ def test_outputs_of_the_first_bars_do_not_depend_on_later_bars(bars: Bars, count
 
 @pytest.mark.parametrize("orders", [2, 4, 8, 12])
 def test_windows_after_a_collapse_are_exact(orders: int):
-    """N13: means and deviations of the default engine are exact to 1e-9 however far prices fell."""
+    """N13: means and deviations of the default engine have a relative error below 1e-9, however far prices fell."""
     bars = collapse(orders)
     outputs = outputs_of(bars)
     closes = list(map(Fraction, bars.close))
@@ -139,7 +139,7 @@ def test_windows_after_a_collapse_are_exact(orders: int):
 
 @pytest.mark.parametrize("orders", [0, 1, 2])
 def test_ta_after_a_fall_is_exact(orders: int):
-    """N13: the windows of the engine `ta` are exact to 1e-9 after a fall by two orders of magnitude."""
+    """N13: windows of the engine `ta` have a relative error below 4e-9 after a fall by two orders of magnitude."""
     bars = collapse(orders)
     outputs, exact = outputs_of(bars, "ta"), outputs_of(bars)
     for name in ("sma_20", "sma_200", "bollinger_upper", "bollinger_lower", "vwap_14"):
@@ -156,7 +156,7 @@ def test_ta_after_a_collapse_is_refused(orders: int):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("distance", [0.95, 0.5, 1.05, 3.0])
 def test_stochastic_with_closes_outside_their_ranges_stays_in_bounds(engine: EngineName, distance: float):
-    """N12: a close 5 % outside its day's range, as earlier releases stored it, gives no %K of 181 or −107."""
+    """N12: a close 5 % outside its day's range, as earlier releases stored it, does not lead to a %K of 181 or −107."""
     bars = bars_of(walk())
     for place in range(20, 300, 7):
         bars.close[place] = bars.close[place] * distance
@@ -167,7 +167,7 @@ def test_stochastic_with_closes_outside_their_ranges_stays_in_bounds(engine: Eng
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_macd_of_every_bar_is_the_difference_of_its_averages(engine: EngineName):
-    """MACD is `ema_12` − `ema_26` and the histogram is MACD − signal on every bar, also on the first ones."""
+    """MACD is `ema_12` − `ema_26` and the histogram is MACD − signal on every bar, including the first bars."""
     outputs = outputs_of(bars_of(walk()), engine)
     np.testing.assert_allclose(outputs["macd"][33:], (outputs["ema_12"] - outputs["ema_26"])[33:], rtol=1e-9)
     np.testing.assert_allclose(outputs["macd_histogram"], outputs["macd"] - outputs["macd_signal"], rtol=1e-7)

@@ -35,7 +35,7 @@ AAPL = Asset("AAPL", AssetType.STOCK)
 
 
 def bars(symbol: str, first: int, last: int, price: float = 100.0) -> Bars:
-    """Return bars of the days `first` to `last`, whose prices rise by one per day to a given one yesterday."""
+    """Return bars of the days `first` to `last`, whose prices rise by one per day to `price` yesterday."""
     days = array("i", range(first, last + 1))
     close = array("d", (price + 800 + day - TODAY for day in days))
     return Bars(symbol, "binance", days, close, close[:], close[:], close[:], array("d", [10.0] * len(days)))
@@ -91,7 +91,7 @@ async def run(
 
 
 def put_full_reads(store: MemoryStore, *symbols: str) -> None:
-    """Let the store know that these histories were read an hour ago."""
+    """Record full reads of these symbols an hour ago."""
     store.put_full_reads({name: next_full_read(name, CLOCK.now() - 3_600, is_settled=True) for name in symbols})
 
 
@@ -109,7 +109,7 @@ async def test_indicator_task_first_run_covers_every_active_asset(store: MemoryS
 
 
 async def test_indicator_task_fetches_only_missing_days(store: MemoryStore):
-    """An asset with current bars costs no request. Others are fetched together with two weeks of stored bars (D6)."""
+    """An asset with current bars costs no request. Missing days are fetched with two weeks of stored days (D6)."""
     store.put_bars([bars("BTC-USD", TODAY - 400, TODAY - 1), bars("ETH-USD", TODAY - 400, TODAY - 3)])
     put_full_reads(store, "BTC-USD", "ETH-USD")
     exchange = FakeExchange()
@@ -197,7 +197,7 @@ async def test_indicator_task_with_an_unknown_or_inactive_symbol_raises(store: M
 
 
 async def test_indicator_task_corrects_or_quarantines_wrong_bars(store: MemoryStore):
-    """Days in pence before a quote in pounds are corrected, and a bad cell is left out. Both are reported (D10)."""
+    """Bars in pence whose quote is in pounds are corrected, and a bad cell is left out. Both are reported (D10)."""
 
     def respond(asset: Asset, first_day: int) -> Bars:
         new = bars(asset.symbol, TODAY - 60, TODAY - 1)
@@ -277,7 +277,7 @@ async def test_indicator_task_with_damaged_bars_computes_the_other_assets(
 
 
 async def test_indicator_task_with_bars_that_an_engine_refuses_says_what_to_do(store: MemoryStore):
-    """N13: the engine's sentence is in the summary and in the log, without a traceback, and costs no other asset."""
+    """N13: the engine's sentence is in the summary and the log, without a traceback. Other assets are served."""
 
     def collapse(asset: Asset, first: int) -> Bars:
         found = bars(asset.symbol, first, TODAY - 1)

@@ -161,7 +161,7 @@ def test_compute_of_a_constant_price_has_nan_oscillators(engine: EngineName):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_compute_with_a_close_outside_its_range_extends_the_range(engine: EngineName):
-    """N12: the range of a bar includes its close, so that %K of a close above every high is 100 and not more."""
+    """N12: the range of a bar includes its close, so %K of a close above every high is 100 and not more."""
     bars = generated_bars(60, close=5.0)
     bars.close[59] = 5.01
     assert compute_all(bars, engine).series["stochastic_k"][59] == 100

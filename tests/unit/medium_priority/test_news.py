@@ -67,7 +67,7 @@ async def test_news_task_stores_a_new_article_once_with_its_assets(store: Memory
 
 
 async def test_news_task_counts_dropped_items_by_reason(store: MemoryStore) -> None:
-    """N5, N14: read is new plus dropped, and summary, metric and log have the reasons with an example of each."""
+    """N5, N14: `read` is `new` plus `dropped`, and summary, metric and log have the reasons with an example of each."""
     story, metrics = "Regulator opens probe of Acme battery fires", Metrics("medium")
     items = [
         article(story, "https://x/1"),

@@ -136,7 +136,7 @@ def test_stock_history_contains_only_weekdays():
 
 
 def test_every_kind_of_instrument_has_its_type_currency_and_trading_days():
-    """Indices have the currency of their country, and currencies and futures are not traded at the weekend (D14)."""
+    """Indices have the currency of their country, and currencies and futures are not traded on weekends (D14)."""
     saturday = 1_796_472_000.0  # 2026-12-05T12:00Z
     expected = {
         "^GSPC": ("INDEX", "USD", 4),

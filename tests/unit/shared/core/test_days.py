@@ -1,4 +1,4 @@
-"""Days as numbers."""
+"""Tests of days as numbers."""
 
 from datetime import date
 
@@ -16,6 +16,6 @@ def test_iso_day_counts_from_1970():
 
 @given(st.integers(0, 60_000))
 def test_weekday_and_week_are_those_of_the_calendar(day: int):
-    """The day of the week is that of `date`, and a week has the days from Monday to Sunday."""
+    """The day of the week is the same as that of `date`, and a week has the days from Monday to Sunday."""
     assert weekday(day) == date.fromisoformat(iso_day(day)).weekday()
     assert week(day) == week(day - weekday(day)) == week(day + 6 - weekday(day))

@@ -1,4 +1,4 @@
-"""The table of kinds: derivation from the symbol, provider order, hours and currency rule."""
+"""Tests of the table of kinds: derivation from the symbol, provider order, hours and currency rule."""
 
 import pytest
 
@@ -12,7 +12,7 @@ DATASET_OF_TYPE = {AssetType.CRYPTO: Dataset.CRYPTO_QUOTES, AssetType.STOCK: Dat
 
 
 def asset_of(kind: AssetKind) -> Asset:
-    """Return an asset whose kind is stated, so that it does not depend on the spelling of the symbol."""
+    """Return an asset whose kind is stated, so it does not depend on the spelling of the symbol."""
     return Asset(f"{kind.upper()}1", kind.type, stated_kind=kind)
 
 
@@ -61,7 +61,7 @@ def test_every_provider_of_assets_serves_a_kind():
     ("task", "type"), [("fetch_crypto_prices_task", AssetType.CRYPTO), ("fetch_stock_prices_task", AssetType.STOCK)]
 )
 def test_price_task_selects_exactly_the_assets_of_its_type(task: str, type: AssetType):
-    """Of one asset of every kind, each price task takes all those of its type and no other; together, all (D14)."""
+    """Given an asset of every kind, each price task takes exactly those of its type, and both tasks take all (D14)."""
     known = [asset_of(kind) for kind in AssetKind]
     selected = select_assets(task, None, known)
     assert CATALOG[task].asset_type is type

@@ -1,4 +1,4 @@
-"""The trading week: the age of a price, the limit of stale prices, and the newest complete bar."""
+"""Tests of the trading week: the age of a price, the limit of stale prices, and the newest complete bar."""
 
 from datetime import UTC, date, datetime
 
@@ -39,7 +39,7 @@ def test_open_seconds_are_additive(hours: MarketHours, start: float, first: floa
     ],
 )
 def test_open_seconds_leave_out_the_weekend_of_the_kind(kind: AssetKind, start: str, end: str, hours: float):
-    """FX and futures age on Sunday evening, when they are traded again; shares do not, and coins always do (D14)."""
+    """Prices of FX and futures age from Sunday evening on, of shares from Monday on, and of coins always (D14)."""
     assert KINDS[kind].hours.open_seconds(unix(start), unix(end)) == pytest.approx(hours * 3_600)
 
 
@@ -53,7 +53,7 @@ def test_open_seconds_leave_out_the_weekend_of_the_kind(kind: AssetKind, start: 
     ],
 )
 def test_price_of_the_last_session_is_not_stale_before_the_next_one(calendar: str, kind: AssetKind, abroad: bool):
-    """On real exchange calendars since 2018, no holiday makes the price of the last session stale (D14)."""
+    """In the real exchange calendars since 2018, no holiday makes the price of the last session stale (D14)."""
     sessions = exchange_calendars.get_calendar(calendar, start="2018-01-01", end="2026-12-31")
     hours = KINDS[kind].hours
     gaps = [
@@ -76,7 +76,7 @@ def test_price_of_the_last_session_is_not_stale_before_the_next_one(calendar: st
     ],
 )
 def test_last_complete_day_depends_on_the_kind(kind: AssetKind, now: str, newest: tuple[int, int, int]):
-    """Sunday has no bar of FX and futures, and the bar of a fund is final in the following night (D14)."""
+    """FX and futures have no bar of Sunday, and a fund's bar is final in the following night (D14)."""
     assert KINDS[kind].hours.last_complete_day(unix(now)) == (date(*newest) - date(1970, 1, 1)).days
 
 

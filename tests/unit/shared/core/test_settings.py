@@ -41,7 +41,7 @@ def test_broker_url_with_several_variables_uses_most_specific(environ: dict[str,
 
 
 def test_days_of_bars_fit_together():
-    """A history is never longer than what the cleanup keeps, and the cleanup keeps what the next fetch compares."""
+    """The cleanup keeps at least the days of a whole history and the days that the next fetch compares."""
     assert load_settings({}).bar_history_days == BAR_HISTORY_DAYS < load_settings({}).bar_retention_days
     assert load_settings({"FINANCEHUB_BAR_RETENTION_DAYS": "100"}).bar_history_days == 100
     assert OUTDATED_DAYS <= BAR_RETENTION_MIN

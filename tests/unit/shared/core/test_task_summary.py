@@ -4,14 +4,14 @@ from financehub_shared.core.task_summary import TaskSummary
 
 
 def test_as_dict_keeps_whole_sentences():
-    """The sentence that an adapter wrote reaches the log line and the run record (D10)."""
+    """An adapter's whole sentence reaches the log line and the run record (D10)."""
     reason = "binance: not-found: unknown pair DEADUSDT; kraken: not-found: has no price, perhaps delisted"
     summary = TaskSummary(31, 1, {f"DEAD{number}-USD": reason for number in range(30)}, missing_count=30)
     assert summary.as_dict()["missing"] == summary.missing
 
 
 def test_as_dict_with_many_long_reasons_is_bounded_and_keeps_the_first():
-    """Only reasons beyond a sensible length are truncated, and all of them together have a limit (D10)."""
+    """Only very long reasons are truncated, and the reasons together have a limit (D10)."""
     missing = {f"S{number}": "x" * 399 + f"{number:07}" for number in range(2_000)}
     shown = TaskSummary(2_000, 0, missing, missing_count=2_000).as_dict()
     assert 10 < len(shown["missing"]) <= TaskSummary.MISSING_SHOWN
@@ -22,7 +22,7 @@ def test_as_dict_with_many_long_reasons_is_bounded_and_keeps_the_first():
 
 
 def test_with_missing_adds_items_in_front():
-    """Items that are added come first, so that they are shown even if many others are missing."""
+    """The added items come first, so they are shown even if many others are missing."""
     summary = TaskSummary(2, 1, {"B": "no"}, missing_count=7).with_missing({"A": "unreadable"})
     assert list(summary.missing.items()) == [("A", "unreadable"), ("B", "no")]
     assert summary.missing_count == 8

@@ -175,7 +175,7 @@ CURRENCY_OF = {
 
 
 def test_parse_of_an_entry_without_currency_derives_it_by_the_rule_of_the_kind():
-    """The currency follows from the pair, the index, the future or the exchange, also with minor units (D11, D14)."""
+    """The currency follows from the pair, index, future or exchange, including minor units (D11, D14)."""
     lines = [f"- {{symbol: {name}, type: {'crypto' if name == 'BTC-EUR' else 'stock'}}}" for name in CURRENCY_OF]
     assets = parse_assets("\n".join(["assets:", *lines]), "f")
     assert {asset.symbol: asset.currency for asset in assets} == CURRENCY_OF
@@ -185,7 +185,7 @@ def test_parse_of_an_entry_without_currency_derives_it_by_the_rule_of_the_kind()
     ("symbol", "currency"), [("CSPX.L", "USD"), ("^MYINDEX", "SEK"), ("VOD.ZZ", "EUR"), ("M&M", "INR")]
 )
 def test_parse_of_an_entry_with_a_stated_currency_keeps_it(symbol: str, currency: str):
-    """A stated currency replaces the one of the exchange, because some London funds are priced in dollars (D14)."""
+    """A stated currency replaces that of the exchange, because some London funds are priced in dollars (D14)."""
     (asset,) = parse_assets(f"assets: [{{symbol: {symbol}, type: stock, currency: {currency}}}]", "f")
     assert asset.currency == currency
 

@@ -1,4 +1,4 @@
-"""Tests of the labeled headlines themselves, so that a mistyped label is not counted as an error of the linker."""
+"""Tests of the labeled headlines, because a mistyped label would count as an error of the linker."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ def _load(name: str) -> Any:
 
 @pytest.mark.parametrize("name", SETS)
 def test_headlines_every_label_is_a_known_asset(name: str) -> None:
-    """Each entry has exactly a title, labels and a pattern, and each label is a symbol of assets.yaml, at most once."""
+    """Each entry has exactly a title, labels and a pattern. Each label is a symbol of assets.yaml and occurs once."""
     known = {asset["symbol"] for asset in _load("assets.yaml")["assets"]}
     for entry in _load(name):
         assert set(entry) == {"title", "assets", "pattern"}, entry
@@ -33,7 +33,7 @@ def test_headlines_titles_are_unique_across_both_sets() -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_headlines_cover_patterns_and_headlines_without_links(name: str) -> None:
-    """Each set has at least 200 headlines, 12 patterns with 5 headlines each, and 30 to 45 % without any link."""
+    """Each set has at least 200 headlines, 12 patterns with 5 headlines each, and 30 to 45 % without a link."""
     entries = _load(name)
     patterns = Counter(entry["pattern"] for entry in entries)
     without = sum(not entry["assets"] for entry in entries) / len(entries)

@@ -67,7 +67,7 @@ def test_canonical_url_keeps_parameters_that_may_select_the_article(query: str):
     ],
 )
 def test_is_start_page_is_true_without_path_query_and_fragment(url: str, expected: bool):
-    """N7: the start page of a site is no article's address."""
+    """N7: the start page of a site is not the address of an article."""
     assert is_start_page(canonical_url(url)) is expected
 
 

@@ -1,4 +1,4 @@
-"""One damaged value of an answer with bars costs only its own bar (D9): each value is damaged in every way."""
+"""Tests that a damaged value of an answer with bars costs only its own bar, for every value and every damage (D9)."""
 
 import json
 import math
@@ -109,7 +109,7 @@ def is_json(mutation: Mutation) -> bool:
 
 @ALL_ANSWERS
 def test_damaged_value_costs_only_its_own_bar(name: str, document: Any):
-    """D9: all other bars are as before. The damaged one is missing with a sentence, or has the volume 0."""
+    """D9: all other bars are as before. The damaged bar is missing, and a sentence says so, or it has the volume 0."""
     _, read = ANSWERS[name]
     before = read(encode(document))
     known = as_rows(before.bars)
@@ -143,7 +143,7 @@ def check(
 
 @pytest.mark.real_data
 def test_damaged_event_or_metadata_costs_no_bar(real_answers: Path):
-    """D9: dividends, splits, prices and hours of a chart are damaged. All bars stay, except without a currency."""
+    """D9: damaged dividends, splits, prices and hours of a chart cost no bars. Only a damaged currency does."""
     name = "chart-AAPL-2020-08-31-to-2020-11-07"
     document = json.loads((real_answers / "yahoo" / f"{name}.json").read_text())["body"]
     result = document["chart"]["result"][0]

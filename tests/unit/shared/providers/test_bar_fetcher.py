@@ -98,7 +98,7 @@ def fetcher(*providers: Scripted) -> tuple[BarFetcher, ManualClock]:
 
 
 def read(due: float, at: float = 0.0) -> FullRead:
-    """Return the last full read of an asset, which is due again at a time."""
+    """Return the newest full read of an asset. The next one is due at `due`."""
     return FullRead(at, due)
 
 
@@ -106,7 +106,7 @@ LATER = day(2025, 2, 8) * DAY
 
 
 def test_plan_requests_new_days_together_with_stored_ones():
-    """D6: a new asset is read in full; a known one from two weeks before its last bar on; a complete one not at all."""
+    """D6: a new asset is read in full, and a known one from two weeks before its newest bar on, if it lacks bars."""
     bars, _ = fetcher()
     assets = [COIN, STOCK, Asset("MSFT", AssetType.STOCK)]
     last = {"AAPL": day(2025, 1, 31), "MSFT": day(2025, 2, 3)}
@@ -139,7 +139,7 @@ def test_plan_requests_new_days_together_with_stored_ones():
     ],
 )
 def test_plan_reads_the_history_when_it_is_due(last: int, reads: dict[str, FullRead], is_full: bool | None):
-    """D6: the history is read in full when it is due and new bars are fetched anyway, or at once if it is asked for."""
+    """D6: the history is read in full if it is due and new bars are fetched anyway, or at once if it is requested."""
     bars, _ = fetcher()
     requests = bars.plan([STOCK], {"AAPL": last}, reads, 365)
     assert {request.is_full for request in requests.values()} == (set() if is_full is None else {is_full})
@@ -180,7 +180,7 @@ async def test_plan_after_a_loss_of_bars_starts_from_the_beginning(delivered: tu
 
 
 async def test_fetch_with_a_failed_provider_calls_the_next_one():
-    """Failover happens per asset, and the report has the reason in the provider's words."""
+    """Failover happens per asset, and the report contains the provider's own reason."""
     down, up = Scripted("down", UpstreamError("down", "HTTP 500")), Scripted("up")
     bars, clock = fetcher(down, up)
     requests = {"BTC-USD": BarRequest(5, is_full=True), "AAPL": BarRequest(6, is_full=True)}
@@ -192,7 +192,7 @@ async def test_fetch_with_a_failed_provider_calls_the_next_one():
 
 
 async def test_fetch_with_all_providers_failed_reports_the_reasons():
-    """D10: an asset that no provider delivered is missing with their sentences, and may be fetched again at once."""
+    """D10: an asset that no provider delivers is reported with their sentences, and may be fetched again at once."""
     bars, clock = fetcher(Scripted("a", QuotaExceededError("a", "minute", 20)), Scripted("b", KeyError("bug")))
     wanted = bars.plan([STOCK], {}, {}, 30)
     report = await bars.fetch([STOCK], wanted, clock.monotonic() + 10)
@@ -202,7 +202,7 @@ async def test_fetch_with_all_providers_failed_reports_the_reasons():
 
 
 async def test_fetch_of_stored_days_without_an_answer_calls_the_next_provider():
-    """D6: a provider that has no bars of days that are stored has lost them, so another one is asked."""
+    """D6: a provider without bars for days that are stored has lost them, so the next provider is called."""
     empty, full = Scripted("empty"), Scripted("full", days=[day(2025, 1, 31)])
     bars, clock = fetcher(empty, full)
     requests = {"AAPL": BarRequest(day(2025, 1, 20), is_full=False)}

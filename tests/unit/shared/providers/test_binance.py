@@ -153,7 +153,7 @@ async def test_assets_of_one_pair_have_the_same_price():
 
 @pytest.mark.parametrize("second", ["100.00", "999"])
 async def test_pair_that_occurs_twice_must_have_equal_rows(second: str):
-    """Equal rows are one. Which of two different rows is right is unknown, and the other pairs are delivered (D9)."""
+    """Equal rows count once. Of two different rows, neither is used, and the other pairs are delivered (D9)."""
     answer = [row("BTCUSDT"), row("ETHUSDT"), row("BTCUSDT", second)]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=answer))
     batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
@@ -162,7 +162,7 @@ async def test_pair_that_occurs_twice_must_have_equal_rows(second: str):
 
 
 async def test_damaged_row_does_not_count_against_the_breaker():
-    """One row that is not JSON is lost with its position, and the call was successful (D9)."""
+    """A row that is not JSON is reported with its position, and the call counts as successful (D9)."""
     text = json.dumps([row("BTCUSDT"), row("ETHUSDT", "@")]).replace('"@"', "NaN")
     binance, upstream = adapter(lambda _: httpx.Response(200, text=text))
     batch = await binance.fetch_quotes([BTC, ETH], upstream.deadline)
@@ -220,7 +220,7 @@ async def test_broken_kline_costs_only_its_own_bar(broken: object):
 
 @pytest.mark.parametrize("time", [5_000_000 * 86_400_000, -1, "x", 1.5, None])
 async def test_kline_with_a_broken_time_costs_only_its_own_bar(time: object):
-    """D9: a time in another unit, or none, costs the bar."""
+    """D9: a missing time, or a time in another unit, costs only the bar."""
     broken = [time, *kline(6)[1:]]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=[kline(5), broken, kline(7)]))
     answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
@@ -229,7 +229,7 @@ async def test_kline_with_a_broken_time_costs_only_its_own_bar(time: object):
 
 
 async def test_klines_in_any_order_are_sorted():
-    """D9: unordered klines are sorted, and two different klines of one day cost only that day."""
+    """D9: klines in any order are sorted, and two different klines of one day cost only that day."""
     rows = [kline(7), kline(5), kline(6, "1"), kline(6, "2")]
     binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
     answer = await binance.fetch_bars(EUR, 5, upstream.deadline)
@@ -239,7 +239,7 @@ async def test_klines_in_any_order_are_sorted():
 
 @pytest.mark.parametrize("rows", [[kline(5, "x")], ["text"], [[]]])
 async def test_klines_of_which_none_can_be_read_are_malformed(rows: list[object]):
-    """An answer without any readable bar is an error, so the next provider is asked."""
+    """An answer without any readable bar is an error, so the next provider is called."""
     binance, upstream = adapter(lambda _: httpx.Response(200, json=rows))
     with pytest.raises(MalformedError, match="no bar can be read"):
         await binance.fetch_bars(EUR, 5, upstream.deadline)

@@ -83,7 +83,7 @@ def test_coin_without_a_known_id_is_not_served():
 
 @pytest.mark.parametrize(("price", "turnover"), [(1e-12, 1e9), (1e-300, 1e300), ("1e-390", "1e390"), (0, 5)])
 async def test_volume_of_a_cheap_coin_is_computed_without_overflow(price: object, turnover: object):
-    """A volume of more than 10^20 coins costs nothing, and no coin costs the others (D9)."""
+    """A volume of more than 10^20 coins does not cost the quote, and no coin costs the quotes of others (D9)."""
     rows = [{**row("bitcoin", price), "total_volume": turnover}, row("ethereum")]
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=rows))
     quotes = (await coingecko.fetch_quotes([BTC, ETH], upstream.deadline)).quotes
@@ -93,7 +93,7 @@ async def test_volume_of_a_cheap_coin_is_computed_without_overflow(price: object
 
 
 async def test_coin_that_changed_its_symbol_is_refused():
-    """The id of a coin outlives its symbol, so a canonical symbol could get the price of another coin (D4)."""
+    """A coin's id stays when its symbol changes, so a canonical symbol could get the price of another coin (D4)."""
     eos = Asset("EOS-USD", AssetType.CRYPTO)
     coingecko, upstream = adapter(lambda _: httpx.Response(200, json=[{**row("eos"), "symbol": "a"}]))
     error = (await coingecko.fetch_quotes([eos], upstream.deadline)).missing["EOS-USD"]

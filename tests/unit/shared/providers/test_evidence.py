@@ -1,4 +1,4 @@
-"""The evidence of quotes: what else an answer says about a price."""
+"""Tests of the evidence of quotes, which consists of the other values of an answer about a price."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def quote_of(upstream: str, body: bytes, asset: Asset) -> Quote:
 
 @pytest.mark.parametrize("upstream", REQUESTS)
 async def test_evidence_of_a_simulated_answer_agrees_with_the_price(upstream: str):
-    """All that an upstream reports is delivered, in the unit of the quote, and no value contradicts the price."""
+    """All evidence of an upstream is delivered in the unit of the quote, and no value contradicts the price."""
     path, asset, unreported = REQUESTS[upstream]
     quote = quote_of(upstream, await simulated_answer(path), asset)
     found = quote.evidence
@@ -64,7 +64,7 @@ async def test_evidence_of_a_simulated_answer_agrees_with_the_price(upstream: st
 
 @pytest.mark.real_data
 def test_evidence_of_the_recorded_kraken_ticker_is_of_24_hours(real_answers: Path):
-    """Kraken's second values are those of the last 24 hours, and the open is that of the day."""
+    """The second value of each of Kraken's pairs is for the last 24 hours, and the open is for the day."""
     body = json.dumps(json.loads((real_answers / "kraken-ticker.json").read_text())["body"]).encode()
     asset = Asset("BTC-USDT", AssetType.CRYPTO, currency="USDT")
     prices = [Decimal(price) for price in ("71450.70000", "68666.00000", "73580.00000", "73380.60000", "73380.70000")]
@@ -81,7 +81,7 @@ json_values = st.recursive(
 @settings(max_examples=50)
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, json_values)), st.decimals(1, 2), json_values)
 def test_damaged_evidence_is_none_and_never_an_error(values: dict[str, Any], price: Decimal, change: Any):
-    """Any JSON value gives a positive finite price, an offer that is not negative, a count, a word, or nothing."""
+    """Any JSON value leads to a positive finite price, a non-negative offer, a count, a word, or None."""
     found = read_evidence(values, Decimal("0.01"), **ALL)
     computed = read_evidence({"change": change}, change=(price, "change")).previous_close
     for value in (found.previous_close, found.low, found.high, computed):
@@ -92,6 +92,6 @@ def test_damaged_evidence_is_none_and_never_an_error(values: dict[str, Any], pri
 
 
 def test_absent_offers_differ_from_unreported_ones():
-    """An offer of 0 means that nobody offers, and a missing one that the upstream does not report it."""
+    """An offer of 0 means that nobody offers, and a missing offer means that the upstream does not report offers."""
     found = read_evidence({"bid": "0.0000", "ask": None}, **ALL)
     assert (found.bid, found.ask) == (0, None)

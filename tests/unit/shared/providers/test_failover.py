@@ -1,4 +1,4 @@
-"""Failover between quote providers: order, report, reasons, and who is asked about a price that is not certain."""
+"""Tests of failover between quote providers: order, report, reasons, and comparisons of uncertain prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -125,7 +125,7 @@ async def test_failover_with_a_quarantined_quote_calls_the_next_provider():
 
 
 async def test_failover_asks_all_providers_about_a_price_without_a_majority():
-    """A price that jumps goes to the next provider, and a contradiction between two goes to the third."""
+    """If a price jumps, the next provider is called. If two providers contradict each other, the third is called."""
     first, second, third, fourth = (
         ScriptedProvider(name, {"BTC-USD": price})
         for name, price in (("first", "500"), ("second", "101"), ("third", "102"), ("fourth", "103"))
@@ -138,7 +138,7 @@ async def test_failover_asks_all_providers_about_a_price_without_a_majority():
 
 
 async def test_failover_asks_a_second_provider_about_an_unconfirmed_price():
-    """A price that is stored as unconfirmed is compared although the first provider delivers it."""
+    """An unconfirmed stored price is compared with a second provider's, although the first provider delivers it."""
     second = ScriptedProvider("second", {"BTC-USD": "101"})
     first = ScriptedProvider("first", {"BTC-USD": "100"})
     report = await fetch(first, second, assets=[BTC], stored=stored_quote(quality=Quality.UNCONFIRMED))
@@ -148,7 +148,7 @@ async def test_failover_asks_a_second_provider_about_an_unconfirmed_price():
 
 
 async def test_confirmed_jump_is_corrected_like_any_quote():
-    """Agreement confirms the price only. Minor units are still converted, and impossible values are still dropped."""
+    """Agreement confirms the price only. Minor units are still converted, and impossible values are dropped."""
     ocdo = Asset("OCDO.L", AssetType.STOCK, currency="GBP")
     before = Quote("OCDO.L", Decimal(3), "GBP", None, CLOCK.now(), "one")
     one = ScriptedProvider("one", {"OCDO.L": "601"}, currency="GBp", volume=Decimal(-1))
@@ -160,7 +160,7 @@ async def test_confirmed_jump_is_corrected_like_any_quote():
 
 
 async def test_reason_of_an_asset_is_kept_and_a_reason_of_a_provider_is_not():
-    """D10: The sentence about an asset that nobody delivers becomes a record. An outage of a provider does not."""
+    """D10: The reason why no provider delivers an asset becomes a quarantine record. A provider's outage does not."""
     first = ScriptedProvider("first", {"ETH-USD": "7"})
     second = ScriptedProvider("second", error=ProviderTimeoutError("second", "no answer within 10 s"))
     report = await fetch(first, second, assets=[BTC, ETH, SOL])
@@ -173,14 +173,14 @@ async def test_reason_of_an_asset_is_kept_and_a_reason_of_a_provider_is_not():
 
 
 async def test_reason_of_an_asset_that_another_provider_delivers_is_no_record():
-    """D10: A symbol that the second provider delivers has the first one's sentence in its note only."""
+    """D10: If the second provider delivers a symbol, the first provider's sentence is only in the note of the quote."""
     report = await fetch(ScriptedProvider("first"), ScriptedProvider("second", {"BTC-USD": "1"}), assets=[BTC])
     assert report.absent == []
     assert report.quotes["BTC-USD"].note == "first: not-found: unknown"
 
 
 def test_error_that_assets_share_concerns_the_request():
-    """D10: One error for several assets, and an error of the connection, say nothing about an asset."""
+    """D10: An error that several assets share, or a connection error, is not a statement about one asset."""
     page, own = MalformedError("coingecko", "cut off"), MalformedError("coingecko", "the price is null")
     missing = {"A": page, "B": page, "C": own, "D": RateLimitedError("coingecko", "429"), "E": StaleError("x", "old")}
     assert asset_errors(missing) == {"C": own, "E": missing["E"]}
@@ -192,7 +192,7 @@ def test_error_that_assets_share_concerns_the_request():
     st.lists(st.decimals() | st.none(), min_size=6, max_size=6),
 )
 async def test_failover_with_any_evidence_delivers_the_other_asset(prices: dict[str, Decimal], figures: list[Any]):
-    """No value that an adapter could read, in any field of one asset, costs the quote of another."""
+    """No value that an adapter could read in any field of one asset costs the quote of another asset."""
     evidence = QuoteEvidence(*figures[:5])
     odd = Quote("BTC-USD", prices.get("BTC-USD", Decimal(1)), "USD", None, CLOCK.now(), "first", figures[5])
     fine = Quote("ETH-USD", Decimal(7), "USD", None, CLOCK.now(), "first")

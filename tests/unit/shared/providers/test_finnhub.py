@@ -57,7 +57,7 @@ NO_ACCESS = {"error": "You don't have access to this resource."}
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_symbol_outside_the_plan_costs_only_itself(status: int):
-    """One symbol of 21 is refused. All others are delivered, and the breaker does not count it (D9)."""
+    """One symbol of 21 is refused. All others are delivered, and the breaker does not count the refusal (D9)."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, json=NO_ACCESS) if request.url.params["symbol"] == "S3" else quote()

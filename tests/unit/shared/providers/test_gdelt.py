@@ -58,7 +58,7 @@ BROKEN_TITLES = [
 @pytest.mark.parametrize("title", BROKEN_TITLES)
 @pytest.mark.parametrize("place", [0, 1, 2])
 async def test_title_that_is_not_json_costs_only_its_article(title: str, place: int):
-    """One bad escape of 250 loses that article alone, and the breaker does not count it (N9, gdelt-doc-api #26)."""
+    """One bad escape costs one of 250 articles, and the breaker does not count it (N9, gdelt-doc-api #26)."""
     articles = [json.dumps(article(url=f"https://paper.test/{number}")) for number in range(3)]
     articles[place] = articles[place].replace("Bitcoin  rises , again", title)
     text = f'{{"articles": [{", ".join(articles)}]}}'
@@ -86,7 +86,7 @@ async def test_title_with_odd_characters_is_kept_without_them(raw: bytes, title:
 
 @pytest.mark.parametrize("length", [1, 30, -1, -2, -30])
 async def test_truncated_answer_is_malformed(length: int):
-    """What is lost at a cut end cannot be named, so the answer is refused and counted, and the next run fetches it."""
+    """The articles behind a cut end are unknown, so the answer is refused and counted. The next run fetches again."""
     body = json.dumps({"articles": [article(), article(url="https://paper.test/b")]}).encode()
     gdelt, upstream = adapter(lambda _: httpx.Response(200, content=body[:length]))
     with pytest.raises(MalformedError):
@@ -96,7 +96,7 @@ async def test_truncated_answer_is_malformed(length: int):
 
 @pytest.mark.parametrize("name", ["url", "title", "seendate", "domain", "language"])
 async def test_damaged_value_costs_only_its_own_article(name: str):
-    """Any value in any field of an article costs at most that article, which is then in the quarantine (N9)."""
+    """Any value in any field of an article costs at most that article, which is then quarantined (N9)."""
     document = {"articles": [article(url=f"https://paper.test/{number}", language="English") for number in range(3)]}
     body = b""
     gdelt, upstream = adapter(lambda _: httpx.Response(200, content=body))

@@ -1,4 +1,4 @@
-"""One damaged element of an answer costs only itself (D9): every value of every answer is damaged in every way."""
+"""Tests that a damaged element of an answer costs only itself, for every value, every answer and every damage (D9)."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ def stock(symbol: str, currency: str = "USD") -> Asset:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer whose elements are damaged one by one.
+    """An answer whose elements are damaged one by one.
 
     Args:
         upstream: The upstream.
@@ -114,7 +114,7 @@ ANSWERS = {
 ALL_ANSWERS = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.real_data) if "recorded" in name else name for name in ANSWERS]
 )
-#: Fields by which the elements of an answer are found.
+#: Fields that identify the elements of an answer.
 IDENTITIES = ("symbol", "id")
 #: Fields of a quote that may be missing. All others make the quote unusable if they are damaged.
 OPTIONAL = ("upstream_at", "change_percent", "volume")
@@ -141,7 +141,7 @@ def check(answer: Answer, before: Mapping[str, Quote], damaged: Asset, mutation:
     try:
         batch = READ_QUOTES[answer.upstream](mutation.body, list(answer.elements.values()))
     except MalformedError as error:
-        # An answer of which nothing is JSON is refused as a whole.
+        # An answer without any valid JSON is refused as a whole.
         assert len(answer.elements) == 1, context
         batch = QuoteBatch(missing={damaged.symbol: error})
     assert {*batch.quotes, *batch.missing} == before.keys(), context
@@ -160,7 +160,7 @@ def assert_equal(quote: Quote | None, other: Quote, context: str) -> None:
 
 
 def check_sentence(error: ProviderError, mutation: Mutation, context: str) -> None:
-    """The sentence is readable, short, and names the field or says that the element is missing or not JSON."""
+    """Assert that the sentence is short and names the field, or says that the element is missing or not JSON."""
     names = [part for part in mutation.path if isinstance(part, str)]
     is_gone = isinstance(error, NotFoundError) and mutation.path[-1] in IDENTITIES
     is_named = is_gone or "not JSON" in error.detail or any(name in error.detail for name in names)
@@ -170,7 +170,7 @@ def check_sentence(error: ProviderError, mutation: Mutation, context: str) -> No
 
 
 def check_damaged(quote: Quote, before: Quote, context: str) -> None:
-    """The quote is as before, or lacks optional values, or has a currency that validation refuses."""
+    """Assert that the quote is as before, lacks only optional values, or has a currency that validation refuses."""
     if quote.currency != before.currency:
         return
     for field in fields(Quote):
@@ -194,7 +194,7 @@ def paths_read(answer: Answer, document: Any, element: mutations.Path) -> Iterat
 
 @ALL_ANSWERS
 def test_damaged_value_costs_only_its_own_quote(name: str, document: Any):
-    """Each value that an adapter reads is damaged. All other quotes are as before, and the loss has a sentence (D9)."""
+    """Each value that an adapter reads is damaged. Other quotes are as before, and a sentence reports the loss (D9)."""
     answer = ANSWERS[name]
     before = READ_QUOTES[answer.upstream](encode(document), list(answer.elements.values())).quotes
     assert before.keys() == {asset.symbol for asset in answer.elements.values()}
@@ -206,7 +206,7 @@ def test_damaged_value_costs_only_its_own_quote(name: str, document: Any):
 
 @ALL_ANSWERS
 def test_damaged_element_costs_only_its_own_quote(name: str, document: Any):
-    """Each whole element, also the first and the last, is replaced, cut, doubled, removed or extended (D9)."""
+    """Each whole element, including the first and the last, is replaced, cut, doubled, removed or extended (D9)."""
     answer = ANSWERS[name]
     before = READ_QUOTES[answer.upstream](encode(document), list(answer.elements.values())).quotes
     for element, asset in answer.elements.items():
@@ -237,7 +237,7 @@ async def rate_or_error(source: RateSource, deadline: float) -> Decimal | Provid
 
 @pytest.mark.parametrize("name", RATES)
 async def test_damaged_rate_is_an_error_of_its_source(name: str):
-    """Whatever stands in the place of the USDT rate, the source returns a number or raises a ProviderError (D9)."""
+    """For any value in place of the USDT rate, the source returns a number or raises a ProviderError (D9)."""
     build, request, path = RATES[name]
     document = json.loads(await simulated_answer(request))
     body = encode(document)

@@ -155,7 +155,7 @@ def test_key_with_a_prefix_is_that_of_the_same_coin():
 
 @pytest.mark.parametrize("rate", ["NaN", "Infinity", "1,0", "", None])
 async def test_usdt_rate_that_is_not_a_number_is_malformed(rate: object):
-    """A damaged rate is an error of this source, so that the next one is asked (D9)."""
+    """A damaged rate is an error of this source, so the next source is called (D9)."""
     result = {"USDTZUSD": {**ticker(), "c": [rate, "1"]}}
     kraken, upstream = adapter(lambda _: httpx.Response(200, json={"error": [], "result": result}))
     with pytest.raises(MalformedError, match="USDTUSD: c is"):

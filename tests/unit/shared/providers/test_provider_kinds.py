@@ -20,7 +20,7 @@ SYMBOLS = {
 
 
 def quote_order(asset: Asset, **variables: str) -> list[str]:
-    """Return the providers that are asked for the quote of an asset, in order."""
+    """Return the providers that are called for the quote of an asset, in order."""
     settings = load_settings({"FINANCEHUB_FINNHUB_API_KEY": "k3y"} | variables)
     providers = build_providers(settings, SystemClock(), lambda *_: None, redis_url=None)
     order: list[QuoteProvider] = list(providers.quotes[asset.type])
@@ -29,7 +29,7 @@ def quote_order(asset: Asset, **variables: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", AssetKind)
 def test_quote_order_of_a_kind_is_its_row_in_the_table(kind: AssetKind):
-    """With the default settings, the quote of an asset is requested from the providers of its row, in that order."""
+    """With the default settings, the providers in the row of the asset's kind are called in the order of the row."""
     asset = Asset(SYMBOLS[kind], kind.type)
     assert asset.kind is kind
     assert quote_order(asset) == list(KINDS[kind].providers)
@@ -44,6 +44,6 @@ def test_quote_order_of_a_setting_applies_to_the_providers_of_the_kind():
 
 @pytest.mark.parametrize("symbol", ["^GSPC", "EURUSD=X", "GC=F"])
 def test_provider_outside_the_row_serves_an_asset_that_states_its_symbol(symbol: str):
-    """A paid plan may have more kinds: a provider that the row does not name serves an asset with its own symbol."""
+    """A paid plan may serve more kinds. A provider outside the row serves an asset that states this symbol."""
     stated = Asset(symbol, AssetType.STOCK, provider_symbols={"finnhub": "OWN"})
     assert quote_order(stated) == ["yahoo", "finnhub"]

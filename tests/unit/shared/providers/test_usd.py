@@ -61,7 +61,7 @@ async def test_spot_rate_with_a_failed_source_comes_from_the_second(broken: str)
 
 @pytest.mark.parametrize("rate", ["NaN", "-Infinity", "0", "-1", "1e30"])
 async def test_damaged_spot_rate_costs_only_its_source(rate: str):
-    """A value that cannot be a rate is a failure of its source, and the next one is called (D9)."""
+    """A value that cannot be a rate is a failure of its source, and the next source is called (D9)."""
     rates = UsdtRates([Source("first", rate), Source("second", "0.99")], None, ManualClock())
     assert (await rates.spot(1)).source == "second"
 
@@ -81,7 +81,7 @@ async def test_spot_rate_far_from_the_peg_needs_a_second_source(first: str, seco
 
 
 async def test_spot_rate_from_before_a_broken_peg_is_not_used():
-    """If the only source says that the peg is broken, the rate of ten minutes ago would be wrong."""
+    """If the only available source says that the peg is broken, the rate from ten minutes ago would be wrong."""
     source, clock = Source("a"), ManualClock()
     rates = UsdtRates([source], None, clock)
     await rates.spot(1)

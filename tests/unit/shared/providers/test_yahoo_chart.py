@@ -1,4 +1,4 @@
-"""Yahoo's charts: days, units, events, and what a damaged element costs (D3, D8, D9)."""
+"""Tests of Yahoo's charts: days, units, events and damaged elements (D3, D8, D9)."""
 
 import json
 import struct
@@ -17,7 +17,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset
 from financehub_shared.providers.yahoo.chart import read_chart
 
-#: When the charts were recorded.
+#: Time in Unix seconds at which the charts were recorded.
 NOW = datetime(2025, 2, 17, 10, 54, 51, tzinfo=UTC).timestamp()
 DAY = 86_400
 EPOCH = date(1970, 1, 1)
@@ -96,7 +96,7 @@ def test_recorded_charts_have_the_recorded_bars(
 
 
 def chart_body(times: list[int], closes: list[Any], zone: str = "Europe/London", end: float = 0, **meta: Any) -> bytes:
-    """Return a chart whose open, high and low equal its close. `end` is the end of the current session."""
+    """Return a chart whose open, high and low equal its close. The session ends at `end` (Unix seconds)."""
     columns = dict.fromkeys(("open", "high", "low", "close"), closes)
     period = {"regular": {"start": end - 6 * 3_600, "end": end}} if end else None
     full = {"currency": "USD", "exchangeTimezoneName": zone, "gmtoffset": 0, "currentTradingPeriod": period, **meta}
@@ -156,13 +156,13 @@ def test_days_without_trading_and_before_the_first_are_left_out():
 
 
 def test_second_row_of_a_day_replaces_the_first():
-    """After the close Yahoo adds a second, corrected row for the last day."""
+    """After the close, Yahoo adds a second, corrected row for the newest day."""
     times = [at("2025-01-15T08:00"), at("2025-01-15T16:35")]
     assert list(read_chart("yahoo", stock("X"), chart_body(times, [1.0, 2.0]), 0, NOW).bars.close) == [2.0]
 
 
 def test_chart_without_timestamps_has_no_bars():
-    """A range of only holidays yields a valid response without bars."""
+    """A range that consists of holidays leads to a valid response without bars."""
     assert len(read_chart("yahoo", stock("X"), chart_body([], []), 0, NOW).bars) == 0
 
 
@@ -247,7 +247,7 @@ def test_unreadable_events_cost_no_bars(events: Any):
     ],
 )
 def test_chart_without_any_readable_bar_is_malformed(body: bytes):
-    """A wrong shape, another currency, and a chart of which no bar can be read are refused."""
+    """A wrong shape, another currency, and a chart without any readable bar are refused."""
     with pytest.raises(MalformedError):
         read_chart("yahoo", stock("X"), body, 0, NOW)
 
@@ -280,14 +280,14 @@ def test_unreadable_volumes_cost_no_bars(volume: Any):
 
 
 def test_rows_in_any_order_are_sorted():
-    """D9: unordered days are sorted, and a day that was sent twice has one bar: the last of equal ones."""
+    """D9: days in any order are sorted, and the last bar counts if a day was sent twice with nearly equal bars."""
     times = [at(f"2025-01-{day}T08:00") for day in (15, 13, 14, 13)]
     answer = read_chart("yahoo", stock("X"), chart_body(times, [3.0, 1.005, 2.0, 1.0]), 0, NOW)
     assert (list(answer.bars.close), answer.problems) == ([1.0, 2.0, 3.0], ())
 
 
 def test_two_different_bars_of_one_day_cost_that_day():
-    """D9: nothing shows which of two different bars is right, except for the newest day, whose last one is complete."""
+    """D9: it is unknown which of two different bars is right, except for the newest day, whose last bar is complete."""
     times = [at(f"2025-01-{day}T08:00") for day in (13, 13, 14, 15, 15)]
     answer = read_chart("yahoo", stock("X"), chart_body(times, [9.0, 1.0, 2.0, 3.0, 3.5]), 0, NOW)
     assert list(answer.bars.close) == [2.0, 3.5]
@@ -334,7 +334,7 @@ def zones() -> dict[str, list[tuple[int, int, int]]]:
 
 
 def test_zones_that_change_at_midnight_are_found():
-    """D8: the zones of this test include the ones that are known to change their clocks at midnight."""
+    """D8: the zones of this test include well-known zones that change their clocks at midnight."""
     assert {"America/Sao_Paulo", "America/Havana", "Asia/Beirut", "America/Asuncion", "Africa/Cairo"} <= zones().keys()
     assert len(zones()) > 80
 
@@ -343,7 +343,7 @@ def test_zones_that_change_at_midnight_are_found():
 def test_bars_around_a_clock_change_at_midnight_have_their_own_dates(which: int):
     """D8: in every zone whose clocks ever changed at midnight, bars keep their dates, whichever offset was used.
 
-    A bar of midnight is then stamped 22:00, 23:00, 00:00, 01:00 or 02:00 local. Two bars never share a date.
+    A midnight bar then has the local time 22:00, 23:00, 00:00, 01:00 or 02:00. Two bars never share a date.
     """
     for name, changes in zones().items():
         stamps: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Errors and symbols of Yahoo."""
+"""Tests of Yahoo's errors and symbols."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Recorded and damaged Yahoo quotes."""
+"""Tests of recorded and damaged Yahoo quotes."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from financehub_shared.core.kinds import AssetType
 from financehub_shared.core.models import Asset, Quote, QuoteEvidence
 from financehub_shared.providers.yahoo.quotes import FIELDS, read_quotes
 
-#: When the quotes were recorded.
+#: Time in Unix seconds at which the quotes were recorded.
 NOW = datetime(2025, 2, 17, 10, 54, 51, tzinfo=UTC).timestamp()
 
 
@@ -88,13 +88,13 @@ def evidence(*prices: str | None, state: str) -> QuoteEvidence:
 def test_recorded_quotes_have_the_recorded_evidence(
     recorded: Recorded, file: str, asset: Asset, expected: QuoteEvidence
 ):
-    """Evidence is in the major unit, None where Yahoo reports nothing, and of 24 hours for the change of a coin."""
+    """Evidence is in the major unit, and None where Yahoo does not report it. A coin's change is for 24 hours."""
     assert read_one(recorded(file), asset).evidence == expected
 
 
 @pytest.mark.real_data
 def test_requested_fields_exist_in_a_recorded_quote(recorded: Recorded):
-    """Every field that a request names is spelled as Yahoo spells it."""
+    """The name of every requested field is spelled as in Yahoo's answers."""
     (row,) = json.loads(recorded("AAPL"))["quoteResponse"]["result"]
     assert set(FIELDS.split(",")) - row.keys() == set()
 

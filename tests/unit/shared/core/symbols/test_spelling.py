@@ -1,4 +1,4 @@
-"""The canonical spelling of symbols that users write in the notation of another source (D11)."""
+"""Tests of the canonical spelling of symbols that users write in the notation of another source (D11)."""
 
 import re
 from collections.abc import Iterable
@@ -70,12 +70,12 @@ NAMES_OF_COINS = {
 
 
 def test_name_of_a_coin_is_read():
-    """The names of well-known coins are read, also in several words."""
+    """The names of well-known coins are read, including names of several words."""
     assert read_all(NAMES_OF_COINS, CRYPTO) == {name: [symbol] for name, symbol in NAMES_OF_COINS.items()}
 
 
 def test_coin_in_any_notation_is_the_pair_with_dollars():
-    """Every notation of Bitcoin in dollars, or in a stablecoin for dollars, means BTC-USD."""
+    """Every notation of Bitcoin in dollars, or in a dollar stablecoin, means BTC-USD."""
     assert read_all(PAIR_NOTATIONS, CRYPTO) == {text: ["BTC-USD"] for text in PAIR_NOTATIONS}
 
 
@@ -245,7 +245,7 @@ SEVERAL = {
 
 
 def test_symbol_that_fits_several_exchanges_leads_to_all_of_them():
-    """A number without its exchange, a unit and a single month of a future have several spellings, best first."""
+    """A number without an exchange, a unit, or a single month of a future leads to several spellings, best first."""
     assert read_all(SEVERAL, STOCK) == SEVERAL
 
 
@@ -264,7 +264,7 @@ def test_canonical_stock_symbol_is_accepted_as_it_is():
 
 
 def share_of(exchange: Exchange) -> str:
-    """Return a code that looks like one of this exchange."""
+    """Return a code that has the form of this exchange's codes."""
     return "123456"[: exchange.digits] or "ABCD"
 
 
@@ -305,7 +305,7 @@ def test_name_of_an_index_is_read_unless_the_kind_says_otherwise():
 
 
 def test_names_of_indices_are_unique_and_their_symbols_canonical():
-    """No name of an index is written twice, and every symbol and currency of the table is valid."""
+    """No name of an index occurs twice, and every symbol and currency of the table is valid."""
     assert len(INDEX_CURRENCIES) > 80
     assert set(INDEX_CURRENCIES.values()) <= CURRENCIES
     assert read_all(INDEX_CURRENCIES, STOCK) == {symbol: [symbol] for symbol in INDEX_CURRENCIES}
@@ -329,21 +329,21 @@ def test_names_of_indices_are_unique_and_their_symbols_canonical():
     ],
 )
 def test_symbol_of_the_other_type_is_recognized(text: str, stated: AssetType, expected: str):
-    """A coin among stocks and a stock among coins are recognized, with their type."""
+    """The right type of a coin that is stated as a stock, or of a stock that is stated as a coin, is recognized."""
     (spelling,) = find_spellings(text, stated)
     assert (spelling.symbol, spelling.type) == (expected, STOCK if stated is CRYPTO else CRYPTO)
 
 
 @given(st.text(max_size=24) | st.from_regex(r"[A-Za-z0-9.:/ =^&_-]{1,20}", fullmatch=True), st.sampled_from(AssetType))
 def test_proposal_for_any_text_is_canonical(text: str, type: AssetType):
-    """For any text nothing is raised, and a proposal that can be a symbol is not changed again."""
+    """No text leads to an exception, and a proposal that can be a symbol is not changed again."""
     for spelling in find_spellings(text, type):
         if re.fullmatch(SYMBOL_PATTERN, spelling.symbol) and spelling.symbol not in INDEX_NAMES:
             assert spelling in find_spellings(spelling.symbol, spelling.type)
 
 
 def test_suggestion_is_a_known_symbol_of_either_type():
-    """A text is matched against the known symbols, whatever their type, and an unknown one is not suggested."""
+    """A text is matched against the known symbols of both types, and an unknown symbol is never suggested."""
     known = ["BTC-USD", "BRK-B", "^GSPC", "VOD.L"]
     assert [suggest_symbols(text, known) for text in ("btcusdt", "BRK.B", "SPX", "LON:VOD", "AAPL.US")] == [
         ["BTC-USD"],

@@ -30,7 +30,7 @@ def item(
 
 
 def undated(*arguments: object) -> NewsItem:
-    """Return an item whose feed gives no date."""
+    """Return an item whose feed does not state a date."""
     dated = item(*arguments)  # type: ignore[arg-type]
     return replace(dated, published_at=dated.fetched_at)
 

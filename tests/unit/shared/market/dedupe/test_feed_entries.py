@@ -37,7 +37,7 @@ def put(store: MemoryStore, *entries: str, label: str = "wire.test/rss", hours: 
     ],
 )
 def test_entries_that_share_a_guid_or_a_link_are_all_stored(link: str, guid: str) -> None:
-    """N7: what several entries of one answer share identifies none of them, and none is new again."""
+    """N7: a guid or link that several entries of one answer share does not identify them, and none is new again."""
     store = MemoryStore()
     entries = [entry(title, link.format(number), guid.format(number)) for number, title in enumerate(TITLES)]
     assert put(store, *entries) == 3
@@ -49,7 +49,7 @@ def test_entries_that_share_a_guid_or_a_link_are_all_stored(link: str, guid: str
     [("https://wire.test/{}", "same"), ("https://wire.test/", ""), ("https://wire.test/#{}", "same")],
 )
 def test_single_entries_with_one_guid_or_the_start_page_are_all_stored(link: str, guid: str) -> None:
-    """N7: a feed that shows only its newest article, always with the same guid or link, loses none."""
+    """N7: a feed that shows only its newest article, always with the same guid or link, does not lose any article."""
     store = MemoryStore()
     for hours, title in enumerate(TITLES):
         assert put(store, entry(title, link.format(hours), guid), hours=hours) == 1
@@ -57,7 +57,7 @@ def test_single_entries_with_one_guid_or_the_start_page_are_all_stored(link: str
 
 
 def test_two_feeds_with_one_title_and_guid_are_both_stored() -> None:
-    """N7: two feeds called Latest News with guid 1 have different articles."""
+    """N7: two feeds that are both called Latest News and both have guid 1 contain different articles."""
     store = MemoryStore()
     assert put(store, entry(TITLES[0], "https://wire.test/1", "1")) == 1
     assert put(store, entry(TITLES[1], "https://gazette.test/1", "1"), label="gazette.test/rss") == 1

@@ -1,4 +1,4 @@
-"""Tests of the decision which news items are new, over many fetches of entries that feeds keep or change."""
+"""Tests of which news items are new over many fetches, in which feeds keep or change their entries."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from support.memory_store import MemoryStore
 
 RETENTION = 30 * DAY_SECONDS
 SENTENCE = ["the", "fed", "holds", "rates", "steady", "again", "as", "banks", "cut", "their", "outlook", "in", "asia"]
-#: A sentence with up to three words removed and up to one number added. Some of these titles tell the same story.
+#: A sentence with up to three words removed and up to one number added. Some of these titles have the same story.
 TITLES = st.builds(
     lambda dropped, number: " ".join([word for place, word in enumerate(SENTENCE) if place not in dropped] + number),
     st.sets(st.integers(0, len(SENTENCE) - 1), max_size=3),
@@ -60,7 +60,7 @@ def test_known_news_drops_an_item_only_if_it_duplicates_another(items: list[News
 @settings(max_examples=50)
 @given(st.lists(ITEMS, max_size=25))
 def test_known_news_is_idempotent(items: list[NewsItem]) -> None:
-    """Stored items are stored again without an index, and offering all items twice finds nothing new."""
+    """Stored items are stored again if there is no index, and offering all items twice does not yield a new item."""
     once = stored(items)
     assert stored(once) == once
     assert stored([*items, *items]) == once
@@ -98,7 +98,7 @@ def without_guid(item: NewsItem, fetch: int) -> NewsItem:
 
 
 def fetches(days: int, *changes: Change, age: float = HOUR_SECONDS) -> list[int]:
-    """Return the days on which an entry that a feed keeps was new, with a fetch every 3 h and a cleanup each day."""
+    """Return the days on which an entry that a feed keeps is new, with a fetch every 3 h and a cleanup every day."""
     store, new = MemoryStore(), []
     for hour in range(0, days * 24, 3):
         now = T0 + hour * HOUR_SECONDS
@@ -135,12 +135,12 @@ def fetches(days: int, *changes: Change, age: float = HOUR_SECONDS) -> list[int]
     ids=lambda changes: " ".join(change.__name__ for change in changes),
 )
 def test_entry_that_a_feed_keeps_is_new_once(changes: tuple[Change, ...]) -> None:
-    """N14: whatever changes at each fetch, an entry that stays in a feed for 45 days is new on the first day only."""
+    """N14: an entry that stays in a feed for 45 days is new only on the first day, whatever changes in each fetch."""
     assert fetches(45, *changes) == [0]
 
 
 def test_entry_older_than_the_retention_is_never_new() -> None:
-    """N14: an entry of 2014 is dropped as too old at each fetch."""
+    """N14: an entry of 2014 is dropped as too old in each fetch."""
     assert fetches(3, age=12 * 365 * DAY_SECONDS) == []
     dropped = DroppedNews()
     store = MemoryStore()

@@ -32,7 +32,7 @@ OIL = "Oil jumps on supply fears"
     ],
 )
 def test_bare_headline_removes_publishers_tags_and_sources(title: str) -> None:
-    """N6: what publishers and agencies add is removed, also if it is added twice."""
+    """N6: names and tags that publishers and agencies add are removed, even if they are added twice."""
     assert bare_headline(title, frozenset()) == OIL
 
 
@@ -76,7 +76,7 @@ def test_bare_headline_keeps_everything_else(title: str) -> None:
     ],
 )
 def test_publisher_names_contain_the_feed_and_the_host(source: str, url: str, suffix: str, expected: bool) -> None:
-    """N6: the feed's own title and the host of the article are known publishers of that item only."""
+    """N6: the feed's own title and the article's host are known publishers only for that item."""
     item = replace(news("1", f"{OIL} - {suffix}", source=source), url=url)
     assert (bare_headline(item.title, publisher_names(item)) == OIL) is expected
     assert bare_headline(item.title, frozenset()) == item.title or suffix in {"MarketWatch", "CoinDesk"}
@@ -96,7 +96,7 @@ def test_publisher_names_contain_the_feed_and_the_host(source: str, url: str, su
     ],
 )
 def test_bare_headline_removes_who_reports_it(tail: str) -> None:
-    """N5: who says or reports the story is no part of it."""
+    """N5: the person or publisher that reports the story is not a part of it."""
     assert bare_headline(OIL + tail, frozenset()) == OIL
 
 
@@ -105,14 +105,14 @@ def test_bare_headline_removes_who_reports_it(tail: str) -> None:
     [", Trump says", ", court says", ", New York Times reports", ", company denies", ", Morningstar says", ", FT"],
 )
 def test_bare_headline_keeps_who_says_it_otherwise(tail: str) -> None:
-    """N5: a person, a court, and a publisher that may report its own results are part of the story."""
+    """N5: a person, a court, and a publisher that may report its own results are parts of the story."""
     assert bare_headline(OIL + tail, frozenset()) == OIL + tail
 
 
 @pytest.mark.parametrize("suffix", [": {}", " : {}", " ({})", " - {}", " | {}"])
 @pytest.mark.parametrize("publisher", ["CNN", "Morningstar", "Gulf Wire"])
 def test_bare_headline_removes_the_own_publisher_behind_any_separator(publisher: str, suffix: str) -> None:
-    """N6: the item's own publisher is no subject of its headline, also behind a colon or in parentheses."""
+    """N6: the item's own publisher is not the subject of its headline, not even behind a colon or in parentheses."""
     own = publisher_names(replace(news("1", OIL, source=publisher), url="https://wire.test/a"))
     assert bare_headline(OIL + suffix.format(publisher), own) == OIL
 
@@ -120,7 +120,7 @@ def test_bare_headline_removes_the_own_publisher_behind_any_separator(publisher:
 @pytest.mark.parametrize("subject", ["Ellison's next takeover{}", "Top wide-moat pick for October{}"])
 @pytest.mark.parametrize(("before", "behind"), [(": ", ""), (" : ", ""), (" (", ")")])
 def test_identify_of_a_publisher_as_the_subject_differs(subject: str, before: str, behind: str) -> None:
-    """N6: headlines about two publishers, and one about none, are three stories."""
+    """N6: headlines about two publishers and a headline that does not name a publisher are three stories."""
     names = [f"{before}{name}{behind}" for name in ("CNN", "CBS News", "Morningstar", "New York Times", "FT")]
     stories = {identify(news("1", subject.format(name), source="Newswire")).story for name in ["", *names]}
     assert len(stories) == 6

@@ -18,7 +18,7 @@ def link_gold(title: str) -> tuple[str, ...]:
     "title", ["Gold hits record, tops $4,000", "Gold slips", "Gold prices rise again", "Oil climbs 2%"]
 )
 def test_equal_short_headline_is_known_for_two_hours(title: str) -> None:
-    """N5: an asset or a figure with a verb identifies an event for two hours, if the words are equal."""
+    """N5: a headline of an asset or a figure with a verb identifies an event for two hours if its words are equal."""
     for later in (0, 60, WINDOW):
         assert verdict(title, f"{title} - Reuters", link_gold, later) is not None
     assert verdict(title, title, link_gold, WINDOW + 1) is None
@@ -40,7 +40,7 @@ def test_equal_short_headline_is_known_for_two_hours(title: str) -> None:
     ],
 )
 def test_other_short_headlines_are_new(first: str, second: str) -> None:
-    """N5: short headlines with other words, questions, explanations, routine, and those of nothing known are new."""
+    """N5: short headlines with other words, questions, explanations, routine events or no known subject are new."""
     assert verdict(first, second, link_gold, 60) is None
 
 
@@ -54,7 +54,7 @@ def test_other_short_headlines_are_new(first: str, second: str) -> None:
     ],
 )
 def test_without_tickers_removes_those_of_linked_assets(title: str, assets: list[str], expected: str) -> None:
-    """N5: a ticker behind the name of its asset says nothing more."""
+    """N5: a ticker behind the name of its asset does not add any information."""
     assert without_tickers(title, assets) == expected
 
 
@@ -71,12 +71,12 @@ def test_without_tickers_removes_those_of_linked_assets(title: str, assets: list
     ],
 )
 def test_without_tickers_keeps_the_others(title: str) -> None:
-    """N5: a ticker of another exchange, and one that is itself the name, stays."""
+    """N5: a ticker of another exchange stays, and so does a ticker that is itself the name."""
     assert without_tickers(title, ["ABC"]) == title
 
 
 def test_tickers_of_exchanged_roles_make_different_stories() -> None:
-    """N5: who sues whom remains part of the story, whether the companies have names or tickers."""
+    """N5: the roles of two companies are part of the story, whether the headline has their names or tickers."""
     tickers = {"COIN", "HOOD"}
 
     def link(title: str) -> tuple[str, ...]:

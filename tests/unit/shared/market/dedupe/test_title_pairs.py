@@ -22,7 +22,7 @@ from support.title_pairs import Link, link_nothing, title_pairs, verdict
 SETS = ("title_pairs.yaml", "title_pairs_held_out.yaml")
 PAIRS = {name: title_pairs(name) for name in SETS}
 TITLES = sorted({title for pairs in PAIRS.values() for pair in pairs for title in (pair.a, pair.b)})
-#: The share of duplicates that must be found. Precision must be 1: no other story may be lost.
+#: The share of duplicates that must be found. Precision must be 1, because no other story may be lost.
 RECALL = 0.8
 
 
@@ -36,7 +36,7 @@ def _linker() -> AssetLinker:
 
 @pytest.fixture(scope="module")
 def linkers() -> dict[str, Link]:
-    """Link nothing, as for companies that are not tracked, and link the assets of the fixture."""
+    """Return two linkers: one links nothing, as if no company were tracked, and one links the assets of the fixture."""
     return {"nothing": link_nothing, "assets": _linker().link}
 
 
@@ -65,13 +65,13 @@ def test_title_pairs_are_complete_and_unique() -> None:
 
 @pytest.mark.parametrize("later", [1, 3_600, 18 * 3_600])
 def test_title_of_itself_is_the_same_story_within_the_window(later: float) -> None:
-    """A title that tells a story equals itself, also with the name of a publisher, and is dropped."""
+    """A title with a story equals itself, even with the name of a publisher, and is dropped."""
     told = [title for title in TITLES if read_headline(bare_headline(title, frozenset())).story]
     assert len(told) > 0.85 * len(TITLES)
     assert [title for title in told if verdict(title, f"{title} - Reuters", later=later) is None] == []
 
 
-#: Pairs of words that turn a story around.
+#: Pairs of words that reverse the meaning of a story.
 OPPOSITES = [
     *(("raises", "cuts"), ("raised", "lowered"), ("lifts", "trims"), ("up", "down"), ("higher", "lower")),
     *(("beats", "misses"), ("gains", "losses"), ("gain", "fall"), ("rises", "falls"), ("rose", "fell")),
@@ -93,7 +93,7 @@ OPPOSITES = [
 
 @pytest.mark.parametrize(("one", "other"), OPPOSITES)
 def test_opposite_words_make_different_stories(one: str, other: str) -> None:
-    """N5: a direction, a negation or a changed role makes another story, in any style of capitals."""
+    """N5: a changed direction, negation or role makes another story, in any capitalization."""
     for template in ("Acme board {} Zenith plan in Texas", "Analysts see copper {} as miners strike"):
         for style in (str, str.title, str.upper):
             assert verdict(style(template.format(one)), style(template.format(other))) is None
@@ -115,7 +115,7 @@ NUMBERS = ["3%", "3.2%", "-3%", "32", "$3", "€3", "$3bn", "$3 million", "25bp"
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_template_with_another_name_or_number_is_another_story(template: str) -> None:
-    """N5: of a template, only the same name and the same number make the same story."""
+    """N5: two headlines of one template are the same story only if they have the same name and the same number."""
     stories = {
         (name, number): read_headline(template.format(name, number)).story for name, number in product(NAMES, NUMBERS)
     }
@@ -139,7 +139,7 @@ STATEMENTS = [
 @pytest.mark.parametrize("mark", ["?", "??", " ?", "?”", "？", "?!", "? - Reuters", "? (Updated)"])
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_question_is_another_story_than_the_statement(statement: str, mark: str) -> None:
-    """N5: a question asks what the statement reports, also if its words have another order."""
+    """N5: a question is not the story that the statement reports, even if its words have another order."""
     said = statement.format("is ")
     for asked in (f"Is {statement.format('')}{mark}", said + mark, statement.format("") + mark):
         for style in (str, str.title, str.upper):
@@ -165,12 +165,12 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headline", FOREIGN)
 def test_harmless_word_of_another_language_makes_another_story(headline: str) -> None:
-    """N5: what is harmless in English may tell the buyer from the seller in another language."""
+    """N5: a word that is harmless in English may distinguish buyer and seller in another language."""
     before, word, behind = re.split("[{}]", headline)
     assert verdict(before + word + behind, before.strip() + behind) is None
 
 
-#: Headlines of which two or more have the same story words.
+#: Groups of headlines with the same story words.
 SPELLINGS = [
     ("Bavarian Nordic A/S to open lab in Ohio", "Bavarian Nordic to open lab in Ohio"),
     (
@@ -187,7 +187,7 @@ SPELLINGS = [
     ),
     ("Worries over zinc supplies in Peru", "Worry over zinc supplies in Peru"),
 ]
-#: Headlines of which no two are one story, although one lacks a word that another spelling or legal form may add.
+#: Groups of headlines that are all different stories, although their words may look like spellings or legal forms.
 OTHER_FORMS = [
     (
         "Siemens AG wins rail contract in Egypt",
@@ -203,14 +203,14 @@ OTHER_FORMS = [
 
 @pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda titles: titles[0])
 def test_spelling_or_legal_form_makes_no_other_story(spellings: tuple[str, ...]) -> None:
-    """N5: British spelling, a compound and the legal form of a company do not count."""
+    """N5: British spelling, compounds and the legal form of a company do not make a difference."""
     assert len({read_headline(title).story for title in spellings}) == 1
     assert read_headline(spellings[0]).story
 
 
 @pytest.mark.parametrize("titles", OTHER_FORMS, ids=lambda titles: titles[0])
 def test_form_that_means_something_else_makes_another_story(titles: tuple[str, ...]) -> None:
-    """N5: a word that only looks like a legal form or another spelling counts."""
+    """N5: a word that only looks like a legal form or another spelling makes a difference."""
     assert [pair for pair in combinations(titles, 2) if verdict(*pair) is not None] == []
 
 
@@ -219,7 +219,7 @@ VOCABULARY = sorted({word for title in TITLES for word in title.split()})
 
 @given(st.sampled_from(TITLES), st.data())
 def test_replaced_word_makes_another_story(title: str, data: st.DataObject) -> None:
-    """N5: whatever word replaces another one, the story is another, unless both are harmless or forms of one word."""
+    """N5: a replaced word makes another story unless both words are harmless or are forms of one word."""
     words = title.split()
     index = data.draw(st.integers(0, len(words) - 1))
     new = data.draw(st.sampled_from(VOCABULARY))

@@ -56,7 +56,7 @@ def test_encode_asset_leaves_out_defaults():
 
 
 def test_encode_unconfirmed_quote_is_corrected_for_earlier_releases():
-    """An earlier release, which knows only one quality besides good, reads an unconfirmed quote as corrected."""
+    """An earlier release, which knows only `good` and `corrected`, reads an unconfirmed quote as corrected."""
     stored = json.loads(encode_quote(replace(QUOTE, quality=Quality.UNCONFIRMED))[QUOTE_ORDER_LENGTH:])
     assert (stored["quality"], stored["note"]) == ("mended", "pence")
 
@@ -71,7 +71,7 @@ def test_decode_quote_with_unknown_quality_returns_unconfirmed():
 
 @pytest.mark.parametrize(("field", "value"), [("type", "bond"), ("kind", "option")])
 def test_decode_asset_with_unknown_type_or_kind_raises_newer_record_error(field: str, value: str):
-    """An asset of a newer release is told from a damaged one, because only a damaged one may be replaced (D13)."""
+    """An asset of a newer release is distinguished from a damaged one, which alone may be replaced (D13)."""
     stored = json.dumps({"type": "stock", "name": "", "currency": "USD", field: value}).encode()
     with pytest.raises(NewerRecordError, match=f"{value}.*`financehub assets remove X` removes it"):
         decode_asset("X", stored)

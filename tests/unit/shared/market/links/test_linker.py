@@ -64,7 +64,7 @@ ASSETS = [
 LINKER = AssetLinker(ASSETS)
 SYMBOLS = {asset.symbol for asset in ASSETS}
 
-#: N2, rows L7 to L11: in Title Case and in capitals, capitals are no evidence.
+#: N2, rows L7 to L11: in Title Case and in all capitals, a capital letter is not evidence.
 CAPITALS = [
     ("Stocks Rally On Fed Rate Cut Hopes", ""),
     ("STOCKS RALLY ON FED RATE CUT HOPES", ""),
@@ -88,7 +88,7 @@ CAPITALS = [
     ("LINK Jumps 11% As Altcoins Rebound", "LINK-USD"),
     ("Near Protocol Token Slides", "NEAR-USD"),
 ]
-#: N3, rows L6 to L8, L12 and L13: the exchange counts, and a name that is an ordinary word needs a second sign.
+#: N3, rows L6 to L8, L12 and L13: the exchange decides, and a name that is an ordinary word needs a second sign.
 FALSE_LINKS = [
     ("LTC Properties (NYSE:LTC) declares a dividend", ""),
     ("Sasol (JSE:SOL) lifts output", ""),
@@ -166,13 +166,13 @@ FORMS = [
 
 @pytest.mark.parametrize(("title", "symbols"), [*CAPITALS, *FALSE_LINKS, *FORMS])
 def test_link_of_a_headline_finds_the_named_assets(title: str, symbols: str):
-    """N2, N3, N4, rows L5 to L13: names are linked; words, other companies and families of funds are not."""
+    """N2, N3, N4, rows L5 to L13: names are linked, but not words, other companies and families of funds."""
     assert " ".join(LINKER.link(title)) == symbols
 
 
 @pytest.mark.parametrize("text", ["$5", "$5B", "$1bn", "$m", "US$bn", "A$2.5b", "$1T"])
 def test_link_of_an_amount_is_empty(text: str):
-    """N4: an amount of money is no cashtag, even if its unit is a ticker."""
+    """N4: an amount of money is not a cashtag, even if its unit is a ticker."""
     linker = AssetLinker([stock(symbol) for symbol in ("B", "BN", "M", "T")])
     assert linker.link(f"Firm raises {text} for factories") == ()
 
@@ -258,7 +258,7 @@ def test_link_of_a_part_of_two_different_names_is_empty():
     "gap", [". ", ".", "... ", "- ", "' ", '" ', "& ", "( ", "$ ", "^", ": ", "/ ", "\ufffd ", "\u0301", "U . S . "]
 )
 def test_link_of_a_headline_that_begins_with_punctuation_ignores_it(gap: str):
-    """What precedes the first word changes nothing."""
+    """Characters before the first word do not change the links."""
     assert LINKER.link(f"{gap}Nvidia raises forecast") == ("NVDA",)
 
 
@@ -269,7 +269,7 @@ _TITLES = st.lists(st.sampled_from(_PARTS.split()) | st.text(max_size=6), max_si
 @settings(max_examples=60)
 @given(_TITLES)
 def test_link_of_any_title_is_a_sorted_set_of_known_symbols(title: str):
-    """No title of any characters raises, and the result has known assets only, each once, in order."""
+    """No title leads to an exception, and the result contains only known assets, each once, in order."""
     symbols = LINKER.link(title)
     assert list(symbols) == sorted(set(symbols))
     assert set(symbols) <= SYMBOLS
@@ -281,7 +281,7 @@ _WITH_UNRELATED = AssetLinker([*ASSETS, stock("QQZZ", "Xylographix Industries")]
 @settings(max_examples=60)
 @given(_TITLES)
 def test_link_is_the_same_with_an_unrelated_asset(title: str):
-    """An asset whose name and ticker do not occur changes no link of the others."""
+    """An asset whose name and ticker do not occur in a title does not change the links of the others."""
     assert _WITH_UNRELATED.link(title) == LINKER.link(title)
 
 
@@ -301,7 +301,7 @@ def test_link_of_a_cashtag_is_the_same_in_any_case(ticker: str, capitals: list[b
     "word", ["Target and ", "Target, ", "(", "(NYSE: ", "$A", "U.S. ", "É", "Visa-", "^", "A:", "\ufdfa"]
 )
 def test_link_of_a_long_title_takes_linear_time(word: str):
-    """A title of 100,000 characters costs no more than one of 2,000, which is the limit; both take milliseconds."""
+    """A title of 100,000 characters takes as long as one of 2,000, which is the limit: a few milliseconds."""
     started = time.process_time()
     LINKER.link(word * 20_000)
     assert time.process_time() - started < 1

@@ -1,4 +1,4 @@
-"""Tests of names in headlines that are also amounts, verbs, acronyms, persons, or parts of other names."""
+"""Tests of names that also occur in headlines as amounts, verbs, acronyms, persons, or parts of other names."""
 
 import pytest
 
@@ -61,7 +61,7 @@ SUBJECTS = [
     ("Target Shares Gap Lower", "TGT"),
     ("Gap Stock Jumps 20%", "GAP"),
 ]
-#: Row L16: a shouted word that is no acronym of the asset, and acronyms with another meaning.
+#: Row L16: a word in capitals that is not an acronym of the asset, and acronyms with another meaning.
 ACRONYMS = [
     ("SNAP recipients face new work rules", ""),
     ("States sue over SNAP funding", ""),
@@ -90,7 +90,7 @@ ACRONYMS = [
     ("GM Korea workers strike", "GM"),
     ("BP and Shell cut jobs", "BP.L SHEL.L"),
 ]
-#: Row L7: phrases that headlines about earnings consist of.
+#: Row L7: phrases that are usual in headlines about earnings.
 EARNINGS = [
     ("Gap beats on revenue", "GAP"),
     ("Target Misses On Earnings", "TGT"),
@@ -131,7 +131,7 @@ AUXILIARIES = [
     ("Target Is Getting A New CEO", "TGT"),
     ("Oracle Is Building A Data Center", "ORCL"),
 ]
-#: Row L18: what else is named like an index.
+#: Row L18: other things that have the name of an index.
 INDICES = [
     ("Dow Jones CEO to step down", ""),
     ("Dow Jones, publisher of Barron's, hires editor", ""),
@@ -221,7 +221,7 @@ PERSONS = [
     [*AMOUNTS, *SUBJECTS, *ACRONYMS, *AUXILIARIES, *EARNINGS, *INDICES, *OTHERS, *FUNDS, *PERSONS],
 )
 def test_link_of_an_ambiguous_name_follows_the_words_around_it(title: str, symbols: str):
-    """N2, N3, N4: the words around a name decide between the asset and what else has its name."""
+    """N2, N3, N4: the words around a name show whether it means the asset or something else."""
     assert " ".join(LINKER.link(title)) == symbols
 
 

@@ -44,13 +44,13 @@ def test_names_of_a_company_contain_the_short_form(full: str, short: str):
 
 @pytest.mark.parametrize("word", ["Target", "Visa", "Gap", "Shell", "Orange", "Match", "Root", "Toast"])
 def test_names_that_are_ordinary_words_need_evidence(word: str):
-    """N3: a company whose name is an English noun or verb is linked with a second sign only, known or not."""
+    """N3: a company whose name is an English noun or verb is linked only with a second sign, known or not."""
     assert names(f"{word}, Inc.")[word.lower()] >= Doubt.SOME
 
 
 @pytest.mark.parametrize("word", ["Next", "Progressive", "Near", "Stellar", "Chewy"])
 def test_names_that_are_adjectives_need_more_evidence(word: str):
-    """N3: an adjective stands before every noun, so it needs more than a noun does."""
+    """N3: an adjective can precede any noun, so it needs more evidence than a noun."""
     assert names(f"{word}, Inc.")[word.lower()] is Doubt.GREAT
 
 
@@ -60,14 +60,14 @@ def test_names_that_are_adjectives_need_more_evidence(word: str):
      "American Airlines Group", "Deutsche Wohnen SE", "City Holding Company", "United States Steel Corporation"],
 )  # fmt: skip
 def test_names_of_a_family_or_a_place_are_no_short_forms(full: str):
-    """N3: the first word of a fund is its family, and a place or a common word names too much else."""
+    """N3: the first word of a fund's name is its family, and a place or a common word has too many other meanings."""
     kind = AssetKind.FUND if "Fund" in full or "SPDR" in full or "ETF" in full else None
     assert full.split(maxsplit=1)[0].lower() not in names(full, kind=kind)
     assert "united states" not in names(full)
 
 
 def test_known_assets_have_valid_symbols_names_and_marks():
-    """Each row of the table has names, no row is left over from a typing error, and no mark remains in a name."""
+    """Each row of the table has names, valid words and listings, and no mark of the notation remains in a name."""
     table = known_assets()
     assert len(table) > 200
     for symbol, known in table.items():
@@ -78,7 +78,7 @@ def test_known_assets_have_valid_symbols_names_and_marks():
 
 
 def test_known_assets_are_listed_once():
-    """A symbol occurs in one row, since the second row would replace the first one silently."""
+    """A symbol occurs in one row only, because a second row would silently replace the first one."""
     text = resources.files("financehub_shared.market.links").joinpath("known_assets.tsv").read_text("utf-8")
     rows = [line.split("\t")[0].split() for line in text.splitlines() if not line.startswith(("#", "-"))]
     symbols = [symbol for row in rows for symbol in row]

@@ -110,7 +110,7 @@ LINKER = AssetLinker(
     ],
 )
 def test_notation_of_an_asset_is_linked(text: str, symbols: str):
-    """N3, N4, rows L1 and L3: each notation names its assets, also in Title Case and at either end of the headline."""
+    """N3, N4, rows L1 and L3: each notation names its assets, even in Title Case and at either end of the headline."""
     for title in (f"Morning note on {text}", f"{text} In Early Trade", f"WHAT NOW FOR {text} HOLDERS"):
         assert " ".join(LINKER.link(title)) == symbols, title
 
@@ -186,5 +186,5 @@ def test_notation_with_stated_exchanges_replaces_those_of_the_symbol():
     ],
 )
 def test_bare_ticker_counts_beside_the_name_of_its_asset(title: str, symbols: str):
-    """N3, row L4: the words before a ticker without an exchange tell whose it is."""
+    """N3, row L4: the words before a ticker without an exchange show which asset it means."""
     assert " ".join(LINKER.link(title)) == symbols

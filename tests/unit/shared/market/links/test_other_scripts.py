@@ -1,4 +1,4 @@
-"""Tests of names in other scripts than Latin."""
+"""Tests of names in scripts other than Latin."""
 
 import time
 
@@ -55,7 +55,7 @@ LINKER = AssetLinker(
     ],
 )
 def test_link_of_a_name_in_another_script_is_that_of_the_whole_word(title: str, symbols: str):
-    """N4: a name or alias in any script is linked with its endings, and not as a part of another word."""
+    """N4: a name or alias in any script is linked with its endings, but not as a part of another word."""
     assert " ".join(LINKER.link(title)) == symbols
 
 

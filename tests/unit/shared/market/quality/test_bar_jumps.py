@@ -1,4 +1,4 @@
-"""Crashes and bad cells: what the market did stays, and what nobody traded is left out (D7)."""
+"""Tests of crashes and bad cells: moves of the market stay, and prices that nobody traded are left out (D7)."""
 
 from array import array
 from dataclasses import replace
@@ -25,7 +25,7 @@ ASSETS = pytest.mark.parametrize("asset", [STOCK, COIN], ids=["stock", "coin"])
 
 
 def inserted(*closes: float, after: float = 1.0, at: int = 60) -> list[float]:
-    """Return the walk with some closes, given as factors of the close before, in its middle."""
+    """Return the walk with extra closes, given as factors of the close before, from index `at` on."""
     return [*TRUE[:at], *(TRUE[at - 1] * close for close in closes), *(close * after for close in TRUE[at:])]
 
 
@@ -52,7 +52,7 @@ def inserted(*closes: float, after: float = 1.0, at: int = 60) -> list[float]:
     ],
 )
 def test_crash_of_which_a_part_remains_stays(asset: Asset, factors: list[float], after: float):
-    """D7: a crash is kept in a first answer without volumes or ranges that show it, if a quarter of it remains."""
+    """D7: a first answer without volumes or ranges that show a crash keeps the crash if a quarter of it remains."""
     closes = inserted(*factors, after=after)
     # A crash of which only a twentieth remains is recognized by its path.
     history = bars(traded(closes) if after == 0.95 else closes)
@@ -71,14 +71,14 @@ def test_bars_away_and_back_are_left_out(asset: Asset, factors: list[float]):
 
 @ASSETS
 def test_bad_cell_in_three_bars_is_left_out(asset: Asset):
-    """D7: 2.0, 0.0001, 1.0 has a bad cell, although the third bar is at half the price of the first."""
+    """D7: 2.0, 0.0001, 1.0 contains a bad cell, although the third bar is at half the price of the first."""
     assert list(read_history(bars([2.0, 0.0001, 1.0]), asset=asset).bars.close) == [2.0, 1.0]
 
 
 @ASSETS
 @pytest.mark.parametrize("factors", [[0.5], [0.3, 0.32], [3.0]])
 def test_bars_away_and_back_that_were_traded_stay(asset: Asset, factors: list[float]):
-    """D7: a spike of the volume, or a path through the prices between, shows a real crash that was taken back."""
+    """D7: a spike of the volume, or a path through the prices in between, shows a real crash and a real recovery."""
     closes = inserted(*factors)
     volume = [100.0] * len(closes)
     volume[60] = 2_000.0
@@ -89,7 +89,7 @@ def test_bars_away_and_back_that_were_traded_stay(asset: Asset, factors: list[fl
 
 
 def test_volume_does_not_explain_every_jump():
-    """D7: a bad cell stays one on a day of many trades, because no trading changes a price by a factor of 10,000."""
+    """D7: a high volume does not explain a bad cell, because trading never changes a price by a factor of 10,000."""
     closes = [*[10.0] * 30, 100_000.0, *[10.0] * 30]
     volume = [100.0] * 30 + [900.0] + [100.0] * 30
     checked = read_history(bars(closes, volume=volume))
@@ -98,7 +98,7 @@ def test_volume_does_not_explain_every_jump():
 
 
 def test_low_of_a_bad_cell_is_no_path():
-    """D7: a bar that opens right and closes at a wrong price was not traded through, as the next one opens right."""
+    """D7: a bar from a right open to a wrong close was not traded through, because the next open is right."""
     cells = [(close, close * 1.01, close * 0.99, close) for close in TRUE]
     cells[60] = (TRUE[60], TRUE[60] * 1.01, TRUE[60] * 0.2, TRUE[60] * 0.2)
     assert list(read_history(bars(cells)).bars.close) == [*TRUE[:60], *TRUE[61:]]
@@ -132,7 +132,7 @@ def test_price_steps_of_a_penny_stock_are_no_jumps():
 
 
 def test_history_of_a_stock_that_begins_with_a_listing_pump_stays():
-    """The range of the first day of a listing may be any, if the price goes on from its close."""
+    """The first day of a listing may have any range if the price continues from its close."""
     history = bars([(0.5, 40.0, 0.4, 10.0), 10.0, 9.0, 8.0, 8.5])
     assert read_history(history).bars == history
 
@@ -150,7 +150,7 @@ def test_history_of_a_stock_that_begins_with_a_listing_pump_stays():
 )
 @ASSETS
 def test_newest_bar_that_jumps_needs_confirmation(asset: Asset, factor: float, price: float | None, is_kept: bool):
-    """D7: a newest bar that jumps is kept up to -60 % or +150 %, beyond that if the current price agrees with it."""
+    """D7: a newest bar that jumps is kept up to -60 % or +150 %, and beyond that if the current price agrees."""
     stored = bars(TRUE)
     delivered = bars([*TRUE[-5:], TRUE[-1] * factor], stored.days[-5])
     known = None if price is None else TRUE[-1] * price
@@ -160,7 +160,7 @@ def test_newest_bar_that_jumps_needs_confirmation(asset: Asset, factor: float, p
 
 
 def test_newest_bar_on_another_level_is_stored_if_the_asset_is_a_coin():
-    """D1, D7: a coin can fall by 90 % in a day. For a share, the history shows first whether it changed its scale."""
+    """D1, D7: a coin can fall by 90 % in a day. A share may have changed its scale, so the history decides."""
     stored = bars(TRUE)
     delivered = bars([*TRUE[-5:], TRUE[-1] * 0.1], stored.days[-5])
     coin = read_increment(delivered, stored, price=TRUE[-1] * 0.1, asset=COIN)
@@ -170,7 +170,7 @@ def test_newest_bar_on_another_level_is_stored_if_the_asset_is_a_coin():
 
 
 def test_newest_bar_that_jumped_is_removed_when_the_next_one_is_back():
-    """D7: a bad cell that was kept as the newest bar is found out by the next fetch, and leaves the store."""
+    """D7: the next fetch recognizes a bad cell that was kept as the newest bar, and removes it from the store."""
     stored = bars([*TRUE, TRUE[-1] * 0.5])
     delivered = bars([*TRUE[-5:], TRUE[-1] * 0.5, TRUE[-1]], stored.days[-6])
     checked = read_increment(delivered, stored)
@@ -179,7 +179,7 @@ def test_newest_bar_that_jumped_is_removed_when_the_next_one_is_back():
 
 
 def test_newest_bar_that_was_left_out_is_stored_when_the_next_one_confirms_it():
-    """D7: a real crash that nothing confirmed on its day is stored a session later."""
+    """D7: a real crash without confirmation on its day is stored a session later."""
     stored = bars(TRUE)
     delivered = bars([*TRUE[-5:], TRUE[-1] * 0.3, TRUE[-1] * 0.31], stored.days[-5])
     assert read_increment(delivered, stored).bars == delivered
@@ -226,7 +226,7 @@ LARGE_MOVES = {
 @pytest.mark.parametrize("name", [*STOCKS, *INDICES, *CLOSES])
 @ASSETS
 def test_real_history_is_kept_in_a_first_fetch(name: str, asset: Asset):
-    """D7: decades of real bars cause no alarm: as published and adjusted for splits, also with announced splits."""
+    """D7: decades of real bars are kept as published, and also if they are adjusted for announced splits."""
     asset = replace(asset, symbol=name)
     history = real_bars(name)
     moves = [history.days[place] for place in large_moves(history)]
@@ -243,7 +243,7 @@ def test_real_history_is_kept_in_a_first_fetch(name: str, asset: Asset):
 
 @pytest.mark.parametrize("name", [*STOCKS, *INDICES, *CLOSES])
 def test_real_history_is_kept_day_by_day(name: str):
-    """D7: every day is stored on its own day, as the newest bar of a fetch without a quote, and is not removed."""
+    """D7: every bar is stored as the newest bar of a fetch without a quote, and later fetches do not remove it."""
     history = real_bars(name)
     asset = replace(STOCK, symbol=name)
     alarms = []
@@ -257,7 +257,7 @@ def test_real_history_is_kept_day_by_day(name: str):
 
 @pytest.mark.parametrize("name", LARGE_MOVES)
 def test_real_large_move_is_kept_in_every_kind_of_fetch(name: str):
-    """D7: each day beyond -25 % and +35 % is kept as the newest bar, an older one, and the first or second bar."""
+    """D7: each day beyond -25 % and +35 % is kept as the newest, an older, the first and the second bar."""
     history, asset = real_bars(name), replace(STOCK, symbol=name)
     for place in large_moves(history):
         for start, end in ((place - 40, place + 1), (place - 300, place + 3), (place - 300, place + 200)):
@@ -269,7 +269,7 @@ def test_real_large_move_is_kept_in_every_kind_of_fetch(name: str):
 
 
 def test_real_history_without_volumes_is_kept():
-    """D7: without volumes, the crash days of a real history are still kept, because they last."""
+    """D7: without volumes, the crash days of a real history are still kept, because the new level remains."""
     history = newest(real_bars("AAPL"), 3_200)
     silent = replace(history, volume=array("d", [0.0] * len(history)))
     assert read_history(silent, asset=replace(STOCK, symbol="AAPL")).bars == silent

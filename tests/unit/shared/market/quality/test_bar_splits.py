@@ -1,4 +1,4 @@
-"""Splits: histories that an upstream adjusted too late, too early, twice, only in part, or not at all (D2, D3)."""
+"""Tests of splits for which an upstream adjusts too late, too early, twice, only in part, or not at all (D2, D3)."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def true_closes(move: float) -> list[float]:
 
 
 def scaled(closes: list[float], factor: float, start: int, end: int) -> Bars:
-    """Return bars of which some are in another scale, with the volumes that belong to it."""
+    """Return bars that are in another scale from index `start` to `end`, with volumes in that scale."""
     is_scaled = [start <= place < end for place in range(len(closes))]
     return bars(
         [close * factor if is_wrong else close for close, is_wrong in zip(closes, is_scaled, strict=True)],
@@ -50,10 +50,10 @@ WRONG = {
 
 @pytest.mark.parametrize("move", [1.0, 0.7, 1.3], ids=["quiet", "-30 %", "+30 %"])
 def test_history_that_is_adjusted_stays_as_delivered(move: float):
-    """D2: bars that are right are not changed by an announced split of any ratio, also if the price moved that day."""
+    """D2: an announced split of any ratio does not change bars that are right, even if the price moved that day."""
     closes = true_closes(move)
     cells: list[Cells] = [(close, close * 1.01, close * 0.99, close) for close in closes]
-    # The move goes through the prices between.
+    # The bar passes through the prices in between, which shows that the move is real.
     cells[AT] = (closes[AT - 1], closes[AT - 1] * 1.35, closes[AT - 1] * 0.65, closes[AT])
     delivered = bars(cells)
     for ratio in RATIOS:
@@ -65,7 +65,7 @@ def test_history_that_is_adjusted_stays_as_delivered(move: float):
 @pytest.mark.parametrize("move", [1.0, 0.7], ids=["quiet", "-30 %"])
 @pytest.mark.parametrize("name", WRONG)
 def test_history_with_a_large_split_in_the_wrong_scale_is_corrected(name: str, move: float):
-    """D2, D3: every wrong adjustment for a split from 4:1 on is found, also if the price fell by 30 % that day."""
+    """D2, D3: every wrong adjustment for a split from 4:1 on is found, even if the price fell by 30 % that day."""
     power, start, end = WRONG[name]
     closes = true_closes(move)
     for ratio in LARGE_RATIOS:
@@ -88,7 +88,7 @@ def test_history_with_a_small_split_in_the_wrong_scale_is_corrected(ratio: float
 
 @pytest.mark.parametrize("ratio", [10.0, 0.1, 150.0, 1 / 150])
 def test_history_is_corrected_although_the_ratio_is_announced_upside_down(ratio: float):
-    """D3: older bars get the scale of the newest ones, whether 10:1 or 1:10 is announced."""
+    """D3: older bars get the scale of the newest bars, whether 10:1 or 1:10 is announced."""
     delivered = scaled(TRUE, ratio, 0, AT)
     checked = read_history(delivered, {delivered.days[AT]: 1 / ratio})
     assert list(checked.bars.close) == pytest.approx(TRUE)
@@ -102,7 +102,7 @@ def test_history_with_an_adjusted_split_that_is_announced_upside_down_stays():
 
 @pytest.mark.parametrize("days", [(20, 55), (51, 55)], ids=["apart", "in one week"])
 def test_history_with_two_missing_splits_is_corrected(days: tuple[int, int]):
-    """D3: two splits that are both missing are both applied, newest first."""
+    """D3: if the adjustments for two splits are missing, both are applied, the newest first."""
     first, second = days
     closes = [close * (30 if place < first else 10 if place < second else 1) for place, close in enumerate(TRUE)]
     delivered = bars(closes)
@@ -111,7 +111,7 @@ def test_history_with_two_missing_splits_is_corrected(days: tuple[int, int]):
 
 
 def test_history_whose_newest_bar_alone_is_wrong_keeps_the_others():
-    """D3: one wrong newest bar after a split does not rescale the years before it; the current price decides."""
+    """D3: if only the newest bar is wrong after a split, the older bars are not rescaled; the current price decides."""
     delivered = scaled(TRUE, 0.1, COUNT - 1, COUNT)
     splits = {delivered.days[AT]: 10.0}
     without = read_history(delivered, splits)
@@ -121,7 +121,7 @@ def test_history_whose_newest_bar_alone_is_wrong_keeps_the_others():
 
 @pytest.mark.parametrize("power", [1, -1], ids=["missing", "applied twice"])
 def test_real_fall_after_a_section_in_the_wrong_scale_stays(power: int):
-    """D3: the edges of the section belong to each other, so neither confirms that a fall by 30 % is one, too."""
+    """D3: the two edges belong to one section, so neither confirms that a fall by 30 % is an edge, too."""
     closes = true_closes(0.7)
     delivered = scaled(closes, 1.5**power, 20, 35)
     checked = read_history(delivered, {delivered.days[AT]: 1.5}, price=closes[-1])
@@ -129,7 +129,7 @@ def test_real_fall_after_a_section_in_the_wrong_scale_stays(power: int):
 
 
 def test_real_crash_in_a_history_with_a_split_stays():
-    """D2: a fall by half with a spike of the volume is no missing adjustment, although a split of 2:1 is announced."""
+    """D2: a fall by half with a spike of the volume is not a missing adjustment, although a 2:1 split is announced."""
     closes = [*TRUE[:30], *(close * 0.5 for close in TRUE[30:])]
     volume = [100.0] * COUNT
     volume[30] = 900.0
@@ -156,7 +156,7 @@ def test_increment_with_a_new_split_reads_the_whole_history(ratio: float):
     "name", ["4063-T-1d-bad-stock-split", "DEX-AX-1d-bad-stock-split", "MOB-ST-1d-bad-stock-split"]
 )
 def test_recorded_history_with_a_wrong_split_is_corrected(real_answers: Path, name: str):
-    """D3: the recorded histories get the recorded right prices: old bars, eight days early, and a single bar."""
+    """D3: recorded histories get the recorded right prices if old bars, eight days or one bar lack the adjustment."""
     delivered, splits = recorded_history(real_answers, name)
     fixed, _ = recorded_history(real_answers, f"{name}-fixed")
     checked = read_history(delivered, splits)
@@ -169,7 +169,7 @@ def test_recorded_history_with_a_wrong_split_is_corrected(real_answers: Path, na
 @pytest.mark.parametrize("damage", ["a day later", "a day earlier", "twice", "a middle section", "the beginning"])
 @pytest.mark.parametrize("name", ["4063-T-1d-bad-stock-split", "MOB-ST-1d-bad-stock-split"])
 def test_recorded_history_with_another_wrong_adjustment_is_corrected(real_answers: Path, name: str, damage: str):
-    """D3: the right recorded histories are found again after each kind of wrong adjustment."""
+    """D3: the right recorded histories are restored after each kind of wrong adjustment."""
     fixed, splits = recorded_history(real_answers, f"{name}-fixed")
     ((day, ratio),) = splits.items()
     at = list(fixed.days).index(day)
@@ -201,7 +201,7 @@ def test_recorded_history_with_another_wrong_adjustment_is_corrected(real_answer
     st.integers(5, 25),
 )
 def test_history_with_any_large_ratio_is_corrected(moves: list[float], ratio: float, is_reverse: bool, at: int):
-    """D2, D3: whatever the ratio from 4:1 on is, a missing adjustment is found, and a right one is not changed."""
+    """D2, D3: for any ratio from 4:1 on, a missing adjustment is found, and a right adjustment is not changed."""
     ratio = 1 / ratio if is_reverse else ratio
     closes = [10.0]
     for move in moves:

@@ -16,14 +16,14 @@ from support.bar_histories import COIN, DAY, STOCK, bars, read_history, read_inc
 from support.real_bars import part
 
 PAGE = (Path(__file__).parents[5] / "docs/data-quality.md").read_text(encoding="utf-8")
-#: Row of the table → (decision, what the user sees).
+#: Row of the table → (its decision, its cell with the message for the user).
 ROWS = {
     name: (decision.strip(), shown.strip())
     for name, decision, shown in re.findall(r"^\| (B\d+) \|[^|]*\|[^|]*\|([^|]*)\|((?:[^|\n])*)\|$", PAGE, re.MULTILINE)
 }
 TRUE = walk(120)
 STORED = bars(TRUE[:-1])
-#: Row → (the closes that are stored afterwards, class of the reason) of its scenario, and the scenario.
+#: Row → (closes that are stored after its scenario, class of the reason, the scenario).
 Expected = tuple[list[float], str]
 SCENARIOS: dict[str, list[Callable[[], tuple[CheckedBars, Expected]]]] = {}
 

@@ -1,4 +1,4 @@
-"""Values of single bars: prices, days, volumes and ranges (N12)."""
+"""Tests of the values of single bars: prices, days, volumes and ranges (N12)."""
 
 import json
 import math
@@ -33,7 +33,7 @@ ROW = (10.0, 10.1, 9.9, 10.0)
 @pytest.mark.parametrize("bad", [0.0, -5.0, math.nan, math.inf, -math.inf, 1e308, 1e-300])
 @pytest.mark.parametrize("cell", range(4))
 def test_bar_with_an_impossible_price_is_left_out(bad: float, cell: int):
-    """A day with an impossible price is left out with its raw values, and the other days are kept."""
+    """A day with an impossible price is left out and recorded with its raw values, and the other days are kept."""
     row = list(ROW)
     row[cell] = bad
     delivered = bars([ROW, ROW, (row[0], row[1], row[2], row[3]), ROW, ROW])
@@ -71,7 +71,7 @@ def on_days(days: list[int], volume: float = 100.0) -> Bars:
 
 
 def week_of(*names: int, weeks: int = 6) -> list[int]:
-    """Return days of these days of the week, of which Monday is 0."""
+    """Return the days of several weeks that are these days of the week. Monday is 0."""
     return [day for day in range(FIRST_DAY, FIRST_DAY + 7 * weeks) if weekday(day) in names]
 
 
@@ -90,7 +90,7 @@ def test_bar_of_a_weekend_is_kept_if_it_was_traded(extra: int, volume: float, is
 
 
 def test_bar_that_is_dated_a_day_early_is_left_out():
-    """D8: a bar of a Sunday in the place of Monday's is dated wrongly."""
+    """D8: a bar that is dated Sunday in place of Monday has a wrong date."""
     days = week_of(0, 1, 2, 3, 4)
     monday = week_of(0)[2]
     checked = read_history(on_days([day - 1 if day == monday else day for day in days]))
@@ -120,7 +120,7 @@ def test_bars_of_a_coin_are_kept_on_every_day():
     ids=["close above", "close below", "open above", "open below", "high and low swapped"],
 )
 def test_bar_with_a_price_far_outside_its_range_is_left_out(asset: Asset, row: tuple[float, float, float, float]):
-    """N12: a bar whose open or close is 5 % outside its range is not good, because one of its prices is wrong."""
+    """N12: if the open or close is 5 % outside the range, one of the prices is wrong, so the bar is left out."""
     checked = read_history(bars([ROW, ROW, row, ROW]), asset=asset)
     assert list(checked.bars.close) == [10.0, 10.0, 10.0]
     assert [record.reason for record in checked.records] == [
@@ -130,7 +130,7 @@ def test_bar_with_a_price_far_outside_its_range_is_left_out(asset: Asset, row: t
 
 @pytest.mark.parametrize("row", [(10, 10.1, 9.9, 10.15), (10, 10.1, 9.9, 9.85), (10.2, 10.1, 9.9, 10)])
 def test_bar_with_an_auction_outside_its_range_gets_a_wider_range(row: tuple[float, float, float, float]):
-    """N12: some exchanges leave the prices of auctions out of the range. The range then includes them, with a note."""
+    """N12: some exchanges report ranges without the prices of auctions. The range is extended to them, with a note."""
     checked = read_history(bars([ROW, row, ROW]))
     assert (checked.bars.high[1], checked.bars.low[1]) == (max(row), min(row))
     assert (checked.bars.open[1], checked.bars.close[1]) == (row[0], row[3])
@@ -146,7 +146,7 @@ def test_bar_with_a_rounding_error_gets_a_wider_range_without_a_note():
 
 
 def test_bar_of_a_stock_with_a_wide_range_is_left_out():
-    """A day whose high and low differ by a factor of twenty is left out. Coins really trade so in a collapse."""
+    """A day whose high and low differ by a factor of twenty is left out. Coins can have such days in a collapse."""
     row = (10.0, 10.1, 0.3, 10.0)
     assert len(read_history(bars([ROW, ROW, row, ROW])).bars) == 3
     assert len(read_history(bars([ROW, ROW, row, ROW]), asset=COIN).bars) == 4
@@ -155,7 +155,7 @@ def test_bar_of_a_stock_with_a_wide_range_is_left_out():
 @pytest.mark.parametrize("wrong", [(3,), (2, 3), (0,), (1,), (0, 1, 2)])
 @pytest.mark.parametrize("factor", [100.0, 0.01])
 def test_single_prices_in_the_wrong_unit_are_corrected(wrong: tuple[int, ...], factor: float):
-    """D1: single prices of a day that are off by 100 are corrected by the bars beside, for one day and for several."""
+    """D1: single prices of one or several days that are off by ×100 are corrected by comparison with adjacent bars."""
     cells = traded(TRUE)
     damaged: list[Cells] = [
         row if place not in {20, 21, 22} else tuple(p * factor if n in wrong else p for n, p in enumerate(row))  # type: ignore[arg-type, misc]
@@ -167,7 +167,7 @@ def test_single_prices_in_the_wrong_unit_are_corrected(wrong: tuple[int, ...], f
 
 
 def test_single_prices_in_the_wrong_unit_near_a_split_are_left_out():
-    """D2: around an announced split, a price that is off by 100 is left out."""
+    """D2: near an announced split, a day with a price that is off by ×100 is left out."""
     cells = traded(TRUE)
     open, high, low, close = cells[30]  # type: ignore[misc]
     cells[30] = (open, high, low / 100, close / 100)

@@ -1,4 +1,4 @@
-"""Full reads: when the whole history of an asset is read again (D6)."""
+"""Tests of full reads: when the whole history of an asset is read again (D6)."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NOW = 1_738_368_000.0
 
 
 def test_full_reads_of_many_assets_are_spread_over_days():
-    """D6: assets that were added in one run are not read in full in one run later, and within a week."""
+    """D6: the next full reads of assets that were added in one run are in different runs, and within a week."""
     waits = [next_full_read(f"A{i}", NOW, is_settled=True).due - NOW for i in range(1_000)]
     assert min(waits) >= 5 * DAY_SECONDS
     assert max(waits) <= 7 * DAY_SECONDS
@@ -18,7 +18,7 @@ def test_full_reads_of_many_assets_are_spread_over_days():
 
 
 def test_history_with_errors_is_read_again_on_the_next_day():
-    """D6: the upstream may have repaired what was wrong."""
+    """D6: the upstream may have repaired the errors."""
     assert next_full_read("AAPL", NOW, is_settled=False).due - NOW == 20 * HOUR_SECONDS
 
 
@@ -27,7 +27,7 @@ def test_history_with_errors_is_read_again_on_the_next_day():
     [(-1, True), (0, True), (60, False), (7 * DAY_SECONDS, False), (8 * DAY_SECONDS, True), (1e12, True)],
 )
 def test_full_read_that_a_wrong_clock_put_off_is_due(due: float, is_due: bool):
-    """D6: a time beyond the longest interval is no reason to wait."""
+    """D6: a due time beyond the longest interval is ignored, and the history is read at once."""
     assert FullRead(NOW, NOW + due).is_due(NOW) is is_due
 
 
@@ -35,5 +35,5 @@ def test_full_read_that_a_wrong_clock_put_off_is_due(due: float, is_due: bool):
     ("since", "allows"), [(0, False), (5 * HOUR_SECONDS, False), (6 * HOUR_SECONDS, True), (-60, True)]
 )
 def test_doubt_leads_to_a_full_read_at_most_every_six_hours(since: float, allows: bool):
-    """D6: an upstream that changes its mind each hour does not cost a history each hour."""
+    """D6: an upstream whose scale changes every hour does not cost a full read every hour."""
     assert FullRead(NOW - since, NOW).allows_another(NOW) is allows

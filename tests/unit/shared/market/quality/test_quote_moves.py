@@ -1,4 +1,4 @@
-"""Tests of the comparison of two prices: the jump limit, and what an answer says about a move."""
+"""Tests of the comparison of two prices: the jump limit, and the evidence of an answer about a move."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -45,13 +45,13 @@ def earlier(price: str, age: float = HOUR) -> Quote:
 
 @given(PRICES, PRICES, st.floats(0, 30 * DAY))
 def test_jump_limit_is_the_same_in_both_directions(price: Decimal, other: Decimal, seconds: float):
-    """What can be accepted without evidence can be undone without evidence."""
+    """A move that is accepted without evidence can be undone without evidence."""
     assert is_jump(price, other, seconds) is is_jump(other, price, seconds)
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9))
 def test_jump_limit_grows_with_the_age_of_the_quote(first: float, second: float):
-    """The older the stored price, the larger the accepted change."""
+    """The accepted change grows with the age of the stored price."""
     assert jump_limit(min(first, second)) <= jump_limit(max(first, second))
 
 
@@ -142,7 +142,7 @@ def test_move_is_explained_by_the_answer_that_contains_both_prices(
     ],
 )
 def test_answer_that_contradicts_its_price_is_recognized(evidence: QuoteEvidence, part: str):
-    """A value in the wrong field or unit shows in the rest of the answer. Values that are no prices say nothing."""
+    """The rest of the answer reveals a value in the wrong field or unit. Values that are not prices are ignored."""
     found = find_contradiction(quote(price="100", evidence=evidence))
     assert part in found
     assert bool(found) is bool(part)
@@ -190,14 +190,14 @@ def test_scale_change_is_seen_in_the_previous_close(found: Quote, before: Quote,
     [(100, True), (0.01, True), (1_000, True), (0.001, True), (109, True), (90, False), (112, False), (10, False)],
 )
 def test_unit_error_is_possible_near_the_factors_of_units(ratio: float, expected: bool):
-    """D2: Pence and fils differ by 100 and 1,000. 90 and 150 are ratios of splits only."""
+    """D2: Pence and fils differ from the major unit by 100 and 1,000. 90 and 150 can only be ratios of splits."""
     assert may_be_unit_error(ratio) is expected
 
 
 @settings(max_examples=50)
 @given(PRICES, PRICES, st.lists(st.decimals() | st.none(), min_size=5, max_size=5), st.none() | st.decimals(-99, 1e9))
 def test_no_evidence_raises_an_error(price: Decimal, before: Decimal, values: list, change: Decimal | None):
-    """Whatever an adapter reads, all functions return an answer."""
+    """No value that an adapter can read leads to an exception."""
     found = replace(quote(), price=price, evidence=QuoteEvidence(*values), change_percent=change)
     stored = replace(quote(), price=before)
     for asset in (COIN, SHARE):

@@ -252,7 +252,7 @@ def test_every_row_of_the_table_has_a_scenario():
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_decision_is_as_the_table_says(name: str):
-    """D2, D4, D5, D10: The decision of each row: the quality of the quote stored now, or a new quarantine record.
+    """D2, D4, D5, D10: Each row ends in its decision: the quality of the stored quote, or a new quarantine record.
 
     A rejected quote leaves the stored price as it is, and a quote that is not good says why.
     """

@@ -1,4 +1,4 @@
-"""Tests of the checks of a single quote: what is corrected or quarantined without a look at other prices."""
+"""Tests of the checks of a single quote, which correct or quarantine it without a comparison with other prices."""
 
 import json
 from dataclasses import replace
@@ -161,7 +161,7 @@ def test_quote_with_an_impossible_volume_or_change_is_corrected(volume: str, cha
 def test_coin_that_nobody_trades_is_stale(
     asset: Asset, evidence: QuoteEvidence, volume: str | None, is_stale: bool, upstream_at: float | None
 ):
-    """D4: A coin without a trade in 24 h, a bid and an ask is stale, whatever time it has. A stock may be closed."""
+    """D4: A coin with no trade in 24 h, no bid and no ask is stale at any time. A stock's exchange may be closed."""
     traded = None if volume is None else Decimal(volume)
     result = check(asset, "100", evidence=evidence, volume=traded, upstream_at=upstream_at)
     assert isinstance(result, Quarantined) is is_stale
@@ -170,7 +170,7 @@ def test_coin_that_nobody_trades_is_stale(
 
 
 def test_quarantined_quote_keeps_its_evidence():
-    """The payload of a record has everything that the answer said about the price."""
+    """The payload of a record contains all evidence that the answer has about the price."""
     result = check(BTC, "-1", evidence=QuoteEvidence(Decimal(90), Decimal(80), Decimal(99), trades=12))
     assert isinstance(result, Quarantined)
     payload = json.loads(result.payload)

@@ -1,4 +1,4 @@
-"""feedparser's own test feeds: splitting and decoding them changes nothing of what feedparser reads."""
+"""Tests with feedparser's own feeds: splitting and decoding a feed does not change the values that feedparser reads."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from financehub_shared.providers.rss.decoding import decode_feed
 from financehub_shared.providers.rss.document import split_feed
 from support.feed_corpus import content_type_of, feed_corpus
 
-#: Feeds of which the pieces are read differently, on purpose.
+#: Feeds whose pieces are read differently, on purpose.
 BETTER = {
     "wellformed/node_precedence/atom10_id.xml": "an id of an image is no link of its entry",
     "wellformed/rss/item_category_image.xml": "the title of an image is not the title of its entry",
@@ -24,7 +24,7 @@ BETTER_DECODED = {
     "encoding/bozo_invalid-bytes-with-bom.xml": "one wrong byte does not change the encoding of the others",
     "encoding/bozo_linenoise.xml": "random bytes without a stated encoding are windows-1252",
 }
-#: Feeds that do not state their encoding, which is guessed by a library that is not installed.
+#: Feeds that do not state their encoding. feedparser guesses it only with a library that is not installed.
 GUESSED = "illformed/chardet/"
 _UTF8 = {"content-type": "application/xml; charset=utf-8"}
 
@@ -35,7 +35,7 @@ def parsed(body: bytes) -> Any:
 
 def fields(entry: Mapping[str, Any]) -> tuple[object, ...]:
     names = ("title", "link", "id", "published_parsed", "updated_parsed", "created_parsed")
-    # feedparser's `get` maps some names to others
+    # feedparser's `get` may return the value of another name
     return tuple(entry[name] if name in entry else None for name in names)  # noqa: SIM401
 
 
@@ -51,7 +51,7 @@ def feeds() -> dict[str, bytes]:
 
 
 def test_pieces_of_a_feed_are_read_like_the_whole_feed(feeds: dict[str, bytes]):
-    """The same version, titles, links, ids and dates are read from the pieces as from the whole feed."""
+    """The pieces of a feed have the same version, titles, links, ids and dates as the whole feed."""
     different = []
     for path, body in feeds.items():
         whole, document = parsed(body), split_feed(body.decode(errors="replace"))
@@ -65,7 +65,7 @@ def test_pieces_of_a_feed_are_read_like_the_whole_feed(feeds: dict[str, bytes]):
 
 
 def test_decoded_text_is_that_of_feedparser():
-    """Feeds in more than a hundred encodings are decoded as feedparser does, if they say what their encoding is."""
+    """Feeds in more than a hundred encodings are decoded as feedparser decodes them, if they state their encoding."""
     different = []
     for path, body in feed_corpus().items():
         result: dict[str, Any] = {}

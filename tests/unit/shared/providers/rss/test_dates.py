@@ -1,4 +1,4 @@
-"""Dates of feeds: forms, time zones and impossible values."""
+"""Tests of dates in feeds: forms, time zones and impossible values."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -71,7 +71,7 @@ def test_zone_without_a_season_follows_the_date():
     ],
 )
 def test_date_in_a_usual_form_is_read(text: str):
-    """Every usual form of an English date gives the same time."""
+    """Every usual form of an English date leads to the same time."""
     assert parse_date(text) == SEVEN
 
 
@@ -100,7 +100,7 @@ def test_date_with_an_unusual_time_is_read(text: str, seconds: float):
 
 @given(st.integers(40_000_000, 2_100_000_000), st.integers(-14 * 4, 14 * 4))
 def test_date_with_an_offset_is_read_back(seconds: int, quarters: int):
-    """Any time with any offset that is a multiple of a quarter of an hour is read as it was written."""
+    """Any time is read as it was written, with any offset that is a multiple of 15 minutes."""
     at = datetime.fromtimestamp(seconds, timezone(timedelta(minutes=15 * quarters)))
     for text in (at.strftime("%a, %d %b %Y %H:%M:%S %z"), at.isoformat(), at.strftime("%B %d, %Y %I:%M:%S %p GMT%z")):
         assert parse_date(text) == seconds
@@ -108,5 +108,5 @@ def test_date_with_an_offset_is_read_back(seconds: int, quarters: int):
 
 @given(st.text(st.sampled_from("0123456789:-+ TZJanFrie,./GMT()"), max_size=60))
 def test_date_of_any_text_is_a_number_or_nothing(text: str):
-    """No text makes reading fail."""
+    """No text leads to an exception."""
     parse_date(text)

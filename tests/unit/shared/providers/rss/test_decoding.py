@@ -1,4 +1,4 @@
-"""Encodings of feeds: which statement counts, and what a damaged byte costs."""
+"""Tests of the encodings of feeds: which statement takes precedence, and the effect of damaged bytes."""
 
 import codecs
 
@@ -33,7 +33,7 @@ def declared(encoding: str, text: str) -> str:
     ],
 )
 def test_encoding_is_found_by_mark_content_type_or_default(body: bytes, content_type: str):
-    """A byte order mark counts most, then the content type, and UTF-8 is the default."""
+    """A byte order mark takes precedence, followed by the content type. UTF-8 is the default."""
     assert decode_feed(body, content_type).strip() == TEXT
 
 
@@ -48,7 +48,7 @@ def test_encoding_is_found_by_xml_declaration(encoding: str):
     "name", ["punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "hex", "zip"]
 )
 def test_encoding_that_no_document_has_is_ignored(name: str):
-    """Python's other codecs, some of which take quadratic time, are no encodings of feeds."""
+    """Python's other codecs, some of which take quadratic time, are not accepted as encodings of feeds."""
     text = declared(name, TEXT)
     assert decode_feed(text.encode(), f"application/xml; charset={name}") == text
 
@@ -76,13 +76,13 @@ def test_damaged_byte_leaves_the_other_characters_unchanged(encoding: str, title
 
 
 def test_bytes_that_are_not_utf8_are_windows_1252():
-    """Titles that were pasted from another program have its quotes, next to UTF-8."""
+    """Titles that were pasted from another program may have its quotation marks in a feed that is otherwise UTF-8."""
     assert decode_feed("株価 ".encode() + b"\x93up\x94 5 \x80", "application/xml; charset=utf-8") == "株価 “up” 5 €"
 
 
 @given(st.binary(max_size=400), st.sampled_from(["", "text/xml", "text/xml; charset=utf-16", "text/xml; charset=big5"]))
 def test_any_bytes_have_a_text_without_forbidden_characters(body: bytes, content_type: str):
-    """Every body is decoded, and the text contains only characters that XML allows."""
+    """Every body can be decoded, and the text contains only characters that XML allows."""
     text = decode_feed(body, content_type)
     assert not set(text) & {"\0", "\x01", "\x0b", "\x1b", "\ufffe", "\uffff"}
     text.encode()

@@ -1,4 +1,4 @@
-"""The content of feeds: any version, dangerous and damaged feeds, links, dates and what identifies an article."""
+"""Tests of the content of feeds: versions, dangerous and damaged feeds, links, dates and the keys of articles."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ LATIN = rss_of(entry(title="Société"), title="W").decode().replace("?>", ' enc
     ],
 )
 def test_feed_of_any_version_has_its_article(body: bytes, title: str, published_at: float):
-    """Every version, even with common defects, yields the article. An impossible date is replaced by the fetch time."""
+    """Every version, even with common defects, yields the article. The fetch time replaces an impossible date."""
     (item,) = parse(body).items
     assert (item.title, item.published_at) == (title, published_at)
 
@@ -90,7 +90,7 @@ def test_feed_with_entities_or_without_a_feed_is_malformed(body: bytes):
 
 
 def test_feed_with_a_doctype_is_read():
-    """RSS 0.91 names its DTD. Nothing is expanded and nothing is fetched."""
+    """RSS 0.91 names its DTD. The DTD is not fetched, and entities are not expanded."""
     doctype = '<!DOCTYPE rss PUBLIC "-//Netscape//DTD RSS 0.91//EN" "http://my.netscape.test/rss-0.91.dtd">'
     assert len(parse(rss_of(entry(), head=doctype)).items) == 1
 
@@ -138,8 +138,9 @@ ATOM_BASE = """<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://blog.
     ],
 )
 def test_relative_link_is_resolved_against_the_address_of_the_feed(link: str, url: str):
-    """N8: relative links of every form are resolved against the address after redirects, without its query, which may
-    contain a token.
+    """N8: relative links of every form are resolved against the address after redirects, without its query.
+
+    The query may contain a token.
     """
     (item,) = parse(rss_of(f"<title>T</title><link>{link}</link>")).items
     assert item.url == url
@@ -172,7 +173,7 @@ def test_guid_that_is_no_link_does_not_become_one(guid: str):
 
 
 def test_guid_that_repeats_within_an_answer_is_no_key():
-    """N7: a guid that several entries of a feed have identifies none of them, and other guids still count."""
+    """N7: a guid that several entries of a feed share does not identify any of them, and other guids still do."""
     same = [entry(number, title=f"T{number}").replace(f"g{number}", "same") for number in (1, 2, 3)]
     assert [item.guid for item in parse(rss_of(*same, entry(4))).items] == ["", "", "", "news.test/rss g4"]
 
@@ -183,7 +184,7 @@ def test_guid_contains_the_address_of_its_feed():
 
 
 def test_link_of_several_articles_identifies_none_of_them():
-    """N7: articles that share a link, or whose links differ in the fragment, have different ids."""
+    """N7: articles that share a link, or whose links differ only in the fragment, have different ids."""
     page = "<title>{title}</title><link>https://news.test/page{fragment}</link>"
     shared = parse(rss_of(*(page.format(title=title, fragment="") for title in ("A", "B", "B")))).items
     assert len({item.id for item in shared}) == 2
@@ -200,7 +201,7 @@ def test_date_is_never_later_than_the_fetch(seconds_ahead: float, published_at: 
 
 
 def test_second_date_counts_if_the_first_is_impossible():
-    """A wrong date does not hide a right one."""
+    """An impossible date does not hide a valid one."""
     dates = "<pubDate>Fri, 15 Jan 2999 07:00:00 GMT</pubDate><dc:date>2027-01-15T06:00:00Z</dc:date>"
     dc = ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
     (item,) = parse(rss_of(f"<title>T</title><link>https://a.test/1</link>{dates}", root=dc)).items
@@ -208,7 +209,7 @@ def test_second_date_counts_if_the_first_is_impossible():
 
 
 def test_element_that_is_too_long_costs_only_itself():
-    """N1: a title or link of more than 4,000 characters is left out, and the entry is refused with the reason."""
+    """N1: a title or link of more than 4,000 characters is left out. Its entry is refused with the reason."""
     feed = parse(
         rss_of(entry(1, title="x" * 5_000), entry(2), f"<title>T</title><link>https://a.test/{'x' * 3_000}</link>")
     )
@@ -220,13 +221,13 @@ def test_element_that_is_too_long_costs_only_itself():
 
 
 def test_entity_declaration_inside_an_entry_is_text():
-    """Only a declaration before the feed could have an effect, so one in an article about XML refuses nothing."""
+    """Only a declaration before the feed could have an effect. An article about XML that contains one is read."""
     feed = parse(rss_of(entry(1), f"{entry(2)}<description><![CDATA[<!DOCTYPE x [<!ENTITY a 'b'>]>]]></description>"))
     assert len(feed.items) == 2
 
 
 def test_entry_without_a_start_tag_is_quarantined():
-    """What is left of an entry without a start tag is not lost silently, and a superfluous end tag is no entry."""
+    """The rest of an entry without a start tag is not lost silently, and a superfluous end tag is not an entry."""
     feed = parse(rss_of(entry(1), entry(2), entry(3)).replace(b"<item><title>Bitcoin", b"<title>Bitcoin", 2))
     assert [item.guid for item in feed.items] == ["news.test/rss g3"]
     assert [record.reason for record in feed.quarantined] == ["unusable: the entry cannot be parsed"] * 2

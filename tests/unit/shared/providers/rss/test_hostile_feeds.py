@@ -1,4 +1,4 @@
-"""N1: the time that hostile feeds take, construct by construct."""
+"""Tests of the time that each construct of hostile feeds takes (N1)."""
 
 import contextlib
 import time
@@ -13,14 +13,15 @@ from support.hostile_feeds import HOSTILE_FEEDS
 
 #: feedparser alone needs 0.7 s for an author of this size, and four times as long for twice the size.
 SIZE = 10_000
-#: Several times what the slowest construct takes on an idle machine.
+#: Several times the time of the slowest construct on an idle machine, in seconds.
 CPU_SECONDS = 0.5
 
 
 @pytest.mark.parametrize("construct", HOSTILE_FEEDS)
 def test_hostile_feed_takes_little_time(construct: str):
-    """N1: no construct takes long, whether the feed is read or refused, because the feed parser receives no piece of
-    more than a few kB.
+    """N1: no construct takes long, whether the feed is read or refused.
+
+    The reason is that the feed parser never receives a piece of more than a few kB.
     """
     body = HOSTILE_FEEDS[construct](SIZE)
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""Isolation: whatever is wrong with one entry of a feed, the other entries are read as if nothing had happened."""
+"""Tests of isolation: no damage of one entry of a feed affects the other entries."""
 
 from itertools import islice
 
@@ -14,7 +14,7 @@ START = """<?xml version="1.0" encoding="UTF-8"?>
 <channel><title>The Wire</title><link>https://news.test/</link><image><title>Logo</title></image>
 """
 END = "</channel></rss>"
-#: One of so many mutations is split, and one of so many is parsed as well, which takes longer.
+#: Every n-th mutation is split, and every n-th is also parsed, which takes longer.
 SPLIT_SHARE = 3
 PARSED_SHARE = 50
 
@@ -41,8 +41,9 @@ def pieces(body: bytes) -> FeedDocument:
 
 
 def test_damaged_entry_leaves_the_documents_of_the_others_unchanged():
-    """Item 3: whatever happens to an entry, the feed parser receives the same header and the same text for each of the
-    others. It also receives what is left of the entry, which therefore becomes a news item or is quarantined.
+    """Item 3: no damage of an entry changes the header or the text that the parser receives for the other entries.
+
+    The parser also receives the rest of the damaged entry, which therefore becomes a news item or is quarantined.
     """
     undamaged = pieces(feed_with(STORIES[1], 1))
     others = {text for number, text in enumerate(undamaged.entries) if number != 1}
@@ -57,7 +58,7 @@ def test_damaged_entry_leaves_the_documents_of_the_others_unchanged():
 
 @pytest.mark.parametrize("damaged", [0, 3], ids=["first", "last"])
 def test_damaged_entry_leaves_the_news_items_of_the_others_unchanged(damaged: int):
-    """Item 3: the news items of the other entries are equal in every field, and no record is lost without a reason."""
+    """Item 3: the news items of the other entries are equal in every field, and no entry is lost without a reason."""
     others = [
         item for number, item in enumerate(parse(feed_with(STORIES[damaged], damaged)).items) if number != damaged
     ]

@@ -1,4 +1,4 @@
-"""The parser process: its limits, its replacement and its end."""
+"""Tests of the parser process: its limits, its replacement and its end."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from support.waiting import eventually
 
 TESTS = Path(__file__).parents[4]
 GOOD = rss_of(entry(1), entry(2), "<title>No link</title>")
-#: It takes several seconds, because the fallback of feedparser for broken XML takes quadratic time.
+#: This feed takes several seconds, because feedparser's fallback for broken XML takes quadratic time.
 SLOW = HOSTILE_FEEDS["entries with long broken titles"](2_000_000)
 
 
@@ -38,12 +38,12 @@ def child_of(parser: FeedParser) -> int:
 
 
 def exists(pid: int) -> bool:
-    """Whether a process exists, be it only as a zombie."""
+    """Return whether a process exists, including zombies."""
     return Path(f"/proc/{pid}").exists()
 
 
 def runs(pid: int) -> bool:
-    """Whether a process exists and is not a zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -51,14 +51,14 @@ def runs(pid: int) -> bool:
 
 
 async def test_parser_process_returns_what_the_parser_returns():
-    """News items, quarantined entries and the newest date arrive as they are, also when several feeds wait."""
+    """News items, quarantined entries and the newest date arrive unchanged, even if several feeds wait."""
     feeds = await asyncio.gather(*(shared_parser().parse(SOURCE, GOOD, 10) for _ in range(3)))
     assert all(feed == parse(GOOD) for feed in feeds)
     assert len(feeds[0].quarantined) == 1
 
 
 async def test_parser_process_reports_refused_feeds_as_errors():
-    """Errors have the class and the words with which the parser raised them."""
+    """Errors have the same class and text as in the parser process."""
     with pytest.raises(MalformedError, match=r"not an RSS or Atom feed"):
         await shared_parser().parse(SOURCE, b"<html>", 10)
     with pytest.raises(NotFoundError, match="no entries"):
@@ -66,8 +66,10 @@ async def test_parser_process_reports_refused_feeds_as_errors():
 
 
 async def test_feed_over_the_cpu_limit_fails_alone(parser: FeedParser):
-    """N1: the feed fails with a sentence and a pause, and the feeds before and after it do not. No process stays, and
-    the event loop is not blocked while the feed is parsed or while its process is killed and replaced.
+    """N1: the feed fails with a sentence and a pause, and the feeds before and after it do not fail.
+
+    No process is left over, and the event loop is not blocked while the feed is parsed or while its process is killed
+    and replaced.
     """
     await parser.parse(SOURCE, GOOD, 10)
     killed = child_of(parser)
@@ -82,7 +84,7 @@ async def test_feed_over_the_cpu_limit_fails_alone(parser: FeedParser):
     assert error.detail.startswith("parsing took more than 0.2 s of CPU time; ")
     assert error.retry_after == PAUSE_SECONDS
     assert not exists(killed)
-    assert longest < 0.5  # the machine may be busy; parsed in a thread, the feed blocks the loop until its end
+    assert longest < 0.5  # the machine may be busy; in a thread, the feed would block the loop until its end
 
 
 async def test_feed_over_the_memory_limit_fails_alone():
@@ -97,11 +99,12 @@ async def test_feed_over_the_memory_limit_fails_alone():
 
 
 async def test_feed_at_its_deadline_times_out(parser: FeedParser):
-    """A feed that does not end by the deadline of the run times out, and one that still waits is not parsed at all. A
-    process that somebody killed costs no feed.
+    """A feed that is not parsed by the deadline of the run times out, and a feed that still waits is not parsed at all.
+
+    A process that was killed by somebody else does not cost a feed.
     """
     await parser.parse(SOURCE, GOOD, 10)
-    os.kill(child_of(parser), signal.SIGSTOP)  # it takes no CPU time, so only the deadline ends it
+    os.kill(child_of(parser), signal.SIGSTOP)  # a stopped process takes no CPU time, so only the deadline ends it
     waiting = [parser.parse(SOURCE, GOOD, seconds) for seconds in (0.1, 0.05)]
     first, second = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(first, ProviderTimeoutError)
@@ -153,8 +156,9 @@ asyncio.run(main())
 
 
 def test_parser_process_ends_with_its_owner():
-    """N1: if the worker is killed with SIGKILL, its parser process ends too. Signals that reach the whole process group
-    do not end it, because the worker drains first.
+    """N1: if the worker is killed with SIGKILL, its parser process ends, too.
+
+    Signals that reach the whole process group do not end it, because the worker drains first.
     """
     owner = launch(
         [sys.executable, "-c", OWNER], env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.PIPE, text=True

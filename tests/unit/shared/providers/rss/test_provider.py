@@ -1,4 +1,4 @@
-"""The RSS provider: several feeds at once, dead feeds, conditional requests and labels."""
+"""Tests of the RSS provider: several feeds at once, dead feeds, conditional requests and labels."""
 
 import httpx
 
@@ -23,7 +23,7 @@ def answer_with(body: bytes, **headers: str) -> Respond:
 
 
 async def test_feed_without_news_for_two_weeks_is_stale_and_read():
-    """After two weeks without a new article the source counts as failed, but its articles are still delivered."""
+    """After two weeks without a new article, the source counts as failed, but its articles are still delivered."""
     rss, upstream = reader(answer_with(rss_of(entry(seconds_ago=20 * 86_400))))
     batch = await rss.fetch_news(None, upstream.deadline)
     assert isinstance(batch.failed["news.test/rss"], StaleError)
@@ -50,7 +50,7 @@ async def test_etag_is_sent_only_after_the_articles_are_stored():
 
 
 async def test_relative_links_of_a_redirected_feed_are_resolved_against_its_new_address():
-    """N8: the address after redirects counts, and its query does not appear in links."""
+    """N8: links are resolved against the address after redirects, and its query does not appear in them."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.host == "www.news.test":
@@ -76,7 +76,7 @@ async def test_news_with_a_failed_feed_have_the_others():
 
 
 async def test_news_with_all_feeds_failed_have_each_reason():
-    """Total failure is reported feed by feed, and not only with the first error."""
+    """If all feeds fail, the reason of each feed is reported, and not only the first error."""
     rss, upstream = reader(
         lambda request: httpx.Response(500 if "a.test" in request.url.host else 403),
         "https://a.test/x",

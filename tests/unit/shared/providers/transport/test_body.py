@@ -1,4 +1,4 @@
-"""Bodies of responses: content codings, several gzip members, damaged ends and limits."""
+"""Tests of response bodies: content codings, several gzip members, damaged ends and limits."""
 
 import gzip
 import time
@@ -35,23 +35,21 @@ def read(coding: str, body: bytes, chunk: int = 64, limit: int = 100_000) -> byt
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=8), st.integers(1, 300))
 def test_gzip_body_of_several_members_is_read_completely(parts: list[bytes], chunk: int):
-    """N11: any number of members, empty ones included, gives all of their content, however the body is divided into
-    chunks.
-    """
+    """N11: all content of any number of members, including empty ones, is read for any division into chunks."""
     assert read("gzip", b"".join(map(member, parts)), chunk) == b"".join(parts)
 
 
 @pytest.mark.parametrize("pack", [zlib.compress, raw_deflate], ids=["zlib", "raw"])
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
 def test_deflate_body_is_read_with_and_without_a_header(pack: Callable[[bytes], bytes], chunk: int):
-    """N11: deflate was not requested, but both forms that servers send are read."""
+    """N11: deflate is not requested, but both forms that servers send are read."""
     assert read("deflate", pack(TEXT), chunk) == TEXT
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", " GZIP "])
 @pytest.mark.parametrize("padding", [b"", b"\0" * 512, b"\r\n", b"\0" * 10 + member(b"!")])
 def test_gzip_body_with_padding_is_read(coding: str, padding: bytes):
-    """Zeros and line ends after a member are no content."""
+    """Zeros and line ends after a member are not content."""
     assert read(coding, member(TEXT) + padding) == TEXT + (b"!" if padding.endswith(member(b"!")) else b"")
 
 
@@ -77,7 +75,7 @@ def test_gzip_body_with_padding_is_read(coding: str, padding: bytes):
     ],
 )
 def test_compressed_body_with_other_bytes_is_malformed(coding: str, body: bytes):
-    """N11: what cannot be read is an error, and nothing is lost silently."""
+    """N11: bytes that cannot be read are an error, so nothing is lost silently."""
     with pytest.raises(MalformedError):
         read(coding, body)
 
@@ -97,7 +95,7 @@ def test_empty_body_is_empty():
 
 
 def test_bomb_of_several_members_stops_at_the_limit():
-    """The limit holds for all members together, and each chunk adds at most one byte more than the limit."""
+    """The limit is for all members together, and each chunk adds at most one byte beyond the limit."""
     reader = BodyReader("rss", "gzip", 100_000)
     reader.feed(member(bytes(60_000)) * 100)
     assert reader.too_large

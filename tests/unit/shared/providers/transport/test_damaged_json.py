@@ -1,4 +1,4 @@
-"""JSON answers of which single elements are not JSON."""
+"""Tests of JSON answers in which single elements are not JSON."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ elements = st.dictionaries(texts, texts | st.integers() | st.none() | st.lists(t
 @settings(max_examples=60)
 @given(st.lists(elements, min_size=1, max_size=5), st.data())
 def test_one_broken_element_is_lost_and_all_others_are_as_sent(good: list[dict[str, Any]], data: st.DataObject):
-    """Wherever a broken text stands among elements with any texts, the other elements are what was sent (N9, D9)."""
+    """Wherever a broken text is placed among elements with any texts, the other elements are as sent (N9, D9)."""
     place = data.draw(st.integers(0, len(good)))
     broken = data.draw(st.sampled_from([text for name, text in BROKEN_TEXTS.items() if "raw" not in name]))
     parts = [json.dumps(element).encode() for element in good]
@@ -103,7 +103,7 @@ def test_damaged_element_with_nested_elements_costs_no_other_one(broken: bytes, 
     ids=lambda body: repr(body[:24]),
 )
 def test_answer_whose_loss_cannot_be_named_is_malformed(body: bytes):
-    """A cut end, damage around the elements, no intact element, and damage everywhere refuse the whole answer."""
+    """A cut end, damage around the elements, damage everywhere or no intact element makes the answer malformed."""
     with pytest.raises(MalformedError):
         loads(body)
 
@@ -115,7 +115,7 @@ def test_damage_around_the_elements_is_malformed():
 
 
 def test_intact_answer_is_parsed_as_a_whole():
-    """Without damage the key of the elements has no effect."""
+    """Without damage, the key of the elements has no effect."""
     assert loads(b'{"articles": 5}', "articles") == {"articles": 5}
     assert loads(b'[{"n": 1}]') == [{"n": 1}]
 

@@ -1,4 +1,4 @@
-"""Finding and reading single elements of an answer."""
+"""Tests of finding and reading single elements of an answer."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ def find(values: list[Any], name: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("name", ["ETHUSDT", "ethusdt", "EthUsdt"])
 def test_element_is_found_in_any_case(name: str):
-    """An upstream may answer with another spelling than the request (D9)."""
+    """An upstream's answer may spell a name differently from the request (D9)."""
     assert find([BTC, ETH], name) == ETH
 
 
 def test_element_that_is_left_out_is_none():
-    """An answer whose elements are all readable simply does not have the element."""
+    """If all elements of an answer are readable, an element that is not among them is missing."""
     assert find([BTC], "XRPUSDT") is None
     assert find([], "XRPUSDT") is None
 
 
 def test_equal_elements_are_one_and_different_ones_are_none():
-    """Nothing says which of two different elements is right, so neither is used (D9)."""
+    """It is unknown which of two different elements is right, so neither is used (D9)."""
     assert find([BTC, dict(BTC)], "BTCUSDT") == BTC
     with pytest.raises(MalformedError, match="BTCUSDT: the answer has 2 different entries for it"):
         find([BTC, {**BTC, "price": "9"}, ETH], "BTCUSDT")
@@ -37,7 +37,7 @@ def test_equal_elements_are_one_and_different_ones_are_none():
 
 
 def test_element_under_the_name_of_another_never_replaces_it():
-    """A row with a wrong name must not give its price to the asset of that name (D4)."""
+    """The price of a row with a wrong name must not be used for the asset of that name (D4)."""
     with pytest.raises(MalformedError):
         find([BTC, {"symbol": "BTCUSDT", "price": "0.5"}], "BTCUSDT")
 
@@ -58,14 +58,14 @@ def test_missing_element_of_an_answer_with_nameless_ones_may_be_one_of_them(valu
 
 
 def test_damaged_element_is_recognized_by_its_name():
-    """The text of an element that is not JSON shows whose it is."""
+    """The text of an element that is not JSON shows which asset it is about."""
     damaged = Damaged('{"symbol":"XRPUSDT","price":NaN}', "NaN is not a number")
     with pytest.raises(MalformedError, match=r"XRPUSDT: its entry is not JSON \(NaN is not a number\)"):
         find([BTC, damaged], "XRPUSDT")
 
 
 def test_dropped_optional_value_is_noted_and_a_missing_one_is_not():
-    """A damaged optional value corrects the quote, with a note; null and a missing key are no damage (I2)."""
+    """A damaged optional value corrects the quote, with a note; null and a missing key are not damage (I2)."""
     fields = Fields("upstream", "BTCUSDT", {"volume": "abc", "change": None})
     assert {fields.optional_number(name) for name in ("volume", "change", "missing")} == {None}
     assert (fields.note, fields.quality) == ("dropped: volume 'abc'", Quality.CORRECTED)

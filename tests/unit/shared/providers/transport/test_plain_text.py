@@ -1,4 +1,4 @@
-"""Plain text of titles: markup, invisible characters and joiners."""
+"""Tests of the plain text of titles: markup, invisible characters and joiners."""
 
 import time
 import unicodedata
@@ -53,7 +53,7 @@ def test_plain_text_of_markup_is_what_a_reader_sees(markup: object, text: str):
     ],
 )
 def test_joiners_that_change_what_is_visible_stay(title: str):
-    """N15: emoji of several parts, Persian and Indic words keep their joiners."""
+    """N15: emoji of several parts and words of Persian and Indic languages keep their joiners."""
     assert plain_text(title) == title
 
 
@@ -62,7 +62,7 @@ def test_joiners_that_change_what_is_visible_stay(title: str):
     [
         ("Bit\u200dcoin", "Bitcoin"),
         ("Bit\u200ccoin", "Bitcoin"),
-        ("\u0415\u200d\u0426\u0411", "\u0415\u0426\u0411"),  # the ECB in Russian
+        ("\u0415\u200d\u0426\u0411", "\u0415\u0426\u0411"),  # the abbreviation for the ECB in Russian
         ("\uff21\u200d\uff22", "\uff21\uff22"),
         ("\u200dUp \u200d\u200dmore", "Up more"),
         ("\u202egnp.exe\u202c", "gnp.exe"),
@@ -74,7 +74,7 @@ def test_joiners_that_change_what_is_visible_stay(title: str):
     ],
 )
 def test_characters_that_only_deceive_are_removed(title: str, text: str):
-    """N15: direction marks, zero-width spaces, tags, and joiners where they change nothing that is visible."""
+    """N15: direction marks, zero-width spaces, tags and joiners without a visible effect are removed."""
     assert plain_text(title) == text
 
 
