@@ -19,7 +19,7 @@ TITLES = [f"Smelter {number} in Chile halts copper output" for number in range(4
 
 
 def item_of_feed(number: int, at: float = T0) -> NewsItem:
-    """Return a dated item of the current release, whose guid begins with the label of its feed."""
+    """Return a dated item of the current release, whose guid begins with its feed's label."""
     item = news(f"copper/{number}", TITLES[number], at - 60 * number - 600, "HG=F", guid=f"example.com/rss g{number}")
     return replace(item, fetched_at=at)
 

@@ -522,8 +522,8 @@ def test_price_is_right_after_90_minutes_if_the_first_provider_or_the_majority_i
     """D4, D5: The stored price is right after any outages, errors, crashes, swapped orders and missed runs.
 
     This holds if, in the last 90 minutes, the first provider or two providers have been right and no two others have
-    been wrong. A price that was wrong from the beginning is noticed within an hour (Q28), and a
-    majority for a possible other unit decides after 30 minutes (Q15).
+    been wrong. A price that was wrong from the beginning is noticed within an hour (Q28), and a majority for a possible
+    other unit decides after 30 minutes (Q15).
     """
     market = [1.0]
     upstreams = {name: RandomUpstream(name, market) for name in NAMES[: data.draw(st.integers(1, 3))]}

@@ -1,4 +1,4 @@
-"""The indicators task over several days: it finds and repairs upstream changes of histories (D1, D2, D6, D10)."""
+"""Tests that the indicators task handles histories that change upstream, day by day (D1, D2, D6, D10)."""
 
 from array import array
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class World:
     Args:
         answer: Returns the answer on the day with this index, given the right bars that are complete on that day.
         asset: The asset.
-        fallback: The same function for a second provider.
+        fallback: The same function for the fallback provider.
     """
 
     def __init__(self, answer: Answer, asset: Asset = STOCK, fallback: Answer | None = None) -> None:
@@ -353,7 +353,7 @@ async def test_hourly_runs_store_no_bar_whose_scale_is_in_doubt(factor: float):
 
 
 async def test_fallback_with_another_coin_of_the_same_name_is_refused():
-    """D4 for bars: a fallback whose bars are on another scale may mean another asset. Its answer is not stored."""
+    """D4 for bars: a fallback whose bars are in another scale may mean another asset. Its answer is not stored."""
 
     def primary(day: int, bars: Bars) -> BarAnswer | ProviderError:
         return BlockedError("yahoo", "HTTP 451") if 395 <= day < 398 else BarAnswer(bars)

@@ -70,7 +70,7 @@ def histories() -> st.SearchStrategy[Bars]:
 @given(histories())
 @settings(max_examples=40)
 def test_outputs_of_any_history_are_within_their_bounds(bars: Bars):
-    """Oscillators are in 0..100, bands lie around the mean, averages lie within the prices, and no value is infinite."""
+    """Oscillators are in 0..100, bands enclose the mean, averages are within the prices, and no value is infinite."""
     outputs = outputs_of(bars)
     with np.errstate(invalid="ignore"):
         for name in ("rsi_14", "stochastic_k", "stochastic_d", "adx_14"):

@@ -54,6 +54,6 @@ def test_select_assets_with_invalid_symbol_raises_with_position(symbol: str, mes
 
 
 def test_select_assets_with_an_unreadable_symbol_serves_the_others() -> None:
-    """A symbol whose record cannot be read does not prevent a run that names other symbols, too (D13)."""
+    """A symbol whose record cannot be read does not prevent a run that also names other symbols (D13)."""
     selected = select_assets("fetch_stock_prices_task", ["BAD", "AAPL"], KNOWN, {"BAD"})
     assert [asset.symbol for asset in selected] == ["AAPL"]

@@ -71,7 +71,7 @@ async def document(name: str, request: pytest.FixtureRequest) -> Any:
     folder: Path = request.getfixturevalue("real_answers")
     recorded = json.loads((folder / f"{source}.json").read_text())["body"]
     if name == "kraken, recorded":
-        # They were recorded for hours. Each gets its own day.
+        # The recorded bars are hourly, and the test needs one bar per day.
         for place, candle in enumerate(recorded["result"]["XXBTZUSD"]):
             candle[0] += place * DAY_SECONDS
     return recorded
@@ -126,7 +126,7 @@ def check(
     try:
         answer = read(mutation.body)
     except MalformedError:
-        # It was the only bar of the answer.
+        # The damaged bar was the only one of the answer.
         assert len(known) == 1, context
         return
     found = as_rows(answer.bars)

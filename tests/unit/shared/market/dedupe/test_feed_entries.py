@@ -37,7 +37,7 @@ def put(store: MemoryStore, *entries: str, label: str = "wire.test/rss", hours: 
     ],
 )
 def test_entries_that_share_a_guid_or_a_link_are_all_stored(link: str, guid: str) -> None:
-    """N7: a guid or link that several entries of one answer share does not identify them, and none is new again."""
+    """N7: a guid or link that several entries of one answer share does not identify them. No entry is new again."""
     store = MemoryStore()
     entries = [entry(title, link.format(number), guid.format(number)) for number, title in enumerate(TITLES)]
     assert put(store, *entries) == 3

@@ -135,7 +135,7 @@ def fetches(days: int, *changes: Change, age: float = HOUR_SECONDS) -> list[int]
     ids=lambda changes: " ".join(change.__name__ for change in changes),
 )
 def test_entry_that_a_feed_keeps_is_new_once(changes: tuple[Change, ...]) -> None:
-    """N14: an entry that stays in a feed for 45 days is new only on the first day, whatever changes in each fetch."""
+    """N14: an entry that stays in a feed for 45 days is new only on the first day, even if it changes in each fetch."""
     assert fetches(45, *changes) == [0]
 
 

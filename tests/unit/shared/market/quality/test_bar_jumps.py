@@ -54,7 +54,7 @@ def inserted(*closes: float, after: float = 1.0, at: int = 60) -> list[float]:
 def test_crash_of_which_a_part_remains_stays(asset: Asset, factors: list[float], after: float):
     """D7: a first answer without volumes or ranges that show a crash keeps the crash if a quarter of it remains."""
     closes = inserted(*factors, after=after)
-    # A crash of which only a twentieth remains is recognized by its path.
+    # If only a twentieth remains, the path through the prices shows the crash.
     history = bars(traded(closes) if after == 0.95 else closes)
     assert read_history(history, asset=asset).bars == history
 
@@ -98,7 +98,7 @@ def test_volume_does_not_explain_every_jump():
 
 
 def test_low_of_a_bad_cell_is_no_path():
-    """D7: a bar from a right open to a wrong close was not traded through, because the next open is right."""
+    """D7: the range of a bar with a wrong close is not evidence for its jump if the next bar opens right."""
     cells = [(close, close * 1.01, close * 0.99, close) for close in TRUE]
     cells[60] = (TRUE[60], TRUE[60] * 1.01, TRUE[60] * 0.2, TRUE[60] * 0.2)
     assert list(read_history(bars(cells)).bars.close) == [*TRUE[:60], *TRUE[61:]]

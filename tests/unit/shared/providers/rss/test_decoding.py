@@ -39,7 +39,7 @@ def test_encoding_is_found_by_mark_content_type_or_default(body: bytes, content_
 
 @pytest.mark.parametrize("encoding", ["windows-1252", "cp1140", "utf-16", "utf-8", "mac-roman"])
 def test_encoding_is_found_by_xml_declaration(encoding: str):
-    """The XML declaration is found whatever its own encoding is."""
+    """The XML declaration is found in any encoding."""
     text = declared(encoding, "<rss><title>Société</title></rss>")
     assert decode_feed(text.encode(encoding), "application/xml") == text
 
