@@ -15,6 +15,7 @@ _INSTEAD = {
     r"\bwhoever\b": "a noun: the user, the caller",
     r"(?<!re)(?<!com)\bmend(?:s|ed|ing)?\b": "fix, correct or repair",
     r"\bfor ever\b": "forever",
+    r"(?<!here )\b(?:is|are|was|were) no (?!longer\b|more\b|less\b|later\b)[a-z]": "is not a",
     r"; empty else\b": "empty otherwise",
     r"\bcatalogue": "catalog",
     r"behaviour|colour|favour|honour": "American spelling: -or",

@@ -16,7 +16,7 @@ from support.feed_corpus import content_type_of, feed_corpus
 
 #: Feeds whose pieces are read differently, on purpose.
 BETTER = {
-    "wellformed/node_precedence/atom10_id.xml": "an id of an image is no link of its entry",
+    "wellformed/node_precedence/atom10_id.xml": "the id of an image is not a link of its entry",
     "wellformed/rss/item_category_image.xml": "the title of an image is not the title of its entry",
 }
 #: Feeds that are decoded differently, on purpose.
