@@ -21,6 +21,7 @@ from financehub_shared.providers.build import Providers, build_providers
 from financehub_shared.providers.failover import fetch_quotes
 from financehub_shared.providers.quote_report import QuoteReport
 from financehub_shared.redis import keys
+from support.redis_server import PATIENT_SECONDS
 from support.simulator import RunningSimulator
 
 
@@ -79,7 +80,9 @@ async def providers_for(
 ) -> AsyncIterator[Providers]:
     """Yield the providers of one process whose upstreams are the simulator."""
     settings = load_settings({**simulator.environment, **environment})
-    providers = build_providers(settings, SystemClock(), lambda *_: None, redis_url=redis_url)
+    providers = build_providers(
+        settings, SystemClock(), lambda *_: None, redis_url=redis_url, redis_timeout_seconds=PATIENT_SECONDS
+    )
     try:
         yield providers
     finally:

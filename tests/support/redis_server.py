@@ -17,6 +17,10 @@ from support.processes import end, launch
 
 ROOT = Path(__file__).parents[2]
 
+#: Timeout of a reply in seconds, for tests in which Redis runs. A process whose timeout passes continues without Redis,
+#: and on a busy machine the usual second may pass.
+PATIENT_SECONDS = 30.0
+
 #: These ports are below the ports of outgoing connections (from 32768 on Linux, from 49152 on macOS). While a server is
 #: down, no outgoing connection takes its port, and no client that connects to the port connects to itself.
 _PORTS = range(20_000, 32_000)

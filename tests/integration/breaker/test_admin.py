@@ -11,13 +11,15 @@ from financehub_shared.core.clock import SystemClock
 from financehub_shared.core.errors import BreakerOpenError, StoreUnavailableError, UpstreamError
 from financehub_shared.redis import keys
 from financehub_shared.redis.scripts import RedisScripts
-from support.redis_server import RedisServer
+from support.redis_server import PATIENT_SECONDS, RedisServer
 
 
 @pytest.fixture
 def registry(redis_url: str) -> BreakerRegistry:
     clock = SystemClock()
-    return BreakerRegistry(BreakerPolicy(), RedisScripts.of_url(redis_url, clock), clock, ())
+    return BreakerRegistry(
+        BreakerPolicy(), RedisScripts.of_url(redis_url, clock, timeout_seconds=PATIENT_SECONDS), clock, ()
+    )
 
 
 def fail() -> None:

@@ -14,6 +14,7 @@ from financehub_shared.core.errors import BreakerOpenError, UpstreamError
 from financehub_shared.redis.scripts import RedisScripts
 from support.breaker_fleet import rounds, run_fleet
 from support.processes import end, launch
+from support.redis_server import PATIENT_SECONDS
 
 PROCESSES, THRESHOLD, LATENCY = 8, 5, 0.15
 
@@ -24,7 +25,9 @@ def fail() -> None:
 
 def breaker_of(url: str, policy: BreakerPolicy) -> CircuitBreaker:
     clock = SystemClock()
-    return BreakerRegistry(policy, RedisScripts.of_url(url, clock), clock, ()).get("upstream")
+    return BreakerRegistry(policy, RedisScripts.of_url(url, clock, timeout_seconds=PATIENT_SECONDS), clock, ()).get(
+        "upstream"
+    )
 
 
 def test_fleet_with_a_dead_upstream_sends_the_threshold_then_single_probes(redis_url: str):
@@ -70,7 +73,8 @@ from financehub_shared.breaker import BreakerRegistry, BreakerPolicy
 from financehub_shared.core.clock import SystemClock
 from financehub_shared.redis.scripts import RedisScripts
 clock = SystemClock()
-registry = BreakerRegistry({policy!r}, RedisScripts.of_url({redis_url!r}, clock), clock, ())
+scripts = RedisScripts.of_url({redis_url!r}, clock, timeout_seconds={PATIENT_SECONDS})
+registry = BreakerRegistry({policy!r}, scripts, clock, ())
 registry.get("upstream").call(lambda: (print("probing", flush=True), time.sleep(60)))
 """
     holder = launch([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -126,6 +126,8 @@ def test_run_of_a_killed_worker_is_counted_once_after_redelivery(
     monitor = TaskMonitor(redis_client)
     first = start().wait_until_ready()
     message = enqueue(redis_url, "wait")
+    # The run is counted before its function begins. A worker that is killed in between has begun nothing.
+    eventually(lambda: redis_client.llen("began") == 1)
     eventually(lambda: counts(monitor, "wait") == {"running": 1})
     first.kill()
     started_by = monitor.get_run(message.message_id)

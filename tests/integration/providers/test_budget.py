@@ -16,6 +16,7 @@ from financehub_shared.metrics.families import BudgetFigures, budget_metrics
 from financehub_shared.providers.budget import Budget, Limit, sliding_window
 from financehub_shared.providers.budget.usage import read_budgets
 from financehub_shared.redis.scripts import RedisScripts
+from support.redis_server import PATIENT_SECONDS
 
 GREEDY = """
 import asyncio, sys
@@ -53,7 +54,7 @@ def test_budget_of_several_processes_stays_within_the_limit(redis_url: str):
 
 async def test_correct_with_a_higher_count_of_the_upstream_applies_to_all(redis_url: str):
     """A higher count in a header than ours is applied to all processes, and a lower count changes nothing."""
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     one, other = (Budget("binance", [(60, 6_000)], scripts, SystemClock()) for _ in range(2))
     await one.spend(4)
     await one.correct(2)
@@ -72,7 +73,7 @@ async def test_correct_with_a_higher_count_of_the_upstream_applies_to_all(redis_
 
 async def test_spend_with_several_windows_costs_one_command(redis_url: str, redis_client: "redis.Redis"):
     """Minute, day and month are checked and spent by a single command."""
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     budget = Budget("upstream", [(60, 1_000), (86_400, 1_000), (2_592_000, 1_000)], scripts, SystemClock())
     await budget.spend()
     redis_client.config_resetstat()
@@ -94,7 +95,7 @@ async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: 
     nothing.
     """
     redis_client.flushdb()
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     # The clock does not advance during a wait, so an exhausted window refuses immediately.
     spending = Budget("upstream", WINDOWS, scripts, ManualClock(), max_wait_seconds=0)
     limits = [Limit(*window) for window in WINDOWS]
@@ -120,7 +121,7 @@ async def test_read_budgets_equals_what_was_spent(redis_url: str, redis_client: 
 
 async def test_read_budgets_creates_and_extends_no_key(redis_url: str, redis_client: "redis.Redis"):
     """A key that is no longer used expires, no matter how often it is scraped."""
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     assert [one.used for one in read_budgets(redis_client, [budget])] == [0, 0]
     assert redis_client.keys("*") == []
@@ -138,7 +139,7 @@ async def test_read_budgets_without_redis_raises_and_does_not_affect_calls(
     redis_url: str, redis_client: "redis.Redis", tmp_path: Path
 ):
     """Without Redis, a scrape raises an error and does not report 0. The process's calls still spend in Redis."""
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     budget = Budget("upstream", WINDOWS, scripts, SystemClock())
     with pytest.raises(redis.ConnectionError):
         read_budgets(redis.Redis.from_url(f"unix://{tmp_path}/nobody.sock"), [budget])
@@ -170,7 +171,7 @@ async def test_budget_with_a_damaged_entry_continues_and_affects_no_other(
     redis_url: str, redis_client: "redis.Redis", damage: bytes | None
 ):
     """A damaged entry counts as missing for calls and for metrics, and other upstreams are not affected (D13)."""
-    scripts = RedisScripts.of_url(redis_url, SystemClock())
+    scripts = RedisScripts.of_url(redis_url, SystemClock(), timeout_seconds=PATIENT_SECONDS)
     damaged, other = (Budget(name, [(86_400, 5)], scripts, SystemClock()) for name in ("damaged", "other"))
     await damaged.spend(3)
     (key,) = redis_client.keys("*")

@@ -33,7 +33,7 @@ from financehub_shared.providers.transport.conditional import (
 )
 from financehub_shared.providers.transport.http import HttpClient
 from financehub_shared.redis.client import SCRAPE_TIMEOUT_SECONDS, connect, connect_async
-from financehub_shared.redis.scripts import RedisScripts
+from financehub_shared.redis.scripts import TIMEOUT_SECONDS, RedisScripts
 
 
 def build_providers(
@@ -43,6 +43,7 @@ def build_providers(
     *,
     redis_url: str | None,
     breaker_listeners: Sequence[BreakerListener] = (log_transition,),
+    redis_timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> "Providers":
     """Build the providers of this process.
 
@@ -52,6 +53,8 @@ def build_providers(
         on_call: Receives the outcome of every upstream call.
         redis_url: URL of the Redis that holds the fleet's budgets, breakers and ETags. None if this process is alone.
         breaker_listeners: Receive every breaker transition.
+        redis_timeout_seconds: Time after which budgets and breakers count Redis as unavailable and this process
+            continues alone.
 
     Raises:
         ConfigError: A key contains characters that an HTTP header cannot contain.
@@ -61,7 +64,8 @@ def build_providers(
         if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
             variable = f"FINANCEHUB_{spec.name}_api_key".upper()
             raise ConfigError(f"{variable}: contains characters that an HTTP header cannot carry; correct the key")
-    return Providers(settings, clock, on_call, redis_url, breaker_listeners)
+    scripts = RedisScripts.of_url(redis_url, clock, timeout_seconds=redis_timeout_seconds) if redis_url else None
+    return Providers(settings, clock, on_call, redis_url, scripts, breaker_listeners)
 
 
 def tier_providers(settings: Settings, clock: Clock, metrics: Metrics) -> "Providers":
@@ -94,12 +98,13 @@ class Providers:
         clock: Clock,
         on_call: CallObserver,
         redis_url: str | None,
+        scripts: RedisScripts | None,
         breaker_listeners: Sequence[BreakerListener],
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_call = on_call
-        self._scripts = RedisScripts.of_url(redis_url, clock) if redis_url else None
+        self._scripts = scripts
         self._redis: LoopLocal[redis.asyncio.Redis] | None = None
         if redis_url:
             self._redis = LoopLocal(lambda: connect_async(redis_url))

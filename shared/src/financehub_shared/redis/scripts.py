@@ -77,13 +77,14 @@ class RedisScripts:
         self._outage = Outage("redis", clock.monotonic, log, pause_seconds=retry_seconds)
 
     @classmethod
-    def of_url(cls, url: str, clock: Clock) -> "RedisScripts":
-        """Build an instance for the Redis at a URL, with the usual timeouts."""
+    def of_url(cls, url: str, clock: Clock, *, timeout_seconds: float = TIMEOUT_SECONDS) -> "RedisScripts":
+        """Build an instance for the Redis at a URL. Every reply has the same timeout."""
         # one retry reopens a connection that a Redis restart has broken
         return cls(
-            partial(connect, url, retries=1, timeout=TIMEOUT_SECONDS),
-            partial(connect_async, url, retries=1, timeout=TIMEOUT_SECONDS),
+            partial(connect, url, retries=1, timeout=timeout_seconds),
+            partial(connect_async, url, retries=1, timeout=timeout_seconds),
             clock,
+            timeout_seconds=timeout_seconds,
         )
 
     def run(self, script: LuaScript, keys: Sequence[str], args: Sequence[Argument]) -> Any:
